@@ -1,0 +1,1 @@
+"""Trains the CNN that tells whether an image patch shows a ball."""

@@ -1,0 +1,1 @@
+"""What both trainings use unchanged; imports none of the projects."""
