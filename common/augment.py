@@ -1,0 +1,127 @@
+"""Augmentation of whole batches in cheap arithmetic, drawn anew for every patch and every step.
+
+All functions are pure TensorFlow on float32 [n, height, width, planes] with planes 1 (Y) or 3 (Y, U, V); they work the
+same eagerly and inside the compiled training step. Flips, zooms, shifts and blur are one separable resampling: two small
+matrix products per patch instead of gathers. Every random number comes from a seed pair, never from global state.
+"""
+
+
+def draw(seed, n: int, low: float, high: float, salt: int):
+    """Draws one uniform number per patch.
+
+    Args:
+        seed: int32 [2], different in every step.
+        salt: tells draws of one step apart.
+
+    Returns:
+        float32 [n] in [low, high).
+    """
+    import tensorflow as tf
+
+    return tf.random.stateless_uniform([n], seed + tf.constant([salt * 1_000_003, 0]), low, high)
+
+
+def unpack_chroma(x):
+    """Takes [n, h, w, 2] with U in the even and V in the odd columns of channel 1 apart into [n, h, w, 3] planes Y, U, V.
+
+    Each U and V counts for two neighbouring pixels, so that a flip or shift moves colours with their pixels.
+    One-channel patches pass unchanged.
+    """
+    import tensorflow as tf
+
+    if x.shape[-1] == 1:
+        return x
+    y, uv = x[..., :1], x[..., 1]
+    u, v = (tf.repeat(uv[:, :, start::2], 2, axis=2)[..., tf.newaxis] for start in (0, 1))
+    return tf.concat([y, u, v], -1)
+
+
+def pack_chroma(x):
+    """Undoes `unpack_chroma`: U and V become means over two neighbouring columns, interleaved again."""
+    import tensorflow as tf
+
+    if x.shape[-1] == 1:
+        return x
+    means = 0.5 * (x[:, :, 0::2, 1:] + x[:, :, 1::2, 1:])  # [n, h, w / 2, (U, V)]
+    shape = tf.shape(x)
+    return tf.stack([x[..., 0], tf.reshape(means, [shape[0], shape[1], shape[2]])], -1)
+
+
+def transpose(x, chosen):
+    """Mirrors the chosen patches [n] of bools at the main diagonal; with flips this makes the quarter turns."""
+    import tensorflow as tf
+
+    return tf.where(chosen[:, tf.newaxis, tf.newaxis, tf.newaxis], tf.transpose(x, [0, 2, 1, 3]), x)
+
+
+def resample(x, scale_x, scale_y, shift_x, shift_y, blur):
+    """Samples every patch on a moved and stretched grid, bilinearly; outside, the edge pixels go on.
+
+    Output pixel k shows the input at (k - middle) * scale + middle + shift, where middle = (size - 1) / 2: a scale of -1
+    is an exact flip, a scale below 1 enlarges. What was at the fraction f of the width is afterwards at
+    0.5 + (f - 0.5 - shift / width) / scale.
+
+    Args:
+        scale_x, scale_y: [n] input pixels per output pixel, negative to flip.
+        shift_x, shift_y: [n] pixels.
+        blur: [n] extra half width in pixels of the triangle that is averaged over, 0 for none.
+    """
+    import tensorflow as tf
+
+    rows = _sampling_matrix(x.shape[1], scale_y, shift_y, blur)
+    columns = _sampling_matrix(x.shape[2], scale_x, shift_x, blur)
+    planes = [tf.matmul(rows, tf.matmul(plane, columns, transpose_b=True)) for plane in tf.unstack(x, axis=-1)]
+    return tf.stack(planes, -1)
+
+
+def _sampling_matrix(size: int, scale, shift, blur):
+    """Rows of triangle weights around each sampled position, [n, size, size]; every row sums to 1."""
+    import tensorflow as tf
+
+    middle = (size - 1) / 2
+    pixels = tf.range(size, dtype=tf.float32)
+    positions = (pixels - middle) * scale[:, tf.newaxis] + (middle + shift)[:, tf.newaxis]
+    positions = tf.clip_by_value(positions, 0.0, size - 1.0)
+    weights = tf.nn.relu(1 + blur[:, tf.newaxis, tf.newaxis] - tf.abs(positions[:, :, tf.newaxis] - pixels))
+    return weights / tf.reduce_sum(weights, -1, keepdims=True)
+
+
+def relight(x, brightness, contrast, tone):
+    """Changes the light of the Y plane alone; not clipped.
+
+    Args:
+        brightness: [n] added, in grey levels.
+        contrast: [n] factor on the distance from the patch's mean.
+        tone: [n] in -1..1, a gamma-like curve y + tone * y * (1 - y) on 0..1: 0.5 lifts the middle by 32 levels.
+            (A true power costs more than all other augmentations together.)
+    """
+    import tensorflow as tf
+
+    brightness, contrast, tone = (v[:, tf.newaxis, tf.newaxis, tf.newaxis] for v in (brightness, contrast, tone))
+    y = x[..., :1]
+    mean = tf.reduce_mean(y, [1, 2], keepdims=True)
+    y = tf.clip_by_value((y - mean) * contrast + mean + brightness, 0.0, 255.0)
+    y += tone * y * (1 - y / 255)
+    return tf.concat([y, x[..., 1:]], -1)
+
+
+def noise_pool(x_shape, seed, size: int = 1 << 20):
+    """Draws standard normal noise once, for many batches: drawing it per batch would cost a sixth of the training step."""
+    import tensorflow as tf
+
+    return tf.random.stateless_normal([max(size, 4 * x_shape)], seed)
+
+
+def add_noise(x, amplitude, pool, seed):
+    """Adds sensor noise to all planes from a random place of the pool.
+
+    Args:
+        amplitude: [n] standard deviation in grey levels.
+        pool: float32 [m], see `noise_pool`, m at least the number of values of x.
+    """
+    import tensorflow as tf
+
+    count = tf.size(x)
+    start = tf.random.stateless_uniform([], seed, 0, tf.size(pool) - count + 1, tf.int32)
+    noise = tf.reshape(pool[start : start + count], tf.shape(x))
+    return x + amplitude[:, tf.newaxis, tf.newaxis, tf.newaxis] * noise
