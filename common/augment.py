@@ -1,8 +1,8 @@
 """Augmentation of whole batches in cheap arithmetic, drawn anew for every patch and every step.
 
-All functions are pure TensorFlow on float32 [n, height, width, planes] with planes 1 (Y) or 3 (Y, U, V); they work the
-same eagerly and inside the compiled training step. Flips, zooms, shifts and blur are one separable resampling: two small
-matrix products per patch instead of gathers. Every random number comes from a seed pair, never from global state.
+All functions are pure TensorFlow on float32 [n, height, width, planes] with planes 1 (Y) or 3 (Y, U, V); they work
+the same eagerly and inside the compiled training step. Flips, zooms, shifts and blur are one separable resampling: two
+small matrix products per patch instead of gathers. Every random number comes from a seed pair, never from global state.
 """
 
 
@@ -22,7 +22,7 @@ def draw(seed, n: int, low: float, high: float, salt: int):
 
 
 def unpack_chroma(x):
-    """Takes [n, h, w, 2] with U in the even and V in the odd columns of channel 1 apart into [n, h, w, 3] planes Y, U, V.
+    """Takes [n, h, w, 2] with U in the even, V in the odd columns of channel 1 apart into [n, h, w, 3] of Y, U, V.
 
     Each U and V counts for two neighbouring pixels, so that a flip or shift moves colours with their pixels.
     One-channel patches pass unchanged.
@@ -57,8 +57,8 @@ def transpose(x, chosen):
 def resample(x, scale_x, scale_y, shift_x, shift_y, blur):
     """Samples every patch on a moved and stretched grid, bilinearly; outside, the edge pixels go on.
 
-    Output pixel k shows the input at (k - middle) * scale + middle + shift, where middle = (size - 1) / 2: a scale of -1
-    is an exact flip, a scale below 1 enlarges. What was at the fraction f of the width is afterwards at
+    Output pixel k shows the input at (k - middle) * scale + middle + shift, where middle = (size - 1) / 2: a scale of
+    -1 is an exact flip, a scale below 1 enlarges. What was at the fraction f of the width is afterwards at
     0.5 + (f - 0.5 - shift / width) / scale.
 
     Args:
@@ -105,11 +105,11 @@ def relight(x, brightness, contrast, tone):
     return tf.concat([y, x[..., 1:]], -1)
 
 
-def noise_pool(x_shape, seed, size: int = 1 << 20):
-    """Draws standard normal noise once, for many batches: drawing it per batch would cost a sixth of the training step."""
+def noise_pool(size: int, seed):
+    """Draws standard normal noise [size] once, for many batches: drawn per batch it costs a sixth of the step."""
     import tensorflow as tf
 
-    return tf.random.stateless_normal([max(size, 4 * x_shape)], seed)
+    return tf.random.stateless_normal([size], seed)
 
 
 def add_noise(x, amplitude, pool, seed):

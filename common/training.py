@@ -1,15 +1,12 @@
 """Trains a small network fast: whole epochs in compiled calls, on batches gathered from uint8 data on the device.
 
-The networks need about 25,000 multiply-accumulates per patch, so everything around them decides the speed: the data stays
-uint8 on the device, batches are gathered and augmented whole, hundreds of steps run inside one `tf.function`, batch
-normalisation is one fused kernel, and Python looks in a few times per epoch.
+The networks need about 25,000 multiply-accumulates per patch, so everything around them decides the speed: the data
+stays uint8 on the device, batches are gathered and augmented whole, hundreds of steps run inside one `tf.function`,
+batch normalisation is one fused kernel, and Python looks in a few times per epoch.
 """
 
-import io
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
