@@ -1,0 +1,95 @@
+"""Where a result comes from: commit, machine, user, versions, device. Nothing here ever raises."""
+
+import contextlib
+import getpass
+import os
+import platform
+import socket
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[1]
+_PACKAGES = ("tensorflow", "keras", "numpy", "h5py", "mlflow")
+
+
+def provenance(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
+    """Describes the code and the machine as flat strings that suit MLflow tags.
+
+    Args:
+        packages: distributions whose versions are named; one that is not installed is left out.
+
+    Returns:
+        commit, dirty ("true", "false", "unknown"), host, user, device, python and `version.PACKAGE` entries.
+    """
+    commit, dirty = commit_and_dirty()
+    facts = {"commit": commit, "dirty": dirty, "host": host(), "user": user(), "device": device()}
+    facts["python"] = platform.python_version()
+    for package in packages:
+        with contextlib.suppress(Exception):
+            facts[f"version.{package}"] = metadata.version(package)
+    return facts
+
+
+def commit_and_dirty(folder: Path = _ROOT) -> tuple[str, str]:
+    """The commit of the code and whether tracked files differ from it.
+
+    An image has no .git: there the build hands the commit in as BALL_COMMIT.
+
+    Returns:
+        (commit, "true" | "false" | "unknown"); commit is "unknown" where neither git nor BALL_COMMIT says it.
+    """
+    commit = _git(folder, "rev-parse", "HEAD")
+    # An unrelated repository above the code (site-packages inside somebody's checkout) must not lend its commit.
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    if commit and top and Path(top).resolve() == folder.resolve():
+        changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        return commit, "unknown" if changes is None else str(bool(changes)).lower()
+    return os.environ.get("BALL_COMMIT") or "unknown", "unknown"
+
+
+def host() -> str:
+    """Name of this machine, "unknown" where it has none."""
+    try:
+        return socket.gethostname() or "unknown"
+    except OSError:
+        return "unknown"
+
+
+def user() -> str:
+    """Name of the user; an arbitrary uid in a container has no name and is given as "uid 1234"."""
+    try:
+        return getpass.getuser()
+    except Exception:  # KeyError before Python 3.13, OSError since, ImportError on Windows
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
+def device() -> str:
+    """The processor that computes: the GPUs that TensorFlow sees where it is loaded already, else the CPU."""
+    import sys
+
+    tensorflow = sys.modules.get("tensorflow")
+    with contextlib.suppress(Exception):
+        gpus = tensorflow.config.list_physical_devices("GPU") if tensorflow else []
+        names = [tensorflow.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
+        if names:
+            return ", ".join(names)
+    return f"{_cpu()}, {os.cpu_count()} cores"
+
+
+def _cpu() -> str:
+    with contextlib.suppress(OSError, StopIteration, IndexError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        return next(line for line in lines if line.startswith("model name")).split(":", 1)[1].strip()
+    return platform.processor() or platform.machine() or "unknown CPU"
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """Output of a git command, None where it fails, hangs or there is no git."""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeError):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None

@@ -1,0 +1,12 @@
+"""The run folder and its mirror on MLflow: the only place of the repository that knows MLflow.
+
+server = choose_server(None, output_dir)
+run = start(folder, server, experiment="ball", name="first", parameters={"filters": "8 8 16 16"})
+run.metrics({"loss": 0.1}, step=1)
+print(run.finish("FINISHED"))
+"""
+
+from common.tracking.run import Run, start
+from common.tracking.servers import Server, choose_server
+
+__all__ = ["Run", "Server", "choose_server", "start"]

@@ -1,0 +1,84 @@
+"""What went wrong between us and a server: what to do about it, and words for people without addresses or secrets."""
+
+import re
+from dataclasses import dataclass
+
+from common.tracking.secrets import scrub
+
+_WORDS = {
+    401: "it does not accept our credentials (401)",
+    403: "it does not let us in (403)",
+    404: "it knows no such address (404)",
+    407: "the proxy wants credentials (407)",
+    413: "too large for the server (413)",
+    429: "it is overloaded (429)",
+    502: "the gateway in front of it gets no answer (502)",
+    503: "it is not ready (503)",
+    504: "the gateway in front of it waited too long (504)",
+}
+# Texts of requests, urllib3 and the standard library; the exceptions themselves are wrapped by MLflow.
+_SIGNS = (
+    (r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|CertificateError", "its certificate is not trusted"),
+    (r"SSLError|SSLEOFError|\[SSL", "the encrypted connection failed (TLS)"),
+    (r"NameResolution|getaddrinfo|Name or service not known|Temporary failure in name", "its name is not known (DNS)"),
+    (r"Connection refused|ConnectionRefused", "it refuses connections"),
+    (r"[Tt]imed? ?out|timeout", "it does not answer in time"),
+    (r"Connection reset|RemoteDisconnected|Connection aborted|IncompleteRead|BrokenPipe|Broken pipe", "it hung up"),
+    (r"No route to host|Network is unreachable", "the network does not lead there"),
+    (r"database is locked", "the local store is locked by another program"),
+    (r"No space left", "the disk is full"),
+)
+_STATUS = re.compile(r"(?:error code |too many |status code |^)(\d{3})\b")
+_REFUSED = (400, 409, 413, 414, 415, 422, 431)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """kind: "away" (try again later), "refused" (this item is not wanted), "missing" (the server has no such thing)."""
+
+    kind: str
+    words: str
+    status: int | None = None
+
+
+def fault_of(error: BaseException) -> Fault:
+    """Sorts an exception of MLflow, requests or SQLAlchemy by what can be done about it."""
+    status = _status(error)
+    code = getattr(error, "error_code", "")
+    if code == "RESOURCE_DOES_NOT_EXIST":
+        return Fault("missing", "the server does not know it", 404)
+    if code in ("INVALID_PARAMETER_VALUE", "INVALID_STATE", "RESOURCE_ALREADY_EXISTS") or status in _REFUSED:
+        return Fault("refused", _WORDS.get(status) or f"the server says: {_short(str(error))}", status)
+    return Fault("away", http_words(status) if status and status != 500 else words_of(error), status)
+
+
+def http_words(status: int) -> str:
+    """Words for an HTTP status that is not 200."""
+    return _WORDS.get(status, f"it answers {status}")
+
+
+def words_of(error: BaseException) -> str:
+    """Words for an exception, from its text; the text itself, shortened and without secrets, where it is unknown."""
+    text = f"{type(error).__name__}: {error}"
+    for pattern, words in _SIGNS:
+        if re.search(pattern, text):
+            return words
+    status = _status(error)
+    return http_words(status) if status else _short(text)
+
+
+def _status(error: BaseException) -> int | None:
+    answer = getattr(error, "response", None)
+    if getattr(answer, "status_code", None):
+        return answer.status_code
+    match = _STATUS.search(str(error))
+    if match:
+        return int(match[1])
+    if type(error).__name__ == "RestException":
+        return error.get_http_status_code()
+    return None
+
+
+def _short(text: str, length: int = 160) -> str:
+    text = " ".join(scrub(text).split())
+    return text if len(text) <= length else text[: length - 1] + "…"

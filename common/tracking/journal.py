@@ -1,0 +1,193 @@
+"""The truth about a run: an append-only file of JSON lines in the run's own folder, RUN/tracking/journal.jsonl.
+
+One line per record, each with "kind" and "t" (wall clock, milliseconds since 1970):
+run, resume, parameters, metrics (with "step"), tags, dataset, artifact, model, status.
+"""
+
+import contextlib
+import json
+import math
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from common.cli import UserError
+from common.tracking.secrets import scrub
+
+TERMINAL = ("FINISHED", "FAILED", "KILLED")
+
+
+def tracking_folder(run: Path) -> Path:
+    """RUN/tracking: the journal, the marks of what each server has, the locks."""
+    return Path(run) / "tracking"
+
+
+def journal_path(run: Path) -> Path:
+    """RUN/tracking/journal.jsonl."""
+    return tracking_folder(run) / "journal.jsonl"
+
+
+def alive_lock(run: Path):
+    """The lock that the training process holds as long as it lives; the kernel frees it on kill -9 too."""
+    from filelock import FileLock
+
+    return FileLock(tracking_folder(run) / "alive.lock", thread_local=False)
+
+
+def is_alive(run: Path) -> bool:
+    """Whether a training is writing this run right now."""
+    from filelock import Timeout
+
+    try:
+        with alive_lock(run).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a read-only folder: nobody writes there
+        return False
+
+
+class Journal:
+    """Appends records. Each append is one write and one fdatasync, so that an epoch survives a power cut.
+
+    A full disk never ends the training: what could not be written is kept in memory and tried again.
+    """
+
+    def __init__(self, run: Path):
+        self.path = journal_path(run)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        _cut_torn_line(self.path)
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        _sync_folder(self.path.parent)
+        self._backlog = b""
+
+    def append(self, kind: str, **fields) -> None:
+        """Writes one record with the time of now."""
+        record = {"kind": kind, "t": time.time_ns() // 1_000_000, **fields}
+        line = scrub(json.dumps(_plain(record), ensure_ascii=True, allow_nan=False, separators=(",", ":")))
+        self._backlog += line.encode() + b"\n"
+        end = os.fstat(self._file).st_size
+        try:
+            written = os.write(self._file, self._backlog)
+            if written < len(self._backlog):
+                raise OSError("the disk took only a part of the line")
+            _data_sync(self._file)
+        except OSError as error:
+            with contextlib.suppress(OSError):  # a torn line in the middle would hide what follows it
+                os.ftruncate(self._file, end)
+            print(f"warning: {self.path} cannot be written ({error}); tried again later", file=sys.stderr)
+            return
+        self._backlog = b""
+
+    def close(self) -> bool:
+        """Closes the file. Returns False when records could not be written."""
+        os.close(self._file)
+        return not self._backlog
+
+
+def read(run: Path, offset: int = 0) -> Iterator[tuple[int, dict]]:
+    """Yields (offset behind the record, record) from a byte offset on; a line still being written is left for later.
+
+    A line that is no JSON object (a damaged disk) is skipped: one bad line must not hide the others.
+    """
+    try:
+        file = journal_path(run).open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        file.seek(offset)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            offset += len(line)
+            with contextlib.suppress(ValueError):
+                record = json.loads(line)
+                if isinstance(record, dict) and "kind" in record and "t" in record:
+                    yield offset, record
+
+
+def header(run: Path) -> dict:
+    """The first record: uuid, name, experiment, servers.
+
+    Raises:
+        UserError: the folder holds no run.
+    """
+    for _, record in read(run):
+        if record["kind"] == "run":
+            return record
+    raise UserError(f"There is no tracked run in this folder. Received: {run}.")
+
+
+def last_status(run: Path) -> tuple[str, int]:
+    """(status, time of the last record in ms). RUNNING when the journal does not end with a status."""
+    status, moment = "RUNNING", 0
+    for _, record in read(run):
+        moment = record["t"]
+        if record["kind"] == "status":
+            status = record["status"]
+        elif record["kind"] in ("run", "resume"):
+            status = "RUNNING"
+    return status, moment
+
+
+def repair(run: Path) -> bool:
+    """Ends a run whose process died without a word (kill -9, power cut) as KILLED, at the time of its last record.
+
+    Returns:
+        True when there was something to repair.
+    """
+    from filelock import Timeout
+
+    with contextlib.suppress(Timeout, OSError), alive_lock(run).acquire(timeout=0):
+        status, moment = last_status(run)
+        if status == "RUNNING":
+            journal = Journal(run)
+            journal.append("status", status="KILLED", repaired=True, ended=moment)
+            return journal.close()
+    return False
+
+
+def process() -> dict:
+    """Which process writes: pid, host and boot, for people who look for it."""
+    boot = ""
+    with contextlib.suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return {"pid": os.getpid(), "host": socket.gethostname(), "boot": boot}
+
+
+def _plain(value):
+    """JSON without NaN: numbers that JSON lacks become the strings nan, inf, -inf; NumPy scalars become Python's."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(float(value))
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    return _plain(value.item()) if hasattr(value, "item") else str(value)
+
+
+def _cut_torn_line(path: Path) -> None:
+    """A power cut may leave half a line at the end: cut it, so that the next record starts on a line of its own."""
+    with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
+        content = file.read()
+        if content and not content.endswith(b"\n"):
+            file.truncate(content.rfind(b"\n") + 1)
+
+
+def _data_sync(file: int) -> None:
+    getattr(os, "fdatasync", os.fsync)(file)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a new file's name survive a power cut; a folder cannot be synchronised on every system."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,82 @@
+"""What each server has of a run: one small file per server in RUN/tracking/servers/, replaced atomically.
+
+A mark is only a memory: when it is lost or the server forgot, everything is sent again and nothing is there twice.
+"""
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from common.tracking.journal import tracking_folder
+
+
+@dataclass
+class Mark:
+    """Progress of one run towards one server.
+
+    offset: bytes of the journal that the server has. files: path -> sha256 that it has. status: the last one that it
+    was told. refused: item -> why the server did not take it. fault: why nothing more can be sent now, "" if nothing.
+    """
+
+    server: str
+    run_id: str = ""
+    offset: int = 0
+    files: dict[str, str] = field(default_factory=dict)
+    model_ids: dict[str, str] = field(default_factory=dict)
+    status: str = ""
+    notes: str = ""
+    refused: dict[str, str] = field(default_factory=dict)
+    fault: str = ""
+
+
+def mark_path(run: Path, server: str) -> Path:
+    """The mark's file: readable, and unique for the server's address."""
+    words = re.sub(r"[^A-Za-z0-9.]+", "-", server).strip("-")[-40:]
+    return tracking_folder(run) / "servers" / f"{words}-{hashlib.sha256(server.encode()).hexdigest()[:8]}.json"
+
+
+def load(run: Path, server: str) -> Mark:
+    """The stored mark; a fresh one where there is none or it is damaged."""
+    try:
+        return _parse(mark_path(run, server).read_bytes(), server)
+    except (OSError, ValueError, TypeError):
+        return Mark(server)
+
+
+def load_all(run: Path) -> list[Mark]:
+    """The marks of every server that was ever a target of this run, sorted by file name."""
+    marks = []
+    for path in sorted((tracking_folder(run) / "servers").glob("*.json")):
+        try:
+            marks.append(_parse(path.read_bytes(), None))
+        except (OSError, ValueError, TypeError):
+            continue
+    return marks
+
+
+def save(run: Path, mark: Mark) -> None:
+    """Replaces the mark in one step."""
+    path = mark_path(run, mark.server)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(asdict(mark), file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _parse(content: bytes, server: str | None) -> Mark:
+    mark = Mark(**json.loads(content))
+    if server is not None and mark.server != server:
+        raise ValueError("another server's mark")
+    return mark

@@ -1,0 +1,110 @@
+"""The process beside a training that carries the journal to the servers: `python -m common.tracking.mirror RUN`.
+
+A process, not a thread: MLflow's import and its JSON would take the interpreter lock away from the training
+(benchmarks/tracking_overhead.py measures both). It lives as long as the training holds its stdin open, and ends on
+its own when everything has arrived.
+"""
+
+import contextlib
+import os
+import random
+import sys
+import threading
+import time
+from pathlib import Path
+
+from common.tracking import journal
+from common.tracking.secrets import scrub
+
+POLL_SECONDS = 1.0
+BACK_OFF_SECONDS = (1, 2, 4, 8, 15, 30, 60)
+LAST_ATTEMPTS = 3
+LAST_SECONDS = 60.0  # when the training died and nobody waits
+NICENESS = 10
+
+
+def main() -> int:
+    """Mirrors one run until its training ends. Returns 0 when every server has everything."""
+    run = Path(sys.argv[1])
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(NICENESS)
+    from common.tracking.send import prepare
+
+    prepare()
+    ending = threading.Event()
+    servers = journal.header(run)["servers"]
+    carriers = [threading.Thread(target=_guarded, args=(run, server, ending), daemon=True) for server in servers]
+    for carrier in carriers:
+        carrier.start()
+    while sys.stdin.buffer.read(4096):  # nothing is ever written: this returns when the training closes or dies
+        pass
+    _wait_for_end(run)
+    journal.repair(run)
+    ending.set()
+    deadline = time.monotonic() + LAST_SECONDS
+    for carrier in carriers:
+        carrier.join(max(0.0, deadline - time.monotonic()))
+    return int(any(carrier.is_alive() for carrier in carriers))
+
+
+def _wait_for_end(run: Path) -> None:
+    """A process that is being killed closes its files one after the other: wait for the lock, but not for ever."""
+    deadline = time.monotonic() + 5
+    while journal.is_alive(run) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _guarded(run: Path, server: str, ending: threading.Event) -> None:
+    try:
+        carry(run, server, ending)
+    except Exception as error:
+        log(run, f"{server}: the mirror stopped: {type(error).__name__}: {error}")
+
+
+def carry(run: Path, server: str, ending: threading.Event) -> None:
+    """Keeps one server up to date until `ending` is set and it has everything, or LAST_ATTEMPTS failed after that."""
+    from common.tracking.send import Sender
+
+    sender = Sender(run, server)
+    failures, last_attempts, seen = 0, LAST_ATTEMPTS, -1
+    with sender.lock.acquire():
+        sender._restart()
+        while True:
+            last = ending.is_set()
+            size = journal.journal_path(run).stat().st_size
+            fault = None
+            if size != seen or failures or last:
+                fault = sender.step()
+                seen = size
+            if fault is None:
+                if failures:
+                    log(run, f"{server}: up to date again")
+                failures = 0
+                if last:
+                    return
+                ending.wait(POLL_SECONDS)
+                continue
+            if not failures:
+                log(run, f"{server}: {fault.words}")
+            failures += 1
+            last_attempts -= last
+            if not last_attempts:
+                return
+            pause = BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS)) - 1]
+            if last:
+                time.sleep(1)
+            else:
+                ending.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads a grid's attempts
+
+
+def log(run: Path, line: str) -> None:
+    """Appends a line to RUN/tracking/mirror.log, without secrets."""
+    moment = time.strftime("%Y-%m-%d %H:%M:%S")
+    with contextlib.suppress(OSError), (journal.tracking_folder(run) / "mirror.log").open("a") as file:
+        file.write(f"{moment} {scrub(' '.join(line.split()))}\n")
+
+
+if __name__ == "__main__":
+    status = main()
+    # Daemon threads may hang in a request; nothing is left to clean up.
+    os._exit(status)

@@ -1,0 +1,94 @@
+"""A Keras model as MLflow's model: signature and MLmodel file are written here, without loading TensorFlow again."""
+
+import json
+import shutil
+import tempfile
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+from common.tracking.faults import fault_of
+
+
+def shapes_of(path: Path) -> tuple[list[int], list[int]]:
+    """Input and output shape of a saved Keras model, read from the configuration inside the .keras file.
+
+    Returns:
+        ([-1, height, width, channels], [-1, values]); -1 where the file does not say it.
+    """
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("config.json"))["config"]
+    layers = {layer["config"]["name"]: layer for layer in config["layers"]}
+    inputs = next(layer for layer in layers.values() if layer["class_name"] == "InputLayer")
+    shape = inputs["config"].get("batch_shape") or inputs["config"]["batch_input_shape"]
+    output = config.get("output_layers") or [list(layers)[-1]]
+    while isinstance(output, list):
+        output = output[0]
+    return [-1 if size is None else size for size in shape], [-1, layers[output]["config"].get("units", -1)]
+
+
+def send_model(client, mark, path: Path, record: dict, write) -> None:
+    """Puts a model on the server: as a logged model of the run where it knows such (MLflow 3), else as plain files.
+
+    Args:
+        client: MlflowClient. mark: marks.Mark of the server, gets the model's id. path: the .keras file.
+        record: the journal's model record. write: calls a function under the store's lock.
+    """
+    with tempfile.TemporaryDirectory(prefix="model-") as folder:
+        model_id = _logged_model(client, mark, record, write)
+        _write_folder(Path(folder), path, record, mark.run_id, model_id)
+        if model_id is None:
+            client.log_artifacts(mark.run_id, folder, record["name"])
+            return
+        client.log_model_artifacts(model_id, folder)
+        write(client.finalize_logged_model, model_id, "READY")
+
+
+def _logged_model(client, mark, record: dict, write) -> str | None:
+    """The id of the run's logged model, created when it is new; None on a server that has no logged models."""
+    from mlflow.entities import LoggedModelOutput
+
+    try:
+        run = client.get_run(mark.run_id)
+        found = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{mark.run_id}'")
+        same = [model for model in found if model.name == record["name"]]
+        if same:
+            model_id = same[0].model_id
+        else:
+            model_id = write(
+                client.create_logged_model, run.info.experiment_id, name=record["name"], source_run_id=mark.run_id
+            ).model_id
+        write(client.log_outputs, mark.run_id, [LoggedModelOutput(model_id, step=0)])
+    except Exception as error:
+        if getattr(error, "error_code", "") == "ENDPOINT_NOT_FOUND" or fault_of(error).status == 404:
+            return None
+        raise
+    mark.model_ids[record["path"]] = model_id
+    return model_id
+
+
+def _write_folder(folder: Path, path: Path, record: dict, run_id: str, model_id: str | None) -> None:
+    """The layout that mlflow.keras.load_model reads: MLmodel, data/model.keras, requirements.txt."""
+    import numpy as np
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    (folder / "data").mkdir()
+    shutil.copyfile(path, folder / "data" / "model.keras")
+    (folder / "data" / "keras_module.txt").write_text("keras")
+    versions = {name: metadata.version(name) for name in ("keras", "tensorflow")}
+    (folder / "requirements.txt").write_text("".join(f"{name}=={version}\n" for name, version in versions.items()))
+    kind = np.dtype(np.float32)  # raw 0..255 values; a uint8 patch is converted without loss
+    model = Model(
+        run_id=run_id,
+        model_id=model_id,
+        signature=ModelSignature(
+            inputs=Schema([TensorSpec(kind, tuple(record["inputs"]))]),
+            outputs=Schema([TensorSpec(kind, tuple(record["outputs"]))]),
+        ),
+    )
+    model.add_flavor(
+        "keras", data="data", keras_version=versions["keras"], keras_backend="tensorflow", save_exported_model=False
+    )
+    model.add_flavor("python_function", loader_module="mlflow.keras", python_version="", env={})
+    model.save(str(folder / "MLmodel"))

@@ -1,0 +1,55 @@
+"""What a server still lacks of a run, computed from the run folder alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.tracking import journal, marks
+from common.tracking.servers import readable
+from common.tracking.translate import Batch, Translator
+
+
+@dataclass(frozen=True)
+class Pending:
+    """records: journal records that were not sent. files: paths that were not. status: its end was not told."""
+
+    records: int
+    files: tuple[str, ...]
+    status: bool
+    refused: dict[str, str]
+    fault: str
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.files or self.status)
+
+    def words(self) -> str:
+        """For example "12 records and 3 files (it refuses connections)"."""
+        parts = []
+        if self.records:
+            parts.append(f"{self.records} record{'s' * (self.records > 1)}")
+        if self.files:
+            parts.append(f"{len(self.files)} file{'s' * (len(self.files) > 1)}")
+        if self.status and not parts:
+            parts.append("the end")
+        why = self.fault or next(iter(self.refused.values()), "")
+        return " and ".join(parts) + (f" ({why})" if why else "")
+
+
+def pending(run: Path, server: str) -> Pending:
+    """Compares the journal with the server's mark."""
+    mark, translator, records = marks.load(run, server), Translator(), 0
+    for offset, record in journal.read(run):
+        translator.read(record, Batch())
+        records += offset > mark.offset
+    files = tuple(path for path in translator.files if path not in mark.files)
+    return Pending(records, files, translator.status != mark.status, mark.refused, mark.fault)
+
+
+def targets(run: Path) -> list[str]:
+    """Every server that is to have the run: those chosen at its start, those that it was mirrored to later."""
+    return list(dict.fromkeys([*journal.header(run)["servers"], *(mark.server for mark in marks.load_all(run))]))
+
+
+def place(run: Path, server: str) -> str:
+    """Where people find the run: its page on a server, the path of a local store."""
+    mark = marks.load(run, server)
+    return f"{server}/#/runs/{mark.run_id}" if server.startswith("http") and mark.run_id else readable(server)

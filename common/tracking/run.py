@@ -1,0 +1,197 @@
+"""A run as the training sees it: everything is written to the run's folder at once, and sent by another process."""
+
+import contextlib
+import os
+import shlex
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+from common import provenance
+from common.cli import UserError
+from common.tracking import journal
+from common.tracking.pending import pending, place
+from common.tracking.secrets import scrub
+from common.tracking.servers import Server
+
+WAIT_SECONDS = 20.0
+_RESTART_SECONDS = 30.0
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(
+    folder: Path,
+    server: Server,
+    *,
+    experiment: str,
+    name: str,
+    parameters: dict | None = None,
+    tags: dict | None = None,
+    resume: bool = False,
+) -> "Run":
+    """Starts a run in `folder`, or goes on with the one that is there, and starts the process that mirrors it.
+
+    Args:
+        folder: the run folder; RUN/tracking is created inside.
+        server: from choose_server. When the wanted server is away, the run is kept locally and is pending for it.
+        resume: go on in the run that `folder` holds, on the servers it was started with.
+
+    Raises:
+        UserError: the folder holds a run already (or none, with `resume`), or another process is writing it.
+    """
+    folder = Path(folder).resolve()
+    journal.tracking_folder(folder).mkdir(parents=True, exist_ok=True)
+    alive = _lock(folder)
+    try:
+        if resume:
+            journal.header(folder)
+        elif journal.journal_path(folder).exists():
+            raise UserError(f"There is a run in this folder already. Received: {folder}. Resume it or choose another.")
+        run = Run(folder, alive)
+    except BaseException:
+        alive.release()
+        raise
+    if resume:
+        run._append("resume", process=journal.process())
+    else:
+        run._append(
+            "run",
+            uuid=uuid.uuid4().hex,
+            experiment=experiment,
+            name=name,
+            user=provenance.user(),
+            servers=list(dict.fromkeys((server.uri, server.wanted))),
+            process=journal.process(),
+        )
+    run.parameters(parameters or {})
+    run.tags(tags or {})
+    run._start_mirror()
+    return run
+
+
+class Run:
+    """Records of one training. No call waits for a server, and none raises because of one."""
+
+    def __init__(self, folder: Path, alive):
+        self.folder = folder
+        self._alive = alive
+        self._journal = journal.Journal(folder)
+        self._mirror: subprocess.Popen | None = None
+        self._mirror_started = 0.0
+
+    def metrics(self, values: dict[str, float], step: int) -> None:
+        """Metrics of one step (epoch): one record, on disk when this returns. NaN and infinite values are kept."""
+        self._append("metrics", step=int(step), values={name: float(value) for name, value in values.items()})
+        if self._mirror and self._mirror.poll() is not None:
+            self._start_mirror()
+
+    def parameters(self, values: dict) -> None:
+        """Parameters; values become strings. One that differs after a resume is kept beside the first."""
+        if values:
+            self._append("parameters", values={str(name): str(value) for name, value in values.items()})
+
+    def tags(self, values: dict) -> None:
+        """Tags; values become strings, and a later one replaces an earlier one."""
+        if values:
+            self._append("tags", values={str(name): str(value) for name, value in values.items()})
+
+    def dataset(self, name: str, *, digest: str, source: str, context: str, patches: int) -> None:
+        """A dataset that the run uses: sha256 of its content, where it came from, "training"/"validation"/"test"."""
+        self._append("dataset", name=name, digest=digest, source=str(source), context=context, patches=int(patches))
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """A complete file inside the run folder, sent into `folder` of the run's artifacts.
+
+        Raises:
+            ValueError: the file is not inside the run folder.
+        """
+        self._append("artifact", path=self._inside(path), folder=folder)
+
+    def model(self, path: Path, name: str = "model") -> None:
+        """A complete .keras file: a logged model with signature on MLflow 3, files in `name` on MLflow 2."""
+        from common.tracking.models import shapes_of
+
+        inputs, outputs = shapes_of(self.folder / self._inside(path))
+        self._append("model", path=self._inside(path), name=name, inputs=inputs, outputs=outputs)
+
+    def finish(self, status: str = "FINISHED", wait_s: float = WAIT_SECONDS) -> str:
+        """Ends the run as FINISHED, FAILED or KILLED and waits for the mirror, at most `wait_s` seconds.
+
+        Returns:
+            One line: where the run is, or what is not there yet and which command sends it.
+        """
+        if status not in journal.TERMINAL:
+            raise ValueError(f"A run ends as one of {', '.join(journal.TERMINAL)}. Received: {status!r}")
+        self._append("status", status=status)
+        whole = self._journal.close()
+        self._alive.release()
+        self._stop_mirror(wait_s)
+        lines = [] if whole else [f"The journal in {self.folder} could not be written to the end."]
+        return scrub(" ".join(lines + [_report(self.folder, uri) for uri in journal.header(self.folder)["servers"]]))
+
+    def _append(self, kind: str, **fields) -> None:
+        self._journal.append(kind, **fields)
+
+    def _inside(self, path: Path) -> str:
+        path = (self.folder / path).resolve()
+        if not path.is_relative_to(self.folder):
+            raise ValueError(f"An artifact lies inside the run folder. Received: {path}, run folder {self.folder}")
+        return path.relative_to(self.folder).as_posix()
+
+    def _start_mirror(self) -> None:
+        """Starts the mirror; one that dies (out of memory) is started again, but not in a loop."""
+        if time.monotonic() - self._mirror_started < _RESTART_SECONDS and self._mirror_started:
+            return
+        self._mirror_started = time.monotonic()
+        environment = dict(os.environ)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), environment.get("PYTHONPATH")]))
+        try:
+            self._mirror = subprocess.Popen(
+                # -P: the modules of the folder that the training was started in must not shadow installed ones.
+                [sys.executable, "-P", "-m", "common.tracking.mirror", str(self.folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=_ROOT,
+                env=environment,
+                start_new_session=True,  # Ctrl-C is for the training
+            )
+        except OSError as error:
+            print(f"warning: nothing is sent during the training: {error}", file=sys.stderr)
+
+    def _stop_mirror(self, wait_s: float) -> None:
+        if self._mirror is None:
+            return
+        if self._mirror.poll() is not None:  # it died on the way: one more try for what is left
+            self._mirror_started = 0.0
+            self._start_mirror()
+        with contextlib.suppress(OSError):
+            self._mirror.stdin.close()
+        try:
+            self._mirror.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            self._mirror.kill()
+            self._mirror.wait()
+
+
+def _lock(folder: Path):
+    from filelock import Timeout
+
+    lock = journal.alive_lock(folder)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"Another training is writing this run right now. Received: {folder}.") from None
+    return lock
+
+
+def _report(folder: Path, uri: str) -> str:
+    left = pending(folder, uri)
+    where = place(folder, uri)
+    if not left:
+        return f"Tracked: {where}"
+    # The child's working directory is not the user's: name the folder as they can type it.
+    command = f"python -m common.tracking sync {shlex.quote(os.path.relpath(folder))}"
+    return f"Not yet on {where}: {left.words()}. Sent by: {command}"

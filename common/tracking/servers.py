@@ -1,0 +1,163 @@
+"""Which MLflow server a training reports to, decided once at the start and said in words."""
+
+import difflib
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from common.cli import UserError
+from common.tracking.secrets import without_credentials
+
+NAMES = {
+    "default": "https://mlflow.berlin-united.com/",
+    "deepl": "https://mlflow2.berlin-united.com/",
+}
+PROBE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where a run goes.
+
+    uri: the server or store that is used now. words: the choice for people. wanted: the server that the run belongs
+    on; differs from uri when that one is away, and then the run is kept locally and is pending for it.
+    """
+
+    uri: str
+    words: str
+    wanted: str
+
+
+def choose_server(choice: str | None, output_dir: Path, require: bool = False) -> Server:
+    """Decides where a run is tracked; asks the server whether it is there, for at most PROBE_SECONDS.
+
+    Args:
+        choice: a name of NAMES, "local", a URI, or None: MLFLOW_TRACKING_URI if set, else "default".
+        output_dir: holds the local store, mlflow.db.
+        require: a server that is away is an error instead of a run that is kept locally.
+
+    Raises:
+        UserError: the choice means nothing, holds a password, or is away although it is required.
+    """
+    choice, because = _asked_for(choice)
+    uri = resolve(choice, output_dir)
+    if not is_http(uri):
+        return Server(uri, f"tracking in {readable(uri)} ({because})", uri)
+    reason = probe(uri)
+    if reason is None:
+        return Server(uri, f"tracking on {uri} ({because}; it answers)", uri)
+    if require:
+        raise UserError(f"The tracking server is required but not available: {reason}. Received: {uri} ({because}).")
+    local = resolve("local", output_dir)
+    return Server(
+        local,
+        f"tracking in {readable(local)}, because {uri} ({because}) is not available: {reason}. "
+        "The run is sent there as soon as it is back",
+        uri,
+    )
+
+
+def resolve(choice: str, output_dir: Path) -> str:
+    """The URI that a choice means: http(s) addresses as they are, files and SQLite stores with absolute paths.
+
+    Raises:
+        UserError: unknown name, or credentials in the address.
+    """
+    if choice == "local":
+        return f"sqlite:///{(Path(output_dir).resolve() / 'mlflow.db').as_posix()}"
+    choice = without_credentials(NAMES.get(choice, choice))
+    if is_http(choice):
+        if not urlsplit(choice).hostname:
+            raise UserError(f"A tracking server's address needs a host. Received: {choice}.")
+        return choice.rstrip("/")
+    if choice.startswith("sqlite:///"):
+        return f"sqlite:///{Path(choice.removeprefix('sqlite:///')).resolve().as_posix()}"
+    if "/" not in choice and ":" not in choice:
+        near = difflib.get_close_matches(choice, [*NAMES, "local"], n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise UserError(f"Tracking is one of {', '.join(NAMES)}, local or a URI. Received: {choice!r}.{hint}")
+    return choice
+
+
+def is_http(uri: str) -> bool:
+    """Whether the URI is a server's, not a store on this machine."""
+    return uri.startswith(("http://", "https://"))
+
+
+def readable(uri: str) -> str:
+    """A store's URI as people write it: the path of a local database, else the URI."""
+    return uri.removeprefix("sqlite:///") if uri.startswith("sqlite:///") else uri
+
+
+def probe(uri: str, seconds: float = PROBE_SECONDS) -> str | None:
+    """Asks an MLflow server for one experiment.
+
+    A thread of its own bounds the time as a whole: name resolution knows no time-out, and a server may answer a byte
+    at a time.
+
+    Returns:
+        None when it answers and lets us in, else why not, in words.
+    """
+    answers: list[str | None] = []
+    thread = threading.Thread(target=lambda: answers.append(_ask(uri, seconds)), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return answers[0] if answers else f"no answer within {seconds:g} s"
+
+
+def _asked_for(choice: str | None) -> tuple[str, str]:
+    if choice is not None:
+        return choice, f"asked for as {choice!r}" if choice in (*NAMES, "local") else "asked for"
+    if os.environ.get("MLFLOW_TRACKING_URI"):
+        return os.environ["MLFLOW_TRACKING_URI"], "from MLFLOW_TRACKING_URI"
+    return "default", "the team's server"
+
+
+def _ask(uri: str, seconds: float) -> str | None:
+    import requests
+
+    from common.tracking.faults import http_words, words_of
+
+    try:
+        answer = requests.get(
+            f"{uri}/api/2.0/mlflow/experiments/search",
+            params={"max_results": "1"},
+            auth=_authorize,
+            timeout=seconds,
+            verify=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True,
+            cert=os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH"),
+        )
+        if answer.status_code != 200:
+            return http_words(answer.status_code)
+        return None if isinstance(answer.json(), dict) else "it does not answer like an MLflow server"
+    except ValueError as error:
+        return "it does not answer like an MLflow server" if "JSON" in type(error).__name__ else words_of(error)
+    except Exception as error:
+        return words_of(error)
+
+
+def _authorize(request):
+    """Adds the credentials in MLflow's order: environment, then ~/.mlflow/credentials. Never part of the URL."""
+    from requests.auth import HTTPBasicAuth
+
+    stored = _stored_credentials()
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME") or stored.get("mlflow_tracking_username")
+    password = os.environ.get("MLFLOW_TRACKING_PASSWORD") or stored.get("mlflow_tracking_password")
+    if user and password:
+        return HTTPBasicAuth(user.encode(), password.encode())(request)
+    if os.environ.get("MLFLOW_TRACKING_TOKEN"):
+        request.headers["Authorization"] = f"Bearer {os.environ['MLFLOW_TRACKING_TOKEN']}"
+    return request
+
+
+def _stored_credentials() -> dict[str, str]:
+    import configparser
+
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read(Path("~/.mlflow/credentials").expanduser(), encoding="utf-8")
+        return dict(parser["mlflow"]) if "mlflow" in parser else {}
+    except (configparser.Error, OSError, UnicodeError, RuntimeError):
+        return {}

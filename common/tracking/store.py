@@ -1,0 +1,65 @@
+"""Opens MLflow stores: a server through its client, the local SQLite store with one writer at a time."""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+from common.tracking.servers import is_http
+
+_LOCK_SECONDS = 600  # sixteen writers in a queue, one of them creating the database
+
+
+def exclusive(server: str):
+    """The lock that every writer of a local SQLite store takes; nothing for a server, which sorts that out itself."""
+    if not server.startswith("sqlite:///"):
+        return contextlib.nullcontext()
+    from filelock import FileLock
+
+    return FileLock(f"{_database(server)}.lock", timeout=_LOCK_SECONDS)
+
+
+def open_client(server: str):
+    """An MlflowClient; a local store is created, or migrated from an older MLflow's, first and by one process alone."""
+    from mlflow.tracking import MlflowClient
+
+    if server.startswith("sqlite:///"):
+        _database(server).parent.mkdir(parents=True, exist_ok=True)
+        with exclusive(server):
+            _create(server)
+    return MlflowClient(tracking_uri=server)
+
+
+def artifact_location(server: str, experiment: str) -> str | None:
+    """Where a new experiment keeps its files: beside the local database whatever the working directory; else None."""
+    if is_http(server) or not server.startswith("sqlite:///"):
+        return None
+    from common.tracking.translate import allowed_key
+
+    return (_artifact_root(server) / allowed_key(experiment).replace("/", "_")).as_uri()
+
+
+def _database(server: str) -> Path:
+    return Path(server.removeprefix("sqlite:///"))
+
+
+def _artifact_root(server: str) -> Path:
+    return _database(server).parent / "mlartifacts"
+
+
+def _create(server: str) -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    new = not _database(server).exists()
+    if new:
+        # Readers (the UI) and the writer do not block each other, and a commit is one fsync. Kept in the file itself.
+        with contextlib.closing(sqlite3.connect(_database(server))) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+    try:
+        SqlAlchemyStore(server, _artifact_root(server).as_uri())
+    except MlflowException as error:
+        if "out-of-date" not in str(error):
+            raise
+        from mlflow.store.db.utils import _upgrade_db, create_sqlalchemy_engine
+
+        _upgrade_db(create_sqlalchemy_engine(server))

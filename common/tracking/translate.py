@@ -1,0 +1,117 @@
+"""Journal records -> what MLflow takes. Whatever MLflow would refuse is changed the same way every time, and noted."""
+
+import hashlib
+import math
+import re
+from dataclasses import dataclass, field
+
+# The narrower of the limits of MLflow 2.14 and 3.x, so that a run looks the same on every server.
+KEY_LENGTH = 250
+PARAMETER_LENGTH = 6000
+TAG_LENGTH = 5000
+NAME_LENGTH = 250  # of runs and experiments: the column in a server's database
+DIGEST_LENGTH = 36
+UUID_TAG = "run.uuid"
+NOTES_TAG = "tracking.notes"
+_ODD = re.compile(r"[^\w.\- /]", re.ASCII)
+
+
+@dataclass
+class Batch:
+    """What one stretch of the journal means to MLflow.
+
+    metrics: (key, value, time in ms, step); parameters and tags: name -> value.
+    """
+
+    metrics: list[tuple[str, float, int, int]] = field(default_factory=list)
+    parameters: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    datasets: list[dict] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.metrics) + len(self.parameters) + len(self.tags) + len(self.datasets)
+
+
+class Translator:
+    """Reads records in order. What depends on earlier records lives here: first values, files, the state, the notes."""
+
+    def __init__(self):
+        self.parameters: dict[str, str] = {}
+        self.files: dict[str, dict] = {}  # path in the run folder -> its latest artifact or model record
+        self.status, self.ended = "RUNNING", 0
+        self.notes: dict[str, str] = {}
+
+    def read(self, record: dict, batch: Batch) -> None:
+        """Adds one record to the batch and to the state. A kind that this version does not know is passed over."""
+        kind = record["kind"]
+        if kind == "metrics":
+            self._metrics(record, batch)
+        elif kind == "parameters":
+            for name, value in record["values"].items():
+                self._parameter(name, value, batch)
+        elif kind == "tags":
+            for name, value in record["values"].items():
+                batch.tags[self._key(name)] = self._shortened(name, value, TAG_LENGTH)
+        elif kind == "dataset":
+            batch.datasets.append(record)
+        elif kind in ("artifact", "model"):
+            self.files[record["path"]] = record
+        elif kind == "status":
+            self.status, self.ended = record["status"], record.get("ended", record["t"])
+        elif kind == "resume":
+            self.status = "RUNNING"
+
+    def note_tag(self) -> str:
+        """All notes as one tag value."""
+        text = "; ".join(self.notes.values())
+        return text if len(text) <= TAG_LENGTH else text[: TAG_LENGTH - 1] + "…"
+
+    def _metrics(self, record: dict, batch: Batch) -> None:
+        for name, value in record["values"].items():
+            value = float(value)
+            if not math.isfinite(value):
+                self.notes.setdefault(f"metric {name}", f"metric {name!r} is {value} at step {record['step']}")
+            batch.metrics.append((self._key(name), value, record["t"], record["step"]))
+
+    def _parameter(self, name: str, value: str, batch: Batch) -> None:
+        """MLflow never changes a parameter: a different value after --resume becomes a tag beside it."""
+        key, value = self._key(name), self._shortened(name, value, PARAMETER_LENGTH)
+        if self.parameters.setdefault(key, value) == value:
+            batch.parameters[key] = value
+        else:
+            batch.tags[self._key(f"resumed.{name}")] = value[:TAG_LENGTH]
+            self.notes[f"parameter {name}"] = f"parameter {name!r} changed on resume, see the tag 'resumed.{name}'"
+
+    def _key(self, name: str) -> str:
+        key = allowed_key(name)
+        if key != name:
+            self.notes.setdefault(f"key {name}", f"{name[:60]!r} is named {key[:60]!r} here")
+        return key
+
+    def _shortened(self, name: str, value: str, length: int) -> str:
+        value = clean(value)
+        if len(value) <= length:
+            return value
+        self.notes.setdefault(
+            f"value {name}",
+            f"{name[:60]!r} is cut from {len(value)} to {length} characters, whole in tracking/journal.jsonl",
+        )
+        return value[: length - 1] + "…"
+
+
+def allowed_key(name: str) -> str:
+    """A name that MLflow takes as a metric, parameter or tag: unchanged where it can be, else with a short hash.
+
+    The hash keeps names apart that differ only in what had to be replaced.
+    """
+    key = _ODD.sub("_", name)
+    key = "/".join(part for part in key.split("/") if part.strip(".")) or "_"
+    if key == name and len(key) <= KEY_LENGTH:
+        return key
+    return f"{key[: KEY_LENGTH - 9]}_{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}"
+
+
+def clean(text: str) -> str:
+    """Text that every database stores: control characters and lone surrogates are spelled out."""
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", lambda match: f"\\x{ord(match[0]):02x}", text)
