@@ -1,6 +1,6 @@
 """The classifier's network: raw pixels in, the probability of a ball out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 LEAKY_RELU_SLOPE = 0.1  # one slope for all layers, written down: library defaults differ (0.3, 0.2, 0.01)
 
@@ -50,3 +50,23 @@ def _convolution(x, filters: int, size: int, padding: str, number: int):
     )(x)
     x = keras.layers.BatchNormalization(momentum=0.99, name=f"norm{number}")(x)
     return keras.layers.LeakyReLU(LEAKY_RELU_SLOPE, name=f"activation{number}")(x)
+
+
+def make_loss(positive_weight: float = 1.0, label_smoothing: float = 0.0) -> Callable:
+    """Makes the loss: cross-entropy of the sigmoid, computed from the logit so that it never overflows.
+
+    Args:
+        positive_weight: what a ball counts against anything else; one output with one logit, so it cannot cancel out.
+        label_smoothing: the targets become s / 2 and 1 - s / 2.
+
+    Returns:
+        (y [n] of 0 and 1, logit [n, 1]) -> loss per patch [n].
+    """
+    import tensorflow as tf
+
+    def loss(y, logit):
+        target = y * (1 - label_smoothing) + label_smoothing / 2
+        cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=logit[:, 0])
+        return cross_entropy * (1 + (positive_weight - 1) * y)
+
+    return loss
