@@ -1,0 +1,45 @@
+"""Files that are there whole or not at all, and folders that nobody else writes to."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from common.cli import UserError
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; flushed and moved there when the block ends without an error."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield partial
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def new_folder(wanted: Path | str) -> Path:
+    """Makes the folder `wanted`, or `wanted-2`, `wanted-3`, ... where that name is taken. Two callers never share one.
+
+    Raises:
+        UserError: the folder cannot be made.
+    """
+    wanted = Path(wanted)
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder
+    except OSError as error:
+        raise UserError(
+            f"the output folder cannot be made: {error.strerror}. Received: {wanted}. Name another with --output-dir."
+        ) from None
