@@ -6,13 +6,19 @@ python -m classifier_cnn.evaluate MODEL FILE...
 
 import argparse
 import csv
+import importlib.util
 import json
 import math
+import os
 import sys
-import zipfile
 from pathlib import Path
 
-from common.cli import Parser, UserError, run_main
+_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
+if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
+    os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
+
+from common.cli import Parser, UserError, run_main  # noqa: E402
+from common.models import find_model  # noqa: E402
 
 FALLBACK_THRESHOLD = 0.5  # for a model that ships none
 
@@ -60,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
 
     parts = [read_patches(path, "classification") for path in arguments.files]
     patches = concatenate(parts)
-    scores = predict(load_model(model_file, patches.X.shape[1:]), patches.X)
+    scores = score(model_file, patches.X)
     name = model_file.parent.resolve().name if model_file.stem == "model" else model_file.stem
     folder = new_folder(arguments.output_dir or Path.cwd() / f"evaluation-{name}")
     files = None
@@ -79,20 +85,6 @@ def main(argv: list[str] | None = None) -> None:
     with replacing(folder / "evaluation.json") as partial:
         partial.write_text(json.dumps(sources | {"digest": patches.digest} | result, indent=2) + "\n", encoding="utf-8")
     print(f"numbers, scores and pictures: {folder}")
-
-
-def find_model(path: Path) -> Path:
-    """The .keras file that `path` means: itself, or model.keras in the folder of a run.
-
-    Raises:
-        UserError: there is none, or it is not a .keras file.
-    """
-    file = path / "model.keras" if path.is_dir() else path
-    if not file.is_file():
-        raise UserError(f"there is no model. Received: {file}. Name a .keras file or the folder of a run.")
-    if not zipfile.is_zipfile(file):
-        raise UserError(f"not a .keras file, or a damaged one. Received: {file}. Name a model that train.py saved.")
-    return file
 
 
 def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
@@ -115,70 +107,28 @@ def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
     return float(value), f"shipped with the model ({contract.name})"
 
 
-def load_model(path: Path, input_shape: tuple[int, int, int]):
-    """Loads a classifier and checks that it takes such patches and gives one score.
+def score(model_file: Path, X):
+    """The score of every patch.
 
     Args:
-        path: a .keras file.
-        input_shape: (height, width, channels) of the patches.
-
-    Raises:
-        UserError: not loadable, not a classifier, or made for other patches.
-    """
-    from common import devices
-
-    devices.quiet()
-    import keras
-
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises many kinds, whatever the archive holds
-        raise UserError(f"{path}: the model cannot be loaded: {str(error).splitlines()[0][:200]}") from None
-    if isinstance(model.input_shape, list) or tuple(model.output_shape) != (None, 1):
-        raise UserError(
-            f"{path}: not a classifier, which has one input and one score. "
-            f"Received: {model.input_shape} to {model.output_shape}."
-        )
-    if tuple(model.input_shape[1:]) != tuple(input_shape):
-        wanted, given = ("x".join(map(str, shape)) for shape in (model.input_shape[1:], input_shape))
-        raise UserError(
-            f"the model takes {wanted} patches (height x width x channels), the files hold others. Received: {given}. "
-            "Use files of the model's size and colour."
-        )
-    return model
-
-
-def predict(model, X, batch_size: int = 4096):
-    """Scores all patches in compiled calls, the last smaller batch included.
-
-    Args:
-        model: a keras.Model, [n, height, width, channels] of raw 0..255 -> [n, 1].
+        model_file: a .keras file.
         X: uint8 [n, height, width, channels].
-        batch_size: patches per call.
 
     Returns:
         float32 [n].
 
     Raises:
-        UserError: a score is not finite.
+        UserError: not a classifier for such patches, or one that gives no numbers.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
     import numpy as np
-    import tensorflow as tf
 
-    from common.progress import progress_bar
+    from common.models import load_model
+    from common.predicting import make_predictor
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *X.shape[1:]), tf.uint8)])
-    def call(batch):
-        return model(tf.cast(batch, tf.float32), training=False)
-
-    scores = np.empty(len(X), np.float32)
-    for start in progress_bar(range(0, len(X), batch_size), desc="scoring", unit="batch", delay=1, leave=False):
-        part = slice(start, start + batch_size)
-        scores[part] = call(X[part]).numpy().reshape(-1)
-    if not np.isfinite(scores).all():
-        raise UserError(
-            f"the model gives scores that are no numbers. Received: {np.sum(~np.isfinite(scores))} of them."
-        )
+    scores = make_predictor(load_model(model_file, X.shape[1:], outputs=1))(X)[:, 0]
+    if wrong := np.sum(~np.isfinite(scores)):
+        raise UserError(f"{model_file}: the model gives scores that are no numbers. Received: {wrong} of {len(X)}.")
     return scores
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -11,7 +11,11 @@ from common.cli import UserError
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; flushed and moved there when the block ends without an error."""
+    """Yields a temporary path beside `path`; flushed and moved there when the block ends without an error.
+
+    Raises:
+        UserError: the disk is full, the folder read-only or gone; nothing is left behind then.
+    """
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -19,8 +23,13 @@ def replacing(path: Path | str) -> Iterator[Path]:
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written: {error.strerror or error}. Make room or name another folder."
+        ) from None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def new_folder(wanted: Path | str) -> Path:
