@@ -1,0 +1,94 @@
+"""The network's shape, its size, what is inside it, and its loss."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from classifier_cnn.model import LEAKY_RELU_SLOPE, build_model, make_loss
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("side", [16, 32])
+def test_shapes(side, channels):
+    model = build_model((side, side, channels), (2, 2, 3, 3), 4)
+    flat = model.get_layer("flatten").output.shape[-1]
+    assert flat == {16: 1, 32: 9}[side] * 3
+    scores = model(np.random.default_rng(0).integers(0, 256, (5, side, side, channels)).astype(np.float32))
+    assert scores.shape == (5, 1)
+    assert np.all((scores.numpy() > 0) & (scores.numpy() < 1))
+
+
+def test_number_of_weights_counted_by_hand():
+    """Kernels without biases, two learned numbers per normalised channel, dense layers with biases."""
+    kernels = 9 * 1 * 8 + 9 * 8 * 8 + 9 * 8 * 16 + 4 * 16 * 16
+    expected = kernels + 2 * (8 + 8 + 16 + 16) + (16 * 64 + 64) + (64 + 1)
+    model = build_model((16, 16, 1))
+    assert sum(w.numpy().size for w in model.trainable_variables) == expected
+    assert expected + 2 * (8 + 8 + 16 + 16) == model.count_params() == 4169  # with the moving statistics
+
+
+def test_scale_and_mean_are_inside():
+    """The first layer gives exactly what the robot computes by hand: value / 255 - mean, per channel."""
+    x = np.random.default_rng(1).integers(0, 256, (3, 16, 16, 2)).astype(np.float32)
+    model = build_model((16, 16, 2), (2, 2, 3, 3), 4, mean=(0.4, 0.55))
+    scaled = keras.Model(model.input, model.get_layer("scale").output)(x)
+    np.testing.assert_allclose(scaled, x / 255 - np.float32([0.4, 0.55]), atol=1e-6)
+
+
+# Keras itself hands its variables to NumPy 2 in the old way when it saves.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+def test_mean_survives_saving(tmp_path):
+    model = build_model((16, 16, 1), (2, 2, 3, 3), 4, mean=np.array([0.3847]))
+    model.save(tmp_path / "model.keras")
+    x = np.full((1, 16, 16, 1), 77, np.float32)
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "model.keras")(x), model(x))
+
+
+@pytest.mark.parametrize("regularize", [True, False])
+def test_dropout_only_when_regularised(regularize):
+    layers = [
+        layer for layer in build_model((16, 16, 1), regularize=regularize).layers if "Dropout" in type(layer).__name__
+    ]
+    assert [layer.name for layer in layers] == (["dropout"] if regularize else [])
+    assert all(layer.rate > 0 for layer in layers)
+
+
+def test_one_slope_everywhere():
+    model = build_model((16, 16, 1))
+    slopes = [layer.negative_slope for layer in model.layers if isinstance(layer, keras.layers.LeakyReLU)]
+    assert slopes == [LEAKY_RELU_SLOPE] * 5
+
+
+def test_blocks_in_order():
+    kinds = [type(layer).__name__ for layer in build_model((16, 16, 1)).layers]
+    block = ["Conv2D", "BatchNormalization", "LeakyReLU"]
+    head = ["Flatten", "Dense", "LeakyReLU", "Dropout", "Dense", "Activation"]
+    assert kinds == ["InputLayer", "Rescaling", *[*block, "MaxPooling2D"] * 3, *block, *head]
+
+
+# --- loss ---------------------------------------------------------------------------------------------------------
+
+
+def test_loss_is_cross_entropy_of_the_probability():
+    y, logit = tf.constant([1.0, 0.0, 1.0]), tf.constant([[2.0], [-1.0], [-3.0]])
+    probability = 1 / (1 + np.exp(-logit.numpy()[:, 0]))
+    expected = -np.log(np.where(y == 1, probability, 1 - probability))
+    np.testing.assert_allclose(make_loss()(y, logit), expected, rtol=1e-5)
+    np.testing.assert_allclose(make_loss(positive_weight=3)(y, logit), expected * [3, 1, 3], rtol=1e-5)
+
+
+def test_loss_is_finite_for_confident_errors():
+    loss = make_loss(positive_weight=10)(tf.constant([1.0, 0.0]), tf.constant([[-500.0], [500.0]]))
+    np.testing.assert_allclose(loss, [5000, 500], rtol=1e-5)
+
+
+def test_smoothed_loss_is_lowest_at_the_smoothed_target():
+    """With a smoothing of 0.1 a probability of 0.95 costs a ball less than 0.9 and less than 0.99."""
+    probability = np.array([0.9, 0.95, 0.99], np.float32)
+    logit = tf.constant(np.log(probability / (1 - probability))[:, None])
+    losses = make_loss(label_smoothing=0.1)(tf.ones([3]), logit).numpy()
+    assert losses.argmin() == 1
+    np.testing.assert_allclose(losses, -0.95 * np.log(probability) - 0.05 * np.log(1 - probability), rtol=1e-4)
+    mirrored = make_loss(label_smoothing=0.1)(tf.zeros([3]), -logit).numpy()
+    np.testing.assert_allclose(mirrored, losses, rtol=1e-5)
