@@ -4,6 +4,7 @@ import os
 from collections.abc import MutableMapping
 
 OFF = {
+    "ENABLE_RUNTIME_UPTIME_TELEMETRY": "0",  # TensorFlow sets it to 1 on import unless it is there
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",  # the convention that several libraries share
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -14,6 +15,6 @@ OFF = {
 def switch_off(environment: MutableMapping[str, str] = os.environ) -> None:
     """Sets the variables that keep MLflow, Ray and others from reporting usage, here and in every child process.
 
-    TensorFlow, Keras, ONNX Runtime on Linux and LiteRT send none.
+    Keras, ONNX Runtime on Linux and LiteRT send none.
     """
     environment.update(OFF)

@@ -1,0 +1,45 @@
+"""The classifier's command line."""
+
+from dataclasses import dataclass
+
+from common.cli import UserError
+from common.options import TrainingOptions, parse, training_parser
+
+DEFAULT_STEM = "classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"
+EPILOG = """examples:
+  python train.py --filters 8 --dense 32             the team's default family, from the cache or the archive
+  python train.py --dataset synthetic --tracking local   needs no network at all
+  python train.py --data-train a.h5 b.h5 --data-val c.h5
+  python train.py --resume NAME                      go on with a run that was stopped
+
+Ends with status 0, 2 for bad input, 130 or 143 when it was stopped (the best model so far is then saved and evaluated).
+"""
+
+
+@dataclass(frozen=True)
+class Options(TrainingOptions):
+    """One training of the classifier; see the help of each option."""
+
+    positive_weight: float = 1.0
+    max_fpr: float = 0.01
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 < self.positive_weight <= 1000:
+            raise UserError(f"--positive-weight lies above 0 and up to 1000. Received: {self.positive_weight}.")
+        if not 0 <= self.max_fpr < 1:
+            raise UserError(f"--max-fpr is a rate, at least 0 and below 1. Received: {self.max_fpr}.")
+
+
+def parse_args(argv: list[str] | None = None) -> Options:
+    """Parses the command line of train.py; see `common.options.parse`."""
+    parser = training_parser("Trains the CNN that tells whether a patch shows a ball.", EPILOG, DEFAULT_STEM)
+    group = parser.add_argument_group("ball or no ball")
+    group.add_argument("--positive-weight", type=float, metavar="X", help="how much more a ball counts in the loss")
+    group.add_argument(
+        "--max-fpr",
+        type=float,
+        metavar="X",
+        help="highest false positive rate on validation; the threshold is chosen so",
+    )
+    return parse(parser, Options, argv)

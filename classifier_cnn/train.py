@@ -1,0 +1,152 @@
+"""Trains the classifier: is it a ball?
+
+python train.py --filters 8 --dense 32
+python -m classifier_cnn.train --dataset synthetic --tracking local
+"""
+
+import dataclasses
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
+if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
+    os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
+
+from classifier_cnn.options import Options, parse_args  # noqa: E402
+from common import telemetry  # noqa: E402
+from common.cli import run_main  # noqa: E402
+
+PROJECT = "classifier_cnn"
+TASK = "classification"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parses the command line and trains; returns the exit status."""
+    options = parse_args(argv)
+    if options.list_datasets:
+        from common.catalogue import list_datasets
+
+        print(list_datasets(TASK, options.data_root, options.archive_url, options.offline))
+        return 0
+    return train(options)
+
+
+def train(options: Options) -> int:
+    """Data, network, fit, evaluation, files: one training from start to end.
+
+    Returns:
+        0, or 128 + the number of the signal that stopped it.
+
+    Raises:
+        UserError: an option, a file or a server that cannot be used, or a loss that is not finite.
+    """
+    telemetry.switch_off()
+    from common import devices, tracking
+    from common.fitting import fit
+    from common.runs import already_finished, open_run
+    from common.splits import load_splits
+
+    if already_finished(options):
+        return 0
+    server = tracking.choose_server(options.tracking, options.output_dir, require=options.require_tracking)
+    print(server.words)
+    splits = load_splits(TASK, options)
+    device = devices.prepare(options.seed, options.threads, options.require_gpu)
+    model, options = build(options, splits)
+    with open_run(PROJECT, options, splits, server) as run:
+        run.tracked.tags({"device": device})
+        trainer, validate = prepare(model, options, splits)
+        draw_augmentation(run, trainer, splits)
+        history = fit(trainer, validate, run.path, run.epoch, run.stop)
+        if history.best is None:
+            print("Stopped within the first epoch: there is no model yet, --resume starts it over.")
+        else:
+            finish(run, options, splits, trainer.average, history)
+    return run.stop.status
+
+
+def build(options: Options, splits):
+    """The network on the training data's mean, or the one of --init; and the options, which then tell its size."""
+    from classifier_cnn.model import build_model
+    from common.models import load_initial
+
+    X = splits.train.X
+    if options.init:
+        model, filters, dense = load_initial(options.init, X.shape[1:], outputs=1)
+        return model, dataclasses.replace(options, filters=filters, dense=dense)
+    mean = X.mean((0, 1, 2)) / 255
+    return build_model(X.shape[1:], options.filters, options.dense, options.regularize, mean), options
+
+
+def prepare(model, options: Options, splits):
+    """What trains the network, and what scores it on the validation split after every epoch."""
+    from classifier_cnn import metrics
+    from classifier_cnn.data import make_augmentation
+    from classifier_cnn.model import make_loss
+    from common.predicting import make_predictor
+    from common.training import MemoryData, Settings, Trainer
+
+    settings = Settings(options.epochs, options.batch_size, options.learning_rate, seed=options.seed)
+    if options.dry_run:
+        settings = dataclasses.replace(settings, epochs=1, batch_size=len(splits.train))
+    augment = make_augmentation(options.seed) if options.augment else None
+    data = MemoryData(splits.train.X, splits.train.y)
+    trainer = Trainer(model, data, make_loss(options.positive_weight), augment, settings, head="logit")
+    predict = make_predictor(trainer.average)
+
+    def validate() -> dict[str, float]:
+        numbers = metrics.evaluate(splits.validation.y, predict(splits.validation.X), threshold=0.5)
+        names = {"log_loss": "val_loss", "auroc": "val_auroc", "recall_at_fpr_0.01": "val_recall_at_fpr_0.01"}
+        return {name: numbers[key] for key, name in names.items() if key in numbers}
+
+    return trainer, validate
+
+
+def draw_augmentation(run, trainer, splits) -> None:
+    """Draws some training patches beside what the augmentation makes of them."""
+    import numpy as np
+
+    from common.pictures import augmentation_sheet
+
+    if trainer.augment is None:
+        return
+    chosen = splits.train.take(np.random.default_rng(0).permutation(len(splits.train))[:8])
+    versions = [np.asarray(trainer.augment(chosen.X.astype("float32"), chosen.y, [i, 0])[0]) for i in range(7)]
+    versions = np.rint(versions).astype(np.uint8)
+    path = run.path / "augmentation.png"
+    augmentation_sheet(path, chosen.X, np.stack(versions, 1), "What the network sees of eight training patches")
+    run.tracked.artifact(path)
+
+
+def finish(run, options: Options, splits, model, history) -> None:
+    """Saves the model, chooses its threshold on validation, evaluates it once on test, and says what came out."""
+    from classifier_cnn import metrics
+    from classifier_cnn.evaluate import report
+    from classifier_cnn.summary import table
+    from common.description import describe_model
+    from common.predicting import make_predictor
+
+    predict = make_predictor(model)
+    chosen = metrics.choose_threshold(splits.validation.y, predict(splits.validation.X), options.max_fpr)
+    results = {}
+    for split in ("validation", "test"):
+        if part := splits.parts.get(split):
+            results[split] = report(run.path, part, predict(part.X)[:, 0], chosen.value, split)
+    numbers = {split: result["metrics"] for split, result in results.items()}
+    run.save_model(model, history)
+    more = {"threshold": {"keras": chosen.value}, "threshold_choice": vars(chosen), "metrics": numbers}
+    run.write_json("evaluation.json", results)
+    status = "killed" if run.stop() else "finished"
+    run.write_json("model.json", describe_model(model, PROJECT, options, splits, status, **more))
+    run.record_results(numbers, history)
+    print(table(numbers))
+    if chosen.warning:
+        print(f"warning: {chosen.warning}", file=sys.stderr)
+    print(f"threshold {chosen.value:.6g}, chosen on validation for at most {options.max_fpr:.2%} false positives")
+    print(f"model, numbers and pictures: {run.path}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

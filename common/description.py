@@ -1,0 +1,49 @@
+"""`model.json`: what the robot side and later tools have to know of a model, beside the model."""
+
+from common import provenance
+from common.options import TrainingOptions
+from common.splits import Splits
+
+COLOURS = {1: "Y of YUV422", 2: "Y, and U (even columns) and V (odd columns) of YUV422 interleaved"}
+
+
+def describe_model(model, project: str, options: TrainingOptions, splits: Splits, status: str, **more) -> dict:
+    """Describes a trained model as plain JSON values.
+
+    Args:
+        model: the keras.Model that is shipped.
+        status: `finished` or `killed`.
+        **more: what only the project knows: thresholds, target order, metrics.
+    """
+    height, width, channels = model.input_shape[1:]
+    scale = model.get_layer("scale")
+    return {
+        "version": 1,
+        "project": project,
+        "status": status,
+        "input": {
+            "height": height,
+            "width": width,
+            "channels": channels,
+            "layout": "[row][column][channel], upright",
+            "colour": COLOURS[channels] + ", Pillow's RGB to YCbCr",
+            "range": "raw 0..255; scale and mean are inside the model",
+            "scale": float(scale.scale),
+            "mean": [-float(offset) for offset in scale.offset],
+            "sampling": "index int((k + 0.5) * step + 0.5) inside the patch, step = side / size, clamped to side - 1",
+        },
+        "parameters": model.count_params(),
+        "datasets": {
+            split: {
+                "name": splits.name,
+                "source": splits.origin[split],
+                "digest": part.digest,
+                "patches": len(part),
+            }
+            for split, part in splits.parts.items()
+        },
+        "synthetic_fallback": splits.substituted,
+        "options": options.as_json(),
+        "provenance": provenance.provenance(),
+        **more,
+    }

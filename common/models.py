@@ -1,0 +1,70 @@
+"""Loading a trained model again, with one clear line for everything that is not one."""
+
+import zipfile
+from pathlib import Path
+
+
+def find_model(path: Path) -> Path:
+    """The .keras file that `path` means: itself, or model.keras in the folder of a run.
+
+    Raises:
+        UserError: there is none, or it is not a .keras file.
+    """
+    from common.cli import UserError
+
+    file = path / "model.keras" if path.is_dir() else path
+    if not file.is_file():
+        raise UserError(f"there is no model. Received: {file}. Name a .keras file or the folder of a run.")
+    if not zipfile.is_zipfile(file):
+        raise UserError(f"not a .keras file, or a damaged one. Received: {file}. Name a model that train.py saved.")
+    return file
+
+
+def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
+    """Loads a model and checks that it takes such patches and gives so many numbers.
+
+    Args:
+        path: a .keras file.
+        input_shape: (height, width, channels) of the patches.
+        outputs: 1 for a classifier, 3 for a detector.
+
+    Raises:
+        UserError: not loadable, of the other project, or made for other patches.
+    """
+    import keras
+
+    from common.cli import UserError
+
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises many kinds, whatever the archive holds
+        raise UserError(f"{path}: the model cannot be loaded: {str(error).splitlines()[0][:200]}") from None
+    if isinstance(model.input_shape, list) or tuple(model.output_shape) != (None, outputs):
+        kind = {1: "a classifier (one input, one score)", 3: "a detector (one input; radius, x and y)"}[outputs]
+        raise UserError(f"{path}: not {kind}. Received: {model.input_shape} to {model.output_shape}.")
+    if tuple(model.input_shape[1:]) != tuple(input_shape):
+        wanted, given = ("x".join(map(str, shape)) for shape in (model.input_shape[1:], input_shape))
+        raise UserError(
+            f"the model takes {wanted} patches (height x width x channels), the files hold others. Received: {given}. "
+            "Use files of the model's size and colour."
+        )
+    return model
+
+
+def load_initial(path: Path, input_shape: tuple[int, int, int], outputs: int):
+    """Loads a model of ours to go on training it: its network, weights and mean stay as they are.
+
+    Returns:
+        The keras.Model, its filters (four) and its dense units.
+
+    Raises:
+        UserError: as `load_model`, or a network of another build.
+    """
+    from common.cli import UserError
+
+    model = load_model(find_model(path), input_shape, outputs)
+    try:
+        filters = tuple(model.get_layer(f"conv{number}").filters for number in (1, 2, 3, 4))
+        return model, filters, model.get_layer("dense").units
+    except ValueError:
+        raise UserError(f"--init takes a model of this project's network. Received: {path}.") from None

@@ -1,0 +1,89 @@
+"""The patches of one training: found, read, checked, and a validation part split off where there is none."""
+
+import sys
+from dataclasses import dataclass
+
+from common.families import resolve
+from common.options import TrainingOptions
+from common.patches import Patches, concatenate, read_patches, split_validation
+
+DRY_RUN_PATCHES = 512
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What is trained, validated and, where there is such a file, tested on.
+
+    name: of the dataset, for people. origin: where each split came from. notes: one line each for the user.
+    """
+
+    name: str
+    train: Patches
+    validation: Patches
+    test: Patches | None
+    origin: dict[str, str]
+    substituted: bool
+    notes: tuple[str, ...]
+
+    @property
+    def parts(self) -> dict[str, Patches]:
+        """The splits that there are, by name."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: part for name, part in parts.items() if part is not None}
+
+
+def load_splits(task: str, options: TrainingOptions) -> Splits:
+    """Finds, fetches and reads the patches that the options ask for.
+
+    Raises:
+        UserError: no such dataset, no such file, or one that no training can use.
+    """
+    selection = resolve(
+        task,
+        dataset=options.dataset,
+        train=options.data_train,
+        validation=options.data_val,
+        test=options.data_test,
+        data_root=options.data_root,
+        archive_url=options.archive_url,
+        offline=options.offline,
+    )
+    files = {"train": selection.train, "validation": selection.validation, "test": selection.test}
+    origin = {split: ", ".join(selection.origin[path] for path in paths) for split, paths in files.items() if paths}
+    parts = {
+        split: concatenate([read_patches(path, task) for path in paths]) for split, paths in files.items() if paths
+    }
+    notes = [selection.warning] if selection.warning else []
+    if "validation" not in parts:
+        parts["train"], parts["validation"], how = split_validation(parts["train"], seed=options.seed)
+        origin["validation"] = origin["train"]
+        notes.append(f"There is no validation file: {how}.")
+    if options.dry_run:
+        parts = {split: _sample(part, options.seed) for split, part in parts.items()}
+    concatenate([part.take([0]) for part in parts.values()])  # one size and colour in all splits, or one clear line
+    _say(selection.substituted, notes)
+    return Splits(
+        selection.name,
+        parts["train"],
+        parts["validation"],
+        parts.get("test"),
+        origin,
+        selection.substituted,
+        tuple(notes),
+    )
+
+
+def _sample(patches: Patches, seed: int) -> Patches:
+    import numpy as np
+
+    chosen = np.random.default_rng(seed).permutation(len(patches))[:DRY_RUN_PATCHES]
+    return patches.take(np.sort(chosen))
+
+
+def _say(substituted: bool, notes: list[str]) -> None:
+    """Prints the notes; a substituted dataset in a frame that nobody overlooks."""
+    for note in notes:
+        if substituted and note is notes[0]:
+            print(f"\n{'!' * 100}\n{note}\n{'!' * 100}\n", file=sys.stderr)
+        else:
+            print(f"note: {note}", file=sys.stderr)

@@ -1,0 +1,41 @@
+"""Ctrl-C and SIGTERM as a request: the training ends cleanly, keeps its best model and says so."""
+
+import signal
+import sys
+import threading
+
+
+class StopRequest:
+    """Whether the user, the scheduler or `docker stop` asked to end; use it in a `with` statement.
+
+    The first signal only asks. A second Ctrl-C interrupts at once.
+    """
+
+    def __init__(self):
+        self.signal: int | None = None
+        self._before = {}
+
+    def __enter__(self) -> "StopRequest":
+        if threading.current_thread() is threading.main_thread():  # Python allows signal handlers nowhere else
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def __call__(self) -> bool:
+        """True once a signal came."""
+        return self.signal is not None
+
+    @property
+    def status(self) -> int:
+        """The exit status that tells which signal ended the program, 0 if none."""
+        return 128 + self.signal if self.signal is not None else 0
+
+    def _ask(self, number, _frame):
+        if self.signal is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal = number
+        print("\nstopping: the best model so far is saved and evaluated (Ctrl-C again: at once)", file=sys.stderr)
