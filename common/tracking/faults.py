@@ -41,8 +41,14 @@ class Fault:
     status: int | None = None
 
 
+class Refusal(Exception):
+    """Something that we know no server will take, said in words."""
+
+
 def fault_of(error: BaseException) -> Fault:
     """Sorts an exception of MLflow, requests or SQLAlchemy by what can be done about it."""
+    if isinstance(error, Refusal):
+        return Fault("refused", str(error))
     status = _status(error)
     code = getattr(error, "error_code", "")
     if code == "RESOURCE_DOES_NOT_EXIST":

@@ -121,6 +121,15 @@ def header(run: Path) -> dict:
     raise UserError(f"There is no tracked run in this folder. Received: {run}.")
 
 
+def servers(run: Path) -> list[str]:
+    """Where the run is to go, as it was decided at its start and at every resume: addresses, and local:PATH.
+
+    PATH leads from the run folder to a SQLite database, so that a folder of runs can be moved or mounted elsewhere.
+    """
+    found = [server for _, record in read(run) if record["kind"] in ("run", "resume") for server in record["servers"]]
+    return list(dict.fromkeys(found))
+
+
 def last_status(run: Path) -> tuple[str, int]:
     """(status, time of the last record in ms). RUNNING when the journal does not end with a status."""
     status, moment = "RUNNING", 0

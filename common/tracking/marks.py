@@ -16,14 +16,17 @@ from common.tracking.journal import tracking_folder
 
 @dataclass
 class Mark:
-    """Progress of one run towards one server.
+    """Progress of one run towards one target (a server's address, or local:PATH, see journal.servers).
 
-    offset: bytes of the journal that the server has. files: path -> sha256 that it has. status: the last one that it
-    was told. refused: item -> why the server did not take it. fault: why nothing more can be sent now, "" if nothing.
+    offset: bytes of the journal that the server has. files: place in the run's artifacts -> sha256 that it has.
+    model_ids: place -> logged model. status: the last one that it was told. notes: the notes that it was told.
+    refused: item -> why the server did not take it. fault: why nothing more can be sent now, "" if nothing.
+    deleted: somebody deleted the run there, and it stays so.
     """
 
     server: str
     run_id: str = ""
+    experiment_id: str = ""
     offset: int = 0
     files: dict[str, str] = field(default_factory=dict)
     model_ids: dict[str, str] = field(default_factory=dict)
@@ -31,6 +34,7 @@ class Mark:
     notes: str = ""
     refused: dict[str, str] = field(default_factory=dict)
     fault: str = ""
+    deleted: bool = False
 
 
 def mark_path(run: Path, server: str) -> Path:

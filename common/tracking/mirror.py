@@ -32,7 +32,7 @@ def main() -> int:
 
     prepare()
     ending = threading.Event()
-    servers = journal.header(run)["servers"]
+    servers = journal.servers(run)
     carriers = [threading.Thread(target=_guarded, args=(run, server, ending), daemon=True) for server in servers]
     for carrier in carriers:
         carrier.start()
@@ -68,7 +68,6 @@ def carry(run: Path, server: str, ending: threading.Event) -> None:
     sender = Sender(run, server)
     failures, last_attempts, seen = 0, LAST_ATTEMPTS, -1
     with sender.lock.acquire():
-        sender._restart()
         while True:
             last = ending.is_set()
             size = journal.journal_path(run).stat().st_size

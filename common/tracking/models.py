@@ -1,6 +1,7 @@
 """A Keras model as MLflow's model: signature and MLmodel file are written here, without loading TensorFlow again."""
 
 import json
+import platform
 import shutil
 import tempfile
 import zipfile
@@ -15,6 +16,9 @@ def shapes_of(path: Path) -> tuple[list[int], list[int]]:
 
     Returns:
         ([-1, height, width, channels], [-1, values]); -1 where the file does not say it.
+
+    Raises:
+        OSError, ValueError, KeyError, zipfile.BadZipFile, StopIteration: this is no Keras model with one input.
     """
     with zipfile.ZipFile(path) as archive:
         config = json.loads(archive.read("config.json"))["config"]
@@ -27,43 +31,42 @@ def shapes_of(path: Path) -> tuple[list[int], list[int]]:
     return [-1 if size is None else size for size in shape], [-1, layers[output]["config"].get("units", -1)]
 
 
-def send_model(client, mark, path: Path, record: dict, write) -> None:
+def send_model(client, mark, path: Path, place: str, record: dict, write) -> None:
     """Puts a model on the server: as a logged model of the run where it knows such (MLflow 3), else as plain files.
 
     Args:
         client: MlflowClient. mark: marks.Mark of the server, gets the model's id. path: the .keras file.
-        record: the journal's model record. write: calls a function under the store's lock.
+        place: its name there. record: the journal's model record. write: calls a function under the store's lock.
     """
     with tempfile.TemporaryDirectory(prefix="model-") as folder:
-        model_id = _logged_model(client, mark, record, write)
+        model_id = _logged_model(client, mark, place, write)
         _write_folder(Path(folder), path, record, mark.run_id, model_id)
         if model_id is None:
-            client.log_artifacts(mark.run_id, folder, record["name"])
+            client.log_artifacts(mark.run_id, folder, place)
             return
         client.log_model_artifacts(model_id, folder)
         write(client.finalize_logged_model, model_id, "READY")
 
 
-def _logged_model(client, mark, record: dict, write) -> str | None:
+def _logged_model(client, mark, place: str, write) -> str | None:
     """The id of the run's logged model, created when it is new; None on a server that has no logged models."""
     from mlflow.entities import LoggedModelOutput
 
     try:
-        run = client.get_run(mark.run_id)
-        found = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{mark.run_id}'")
-        same = [model for model in found if model.name == record["name"]]
+        found = client.search_logged_models([mark.experiment_id], f"source_run_id = '{mark.run_id}'")
+        same = [model for model in found if model.name == place]
         if same:
             model_id = same[0].model_id
         else:
             model_id = write(
-                client.create_logged_model, run.info.experiment_id, name=record["name"], source_run_id=mark.run_id
+                client.create_logged_model, mark.experiment_id, name=place, source_run_id=mark.run_id
             ).model_id
         write(client.log_outputs, mark.run_id, [LoggedModelOutput(model_id, step=0)])
     except Exception as error:
         if getattr(error, "error_code", "") == "ENDPOINT_NOT_FOUND" or fault_of(error).status == 404:
             return None
         raise
-    mark.model_ids[record["path"]] = model_id
+    mark.model_ids[place] = model_id
     return model_id
 
 
@@ -90,5 +93,5 @@ def _write_folder(folder: Path, path: Path, record: dict, run_id: str, model_id:
     model.add_flavor(
         "keras", data="data", keras_version=versions["keras"], keras_backend="tensorflow", save_exported_model=False
     )
-    model.add_flavor("python_function", loader_module="mlflow.keras", python_version="", env={})
+    model.add_flavor("python_function", loader_module="mlflow.keras", python_version=platform.python_version(), env={})
     model.save(str(folder / "MLmodel"))

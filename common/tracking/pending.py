@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.tracking import journal, marks
-from common.tracking.servers import readable
+from common.tracking.files import files_of
+from common.tracking.servers import is_http, readable, uri_of
 from common.tracking.translate import Batch, Translator
 
 
@@ -34,22 +35,26 @@ class Pending:
         return " and ".join(parts) + (f" ({why})" if why else "")
 
 
-def pending(run: Path, server: str) -> Pending:
-    """Compares the journal with the server's mark."""
-    mark, translator, records = marks.load(run, server), Translator(), 0
+def pending(run: Path, target: str) -> Pending:
+    """Compares the journal with the target's mark."""
+    mark, translator, records = marks.load(run, target), Translator(), 0
     for offset, record in journal.read(run):
         translator.read(record, Batch())
         records += offset > mark.offset
-    files = tuple(path for path in translator.files if path not in mark.files)
+    if mark.deleted:
+        return Pending(0, (), False, {}, "somebody deleted the run there")
+    files = tuple(place for place in files_of(translator) if place not in mark.files)
     return Pending(records, files, translator.status != mark.status, mark.refused, mark.fault)
 
 
 def targets(run: Path) -> list[str]:
     """Every server that is to have the run: those chosen at its start, those that it was mirrored to later."""
-    return list(dict.fromkeys([*journal.header(run)["servers"], *(mark.server for mark in marks.load_all(run))]))
+    return list(dict.fromkeys([*journal.servers(run), *(mark.server for mark in marks.load_all(run))]))
 
 
-def place(run: Path, server: str) -> str:
+def place(run: Path, target: str) -> str:
     """Where people find the run: its page on a server, the path of a local store."""
-    mark = marks.load(run, server)
-    return f"{server}/#/runs/{mark.run_id}" if server.startswith("http") and mark.run_id else readable(server)
+    mark, uri = marks.load(run, target), uri_of(run, target)
+    if is_http(uri) and mark.run_id:
+        return f"{uri}/#/experiments/{mark.experiment_id}/runs/{mark.run_id}"
+    return readable(uri)

@@ -14,7 +14,7 @@ from common.cli import UserError
 from common.tracking import journal
 from common.tracking.pending import pending, place
 from common.tracking.secrets import scrub
-from common.tracking.servers import Server
+from common.tracking.servers import Server, target_of
 
 WAIT_SECONDS = 20.0
 _RESTART_SECONDS = 30.0
@@ -36,7 +36,7 @@ def start(
     Args:
         folder: the run folder; RUN/tracking is created inside.
         server: from choose_server. When the wanted server is away, the run is kept locally and is pending for it.
-        resume: go on in the run that `folder` holds, on the servers it was started with.
+        resume: go on in the run that `folder` holds, on the servers it was started with and on this one.
 
     Raises:
         UserError: the folder holds a run already (or none, with `resume`), or another process is writing it.
@@ -53,8 +53,9 @@ def start(
     except BaseException:
         alive.release()
         raise
+    servers = list(dict.fromkeys(target_of(folder, uri) for uri in (server.uri, server.wanted)))
     if resume:
-        run._append("resume", process=journal.process())
+        run._append("resume", servers=servers, process=journal.process())
     else:
         run._append(
             "run",
@@ -62,7 +63,7 @@ def start(
             experiment=experiment,
             name=name,
             user=provenance.user(),
-            servers=list(dict.fromkeys((server.uri, server.wanted))),
+            servers=servers,
             process=journal.process(),
         )
     run.parameters(parameters or {})
@@ -129,7 +130,7 @@ class Run:
         self._alive.release()
         self._stop_mirror(wait_s)
         lines = [] if whole else [f"The journal in {self.folder} could not be written to the end."]
-        return scrub(" ".join(lines + [_report(self.folder, uri) for uri in journal.header(self.folder)["servers"]]))
+        return scrub(" ".join(lines + [_report(self.folder, uri) for uri in journal.servers(self.folder)]))
 
     def _append(self, kind: str, **fields) -> None:
         self._journal.append(kind, **fields)
@@ -181,17 +182,16 @@ def _lock(folder: Path):
 
     lock = journal.alive_lock(folder)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=2)  # `status` holds it for a moment
     except Timeout:
         raise UserError(f"Another training is writing this run right now. Received: {folder}.") from None
     return lock
 
 
-def _report(folder: Path, uri: str) -> str:
-    left = pending(folder, uri)
-    where = place(folder, uri)
+def _report(folder: Path, target: str) -> str:
+    left, where = pending(folder, target), place(folder, target)
     if not left:
         return f"Tracked: {where}"
-    # The child's working directory is not the user's: name the folder as they can type it.
-    command = f"python -m common.tracking sync {shlex.quote(os.path.relpath(folder))}"
+    short = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    command = f"python -m common.tracking sync {shlex.quote(str(short))}"
     return f"Not yet on {where}: {left.words()}. Sent by: {command}"

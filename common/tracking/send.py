@@ -1,26 +1,23 @@
-"""Sends one run to one MLflow server: whatever the journal has and the server has not. Only this module calls MLflow.
+"""Sends one run to one MLflow server: whatever the journal has and the server has not.
 
 Everything may be repeated: the run is found by its uuid tag, a metric point is stored once however often it arrives,
 parameters, tags, datasets and files are simply set again.
 """
 
 import contextlib
-import hashlib
 import os
-import posixpath
 import warnings
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from common import telemetry
-from common.tracking import journal, marks, store
-from common.tracking.faults import Fault, fault_of
-from common.tracking.servers import is_http
+from common.tracking import journal, marks, records, store
+from common.tracking.faults import Fault, Refusal, fault_of
+from common.tracking.files import Files
+from common.tracking.servers import uri_of
 from common.tracking.translate import NAME_LENGTH, NOTES_TAG, UUID_TAG, Batch, Translator, clean
 
 # Slow is not down: a server that answers after a minute still gets everything. The training never waits for this.
 _REQUEST_SECONDS = 90
-_METRICS, _TEXTS, _DATASETS = 1000, 50, 20  # per request; MLflow allows 1000 and 100, and 1 MB in all
 REFUSED_TAG = "tracking.refused"
 
 
@@ -38,6 +35,7 @@ def prepare() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(_REQUEST_SECONDS))
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     os.environ["MLFLOW_LOGGING_LEVEL"] = "CRITICAL"
     for name in ("mlflow", "urllib3", "requests", "sqlalchemy", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -45,90 +43,113 @@ def prepare() -> None:
 
 
 class Sender:
-    """One run on its way to one server. Not shared between threads; `lock` keeps other processes away."""
+    """One run on its way to one server. Use it while holding `lock`, which keeps other processes away."""
 
-    def __init__(self, run: Path, server: str):
+    def __init__(self, run: Path, target: str, progress=None):
+        """`target` as in journal.servers; `progress(n)` is called for every n records or files that arrived."""
         from filelock import FileLock
 
-        self.run, self.server = Path(run), server
-        path = marks.mark_path(run, server)
+        self.run, self.target, self.server = Path(run), target, uri_of(run, target)
+        self.progress = progress
+        path = marks.mark_path(run, target)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.lock = FileLock(path.with_suffix(".lock"), thread_local=False)
         self.header = journal.header(run)
         self._client = None
-        self._restart()
 
     def step(self) -> Fault | None:
         """Sends what there is now. Returns what stood in the way, None when everything arrived. Never raises."""
-        fault = None
         try:
             if self._client is None:
                 self._client = store.open_client(self.server)
+                self._load_mark()
             fault = self._send()
         except Exception as error:
             fault = fault_of(error)
-            if fault.kind == "missing":  # the server came back empty, or somebody wiped it: from the beginning
-                self._forget()
             self._sure = False
-        self.mark.fault = fault.words if fault else ""
-        with contextlib.suppress(OSError):
-            marks.save(self.run, self.mark)
+            if fault.kind == "missing":  # the server came back empty, or somebody wiped it: from the beginning
+                marks.save(self.run, marks.Mark(self.target))
+                self._load_mark()
+        if self._client is not None:
+            self.mark.fault = fault.words if fault else ""
+            with contextlib.suppress(OSError):
+                marks.save(self.run, self.mark)
         return fault
 
     def _send(self) -> Fault | None:
         self._find_run()
-        self._send_records()
-        fault = self._send_files()
+        if self.mark.deleted:
+            return None
+        self.log.send(self.progress)
+        fault = self.files.send(self.translator, self.progress)
         self._send_end()
         return fault
 
-    def _restart(self) -> None:
+    def _load_mark(self) -> None:
         """Takes up the stored mark: another process may have sent something since."""
-        self.mark = marks.load(self.run, self.server)
+        self.mark = marks.load(self.run, self.target)
         self._sure = False  # whether the server was seen to have the run since the last fault
-        self._tried: dict[str, str] = {}  # files that the server refused in this session: path -> sha256
-        self._hashes: dict[str, tuple[tuple, str]] = {}
+        self.files = Files(self.run, self.mark, self._client, self._write)
+        self._rewind()
+
+    def _rewind(self) -> None:
+        """Reads the journal again up to the mark, for the state that later records build upon."""
         self.translator = Translator()
         for offset, record in journal.read(self.run):
             if offset > self.mark.offset:
                 break
             self.translator.read(record, Batch())
-
-    def _forget(self) -> None:
-        self.mark = marks.Mark(self.server)
-        marks.save(self.run, self.mark)
-        self._restart()
+        self.log = records.Records(self.run, self.mark, self.translator, self._client, self._write)
 
     def _write(self, function, *arguments, **keywords):
         """Calls MLflow; a local database has one writer at a time."""
         with store.exclusive(self.server):
             return function(*arguments, **keywords)
 
-    # The run itself
-
     def _find_run(self) -> None:
-        from mlflow.exceptions import MlflowException
-
+        """Makes sure, once and after every fault, that the server has the run and everything that the mark claims."""
         if self._sure:
             return
         if self.mark.run_id:
             found = self._client.get_run(self.mark.run_id)
-            if found.info.lifecycle_stage == "deleted":
-                raise MlflowException("INVALID_STATE: somebody deleted this run there; restore it to have it completed")
+            self.mark.deleted = found.info.lifecycle_stage == "deleted"
+            if self.mark.deleted:
+                return
+            self._check_claims(found)
         else:
+            self.mark.experiment_id = self._experiment()
             self.mark.run_id = self._adopt() or self._create()
             marks.save(self.run, self.mark)
+            found = self._client.get_run(self.mark.run_id)
+        store.check_artifact_location(self.server, found.info.artifact_uri)
         self._sure = True
+
+    def _check_claims(self, found) -> None:
+        """A server restored from a backup has the run, but not all of it: then everything is sent once more."""
+        there = {metric.key: (metric.step, metric.timestamp) for metric in found.data._metric_objs}
+        behind = any(there.get(key, (-1, -1)) < point for key, point in self.translator.latest.items())
+        behind = behind or not set(self.translator.parameters) <= set(found.data.params)
+        if behind or any(" " in item for item in self.mark.refused):
+            self.mark.offset = 0
+            self.mark.refused.clear()
+            self._rewind()
+        if found.info.status != self.mark.status:
+            self.mark.status = ""
+        self.files.forget_missing(self.server, found.info.artifact_uri)
 
     def _experiment(self) -> str:
         name = clean(self.header["experiment"])[:NAME_LENGTH] or "Default"
         experiment = self._client.get_experiment_by_name(name)
         if experiment is None:
-            with contextlib.suppress(Exception):  # another training may have created it in between
-                return self._write(
-                    self._client.create_experiment, name, artifact_location=store.artifact_location(self.server, name)
-                )
-            experiment = self._client.get_experiment_by_name(name)
+            location = store.artifact_location(self.server, name)
+            try:
+                return self._write(self._client.create_experiment, name, artifact_location=location)
+            except Exception:  # another training may have created it in between
+                experiment = self._client.get_experiment_by_name(name)
+                if experiment is None:
+                    raise
+        if experiment.lifecycle_stage == "deleted":
+            raise Refusal(f"somebody deleted the experiment {name!r} there; restore it and run sync")
         return experiment.experiment_id
 
     def _adopt(self) -> str:
@@ -136,8 +157,7 @@ class Sender:
 
         A request that timed out may still have been carried out, so that there are several: the oldest stays.
         """
-        self._experiment_id = self._experiment()
-        found = self._client.search_runs([self._experiment_id], f"tags.`{UUID_TAG}` = '{self.header['uuid']}'")
+        found = self._client.search_runs([self.mark.experiment_id], f"tags.`{UUID_TAG}` = '{self.header['uuid']}'")
         ids = [run.info.run_id for run in sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))]
         for double in ids[1:]:
             self._write(self._client.delete_run, double)
@@ -146,106 +166,12 @@ class Sender:
     def _create(self) -> str:
         name = clean(self.header["name"])[:NAME_LENGTH]
         tags = {UUID_TAG: self.header["uuid"], "mlflow.user": clean(self.header["user"])[:NAME_LENGTH]}
-        created = self._write(self._client.create_run, self._experiment_id, self.header["t"], tags, name)
+        created = self._write(self._client.create_run, self.mark.experiment_id, self.header["t"], tags, name)
         return created.info.run_id
 
-    # Parameters, metrics, tags, datasets
-
-    def _send_records(self) -> None:
-        while True:
-            batch, end = Batch(), self.mark.offset
-            for offset, record in journal.read(self.run, self.mark.offset):
-                self.translator.read(record, batch)
-                end = offset
-                if len(batch) >= _METRICS:
-                    break
-            if end == self.mark.offset:
-                return
-            self._deliver(batch)
-            self.mark.offset = end
-            marks.save(self.run, self.mark)
-
-    def _deliver(self, batch: Batch) -> None:
-        from mlflow.entities import Metric, Param, RunTag
-
-        self._log([Param(*item) for item in batch.parameters.items()], "params", _TEXTS)
-        self._log([RunTag(*item) for item in batch.tags.items()], "tags", _TEXTS)
-        self._log([Metric(*item) for item in batch.metrics], "metrics", _METRICS)
-        self._log([_dataset_input(record) for record in batch.datasets], "datasets", _DATASETS)
-
-    def _log(self, items: list, kind: str, limit: int) -> None:
-        """Sends items; where the server refuses a request, halves it until the one that it dislikes is alone."""
-        for start in range(0, len(items), limit):
-            part = items[start : start + limit]
-            try:
-                if kind == "datasets":
-                    self._write(self._client.log_inputs, self.mark.run_id, part)
-                else:
-                    self._write(self._client.log_batch, self.mark.run_id, synchronous=True, **{kind: part})
-            except Exception as error:
-                fault = fault_of(error)
-                if fault.kind != "refused":
-                    raise
-                if len(part) > 1:
-                    self._log(part, kind, len(part) // 2)
-                else:
-                    self.mark.refused[f"{kind[:-1]} {_name(part[0])}"] = fault.words
-
-    # Files and models
-
-    def _send_files(self) -> Fault | None:
-        """Sends complete files that the server lacks; returns the first fault, but goes on: others may pass."""
-        first = None
-        files = dict(self.translator.files)
-        if self.translator.notes and self.translator.status in journal.TERMINAL:
-            files["tracking/journal.jsonl"] = {"kind": "artifact", "folder": "tracking"}
-        for path, record in files.items():
-            digest = self._digest(path)
-            if digest is None:
-                self.mark.refused[path] = "the file is no longer in the run folder"
-            elif digest not in (self.mark.files.get(path), self._tried.get(path)):
-                fault = self._send_file(path, record, digest)
-                first = first or fault
-        return first
-
-    def _send_file(self, path: str, record: dict, digest: str) -> Fault | None:
-        from common.tracking.models import send_model
-
-        try:
-            if record["kind"] == "model":
-                send_model(self._client, self.mark, self.run / path, record, self._write)
-            else:
-                _refuse_foreign_disk(self._client, self.mark)
-                self._client.log_artifact(self.mark.run_id, str(self.run / path), record["folder"] or None)
-        except Exception as error:
-            fault = fault_of(error)
-            if fault.kind != "refused":
-                self._sure = False
-                return fault
-            self.mark.refused[path] = fault.words
-            self._tried[path] = digest
-        else:
-            self.mark.files[path] = digest
-            self.mark.refused.pop(path, None)
-        marks.save(self.run, self.mark)
-        return None
-
-    def _digest(self, path: str) -> str | None:
-        """sha256 of a file of the run; None when it is gone. Read again only when the file changed."""
-        try:
-            facts = (self.run / path).stat()
-            key = (facts.st_mtime_ns, facts.st_size, facts.st_ino)
-            if self._hashes.get(path, (None,))[0] != key:
-                with (self.run / path).open("rb") as file:
-                    self._hashes[path] = (key, hashlib.file_digest(file, "sha256").hexdigest())
-        except OSError:
-            return None
-        return self._hashes[path][1]
-
-    # The end
-
     def _send_end(self) -> None:
-        notes, refused = self.translator.note_tag(), "; ".join(f"{k}: {v}" for k, v in self.mark.refused.items())[:4000]
+        notes = self.translator.note_tag()
+        refused = "; ".join(f"{item}: {why}" for item, why in self.mark.refused.items())[:4000]
         if notes + refused != self.mark.notes:
             for name, value in ((NOTES_TAG, notes), (REFUSED_TAG, refused)):
                 self._write(self._client.set_tag, self.mark.run_id, name, value)
@@ -253,41 +179,18 @@ class Sender:
         if self.translator.status == self.mark.status:
             return
         if self.translator.status in journal.TERMINAL:
-            self._write(self._client.set_terminated, self.mark.run_id, self.translator.status, self.translator.ended)
-        elif self.mark.status:  # resumed: a new run is RUNNING from the start
+            if self.log.complete():
+                self._write(
+                    self._client.set_terminated, self.mark.run_id, self.translator.status, self.translator.ended
+                )
+                self._delete_doubles()
+        else:
             self._write(self._client.update_run, self.mark.run_id, "RUNNING")
         self.mark.status = self.translator.status
 
-
-def _dataset_input(record: dict):
-    """The journal's dataset as MLflow's: its digest has 36 characters, the whole sha256 goes into the profile."""
-    import json
-
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    from common.tracking.translate import DIGEST_LENGTH
-
-    profile = {"digest": record["digest"], "patches": record["patches"]}
-    dataset = Dataset(
-        name=clean(record["name"])[:500],
-        digest=record["digest"][:DIGEST_LENGTH],
-        source_type="http" if is_http(record["source"]) else "local",
-        source=json.dumps({"url" if is_http(record["source"]) else "uri": clean(record["source"])[:60_000]}),
-        profile=json.dumps(profile),
-    )
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", record["context"][:500])])
-
-
-def _name(item) -> str:
-    return item.dataset.name if hasattr(item, "dataset") else item.key
-
-
-def _refuse_foreign_disk(client, mark: marks.Mark) -> None:
-    """A server without an artifact store names a folder of its own disk, and MLflow would write to ours instead."""
-    from mlflow.exceptions import MlflowException
-
-    if not is_http(mark.server) or urlsplit(mark.server).hostname in ("127.0.0.1", "::1", "localhost"):
-        return
-    location = client.get_run(mark.run_id).info.artifact_uri
-    if urlsplit(location).scheme in ("", "file") or posixpath.isabs(location):
-        raise MlflowException("INVALID_PARAMETER_VALUE: it takes no files (no --serve-artifacts)", error_code=3)
+    def _delete_doubles(self) -> None:
+        """Requests that a hung server carries out late may create the run again: look once more at the end."""
+        found = self._client.search_runs([self.mark.experiment_id], f"tags.`{UUID_TAG}` = '{self.header['uuid']}'")
+        for run in found:
+            if run.info.run_id != self.mark.run_id:
+                self._write(self._client.delete_run, run.info.run_id)

@@ -15,6 +15,7 @@ NAMES = {
     "deepl": "https://mlflow2.berlin-united.com/",
 }
 PROBE_SECONDS = 5.0
+_SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True)
@@ -66,19 +67,33 @@ def resolve(choice: str, output_dir: Path) -> str:
         UserError: unknown name, or credentials in the address.
     """
     if choice == "local":
-        return f"sqlite:///{(Path(output_dir).resolve() / 'mlflow.db').as_posix()}"
+        return f"{_SQLITE}{(Path(output_dir).resolve() / 'mlflow.db').as_posix()}"
     choice = without_credentials(NAMES.get(choice, choice))
     if is_http(choice):
         if not urlsplit(choice).hostname:
             raise UserError(f"A tracking server's address needs a host. Received: {choice}.")
         return choice.rstrip("/")
-    if choice.startswith("sqlite:///"):
-        return f"sqlite:///{Path(choice.removeprefix('sqlite:///')).resolve().as_posix()}"
+    if choice.startswith(_SQLITE):
+        return f"{_SQLITE}{Path(choice.removeprefix(_SQLITE)).resolve().as_posix()}"
     if "/" not in choice and ":" not in choice:
         near = difflib.get_close_matches(choice, [*NAMES, "local"], n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise UserError(f"Tracking is one of {', '.join(NAMES)}, local or a URI. Received: {choice!r}.{hint}")
     return choice
+
+
+def target_of(run: Path, uri: str) -> str:
+    """A URI as the run folder keeps it: a local store by its path from the run folder, everything else unchanged."""
+    if not uri.startswith(_SQLITE):
+        return uri
+    return f"local:{Path(os.path.relpath(uri.removeprefix(_SQLITE), run)).as_posix()}"
+
+
+def uri_of(run: Path, target: str) -> str:
+    """The URI behind a target of a run folder, wherever that folder is now."""
+    if not target.startswith("local:"):
+        return target
+    return f"{_SQLITE}{Path(os.path.abspath(Path(run) / target.removeprefix('local:'))).as_posix()}"  # noqa: PTH100 - without following links
 
 
 def is_http(uri: str) -> bool:
@@ -88,7 +103,7 @@ def is_http(uri: str) -> bool:
 
 def readable(uri: str) -> str:
     """A store's URI as people write it: the path of a local database, else the URI."""
-    return uri.removeprefix("sqlite:///") if uri.startswith("sqlite:///") else uri
+    return uri.removeprefix(_SQLITE)
 
 
 def probe(uri: str, seconds: float = PROBE_SECONDS) -> str | None:
@@ -126,6 +141,7 @@ def _ask(uri: str, seconds: float) -> str | None:
             params={"max_results": "1"},
             auth=_authorize,
             timeout=seconds,
+            allow_redirects=False,  # MLflow follows none either
             verify=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True,
             cert=os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH"),
         )

@@ -3,7 +3,9 @@
 import contextlib
 import sqlite3
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from common.tracking.faults import Refusal
 from common.tracking.servers import is_http
 
 _LOCK_SECONDS = 600  # sixteen writers in a queue, one of them creating the database
@@ -36,6 +38,23 @@ def artifact_location(server: str, experiment: str) -> str | None:
     from common.tracking.translate import allowed_key
 
     return (_artifact_root(server) / allowed_key(experiment).replace("/", "_")).as_uri()
+
+
+def check_artifact_location(server: str, location: str) -> None:
+    """Files must not land where nobody looks for them.
+
+    Raises:
+        Refusal: a server without an artifact store names a folder of its own disk, and MLflow would write to ours; or
+            a local store was moved away from its files.
+    """
+    parts = urlsplit(location)
+    if parts.scheme not in ("", "file"):
+        return
+    if is_http(server):
+        if urlsplit(server).hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise Refusal("the server takes no files (it runs with --no-serve-artifacts)")
+    elif server.startswith("sqlite:///") and not Path(unquote(parts.path)).is_relative_to(_artifact_root(server)):
+        raise Refusal("the local store was moved away from its mlartifacts")
 
 
 def _database(server: str) -> Path:

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import posixpath
 import re
 from dataclasses import dataclass, field
 
@@ -37,7 +38,8 @@ class Translator:
 
     def __init__(self):
         self.parameters: dict[str, str] = {}
-        self.files: dict[str, dict] = {}  # path in the run folder -> its latest artifact or model record
+        self.files: dict[str, dict] = {}  # place in the run's artifacts -> its latest artifact or model record
+        self.latest: dict[str, tuple[int, int]] = {}  # metric -> (step, time) of the point that MLflow calls the latest
         self.status, self.ended = "RUNNING", 0
         self.notes: dict[str, str] = {}
 
@@ -55,7 +57,7 @@ class Translator:
         elif kind == "dataset":
             batch.datasets.append(record)
         elif kind in ("artifact", "model"):
-            self.files[record["path"]] = record
+            self.files[self._place(record)] = record
         elif kind == "status":
             self.status, self.ended = record["status"], record.get("ended", record["t"])
         elif kind == "resume":
@@ -71,7 +73,9 @@ class Translator:
             value = float(value)
             if not math.isfinite(value):
                 self.notes.setdefault(f"metric {name}", f"metric {name!r} is {value} at step {record['step']}")
-            batch.metrics.append((self._key(name), value, record["t"], record["step"]))
+            key, point = self._key(name), (record["step"], record["t"])
+            self.latest[key] = max(self.latest.get(key, point), point)
+            batch.metrics.append((key, value, record["t"], record["step"]))
 
     def _parameter(self, name: str, value: str, batch: Batch) -> None:
         """MLflow never changes a parameter: a different value after --resume becomes a tag beside it."""
@@ -81,6 +85,12 @@ class Translator:
         else:
             batch.tags[self._key(f"resumed.{name}")] = value[:TAG_LENGTH]
             self.notes[f"parameter {name}"] = f"parameter {name!r} changed on resume, see the tag 'resumed.{name}'"
+
+    def _place(self, record: dict) -> str:
+        """Where a file goes. Characters that mean something in a URL would cut its name short."""
+        if record["kind"] == "model":
+            return self._key(record["name"])
+        return self._key(posixpath.join(record["folder"], posixpath.basename(record["path"])))
 
     def _key(self, name: str) -> str:
         key = allowed_key(name)

@@ -1,0 +1,39 @@
+"""`python -m common.tracking sync | status`: what is where, and sending what is missing."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from common.cli import run_main
+
+_RUNS = Path(__file__).resolve().parents[2] / "runs"
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """The two commands and their options."""
+    parser = argparse.ArgumentParser(prog="python -m common.tracking", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    sync = commands.add_parser("sync", help="send what servers lack, and end runs whose process died")
+    status = commands.add_parser("status", help="list runs, where they are and what is pending")
+    sync.add_argument("--to", metavar="SERVER", help="mirror to this server: default, deepl, local or a URI")
+    for command in (sync, status):
+        command.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders or names; all if none")
+        command.add_argument(
+            "--output-dir", type=Path, default=_RUNS, metavar="DIR", help="folder of the runs (default: %(default)s)"
+        )
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs a command. Returns 0 when nothing is pending, else 1."""
+    options = parse_args(argv)
+    from common.tracking import commands
+
+    runs = commands.find_runs(options.runs, options.output_dir)
+    if options.command == "status":
+        return commands.status(runs)
+    return commands.sync(runs, options.output_dir, options.to)
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

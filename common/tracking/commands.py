@@ -1,0 +1,123 @@
+"""What `python -m common.tracking` does: status and sync over any number of runs."""
+
+import sys
+import time
+from pathlib import Path
+
+from common.cli import UserError
+from common.tracking import journal, marks
+from common.tracking.pending import pending, place, targets
+from common.tracking.servers import readable, resolve, target_of, uri_of
+
+_ATTEMPTS = 3
+_OTHERS_SECONDS = 60.0
+
+
+def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
+    """The run folders that are meant: paths, names inside the output folder, or every run of it when none is named.
+
+    Raises:
+        UserError: a name leads to no run.
+    """
+    if not names:
+        return sorted(path.parents[1] for path in output_dir.glob("*/tracking/journal.jsonl"))
+    runs = []
+    for name in names:
+        found = [path for path in (name, output_dir / name) if journal.journal_path(path).exists()]
+        if not found:
+            raise UserError(f"There is no tracked run in this folder. Received: {name}.")
+        runs.append(found[0].resolve())
+    return runs
+
+
+def status(runs: list[Path]) -> int:
+    """Prints one line per run and server. Returns 0 when nothing is pending, else 1."""
+    left = False
+    for run in runs:
+        print(f"{run.name}  {_state(run)}")
+        for target in targets(run):
+            missing = pending(run, target)
+            left |= bool(missing)
+            words = f"lacks {missing.words()}" if missing else missing.fault or "has everything"
+            print(f"    {place(run, target)}: {words}")
+    if not runs:
+        print("no runs")
+    return int(left)
+
+
+def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
+    """Ends runs whose process died, and sends what is missing. Returns 0 when nothing is pending, else 1.
+
+    Args:
+        runs: run folders. output_dir: holds the local store that `to` = "local" means.
+        to: the only server to send to; it belongs to the run's servers from then on. None: all servers of each run.
+
+    Raises:
+        UserError: `to` means nothing.
+    """
+    from tqdm import tqdm
+
+    uri = resolve(to, output_dir) if to else None
+    for run in runs:
+        if journal.repair(run):
+            print(f"{run.name}: its process died; it ends as KILLED")
+    jobs = [(run, target) for run in runs for target in ([target_of(run, uri)] if uri else targets(run))]
+    if to:
+        for run, target in jobs:
+            if not marks.mark_path(run, target).exists():
+                marks.save(run, marks.Mark(target))
+    total = sum(_size(run, target) for run, target in jobs)
+    away: dict[str, str] = {}
+    with tqdm(total=total, unit="item", desc="sync", file=sys.stderr, disable=not jobs) as bar:
+        for run, target in jobs:
+            bar.set_postfix_str(run.name[-30:])
+            _send(run, target, away, bar.update)
+    return _report(jobs, away)
+
+
+def _send(run: Path, target: str, away: dict[str, str], progress) -> None:
+    """Sends one run to one server; one that is away is not asked again for the next run."""
+    from filelock import Timeout
+
+    from common.tracking.send import Sender, prepare
+
+    uri = uri_of(run, target)
+    if uri in away:
+        return
+    prepare()
+    sender = Sender(run, target, progress)
+    try:
+        # A living training sends its own run; another sync will be done with it in a moment.
+        with sender.lock.acquire(timeout=0 if journal.is_alive(run) else _OTHERS_SECONDS):
+            for attempt in range(_ATTEMPTS):
+                fault = sender.step()
+                if fault is None or fault.kind == "refused":
+                    return
+                if attempt + 1 < _ATTEMPTS:
+                    time.sleep(attempt + 1)
+            away[uri] = fault.words
+    except Timeout:
+        print(f"{run.name}: another process is sending it to {readable(uri)}")
+
+
+def _report(jobs: list[tuple[Path, str]], away: dict[str, str]) -> int:
+    left = {job: missing for job in jobs if (missing := pending(*job))}
+    for uri, words in away.items():
+        print(f"{readable(uri)} is not available: {words}")
+    for (run, target), missing in left.items():
+        if uri_of(run, target) not in away:
+            print(f"{run.name}: {readable(uri_of(run, target))} lacks {missing.words()}")
+    print(f"{len(jobs) - len(left)} of {len(jobs)} mirrors have everything")
+    return int(bool(left))
+
+
+def _size(run: Path, target: str) -> int:
+    missing = pending(run, target)
+    return missing.records + len(missing.files)
+
+
+def _state(run: Path) -> str:
+    state, moment = journal.last_status(run)
+    if state == "RUNNING":
+        state = "RUNNING" if journal.is_alive(run) else "died (sync ends it as KILLED)"
+    return f"{state}  {time.strftime('%Y-%m-%d %H:%M', time.localtime(moment / 1000))}"

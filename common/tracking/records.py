@@ -1,0 +1,105 @@
+"""Sends the journal's parameters, metrics, tags and datasets in requests that every server takes."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+from common.tracking import journal, marks
+from common.tracking.faults import fault_of
+from common.tracking.servers import is_http
+from common.tracking.translate import DIGEST_LENGTH, UUID_TAG, Batch, Translator, clean
+
+# Items per request. MLflow allows 1000 metrics, 100 parameters, 100 tags and 1 MB in all.
+_LIMITS = {"params": 50, "tags": 50, "metrics": 1000, "datasets": 20}
+_POISON = 3
+
+
+class Records:
+    """The records of one run on their way to one server, in the order of the journal."""
+
+    def __init__(self, run: Path, mark: marks.Mark, translator: Translator, client, write):
+        self.run, self.mark, self.translator, self.client, self.write = run, mark, translator, client, write
+        self._failures: Counter[str] = Counter()
+
+    def send(self, progress=None) -> None:
+        """Sends everything from the mark to the end of the journal and moves the mark."""
+        while True:
+            batch, end, count = Batch(), self.mark.offset, 0
+            for offset, record in journal.read(self.run, self.mark.offset):
+                self.translator.read(record, batch)
+                end, count = offset, count + 1
+                if len(batch) >= _LIMITS["metrics"]:
+                    break
+            if end == self.mark.offset:
+                return
+            self._deliver(batch)
+            self.mark.offset = end
+            marks.save(self.run, self.mark)
+            if progress:
+                progress(count)
+
+    def complete(self) -> bool:
+        """Whether the mark is at the end of the journal."""
+        return not any(True for _ in journal.read(self.run, self.mark.offset))
+
+    def _deliver(self, batch: Batch) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+
+        self._log([Param(*item) for item in batch.parameters.items()], "params")
+        self._log([RunTag(*item) for item in batch.tags.items()], "tags")
+        self._log([Metric(*item) for item in batch.metrics], "metrics")
+        self._log([_dataset_input(record) for record in batch.datasets], "datasets")
+
+    def _log(self, items: list, kind: str) -> None:
+        limit = _LIMITS[kind]
+        for start in range(0, len(items), limit):
+            self._log_part(items[start : start + limit], kind)
+
+    def _log_part(self, part: list, kind: str, poisoned: bool = False) -> None:
+        """Sends items; where the server refuses them, halves them until the one that it dislikes is alone."""
+        try:
+            if kind == "datasets":
+                self.write(self.client.log_inputs, self.mark.run_id, part)
+            else:
+                self.write(self.client.log_batch, self.mark.run_id, synchronous=True, **{kind: part})
+        except Exception as error:
+            fault = fault_of(error)
+            poisoned = poisoned or (fault.status == 500 and self._is_poison(f"{kind} {_name(part[0])}"))
+            if fault.kind != "refused" and not poisoned:
+                raise
+            if len(part) == 1:
+                self.mark.refused[f"{kind[:-1]} {_name(part[0])}"] = fault.words
+                return
+            for half in (part[: len(part) // 2], part[len(part) // 2 :]):
+                self._log_part(half, kind, poisoned)
+
+    def _is_poison(self, first: str) -> bool:
+        """Whether a request fails again and again with 500 while the server takes others.
+
+        For example text that the database behind the server cannot store: it must not hold up what comes after it.
+        """
+        self._failures[first] += 1
+        if self._failures[first] < _POISON:
+            return False
+        self.write(self.client.set_tag, self.mark.run_id, UUID_TAG, journal.header(self.run)["uuid"])
+        return True
+
+
+def _dataset_input(record: dict):
+    """The journal's dataset as MLflow's: its digest has 36 characters, the whole sha256 goes into the profile."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    source = clean(record["source"])[:60_000]
+    remote = is_http(source)
+    dataset = Dataset(
+        name=clean(record["name"])[:500],
+        digest=record["digest"][:DIGEST_LENGTH],
+        source_type="http" if remote else "local",
+        source=json.dumps({"url" if remote else "uri": source}),
+        profile=json.dumps({"digest": record["digest"], "patches": record["patches"]}),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", record["context"][:500])])
+
+
+def _name(item) -> str:
+    return item.dataset.name if hasattr(item, "dataset") else item.key
