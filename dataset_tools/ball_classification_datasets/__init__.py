@@ -1,0 +1,1 @@
+"""Ball / no ball patch datasets."""

@@ -1,0 +1,1 @@
+"""Ball radius and centre patch datasets."""

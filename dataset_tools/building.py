@@ -1,0 +1,207 @@
+"""Builds all wished families, one pass over the sources for each patch type and border."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from common.archive import fetch
+from common.cli import UserError
+from common.families import Family
+from dataset_tools import labels, leak_report, leaks, selection, splits, writing
+from dataset_tools.decoding import Plan, decode, in_order
+from dataset_tools.options import Settings
+from dataset_tools.sources import DEVILS, NAOTH, ORIGINS, TK03, Chunk, Skipped, devils_chunks, naoth_chunks
+from dataset_tools.store import Store, temporary_store
+
+DEVILS_NAME = "NaoDevils_Patches_GO24_32x32x3_nsamples_ 215820/patches_classification_naodevils_32x32x3_GO24.zip"
+TK03_NAME = "tk03_combined_detection.pkl"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one combination: `built`, `failed` or `skipped`, and what there is to say about it."""
+
+    name: str
+    status: str
+    note: str
+
+
+def build(settings: Settings) -> list[Outcome]:
+    """Builds every combination that can exist; one that fails does not keep the others from being built.
+
+    Raises:
+        UserError: there is nothing to build from at all.
+    """
+    roots = list(product(settings.type, settings.border))
+    outcomes, any_root = [], False
+    for patch_type, border in roots:
+        families, impossible = settings.families(patch_type, border)
+        outcomes += [Outcome(name, "skipped", reason) for name, reason in impossible]
+        if not families:
+            continue
+        root = naoth_root(settings, patch_type, border)
+        if root is not None and not root.is_dir():
+            outcomes += [Outcome(short(family), "skipped", f"no patches: there is no {root}") for family in families]
+            continue
+        any_root = True
+        print(f"{patch_type} border {border}:", file=sys.stderr)
+        try:
+            outcomes += _build_root(settings, families, root, border)
+        except (UserError, OSError) as error:
+            outcomes += [Outcome(short(family), "failed", " ".join(str(error).split())) for family in families]
+    if not any_root and not any(outcome.status == "failed" for outcome in outcomes):
+        reasons = {outcome.note for outcome in outcomes}
+        raise UserError(f"nothing to build. Received: {'; '.join(sorted(reasons))}.")
+    return outcomes
+
+
+def short(family: Family) -> str:
+    """A family's name without the words that all of its task share."""
+    return f"{family.colour}_{family.patch_type}_border{family.border}_{family.camera}_{family.size}x{family.size}"
+
+
+def naoth_root(settings: Settings, patch_type: str, border: int) -> Path | None:
+    """The folder with top/ and bottom/ of a patch type and border; None if no NaoTH patches are wanted.
+
+    Raises:
+        UserError: one root is given for several.
+    """
+    if settings.naoth is None or NAOTH not in settings.origins:
+        return None
+    if not any((settings.naoth / camera).is_dir() for camera in ("top", "bottom")):
+        return settings.naoth / f"{patch_type}_border{border}"
+    if len(settings.type) * len(settings.border) > 1:
+        raise UserError(
+            f"--naoth is one root, for one patch type and border. Received: {settings.naoth} for --type"
+            f" {' '.join(settings.type)} --border {' '.join(map(str, settings.border))}. Name one of each, or give the"
+            " folder that holds legacy_border0/ and so on."
+        )
+    return settings.naoth
+
+
+def _build_root(settings: Settings, families: list[Family], root: Path | None, border: int) -> list[Outcome]:
+    plan = Plan(
+        tuple(sorted({family.size for family in families})),
+        any(family.channels == 2 for family in families),
+        settings.sampling,
+    )
+    with temporary_store(settings.output_dir / settings.task, plan) as store:
+        fill(store, settings, families, root, border)
+        print(summary(store), file=sys.stderr)
+        if settings.strict and store.skipped:
+            raise UserError(f"--strict: {store.skipped.total()} patches would be skipped, see the reasons above.")
+        ready = selection.usable(store, settings.task, settings.partial)
+        side = _split(store, settings, ready, f"{families[0].patch_type}_border{border}")
+        return _write_all(store, settings, families, ready, side)
+
+
+def fill(store: Store, settings: Settings, families: list[Family], root: Path | None, border: int) -> None:
+    """Reads and decodes all sources.
+
+    Raises:
+        UserError: a source is missing or cannot be read.
+    """
+    chunks = list(_chunks(settings, families, root, border))
+    for item in chunks:
+        if isinstance(item, Skipped):
+            store.skip(NAOTH, item)
+    tasks = [(chunk, store.plan) for chunk in chunks if isinstance(chunk, Chunk)]
+    total = sum(_packed_bytes(chunk) for chunk, _ in tasks)
+    with tqdm(total=total, desc="  decoding", unit="B", unit_scale=True, file=sys.stderr) as bar:
+        for batch in in_order(decode, tasks, settings.jobs):
+            store.add(batch)
+            bar.update(batch.packed_bytes)
+    store.close()
+    if not len(store):
+        raise UserError(f"no patches found in {', '.join(settings.origins)}.")
+
+
+def _packed_bytes(chunk: Chunk) -> int:
+    return sum(member.packed for member in chunk.members) or chunk.path.stat().st_size
+
+
+def _chunks(settings: Settings, families: list[Family], root: Path | None, border: int) -> Iterator[Chunk | Skipped]:
+    def file(given: Path | None, name: str) -> Path:
+        return given or fetch(name, settings.data_root, settings.archive_url, offline=settings.offline)
+
+    if root is not None:
+        yield from naoth_chunks(root, border)
+    if DEVILS in settings.origins:
+        yield from devils_chunks(file(settings.devils, DEVILS_NAME))
+    if TK03 in settings.origins and any(selection.takes_tk03(family) for family in families):
+        yield Chunk(TK03, file(settings.tk03, TK03_NAME))
+
+
+def summary(store: Store) -> str:
+    """Counts by origin and kind, and what was skipped, as a table."""
+    kind, origin = store.columns["kind"], store.columns["origin"]
+    lines = [f"  {'':8}" + "".join(f"{name:>11}" for name in ("patches", *labels.KIND_NAMES))]
+    for code, name in enumerate(ORIGINS):
+        mine = kind[origin == code]
+        if len(mine):
+            counts = (len(mine), *np.bincount(mine, minlength=len(labels.KIND_NAMES)))
+            lines.append(f"  {name:8}" + "".join(f"{count:>11}" for count in counts))
+    for (name, reason), count in sorted(store.skipped.items()):
+        lines.append(f"  skipped {count} of {name}: {reason}, such as {', '.join(store.examples[name, reason])}")
+    return "\n".join(lines)
+
+
+def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np.ndarray:
+    """Sides of all patches, int [n]; the leak report is written.
+
+    Raises:
+        UserError: more duplicates across the split than allowed.
+    """
+    clear = np.isin(store.columns["kind"], (labels.BALL, labels.NO_BALL))
+    with tqdm(desc="  duplicates", unit=" patches", file=sys.stderr) as bar:
+
+        def pairs(mask: np.ndarray) -> leaks.Pairs:
+            return leaks.find(np.flatnonzero(mask), store.columns, store.thumbnails, bar.update)
+
+        linking = {}
+        if settings.keep_linked:  # each origin alone: the split of one must not depend on what else is built
+            origin = store.columns["origin"]
+            linking = {name: pairs(clear & (origin == ORIGINS.index(name))) for name in (NAOTH, DEVILS)}
+        side, _ = splits.of_store(store, settings.shares, settings.seed, settings.test_recordings, linking)
+        report = leak_report.across(pairs(ready), side, ready)
+    picture = settings.output_dir / settings.task / "reports" / f"{root}_leaks.png"
+    leak_report.draw(report, store, side, picture)
+    print("\n".join(f"  {line}" for line in report.lines) + f"\n  pairs: {picture}", file=sys.stderr)
+    if report.worst_share > settings.max_leaks:
+        raise UserError(
+            f"leak: {report.worst_share:.2%} of a split have a duplicate in another, allowed are"
+            f" {settings.max_leaks:.2%} (--max-leaks). See {picture}."
+        )
+    return side
+
+
+def _write_all(
+    store: Store, settings: Settings, families: list[Family], ready: np.ndarray, side: np.ndarray
+) -> list[Outcome]:
+    unfinished = store.folder / "files"
+    contents = {family: selection.of_family(family, store, ready, side) for family in families}
+    tasks = (
+        (writing.job(family, content, store, settings, unfinished),)
+        for family, files in contents.items()
+        for content in files
+    )
+    with tqdm(total=sum(map(len, contents.values())), desc="  writing", unit=" files", file=sys.stderr) as bar:
+        done: dict[str, writing.Written] = {}
+        for file in in_order(writing.write, tasks, settings.jobs):
+            done[file.name] = file
+            bar.update()
+    outcomes = []
+    for family, files in contents.items():
+        if not files:
+            outcomes.append(Outcome(short(family), "failed", "no patches with a label for it"))
+            continue
+        written = [done[content.name] for content in files]
+        writing.put_in_place([family], written, unfinished, settings.output_dir)
+        counts = ", ".join(f"{file.part} {file.patches} ({file.balls} balls)" for file in written)
+        outcomes.append(Outcome(short(family), "built", counts))
+    return outcomes

@@ -1,0 +1,46 @@
+"""Fingerprints of patches: equal ones for equal pixels, near ones for pictures that look the same."""
+
+import hashlib
+
+import numpy as np
+
+SIDE = 16  # pixels of the pictures that are compared
+
+
+def content(X: np.ndarray) -> np.ndarray:
+    """uint64 [n] of patches uint8 [n, ...]: equal for equal pixels, else different but for chance (2**-64 a pair)."""
+    digests = b"".join(hashlib.sha256(patch.tobytes()).digest()[:8] for patch in X)
+    return np.frombuffer(digests, "<u8")
+
+
+def _cosines() -> np.ndarray:
+    """The first eight basis functions of the DCT-II over 16 samples: float64 [8, 16]."""
+    frequency, sample = np.arange(8)[:, None], np.arange(SIDE)[None]
+    return np.cos(np.pi * frequency * (2 * sample + 1) / (2 * SIDE))
+
+
+def look(luma: np.ndarray) -> np.ndarray:
+    """Perceptual hash (pHash) of pictures uint8 [n, 16, 16]: uint64 [n], few bits apart for pictures that look alike.
+
+    The 8x8 lowest DCT frequencies, each above or below their median; the mean brightness is left out, and contrast
+    scales all of them alike, so that neither counts. C. Zauner, Implementation and benchmarking of perceptual image
+    hash functions, 2010, section 3.2.1.
+    """
+    cosines = _cosines()
+    spectrum = (cosines @ luma.astype(np.float64) @ cosines.T).reshape(-1, 64)[:, 1:]
+    bits = spectrum > np.median(spectrum, axis=1, keepdims=True) if len(spectrum) else spectrum > 0
+    padded = np.pad(bits, ((0, 0), (1, 0)))
+    return np.packbits(padded, axis=1, bitorder="little").view("<u8").reshape(-1)
+
+
+def contrast(luma: np.ndarray) -> np.ndarray:
+    """Standard deviation of the brightness of pictures uint8 [n, 16, 16]: float32 [n], 0..127."""
+    return luma.reshape(len(luma), -1).std(axis=1, dtype=np.float32) if len(luma) else np.empty(0, np.float32)
+
+
+def small(X: np.ndarray) -> np.ndarray:
+    """Brightness of network inputs uint8 [n, 16 or 32, ., .] as uint8 [n, 16, 16]; 2x2 means at 32 pixels."""
+    luma = X[..., 0]
+    if luma.shape[1] == SIDE:
+        return np.ascontiguousarray(luma)
+    return (luma.reshape(len(X), SIDE, 2, SIDE, 2).astype(np.uint16).sum(axis=(2, 4)) // 4).astype(np.uint8)

@@ -1,0 +1,88 @@
+"""What the search for duplicates found between the sides of a split: counted, drawn, and held against a limit."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from common.families import SPLITS
+from dataset_tools.leaks import Pairs
+from dataset_tools.store import Store
+
+ROWS_MAX = 60  # pairs in the picture; the most alike of each comparison first
+MAGNIFICATION = 4
+
+
+@dataclass(frozen=True)
+class Report:
+    """Leaks of one root.
+
+    lines: for the user, one per comparison; worst_share: of the patches of a side, that have a duplicate on an earlier
+    one; pairs: all of them.
+    """
+
+    lines: list[str]
+    worst_share: float
+    pairs: Pairs
+
+
+def across(pairs: Pairs, side: np.ndarray, used: np.ndarray) -> Report:
+    """Compares validation with training, and test with both.
+
+    Args:
+        pairs: duplicates between recordings.
+        side: int [n], index into SPLITS.
+        used: bool [n], the patches that end up in a file.
+    """
+    lines, worst, found = [], 0.0, np.zeros(len(pairs), bool)
+    both_used = used[pairs.left] & used[pairs.right]
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        mask = both_used & (side[pairs.left] == first) & (side[pairs.right] == second)
+        found |= mask
+        leaking, exact = len(np.unique(pairs.right[mask])), len(np.unique(pairs.right[mask & pairs.exact]))
+        total = int((used & (side == second)).sum())
+        share = leaking / total if total else 0.0
+        worst = max(worst, share)
+        lines.append(
+            f"{SPLITS[second]} against {SPLITS[first]}: {leaking} of {total} patches have a duplicate ({share:.2%}),"
+            f" {exact} exact"
+        )
+    return Report(lines, worst, pairs.where(found))
+
+
+def draw(report: Report, store: Store, side: np.ndarray, path: Path) -> None:
+    """Writes the pairs as a picture: left and right side, recordings, camera and correlation."""
+    pairs = report.pairs
+    order = np.argsort(-pairs.correlation, kind="stable")
+    order = np.sort(order[:ROWS_MAX])[np.argsort(-pairs.correlation[np.sort(order[:ROWS_MAX])], kind="stable")]
+    edge = 16 * MAGNIFICATION
+    row_height, header = edge + 6, 24 + 16 * len(report.lines)
+    picture = Image.new("RGB", (2 * edge + 560, header + max(1, len(order)) * row_height), "white")
+    pen = ImageDraw.Draw(picture)
+    for number, line in enumerate([*report.lines, f"{len(order)} of {len(pairs)} pairs, the most alike first:"]):
+        pen.text((6, 4 + 16 * number), line, fill="black")
+    for row, index in enumerate(order):
+        top = header + row * row_height
+        ends = np.array([pairs.left[index], pairs.right[index]])
+        for column, thumbnail in enumerate(store.thumbnails(ends)):
+            large = Image.fromarray(thumbnail).resize((edge, edge), Image.Resampling.NEAREST)
+            picture.paste(large, (6 + column * (edge + 6), top))
+        words = "   |   ".join(_words(store, side, end) for end in ends)
+        what = "exact" if pairs.exact[index] else f"correlation {pairs.correlation[index]:.3f}"
+        pen.text((2 * edge + 24, top + 16), f"{words}\n{what}", fill="black")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        picture.save(unfinished, format="PNG")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _words(store: Store, side: np.ndarray, index: int) -> str:
+    recording, camera, origin = (
+        store.names(key, np.array([index]))[0].decode() for key in ("recording", "camera", "origin")
+    )
+    return f"{SPLITS[side[index]]}: {origin} {recording or '-'} {camera}".rstrip()

@@ -1,0 +1,153 @@
+"""Writes the files of a family beside each other, then puts them in place together."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from common.archive import sha256_of
+from common.families import Family
+from common.patches import KEYS, write_patches
+from dataset_tools.options import Settings
+from dataset_tools.selection import FileContent, possible_names, takes_tk03, target
+from dataset_tools.sources import TK03
+from dataset_tools.store import Rows, Store
+
+SUMS = "SHA256SUMS"
+MEAN_BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that a process needs to write one file."""
+
+    folder: Path  # of the unfinished files
+    content: FileContent
+    X: Rows
+    y: np.ndarray
+    columns: dict[str, np.ndarray]
+    attributes: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A finished file, still in the folder of the unfinished ones."""
+
+    name: str
+    part: str
+    patches: int
+    balls: int
+    sha256: str
+
+
+def job(family: Family, content: FileContent, store: Store, settings: Settings, folder: Path) -> Job:
+    """Collects what one file of a family will hold."""
+    indices = content.indices
+    y = target(store, family.task, indices)
+    used = [origin for origin in settings.origins if origin != TK03 or takes_tk03(family)]
+    attributes = {
+        "task": family.task,
+        "color": family.colour,
+        "channels": "Y" if family.channels == 1 else "Y; U and V interleaved, even columns U, odd columns V",
+        "type": family.patch_type,
+        "border": family.border,
+        "camera": family.camera,
+        "size": family.size,
+        "part": content.part,
+        "classes": {"ball": int(y.sum()), "no ball": int(len(y) - y.sum())} if y.ndim == 1 else {"ball": len(y)},
+        "sources": {origin: digest for origin, digest in store.digests().items() if origin in used},
+        "skipped": {
+            f"{origin}: {reason}": count for (origin, reason), count in store.skipped.items() if origin in used
+        },
+        "tool": f"ball-models {version('ball-models')} dataset_tools",
+        "settings": {
+            "sampling": settings.sampling,
+            "partial": settings.partial,
+            "split": list(settings.split),
+            "seed": settings.seed,
+            "test_recordings": list(settings.test_recordings),
+            "keep_linked": settings.keep_linked,
+            "origins": used,
+        },
+    }
+    if y.ndim == 2:
+        attributes["y"] = "radius, center_x, center_y in fractions of the patch, origin top left"
+    columns = {key: store.names(key, indices) for key in KEYS}
+    return Job(folder, content, store.rows(family.size, indices, family.channels), y, columns, attributes)
+
+
+def write(job: Job) -> Written:
+    """Writes one file; runs in any process."""
+    path = job.folder / job.content.name
+    write_patches(path, job.X, job.y, **job.columns, attributes=job.attributes | means(job.X))
+    balls = int(job.y.sum()) if job.y.ndim == 1 else len(job.y)
+    return Written(job.content.name, job.content.part, len(job.y), balls, sha256_of(path))
+
+
+def means(X: Rows) -> dict[str, float]:
+    """Means of the channels in 0..1: `mean` of Y, as in Y / 255 - mean; with two channels `mean_u` and `mean_v`."""
+    sums = np.zeros((2, 2), np.int64)  # [channel, even and odd columns]
+    for start in range(0, len(X), MEAN_BLOCK):
+        block = X[start : start + MEAN_BLOCK]
+        columns = block.sum(axis=(0, 1), dtype=np.int64)  # [width, channels]
+        for channel in range(block.shape[3]):
+            sums[channel] += columns[0::2, channel].sum(), columns[1::2, channel].sum()
+    scale = 255.0 * len(X) * X.shape[1] * X.shape[2]
+    result = {"mean": float(sums[0].sum() / scale)}
+    if X.shape[3] == 2:
+        result |= {"mean_u": float(2 * sums[1, 0] / scale), "mean_v": float(2 * sums[1, 1] / scale)}
+    return result
+
+
+def put_in_place(families: Iterable[Family], written: Iterable[Written], unfinished: Path, output: Path) -> None:
+    """Moves finished files to their places and renews SHA256SUMS beside them.
+
+    Files of these families that this build does not have any more are removed: an old test file would hold recordings
+    that are in training now.
+    """
+    from filelock import FileLock
+
+    new = {file.name: file.sha256 for file in written}
+    names = {name for family in families for name in possible_names(family)}
+    for folder in sorted({Path(name).parent for name in names}):
+        target = output / folder
+        target.mkdir(parents=True, exist_ok=True)
+        with FileLock(target / f".{SUMS}.lock"):
+            sums = read_sums(target / SUMS)
+            for name in sorted(name for name in names if Path(name).parent == folder):
+                file = Path(name).name
+                sums.pop(file, None)
+                if name in new:
+                    (unfinished / name).replace(output / name)
+                    sums[file] = new[name]
+                else:
+                    (output / name).unlink(missing_ok=True)
+            _write_sums(target / SUMS, sums)
+
+
+def read_sums(path: Path) -> dict[str, str]:
+    """sha256 by file name; empty where there is no such file."""
+    if not path.is_file():
+        return {}
+    return parse_sums(path.read_text(encoding="utf-8"))
+
+
+def parse_sums(text: str) -> dict[str, str]:
+    """The lines `sha256  name` of sha256sum."""
+    parts = (line.split(maxsplit=1) for line in text.splitlines())
+    return {part[1].removeprefix("*"): part[0] for part in parts if len(part) == 2}
+
+
+def _write_sums(path: Path, sums: dict[str, str]) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with unfinished.open("w", encoding="utf-8") as stream:
+            stream.writelines(f"{sums[name]}  {name}\n" for name in sorted(sums))
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
