@@ -102,10 +102,11 @@ def recall_at_fpr(points: Curve, max_fpr: float) -> float | None:
 
 
 def choose_threshold(labels, scores, max_fpr: float) -> Threshold:
-    """The lowest threshold, hence the highest recall, whose false positive rate on these patches is <= `max_fpr`.
+    """The threshold of the highest recall whose false positive rate on these patches is <= `max_fpr`.
 
-    It lies midway between the lowest score that is still detected and the next one below, so that rounding in another
-    runtime flips nothing. The promise on the rate is always kept; `warning` says at what price.
+    Of those that find the same balls it lets the fewest false positives pass: with well separated classes the lowest
+    allowed would lie among saturated scores near 0. It lies midway between the lowest score still detected and the next
+    below, so that rounding in another runtime flips nothing. `warning` says at what price the promise is kept.
 
     Args:
         labels: [n], 1 ball, 0 no ball.
@@ -122,11 +123,13 @@ def choose_threshold(labels, scores, max_fpr: float) -> Threshold:
         recall = float(points.true_positives[points.scores >= 0.5].max(initial=0) / points.positives)
         return Threshold(0.5, max_fpr, None, recall, "no patch without a ball: the threshold is a plain 0.5")
     kept = int(np.sum(points.false_positives / points.negatives <= max_fpr))  # distinct scores that may be detected
+    if points.positives:  # those below the last ball would add false positives alone
+        hits = np.append(0, points.true_positives[:kept])
+        kept = int(np.searchsorted(hits, hits[-1]))
     # There is always a next score below: to detect everything is a rate of 1, above any limit.
     value = _between(points.scores[kept], points.scores[kept - 1] if kept else None)
     rate = float(points.false_positives[kept - 1] / points.negatives) if kept else 0.0
-    hits = points.true_positives[kept - 1] if kept else 0.0
-    recall = float(hits / points.positives) if points.positives else None
+    recall = float(hits[kept] / points.positives) if points.positives else None
     return Threshold(value, max_fpr, rate, recall, _warning(points, max_fpr, recall))
 
 

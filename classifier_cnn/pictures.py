@@ -57,7 +57,8 @@ def curves(path: Path, labels, scores, threshold: float, name: str = "") -> None
             f"at {numbers['false_positive_rate']:.2%} false positives (AUROC {numbers['auroc']:.4f})"
         )
         detections = points.true_positives + points.false_positives
-        lower.plot(recall, points.true_positives / detections, color=NO_BALL)
+        precision = points.true_positives / detections
+        lower.plot(np.append(0, recall), np.append(precision[0], precision), color=NO_BALL)
         if "precision" in numbers:
             lower.plot(numbers["recall"], numbers["precision"], "o", color=ACCENT, markersize=10, zorder=5)
             share = f"{numbers['precision']:.1%} of the detections are balls"
@@ -105,7 +106,7 @@ def score_histogram(path: Path, labels, scores, threshold: float, name: str = ""
         pictures.plain_log_axis(axes.yaxis)
         where = f" on {name}" if name else ""
         axes.set_title(f"{np.sum(found & ~labels)} false positives, {np.sum(labels & ~found)} missed balls{where}")
-        axes.legend(loc="upper center")
+        drawing.legend(loc="outside lower center", ncols=3, columnspacing=1.2, handlelength=1.5)
 
 
 def worst_false_positives(path: Path, X, labels, scores, threshold: float, recording=None, name: str = "") -> None:

@@ -22,7 +22,7 @@ LIMITS = st.sampled_from([0.0, 0.001, 0.1, 0.25, 0.29, 1 / 3, 0.5, 0.99])
 
 
 @given(PATCHES, LIMITS)
-def test_the_threshold_keeps_its_promise_and_no_lower_one_does(patches, max_fpr):
+def test_the_threshold_keeps_its_promise_and_none_that_does_finds_more(patches, max_fpr):
     labels, scores = np.array([label for label, _ in patches]), np.array([score for _, score in patches], np.float32)
     chosen = metrics.choose_threshold(labels, scores, max_fpr)
     assert 0 < chosen.value <= np.nextafter(np.float32(1), np.float32(2))
@@ -33,10 +33,14 @@ def test_the_threshold_keeps_its_promise_and_no_lower_one_does(patches, max_fpr)
         return
     rate = np.mean(scores[~labels] >= np.float32(chosen.value))
     assert rate == chosen.false_positive_rate <= max_fpr
-    if labels.any():
-        assert np.mean(scores[labels] >= np.float32(chosen.value)) == chosen.recall
-    lower = np.unique(scores[scores < chosen.value])
-    assert all(np.mean(scores[~labels] >= candidate) > max_fpr for candidate in lower)
+    candidates = np.append(np.unique(scores), np.float32(2))
+    rates = np.array([np.mean(scores[~labels] >= candidate) for candidate in candidates])
+    if not labels.any():  # nothing is known of balls: the lowest that keeps the promise
+        assert (rates[candidates < chosen.value] > max_fpr).all()
+        return
+    recalls = np.array([np.mean(scores[labels] >= candidate) for candidate in candidates])
+    assert np.mean(scores[labels] >= np.float32(chosen.value)) == chosen.recall == recalls[rates <= max_fpr].max()
+    assert rate == rates[recalls == chosen.recall].min()
 
 
 def test_the_threshold_lies_between_two_scores():
@@ -80,9 +84,16 @@ def test_a_good_threshold_has_no_warning():
     assert choose([0.9] * 10, [0.1] * 100, max_fpr=0.01).warning is None
 
 
-def test_only_negatives_within_the_limit_leaves_no_ball_found():
+def test_separated_classes_are_parted_in_the_middle_however_many_negatives_may_pass():
+    chosen = choose([0.9, 0.8], [0.2] + [1e-7] * 99, max_fpr=0.5)
+    assert chosen.value == pytest.approx(0.5)
+    assert (chosen.recall, chosen.false_positive_rate) == (1, 0)
+
+
+def test_a_limit_that_no_ball_reaches_lets_nothing_pass():
     chosen = choose([0.1], [0.9, 0.8, 0.7, 0.6], max_fpr=0.5)
-    assert (chosen.recall, chosen.false_positive_rate) == (0, 0.5)
+    assert (chosen.recall, chosen.false_positive_rate) == (0, 0)
+    assert 0.9 < chosen.value < 1
     assert "highest score is 0.9" in chosen.warning
 
 
