@@ -11,7 +11,7 @@ from pathlib import Path
 
 from common.cli import UserError
 
-VERSION = 1  # part of the cache's folder: a changed renderer renders anew
+VERSION = 2  # part of the cache's folder: a changed renderer renders anew
 SEED = 2024
 SPLITS = ("train", "validation", "test")
 PER_RECORDING = 200  # patches of one recording, the shortest one excepted

@@ -17,9 +17,9 @@ class Optics:
     """What the camera does to n patches; every field is float32 [n].
 
     side: of the candidate patch in camera pixels (whole numbers). focus: standard deviation of the blur, motion_x and
-    motion_y: way during the exposure, all in patch widths. sharpen: gain of the camera's edge enhancement, its radius
-    one camera pixel. gain: exposure. gamma: exponent of the tone curve. contrast: share of an S-curve. black: level
-    that is drawn down to 0. noise: standard deviation at full light, read_noise: in the dark, both in linear light.
+    motion_y: way during the exposure, all in patch widths. sharpen: gain of the camera's edge enhancement, halo: its
+    radius in camera pixels. gain: exposure. gamma: exponent of the tone curve. contrast: share of an S-curve. black:
+    level that is drawn down to 0. noise: standard deviation at full light, read_noise: in the dark, in linear light.
     """
 
     side: np.ndarray
@@ -27,6 +27,7 @@ class Optics:
     motion_x: np.ndarray
     motion_y: np.ndarray
     sharpen: np.ndarray
+    halo: np.ndarray
     gain: np.ndarray
     gamma: np.ndarray
     contrast: np.ndarray
@@ -62,7 +63,8 @@ def transfer(optics: Optics, canvas: Canvas) -> np.ndarray:
     out = np.exp(-2 * (np.pi * column("focus")) ** 2 * (fx * fx + fy * fy))
     out *= np.sinc(fx * column("motion_x") + fy * column("motion_y"))
     out *= np.sinc(fx * pixel) * np.sinc(fy * pixel)
-    surround = np.exp(-2 * (np.pi * pixel) ** 2 * fx * fx) * np.exp(-2 * (np.pi * pixel) ** 2 * fy * fy)
+    halo = (np.pi * pixel * column("halo")) ** 2
+    surround = np.exp(-2 * halo * fx * fx) * np.exp(-2 * halo * fy * fy)
     return out * (1 + column("sharpen") * (1 - surround))
 
 

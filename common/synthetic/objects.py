@@ -18,7 +18,7 @@ def luminous(rng: np.random.Generator, n: int, low: float, high: float, chroma: 
 
 def anything(rng: np.random.Generator, n: int) -> np.ndarray:
     """Colours of a hall, linear RGB [n, 3]: dark, middling and white things, a few strongly coloured."""
-    kind = rng.choice(3, n, p=[0.4, 0.32, 0.28])
+    kind = rng.choice(3, n, p=[0.42, 0.4, 0.18])
     light = np.where(kind == 0, 0, np.where(kind == 1, 1, 2))
     dark, middle, white = (
         luminous(rng, n, *range_, chroma)

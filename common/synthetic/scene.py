@@ -1,17 +1,16 @@
 """One synthetic recording: a game with its own field, light, ball and camera, and candidate patches from it."""
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
 from common.synthetic import objects
+from common.synthetic.backdrop import LUMA, ground, paint_hall
 from common.synthetic.ball import CLASSIC, PATTERNS, paint_balls, random_rotations
 from common.synthetic.camera import Optics, develop, expose, luma_and_chroma
 from common.synthetic.shapes import Canvas, paint, place, shape, stack
 
 BATCH = 50  # patches painted at once: their canvases fit into the cache of a core
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # share of the candidates without a ball: thing in view -> weight
 THINGS = {
     "nothing": 0.26,
@@ -46,6 +45,7 @@ class World:
     level: float
     noise: float
     sharpen: float
+    halo: float
     focus: float
     motion: float
 
@@ -54,7 +54,7 @@ def random_world(rng: np.random.Generator) -> World:
     """Draws the conditions of one recording."""
     warm = np.exp(rng.normal(0, 0.12, 3))  # white balance that is a little off
     turf = objects.luminous(rng, 1, 0.025, 0.22, 0.1)[0] * [0.55, 1.25, 0.5]
-    classic = rng.random() < 0.6
+    classic = rng.random() < 0.45
     return World(
         turf=turf * warm,
         line=objects.luminous(rng, 1, 0.3, 0.95, 0.03)[0] * warm,
@@ -65,28 +65,16 @@ def random_world(rng: np.random.Generator) -> World:
         black=objects.luminous(rng, 1, 0.008, 0.1, 0.2)[0] * warm,
         gloss=rng.uniform(0, 0.3),
         ambient=rng.uniform(0.35, 0.95),
-        gain=np.exp(rng.normal(0.1, 0.35)),
+        gain=np.exp(rng.normal(0, 0.45)),
         gamma=1 / rng.uniform(1.7, 2.5),
         contrast=rng.uniform(0, 0.7),
         level=rng.uniform(0, 0.06),
         noise=rng.uniform(0.005, 0.04),
-        sharpen=rng.exponential(0.8),
+        sharpen=rng.uniform(0, 2.5),
+        halo=rng.uniform(0.7, 2.5),
         focus=rng.uniform(0.25, 0.8),
         motion=rng.uniform(0.2, 1.5),
     )
-
-
-@cache
-def textures() -> np.ndarray:
-    """Periodic fractal noise from grainy to cloudy, zero mean and unit variance, float32 [12, 128, 128]."""
-    rng = np.random.default_rng(16)
-    frequency = np.hypot(np.fft.fftfreq(128)[:, None], np.fft.rfftfreq(128))
-    frequency[0, 0] = 1
-    maps = []
-    for slope in np.linspace(0.2, 1.6, 12):
-        field = np.fft.irfft2(np.fft.rfft2(rng.normal(size=(128, 128))) / frequency**slope)
-        maps.append((field - field.mean()) / field.std())
-    return np.array(maps, np.float32)
 
 
 def draw_balls(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -99,27 +87,13 @@ def draw_balls(rng: np.random.Generator, n: int) -> np.ndarray:
     out = np.empty((0, 3))
     while len(out) < n:
         radius = 0.29 + 0.22 * rng.beta(1.2, 1.8, n)
-        spread = np.where(rng.random(n) < 0.75, 0.065, 0.15)
+        spread = np.where(rng.random(n) < 0.65, 0.06, 0.18)
         centre = 0.5 + rng.normal(size=(n, 2)) * spread[:, None]
         x = centre[:, :1] + radius[:, None] * ring * np.cos(turn)
         y = centre[:, 1:] + radius[:, None] * ring * np.sin(turn)
         inside = ((x > 0) & (x < 1) & (y > 0) & (y < 1)).mean(1)
         out = np.concatenate([out, np.column_stack([radius, centre])[inside > 0.5]])
     return out[:n].astype(np.float32)
-
-
-def _ground(rng: np.random.Generator, world: World, n: int, canvas: Canvas) -> np.ndarray:
-    """Turf with its texture, float32 [n, 3, side, side]."""
-    scale = np.exp(rng.normal(np.log(50), 0.5, (n, 1))) * rng.choice([-1, 1], (n, 1))
-    across = canvas.coordinate * scale + rng.uniform(0, 128, (n, 1))
-    along = canvas.coordinate * scale * rng.uniform(1, 3, (n, 1)) + rng.uniform(0, 128, (n, 1))
-    across, along = across.astype(np.int32) % 128, along.astype(np.int32) % 128
-    grain = textures()[rng.integers(12, size=n)[:, None, None], along[:, :, None], across[:, None, :]]
-    grain = 1 + np.clip(grain * (world.turf_contrast * rng.uniform(0.3, 1, n)[:, None, None]), -0.9, 2).astype(
-        np.float32
-    )
-    colour = world.turf * np.exp(rng.normal(0, 0.2, (n, 1)))
-    return colour.astype(np.float32)[:, :, None, None] * grain[:, None]
 
 
 def _shadow(rng: np.random.Generator, n: int, p: float) -> np.ndarray:
@@ -138,15 +112,22 @@ def _shadow(rng: np.random.Generator, n: int, p: float) -> np.ndarray:
     )
 
 
-def _background(rng: np.random.Generator, world: World, n: int, clutter: float) -> np.ndarray:
-    """What lies behind: lines and shadows on the field, a wall beyond its end, or clutter; SHAPE [n, k]."""
-    kind = rng.random(n)
-    hall, horizon = kind < clutter, (kind >= clutter) & (kind < clutter + 0.2)
-    paint_colour = world.line * rng.uniform(0.7, 1.1, (n, 1))
-    marks = objects.lines(rng, n, paint_colour)
+def _paint_background(rng, world: World, image: np.ndarray, clutter: np.ndarray, canvas: Canvas) -> None:
+    """Lines and shadows on the field, the hall or a wall beyond its end, and things standing there; in place.
+
+    clutter: probability that no field is in view [n].
+    """
+    n, colours = len(image), image.shape[1]
+    marks = objects.lines(rng, n, world.line * rng.uniform(0.7, 1.1, (n, 1)))
     marks["present"] &= (rng.random(n) < 0.45)[:, None]
-    tilt = rng.normal(0, 0.15, n)
-    edge = rng.normal(0.35, 0.25, n)
+    paint(image, _with_luma(stack(marks, _shadow(rng, n, 0.3)), colours), canvas)
+    kind = rng.random(n)
+    indoors, horizon = kind < clutter, (kind >= clutter) & (kind < clutter + 0.2)
+    tilt, edge = rng.normal(0, 0.15, n), np.where(indoors, 3, rng.normal(0.35, 0.25, n))
+    here = np.flatnonzero(indoors | horizon)
+    part = image[here]
+    paint_hall(rng, part, edge[here], tilt[here], canvas)
+    image[here] = part
     wall = shape(
         n,
         a=4,
@@ -156,7 +137,7 @@ def _background(rng: np.random.Generator, world: World, n: int, clutter: float) 
         angle=tilt,
         colour=objects.anything(rng, n),
         slope_y=rng.normal(0, 0.1, n),
-        present=horizon,
+        present=horizon & (rng.random(n) < 0.5),
     )
     band = shape(
         n,
@@ -169,8 +150,8 @@ def _background(rng: np.random.Generator, world: World, n: int, clutter: float) 
         present=horizon & (rng.random(n) < 0.6),
     )
     things = objects.clutter(rng, n)
-    things["present"] &= hall[:, None]
-    return stack(marks, _shadow(rng, n, 0.3), wall, band, things)
+    things["present"] &= (indoors & (rng.random(n) < 0.5))[:, None]
+    paint(image, _with_luma(stack(wall, band, things), colours), canvas)
 
 
 def _thing(rng: np.random.Generator, world: World, name: str, n: int) -> np.ndarray:
@@ -262,8 +243,9 @@ def _with_luma(table: np.ndarray, colours: int) -> np.ndarray:
 
 def random_optics(rng: np.random.Generator, world: World, n: int) -> Optics:
     """Distance (so the candidate's size), blur, exposure and noise of n candidates."""
-    side = np.exp(rng.normal(np.log(48), 0.4, n)).round().clip(10, 120)
-    lost = np.where(rng.random(n) < 0.25, rng.uniform(0.005, 0.05, n), 0)
+    far = rng.random(n) < 0.12
+    side = np.where(far, rng.uniform(9, 24, n), np.exp(rng.normal(np.log(50), 0.35, n))).round().clip(9, 120)
+    lost = np.where(rng.random(n) < 0.2, rng.uniform(0.005, 0.05, n), 0)
     length = np.where(rng.random(n) < 0.4, rng.exponential(0.05, n) * world.motion, 0).clip(0, 0.3)
     way = rng.normal(0, 0.7, n)
 
@@ -276,6 +258,7 @@ def random_optics(rng: np.random.Generator, world: World, n: int) -> Optics:
         motion_x=length * np.cos(way),
         motion_y=length * np.sin(way),
         sharpen=same(world.sharpen),
+        halo=same(world.halo),
         gain=world.gain * np.exp(rng.normal(0, 0.15, n)),
         gamma=same(world.gamma),
         contrast=same(world.contrast),
@@ -306,13 +289,11 @@ def render_recording(
     for start in range(0, len(ball), BATCH):
         here = ball[start : start + BATCH]
         n, colours = len(here), 1 if channels == 1 else 3
-        image = _ground(rng, world, n, canvas)
-        if colours == 1:
-            image = np.ascontiguousarray(np.tensordot(image, LUMA, (1, 0))[:, None])
+        image = ground(rng, world.turf if colours == 3 else world.turf @ LUMA[:, None], world.turf_contrast, n, canvas)
         target = draw_balls(rng, n)
         target[~here] = np.nan
         clutter = np.where(here, 0.12, world.clutter)
-        paint(image, _with_luma(_background(rng, world, n, clutter), colours), canvas)
+        _paint_background(rng, world, image, clutter, canvas)
         for shown, painter in ((here, _paint_ball_scene), (~here, _paint_things)):
             if shown.any():
                 part = image[shown]
