@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-LEAKY_RELU_SLOPE = 0.1  # one slope for all layers, written down: library defaults differ (0.3, 0.2, 0.01)
+from common.network import trunk
 
 
 def build_model(
@@ -27,29 +27,9 @@ def build_model(
     import keras
 
     inputs = keras.Input(input_shape, name="patch")
-    x = keras.layers.Rescaling(1 / 255, [-float(m) for m in mean], name="scale")(inputs)
-    for block, count in enumerate(filters[:3], 1):
-        x = _convolution(x, count, 3, "same", block)
-        x = keras.layers.MaxPooling2D(2, name=f"pool{block}")(x)
-    x = _convolution(x, filters[3], 2, "valid", 4)
-    x = keras.layers.Flatten(name="flatten")(x)
-    x = keras.layers.Dense(dense, kernel_initializer="he_normal", name="dense")(x)
-    x = keras.layers.LeakyReLU(LEAKY_RELU_SLOPE, name="dense_activation")(x)
-    if regularize:
-        x = keras.layers.Dropout(0.2, name="dropout")(x)
+    x = trunk(inputs, filters, dense, regularize, mean)
     x = keras.layers.Dense(1, name="logit")(x)
     return keras.Model(inputs, keras.layers.Activation("sigmoid", name="ball")(x), name="classifier_cnn")
-
-
-def _convolution(x, filters: int, size: int, padding: str, number: int):
-    import keras
-
-    # No bias: batch normalisation follows and has its own.
-    x = keras.layers.Conv2D(
-        filters, size, padding=padding, use_bias=False, kernel_initializer="he_normal", name=f"conv{number}"
-    )(x)
-    x = keras.layers.BatchNormalization(momentum=0.99, name=f"norm{number}")(x)
-    return keras.layers.LeakyReLU(LEAKY_RELU_SLOPE, name=f"activation{number}")(x)
 
 
 def make_loss(positive_weight: float = 1.0, label_smoothing: float = 0.0) -> Callable:

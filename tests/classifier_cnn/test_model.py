@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from classifier_cnn.model import LEAKY_RELU_SLOPE, build_model, make_loss
+from classifier_cnn.model import build_model, make_loss
+from common.network import LEAKY_RELU_SLOPE
 
 
 @pytest.mark.parametrize("channels", [1, 2])

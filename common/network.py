@@ -1,0 +1,42 @@
+"""The trunk that every network here shares: raw pixels in, the features of the dense layer out."""
+
+from collections.abc import Sequence
+
+LEAKY_RELU_SLOPE = 0.1  # one slope for all layers, written down: library defaults differ (0.3, 0.2, 0.01)
+
+
+def trunk(inputs, filters: Sequence[int], dense: int, regularize: bool, mean: Sequence[float]):
+    """Three pooled blocks of 3x3 convolutions, one 2x2 convolution, one dense layer.
+
+    Args:
+        inputs: a keras.Input [n, height, width, channels] of raw 0..255, 16 or 32 pixels square, 1 or 2 channels.
+        filters: output channels of the four convolutions.
+        dense: units of the hidden dense layer.
+        regularize: put a dropout before the output.
+        mean: mean of the training pixels per channel, in units of the full range 0..1.
+
+    Returns:
+        The symbolic features [n, dense].
+    """
+    import keras
+
+    x = keras.layers.Rescaling(1 / 255, [-float(m) for m in mean], name="scale")(inputs)
+    for block, count in enumerate(filters[:3], 1):
+        x = _convolution(x, count, 3, "same", block)
+        x = keras.layers.MaxPooling2D(2, name=f"pool{block}")(x)
+    x = _convolution(x, filters[3], 2, "valid", 4)
+    x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.Dense(dense, kernel_initializer="he_normal", name="dense")(x)
+    x = keras.layers.LeakyReLU(LEAKY_RELU_SLOPE, name="dense_activation")(x)
+    return keras.layers.Dropout(0.2, name="dropout")(x) if regularize else x
+
+
+def _convolution(x, filters: int, size: int, padding: str, number: int):
+    import keras
+
+    # No bias: batch normalisation follows and has its own.
+    x = keras.layers.Conv2D(
+        filters, size, padding=padding, use_bias=False, kernel_initializer="he_normal", name=f"conv{number}"
+    )(x)
+    x = keras.layers.BatchNormalization(momentum=0.99, name=f"norm{number}")(x)
+    return keras.layers.LeakyReLU(LEAKY_RELU_SLOPE, name=f"activation{number}")(x)
