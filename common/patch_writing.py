@@ -52,6 +52,8 @@ def write_patches(
             raise UserError(f"{path}: X and {key} differ in length. Received: {len(X)} and {len(values)}.")
     patch_checks.label_shape(y.shape, task, path)
     y = patch_checks.labels(y, task, path)
+    if task == "detection":
+        patch_checks.column_order(y, path)
     y = y if task == "detection" else y.astype(np.uint8)[:, None]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

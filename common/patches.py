@@ -29,6 +29,7 @@ __all__ = [
     "open_patches",
     "read_patches",
     "split_validation",
+    "task_of",
     "write_patches",
 ]
 
@@ -118,6 +119,20 @@ class PatchFile:
         """All patches in order, `size` at a time; the last block holds the remainder."""
         for start in range(0, len(self), size):
             yield self.read(start, start + size)
+
+
+def task_of(path: Path | str) -> str:
+    """`classification` or `detection`, told by the shape of y.
+
+    Raises:
+        UserError: not a patch file.
+    """
+    path = Path(path)
+    with patch_checks.open_file(path) as file:
+        y = file.get("y")
+        task = TASKS[1] if isinstance(y, h5py.Dataset) and y.shape[1:] == (3,) else TASKS[0]
+        patch_checks.layout(file, task, path)
+    return task
 
 
 @contextmanager
