@@ -171,8 +171,8 @@ def _bring(source: str, target: Path, check: Callable[[Path], object] | None, pa
     version = download(source, part, patience)
     try:
         _verify(source, part, target.name, check, patience)
-    except Unreachable:
-        raise  # the checksums could not be read: what has arrived may well be right
+    except Unreachable as error:  # what has arrived may well be right, and something has: not the plain "no archive"
+        raise ArchiveError(f"{source} has arrived and is kept, but its {SUMS} cannot be read: {error}") from error
     except UserError:
         discard(part)
         raise

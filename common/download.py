@@ -3,12 +3,12 @@
 import json
 import os
 import re
-import sys
 from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common.progress import progress_bar
 from common.web import ArchiveError, Patience, Transient, body_trouble, get, media_type, retry
 
 if TYPE_CHECKING:
@@ -121,16 +121,14 @@ def _goes_on(response: "requests.Response", held: Version, offset: int) -> bool:
 
 def _append(response: "requests.Response", part: Path, offset: int, version: Version, patience: Patience) -> None:
     import urllib3
-    from tqdm import tqdm
 
     name = part.name.strip(".").removesuffix(".part")
-    bar = tqdm(
+    bar = progress_bar(
         total=version.length,
         initial=offset,
         desc=name if len(name) <= 40 else f"…{name[-39:]}",
         unit="B",
         unit_scale=True,
-        mininterval=0.2 if sys.stderr.isatty() else 10.0,  # a log file wants a line now and then, not thousands
     )
     with part.open("ab") as file, bar:
         try:

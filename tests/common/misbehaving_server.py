@@ -25,7 +25,10 @@ class Fault:
 
 
 class MisbehavingServer(ThreadingHTTPServer):
-    """Serves `files` (path -> bytes); what was asked stands in `asked` as (path, Range header or None)."""
+    """Serves `files` (path -> bytes; a path with a `/` at its end is an index page).
+
+    What was asked stands in `asked` as (path, Range header or None).
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -81,6 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif fault.status:
             self._answer(fault.status, fault.headers, b"", fault)
+        elif path.endswith("/") and path in self.server.files:
+            self._answer(200, {"Content-Type": "text/html"}, self.server.files[path], fault)
         elif path in self.server.files:
             self._file(self.server.files[path], fault)
         else:
