@@ -5,7 +5,6 @@ python -m classifier_cnn.evaluate MODEL FILE...
 """
 
 import argparse
-import csv
 import importlib.util
 import json
 import math
@@ -17,7 +16,8 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
     os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
 
-from common.cli import Parser, UserError, run_main  # noqa: E402
+from common.cli import UserError, run_main  # noqa: E402
+from common.evaluation import evaluation_parser, model_name, predict_file, read_files, write_rows  # noqa: E402
 from common.models import find_model  # noqa: E402
 
 FALLBACK_THRESHOLD = 0.5  # for a model that ships none
@@ -25,9 +25,7 @@ FALLBACK_THRESHOLD = 0.5  # for a model that ships none
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The arguments, checked as far as the files' names allow."""
-    parser = Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file, or the folder of a run")
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5), scored as one set")
+    parser = evaluation_parser(__doc__.splitlines()[0])
     parser.add_argument(
         "--threshold",
         type=float,
@@ -38,12 +36,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--max-fpr",
         type=float,
         help="also report the threshold that these files would give for this highest false positive rate, in [0, 1)",
-    )
-    parser.add_argument(
-        "--output-dir",
-        type=Path,
-        help="folder for the numbers, scores and pictures; default: a new evaluation-NAME in the working directory; "
-        "a name that is taken gets a number",
     )
     arguments = parser.parse_args(argv)
     for name, low, high in (("threshold", 0, 2), ("max_fpr", 0, 1)):
@@ -62,16 +54,10 @@ def main(argv: list[str] | None = None) -> None:
     from classifier_cnn import metrics
     from classifier_cnn.summary import group_table, table
     from common.files import new_folder, replacing
-    from common.patches import concatenate, read_patches
 
-    parts = [read_patches(path, "classification") for path in arguments.files]
-    patches = concatenate(parts)
-    scores = score(model_file, patches.X)
-    name = model_file.parent.resolve().name if model_file.stem == "model" else model_file.stem
-    folder = new_folder(arguments.output_dir or Path.cwd() / f"evaluation-{name}")
-    files = None
-    if len(parts) > 1:
-        files = [path.name for path, part in zip(arguments.files, parts, strict=True) for _ in range(len(part))]
+    patches, files = read_files(arguments.files, "classification")
+    scores = predict_file(model_file, patches.X, outputs=1)[:, 0]
+    folder = new_folder(arguments.output_dir or Path.cwd() / f"evaluation-{model_name(model_file)}")
     result = report(folder, patches, scores, threshold, files=files)
     result["threshold_from"] = origin
     print(table({"": result["metrics"]}))
@@ -107,31 +93,6 @@ def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
     return float(value), f"shipped with the model ({contract.name})"
 
 
-def score(model_file: Path, X):
-    """The score of every patch.
-
-    Args:
-        model_file: a .keras file.
-        X: uint8 [n, height, width, channels].
-
-    Returns:
-        float32 [n].
-
-    Raises:
-        UserError: not a classifier for such patches, or one that gives no numbers.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
-    import numpy as np
-
-    from common.models import load_model
-    from common.predicting import make_predictor
-
-    scores = make_predictor(load_model(model_file, X.shape[1:], outputs=1))(X)[:, 0]
-    if wrong := np.sum(~np.isfinite(scores)):
-        raise UserError(f"{model_file}: the model gives scores that are no numbers. Received: {wrong} of {len(X)}.")
-    return scores
-
-
 def report(folder: Path, patches, scores, threshold: float, name: str = "", files=None) -> dict:
     """Computes every number of one set of patches, draws its pictures and writes one row per patch.
 
@@ -147,7 +108,6 @@ def report(folder: Path, patches, scores, threshold: float, name: str = "", file
         `metrics` (flat, baseline included) and `groups` (rows per file, camera and recording, where known).
     """
     from classifier_cnn import metrics, pictures
-    from common.files import replacing
 
     groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
     result = {
@@ -155,16 +115,8 @@ def report(folder: Path, patches, scores, threshold: float, name: str = "", file
         "groups": metrics.evaluate_groups(patches.y, scores, threshold, **groups),
     }
     pictures.write_all(folder, patches.X, patches.y, scores, threshold, patches.recording, name)
-    columns = {"index": range(len(scores)), "label": [int(label) for label in patches.y]}
-    columns |= {"score": [f"{score:.9g}" for score in scores]}  # nine digits tell every float32 apart
-    columns |= {group: values for group, values in groups.items() if values is not None}
-    with (
-        replacing(Path(folder) / f"{name}{'_' if name else ''}scores.csv") as partial,
-        partial.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+    columns = {"index": range(len(scores)), "label": patches.y.astype(int), "score": scores, **groups}
+    write_rows(Path(folder) / f"{name}{'_' if name else ''}scores.csv", columns)
     return result
 
 

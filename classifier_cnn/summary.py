@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from common import tables
+
 _ROWS = (
     ("patches", "patches", "d"),
     ("  with a ball", "balls", "d"),
@@ -38,29 +40,9 @@ _GROUP_COLUMNS = (
 
 def table(sets: Mapping[str, Mapping[str, float]]) -> str:
     """The numbers of `metrics.evaluate` and `metrics.baseline`, one column per set; "-" where one is undefined."""
-    lines = [f"{'':36}" + "".join(f"{name:>12}" for name in sets)] if any(sets) else []
-    for label, key, form in _ROWS:
-        lines.append((f"{label:36}" + "".join(_cell(numbers, key, form, 12) for numbers in sets.values())).rstrip())
-    return "\n".join(lines)
+    return tables.table(_ROWS, sets)
 
 
 def group_table(rows: Sequence[Mapping[str, str | float]], shown: int = 12) -> str:
     """The rows of `metrics.evaluate_groups`, most errors first, at most `shown` of each kind of group."""
-    lines = []
-    for group in dict.fromkeys(row["group"] for row in rows):
-        members = [row for row in rows if row["group"] == group]
-        members.sort(key=lambda row: -row["false_negatives"] - row["false_positives"])
-        # Names come last, in full: those of two files may differ in any place.
-        lines.append("\n" + "".join(f"{title:>11}" for title, _, _ in _GROUP_COLUMNS) + f"  {group}")
-        for row in members[:shown]:
-            cells = "".join(_cell(row, key, form, 11) for _, key, form in _GROUP_COLUMNS)
-            lines.append(f"{cells}  {row['name']}")
-        if len(members) > shown:
-            lines.append(f"... and {len(members) - shown} more with fewer errors")
-    return "\n".join([*lines, ""]) if lines else ""
-
-
-def _cell(numbers: Mapping, key: str, form: str, width: int) -> str:
-    if not key:
-        return ""
-    return f"{format(numbers[key], form) if key in numbers else '-':>{width}}"
+    return tables.group_table(_GROUP_COLUMNS, rows, lambda row: row["false_negatives"] + row["false_positives"], shown)

@@ -12,6 +12,7 @@ from classifier_cnn import evaluate, metrics
 from classifier_cnn.summary import group_table, table
 from common import predicting
 from common.cli import run_main
+from common.evaluation import predict_file
 from common.patches import read_patches, write_patches
 
 # Keras 3.15 reads its TensorFlow variables in a way that NumPy 2 has deprecated.
@@ -65,7 +66,7 @@ def score_of(patches):
 def test_every_patch_is_scored_in_order_whatever_the_batch(models, file, monkeypatch, batch):
     monkeypatch.setattr(predicting, "BATCH", batch)
     patches = read_patches(file, "classification")
-    scores = evaluate.score(models / "run" / "model.keras", patches.X)
+    scores = predict_file(models / "run" / "model.keras", patches.X, 1)[:, 0]
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, score_of(patches), rtol=1e-5)
 

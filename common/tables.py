@@ -1,0 +1,47 @@
+"""Numbers as text that people read in a terminal."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+
+def table(rows: Sequence[tuple[str, str, str]], sets: Mapping[str, Mapping[str, float]]) -> str:
+    """One line per number, one column per set; "-" where a number is undefined.
+
+    Args:
+        rows: (label, key, format) of each line; without a key it is a heading.
+        sets: name -> numbers; a single set may go without a name.
+    """
+    lines = [f"{'':36}" + "".join(f"{name:>12}" for name in sets)] if any(sets) else []
+    for label, key, form in rows:
+        lines.append((f"{label:36}" + "".join(_cell(numbers, key, form, 12) for numbers in sets.values())).rstrip())
+    return "\n".join(lines)
+
+
+def group_table(
+    columns: Sequence[tuple[str, str, str]],
+    rows: Sequence[Mapping[str, str | float]],
+    badness: Callable[[Mapping], float],
+    shown: int = 12,
+) -> str:
+    """Rows with `group` and `name`, one table per kind of group, worst first, at most `shown` of each.
+
+    Args:
+        columns: (title, key, format).
+        rows: as `evaluate_groups` of a project's metrics gives them.
+        badness: orders the rows.
+    """
+    lines = []
+    for group in dict.fromkeys(row["group"] for row in rows):
+        members = sorted((row for row in rows if row["group"] == group), key=lambda row: -badness(row))
+        # Names come last, in full: those of two files may differ in any place.
+        lines.append("\n" + "".join(f"{title:>11}" for title, _, _ in columns) + f"  {group}")
+        for row in members[:shown]:
+            lines.append("".join(_cell(row, key, form, 11) for _, key, form in columns) + f"  {row['name']}")
+        if len(members) > shown:
+            lines.append(f"... and {len(members) - shown} more with fewer errors")
+    return "\n".join([*lines, ""]) if lines else ""
+
+
+def _cell(numbers: Mapping, key: str, form: str, width: int) -> str:
+    if not key:
+        return ""
+    return f"{format(numbers[key], form) if key in numbers else '-':>{width}}"
