@@ -8,8 +8,9 @@ ATTEMPTS = 400  # random orders tried; more do not come visibly closer with 10 t
 def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """Chooses whole groups that together hold about `fraction` of every column of `counts`.
 
-    Seeded random orders are filled greedily and the one nearest to the wish in all columns wins. The same counts in the
-    same order with the same seed give the same choice.
+    Seeded random orders are filled greedily, each group taken if it brings the chosen share nearer to the wish, and the
+    order that ends nearest in all columns wins. The same counts in the same order with the same seed give the same
+    choice.
 
     Args:
         counts: [groups, columns], for example patches and balls of each recording.
@@ -22,29 +23,21 @@ def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """
     counts = np.asarray(counts, dtype=np.float64)
     groups = len(counts)
-    chosen = np.zeros(groups, dtype=bool)
     if groups < 2 or fraction <= 0:
-        return chosen
+        return np.zeros(groups, dtype=bool)
     totals = counts.sum(axis=0)
     shares = counts[:, totals > 0] / totals[totals > 0]
     generator = np.random.default_rng(seed)
-    best_cost = np.inf
-    for _ in range(ATTEMPTS):
-        candidate, cost = _fill(shares, fraction, generator.permutation(groups))
-        if cost < best_cost:
-            chosen, best_cost = candidate, cost
-    return chosen
-
-
-def _fill(shares: np.ndarray, fraction: float, order: np.ndarray) -> tuple[np.ndarray, float]:
-    """Takes groups in `order` as long as each one brings the chosen share nearer to the fraction."""
-    chosen = np.zeros(len(shares), dtype=bool)
-    held = np.zeros(shares.shape[1])
-    cost = np.inf
-    for group in order:
-        with_group = float(np.abs(held + shares[group] - fraction).sum())
-        if with_group < cost and chosen.sum() < len(shares) - 1:
-            chosen[group] = True
-            held = held + shares[group]
-            cost = with_group
-    return chosen, cost
+    orders = np.array([generator.permutation(groups) for _ in range(ATTEMPTS)])
+    attempts = np.arange(ATTEMPTS)
+    chosen = np.zeros((ATTEMPTS, groups), dtype=bool)
+    held = np.zeros((ATTEMPTS, shares.shape[1]))
+    cost = np.full(ATTEMPTS, np.inf)
+    for group in orders.T:  # the next group of every attempt
+        with_group = held + shares[group]
+        new_cost = np.abs(with_group - fraction).sum(axis=1)
+        taken = (new_cost < cost) & (chosen.sum(axis=1) < groups - 1)
+        chosen[attempts[taken], group[taken]] = True
+        held[taken] = with_group[taken]
+        cost[taken] = new_cost[taken]
+    return chosen[cost.argmin()]

@@ -13,10 +13,11 @@ from common.archive import fetch
 from common.cli import UserError
 from common.families import Family
 from dataset_tools import labels, leak_report, leaks, selection, splits, writing
-from dataset_tools.decoding import Plan, decode, in_order
+from dataset_tools.decoding import Plan, decode
 from dataset_tools.options import Settings
 from dataset_tools.sources import DEVILS, NAOTH, ORIGINS, TK03, Chunk, Skipped, devils_chunks, naoth_chunks
 from dataset_tools.store import Store, temporary_store
+from dataset_tools.workers import Map, workers
 
 DEVILS_NAME = "NaoDevils_Patches_GO24_32x32x3_nsamples_ 215820/patches_classification_naodevils_32x32x3_GO24.zip"
 TK03_NAME = "tk03_combined_detection.pkl"
@@ -51,7 +52,8 @@ def build(settings: Settings) -> list[Outcome]:
         any_root = True
         print(f"{patch_type} border {border}:", file=sys.stderr)
         try:
-            outcomes += _build_root(settings, families, root, border)
+            with workers(settings.jobs) as spread:
+                outcomes += _build_root(settings, families, root, border, spread)
         except (UserError, OSError) as error:
             outcomes += [Outcome(short(family), "failed", " ".join(str(error).split())) for family in families]
     if not any_root and not any(outcome.status == "failed" for outcome in outcomes):
@@ -84,23 +86,25 @@ def naoth_root(settings: Settings, patch_type: str, border: int) -> Path | None:
     return settings.naoth
 
 
-def _build_root(settings: Settings, families: list[Family], root: Path | None, border: int) -> list[Outcome]:
+def _build_root(
+    settings: Settings, families: list[Family], root: Path | None, border: int, spread: Map
+) -> list[Outcome]:
     plan = Plan(
         tuple(sorted({family.size for family in families})),
         any(family.channels == 2 for family in families),
         settings.sampling,
     )
     with temporary_store(settings.output_dir / settings.task, plan) as store:
-        fill(store, settings, families, root, border)
+        fill(store, settings, families, root, border, spread)
         print(summary(store), file=sys.stderr)
         if settings.strict and store.skipped:
             raise UserError(f"--strict: {store.skipped.total()} patches would be skipped, see the reasons above.")
         ready = selection.usable(store, settings.task, settings.partial)
         side = _split(store, settings, ready, f"{families[0].patch_type}_border{border}")
-        return _write_all(store, settings, families, ready, side)
+        return _write_all(store, settings, families, ready, side, spread)
 
 
-def fill(store: Store, settings: Settings, families: list[Family], root: Path | None, border: int) -> None:
+def fill(store: Store, settings: Settings, families: list[Family], root: Path | None, border: int, spread: Map) -> None:
     """Reads and decodes all sources.
 
     Raises:
@@ -113,7 +117,7 @@ def fill(store: Store, settings: Settings, families: list[Family], root: Path | 
     tasks = [(chunk, store.plan) for chunk in chunks if isinstance(chunk, Chunk)]
     total = sum(_packed_bytes(chunk) for chunk, _ in tasks)
     with tqdm(total=total, desc="  decoding", unit="B", unit_scale=True, file=sys.stderr) as bar:
-        for batch in in_order(decode, tasks, settings.jobs):
+        for batch in spread(decode, tasks):
             store.add(batch)
             bar.update(batch.packed_bytes)
     store.close()
@@ -181,7 +185,7 @@ def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np
 
 
 def _write_all(
-    store: Store, settings: Settings, families: list[Family], ready: np.ndarray, side: np.ndarray
+    store: Store, settings: Settings, families: list[Family], ready: np.ndarray, side: np.ndarray, spread: Map
 ) -> list[Outcome]:
     unfinished = store.folder / "files"
     contents = {family: selection.of_family(family, store, ready, side) for family in families}
@@ -192,7 +196,7 @@ def _write_all(
     )
     with tqdm(total=sum(map(len, contents.values())), desc="  writing", unit=" files", file=sys.stderr) as bar:
         done: dict[str, writing.Written] = {}
-        for file in in_order(writing.write, tasks, settings.jobs):
+        for file in spread(writing.write, tasks):
             done[file.name] = file
             bar.update()
     outcomes = []

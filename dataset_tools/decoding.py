@@ -1,17 +1,10 @@
 """One pass over the sources: every patch is decoded once, for all sizes and colours that are wanted of it."""
 
 import hashlib
-import multiprocessing
-import signal
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 import numpy as np
 
-from common.cli import UserError
 from dataset_tools import hashes, pixels
 from dataset_tools.sources import CAMERAS, ORIGINS, Chunk, Patch, Skipped, read
 
@@ -104,34 +97,3 @@ def _columns(patches: list[Patch], thumbnails: np.ndarray) -> dict[str, np.ndarr
         "contrast": hashes.contrast(luma),
         "thumbnail": luma,
     }
-
-
-def in_order(function: Callable, tasks: Iterable[tuple], jobs: int) -> Iterator:
-    """Yields function(*task) for each task in order, worked on by `jobs` processes; 1: in this one.
-
-    Tasks are taken as results leave, so that neither tasks nor results pile up.
-
-    Raises:
-        UserError: a process died, most often for want of memory.
-    """
-    if jobs == 1:
-        for task in tasks:
-            yield function(*task)
-        return
-    context = multiprocessing.get_context("spawn")  # a fork of a process with threads may lock up
-    with ProcessPoolExecutor(
-        jobs, context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
-    ) as pool:
-        waiting: deque = deque()
-        try:
-            for task in tasks:
-                waiting.append(pool.submit(function, *task))
-                if len(waiting) >= 3 * jobs:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool:
-            raise UserError("a worker process died, perhaps for want of memory. Try fewer --jobs.") from None
-        finally:
-            for future in waiting:
-                future.cancel()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from common.cli import UserError, run_main
 
 if TYPE_CHECKING:
-    from dataset_tools.statistics import Statistics
+    from dataset_tools.file_statistics import Statistics
 
 ROWS_MAX = 15  # groups shown in a table
 EPILOG = """\
@@ -44,12 +44,12 @@ def main(argv: list[str] | None = None) -> int:
     from tqdm import tqdm
 
     from common.patches import task_of
-    from dataset_tools import inspect_sheet, statistics
+    from dataset_tools import file_statistics, inspect_sheet
 
     described, status = [], 0
     for path in tqdm(arguments.files, unit=" files", file=sys.stderr, disable=len(arguments.files) < 2):
         try:
-            found = statistics.gather(path, task_of(path))
+            found = file_statistics.gather(path, task_of(path))
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             status = 2
@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
                 raise UserError(f"{picture}: cannot be written: {error.strerror or error}.") from None
             print(f"  picture: {picture}")
     for one, other in combinations(described, 2):
-        number = statistics.shared(one, other) if one.shape[1:] == other.shape[1:] else 0
+        number = file_statistics.shared(one, other) if one.shape[1:] == other.shape[1:] else 0
         if number:
             print(f"warning: {number} of {len(other.y)} patches of {other.path.name} are in {one.path.name} too")
     return status
@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def describe(found: "Statistics") -> str:
     """Everything about a file that can be said in text."""
-    from dataset_tools import statistics
+    from dataset_tools import file_statistics
 
     count, balls = len(found.y), int(found.balls.sum())
     shape = "x".join(str(size) for size in found.shape[1:])
@@ -84,14 +84,14 @@ def describe(found: "Statistics") -> str:
             lines.append(f"  {name:9} {numbers}")
     lines.append(f"  brightness mean {found.brightness.mean():.1f}, contrast {found.contrast.mean():.1f} gray levels")
     for key in found.groups:
-        rows = statistics.group_table(found, key)
+        rows = file_statistics.group_table(found, key)
         lines.append(f"  {key:16} {'patches':>8} {'balls':>8} {'brightness':>11}")
         for name, patches, ball, brightness in rows[:ROWS_MAX]:
             lines.append(f"    {name or '(none)':14} {patches:8} {ball:8} {brightness:11.1f}")
         if len(rows) > ROWS_MAX:
             lines.append(f"    and {len(rows) - ROWS_MAX} more")
     lines += [f"  {key}: {value}" for key, value in sorted(found.attributes.items())]
-    lines += [f"  warning: {warning}" for warning in statistics.warnings(found)]
+    lines += [f"  warning: {warning}" for warning in file_statistics.warnings(found)]
     return "\n".join(lines)
 
 

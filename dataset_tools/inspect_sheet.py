@@ -6,7 +6,7 @@ import numpy as np
 
 from common import pictures
 from common.patches import open_patches
-from dataset_tools.statistics import SATURATED_SHARE, Statistics, group_table
+from dataset_tools.file_statistics import SATURATED_SHARE, Statistics, group_table
 
 COLUMNS = 20  # patches in a row of the contact sheet
 GROUPS_MAX = 40  # bars in the plot of recordings

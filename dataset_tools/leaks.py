@@ -15,6 +15,7 @@ NEAR_BITS = 7
 CORRELATION_MIN = 0.93  # of the brightness at 16x16; below, robots and lines that only look alike come in
 CONTRAST_MIN = 6.0  # gray levels; flatter pictures (grass, white robots) all look alike and say nothing
 BUCKET_MAX = 2048  # patches looked at per band value: a robot that stands still repeats itself thousands of times
+EQUAL_MAX = 16  # recordings named per exact duplicate
 BLOCK = 1024  # patches looked up at once
 PAIRS_AT_ONCE = 1 << 21
 
@@ -67,14 +68,14 @@ def find(
 
 
 def _equal(patches: np.ndarray, content: np.ndarray, recording: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Exact duplicates: each patch with the first equal one of every other recording."""
+    """Exact duplicates: each patch with the first equal one of other recordings."""
     order = patches[np.lexsort((patches, recording[patches], content[patches]))]
     starts = np.flatnonzero(np.diff(content[order], prepend=~content[order[:1]]))
     left, right = [], []
     for group in np.split(order, starts[1:]):
         if len(group) < 2 or recording[group[0]] == recording[group[-1]]:
             continue
-        first = group[np.unique(recording[group], return_index=True)[1]]
+        first = group[np.unique(recording[group], return_index=True)[1]][:EQUAL_MAX]
         a, b = np.repeat(first, len(group)), np.tile(group, len(first))
         other = recording[a] != recording[b]
         left.append(a[other])
