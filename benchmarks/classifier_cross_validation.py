@@ -11,32 +11,35 @@ takes about two and a half minutes on one core (7,000 patches, 300 epochs).
 
 import argparse
 import json
-import os
 import sys
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
 from classifier_cnn import metrics
+from classifier_cnn.options import DEFAULT_STEM, Options
 from common.cli import UserError, run_main
 from common.patches import Patches, concatenate, read_patches
 
-DEFAULT_DATASET = "classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"
+RECIPE = ("filters", "dense", "epochs", "batch_size", "learning_rate", "positive_weight", "regularize", "seed")
 SPLITS = ("train", "validation", "test")
 
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", default=DEFAULT_DATASET, help="family: the stem of its files (%(default)s)")
+    parser.add_argument("--dataset", default=DEFAULT_STEM, help="family: the stem of its files (%(default)s)")
     parser.add_argument("--data-root", type=Path, default=Path("data"), help="the cached archive (%(default)s)")
     parser.add_argument(
         "--archive-url", help="where files come from that are not cached; without it nothing is fetched"
     )
-    parser.add_argument("--filters", type=int, nargs="+", default=[8, 8, 16, 16], help="one or four (%(default)s)")
-    parser.add_argument("--dense", type=int, default=64, help="units of the hidden dense layer (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=300, help="per fold (%(default)s)")
+    parser.add_argument("--filters", type=int, nargs="+", default=Options.filters, help="one or four (%(default)s)")
+    parser.add_argument(
+        "--dense", type=int, default=Options.dense, help="units of the hidden dense layer (%(default)s)"
+    )
+    parser.add_argument("--epochs", type=int, default=Options.epochs, help="per fold (%(default)s)")
     parser.add_argument("--folds", type=int, default=5, help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (%(default)s)")
     parser.add_argument("--split-seed", type=int, default=0, help="which recordings share a fold (%(default)s)")
@@ -61,39 +64,34 @@ def load(args: argparse.Namespace) -> Patches:
     return patches
 
 
-def held_out_scores(patches: Patches, args: argparse.Namespace) -> np.ndarray:
+def held_out_scores(patches: Patches, options: Options, folds: int, split_seed: int) -> np.ndarray:
     """Float32 [n]: each patch scored by the network that has not seen its recording."""
     from sklearn.model_selection import StratifiedGroupKFold
     from tqdm import tqdm
 
-    folds = StratifiedGroupKFold(args.folds, shuffle=True, random_state=args.split_seed)
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=split_seed)
     scores = np.full(len(patches), np.nan, np.float32)
-    with tqdm(total=args.folds * args.epochs, unit="epoch") as bar:
-        for train, held_out in folds.split(patches.X, patches.y, patches.recording):
-            scores[held_out] = train_and_score(patches.take(train), patches.X[held_out], args, bar)
+    with tqdm(total=folds * options.epochs, unit="epoch") as bar:
+        for train, held_out in splitter.split(patches.X, patches.y, patches.recording):
+            scores[held_out] = train_and_score(patches.take(train), patches.X[held_out], options, bar)
     return scores
 
 
-def train_and_score(train: Patches, X: np.ndarray, args: argparse.Namespace, bar) -> np.ndarray:
+def train_and_score(train: Patches, X: np.ndarray, options: Options, bar) -> np.ndarray:
     """Trains the default recipe on `train` and returns the scores of `X`, float32 [n]."""
     import keras
 
-    from classifier_cnn.data import make_augmentation
-    from classifier_cnn.model import build_model, make_loss
-    from common.training import MemoryData, Settings, Trainer
+    from classifier_cnn.train import build, prepare
+    from common.predicting import make_predictor
 
-    keras.utils.set_random_seed(args.seed)
-    filters = args.filters * 4 if len(args.filters) == 1 else args.filters
-    mean = train.X.mean((0, 1, 2), dtype=float) / 255
-    model = build_model(train.X.shape[1:], filters, args.dense, mean=mean)
-    settings = Settings(epochs=args.epochs, seed=args.seed)
-    data = MemoryData(train.X, train.y)
-    trainer = Trainer(model, data, make_loss(), make_augmentation(args.seed), settings, head="logit")
-    for epoch in range(args.epochs):
+    keras.utils.set_random_seed(options.seed)
+    splits = SimpleNamespace(train=train, validation=None)
+    trainer, _ = prepare(build(options, splits)[0], options, splits)
+    for epoch in range(options.epochs):
         loss = trainer.train_epoch(epoch)
         bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
         bar.update()
-    return trainer.average.predict(X, batch_size=1024, verbose=0)[:, 0]
+    return make_predictor(trainer.average)(X)[:, 0]
 
 
 def summary(patches: Patches, scores: np.ndarray) -> dict:
@@ -123,18 +121,25 @@ def readable(numbers: dict) -> str:
 
 def main(argv=None) -> None:
     args = parse_args(argv)
+    options = Options(tuple(args.filters), args.dense, epochs=args.epochs, seed=args.seed, threads=args.threads)
     patches = load(args)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
+    from common import devices, telemetry
 
-    tf.config.threading.set_intra_op_parallelism_threads(args.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(args.threads)
+    telemetry.switch_off()
+    device = devices.prepare(options.seed, options.threads)
     start = time.perf_counter()
-    scores = held_out_scores(patches, args)
+    scores = held_out_scores(patches, options, args.folds, args.split_seed)
     seconds = time.perf_counter() - start
     result = summary(patches, scores)
-    settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()}
-    text = json.dumps({"settings": settings, "seconds": round(seconds, 1), "digest": patches.digest} | result, indent=2)
+    about = {
+        "dataset": args.dataset,
+        "digest": patches.digest,
+        "split_seed": args.split_seed,
+        "recipe": {key: options.as_json()[key] for key in RECIPE},
+        "device": device,
+        "seconds": round(seconds, 1),
+    }
+    text = json.dumps(about | result, indent=2)
     args.output.write_text(text + "\n")
     for name, numbers in result.items():
         print(f"{name}: {readable(numbers)}")
