@@ -54,7 +54,8 @@ class RunFolder:
             whole.replace(new)
         self.tracked.model(self.path / "model.keras")
         title = f"{len(history.epochs)} epochs, the weights of epoch {history.best + 1} were kept"
-        panels = list(dict.fromkeys(name.removeprefix("val_") for name in history.epochs[-1]))
+        names = (name.removeprefix("val_") for name in history.epochs[-1])
+        panels = [name for name in dict.fromkeys(names) if name not in ("patches_per_second", "epoch_seconds")]
         training_curves(self.path / "training_curves.png", history.epochs, panels, title, history.best)
 
     def record_results(self, numbers: dict[str, dict[str, float]], history) -> None:

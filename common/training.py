@@ -77,8 +77,8 @@ class Trainer:
         import tensorflow as tf
 
         self.model, self.data, self.loss, self.augment, self.settings = model, data, loss, augment, settings
-        names = [layer.name for layer in model.layers]
-        self.layers = model.layers[1 : names.index(head) + 1]  # without the input
+        layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+        self.layers = layers[: [layer.name for layer in layers].index(head) + 1]
         self.batch_size = min(settings.batch_size, len(data))
         self.optimizer = _optimizer(model, settings, steps=settings.epochs * -(-len(data) // self.batch_size))
         self.average = keras.models.clone_model(model)

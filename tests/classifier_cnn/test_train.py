@@ -1,0 +1,272 @@
+"""The classifier from its command line to its files: real trainings on tiny data."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifier_cnn import train
+from classifier_cnn.options import parse_args
+from common.cli import UserError
+
+from ..tiny import ROOT, classification_file, environment, program
+
+SMALL = ("--filters", "4", "--dense", "8", "--batch-size", "50", "--learning-rate", "0.01", "--tracking", "local")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> list[str]:
+    """--data-train, --data-val and --data-test with tiny files."""
+    folder = tmp_path_factory.mktemp("patches")
+    arguments = []
+    for seed, split in enumerate(("train", "val", "test")):
+        arguments += [f"--data-{split}", str(classification_file(folder / f"{split}.h5", seed=seed))]
+    return arguments
+
+
+@pytest.fixture(scope="module")
+def finished(files, tmp_path_factory) -> Path:
+    """The folder of a training that came to its end."""
+    output = tmp_path_factory.mktemp("runs")
+    assert train.main([*files, *SMALL, "--epochs", "6", "--output-dir", str(output), "--experiment", "tests"]) == 0
+    (folder,) = (path.parent for path in output.glob("*/model.json"))
+    return folder
+
+
+def test_a_training_learns_and_leaves_everything(finished):
+    model = json.loads((finished / "model.json").read_text())
+    for split in ("validation", "test"):
+        numbers = model["metrics"][split]
+        assert numbers["auroc"] > 0.95 > numbers["baseline_auroc"] - 0.5
+        assert numbers["accuracy"] > numbers["baseline_accuracy"] + 0.2
+    assert model["metrics"]["validation"]["false_positive_rate"] <= 0.01
+    assert model["status"] == "finished"
+    assert model["threshold"]["keras"] == model["metrics"]["test"]["threshold"]
+    assert set(model["datasets"]) == {"train", "validation", "test"}
+    assert model["input"]["mean"] == pytest.approx([_mean(model["datasets"]["train"]["source"])], abs=1e-6)
+    rows = (finished / "metrics.csv").read_text().splitlines()
+    assert rows[0].startswith("epoch,loss,val_loss,")
+    assert [row.split(",")[0] for row in rows[1:]] == ["1", "2", "3", "4", "5", "6"]
+    pictures = {path.name for path in finished.glob("*.png")}
+    assert {"training_curves.png", "augmentation.png", "validation_curves.png", "test_scores.png"} <= pictures
+
+
+def _mean(path: str) -> float:
+    from common.patches import read_patches
+
+    return float(read_patches(path, "classification").X.mean() / 255)
+
+
+def test_mlflow_holds_what_the_folder_holds(finished):
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{finished.parent}/mlflow.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("tests").experiment_id])
+    model = json.loads((finished / "model.json").read_text())
+    assert run.info.status == "FINISHED"
+    assert run.data.params["filters"] == "[4, 4, 4, 4]"
+    assert run.data.params["dense"] == "8"
+    assert len(run.data.tags["commit"]) in (7, 40)
+    steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "val_loss")]
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert run.data.metrics["test_auroc"] == pytest.approx(model["metrics"]["test"]["auroc"])
+    contexts = {tag.value: item.dataset for item in run.inputs.dataset_inputs for tag in item.tags}
+    assert set(contexts) == {"training", "validation", "test"}
+    for split, context in (("train", "training"), ("test", "test")):
+        # MLflow allows 36 characters for a digest.
+        assert model["datasets"][split]["digest"].startswith(contexts[context].digest)
+    names = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
+    assert {"model.json", "config.json", "metrics.csv", "training_curves.png"} <= names
+
+
+def test_evaluate_gives_the_numbers_of_the_training(finished, files, tmp_path, monkeypatch):
+    from classifier_cnn import evaluate
+
+    monkeypatch.chdir(tmp_path)
+    evaluate.main([str(finished), files[-1], "--output-dir", str(tmp_path / "again")])
+    again = json.loads((tmp_path / "again" / "evaluation.json").read_text())
+    model = json.loads((finished / "model.json").read_text())
+    assert again["metrics"] == pytest.approx(model["metrics"]["test"], abs=1e-6)
+
+
+def test_resuming_a_finished_run_changes_nothing(finished, capsys):
+    before = (finished / "model.json").stat().st_mtime_ns
+    assert train.main(["--resume", str(finished)]) == 0
+    assert "finished" in capsys.readouterr().out
+    assert (finished / "model.json").stat().st_mtime_ns == before
+
+
+def test_a_killed_and_a_stopped_run_end_as_if_nothing_had_happened(files, tmp_path):
+    """kill -9, then SIGTERM, then to the end: the same weights as in one go, in one MLflow run."""
+    import keras
+
+    epochs = ("--epochs", "60")
+    assert program("classifier_cnn.train", *files, *SMALL, *epochs, "--output-dir", tmp_path / "whole").returncode == 0
+    folder = _start_and_signal([*files, *SMALL, *epochs, "--output-dir", tmp_path / "parts"], signal.SIGKILL, -9, 0)
+    told = _start_and_signal(["--resume", folder], signal.SIGTERM, 143, 10)
+    assert json.loads((told / "model.json").read_text())["status"] == "killed"
+    assert (told / "validation_curves.png").exists()
+    ended = program("classifier_cnn.train", "--resume", folder)
+    assert ended.returncode == 0, ended.stderr
+    (whole,) = (path.parent for path in (tmp_path / "whole").glob("*/model.json"))
+    one, other = (keras.models.load_model(run / "model.keras") for run in (whole, folder))
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    rows = (folder / "metrics.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == [str(epoch + 1) for epoch in range(60)]
+
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder.parent}/mlflow.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("classifier_cnn").experiment_id])
+    assert run.info.status == "FINISHED"
+    history = client.get_metric_history(run.info.run_id, "loss")
+    assert sorted({metric.step for metric in history}) == list(range(1, 61))
+
+
+def _start_and_signal(arguments: list, number: int, status: int, after: int) -> Path:
+    """Starts a training, sends a signal once more than `after` epochs are in metrics.csv; returns its folder."""
+    arguments = [str(argument) for argument in arguments]
+    where = Path(arguments[arguments.index("--output-dir") + 1] if "--output-dir" in arguments else arguments[1])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "classifier_cnn.train", *arguments],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    pattern = "*/metrics.csv" if "--output-dir" in arguments else "metrics.csv"
+    while process.poll() is None:
+        rows = [len(path.read_text().splitlines()) for path in where.glob(pattern)]
+        if rows and rows[0] > after + 2:
+            process.send_signal(number)
+            break
+        time.sleep(0.02)
+    assert process.wait(120) == status
+    (folder,) = (path.parent for path in where.glob(pattern))
+    return folder
+
+
+def test_a_dry_run_goes_the_whole_way(files, tmp_path):
+    assert train.main([*files, *SMALL, "--dry-run", "--output-dir", str(tmp_path)]) == 0
+    (folder,) = (path.parent for path in tmp_path.glob("*/model.json"))
+    assert "dry-run" in folder.name
+    assert len((folder / "metrics.csv").read_text().splitlines()) == 2
+
+
+def test_fine_tuning_goes_on_from_a_model(finished, files, tmp_path, monkeypatch):
+    arguments = [*files, "--init", str(finished / "model.keras"), "--output-dir", str(tmp_path), "--tracking", "local"]
+    assert train.main([*arguments, "--epochs", "1", "--learning-rate", "1e-9", "--dense", "99"]) == 0
+    (folder,) = (path.parent for path in tmp_path.glob("*/model.json"))
+    tuned, before = (json.loads((run / "model.json").read_text()) for run in (folder, finished))
+    assert tuned["options"]["dense"] == 8  # the model's, whatever was asked for
+    assert tuned["input"]["mean"] == before["input"]["mean"]
+    assert tuned["metrics"]["test"]["auroc"] == pytest.approx(before["metrics"]["test"]["auroc"], abs=0.01)
+
+
+def test_the_default_family_is_replaced_only_with_a_warning(files, tmp_path, monkeypatch, capsys):
+    """No archive, nothing cached: synthetic patches, said aloud, in the run's name and in its tags."""
+    import common.synthetic
+
+    paths = dict(zip(("train", "validation", "test"), map(Path, files[1::2]), strict=True))
+    monkeypatch.setattr(common.synthetic, "synthetic_files", lambda *_, **__: paths)
+    places = ["--output-dir", str(tmp_path / "runs"), "--data-root", str(tmp_path / "data")]
+    assert train.main([*SMALL, "--epochs", "1", "--offline", *places]) == 0
+    (folder,) = (path.parent for path in tmp_path.glob("runs/*/model.json"))
+    assert "SYNTHETIC-FALLBACK" in folder.name
+    assert json.loads((folder / "model.json").read_text())["synthetic_fallback"] is True
+    assert "SYNTHETIC DATA" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--filters", "8", "8"], "--filters takes one number"),
+        (["--filters", "0"], "Received: 0 0 0 0"),
+        (["--dense", "0"], "--dense takes a whole number from 1"),
+        (["--epochs", "0"], "--epochs takes"),
+        (["--batch-size", "1"], "--batch-size takes"),
+        (["--learning-rate", "-1"], "--learning-rate lies"),
+        (["--learning-rate", "nan"], "--learning-rate lies"),
+        (["--positive-weight", "0"], "--positive-weight lies"),
+        (["--max-fpr", "1"], "--max-fpr is a rate"),
+        (["--seed", "-1"], "--seed takes"),
+        (["--init", "no.keras"], "--init names a model that is not there"),
+        (["--resume", "no-such-run"], "There is no such run"),
+        (["--dataset", "synthetik"], "synthetic"),
+        (["--dataset", "clasification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"], "classification_"),
+        (["--dataset", "synthetic", "--data-train", "a.h5"], "--dataset"),
+        (["--data-train", "missing.h5"], "missing.h5"),
+        (["--data-val", "missing.h5"], "--data-train"),
+        (["--tracking", "deeple"], "Did you mean deepl"),
+        (["--tracking", "http://me:secret@127.0.0.1:1"], "credentials"),
+        (["--require-tracking", "--tracking", "http://127.0.0.1:1"], "required"),
+    ],
+)
+def test_bad_input_is_one_clear_line(arguments, words, tmp_path):
+    """Nothing is made and nothing is lost: the message comes before any folder."""
+    places = ["--output-dir", str(tmp_path / "runs"), "--data-root", str(tmp_path / "data")]
+    if not {"--tracking", "--resume"} & set(arguments):
+        places += ["--tracking", "local"]
+    with pytest.raises(UserError) as error:
+        train.main([*arguments, *places])
+    assert words in str(error.value)
+    assert "secret" not in str(error.value)
+    assert not list(tmp_path.glob("runs/*/config.json"))
+
+
+def test_bad_files_are_one_clear_line_and_status_2(files, tmp_path):
+    """A 32-pixel validation file beside 16-pixel training patches, through the real program."""
+    other = classification_file(tmp_path / "big.h5", size=32)
+    for arguments in (["--data-train", files[1], "--data-val", other], ["--filter", "8"], ["--data-train", __file__]):
+        ended = program("classifier_cnn.train", *arguments, "--tracking", "local", "--output-dir", tmp_path / "runs")
+        assert ended.returncode == 2
+        assert ended.stderr.splitlines()[-1].count("error: ") == 1
+        assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").glob("*/config.json"))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_as_failed(finished, files, tmp_path):
+    import keras
+    from mlflow.tracking import MlflowClient
+
+    model = keras.models.load_model(finished / "model.keras")
+    model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+    model.save(tmp_path / "broken.keras")
+    places = ["--init", str(tmp_path / "broken.keras"), "--output-dir", str(tmp_path)]
+    with pytest.raises(UserError, match="no longer a finite number"):
+        train.main([*files, *SMALL, *places])
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("classifier_cnn").experiment_id])
+    assert run.info.status == "FAILED"
+
+
+def test_help_and_a_typo_import_nothing_heavy():
+    code = (
+        "import sys\nfrom classifier_cnn import train\n"
+        "try: train.main(sys.argv[1:])\nexcept SystemExit as end: status = end.code\n"
+        "heavy = {'numpy', 'h5py', 'tensorflow', 'keras', 'mlflow', 'sklearn', 'matplotlib', 'requests'}\n"
+        "print(status, sorted(heavy & set(sys.modules)))"
+    )
+    for argument, status in (("--help", 0), ("--filtres", 2)):
+        ended = subprocess.run(
+            [sys.executable, "-c", code, argument], capture_output=True, text=True, check=True, cwd=ROOT
+        )
+        assert ended.stdout.splitlines()[-1] == f"{status} []"
+
+
+def test_the_script_runs_from_its_folder_and_from_anywhere(tmp_path):
+    script = ROOT / "classifier_cnn" / "train.py"
+    for folder, name in ((script.parent, script.name), (tmp_path, script)):
+        ended = subprocess.run([sys.executable, name, "--help"], cwd=folder, capture_output=True, text=True, check=True)
+        assert "--positive-weight" in ended.stdout
+
+
+def test_one_filter_count_serves_all_convolutions():
+    assert parse_args(["--filters", "8"]).filters == (8, 8, 8, 8)
+    assert parse_args(["--filters", "4", "4", "8", "8"]).filters == (4, 4, 8, 8)

@@ -1,0 +1,77 @@
+"""Tiny datasets that a network learns in seconds: a dark-spotted bright disc, or bars and noise without one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from common.patches import write_patches
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def discs(n: int, seed: int, size: int = 16, channels: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Patches [n, size, size, channels] of discs on noise, and their [radius, center_x, center_y] in fractions."""
+    rng = np.random.default_rng(seed)
+    circles = np.stack([rng.uniform(0.3, 0.5, n), *rng.uniform(0.4, 0.6, (2, n))], 1).astype(np.float32)
+    pixel = (np.arange(size) + 0.5) / size
+    distance = np.hypot(
+        pixel[None, None, :] - circles[:, 1, None, None], pixel[None, :, None] - circles[:, 2, None, None]
+    )
+    image = np.where(distance < circles[:, :1, None], 200, 60) + rng.normal(0, 12, (n, size, size))
+    image[distance < 0.3 * circles[:, :1, None]] -= 120
+    X = np.repeat(image[..., None], channels, 3)
+    return np.clip(X, 0, 255).astype(np.uint8), circles
+
+
+def bars(n: int, seed: int, size: int = 16, channels: int = 1) -> np.ndarray:
+    """Patches without a ball: one bright bar on noise."""
+    rng = np.random.default_rng(seed)
+    image = 60 + rng.normal(0, 12, (n, size, size))
+    for patch, start in zip(image, rng.integers(0, size - 6, n), strict=True):
+        patch[start : start + 6] += 140
+    return np.clip(np.repeat(image[..., None], channels, 3), 0, 255).astype(np.uint8)
+
+
+def classification_file(path: Path, n: int = 300, seed: int = 0, size: int = 16, channels: int = 1) -> Path:
+    """A file of n patches, every third a ball, from two cameras and n / 50 recordings."""
+    ball = np.arange(n) % 3 == 0
+    X = bars(n, seed, size, channels)
+    X[ball] = discs(int(ball.sum()), seed, size, channels)[0]
+    write_patches(path, X, ball.astype(np.uint8)[:, None], **_columns(n, seed))
+    return path
+
+
+def detection_file(path: Path, n: int = 200, seed: int = 0, size: int = 16, channels: int = 1) -> Path:
+    """A file of n patches with balls, from two cameras and n / 50 recordings."""
+    write_patches(path, *discs(n, seed, size, channels), **_columns(n, seed))
+    return path
+
+
+def _columns(n: int, seed: int) -> dict:
+    return {
+        "recording": [f"game{seed}_{i // 50}" for i in range(n)],
+        "camera": [("top", "bottom")[i % 2] for i in range(n)],
+    }
+
+
+def program(module: str, *arguments, **settings) -> subprocess.CompletedProcess:
+    """Runs `python -m module` as a user would, from the root of the repository."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
+        timeout=240,
+        **settings,
+    )
+
+
+def environment() -> dict[str, str]:
+    """The environment of a program under test: nothing that points to a server or a folder of the user."""
+    ours = ("MLFLOW_", "BALL_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
