@@ -44,6 +44,7 @@ def train(options: Options) -> int:
     """
     telemetry.switch_off()
     from common import devices, tracking
+    from common.augmentation_sheet import draw_augmentation
     from common.fitting import fit
     from common.runs import already_finished, open_run
     from common.splits import load_splits
@@ -58,7 +59,7 @@ def train(options: Options) -> int:
     with open_run(PROJECT, options, splits, server) as run:
         run.tracked.tags({"device": device})
         trainer, validate = prepare(model, options, splits)
-        draw_augmentation(run, trainer, splits)
+        draw_augmentation(run, trainer, splits.train)
         history = fit(trainer, validate, run.path, run.epoch, run.stop)
         if history.best is None:
             print("Stopped within the first epoch: there is no model yet, --resume starts it over.")
@@ -102,22 +103,6 @@ def prepare(model, options: Options, splits):
         return {name: numbers[key] for key, name in names.items() if key in numbers}
 
     return trainer, validate
-
-
-def draw_augmentation(run, trainer, splits) -> None:
-    """Draws some training patches beside what the augmentation makes of them."""
-    import numpy as np
-
-    from common.pictures import augmentation_sheet
-
-    if trainer.augment is None:
-        return
-    chosen = splits.train.take(np.random.default_rng(0).permutation(len(splits.train))[:8])
-    versions = [np.asarray(trainer.augment(chosen.X.astype("float32"), chosen.y, [i, 0])[0]) for i in range(7)]
-    versions = np.rint(versions).astype(np.uint8)
-    path = run.path / "augmentation.png"
-    augmentation_sheet(path, chosen.X, np.stack(versions, 1), "What the network sees of eight training patches")
-    run.tracked.artifact(path)
 
 
 def finish(run, options: Options, splits, model, history) -> None:

@@ -70,7 +70,7 @@ class TrainingOptions:
             ("threads", 0, 1024),
         ):
             value = getattr(self, name)
-            if not low <= value <= high:
+            if value is not None and not low <= value <= high:  # None: the project decides by its data
                 option = "--" + name.replace("_", "-")
                 raise UserError(f"{option} takes a whole number from {low} to {high}. Received: {value}.")
         if not 0 < self.learning_rate < 1:

@@ -1,7 +1,7 @@
 """Pictures that every project draws: one style, readable on a phone, without pyplot and its global state."""
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -87,7 +87,14 @@ def as_rgb(X: np.ndarray) -> np.ndarray:
 
 
 def gallery(
-    path: Path, X: np.ndarray, captions: Sequence[str], title: str, subtitle: str = "", *, columns: int = 5
+    path: Path,
+    X: np.ndarray,
+    captions: Sequence[str],
+    title: str,
+    subtitle: str = "",
+    *,
+    columns: int = 5,
+    overlay: Callable | None = None,
 ) -> None:
     """A contact sheet: enlarged patches in reading order with a caption of up to two lines each.
 
@@ -100,6 +107,7 @@ def gallery(
         title: what there is to see.
         subtitle: how it was chosen.
         columns: patches side by side.
+        overlay: (axes, i, left, top, side in inches) -> None, draws over patch i.
     """
     side, gap = (WIDTH - 0.15) / columns - 0.15, 0.15  # inches
     heading = _heading(title, subtitle)
@@ -112,10 +120,14 @@ def gallery(
         for i, (image, caption) in enumerate(zip(as_rgb(X), captions, strict=True)):
             left, top = gap + i % columns * (side + gap), heading + i // columns * step
             _place(axes, image, left, top, side)
+            if overlay is not None:
+                overlay(axes, i, left, top, side)
             axes.text(left + side / 2, top + side + 0.05, caption, ha="center", va="top", fontsize=11, linespacing=1.1)
 
 
-def augmentation_sheet(path: Path, originals: np.ndarray, augmented: np.ndarray, title: str) -> None:
+def augmentation_sheet(
+    path: Path, originals: np.ndarray, augmented: np.ndarray, title: str, overlay: Callable | None = None
+) -> None:
     """One row per patch: the original, then its augmented versions.
 
     Args:
@@ -123,6 +135,7 @@ def augmentation_sheet(path: Path, originals: np.ndarray, augmented: np.ndarray,
         originals: uint8 [n, height, width, 1 or 2].
         augmented: uint8 [n, k, height, width, 1 or 2].
         title: what there is to see.
+        overlay: (axes, (row, column), left, top, side in inches) -> None, draws over a patch; column 0 is the original.
     """
     count = augmented.shape[1]
     gap, aside = 0.07, 0.25  # inches; `aside` sets the originals apart
@@ -136,6 +149,8 @@ def augmentation_sheet(path: Path, originals: np.ndarray, augmented: np.ndarray,
             for column, image in enumerate(as_rgb(np.concatenate([original[None], versions]))):
                 left = gap + column * (side + gap) + (aside - gap if column else 0)
                 _place(axes, image, left, top + row * (side + gap), side)
+                if overlay is not None:
+                    overlay(axes, (row, column), left, top + row * (side + gap), side)
 
 
 def training_curves(

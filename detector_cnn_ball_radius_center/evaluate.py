@@ -1,0 +1,86 @@
+"""Scores a detector on patch files: the same numbers and pictures as at the end of its training.
+
+python evaluate.py MODEL FILE...
+python -m detector_cnn_ball_radius_center.evaluate MODEL FILE...
+"""
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
+if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
+    os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
+
+from common.cli import run_main  # noqa: E402
+from common.evaluation import evaluation_parser, model_name, predict_file, read_files, write_rows  # noqa: E402
+from common.models import find_model  # noqa: E402
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Reads, scores, writes and prints."""
+    arguments = evaluation_parser(__doc__.splitlines()[0]).parse_args(argv)
+    model_file = find_model(arguments.model)
+
+    from common.files import new_folder, replacing
+    from detector_cnn_ball_radius_center.summary import group_table, table
+
+    patches, files = read_files(arguments.files, "detection")
+    circles = predict_file(model_file, patches.X, outputs=3)
+    folder = new_folder(arguments.output_dir or Path.cwd() / f"evaluation-{model_name(model_file)}")
+    mean_circle, origin = read_mean_circle(model_file, patches.y)
+    result = report(folder, patches, circles, mean_circle, files=files) | {"mean_circle_from": origin}
+    print(table({"": result["metrics"]}))
+    print(group_table(result["groups"]))
+    print(f"the mean circle is that {origin}")
+    sources = {"model": str(arguments.model), "files": [str(path) for path in arguments.files]}
+    with replacing(folder / "evaluation.json") as partial:
+        partial.write_text(json.dumps(sources | {"digest": patches.digest} | result, indent=2) + "\n", encoding="utf-8")
+    print(f"numbers, circles and pictures: {folder}")
+
+
+def read_mean_circle(model_file: Path, y) -> tuple[list[float], str]:
+    """The circle of the trivial baseline and where it comes from: the training data, else the scored files themselves.
+
+    The baseline is for comparison alone, so a model.json that does not tell it is no error.
+    """
+    try:
+        mean = json.loads(model_file.with_name("model.json").read_text(encoding="utf-8"))["target"]["mean"]
+        radius, x, y_ = (float(value) for value in mean)
+        return [radius, x, y_], "of the training patches (model.json)"
+    except (OSError, ValueError, KeyError, TypeError):
+        return y.mean(0).tolist(), "of these patches (the model ships none)"
+
+
+def report(folder: Path, patches, circles, mean_circle, name: str = "", files=None) -> dict:
+    """Computes every number of one set of patches, draws its pictures and writes one row per patch.
+
+    Args:
+        folder: an existing folder.
+        patches: common.patches.Patches.
+        circles: float32 [n, 3], predicted.
+        mean_circle: the mean of the training circles: the trivial baseline.
+        name: `validation`, `test`: comes before the names of the files and into the titles.
+        files: str [n], the file of each patch, where several are scored as one.
+
+    Returns:
+        `metrics` (flat, baseline included) and `groups` (rows per radius class, file, camera and recording).
+    """
+    from detector_cnn_ball_radius_center import metrics, pictures
+
+    size = patches.X.shape[2]
+    groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
+    numbers = metrics.evaluate(patches.y, circles, size) | metrics.baseline(patches.y, mean_circle, size)
+    pictures.write_all(folder, patches.X, patches.y, circles, patches.recording, name)
+    columns = {"index": range(len(circles))}
+    for prefix, values in (("true", patches.y), ("predicted", circles)):
+        columns |= {f"{prefix}_{what}": values[:, i] for i, what in enumerate(("radius", "center_x", "center_y"))}
+    columns |= {"iou": metrics.circle_iou(patches.y, circles), **groups}
+    write_rows(Path(folder) / f"{name}{'_' if name else ''}circles.csv", columns)
+    return {"metrics": numbers, "groups": metrics.evaluate_groups(patches.y, circles, size, **groups)}
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

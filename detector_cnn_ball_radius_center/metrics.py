@@ -1,0 +1,125 @@
+"""The detector's numbers: pure functions of true and predicted circles, no input or output.
+
+A circle is [radius, center_x, center_y] in fractions of the patch; errors in pixels are pixels of the network's input.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+RADIUS_CLASSES = {"below 0.35": 0.35, "0.35 to 0.45": 0.45, "0.45 and more": np.inf}  # upper ends, fractions
+IOU_LIMITS = (0.5, 0.75)
+
+
+def _checked(y, circles) -> tuple[np.ndarray, np.ndarray]:
+    """Both as float64 [n, 3]; ValueError for anything that no metric may be computed from."""
+    y, circles = np.asarray(y, np.float64), np.asarray(circles, np.float64)
+    if y.shape != circles.shape or y.ndim != 2 or y.shape[1] != 3 or not len(y):
+        raise ValueError(f"One circle of three values per label, at least one. Received: {y.shape}, {circles.shape}")
+    if not np.isfinite(circles).all() or not np.isfinite(y).all():
+        raise ValueError(f"Circles are finite numbers. Received: {np.sum(~np.isfinite(circles))} that are not")
+    return y, circles
+
+
+def circle_iou(a, b) -> np.ndarray:
+    """The area that two circles share over the area that they cover together.
+
+    Args:
+        a, b: [n, 3], circles. A radius of 0 or less is an empty circle: its overlap is 0.
+
+    Returns:
+        float64 [n] in 0..1.
+    """
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    distance = np.hypot(a[:, 1] - b[:, 1], a[:, 2] - b[:, 2])
+    r, s = np.maximum(a[:, 0], 0), np.maximum(b[:, 0], 0)
+    lens = _segment(r, s, distance) + _segment(s, r, distance)
+    lens = np.where(distance <= np.abs(r - s), np.pi * np.minimum(r, s) ** 2, lens)
+    lens = np.where(distance >= r + s, 0, lens)
+    union = np.pi * (r**2 + s**2) - lens
+    return np.divide(lens, union, out=np.zeros_like(lens), where=union > 0)
+
+
+def _segment(r: np.ndarray, s: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Area of the part of a circle with radius r that the common chord cuts off on the side of the other circle."""
+    twice = 2 * r * distance
+    cosine = np.divide(distance**2 + r**2 - s**2, twice, out=np.ones_like(twice), where=twice > 0)
+    half_angle = np.arccos(np.clip(cosine, -1, 1))
+    return r**2 * (half_angle - np.sin(half_angle) * np.cos(half_angle))
+
+
+def center_errors(y, circles) -> np.ndarray:
+    """Distance of the centres in fractions of the patch, float64 [n]."""
+    y, circles = _checked(y, circles)
+    return np.hypot(circles[:, 1] - y[:, 1], circles[:, 2] - y[:, 2])
+
+
+def evaluate(y, circles, size: int) -> dict[str, float]:
+    """Every number of one set of patches, by name.
+
+    `*_px` are pixels, `*_fraction` fractions of the patch; `bias` is the mean of predicted minus true, in pixels.
+
+    Args:
+        y, circles: [n, 3], true and predicted.
+        size: width of the patches in pixels.
+    """
+    y, circles = _checked(y, circles)
+    iou, numbers = circle_iou(y, circles), {"patches": len(y)}
+    for what, error in (("center", center_errors(y, circles)), ("radius", np.abs(circles[:, 0] - y[:, 0]))):
+        for name, value in (("median", np.median(error)), ("mean", error.mean()), ("p95", np.percentile(error, 95))):
+            numbers[f"{name}_{what}_error_px"] = float(value * size)
+            numbers[f"{name}_{what}_error_fraction"] = float(value)
+    numbers["mean_iou"] = float(iou.mean())
+    numbers |= {f"iou_above_{limit:g}": float(np.mean(iou > limit)) for limit in IOU_LIMITS}
+    bias = (circles - y).mean(0) * size
+    return numbers | {f"bias_{name}_px": float(v) for name, v in zip(("radius", "x", "y"), bias, strict=True)}
+
+
+def radius_class(radius) -> np.ndarray:
+    """The name of the radius class of each patch, str [n]."""
+    edges = list(RADIUS_CLASSES.values())[:-1]
+    return np.array(list(RADIUS_CLASSES))[np.digitize(np.asarray(radius), edges)]
+
+
+def evaluate_groups(y, circles, size: int, **groups) -> list[dict[str, str | float]]:
+    """One row per radius class, camera, ...: `group`, `name` and the numbers of `evaluate`, sorted by name.
+
+    Args:
+        y, circles, size: see `evaluate`.
+        **groups: `camera=`, `recording=`: str [n], or None where the file does not say (no rows then).
+    """
+    y, circles = _checked(y, circles)
+    rows = []
+    for group, members in {"radius": radius_class(y[:, 0]), **groups}.items():
+        members = np.asarray([] if members is None else members)
+        for name in np.unique(members):
+            chosen = members == name
+            rows.append({"group": group, "name": str(name)} | evaluate(y[chosen], circles[chosen], size))
+    return rows
+
+
+def baseline(y, mean_circle, size: int) -> dict[str, float]:
+    """What no network reaches: the same circle for every patch, the mean of the training circles."""
+    numbers = evaluate(y, np.tile(np.asarray(mean_circle, np.float64), (len(y), 1)), size)
+    kept = ("median_center_error_px", "median_radius_error_px", "mean_iou")
+    return {f"baseline_{name}": numbers[name] for name in kept}
+
+
+def bootstrap_interval(
+    values, statistic: Callable[[np.ndarray], float] = np.mean, groups=None, n: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """The 95 % percentile interval of `statistic` over `n` resamples of whole groups (the cluster bootstrap).
+
+    Args:
+        values: [n], one number per patch: an error, an IoU.
+        statistic: `np.mean`, `np.median`, ...
+        groups: str or int [n], the recording of each patch; without it patch by patch.
+        n: resamples.
+        seed: the same seed, the same interval.
+    """
+    values = np.asarray(values)
+    members = np.arange(len(values)) if groups is None else np.unique(groups, return_inverse=True)[1].reshape(-1)
+    parts = [values[members == group] for group in range(members.max() + 1)]
+    rng = np.random.default_rng(seed)
+    drawn = [statistic(np.concatenate([parts[i] for i in rng.integers(len(parts), size=len(parts))])) for _ in range(n)]
+    return tuple(np.percentile(drawn, (2.5, 97.5)).tolist())

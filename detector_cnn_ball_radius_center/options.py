@@ -1,0 +1,43 @@
+"""The detector's command line."""
+
+from dataclasses import dataclass
+
+from common.cli import UserError
+from common.options import TrainingOptions, parse, training_parser
+
+DEFAULT_STEM = "ball_radius_center_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"
+LOSSES = ("huber", "mae", "circle-iou")
+EPILOG = """examples:
+  python train.py                                    the team's default family, from the cache or the archive
+  python train.py --loss circle-iou --filters 8 --dense 32
+  python train.py --dataset synthetic --tracking local   needs no network at all
+  python train.py --data-train a.h5 b.h5 --data-val c.h5
+  python train.py --resume NAME                      go on with a run that was stopped
+
+Ends with status 0, 2 for bad input, 130 or 143 when it was stopped (the best model so far is then saved and evaluated).
+"""
+
+
+@dataclass(frozen=True)
+class Options(TrainingOptions):
+    """One training of the detector; see the help of each option.
+
+    epochs: None means as many as the size of the training data asks for.
+    """
+
+    epochs: int | None = None
+    regularize: bool = False
+    loss: str = "huber"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.loss not in LOSSES:
+            raise UserError(f"--loss is one of {', '.join(LOSSES)}. Received: {self.loss}.")
+
+
+def parse_args(argv: list[str] | None = None) -> Options:
+    """Parses the command line of train.py; see `common.options.parse`."""
+    parser = training_parser("Trains the CNN that tells where in a patch the ball is.", EPILOG, DEFAULT_STEM)
+    group = parser.add_argument_group("circle")
+    group.add_argument("--loss", choices=LOSSES, help="what is minimised; compared in the README")
+    return parse(parser, Options, argv)

@@ -1,0 +1,144 @@
+"""Trains the detector: where in the patch is the ball, and how large?
+
+python train.py --loss huber
+python -m detector_cnn_ball_radius_center.train --dataset synthetic --tracking local
+"""
+
+import dataclasses
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
+if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
+    os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
+
+from common import telemetry  # noqa: E402
+from common.cli import run_main  # noqa: E402
+from detector_cnn_ball_radius_center.options import Options, parse_args  # noqa: E402
+
+PROJECT = "detector_cnn_ball_radius_center"
+TASK = "detection"
+TARGET = {
+    "order": ["radius", "center_x", "center_y"],
+    "units": "fractions of the patch's width and height",
+    "origin": "top left corner of the patch, x to the right, y down",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parses the command line and trains; returns the exit status."""
+    options = parse_args(argv)
+    if options.list_datasets:
+        from common.catalogue import list_datasets
+
+        print(list_datasets(TASK, options.data_root, options.archive_url, options.offline))
+        return 0
+    return train(options)
+
+
+def train(options: Options) -> int:
+    """Data, network, fit, evaluation, files: one training from start to end.
+
+    Returns:
+        0, or 128 + the number of the signal that stopped it.
+
+    Raises:
+        UserError: an option, a file or a server that cannot be used, or a loss that is not finite.
+    """
+    telemetry.switch_off()
+    from common import devices, tracking
+    from common.augmentation_sheet import draw_augmentation
+    from common.fitting import fit
+    from common.runs import already_finished, open_run
+    from common.splits import load_splits
+    from detector_cnn_ball_radius_center.pictures import draw_target
+
+    if already_finished(options):
+        return 0
+    server = tracking.choose_server(options.tracking, options.output_dir, require=options.require_tracking)
+    print(server.words)
+    splits = load_splits(TASK, options)
+    device = devices.prepare(options.seed, options.threads, options.require_gpu)
+    model, options = build(options, splits)
+    with open_run(PROJECT, options, splits, server) as run:
+        run.tracked.tags({"device": device})
+        trainer, validate = prepare(model, options, splits)
+        draw_augmentation(run, trainer, splits.train, draw_target)
+        history = fit(trainer, validate, run.path, run.epoch, run.stop)
+        if history.best is None:
+            print("Stopped within the first epoch: there is no model yet, --resume starts it over.")
+        else:
+            finish(run, options, splits, trainer.average, history)
+    return run.stop.status
+
+
+def build(options: Options, splits):
+    """The network that starts at the training data's means, or the one of --init; and the options that came of it."""
+    from common.models import load_initial
+    from detector_cnn_ball_radius_center.data import default_epochs
+    from detector_cnn_ball_radius_center.model import build_model
+
+    X, y = splits.train.X, splits.train.y
+    options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X)))
+    if options.init:
+        model, filters, dense = load_initial(options.init, X.shape[1:], outputs=3)
+        return model, dataclasses.replace(options, filters=filters, dense=dense)
+    mean = X.mean((0, 1, 2)) / 255
+    return build_model(X.shape[1:], options.filters, options.dense, options.regularize, mean, y.mean(0)), options
+
+
+def prepare(model, options: Options, splits):
+    """What trains the network, and what scores it on the validation split after every epoch."""
+    import numpy as np
+
+    from common.predicting import make_predictor
+    from common.training import MemoryData, Settings, Trainer
+    from detector_cnn_ball_radius_center import metrics
+    from detector_cnn_ball_radius_center.data import make_augmentation
+    from detector_cnn_ball_radius_center.model import make_loss
+
+    settings = Settings(options.epochs, options.batch_size, options.learning_rate, seed=options.seed)
+    if options.dry_run:
+        settings = dataclasses.replace(settings, epochs=1, batch_size=len(splits.train))
+    augment = make_augmentation(options.seed) if options.augment else None
+    loss = make_loss(options.loss)
+    trainer = Trainer(model, MemoryData(splits.train.X, splits.train.y), loss, augment, settings, head="circle")
+    predict = make_predictor(trainer.average)
+
+    def validate() -> dict[str, float]:
+        y, circles = splits.validation.y, predict(splits.validation.X)
+        numbers = {"val_loss": float(np.mean(loss(y, circles)))}
+        found = metrics.evaluate(y, circles, splits.validation.X.shape[2])
+        return numbers | {f"val_{name}": found[name] for name in ("mean_iou", "median_center_error_px")}
+
+    return trainer, validate
+
+
+def finish(run, options: Options, splits, model, history) -> None:
+    """Saves the model, evaluates it on validation and, where there is one, once on test; says what came out."""
+    from common.description import describe_model
+    from common.predicting import make_predictor
+    from detector_cnn_ball_radius_center.evaluate import report
+    from detector_cnn_ball_radius_center.summary import table
+
+    predict = make_predictor(model)
+    mean_circle = splits.train.y.mean(0).tolist()
+    results = {}
+    for split in ("validation", "test"):
+        if part := splits.parts.get(split):
+            results[split] = report(run.path, part, predict(part.X), mean_circle, split)
+    numbers = {split: result["metrics"] for split, result in results.items()}
+    run.save_model(model, history)
+    more = {"target": TARGET | {"mean": mean_circle}, "metrics": numbers}
+    run.write_json("evaluation.json", results)
+    status = "killed" if run.stop() else "finished"
+    run.write_json("model.json", describe_model(model, PROJECT, options, splits, status, **more))
+    run.record_results(numbers, history)
+    print(table(numbers))
+    print(f"model, numbers and pictures: {run.path}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
