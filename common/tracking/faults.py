@@ -25,6 +25,7 @@ _SIGNS = (
     (r"[Tt]imed? ?out|timeout", "it does not answer in time"),
     (r"Connection reset|RemoteDisconnected|Connection aborted|IncompleteRead|BrokenPipe|Broken pipe", "it hung up"),
     (r"No route to host|Network is unreachable", "the network does not lead there"),
+    (r"JSONDecodeError|valid JSON", "it does not answer like an MLflow server"),
     (r"database is locked", "the local store is locked by another program"),
     (r"No space left", "the disk is full"),
 )

@@ -32,7 +32,7 @@ class Files:
         for place, record in files_of(translator).items():
             digest = self._digest(self.run / record["path"])
             if digest is None:
-                self.mark.refused[place] = "the file is no longer in the run folder"
+                self.mark.refused[f"file {place}"] = "the file is no longer in the run folder"
             elif digest not in (self.mark.files.get(place), self._tried.get(place)):
                 fault = self._send(place, record, digest)
                 first = first or fault
@@ -62,13 +62,13 @@ class Files:
                 self._send_artifact(place, self.run / record["path"])
         except Exception as error:
             fault = fault_of(error)
-            self.mark.refused[place] = fault.words
+            self.mark.refused[f"file {place}"] = fault.words
             if fault.kind != "refused":
                 return fault
             self._tried[place] = digest
         else:
             self.mark.files[place] = digest
-            self.mark.refused.pop(place, None)
+            self.mark.refused.pop(f"file {place}", None)
         marks.save(self.run, self.mark)
         return None
 

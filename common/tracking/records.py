@@ -17,9 +17,10 @@ _POISON = 3
 class Records:
     """The records of one run on their way to one server, in the order of the journal."""
 
-    def __init__(self, run: Path, mark: marks.Mark, translator: Translator, client, write):
+    def __init__(self, run: Path, mark: marks.Mark, translator: Translator, client, write, failures: Counter):
+        """`write` calls a function under the store's lock; `failures` counts requests that failed, see _is_poison."""
         self.run, self.mark, self.translator, self.client, self.write = run, mark, translator, client, write
-        self._failures: Counter[str] = Counter()
+        self._failures = failures
 
     def send(self, progress=None) -> None:
         """Sends everything from the mark to the end of the journal and moves the mark."""

@@ -2,7 +2,6 @@
 
 import os
 import re
-from urllib.parse import urlsplit, urlunsplit
 
 from common.cli import UserError
 
@@ -16,7 +15,7 @@ _SECRET_VARIABLES = (
     "AZURE_STORAGE_CONNECTION_STRING",
 )
 _USERINFO = re.compile(r"(?<=://)[^/\s@'\"]*@")
-_AUTHORIZATION = re.compile(r"\b(Basic|Bearer)\s+[A-Za-z0-9+/=._~-]{4,}")
+_AUTHORIZATION = re.compile(r"(Authorization\W+(?:Basic|Bearer))\s+[^\s'\"]+", re.IGNORECASE)
 # A shorter secret would blank out innocent text ("a" in every word).
 _SHORTEST_SECRET = 4
 
@@ -37,11 +36,11 @@ def without_credentials(uri: str) -> str:
     Raises:
         UserError: it holds a user name or password, which would end up in logs and run folders.
     """
-    parts = urlsplit(uri)
-    if "@" in parts.netloc:
-        bare = urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2], query="", fragment=""))
+    scheme, separator, rest = uri.partition("://")
+    if separator and "@" in rest:  # wherever it is: a password with a slash in it ends up in what looks like the path
+        host = re.split(r"[/?#]", rest.rpartition("@")[2])[0]
         raise UserError(
-            f"A tracking server's address must not hold credentials. Received: {bare}. "
+            f"A tracking server's address must not hold credentials. Received: {scheme}://***@{host}. "
             "Give them in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
         )
     return uri

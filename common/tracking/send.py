@@ -7,6 +7,7 @@ parameters, tags, datasets and files are simply set again.
 import contextlib
 import os
 import warnings
+from collections import Counter
 from pathlib import Path
 
 from common import telemetry
@@ -56,6 +57,8 @@ class Sender:
         self.lock = FileLock(path.with_suffix(".lock"), thread_local=False)
         self.header = journal.header(run)
         self._client = None
+        self._new = True  # until this session has seen the run once
+        self._failures: Counter[str] = Counter()
 
     def step(self) -> Fault | None:
         """Sends what there is now. Returns what stood in the way, None when everything arrived. Never raises."""
@@ -99,7 +102,7 @@ class Sender:
             if offset > self.mark.offset:
                 break
             self.translator.read(record, Batch())
-        self.log = records.Records(self.run, self.mark, self.translator, self._client, self._write)
+        self.log = records.Records(self.run, self.mark, self.translator, self._client, self._write, self._failures)
 
     def _write(self, function, *arguments, **keywords):
         """Calls MLflow; a local database has one writer at a time."""
@@ -115,6 +118,7 @@ class Sender:
             self.mark.deleted = found.info.lifecycle_stage == "deleted"
             if self.mark.deleted:
                 return
+            self._rewind()
             self._check_claims(found)
         else:
             self.mark.experiment_id = self._experiment()
@@ -122,14 +126,18 @@ class Sender:
             marks.save(self.run, self.mark)
             found = self._client.get_run(self.mark.run_id)
         store.check_artifact_location(self.server, found.info.artifact_uri)
-        self._sure = True
+        self._sure, self._new = True, False
 
     def _check_claims(self, found) -> None:
-        """A server restored from a backup has the run, but not all of it: then everything is sent once more."""
+        """A server restored from a backup has the run, but not all of it: then everything is sent once more.
+
+        So is, once per session, what it refused before: the server may be another version by now.
+        """
         there = {metric.key: (metric.step, metric.timestamp) for metric in found.data._metric_objs}
         behind = any(there.get(key, (-1, -1)) < point for key, point in self.translator.latest.items())
         behind = behind or not set(self.translator.parameters) <= set(found.data.params)
-        if behind or any(" " in item for item in self.mark.refused):
+        again = self._new and any(not item.startswith("file ") for item in self.mark.refused)
+        if behind or again:
             self.mark.offset = 0
             self.mark.refused.clear()
             self._rewind()

@@ -106,7 +106,7 @@ def readable(uri: str) -> str:
     return uri.removeprefix(_SQLITE)
 
 
-def probe(uri: str, seconds: float = PROBE_SECONDS) -> str | None:
+def probe(uri: str) -> str | None:
     """Asks an MLflow server for one experiment.
 
     A thread of its own bounds the time as a whole: name resolution knows no time-out, and a server may answer a byte
@@ -116,6 +116,7 @@ def probe(uri: str, seconds: float = PROBE_SECONDS) -> str | None:
         None when it answers and lets us in, else why not, in words.
     """
     answers: list[str | None] = []
+    seconds = PROBE_SECONDS
     thread = threading.Thread(target=lambda: answers.append(_ask(uri, seconds)), daemon=True)
     thread.start()
     thread.join(seconds)
@@ -148,8 +149,6 @@ def _ask(uri: str, seconds: float) -> str | None:
         if answer.status_code != 200:
             return http_words(answer.status_code)
         return None if isinstance(answer.json(), dict) else "it does not answer like an MLflow server"
-    except ValueError as error:
-        return "it does not answer like an MLflow server" if "JSON" in type(error).__name__ else words_of(error)
     except Exception as error:
         return words_of(error)
 

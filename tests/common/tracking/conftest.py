@@ -1,0 +1,70 @@
+"""Servers for the tracking tests: one `mlflow server` of each version for the whole session."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from common import tracking
+from common.tracking.servers import Server
+
+from .fault_proxy import FaultProxy
+from .mlflow_server import MLFLOW, MlflowServer
+
+
+@pytest.fixture(scope="session")
+def mlflow_3(tmp_path_factory):
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow3"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def mlflow_2(tmp_path_factory):
+    """A server of MLflow 2.14, from an environment of its own: BALL_MLFLOW_214=/path/to/its/bin/mlflow."""
+    if not os.environ.get("BALL_MLFLOW_214"):
+        pytest.skip("BALL_MLFLOW_214 names no mlflow 2.14")
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow2"), Path(os.environ["BALL_MLFLOW_214"]))
+    yield server
+    server.kill()
+
+
+@pytest.fixture(params=["3", "2.14"])
+def mlflow_server(request):
+    """Each of the servers that the team may meet."""
+    return request.getfixturevalue("mlflow_3" if request.param == "3" else "mlflow_2")
+
+
+@pytest.fixture
+def proxy(mlflow_server, monkeypatch):
+    """The server behind a proxy that misbehaves."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    with FaultProxy(mlflow_server.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def no_mirror(monkeypatch):
+    """Runs that only write their folder; the test sends by itself."""
+    monkeypatch.setattr(tracking.Run, "_start_mirror", lambda self: None)
+
+
+@pytest.fixture
+def start(tmp_path, no_mirror):
+    """Starts a run in tmp_path/NAME that belongs on `uri`."""
+
+    def start(uri: str, name: str = "run", **keywords):
+        server = Server(uri, "", uri)
+        keywords = {"parameters": {"filters": "8 8 16 16", "dense": 64}, "tags": {"commit": "0123"}, **keywords}
+        return tracking.start(tmp_path / name, server, experiment="faults", name=name, **keywords)
+
+    return start
+
+
+@pytest.fixture(autouse=True)
+def quiet_home(tmp_path_factory, monkeypatch):
+    """Nobody's ~/.mlflow/credentials takes part."""
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+
+
+__all__ = ["MLFLOW"]

@@ -1,0 +1,117 @@
+import pytest
+
+from common.cli import UserError
+from common.tracking import choose_server, servers
+from common.tracking.servers import resolve, target_of, uri_of
+
+from .fault_proxy import Fault, FaultProxy
+
+
+@pytest.fixture
+def team(mlflow_3, monkeypatch):
+    """A stand-in for the team's server: the default's name leads to a proxy on loopback."""
+    monkeypatch.setattr(servers, "PROBE_SECONDS", 1.0)
+    with FaultProxy(mlflow_3.port) as proxy:
+        monkeypatch.setitem(servers.NAMES, "default", proxy.url + "/")
+        yield proxy
+
+
+def test_the_teams_server_is_the_default(team, tmp_path):
+    server = choose_server(None, tmp_path)
+    assert (server.uri, server.wanted) == (team.url, team.url)
+    assert server.words == f"tracking on {team.url} (the team's server; it answers)"
+
+
+def test_the_environment_comes_before_the_default_and_the_choice_before_both(team, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/own.db")
+    server = choose_server(None, tmp_path)
+    assert server.uri == f"sqlite:///{tmp_path}/own.db"
+    assert "MLFLOW_TRACKING_URI" in server.words
+    assert choose_server("local", tmp_path).uri == f"sqlite:///{tmp_path}/mlflow.db"
+    assert team.requests == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault("silent"), "no answer within 1 s"),
+        (Fault("status", 401), "credentials (401)"),
+        (Fault("status", 403), "does not let us in (403)"),
+        (Fault("status", 500), "it answers 500"),
+        (Fault("status", 302), "it answers 302"),
+        (Fault("garbage"), "does not answer like an MLflow server"),
+        (Fault("hang up"), "it hung up"),
+    ],
+)
+def test_a_server_that_is_away_means_local_said_plainly(team, tmp_path, fault, words):
+    team.fault = fault
+    server = choose_server(None, tmp_path)
+    assert server.uri == f"sqlite:///{tmp_path}/mlflow.db"
+    assert server.wanted == team.url
+    assert words in server.words
+    assert "is not available" in server.words
+    with pytest.raises(UserError, match="required but not available"):
+        choose_server(None, tmp_path, require=True)
+
+
+def test_a_server_that_is_gone(team, tmp_path):
+    team.refuse()
+    assert "it refuses connections" in choose_server(None, tmp_path).words
+    team.restore()
+
+
+def test_credentials_are_sent_but_not_shown(team, tmp_path, monkeypatch):
+    team.credentials = ("ada", "s3cret-word")
+    assert "(401)" in choose_server(None, tmp_path).words
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "s3cret-word")
+    server = choose_server(None, tmp_path)
+    assert server.uri == team.url
+    assert "s3cret" not in repr(server)
+
+
+def test_credentials_of_mlflows_own_file(team, tmp_path, monkeypatch):
+    team.credentials = ("ada", "100% s3cret")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".mlflow").mkdir()
+    (tmp_path / ".mlflow" / "credentials").write_text(
+        "[mlflow]\nmlflow_tracking_username = ada\nmlflow_tracking_password = 100% s3cret\n"
+    )
+    assert choose_server(None, tmp_path).uri == team.url
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "https://ada:s3cret@mlflow.example.org/",
+        "https://s3cret@mlflow.example.org/",
+        "https://ada:s3/c@ret@mlflow.example.org/x?y=s3cret",
+        "postgresql://ada:s3cret@db/mlflow",
+    ],
+)
+def test_a_password_in_the_address_is_refused_and_not_repeated(choice, tmp_path):
+    with pytest.raises(UserError, match="must not hold credentials") as caught:
+        choose_server(choice, tmp_path)
+    assert "s3c" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [("deepL", "Did you mean deepl"), ("lokal", "Did you mean local"), ("nonsense", "is one of"), ("http://", "host")],
+)
+def test_a_choice_that_means_nothing(choice, words, tmp_path):
+    with pytest.raises(UserError, match=words):
+        choose_server(choice, tmp_path)
+
+
+def test_the_local_store_is_the_same_from_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert resolve("local", "runs") == f"sqlite:///{tmp_path}/runs/mlflow.db"
+    assert resolve("sqlite:///x.db", "runs") == f"sqlite:///{tmp_path}/x.db"
+
+
+def test_a_run_folder_finds_its_local_store_after_a_move(tmp_path):
+    target = target_of(tmp_path / "runs" / "a", f"sqlite:///{tmp_path}/runs/mlflow.db")
+    assert target == "local:../mlflow.db"
+    assert uri_of(tmp_path / "moved" / "a", target) == f"sqlite:///{tmp_path}/moved/mlflow.db"
+    assert target_of(tmp_path, "https://server") == uri_of(tmp_path, "https://server") == "https://server"

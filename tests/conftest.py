@@ -1,0 +1,45 @@
+"""What every test shares: no test reaches anything but this machine."""
+
+import ipaddress
+import os
+import socket
+
+import pytest
+
+# Child processes are out of the patch's reach, but requests and urllib obey these: a proxy that refuses.
+_NO_WAY_OUT = {
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "NO_PROXY": "127.0.0.1,localhost,::1,.invalid",
+}
+
+
+def _is_here(address) -> bool:
+    if not isinstance(address, tuple):  # a Unix socket's path
+        return True
+    try:
+        return ipaddress.ip_address(str(address[0]).split("%")[0]).is_loopback
+    except ValueError:
+        return address[0] in ("localhost", "")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def only_this_machine():
+    """Fails every connection to another machine, so that no test depends on a network or disturbs a real server."""
+    patch = pytest.MonkeyPatch()
+    for name in ("connect", "connect_ex"):
+        original = getattr(socket.socket, name)
+
+        def guarded(self, address, original=original):
+            if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address):
+                raise AssertionError(f"a test reached out of this machine. Received: {address}")
+            return original(self, address)
+
+        patch.setattr(socket.socket, name, guarded)
+    for name, value in _NO_WAY_OUT.items():
+        patch.setenv(name, value)
+        patch.setenv(name.lower(), value)
+    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        patch.delenv(name)
+    yield
+    patch.undo()
