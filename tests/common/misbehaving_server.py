@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         plain = path.endswith(("SHA256SUMS", "/")) or not path
         fault = Fault() if plain else self.server.faults.popleft() if self.server.faults else self.server.always
         if fault.held_by:
-            fault.held_by.wait(60)
+            fault.held_by.wait()
         if fault.hang_up:
             self.close_connection = True
         elif fault.status:
@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body[:stop])
         self.wfile.flush()
         if fault.stall_at is not None:
-            self.server.stopping.wait(60)
+            self.server.stopping.wait()
         declared = headers["Content-Length"]
         if fault.cut_at is not None or fault.stall_at is not None or declared != str(len(body)):
             self.close_connection = True
