@@ -37,8 +37,9 @@ class MisbehavingServer(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, bytes] = {}
-        self.faults: deque[Fault] = deque()  # of files; index pages and SHA256SUMS are never touched
+        self.faults: deque[Fault] = deque()  # of files, not of index pages and SHA256SUMS
         self.always = Fault()  # where `faults` is empty
+        self.beside = Fault()  # of index pages and SHA256SUMS, each time
         self.validators = ("ETag", "Last-Modified")
         self.asked: list[tuple[str, str | None]] = []
         self.seen: list[dict[str, str]] = []  # the headers, in the same order
@@ -77,7 +78,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append((path, self.headers.get("Range")))
         self.server.seen.append(dict(self.headers))
         plain = path.endswith(("SHA256SUMS", "/")) or not path
-        fault = Fault() if plain else self.server.faults.popleft() if self.server.faults else self.server.always
+        fault = (
+            self.server.beside if plain else self.server.faults.popleft() if self.server.faults else self.server.always
+        )
         if fault.held_by:
             fault.held_by.wait()
         if fault.hang_up:

@@ -480,6 +480,21 @@ def test_a_list_that_leaves_the_file_out_or_is_none_says_nothing(bring, server):
     assert bring().read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_a_list_that_is_kept_from_us_is_no_list(bring, server, status):
+    server.beside = Fault(status=status)
+    assert bring().read_bytes() == CONTENT
+
+
+def test_a_list_that_cannot_be_read_now_keeps_what_has_arrived(bring, server, tmp_path):
+    server.beside = Fault(status=503)
+    assert "has arrived and is kept" in refused(bring)
+    assert not (tmp_path / NAME).exists()
+    server.beside = Fault()
+    assert bring().read_bytes() == CONTENT
+    assert server.ranges(NAME) == [None]
+
+
 def test_a_file_is_checked_before_it_is_put_in_place(bring, tmp_path):
     def check(path):
         assert path.read_bytes() == CONTENT
