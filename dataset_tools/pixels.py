@@ -1,8 +1,9 @@
 """From the pixels of a cut-out patch to the network's input, exactly as the robot does it.
 
-A patch travels as `rgbx`: uint32 [height, width], one pixel each (red in the lowest byte, the highest unused), because
-gathering 4-byte pixels is several times faster than gathering three bytes each. Only the pixels that the network will
-see are converted to YCbCr, those of a whole batch in one call of Pillow.
+A patch travels as `rgbx`: uint32 [height, width], a pixel each, red in the lowest byte and 255 in the highest, because
+gathering 4-byte pixels is several times faster than gathering three bytes each. A highest byte of 0 marks a pixel that
+is brightness alone, in its lowest byte: Pillow's conversion of gray is off by one for some values. Only the pixels that
+the network will see are converted to YCbCr, those of a whole batch in one call of Pillow.
 """
 
 from functools import lru_cache
@@ -65,7 +66,7 @@ def to_channels(samples: np.ndarray) -> np.ndarray:
     image = Image.frombuffer("RGB", (size, count * planes * size), samples.tobytes(), "raw", "RGBX", 0, 1)
     ycbcr = np.asarray(image.convert("YCbCr")).reshape(count, planes, size, size, 3)
     channels = np.empty((count, size, size, planes), np.uint8)
-    channels[..., 0] = ycbcr[:, 0, :, :, 0]
+    channels[..., 0] = np.where(samples[:, 0] >> 24, ycbcr[:, 0, :, :, 0], samples[:, 0] & 255)
     if planes == 2:
         pairs = ycbcr[..., 1:].astype(np.uint16).sum(axis=1) // 2  # [n, size, size, U and V]
         channels[:, :, 0::2, 1] = pairs[:, :, 0::2, 0]

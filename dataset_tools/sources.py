@@ -234,7 +234,7 @@ def _tk03(image: np.ndarray, target: np.ndarray) -> Patch:
         raise Refused("pixels outside 0..255")
     if target[3] not in (0, 1):
         raise Refused("is_ball is not 0 or 1")
-    rgbx = gray.astype("<u4") * 0x010101
+    rgbx = gray.astype("<u4")  # brightness alone, see dataset_tools.pixels
     circle = tuple(float(value) for value in target[:3]) if target[3] else labels.UNKNOWN
     low, high = labels.CENTRE_RANGE
     if target[3] and not (0 < circle[0] <= labels.RADIUS_MAX and low <= min(circle[1:]) <= max(circle[1:]) <= high):

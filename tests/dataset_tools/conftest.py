@@ -1,0 +1,92 @@
+"""Small sources of patches, made as the robot makes them."""
+
+import io
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+
+@pytest.fixture
+def png():
+    """A function from pixels (or a side length) and text chunks to the bytes of a PNG."""
+
+    def make(pixels=20, seed=0, mode=None, **text):
+        if isinstance(pixels, int | tuple):
+            width, height = (pixels, pixels) if isinstance(pixels, int) else pixels
+            generator = np.random.default_rng([seed, width, height])
+            coarse = generator.integers(0, 256, (5, 5, 3), dtype=np.uint8)  # low frequencies: no two look alike
+            pixels = np.array(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+        info = PngImagePlugin.PngInfo()
+        for key, value in text.items():
+            info.add_text(key, str(value))
+        buffer = io.BytesIO()
+        image = Image.fromarray(pixels)
+        (image.convert(mode) if mode else image).save(buffer, "PNG", pnginfo=info)
+        return buffer.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def zip_of():
+    """A function that writes a zip from names and contents."""
+
+    def make(path, files, compression=zipfile.ZIP_STORED):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(path, "w", compression) as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def naoth(tmp_path, png, zip_of):
+    """A root of 14 logs of both cameras with 12 patches each: 4 balls, 6 without, one partial, one ambiguous."""
+    root = tmp_path / "naoth"
+    for log in range(14):
+        files = {}
+        for number in range(12):
+            side = 17 + (5 * log + number) % 40
+            text = {"p_min_x": 5, "p_min_y": 6, "p_max_x": 5 + side, "p_max_y": 6 + side}
+            overlap = [0.9] * 4 + [0] * 6 + [0.3, 0.8]
+            if overlap[number]:
+                text |= {"ball_intersect": overlap[number], "ball_radius": side * 0.4}
+                text |= {"ball_center_x": side * 0.45, "ball_center_y": side * 0.55}
+            if number == 11:
+                text["robot_intersect"] = 0.7
+            files[f"patches/{number:03d}.png"] = png(side, seed=100 * log + number, **text)
+        zip_of(root / ("top" if log % 2 else "bottom") / f"log_{log:02d}.zip", files)
+    return root
+
+
+@pytest.fixture
+def devils(tmp_path, png, zip_of):
+    """A Nao Devils zip of 6 recordings with 5 patches each, 2 of them balls."""
+    files = {}
+    for recording in range(6):
+        for number in range(5):
+            name = f"{number:06d}_{'upper' if number % 2 else 'lower'}.png"
+            label = "1.00" if number < 2 else "0.00"
+            files[f"patches/{recording:02d}/{label}/{name}"] = png(32, seed=5000 + 10 * recording + number)
+    return zip_of(tmp_path / "devils.zip", files)
+
+
+@pytest.fixture
+def tk03(tmp_path):
+    """A TK03 pickle of 6 patches, 4 of them balls; returns its path and the gray values."""
+    generator = np.random.default_rng(9)
+    gray = generator.integers(0, 256, (6, 16, 16)).astype(np.uint8)
+    images = (gray / 255).astype(np.float32)
+    mean = float(images.mean())
+    targets = np.zeros((6, 4), np.float32)
+    targets[:4] = [0.4, 0.5, 0.45, 1]
+    path = tmp_path / "tk03.pkl"
+    with path.open("wb") as stream:
+        for part in (mean, images - np.float32(mean), targets, [f"tk03/{index}.png" for index in range(6)]):
+            pickle.dump(part, stream, protocol=4)
+    return path, gray
