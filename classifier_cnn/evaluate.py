@@ -7,7 +7,6 @@ python -m classifier_cnn.evaluate MODEL FILE...
 import argparse
 import importlib.util
 import json
-import math
 import os
 import sys
 from pathlib import Path
@@ -16,11 +15,9 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
     os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
 
-from common.cli import UserError, run_main  # noqa: E402
+from common.cli import run_main  # noqa: E402
 from common.evaluation import evaluation_parser, model_name, predict_file, read_files, write_rows  # noqa: E402
-from common.models import find_model  # noqa: E402
-
-FALLBACK_THRESHOLD = 0.5  # for a model that ships none
+from common.models import FALLBACK_THRESHOLD, find_model, read_threshold  # noqa: E402
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -71,26 +68,6 @@ def main(argv: list[str] | None = None) -> None:
     with replacing(folder / "evaluation.json") as partial:
         partial.write_text(json.dumps(sources | {"digest": patches.digest} | result, indent=2) + "\n", encoding="utf-8")
     print(f"numbers, scores and pictures: {folder}")
-
-
-def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
-    """The threshold to judge by, and in words where it comes from.
-
-    Raises:
-        UserError: model.json lies beside the model and cannot be used.
-    """
-    if given is not None:
-        return given, "from the command line"
-    contract = model_file.with_name("model.json")
-    if model_file.name != "model.keras" or not contract.is_file():
-        return FALLBACK_THRESHOLD, "a plain default, the model ships none"
-    try:
-        value = json.loads(contract.read_text(encoding="utf-8"))["threshold"]["keras"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{contract}: no threshold can be read ({error!r}). Give one with --threshold.") from None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UserError(f"{contract}: the threshold is not a number. Received: {value!r}. Give one with --threshold.")
-    return float(value), f"shipped with the model ({contract.name})"
 
 
 def report(folder: Path, patches, scores, threshold: float, name: str = "", files=None) -> dict:

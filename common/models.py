@@ -1,7 +1,13 @@
 """Loading a trained model again, with one clear line for everything that is not one."""
 
+import json
+import math
 import zipfile
 from pathlib import Path
+
+from common.cli import UserError
+
+FALLBACK_THRESHOLD = 0.5  # for a classifier that ships none
 
 
 def find_model(path: Path) -> Path:
@@ -10,14 +16,32 @@ def find_model(path: Path) -> Path:
     Raises:
         UserError: there is none, or it is not a .keras file.
     """
-    from common.cli import UserError
-
     file = path / "model.keras" if path.is_dir() else path
     if not file.is_file():
         raise UserError(f"there is no model. Received: {file}. Name a .keras file or the folder of a run.")
     if not zipfile.is_zipfile(file):
         raise UserError(f"not a .keras file, or a damaged one. Received: {file}. Name a model that train.py saved.")
     return file
+
+
+def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
+    """The threshold to judge by, and in words where it comes from.
+
+    Raises:
+        UserError: model.json lies beside the model and cannot be used.
+    """
+    if given is not None:
+        return given, "from the command line"
+    contract = model_file.with_name("model.json")
+    if model_file.name != "model.keras" or not contract.is_file():
+        return FALLBACK_THRESHOLD, "a plain default, the model ships none"
+    try:
+        value = json.loads(contract.read_text(encoding="utf-8"))["threshold"]["keras"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{contract}: no threshold can be read ({error!r}). Give one with --threshold.") from None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise UserError(f"{contract}: the threshold is not a number. Received: {value!r}. Give one with --threshold.")
+    return float(value), f"shipped with the model ({contract.name})"
 
 
 def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
@@ -32,8 +56,6 @@ def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
         UserError: not loadable, of the other project, or made for other patches.
     """
     import keras
-
-    from common.cli import UserError
 
     try:
         model = keras.models.load_model(path, compile=False)
@@ -60,8 +82,6 @@ def load_initial(path: Path, input_shape: tuple[int, int, int], outputs: int):
     Raises:
         UserError: as `load_model`, or a network of another build.
     """
-    from common.cli import UserError
-
     model = load_model(find_model(path), input_shape, outputs)
     try:
         filters = tuple(model.get_layer(f"conv{number}").filters for number in (1, 2, 3, 4))

@@ -44,9 +44,8 @@ def write_all(folder: Path, X, y, circles, recording=None, name: str = "") -> li
 def circle_gallery(path: Path, X, y, circles, chosen, title: str, recording=None) -> None:
     """The chosen patches with their true and predicted circle, IoU, centre error and index below."""
     iou, error = metrics.circle_iou(y, circles), metrics.center_errors(y, circles) * X.shape[2]
-    captions = [f"{iou[i]:.2f}  {error[i]:.1f} px  #{i}" for i in chosen]
-    if recording is not None:
-        captions = [f"{text}\n{shortened(str(recording[i]))}" for text, i in zip(captions, chosen, strict=True)]
+    names = ["" if recording is None else shortened(str(recording[i]), 10) for i in chosen]
+    captions = [f"{iou[i]:.2f}  {error[i]:.1f} px\n#{i} {name}" for i, name in zip(chosen, names, strict=True)]
 
     def overlay(axes, i, left, top, side):
         draw_circle(axes, y[chosen[i]], left, top, side, BALL)
@@ -126,5 +125,33 @@ def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
             axes.plot(true[:POINTS], predicted[:POINTS], ".", color=NO_BALL, alpha=0.4, markersize=4)
             slope = np.cov(true, predicted, bias=True)[0, 1] / max(true.var(), 1e-12)
             bias = (predicted - true).mean() * size
-            axes.set_title(f"{what}{where}: slope {slope:.2f}, mean error {bias:+.2f} px")
+            axes.set_title(f"{what}{where}\nslope {slope:.2f}, mean error {bias:+.2f} px")
             axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="true", ylabel="predicted")
+
+
+def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -> None:
+    """Balls found, and found where they are, against false positives, over all thresholds; the shipped one marked.
+
+    Args:
+        curve: `together.operating_curve`.
+        numbers: `together.evaluate` at the threshold.
+    """
+    alarms = curve["false_positives_per_1000"]
+    left = max(0.5 * alarms[alarms > 0].min(initial=1000), 1e-3)  # no false positive has no place on a logarithmic axis
+    with pictures.figure(path, height=5.6) as drawing:
+        axes = drawing.subplots()
+        for key, colour, label in (
+            ("detection_rate", NO_BALL, "detected"),
+            ("detection_rate_iou_0.5", BALL, "detected, IoU above 0.5"),
+        ):
+            axes.plot(np.maximum(alarms, left), curve[key], color=colour, label=label)
+            place = max(numbers["false_positives_per_1000"], left)
+            axes.plot(place, numbers[key], "o", color=ACCENT, markersize=9, zorder=5, clip_on=False)
+        axes.set(xlim=(left, 1000), ylim=(0, 1.02), ylabel="share of the balls")
+        axes.set_xlabel("false positives per 1000 patches without a ball (left edge: none)")
+        pictures.plain_log_axis(axes.xaxis)
+        found, wrong = numbers["detection_rate"], numbers["false_positives_per_1000"]
+        axes.set_title(
+            f"{found:.1%} of the balls found, {wrong:.1f} false positives\nper 1000 at threshold {threshold:.4g}"
+        )
+        axes.legend(loc="lower right")

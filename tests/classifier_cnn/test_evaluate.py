@@ -11,8 +11,9 @@ import pytest
 from classifier_cnn import evaluate, metrics
 from classifier_cnn.summary import group_table, table
 from common import predicting
-from common.cli import run_main
+from common.cli import UserError, run_main
 from common.evaluation import predict_file
+from common.models import read_threshold
 from common.patches import read_patches, write_patches
 
 # Keras 3.15 reads its TensorFlow variables in a way that NumPy 2 has deprecated.
@@ -125,7 +126,7 @@ def test_several_files_are_scored_as_one_and_told_apart(models, file, tmp_path, 
 
 
 def test_a_model_without_model_json_is_judged_at_a_half(models):
-    assert evaluate.read_threshold(models / "three.keras", None)[0] == 0.5
+    assert read_threshold(models / "three.keras", None)[0] == 0.5
 
 
 @pytest.mark.parametrize(
@@ -133,8 +134,8 @@ def test_a_model_without_model_json_is_judged_at_a_half(models):
 )
 def test_a_model_json_without_a_threshold(tmp_path, content):
     (tmp_path / "model.json").write_text(content)
-    with pytest.raises(evaluate.UserError, match=r"Give one with --threshold\.$"):
-        evaluate.read_threshold(tmp_path / "model.keras", None)
+    with pytest.raises(UserError, match=r"Give one with --threshold\.$"):
+        read_threshold(tmp_path / "model.keras", None)
 
 
 @pytest.mark.parametrize(
