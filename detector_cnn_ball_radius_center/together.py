@@ -1,0 +1,96 @@
+"""The numbers of classifier and detector together, as the robot uses them: pure functions, no input or output.
+
+The classifier's probability is the confidence of the detector's circle: a patch is a detection when the probability
+reaches the threshold, and the circle says where.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from detector_cnn_ball_radius_center import metrics
+
+BRIGHTNESS_CLASSES = {"dark, mean Y below 70": 70, "mean Y 70 to 140": 140, "bright, mean Y 140 and more": 256}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Patches as both models see them.
+
+    probability: float32 [n], the classifier's. circle: float [n, 3], the detector's. brightness: [n], mean of Y.
+    truth: float [n, 3], the true circles, or None for patches without a ball.
+    """
+
+    probability: np.ndarray
+    circle: np.ndarray
+    brightness: np.ndarray
+    truth: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.probability)
+
+    def take(self, chosen: np.ndarray) -> "Scored":
+        """The chosen patches."""
+        truth = None if self.truth is None else self.truth[chosen]
+        return Scored(self.probability[chosen], self.circle[chosen], self.brightness[chosen], truth)
+
+
+def evaluate(balls: Scored, others: Scored, threshold: float) -> dict[str, float]:
+    """Every number of the pair; what is undefined (no ball, none found, no other patch) is left out.
+
+    Args:
+        balls: patches with a ball and their true circles, from the detection file.
+        others: patches without a ball, from the classification file.
+        threshold: a probability at or above it is a detection, compared as float32.
+    """
+    threshold = np.float32(threshold)
+    numbers = {"balls": len(balls), "others": len(others)}
+    if len(balls):
+        found = balls.probability >= threshold
+        iou = metrics.circle_iou(balls.truth, balls.circle)
+        numbers["detection_rate"] = float(found.mean())
+        for limit in metrics.IOU_LIMITS:
+            numbers[f"detection_rate_iou_{limit:g}"] = float(np.mean(found & (iou > limit)))
+        if found.any():
+            numbers["mean_iou"] = float(iou[found].mean())
+    if len(others):
+        alarms = int(np.sum(others.probability >= threshold))
+        numbers |= {"false_positives": alarms, "false_positives_per_1000": 1000 * alarms / len(others)}
+    return numbers
+
+
+def evaluate_groups(balls: Scored, others: Scored, threshold: float) -> list[dict[str, str | float]]:
+    """`evaluate` by brightness of the patch and by radius: the true one of a ball, the predicted one of all else."""
+    kinds = {
+        "brightness": (_brightness_class(balls), _brightness_class(others), BRIGHTNESS_CLASSES),
+        "radius": (
+            metrics.radius_class(balls.truth[:, 0]),
+            metrics.radius_class(others.circle[:, 0]),
+            metrics.RADIUS_CLASSES,
+        ),
+    }
+    rows = []
+    for group, (of_balls, of_others, names) in kinds.items():
+        for name in names:
+            numbers = evaluate(balls.take(of_balls == name), others.take(of_others == name), threshold)
+            if numbers["balls"] + numbers["others"]:
+                rows.append({"group": group, "name": name} | numbers)
+    return rows
+
+
+def _brightness_class(patches: Scored) -> np.ndarray:
+    edges = list(BRIGHTNESS_CLASSES.values())[:-1]
+    return np.array(list(BRIGHTNESS_CLASSES))[np.digitize(patches.brightness, edges)]
+
+
+def operating_curve(balls: Scored, others: Scored, points: int = 200) -> dict[str, np.ndarray]:
+    """Detections with IoU above 0.5 and false positives per 1000, as the threshold sinks through the scores."""
+    thresholds = np.quantile(np.concatenate([balls.probability, others.probability]), np.linspace(1, 0, points))
+    good = metrics.circle_iou(balls.truth, balls.circle) > 0.5
+    found = balls.probability[None, :] >= thresholds[:, None]
+    return {
+        "threshold": thresholds,
+        "detection_rate": found.mean(1),
+        "detection_rate_iou_0.5": (found & good).mean(1),
+        "false_positives_per_1000": 1000 * (others.probability[None, :] >= thresholds[:, None]).mean(1),
+    }
