@@ -19,8 +19,8 @@ from common.tracking.secrets import scrub
 POLL_SECONDS = 1.0
 BACK_OFF_SECONDS = (1, 2, 4, 8, 15, 30, 60)
 LAST_ATTEMPTS = 3
-LAST_SECONDS = 60.0  # when the training died and nobody waits
-NICENESS = 10
+LAST_SECONDS = 150.0  # when the training died and nobody waits; else the training decides
+NICENESS = 5  # more, and on a busy machine it would take minutes to import MLflow
 
 
 def main() -> int:

@@ -16,7 +16,8 @@ from common.tracking.pending import pending, place
 from common.tracking.secrets import scrub
 from common.tracking.servers import Server, target_of
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 30.0
+LOCAL_WAIT_SECONDS = 120.0  # a local store is never away: a grid's other trainings are in the queue
 _RESTART_SECONDS = 30.0
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -117,8 +118,10 @@ class Run:
         inputs, outputs = shapes_of(self.folder / self._inside(path))
         self._append("model", path=self._inside(path), name=name, inputs=inputs, outputs=outputs)
 
-    def finish(self, status: str = "FINISHED", wait_s: float = WAIT_SECONDS) -> str:
+    def finish(self, status: str = "FINISHED", wait_s: float | None = None) -> str:
         """Ends the run as FINISHED, FAILED or KILLED and waits for the mirror, at most `wait_s` seconds.
+
+        Without `wait_s`: WAIT_SECONDS for servers, LOCAL_WAIT_SECONDS for what a local store still lacks.
 
         Returns:
             One line: where the run is, or what is not there yet and which command sends it.
@@ -162,7 +165,7 @@ class Run:
         except OSError as error:
             print(f"warning: nothing is sent during the training: {error}", file=sys.stderr)
 
-    def _stop_mirror(self, wait_s: float) -> None:
+    def _stop_mirror(self, wait_s: float | None) -> None:
         if self._mirror is None:
             return
         if self._mirror.poll() is not None:  # it died on the way: one more try for what is left
@@ -170,11 +173,20 @@ class Run:
             self._start_mirror()
         with contextlib.suppress(OSError):
             self._mirror.stdin.close()
-        try:
-            self._mirror.wait(wait_s)
-        except subprocess.TimeoutExpired:
-            self._mirror.kill()
-            self._mirror.wait()
+        if self._mirror_ended(WAIT_SECONDS if wait_s is None else wait_s):
+            return
+        local = [target for target in journal.servers(self.folder) if target.startswith("local:")]
+        slow = wait_s is None and any(pending(self.folder, target) for target in local)
+        if slow and self._mirror_ended(LOCAL_WAIT_SECONDS - WAIT_SECONDS):
+            return
+        self._mirror.kill()
+        self._mirror.wait()
+
+    def _mirror_ended(self, seconds: float) -> bool:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._mirror.wait(seconds)
+            return True
+        return False
 
 
 def _lock(folder: Path):

@@ -1,0 +1,193 @@
+"""`python -m common.tracking sync | status`."""
+
+from pathlib import Path
+
+import pytest
+
+from common.cli import UserError
+from common.tracking import commands, journal, marks
+from common.tracking.__main__ import main
+
+from .fault_proxy import Fault
+from .mlflow_server import differences
+
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies warn about one another
+
+
+def finished(start, uri, name="run", epochs=3):
+    run = start(uri, name)
+    for epoch in range(epochs):
+        run.metrics({"loss": 1.0 / (epoch + 1)}, step=epoch)
+    run.finish("FINISHED")
+    return run.folder
+
+
+def test_a_run_that_is_sent_twice_exists_once(mlflow_server, start, tmp_path):
+    run = finished(start, mlflow_server.url)
+    for _ in range(2):
+        assert main(["sync", "--output-dir", str(tmp_path)]) == 0
+    marks.mark_path(run, mlflow_server.url).unlink()  # as if the folder had been copied without its marks
+    assert main(["sync", "--output-dir", str(tmp_path)]) == 0
+    assert differences(run, mlflow_server.url) == []
+
+
+def test_doubles_that_a_hung_server_made_are_removed(mlflow_server, start, tmp_path):
+    from mlflow.tracking import MlflowClient
+
+    run = finished(start, mlflow_server.url)
+    client = MlflowClient(mlflow_server.url)
+    experiment = client.get_experiment_by_name("faults") or client.get_experiment(client.create_experiment("faults"))
+    for late in range(3):
+        client.create_run(
+            experiment.experiment_id, journal.header(run)["t"] + late, {"run.uuid": journal.header(run)["uuid"]}
+        )
+    assert main(["sync", str(run)]) == 0
+    assert differences(run, mlflow_server.url) == []
+
+
+def test_a_run_can_be_mirrored_to_another_server(mlflow_server, start, tmp_path, capsys):
+    run = finished(start, f"sqlite:///{tmp_path}/mlflow.db")
+    assert main(["sync", "run", "--output-dir", str(tmp_path), "--to", mlflow_server.url]) == 0
+    assert differences(run, mlflow_server.url) == []
+    assert main(["status", "--output-dir", str(tmp_path)]) == 1  # the local store has it not yet
+    out = capsys.readouterr().out
+    assert f"{mlflow_server.url}/#/experiments/" in out
+    assert f"{tmp_path}/mlflow.db: lacks 7 records" in out
+    assert main(["sync", "--output-dir", str(tmp_path)]) == 0
+    assert main(["status", "--output-dir", str(tmp_path)]) == 0
+    assert differences(run, "local:../mlflow.db") == []
+
+
+def test_sync_ends_runs_whose_process_died(mlflow_3, start, tmp_path, capsys):
+    run = start(mlflow_3.url)
+    run.metrics({"loss": 1.0}, step=0)
+    assert main(["status", "--output-dir", str(tmp_path)]) == 1
+    assert "RUNNING" in capsys.readouterr().out
+    run._alive.release()  # what the kernel does when a process dies
+    assert main(["status", "--output-dir", str(tmp_path)]) == 1
+    assert "died (sync ends it as KILLED)" in capsys.readouterr().out
+    assert main(["sync", "--output-dir", str(tmp_path)]) == 0
+    assert "its process died" in capsys.readouterr().out
+    assert differences(run.folder, mlflow_3.url) == []
+
+
+def test_one_server_that_is_away_is_asked_once_and_the_others_get_theirs(proxy, start, tmp_path, capsys):
+    away = [finished(start, "http://127.0.0.1:9", f"away{i}") for i in range(3)]
+    here = finished(start, proxy.url, "here")
+    assert main(["sync", "--output-dir", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "http://127.0.0.1:9 is not available: it refuses connections" in out
+    assert out.count("127.0.0.1:9") == 1
+    assert "1 of 4 mirrors have everything" in out
+    assert differences(here, proxy.url) == []
+    assert [marks.load(run, "http://127.0.0.1:9").offset for run in away] == [0, 0, 0]
+
+
+def test_an_interrupted_sync_goes_on_where_it_stopped(proxy, start, tmp_path):
+    run = start(proxy.url)
+    for epoch in range(300):
+        run.metrics({f"metric_{i}": epoch for i in range(20)}, step=epoch)
+    run.finish("FINISHED")
+    from common.tracking.send import Sender, prepare
+
+    prepare()
+    batches = []
+
+    def stop(count):
+        batches.append(count)
+        if len(batches) == 3:
+            proxy.fault = Fault("hang up")
+
+    assert Sender(run.folder, proxy.url, stop).step().kind == "away"
+    proxy.fault = Fault()
+    proxy.requests.clear()
+    assert main(["sync", str(run.folder)]) == 0
+    again = [path for _, path in proxy.requests if path.endswith("log-batch")]
+    assert 0 < len(again) <= 4
+    assert differences(run.folder, proxy.url) == []
+
+
+def test_a_run_that_somebody_deleted_stays_deleted(mlflow_server, start, tmp_path, capsys):
+    from mlflow.tracking import MlflowClient
+
+    run = finished(start, mlflow_server.url)
+    assert main(["sync", str(run)]) == 0
+    client, run_id = MlflowClient(mlflow_server.url), marks.load(run, mlflow_server.url).run_id
+    client.delete_run(run_id)
+    assert main(["sync", str(run)]) == 0
+    assert main(["status", str(run)]) == 0
+    assert "somebody deleted the run there" in capsys.readouterr().out
+    client.restore_run(run_id)
+    assert main(["sync", str(run)]) == 0
+    assert differences(run, mlflow_server.url) == []
+
+
+def test_a_server_from_a_backup_gets_what_it_forgot(mlflow_server, start, tmp_path):
+    """A backup has the run without its last epochs: made here by a mark that claims more than was sent."""
+    run = start(mlflow_server.url)
+    run.metrics({"loss": 1.0}, step=0)
+    assert main(["sync", str(run.folder)]) == 0
+    for epoch in range(1, 5):
+        run.metrics({"loss": 1.0}, step=epoch)
+    mark = marks.load(run.folder, mlflow_server.url)
+    mark.offset = journal.journal_path(run.folder).stat().st_size
+    marks.save(run.folder, mark)
+    run.finish("FINISHED")
+    assert main(["sync", str(run.folder)]) == 0
+    assert differences(run.folder, mlflow_server.url) == []
+
+
+def test_two_syncs_at_once(mlflow_3, start, tmp_path):
+    import threading
+
+    runs = [finished(start, mlflow_3.url, f"run{i}") for i in range(6)]
+    codes = []
+    threads = [threading.Thread(target=lambda: codes.append(main(["sync", *map(str, runs)]))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == [0, 0]
+    for run in runs:
+        assert differences(run, mlflow_3.url) == []
+
+
+@pytest.mark.parametrize("arguments", [["sync", "nowhere"], ["status", "nowhere"], ["sync", "--to", "nonsense"]])
+def test_bad_input_is_one_line(arguments, tmp_path):
+    with pytest.raises(UserError):
+        main([*arguments, "--output-dir", str(tmp_path)])
+    if "--to" not in arguments:
+        with pytest.raises(UserError, match="nowhere"):
+            commands.find_runs([tmp_path / "nowhere"], tmp_path)
+
+
+def test_names_and_values_that_mlflow_refuses_are_visible_there(mlflow_server, start, tmp_path):
+    from mlflow.tracking import MlflowClient
+
+    odd = {
+        "größe/§": "1",
+        "long": "x" * 9000,
+        "control": "a\x00b",
+        "emoji": "⚽",
+        "k" * 400: "2",
+        "..": "3",
+        "empty": "",
+    }
+    run = start(mlflow_server.url, parameters=odd, tags={f"tag {name}": value for name, value in odd.items()})
+    run.metrics({"loss": float("nan"), "größe/§": float("inf"), "m" * 400: 1.0}, step=0)
+    (run.folder / "odd #1%?.txt").write_text("x")
+    run.artifact("odd #1%?.txt")
+    run.finish("FINISHED")
+    assert main(["sync", str(run.folder)]) == 0
+    mark = marks.load(run.folder, mlflow_server.url)
+    assert mark.refused == {}
+    client = MlflowClient(mlflow_server.url)
+    remote = client.get_run(mark.run_id)
+    assert len(remote.data.params) == len(odd)
+    assert len(remote.data.metrics) == 3
+    assert remote.data.params["emoji"] == "⚽"
+    notes = remote.data.tags["tracking.notes"]
+    for words in ("'long' is cut", "'größe/§' is named", "metric 'loss' is nan at step 0"):
+        assert words in notes
+    sent = client.download_artifacts(mark.run_id, "tracking/journal.jsonl", str(tmp_path))
+    assert Path(sent).read_bytes() == journal.journal_path(run.folder).read_bytes()

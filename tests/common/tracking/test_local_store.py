@@ -1,0 +1,102 @@
+"""Sixteen trainings of a grid and one SQLite store."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from common import tracking
+from common.tracking import choose_server, commands, journal
+from common.tracking.send import Sender, prepare
+
+from .fault_proxy import wait_until
+from .mlflow_server import differences
+
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies warn about one another
+TRAINING = Path(__file__).with_name("training.py")
+
+
+def test_sixteen_trainings_share_one_store(tmp_path, no_mirror):
+    """Eight processes that create the store at the same moment, two runs each, as `sync` sends them."""
+    server = choose_server("local", tmp_path)
+    for number in range(16):
+        run = tracking.start(tmp_path / f"run{number}", server, experiment="grid", name=f"run{number}")
+        for epoch in range(50):
+            run.metrics({f"metric_{i}": epoch / (i + 1) for i in range(20)}, step=epoch)
+        (run.folder / "a.txt").write_text(str(number))
+        run.artifact("a.txt")
+        run.finish("FINISHED", wait_s=0)
+    command = [sys.executable, "-m", "common.tracking", "sync", "--output-dir", str(tmp_path)]
+    senders = [
+        subprocess.Popen([*command, f"run{2 * i}", f"run{2 * i + 1}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for i in range(4)
+    ]
+    senders.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+    for sender in senders:
+        out, err = sender.communicate()
+        assert sender.returncode == 0, out + err
+    for number in range(16):
+        assert differences(tmp_path / f"run{number}", "local:../mlflow.db") == []
+
+
+@pytest.mark.slow
+def test_sixteen_living_trainings_share_one_store(tmp_path):
+    uri = choose_server("local", tmp_path).uri
+    trainings = [
+        subprocess.Popen([sys.executable, str(TRAINING), str(tmp_path / f"run{i}"), uri, "40", "0.5"])
+        for i in range(16)
+    ]
+    assert [training.wait() for training in trainings] == [0] * 16
+    assert commands.sync(commands.find_runs([], tmp_path), tmp_path) == 0  # what did not fit into the wait at the end
+    for i in range(16):
+        assert differences(tmp_path / f"run{i}", "local:../mlflow.db") == []
+
+
+def test_the_mirror_is_up_to_date_while_the_training_runs(tmp_path):
+    server = choose_server("local", tmp_path)
+    run = tracking.start(tmp_path / "run", server, experiment="e", name="run", parameters={"a": 1})
+    run.metrics({"loss": 1.0}, step=0)
+    size = journal.journal_path(run.folder).stat().st_size
+    wait_until(lambda: _offset(run.folder) == size, 120)
+    run.metrics({"loss": 0.5}, step=1)
+    began = time.monotonic()
+    wait_until(lambda: _offset(run.folder) > size, 120)
+    print(f"one epoch arrived after {time.monotonic() - began:.1f} s")
+    assert differences(run.folder, "local:../mlflow.db") == []
+    line = run.finish("FINISHED", wait_s=60)
+    assert line == f"Tracked: {tmp_path}/mlflow.db"
+    assert differences(run.folder, "local:../mlflow.db") == []
+
+
+def _offset(run):
+    from common.tracking import marks
+
+    return marks.load(run, "local:../mlflow.db").offset
+
+
+def test_a_store_that_was_deleted_is_filled_again(tmp_path, no_mirror):
+    run = tracking.start(tmp_path / "run", choose_server("local", tmp_path), experiment="e", name="run")
+    run.metrics({"loss": 1.0}, step=0)
+    run.finish("KILLED", wait_s=0)
+    assert commands.sync([run.folder], tmp_path) == 0
+    for path in tmp_path.glob("mlflow.db*"):
+        path.unlink()
+    command = [sys.executable, "-m", "common.tracking", "sync", str(run.folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    assert differences(run.folder, "local:../mlflow.db") != ["the run is there 0 times"]
+
+
+def test_a_store_that_was_moved_away_from_its_files_says_so(tmp_path, no_mirror):
+    for name in ("one", "two"):
+        run = tracking.start(tmp_path / "a" / name, choose_server("local", tmp_path / "a"), experiment="e", name=name)
+        (run.folder / "a.txt").write_text("x")
+        run.artifact("a.txt")
+        run.finish("FINISHED", wait_s=0)
+    assert commands.sync([tmp_path / "a" / "one"], tmp_path / "a") == 0
+    (tmp_path / "a").rename(tmp_path / "b")
+    prepare()
+    fault = Sender(tmp_path / "b" / "two", "local:../mlflow.db").step()
+    assert fault.words == "the local store was moved away from its mlartifacts"
+    assert not (tmp_path / "a").exists()
