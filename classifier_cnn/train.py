@@ -89,9 +89,7 @@ def prepare(model, options: Options, splits):
     from common.predicting import make_predictor
     from common.training import MemoryData, Settings, Trainer
 
-    settings = Settings(options.epochs, options.batch_size, options.learning_rate, seed=options.seed)
-    if options.dry_run:
-        settings = dataclasses.replace(settings, epochs=1, batch_size=len(splits.train))
+    settings = Settings.of(options, len(splits.train))
     augment = make_augmentation(options.seed) if options.augment else None
     data = MemoryData(splits.train.X, splits.train.y)
     trainer = Trainer(model, data, make_loss(options.positive_weight), augment, settings, head="logit")
@@ -113,6 +111,7 @@ def finish(run, options: Options, splits, model, history) -> None:
     from common.description import describe_model
     from common.predicting import make_predictor
 
+    run.save_model(model, history)  # first: whatever fails below, the night's result is there
     predict = make_predictor(model)
     chosen = metrics.choose_threshold(splits.validation.y, predict(splits.validation.X), options.max_fpr)
     results = {}
@@ -120,7 +119,6 @@ def finish(run, options: Options, splits, model, history) -> None:
         if part := splits.parts.get(split):
             results[split] = report(run.path, part, predict(part.X)[:, 0], chosen.value, split)
     numbers = {split: result["metrics"] for split, result in results.items()}
-    run.save_model(model, history)
     more = {"threshold": {"keras": chosen.value}, "threshold_choice": vars(chosen), "metrics": numbers}
     run.write_json("evaluation.json", results)
     status = "killed" if run.stop() else "finished"

@@ -33,6 +33,13 @@ class Settings:
     average: float = 0.998
     seed: int = 0
 
+    @classmethod
+    def of(cls, options, patches: int) -> "Settings":
+        """The settings that the command line asks for; a dry run takes one step, with all of its few patches."""
+        if options.dry_run:
+            return cls(1, patches, options.learning_rate, seed=options.seed)
+        return cls(options.epochs, options.batch_size, options.learning_rate, seed=options.seed)
+
 
 class MemoryData:
     """Patches and targets in memory.

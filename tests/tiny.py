@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -66,9 +67,19 @@ def program(module: str, *arguments, **settings) -> subprocess.CompletedProcess:
         text=True,
         env=environment(),
         check=False,
-        timeout=240,
+        timeout=900,
         **settings,
     )
+
+
+def tracked_runs(output_dir: Path, experiment: str):
+    """The client of the local store under an output folder, and the runs that it has in an experiment."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow and SQLAlchemy warn about one another while they are imported
+        from mlflow.tracking import MlflowClient
+
+        client = MlflowClient(f"sqlite:///{output_dir}/mlflow.db")
+    return client, client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
 
 
 def environment() -> dict[str, str]:
