@@ -51,7 +51,7 @@ class MlflowServer:
                 env=environment,
                 start_new_session=True,
             )
-        wait_until(self._answers, 120)
+        wait_until(self._answers, 280)
 
     def kill(self) -> None:
         """kill -9 of the server with all its workers."""

@@ -1,0 +1,211 @@
+"""What tracking costs a training: python -m benchmarks.tracking_overhead (about 8 minutes on two quiet cores).
+
+1. 2,000 epochs x 20 metrics: seconds that the training spends in `run.metrics`.
+2. A small CNN trains while the tracking server behind a proxy has one fault after the other. Blocks of epochs with the
+   mirror running alternate with blocks while it is stopped (SIGSTOP), in one and the same training, so that whatever
+   else the machine does meets both. `slowdown` compares the two; `start` is what the mirror's start costs once.
+3. The same with the mirror as a thread of the training instead of a process: the reason why it is none.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from tests.common.tracking.fault_proxy import Fault, FaultProxy
+from tests.common.tracking.mlflow_server import MlflowServer
+
+FAULTS = {
+    "none": Fault(),
+    "refused": None,
+    "time-out": Fault("silent"),
+    "answers after a minute": Fault("late", 60),
+    "500": Fault("status", 500),
+    "401": Fault("status", 401),
+    "413 on files": Fault("status", 413, only="mlflow-artifacts"),
+    "hangs up in an upload": Fault("cut", only="mlflow-artifacts"),
+}
+
+
+def parse_args(argv=None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=45, help="length of each training (default: %(default)s)")
+    parser.add_argument("--block", type=int, default=5, help="epochs per block (default: %(default)s)")
+    parser.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS))
+    parser.add_argument("--epochs", type=int, default=2000, help="epochs of the first part (default: %(default)s)")
+    parser.add_argument("--train", nargs=3, metavar=("MIRROR", "URL", "FOLDER"), help=argparse.SUPPRESS)
+    return parser.parse_args(argv)
+
+
+def main() -> None:
+    options = parse_args()
+    if options.train:
+        mirror, url, folder = options.train
+        print(json.dumps(train(mirror, url, Path(folder), options.seconds, options.block)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        server = MlflowServer(Path(folder) / "server")
+        try:
+            count_metrics(server.url, Path(folder) / "metrics", options.epochs)
+            print(f"\n{'mirror':8} {'fault':24} {'epoch':>8} {'slowdown':>9} {'90 % interval':>17} {'start':>7}")
+            for mirror in ("process", "thread"):
+                for name in options.faults if mirror == "process" else ("none", "time-out"):
+                    report(mirror, name, server, Path(folder), options)
+        finally:
+            server.kill()
+
+
+def count_metrics(url: str, folder: Path, epochs: int) -> None:
+    """Part 1, with a mirror that sends to a healthy server meanwhile."""
+    from common import tracking
+
+    run = tracking.start(folder, tracking.Server(url, "", url), experiment="benchmark", name="metrics")
+    metrics = {f"metric_{i}": i / 7 for i in range(20)}
+    times = []
+    for epoch in range(epochs):
+        began = time.perf_counter()
+        run.metrics(metrics, step=epoch)
+        times.append(time.perf_counter() - began)
+        time.sleep(0.002)  # the mirror works meanwhile, as in a training
+    print(run.finish("FINISHED"))
+    total = sum(times)
+    print(
+        f"{epochs} epochs x 20 metrics: {total:.2f} s in the training, median {statistics.median(times) * 1e3:.2f} ms, "
+        f"worst {max(times) * 1e3:.1f} ms; under 1 % where an epoch takes more than {total / epochs * 100 * 1e3:.0f} ms"
+    )
+
+
+def report(mirror: str, name: str, server: MlflowServer, folder: Path, options: argparse.Namespace) -> None:
+    """One line of the table, from a training in a process of its own."""
+    with FaultProxy(server.port) as proxy:
+        if FAULTS[name] is None:
+            proxy.refuse()
+        else:
+            proxy.fault = FAULTS[name]
+        command = [sys.executable, "-m", "benchmarks.tracking_overhead", "--seconds", str(options.seconds)]
+        command += ["--block", str(options.block), "--train", mirror, proxy.url, str(folder / f"{mirror} {name}")]
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        done = subprocess.run(command, stdout=subprocess.PIPE, env=environment, text=True, check=True)
+        proxy.restore() if FAULTS[name] is None else None
+    answer = json.loads(done.stdout.splitlines()[-1])
+    low, high = answer["interval"]
+    print(
+        f"{mirror:8} {name:24} {answer['epoch_s'] * 1e3:5.0f} ms {answer['slowdown']:8.2%} "
+        f"{low:8.2%} ..{high:6.2%} {answer['start_s']:5.2f} s",
+        flush=True,
+    )
+
+
+def train(mirror: str, url: str, folder: Path, seconds: float, block: int) -> dict:
+    """Trains for `seconds`. Returns the median epoch, the slowdown with its interval, and the cost of the start."""
+    import keras
+    import numpy as np
+
+    from common import tracking
+
+    draw = np.random.default_rng(0)
+    X, y = draw.random((4000, 16, 16, 1), np.float32), draw.integers(0, 2, 4000).astype(np.float32)
+    layers = [keras.Input((16, 16, 1))]
+    for filters in (8, 8, 16):
+        layers += [keras.layers.Conv2D(filters, 3, activation="relu"), keras.layers.BatchNormalization()]
+    model = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(1, activation="sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    model.fit(X, y, batch_size=128, epochs=2, verbose=0)
+    if mirror == "thread":
+        tracking.Run._start_mirror = lambda self: None
+    run = tracking.start(folder, tracking.Server(url, "", url), experiment="benchmark", name=folder.name)
+    (folder / "large.bin").write_bytes(os.urandom(1_000_000))
+    run.artifact("large.bin")
+    switch = _thread(run.folder, url) if mirror == "thread" else _process(run)
+    clock = _Clock(run, switch, seconds, block)
+    with contextlib.suppress(_Done):
+        model.fit(X, y, batch_size=128, epochs=100_000, verbose=0, callbacks=[clock.callback(keras)])
+    switch(True)
+    run.finish("FINISHED", wait_s=0)
+    return clock.result()
+
+
+def _process(run):
+    return lambda on: os.kill(run._mirror.pid, signal.SIGCONT if on else signal.SIGSTOP)
+
+
+def _thread(folder: Path, url: str):
+    """Starts the mirror's loop as a thread of this process; returns what stops it between two steps."""
+    from common.tracking import mirror, send
+
+    gate = threading.Event()
+    gate.set()
+    step = send.Sender.step
+
+    def gated(self):
+        gate.wait()
+        return step(self)
+
+    send.prepare()
+    send.Sender.step = gated
+    threading.Thread(target=mirror.carry, args=(folder, url, threading.Event()), daemon=True).start()
+    return lambda on: gate.set() if on else gate.clear()
+
+
+class _Clock:
+    """Logs every epoch, switches the mirror on and off, and keeps the times of both."""
+
+    START_SECONDS = 12.0
+
+    def __init__(self, run, switch, seconds: float, block: int):
+        self.run, self.switch, self.seconds, self.block = run, switch, seconds, block
+        self.times: dict[bool, list[float]] = {True: [], False: []}
+        self.starting: list[float] = []
+        self.began = self.last = time.perf_counter()
+        self.on, self.epoch = True, 0
+
+    def callback(self, keras):
+        return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self.end_of_epoch(epoch))
+
+    def end_of_epoch(self, epoch: int) -> None:
+        self.run.metrics({f"metric_{i}": i / (epoch + 1) for i in range(20)}, step=epoch)
+        now = time.perf_counter()
+        if now - self.began < self.START_SECONDS:
+            self.starting.append(now - self.last)
+        else:
+            self.times[self.on].append(now - self.last)
+            self.epoch += 1
+            if self.epoch % self.block == 0:
+                self.on = not self.on
+                self.switch(self.on)
+        self.last = time.perf_counter()
+        if now - self.began > self.seconds:
+            raise _Done
+
+    def result(self) -> dict:
+        import random
+
+        on, off = self.times[True], self.times[False]
+        draw = random.Random(0)
+        ratios = sorted(
+            statistics.fmean(draw.choices(on, k=len(on))) / statistics.fmean(draw.choices(off, k=len(off))) - 1
+            for _ in range(2000)
+        )
+        epoch_s = statistics.median(off)
+        return {
+            "epoch_s": epoch_s,
+            "slowdown": statistics.fmean(on) / statistics.fmean(off) - 1,
+            "interval": [ratios[100], ratios[1899]],
+            "start_s": sum(self.starting) - epoch_s * len(self.starting),
+        }
+
+
+class _Done(Exception):
+    """The time is over."""
+
+
+if __name__ == "__main__":
+    main()
