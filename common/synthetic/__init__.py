@@ -1,8 +1,10 @@
 """The embedded default data set: rendered balls and things that are not balls, for both tasks.
 
-`synthetic_files` renders on first use, deterministic from a seed, and caches files of the project's own format. While
-the renderer was made, real patches were looked at and the classifier it teaches was measured on them; nothing taken
-from pictures is in it, all content is computed from formulae and plain ranges of numbers.
+`synthetic_files` renders on first use, deterministic from a seed, and caches files of the project's own format:
+world.py draws the conditions of a recording, scene.py composes its patches out of backdrop.py, surroundings.py, bodies.py
+and ball.py, camera.py takes the picture. Real patches were looked at while this was made, and what a classifier learns
+here was measured on them, so that figure is no blind test. Nothing taken from pictures is in it: all content is computed
+from formulae and plain ranges of numbers.
 """
 
 import os
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from common.cli import UserError
 
-VERSION = 2  # part of the cache's folder: a changed renderer renders anew
+VERSION = 3  # part of the cache's folder: a changed renderer renders anew
 SEED = 2024
 SPLITS = ("train", "validation", "test")
 PER_RECORDING = 200  # patches of one recording, the shortest one excepted

@@ -35,7 +35,7 @@ def halls(colours: int) -> np.ndarray:
     maps = np.empty((HALLS, HALL_SIDE, HALL_SIDE, 3), np.float32)
     for picture in maps:
         picture[:] = np.exp(rng.uniform(-3, -0.7))
-        spread, crowded = rng.uniform(0.5, 1.2), rng.uniform(0.1, 0.8)
+        spread, crowded = rng.uniform(0.4, 1.0), rng.uniform(0.1, 0.8)
         for size in np.sort(6 * (1 - rng.random(500)) ** -0.8)[::-1].clip(3, 70):
             where = rng.integers(HALL_SIDE, size=2)
             if rng.random() < crowded:

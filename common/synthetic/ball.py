@@ -86,7 +86,7 @@ def _spots(points: np.ndarray, rng: np.random.Generator, count: int) -> np.ndarr
 
 def _swirls(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Dark ribbons along the seams of a six-panel ball."""
-    field = _harmonics(points, rng, 8, rng.uniform(2.5, 4.0))
+    field = _harmonics(points, rng, 8, rng.uniform(2.5, 5.0))
     width = rng.uniform(0.15, 0.4)
     return np.clip(1.5 - np.abs(field) / width, 0, 1)
 

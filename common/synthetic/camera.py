@@ -32,6 +32,7 @@ class Optics:
     gamma: np.ndarray
     contrast: np.ndarray
     black: np.ndarray
+    studio: np.ndarray
     noise: np.ndarray
     read_noise: np.ndarray
 
@@ -113,7 +114,9 @@ def develop(light: np.ndarray, optics: Optics, rng: np.random.Generator) -> np.n
     tone = np.clip(light, 0, 1) ** column("gamma")
     tone += column("contrast") * (tone * tone * (3 - 2 * tone) - tone)
     tone = (tone - column("black")) / (1 - column("black"))
-    return (np.clip(tone, 0, 1) * 255 + 0.5).astype(np.uint8)
+    tone = np.clip(tone, 0, 1) * 255
+    tone = np.where(column("studio") > 0, 16 + tone * (219 / 255), tone)
+    return (tone + 0.5).astype(np.uint8)
 
 
 def luma_and_chroma(rgb: np.ndarray) -> np.ndarray:

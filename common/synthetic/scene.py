@@ -1,80 +1,31 @@
 """One synthetic recording: a game with its own field, light, ball and camera, and candidate patches from it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 
-from common.synthetic import objects
+from common.synthetic import bodies, surroundings
 from common.synthetic.backdrop import LUMA, ground, paint_hall
-from common.synthetic.ball import CLASSIC, PATTERNS, paint_balls, random_rotations
-from common.synthetic.camera import Optics, develop, expose, luma_and_chroma
+from common.synthetic.ball import paint_balls, random_rotations
+from common.synthetic.camera import develop, expose, luma_and_chroma
+from common.synthetic.materials import anything
 from common.synthetic.shapes import Canvas, paint, place, shape, stack
+from common.synthetic.world import World, random_optics, random_world
 
 BATCH = 50  # patches painted at once: their canvases fit into the cache of a core
-# share of the candidates without a ball: thing in view -> weight
-THINGS = {
-    "nothing": 0.26,
-    "penalty_mark": 0.08,
-    "foot": 0.1,
-    "limb": 0.1,
-    "head": 0.1,
-    "torso": 0.08,
-    "figure": 0.08,
-    "person": 0.07,
-    "goal": 0.07,
-    "blob": 0.06,
-}
-
-
-@dataclass(frozen=True)
-class World:
-    """What stays the same through a recording: colours are linear RGB, see `Optics` for the camera's fields."""
-
-    turf: np.ndarray
-    line: np.ndarray
-    turf_contrast: float
-    clutter: float
-    pattern: int
-    white: np.ndarray
-    black: np.ndarray
-    gloss: float
-    ambient: float
-    gain: float
-    gamma: float
-    contrast: float
-    level: float
-    noise: float
-    sharpen: float
-    halo: float
-    focus: float
-    motion: float
-
-
-def random_world(rng: np.random.Generator) -> World:
-    """Draws the conditions of one recording."""
-    warm = np.exp(rng.normal(0, 0.12, 3))  # white balance that is a little off
-    turf = objects.luminous(rng, 1, 0.025, 0.22, 0.1)[0] * [0.55, 1.25, 0.5]
-    classic = rng.random() < 0.45
-    return World(
-        turf=turf * warm,
-        line=objects.luminous(rng, 1, 0.3, 0.95, 0.03)[0] * warm,
-        turf_contrast=rng.uniform(0.03, 0.35),
-        clutter=rng.uniform(0.2, 0.7),
-        pattern=int(rng.integers(CLASSIC) if classic else rng.integers(CLASSIC, PATTERNS)),
-        white=objects.luminous(rng, 1, 0.5, 0.95, 0.05)[0] * warm,
-        black=objects.luminous(rng, 1, 0.008, 0.1, 0.2)[0] * warm,
-        gloss=rng.uniform(0, 0.3),
-        ambient=rng.uniform(0.35, 0.95),
-        gain=np.exp(rng.normal(0, 0.45)),
-        gamma=1 / rng.uniform(1.7, 2.5),
-        contrast=rng.uniform(0, 0.7),
-        level=rng.uniform(0, 0.06),
-        noise=rng.uniform(0.005, 0.04),
-        sharpen=rng.uniform(0, 2.5),
-        halo=rng.uniform(0.7, 2.5),
-        focus=rng.uniform(0.25, 0.8),
-        motion=rng.uniform(0.2, 1.5),
-    )
+# what is in view where no ball is, with its share
+THINGS = (
+    (0.26, None),
+    (0.08, surroundings.penalty_mark),
+    (0.10, bodies.foot),
+    (0.10, bodies.limb),
+    (0.10, bodies.head),
+    (0.08, bodies.torso),
+    (0.08, bodies.figure),
+    (0.07, bodies.person),
+    (0.07, surroundings.goal),
+    (0.06, surroundings.blob),
+)
 
 
 def draw_balls(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -96,31 +47,15 @@ def draw_balls(rng: np.random.Generator, n: int) -> np.ndarray:
     return out[:n].astype(np.float32)
 
 
-def _shadow(rng: np.random.Generator, n: int, p: float) -> np.ndarray:
-    """A soft shadow over part of the ground, SHAPE [n]."""
-    return shape(
-        n,
-        x=rng.normal(0.5, 0.6, n),
-        y=rng.normal(0.5, 0.6, n),
-        a=rng.uniform(0.2, 1, n),
-        b=rng.uniform(0.1, 0.6, n),
-        round=0.1,
-        angle=rng.uniform(0, np.pi, n),
-        soft=rng.uniform(0.02, 0.5, n),
-        alpha=rng.uniform(0.2, 0.8, n),
-        present=rng.random(n) < p,
-    )
-
-
 def _paint_background(rng, world: World, image: np.ndarray, clutter: np.ndarray, canvas: Canvas) -> None:
     """Lines and shadows on the field, the hall or a wall beyond its end, and things standing there; in place.
 
     clutter: probability that no field is in view [n].
     """
     n, colours = len(image), image.shape[1]
-    marks = objects.lines(rng, n, world.line * rng.uniform(0.7, 1.1, (n, 1)))
+    marks = surroundings.lines(rng, n, world.line * rng.uniform(0.7, 1.1, (n, 1)))
     marks["present"] &= (rng.random(n) < 0.45)[:, None]
-    paint(image, _with_luma(stack(marks, _shadow(rng, n, 0.3)), colours), canvas)
+    paint(image, _with_luma(stack(marks, surroundings.shadow(rng, n, 0.3)), colours), canvas)
     kind = rng.random(n)
     indoors, horizon = kind < clutter, (kind >= clutter) & (kind < clutter + 0.2)
     tilt, edge = rng.normal(0, 0.15, n), np.where(indoors, 3, rng.normal(0.35, 0.25, n))
@@ -135,7 +70,7 @@ def _paint_background(rng, world: World, image: np.ndarray, clutter: np.ndarray,
         x=0.5,
         y=edge - 4,
         angle=tilt,
-        colour=objects.anything(rng, n),
+        colour=anything(rng, n),
         slope_y=rng.normal(0, 0.1, n),
         present=horizon & (rng.random(n) < 0.5),
     )
@@ -146,19 +81,19 @@ def _paint_background(rng, world: World, image: np.ndarray, clutter: np.ndarray,
         x=0.5,
         y=edge - rng.uniform(0, 0.4, n),
         angle=tilt,
-        colour=objects.anything(rng, n),
+        colour=anything(rng, n),
         present=horizon & (rng.random(n) < 0.6),
     )
-    things = objects.clutter(rng, n)
+    things = surroundings.clutter(rng, n)
     things["present"] &= (indoors & (rng.random(n) < 0.5))[:, None]
     paint(image, _with_luma(stack(wall, band, things), colours), canvas)
 
 
-def _thing(rng: np.random.Generator, world: World, name: str, n: int) -> np.ndarray:
+def _place_thing(rng, world: World, draw: Callable, n: int) -> np.ndarray:
     """One kind of thing, placed in view; SHAPE [n, k]."""
-    if name == "penalty_mark":
-        return objects.penalty_mark(rng, n, world.line * rng.uniform(0.7, 1.1, (n, 1)))
-    parts = getattr(objects, name)(rng, n)
+    if draw is surroundings.penalty_mark:
+        return draw(rng, n, world.line * rng.uniform(0.7, 1.1, (n, 1)))
+    parts = draw(rng, n)
     scale = np.exp(rng.normal(0.1, 0.5, n))
     fallen = np.where(rng.random(n) < 0.12, rng.choice([-1.5, 1.5], n), 0)
     where = rng.normal(0.5, 0.1 + 0.2 * scale.clip(0.5, 1.5), (2, n))
@@ -167,15 +102,15 @@ def _thing(rng: np.random.Generator, world: World, name: str, n: int) -> np.ndar
 
 def _paint_things(rng, world: World, image: np.ndarray, canvas: Canvas) -> None:
     """Puts one or two things that are not balls into each image, in place."""
-    names, weights = list(THINGS), list(THINGS.values())
-    for weight in (1.0, 0.25):
-        chosen = rng.choice(len(names), len(image), p=weights)
-        chosen[rng.random(len(image)) > weight] = 0
-        for k, name in enumerate(names[1:], 1):
+    shares = [share for share, _ in THINGS]
+    for probability in (1.0, 0.25):
+        chosen = rng.choice(len(THINGS), len(image), p=shares)
+        chosen[rng.random(len(image)) > probability] = 0
+        for k, (_, draw) in enumerate(THINGS):
             here = np.flatnonzero(chosen == k)
-            if len(here):
+            if draw is not None and len(here):
                 part = image[here]
-                paint(part, _with_luma(_thing(rng, world, name, len(here)), image.shape[1]), canvas)
+                paint(part, _with_luma(_place_thing(rng, world, draw, len(here)), image.shape[1]), canvas)
                 image[here] = part
 
 
@@ -222,7 +157,7 @@ def _beside(rng: np.random.Generator, n: int, target: np.ndarray, p: float, gap:
     """A robot's foot or limb at the ball's rim: it hides little of the ball where gap (in radii) is near 1."""
     radius, x, y = target.T
     foot = rng.random(n) < 0.5
-    feet, limbs = objects.foot(rng, n), objects.limb(rng, n)
+    feet, limbs = bodies.foot(rng, n), bodies.limb(rng, n)
     shown = rng.random(n) < p
     feet["present"] &= (foot & shown)[:, None]
     limbs["present"] &= (~foot & shown)[:, None]
@@ -239,33 +174,6 @@ def _with_luma(table: np.ndarray, colours: int) -> np.ndarray:
     if colours == 1:
         table["colour"][..., 0] = table["colour"] @ LUMA
     return table
-
-
-def random_optics(rng: np.random.Generator, world: World, n: int) -> Optics:
-    """Distance (so the candidate's size), blur, exposure and noise of n candidates."""
-    far = rng.random(n) < 0.12
-    side = np.where(far, rng.uniform(9, 24, n), np.exp(rng.normal(np.log(50), 0.35, n))).round().clip(9, 120)
-    lost = np.where(rng.random(n) < 0.2, rng.uniform(0.005, 0.05, n), 0)
-    length = np.where(rng.random(n) < 0.4, rng.exponential(0.05, n) * world.motion, 0).clip(0, 0.3)
-    way = rng.normal(0, 0.7, n)
-
-    def same(value):
-        return np.full(n, value)
-
-    return Optics(
-        side=side,
-        focus=np.hypot(world.focus * rng.uniform(0.7, 1.3, n) / side, lost),
-        motion_x=length * np.cos(way),
-        motion_y=length * np.sin(way),
-        sharpen=same(world.sharpen),
-        halo=same(world.halo),
-        gain=world.gain * np.exp(rng.normal(0, 0.15, n)),
-        gamma=same(world.gamma),
-        contrast=same(world.contrast),
-        black=same(world.level),
-        noise=same(world.noise),
-        read_noise=same(world.noise * 0.15),
-    )
 
 
 def render_recording(

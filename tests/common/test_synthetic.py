@@ -40,6 +40,7 @@ def plain_optics(n, side):
         gamma=one,
         contrast=zero,
         black=zero,
+        studio=zero,
         noise=zero,
         read_noise=zero,
     )
