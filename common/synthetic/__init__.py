@@ -1,10 +1,10 @@
 """The embedded default data set: rendered balls and things that are not balls, for both tasks.
 
 `synthetic_files` renders on first use, deterministic from a seed, and caches files of the project's own format:
-world.py draws the conditions of a recording, scene.py composes its patches out of backdrop.py, surroundings.py, bodies.py
-and ball.py, camera.py takes the picture. Real patches were looked at while this was made, and what a classifier learns
-here was measured on them, so that figure is no blind test. Nothing taken from pictures is in it: all content is computed
-from formulae and plain ranges of numbers.
+world.py draws the conditions of a recording, scene.py composes its patches out of backdrop.py, surroundings.py,
+bodies.py and ball.py, camera.py takes the picture. Real patches were looked at while this was made, and what a
+classifier learns here was measured on them, so that figure is no blind test. Nothing taken from pictures is in it: all
+content is computed from formulae and plain ranges of numbers.
 """
 
 import os
