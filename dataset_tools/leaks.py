@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dataset_tools import hashes
+
 BANDS, BAND_BITS = 4, 16
 NEAR_BITS = 7
 CORRELATION_MIN = 0.93  # of the brightness at 16x16; below, robots and lines that only look alike come in
@@ -144,7 +146,7 @@ class _Table:
 
 def correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Pearson's correlation of pictures uint8 [n, 16, 16] in pairs: float [n]; 0 where one of them is flat."""
-    a, b = (part.reshape(len(part), -1).astype(np.float32) for part in (a, b))
+    a, b = (part.reshape(len(part), hashes.SIDE**2).astype(np.float32) for part in (a, b))
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
     return np.divide((a * b).sum(axis=1), scale, out=np.zeros(len(a), np.float32), where=scale > 0)

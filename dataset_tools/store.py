@@ -94,10 +94,14 @@ class Store:
         if len(names) < EXAMPLES:
             names.append(item.name)
 
-    def close(self) -> None:
-        """Ends the filling; `columns` are complete now, with `kind` as in `labels.kinds`."""
+    def close_files(self) -> None:
+        """Ends the writing of pixels; again is no harm."""
         for file in self._files.values():
             file.close()
+
+    def close(self) -> None:
+        """Ends the filling; `columns` are complete now, with `kind` as in `labels.kinds`."""
+        self.close_files()
         self.columns = {key: np.concatenate(self._parts.pop(key)) for key in list(self._parts)}
         if self.columns:
             self.columns["kind"] = labels.kinds(self.columns["ball"], self.columns["robot"])
@@ -128,4 +132,8 @@ def temporary_store(folder: Path, plan: Plan) -> Iterator[Store]:
     """A store in a hidden folder under `folder`, gone when the block ends: on the disk that will hold the result."""
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".build-", dir=folder) as name:
-        yield Store(Path(name), plan)
+        store = Store(Path(name), plan)
+        try:
+            yield store
+        finally:
+            store.close_files()

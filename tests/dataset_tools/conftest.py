@@ -2,7 +2,11 @@
 
 import io
 import pickle
+import threading
 import zipfile
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -90,3 +94,25 @@ def tk03(tmp_path):
         for part in (mean, images - np.float32(mean), targets, [f"tk03/{index}.png" for index in range(6)]):
             pickle.dump(part, stream, protocol=4)
     return path, gray
+
+
+@pytest.fixture
+def serve():
+    """A context manager that serves a folder over HTTP on loopback and yields the address."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    @contextmanager
+    def serving(folder):
+        with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+            thread.start()
+            try:
+                yield f"http://127.0.0.1:{server.server_port}"
+            finally:
+                server.shutdown()
+                thread.join()
+
+    return serving

@@ -77,6 +77,7 @@ def test_patches_of_one_recording_and_flat_ones_are_no_pairs():
 def test_nothing_to_compare():
     assert len(leaks.find(np.empty(0, np.int64), columns_of(pictures(2), [0, 1]), lambda indices: None)) == 0
     assert len(find(pictures(1), [0])) == 0
+    assert leaks.correlation(np.empty((0, 16, 16), np.uint8), np.empty((0, 16, 16), np.uint8)).shape == (0,)
 
 
 def test_look_ignores_brightness_and_contrast_and_is_far_for_others():
