@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
+_CPU_FACTS = Path("/proc/cpuinfo")
 _PACKAGES = ("tensorflow", "keras", "numpy", "h5py", "mlflow")
 
 
@@ -79,7 +80,7 @@ def device() -> str:
 
 def _cpu() -> str:
     with contextlib.suppress(OSError, StopIteration, IndexError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = _CPU_FACTS.read_text(encoding="utf-8", errors="replace").splitlines()
         return next(line for line in lines if line.startswith("model name")).split(":", 1)[1].strip()
     return platform.processor() or platform.machine() or "unknown CPU"
 

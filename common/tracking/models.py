@@ -61,7 +61,9 @@ def _logged_model(client, mark, place: str, write) -> str | None:
             model_id = write(
                 client.create_logged_model, mark.experiment_id, name=place, source_run_id=mark.run_id
             ).model_id
-        write(client.log_outputs, mark.run_id, [LoggedModelOutput(model_id, step=0)])
+        outputs = client.get_run(mark.run_id).outputs
+        if model_id not in [output.model_id for output in (outputs.model_outputs if outputs else [])]:
+            write(client.log_outputs, mark.run_id, [LoggedModelOutput(model_id, step=0)])  # refused the second time
     except Exception as error:
         if getattr(error, "error_code", "") == "ENDPOINT_NOT_FOUND" or fault_of(error).status == 404:
             return None

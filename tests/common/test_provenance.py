@@ -48,7 +48,8 @@ def test_nothing_raises_where_nothing_is_known(tmp_path, monkeypatch):
 
     monkeypatch.setattr(provenance.getpass, "getuser", fail)
     monkeypatch.setattr(provenance.socket, "gethostname", fail)
-    monkeypatch.setattr(provenance.Path, "read_text", fail)
+    monkeypatch.setattr(provenance, "_CPU_FACTS", tmp_path / "none")
+    monkeypatch.setattr(provenance.subprocess, "run", fail)
     facts = provenance.provenance(("keras", "no-such-package"))
     assert facts["host"] == "unknown"
     assert facts["user"] == f"uid {os.getuid()}"

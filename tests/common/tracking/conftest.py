@@ -9,7 +9,7 @@ from common import tracking
 from common.tracking.servers import Server
 
 from .fault_proxy import FaultProxy
-from .mlflow_server import MLFLOW, MlflowServer
+from .mlflow_server import MlflowServer
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +65,3 @@ def start(tmp_path, no_mirror):
 def quiet_home(tmp_path_factory, monkeypatch):
     """Nobody's ~/.mlflow/credentials takes part."""
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-
-
-__all__ = ["MLFLOW"]

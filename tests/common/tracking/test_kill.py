@@ -14,15 +14,21 @@ import pytest
 
 from common.tracking import commands, journal
 
-from .mlflow_server import MlflowServer, differences
+from .mlflow_server import MLFLOW, MlflowServer, differences
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies warn about one another
 TRAINING = Path(__file__).with_name("training.py")
 
 
-@pytest.fixture
-def server(tmp_path):
-    server = MlflowServer(tmp_path / "server")
+@pytest.fixture(scope="module")
+def server(request, tmp_path_factory):
+    """A server that may be killed: of this environment, or the 2.14 that BALL_MLFLOW_214 names."""
+    mlflow = MLFLOW
+    if getattr(request, "param", "3") == "2.14":
+        if not os.environ.get("BALL_MLFLOW_214"):
+            pytest.skip("BALL_MLFLOW_214 names no mlflow 2.14")
+        mlflow = Path(os.environ["BALL_MLFLOW_214"])
+    server = MlflowServer(tmp_path_factory.mktemp("server"), mlflow)
     yield server
     server.kill()
 
@@ -68,7 +74,14 @@ def one_round(folder: Path, server: MlflowServer, random: random.Random) -> str:
     return " ".join(f"{what}@{moment:.1f}s" for moment, what in events) + (" resumed" if resume else "")
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(3000)])])
+_LONG = [pytest.mark.slow, pytest.mark.timeout(3000)]
+
+
+@pytest.mark.parametrize(
+    ("server", "rounds"),
+    [("3", 2), pytest.param("3", 20, marks=_LONG), pytest.param("2.14", 20, marks=_LONG)],
+    indirect=["server"],
+)
 def test_kill_anything_at_any_time(rounds, server, tmp_path, capsys):
     seed = int(os.environ.get("BALL_SEED", time.time_ns() % 2**32))
     print(f"BALL_SEED={seed}")
