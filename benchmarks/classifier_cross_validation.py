@@ -39,7 +39,7 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument(
         "--dense", type=int, default=Options.dense, help="units of the hidden dense layer (%(default)s)"
     )
-    parser.add_argument("--epochs", type=int, default=Options.epochs, help="per fold (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=200, help="per fold (%(default)s)")
     parser.add_argument("--folds", type=int, default=5, help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (%(default)s)")
     parser.add_argument("--split-seed", type=int, default=0, help="which recordings share a fold (%(default)s)")

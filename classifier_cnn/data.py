@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+PATCHES_SEEN = 1_100_000  # in a training of default length: 200 passes over the real ones that the recipe was found on
+
 
 def make_augmentation(seed: int) -> Callable:
     """Makes the augmentation of the default recipe.

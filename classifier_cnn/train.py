@@ -69,11 +69,14 @@ def train(options: Options) -> int:
 
 
 def build(options: Options, splits):
-    """The network on the training data's mean, or the one of --init; and the options, which then tell its size."""
+    """The network on the training data's mean, or the one of --init; and the options that came of it."""
+    from classifier_cnn.data import PATCHES_SEEN
     from classifier_cnn.model import build_model
     from common.models import load_initial
+    from common.training import default_epochs
 
     X = splits.train.X
+    options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
     if options.init:
         model, filters, dense = load_initial(options.init, X.shape[1:], outputs=1)
         return model, dataclasses.replace(options, filters=filters, dense=dense)

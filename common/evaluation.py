@@ -1,7 +1,6 @@
 """What scoring a model on patch files takes in every project: arguments, files, predictions, one row per patch."""
 
 import csv
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -57,12 +56,13 @@ def predict_file(model_file: Path, X, outputs: int):
     Raises:
         UserError: no such model, not for such patches, or one that gives no numbers.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
     import numpy as np
 
+    from common import devices
     from common.models import load_model
     from common.predicting import make_predictor
 
+    devices.import_quietly()
     answers = make_predictor(load_model(model_file, X.shape[1:], outputs))(X)
     if wrong := np.sum(~np.isfinite(answers).all(1)):
         raise UserError(f"{model_file}: the model gives answers that are no numbers. Received: {wrong} of {len(X)}.")

@@ -37,7 +37,7 @@ class TrainingOptions:
     )
     offline: bool = False
     list_datasets: bool = False
-    epochs: int = 150
+    epochs: int | None = None  # None: by the amount of training data
     batch_size: int = 128
     learning_rate: float = 3e-3
     augment: bool = True
@@ -135,7 +135,9 @@ def _add_data_options(group, default_stem: str) -> None:
 
 
 def _add_fit_options(group) -> None:
-    group.add_argument("--epochs", type=int, metavar="N", help="passes over the training patches")
+    group.add_argument(
+        "--epochs", type=int, metavar="N", help="passes over the training patches (default: more over few)"
+    )
     group.add_argument("--batch-size", type=int, metavar="N", help="patches per step")
     group.add_argument(
         "--learning-rate", type=float, metavar="X", help="highest rate of the warm-up and cosine schedule"

@@ -41,6 +41,11 @@ class Settings:
         return cls(options.epochs, options.batch_size, options.learning_rate, seed=options.seed)
 
 
+def default_epochs(patches: int, patches_seen: int) -> int:
+    """Passes over the data in a training of default length: many over few patches, few over many; at least 20."""
+    return max(20, round(patches_seen / patches))
+
+
 class MemoryData:
     """Patches and targets in memory.
 

@@ -9,11 +9,6 @@ CENTRE_LIMITS = (0.05, 0.95)  # fractions of the patch; augmentation never pushe
 PATCHES_SEEN = 2_500_000  # in a training of default length, about two minutes on one core
 
 
-def default_epochs(patches: int) -> int:
-    """Passes over the data in a training of default length: many over few patches, few over many; at least 20."""
-    return max(20, round(PATCHES_SEEN / patches))
-
-
 def make_augmentation(seed: int) -> Callable:
     """Makes the augmentation of the default recipe.
 

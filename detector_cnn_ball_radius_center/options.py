@@ -20,12 +20,8 @@ Ends with status 0, 2 for bad input, 130 or 143 when it was stopped (the best mo
 
 @dataclass(frozen=True)
 class Options(TrainingOptions):
-    """One training of the detector; see the help of each option.
+    """One training of the detector; see the help of each option."""
 
-    epochs: None means as many as the size of the training data asks for.
-    """
-
-    epochs: int | None = None
     regularize: bool = False
     loss: str = "huber"
 

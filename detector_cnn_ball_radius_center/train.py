@@ -77,11 +77,12 @@ def train(options: Options) -> int:
 def build(options: Options, splits):
     """The network that starts at the training data's means, or the one of --init; and the options that came of it."""
     from common.models import load_initial
-    from detector_cnn_ball_radius_center.data import default_epochs
+    from common.training import default_epochs
+    from detector_cnn_ball_radius_center.data import PATCHES_SEEN
     from detector_cnn_ball_radius_center.model import build_model
 
     X, y = splits.train.X, splits.train.y
-    options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X)))
+    options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
     if options.init:
         model, filters, dense = load_initial(options.init, X.shape[1:], outputs=3)
         return model, dataclasses.replace(options, filters=filters, dense=dense)
@@ -99,9 +100,7 @@ def prepare(model, options: Options, splits):
     from detector_cnn_ball_radius_center.data import make_augmentation
     from detector_cnn_ball_radius_center.model import make_loss
 
-    settings = Settings(options.epochs, options.batch_size, options.learning_rate, seed=options.seed)
-    if options.dry_run:
-        settings = dataclasses.replace(settings, epochs=1, batch_size=len(splits.train))
+    settings = Settings.of(options, len(splits.train))
     augment = make_augmentation(options.seed) if options.augment else None
     loss = make_loss(options.loss)
     trainer = Trainer(model, MemoryData(splits.train.X, splits.train.y), loss, augment, settings, head="circle")
@@ -123,6 +122,7 @@ def finish(run, options: Options, splits, model, history) -> None:
     from detector_cnn_ball_radius_center.evaluate import report
     from detector_cnn_ball_radius_center.summary import table
 
+    run.save_model(model, history)  # first: whatever fails below, the night's result is there
     predict = make_predictor(model)
     mean_circle = splits.train.y.mean(0).tolist()
     results = {}
@@ -130,7 +130,6 @@ def finish(run, options: Options, splits, model, history) -> None:
         if part := splits.parts.get(split):
             results[split] = report(run.path, part, predict(part.X), mean_circle, split)
     numbers = {split: result["metrics"] for split, result in results.items()}
-    run.save_model(model, history)
     more = {"target": TARGET | {"mean": mean_circle}, "metrics": numbers}
     run.write_json("evaluation.json", results)
     status = "killed" if run.stop() else "finished"
