@@ -68,7 +68,7 @@ def test_every_loss_is_finite_with_its_gradient_anywhere(name, seed):
     assert np.isfinite(value).all()
     assert value.min() >= -1e-5
     assert np.isfinite(slope).all()
-    assert (np.abs(slope).max(1) > 0).sum() >= 990  # nowhere flat but where an answer is perfect
+    assert np.all((np.abs(slope).max(1) > 0) | np.isclose(value, 0, atol=1e-6))  # flat only where an answer is perfect
 
 
 @pytest.mark.parametrize("name", LOSSES)
