@@ -9,7 +9,6 @@ there is enough input without exact duplicates, and builds all colours, sizes an
 
 import argparse
 import io
-import os
 import subprocess
 import sys
 import time
@@ -126,16 +125,14 @@ def memory(root: Path, scratch: Path, patches: list[int], jobs: int) -> None:
         command = [*BUILD, "--naoth", source, "--output-dir", scratch / "out", "--jobs", str(jobs), "--max-leaks", "1",
                    "--size", "16", "32", "--camera", "combined", "top", "bottom", "--color", "yuv422_pil",
                    "yuv422_y_only_pil"]  # fmt: skip
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        os.set_blocking(process.stderr.fileno(), False)
-        said, peak = "", 0
-        while process.poll() is None:
-            peak = max(peak, resident(process.pid))
-            said += process.stderr.read() or ""
-            time.sleep(0.1)
-        if process.returncode:
-            raise SystemExit(said)
+        start, peak = time.perf_counter(), 0
+        with (scratch / "log.txt").open("w+") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+            while process.poll() is None:
+                peak = max(peak, resident(process.pid))
+                time.sleep(0.1)
+            if process.returncode:
+                raise SystemExit(log.seek(0) or log.read())
         rows.append((count, peak / 2**20, time.perf_counter() - start))
         print(rows[-1], flush=True)
     print("\n| patches | memory of all processes, MB | seconds |\n|---:|---:|---:|")

@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 
 from dataset_tools.options import parse_args
+from dataset_tools.workers import warm_up
 
 
 def create(task: str, argv: list[str] | None = None) -> int:
@@ -24,6 +25,8 @@ def create(task: str, argv: list[str] | None = None) -> int:
 
         outcomes, bad = compare(settings), ("differs", "missing", "failed")
     else:
+        warm_up(settings.jobs)  # before the imports of the next line, which take as long
+
         from dataset_tools.building import build
 
         outcomes, bad = build(settings), ("failed",)

@@ -7,12 +7,24 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import forkserver
 
 from common.cli import UserError
 
 AHEAD = 3  # tasks handed out per process, so that none waits and results do not pile up
+# Processes are forked from one small server that has imported these: a fork of this process, which has threads, may
+# lock up, and importing everything in every process costs half a second each.
+CONTEXT = multiprocessing.get_context("forkserver")
+PRELOADED = ["dataset_tools.decoding", "dataset_tools.writing"]
 
 Map = Callable[[Callable, Iterable[tuple]], Iterator]
+
+
+def warm_up(jobs: int) -> None:
+    """Lets the server start and import while this process does the same."""
+    if jobs > 1:
+        CONTEXT.set_forkserver_preload(PRELOADED)
+        forkserver.ensure_running()
 
 
 @contextmanager
@@ -27,9 +39,9 @@ def workers(jobs: int) -> Iterator[Map]:
     if jobs == 1:
         yield lambda function, tasks: (function(*task) for task in tasks)
         return
-    context = multiprocessing.get_context("spawn")  # a fork of a process with threads may lock up
+    warm_up(jobs)
     quiet = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent alone
-    with ProcessPoolExecutor(jobs, context, initializer=signal.signal, initargs=quiet) as pool:
+    with ProcessPoolExecutor(jobs, CONTEXT, initializer=signal.signal, initargs=quiet) as pool:
         try:
             yield lambda function, tasks: _in_order(pool, function, tasks, AHEAD * jobs)
         except BrokenProcessPool:
