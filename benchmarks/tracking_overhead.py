@@ -3,7 +3,9 @@
 1. 2,000 epochs x 20 metrics: seconds that the training spends in `run.metrics`.
 2. A small CNN trains while the tracking server behind a proxy has one fault after the other. Blocks of epochs with the
    mirror running alternate with blocks while it is stopped (SIGSTOP), in one and the same training, so that whatever
-   else the machine does meets both. `slowdown` compares the two; `start` is what the mirror's start costs once.
+   else the machine does meets both. `slowdown` compares the two; `start` is what the mirror's start costs once. A
+   busy machine makes that noise. `CPU` does not depend on it: CPU time of the mirror by that of the training, once
+   started; the slowdown is at most that where every core is taken, and none where one is free.
 3. The same with the mirror as a thread of the training instead of a process: the reason why it is none.
 """
 
@@ -56,7 +58,8 @@ def main() -> None:
         server = MlflowServer(Path(folder) / "server")
         try:
             count_metrics(server.url, Path(folder) / "metrics", options.epochs)
-            print(f"\n{'mirror':8} {'fault':24} {'epoch':>8} {'slowdown':>9} {'90 % interval':>17} {'start':>7}")
+            heads = f"{'epoch':>8} {'slowdown':>9} {'90 % interval':>17} {'start':>7} {'CPU':>7}"
+            print(f"\n{'mirror':8} {'fault':24} {heads}")
             for mirror in ("process", "thread"):
                 for name in options.faults if mirror == "process" else ("none", "time-out"):
                     report(mirror, name, server, Path(folder), options)
@@ -100,7 +103,7 @@ def report(mirror: str, name: str, server: MlflowServer, folder: Path, options: 
     low, high = answer["interval"]
     print(
         f"{mirror:8} {name:24} {answer['epoch_s'] * 1e3:5.0f} ms {answer['slowdown']:8.2%} "
-        f"{low:8.2%} ..{high:6.2%} {answer['start_s']:5.2f} s",
+        f"{low:8.2%} ..{high:6.2%} {answer['start_s']:5.2f} s {answer['cpu']:7.2%}",
         flush=True,
     )
 
@@ -136,6 +139,14 @@ def train(mirror: str, url: str, folder: Path, seconds: float, block: int) -> di
 
 def _process(run):
     return lambda on: os.kill(run._mirror.pid, signal.SIGCONT if on else signal.SIGSTOP)
+
+
+def _cpu_seconds(run) -> float:
+    """CPU time of the mirror's process so far; 0 for a thread, which the system does not count apart."""
+    if run._mirror is None:
+        return 0.0
+    fields = Path(f"/proc/{run._mirror.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _thread(folder: Path, url: str):
@@ -176,6 +187,7 @@ class _Clock:
         now = time.perf_counter()
         if now - self.began < self.START_SECONDS:
             self.starting.append(now - self.last)
+            self.cpu = -_cpu_seconds(self.run), -time.process_time()
         else:
             self.spent += now - self.last
             self.epoch += 1
@@ -185,6 +197,7 @@ class _Clock:
                 self.switch(self.on)
         self.last = time.perf_counter()
         if now - self.began > self.seconds:
+            self.cpu = self.cpu[0] + _cpu_seconds(self.run), self.cpu[1] + time.process_time()
             raise _Done
 
     def result(self) -> dict:
@@ -198,6 +211,7 @@ class _Clock:
             "epoch_s": epoch_s,
             "slowdown": statistics.median(ratios),
             "interval": [means[100], means[1899]],
+            "cpu": self.cpu[0] / self.cpu[1],
             "start_s": sum(self.starting) - epoch_s * len(self.starting),
         }
 

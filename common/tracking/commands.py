@@ -7,7 +7,7 @@ from pathlib import Path
 from common.cli import UserError
 from common.tracking import journal, marks
 from common.tracking.pending import pending, place, targets
-from common.tracking.servers import readable, resolve, target_of, uri_of
+from common.tracking.servers import is_http, probe, readable, resolve, target_of, uri_of
 
 _ATTEMPTS = 3
 _OTHERS_SECONDS = 60.0
@@ -95,7 +95,9 @@ def _send(run: Path, target: str, away: dict[str, str], progress) -> None:
                     return
                 if attempt + 1 < _ATTEMPTS:
                     time.sleep(attempt + 1)
-            away[uri] = fault.words
+        # A fault of this one run must not keep the others from a server that is there.
+        if is_http(uri) and (reason := probe(uri)):
+            away[uri] = reason
     except Timeout:
         print(f"{run.name}: another process is sending it to {readable(uri)}")
 

@@ -18,7 +18,10 @@ _WORDS = {
 }
 # Texts of requests, urllib3 and the standard library; the exceptions themselves are wrapped by MLflow.
 _SIGNS = (
-    (r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|CertificateError", "its certificate is not trusted"),
+    (
+        r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|CertificateError",
+        "its certificate is not trusted (MLFLOW_TRACKING_SERVER_CERT_PATH can name it)",
+    ),
     (r"SSLError|SSLEOFError|\[SSL", "the encrypted connection failed (TLS)"),
     (r"NameResolution|getaddrinfo|Name or service not known|Temporary failure in name", "its name is not known (DNS)"),
     (r"Connection refused|ConnectionRefused", "it refuses connections"),

@@ -19,6 +19,7 @@ class Files:
 
     def __init__(self, run: Path, mark: marks.Mark, client, write):
         self.run, self.mark, self.client, self.write = run, mark, client, write
+        self.barrier = ""  # why no file can be sent at all
         self._tried: dict[str, str] = {}  # what the server refused in this session: place -> sha256
         self._hashes: dict[Path, tuple[tuple, str]] = {}
 
@@ -31,7 +32,11 @@ class Files:
         first = None
         for place, record in files_of(translator).items():
             digest = self._digest(self.run / record["path"])
-            if digest is None:
+            if digest is None and place in self.mark.files:
+                continue  # it was sent, and somebody tidied up here
+            if self.barrier and place not in self.mark.files:
+                self.mark.refused[f"file {place}"] = self.barrier
+            elif digest is None:
                 self.mark.refused[f"file {place}"] = "the file is no longer in the run folder"
             elif digest not in (self.mark.files.get(place), self._tried.get(place)):
                 fault = self._send(place, record, digest)

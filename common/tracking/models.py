@@ -18,13 +18,15 @@ def shapes_of(path: Path) -> tuple[list[int], list[int]]:
         ([-1, height, width, channels], [-1, values]); -1 where the file does not say it.
 
     Raises:
-        OSError, ValueError, KeyError, zipfile.BadZipFile, StopIteration: this is no Keras model with one input.
+        OSError, LookupError, ValueError, zipfile.BadZipFile: this is no Keras model with one input and output.
     """
     with zipfile.ZipFile(path) as archive:
         config = json.loads(archive.read("config.json"))["config"]
     layers = {layer["config"]["name"]: layer for layer in config["layers"]}
-    inputs = next(layer for layer in layers.values() if layer["class_name"] == "InputLayer")
-    shape = inputs["config"].get("batch_shape") or inputs["config"]["batch_input_shape"]
+    inputs = [layer for layer in layers.values() if layer["class_name"] == "InputLayer"]
+    if len(inputs) != 1:
+        raise ValueError(f"a model with one input is expected. Received: {len(inputs)} inputs")
+    shape = inputs[0]["config"]["batch_shape"]
     output = config.get("output_layers") or [list(layers)[-1]]
     while isinstance(output, list):
         output = output[0]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
+import zipfile
 from pathlib import Path
 
 from common import provenance
@@ -82,9 +83,10 @@ class Run:
         self._journal = journal.Journal(folder)
         self._mirror: subprocess.Popen | None = None
         self._mirror_started = 0.0
+        self._ended = False
 
     def metrics(self, values: dict[str, float], step: int) -> None:
-        """Metrics of one step (epoch): one record, on disk when this returns. NaN and infinite values are kept."""
+        """Metrics of one step (epoch): one record, in the file when this returns. NaN and infinite values are kept."""
         self._append("metrics", step=int(step), values={name: float(value) for name, value in values.items()})
         if self._mirror and self._mirror.poll() is not None:
             self._start_mirror()
@@ -112,10 +114,18 @@ class Run:
         self._append("artifact", path=self._inside(path), folder=folder)
 
     def model(self, path: Path, name: str = "model") -> None:
-        """A complete .keras file: a logged model with signature on MLflow 3, files in `name` on MLflow 2."""
+        """A complete .keras file: a logged model with signature on MLflow 3, files in `name` on MLflow 2.
+
+        One whose shapes cannot be read, say with several inputs, goes up as a plain artifact.
+        """
         from common.tracking.models import shapes_of
 
-        inputs, outputs = shapes_of(self.folder / self._inside(path))
+        try:
+            inputs, outputs = shapes_of(self.folder / self._inside(path))
+        except (OSError, LookupError, ValueError, zipfile.BadZipFile) as error:
+            print(f"warning: {path} is logged without a signature ({error})", file=sys.stderr)
+            self.artifact(path)
+            return
         self._append("model", path=self._inside(path), name=name, inputs=inputs, outputs=outputs)
 
     def finish(self, status: str = "FINISHED", wait_s: float | None = None) -> str:
@@ -123,16 +133,21 @@ class Run:
 
         Without `wait_s`: WAIT_SECONDS for servers, LOCAL_WAIT_SECONDS for what a local store still lacks.
 
+        A second call changes nothing.
+
         Returns:
             One line: where the run is, or what is not there yet and which command sends it.
         """
         if status not in journal.TERMINAL:
             raise ValueError(f"A run ends as one of {', '.join(journal.TERMINAL)}. Received: {status!r}")
-        self._append("status", status=status)
-        whole = self._journal.close()
-        self._alive.release()
-        self._stop_mirror(wait_s)
-        lines = [] if whole else [f"The journal in {self.folder} could not be written to the end."]
+        lines = []
+        if not self._ended:
+            self._ended = True
+            self._append("status", status=status)
+            if not self._journal.close():
+                lines = [f"The journal in {self.folder} could not be written to the end."]
+            self._alive.release()
+            self._stop_mirror(wait_s)
         return scrub(" ".join(lines + [_report(self.folder, uri) for uri in journal.servers(self.folder)]))
 
     def _append(self, kind: str, **fields) -> None:
@@ -197,6 +212,8 @@ def _lock(folder: Path):
         lock.acquire(timeout=2)  # `status` holds it for a moment
     except Timeout:
         raise UserError(f"Another training is writing this run right now. Received: {folder}.") from None
+    except NotImplementedError:
+        print(f"warning: {folder} lies on a file system without locks; let only one process write it", file=sys.stderr)
     return lock
 
 

@@ -14,7 +14,7 @@ _SECRET_VARIABLES = (
     "AZURE_STORAGE_ACCESS_KEY",
     "AZURE_STORAGE_CONNECTION_STRING",
 )
-_USERINFO = re.compile(r"(?<=://)[^/\s@'\"]*@")
+_USERINFO = re.compile(r"(?<=://)[^/\s'\"]*@")  # up to the last @: a password may hold one
 _AUTHORIZATION = re.compile(r"(Authorization\W+(?:Basic|Bearer))\s+[^\s'\"]+", re.IGNORECASE)
 # A shorter secret would blank out innocent text ("a" in every word).
 _SHORTEST_SECRET = 4

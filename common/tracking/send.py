@@ -85,6 +85,8 @@ class Sender:
             return None
         self.log.send(self.progress)
         fault = self.files.send(self.translator, self.progress)
+        if fault:
+            self._sure = False
         self._send_end()
         return fault
 
@@ -125,7 +127,7 @@ class Sender:
             self.mark.run_id = self._adopt() or self._create()
             marks.save(self.run, self.mark)
             found = self._client.get_run(self.mark.run_id)
-        store.check_artifact_location(self.server, found.info.artifact_uri)
+        self.files.barrier = store.why_no_files(self.server, found.info.artifact_uri)
         self._sure, self._new = True, False
 
     def _check_claims(self, found) -> None:
@@ -143,7 +145,8 @@ class Sender:
             self._rewind()
         if found.info.status != self.mark.status:
             self.mark.status = ""
-        self.files.forget_missing(self.server, found.info.artifact_uri)
+        if not store.why_no_files(self.server, found.info.artifact_uri):
+            self.files.forget_missing(self.server, found.info.artifact_uri)
 
     def _experiment(self) -> str:
         name = clean(self.header["experiment"])[:NAME_LENGTH] or "Default"
@@ -163,10 +166,12 @@ class Sender:
     def _adopt(self) -> str:
         """Finds the run by its uuid; "" when it is not there.
 
-        A request that timed out may still have been carried out, so that there are several: the oldest stays.
+        A request that timed out may still have been carried out, so that there are several: the one that the mark
+        knows stays, else the oldest.
         """
         found = self._client.search_runs([self.mark.experiment_id], f"tags.`{UUID_TAG}` = '{self.header['uuid']}'")
         ids = [run.info.run_id for run in sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))]
+        ids.sort(key=lambda run_id: run_id != self.mark.run_id)
         for double in ids[1:]:
             self._write(self._client.delete_run, double)
         return ids[0] if ids else ""
@@ -186,19 +191,11 @@ class Sender:
             self.mark.notes = notes + refused
         if self.translator.status == self.mark.status:
             return
-        if self.translator.status in journal.TERMINAL:
-            if self.log.complete():
-                self._write(
-                    self._client.set_terminated, self.mark.run_id, self.translator.status, self.translator.ended
-                )
-                self._delete_doubles()
-        else:
+        if self.translator.status not in journal.TERMINAL:
             self._write(self._client.update_run, self.mark.run_id, "RUNNING")
+        elif self.log.complete():
+            self._write(self._client.set_terminated, self.mark.run_id, self.translator.status, self.translator.ended)
+            self._adopt()  # requests that a hung server carried out late may have created the run once more
+        else:  # resumed in this very moment
+            return
         self.mark.status = self.translator.status
-
-    def _delete_doubles(self) -> None:
-        """Requests that a hung server carries out late may create the run again: look once more at the end."""
-        found = self._client.search_runs([self.mark.experiment_id], f"tags.`{UUID_TAG}` = '{self.header['uuid']}'")
-        for run in found:
-            if run.info.run_id != self.mark.run_id:
-                self._write(self._client.delete_run, run.info.run_id)

@@ -5,7 +5,6 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from common.tracking.faults import Refusal
 from common.tracking.servers import is_http
 
 _LOCK_SECONDS = 600  # sixteen writers in a queue, one of them creating the database
@@ -40,21 +39,21 @@ def artifact_location(server: str, experiment: str) -> str | None:
     return (_artifact_root(server) / allowed_key(experiment).replace("/", "_")).as_uri()
 
 
-def check_artifact_location(server: str, location: str) -> None:
-    """Files must not land where nobody looks for them.
+def why_no_files(server: str, location: str) -> str:
+    """Why a run's files would land where nobody looks for them, "" when they would not.
 
-    Raises:
-        Refusal: a server without an artifact store names a folder of its own disk, and MLflow would write to ours; or
-            a local store was moved away from its files.
+    A server without an artifact store names a folder of its own disk, and MLflow would write to ours; a local store
+    that was moved still names the folder where it was.
     """
     parts = urlsplit(location)
     if parts.scheme not in ("", "file"):
-        return
+        return ""
     if is_http(server):
         if urlsplit(server).hostname not in ("127.0.0.1", "::1", "localhost"):
-            raise Refusal("the server takes no files (it runs with --no-serve-artifacts)")
+            return "the server takes no files (it runs with --no-serve-artifacts)"
     elif server.startswith("sqlite:///") and not Path(unquote(parts.path)).is_relative_to(_artifact_root(server)):
-        raise Refusal("the local store was moved away from its mlartifacts")
+        return "the local store was moved away from its mlartifacts"
+    return ""
 
 
 def _database(server: str) -> Path:

@@ -176,7 +176,7 @@ def test_an_unknown_certificate_fails_closed(mlflow_3, start, tmp_path, monkeypa
     with FaultProxy(mlflow_3.port, certificate(tmp_path)) as proxy:
         monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")
         run = start(proxy.url)
-        assert send(run).words == "its certificate is not trusted"
+        assert send(run).words.startswith("its certificate is not trusted")
         assert proxy.requests == []
         monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(tmp_path / "server.pem"))
         run.finish("FINISHED")

@@ -96,6 +96,7 @@ def test_kill_anything_at_any_time(rounds, server, tmp_path, capsys):
         assert sum(1 for _ in journal.read(folder)) > 4
 
 
+@pytest.mark.parametrize("server", ["3"], indirect=True)
 def test_a_server_that_comes_back_empty_gets_everything_again(server, tmp_path):
     folder = tmp_path / "run"
     train(folder, server.url).communicate()

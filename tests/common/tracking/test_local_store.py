@@ -1,5 +1,6 @@
 """Sixteen trainings of a grid and one SQLite store."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ import pytest
 
 from common import tracking
 from common.tracking import choose_server, commands, journal
+from common.tracking.pending import pending
 from common.tracking.send import Sender, prepare
 
 from .fault_proxy import wait_until
@@ -19,7 +21,7 @@ TRAINING = Path(__file__).with_name("training.py")
 
 
 def test_sixteen_trainings_share_one_store(tmp_path, no_mirror):
-    """Eight processes that create the store at the same moment, two runs each, as `sync` sends them."""
+    """Processes that create the store at the same moment and write to it at once; one of them wants all runs."""
     server = choose_server("local", tmp_path)
     for number in range(16):
         run = tracking.start(tmp_path / f"run{number}", server, experiment="grid", name=f"run{number}")
@@ -30,8 +32,12 @@ def test_sixteen_trainings_share_one_store(tmp_path, no_mirror):
         run.finish("FINISHED", wait_s=0)
     command = [sys.executable, "-m", "common.tracking", "sync", "--output-dir", str(tmp_path)]
     senders = [
-        subprocess.Popen([*command, f"run{2 * i}", f"run{2 * i + 1}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for i in range(4)
+        subprocess.Popen(
+            [*command, *(f"run{number}" for number in range(8 * half, 8 * half + 8))],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for half in range(2)
     ]
     senders.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
     for sender in senders:
@@ -39,6 +45,15 @@ def test_sixteen_trainings_share_one_store(tmp_path, no_mirror):
         assert sender.returncode == 0, out + err
     for number in range(16):
         assert differences(tmp_path / f"run{number}", "local:../mlflow.db") == []
+
+
+def test_a_store_of_an_older_mlflow_is_migrated(tmp_path, no_mirror, mlflow_2):
+    shutil.copyfile(mlflow_2.folder / "server.db", tmp_path / "mlflow.db")
+    run = tracking.start(tmp_path / "run", choose_server("local", tmp_path), experiment="new", name="run")
+    run.metrics({"loss": 1.0}, step=0)
+    run.finish("FINISHED", wait_s=0)
+    assert commands.sync([run.folder], tmp_path) == 0
+    assert differences(run.folder, "local:../mlflow.db") == []
 
 
 @pytest.mark.slow
@@ -97,6 +112,9 @@ def test_a_store_that_was_moved_away_from_its_files_says_so(tmp_path, no_mirror)
     assert commands.sync([tmp_path / "a" / "one"], tmp_path / "a") == 0
     (tmp_path / "a").rename(tmp_path / "b")
     prepare()
-    fault = Sender(tmp_path / "b" / "two", "local:../mlflow.db").step()
-    assert fault.words == "the local store was moved away from its mlartifacts"
+    two = tmp_path / "b" / "two"
+    assert Sender(two, "local:../mlflow.db").step() is None
+    assert pending(two, "local:../mlflow.db").words() == "1 file (the local store was moved away from its mlartifacts)"
+    assert differences(two, "local:../mlflow.db")[0].startswith("file a.txt")  # and nothing else is missing
+    assert len(differences(two, "local:../mlflow.db")) == 1
     assert not (tmp_path / "a").exists()

@@ -45,6 +45,22 @@ def test_a_resumed_run_is_the_same_run(tmp_path, no_mirror):
     assert journal.servers(tmp_path) == ["http://127.0.0.1:9", "http://127.0.0.1:8"]
 
 
+def test_an_end_is_said_once(tmp_path, no_mirror):
+    run = begin(tmp_path)
+    line = run.finish("KILLED")
+    assert run.finish("FAILED") == line
+    assert journal.last_status(tmp_path)[0] == "KILLED"
+
+
+def test_a_model_that_cannot_be_read_is_an_artifact(tmp_path, no_mirror, capsys):
+    run = begin(tmp_path)
+    (tmp_path / "model.keras").write_bytes(b"no zip")
+    run.model("model.keras")
+    run.finish("FINISHED")
+    assert "without a signature" in capsys.readouterr().err
+    assert [record["path"] for _, record in journal.read(tmp_path) if record["kind"] == "artifact"] == ["model.keras"]
+
+
 def test_only_files_of_the_run_are_artifacts(tmp_path, no_mirror):
     run = begin(tmp_path / "run")
     (tmp_path / "else.txt").write_text("x")
@@ -126,7 +142,7 @@ def test_a_mirror_that_died_is_replaced(tmp_path, mlflow_3):
 
 
 def test_credentials_appear_nowhere(tmp_path, mlflow_3, monkeypatch, capfd):
-    secret = "correct-horse-battery"
+    secret = 'correct "horse" bättery'
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", secret)
     with FaultProxy(mlflow_3.port) as proxy:

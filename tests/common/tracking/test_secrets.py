@@ -10,6 +10,7 @@ from common.tracking.secrets import scrub
         "Authorization: Basic YWRhOnMzY3JldA==",
         "{'Authorization': 'Bearer s3cret.token-x'}",
         "postgresql://ada:s3cret@db",
+        "https://ada:s3@s3cret@host/x",
     ],
 )
 def test_passwords_are_removed(text):
