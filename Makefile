@@ -21,7 +21,7 @@ setup: $(VENV)/.complete  ## make the virtual environment with the locked versio
 
 $(VENV)/.complete: requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
-		{ echo "error: Python 3.11 to 3.13 with venv is needed. Received: $$($(PYTHON) --version 2>&1 || echo none)." \
+		{ echo "error: Python 3.11 to 3.13 with venv is needed. Received: $$($(PYTHON) --version 2>&1 | tail -n 1)." \
 		"Name another: make PYTHON=python3.12" >&2; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
