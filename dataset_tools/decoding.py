@@ -92,7 +92,7 @@ def _columns(patches: list[Patch], thumbnails: np.ndarray) -> dict[str, np.ndarr
         "circle": np.array([fact.circle for fact in facts], np.float32).reshape(-1, 3),
         "camera": np.array([CAMERA_CODES[patch.camera] for patch in patches], np.uint8),
         "origin": np.array([ORIGINS.index(patch.origin) for patch in patches], np.uint8),
-        "content": hashes.content(thumbnails),
+        "content": hashes.content(luma),  # brightness alone: what is a duplicate never depends on the colours built
         "look": hashes.look(luma),
         "contrast": hashes.contrast(luma),
         "thumbnail": luma,

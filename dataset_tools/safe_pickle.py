@@ -1,28 +1,71 @@
-"""Reads pickles of NumPy arrays, numbers, strings and lists, and nothing that would run code."""
+"""Reads pickles of NumPy arrays, numbers, strings and lists, and nothing that would run code.
+
+Not even NumPy's own reading of pickled arrays and types is used: a crafted state would make it follow pointers out of
+the file. Arrays are put together here, from bytes, a shape and a plain type.
+"""
 
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from common.cli import UserError
 
-# What NumPy 1 and 2 write into a pickle of arrays; each only builds data.
-ALLOWED = {
-    (module, name)
-    for core in ("numpy.core", "numpy._core")
-    for module, name in (
-        (f"{core}.multiarray", "_reconstruct"),
-        (f"{core}.multiarray", "scalar"),
-        (f"{core}.numeric", "_frombuffer"),
-    )
-} | {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}
+KINDS = "biufSU"  # booleans, numbers and strings; no objects, no structures
+
+
+class _Type:
+    """Stands in for a pickled np.dtype: its name, and the byte order that arrives as its state."""
+
+    def __init__(self, name: object, *_):
+        self.dtype = np.dtype(str(name))
+        if self.dtype.kind not in KINDS or self.dtype.fields or self.dtype.subdtype:
+            raise pickle.UnpicklingError(f"it holds values of type {name!r}, which are no numbers or strings")
+
+    def __setstate__(self, state: tuple):
+        if state[1] in ("<", ">"):
+            self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class _Array:
+    """Stands in for a pickled np.ndarray until its state arrives."""
+
+    value = np.empty(0)
+
+    def __init__(self, *_):
+        pass
+
+    def __setstate__(self, state: tuple):
+        _, shape, kind, fortran, content = state
+        self.value = np.frombuffer(content, kind.dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _from_buffer(content: bytes, kind: _Type, shape: tuple, order: str) -> np.ndarray:
+    return np.frombuffer(content, kind.dtype).reshape(shape, order=order)
+
+
+def _scalar(kind: _Type, content: bytes) -> object:
+    return np.frombuffer(content, kind.dtype, 1)[0]
+
+
+def _latin(text: str, encoding: str) -> bytes:
+    """How old protocols write bytes."""
+    return text.encode("latin-1")
+
+
+STANDINS = {("numpy", "ndarray"): "ndarray", ("numpy", "dtype"): _Type, ("_codecs", "encode"): _latin}
+for _core in ("numpy.core", "numpy._core"):  # NumPy 1 and 2
+    STANDINS[f"{_core}.multiarray", "_reconstruct"] = _Array
+    STANDINS[f"{_core}.multiarray", "scalar"] = _scalar
+    STANDINS[f"{_core}.numeric", "_frombuffer"] = _from_buffer
 
 
 class _DataUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> object:
-        if (module, name) not in ALLOWED:
+        if (module, name) not in STANDINS:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no array, number, string or list")
-        return super().find_class(module, name)
+        return STANDINS[module, name]
 
 
 def load_all(path: Path) -> Iterator[object]:
@@ -35,7 +78,8 @@ def load_all(path: Path) -> Iterator[object]:
         with path.open("rb") as stream:
             unpickler = _DataUnpickler(stream)
             while stream.peek(1):
-                yield unpickler.load()
+                item = unpickler.load()
+                yield item.value if isinstance(item, _Array) else item
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}.") from None
     except Exception as error:  # a hostile pickle may raise anything

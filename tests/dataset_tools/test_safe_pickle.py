@@ -28,11 +28,20 @@ def dotted(module, name):
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_data_of_every_protocol_is_read(tmp_path, protocol):
-    objects = [0.25, np.arange(6, dtype=np.float32).reshape(2, 3), np.float64(3), ["a/b.png", "ö"], np.array(["x"])]
+    objects = [
+        0.25,
+        np.arange(6, dtype=np.float32).reshape(2, 3),
+        np.float64(3),
+        ["a/b.png", "ö"],
+        np.array(["x"]),
+        np.asfortranarray(np.eye(3) + 1),
+        np.arange(3, dtype=">i4"),
+    ]
     path = tmp_path / "data.pkl"
     path.write_bytes(b"".join(pickle.dumps(item, protocol) for item in objects))
     for found, wanted in zip(load_all(path), objects, strict=True):
         assert np.array_equal(found, wanted)
+        assert np.asarray(found).dtype == np.asarray(wanted).dtype
 
 
 def evil(tmp_path):
@@ -65,9 +74,33 @@ def evil(tmp_path):
 def test_code_is_refused_and_does_not_run(tmp_path, case):
     path = tmp_path / "evil.pkl"
     path.write_bytes(evil(tmp_path)[case])
-    with pytest.raises(UserError, match=r"evil\.pkl: refused, not a plain data pickle\. Received: .*asks for"):
+    with pytest.raises(UserError, match=r"evil\.pkl: refused, not a plain data pickle\. Received: .*(asks for|values of type)"):
         list(load_all(path))
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([None, 1], dtype=object),
+        np.zeros(2, dtype=[("a", "f4"), ("b", "O")]),
+        np.zeros(2, dtype="V8"),
+        np.zeros(2, dtype="M8[s]"),
+    ],
+)
+def test_arrays_of_anything_but_numbers_and_strings_are_refused(tmp_path, array):
+    path = tmp_path / "odd.pkl"
+    path.write_bytes(pickle.dumps(array))
+    with pytest.raises(UserError, match="which are no numbers or strings"):
+        list(load_all(path))
+
+
+def test_more_array_than_bytes_is_refused(tmp_path):
+    content = pickle.dumps(np.zeros(5, np.float32), 2)
+    path = tmp_path / "short.pkl"
+    path.write_bytes(content.replace(b"K\x05\x85", b"K\x50\x85"))
+    with pytest.raises(UserError, match="refused"):
+        list(load_all(path))
 
 
 @pytest.mark.parametrize("content", [b"\x80", b"hello", pickle.dumps(np.zeros(100))[:50], b"\x80\x04N"])
