@@ -1,0 +1,134 @@
+"""Classifier and detector scored together: numbers by hand, and the tool on tiny models and files."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from common.cli import UserError
+from detector_cnn_ball_radius_center import score_together, together
+from detector_cnn_ball_radius_center.together import Scored
+
+from ..tiny import classification_file, detection_file
+
+CENTRE = [0.4, 0.5, 0.5]
+
+
+@pytest.fixture
+def crafted():
+    """Four balls: found and met; found and missed by far; met but not found; one at the threshold. Five others."""
+    circle = np.array([CENTRE, [0.1, 0.1, 0.1], CENTRE, CENTRE])
+    probability = np.float32([0.9, 0.8, 0.2, 0.7])
+    balls = Scored(probability, circle, np.float32([50, 100, 100, 200]), np.tile(CENTRE, (4, 1)))
+    others = Scored(np.float32([0.95, 0.1, 0.7, 0.2, 0.3]), np.tile([0.3, 0.5, 0.5], (5, 1)), np.full(5, 69.9))
+    return balls, others
+
+
+def test_numbers_by_hand(crafted):
+    numbers = together.evaluate(*crafted, threshold=0.7)
+    assert numbers["detection_rate"] == 0.75
+    assert numbers["detection_rate_iou_0.5"] == 0.5
+    assert numbers["mean_iou"] == pytest.approx(2 / 3)  # 1, 0 and 1 of the three that were found
+    assert numbers["false_positives"] == 2
+    assert numbers["false_positives_per_1000"] == 400
+
+
+def test_groups_by_hand(crafted):
+    rows = {row["name"]: row for row in together.evaluate_groups(*crafted, threshold=0.7)}
+    dark = rows["dark, mean Y below 70"]
+    assert (dark["balls"], dark["others"], dark["false_positives_per_1000"]) == (1, 5, 400)
+    assert rows["mean Y 70 to 140"]["detection_rate"] == 0.5
+    assert "false_positives" not in rows["mean Y 70 to 140"]
+    assert rows["0.35 to 0.45"]["balls"] == 4
+    assert rows["below 0.35"]["others"] == 5
+    assert "detection_rate" not in rows["below 0.35"]
+
+
+def test_nothing_found_has_no_overlap(crafted):
+    numbers = together.evaluate(*crafted, threshold=0.99)
+    assert numbers["detection_rate"] == 0
+    assert "mean_iou" not in numbers
+
+
+def test_the_curve_only_rises(crafted):
+    curve = together.operating_curve(*crafted)
+    for key in ("detection_rate", "detection_rate_iou_0.5", "false_positives_per_1000"):
+        assert (np.diff(curve[key]) >= 0).all()
+    assert curve["detection_rate"][-1] == 1
+    assert curve["false_positives_per_1000"][-1] == 1000
+
+
+def model(path, outputs, side=16, channels=1):
+    """A brightness meter as a classifier, one circle for all as a detector."""
+    inputs = keras.Input((side, side, channels))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
+    if outputs == 1:
+        x = keras.layers.Dense(1, "sigmoid", kernel_initializer="ones")(x)
+    else:
+        bias = keras.initializers.Constant(CENTRE)
+        x = keras.layers.Dense(3, kernel_initializer="zeros", bias_initializer=bias)(x)
+    path.parent.mkdir(exist_ok=True)
+    keras.Model(inputs, x).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A classifier's run that ships a threshold, a detector, and a file for each."""
+    folder = tmp_path_factory.mktemp("pair")
+    model(folder / "run" / "model.keras", 1)
+    (folder / "run" / "model.json").write_text(json.dumps({"threshold": {"keras": 0.6}}))
+    model(folder / "detector.keras", 3)
+    classification_file(folder / "c.h5", 90)
+    detection_file(folder / "d.h5", 80)
+    return folder
+
+
+def arguments(place, **other):
+    names = {"classifier": "run", "detector": "detector.keras", "classification": "c.h5", "detection": "d.h5"} | other
+    return [str(place / name) for name in names.values()]
+
+
+def test_the_tool_writes_numbers_and_a_picture(place, tmp_path, capsys):
+    folder = tmp_path / "out"
+    score_together.main([*arguments(place), "--output-dir", str(folder)])
+    result = json.loads((folder / "together.json").read_text())
+    assert result["threshold"] == 0.6
+    assert result["metrics"]["balls"] == 80
+    assert result["metrics"]["others"] == 60  # of 90 patches every third is a ball
+    assert result["metrics"]["mean_iou"] > 0.5
+    assert len(result["groups"]) >= 3
+    assert (folder / "operating_points.png").stat().st_size > 10_000
+    out = capsys.readouterr().out
+    assert "false positives per 1000" in out
+    assert "threshold 0.6: shipped with the model" in out
+
+
+def test_what_does_not_fit_is_one_clear_line(place, tmp_path):
+    detection_file(tmp_path / "big.h5", 40, size=32)
+    detection_file(tmp_path / "balls.h5", 40)
+    model(tmp_path / "big.keras", 3, side=32)
+    cases = [
+        ({"detection": tmp_path / "big.h5"}, "16x16x1 and 32x32x1"),
+        ({"detector": tmp_path / "big.keras"}, "32x32x1"),
+        ({"detector": "run"}, "not a detector"),
+        ({"classifier": "detector.keras"}, "not a classifier"),
+        ({"classification": tmp_path / "balls.h5"}, "This is a detection file"),
+        ({"classifier": "c.h5"}, "not a .keras file"),
+        ({"detector": "nothing"}, "there is no model"),
+    ]
+    for change, words in cases:
+        with pytest.raises(UserError, match=words.replace(".", r"\.")):
+            score_together.main([*arguments(place, **change), "--output-dir", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_of_two_families_are_refused(tmp_path):
+    common = "_yuv422_y_only_pil_legacy_border{}_combined_16x16_train_"
+    first = tmp_path / ("classification_patches" + common.format(0) + "ball_no_ball_X_y.h5")
+    second = tmp_path / ("ball_radius_center_patches" + common.format(10) + "ball_radius_center_X_y.h5")
+    with pytest.raises(UserError, match=r"border0_combined_16x16 and .*border10"):
+        score_together.check_family(first, second)
+    score_together.check_family(first, tmp_path / second.name.replace("border10", "border0"))
+    score_together.check_family(first, tmp_path / "mine.h5")

@@ -1,0 +1,220 @@
+"""The detector from its command line to its files: real trainings on tiny data."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from common.cli import UserError
+from common.runs import RunFolder
+from detector_cnn_ball_radius_center import evaluate, train
+from detector_cnn_ball_radius_center.options import DEFAULT_STEM, parse_args
+
+from ..tiny import ROOT, classification_file, detection_file, program, tracked_runs
+
+SMALL = ("--filters", "4", "--dense", "8", "--batch-size", "50", "--tracking", "local")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> list[str]:
+    """--data-train and --data-val with tiny files; as the older families there is no test file."""
+    folder = tmp_path_factory.mktemp("patches")
+    arguments = []
+    for seed, split in enumerate(("train", "val")):
+        arguments += [f"--data-{split}", str(detection_file(folder / f"{split}.h5", 600 - 400 * seed, seed))]
+    return arguments
+
+
+def run(*arguments) -> Path:
+    """Trains to the end; returns the run's folder."""
+    output = Path(arguments[arguments.index("--output-dir") + 1])
+    assert train.main([str(argument) for argument in arguments]) == 0
+    (folder,) = (path.parent for path in output.glob("*/model.json"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(files, tmp_path_factory) -> Path:
+    """The folder of a training that came to its end."""
+    output = tmp_path_factory.mktemp("runs")
+    return run(*files, *SMALL, "--epochs", "25", "--output-dir", output, "--experiment", "tests")
+
+
+def test_a_training_learns_and_leaves_everything(finished):
+    model = json.loads((finished / "model.json").read_text())
+    numbers = model["metrics"]["validation"]
+    assert numbers["mean_iou"] > numbers["baseline_mean_iou"] + 0.02
+    assert numbers["median_center_error_px"] < 0.8 * numbers["baseline_median_center_error_px"]
+    assert model["status"] == "finished"
+    assert "threshold" not in model
+    assert model["target"]["order"] == ["radius", "center_x", "center_y"]
+    assert "fractions" in model["target"]["units"]
+    assert model["target"]["mean"] == pytest.approx([0.4, 0.5, 0.5], abs=0.02)
+    assert set(model["datasets"]) == {"train", "validation"}
+    rows = (finished / "metrics.csv").read_text().splitlines()
+    assert rows[0].startswith("epoch,loss,val_loss,val_mean_iou,val_median_center_error_px,")
+    assert [row.split(",")[0] for row in rows[1:]] == [str(epoch) for epoch in range(1, 26)]
+    pictures = {path.name for path in finished.glob("*.png")}
+    kinds = {f"validation_{name}.png" for name in ("worst", "random", "errors", "targets")}
+    assert {"training_curves.png", "augmentation.png"} | kinds <= pictures
+
+
+def test_the_best_epoch_was_kept(finished):
+    rows = [line.split(",") for line in (finished / "metrics.csv").read_text().splitlines()]
+    best = min(rows[1:], key=lambda row: float(row[2]))
+    numbers = json.loads((finished / "model.json").read_text())["metrics"]["validation"]
+    assert numbers["mean_iou"] == pytest.approx(float(best[3]), abs=1e-5)
+
+
+def test_mlflow_holds_what_the_folder_holds(finished):
+    client, (tracked,) = tracked_runs(finished.parent, "tests")
+    assert tracked.info.status == "FINISHED"
+    assert tracked.data.params["loss"] == "huber"
+    numbers = json.loads((finished / "model.json").read_text())["metrics"]["validation"]
+    assert tracked.data.metrics["validation_mean_iou"] == pytest.approx(numbers["mean_iou"])
+    names = {artifact.path for artifact in client.list_artifacts(tracked.info.run_id)}
+    assert {"model.json", "validation_worst.png", "validation_circles.csv"} <= names
+
+
+def test_evaluate_gives_the_numbers_of_the_training(finished, files, tmp_path, capsys):
+    evaluate.main([str(finished), files[-1], "--output-dir", str(tmp_path / "again")])
+    again = json.loads((tmp_path / "again" / "evaluation.json").read_text())
+    model = json.loads((finished / "model.json").read_text())
+    assert again["metrics"] == pytest.approx(model["metrics"]["validation"], abs=1e-5)
+    assert "mean IoU" in capsys.readouterr().out
+
+
+def test_the_same_seed_gives_the_same_model(files, tmp_path):
+    whole = [*files, *SMALL, "--epochs", "2", "--seed", "3"]
+    one, other = (run(*whole, "--output-dir", tmp_path / name) for name in ("a", "b"))
+    assert_equal_models(one, other)
+
+
+@pytest.mark.parametrize("loss", ["mae", "circle-iou"])
+def test_the_other_losses_train(loss, files, tmp_path):
+    folder = run(*files, *SMALL, "--epochs", "2", "--loss", loss, "--output-dir", tmp_path)
+    rows = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()[1:]]
+    assert float(rows[1][1]) < float(rows[0][1])
+    assert json.loads((folder / "model.json").read_text())["options"]["loss"] == loss
+
+
+def test_a_stopped_and_resumed_run_ends_as_if_nothing_had_happened(files, tmp_path, monkeypatch):
+    """Stopped by SIGTERM after the third of six epochs: model and pictures are there; resumed: the same weights."""
+    epochs = ("--epochs", "6")
+    whole = run(*files, *SMALL, *epochs, "--output-dir", tmp_path / "whole")
+    calls, original = [], RunFolder.epoch
+
+    def report(self, number, numbers):
+        original(self, number, numbers)
+        calls.append(number)
+        if calls == [0, 1, 2]:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("common.runs.RunFolder.epoch", report)
+    output = tmp_path / "parts"
+    assert train.main([*files, *SMALL, *epochs, "--output-dir", str(output)]) == 143
+    (folder,) = (path.parent for path in output.glob("*/model.json"))
+    assert json.loads((folder / "model.json").read_text())["status"] == "killed"
+    assert (folder / "validation_worst.png").exists()
+    assert train.main(["--resume", str(folder)]) == 0
+    assert calls == [0, 1, 2, 3, 4, 5]
+    assert json.loads((folder / "model.json").read_text())["status"] == "finished"
+    assert_equal_models(whole, folder)
+
+
+def assert_equal_models(one: Path, other: Path) -> None:
+    first, second = (keras.models.load_model(folder / "model.keras") for folder in (one, other))
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_fine_tuning_goes_on_from_a_model(finished, files, tmp_path):
+    more = ("--init", finished / "model.keras", "--epochs", "1", "--learning-rate", "1e-9", "--tracking", "local")
+    folder = run(*files, *more, "--output-dir", tmp_path)
+    tuned, before = (json.loads((path / "model.json").read_text()) for path in (folder, finished))
+    assert tuned["options"]["dense"] == 8
+    found = tuned["metrics"]["validation"]["mean_iou"]
+    assert found == pytest.approx(before["metrics"]["validation"]["mean_iou"], abs=0.02)
+
+
+def test_a_dry_run_goes_the_whole_way(files, tmp_path):
+    folder = run(*files, *SMALL, "--dry-run", "--output-dir", tmp_path)
+    assert len((folder / "metrics.csv").read_text().splitlines()) == 2
+
+
+def test_a_file_of_x_y_radius_is_refused_with_one_line(files, tmp_path):
+    """Circles that scatter like real ones, centres more than radii, in the wrong order: nothing trains."""
+    rng, wrong = np.random.default_rng(0), tmp_path / "wrong.h5"
+    with h5py.File(files[1]) as good, h5py.File(wrong, "w") as file:
+        file["X"] = good["X"][:]
+        columns = [
+            rng.normal(mean, spread, len(good["X"])) for mean, spread in ((0.5, 0.09), (0.5, 0.09), (0.39, 0.05))
+        ]
+        file["y"] = np.stack(columns, 1).clip(0.1, 0.9)
+    ended = program(
+        "detector_cnn_ball_radius_center.train",
+        *("--data-train", wrong, "--data-val", files[3], "--tracking", "local", "--output-dir", tmp_path / "runs"),
+    )
+    assert ended.returncode == 2
+    (line,) = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    assert "look like [x, y, radius]" in line
+    assert "Traceback" not in ended.stderr
+    assert not list(tmp_path.glob("runs/*/config.json"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--epochs", "0"], "--epochs takes"),
+        (["--learning-rate", "nan"], "--learning-rate lies"),
+        (["--filters", "8", "8"], "--filters takes one number"),
+        (["--resume", "no-such-run"], "There is no such run"),
+        (["--dataset", DEFAULT_STEM.replace("center", "centre")], DEFAULT_STEM),
+        (["--dataset", "classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"], "for classification"),
+        (["--data-train", "missing.h5"], "missing.h5"),
+    ],
+)
+def test_bad_input_is_one_clear_line(arguments, words, tmp_path):
+    places = ["--output-dir", str(tmp_path / "runs"), "--data-root", str(tmp_path / "data")]
+    with pytest.raises(UserError) as error:
+        train.main([*arguments, *places, *([] if "--resume" in arguments else ["--tracking", "local"])])
+    assert words in str(error.value)
+    assert not list(tmp_path.glob("runs/*/config.json"))
+
+
+def test_patches_without_circles_are_refused(tmp_path):
+    path = classification_file(tmp_path / "balls.h5", 60)
+    with pytest.raises(UserError, match=r"classification file"):
+        train.main(["--data-train", str(path), "--tracking", "local", "--output-dir", str(tmp_path / "runs")])
+
+
+def test_an_unknown_loss_is_a_wrong_argument(capsys):
+    with pytest.raises(SystemExit) as end:
+        parse_args(["--loss", "iou"])
+    assert end.value.code == 2
+    assert "circle-iou" in capsys.readouterr().err
+
+
+def test_help_and_a_typo_import_nothing_heavy():
+    code = (
+        "import sys\nfrom detector_cnn_ball_radius_center import {0}\n"
+        "try: {0}.main(sys.argv[1:])\nexcept SystemExit as end: status = end.code\n"
+        "heavy = {{'numpy', 'h5py', 'tensorflow', 'keras', 'mlflow', 'sklearn', 'matplotlib', 'requests'}}\n"
+        "print(status, sorted(heavy & set(sys.modules)))"
+    )
+    for script in ("train", "evaluate", "score_together"):
+        for argument, status in (("--help", 0), ("--filtres", 2)):
+            ended = subprocess.run(
+                [sys.executable, "-c", code.format(script), argument],
+                capture_output=True,
+                text=True,
+                check=True,
+                cwd=ROOT,
+            )
+            assert ended.stdout.splitlines()[-1] == f"{status} []", script
