@@ -74,7 +74,9 @@ def evil(tmp_path):
 def test_code_is_refused_and_does_not_run(tmp_path, case):
     path = tmp_path / "evil.pkl"
     path.write_bytes(evil(tmp_path)[case])
-    with pytest.raises(UserError, match=r"evil\.pkl: refused, not a plain data pickle\. Received: .*(asks for|values of type)"):
+    with pytest.raises(
+        UserError, match=r"evil\.pkl: refused, not a plain data pickle\. Received: .*(asks for|values of type)"
+    ):
         list(load_all(path))
     assert not (tmp_path / "ran").exists()
 
