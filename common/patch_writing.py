@@ -42,9 +42,19 @@ def write_patches(
     Raises:
         UserError: content that `read_patches` would refuse, or a place that cannot be written.
     """
-    path, y = Path(path), np.asarray(y)
+    path = Path(path)
+    y, columns = _checked(path, X, y, {"recording": recording, "camera": camera, "origin": origin})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, X, y, columns, attributes or {})
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}.") from None
+
+
+def _checked(path: Path, X: np.ndarray, y: np.ndarray, columns: dict) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Labels and columns in the form of the file, after every check that reading makes too."""
+    y = np.asarray(y)
     task = "detection" if y.ndim == 2 and y.shape[1] == 3 else "classification"
-    columns = {"recording": recording, "camera": camera, "origin": origin}
     columns = {key: _encode(values, key) for key, values in columns.items() if values is not None}
     patch_checks.pixels(tuple(X.shape), X.dtype, path)
     for key, values in {"y": y, **columns}.items():
@@ -54,12 +64,8 @@ def write_patches(
     y = patch_checks.labels(y, task, path)
     if task == "detection":
         patch_checks.column_order(y, path)
-    y = y if task == "detection" else y.astype(np.uint8)[:, None]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, X, y, columns, attributes or {})
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror or error}.") from None
+        return y, columns
+    return y.astype(np.uint8)[:, None], columns
 
 
 def _encode(values: Sequence[str] | np.ndarray, key: str) -> np.ndarray:

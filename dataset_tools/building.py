@@ -15,7 +15,7 @@ from common.families import Family
 from dataset_tools import labels, leak_report, leaks, selection, splits, writing
 from dataset_tools.decoding import Plan, decode
 from dataset_tools.options import Settings
-from dataset_tools.sources import DEVILS, NAOTH, ORIGINS, TK03, Chunk, Skipped, devils_chunks, naoth_chunks
+from dataset_tools.sources import DEVILS, NAOTH, ORIGINS, TK03, Chunk, Skipped, devils_chunks, naoth_chunks, size_of
 from dataset_tools.store import Store, temporary_store
 from dataset_tools.workers import Map, workers
 
@@ -110,35 +110,55 @@ def fill(store: Store, settings: Settings, families: list[Family], root: Path | 
     Raises:
         UserError: a source is missing or cannot be read.
     """
-    chunks = list(_chunks(settings, families, root, border))
-    for item in chunks:
-        if isinstance(item, Skipped):
-            store.skip(NAOTH, item)
-    tasks = [(chunk, store.plan) for chunk in chunks if isinstance(chunk, Chunk)]
-    total = sum(_packed_bytes(chunk) for chunk, _ in tasks)
+    sources = _files(settings, families)
+    total = sum(path.stat().st_size for path in sources.values()) + (size_of(root) if root else 0)
+
+    def tasks() -> Iterator[tuple[Chunk, Plan]]:
+        for item in _chunks(sources, root, border):
+            if isinstance(item, Skipped):
+                store.skip(NAOTH, item)
+            else:
+                yield item, store.plan
+
     with tqdm(total=total, desc="  decoding", unit="B", unit_scale=True, file=sys.stderr) as bar:
-        for batch in spread(decode, tasks):
+        for batch in spread(decode, tasks()):
             store.add(batch)
             bar.update(batch.packed_bytes)
+        bar.total = bar.n  # the directories of the zips were counted too
     store.close()
     if not len(store):
         raise UserError(f"no patches found in {', '.join(settings.origins)}.")
+    if settings.task == "detection":
+        _skip_unplaced(store)
 
 
-def _packed_bytes(chunk: Chunk) -> int:
-    return sum(member.packed for member in chunk.members) or chunk.path.stat().st_size
+def _files(settings: Settings, families: list[Family]) -> dict[str, Path]:
+    """The files of the sources that are one file, by origin: given, or from the archive before any work is done."""
+    wanted = {DEVILS: (settings.devils, DEVILS_NAME)}
+    if any(selection.takes_tk03(family) for family in families):
+        wanted[TK03] = (settings.tk03, TK03_NAME)
+    return {
+        origin: given or fetch(name, settings.data_root, settings.archive_url, offline=settings.offline)
+        for origin, (given, name) in wanted.items()
+        if origin in settings.origins
+    }
 
 
-def _chunks(settings: Settings, families: list[Family], root: Path | None, border: int) -> Iterator[Chunk | Skipped]:
-    def file(given: Path | None, name: str) -> Path:
-        return given or fetch(name, settings.data_root, settings.archive_url, offline=settings.offline)
-
+def _chunks(sources: dict[str, Path], root: Path | None, border: int) -> Iterator[Chunk | Skipped]:
     if root is not None:
         yield from naoth_chunks(root, border)
-    if DEVILS in settings.origins:
-        yield from devils_chunks(file(settings.devils, DEVILS_NAME))
-    if TK03 in settings.origins and any(selection.takes_tk03(family) for family in families):
-        yield Chunk(TK03, file(settings.tk03, TK03_NAME))
+    if DEVILS in sources:
+        yield from devils_chunks(sources[DEVILS])
+    if TK03 in sources:
+        yield Chunk(TK03, sources[TK03])
+
+
+def _skip_unplaced(store: Store) -> None:
+    """Counts the balls that detection has to leave out because nobody knows where they are."""
+    unplaced = (store.columns["kind"] == labels.BALL) & ~np.isfinite(store.columns["circle"]).all(axis=1)
+    for index in np.flatnonzero(unplaced):
+        recording = store.recordings[store.columns["recording"][index]]
+        store.skip(ORIGINS[store.columns["origin"][index]], Skipped(recording, "ball without a plausible place"))
 
 
 def summary(store: Store) -> str:

@@ -81,6 +81,17 @@ def naoth_chunks(root: Path, border: int) -> Iterator[Chunk | Skipped]:
         )
 
 
+def size_of(root: Path) -> int:
+    """Bytes of all files of the logs under `root`, about what will be read."""
+    return sum(
+        (Path(folder) / name).stat().st_size
+        for camera in CAMERAS
+        for folder, _, names in os.walk(root / camera)
+        for name in names
+        if (Path(folder) / name).is_file()
+    )
+
+
 def devils_chunks(path: Path) -> Iterator[Chunk]:
     """The Nao Devils zip in parts.
 

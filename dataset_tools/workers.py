@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -15,6 +16,7 @@ AHEAD = 3  # tasks handed out per process, so that none waits and results do not
 # Processes are forked from one small server that has imported these: a fork of this process, which has threads, may
 # lock up, and importing everything in every process costs half a second each.
 CONTEXT = multiprocessing.get_context("forkserver")
+STOPS = (signal.SIGINT, signal.SIGTERM)
 PRELOADED = ["dataset_tools.decoding", "dataset_tools.writing"]
 
 Map = Callable[[Callable, Iterable[tuple]], Iterator]
@@ -51,10 +53,31 @@ def workers(jobs: int) -> Iterator[Map]:
             raise
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until the block ends: inside `submit` they would lose processes that just start.
+
+    Masking the signals would not do: a thread of NumPy's takes them, and Python's handler runs all the same.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    before = {number: signal.signal(number, lambda *call: received.append(call[0])) for number in STOPS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if received:
+        raise KeyboardInterrupt
+
+
 def _in_order(pool: ProcessPoolExecutor, function: Callable, tasks: Iterable[tuple], ahead: int) -> Iterator:
     waiting: deque = deque()
     for task in tasks:
-        waiting.append(pool.submit(function, *task))
+        with _uninterrupted():
+            waiting.append(pool.submit(function, *task))
         if len(waiting) >= ahead:
             yield waiting.popleft().result()
     while waiting:

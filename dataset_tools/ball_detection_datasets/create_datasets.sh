@@ -8,7 +8,7 @@
 #   OUTPUT_DIR  where detection/ goes
 #
 # Example: ./create_datasets.sh ~/naoth_patches ~/datasets --tk03 ~/tk03.pkl
-# Takes about 2 minutes per 100,000 patches and root on two cores.
+# Takes about a minute per 100,000 patches and root on two cores.
 set -euo pipefail
 
 if [[ $# -lt 2 || $1 == -* || $2 == -* ]]; then

@@ -1,4 +1,4 @@
-"""The HDF5 patch format: what is accepted, what is refused and with which line, and that equal content stays equal."""
+"""The HDF5 patch format: written, read, joined and split, and equal content stays equal."""
 
 import h5py
 import numpy as np
@@ -16,35 +16,7 @@ from common.patches import (
     write_patches,
 )
 
-
-def pixels(count=6, side=16, channels=1, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (count, side, side, channels), dtype=np.uint8)
-
-
-def circles(count, seed=0):
-    """Labels [radius, x, y] distributed as in the real files."""
-    generator = np.random.default_rng(seed)
-    return np.column_stack(
-        [
-            generator.normal(0.394, 0.054, count).clip(0.3, 0.55),
-            generator.normal(0.5, 0.093, count).clip(0.02, 1.014),
-            generator.normal(0.5, 0.092, count).clip(0.02, 1.014),
-        ]
-    ).astype(np.float32)
-
-
-def raw(path, **datasets):
-    with h5py.File(path, "w") as file:
-        for key, value in datasets.items():
-            file[key] = value
-    return path
-
-
-def recorded(counts, balls):
-    """Classification patches of len(counts) recordings."""
-    y = np.concatenate([np.arange(n) < b for n, b in zip(counts, balls, strict=True)]).astype(np.float32)
-    names = np.repeat([f"log{i:02d}" for i in range(len(counts))], counts)
-    return Patches(pixels(len(y)), y, recording=names)
+from .small_patches import circles, pixels, raw, recorded
 
 
 def test_writes_and_reads_back_everything(tmp_path):
@@ -153,133 +125,6 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         write_patches(path, Broken(), np.zeros(5000))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-
-
-def bad_label(index, value, count=6):
-    y = circles(count)
-    y[index] = value
-    return y
-
-
-BAD = {
-    "no X": ({"y": np.zeros(6)}, "classification", r"has no X\. Received: keys \['y'\]"),
-    "no y": ({"X": pixels()}, "classification", r"has no y\. Received: keys \['X'\]"),
-    "float X": (
-        {"X": pixels() / 255, "y": np.zeros(6)},
-        "classification",
-        r"uint8\. Received: float64\. Store the raw",
-    ),
-    "int X": ({"X": pixels().astype("i4"), "y": np.zeros(6)}, "classification", r"uint8\. Received: int32"),
-    "3 dims": ({"X": pixels()[..., 0], "y": np.zeros(6)}, "classification", r"Received: \[6, 16, 16\]"),
-    "not square": ({"X": pixels()[:, :8], "y": np.zeros(6)}, "classification", r"16x16 or 32x32\. Received: 8x16"),
-    "24": ({"X": pixels(side=24), "y": np.zeros(6)}, "classification", r"Received: 24x24"),
-    "RGB": ({"X": pixels(channels=3), "y": np.zeros(6)}, "classification", r"1 channel .* Received: 3"),
-    "lengths": ({"X": pixels(), "y": np.zeros(5)}, "classification", r"differ in length.*y \(5,\)"),
-    "scalar y": ({"X": pixels(), "y": np.float32(1)}, "classification", r"differ in length"),
-    "empty": ({"X": pixels()[:0], "y": np.zeros(0)}, "classification", r"is empty"),
-    "NaN": ({"X": pixels(), "y": np.array([0, 1, np.nan, 0, 0, 1])}, "classification", r"not finite.*nan at index 2"),
-    "label 2": (
-        {"X": pixels(), "y": np.array([0, 1, 2, 0, 2, 1])},
-        "classification",
-        r"0 or 1\. Received: 2 at index 2 \(2",
-    ),
-    "label 0.5": ({"X": pixels(), "y": np.full(6, 0.5)}, "classification", r"0 or 1\. Received: 0.5"),
-    "words": ({"X": pixels(), "y": np.array([b"a"] * 6)}, "classification", r"must hold numbers"),
-    "is detection": ({"X": pixels(), "y": circles(6)}, "classification", r"This is a detection file"),
-    "is classification": ({"X": pixels(), "y": np.zeros((6, 1))}, "detection", r"This is a classification file"),
-    "4 columns": (
-        {"X": pixels(), "y": np.zeros((6, 4))},
-        "detection",
-        r"\[radius, center_x, center_y\]\. Received: \[6, 4\]",
-    ),
-    "inf": ({"X": pixels(), "y": bad_label((1, 1), np.inf)}, "detection", r"not finite"),
-    "radius 0": ({"X": pixels(), "y": bad_label((1, 0), 0)}, "detection", r"index 1 \(1 such"),
-    "radius 1.2": ({"X": pixels(), "y": bad_label((2, 0), 1.2)}, "detection", r"index 2 \(1 such"),
-    "pixels": ({"X": pixels(), "y": circles(6) * 16}, "detection", r"in fractions of the patch"),
-    "centre": ({"X": pixels(), "y": bad_label((3, 2), -0.3)}, "detection", r"index 3"),
-    "recordings": (
-        {"X": pixels(), "y": np.zeros(6), "recording": np.array([b"a"] * 5)},
-        "classification",
-        r"recording .*\(6\).*\(5,\)",
-    ),
-    "cameras": (
-        {"X": pixels(), "y": np.zeros(6), "camera": np.arange(6)},
-        "classification",
-        r"camera must hold strings",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_files_get_one_line_that_names_file_and_fault(tmp_path, case):
-    datasets, task, message = BAD[case]
-    path = raw(tmp_path / "bad.h5", **datasets)
-    with pytest.raises(UserError, match=message) as caught:
-        read_patches(path, task)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert "Received" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "case", [case for case in BAD if set(BAD[case][0]) == {"X", "y"} and case not in ("words", "scalar y")]
-)
-def test_what_would_not_be_read_is_not_written(tmp_path, case):
-    datasets, _, _ = BAD[case]
-    if "is " in case:
-        return  # a legal file of the other task
-    with pytest.raises(UserError):
-        write_patches(tmp_path / "a.h5", datasets["X"], datasets["y"])
-    assert not list(tmp_path.iterdir())
-
-
-def test_not_a_file_and_not_hdf5(tmp_path):
-    (tmp_path / "page.h5").write_text("<html>404</html>")
-    write_patches(tmp_path / "good.h5", pixels(500), np.zeros(500))
-    content = (tmp_path / "good.h5").read_bytes()
-    (tmp_path / "half.h5").write_bytes(content[: len(content) // 2])
-    for name, message in {
-        "page.h5": "not an HDF5 file. Received: first bytes b'<html>40'",
-        "half.h5": "damaged or incomplete",
-        "missing.h5": "does not exist",
-        "": "is a folder",
-    }.items():
-        with pytest.raises(UserError, match=message):
-            read_patches(tmp_path / name, "classification")
-    with pytest.raises(UserError, match=r"unknown task\. Received: 'segment'"):
-        read_patches(tmp_path / "good.h5", "segment")
-
-
-@pytest.mark.parametrize("count", [60, 300, 3000])
-@pytest.mark.parametrize(("columns", "seen"), [((1, 2, 0), r"\[x, y, radius\]"), ((1, 0, 2), r"\[x, radius, y\]")])
-def test_mixed_up_columns_are_refused(tmp_path, count, columns, seen):
-    path = raw(tmp_path / "a.h5", X=pixels(count), y=circles(count)[:, columns])
-    with pytest.raises(UserError, match=f"look like {seen}, expected"):
-        read_patches(path, "detection")
-
-
-@pytest.mark.parametrize("count", [1, 5, 30, 60, 300, 3000])
-@pytest.mark.parametrize("seed", range(5))
-def test_the_true_order_raises_no_alarm(tmp_path, count, seed):
-    path = raw(tmp_path / "a.h5", X=pixels(count), y=circles(count, seed))
-    assert len(read_patches(path, "detection")) == count
-
-
-@pytest.mark.parametrize(
-    "columns",
-    [
-        (0.5, 0.5, 0.5),  # one frozen scene
-        (0.45, (0.4, 0.6), 0.42),  # balls all at one height
-        ((0.1, 0.2), (0.2, 0.8), (0.2, 0.8)),  # a wide border
-        ((0.4, 0.55), (0.3, 0.7), (0.3, 0.6)),  # large balls, a little above the middle
-        ((0.3, 0.9), (0.45, 0.55), (0.45, 0.55)),  # all sizes, well centred
-    ],
-)
-def test_unusual_legal_labels_raise_no_alarm(tmp_path, columns):
-    generator = np.random.default_rng(1)
-    y = [generator.uniform(*c, 500) if isinstance(c, tuple) else np.full(500, c) for c in columns]
-    path = raw(tmp_path / "a.h5", X=pixels(500), y=np.column_stack(y))
-    assert len(read_patches(path, "detection")) == 500
 
 
 def test_blocks_are_the_file_in_order(tmp_path):

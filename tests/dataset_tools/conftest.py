@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+from dataset_tools.ball_classification_datasets import create_datasets as classification
+from dataset_tools.ball_detection_datasets import create_datasets as detection
+
 
 @pytest.fixture
 def png():
@@ -116,3 +119,33 @@ def serve():
                 thread.join()
 
     return serving
+
+
+@pytest.fixture
+def build(tmp_path, naoth, devils, tk03):
+    """A function (task, extra options) -> exit status; builds into tmp_path / "out" in this process."""
+
+    def run(task, *more, output=tmp_path / "out", sources=True):
+        given = [
+            "--naoth",
+            str(naoth),
+            "--tk03",
+            str(tk03[0]),
+            *(["--devils", str(devils)] if task == "classification" else []),
+        ]
+        main = {"classification": classification, "detection": detection}[task].main
+        # random pictures and 14 recordings: chance likeness is no leak here
+        return main(
+            [
+                *(given if sources else []),
+                "--output-dir",
+                str(output),
+                "--jobs",
+                "1",
+                "--max-leaks",
+                "1",
+                *map(str, more),
+            ]
+        )
+
+    return run

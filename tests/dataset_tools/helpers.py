@@ -1,0 +1,24 @@
+"""Where built files are, and what is in them."""
+
+from pathlib import Path
+
+from common.families import DEFAULT_STEMS, Family, parse_stem
+from common.patches import read_patches
+from dataset_tools.selection import file_name
+
+ROOT = Path(__file__).resolve().parents[2]
+ALL = ["--size", "16", "32", "--camera", "combined", "top", "bottom", "--color", "yuv422_pil", "yuv422_y_only_pil"]
+
+
+def family(task="classification", **change):
+    default = parse_stem(DEFAULT_STEMS[task], task)
+    return Family(**{**{name: getattr(default, name) for name in default.__dataclass_fields__}, **change})
+
+
+def load(output, part, chosen=None):
+    chosen = chosen or family()
+    return read_patches(output / file_name(chosen, part), chosen.task)
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -1,0 +1,133 @@
+"""Builds that fail, are interrupted or cannot be: one line, a status, and the files of before."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from common.cli import UserError
+from dataset_tools import building
+from dataset_tools.ball_classification_datasets import create_datasets as classification
+
+from .helpers import ROOT, contents, family, load
+
+
+def test_a_failed_build_leaves_everything_as_it_was(tmp_path, build, naoth, monkeypatch, capsys):
+    assert build("classification") == 0
+    before = contents(tmp_path / "out")
+    original, calls = building.writing.write, []
+
+    def fails_late(job):
+        calls.append(job)
+        if len(calls) == 4:
+            raise OSError(28, "No space left on device")
+        return original(job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(building.writing, "write", fails_late)
+        assert build("classification", "--seed", 1) == 1
+    assert "No space left" in capsys.readouterr().out
+    (naoth / "top" / "log_01.zip").write_bytes(b"broken")
+    assert build("classification", "--strict") == 1
+    out, err = capsys.readouterr()
+    assert "--strict: 1 patches would be skipped" in out
+    assert "not a readable zip file, such as " in err
+    after = contents(tmp_path / "out")
+    assert {name: after[name] for name in before if name.endswith(".h5")} == {
+        name: content for name, content in before.items() if name.endswith(".h5")
+    }
+    assert not list((tmp_path / "out").rglob(".build-*"))
+
+
+def test_files_that_a_family_has_no_more_are_removed(tmp_path, build):
+    assert build("classification") == 0
+    assert build("classification", "--origins", "naoth", "--split", 1, 1, 0) == 0
+    names = sorted(path.name.split("16x16_")[1].split("_")[0] for path in (tmp_path / "out").rglob("*.h5"))
+    assert names == ["naoth", "train", "validation"]
+    sums = (tmp_path / "out" / family().folder / "SHA256SUMS").read_text()
+    assert len(sums.splitlines()) == 3
+
+
+def test_leaks_above_the_limit_fail_and_the_picture_shows_them(tmp_path, build, naoth, zip_of, png, capsys):
+    twins = {f"{index}.png": png(30, seed=900 + index) for index in range(40)}
+    for log in ("twin_a", "twin_b"):
+        zip_of(naoth / "top" / f"{log}.zip", twins)
+    apart = ["--no-keep-linked", "--test-recordings", "twin_b", "--max-leaks", "0.01"]
+    assert build("classification", *apart) == 1
+    out, err = capsys.readouterr()
+    assert "leak: 100.00% of a split have a duplicate in another" in out
+    assert "40 of 40 patches have a duplicate (100.00%), 40 exact" in err
+    assert not list((tmp_path / "out").rglob("*.h5"))
+    picture = tmp_path / "out" / "classification" / "reports" / "legacy_border0_leaks.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert build("classification") == 0
+    parts = {
+        part
+        for part in ("train", "validation", "test")
+        if {"twin_a", "twin_b"} & set(load(tmp_path / "out", part).recording)
+    }
+    assert len(parts) == 1
+
+
+def test_combinations_that_cannot_exist_or_have_no_patches_are_said(tmp_path, naoth, build, capsys):
+    roots = tmp_path / "roots"
+    (roots / "segmentation_border10").mkdir(parents=True)
+    (roots / "legacy_border0").symlink_to(naoth)
+    wanted = ["--naoth", roots, "--type", "legacy", "segmentation", "--border", "0", "10", "--camera", "bottom", "top"]
+    assert build("classification", *wanted) == 1
+    lines = capsys.readouterr().out.splitlines()
+    said = {line.split()[0].removeprefix("yuv422_y_only_pil_"): line.split(maxsplit=2)[1:] for line in lines[:-1]}
+    assert said["legacy_border0_top_16x16"][0] == "built"
+    assert said["legacy_border10_top_16x16"][1].startswith("no patches: there is no ")
+    assert said["segmentation_border0_top_16x16"] == [
+        "skipped",
+        "cannot exist: segmentation patches are of the bottom camera only",
+    ]
+    assert said["segmentation_border10_bottom_16x16"][0] == "failed"
+    assert "no logs found" in said["segmentation_border10_bottom_16x16"][1]
+    assert lines[-1] == "classification: 2 built, 1 failed, 5 skipped"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--naoth ROOT is missing"),
+        (["--naoth", "nowhere"], "--naoth must be a folder. Received: nowhere"),
+        (["--naoth", ".", "--devils", "nowhere.zip"], "--devils must be a file"),
+        (["--naoth", ".", "--split", "0", "1", "1"], "--split needs three shares"),
+        (["--naoth", ".", "--max-leaks", "2"], "--max-leaks is a share"),
+        (["--naoth", ".", "--jobs", "0"], "--jobs must be at least 1"),
+        (["--naoth", ".", "--origins", "naoth", "dutch"], "Received: dutch"),
+        (["--naoth", ".", "--type", "segmentation", "--camera", "top"], "nothing to build"),
+        (["--naoth", ".", "--origins", "naoth"], "nothing to build. Received: no patches: there is no legacy_border0"),
+    ],
+)
+def test_wrong_arguments(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        classification.main(arguments)
+    assert message in str(caught.value)
+
+
+def test_one_root_is_of_one_type_and_border(build):
+    with pytest.raises(UserError, match="--naoth is one root"):
+        build("classification", "--border", 0, 10)
+
+
+def test_an_interrupted_build_leaves_nothing_behind(tmp_path, naoth):
+    command = [sys.executable, "-m", "dataset_tools.ball_classification_datasets.create_datasets", "--naoth", naoth]
+    command += ["--origins", "naoth", "--jobs", "2", "--output-dir", tmp_path / "out"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("out/classification/.build-*")):
+        assert time.monotonic() < deadline, "the build never began"
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.strip().endswith("interrupted")
+    assert not list((tmp_path / "out").rglob("*.h5"))
+    assert not list((tmp_path / "out").rglob(".build-*"))
