@@ -6,7 +6,7 @@
    else the machine does meets both. `slowdown` compares the two; `start` is what the mirror's start costs once. A
    busy machine makes that noise. `CPU` does not depend on it: CPU time of the mirror by that of the training, once
    started; the slowdown is at most that where every core is taken, and none where one is free.
-3. The same with the mirror as a thread of the training instead of a process: the reason why it is none.
+3. The same with the mirror as a thread of the training instead of a process, whose CPU time is not told apart.
 """
 
 import argparse

@@ -1,8 +1,9 @@
 """The process beside a training that carries the journal to the servers: `python -m common.tracking.mirror RUN`.
 
-A process, not a thread: MLflow's import and its JSON would take the interpreter lock away from the training
-(benchmarks/tracking_overhead.py measures both). It lives as long as the training holds its stdin open, and ends on
-its own when everything has arrived.
+A process, not a thread: a hung request can be ended with it, so that the end of a training is bounded; it outlives a
+training that was killed and says so; and MLflow's import and JSON need no share of the training's interpreter. In speed
+the two could not be told apart (benchmarks/tracking_overhead.py). It lives as long as the training holds its stdin
+open, and ends on its own when everything has arrived.
 """
 
 import contextlib
