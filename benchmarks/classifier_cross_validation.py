@@ -123,10 +123,10 @@ def main(argv=None) -> None:
     args = parse_args(argv)
     options = Options(tuple(args.filters), args.dense, epochs=args.epochs, seed=args.seed, threads=args.threads)
     patches = load(args)
-    from common import devices, telemetry
+    from common import devices, provenance, telemetry
 
     telemetry.switch_off()
-    device = devices.prepare(options.seed, options.threads)
+    devices.prepare(options.seed, options.threads)
     start = time.perf_counter()
     scores = held_out_scores(patches, options, args.folds, args.split_seed)
     seconds = time.perf_counter() - start
@@ -136,7 +136,7 @@ def main(argv=None) -> None:
         "digest": patches.digest,
         "split_seed": args.split_seed,
         "recipe": {key: options.as_json()[key] for key in RECIPE},
-        "device": device,
+        "device": provenance.device(),
         "seconds": round(seconds, 1),
     }
     text = json.dumps(about | result, indent=2)

@@ -101,17 +101,17 @@ def main(argv=None) -> None:
     chosen = {name: getattr(args, name) for name in RECIPE if hasattr(args, name)} | {"threads": args.threads}
     options = Options(**chosen | {"filters": tuple(args.filters)})
     patches = load(args)
-    from common import devices, telemetry
+    from common import devices, provenance, telemetry
 
     telemetry.switch_off()
-    device = devices.prepare(options.seed, options.threads)
+    devices.prepare(options.seed, options.threads)
     start = time.perf_counter()
     circles = held_out_circles(patches, options, args.folds, args.split_seed)
     seconds = time.perf_counter() - start
     result = summary(patches, circles)
     recipe = {key: dataclasses.asdict(options)[key] for key in RECIPE}
     about = {"dataset": args.dataset, "digest": patches.digest, "recipe": recipe, "folds": args.folds}
-    about |= {"split_seed": args.split_seed, "device": device, "seconds": round(seconds, 1)}
+    about |= {"split_seed": args.split_seed, "device": provenance.device(), "seconds": round(seconds, 1)}
     args.output.write_text(json.dumps(about | result, indent=2) + "\n")
     for name, (low, high) in result["intervals"].items():
         print(f"{name} {result['metrics'][name]:.4f} [{low:.3f}, {high:.3f}]")

@@ -32,12 +32,11 @@ def build_model(
     return keras.Model(inputs, keras.layers.Activation("sigmoid", name="ball")(x), name="classifier_cnn")
 
 
-def make_loss(positive_weight: float = 1.0, label_smoothing: float = 0.0) -> Callable:
+def make_loss(positive_weight: float = 1.0) -> Callable:
     """Makes the loss: cross-entropy of the sigmoid, computed from the logit so that it never overflows.
 
     Args:
         positive_weight: what a ball counts against anything else; one output with one logit, so it cannot cancel out.
-        label_smoothing: the targets become s / 2 and 1 - s / 2.
 
     Returns:
         (y [n] of 0 and 1, logit [n, 1]) -> loss per patch [n].
@@ -45,8 +44,7 @@ def make_loss(positive_weight: float = 1.0, label_smoothing: float = 0.0) -> Cal
     import tensorflow as tf
 
     def loss(y, logit):
-        target = y * (1 - label_smoothing) + label_smoothing / 2
-        cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=logit[:, 0])
+        cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=logit[:, 0])
         return cross_entropy * (1 + (positive_weight - 1) * y)
 
     return loss

@@ -20,8 +20,6 @@ Ends with status 0, 2 for bad input, 130 or 143 when it was stopped (the best mo
 class Options(TrainingOptions):
     """One training of the classifier; see the help of each option. What the defaults were measured with: RECIPE.md."""
 
-    learning_rate: float = 1e-2
-    regularize: bool = False
     positive_weight: float = 1.0
     max_fpr: float = 0.01
 

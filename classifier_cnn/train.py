@@ -54,10 +54,9 @@ def train(options: Options) -> int:
     server = tracking.choose_server(options.tracking, options.output_dir, require=options.require_tracking)
     print(server.words)
     splits = load_splits(TASK, options)
-    device = devices.prepare(options.seed, options.threads, options.require_gpu)
+    devices.prepare(options.seed, options.threads, options.require_gpu)
     model, options = build(options, splits)
     with open_run(PROJECT, options, splits, server) as run:
-        run.tracked.tags({"device": device})
         trainer, validate = prepare(model, options, splits)
         draw_augmentation(run, trainer, splits.train)
         history = fit(trainer, validate, run.path, run.epoch, run.stop)
@@ -116,16 +115,14 @@ def finish(run, options: Options, splits, model, history) -> None:
 
     run.save_model(model, history)  # first: whatever fails below, the night's result is there
     predict = make_predictor(model)
-    chosen = metrics.choose_threshold(splits.validation.y, predict(splits.validation.X), options.max_fpr)
-    results = {}
-    for split in ("validation", "test"):
-        if part := splits.parts.get(split):
-            results[split] = report(run.path, part, predict(part.X)[:, 0], chosen.value, split)
+    judged = {split: part for split, part in splits.parts.items() if split != "train"}
+    scores = {split: predict(part.X)[:, 0] for split, part in judged.items()}
+    chosen = metrics.choose_threshold(splits.validation.y, scores["validation"], options.max_fpr)
+    results = {split: report(run.path, part, scores[split], chosen.value, split) for split, part in judged.items()}
     numbers = {split: result["metrics"] for split, result in results.items()}
     more = {"threshold": {"keras": chosen.value}, "threshold_choice": vars(chosen), "metrics": numbers}
     run.write_json("evaluation.json", results)
-    status = "killed" if run.stop() else "finished"
-    run.write_json("model.json", describe_model(model, PROJECT, options, splits, status, **more))
+    run.write_json("model.json", describe_model(model, PROJECT, options, splits, run, **more))
     run.record_results(numbers, history)
     print(table(numbers))
     if chosen.warning:

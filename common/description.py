@@ -1,18 +1,17 @@
 """`model.json`: what the robot side and later tools have to know of a model, beside the model."""
 
-from common import provenance
 from common.options import TrainingOptions
 from common.splits import Splits
 
 COLOURS = {1: "Y of YUV422", 2: "Y, and U (even columns) and V (odd columns) of YUV422 interleaved"}
 
 
-def describe_model(model, project: str, options: TrainingOptions, splits: Splits, status: str, **more) -> dict:
+def describe_model(model, project: str, options: TrainingOptions, splits: Splits, run, **more) -> dict:
     """Describes a trained model as plain JSON values.
 
     Args:
         model: the keras.Model that is shipped.
-        status: `finished` or `killed`.
+        run: common.runs.RunFolder; its provenance is that of the start: the code may have changed overnight.
         **more: what only the project knows: thresholds, target order, metrics.
     """
     height, width, channels = model.input_shape[1:]
@@ -20,7 +19,7 @@ def describe_model(model, project: str, options: TrainingOptions, splits: Splits
     return {
         "version": 1,
         "project": project,
-        "status": status,
+        "status": "killed" if run.stop() else "finished",
         "input": {
             "height": height,
             "width": width,
@@ -44,6 +43,6 @@ def describe_model(model, project: str, options: TrainingOptions, splits: Splits
         },
         "synthetic_fallback": splits.substituted,
         "options": options.as_json(),
-        "provenance": provenance.provenance(),
+        "provenance": run.provenance,
         **more,
     }

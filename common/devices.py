@@ -39,14 +39,11 @@ def _stderr_to(target: int):
         os.close(real)
 
 
-def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> str:
+def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
     """Seeds everything and sets the devices up.
 
     The same seed gives the same numbers on the same machine: one CPU thread adds in one order, and on a GPU the
     deterministic kernels are chosen.
-
-    Returns:
-        What computes, in words.
 
     Raises:
         UserError: `require_gpu`, and TensorFlow sees none.
@@ -72,4 +69,3 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> str:
     if gpus:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
-    return ", ".join(tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus) or "CPU"

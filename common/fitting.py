@@ -18,13 +18,11 @@ class History:
 
     epochs: one dict of numbers per epoch.
     best: index of the epoch with the lowest `val_loss`; its averaged weights are `weights`.
-    finished: False when the training was stopped.
     """
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best: int | None = None
     weights: list[np.ndarray] | None = None
-    finished: bool = False
 
 
 def fit(
@@ -68,11 +66,11 @@ def fit(
             history.epochs.append(numbers)
             if history.best is None or numbers["val_loss"] < history.epochs[history.best]["val_loss"]:
                 history.best, history.weights = epoch, trainer.average.get_weights()
-            _save(trainer, history, folder / "checkpoint.npz")
+            # Reported first: killed before the checkpoint, the epoch is trained and reported again, never left out.
             report(epoch, numbers)
+            _save(trainer, history, folder / "checkpoint.npz")
             bar.set_postfix({name: f"{value:.4g}" for name, value in list(numbers.items())[:4]}, refresh=False)
             bar.update()
-    history.finished = len(history.epochs) == epochs
     if history.weights is not None:
         trainer.average.set_weights(history.weights)
     return history

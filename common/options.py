@@ -39,9 +39,9 @@ class TrainingOptions:
     list_datasets: bool = False
     epochs: int | None = None  # None: by the amount of training data
     batch_size: int = 128
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-2
     augment: bool = True
-    regularize: bool = True
+    regularize: bool = False
     seed: int = 0
     init: Path | None = None
     threads: int = 1

@@ -17,11 +17,11 @@ from common.stopping import StopRequest
 class RunFolder:
     """The folder of one training; what is written here is tracked too.
 
-    path: the folder. resumed: whether it goes on with an earlier start. tracked: the tracking run.
+    path: the folder. tracked: the tracking run. stop: whether a signal asked to end. provenance: of this start.
     """
 
-    def __init__(self, path: Path, tracked, stop: StopRequest, resumed: bool):
-        self.path, self.tracked, self.stop, self.resumed = path, tracked, stop, resumed
+    def __init__(self, path: Path, tracked, stop: StopRequest, facts: dict[str, str]):
+        self.path, self.tracked, self.stop, self.provenance = path, tracked, stop, facts
         self._rows = 0
 
     def epoch(self, number: int, numbers: dict[str, float]) -> None:
@@ -105,7 +105,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
             tags={"project": project, "dataset": splits.name, "synthetic_fallback": splits.substituted, **facts},
             resume=bool(options.resume),
         )
-        run = RunFolder(path, tracked, stop, bool(options.resume))
+        run = RunFolder(path, tracked, stop, facts)
         status = "FAILED"
         try:
             if not options.resume:

@@ -13,7 +13,6 @@ import numpy as np
 from common.cli import UserError
 
 STEPS_PER_CALL = 256  # a stop request is noticed between calls, about once a second on one core
-PREDICT_BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Settings:
 
     epochs: int
     batch_size: int = 128
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-2
     weight_decay: float = 1e-3
     warmup: float = 0.05
     average: float = 0.998

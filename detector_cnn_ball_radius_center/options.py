@@ -22,8 +22,6 @@ Ends with status 0, 2 for bad input, 130 or 143 when it was stopped (the best mo
 class Options(TrainingOptions):
     """One training of the detector; see the help of each option. What the defaults were measured with: RECIPE.md."""
 
-    learning_rate: float = 1e-2
-    regularize: bool = False
     loss: str = "huber"
 
     def __post_init__(self):

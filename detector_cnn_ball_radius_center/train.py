@@ -60,10 +60,9 @@ def train(options: Options) -> int:
     server = tracking.choose_server(options.tracking, options.output_dir, require=options.require_tracking)
     print(server.words)
     splits = load_splits(TASK, options)
-    device = devices.prepare(options.seed, options.threads, options.require_gpu)
+    devices.prepare(options.seed, options.threads, options.require_gpu)
     model, options = build(options, splits)
     with open_run(PROJECT, options, splits, server) as run:
-        run.tracked.tags({"device": device})
         trainer, validate = prepare(model, options, splits)
         draw_augmentation(run, trainer, splits.train, draw_target)
         history = fit(trainer, validate, run.path, run.epoch, run.stop)
@@ -132,8 +131,7 @@ def finish(run, options: Options, splits, model, history) -> None:
     numbers = {split: result["metrics"] for split, result in results.items()}
     more = {"target": TARGET | {"mean": mean_circle}, "metrics": numbers}
     run.write_json("evaluation.json", results)
-    status = "killed" if run.stop() else "finished"
-    run.write_json("model.json", describe_model(model, PROJECT, options, splits, status, **more))
+    run.write_json("model.json", describe_model(model, PROJECT, options, splits, run, **more))
     run.record_results(numbers, history)
     print(table(numbers))
     print(f"model, numbers and pictures: {run.path}")

@@ -113,7 +113,7 @@ def test_restored_state_goes_on_as_if_nothing_had_happened(patches):
 
 def test_nan_loss_is_an_error_that_names_epoch_and_learning_rate(patches):
     run = trainer(patches, loss=lambda y, logit: logit[:, 0] * np.nan)
-    with pytest.raises(UserError, match=r"epoch 3\. Received: nan.*--learning-rate \(now 0\.00"):
+    with pytest.raises(UserError, match=r"epoch 3\. Received: nan.*--learning-rate \(now 0\.01\)"):
         run.train_epoch(2)
 
 
