@@ -53,9 +53,9 @@ ui: setup  ## open MLflow on the local store at http://127.0.0.1:5000
 
 lock: setup  ## renew the lock files; all of them get the versions that suit every extra together
 	$(RUN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras pyproject.toml -o $(VENV)/all.txt $(ARGS)
-	$(UV_COMPILE) -c $(VENV)/all.txt pyproject.toml -o requirements.lock
-	$(UV_COMPILE) -c $(VENV)/all.txt pyproject.toml --extra gpu -o requirements-gpu.lock
-	$(UV_COMPILE) -c $(VENV)/all.txt pyproject.toml --extra dev -o requirements-dev.lock
+	$(UV_COMPILE) -c $(VENV)/all.txt pyproject.toml --extra grid -o requirements.lock
+	$(UV_COMPILE) -c $(VENV)/all.txt pyproject.toml --extra grid --extra gpu -o requirements-gpu.lock
+	$(UV_COMPILE) -c $(VENV)/all.txt pyproject.toml --extra grid --extra dev -o requirements-dev.lock
 
 clean:  ## remove the environment and caches; data and runs stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
