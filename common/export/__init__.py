@@ -1,0 +1,1 @@
+"""Every deployable form of a trained model; each is proven equal to it."""
