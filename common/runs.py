@@ -1,6 +1,7 @@
 """One training's folder and its record: settings first, numbers as they come, a status at the end."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -103,6 +104,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
             name=name,
             parameters=options.as_json(),
             tags={"project": project, "dataset": splits.name, "synthetic_fallback": splits.substituted, **facts},
+            parent=os.environ.get("BALL_PARENT_RUN"),  # set by a grid: its trainings are listed below it
             resume=bool(options.resume),
         )
         run = RunFolder(path, tracked, stop, facts)

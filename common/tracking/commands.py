@@ -58,6 +58,7 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
     from tqdm import tqdm
 
     uri = resolve(to, output_dir) if to else None
+    runs = sorted(runs, key=lambda run: journal.header(run).get("parent") is not None)  # a parent before its children
     for run in runs:
         if journal.repair(run):
             print(f"{run.name}: its process died; it ends as KILLED")

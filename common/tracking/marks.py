@@ -19,7 +19,7 @@ class Mark:
     """Progress of one run towards one target (a server's address, or local:PATH, see journal.servers).
 
     offset: bytes of the journal that the server has. files: place in the run's artifacts -> sha256 that it has.
-    model_ids: place -> logged model. status: the last one that it was told. notes: the notes that it was told.
+    parent_id: the run above it there. model_ids: place -> logged model. status: the last one that it was told. notes: the notes that it was told.
     refused: item -> why the server did not take it. fault: why nothing more can be sent now, "" if nothing.
     deleted: somebody deleted the run there, and it stays so.
     """
@@ -27,6 +27,7 @@ class Mark:
     server: str
     run_id: str = ""
     experiment_id: str = ""
+    parent_id: str = ""
     offset: int = 0
     files: dict[str, str] = field(default_factory=dict)
     model_ids: dict[str, str] = field(default_factory=dict)

@@ -11,16 +11,20 @@ from common.tracking.translate import Batch, Translator
 
 @dataclass(frozen=True)
 class Pending:
-    """records: journal records that were not sent. files: paths that were not. status: its end was not told."""
+    """records: journal records that were not sent. files: paths that were not. status: its end was not told.
+
+    parent: the run above it is not there.
+    """
 
     records: int
     files: tuple[str, ...]
     status: bool
+    parent: bool
     refused: dict[str, str]
     fault: str
 
     def __bool__(self) -> bool:
-        return bool(self.records or self.files or self.status)
+        return bool(self.records or self.files or self.status or self.parent)
 
     def words(self) -> str:
         """For example "12 records and 3 files (it refuses connections)"."""
@@ -31,6 +35,8 @@ class Pending:
             parts.append(f"{len(self.files)} file{'s' * (len(self.files) > 1)}")
         if self.status and not parts:
             parts.append("the end")
+        if self.parent:
+            parts.append("its place below its parent run")
         why = self.fault or next(iter(self.refused.values()), "")
         return " and ".join(parts) + (f" ({why})" if why else "")
 
@@ -42,9 +48,10 @@ def pending(run: Path, target: str) -> Pending:
         translator.read(record, Batch())
         records += offset > mark.offset
     if mark.deleted:
-        return Pending(0, (), False, {}, "somebody deleted the run there")
+        return Pending(0, (), False, False, {}, "somebody deleted the run there")
     files = tuple(place for place in files_of(translator) if place not in mark.files)
-    return Pending(records, files, translator.status != mark.status, mark.refused, mark.fault)
+    lost = bool(journal.header(run).get("parent")) and not mark.parent_id
+    return Pending(records, files, translator.status != mark.status, lost, mark.refused, mark.fault)
 
 
 def targets(run: Path) -> list[str]:

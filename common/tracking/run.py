@@ -31,6 +31,7 @@ def start(
     name: str,
     parameters: dict | None = None,
     tags: dict | None = None,
+    parent: str | None = None,
     resume: bool = False,
 ) -> "Run":
     """Starts a run in `folder`, or goes on with the one that is there, and starts the process that mirrors it.
@@ -38,6 +39,8 @@ def start(
     Args:
         folder: the run folder; RUN/tracking is created inside.
         server: from choose_server. When the wanted server is away, the run is kept locally and is pending for it.
+        parent: `uuid` of the run that this one belongs under, say a grid's; both in the same experiment. A resumed run
+            keeps the one that it has.
         resume: go on in the run that `folder` holds, on the servers it was started with and on this one.
 
     Raises:
@@ -66,6 +69,7 @@ def start(
             name=name,
             user=provenance.user(),
             servers=servers,
+            parent=parent,
             process=journal.process(),
         )
     run.parameters(parameters or {})
@@ -84,6 +88,11 @@ class Run:
         self._mirror: subprocess.Popen | None = None
         self._mirror_started = 0.0
         self._ended = False
+
+    @property
+    def uuid(self) -> str:
+        """What the run is known by on every server, and what its children name as `parent`."""
+        return journal.header(self.folder)["uuid"]
 
     def metrics(self, values: dict[str, float], step: int) -> None:
         """Metrics of one step (epoch): one record, in the file when this returns. NaN and infinite values are kept."""

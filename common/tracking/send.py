@@ -15,7 +15,7 @@ from common.tracking import journal, marks, records, store
 from common.tracking.faults import Fault, Refusal, fault_of
 from common.tracking.files import Files
 from common.tracking.servers import uri_of
-from common.tracking.translate import NAME_LENGTH, NOTES_TAG, UUID_TAG, Batch, Translator, clean
+from common.tracking.translate import NAME_LENGTH, NOTES_TAG, PARENT_TAG, UUID_TAG, Batch, Translator, clean
 
 # Slow is not down: a server that answers after a minute still gets everything. The training never waits for this.
 _REQUEST_SECONDS = 90
@@ -83,6 +83,7 @@ class Sender:
         self._find_run()
         if self.mark.deleted:
             return None
+        self._find_parent()
         self.log.send(self.progress)
         fault = self.files.send(self.translator, self.progress)
         if fault:
@@ -94,6 +95,7 @@ class Sender:
         """Takes up the stored mark: another process may have sent something since."""
         self.mark = marks.load(self.run, self.target)
         self._sure = False  # whether the server was seen to have the run since the last fault
+        self._placed = not self.header.get("parent")  # whether it is where it belongs below another run
         self.files = Files(self.run, self.mark, self._client, self._write)
         self._rewind()
 
@@ -122,6 +124,7 @@ class Sender:
                 return
             self._rewind()
             self._check_claims(found)
+            self._placed = not self.header.get("parent")  # looked up again: it may have come back as another run
         else:
             self.mark.experiment_id = self._experiment()
             self.mark.run_id = self._adopt() or self._create()
@@ -169,12 +172,25 @@ class Sender:
         A request that timed out may still have been carried out, so that there are several: the one that the mark
         knows stays, else the oldest.
         """
-        found = self._client.search_runs([self.mark.experiment_id], f"tags.`{UUID_TAG}` = '{self.header['uuid']}'")
-        ids = [run.info.run_id for run in sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))]
-        ids.sort(key=lambda run_id: run_id != self.mark.run_id)
+        ids = sorted(self._ids_of(self.header["uuid"]), key=lambda run_id: run_id != self.mark.run_id)
         for double in ids[1:]:
             self._write(self._client.delete_run, double)
         return ids[0] if ids else ""
+
+    def _find_parent(self) -> None:
+        """Puts the run below its parent as soon as the parent is there; each server has its own id for it."""
+        if self._placed:
+            return
+        found = self._ids_of(self.header["parent"])[:1]
+        if found and found[0] != self.mark.parent_id:
+            self._write(self._client.set_tag, self.mark.run_id, PARENT_TAG, found[0])
+            self.mark.parent_id = found[0]
+        self._placed = bool(found)
+
+    def _ids_of(self, uuid: str) -> list[str]:
+        """The runs of the experiment with this uuid, oldest first."""
+        found = self._client.search_runs([self.mark.experiment_id], f"tags.`{UUID_TAG}` = '{uuid}'")
+        return [run.info.run_id for run in sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))]
 
     def _create(self) -> str:
         name = clean(self.header["name"])[:NAME_LENGTH]

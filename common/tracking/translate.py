@@ -13,6 +13,7 @@ TAG_LENGTH = 5000
 NAME_LENGTH = 250  # of runs and experiments: the column in a server's database
 DIGEST_LENGTH = 36
 UUID_TAG = "run.uuid"
+PARENT_TAG = "mlflow.parentRunId"  # MLflow shows the run under that one
 NOTES_TAG = "tracking.notes"
 _ODD = re.compile(r"[^\w.\- /]", re.ASCII)
 

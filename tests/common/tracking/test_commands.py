@@ -7,6 +7,8 @@ import pytest
 from common.cli import UserError
 from common.tracking import commands, journal, marks
 from common.tracking.__main__ import main
+from common.tracking.pending import pending
+from common.tracking.servers import uri_of
 
 from .fault_proxy import Fault
 from .mlflow_server import differences
@@ -56,6 +58,45 @@ def test_a_run_can_be_mirrored_to_another_server(mlflow_server, start, tmp_path,
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
     assert main(["status", "--output-dir", str(tmp_path)]) == 0
     assert differences(run, "local:../mlflow.db") == []
+
+
+def test_a_run_hangs_below_its_parent_on_every_server(mlflow_server, start, tmp_path):
+    """Whatever is sent first, and under the id that the parent has there."""
+    local = f"sqlite:///{tmp_path}/mlflow.db"
+    grid = start(local, "z-grid")
+    child = start(local, "child", parent=grid.uuid)
+    for run in (grid, child):
+        run.metrics({"loss": 1.0}, step=0)
+        run.finish("FINISHED")
+    assert main(["sync", str(child.folder), "--to", mlflow_server.url]) == 1
+    assert pending(child.folder, mlflow_server.url).words() == "its place below its parent run"
+    assert main(["sync", "--output-dir", str(tmp_path), "--to", mlflow_server.url]) == 0
+    assert main(["sync", "--output-dir", str(tmp_path)]) == 0
+    for uri in (mlflow_server.url, "local:../mlflow.db"):
+        assert differences(grid.folder, uri) == differences(child.folder, uri) == []
+        assert parent_of(child.folder, uri) == marks.load(grid.folder, uri).run_id
+    assert parent_of(child.folder, mlflow_server.url) != parent_of(child.folder, "local:../mlflow.db")
+
+
+def parent_of(run, target):
+    from mlflow.tracking import MlflowClient
+
+    remote = MlflowClient(uri_of(run, target)).get_run(marks.load(run, target).run_id)
+    return remote.data.tags["mlflow.parentRunId"]
+
+
+def test_a_parent_that_comes_back_as_another_run_is_found(mlflow_server, start, tmp_path):
+    from mlflow.tracking import MlflowClient
+
+    grid = start(mlflow_server.url, "grid")
+    child = start(mlflow_server.url, "child", parent=grid.uuid)
+    grid.finish("FINISHED")
+    child.finish("FINISHED")
+    assert main(["sync", "--output-dir", str(tmp_path)]) == 0
+    MlflowClient(mlflow_server.url).delete_run(marks.load(grid.folder, mlflow_server.url).run_id)
+    marks.mark_path(grid.folder, mlflow_server.url).unlink()
+    assert main(["sync", "--output-dir", str(tmp_path)]) == 0
+    assert parent_of(child.folder, mlflow_server.url) == marks.load(grid.folder, mlflow_server.url).run_id
 
 
 def test_sync_ends_runs_whose_process_died(mlflow_3, start, tmp_path, capsys):
