@@ -1,5 +1,6 @@
 """`model.json`: what the robot side and later tools have to know of a model, beside the model."""
 
+from common.export.cost import count_cost
 from common.options import TrainingOptions
 from common.splits import Splits
 
@@ -31,7 +32,7 @@ def describe_model(model, project: str, options: TrainingOptions, splits: Splits
             "mean": [-float(offset) for offset in scale.offset],
             "sampling": "index int((k + 0.5) * step + 0.5) inside the patch, step = side / size, clamped to side - 1",
         },
-        "parameters": model.count_params(),
+        "cost": count_cost(model),
         "datasets": {
             split: {
                 "name": splits.name,

@@ -14,7 +14,8 @@ from common.cli import Parser, UserError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # What may be said again when a run is resumed: where things are and how to reach them, never what is trained.
-FREE_ON_RESUME = {"resume", "data_root", "archive_url", "offline", "output_dir", "threads", "require_gpu"}
+FREE_ON_RESUME = {"resume", "data_root", "archive_url", "offline", "output_dir", "threads", "require_gpu", "export"}
+EXPORTS = ("none", "keras", "all")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class TrainingOptions:
     init: Path | None = None
     threads: int = 1
     require_gpu: bool = False
+    export: str = "all"
     tracking: str | None = None
     require_tracking: bool = False
     experiment: str | None = None
@@ -75,6 +77,8 @@ class TrainingOptions:
                 raise UserError(f"{option} takes a whole number from {low} to {high}. Received: {value}.")
         if not 0 < self.learning_rate < 1:
             raise UserError(f"--learning-rate lies between 0 and 1. Received: {self.learning_rate}.")
+        if self.export not in EXPORTS:
+            raise UserError(f"--export is one of {', '.join(EXPORTS)}. Received: {self.export}.")
         if self.init is not None and not self.init.is_file():
             raise UserError(f"--init names a model that is not there. Received: {self.init}.")
 
@@ -105,6 +109,7 @@ def training_parser(description: str, epilog: str, default_stem: str) -> Parser:
     _boolean(group, "--regularize", "dropout before the output")
     _add_data_options(parser.add_argument_group("data"), default_stem)
     _add_fit_options(parser.add_argument_group("training"))
+    _add_export_options(parser.add_argument_group("files for the robot"))
     _add_run_options(parser.add_argument_group("run and tracking"))
     return parser
 
@@ -152,6 +157,16 @@ def _add_fit_options(group) -> None:
         help="CPU threads; these networks are fastest on one, 0 leaves it to TensorFlow",
     )
     _boolean(group, "--require-gpu", "end with an error where there is no usable GPU")
+
+
+def _add_export_options(group) -> None:
+    group.add_argument(
+        "--export",
+        choices=EXPORTS,
+        help="all: every deployable form with parity, cost and model card; keras: model.keras with its card; none: "
+        "model.keras and model.json with numbers, threshold and counted cost, nothing timed, for grids: "
+        "`python -m PROJECT.export` makes the rest for the winner",
+    )
 
 
 def _add_run_options(group) -> None:

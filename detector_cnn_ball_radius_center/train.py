@@ -131,8 +131,9 @@ def finish(run, options: Options, splits, model, history) -> None:
     numbers = {split: result["metrics"] for split, result in results.items()}
     more = {"target": TARGET | {"mean": mean_circle}, "metrics": numbers}
     run.write_json("evaluation.json", results)
-    run.write_json("model.json", describe_model(model, PROJECT, options, splits, run, **more))
-    run.record_results(numbers, history)
+    description = describe_model(model, PROJECT, options, splits, run, **more)
+    run.write_json("model.json", description)
+    run.record_results(numbers | {"cost": description["cost"]}, history)
     print(table(numbers))
     print(f"model, numbers and pictures: {run.path}")
 
