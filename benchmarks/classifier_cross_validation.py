@@ -10,88 +10,36 @@ takes about two and a half minutes on one core (7,000 patches, 300 epochs).
 """
 
 import argparse
-import json
 import sys
-import time
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 
+import cross_validation
 import numpy as np
 
 from classifier_cnn import metrics
 from classifier_cnn.options import DEFAULT_STEM, Options
-from common.cli import UserError, run_main
-from common.patches import Patches, concatenate, read_patches
-
-RECIPE = ("filters", "dense", "epochs", "batch_size", "learning_rate", "positive_weight", "regularize", "seed")
-SPLITS = ("train", "validation", "test")
+from common.cli import run_main
+from common.patches import Patches
 
 
 def parse_args(argv=None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", default=DEFAULT_STEM, help="family: the stem of its files (%(default)s)")
-    parser.add_argument("--data-root", type=Path, default=Path("data"), help="the cached archive (%(default)s)")
-    parser.add_argument(
-        "--archive-url", help="where files come from that are not cached; without it nothing is fetched"
-    )
-    parser.add_argument("--filters", type=int, nargs="+", default=Options.filters, help="one or four (%(default)s)")
-    parser.add_argument(
-        "--dense", type=int, default=Options.dense, help="units of the hidden dense layer (%(default)s)"
-    )
-    parser.add_argument("--epochs", type=int, default=200, help="per fold (%(default)s)")
-    parser.add_argument("--folds", type=int, default=5, help="(%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (%(default)s)")
-    parser.add_argument("--split-seed", type=int, default=0, help="which recordings share a fold (%(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="threads for TensorFlow (%(default)s)")
-    parser.add_argument("--output", type=Path, default=Path("classifier_cross_validation.json"), help="(%(default)s)")
+    parser = cross_validation.parser(__doc__, Options, DEFAULT_STEM, "classifier_cross_validation.json")
+    parser.set_defaults(epochs=200)  # what the figures of the README were measured with
     return parser.parse_args(argv)
 
 
-def load(args: argparse.Namespace) -> Patches:
-    """All splits of the family as one; the patches must know their recordings."""
-    folder = f"classification/{args.dataset.rsplit('_', 2)[0]}"
-    names = [f"{folder}/{args.dataset}_{split}_ball_no_ball_X_y.h5" for split in SPLITS]
-    if args.archive_url:
-        from common.archive import fetch
+def trainer_maker(args: argparse.Namespace):
+    """Training patches -> Trainer, as train.py makes it."""
+    options = Options(tuple(args.filters), args.dense, epochs=args.epochs, seed=args.seed, threads=args.threads)
 
-        paths = [fetch(name, args.data_root, args.archive_url) for name in names]
-    else:
-        paths = [args.data_root / name for name in names]
-    patches = concatenate([read_patches(path, "classification") for path in paths])
-    if patches.recording is None:
-        raise UserError(f"Folds are made by recording. Received: {args.dataset}, whose files name none.")
-    return patches
+    def make(train: Patches):
+        from classifier_cnn.train import build, prepare
 
+        splits = SimpleNamespace(train=train, validation=None)
+        return prepare(*build(options, splits), splits)[0]
 
-def held_out_scores(patches: Patches, options: Options, folds: int, split_seed: int) -> np.ndarray:
-    """Float32 [n]: each patch scored by the network that has not seen its recording."""
-    from sklearn.model_selection import StratifiedGroupKFold
-    from tqdm import tqdm
-
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=split_seed)
-    scores = np.full(len(patches), np.nan, np.float32)
-    with tqdm(total=folds * options.epochs, unit="epoch") as bar:
-        for train, held_out in splitter.split(patches.X, patches.y, patches.recording):
-            scores[held_out] = train_and_score(patches.take(train), patches.X[held_out], options, bar)
-    return scores
-
-
-def train_and_score(train: Patches, X: np.ndarray, options: Options, bar) -> np.ndarray:
-    """Trains the default recipe on `train` and returns the scores of `X`, float32 [n]."""
-    import keras
-
-    from classifier_cnn.train import build, prepare
-    from common.predicting import make_predictor
-
-    keras.utils.set_random_seed(options.seed)
-    splits = SimpleNamespace(train=train, validation=None)
-    trainer, _ = prepare(build(options, splits)[0], options, splits)
-    for epoch in range(options.epochs):
-        loss = trainer.train_epoch(epoch)
-        bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
-        bar.update()
-    return make_predictor(trainer.average)(X)[:, 0]
+    return make
 
 
 def summary(patches: Patches, scores: np.ndarray) -> dict:
@@ -121,29 +69,15 @@ def readable(numbers: dict) -> str:
 
 def main(argv=None) -> None:
     args = parse_args(argv)
-    options = Options(tuple(args.filters), args.dense, epochs=args.epochs, seed=args.seed, threads=args.threads)
-    patches = load(args)
-    from common import devices, provenance, telemetry
+    patches = cross_validation.load(args, "classification", ("train", "validation", "test"))
+    from sklearn.model_selection import StratifiedGroupKFold
 
-    telemetry.switch_off()
-    devices.prepare(options.seed, options.threads)
-    start = time.perf_counter()
-    scores = held_out_scores(patches, options, args.folds, args.split_seed)
-    seconds = time.perf_counter() - start
-    result = summary(patches, scores)
-    about = {
-        "dataset": args.dataset,
-        "digest": patches.digest,
-        "split_seed": args.split_seed,
-        "recipe": {key: options.as_json()[key] for key in RECIPE},
-        "device": provenance.device(),
-        "seconds": round(seconds, 1),
-    }
-    text = json.dumps(about | result, indent=2)
-    args.output.write_text(text + "\n")
+    splitter = StratifiedGroupKFold(args.folds, shuffle=True, random_state=args.split_seed)
+    answers, about = cross_validation.measure(args, patches, splitter, trainer_maker(args))
+    result = summary(patches, answers[:, 0])
     for name, numbers in result.items():
         print(f"{name}: {readable(numbers)}")
-    print(f"{args.folds} folds of {args.epochs} epochs in {seconds:.0f} s; more in {args.output}")
+    cross_validation.write(args, about | result)
 
 
 if __name__ == "__main__":

@@ -1,86 +1,96 @@
-"""Measures the detector's default recipe on recordings that it has not seen: grouped five-fold cross-validation.
+"""Measures the detector's recipe on recordings that it has not seen: grouped five-fold cross-validation.
 
 The training and validation files of a family are joined and divided anew by recording. Five networks are trained with
 the recipe of train.py and each one answers for the fifth that it did not see; the metrics are taken over all of these
-answers together. The weights are the averaged ones after the last epoch, so nothing is chosen on the held-out patches.
+answers together. The options under "the recipe, changed" are the rows of the detector's RECIPE.md.
 
     python benchmarks/detector_cross_validation.py --data-root data --loss huber
 """
 
 import argparse
 import dataclasses
-import json
 import sys
-import time
-from pathlib import Path
 from types import SimpleNamespace
 
+import cross_validation
 import numpy as np
 
-from common.cli import UserError, run_main
-from common.families import parse_stem
-from common.patches import Patches, concatenate, read_patches
+from common.cli import run_main
+from common.patches import Patches
 from detector_cnn_ball_radius_center import metrics
+from detector_cnn_ball_radius_center.data import LABEL_OFFSET, LIGHT, NOISE
 from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, Options
 
-RECIPE = ("filters", "dense", "epochs", "batch_size", "learning_rate", "loss", "augment", "regularize", "seed")
+OPTIONS = ("dense", "epochs", "batch_size", "learning_rate", "loss", "augment", "regularize", "seed", "threads")
+SETTINGS = ("weight_decay", "average")  # of common.training.Settings
+RECIPE = ("flips", "turns", "offset", "light", "noise")  # arguments of make_augmentation
 
 
 def parse_args(argv=None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", default=DEFAULT_STEM, help="family: the stem of its files (%(default)s)")
-    parser.add_argument("--data-root", type=Path, default=Path("data"), help="the cached archive (%(default)s)")
-    parser.add_argument("--filters", type=int, nargs="+", default=Options.filters, help="one or four (%(default)s)")
-    parser.add_argument("--dense", type=int, default=Options.dense, help="units of the dense layer (%(default)s)")
+    parser = cross_validation.parser(__doc__, Options, DEFAULT_STEM, "detector_cross_validation.json")
     parser.add_argument("--loss", choices=LOSSES, default=Options.loss, help="(%(default)s)")
     parser.add_argument("--learning-rate", type=float, default=Options.learning_rate, help="(%(default)s)")
-    parser.add_argument("--augment", action=argparse.BooleanOptionalAction, default=True, help="(%(default)s)")
-    parser.add_argument("--regularize", action=argparse.BooleanOptionalAction, default=Options.regularize)
-    parser.add_argument("--epochs", type=int, help="per fold; default: as train.py chooses")
-    parser.add_argument("--folds", type=int, default=5, help="(%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (%(default)s)")
-    parser.add_argument("--split-seed", type=int, default=0, help="which recordings share a fold (%(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="threads for TensorFlow (%(default)s)")
-    parser.add_argument("--output", type=Path, default=Path("detector_cross_validation.json"), help="(%(default)s)")
+    parser.add_argument("--batch-size", type=int, default=Options.batch_size, help="(%(default)s)")
+    switch = argparse.BooleanOptionalAction
+    parser.add_argument("--augment", action=switch, default=True, help="(%(default)s)")
+    parser.add_argument("--regularize", action=switch, default=Options.regularize, help="dropout (%(default)s)")
+    group = parser.add_argument_group("the recipe, changed")
+    group.add_argument("--weight-decay", type=float, help="of AdamW (default: the recipe's)")
+    group.add_argument("--average", type=float, help="decay per step of the averaged weights (default: the recipe's)")
+    group.add_argument("--flips", action=switch, default=True, help="mirror both ways (%(default)s)")
+    group.add_argument("--turns", action=switch, default=True, help="transpose: quarter turns (%(default)s)")
+    group.add_argument("--offset", type=float, nargs=2, default=LABEL_OFFSET, metavar="F", help="(%(default)s)")
+    group.add_argument("--light", type=float, default=LIGHT, help="share of its full range (%(default)s)")
+    group.add_argument("--noise", type=float, default=NOISE, help="highest, grey levels (%(default)s)")
+    group.add_argument("--shift", type=float, default=0.0, help="up to so many pixels, bilinearly (%(default)s)")
+    group.add_argument("--whole-pixels", action=switch, default=False, help="--shift without interpolation")
+    group.add_argument("--there-and-back", action=switch, default=False, help="--shift, then undone: only its blur")
+    group.add_argument("--zoom", type=float, default=0.0, help="up to exp(this), either way (%(default)s)")
     return parser.parse_args(argv)
 
 
-def load(args: argparse.Namespace) -> Patches:
-    """Training and validation patches as one; they must know their recordings."""
-    family = parse_stem(args.dataset, "detection")
-    paths = [args.data_root / family.file(split) for split in ("train", "validation")]
-    patches = concatenate([read_patches(path, "detection") for path in paths])
-    if patches.recording is None:
-        raise UserError(f"Folds are made by recording. Received: {args.dataset}, whose files name none.")
-    return patches
+def trainer_maker(args: argparse.Namespace):
+    """Training patches -> Trainer: as train.py makes it, but for what the arguments change."""
+    options = Options(tuple(args.filters), **{name: getattr(args, name) for name in OPTIONS})
+
+    def make(train: Patches):
+        from common.training import MemoryData, Settings, Trainer
+        from detector_cnn_ball_radius_center.data import make_augmentation
+        from detector_cnn_ball_radius_center.model import make_loss
+        from detector_cnn_ball_radius_center.train import build
+
+        model, chosen = build(options, SimpleNamespace(train=train))
+        changed = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
+        settings = dataclasses.replace(Settings.of(chosen, len(train)), **changed)
+        augment = make_augmentation(args.seed, **{name: getattr(args, name) for name in RECIPE})
+        augment = moved_first(args, augment) if args.augment else None
+        return Trainer(model, MemoryData(train.X, train.y), make_loss(args.loss), augment, settings, head="circle")
+
+    return make
 
 
-def held_out_circles(patches: Patches, options: Options, folds: int, split_seed: int) -> np.ndarray:
-    """Float32 [n, 3]: each patch answered by the network that has not seen its recording."""
-    from sklearn.model_selection import GroupKFold
-    from tqdm import tqdm
+def moved_first(args: argparse.Namespace, augment):
+    """The augmentation after shifts and zooms, which the recipe does without."""
+    import tensorflow as tf
 
-    splitter = GroupKFold(folds, shuffle=True, random_state=split_seed)
-    circles = np.full((len(patches), 3), np.nan, np.float32)
-    for train, held_out in tqdm(splitter.split(patches.X, groups=patches.recording), total=folds, unit="fold"):
-        circles[held_out] = train_and_answer(patches.take(train), patches.X[held_out], options)
-    return circles
+    from common.augment import draw
+    from detector_cnn_ball_radius_center.data import move
 
+    if not args.shift and not args.zoom:
+        return augment
 
-def train_and_answer(train: Patches, X: np.ndarray, options: Options) -> np.ndarray:
-    """Trains the recipe on `train` and returns the circles of `X`, float32 [n, 3]."""
-    import keras
+    def moved(x, y, seed):
+        n = tf.shape(x)[0]
+        shift_x, shift_y = (draw(seed, n, -args.shift, args.shift, salt) for salt in (20, 21))
+        if args.whole_pixels:
+            shift_x, shift_y = tf.round(shift_x), tf.round(shift_y)
+        zoom, still = tf.exp(draw(seed, n, -args.zoom, args.zoom, 22)), tf.zeros([n], bool)
+        shifted, circles = move(x, y, still, still, still, zoom, shift_x, shift_y)
+        if args.there_and_back:
+            shifted, circles = move(shifted, y, still, still, still, 1 / zoom, -shift_x, -shift_y)[0], y
+        return augment(shifted, circles, seed)
 
-    from common.predicting import make_predictor
-    from detector_cnn_ball_radius_center.train import build, prepare
-
-    keras.utils.set_random_seed(options.seed)
-    splits = SimpleNamespace(train=train, validation=None)
-    model, options = build(options, splits)
-    trainer, _ = prepare(model, options, splits)
-    for epoch in range(options.epochs):
-        trainer.train_epoch(epoch)
-    return make_predictor(trainer.average)(X)
+    return moved
 
 
 def summary(patches: Patches, circles: np.ndarray) -> dict:
@@ -98,24 +108,15 @@ def summary(patches: Patches, circles: np.ndarray) -> dict:
 
 def main(argv=None) -> None:
     args = parse_args(argv)
-    chosen = {name: getattr(args, name) for name in RECIPE if hasattr(args, name)} | {"threads": args.threads}
-    options = Options(**chosen | {"filters": tuple(args.filters)})
-    patches = load(args)
-    from common import devices, provenance, telemetry
+    patches = cross_validation.load(args, "detection", ("train", "validation"))
+    from sklearn.model_selection import GroupKFold
 
-    telemetry.switch_off()
-    devices.prepare(options.seed, options.threads)
-    start = time.perf_counter()
-    circles = held_out_circles(patches, options, args.folds, args.split_seed)
-    seconds = time.perf_counter() - start
-    result = summary(patches, circles)
-    recipe = {key: dataclasses.asdict(options)[key] for key in RECIPE}
-    about = {"dataset": args.dataset, "digest": patches.digest, "recipe": recipe, "folds": args.folds}
-    about |= {"split_seed": args.split_seed, "device": provenance.device(), "seconds": round(seconds, 1)}
-    args.output.write_text(json.dumps(about | result, indent=2) + "\n")
+    splitter = GroupKFold(args.folds, shuffle=True, random_state=args.split_seed)
+    circles, about = cross_validation.measure(args, patches, splitter, trainer_maker(args))
+    result = about | summary(patches, circles)
     for name, (low, high) in result["intervals"].items():
         print(f"{name} {result['metrics'][name]:.4f} [{low:.3f}, {high:.3f}]")
-    print(f"{args.folds} folds in {seconds:.0f} s; more in {args.output}")
+    cross_validation.write(args, result)
 
 
 if __name__ == "__main__":

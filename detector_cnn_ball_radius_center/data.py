@@ -5,15 +5,25 @@ from collections.abc import Callable
 # How far the labelled centre lies right of and below the middle of what the pixels show, fractions of the patch: about
 # a tenth of a pixel of 16. A flip mirrors the picture, but not how patches are sampled and labelled (RECIPE.md).
 LABEL_OFFSET = (0.004, 0.01)
+LIGHT, NOISE = 1.0, 6.0  # how far light changes (see `make_augmentation`); highest deviation of the noise, grey levels
 CENTRE_LIMITS = (0.05, 0.95)  # fractions of the patch; augmentation never pushes a centre past them
 PATCHES_SEEN = 2_500_000  # in a training of default length
 
 
-def make_augmentation(seed: int) -> Callable:
-    """Makes the augmentation of the default recipe.
+def make_augmentation(
+    seed: int, flips: bool = True, turns: bool = True, offset=LABEL_OFFSET, light: float = LIGHT, noise: float = NOISE
+) -> Callable:
+    """Makes the augmentation; the defaults are the recipe, all else is for measuring what it is worth.
 
-    Order: geometry first (it interpolates, so it must not blur the noise), then light, then noise, then the range of a
-    camera's byte.
+    Order: geometry first, then light, then noise, then the range of a camera's byte.
+
+    Args:
+        seed: of the noise.
+        flips: mirror left and right, up and down.
+        turns: transpose; with flips this makes the quarter turns.
+        offset: see `LABEL_OFFSET`.
+        light: 1 for brightness by up to 30 grey levels, contrast by up to 30 %, tone by up to 0.3.
+        noise: highest standard deviation, in grey levels.
 
     Returns:
         (x float32 [n, h, w, c] of 0..255, y float32 [n, 3] circles, seed int32 [2]) -> the same; drawn per patch.
@@ -31,17 +41,19 @@ def make_augmentation(seed: int) -> Callable:
             return augment.draw(seed, n, low, high, salt)
 
         x = augment.unpack_chroma(x)
-        transposed, flip_x, flip_y = (draw(salt, 0, 1) < 0.5 for salt in (0, 1, 2))
-        x, y = move(x, y, transposed, flip_x, flip_y)
-        x = augment.relight(x, draw(7, -30, 30), draw(8, 0.7, 1.3), draw(9, -0.3, 0.3))
-        x = augment.add_noise(x, draw(10, 0, 6), pool, seed)
+        chances = (0.5 * turns, 0.5 * flips, 0.5 * flips)
+        transposed, flip_x, flip_y = (draw(salt, 0, 1) < chance for salt, chance in enumerate(chances))
+        x, y = move(x, y, transposed, flip_x, flip_y, offset=offset)
+        brightness, contrast, tone = (light * draw(salt, -far, far) for salt, far in ((7, 30), (8, 0.3), (9, 0.3)))
+        x = augment.relight(x, brightness, 1 + contrast, tone)
+        x = augment.add_noise(x, draw(10, 0, noise), pool, seed)
         return augment.pack_chroma(tf.clip_by_value(x, 0.0, 255.0)), y
 
     return augmentation
 
 
-def move(x, y, transposed, flip_x, flip_y, zoom=None, shift_x=None, shift_y=None, blur=None):
-    """Transposes, then flips, zooms, shifts and blurs patches, and moves their circles along.
+def move(x, y, transposed, flip_x, flip_y, zoom=None, shift_x=None, shift_y=None, offset=LABEL_OFFSET):
+    """Transposes, then flips, zooms and shifts patches, and moves their circles along.
 
     A centre that a zoom or shift would carry past `CENTRE_LIMITS` stops there: such a patch is shifted less, so that no
     ball is taught that the patch hardly shows. One that lies beyond in the file stays where it is.
@@ -52,7 +64,7 @@ def move(x, y, transposed, flip_x, flip_y, zoom=None, shift_x=None, shift_y=None
         transposed, flip_x, flip_y: bool [n].
         zoom: [n] input pixels per output pixel, below 1 enlarges; 1 without it.
         shift_x, shift_y: [n] pixels by which the content moves right and down; 0 without it.
-        blur: [n] see `common.augment.resample`.
+        offset: see `LABEL_OFFSET`.
 
     Returns:
         x and y, moved.
@@ -63,22 +75,22 @@ def move(x, y, transposed, flip_x, flip_y, zoom=None, shift_x=None, shift_y=None
 
     size = x.shape[1]
     zeros = tf.zeros_like(y[:, 0])
-    zoom, shift_x, shift_y, blur = (
+    zoom, shift_x, shift_y = (
         default if given is None else given
-        for given, default in ((zoom, zeros + 1), (shift_x, zeros), (shift_y, zeros), (blur, zeros))
+        for given, default in ((zoom, zeros + 1), (shift_x, zeros), (shift_y, zeros))
     )
     x = augment.transpose(x, transposed)
     radius, *centre = tf.unstack(y, axis=1)
-    centre = [value - offset for value, offset in zip(centre, LABEL_OFFSET, strict=True)]
+    centre = [value - offset for value, offset in zip(centre, offset, strict=True)]
     centre = [tf.where(transposed, other, own) for own, other in zip(centre, reversed(centre), strict=True)]
     scales, shifts = [], []
     for axis, (flip, shift) in enumerate(((flip_x, shift_x), (flip_y, shift_y))):
         scale = tf.where(flip, -zoom, zoom)
         flipped = tf.where(flip, 1 - centre[axis], centre[axis])
         zoomed = 0.5 + (centre[axis] - 0.5) / scale
-        low, high = (limit - LABEL_OFFSET[axis] for limit in CENTRE_LIMITS)
+        low, high = (limit - offset[axis] for limit in CENTRE_LIMITS)
         moved = tf.clip_by_value(zoomed + shift / size, tf.minimum(flipped, low), tf.maximum(flipped, high))
-        centre[axis] = moved + LABEL_OFFSET[axis]
+        centre[axis] = moved + offset[axis]
         scales.append(scale)
         shifts.append((zoomed - moved) * scale * size)
-    return augment.resample(x, *scales, *shifts, blur), tf.stack([radius / zoom, *centre], 1)
+    return augment.resample(x, *scales, *shifts, zeros), tf.stack([radius / zoom, *centre], 1)

@@ -1,0 +1,101 @@
+"""What both cross-validations do: all splits of a family joined, divided anew by recording, one network per fold."""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from common.cli import UserError
+from common.families import parse_stem
+from common.options import TrainingOptions
+from common.patches import Patches, concatenate, read_patches
+
+PLACES = ("data_root", "archive_url", "output")  # arguments that say nothing about the numbers
+
+
+def parser(description: str, options: type[TrainingOptions], stem: str, output: str) -> argparse.ArgumentParser:
+    """A parser with what both take; the defaults are those of train.py."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--dataset", default=stem, help="family: the stem of its files (%(default)s)")
+    made.add_argument("--data-root", type=Path, default=Path("data"), help="the cached archive (%(default)s)")
+    made.add_argument("--archive-url", help="where files come from that are not cached; without it nothing is fetched")
+    made.add_argument("--filters", type=int, nargs="+", default=options.filters, help="one or four (%(default)s)")
+    made.add_argument("--dense", type=int, default=options.dense, help="units of the dense layer (%(default)s)")
+    made.add_argument("--epochs", type=int, help="per fold (default: as train.py chooses)")
+    made.add_argument("--folds", type=int, default=5, help="(%(default)s)")
+    made.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (%(default)s)")
+    made.add_argument("--split-seed", type=int, default=0, help="which recordings share a fold (%(default)s)")
+    made.add_argument("--threads", type=int, default=1, help="threads for TensorFlow (%(default)s)")
+    made.add_argument("--output", type=Path, default=Path(output), help="(%(default)s)")
+    return made
+
+
+def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> Patches:
+    """The splits of the family as one; the patches must know their recordings."""
+    names = [parse_stem(args.dataset, task).file(split) for split in splits]
+    if args.archive_url:
+        from common.archive import fetch
+
+        paths = [fetch(name, args.data_root, args.archive_url) for name in names]
+    else:
+        paths = [args.data_root / name for name in names]
+    patches = concatenate([read_patches(path, task) for path in paths])
+    if patches.recording is None:
+        raise UserError(f"Folds are made by recording. Received: {args.dataset}, whose files name none.")
+    return patches
+
+
+def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callable) -> np.ndarray:
+    """Float32 [n, outputs]: each patch answered by the network that has not seen its recording.
+
+    The weights are the averaged ones after the last epoch: nothing is chosen on the held-out patches.
+
+    Args:
+        patches: all of them.
+        splitter: of scikit-learn, by group.
+        seed: of every network.
+        make_trainer: training patches -> common.training.Trainer.
+    """
+    import keras
+
+    from common.predicting import make_predictor
+    from common.progress import progress_bar
+
+    folds, answers = list(splitter.split(patches.X, patches.y, patches.recording)), None
+    for number, (train, held_out) in enumerate(folds, 1):
+        keras.utils.set_random_seed(seed)
+        trainer = make_trainer(patches.take(train))
+        for epoch in progress_bar(range(trainer.settings.epochs), desc=f"fold {number} of {len(folds)}", unit="epoch"):
+            trainer.train_epoch(epoch)
+        found = make_predictor(trainer.average)(patches.X[held_out])
+        answers = np.full((len(patches), found.shape[1]), np.nan, np.float32) if answers is None else answers
+        answers[held_out] = found
+    return answers
+
+
+def measure(args: argparse.Namespace, patches: Patches, splitter, make_trainer: Callable) -> tuple[np.ndarray, dict]:
+    """`held_out_answers`, and what the report says of data, machine and time."""
+    from common import devices, provenance, telemetry
+
+    telemetry.switch_off()
+    devices.prepare(args.seed, args.threads)
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")  # or it warns that every fold compiles its own network
+    start = time.perf_counter()
+    answers = held_out_answers(patches, splitter, args.seed, make_trainer)
+    seconds = round(time.perf_counter() - start, 1)
+    arguments = {
+        name: value for name, value in vars(args).items() if name not in ("data_root", "archive_url", "output")
+    }
+    about = {"arguments": arguments, "digest": patches.digest, "device": provenance.device(), "seconds": seconds}
+    return answers, about
+
+
+def write(args: argparse.Namespace, result: dict) -> None:
+    """Writes the numbers and says where."""
+    args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(f"{args.folds} folds in {result['seconds']:.0f} s; more in {args.output}")
