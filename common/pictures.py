@@ -161,7 +161,8 @@ def training_curves(
     Args:
         path: the PNG.
         epochs: one dict of numbers per epoch; a number may be missing in some.
-        names: the panels; `val_NAME` is drawn beside `NAME`, either may be absent. Losses and rates get a log axis.
+        names: the panels; `val_NAME` is drawn beside `NAME`, either may be absent. Losses, rates and errors get
+            a log axis.
         title: what there is to see.
         best: index (from 0) of the epoch whose weights were kept, marked in every panel.
     """
@@ -187,15 +188,19 @@ def _curve_panel(axes, epochs: Sequence[Mapping[str, float]], name: str, best: i
             marker = "o" if len(values) <= 20 else None
             axes.plot(np.arange(1, len(values) + 1), values, color=colour, label=label, marker=marker, markersize=4)
     drawn = np.concatenate([np.zeros(0), *(line.get_ydata() for line in axes.lines)])
-    if ("loss" in name or "rate" in name) and len(drawn) and np.nanmin(drawn) > 0:
+    if any(kind in name for kind in ("loss", "rate", "error")) and len(drawn) and np.nanmin(drawn) > 0:
         plain_log_axis(axes.yaxis)
+    elif len(epochs) > 20:  # the first epochs leave the panel, or they would flatten all that follows
+        late = np.concatenate([line.get_ydata()[len(epochs) // 20 :] for line in axes.lines])
+        low, high = np.nanmin(late), np.nanmax(late)
+        axes.set_ylim(low - 0.05 * (high - low) - 1e-6, high + 0.05 * (high - low) + 1e-6)
     if best is not None:
         axes.axvline(best + 1, color=ACCENT, linestyle="--", linewidth=1.5, label=f"kept: epoch {best + 1}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     if len(epochs) == 1:
         axes.set_xlim(0.5, 1.5)
-    words = (word.upper() if word in ("auroc", "fpr", "iou") else word for word in name.split("_"))
-    axes.set(title=" ".join(words), xlabel="epoch")
+    names = {"auroc": "AUROC", "fpr": "FPR", "iou": "IoU"}
+    axes.set(title=" ".join(names.get(word, word) for word in name.split("_")), xlabel="epoch")
 
 
 def shortened(name: str, length: int = 13) -> str:

@@ -34,7 +34,7 @@ def write_all(folder: Path, X, y, circles, recording=None, name: str = "") -> li
     title = f"The {len(worst)} worst of {len(iou)} patches{where}"
     circle_gallery(files["worst"], X, y, circles, worst, title, recording)
     drawn = np.random.default_rng(0).permutation(len(iou))[:SHOWN]
-    title = f"{len(drawn)} patches{where} drawn at random, mean IoU of all {iou.mean():.3f}"
+    title = f"{len(drawn)} random patches{where}; mean IoU of all: {iou.mean():.3f}"
     circle_gallery(files["random"], X, y, circles, drawn, title, recording)
     error_maps(files["errors"], y, circles, X.shape[2], name)
     target_scatter(files["targets"], y, circles, X.shape[2], name)
