@@ -1,0 +1,19 @@
+// Computes the test patches of the model's contract and compares with what the trained network answered.
+// Call it once at start-up: raw bytes go in, so it also fails where a caller's build breaks the arithmetic.
+// Returns whether every number lies within 1e-5, relative where it is above 1.
+// worst: where to put the largest difference, or null.
+static inline bool self_test(float* worst = nullptr) {
+  float largest = 0.0f;
+  bool right = true;
+  for (int i = 0; i < test_count; ++i) {
+    float found[outputs];
+    detail::numbers(predict(test_patches + i * height * width * channels), found);
+    for (int k = 0; k < outputs; ++k) {
+      const float wanted = test_answers[i * outputs + k], difference = std::fabs(found[k] - wanted);
+      if (!(difference <= 1e-5f * (std::fabs(wanted) > 1.0f ? std::fabs(wanted) : 1.0f))) right = false;
+      if (!(difference <= largest)) largest = difference;
+    }
+  }
+  if (worst != nullptr) *worst = largest;
+  return right;
+}

@@ -1,0 +1,47 @@
+"""The weights of a folded network, transformed, padded and in the order in which the C++ code uses them."""
+
+import numpy as np
+
+# g -> G g G^T turns a 3x3 kernel into the 16 factors of a 4x4 tile: Lavin & Gray, Fast Algorithms for Convolutional
+# Neural Networks, 2016, F(2x2, 3x3).
+_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+
+
+def padded(channels: int) -> int:
+    """Channels rounded up to whole vectors of four."""
+    return -(-channels // 4) * 4
+
+
+def first_tiles(weights: np.ndarray, scale: float) -> np.ndarray:
+    """Kernels [3, 3, inputs, outputs] of the first convolution -> factors [padded outputs, inputs, 16], scaled."""
+    return pad_last(_factors(weights) * scale).transpose(2, 1, 0)
+
+
+def tiles(weights: np.ndarray) -> np.ndarray:
+    """Kernels [3, 3, inputs, outputs] -> factors [16, inputs, padded outputs]."""
+    return pad_last(_factors(weights))
+
+
+def _factors(weights: np.ndarray) -> np.ndarray:
+    both = np.einsum("ai,bj,ijco->abco", _G, _G, weights.astype(np.float64))
+    return both.reshape(16, *weights.shape[2:])
+
+
+def pad_last(values: np.ndarray) -> np.ndarray:
+    """Zeros at the end of the last axis, up to whole vectors of four."""
+    return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, -values.shape[-1] % 4)])
+
+
+def array(name: str, values: np.ndarray, kind: str = "float", macro: str = "") -> str:
+    """A constant C++ array; nine digits give every float32 back exactly. A macro may write each value several times."""
+    flat = np.asarray(values).ravel()
+    words = [literal(value) for value in np.float32(flat)] if kind == "float" else [str(value) for value in flat]
+    words = [f"{macro}({word})" for word in words] if macro else words
+    rows = (", ".join(words[start : start + 12]) for start in range(0, len(words), 12))
+    return f"alignas(64) static const {kind} {name}[] = {{\n  " + ",\n  ".join(rows) + "};"
+
+
+def literal(value: np.float32) -> str:
+    """A C++ literal that is read back as exactly this float."""
+    text = f"{value:.9g}"
+    return text + ("f" if "." in text or "e" in text else ".0f")
