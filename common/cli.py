@@ -2,8 +2,13 @@
 
 import argparse
 import difflib
+import os
+import signal
 import sys
-from collections.abc import Callable
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 
 class UserError(Exception):
@@ -31,17 +36,59 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: what cleans up after Ctrl-C cleans up after it, too."""
+
+
 def run_main(main: Callable[[], int | None]) -> int:
     """Runs `main` and turns a UserError into one line on stderr.
 
     Returns:
-        The exit status: 2 for a UserError, 130 for Ctrl-C, else what `main` returned (None counts as 0).
+        The exit status: 2 for a UserError, 130 for Ctrl-C, 143 for SIGTERM, else what `main` returned (None: 0).
     """
     try:
-        return main() or 0
+        with _sigterm_interrupts():
+            make_temporary_folder()
+            return main() or 0
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print("interrupted", file=sys.stderr)
-        return 130
+        return 143 if isinstance(interrupt, Terminated) else 130
+
+
+def make_temporary_folder() -> None:
+    """Makes the folder that TMPDIR names: in a container it lies on a mount that is empty at first.
+
+    Raises:
+        UserError: no folder for temporary files can be written, that one or any other.
+    """
+    with suppress(OSError):
+        if folder := os.environ.get("TMPDIR"):
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - pathlib costs every start some milliseconds
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        where = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108
+        raise UserError(
+            f"no folder for temporary files can be written. Received: {where}. Name another in TMPDIR; in a container, "
+            "mount a folder that its user may write."
+        ) from None
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Lets SIGTERM interrupt like Ctrl-C. The first process of a container would not even notice it otherwise."""
+    if threading.current_thread() is not threading.main_thread():  # Python allows signal handlers nowhere else
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(*_) -> None:
+    raise Terminated

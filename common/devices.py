@@ -5,6 +5,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 
+from common import gpu
 from common.cli import UserError
 
 
@@ -45,27 +46,47 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
     The same seed gives the same numbers on the same machine: one CPU thread adds in one order, and on a GPU the
     deterministic kernels are chosen.
 
+    A GPU that could be expected and cannot be used is said in one line.
+
     Raises:
-        UserError: `require_gpu`, and TensorFlow sees none.
+        UserError: `require_gpu`, and there is none to use; or there is one that does not compute.
     """
     import_quietly()
     import keras
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
-    if require_gpu and not gpus:
-        raise UserError(
-            "--require-gpu, but TensorFlow sees no GPU. Received: CPU only. Check the driver (nvidia-smi), "
-            "`docker run --gpus all`, and that the gpu extra is installed."
-        )
+    gpus = usable_gpus(require_gpu)
     if threads:
         try:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
         except RuntimeError:  # already computing in this process (tests, several trainings in one worker)
             pass
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)  # or the first training takes the whole card
+    for card in gpus:
+        tf.config.experimental.set_memory_growth(card, True)  # or the first training takes the whole card
     if gpus:
         tf.config.experimental.enable_op_determinism()
+        if fault := gpu.computing_fails():
+            raise UserError(f"{fault}. To train on the CPU all the same, set CUDA_VISIBLE_DEVICES=-1.")
     keras.utils.set_random_seed(seed)
+
+
+def usable_gpus(require: bool) -> list:
+    """The GPUs to train on, TensorFlow's list. Where one is amiss, a line says why and the CPU is used.
+
+    Raises:
+        UserError: `require`, and there is none.
+    """
+    import_quietly()
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    why = gpu.trouble(gpu.ask_driver(), gpu.needs(), len(gpus))
+    if require and (why or not gpus):
+        raise UserError(f"--require-gpu, but {why or 'this machine shows none: there is no NVIDIA driver.'}")
+    if why:
+        print(f"note: training on the CPU: {why}", file=sys.stderr)
+        if gpus:
+            tf.config.set_visible_devices([], "GPU")
+        return []
+    return gpus

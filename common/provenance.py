@@ -35,7 +35,8 @@ def provenance(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
 def commit_and_dirty(folder: Path = _ROOT) -> tuple[str, str]:
     """The commit of the code and whether tracked files differ from it.
 
-    An image has no .git: there the build hands the commit in as BALL_COMMIT.
+    An image has no .git: there the build hands the commit in as BALL_COMMIT, with `-dirty` at its end as `git describe`
+    writes it.
 
     Returns:
         (commit, "true" | "false" | "unknown"); commit is "unknown" where neither git nor BALL_COMMIT says it.
@@ -46,7 +47,8 @@ def commit_and_dirty(folder: Path = _ROOT) -> tuple[str, str]:
     if commit and top and Path(top).resolve() == folder.resolve():
         changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
         return commit, "unknown" if changes is None else str(bool(changes)).lower()
-    return os.environ.get("BALL_COMMIT") or "unknown", "unknown"
+    commit = os.environ.get("BALL_COMMIT") or "unknown"
+    return commit.removesuffix("-dirty"), "true" if commit.endswith("-dirty") else "unknown"
 
 
 def host() -> str:

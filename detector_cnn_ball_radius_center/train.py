@@ -59,6 +59,8 @@ def train(options: Options) -> int:
         return 0
     server = tracking.choose_server(options.tracking, options.output_dir, require=options.require_tracking)
     print(server.words)
+    if options.require_gpu:  # before a gigabyte is fetched for nothing
+        devices.usable_gpus(require=True)
     splits = load_splits(TASK, options)
     devices.prepare(options.seed, options.threads, options.require_gpu)
     model, options = build(options, splits)

@@ -40,6 +40,8 @@ def test_an_image_without_git_says_the_commit_it_was_built_from(tmp_path, monkey
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("BALL_COMMIT", "0123abc")
     assert provenance.commit_and_dirty(tmp_path) == ("0123abc", "unknown")
+    monkeypatch.setenv("BALL_COMMIT", "0123abc-dirty")
+    assert provenance.commit_and_dirty(tmp_path) == ("0123abc", "true")
 
 
 def test_nothing_raises_where_nothing_is_known(tmp_path, monkeypatch):

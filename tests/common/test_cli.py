@@ -1,0 +1,54 @@
+"""What every program does with signals and with a folder for temporary files that is not there."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from common.cli import run_main
+
+from ..tiny import ROOT, environment
+
+
+def script(body: str, **settings) -> subprocess.Popen:
+    code = "import sys, tempfile, time\nfrom common.cli import run_main\ndef main():\n" + textwrap.indent(body, "    ")
+    return subprocess.Popen(
+        [sys.executable, "-c", code + "\nsys.exit(run_main(main))"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **settings,
+    )
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_program_that_cleans_up(number, status):
+    body = "try:\n    print('on', flush=True)\n    time.sleep(60)\nfinally:\n    print('cleaned up', flush=True)"
+    process = script(body)
+    assert process.stdout.readline() == "on\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (out, err, process.returncode) == ("cleaned up\n", "interrupted\n", status)
+
+
+def test_the_handler_of_before_is_back_afterwards():
+    before = signal.getsignal(signal.SIGTERM)
+    assert run_main(lambda: int(signal.getsignal(signal.SIGTERM) is before)) == 0
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_the_folder_of_tmpdir_is_made(tmp_path):
+    process = script("print(tempfile.gettempdir())", env=environment() | {"TMPDIR": str(tmp_path / "a" / "b")})
+    out, err = process.communicate(timeout=30)
+    assert (out.strip(), err, process.returncode) == (str(tmp_path / "a" / "b"), "", 0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="/dev is of Unix")
+def test_a_tmpdir_that_cannot_be_made_is_no_matter_where_another_can_be_used():
+    process = script("print(tempfile.gettempdir())", env=environment() | {"TMPDIR": "/dev/null/x"})
+    out, err = process.communicate(timeout=30)
+    assert (out.strip(), err, process.returncode) == ("/tmp", "", 0)
