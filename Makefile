@@ -1,6 +1,7 @@
 # The commands that people and CI both run. `make` alone lists them.
 PYTHON ?= python3
 PROJECT ?= classifier_cnn
+ACCELERATOR ?= gpu
 ARGS ?=
 VENV := .venv
 RUN := $(VENV)/bin
@@ -12,7 +13,7 @@ export RUFF_NO_CACHE := true
 export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup train test test-slow lint format bench ui lock clean
+.PHONY: help setup train test test-slow lint format bench image-check ui lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## */\t/' | expand -t 12
@@ -47,6 +48,9 @@ lint: setup  ## check style, shell scripts and Dockerfiles
 format: setup  ## mend the style
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
+
+image-check: setup  ## build the image of PROJECT and run it the way strangers will: make image-check ACCELERATOR=cpu
+	$(RUN)/python .ci/image_check $(PROJECT) --accelerator $(ACCELERATOR) $(ARGS)
 
 ui: setup  ## open MLflow on the local store at http://127.0.0.1:5000
 	$(RUN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/runs/mlflow.db $(ARGS)

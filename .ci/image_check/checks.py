@@ -1,0 +1,206 @@
+"""What an image has to stand. Each check returns a few words for its line, and raises CheckFailed."""
+
+import json
+import re
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from engines import Terms
+from servers import mlflow_server, tracked
+from verdict import CheckFailed, expect
+
+PROJECTS = ("classifier_cnn", "detector_cnn_ball_radius_center")
+STRANGER = "54321:54321"  # a user that no image knows
+DEAD_PROXY = "http://127.0.0.1:9"
+PASSWORD = "not-to-be-seen-anywhere"  # noqa: S105 - it is looked for in everything that a run leaves
+QUICK = ["--filters", "4", "--dense", "16", "--epochs", "2"]
+FOREIGN = r"""
+import json, os, re
+bad = re.compile(
+    r"\.(h5|npz|keras|pkl|zip|pem|key|db|log)$|/(\.git|\.env|\.netrc|\.pypirc|pip\.conf|id_\w+)$|/\.cache/"
+)
+places = [os.path.join(folder, name) for top in ("/app", "/data", "/root", "/home", "/tmp", "/var/tmp")
+          for folder, folders, names in os.walk(top) for name in folders + names]
+print(json.dumps([path for path in places if bad.search(path) and not path.startswith("/data/datasets/synthetic/")]))
+print(json.dumps(sorted(os.listdir("/app"))))
+"""
+
+
+class Check:
+    """One image, its engine, and an empty folder for everything that its containers write."""
+
+    def __init__(self, engine, image: str, folder: Path, gpus: bool, limit: float):
+        self.engine, self.image, self.folder, self.gpus, self.limit = engine, image, folder, gpus, limit
+        self._volumes = 0
+
+    def volume(self) -> Path:
+        """A new folder that any user may write, as a mount for /data."""
+        self._volumes += 1
+        path = self.folder / f"data{self._volumes}"
+        path.mkdir()
+        path.chmod(0o777)
+        return path
+
+    def strict(self, **changes) -> Terms:
+        """The terms of a stranger's machine."""
+        proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), DEAD_PROXY)
+        login = {"MLFLOW_TRACKING_USERNAME": "somebody", "MLFLOW_TRACKING_PASSWORD": PASSWORD}
+        terms = Terms(STRANGER, read_only=True, environment=proxies | login, gpus=self.gpus)
+        return replace(terms, **{"volume": self.volume()} | changes)
+
+    def run(self, arguments: list[str], terms: Terms, entrypoint: str | None = None, status: int = 0) -> str:
+        """Runs to the end, expects an exit status, returns all that was printed."""
+        process = self.engine.start(self.image, arguments, terms, entrypoint)
+        try:
+            output, _ = process.communicate(timeout=self.limit)
+        except subprocess.TimeoutExpired:
+            self.engine.stop(process)
+            raise CheckFailed(f"not done within {self.limit:g} s: {' '.join(arguments)}") from None
+        expect(process.returncode == status, f"status {status}", f"{process.returncode}", output)
+        return output
+
+
+def contents(check: Check) -> str:
+    """Code of one project, lock files, the rendered dataset; nothing else of ours, and nobody's secrets."""
+    out = check.run(["-c", FOREIGN], Terms("0:0"), "python")
+    foreign, code = (json.loads(line) for line in out.splitlines()[-2:])
+    expect(not foreign, "no data, secrets or caches in the image", f"{foreign[:5]}")
+    (project,) = set(code) & set(PROJECTS)
+    expect(
+        set(code) == {"common", project, "requirements.lock", "requirements-gpu.lock"},
+        "one project, common and lock files",
+        str(code),
+    )
+    return f"/app holds {', '.join(code)}"
+
+
+def plain(check: Check) -> str:
+    """No option at all: not root, and the dataset is there already."""
+    user = check.run(["-c", "id -u"], Terms(gpus=check.gpus), "sh").strip()
+    expect(user.isdigit() and user != "0", "a user that is not root", user)
+    arguments = ["--dataset", "synthetic", "--tracking", "local", *QUICK]
+    out = check.run(arguments, Terms(gpus=check.gpus))
+    expect("rendering" not in out, "the embedded dataset in the image", "it was rendered", out)
+    return f"trains as uid {user}, nothing to render"
+
+
+def strict(check: Check) -> str:
+    """A stranger's user, no network, read-only root, dead proxies, a server that cannot be reached."""
+    terms = check.strict()
+    out = check.run([*QUICK, "--tracking", "deepl"], terms)
+    folder = only_run(terms.volume, out)
+    contract = json.loads((folder / "model.json").read_text())
+    expect(contract["status"] == "finished", "a finished run", contract["status"], out)
+    expect("SYNTHETIC" in folder.name, "the replaced dataset in the run's name", folder.name, out)
+    expect("tracking sync" in out, "a line that tells how the pending run is sent", "none", out)
+    with_password = [
+        path.name for path in terms.volume.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()
+    ]
+    expect(not with_password and PASSWORD not in out, "no trace of the password", f"{with_password}")
+    commit = json.loads((folder / "config.json").read_text())["provenance"]["commit"]
+    expect(re.fullmatch("[0-9a-f]{40}", commit) is not None, "the commit of the code in the run", commit)
+    return f"model, numbers and pictures of commit {commit[:7]} in the mounted folder"
+
+
+def no_mount(check: Check) -> str:
+    """Nothing can be written: one line says so."""
+    terms = check.strict()
+    terms.volume.chmod(0o555)
+    out = check.run([*QUICK, "--dataset", "synthetic", "--tracking", "local"], terms, status=2)
+    expect(out.count("error:") == 1 and "Traceback" not in out, "one line", "more", out)
+    return out.strip().splitlines()[-1]
+
+
+def stopped_early(check: Check) -> str:
+    """SIGTERM to process 1 before the training has begun."""
+    process = check.engine.start(check.image, [*QUICK, "--dataset", "synthetic", "--tracking", "local"], check.strict())
+    process.stdout.readline()  # the line that names the server: imports and rendering come next
+    return f"{stop_and_wait(check, process, 143)[1]:.1f} s from SIGTERM to the end"
+
+
+def stopped(check: Check) -> str:
+    """SIGTERM in the middle of the training: the best model is saved and judged."""
+    terms = check.strict()
+    arguments = ["--dataset", "synthetic", "--tracking", "local", "--filters", "4", "--epochs", "10000"]
+    process = check.engine.start(check.image, arguments, terms)
+    deadline = time.monotonic() + check.limit
+    while not [path for path in terms.volume.glob("runs/*/metrics.csv") if path.read_text().count("\n") > 2]:
+        expect(process.poll() is None, "a training", "it ended", process.stdout.read() if process.poll() else "")
+        expect(time.monotonic() < deadline, "a first epoch in time", "none")
+        time.sleep(0.2)
+    out, seconds = stop_and_wait(check, process, 143)
+    folder = only_run(terms.volume, out)
+    status = json.loads((folder / "model.json").read_text())["status"]
+    expect(status != "finished", "a run that knows that it was stopped", status)
+    return f"{seconds:.1f} s from SIGTERM to the end, model saved and judged, status {status}"
+
+
+def pending(check: Check) -> str:
+    """What a container without a way out has left is sent later, from another one."""
+    terms = check.strict()
+    check.run([*QUICK, "--dataset", "synthetic", "--tracking", "deepl"], terms)
+    with mlflow_server(check.folder) as uri:
+        command = ["-m", "common.tracking", "sync", "--to", uri]
+        out = check.run(command, replace(terms, network=True, environment={}), "python")
+        return f"{out.strip().splitlines()[-1]}; the server has {tracked(uri)}"
+
+
+def second_server(check: Check) -> str:
+    """MLFLOW_TRACKING_URI names a server that answers: the run is there when the container ends."""
+    with mlflow_server(check.folder) as uri:
+        terms = check.strict(network=True, environment={"MLFLOW_TRACKING_URI": uri})
+        check.run([*QUICK, "--dataset", "synthetic", "--require-tracking"], terms)
+        return f"the server has {tracked(uri)}"
+
+
+def grid(check: Check) -> str:
+    """The small grid, by its script."""
+    terms = check.strict()
+    out = check.run(["train_smoke.sh"], terms, "bash")
+    models = len(list(terms.volume.rglob("model.keras")))
+    expect(models == 4, "four models", str(models), out)
+    return f"{models} trainings"
+
+
+def require_gpu(check: Check) -> str:
+    """With --gpus a GPU trains; without, --require-gpu is one line."""
+    terms = check.strict()
+    arguments = [*QUICK, "--dataset", "synthetic", "--tracking", "local", "--require-gpu"]
+    if check.gpus:
+        out = check.run(arguments, terms)
+        device = json.loads((only_run(terms.volume, out) / "config.json").read_text())["provenance"]["device"]
+        return f"trained on {device}"
+    out = check.run(arguments, terms, status=2)
+    expect(out.count("error:") == 1 and "Traceback" not in out, "one line", "more", out)
+    return out.strip().splitlines()[-1]
+
+
+def only_run(volume: Path, output: str) -> Path:
+    """The one run folder under a mounted folder, with its model."""
+    folders = [path.parent for path in volume.glob("runs/*/model.keras")]
+    expect(len(folders) == 1, "one run with a model", f"{len(folders)}", output)
+    return folders[0]
+
+
+def stop_and_wait(check: Check, process, status: int) -> tuple[str, float]:
+    """Stops a container as `docker stop` does; its output, and seconds until it ended."""
+    start = time.monotonic()
+    check.engine.stop(process)
+    output, _ = process.communicate(timeout=check.limit)
+    expect(process.returncode == status, f"status {status}", str(process.returncode), output)
+    return output, time.monotonic() - start
+
+
+def clean_up(check: Check) -> None:
+    """Empties the mounted folders as the user who wrote them: whoever checks need not be root."""
+    for path in check.folder.glob("data*"):
+        path.chmod(0o777)
+        with suppress(CheckFailed):
+            command = "find /data -mindepth 1 -maxdepth 1 -exec rm -rf {} +"
+            check.run(["-c", command], Terms(STRANGER, volume=path), "sh")
+
+
+CHECKS = (contents, plain, strict, no_mount, stopped_early, stopped, pending, second_server, grid, require_gpu)

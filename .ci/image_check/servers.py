@@ -1,0 +1,52 @@
+"""A real MLflow server on loopback, and what it has."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from verdict import expect
+
+
+@contextmanager
+def mlflow_server(folder: Path):
+    """A real MLflow server on loopback; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    uri, place = f"http://127.0.0.1:{port}", Path(tempfile.mkdtemp(dir=folder))
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{place}/mlflow.db", "--artifacts-destination", f"{place}/files"]
+    with (place / "log").open("w") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        for _ in range(600):
+            with suppress(OSError), urllib.request.urlopen(f"{uri}/health", timeout=5):  # noqa: S310
+                break
+            expect(server.poll() is None, "an MLflow server", "it ended", (place / "log").read_text())
+            time.sleep(0.2)
+        yield uri
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, 15)
+        server.wait(timeout=30)
+
+
+def tracked(uri: str) -> str:
+    """In words what a server has; at least one finished run with metrics."""
+    body = json.dumps({"experiment_ids": [str(n) for n in range(5)], "max_results": 10}).encode()
+    request = urllib.request.Request(  # noqa: S310
+        f"{uri}/api/2.0/mlflow/runs/search", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        runs = json.load(answer).get("runs", [])
+    expect(len(runs) == 1, "one run on the server", str(len(runs)))
+    data, status = runs[0]["data"], runs[0]["info"]["status"]
+    expect(status == "FINISHED" and len(data["metrics"]) > 5, "a finished run with metrics", status)
+    return f"1 run, {status}, {len(data['metrics'])} metrics"

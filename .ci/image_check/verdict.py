@@ -1,0 +1,12 @@
+"""How a check fails."""
+
+
+class CheckFailed(Exception):
+    """What was expected and what came, with the container's last lines."""
+
+
+def expect(holds: bool, wanted: str, received: str, output: str = "") -> None:
+    """Raises CheckFailed with the last lines of the output."""
+    if not holds:
+        tail = "".join(f"\n    {line}" for line in output.splitlines()[-15:])
+        raise CheckFailed(f"expected {wanted}. Received: {received}.{tail}")
