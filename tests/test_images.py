@@ -1,0 +1,137 @@
+"""What goes into an image and how it starts. The real build and real runs: `make image-check`, here under `slow`."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from docker.utils.build import exclude_paths  # the Docker SDK's own reading of .dockerignore; MLflow brings it
+
+from .tiny import ROOT
+
+PROJECTS = {"classifier_cnn": "classification", "detector_cnn_ball_radius_center": "detection"}
+LOCKS = ("requirements.lock", "requirements-gpu.lock")
+
+
+def context(root: Path) -> dict[str, int]:
+    """Files that a builder is sent from `root`, with their sizes in bytes."""
+    lines = (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    patterns = [line for line in lines if line and not line.startswith("#")]
+    return {name: (root / name).stat().st_size for name in exclude_paths(root, patterns) if (root / name).is_file()}
+
+
+def instructions(project: str) -> list[tuple[str, str]]:
+    """The Dockerfile's instructions in order: (name, the rest on one line)."""
+    text = (ROOT / project / "Dockerfile").read_text(encoding="utf-8")
+    lines = re.sub(r"\\\n\s*", " ", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)).splitlines()
+    return [(line.split(" ", 1)[0], line.split(" ", 1)[1].strip()) for line in lines if line.strip()]
+
+
+@pytest.fixture
+def populated(tmp_path):
+    """The repository as it looks after a week of work: gigabytes and secrets beside the code."""
+    for name in (*LOCKS, "requirements-dev.lock", "README.md", ".dockerignore", "pyproject.toml", "Makefile"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("common", "dataset_tools", *PROJECTS):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    junk = [
+        "data/classification/big.h5",
+        "runs/a/model.keras",
+        "runs/mlflow.db",
+        ".venv/lib/big.so",
+        ".git/objects/pack",
+    ]
+    junk += ["classifier_cnn/patches.h5", "classifier_cnn/data/big.h5", "classifier_cnn/runs/a/model.json", ".env"]
+    junk += ["classifier_cnn/.env", "common/.netrc", "common/__pycache__/cli.cpython-311.pyc", "common/id_ed25519"]
+    junk += ["detector_cnn_ball_radius_center/runs/b/detector.tflite", "common/tls.pem", "classifier_cnn/train.log"]
+    junk += [".pytest_cache/v/x", ".ruff_cache/y", ".hypothesis/z", "ball_models.egg-info/PKG-INFO", "core.1234"]
+    for name in junk:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(200_000_000)  # sparse: takes no room
+    return tmp_path, junk
+
+
+def test_a_populated_tree_sends_code_and_lock_files_alone(populated):
+    root, junk = populated
+    sent = context(root)
+    assert not set(junk) & set(sent)
+    assert sum(sent.values()) < 5_000_000
+    kinds = {Path(name).suffix or name for name in sent}
+    assert kinds <= {".py", ".sh", ".json", ".h", ".hpp", ".lock", ".dockerignore"}, kinds
+    assert not [name for name in sent if name.startswith(("dataset_tools", "data/", "requirements-dev"))]
+
+
+def test_all_code_is_sent():
+    code = {path for name in ("common", *PROJECTS) for path in (ROOT / name).rglob("*.py")}
+    assert {str(path.relative_to(ROOT)) for path in code} <= set(context(ROOT))
+    listed = subprocess.run(["git", "ls-files", "common", *PROJECTS], cwd=ROOT, capture_output=True, text=True)
+    tracked = {name for name in listed.stdout.split() if Path(name).suffix in (".sh", ".json", ".h", ".hpp", ".in")}
+    assert tracked <= set(context(ROOT))
+
+
+def test_both_images_are_made_alike():
+    one, other = ((ROOT / project / "Dockerfile").read_text(encoding="utf-8") for project in PROJECTS)
+    for mine, yours in (*zip(*PROJECTS.items(), strict=True), ("The classifier's", "The detector's")):
+        one = one.replace(mine, yours)
+    assert one.replace("-t detector_cnn_ball_radius_center ", "-t detector_cnn ") == other
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_the_dockerfile_keeps_its_promises(project):
+    steps = instructions(project)
+    names = [name for name, _ in steps]
+    assert re.fullmatch(r"PYTHON_IMAGE=python:3\.\d+\.\d+-slim\S*", steps[0][1])  # to the patch release
+    assert steps[1] == ("FROM", "${PYTHON_IMAGE}")
+    copied = [rest for name, rest in steps if name == "COPY"]
+    assert copied == [f"{' '.join(LOCKS)} /app/", "common /app/common", f"{project} /app/{project}"]
+    assert names.index("COPY") < names.index("RUN") < steps.index(("COPY", copied[1]))  # lock layer before code layer
+    install = steps[names.index("RUN")][1]
+    assert "--require-hashes" in install
+    assert all(lock in install for lock in LOCKS)
+    assert names.index("RUN") < names.index("ENV")
+    assert "ARG" in names[names.index("ENV") :]  # the commit comes last: a new one makes no layer anew
+    assert "ADD" not in names
+    (user,) = (rest for name, rest in steps if name == "USER")
+    assert re.fullmatch(r"[1-9]\d*:0", user)  # a number: hosts that forbid root cannot judge names
+    (entrypoint,) = (json.loads(rest) for name, rest in steps if name == "ENTRYPOINT")  # exec form: signals arrive
+    assert entrypoint == ["python", "train.py"]
+    assert (ROOT / project / entrypoint[1]).is_file()
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_everything_that_is_written_goes_to_the_one_volume(project):
+    steps = instructions(project)
+    (volume,) = (rest for name, rest in steps if name == "VOLUME")
+    words = " ".join(rest for name, rest in steps if name == "ENV").split()
+    variables = dict(word.split("=", 1) for word in words)
+    for name in ("HOME", "TMPDIR", "BALL_DATA_ROOT", "BALL_OUTPUT_DIR"):
+        assert variables[name].startswith(f"{volume}/")
+    assert not [name for name in variables if re.search("PASS|TOKEN|SECRET|USERNAME", name)]
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_uv_is_the_locked_one(project):
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    (version,) = (rest.split("=")[1] for name, rest in instructions(project) if rest.startswith("UV_VERSION="))
+    assert f"uv=={version}" in wanted["dev"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("project", PROJECTS)
+def test_the_image_stands_what_strangers_do(project):
+    """Builds for real, without a GPU, and runs every check of `make image-check`."""
+    base = os.environ.get("BALL_PYTHON_IMAGE")
+    if not base:
+        pytest.skip("BALL_PYTHON_IMAGE names no base image to build on: python:3.11-slim, say")
+    command = ["make", "image-check", f"PROJECT={project}", "ACCELERATOR=cpu"]
+    checked = subprocess.run(
+        [*command, f"ARGS=--build-arg PYTHON_IMAGE={base}"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout[-5000:] + checked.stderr[-5000:]
+    assert "can be handed over" in checked.stdout
