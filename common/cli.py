@@ -44,10 +44,11 @@ def run_main(main: Callable[[], int | None]) -> int:
     """Runs `main` and turns a UserError into one line on stderr.
 
     Returns:
-        The exit status: 2 for a UserError, 130 for Ctrl-C, 143 for SIGTERM, else what `main` returned (None: 0).
+        The exit status: 2 for a UserError, 130 for Ctrl-C, 143 for SIGTERM, 141 if nobody reads the output any more
+        (`| head`), else what `main` returned (None: 0).
     """
     try:
-        with _sigterm_interrupts():
+        with _sigterm_interrupts(), _flushed():
             make_temporary_folder()
             return main() or 0
     except UserError as error:
@@ -56,6 +57,20 @@ def run_main(main: Callable[[], int | None]) -> int:
     except KeyboardInterrupt as interrupt:
         print("interrupted", file=sys.stderr)
         return 143 if isinstance(interrupt, Terminated) else 130
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):  # what is still buffered must not fail again at exit
+            os.dup2(nowhere, stream.fileno())
+        return 141  # as a shell reports SIGPIPE
+
+
+@contextmanager
+def _flushed() -> Iterator[None]:
+    """Writes what is buffered at the end, where a reader that has left can still be told from a fault."""
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
 
 
 def make_temporary_folder() -> None:

@@ -1,4 +1,4 @@
-"""What every program does with signals and with a folder for temporary files that is not there."""
+"""How every program ends, and what it does with a folder for temporary files that is not there."""
 
 import os
 import signal
@@ -13,15 +13,11 @@ from common.cli import run_main
 from ..tiny import ROOT, environment
 
 
-def script(body: str, **settings) -> subprocess.Popen:
-    code = "import sys, tempfile, time\nfrom common.cli import run_main\ndef main():\n" + textwrap.indent(body, "    ")
+def script(body: str, stdout=subprocess.PIPE, **settings) -> subprocess.Popen:
+    imports = "import sys, tempfile, time\nfrom common.cli import UserError, run_main\n"
+    code = f"{imports}def main():\n{textwrap.indent(body, '    ')}\nsys.exit(run_main(main))"
     return subprocess.Popen(
-        [sys.executable, "-c", code + "\nsys.exit(run_main(main))"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **settings,
+        [sys.executable, "-c", code], cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True, **settings
     )
 
 
@@ -52,3 +48,25 @@ def test_a_tmpdir_that_cannot_be_made_is_no_matter_where_another_can_be_used():
     process = script("print(tempfile.gettempdir())", env=environment() | {"TMPDIR": "/dev/null/x"})
     out, err = process.communicate(timeout=30)
     assert (out.strip(), err, process.returncode) == ("/tmp", "", 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [("pass", 0, ""), ("return 1", 1, ""), ("raise UserError('one\\n  line')", 2, "error: one line\n")],
+)
+def test_status_and_line(body, status, said):
+    process = script(body)
+    assert process.communicate(timeout=30) == ("", said)
+    assert process.returncode == status
+
+
+@pytest.mark.parametrize("body", ["print('x' * 1_000_000)", "print('little')", "print('x')\nraise SystemExit(0)"])
+def test_a_reader_that_has_left_ends_a_program_without_a_word(body):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        process = script(body, stdout=writer)
+    finally:
+        os.close(writer)
+    _, err = process.communicate(timeout=30)
+    assert (err, process.returncode) == ("", 141)
