@@ -1,5 +1,6 @@
 """Writes patch files: atomic, and the same bytes for the same content."""
 
+import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -78,24 +79,59 @@ def _encode(values: Sequence[str] | np.ndarray, key: str) -> np.ndarray:
     return np.char.encode(array, "utf-8") if array.dtype.kind == "U" else array
 
 
+class _Stream(io.FileIO):
+    """A file whose faults HDF5 never sees, because a write that fails while it closes a file crashes Python (1.14).
+
+    The first fault is kept; from then on nothing is written.
+    """
+
+    fault: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Writes all of `data`, or keeps the fault."""
+        rest = memoryview(data).cast("B")
+        while rest and self.fault is None:
+            try:
+                rest = rest[super().write(rest) :]
+            except OSError as error:
+                self.fault = error
+        return len(data)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Sets the size, or keeps the fault."""
+        if self.fault is None:
+            try:
+                return super().truncate(size)
+            except OSError as error:
+                self.fault = error
+        return self.tell() if size is None else size
+
+    def check(self) -> None:
+        """Raises the fault, if there was one."""
+        if self.fault is not None:
+            raise self.fault
+
+
 def _write(path: Path, X: np.ndarray, y: np.ndarray, columns: dict, attributes: Mapping[str, object]) -> None:
     # Beside the target, so that the rename stays inside one file system.
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with h5py.File(unfinished, "w") as file:
-            rows = max(1, CHUNK_BYTES // int(np.prod(X.shape[1:])))
-            pixels = _dataset(file, "X", X.shape, X.dtype, rows)
-            for start in range(0, len(X), rows):
-                pixels[start : start + rows] = X[start : start + rows]
-            _dataset(file, "y", y.shape, y.dtype, 1 << 15)[:] = y
-            for key, values in columns.items():
-                dtype = h5py.string_dtype("utf-8", max(1, values.dtype.itemsize))
-                _dataset(file, key, values.shape, dtype, 1 << 15)[:] = values.astype(dtype)
-            for key in sorted(attributes):
-                value = attributes[key]
-                plain = isinstance(value, str | int | float | np.generic)
-                file.attrs[key] = value if plain else json.dumps(value, sort_keys=True)
-        with unfinished.open("rb") as stream:
+        with _Stream(unfinished, "w+") as stream:
+            with h5py.File(stream, "w") as file:
+                rows = max(1, CHUNK_BYTES // int(np.prod(X.shape[1:])))
+                pixels = _dataset(file, "X", X.shape, X.dtype, rows)
+                for start in range(0, len(X), rows):
+                    pixels[start : start + rows] = X[start : start + rows]
+                    stream.check()
+                _dataset(file, "y", y.shape, y.dtype, 1 << 15)[:] = y
+                for key, values in columns.items():
+                    dtype = h5py.string_dtype("utf-8", max(1, values.dtype.itemsize))
+                    _dataset(file, key, values.shape, dtype, 1 << 15)[:] = values.astype(dtype)
+                for key in sorted(attributes):
+                    value = attributes[key]
+                    plain = isinstance(value, str | int | float | np.generic)
+                    file.attrs[key] = value if plain else json.dumps(value, sort_keys=True)
+            stream.check()
             os.fsync(stream.fileno())
         unfinished.replace(path)
     finally:

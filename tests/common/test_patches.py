@@ -1,5 +1,8 @@
 """The HDF5 patch format: written, read, joined and split, and equal content stays equal."""
 
+import subprocess
+import sys
+
 import h5py
 import numpy as np
 import pytest
@@ -205,3 +208,23 @@ def test_split_of_detection_patches_and_of_too_few():
     assert (len(train), len(validation)) == (1, 1)
     with pytest.raises(UserError, match=r"fraction 1\.5"):
         split_validation(Patches(pixels(2), circles(2)), 1.5)
+
+
+def test_a_disk_that_fills_up_is_one_line_and_crashes_nothing(tmp_path):
+    """Behind a limit on the size of files, which fails like a full disk; HDF5 itself would crash Python."""
+    write = (
+        "import resource, sys, numpy as np\n"
+        "from common.patches import write_patches\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "X = np.random.default_rng(0).integers(0, 256, (int(sys.argv[2]), 16, 16, 1), dtype=np.uint8)\n"
+        "try: write_patches(sys.argv[1], X, np.zeros(len(X)))\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    path = tmp_path / "out.h5"
+    for count in (2000, 780, 740):  # fails in the middle of the pixels, at their end, fits
+        done = subprocess.run(
+            [sys.executable, "-c", write, str(path), str(count)], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == ("" if count == 740 else f"UserError {path}: cannot be written: File too large.\n")
+        assert [file.name for file in tmp_path.iterdir()] == (["out.h5"] if count == 740 else [])
