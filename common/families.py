@@ -22,6 +22,7 @@ BORDERS = (0, 10, 20)
 CAMERAS = ("combined", "top", "bottom")
 SIZES = (16, 32)
 SPLITS = ("train", "validation", "test")
+ORIGINS = ("naoth", "devils", "tk03")
 PREFIXES = {"classification": "classification_patches", "detection": "ball_radius_center_patches"}
 ENDINGS = {"classification": "ball_no_ball_X_y.h5", "detection": "ball_radius_center_X_y.h5"}
 DEFAULT_STEMS = {task: f"{prefix}_yuv422_y_only_pil_legacy_border0_combined_16x16" for task, prefix in PREFIXES.items()}
@@ -70,17 +71,26 @@ class Family:
         """The name that `--dataset` takes."""
         return f"{self.folder.partition('/')[2]}_{self.camera}_{self.size}x{self.size}"
 
-    def file(self, split: str) -> str:
-        """Path inside the archive of a split: train, validation, test.
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What there may be files of: the splits.
 
-        Classification also has `devils` and `naoth`, all patches of that origin: training on them leaks into the test.
+        Classification also has one of each ORIGINS, all patches of that origin: training on them leaks into the test.
         """
-        allowed = (*SPLITS, "devils", "naoth") if self.task == "classification" else SPLITS
-        if split not in allowed:
+        return (*SPLITS, *ORIGINS) if self.task == "classification" else SPLITS
+
+    def file(self, part: str) -> str:
+        """Path inside the archive of one of the `parts`."""
+        if part not in self.parts:
             raise UserError(
-                f"No {self.task} dataset has this file. Received: {split!r}. Possible: {', '.join(allowed)}."
+                f"No {self.task} dataset has this file. Received: {part!r}. Possible: {', '.join(self.parts)}."
             )
-        return f"{self.folder}/{self.stem}_{split}_{ENDINGS[self.task]}"
+        return f"{self.folder}/{self.stem}_{part}_{ENDINGS[self.task]}"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths inside the archive of every file that the family may have."""
+        return tuple(self.file(part) for part in self.parts)
 
 
 def all_families(task: str) -> list[Family]:

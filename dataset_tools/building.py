@@ -3,19 +3,20 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from common.archive import fetch
 from common.cli import UserError
-from common.families import Family
+from common.families import ORIGINS, Family
+from common.progress import progress_bar
 from dataset_tools import labels, leak_report, leaks, selection, splits, writing
 from dataset_tools.decoding import Plan, decode
 from dataset_tools.options import Settings
-from dataset_tools.sources import DEVILS, NAOTH, ORIGINS, TK03, Chunk, Skipped, devils_chunks, naoth_chunks, size_of
+from dataset_tools.sources import DEVILS, NAOTH, TK03, Chunk, Skipped, devils_chunks, naoth_chunks, size_of
 from dataset_tools.store import Store, temporary_store
 from dataset_tools.workers import Map, workers
 
@@ -55,11 +56,19 @@ def build(settings: Settings) -> list[Outcome]:
             with workers(settings.jobs) as spread:
                 outcomes += _build_root(settings, families, root, border, spread)
         except (UserError, OSError) as error:
-            outcomes += [Outcome(short(family), "failed", " ".join(str(error).split())) for family in families]
+            outcomes += [Outcome(short(family), "failed", _reason(error, settings)) for family in families]
     if not any_root and not any(outcome.status == "failed" for outcome in outcomes):
         reasons = {outcome.note for outcome in outcomes}
         raise UserError(f"nothing to build. Received: {'; '.join(sorted(reasons))}.")
     return outcomes
+
+
+def _reason(error: UserError | OSError, settings: Settings) -> str:
+    """Why nothing was built, in one line."""
+    if isinstance(error, OSError):
+        where = error.filename or settings.output_dir
+        return f"{where}: {error.strerror or error}. Check room and rights, or name another --output-dir."
+    return " ".join(str(error).split())
 
 
 def short(family: Family) -> str:
@@ -120,7 +129,7 @@ def fill(store: Store, settings: Settings, families: list[Family], root: Path | 
             else:
                 yield item, store.plan
 
-    with tqdm(total=total, desc="  decoding", unit="B", unit_scale=True, file=sys.stderr) as bar:
+    with progress_bar(total=total, desc="  decoding", unit="B", unit_scale=True) as bar:
         for batch in spread(decode, tasks()):
             store.add(batch)
             bar.update(batch.packed_bytes)
@@ -182,10 +191,15 @@ def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np
         UserError: more duplicates across the split than allowed.
     """
     clear = np.isin(store.columns["kind"], (labels.BALL, labels.NO_BALL))
-    with tqdm(desc="  duplicates", unit=" patches", file=sys.stderr) as bar:
+    with progress_bar(desc="  duplicates", unit=" patches") as bar:
+
+        @cache  # with one source of clear patches, links and leaks are looked for among the same ones
+        def find(mask: bytes) -> leaks.Pairs:
+            patches = np.flatnonzero(np.frombuffer(mask, bool))
+            return leaks.find(patches, store.columns, store.thumbnails, bar.update)
 
         def pairs(mask: np.ndarray) -> leaks.Pairs:
-            return leaks.find(np.flatnonzero(mask), store.columns, store.thumbnails, bar.update)
+            return find(mask.tobytes())
 
         linking = {}
         if settings.keep_linked:  # each origin alone: the split of one must not depend on what else is built
@@ -194,7 +208,8 @@ def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np
         side, _ = splits.of_store(store, settings.shares, settings.seed, settings.test_recordings, linking)
         report = leak_report.across(pairs(ready), side, ready)
     picture = settings.output_dir / settings.task / "reports" / f"{root}_leaks.png"
-    leak_report.draw(report, store, side, picture)
+    title = f"{settings.task}, {root}: patches of different recordings that look alike on two sides of the split"
+    leak_report.draw(report, store, side, f"{title}; allowed are {settings.max_leaks:.2%} of a side", picture)
     print("\n".join(f"  {line}" for line in report.lines) + f"\n  pairs: {picture}", file=sys.stderr)
     if report.worst_share > settings.max_leaks:
         raise UserError(
@@ -214,7 +229,7 @@ def _write_all(
         for family, files in contents.items()
         for content in files
     )
-    with tqdm(total=sum(map(len, contents.values())), desc="  writing", unit=" files", file=sys.stderr) as bar:
+    with progress_bar(total=sum(map(len, contents.values())), desc="  writing", unit=" files") as bar:
         done: dict[str, writing.Written] = {}
         for file in spread(writing.write, tasks):
             done[file.name] = file
@@ -225,7 +240,7 @@ def _write_all(
             outcomes.append(Outcome(short(family), "failed", "no patches with a label for it"))
             continue
         written = [done[content.name] for content in files]
-        writing.put_in_place([family], written, unfinished, settings.output_dir)
+        writing.put_in_place(family, written, unfinished, settings.output_dir)
         counts = ", ".join(f"{file.part} {file.patches} ({file.balls} balls)" for file in written)
         outcomes.append(Outcome(short(family), "built", counts))
     return outcomes

@@ -1,7 +1,5 @@
 """What both create_datasets.py run: reads the command line, builds or compares, and tells what became of it all."""
 
-import signal
-import threading
 from collections import Counter
 
 from dataset_tools.options import parse_args
@@ -18,8 +16,6 @@ def create(task: str, argv: list[str] | None = None) -> int:
         UserError: wrong arguments, or nothing to build from.
     """
     settings = parse_args(task, argv)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: unfinished files are removed
     if settings.check_published is not None:
         from dataset_tools.publishing import compare
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.families import ORIGINS
 from dataset_tools import hashes, pixels
-from dataset_tools.sources import CAMERAS, ORIGINS, Chunk, Patch, Skipped, read
+from dataset_tools.sources import CAMERAS, Chunk, Patch, Skipped, read
 
 THUMBNAIL = 16  # pixels; always made, for the search of duplicates
 CAMERA_CODES = {camera: code for code, camera in enumerate((*CAMERAS, ""))}
@@ -66,7 +67,7 @@ def decode(chunk: Chunk, plan: Plan) -> Batch:
         _columns(patches, channels[THUMBNAIL]),
         [patch.recording for patch in patches],
         skipped,
-        (chunk.origin, f"{chunk.camera}/{chunk.recording}" if chunk.recording else chunk.path.name),
+        (chunk.origin, f"{chunk.camera}/{chunk.recording}"),
         digest.hexdigest(),
         sum(member.packed for member in chunk.members) or chunk.path.stat().st_size,
     )

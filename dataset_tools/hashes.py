@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 
 SIDE = 16  # pixels of the pictures that are compared
+MIDDLE = 31  # of 63 sorted frequencies
 
 
 def content(X: np.ndarray) -> np.ndarray:
@@ -28,7 +29,8 @@ def look(luma: np.ndarray) -> np.ndarray:
     """
     cosines = _cosines()
     spectrum = (cosines @ luma.astype(np.float64) @ cosines.T).reshape(-1, 64)[:, 1:]
-    bits = spectrum > np.median(spectrum, axis=1, keepdims=True) if len(spectrum) else spectrum > 0
+    median = np.partition(spectrum, MIDDLE, axis=1)[:, MIDDLE, None]  # np.median would import numpy.ma, 50 ms
+    bits = spectrum > median
     padded = np.pad(bits, ((0, 0), (1, 0)))
     return np.packbits(padded, axis=1, bitorder="little").view("<u8").reshape(-1)
 

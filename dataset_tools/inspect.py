@@ -6,7 +6,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.cli import UserError, run_main
+from common.cli import Parser, UserError, run_main
 
 if TYPE_CHECKING:
     from dataset_tools.file_statistics import Statistics
@@ -23,11 +23,10 @@ Example:
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m dataset_tools.inspect",
         description="Describes patch files and draws one picture of each.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="HDF5 patch files")
     parser.add_argument(
@@ -41,13 +40,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """The command line; returns the exit status: 2 if a file is none of the format, after the others were described."""
     arguments = parse_args(argv)
-    from tqdm import tqdm
-
     from common.patches import task_of
+    from common.progress import progress_bar
     from dataset_tools import file_statistics, inspect_sheet
 
     described, status = [], 0
-    for path in tqdm(arguments.files, unit=" files", file=sys.stderr, disable=len(arguments.files) < 2):
+    for path in progress_bar(arguments.files, unit=" files", disable=len(arguments.files) < 2):
         try:
             found = file_statistics.gather(path, task_of(path))
         except UserError as error:

@@ -6,7 +6,7 @@ import numpy as np
 
 from common import pictures
 from common.patches import open_patches
-from dataset_tools.file_statistics import SATURATED_SHARE, Statistics, group_table
+from dataset_tools.file_statistics import BLURRED_BELOW, SATURATED_SHARE, Statistics, group_table
 
 COLUMNS = 20  # patches in a row of the contact sheet
 GROUPS_MAX = 40  # bars in the plot of recordings
@@ -124,5 +124,7 @@ def _groups(axes, statistics: Statistics) -> None:
 
 def _sharpness(axes, statistics: Statistics) -> None:
     axes.hist(statistics.sharpness, bins=np.linspace(0, 1, 51), color=pictures.INK, alpha=0.7)
+    axes.axvline(BLURRED_BELOW, color=pictures.ACCENT, linestyle="--", label="blurred below")
+    axes.legend()
     blurred = int(statistics.blurred.sum())
     axes.set(title=f"sharpness ({blurred} blurred)", xlabel="variance of the Laplacian, 1 for noise", ylabel="patches")

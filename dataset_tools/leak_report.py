@@ -1,6 +1,5 @@
 """What the search for duplicates found between the sides of a split: counted, drawn, and held against a limit."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from common.families import SPLITS
+from common.files import replacing
+from dataset_tools.labels import KIND_NAMES
 from dataset_tools.leaks import Pairs
 from dataset_tools.store import Store
 
@@ -52,16 +53,18 @@ def across(pairs: Pairs, side: np.ndarray, used: np.ndarray) -> Report:
     return Report(lines, worst, pairs.where(found))
 
 
-def draw(report: Report, store: Store, side: np.ndarray, path: Path) -> None:
-    """Writes the pairs as a picture: left and right side, recordings, camera and correlation."""
+def draw(report: Report, store: Store, side: np.ndarray, title: str, path: Path) -> None:
+    """Writes the pairs as a picture: both patches, their sides, what they show, recordings, cameras, correlation."""
     pairs = report.pairs
     order = np.argsort(-pairs.correlation, kind="stable")
     order = np.sort(order[:ROWS_MAX])[np.argsort(-pairs.correlation[np.sort(order[:ROWS_MAX])], kind="stable")]
     edge = 16 * MAGNIFICATION
-    row_height, header = edge + 6, 24 + 16 * len(report.lines)
-    picture = Image.new("RGB", (2 * edge + 560, header + max(1, len(order)) * row_height), "white")
+    shown = f"{len(order)} of {len(pairs)} pairs, the most alike first:" if len(pairs) else "No pairs: nothing leaks."
+    lines = [title, "", *report.lines, "", shown]
+    row_height, header = edge + 6, 16 + 16 * len(lines)
+    picture = Image.new("RGB", (2 * edge + 560, header + len(order) * row_height), "white")
     pen = ImageDraw.Draw(picture)
-    for number, line in enumerate([*report.lines, f"{len(order)} of {len(pairs)} pairs, the most alike first:"]):
+    for number, line in enumerate(lines):
         pen.text((6, 4 + 16 * number), line, fill="black")
     for row, index in enumerate(order):
         top = header + row * row_height
@@ -69,20 +72,17 @@ def draw(report: Report, store: Store, side: np.ndarray, path: Path) -> None:
         for column, thumbnail in enumerate(store.thumbnails(ends)):
             large = Image.fromarray(thumbnail).resize((edge, edge), Image.Resampling.NEAREST)
             picture.paste(large, (6 + column * (edge + 6), top))
-        words = "   |   ".join(_words(store, side, end) for end in ends)
-        what = "exact" if pairs.exact[index] else f"correlation {pairs.correlation[index]:.3f}"
-        pen.text((2 * edge + 24, top + 16), f"{words}\n{what}", fill="black")
+        what = "exact duplicates" if pairs.exact[index] else f"correlation {pairs.correlation[index]:.3f}"
+        words = [f"{place} in {_words(store, side, end)}" for place, end in zip(("left", "right"), ends, strict=True)]
+        pen.text((2 * edge + 24, top + 10), "\n".join([*words, what]), fill="black")
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        picture.save(unfinished, format="PNG")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as partial:
+        picture.save(partial, format="PNG")
 
 
 def _words(store: Store, side: np.ndarray, index: int) -> str:
     recording, camera, origin = (
         store.names(key, np.array([index]))[0].decode() for key in ("recording", "camera", "origin")
     )
-    return f"{SPLITS[side[index]]}: {origin} {recording or '-'} {camera}".rstrip()
+    kind = KIND_NAMES[store.columns["kind"][index]]
+    return f"{SPLITS[side[index]]}: {kind}, {origin} {recording or '-'} {camera}".rstrip()

@@ -1,6 +1,7 @@
 """The command line of both create_datasets.py."""
 
 import argparse
+import math
 import os
 import sys
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from common.archive import DEFAULT_URL
-from common.cli import UserError
+from common.cli import Parser, UserError
 from common.families import BORDERS, CAMERAS, COLOURS, DEFAULT_STEMS, PATCH_TYPES, SIZES, Family, parse_stem
 
 ORIGINS = {"classification": ("naoth", "devils", "tk03"), "detection": ("naoth", "tk03")}
@@ -30,7 +31,8 @@ Examples:
   python create_datasets.py --naoth ~/naoth_patches --camera combined top bottom --size 16 32
   python create_datasets.py --check-published https://datasets.naoth.de
 
-Exit status: 0 all built (or published as it is here), 1 some combination failed, 2 wrong arguments, 130 interrupted.
+Exit status: 0 all built (or published as it is here), 1 some combination failed, 2 wrong arguments, 130 and
+143 interrupted.
 """
 
 
@@ -73,8 +75,11 @@ class Settings:
         for option, path in (("--devils", self.devils), ("--tk03", self.tk03)):
             if path is not None and not path.is_file():
                 raise UserError(f"{option} must be a file. Received: {path}.")
-        if min(self.split) < 0 or self.split[0] <= 0 or sum(self.split) <= 0:
-            raise UserError(f"--split needs three shares, the first above 0. Received: {self.split}. Try 70 15 15.")
+        if not (min(self.split) >= 0 and self.split[0] > 0 and sum(self.split) < math.inf):  # also NaN
+            received = " ".join(f"{share:g}" for share in self.split)
+            raise UserError(f"--split needs three shares, the first above 0. Received: {received}. Try 70 15 15.")
+        if self.seed < 0:
+            raise UserError(f"--seed must be at least 0. Received: {self.seed}.")
         if not 0 <= self.max_leaks <= 1:
             raise UserError(f"--max-leaks is a share, 0..1. Received: {self.max_leaks}.")
         if self.jobs < 1:
@@ -118,14 +123,13 @@ def parse_args(task: str, argv: list[str] | None = None) -> Settings:
 _LISTS = ("origins", "color", "type", "border", "camera", "size", "test_recordings")
 
 
-def _parser(task: str) -> argparse.ArgumentParser:
+def _parser(task: str) -> Parser:
     default = parse_stem(DEFAULT_STEMS[task], task)
     what = {"classification": "ball / no ball", "detection": "ball radius and centre"}[task]
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=Path(sys.argv[0]).name,
         description=f"Builds {what} patch datasets (HDF5) from camera patches.",
         epilog=EPILOG.format(task=task),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument_group("sources").add_argument
     add("--naoth", type=Path, metavar="ROOT", help="NaoTH patches, see below")
@@ -150,7 +154,7 @@ def _parser(task: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_families(parser: argparse.ArgumentParser, default: Family) -> None:
+def _add_families(parser: Parser, default: Family) -> None:
     add = parser.add_argument_group("families: each takes several values, all combinations are built").add_argument
     add("--color", nargs="+", choices=COLOURS, default=[default.colour], help="(default: %(default)s)")
     add(
@@ -165,7 +169,7 @@ def _add_families(parser: argparse.ArgumentParser, default: Family) -> None:
     add("--partial", choices=PARTIAL, default=PARTIAL[0], help=partial)
 
 
-def _add_split(parser: argparse.ArgumentParser) -> None:
+def _add_split(parser: Parser) -> None:
     add = parser.add_argument_group("split by recording").add_argument
     shares = "shares of training, validation and test (default: 70 15 15)"
     add("--split", nargs=3, type=float, default=(70, 15, 15), metavar=("TRAIN", "VAL", "TEST"), help=shares)

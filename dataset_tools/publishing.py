@@ -4,12 +4,11 @@ from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from common.archive import ArchiveError, NotInArchive, fetch, listing, sha256_of
+from common.archive import SUMS, ArchiveError, NotInArchive, fetch, listing, sha256_of
 from common.families import Family
 from dataset_tools.building import Outcome, short
 from dataset_tools.options import Settings
-from dataset_tools.selection import possible_names
-from dataset_tools.writing import SUMS, parse_sums
+from dataset_tools.writing import parse_sums
 
 
 def compare(settings: Settings) -> list[Outcome]:
@@ -31,7 +30,7 @@ def compare(settings: Settings) -> list[Outcome]:
 
 
 def _compare_family(family: Family, settings: Settings, folder: Path) -> Outcome:
-    here = [name for name in possible_names(family) if (settings.output_dir / name).is_file()]
+    here = [name for name in family.files if (settings.output_dir / name).is_file()]
     if not here:
         return Outcome(short(family), "missing", f"not built here, in {settings.output_dir}")
     try:
@@ -56,7 +55,6 @@ def _compare_family(family: Family, settings: Settings, folder: Path) -> Outcome
 
 def _published(family: Family, here: list[str], url: str, folder: Path) -> dict[str, str]:
     """sha256 by path of the family's published files."""
-    names = possible_names(family)
     index = listing(family.folder, url)
     try:
         sums = parse_sums(fetch(f"{family.folder}/{SUMS}", folder, url).read_text(encoding="utf-8"))
@@ -68,5 +66,5 @@ def _published(family: Family, here: list[str], url: str, folder: Path) -> dict[
             except NotInArchive:
                 continue
         return found
-    found = {name: sums[Path(name).name] for name in names if Path(name).name in sums}
+    found = {name: sums[Path(name).name] for name in family.files if Path(name).name in sums}
     return found if index is None else {name: digest for name, digest in found.items() if Path(name).name in index}

@@ -83,7 +83,7 @@ def load_all(path: Path) -> Iterator[object]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}.") from None
     except Exception as error:  # a hostile pickle may raise anything
-        what = " ".join(str(error).split())[:200]
+        what = " ".join(str(error).split())[:200].rstrip(".")
         raise UserError(
             f"{path}: refused, not a plain data pickle. Received: {type(error).__name__}: {what}."
         ) from None

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.families import ENDINGS, SPLITS, Family
+from common.families import ORIGINS, SPLITS, Family
 from dataset_tools import labels
 from dataset_tools.decoding import CAMERA_CODES
-from dataset_tools.sources import ORIGINS, TK03
+from dataset_tools.sources import TK03
 from dataset_tools.store import Store
 
 
@@ -60,17 +60,5 @@ def of_family(family: Family, store: Store, ready: np.ndarray, side: np.ndarray)
     if family.task == "classification":
         parts |= {name: mask & (origin == index) for index, name in enumerate(ORIGINS)}
     return [
-        FileContent(file_name(family, part), part, np.flatnonzero(chosen))
-        for part, chosen in parts.items()
-        if chosen.any()
+        FileContent(family.file(part), part, np.flatnonzero(chosen)) for part, chosen in parts.items() if chosen.any()
     ]
-
-
-def file_name(family: Family, part: str) -> str:
-    """Path inside the archive; `part` is a split or an origin."""
-    return f"{family.folder}/{family.stem}_{part}_{ENDINGS[family.task]}"
-
-
-def possible_names(family: Family) -> list[str]:
-    """Every file that a family may have."""
-    return [file_name(family, part) for part in (*SPLITS, *ORIGINS)]

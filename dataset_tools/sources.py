@@ -4,7 +4,6 @@ Work is cut into chunks that any process can read on its own; a reader yields ea
 what was left out and why. Nothing is ever unpacked to disk.
 """
 
-import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,17 +12,17 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
-from PIL import PngImagePlugin
 
 from common.cli import UserError
+from common.families import ORIGINS
 from dataset_tools import labels, safe_pickle
 from dataset_tools.labels import Facts, Refused
+from dataset_tools.png import decode_png
 from dataset_tools.zip_members import MEMBER_LIMIT_BYTES, Member, members, read_member
 
-NAOTH, DEVILS, TK03 = ORIGINS = ("naoth", "devils", "tk03")
+NAOTH, DEVILS, TK03 = ORIGINS
 CAMERAS = ("top", "bottom")
 CHUNK_PATCHES = 1024  # fixed, so that results do not depend on the number of processes
-SIDE_LIMIT = 1024  # pixels; the camera image has 640
 TK03_SIDE = 16
 
 
@@ -121,7 +120,7 @@ def _files(folder: Path) -> list[Member]:
 
 
 def _file_member(path: Path, folder: Path) -> Member:
-    size = path.stat().st_size
+    size = path.stat().st_size if path.is_file() else 0  # a broken link is skipped when it is read
     return Member(str(path.relative_to(folder)), -1, size, size, 0, 0, 0)
 
 
@@ -164,6 +163,8 @@ def _reader(chunk: Chunk):
 
 
 def _read_file(path: Path) -> bytes:
+    if not path.is_file():
+        raise Refused("no file")  # a pipe would be waited for
     try:
         with path.open("rb") as stream:
             data = stream.read(MEMBER_LIMIT_BYTES + 1)
@@ -172,30 +173,6 @@ def _read_file(path: Path) -> bytes:
     if len(data) > MEMBER_LIMIT_BYTES:
         raise Refused(f"larger than {MEMBER_LIMIT_BYTES >> 20} MB unpacked")
     return data
-
-
-def decode_png(data: bytes) -> tuple[np.ndarray, dict]:
-    """Pixels, uint32 [height, width], and text chunks of a PNG.
-
-    Raises:
-        Refused: no PNG, truncated, damaged, or no size that a patch has.
-    """
-    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
-        raise Refused("not a PNG file")
-    if b"IEND" not in data[-64:]:
-        raise Refused("truncated PNG")
-    try:
-        image = PngImagePlugin.PngImageFile(io.BytesIO(data))
-        if max(image.size) > SIDE_LIMIT:
-            raise Refused(f"wider or higher than {SIDE_LIMIT} pixels")
-        image.load()
-        info = image.info
-        rgb = image if image.mode == "RGB" else image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, ArithmeticError, MemoryError):
-        raise Refused("damaged PNG") from None
-    if image.mode.startswith(("I", "F")):
-        raise Refused("not 8 bits per channel")
-    return np.frombuffer(rgb.tobytes("raw", "RGBX"), "<u4").reshape(rgb.height, rgb.width), info
 
 
 def _naoth(rgbx: np.ndarray, text: dict, chunk: Chunk) -> Patch:

@@ -6,11 +6,11 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from common.cli import UserError
-from common.families import SPLITS
+from common.families import ORIGINS, SPLITS
 from common.splitting import choose_groups
 from dataset_tools import labels
 from dataset_tools.leaks import Pairs
-from dataset_tools.sources import DEVILS, NAOTH, ORIGINS
+from dataset_tools.sources import DEVILS, NAOTH
 from dataset_tools.store import Store
 
 TRAIN, VALIDATION, TEST = SPLITS

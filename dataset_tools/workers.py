@@ -54,8 +54,8 @@ def workers(jobs: int) -> Iterator[Map]:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C and SIGTERM wait until the block ends: inside `submit` they would lose processes that just start.
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until the block ends.
 
     Masking the signals would not do: a thread of NumPy's takes them, and Python's handler runs all the same.
     """
@@ -70,13 +70,13 @@ def _uninterrupted() -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
     if received:
-        raise KeyboardInterrupt
+        signal.raise_signal(received[0])
 
 
 def _in_order(pool: ProcessPoolExecutor, function: Callable, tasks: Iterable[tuple], ahead: int) -> Iterator:
     waiting: deque = deque()
     for task in tasks:
-        with _uninterrupted():
+        with uninterrupted():  # an interrupted `submit` would lose processes that just start
             waiting.append(pool.submit(function, *task))
         if len(waiting) >= ahead:
             yield waiting.popleft().result()

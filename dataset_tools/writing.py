@@ -1,6 +1,5 @@
 """Writes the files of a family beside each other, then puts them in place together."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -8,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from common.archive import sha256_of
-from common.families import Family
+from common.archive import SUMS, sha256_of
+from common.cli import UserError
+from common.families import ORIGINS, Family
+from common.files import replacing
 from common.patches import KEYS, write_patches
 from dataset_tools.options import Settings
-from dataset_tools.selection import FileContent, possible_names, takes_tk03, target
+from dataset_tools.selection import FileContent, takes_tk03, target
 from dataset_tools.sources import TK03
 from dataset_tools.store import Rows, Store
+from dataset_tools.workers import uninterrupted
 
-SUMS = "SHA256SUMS"
 MEAN_BLOCK = 4096
 
 
@@ -47,7 +48,7 @@ def job(family: Family, content: FileContent, store: Store, settings: Settings, 
     """Collects what one file of a family will hold."""
     indices = content.indices
     y = target(store, family.task, indices)
-    used = [origin for origin in settings.origins if origin != TK03 or takes_tk03(family)]
+    used = [origin for origin in ORIGINS if origin in settings.origins and (origin != TK03 or takes_tk03(family))]
     attributes = {
         "task": family.task,
         "color": family.colour,
@@ -66,7 +67,7 @@ def job(family: Family, content: FileContent, store: Store, settings: Settings, 
         "settings": {
             "sampling": settings.sampling,
             "partial": settings.partial,
-            "split": list(settings.split),
+            "split": [round(share, 6) for share in settings.shares],
             "seed": settings.seed,
             "test_recordings": list(settings.test_recordings),
             "keep_linked": settings.keep_linked,
@@ -80,9 +81,16 @@ def job(family: Family, content: FileContent, store: Store, settings: Settings, 
 
 
 def write(job: Job) -> Written:
-    """Writes one file; runs in any process."""
+    """Writes one file; runs in any process.
+
+    Raises:
+        UserError: no room on the disk.
+    """
     path = job.folder / job.content.name
-    write_patches(path, job.X, job.y, **job.columns, attributes=job.attributes | means(job.X))
+    try:
+        write_patches(path, job.X, job.y, **job.columns, attributes=job.attributes | means(job.X))
+    except UserError as error:  # the user knows nothing of the hidden folder
+        raise UserError(str(error).replace(str(path), path.name)) from None
     balls = int(job.y.sum()) if job.y.ndim == 1 else len(job.y)
     return Written(job.content.name, job.content.part, len(job.y), balls, sha256_of(path))
 
@@ -102,30 +110,34 @@ def means(X: Rows) -> dict[str, float]:
     return result
 
 
-def put_in_place(families: Iterable[Family], written: Iterable[Written], unfinished: Path, output: Path) -> None:
-    """Moves finished files to their places and renews SHA256SUMS beside them.
+def put_in_place(family: Family, written: Iterable[Written], unfinished: Path, output: Path) -> None:
+    """Moves the finished files of a family to their places and renews SHA256SUMS beside them.
 
-    Files of these families that this build does not have any more are removed: an old test file would hold recordings
-    that are in training now.
+    Files of the family that this build does not have any more are removed: an old test file would hold recordings that
+    are in training now. Nobody but `kill -9` can end this between two files; then SHA256SUMS, renewed last, tells.
+
+    Raises:
+        UserError: the folder cannot be written, or something else has the name of a file; nothing has changed then.
     """
     from filelock import FileLock
 
-    new = {file.name: file.sha256 for file in written}
-    names = {name for family in families for name in possible_names(family)}
-    for folder in sorted({Path(name).parent for name in names}):
-        target = output / folder
-        target.mkdir(parents=True, exist_ok=True)
-        with FileLock(target / f".{SUMS}.lock"):
-            sums = read_sums(target / SUMS)
-            for name in sorted(name for name in names if Path(name).parent == folder):
-                file = Path(name).name
-                sums.pop(file, None)
-                if name in new:
-                    (unfinished / name).replace(output / name)
-                    sums[file] = new[name]
-                else:
-                    (output / name).unlink(missing_ok=True)
-            _write_sums(target / SUMS, sums)
+    sums_of_new = {file.name: file.sha256 for file in written}
+    folder = output / family.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in family.files:
+        if (output / name).is_dir():
+            raise UserError(f"{output / name} is a folder and in the way of a file. Move it away.")
+    with FileLock(folder / f".{SUMS}.lock"), uninterrupted(), replacing(folder / SUMS) as partial:
+        mine = {Path(name).name for name in family.files}
+        sums = {file: digest for file, digest in read_sums(folder / SUMS).items() if file not in mine}
+        sums |= {Path(name).name: digest for name, digest in sums_of_new.items()}
+        # Before anything is moved: renaming needs no room on the disk, this does.
+        partial.write_text("".join(f"{sums[file]}  {file}\n" for file in sorted(sums)), encoding="utf-8")
+        for name in family.files:
+            if name in sums_of_new:
+                (unfinished / name).replace(output / name)
+            else:
+                (output / name).unlink(missing_ok=True)
 
 
 def read_sums(path: Path) -> dict[str, str]:
@@ -139,15 +151,3 @@ def parse_sums(text: str) -> dict[str, str]:
     """The lines `sha256  name` of sha256sum."""
     parts = (line.split(maxsplit=1) for line in text.splitlines())
     return {part[1].removeprefix("*"): part[0] for part in parts if len(part) == 2}
-
-
-def _write_sums(path: Path, sums: dict[str, str]) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with unfinished.open("w", encoding="utf-8") as stream:
-            stream.writelines(f"{sums[name]}  {name}\n" for name in sorted(sums))
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

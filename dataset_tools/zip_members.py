@@ -33,6 +33,8 @@ def members(path: Path) -> list[Member]:
     Raises:
         UserError: not a zip file.
     """
+    if not path.is_file():  # a pipe would be waited for
+        raise UserError(f"{path}: not a readable zip file. Received: no file.")
     try:
         with zipfile.ZipFile(path) as archive:
             found = [

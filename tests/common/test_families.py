@@ -75,7 +75,8 @@ def test_the_names_of_the_default_families():
     folder = "classification/classification_patches_yuv422_y_only_pil_legacy_border0"
     assert family.folder == folder
     assert family.file("train") == f"{folder}/{STEM}_train_ball_no_ball_X_y.h5"
-    assert family.file("devils") == f"{folder}/{STEM}_devils_ball_no_ball_X_y.h5"
+    for origin in ("devils", "naoth", "tk03"):
+        assert family.file(origin) == f"{folder}/{STEM}_{origin}_ball_no_ball_X_y.h5"
     family = parse_stem("ball_radius_center_patches_yuv422_pil_segmentation_border20_bottom_32x32", "detection")
     assert (family.channels, family.border, family.camera, family.size) == (2, 20, "bottom", 32)
     name = "ball_radius_center_patches_yuv422_pil_segmentation_border20"

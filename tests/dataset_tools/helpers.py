@@ -4,7 +4,6 @@ from pathlib import Path
 
 from common.families import DEFAULT_STEMS, Family, parse_stem
 from common.patches import read_patches
-from dataset_tools.selection import file_name
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = ["--size", "16", "32", "--camera", "combined", "top", "bottom", "--color", "yuv422_pil", "yuv422_y_only_pil"]
@@ -17,7 +16,7 @@ def family(task="classification", **change):
 
 def load(output, part, chosen=None):
     chosen = chosen or family()
-    return read_patches(output / file_name(chosen, part), chosen.task)
+    return read_patches(output / chosen.file(part), chosen.task)
 
 
 def contents(folder):

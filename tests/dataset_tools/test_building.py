@@ -6,8 +6,6 @@ import h5py
 import numpy as np
 import pytest
 
-from dataset_tools.selection import file_name
-
 from .helpers import ALL, contents, family, load
 
 
@@ -95,11 +93,19 @@ def test_equal_input_gives_equal_bytes_whatever_the_jobs_and_what_else_is_built(
     assert all(one[name] == content for name, content in files.items())
 
 
+def test_the_same_wish_in_other_words_gives_the_same_bytes(tmp_path, build, devils):
+    assert build("classification", output=tmp_path / "one") == 0
+    devils = devils.rename(tmp_path / "renamed.zip")
+    words = ["--split", 0.70, 0.15, 0.15, "--origins", "tk03", "naoth", "devils", "--devils", devils]
+    assert build("classification", *words, output=tmp_path / "two") == 0
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
 def test_attributes(tmp_path, build, png, zip_of):
     zip_of(tmp_path / "naoth" / "top" / "zz.zip", {"1.png": png(20)[:50]})
     assert build("classification", "--color", "yuv422_pil", "--seed", 3) == 0
     chosen = family(colour="yuv422_pil")
-    with h5py.File(tmp_path / "out" / file_name(chosen, "train")) as file:
+    with h5py.File(tmp_path / "out" / chosen.file("train")) as file:
         attributes = dict(file.attrs)
         X = file["X"][:]
     assert attributes["color"] == "yuv422_pil"
@@ -118,7 +124,7 @@ def test_attributes(tmp_path, build, png, zip_of):
 def test_source_digests_follow_the_content(tmp_path, build, naoth, png, zip_of):
     def digest():
         assert build("classification", "--origins", "naoth") == 0
-        with h5py.File(tmp_path / "out" / file_name(family(), "naoth")) as file:
+        with h5py.File(tmp_path / "out" / family().file("naoth")) as file:
             return json.loads(file.attrs["sources"])["naoth"]
 
     first = digest()

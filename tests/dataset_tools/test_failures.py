@@ -1,15 +1,19 @@
 """Builds that fail, are interrupted or cannot be: one line, a status, and the files of before."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+from filelock import FileLock
 
+from common.archive import sha256_of
 from common.cli import UserError
 from dataset_tools import building
 from dataset_tools.ball_classification_datasets import create_datasets as classification
+from dataset_tools.writing import read_sums
 
 from .helpers import ROOT, contents, family, load
 
@@ -97,6 +101,8 @@ def test_combinations_that_cannot_exist_or_have_no_patches_are_said(tmp_path, na
         (["--naoth", "nowhere"], "--naoth must be a folder. Received: nowhere"),
         (["--naoth", ".", "--devils", "nowhere.zip"], "--devils must be a file"),
         (["--naoth", ".", "--split", "0", "1", "1"], "--split needs three shares"),
+        (["--naoth", ".", "--split", "nan", "1", "1"], "Received: nan 1 1"),
+        (["--naoth", ".", "--seed", "-1"], "--seed must be at least 0"),
         (["--naoth", ".", "--max-leaks", "2"], "--max-leaks is a share"),
         (["--naoth", ".", "--jobs", "0"], "--jobs must be at least 1"),
         (["--naoth", ".", "--origins", "naoth", "dutch"], "Received: dutch"),
@@ -127,7 +133,65 @@ def test_an_interrupted_build_leaves_nothing_behind(tmp_path, naoth):
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 143
     assert err.strip().endswith("interrupted")
     assert not list((tmp_path / "out").rglob("*.h5"))
     assert not list((tmp_path / "out").rglob(".build-*"))
+
+
+def test_what_a_killed_build_left_is_removed_and_what_is_in_use_is_not(tmp_path, build):
+    folder = tmp_path / "out" / "classification"
+    for name in (".build-killed", ".build-used", ".build-young"):
+        (folder / name / "files").mkdir(parents=True)
+    for name in (".build-killed", ".build-used"):
+        os.utime(folder / name, (0, 0))
+    with FileLock(folder / ".build-used" / "in_use.lock"):
+        os.utime(folder / ".build-used", (0, 0))
+        assert build("classification", "--origins", "tk03") == 0
+    assert {path.name for path in folder.glob(".build-*")} == {".build-used", ".build-young"}
+
+
+def test_something_in_the_way_of_a_file_changes_nothing(tmp_path, build, capsys):
+    assert build("classification") == 0
+    before = contents(tmp_path / "out")
+    (tmp_path / "out" / family().file("test")).unlink()
+    (tmp_path / "out" / family().file("test")).mkdir()
+    assert build("classification", "--seed", 1) == 1
+    assert "is a folder and in the way of a file. Move it away." in capsys.readouterr().out
+    after = contents(tmp_path / "out")
+    assert {name for name in before if before[name] != after.get(name)} == {family().file("test")}
+
+
+def test_two_builds_at_once_leave_one_of_them_whole(tmp_path, naoth):
+    command = [sys.executable, "-m", "dataset_tools.ball_classification_datasets.create_datasets", "--naoth", naoth]
+    command += ["--origins", "naoth", "--jobs", "1", "--max-leaks", "1", "--output-dir", tmp_path / "out", "--seed"]
+    builds = [
+        subprocess.Popen([*command, str(seed)], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        for seed in (0, 1)
+    ]
+    assert [process.communicate()[1] and process.returncode for process in builds] == [0, 0]
+    parts = {part: load(tmp_path / "out", part) for part in ("train", "validation", "test")}
+    assert sum(map(len, parts.values())) == len(load(tmp_path / "out", "naoth"))
+    recordings = [name for part in parts.values() for name in set(part.recording)]
+    assert len(recordings) == len(set(recordings)) == 14
+    sums = read_sums(tmp_path / "out" / family().folder / "SHA256SUMS")
+    assert sums == {path.name: sha256_of(path) for path in (tmp_path / "out").rglob("*.h5")}
+    assert not list((tmp_path / "out").rglob(".build-*"))
+
+
+def test_a_build_that_is_killed_leaves_the_files_of_before(tmp_path, naoth, build):
+    assert build("classification", "--origins", "naoth") == 0
+    before = contents(tmp_path / "out")
+    command = [sys.executable, "-m", "dataset_tools.ball_classification_datasets.create_datasets", "--naoth", naoth]
+    command += ["--origins", "naoth", "--jobs", "2", "--seed", "1", "--output-dir", tmp_path / "out"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("out/classification/.build-*/16.u8")):
+        assert time.monotonic() < deadline, "the build never began"
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    after = contents(tmp_path / "out")
+    assert {name: after[name] for name in before} == before
+    assert not [name for name in after if name.endswith(".h5") and name not in before and ".build-" not in name]

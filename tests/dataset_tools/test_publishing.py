@@ -12,7 +12,6 @@ from common.archive import Unreachable
 from common.cli import UserError
 from dataset_tools import building, publishing
 from dataset_tools.ball_classification_datasets import create_datasets as classification
-from dataset_tools.selection import file_name
 
 from .helpers import ROOT, family, load
 
@@ -26,7 +25,7 @@ def test_sums_are_those_of_the_files_and_the_archive_client_accepts_them(tmp_pat
     assert {name: digest for digest, name in lines} == {path.name: sha256_of(path) for path in folder.glob("*.h5")}
     assert len(lines) == 11
     with serve(tmp_path / "out") as url:
-        assert fetch(file_name(family(), "train"), tmp_path / "cache", url).is_file()
+        assert fetch(family().file("train"), tmp_path / "cache", url).is_file()
         (folder / "SHA256SUMS").write_text((folder / "SHA256SUMS").read_text().replace(lines[0][0], "0" * 64))
         wrong = f"{family().folder}/{lines[0][1]}"
         with pytest.raises(UserError):

@@ -1,6 +1,7 @@
 """The readers on good, broken and hostile input: patches come out, or a reason, and nothing is written anywhere."""
 
 import hashlib
+import os
 import struct
 import zipfile
 import zlib
@@ -188,6 +189,19 @@ def test_broken_zips(tmp_path, png, zip_of):
         "encrypted",
         "damaged in the zip",
     ]
+
+
+def test_what_is_no_file_is_skipped_and_not_waited_for(tmp_path, png):
+    folder = tmp_path / "top" / "log"
+    (folder / "folder.png").mkdir(parents=True)
+    (folder / "1.png").write_bytes(png(20))
+    os.mkfifo(folder / "2.png")
+    (folder / "3.png").symlink_to("nowhere")
+    (folder / "4.png").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "top" / "pipe.zip")
+    patches, skipped = everything(naoth_chunks(tmp_path, 0))
+    assert len(patches) == 1
+    assert [item.reason for item in skipped] == ["no file"] * 3 + ["not a readable zip file"]
 
 
 def test_other_compressions_are_refused(tmp_path, png, zip_of):
