@@ -112,7 +112,7 @@ def header(network, name, patches, expected, threshold, facts) -> str:
         "}  // namespace detail",
         (_PARTS / "interface.h").read_text(encoding="utf-8"),
         self_test(patches, expected),
-        "#undef BALL_INLINE\n#undef BALL_WIDTH\n#undef BALL_FACTOR\n#undef BALL_REPEAT",
+        "#undef BALL_INLINE\n#undef BALL_WIDTH\n#undef BALL_FACTOR\n#undef BALL_REPEAT\n#undef BALL_BYTES",
         f"}}  // namespace {space}\n#endif",
     ]
     return "\n\n".join(parts) + "\n"

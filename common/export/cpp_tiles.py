@@ -177,15 +177,16 @@ ACCUMULATORS = {4: 8, 8: 12, 16: 24}  # of 16, 16 and 32 registers
 def _products(number: int, channels: int, inner: int, outer: int, block: int, width: int) -> Lines:
     """Sums over the input channels of input times factor, for one of the 16 positions `k` and a block of tiles."""
     limit, parts = ACCUMULATORS[width], pieces(outer, width)
-    lines = [f"const float* const u = factors{number} + k * {channels * outer};"]
+    lines = []
     for start in range(0, len(parts), limit):
         chosen = parts[start : start + limit]
         together = max(n for n in (1, 2, 4) if n == 1 or (n * len(chosen) <= limit and block % n == 0))
         lines.append(f"for (int i = 0; i < {block}; i += {together}) {{")
+        lines.append(f"const float* const u = opaque(factors{number} + k * {channels * outer});")
         for tile in range(together):
             lines.append(f"const float* const x{tile} = v + ((i + {tile}) * 16 + k) * {inner};")
-            lines += [f"f{lanes} a{tile}_{offset} = f{lanes}::all(0);" for lanes, offset in chosen]
-        lines += accumulate(channels, outer, together, chosen, width)
+            lines += [f"f{lanes} a{tile}_{offset};" for lanes, offset in chosen]
+        lines += accumulate(channels, outer, together, chosen, width, fresh=True)
         for tile in range(together):
             lines.append(f"float* const y{tile} = m + ((i + {tile}) * 16 + k) * {outer};")
             lines += [f"store(y{tile} + {offset}, a{tile}_{offset});" for _, offset in chosen]
@@ -193,26 +194,42 @@ def _products(number: int, channels: int, inner: int, outer: int, block: int, wi
     return lines
 
 
-def accumulate(channels: int, outer: int, rows: int, chosen: list[tuple[int, int]], width: int) -> Lines:
-    """a{row}_{offset} += x{row}[c] * u[c][offset...] for all c; every input is broadcast once for all its products."""
-    whole = channels // 4 * 4
-    lines = []
-    if whole:
-        lines += [f"for (int c = 0; c < {whole}; c += 4) {{", *_four(4, outer, rows, chosen, width), "}"]
-    if channels > whole:
-        lines += [f"{{ const int c = {whole};", *_four(channels - whole, outer, rows, chosen, width), "}"]
+def accumulate(
+    channels: int, outer: int, rows: int, chosen: list[tuple[int, int]], width: int, fresh: bool = False
+) -> Lines:
+    """a{row}_{offset} += x{row}[c] * u[c][offset...] for all c; every input is broadcast once for all its products.
+
+    Args:
+        channels: how many c there are.
+        outer: floats in a row of u.
+        rows: how many x there are.
+        chosen: vectors of a row of u, (lanes, offset).
+        width: the widest vectors.
+        fresh: the sums have no value yet.
+    """
+    whole, lines = channels // 4 * 4, []
+    if fresh:
+        lines += ["{ const int c = 0;", *_steps(min(4, channels), outer, rows, chosen, width, fresh=True), "}"]
+    start = 4 if fresh else 0
+    if whole > start:
+        lines += [f"for (int c = {start}; c < {whole}; c += 4) {{", *_steps(4, outer, rows, chosen, width), "}"]
+    if channels > max(whole, start):
+        lines += [f"{{ const int c = {whole};", *_steps(channels - whole, outer, rows, chosen, width), "}"]
     return lines
 
 
-def _four(count: int, outer: int, rows: int, chosen: list[tuple[int, int]], width: int) -> Lines:
+def _steps(count: int, outer: int, rows: int, chosen: list[tuple[int, int]], width: int, fresh: bool = False) -> Lines:
     lines = [f"const f4 q{row} = f4::load(x{row} + c);" for row in range(rows)] if width == 4 else []
-    kinds = sorted({lanes for lanes, _ in chosen})
     for step in range(count):
         for row in range(rows):
-            for lanes in kinds:
+            for lanes in sorted({lanes for lanes, _ in chosen}):
                 value = f"f4::lane<{step}>(q{row})" if width == 4 else f"f{lanes}::all(x{row}[c + {step}])"
                 lines.append(f"const f{lanes} b{row}_{step}_{lanes} = {value};")
             for lanes, offset in chosen:
                 factor = f"f{lanes}::load(u + (c + {step}) * {outer} + {offset})"
-                lines.append(f"a{row}_{offset} = madd(a{row}_{offset}, b{row}_{step}_{lanes}, {factor});")
+                name, value = f"a{row}_{offset}", f"b{row}_{step}_{lanes}"
+                first = fresh and step == 0
+                lines.append(
+                    f"{name} = pinned({f'{value} * {factor}' if first else f'madd({name}, {value}, {factor})'});"
+                )
     return lines

@@ -139,6 +139,23 @@ BALL_INLINE void transpose(f16& a, f16& b, f16& c, f16& d) {
 // max(x, slope * x): LeakyReLU for slopes up to 1.
 template <class V> BALL_INLINE V leaky(V x, float slope) { return larger(x, x * V::all(slope)); }
 
+// Says that a register holds something new, at no cost. Without it, GCC computes one sum after the other, keeps every
+// broadcast value until the last of them, and runs out of registers.
+template <class V> BALL_INLINE V pinned(V a) {
+#if defined(__SSE4_1__)
+  __asm__("" : "+x"(a.v));
+#elif defined(__aarch64__) && defined(__ARM_NEON)
+  __asm__("" : "+w"(a.v));
+#endif
+  return a;
+}
+
+// The same pointer, of which the compiler knows nothing: it cannot load weights ahead and spill them.
+BALL_INLINE const float* opaque(const float* p) {
+  __asm__("" : "+r"(p));
+  return p;
+}
+
 BALL_INLINE float sum(f4 a) {
   alignas(16) float p[4];
   store(p, a);
@@ -159,3 +176,44 @@ static inline void clear_border(float* p, int side, int channels) {
     }
   }
 }
+
+// 16 bytes: `picked` makes floats of the four that `picker` names; `zip` takes bytes of a and b in turns.
+#if defined(__SSE4_1__)
+#define BALL_BYTES
+typedef __m128i bytes;
+template <int N> BALL_INLINE bytes load_bytes(const std::uint8_t* p) {
+  const __m128i* const q = reinterpret_cast<const __m128i*>(p);
+  return N == 8 ? _mm_loadl_epi64(q) : _mm_loadu_si128(q);
+}
+BALL_INLINE void store_bytes(std::uint8_t* p, bytes a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), a); }
+BALL_INLINE void store_anywhere(float* p, f4 a) { _mm_storeu_ps(p, a.v); }
+BALL_INLINE bytes picker(int first, int step) {
+  const int zeros = static_cast<int>(0x80808000u);
+  return _mm_setr_epi32(zeros + first, zeros + first + step, zeros + first + 2 * step, zeros + first + 3 * step);
+}
+BALL_INLINE f4 picked(bytes a, bytes which) { return f4{_mm_cvtepi32_ps(_mm_shuffle_epi8(a, which))}; }
+BALL_INLINE void zip(bytes a, bytes b, bytes& low, bytes& high) {
+  low = _mm_unpacklo_epi8(a, b);
+  high = _mm_unpackhi_epi8(a, b);
+}
+#elif defined(__aarch64__) && defined(__ARM_NEON)
+#define BALL_BYTES
+typedef uint8x16_t bytes;
+template <int N> BALL_INLINE bytes load_bytes(const std::uint8_t* p) {
+  return N == 8 ? vcombine_u8(vld1_u8(p), vdup_n_u8(0)) : vld1q_u8(p);
+}
+BALL_INLINE void store_bytes(std::uint8_t* p, bytes a) { vst1q_u8(p, a); }
+BALL_INLINE void store_anywhere(float* p, f4 a) { vst1q_f32(p, a.v); }
+BALL_INLINE bytes picker(int first, int step) {
+  std::uint8_t which[16];
+  for (int i = 0; i < 16; ++i) which[i] = static_cast<std::uint8_t>(i % 4 == 0 ? first + i / 4 * step : 255);
+  return vld1q_u8(which);
+}
+BALL_INLINE f4 picked(bytes a, bytes which) {
+  return f4{vcvtq_f32_u32(vreinterpretq_u32_u8(vqtbl1q_u8(a, which)))};
+}
+BALL_INLINE void zip(bytes a, bytes b, bytes& low, bytes& high) {
+  low = vzip1q_u8(a, b);
+  high = vzip2q_u8(a, b);
+}
+#endif
