@@ -16,7 +16,14 @@ if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VEN
     os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
 
 from common.cli import run_main  # noqa: E402
-from common.evaluation import evaluation_parser, model_name, predict_file, read_files, write_rows  # noqa: E402
+from common.evaluation import (  # noqa: E402
+    brightness_class,
+    evaluation_parser,
+    model_name,
+    predict_file,
+    read_files,
+    write_rows,
+)
 from common.models import FALLBACK_THRESHOLD, find_model, read_threshold  # noqa: E402
 
 
@@ -82,14 +89,15 @@ def report(folder: Path, patches, scores, threshold: float, name: str = "", file
         files: str [n], the file of each patch, where several are scored as one.
 
     Returns:
-        `metrics` (flat, baseline included) and `groups` (rows per file, camera and recording, where known).
+        `metrics` (flat, baseline included) and `groups` (per file, camera and recording, where known, and brightness).
     """
     from classifier_cnn import metrics, pictures
 
     groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
+    by_light = groups | {"brightness": brightness_class(patches.X[..., 0].mean((1, 2)))}
     result = {
         "metrics": metrics.evaluate(patches.y, scores, threshold) | metrics.baseline(patches.y, patches.X),
-        "groups": metrics.evaluate_groups(patches.y, scores, threshold, **groups),
+        "groups": metrics.evaluate_groups(patches.y, scores, threshold, **by_light),
     }
     pictures.write_all(folder, patches.X, patches.y, scores, threshold, patches.recording, name)
     columns = {"index": range(len(scores)), "label": patches.y.astype(int), "score": scores, **groups}

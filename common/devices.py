@@ -15,13 +15,20 @@ def import_quietly() -> None:
     What was held back is shown where the import fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet_stderr():
+        import keras  # noqa: F401
+        import tensorflow as tf
+
+        tf.config.list_physical_devices("GPU")
+
+
+@contextmanager
+def quiet_stderr():
+    """Holds back what native code writes to stderr, and shows it where the block ends with an error."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held, _stderr_to(held.fileno()) as stderr:
         try:
-            import keras  # noqa: F401
-            import tensorflow as tf
-
-            tf.config.list_physical_devices("GPU")
+            yield
         except BaseException:
             held.seek(0)
             os.write(stderr, held.read())

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from common.cli import Parser, UserError
 
+BRIGHTNESS_CLASSES = {"dark, mean Y below 70": 70, "mean Y 70 to 140": 140, "bright, mean Y 140 and more": 256}
+
 
 def evaluation_parser(description: str) -> Parser:
     """A parser for `evaluate.py MODEL FILE... [--output-dir DIR]`; the project adds its own options."""
@@ -67,6 +69,14 @@ def predict_file(model_file: Path, X, outputs: int):
     if wrong := np.sum(~np.isfinite(answers).all(1)):
         raise UserError(f"{model_file}: the model gives answers that are no numbers. Received: {wrong} of {len(X)}.")
     return answers
+
+
+def brightness_class(mean_y):
+    """The class of brightness of each patch, str [n], by its mean of Y, [n]: dark ones are the first to fail."""
+    import numpy as np
+
+    edges = list(BRIGHTNESS_CLASSES.values())[:-1]
+    return np.array(list(BRIGHTNESS_CLASSES))[np.digitize(mean_y, edges)]
 
 
 def write_rows(path: Path, columns: Mapping[str, Sequence | None]) -> None:

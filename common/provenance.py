@@ -77,10 +77,11 @@ def device() -> str:
         names = [tensorflow.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
         if names:
             return ", ".join(names)
-    return f"{_cpu()}, {os.cpu_count()} cores"
+    return f"{cpu()}, {os.cpu_count()} cores"
 
 
-def _cpu() -> str:
+def cpu() -> str:
+    """Name of the processor."""
     with contextlib.suppress(OSError, StopIteration, IndexError):
         lines = _CPU_FACTS.read_text(encoding="utf-8", errors="replace").splitlines()
         return next(line for line in lines if line.startswith("model name")).split(":", 1)[1].strip()

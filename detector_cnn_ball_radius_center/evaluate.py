@@ -15,7 +15,14 @@ if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VEN
     os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
 
 from common.cli import run_main  # noqa: E402
-from common.evaluation import evaluation_parser, model_name, predict_file, read_files, write_rows  # noqa: E402
+from common.evaluation import (  # noqa: E402
+    brightness_class,
+    evaluation_parser,
+    model_name,
+    predict_file,
+    read_files,
+    write_rows,
+)
 from common.models import find_model  # noqa: E402
 
 
@@ -66,12 +73,13 @@ def report(folder: Path, patches, circles, mean_circle, name: str = "", files=No
         files: str [n], the file of each patch, where several are scored as one.
 
     Returns:
-        `metrics` (flat, baseline included) and `groups` (rows per radius class, file, camera and recording).
+        `metrics` (flat, baseline included) and `groups` (per radius class, file, camera, recording and brightness).
     """
     from detector_cnn_ball_radius_center import metrics, pictures
 
     size = patches.X.shape[2]
     groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
+    by_light = groups | {"brightness": brightness_class(patches.X[..., 0].mean((1, 2)))}
     numbers = metrics.evaluate(patches.y, circles, size) | metrics.baseline(patches.y, mean_circle, size)
     pictures.write_all(folder, patches.X, patches.y, circles, patches.recording, name)
     columns = {"index": range(len(circles))}
@@ -79,7 +87,7 @@ def report(folder: Path, patches, circles, mean_circle, name: str = "", files=No
         columns |= {f"{prefix}_{what}": values[:, i] for i, what in enumerate(("radius", "center_x", "center_y"))}
     columns |= {"iou": metrics.circle_iou(patches.y, circles), **groups}
     write_rows(Path(folder) / f"{name}{'_' if name else ''}circles.csv", columns)
-    return {"metrics": numbers, "groups": metrics.evaluate_groups(patches.y, circles, size, **groups)}
+    return {"metrics": numbers, "groups": metrics.evaluate_groups(patches.y, circles, size, **by_light)}
 
 
 if __name__ == "__main__":

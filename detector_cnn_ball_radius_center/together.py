@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.evaluation import BRIGHTNESS_CLASSES, brightness_class
 from detector_cnn_ball_radius_center import metrics
-
-BRIGHTNESS_CLASSES = {"dark, mean Y below 70": 70, "mean Y 70 to 140": 140, "bright, mean Y 140 and more": 256}
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def evaluate(balls: Scored, others: Scored, threshold: float) -> dict[str, float
 def evaluate_groups(balls: Scored, others: Scored, threshold: float) -> list[dict[str, str | float]]:
     """`evaluate` by brightness of the patch and by radius: the true one of a ball, the predicted one of all else."""
     kinds = {
-        "brightness": (_brightness_class(balls), _brightness_class(others), BRIGHTNESS_CLASSES),
+        "brightness": (brightness_class(balls.brightness), brightness_class(others.brightness), BRIGHTNESS_CLASSES),
         "radius": (
             metrics.radius_class(balls.truth[:, 0]),
             metrics.radius_class(others.circle[:, 0]),
@@ -76,11 +75,6 @@ def evaluate_groups(balls: Scored, others: Scored, threshold: float) -> list[dic
             if numbers["balls"] + numbers["others"]:
                 rows.append({"group": group, "name": name} | numbers)
     return rows
-
-
-def _brightness_class(patches: Scored) -> np.ndarray:
-    edges = list(BRIGHTNESS_CLASSES.values())[:-1]
-    return np.array(list(BRIGHTNESS_CLASSES))[np.digitize(patches.brightness, edges)]
 
 
 def operating_curve(balls: Scored, others: Scored, points: int = 200) -> dict[str, np.ndarray]:

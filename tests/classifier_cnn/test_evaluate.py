@@ -87,7 +87,12 @@ def test_the_command_writes_numbers_scores_and_pictures(models, file, tmp_path, 
     ]
     written = json.loads((folder / "evaluation.json").read_text())
     assert written["metrics"] == metrics.evaluate(patches.y, scores, 0.55) | metrics.baseline(patches.y, patches.X)
-    assert {row["name"] for row in written["groups"]} == {"log1", "log2", "top", "bottom"}
+    rows = {row["name"]: row for row in written["groups"]}
+    lights = ["dark, mean Y below 70", "mean Y 70 to 140", "bright, mean Y 140 and more"]
+    assert rows.keys() == {"log1", "log2", "top", "bottom", *lights}
+    level = patches.X[:, 0, 0, 0]
+    counts = [np.sum(level < 70), np.sum((level >= 70) & (level < 140)), np.sum(level >= 140)]
+    assert [rows[light]["patches"] for light in lights] == counts
     assert written["digest"] == patches.digest
     assert written["chosen_on_these_files"]["false_positive_rate"] <= 0.05
     assert {path.suffix for path in folder.iterdir()} == {".png", ".csv", ".json"}
