@@ -111,8 +111,10 @@ def finish(run, options: Options, splits, model, history) -> None:
     """Saves the model, chooses its threshold on validation, evaluates it once on test, and says what came out."""
     from classifier_cnn import metrics
     from classifier_cnn.evaluate import report
+    from classifier_cnn.export import TARGET, project
     from classifier_cnn.summary import table
     from common.description import describe_model
+    from common.export.delivery import Evidence, publish_run
     from common.predicting import make_predictor
 
     run.save_model(model, history)  # first: whatever fails below, the night's result is there
@@ -122,12 +124,17 @@ def finish(run, options: Options, splits, model, history) -> None:
     chosen = metrics.choose_threshold(splits.validation.y, scores["validation"], options.max_fpr)
     results = {split: report(run.path, part, scores[split], chosen.value, split) for split, part in judged.items()}
     numbers = {split: result["metrics"] for split, result in results.items()}
-    more = {"threshold": {"keras": chosen.value}, "threshold_choice": vars(chosen), "metrics": numbers}
+    more = {
+        "target": TARGET,
+        "threshold": {"keras": chosen.value},
+        "threshold_choice": vars(chosen),
+        "metrics": numbers,
+    }
     run.write_json("evaluation.json", results)
-    description = describe_model(model, PROJECT, options, splits, run, **more)
-    run.write_json("model.json", description)
-    run.record_results(numbers | {"cost": description["cost"]}, history)
     print(table(numbers))
+    description = describe_model(model, PROJECT, options, splits, run, **more)
+    evidence = Evidence(splits.train.X, splits.validation, scores["validation"][:, None])
+    publish_run(run, history, model, description, evidence, project(options.max_fpr), results)
     if chosen.warning:
         print(f"warning: {chosen.warning}", file=sys.stderr)
     print(f"threshold {chosen.value:.6g}, chosen on validation for at most {options.max_fpr:.2%} false positives")

@@ -1,10 +1,12 @@
-"""`model.json`: what the robot side and later tools have to know of a model, beside the model."""
+"""What the robot side and later tools have to know of a model: the facts of `model.json` that a training knows."""
 
 from common.export.cost import count_cost
 from common.options import TrainingOptions
 from common.splits import Splits
 
 COLOURS = {1: "Y of YUV422", 2: "Y, and U (even columns) and V (odd columns) of YUV422 interleaved"}
+RAW = "RAW 0..255: scale and mean are inside the files"
+NORMALISED = "NORMALISED: value / 255 - mean per channel; only model.keras and model.h take raw 0..255"
 
 
 def describe_model(model, project: str, options: TrainingOptions, splits: Splits, run, **more) -> dict:
@@ -15,23 +17,11 @@ def describe_model(model, project: str, options: TrainingOptions, splits: Splits
         run: common.runs.RunFolder; its provenance is that of the start: the code may have changed overnight.
         **more: what only the project knows: thresholds, target order, metrics.
     """
-    height, width, channels = model.input_shape[1:]
-    scale = model.get_layer("scale")
     return {
         "version": 1,
         "project": project,
         "status": "killed" if run.stop() else "finished",
-        "input": {
-            "height": height,
-            "width": width,
-            "channels": channels,
-            "layout": "[row][column][channel], upright",
-            "colour": COLOURS[channels] + ", Pillow's RGB to YCbCr",
-            "range": "raw 0..255; scale and mean are inside the model",
-            "scale": float(scale.scale),
-            "mean": [-float(offset) for offset in scale.offset],
-            "sampling": "index int((k + 0.5) * step + 0.5) inside the patch, step = side / size, clamped to side - 1",
-        },
+        "input": describe_input(model, normalised=options.input == "normalised"),
         "cost": count_cost(model),
         "datasets": {
             split: {
@@ -46,4 +36,22 @@ def describe_model(model, project: str, options: TrainingOptions, splits: Splits
         "options": options.as_json(),
         "provenance": run.provenance,
         **more,
+    }
+
+
+def describe_input(model, normalised: bool) -> dict:
+    """What the files of a model take, from the patch in the camera image to the numbers."""
+    height, width, channels = model.input_shape[1:]
+    scale = next(layer for layer in model.layers if type(layer).__name__ == "Rescaling")
+    return {
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "layout": "[row][column][channel], upright",
+        "colour": COLOURS[channels] + ", Pillow's RGB to YCbCr",
+        "normalised": normalised,
+        "range": NORMALISED if normalised else RAW,
+        "scale": float(scale.scale),
+        "mean": [-float(offset) for offset in scale.offset],
+        "sampling": "index int((k + 0.5) * step + 0.5) inside the patch, step = side / size, clamped to side - 1",
     }

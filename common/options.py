@@ -14,8 +14,19 @@ from common.cli import Parser, UserError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # What may be said again when a run is resumed: where things are and how to reach them, never what is trained.
-FREE_ON_RESUME = {"resume", "data_root", "archive_url", "offline", "output_dir", "threads", "require_gpu", "export"}
+FREE_ON_RESUME = {
+    "resume",
+    "data_root",
+    "archive_url",
+    "offline",
+    "output_dir",
+    "threads",
+    "require_gpu",
+    "export",
+    "input",
+}
 EXPORTS = ("none", "keras", "all")
+INPUTS = ("raw", "normalised")
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,7 @@ class TrainingOptions:
     threads: int = 1
     require_gpu: bool = False
     export: str = "all"
+    input: str = "raw"
     tracking: str | None = None
     require_tracking: bool = False
     experiment: str | None = None
@@ -77,8 +89,9 @@ class TrainingOptions:
                 raise UserError(f"{option} takes a whole number from {low} to {high}. Received: {value}.")
         if not 0 < self.learning_rate < 1:
             raise UserError(f"--learning-rate lies between 0 and 1. Received: {self.learning_rate}.")
-        if self.export not in EXPORTS:
-            raise UserError(f"--export is one of {', '.join(EXPORTS)}. Received: {self.export}.")
+        for name, choices in (("export", EXPORTS), ("input", INPUTS)):
+            if getattr(self, name) not in choices:
+                raise UserError(f"--{name} is one of {', '.join(choices)}. Received: {getattr(self, name)}.")
         if self.init is not None and not self.init.is_file():
             raise UserError(f"--init names a model that is not there. Received: {self.init}.")
 
@@ -166,6 +179,11 @@ def _add_export_options(group) -> None:
         help="all: every deployable form with parity, cost and model card; keras: model.keras with its card; none: "
         "model.keras and model.json with numbers, threshold and counted cost, nothing timed, for grids: "
         "`python -m PROJECT.export` makes the rest for the winner",
+    )
+    group.add_argument(
+        "--input",
+        choices=INPUTS,
+        help="what TFLite and ONNX files take: raw 0..255, or normalised (value / 255 - mean) for loaders that do so",
     )
 
 

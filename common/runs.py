@@ -14,6 +14,8 @@ from common.options import TrainingOptions
 from common.splits import Splits
 from common.stopping import StopRequest
 
+TRACKED = (".json", ".csv", ".png", ".md", ".tflite", ".onnx", ".h")  # model.keras is tracked as a model
+
 
 class RunFolder:
     """The folder of one training; what is written here is tracked too.
@@ -64,7 +66,7 @@ class RunFolder:
         final = {f"{split}_{name}": value for split, values in numbers.items() for name, value in values.items()}
         self.tracked.metrics(final | {"best_epoch": history.best + 1}, step=len(history.epochs))
         for path in sorted(self.path.iterdir()):
-            if path.is_file() and path.suffix in (".json", ".csv", ".png") and not path.name.startswith("."):
+            if path.is_file() and path.suffix in TRACKED and not path.name.startswith("."):
                 self.tracked.artifact(path)
 
 

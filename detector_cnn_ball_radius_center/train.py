@@ -20,11 +20,6 @@ from detector_cnn_ball_radius_center.options import Options, parse_args  # noqa:
 
 PROJECT = "detector_cnn_ball_radius_center"
 TASK = "detection"
-TARGET = {
-    "order": ["radius", "center_x", "center_y"],
-    "units": "fractions of the patch's width and height",
-    "origin": "top left corner of the patch, x to the right, y down",
-}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -119,24 +114,25 @@ def prepare(model, options: Options, splits):
 def finish(run, options: Options, splits, model, history) -> None:
     """Saves the model, evaluates it on validation and, where there is one, once on test; says what came out."""
     from common.description import describe_model
+    from common.export.delivery import Evidence, publish_run
     from common.predicting import make_predictor
     from detector_cnn_ball_radius_center.evaluate import report
+    from detector_cnn_ball_radius_center.export import TARGET, project
     from detector_cnn_ball_radius_center.summary import table
 
     run.save_model(model, history)  # first: whatever fails below, the night's result is there
     predict = make_predictor(model)
     mean_circle = splits.train.y.mean(0).tolist()
-    results = {}
-    for split in ("validation", "test"):
-        if part := splits.parts.get(split):
-            results[split] = report(run.path, part, predict(part.X), mean_circle, split)
+    judged = {split: part for split, part in splits.parts.items() if split != "train"}
+    circles = {split: predict(part.X) for split, part in judged.items()}
+    results = {split: report(run.path, part, circles[split], mean_circle, split) for split, part in judged.items()}
     numbers = {split: result["metrics"] for split, result in results.items()}
     more = {"target": TARGET | {"mean": mean_circle}, "metrics": numbers}
     run.write_json("evaluation.json", results)
-    description = describe_model(model, PROJECT, options, splits, run, **more)
-    run.write_json("model.json", description)
-    run.record_results(numbers | {"cost": description["cost"]}, history)
     print(table(numbers))
+    description = describe_model(model, PROJECT, options, splits, run, **more)
+    evidence = Evidence(splits.train.X, splits.validation, circles["validation"])
+    publish_run(run, history, model, description, evidence, project(splits.validation.X.shape[2]), results)
     print(f"model, numbers and pictures: {run.path}")
 
 

@@ -1,5 +1,6 @@
 """The classifier from its command line to its files: real trainings on tiny data."""
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -10,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier_cnn import train
+from classifier_cnn import export, train
 from classifier_cnn.options import parse_args
 from common.cli import UserError
 
 from ..tiny import ROOT, classification_file, environment, program, tracked_runs
 
 SMALL = ("--filters", "4", "--dense", "8", "--batch-size", "50", "--learning-rate", "0.01", "--tracking", "local")
+SMALL += ("--export", "none")  # where a test does not ask for more: the forms take seconds
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,8 @@ def files(tmp_path_factory) -> list[str]:
 def finished(files, tmp_path_factory) -> Path:
     """The folder of a training that came to its end."""
     output = tmp_path_factory.mktemp("runs")
-    assert train.main([*files, *SMALL, "--epochs", "6", "--output-dir", str(output), "--experiment", "tests"]) == 0
+    more = ("--epochs", "6", "--output-dir", str(output), "--experiment", "tests", "--export", "all")
+    assert train.main([*files, *SMALL, *more]) == 0
     (folder,) = (path.parent for path in output.glob("*/model.json"))
     return folder
 
@@ -54,6 +57,24 @@ def test_a_training_learns_and_leaves_everything(finished):
     assert [row.split(",")[0] for row in rows[1:]] == ["1", "2", "3", "4", "5", "6"]
     pictures = {path.name for path in finished.glob("*.png")}
     assert {"training_curves.png", "augmentation.png", "validation_curves.png", "test_scores.png"} <= pictures
+
+
+def test_every_form_is_in_the_folder_in_the_contract_and_on_mlflow(finished):
+    from common import verify
+
+    told = json.loads((finished / "model.json").read_text())
+    assert set(told["forms"]) == {"keras", "float32", "float16", "dynamic", "int8", "uint8", "onnx", "cpp"}
+    verify.main([str(finished)])
+    client, (run,) = tracked_runs(finished.parent, "tests")
+    names = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
+    assert {"README.md", *(entry["file"] for entry in told["forms"].values())} <= names | {"model.keras"}
+    logged = run.data.metrics
+    assert logged["cost_multiply_accumulates"] == told["cost"]["multiply_accumulates"]
+    assert logged["int8_latency_us_median"] == pytest.approx(told["forms"]["int8"]["latency_us"]["median"])
+    assert logged["float16_max_difference"] == pytest.approx(told["forms"]["float16"]["parity"]["max_difference"])
+    card = (finished / "README.md").read_text()
+    assert "](test_curves.png)" in card
+    assert "game2_0" in card  # a recording of the test file
 
 
 def _mean(path: str) -> float:
@@ -143,6 +164,50 @@ def _start_and_signal(arguments: list, number: int, status: int, after: int) -> 
     assert process.wait(600) == status
     (folder,) = (path.parent for path in where.glob(pattern))
     return folder
+
+
+def test_a_grid_asks_for_no_export(files, tmp_path):
+    assert train.main([*files, *SMALL, "--epochs", "1", "--output-dir", str(tmp_path)]) == 0
+    (folder,) = (path.parent for path in tmp_path.glob("*/model.json"))
+    told = json.loads((folder / "model.json").read_text())
+    assert set(told["forms"]) == {"keras"}
+    assert told["forms"]["keras"]["latency_us"] is None
+    assert told["cost"]["multiply_accumulates"] == 9216 + 9216 + 2304 + 64 + 32 + 8
+    assert not list(folder.glob("*.tflite"))
+    assert not (folder / "README.md").exists()
+    _, (run,) = tracked_runs(tmp_path, "classifier_cnn")
+    assert run.data.metrics["cost_multiply_accumulates"] == told["cost"]["multiply_accumulates"]
+
+
+def test_an_export_that_does_not_hold_fails_the_run_but_loses_none_of_it(files, tmp_path, monkeypatch):
+    from common.export import folding
+
+    original = folding.fold
+
+    def wrong_mean(model):
+        network = original(model)
+        return dataclasses.replace(network, offset=tuple(value + 0.1 for value in network.offset))
+
+    monkeypatch.setattr(folding, "fold", wrong_mean)
+    with pytest.raises(UserError, match=r"the float32 form is not the trained model"):
+        train.main([*files, *SMALL, "--epochs", "2", "--export", "all", "--output-dir", str(tmp_path)])
+    (folder,) = (path.parent for path in tmp_path.glob("*/model.json"))
+    told = json.loads((folder / "model.json").read_text())
+    assert set(told["forms"]) == {"keras"}
+    assert (folder / "model.keras").exists()
+    assert not list(folder.glob("*.tflite"))
+    _, (run,) = tracked_runs(tmp_path, "classifier_cnn")
+    assert run.info.status == "FAILED"
+    assert run.data.metrics["validation_auroc"] == told["metrics"]["validation"]["auroc"]
+    # Mended, the run's own folder is completed by the command that the help names.
+    monkeypatch.undo()
+    export.main([str(folder), "--calibration", files[1], "--validation", files[3]])
+    whole = json.loads((folder / "model.json").read_text())
+    assert whole["options"] == told["options"]
+    assert whole["threshold"]["keras"] == told["threshold"]["keras"]
+    assert whole["forms"]["onnx"]["fit"]
+    with pytest.raises(UserError, match="not the patches that the run was validated on"):
+        export.main([str(folder), "--calibration", files[1], "--validation", files[5]])
 
 
 def test_a_dry_run_goes_the_whole_way(files, tmp_path):

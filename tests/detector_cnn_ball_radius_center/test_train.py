@@ -21,6 +21,7 @@ from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, parse_
 from ..tiny import ROOT, classification_file, detection_file, program, tracked_runs
 
 SMALL = ("--filters", "4", "--dense", "8", "--batch-size", "50", "--tracking", "local")
+SMALL += ("--export", "none")  # where a test does not ask for more: the forms take seconds
 EPOCHS = ("--epochs", "25")
 
 
@@ -46,7 +47,7 @@ def run(*arguments) -> Path:
 def finished(files, tmp_path_factory) -> Path:
     """The folder of a training that came to its end."""
     output = tmp_path_factory.mktemp("runs")
-    return run(*files, *SMALL, *EPOCHS, "--output-dir", output, "--experiment", "tests")
+    return run(*files, *SMALL, *EPOCHS, "--output-dir", output, "--experiment", "tests", "--export", "all")
 
 
 def test_a_training_learns_and_leaves_everything(finished):
@@ -66,6 +67,18 @@ def test_a_training_learns_and_leaves_everything(finished):
     pictures = {path.name for path in finished.glob("*.png")}
     kinds = {f"validation_{name}.png" for name in ("worst", "random", "errors", "targets")}
     assert {"training_curves.png", "augmentation.png"} | kinds <= pictures
+
+
+def test_every_form_is_in_the_folder_and_proven(finished):
+    from common import verify
+
+    told = json.loads((finished / "model.json").read_text())
+    assert set(told["forms"]) == {"keras", "float32", "float16", "dynamic", "int8", "uint8", "onnx", "cpp"}
+    assert told["forms"]["int8"]["parity"]["median_center_error_px"] > 0
+    verify.main([str(finished)])
+    card = (finished / "README.md").read_text()
+    assert "radius, center_x, center_y" in card
+    assert "](validation_errors.png)" in card
 
 
 def test_the_best_epoch_was_kept(finished):

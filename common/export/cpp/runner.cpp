@@ -1,10 +1,38 @@
 // Runs a generated header over patches: raw bytes from stdin, answers as floats to stdout. HEADER and MODEL are given
-// to the compiler. Modes: bytes, floats, columns, columns_of_floats, wide (rows with a gap), many, bright, self_test.
+// to the compiler. Modes: bytes, floats, columns, columns_of_floats, wide (rows with a gap), many, bright, self_test,
+// time (prints microseconds per patch, median and 95th percentile of blocks).
 #include HEADER
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <string>
 #include <vector>
+
+// Runs `calls` patches in turn; returns microseconds per patch.
+static double block(const std::vector<std::uint8_t>& pixels, std::size_t size, std::size_t calls) {
+  const std::size_t count = pixels.size() / size;
+  float sum = 0.0f;
+  const auto started = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < calls; ++i) {
+    const MODEL::Answer answer = MODEL::predict(&pixels[i % count * size]);
+    float first;
+    std::memcpy(&first, &answer, sizeof first);
+    sum += first;
+  }
+  const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - started;
+  if (sum < -1e30f) std::fputs("never\n", stderr);  // or the compiler leaves the work out
+  return took.count() / static_cast<double>(calls);
+}
+
+static void time_blocks(const std::vector<std::uint8_t>& pixels, std::size_t size) {
+  double guess = block(pixels, size, 50);
+  for (int i = 0; i < 20; ++i) guess = std::min(guess, block(pixels, size, 50));
+  std::vector<double> times(200);
+  for (double& time : times) time = block(pixels, size, static_cast<std::size_t>(200.0 / guess) + 1);
+  std::sort(times.begin(), times.end());
+  std::printf("%.9g %.9g\n", times[100], times[190]);
+}
 
 int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
@@ -17,11 +45,15 @@ int main(int argc, char** argv) {
   const int height = MODEL::height, channels = MODEL::channels, row = MODEL::width * channels, gap = 5;
   const std::size_t size = static_cast<std::size_t>(height * row);
   std::vector<std::uint8_t> pixels;
-  std::vector<std::uint8_t> block(1 << 16);
-  while (const std::size_t n = std::fread(block.data(), 1, block.size(), stdin)) {
-    pixels.insert(pixels.end(), block.begin(), block.begin() + static_cast<std::ptrdiff_t>(n));
+  std::vector<std::uint8_t> part(1 << 16);
+  while (const std::size_t n = std::fread(part.data(), 1, part.size(), stdin)) {
+    pixels.insert(pixels.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(n));
   }
   const std::size_t count = pixels.size() / size;
+  if (mode == "time") {
+    time_blocks(pixels, size);
+    return 0;
+  }
   std::vector<MODEL::Answer> answers(count);
   std::vector<const std::uint8_t*> many(count);
   for (std::size_t i = 0; i < count; ++i) {

@@ -1,0 +1,126 @@
+"""Measures what the end of a training spends on the files for the robot: every form with parity and latency.
+
+The default networks of both projects, weights as a training might leave them, patches of noise and gradients: the work
+does not depend on what the patches show. The first round pays for the imports and the converter's start-up; the ways
+alternate within a round.
+
+    python benchmarks/export_time.py --validation 20000
+
+prints wall and CPU seconds per project and `--export`, and writes export_time.json. About two minutes on two cores.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+def parse_args(argv=None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--validation", type=int, default=20_000, help="patches that every form is run on (%(default)s)"
+    )
+    parser.add_argument("--training", type=int, default=60_000, help="patches to calibrate from (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="(%(default)s)")
+    parser.add_argument("--output", type=Path, default=Path("export_time.json"), help="(%(default)s)")
+    return parser.parse_args(argv)
+
+
+def main(argv=None) -> None:
+    args = parse_args(argv)
+    from common import devices, telemetry
+
+    telemetry.switch_off()
+    devices.prepare(seed=0, threads=1)
+    cases = {name: case(name, args) for name in ("classifier_cnn", "detector_cnn_ball_radius_center")}
+    rows = []
+    for number in range(args.rounds):
+        for project, arguments in cases.items():
+            for export in ("all", "keras"):
+                rows.append({"round": number, "project": project, "export": export} | timed(export, *arguments))
+                print("{round}  {project:34}{export:6} {wall:6.1f} s wall {cpu:6.1f} s CPU".format(**rows[-1]))
+    result = {"arguments": {key: str(value) for key, value in vars(args).items()}, "rows": rows}
+    args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    cold = sum(row["wall"] for row in rows if row["round"] == 0 and row["export"] == "all") / len(cases)
+    warm = np.median([row["wall"] for row in rows if row["round"] and row["export"] == "all"])
+    print(f"all forms with parity on {args.validation} patches: {cold:.1f} s in the first round, then {warm:.1f} s")
+
+
+def case(project: str, args: argparse.Namespace):
+    """The model of a project and everything that its export takes."""
+    from common.description import describe_input
+    from common.export.cost import count_cost
+    from common.export.delivery import Evidence
+    from common.patches import Patches
+    from common.predicting import make_predictor
+
+    rng = np.random.default_rng(0)
+    model, module, judge = network(project, rng)
+    X = rng.integers(0, 256, (args.validation + args.training, 16, 16, 1), np.uint8)
+    X[::2] = np.linspace(0, 255, 16).astype(np.uint8)[:, None] // rng.integers(1, 5, (len(X[::2]), 1, 1, 1), np.uint8)
+    validation, training = X[: args.validation], X[args.validation :]
+    outputs = make_predictor(model)(validation)
+    one = {"name": "noise", "source": "noise", "digest": "0" * 64, "patches": len(X)}
+    description = {
+        "version": 1,
+        "project": project,
+        "status": "exported",
+        "input": describe_input(model, normalised=False),
+        "target": module.TARGET,
+        "cost": count_cost(model),
+        "datasets": {"train": one, "validation": one},
+        "synthetic_fallback": False,
+        "options": None,
+        "provenance": {"commit": "unknown"},
+        "metrics": {},
+    }
+    y = outputs + rng.normal(0, 0.02, outputs.shape)
+    if outputs.shape[1] == 1:
+        middle = float(np.median(outputs))
+        y, description["threshold"] = (y[:, 0] > middle), {"keras": middle}
+    return model, description, Evidence(training, Patches(validation, y.astype(np.float32)), outputs), judge
+
+
+def network(project: str, rng):
+    """The default network with weights that are not those of its start."""
+    if project == "classifier_cnn":
+        from classifier_cnn import export as module
+        from classifier_cnn.model import build_model
+
+        judge = module.project(0.01).judge
+    else:
+        from detector_cnn_ball_radius_center import export as module
+        from detector_cnn_ball_radius_center.model import build_model
+
+        judge = module.project(16).judge
+    model = build_model((16, 16, 1), regularize=False, mean=[0.4])
+    for layer in model.layers:
+        if layer.name.startswith("norm"):
+            layer.set_weights([rng.uniform(0.5, 1.5, weight.shape) for weight in layer.weights])
+    return model, module, judge
+
+
+def timed(export: str, *arguments) -> dict[str, float]:
+    """Wall and CPU seconds (compilers included) of one export."""
+    from common.export.delivery import deliver
+
+    with tempfile.TemporaryDirectory() as folder:
+        arguments[0].save(Path(folder) / "model.keras")
+        wall, cpu = time.perf_counter(), cpu_seconds()
+        deliver(Path(folder), *arguments, export=export)
+        return {"wall": time.perf_counter() - wall, "cpu": cpu_seconds() - cpu}
+
+
+def cpu_seconds() -> float:
+    import os
+
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+if __name__ == "__main__":
+    sys.exit(main())

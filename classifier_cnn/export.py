@@ -1,0 +1,109 @@
+"""Exports a trained classifier to every deployable form, each held against it, with contract and card.
+
+python export.py MODEL --calibration TRAIN.h5 --validation VALIDATION.h5
+python -m classifier_cnn.export MODEL --calibration TRAIN.h5 --validation VALIDATION.h5
+"""
+
+import argparse
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
+if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
+    os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
+
+from common import telemetry  # noqa: E402
+from common.cli import run_main  # noqa: E402
+from common.export.command import export_parser, place, prepare  # noqa: E402
+
+PROJECT = "classifier_cnn"
+TASK = "classification"
+TARGET = {"order": ["ball"], "units": "probability of a ball, 0..1"}
+RECALL_LOST = 0.005  # of all balls; a form that loses more at its threshold is unfit
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """The arguments, checked as far as the files' names allow."""
+    parser = export_parser(__doc__.splitlines()[0])
+    parser.add_argument(
+        "--max-fpr",
+        type=float,
+        help="highest false positive rate on validation, in [0, 1), for its thresholds (default: the run's, 0.01)",
+    )
+    arguments = parser.parse_args(argv)
+    if arguments.max_fpr is not None and not 0 <= arguments.max_fpr < 1:
+        parser.error(f"--max-fpr lies in [0, 1). Received: {arguments.max_fpr}")
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Reads, exports, proves and prints."""
+    arguments = parse_args(argv)
+    telemetry.switch_off()
+    from classifier_cnn import metrics
+    from classifier_cnn.evaluate import report
+    from common.export.card import summary
+    from common.export.delivery import publish
+
+    model_file, model, description, evidence = prepare(arguments, TASK, PROJECT, outputs=1)
+    y, scores = evidence.validation.y, evidence.outputs[:, 0]
+    max_fpr = next(v for v in (arguments.max_fpr, (description["options"] or {}).get("max_fpr"), 0.01) if v is not None)
+    if arguments.max_fpr is not None or "threshold" not in description:
+        chosen = metrics.choose_threshold(y, scores, max_fpr)
+        description["threshold"], description["threshold_choice"] = {"keras": chosen.value}, vars(chosen)
+    threshold = description["threshold"]["keras"]
+    description = {"target": TARGET} | description
+    folder, results = place(arguments, model_file, description)
+    if not results or threshold != results["validation"]["metrics"]["threshold"]:
+        results = {"validation": report(folder, evidence.validation, scores, threshold, "validation")}
+        description["metrics"] = {"validation": results["validation"]["metrics"]}
+    print(summary(publish(folder, model, description, evidence, project(max_fpr), results, "all")))
+    print(f"files, contract and card: {folder}")
+
+
+def project(max_fpr: float):
+    """What the exports have to know of the classifier, a common.export.project.Project.
+
+    Args:
+        max_fpr: highest false positive rate that a threshold is chosen for.
+    """
+    from classifier_cnn import metrics
+    from classifier_cnn.summary import group_table, table
+    from common.export.parity import Judge
+    from common.export.project import Project
+
+    def measure(y, outputs, threshold):
+        numbers = metrics.evaluate(y, outputs[:, 0], threshold)
+        limit = metrics.recall_at_fpr(metrics.curve(y, outputs[:, 0]), max_fpr)
+        kept = {name: numbers.get(name) for name in ("auroc", "recall", "false_positive_rate")}
+        return {name: value for name, value in (kept | {"recall_at_limit": limit}).items() if value is not None}
+
+    def reasons(before, after):
+        lost = before.get("recall", 0) - after.get("recall", 0)
+        if lost <= RECALL_LOST + 1e-9:  # rounding is no ball
+            return []
+        return [f"at its threshold it finds {after['recall']:.2%} of the balls, {100 * lost:.2f} points below Keras"]
+
+    def choose(y, outputs, before, shipped):
+        """Keras's threshold where the form keeps the limit with it and finds the balls, else its own."""
+        after = measure(y, outputs, shipped)
+        limit = max(max_fpr, before.get("false_positive_rate", 0))
+        if after.get("false_positive_rate", 0) <= limit and not reasons(before, after):
+            return shipped
+        return metrics.choose_threshold(y, outputs[:, 0], max_fpr).value
+
+    purpose = "Tells whether an image patch shows a ball: a score in 0..1, a ball from the threshold on."
+    pictures = (
+        ("test_curves.png", "recall against false positives, test"),
+        ("validation_curves.png", "recall against false positives, validation"),
+        ("validation_scores.png", "scores, validation"),
+        ("test_worst_false_positives.png", "worst false positives, test"),
+        ("validation_worst_false_negatives.png", "worst missed balls, validation"),
+    )
+    return Project(PROJECT, purpose, Judge(measure, reasons, choose), table, group_table, pictures)
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

@@ -1,0 +1,86 @@
+"""Exports a trained detector to every deployable form, each held against it, with contract and card.
+
+python export.py MODEL --calibration TRAIN.h5 --validation VALIDATION.h5
+python -m detector_cnn_ball_radius_center.export MODEL --calibration TRAIN.h5 --validation VALIDATION.h5
+"""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
+if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
+    os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
+
+from common import telemetry  # noqa: E402
+from common.cli import run_main  # noqa: E402
+from common.export.command import export_parser, place, prepare  # noqa: E402
+
+PROJECT = "detector_cnn_ball_radius_center"
+TASK = "detection"
+TARGET = {
+    "order": ["radius", "center_x", "center_y"],
+    "units": "fractions of the patch's width and height",
+    "origin": "top left corner of the patch, x to the right, y down",
+}
+ERROR_GROWN = 0.05  # of Keras's; a form whose centre error grows by more is unfit
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Reads, exports, proves and prints."""
+    arguments = export_parser(__doc__.splitlines()[0]).parse_args(argv)
+    telemetry.switch_off()
+    from common.export.card import summary
+    from common.export.delivery import publish
+    from detector_cnn_ball_radius_center.evaluate import report
+
+    model_file, model, description, evidence = prepare(arguments, TASK, PROJECT, outputs=3)
+    description = {"target": TARGET | {"mean": evidence.validation.y.mean(0).tolist()}} | description
+    folder, results = place(arguments, model_file, description)
+    if not results:
+        mean_circle = description["target"]["mean"]
+        results = {"validation": report(folder, evidence.validation, evidence.outputs, mean_circle, "validation")}
+        description["metrics"] = {"validation": results["validation"]["metrics"]}
+    subject = project(evidence.validation.X.shape[2])
+    print(summary(publish(folder, model, description, evidence, subject, results, "all")))
+    print(f"files, contract and card: {folder}")
+
+
+def project(size: int):
+    """What the exports have to know of the detector, a common.export.project.Project.
+
+    Args:
+        size: width of the patches in pixels.
+    """
+    from common.export.parity import Judge
+    from common.export.project import Project
+    from detector_cnn_ball_radius_center import metrics
+    from detector_cnn_ball_radius_center.summary import group_table, table
+
+    def measure(y, outputs, threshold):
+        numbers = metrics.evaluate(y, outputs, size)
+        names = ("median_center_error_px", "mean_center_error_px", "mean_iou")
+        return {name: numbers[name] for name in names}
+
+    def reasons(before, after):
+        found = []
+        for what in ("median", "mean"):
+            name = f"{what}_center_error_px"
+            grown = after[name] / before[name] - 1 if before[name] else 0.0
+            if grown > ERROR_GROWN:
+                found.append(f"its {what} centre error is {after[name]:.3f} px, {grown:.1%} above Keras's")
+        return found
+
+    purpose = "Tells where in an image patch the ball is, and how large: radius and centre in fractions of the patch."
+    pictures = (
+        ("test_errors.png", "errors, test"),
+        ("validation_errors.png", "errors, validation"),
+        ("validation_targets.png", "predicted against true values, validation"),
+        ("validation_worst.png", "the worst patches of validation"),
+    )
+    return Project(PROJECT, purpose, Judge(measure, reasons), table, group_table, pictures)
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
