@@ -234,11 +234,15 @@ def _resumed(kind: type[TrainingOptions], given: dict) -> TrainingOptions:
         raise UserError(
             f"This run cannot be resumed: config.json is {type(error).__name__}. Received: {folder}."
         ) from None
-    names = {field.name: field.type for field in dataclasses.fields(kind)}
-    if saved.keys() - names.keys():
+    if saved.keys() - {field.name for field in dataclasses.fields(kind)}:
         raise UserError(f"This run was made by another version or project. Received: {folder}.")
-    values = {name: _typed(names[name], value) for name, value in saved.items()}
-    return kind(**values | given | {"resume": str(folder), "output_dir": folder.parent})
+    return from_json(kind, saved, **given | {"resume": str(folder), "output_dir": folder.parent})
+
+
+def from_json(kind: type[TrainingOptions], saved: dict, **changes) -> TrainingOptions:
+    """The options that `as_json` wrote, with some of them changed."""
+    names = {field.name: field.type for field in dataclasses.fields(kind)}
+    return kind(**{name: _typed(names[name], value) for name, value in saved.items()} | changes)
 
 
 def run_folder(run: str, output_dir: Path) -> Path:

@@ -42,10 +42,7 @@ class RunFolder:
 
     def write_json(self, name: str, content: dict) -> Path:
         """Writes a JSON file into the folder, replacing an earlier one in one step."""
-        path = self.path / name
-        with replacing(path) as new:
-            new.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        return path
+        return _write_json(self.path / name, content)
 
     def save_model(self, model, history) -> None:
         """Saves model.keras, and the curves of the epochs that led to it."""
@@ -70,14 +67,20 @@ class RunFolder:
                 self.tracked.artifact(path)
 
 
+def is_finished(path: Path) -> bool:
+    """Whether the run in a folder has come to its end, its record included: model.json is written a moment before."""
+    try:
+        described = json.loads((path / "model.json").read_text(encoding="utf-8"))["status"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return described == "finished" and tracking.last_status(path)[0] == "FINISHED"
+
+
 def already_finished(options: TrainingOptions) -> bool:
     """True, with a line that says so, where the run to resume has come to its end."""
-    if not options.resume:
-        return False
-    path = Path(options.resume) / "model.json"
-    finished = path.is_file() and json.loads(path.read_text(encoding="utf-8"))["status"] == "finished"
+    finished = bool(options.resume) and is_finished(Path(options.resume))
     if finished:
-        print(f"This run is finished, there is nothing to resume: {path.parent}")
+        print(f"This run is finished, there is nothing to resume: {options.resume}")
     return finished
 
 
@@ -98,6 +101,10 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
     else:
         path = _new_folder(options.output_dir, name)
     facts = provenance.provenance()
+    begun = bool(options.resume) and tracking.begun(path)
+    if not options.resume:  # before the run is known anywhere: killed in any moment after this, it can be resumed
+        config = {"project": project, "name": name, "options": options.as_json(), "datasets": digests}
+        _write_json(path / "config.json", config | {"provenance": facts})
     with StopRequest() as stop:
         tracked = tracking.start(
             path,
@@ -107,14 +114,13 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
             parameters=options.as_json(),
             tags={"project": project, "dataset": splits.name, "synthetic_fallback": splits.substituted, **facts},
             parent=os.environ.get("BALL_PARENT_RUN"),  # set by a grid: its trainings are listed below it
-            resume=bool(options.resume),
+            resume=begun,
         )
         run = RunFolder(path, tracked, stop, facts)
         status = "FAILED"
         try:
-            if not options.resume:
-                config = {"project": project, "name": name, "options": options.as_json(), "datasets": digests}
-                tracked.artifact(run.write_json("config.json", config | {"provenance": facts}))
+            if not begun:
+                tracked.artifact(path / "config.json")
             for split, part in splits.parts.items():
                 context = {"train": "training"}.get(split, split)
                 tracked.dataset(
@@ -127,6 +133,12 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
             raise
         finally:
             print(tracked.finish(status))
+
+
+def _write_json(path: Path, content: dict) -> Path:
+    with replacing(path) as new:
+        new.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    return path
 
 
 def _default_name(options: TrainingOptions, splits: Splits) -> str:

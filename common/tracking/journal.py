@@ -129,6 +129,11 @@ def read(run: Path, offset: int = 0) -> Iterator[tuple[int, dict]]:
                     yield offset, record
 
 
+def begun(run: Path) -> bool:
+    """Whether the folder holds a run: not where a training was killed before its first record."""
+    return any(record["kind"] == "run" for _, record in read(run))
+
+
 def header(run: Path) -> dict:
     """The first record: uuid, name, experiment, servers.
 

@@ -19,7 +19,7 @@ class Mark:
     """Progress of one run towards one target (a server's address, or local:PATH, see journal.servers).
 
     offset: bytes of the journal that the server has. files: place in the run's artifacts -> sha256 that it has.
-    parent_id: the run above it there. model_ids: place -> logged model. status: the last one that it was told. notes: the notes that it was told.
+    parent_id: the run above it there. model_ids: place -> logged model. status, notes: the last that it was told.
     refused: item -> why the server did not take it. fault: why nothing more can be sent now, "" if nothing.
     deleted: somebody deleted the run there, and it stays so.
     """

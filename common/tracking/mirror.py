@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from common.tracking import journal
+from common.tracking.children import Children
 from common.tracking.secrets import scrub
 
 POLL_SECONDS = 1.0
@@ -37,15 +38,17 @@ def main() -> int:
     carriers = [threading.Thread(target=_guarded, args=(run, server, ending), daemon=True) for server in servers]
     for carrier in carriers:
         carrier.start()
-    while sys.stdin.buffer.read(4096):  # nothing is ever written: this returns when the training closes or dies
-        pass
+    children = Children(ending)
+    for line in iter(sys.stdin.buffer.readline, b""):  # the runs of a grid; ends when the training closes it or dies
+        children.add(Path(os.fsdecode(line.rstrip(b"\n"))))
     _wait_for_end(run)
-    journal.repair(run)
+    for ended in (run, *children.runs):
+        journal.repair(ended)
     ending.set()
     deadline = time.monotonic() + LAST_SECONDS
-    for carrier in carriers:
+    for carrier in carriers + children.threads:
         carrier.join(max(0.0, deadline - time.monotonic()))
-    return int(any(carrier.is_alive() for carrier in carriers))
+    return int(any(carrier.is_alive() for carrier in carriers + children.threads))
 
 
 def _wait_for_end(run: Path) -> None:

@@ -52,7 +52,7 @@ def start(
     try:
         if resume:
             journal.header(folder)
-        elif journal.journal_path(folder).exists():
+        elif journal.begun(folder):
             raise UserError(f"There is a run in this folder already. Received: {folder}. Resume it or choose another.")
         run = Run(folder, alive)
     except BaseException:
@@ -74,7 +74,8 @@ def start(
         )
     run.parameters(parameters or {})
     run.tags(tags or {})
-    run._start_mirror()
+    if not server.sent_by_another:
+        run._start_mirror()
     return run
 
 
@@ -87,12 +88,23 @@ class Run:
         self._journal = journal.Journal(folder)
         self._mirror: subprocess.Popen | None = None
         self._mirror_started = 0.0
+        self._children: list[Path] = []
         self._ended = False
 
     @property
     def uuid(self) -> str:
         """What the run is known by on every server, and what its children name as `parent`."""
         return journal.header(self.folder)["uuid"]
+
+    def carry(self, child: Path) -> None:
+        """Lets the process that mirrors this run mirror that one, too: a grid's trainings start none of their own."""
+        self._children.append(child)
+        self._tell(child)
+
+    def _tell(self, child: Path) -> None:
+        with contextlib.suppress(OSError, AttributeError):  # it died: the next one is told
+            self._mirror.stdin.write(os.fsencode(child) + b"\n")
+            self._mirror.stdin.flush()
 
     def metrics(self, values: dict[str, float], step: int) -> None:
         """Metrics of one step (epoch): one record, in the file when this returns. NaN and infinite values are kept."""
@@ -186,6 +198,8 @@ class Run:
                 env=environment,
                 start_new_session=True,  # Ctrl-C is for the training
             )
+            for child in self._children:
+                self._tell(child)
         except OSError as error:
             print(f"warning: nothing is sent during the training: {error}", file=sys.stderr)
 
@@ -200,7 +214,8 @@ class Run:
         if self._mirror_ended(WAIT_SECONDS if wait_s is None else wait_s):
             return
         local = [target for target in journal.servers(self.folder) if target.startswith("local:")]
-        slow = wait_s is None and any(pending(self.folder, target) for target in local)
+        runs = [self.folder, *self._children]
+        slow = wait_s is None and any(pending(run, target) for run in runs for target in local)
         if slow and self._mirror_ended(LOCAL_WAIT_SECONDS - WAIT_SECONDS):
             return
         self._mirror.kill()

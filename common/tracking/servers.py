@@ -1,6 +1,7 @@
 """Which MLflow server a training reports to, decided once at the start and said in words."""
 
 import difflib
+import json
 import os
 import threading
 from dataclasses import dataclass
@@ -24,11 +25,13 @@ class Server:
 
     uri: the server or store that is used now. words: the choice for people. wanted: the server that the run belongs
     on; differs from uri when that one is away, and then the run is kept locally and is pending for it.
+    sent_by_another: the run is written to its folder alone; a grid's one process carries the records of all.
     """
 
     uri: str
     words: str
     wanted: str
+    sent_by_another: bool = False
 
 
 def choose_server(choice: str | None, output_dir: Path, require: bool = False) -> Server:
@@ -42,6 +45,9 @@ def choose_server(choice: str | None, output_dir: Path, require: bool = False) -
     Raises:
         UserError: the choice means nothing, holds a password, or is away although it is required.
     """
+    if os.environ.get("BALL_GRID_SERVERS"):  # decided once for all trainings of a grid
+        uri, wanted = json.loads(os.environ["BALL_GRID_SERVERS"])
+        return Server(uri, "tracked by the grid", wanted, sent_by_another=True)
     choice, because = _asked_for(choice)
     uri = resolve(choice, output_dir)
     if not is_http(uri):
