@@ -1,0 +1,134 @@
+"""Sixteen short trainings as a shell loop with `&` and `wait` over train.py, and as a grid: wall and CPU time.
+
+python benchmarks/grid.py --rounds 1
+
+Both ways train the same networks with the same options on the embedded set, tracked in a local store, in turn
+on the same machine, which should have nothing else to do: CPU time is that of the whole machine (/proc/stat), since
+neither Ray nor MLflow's mirrors are all our children.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+
+from common.cli import run_main
+from common.tracking import journal
+
+ROOT = Path(__file__).resolve().parents[1]
+FILTERS = ("4 4 4 4", "4 4 8 8", "8 8 8 8", "8 8 16 16")
+DENSE = ("8", "16", "32", "64")
+LOOP = """
+for filters in {filters}; do
+  for dense in {dense}; do
+    {python} -m classifier_cnn.train --filters $filters --dense $dense {options} >> {runs}.log 2>&1 &
+  done
+done
+wait
+"""
+
+
+def main() -> int:
+    """Times both ways in turn and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=1, help="of both ways, in turn")
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--data-root", type=Path, default=ROOT / "data", help="holds the embedded set, once rendered")
+    arguments = parser.parse_args()
+    options = ["--dataset", "synthetic", "--tracking", "local", "--epochs", str(arguments.epochs), "--export", "none"]
+    options += ["--data-root", str(arguments.data_root.absolute())]
+    warm_up = [sys.executable, "-m", "classifier_cnn.train", "--dry-run", *options, "--output-dir"]
+    folder = Path(tempfile.mkdtemp(prefix="grid-"))
+    try:
+        subprocess.run([*warm_up, str(folder / "warm")], check=True, capture_output=True, env=environment())
+        ways = {"shell loop": loop, "grid": grid}
+        results = {name: [] for name in ways}
+        for number in range(arguments.rounds):
+            for name, way in ways.items():
+                results[name].append(measure(way, options, folder / f"{number}-{name.replace(' ', '-')}"))
+                print(f"{name}: {results[name][-1]}", flush=True)
+        report(results)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def loop(options: list[str], runs: Path) -> None:
+    """What people wrote before: all at once, exit statuses unseen."""
+    filters, dense = (" ".join(f"'{value}'" for value in values) for values in (FILTERS, DENSE))
+    words = " ".join([*options, "--output-dir", str(runs)])
+    script = LOOP.format(filters=filters, dense=dense, python=sys.executable, options=words, runs=runs)
+    subprocess.run(["bash", "-c", script], check=True, cwd=ROOT, env=environment())
+
+
+def grid(options: list[str], runs: Path) -> None:
+    """The same through `python -m common.grid`."""
+    arrays = ["--filters", *FILTERS, "--dense", *DENSE]
+    command = [sys.executable, "-m", "common.grid", "classifier_cnn.train", *arrays, "--", *options]
+    with Path(f"{runs}.log").open("w") as log:
+        subprocess.run(
+            [*command, "--output-dir", str(runs)], check=True, cwd=ROOT, env=environment(), stdout=log, stderr=log
+        )
+
+
+def measure(way, options: list[str], runs: Path) -> dict[str, float]:
+    """Wall and CPU seconds of one way, and where they went; checks that all trainings came to their end."""
+    cpu, started, clock = cpu_seconds(), time.perf_counter(), time.time()
+    way(options, runs)
+    result = {"wall": time.perf_counter() - started, "cpu": cpu_seconds() - cpu}
+    folders = [path.parent for path in runs.glob("*/model.json")]
+    if len(folders) != len(FILTERS) * len(DENSE):
+        raise RuntimeError(f"only {len(folders)} trainings came to their end: {runs}.log")
+    begun = [begin(folder) for folder in folders]
+    spent = [journal.last_status(folder)[1] / 1000 - start for folder, start in zip(folders, begun, strict=True)]
+    result |= {"first epoch possible after": min(begun) - clock, "one training, median": statistics.median(spent)}
+    result["epochs, median"] = statistics.median(epoch_seconds(folder) for folder in folders)
+    return {name: round(value, 1) for name, value in result.items()}
+
+
+def begin(folder: Path) -> float:
+    """When a run was opened, in seconds since 1970: its data is read, its network built."""
+    return journal.header(folder)["t"] / 1000
+
+
+def epoch_seconds(folder: Path) -> float:
+    """What the epochs of a run took together."""
+    names, *lines = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
+    return sum(float(line[names.index("epoch_seconds")]) for line in lines)
+
+
+def cpu_seconds() -> float:
+    """CPU seconds that this machine has spent so far, all processes."""
+    user, nice, system = (int(value) for value in Path("/proc/stat").read_text().split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+
+def environment() -> dict[str, str]:
+    """Nothing that points to a server or a folder of the user; this repository is the one imported."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "BALL_", "RAY_"))}
+    return kept | {"PYTHONPATH": str(ROOT)}
+
+
+def report(results: dict[str, list[dict[str, float]]]) -> None:
+    """Medians, ratios, and one line of JSON."""
+    medians = {
+        name: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+        for name, rounds in results.items()
+    }
+    print(f"\n{datetime.now():%Y-%m-%d %H:%M}, {os.cpu_count()} cores, {len(FILTERS) * len(DENSE)} trainings")
+    print(f"{'seconds':30}" + "".join(f"{name:>14}" for name in medians) + f"{'ratio':>10}")
+    one, other = medians.values()
+    for key in one:
+        print(f"{key:30}{one[key]:14.1f}{other[key]:14.1f}{one[key] / max(other[key], 0.1):10.2f}")
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

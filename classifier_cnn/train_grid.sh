@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The large grid: which size, with or without augmentation and dropout? 64 trainings. On the default family 30 to 60 min
+# on two cores, minutes on a GPU server. The same command again goes on where it stopped.
+#
+#   bash train_grid.sh [OPTION...]     every option reaches every training, and replaces an array of that name
+#   bash train_grid.sh --dry-run       says what would run; bash train_grid.sh --help explains everything
+set -euo pipefail
+AUGMENT=(on off)
+REGULARIZE=(on off)
+FILTERS=("4 4 4 4" "4 4 8 8" "8 8 16 16" "8 16 32 64")
+DENSE=(16 32 64 128)
+
+exec bash "$(dirname "$0")/../common/grid/start.sh" classifier_cnn.train \
+  --augment "${AUGMENT[@]}" --regularize "${REGULARIZE[@]}" --filters "${FILTERS[@]}" --dense "${DENSE[@]}" \
+  --export keras "$@"

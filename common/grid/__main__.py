@@ -1,0 +1,34 @@
+"""Trains every combination of some options: in parallel, resumable, on one machine or a Ray cluster."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+_VENV = Path(__file__).resolve().parents[2] / ".venv" / "bin" / "python"
+if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
+    os.execv(_VENV, [str(_VENV), "-m", "common.grid", *sys.argv[1:]])  # noqa: S606  no environment is active
+
+from common.cli import run_main  # noqa: E402
+from common.grid.options import output_dir, parse_args  # noqa: E402
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Checks, plans, trains, reports; returns the exit status."""
+    options = parse_args(sys.argv[1:] if argv is None else argv)
+    from common.grid.plan import latest_plan, make_plan, read_plan
+
+    if options.report:
+        from common.grid.report import write_report
+
+        plan = read_plan(make_plan(options)[0].folder) if options.module else latest_plan(output_dir(options))
+        print(write_report(plan))
+        return 0
+    plan, checked = make_plan(options)
+    from common.grid.run import run
+
+    return run(plan, checked, options)
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

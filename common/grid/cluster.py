@@ -1,0 +1,131 @@
+"""The Ray cluster of a grid: a private one on this machine, or one that is named; and how many trainings fit on it."""
+
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from common import telemetry
+from common.cli import UserError
+
+OBJECT_STORE_BYTES = 80_000_000  # results travel through it, a few hundred kilobytes each
+STARTS = 3  # tries to start Ray
+SOCKET_PATH = 107  # bytes that a Unix socket's path may have
+RAY_NEEDS = len("/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store")
+BASE_MEMORY = 700_000_000  # of a training beside its data: what it does not share with the process it is forked from
+DATA_FACTOR = 4  # copies of the patches on the way to the device and through evaluation
+GPUS_PER_TRAINING = 0.25  # these networks leave a GPU idle most of the time
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What Ray reserves for one training: cores, GPUs (a fraction: shared), bytes of memory."""
+
+    threads: int
+    gpus: float
+    memory: int
+
+    def fit(self, resources: dict[str, float]) -> int:
+        """How many fit into the resources of a node, as Ray names them."""
+        counts = [resources.get("CPU", 0) // self.threads, resources.get("memory", 0) // self.memory]
+        if self.gpus >= 1:
+            counts.append(resources.get("GPU", 0) // self.gpus)
+        elif self.gpus:  # no training is spread over two cards
+            counts.append(int(resources.get("GPU", 0)) * int(1 / self.gpus + 1e-9))
+        return max(0, int(min(counts)))
+
+
+def connect(address: str | None, key: str, spare: Path) -> None:
+    """Joins the cluster at `address`, or RAY_ADDRESS, or starts one for this process alone, on loopback.
+
+    Args:
+        address: HOST:PORT of the head node.
+        key: names the folder of a private cluster's sockets and logs, which is emptied.
+        spare: a folder for those where there is no temporary folder.
+
+    Raises:
+        UserError: no cluster answers there, or there is no folder with a short enough path.
+    """
+    telemetry.switch_off()
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the worker hides GPUs itself
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    if address == "local":  # settings that Ray reads when it is imported
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # listens on loopback, not on the network
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # other users of this machine are kept out
+        if not os.environ.get("RAY_AUTH_TOKEN_PATH"):
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # or Ray would write one to the home folder
+    import ray
+
+    settings = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address == "local":
+        settings |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+        settings["_temp_dir"] = str(_folder(key, spare))
+    for left in range(STARTS, 0, -1):
+        try:
+            ray.init(address, **settings)
+            return
+        except Exception as error:  # Ray raises many kinds, plain Exception among them
+            ray.shutdown()
+            if left > 1 and "timed out during startup" in str(error):  # half a minute, on a machine full of trainings
+                continue
+            words = str(error).strip().splitlines()[0][:200]
+            raise UserError(f"Ray cannot be used: {words} Received: {address}.") from None
+
+
+def nodes() -> dict[str, dict]:
+    """The nodes that live now: id -> Ray's description (NodeManagerHostname, NodeManagerAddress, Resources)."""
+    import ray
+
+    return {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
+
+
+def needs(threads: int, gpus: float | None, memory_gb: float | None, data_bytes: int) -> Needs:
+    """What a training needs; a quarter of a GPU where the cluster has one and nothing else was said."""
+    if gpus is None:
+        gpus = GPUS_PER_TRAINING if any(node["Resources"].get("GPU") for node in nodes().values()) else 0.0
+    memory = memory_gb * 1e9 if memory_gb else BASE_MEMORY + DATA_FACTOR * data_bytes
+    return Needs(threads, gpus, int(memory))
+
+
+def words(per_node: dict[str, int], need: Needs) -> str:
+    """How many trainings at once, and where."""
+    threads = f"{need.threads} thread{'s' * (need.threads > 1)}"
+    each = f"each {threads}, {need.memory / 1e9:.1f} GB" + (f", {need.gpus:g} GPU" if need.gpus else ", no GPU")
+    known = nodes()
+    places = [
+        f"{count} on {known[node]['NodeManagerHostname']} ({known[node]['NodeManagerAddress']}, "
+        f"{known[node]['Resources'].get('CPU', 0):g} cores, {known[node]['Resources'].get('GPU', 0):g} GPUs, "
+        f"{known[node]['Resources'].get('memory', 0) / 1e9:.1f} GB)"
+        for node, count in per_node.items()
+    ]
+    return f"{', '.join(places)}; {each}"
+
+
+def clean_up(key: str, spare: Path) -> None:
+    """Removes the folder of a private cluster that has ended."""
+    shutil.rmtree(_path(key, spare), ignore_errors=True)
+
+
+def _folder(key: str, spare: Path) -> Path:
+    path = _path(key, spare)
+    if len(os.fsencode(path)) + RAY_NEEDS > SOCKET_PATH:
+        raise UserError(
+            f"Ray's sockets need a folder with a path of at most {SOCKET_PATH - RAY_NEEDS - len(path.name) - 1} "
+            f"characters. Received: {path.parent}. Name a shorter one: RAY_TMPDIR=/some/folder."
+        )
+    shutil.rmtree(path, ignore_errors=True)
+    return path
+
+
+def _path(key: str, spare: Path) -> Path:
+    """RAY_TMPDIR, else the system's temporary folder, else the spare one."""
+    base = os.environ.get("RAY_TMPDIR")
+    if not base:
+        try:
+            base = tempfile.gettempdir()
+        except FileNotFoundError:
+            base = spare
+    return Path(base).absolute() / f"grid-{key}"

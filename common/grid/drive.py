@@ -1,0 +1,381 @@
+"""Drives a grid: gives trainings to slots, watches them, tries again, prunes, stops."""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from common import tracking
+from common.cli import UserError
+from common.grid import cluster, folders
+from common.grid.folders import State
+from common.grid.plan import Plan, Training
+from common.grid.slots import Job, Slot
+from common.grid.worker import MAY_PASS
+from common.tracking import journal
+
+TRIES = 2  # a failure whose cause may pass is tried once more
+LOSSES = 3  # so often a training may lose its node or slot, which is not its own failure
+LOOK_SECONDS = 1.0
+FETCH_SECONDS = 5.0  # between two fetches of what a training on another node wrote
+GROW_SECONDS = 10.0  # between two looks for new nodes
+DONE = ("finished", "pruned", "failed")
+
+
+@dataclass
+class Progress:
+    """A training on its way. status: waiting, running, finished, pruned, failed or stopped."""
+
+    training: Training
+    state: State
+    status: str = "waiting"
+    tries: int = 0
+    losses: int = 0
+    host: str = ""
+    reason: str = ""  # of a failure, in a few lines
+    started: float = 0.0
+    first_row: int = 0
+    pruned: bool = False
+    carried: bool = False
+    lock: object = None  # keeps `sync` from ending the run that another node is writing
+
+
+@dataclass
+class Place:
+    """A slot as the driver sees it."""
+
+    actor: object
+    about: dict | None = None
+    work: Progress | None = None
+    fetched: float = 0.0
+    looking: bool = False
+    stopping: bool = False
+
+
+@dataclass
+class Settings:
+    """What drives a grid beside its plan. digests: of the data, which every node must have. tracked: the grid's run."""
+
+    jobs: int
+    need: cluster.Needs
+    defaults: tuple[str, ...]
+    environment: dict[str, str]
+    digests: list[tuple[dict, dict]]
+    tracked: object
+    prune: bool
+    task: str
+
+
+class Drive:
+    """One start of a grid, to its end or until `stop`. overview: is told what happens."""
+
+    def __init__(self, plan: Plan, settings: Settings, overview, stop):
+        import ray
+
+        self.plan, self.settings, self.overview, self.stop = plan, settings, overview, stop
+        self.places: list[Place] = []
+        self.futures: dict = {}  # what is asked of the slots -> (kind, place)
+        self.nodes: dict[str, bool | None] = {}  # node -> whether its data is the driver's; None: being checked
+        self.home = ray.get_runtime_context().get_node_id()
+        self.pruner = None
+        self._grown, self._broken = 0.0, 0
+        self.all = [self._begin(training) for training in plan.trainings]
+
+    def run(self) -> None:
+        """Returns when every training came to its end, or was stopped."""
+        while any(progress.status in ("waiting", "running") for progress in self.all):
+            if self.stop():
+                self._stop_all()
+                if not any(progress.status == "running" for progress in self.all):
+                    break
+            else:
+                self._grow()
+                self._assign()
+            self._wait()
+            self._look()
+            self.overview.update(self.all)
+
+    # -- before
+
+    def _begin(self, training: Training) -> Progress:
+        """Takes a training up where an earlier start left it, and says so."""
+        progress = Progress(training, folders.read_state(self.plan, training))
+        if progress.state.folder is None:
+            return progress
+        self._behind(progress.state, training.index)  # remembered; who went on in an earlier start is not judged again
+        if progress.state.status == "finished":
+            progress.status = "finished"
+        elif self.settings.prune and str(training.index) in self._pruned_before():
+            progress.status = "pruned"
+        else:
+            _wait_for_writer(progress.state.folder)
+        return progress
+
+    def _pruned_before(self) -> list[str]:
+        path = self.plan.folder / "pruned.txt"
+        return path.read_text().split() if path.exists() else []
+
+    # -- slots
+
+    def _grow(self) -> None:
+        """Makes a slot for every training that fits, as nodes come and slots go."""
+        if time.monotonic() - self._grown < GROW_SECONDS:
+            return
+        self._grown = time.monotonic()
+        unfinished = sum(progress.status in ("waiting", "running") for progress in self.all)
+        usable = {node: told for node, told in cluster.nodes().items() if self.nodes.get(node) is not False}
+        fit = sum(self.settings.need.fit(node["Resources"]) for node in usable.values())
+        for _ in range(min(self.settings.jobs, fit, unfinished) - len(self.places)):
+            self._add_slot()
+
+    def _add_slot(self) -> None:
+        import ray
+
+        need = self.settings.need
+        remote = ray.remote(Slot).options(
+            num_cpus=need.threads,
+            num_gpus=need.gpus,
+            memory=need.memory,
+            max_concurrency=4,  # it trains, and answers meanwhile
+            scheduling_strategy="SPREAD",
+        )
+        place = Place(remote.remote(self.plan.module, self.home, need.threads))
+        self.places.append(place)
+        self._ask("ready", place, place.actor.about.remote())
+
+    def _ask(self, kind: str, place: Place, future) -> None:
+        self.futures[future] = (kind, place)
+
+    def _remove(self, place: Place, words: str) -> None:
+        """Gives a slot up; its training waits again."""
+        import ray
+
+        if place not in self.places:
+            return
+        self.places.remove(place)
+        ray.kill(place.actor)
+        self._grown = 0.0
+        if place.work:
+            self._lost(place.work, words)
+
+    # -- trainings
+
+    def _assign(self) -> None:
+        for place in self.places:
+            if place.work or not place.about or not self._has_data(place):
+                continue
+            waiting = next((progress for progress in self.all if progress.status == "waiting"), None)
+            if waiting is None:
+                return
+            self._give(place, waiting)
+
+    def _has_data(self, place: Place) -> bool:
+        """Whether the node's data is the driver's; asks it on the first slot of each node."""
+        node = place.about["node"]
+        if not place.about["far"]:
+            return True
+        if node not in self.nodes:
+            self.nodes[node] = None
+            for options, _ in self.settings.digests:
+                call = place.actor.check_data.remote(self.settings.task, options, self.settings.defaults)
+                self._ask("data", place, call)
+        return bool(self.nodes[node])
+
+    def _give(self, place: Place, progress: Progress) -> None:
+        training, folder, far = progress.training, progress.state.folder, place.about["far"]
+        log = self.plan.folder / "logs" / f"{training.index:03}.log"
+        with log.open("a") as file:
+            file.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} on {place.about['host']}: {training.label}\n")
+        options = training.options | {"run_name": training.run_name, "resume": str(folder) if folder else None}
+        options["offline"] |= not far  # the driver has fetched the data
+        files = tuple(folders.changes(folder, {})) if folder and far else ()
+        if folder and far:
+            self._keep_for_us(progress)
+        defaults = self.settings.defaults
+        job = Job(options, defaults, str(log), self.settings.environment, files)
+        progress.status, progress.host, progress.tries = "running", place.about["host"], progress.tries + 1
+        progress.started, progress.first_row = time.monotonic(), len(progress.state.rows)
+        place.work, place.stopping = progress, False
+        self._ask("train", place, place.actor.train.remote(job))
+        self.overview.started(progress)
+
+    def _wait(self) -> None:
+        """Handles what the slots answered within a second."""
+        import ray
+
+        if not self.futures:
+            time.sleep(LOOK_SECONDS)
+            return
+        ready, _ = ray.wait(list(self.futures), num_returns=len(self.futures), timeout=LOOK_SECONDS)
+        for future in ready:
+            kind, place = self.futures.pop(future)
+            if place not in self.places:
+                continue
+            try:
+                getattr(self, f"_on_{kind}")(place, ray.get(future))
+            except ray.exceptions.RayActorError as error:  # the slot's process or its whole node is gone
+                gone = place.about is not None and place.about["node"] not in cluster.nodes()
+                self._remove(place, "its node is gone" if gone else f"its slot died ({_first_line(error)})")
+            except ray.exceptions.RayError as error:
+                self._on_error(kind, place, error)
+
+    def _on_error(self, kind: str, place: Place, error) -> None:
+        words = _first_line(getattr(error, "cause", None) or error)
+        self._broken += kind == "ready"
+        if self._broken >= LOSSES:
+            raise UserError(f"No process for trainings starts. Received: {words}")
+        if kind == "data":
+            self.nodes[place.about["node"]] = False
+            self.overview.say(f"{place.about['host']} is not used, it lacks the data: {words}")
+        self._remove(place, words)
+
+    def _on_ready(self, place: Place, about: dict) -> None:
+        place.about, self._broken = about, 0
+
+    def _on_data(self, place: Place, digests: dict) -> None:
+        node = place.about["node"]
+        if not any(digests == expected for _, expected in self.settings.digests):
+            self.nodes[node] = False
+            self.overview.say(f"{place.about['host']} is not used: its data is not the driver's")
+            for other in [other for other in self.places if other.about and other.about["node"] == node]:
+                self._remove(other, "its node has other data")
+        elif self.nodes[node] is None and ("data", place) not in self.futures.values():
+            self.nodes[node] = True
+
+    def _on_look(self, place: Place, changes: list) -> None:
+        place.looking = False
+        if place.work:
+            self._receive(place.work, changes)
+
+    def _on_stop(self, place: Place, _) -> None:
+        pass
+
+    def _on_train(self, place: Place, result: tuple[int, list]) -> None:
+        status, changes = result
+        progress, place.work = place.work, None
+        self._receive(progress, changes)
+        self._let_go(progress)
+        self._refresh(progress)
+        self._behind(progress.state, progress.training.index)  # its last epochs, for the others to be compared with
+        if status == 0 and progress.state.status == "finished":
+            progress.status = "finished"
+        elif progress.pruned:
+            progress.status = "pruned"
+        elif self.stop():
+            progress.status = "stopped"
+        else:
+            self._failed(progress, status)
+        self.overview.ended(progress)
+
+    def _failed(self, progress: Progress, status: int) -> None:
+        """A second try where the cause may pass: killed, no memory, a disk, a network; not where the input is bad."""
+        progress.reason = (
+            f"{_cause(status)}: {_last_lines(self.plan.folder / 'logs' / f'{progress.training.index:03}.log')}"
+        )
+        progress.status = "failed" if status == 2 or progress.tries >= TRIES else "waiting"
+
+    def _lost(self, progress: Progress, words: str) -> None:
+        progress.losses += 1
+        progress.tries -= 1
+        progress.reason = words
+        self._let_go(progress)
+        self._refresh(progress)
+        progress.status = "waiting" if progress.losses < LOSSES else "failed"
+        self.overview.ended(progress)
+
+    # -- watching
+
+    def _look(self) -> None:
+        """Reads how far every training is, fetches what others wrote, prunes."""
+        now = time.monotonic()
+        for place in self.places:
+            progress = place.work
+            if not progress:
+                continue
+            if place.about["far"] and not place.looking and now - place.fetched > FETCH_SECONDS:
+                place.looking, place.fetched = True, now
+                self._ask("look", place, place.actor.look.remote())
+            self._refresh(progress)
+            if self._behind(progress.state, progress.training.index) and not place.stopping:
+                place.stopping = progress.pruned = True
+                with (self.plan.folder / "pruned.txt").open("a") as file:
+                    file.write(f"{progress.training.index}\n")
+                self._ask("stop", place, place.actor.stop.remote())
+                self.overview.say(
+                    f"{progress.training.label}: behind after epoch {len(progress.state.rows)}, stopping it"
+                )
+
+    def _refresh(self, progress: Progress) -> None:
+        progress.state = folders.read_state(self.plan, progress.training, progress.state.folder)
+        folder = progress.state.folder
+        if folder and not progress.carried and tracking.begun(folder):
+            progress.carried = True
+            self.settings.tracked.carry(folder)
+
+    def _behind(self, state: State, index: int) -> bool:
+        """Whether a training should stop, by what the others reached."""
+        if not self.settings.prune or not state.rows or self.plan.metric not in state.rows[-1]:
+            return False
+        if self.pruner is None:
+            from common.grid.pruning import Pruner
+
+            self.pruner = Pruner(self.plan.metric, self.plan.lower_is_better, state.epochs)
+        return self.pruner.behind(index, state.rows) and len(state.rows) < state.epochs
+
+    def _stop_all(self) -> None:
+        for place in self.places:
+            if place.work and not place.stopping:
+                place.stopping = True
+                self._ask("stop", place, place.actor.stop.remote())
+        for progress in self.all:
+            if progress.status == "waiting":
+                progress.status = "stopped"
+
+    # -- runs on other nodes
+
+    def _receive(self, progress: Progress, changes: list) -> None:
+        """Writes what a training on another node wrote into the driver's folders."""
+        runs = self.plan.folder.parent
+        for name, offset, content in changes:
+            folder, _, rest = name.partition("/")
+            if not rest:
+                folders.apply(self.plan.folder / "logs", [(f"{progress.training.index:03}.far.log", offset, content)])
+                continue
+            progress.state = dataclasses.replace(progress.state, folder=runs / folder)
+            folders.apply(runs / folder, [(rest, offset, content)])
+            self._keep_for_us(progress)
+
+    def _keep_for_us(self, progress: Progress) -> None:
+        folder = progress.state.folder
+        if progress.lock is None and tracking.begun(folder):
+            progress.lock = journal.alive_lock(folder)
+            progress.lock.acquire(timeout=5)
+
+    def _let_go(self, progress: Progress) -> None:
+        if progress.lock is not None:
+            progress.lock.release()
+            progress.lock = None
+
+
+def _wait_for_writer(folder: Path, seconds: float = 60.0) -> None:
+    """A training of a driver that was killed ends a moment after it."""
+    deadline = time.monotonic() + seconds
+    while journal.is_alive(folder) and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def _cause(status: int) -> str:
+    if status < 0:
+        return f"killed by signal {-status}"
+    return {2: "bad input", MAY_PASS: "an error"}.get(status, f"exit status {status}")
+
+
+def _last_lines(log: Path, count: int = 3) -> str:
+    far = log.with_suffix(".far.log")
+    text = "".join(path.read_text(errors="replace") for path in (log, far) if path.exists())
+    lines = [line.split("\r")[-1].strip() for line in text.splitlines()]
+    return " | ".join([line for line in lines if line and "%|" not in line][-count:])
+
+
+def _first_line(error) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]

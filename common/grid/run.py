@@ -1,0 +1,171 @@
+"""One start of a grid, from the data to the ranking."""
+
+import json
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from common import provenance, tracking
+from common.cli import UserError
+from common.grid import cluster, folders
+from common.grid.drive import Drive, Settings
+from common.grid.options import GridOptions
+from common.grid.overview import Overview
+from common.grid.plan import Plan, find_module
+from common.grid.report import write_report
+from common.options import TrainingOptions
+from common.stopping import StopRequest
+from common.tracking.servers import target_of
+
+DATA = ("dataset", "data_train", "data_val", "data_test", "seed")  # the seed: where validation is split off
+
+
+def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions) -> int:
+    """Trains what is not trained yet; returns 0 when all came through, 1 when some failed, 128 + a signal.
+
+    Raises:
+        UserError: data, server or cluster cannot be used, or the grid runs already.
+    """
+    first = checked[0]
+    module = find_module(plan.module)
+    digests, data_bytes = fetch_data(module.TASK, checked)
+    server = tracking.choose_server(first.tracking, first.output_dir, require=first.require_tracking)
+    print(server.words)
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    with _alone(plan):
+        folders.remove_empty_folders(plan)
+        try:
+            cluster.connect(options.address, plan.name[-8:], plan.folder.parent)
+            need = cluster.needs(first.threads, options.gpus_per_training, options.memory, data_bytes)
+            slots = tell_plan(plan, need, options)
+            if options.dry_run:
+                return 0
+            plan.write()
+            (plan.folder / "logs").mkdir(exist_ok=True)
+            with grid_run(plan, server) as tracked, StopRequest() as stop:
+                environment = {"BALL_PARENT_RUN": tracked.uuid, "BALL_GRID_SERVERS": _servers(plan, server)}
+                defaults = tuple(
+                    name
+                    for name in ("data_root", "archive_url")
+                    if getattr(first, name) == getattr(TrainingOptions(), name)
+                )
+                settings = Settings(slots, need, defaults, environment, digests, tracked, options.prune, module.TASK)
+                drive = Drive(plan, settings, Overview(plan, slots), stop)
+                drive.run()
+                tracked.status = "KILLED" if stop() else "FINISHED"
+                return finish(plan, drive, tracked, stop)
+        finally:
+            _leave(plan)
+
+
+def fetch_data(task: str, checked: list[TrainingOptions]) -> tuple[list, int]:
+    """Reads the data of every training once.
+
+    Returns:
+        [(options, digest per split)] for each kind of data, and the bytes of the largest.
+    """
+    from common.splits import load_splits
+
+    kinds = {json.dumps([options.as_json()[name] for name in DATA]): options for options in checked}
+    digests, largest = [], 0
+    for options in kinds.values():
+        splits = load_splits(task, options)
+        parts = splits.parts
+        digests.append((options.as_json(), {split: part.digest for split, part in parts.items()}))
+        largest = max(largest, sum(part.X.nbytes for part in parts.values()))
+        sizes = ", ".join(f"{len(part):,} {split}" for split, part in parts.items())
+        print(f"data: {splits.name} ({sizes})")
+    return digests, largest
+
+
+def tell_plan(plan: Plan, need: cluster.Needs, options: GridOptions) -> int:
+    """Prints how many trainings there are, how many at once and where; returns the latter number.
+
+    Raises:
+        UserError: not even one fits.
+    """
+    states = Counter(folders.read_state(plan, training).status for training in plan.trainings)
+    per_node = {node: need.fit(told["Resources"]) for node, told in cluster.nodes().items()}
+    fit = sum(per_node.values())
+    if not fit:
+        raise UserError(f"No training fits on this machine or cluster. Received: {cluster.words(per_node, need)}.")
+    slots = min(options.jobs or fit, fit, len(plan.trainings))
+    for name, values in plan.varies.items():
+        print(f"  {name}: {' | '.join(values)}")
+    known = len(plan.trainings) - states["waiting"]
+    before = f" ({states['finished']} finished, {states['begun']} begun before)" if known else ""
+    places = cluster.words(per_node, need)
+    print(f"{len(plan.trainings)} trainings{before}, {slots} at once of the {fit} that fit: {places}")
+    print(f"grid: {plan.folder}")
+    return slots
+
+
+@contextmanager
+def grid_run(plan: Plan, server) -> Iterator:
+    """The grid's own run, above those of its trainings; ends as its `status` says, FAILED where nothing was said."""
+    begun = tracking.begun(plan.folder)
+    arrays = {name: " | ".join(values) for name, values in plan.varies.items()}
+    tracked = tracking.start(
+        plan.folder,
+        server,
+        experiment=plan.experiment,
+        name=plan.name,
+        parameters={"module": plan.module, "trainings": len(plan.trainings), "metric": plan.metric, **arrays},
+        tags={"grid": plan.name, **provenance.provenance()},
+        resume=begun,
+    )
+    tracked.status = "FAILED"
+    try:
+        yield tracked
+    except KeyboardInterrupt:
+        tracked.status = "KILLED"
+        raise
+    finally:
+        print(tracked.finish(tracked.status))
+
+
+def finish(plan: Plan, drive: Drive, tracked, stop: StopRequest) -> int:
+    """Writes and tracks the report, says what failed, and returns the exit status."""
+    print(write_report(plan, {p.training.index: (p.status, p.reason) for p in drive.all}))
+    counts = Counter(progress.status for progress in drive.all)
+    tracked.metrics({f"trainings_{status}": count for status, count in counts.items()}, step=1)
+    for path in sorted(plan.folder.iterdir()):
+        if path.suffix in (".csv", ".png", ".json", ".txt") and not path.name.startswith("."):
+            tracked.artifact(path)
+    for progress in drive.all:
+        if progress.status == "failed":
+            print(f"failed: {progress.training.index:03} {progress.training.label}: {progress.reason}")
+    if stop():
+        print("stopped; the same command again goes on from here")
+        return stop.status
+    return int(counts["failed"] > 0)
+
+
+def _servers(plan: Plan, server) -> str:
+    """Where the trainings are tracked, as a path from a run's folder: it holds on every node."""
+    return json.dumps([target_of(plan.folder, uri) for uri in (server.uri, server.wanted)])
+
+
+@contextmanager
+def _alone(plan: Plan) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(plan.folder / "grid.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"This grid is running already. Received: {plan.folder}. See --report.") from None
+    with lock:
+        yield
+
+
+def _leave(plan: Plan) -> None:
+    """Ends Ray, which takes a second or two in which there is nothing left to stop."""
+    import ray
+
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    ray.shutdown()
+    cluster.clean_up(plan.name[-8:], plan.folder.parent)
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -1,0 +1,150 @@
+"""A slot: one place for trainings on one node of a Ray cluster, with a kept process that has everything imported."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from common import telemetry
+from common.grid.folders import Change, apply, changes
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training for a slot.
+
+    options: as `TrainingOptions.as_json`, for the driver's node. defaults: those of them that another node decides by
+    its own environment. log: of the driver's node. environment: for the training's process. files: of the run to
+    resume, for other nodes.
+    """
+
+    options: dict
+    defaults: tuple[str, ...]
+    log: str
+    environment: dict[str, str]
+    files: tuple[Change, ...] = ()
+
+
+class Slot:
+    """Runs in a Ray actor of its own, with threads: one trains, others look and stop.
+
+    On the driver's node trainings write into the driver's folders. On others they write into a temporary folder, whose
+    changes the driver fetches.
+    """
+
+    def __init__(self, module: str, driver_node: str, threads: int):
+        import ray
+
+        context = ray.get_runtime_context()
+        self.node = context.get_node_id()
+        self.far = self.node != driver_node
+        self.gpus = [str(gpu) for gpu in ray.get_gpu_ids()]
+        self._module, self._threads = module, threads
+        self._root = Path(tempfile.mkdtemp(prefix="grid-")) if self.far else None
+        self._folder: Path | None = None
+        self._seen: dict = {}
+        self._looking = threading.Lock()
+        self._worker: subprocess.Popen | None = None
+        self._start()
+
+    def about(self) -> dict:
+        """Where this slot is: node, host, pid of the kept process, GPUs. Returns when that process is ready."""
+        if self._worker.stdout.readline().strip() != "ready":
+            self._errors.seek(0)
+            why = (self._errors.read().decode(errors="replace").strip() or "it was killed").splitlines()[-1]
+            raise RuntimeError(f"{why} (on {socket.gethostname()})")
+        return {
+            "node": self.node,
+            "host": socket.gethostname(),
+            "pid": self._worker.pid,
+            "gpus": self.gpus,
+            "far": self.far,
+        }
+
+    def check_data(self, task: str, options: dict, defaults: tuple[str, ...]) -> dict[str, str]:
+        """Fetches the data of a training to this node and returns the digest of each split."""
+        import importlib
+
+        from common.options import from_json
+        from common.splits import load_splits
+
+        kind = importlib.import_module(self._module).Options
+        splits = load_splits(task, from_json(kind, self._here(options, defaults)))
+        return {split: part.digest for split, part in splits.parts.items()}
+
+    def train(self, job: Job) -> tuple[int, list[Change]]:
+        """Trains to the end. Returns the exit status (negative: the signal that killed it) and the last changes."""
+        options, log = self._here(job.options, job.defaults), job.log
+        if self.far:
+            options, log = self._unpack(job, options), str(self._root / "log")
+            Path(log).unlink(missing_ok=True)
+        if self._worker.poll() is not None:
+            self._start()
+            self.about()
+        line = json.dumps({"options": options, "log": log, "environment": job.environment})
+        self._worker.stdin.write(line + "\n")
+        self._worker.stdin.flush()
+        answer = self._worker.stdout.readline().strip()
+        status = int(answer) if answer else -9  # the kept process itself was killed, and the training with it
+        return status, self.look()
+
+    def look(self) -> list[Change]:
+        """What changed since the last look; nothing on the driver's node, which sees the folder itself."""
+        if not self.far or self._root is None:
+            return []
+        with self._looking:
+            found = [("log", 0, (self._root / "log").read_bytes())] if (self._root / "log").exists() else []
+            folders = [self._folder] if self._folder else sorted((self._root / "runs").glob("*/config.json"))[-1:]
+            if folders:
+                self._folder = folders[0].parent if folders[0].name == "config.json" else folders[0]
+                found += [
+                    (f"{self._folder.name}/{name}", at, what) for name, at, what in changes(self._folder, self._seen)
+                ]
+            return found
+
+    def stop(self) -> None:
+        """Asks the training to end; the best model so far is saved and evaluated."""
+        self._worker.stdin.write("stop\n")
+        self._worker.stdin.flush()
+
+    def _here(self, options: dict, defaults: tuple[str, ...]) -> dict:
+        return {name: value for name, value in options.items() if not (self.far and name in defaults)}
+
+    def _unpack(self, job: Job, options: dict) -> dict:
+        """Makes room for a training of the driver's node here, with what it has of the run to resume."""
+        shutil.rmtree(self._root, ignore_errors=True)
+        runs = self._root / "runs"
+        runs.mkdir(parents=True)
+        self._folder, self._seen = None, {}
+        options = options | {"output_dir": str(runs)}
+        if job.options["resume"]:
+            self._folder = runs / Path(job.options["resume"]).name
+            apply(self._folder, job.files)
+            changes(self._folder, self._seen)
+            options["resume"] = str(self._folder)
+        return options
+
+    def _start(self) -> None:
+        environment = dict(os.environ)
+        telemetry.switch_off(environment)
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(self._threads))
+        environment |= threads | {"CUDA_VISIBLE_DEVICES": ",".join(self.gpus) or "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), environment.get("PYTHONPATH")]))
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
+        self._worker = subprocess.Popen(
+            [sys.executable, "-P", "-m", "common.grid.worker", self._module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for the driver, which tells the trainings
+        )

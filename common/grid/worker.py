@@ -1,0 +1,102 @@
+"""A process that has everything imported and lends it to one training after the other: each is a fork of it.
+
+python -m common.grid.worker MODULE
+
+A fork starts in milliseconds and begins as `train.py` does after its imports: fresh seeds and devices, so the same
+numbers; and what a training leaks, breaks or leaves on a GPU goes when it ends. Reads a job per line (JSON:
+`options`, `log`, `environment`) from stdin, answers with its exit status; the line "stop" asks the running training to
+end, and when stdin closes (whoever started this died) everything ends at once.
+"""
+
+import gc
+import importlib.util
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+
+from common.cli import UserError
+
+# Exit statuses beside those of train.py: the cause may pass (disk, memory, network), so a second try makes sense.
+MAY_PASS = 75  # EX_TEMPFAIL of sysexits.h
+# What a training imports on its way. None of them starts a thread or looks at a device, which a fork would not survive.
+PRELOADED = (
+    "common.augmentation_sheet", "common.description", "common.devices", "common.fitting", "common.models",
+    "common.pictures", "common.predicting", "common.runs", "common.splits", "common.training", "h5py", "keras",
+    "matplotlib.backends.backend_agg", "matplotlib.figure", "PIL.Image", "sklearn.metrics", "tensorflow", "tqdm",
+)  # fmt: skip
+PARTS = ("data", "evaluate", "metrics", "model", "pictures", "summary")  # of a project, where it has them
+
+
+def main() -> int:
+    """Serves jobs until stdin closes."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # for the training alone; this process ends when stdin closes
+        signal.signal(number, signal.SIG_IGN)
+    module = importlib.import_module(sys.argv[1])
+    package = module.__name__.rpartition(".")[0]
+    parts = [f"{package}.{part}" for part in PARTS if package and importlib.util.find_spec(f"{package}.{part}")]
+    for name in (*PRELOADED, *parts):
+        importlib.import_module(name)
+    gc.freeze()  # collected by no child: a write to every object would copy all that the fork shares
+    _say("ready")
+    while line := _line():
+        if not line.startswith("{"):  # "stop", for a training that has just ended
+            continue
+        child = os.fork()
+        if not child:
+            _train(module, json.loads(line))
+        _say(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+    return 0
+
+
+def _train(module, job: dict) -> None:
+    """Trains in this fresh process and ends it."""
+    log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    threading.Thread(target=_obey, daemon=True).start()
+    os.environ.update(job["environment"])
+    status = MAY_PASS
+    try:
+        from common.options import from_json
+
+        status = module.train(from_json(module.Options, job["options"]))
+    except UserError as error:
+        # A full disk or a lost connection is told as one clear line, too.
+        status = MAY_PASS if isinstance(error.__context__, OSError) else 2
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    except KeyboardInterrupt:
+        status = 130
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _obey() -> None:
+    """Ends this training when asked to, cleanly, or when nobody is there any more, at once."""
+    while _line() == "stop":
+        os.kill(os.getpid(), signal.SIGTERM)
+    os._exit(1)
+
+
+def _line() -> str:
+    """A line from stdin, read byte by byte so that none is left in a buffer that a fork would share; "" at its end."""
+    line = bytearray()
+    while (byte := os.read(0, 1)) not in (b"", b"\n"):
+        line += byte
+    return line.decode()
+
+
+def _say(line: str) -> None:
+    os.write(1, line.encode() + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

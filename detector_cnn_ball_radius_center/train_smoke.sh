@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Does everything work here? 2 x 2 short trainings on the embedded synthetic set, tracked locally: about two minutes on a
+# laptop, without any network.
+#
+#   bash train_smoke.sh [OPTION...]     every option reaches every training
+set -euo pipefail
+FILTERS=("4 4 8 8" "8 8 16 16")
+DENSE=(16 32)
+
+exec bash "$(dirname "$0")/../common/grid/start.sh" detector_cnn_ball_radius_center.train \
+  --filters "${FILTERS[@]}" --dense "${DENSE[@]}" \
+  --dataset synthetic --tracking local --experiment detector_cnn_ball_radius_center_smoke --epochs 3 --export none --metric val_mean_iou "$@"

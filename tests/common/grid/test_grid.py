@@ -1,0 +1,210 @@
+"""Grids on real Ray clusters: to the end, again, with failures; the long and violent ones are slow tests."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from common.grid.__main__ import main
+from common.tracking import journal
+
+from ...tiny import classification_file, program, tracked_runs
+from .grids import Grid, descendants, wait_until
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="trainings are forked")
+MANY = ("--learning-rate", *(f"0.0{i}" for i in range(1, 9)), "--seed", *map(str, range(8)), "--epochs", "5")
+
+
+def test_a_grid_from_start_to_end_and_again(tmp_path, capsys):
+    """With failures among its trainings: two tries where the cause may pass, one where it cannot."""
+    grid = Grid(tmp_path, "--trouble", "none", "bad-input", "disk", "--epochs", "4", "--jobs", "1")
+    assert grid.run() == 1
+    rows = {row["trouble"]: row for row in grid.rows()}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "none": "finished",
+        "bad-input": "failed",
+        "disk": "failed",
+    }
+    assert rows["none"]["epochs"] == "4"
+    assert "The trouble is bad input." in rows["bad-input"]["reason"]
+    assert "No space left on device" in rows["disk"]["reason"]
+    logs = [path.read_text() for path in sorted((grid.folder / "logs").glob("*.log"))]
+    assert [log.count("---") for log in logs] == [1, 1, 2]
+    assert "will be tried again" in grid.said()
+    assert "goes on after epoch 4" in grid.said()
+    parent, children = grid.tracked()
+    assert sorted(run.info.status for run in children) == ["FAILED", "FINISHED"]  # bad input never became a run
+    client, _ = tracked_runs(grid.runs, "small_training")
+    files = {item.path for item in client.list_artifacts(parent.info.run_id)}
+    assert {"grid.csv", "grid.png", "ranking.txt", "plan.json"} <= files
+    assert not list((tmp_path).glob("grid-*"))
+
+    (grid.folder / "grid.csv").unlink()
+    capsys.readouterr()
+    assert main(["--report", "--output-dir", str(grid.runs)]) == 0
+    assert "trouble none" in capsys.readouterr().out
+    assert len(grid.rows()) == 3
+
+
+@pytest.mark.slow
+def test_a_training_in_a_grid_is_the_training_of_the_command_line(tmp_path):
+    """The same numbers, epoch by epoch, and the same weights."""
+    grid = Grid(tmp_path, "--filters", "4", "--dense", "8", "16", "--epochs", "2", module="classifier_cnn.train")
+    assert grid.run() == 0
+    files = [
+        "--data-train",
+        tmp_path / "train.h5",
+        "--data-val",
+        tmp_path / "val.h5",
+        "--output-dir",
+        tmp_path / "alone",
+    ]
+    fixed = ["--filters", 4, "--dense", 8, "--epochs", 2, "--tracking", "local"]
+    assert program("classifier_cnn.train", *fixed, *files).returncode == 0
+    (alone,) = (path.parent for path in (tmp_path / "alone").glob("*/model.keras"))
+    (inside,) = (path for path in grid.trainings() if "dense-8" in path.name)
+
+    def told(folder):
+        lines = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
+        keep = [i for i, name in enumerate(lines[0]) if name not in ("patches_per_second", "epoch_seconds")]
+        with np.load(folder / "checkpoint.npz") as saved:
+            state = [saved[name] for name in sorted(saved) if name != "history"]
+        return [[line[i] for i in keep] for line in lines], state
+
+    (numbers, state), (expected, expected_state) = told(inside), told(alone)
+    assert numbers == expected
+    assert all(np.array_equal(one, other) for one, other in zip(state, expected_state, strict=True))
+
+
+@pytest.mark.slow
+def test_the_driver_killed_in_the_middle_of_64_trainings(tmp_path):
+    grid = Grid(tmp_path, *MANY, "--delay", "0.2")
+    driver = grid.start()
+    wait_until(lambda: grid.finished() >= 10, driver)
+    running = descendants(driver.pid)
+    driver.kill()
+    driver.wait()
+    assert any("common.grid.worker" in command for command in running.values())
+    assert grid.run() == 0
+    assert "starts over" in grid.said() or "goes on after epoch" in grid.said()
+    grid.check_complete(64, epochs=5)
+    assert grid.run() == 0  # once more: nothing is left to do
+    grid.check_complete(64, epochs=5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["common.grid.worker", "ray::"], ids=["the worker", "Ray's process"])
+def test_a_killed_worker_costs_nothing(tmp_path, victim):
+    grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", "20", "--delay", "0.3")
+    driver = grid.start()
+    wait_until(lambda: any(line.startswith("3,") for path in grid.trainings() if (path / "metrics.csv").exists()
+                           for line in (path / "metrics.csv").read_text().splitlines()), driver)  # fmt: skip
+    workers = [pid for pid, command in descendants(driver.pid).items() if victim in command and "IDLE" not in command]
+    for pid in workers:
+        if victim in (descendants(driver.pid).get(pid) or "") and "Agent" not in descendants(driver.pid)[pid]:
+            os.kill(pid, signal.SIGKILL)
+    assert driver.wait(900) == 0
+    assert "will be tried again" in grid.said()
+    grid.check_complete(4, epochs=20)
+
+
+@pytest.mark.slow
+def test_stopping_and_going_on(tmp_path):
+    grid = Grid(tmp_path, "--seed", "0", "1", "2", "--epochs", "30", "--delay", "0.3", "--jobs", "2")
+    driver = grid.start()
+    wait_until(lambda: len(list(grid.runs.glob("*/checkpoint.npz"))) == 2, driver)
+    driver.send_signal(signal.SIGINT)
+    assert driver.wait(300) == 130
+    assert "the same command again goes on" in grid.said()
+    assert {journal.last_status(path)[0] for path in grid.trainings()} == {"KILLED"}
+    assert grid.run() == 0
+    assert "goes on after epoch" in grid.said()
+    grid.check_complete(3, epochs=30)
+
+
+@pytest.mark.slow
+def test_one_grid_is_driven_once(tmp_path):
+    grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "20", "--delay", "0.3")
+    driver = grid.start()
+    wait_until(lambda: bool(grid.trainings()), driver)
+    assert grid.run() == 2
+    assert "This grid is running already" in grid.said()
+    assert driver.wait(300) == 0
+    grid.check_complete(2, epochs=20)
+
+
+@pytest.mark.slow
+def test_a_training_that_kills_its_process_is_reported_and_the_others_go_on(tmp_path):
+    grid = Grid(tmp_path, "--trouble", "none", "killed", "--seed", "0", "1", "--epochs", "3")
+    assert grid.run() == 1
+    assert [row["status"] for row in grid.rows()].count("finished") == 2
+    assert "killed by signal 9" in grid.said()
+
+
+@pytest.mark.slow
+def test_a_full_disk_under_one_training(tmp_path):
+    """Its folder becomes a file system of 32 kB: it is named, the others finish; with room again, so does it."""
+    grid = Grid(tmp_path, "--seed", "0", "1", "2", "--epochs", "15", "--delay", "0.5", "--jobs", "2")
+    driver = grid.start()
+    wait_until(lambda: len(list(grid.runs.glob("*/checkpoint.npz"))) >= 1, driver)
+    full = next(path.parent for path in grid.runs.glob("*/checkpoint.npz"))
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(full)], capture_output=True)
+    try:
+        if mounted.returncode:
+            driver.terminate()
+            driver.wait(300)
+            pytest.skip("mounting needs root")
+        (full / "filler").write_bytes(b"x" * 28_000)
+        assert driver.wait(900) == 1
+        assert sorted(row["status"] for row in grid.rows()) == ["failed", "finished", "finished"]
+        assert "cannot be written: No space left on device" in grid.said()
+    finally:
+        subprocess.run(["umount", str(full)], capture_output=True, check=False)
+    assert grid.run() == 0
+    grid.check_complete(3, epochs=15)
+
+
+@pytest.mark.slow
+def test_pruning_stops_the_losers_and_remembers_them(tmp_path):
+    grid = Grid(tmp_path, "--learning-rate", "0.05", "0.0001", "0.00001", "--prune", "--jobs", "1", "--delay", "0.5",
+                "--epochs", "16")  # fmt: skip
+    assert grid.run() == 0
+    rows = {row["learning-rate"]: row for row in grid.rows()}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "0.05": "finished",
+        "0.0001": "pruned",
+        "0.00001": "pruned",
+    }
+    assert int(rows["0.0001"]["epochs"]) < 16
+    assert grid.run() == 0
+    assert json.loads((grid.folder / "plan.json").read_text())["trainings"][1]["varies"] == {"learning-rate": "0.0001"}
+    assert {row["learning-rate"]: row["epochs"] for row in grid.rows()}["0.0001"] == rows["0.0001"]["epochs"]
+
+
+@pytest.mark.slow
+def test_without_a_server_nothing_is_lost(tmp_path):
+    """The team's server is away: everything is kept here, pending for it."""
+    grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "2")
+    grid.arguments[grid.arguments.index("local")] = "http://127.0.0.1:9"
+    assert grid.run() == 0
+    assert "not available" in grid.said()
+    grid.check_complete(2, epochs=2)
+    assert {tuple(journal.servers(path)) for path in [grid.folder, *grid.trainings()]} == {
+        ("local:../mlflow.db", "http://127.0.0.1:9")
+    }
+
+
+def test_data_that_cannot_be_had_is_said_before_anything_starts(tmp_path):
+    classification_file(tmp_path / "a.h5", 100)
+    ended = program(
+        "common.grid", "classifier_cnn.train", "--dense", "8", "16", "--data-train", tmp_path / "a.h5", "--data-val",
+        tmp_path / "none.h5", "--output-dir", tmp_path / "runs", "--tracking", "local",
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert "none.h5" in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
