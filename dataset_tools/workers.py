@@ -1,6 +1,7 @@
 """Processes that share the work; results come in the order of the tasks, whatever the number of processes."""
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections import deque
@@ -42,8 +43,7 @@ def workers(jobs: int) -> Iterator[Map]:
         yield lambda function, tasks: (function(*task) for task in tasks)
         return
     warm_up(jobs)
-    quiet = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent alone
-    with ProcessPoolExecutor(jobs, CONTEXT, initializer=signal.signal, initargs=quiet) as pool:
+    with ProcessPoolExecutor(jobs, CONTEXT, initializer=_begin) as pool:
         try:
             yield lambda function, tasks: _in_order(pool, function, tasks, AHEAD * jobs)
         except BrokenProcessPool:
@@ -51,6 +51,17 @@ def workers(jobs: int) -> Iterator[Map]:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _begin() -> None:
+    """Begins a worker: Ctrl-C is for the parent alone, and nobody waits for work from a parent that was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 @contextmanager

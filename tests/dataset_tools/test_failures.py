@@ -179,19 +179,19 @@ def test_two_builds_at_once_leave_one_of_them_whole(tmp_path, naoth):
     assert not list((tmp_path / "out").rglob(".build-*"))
 
 
-def test_a_build_that_is_killed_leaves_the_files_of_before(tmp_path, naoth, build):
+def test_a_build_that_is_killed_leaves_the_files_of_before_and_no_processes(tmp_path, naoth, build):
     assert build("classification", "--origins", "naoth") == 0
     before = contents(tmp_path / "out")
     command = [sys.executable, "-m", "dataset_tools.ball_classification_datasets.create_datasets", "--naoth", naoth]
     command += ["--origins", "naoth", "--jobs", "2", "--seed", "1", "--output-dir", tmp_path / "out"]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.PIPE)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("out/classification/.build-*/16.u8")):
+    while not any(path.stat().st_size for path in tmp_path.glob("out/classification/.build-*/16.u8")):
         assert time.monotonic() < deadline, "the build never began"
         assert process.poll() is None
         time.sleep(0.005)
     process.kill()
-    process.wait()
+    process.communicate(timeout=60)  # ends when the last process that holds the pipe has gone, so the workers too
     after = contents(tmp_path / "out")
     assert {name: after[name] for name in before} == before
     assert not [name for name in after if name.endswith(".h5") and name not in before and ".build-" not in name]
