@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import time
 from contextlib import suppress
@@ -34,6 +35,7 @@ class Check:
 
     def __init__(self, engine, image: str, folder: Path, gpus: bool, limit: float):
         self.engine, self.image, self.folder, self.gpus, self.limit = engine, image, folder, gpus, limit
+        self.datasets: Path | None = None  # rendered by a container before: not every one need do that again
         self._volumes = 0
 
     def volume(self) -> Path:
@@ -42,6 +44,8 @@ class Check:
         path = self.folder / f"data{self._volumes}"
         path.mkdir()
         path.chmod(0o777)
+        if self.datasets:
+            shutil.copytree(self.datasets, path / "datasets")
         return path
 
     def strict(self, **changes) -> Terms:
@@ -102,6 +106,7 @@ def strict(check: Check) -> str:
     expect(not with_password and PASSWORD not in out, "no trace of the password", f"{with_password}")
     commit = json.loads((folder / "config.json").read_text())["provenance"]["commit"]
     expect(re.fullmatch("[0-9a-f]{40}", commit) is not None, "the commit of the code in the run", commit)
+    check.datasets = terms.volume / "datasets"
     return f"model, numbers and pictures of commit {commit[:7]} in the mounted folder"
 
 
@@ -145,7 +150,8 @@ def pending(check: Check) -> str:
     with mlflow_server(check.folder) as uri:
         command = ["-m", "common.tracking", "sync", "--to", uri]
         out = check.run(command, replace(terms, network=True, environment={}), "python")
-        return f"{out.strip().splitlines()[-1]}; the server has {tracked(uri)}"
+        words = tracked(uri)
+        return f"{out.strip().splitlines()[-1]}; the server has {words}"
 
 
 def second_server(check: Check) -> str:

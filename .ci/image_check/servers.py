@@ -13,6 +13,8 @@ from pathlib import Path
 
 from verdict import expect
 
+START_SECONDS = 300
+
 
 @contextmanager
 def mlflow_server(folder: Path):
@@ -26,16 +28,22 @@ def mlflow_server(folder: Path):
     with (place / "log").open("w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
-        for _ in range(600):
-            with suppress(OSError), urllib.request.urlopen(f"{uri}/health", timeout=5):  # noqa: S310
-                break
-            expect(server.poll() is None, "an MLflow server", "it ended", (place / "log").read_text())
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(uri):
+            started = server.poll() is None and time.monotonic() < deadline
+            expect(started, "an MLflow server", f"none after {START_SECONDS} s", (place / "log").read_text())
             time.sleep(0.2)
         yield uri
     finally:
         with suppress(ProcessLookupError):
             os.killpg(server.pid, 15)
         server.wait(timeout=30)
+
+
+def _answers(uri: str) -> bool:
+    with suppress(OSError), urllib.request.urlopen(f"{uri}/health", timeout=5) as answer:  # noqa: S310
+        return answer.status == 200
+    return False
 
 
 def tracked(uri: str) -> str:
