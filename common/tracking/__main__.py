@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 
 from common.cli import run_main
-
-_RUNS = Path(__file__).resolve().parents[2] / "runs"
+from common.options import TrainingOptions
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -19,7 +18,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     for command in (sync, status):
         command.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders or names; all if none")
         command.add_argument(
-            "--output-dir", type=Path, default=_RUNS, metavar="DIR", help="folder of the runs (default: %(default)s)"
+            "--output-dir",
+            type=Path,
+            default=TrainingOptions().output_dir,  # where trainings put them, BALL_OUTPUT_DIR included
+            metavar="DIR",
+            help="folder of the runs (default: %(default)s)",
         )
     return parser.parse_args(argv)
 
