@@ -19,6 +19,7 @@ from common.cli import run_main  # noqa: E402
 from common.evaluation import (  # noqa: E402
     brightness_class,
     evaluation_parser,
+    mean_brightness,
     model_name,
     predict_file,
     read_files,
@@ -94,7 +95,7 @@ def report(folder: Path, patches, scores, threshold: float, name: str = "", file
     from classifier_cnn import metrics, pictures
 
     groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
-    by_light = groups | {"brightness": brightness_class(patches.X[..., 0].mean((1, 2)))}
+    by_light = groups | {"brightness": brightness_class(mean_brightness(patches.X))}
     result = {
         "metrics": metrics.evaluate(patches.y, scores, threshold) | metrics.baseline(patches.y, patches.X),
         "groups": metrics.evaluate_groups(patches.y, scores, threshold, **by_light),

@@ -71,6 +71,13 @@ def predict_file(model_file: Path, X, outputs: int):
     return answers
 
 
+def mean_brightness(X):
+    """Mean of Y of each patch, float [n]; X uint8 [n, h, w, c] is read in blocks, as it may lie in a file."""
+    import numpy as np
+
+    return np.concatenate([X[start : start + 8192][..., 0].mean((1, 2)) for start in range(0, len(X), 8192)])
+
+
 def brightness_class(mean_y):
     """The class of brightness of each patch, str [n], by its mean of Y, [n]: dark ones are the first to fail."""
     import numpy as np

@@ -18,6 +18,7 @@ from common.cli import run_main  # noqa: E402
 from common.evaluation import (  # noqa: E402
     brightness_class,
     evaluation_parser,
+    mean_brightness,
     model_name,
     predict_file,
     read_files,
@@ -79,7 +80,7 @@ def report(folder: Path, patches, circles, mean_circle, name: str = "", files=No
 
     size = patches.X.shape[2]
     groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
-    by_light = groups | {"brightness": brightness_class(patches.X[..., 0].mean((1, 2)))}
+    by_light = groups | {"brightness": brightness_class(mean_brightness(patches.X))}
     numbers = metrics.evaluate(patches.y, circles, size) | metrics.baseline(patches.y, mean_circle, size)
     pictures.write_all(folder, patches.X, patches.y, circles, patches.recording, name)
     columns = {"index": range(len(circles))}

@@ -139,7 +139,7 @@ def _write(new: Path, names, model, evidence: Evidence, description: dict, chose
     material = Material(
         calibration=select_calibration(evidence.calibration),
         normalised=description["input"]["normalised"],
-        patches=evidence.validation.X[chosen],
+        patches=evidence.validation.X[np.array(chosen)],
         expected=evidence.outputs[chosen],
         name=description["project"],  # not the run's: a better model is put in the place of another without a change
         threshold=description.get("threshold", {}).get("keras"),
@@ -176,14 +176,14 @@ def _prove(places: dict, told: dict, description: dict, evidence: Evidence, judg
     from common.progress import progress_bar
 
     threshold = description.get("threshold", {}).get("keras")
-    outputs, calls = {}, {}
+    X, outputs, calls = evidence.validation.X[:], {}, {}  # read, where it lies in a file
     for name in progress_bar(places, desc="checking", unit="form", delay=1, leave=False):
         form, entry = FORMS[name], told[name]
         if why := runtimes.missing(form.runtime):
             entry |= {"fit": None, "unfit": [f"not run when it was exported: {why}"]}
             continue
         opened = runtimes.open_file(places[name], form.runtime)
-        values = runtimes.feed(evidence.validation.X, opened, *contract.scaling(description), entry["normalised"])
+        values = runtimes.feed(X, opened, *contract.scaling(description), entry["normalised"])
         outputs[name] = opened.predict(values)
         verdict = compare(name, form.exact, evidence.validation.y, evidence.outputs, outputs[name], threshold, judge)
         entry |= {"parity": verdict.numbers, "unfit": verdict.unfit, "fit": not verdict.unfit}
@@ -221,7 +221,7 @@ def _spread(outputs: np.ndarray) -> list[int]:
 
 def _vectors(evidence: Evidence, told: dict, outputs: dict[str, np.ndarray], chosen: list[int]) -> dict:
     """The test vectors and every form's answers; of a form that could not run here, those of Keras."""
-    patches = evidence.validation.X[chosen].reshape(VECTORS, -1)
+    patches = evidence.validation.X[np.array(chosen)].reshape(VECTORS, -1)
     expected = {name: outputs.get(name, evidence.outputs)[chosen].tolist() for name in told}
     return {"patches": patches.tolist(), "expected": expected}
 
