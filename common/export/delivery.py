@@ -72,8 +72,8 @@ def publish(
 
         numbers = project.table({split: result["metrics"] for split, result in results.items()})
         judged = "test" if "test" in results else "validation"
-        weak = project.group_table(results[judged]["groups"], WEAKEST)
-        write_card(folder, told, project.purpose, numbers, f"{judged}\n{weak.strip()}", project.pictures)
+        weak = project.group_table(results[judged]["groups"], WEAKEST).strip("\n")
+        write_card(folder, told, project.purpose, numbers, f"{judged}\n{weak}", project.pictures)
     return told
 
 
