@@ -232,3 +232,12 @@ def test_names_and_values_that_mlflow_refuses_are_visible_there(mlflow_server, s
         assert words in notes
     sent = client.download_artifacts(mark.run_id, "tracking/journal.jsonl", str(tmp_path))
     assert Path(sent).read_bytes() == journal.journal_path(run.folder).read_bytes()
+
+
+def test_the_commands_look_where_trainings_put_their_runs(monkeypatch, tmp_path):
+    """In a container that is its mounted folder: looking elsewhere, sync found no run and called everything sent."""
+    from common.tracking.__main__ import parse_args
+
+    monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
+    assert parse_args(["sync"]).output_dir == tmp_path
+    assert parse_args(["status", "--output-dir", "elsewhere"]).output_dir.name == "elsewhere"
