@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import errno
 import os
 import signal
 import sys
@@ -26,8 +27,9 @@ class Parser(argparse.ArgumentParser):
         """Parses all arguments; an unknown one gets the nearest known one as a hint."""
         result, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            near = difflib.get_close_matches(unknown[0].split("=")[0], self._option_string_actions, 1)
-            self.error(f"unknown argument {unknown[0]}" + (f", did you mean {near[0]}?" if near else ""))
+            name = unknown[0].split("=")[0]  # its value may be an address with a password in it
+            near = difflib.get_close_matches(name, self._option_string_actions, 1)
+            self.error(f"unknown argument {name}" + (f", did you mean {near[0]}?" if near else ""))
         return result
 
     def error(self, message: str):
@@ -41,11 +43,11 @@ class Terminated(KeyboardInterrupt):
 
 
 def run_main(main: Callable[[], int | None]) -> int:
-    """Runs `main` and turns a UserError into one line on stderr.
+    """Runs `main` and turns a UserError and a full disk into one line on stderr.
 
     Returns:
-        The exit status: 2 for a UserError, 130 for Ctrl-C, 143 for SIGTERM, 141 if nobody reads the output any more
-        (`| head`), else what `main` returned (None: 0).
+        The exit status: 2 for a UserError or a full disk, 130 for Ctrl-C, 143 for SIGTERM, 141 if nobody reads the
+        output any more (`| head`), else what `main` returned (None: 0).
     """
     try:
         with _sigterm_interrupts(), _flushed():
@@ -58,10 +60,23 @@ def run_main(main: Callable[[], int | None]) -> int:
         print("interrupted", file=sys.stderr)
         return 143 if isinstance(interrupt, Terminated) else 130
     except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):  # what is still buffered must not fail again at exit
-            os.dup2(nowhere, stream.fileno())
+        _discard(sys.stdout, sys.stderr)
         return 141  # as a shell reports SIGPIPE
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _discard(sys.stdout)
+        with suppress(OSError):  # stderr may be a file on the same disk
+            where = f" Received: {error.filename}." if error.filename else ""
+            print(f"error: the disk is full: {error.strerror}.{where} Make room and run it again.", file=sys.stderr)
+        return 2
+
+
+def _discard(*streams) -> None:
+    """Leads streams nowhere: what is still buffered must not fail again at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        os.dup2(nowhere, stream.fileno())
 
 
 @contextmanager

@@ -5,6 +5,7 @@ run, resume, parameters, metrics (with "step"), tags, dataset, artifact, model, 
 """
 
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -12,13 +13,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from common.cli import UserError
-from common.tracking.secrets import scrub
+from common.tracking.secrets import scrubber
 
 TERMINAL = ("FINISHED", "FAILED", "KILLED")
+_TAIL_BYTES = 4096
 
 
 def tracking_folder(run: Path) -> Path:
@@ -63,7 +65,8 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         _cut_torn_line(self.path)
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        _sync_folder(self.path.parent)
+        for folder in self.path.absolute().parents[:3]:  # a new file's name, and those of its folders
+            _sync_folder(folder)
         self._backlog = b""
         self._written = threading.Semaphore(0)  # released for every write, and once more at the end
         self._closing = False
@@ -73,16 +76,18 @@ class Journal:
     def append(self, kind: str, **fields) -> None:
         """Writes one record with the time of now."""
         record = {"kind": kind, "t": time.time_ns() // 1_000_000, **fields}
-        line = json.dumps(_plain(record), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+        line = json.dumps(_plain(record, scrubber()), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
         self._backlog += line.encode() + b"\n"
-        end = os.fstat(self._file).st_size
+        end = None
         try:
+            end = os.fstat(self._file).st_size
             written = os.write(self._file, self._backlog)
             if written < len(self._backlog):
                 raise OSError("the disk took only a part of the line")
         except OSError as error:
-            with contextlib.suppress(OSError):  # a torn line in the middle would hide what follows it
-                os.ftruncate(self._file, end)
+            if end is not None:
+                with contextlib.suppress(OSError):  # a torn line in the middle would hide what follows it
+                    os.ftruncate(self._file, end)
             print(f"warning: {self.path} cannot be written ({error}); tried again later", file=sys.stderr)
             return
         self._backlog = b""
@@ -127,6 +132,22 @@ def read(run: Path, offset: int = 0) -> Iterator[tuple[int, dict]]:
                 record = json.loads(line)
                 if isinstance(record, dict) and "kind" in record and "t" in record:
                     yield offset, record
+
+
+def flush(run: Path) -> None:
+    """Waits until the disk has what the journal holds now, whoever wrote it."""
+    with contextlib.suppress(OSError), journal_path(run).open("rb") as file:
+        _data_sync(file.fileno())
+
+
+def tail(run: Path, offset: int) -> str:
+    """A digest of the last bytes before `offset`; "" where the journal is shorter."""
+    with contextlib.suppress(OSError), journal_path(run).open("rb") as file:
+        file.seek(max(0, offset - _TAIL_BYTES))
+        content = file.read(min(offset, _TAIL_BYTES))
+        if len(content) == min(offset, _TAIL_BYTES):
+            return hashlib.sha256(content).hexdigest()[:16]
+    return ""
 
 
 def begun(run: Path) -> bool:
@@ -192,17 +213,17 @@ def process() -> dict:
     return {"pid": os.getpid(), "host": socket.gethostname(), "boot": boot}
 
 
-def _plain(value):
+def _plain(value, clean: Callable[[str], str]):
     """JSON without NaN or secrets: what JSON lacks becomes the strings nan, inf, -inf; NumPy scalars Python's."""
     if isinstance(value, dict):
-        return {scrub(str(key)): _plain(item) for key, item in value.items()}
+        return {clean(str(key)): _plain(item, clean) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_plain(item, clean) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(float(value))
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    return _plain(value.item()) if hasattr(value, "item") else scrub(str(value))
+    return _plain(value.item(), clean) if hasattr(value, "item") else clean(str(value))
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -11,14 +11,16 @@ import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from common.tracking.journal import tracking_folder
+from common.tracking.journal import tail, tracking_folder
 
 
 @dataclass
 class Mark:
     """Progress of one run towards one target (a server's address, or local:PATH, see journal.servers).
 
-    offset: bytes of the journal that the server has. files: place in the run's artifacts -> sha256 that it has.
+    offset: bytes of the journal that the server has. tail: digest of the last of them; it differs where a folder was
+    copied while it was written, and then gone on with: its journal is not the one that was sent.
+    files: place in the run's artifacts -> sha256 that it has.
     parent_id: the run above it there. model_ids: place -> logged model. status, notes: the last that it was told.
     refused: item -> why the server did not take it. fault: why nothing more can be sent now, "" if nothing.
     deleted: somebody deleted the run there, and it stays so.
@@ -29,6 +31,7 @@ class Mark:
     experiment_id: str = ""
     parent_id: str = ""
     offset: int = 0
+    tail: str = ""
     files: dict[str, str] = field(default_factory=dict)
     model_ids: dict[str, str] = field(default_factory=dict)
     status: str = ""
@@ -45,11 +48,14 @@ def mark_path(run: Path, server: str) -> Path:
 
 
 def load(run: Path, server: str) -> Mark:
-    """The stored mark; a fresh one where there is none or it is damaged."""
+    """The stored mark; a fresh one where there is none or it is damaged, and one from the start for another journal."""
     try:
-        return _parse(mark_path(run, server).read_bytes(), server)
+        mark = _parse(mark_path(run, server).read_bytes(), server)
     except (OSError, ValueError, TypeError):
         return Mark(server)
+    if mark.offset and mark.tail and mark.tail != tail(run, mark.offset):
+        mark.offset = 0
+    return mark
 
 
 def load_all(run: Path) -> list[Mark]:
@@ -65,6 +71,7 @@ def load_all(run: Path) -> list[Mark]:
 
 def save(run: Path, mark: Mark) -> None:
     """Replaces the mark in one step."""
+    mark.tail = tail(run, mark.offset)
     path = mark_path(run, mark.server)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")

@@ -33,6 +33,7 @@ class Records:
                     break
             if end == self.mark.offset:
                 return
+            journal.flush(self.run)  # after a power cut, no server may know more than the folder
             self._deliver(batch)
             self.mark.offset = end
             marks.save(self.run, self.mark)

@@ -1,7 +1,12 @@
 """Keeps credentials out of everything that is written down: journals, logs, errors, tags."""
 
+import base64
 import os
 import re
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import quote
 
 from common.cli import UserError
 
@@ -22,12 +27,54 @@ _SHORTEST_SECRET = 4
 
 def scrub(text: str) -> str:
     """Removes passwords from text: `user:password@` in URLs, authorization headers, the environment's secrets."""
-    text = _AUTHORIZATION.sub(r"\1 ***", _USERINFO.sub("", text))
-    for name in _SECRET_VARIABLES:
-        secret = os.environ.get(name, "")
-        if len(secret) >= _SHORTEST_SECRET:
+    return scrubber()(text)
+
+
+def scrubber() -> Callable[[str], str]:
+    """`scrub` for many texts: what the secrets are is looked up once."""
+    secrets = _spellings(tuple(os.environ.get(name, "") for name in _SECRET_VARIABLES), _stored_at())
+
+    def scrub_one(text: str) -> str:
+        if "://" in text:
+            text = _USERINFO.sub("", text)
+        text = _AUTHORIZATION.sub(r"\1 ***", text)
+        for secret in secrets:
             text = text.replace(secret, "***")
-    return text
+        return text
+
+    return scrub_one
+
+
+def stored_credentials() -> dict[str, str]:
+    """What ~/.mlflow/credentials holds; empty where there is none or it cannot be read."""
+    import configparser
+
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read(Path("~/.mlflow/credentials").expanduser(), encoding="utf-8")
+        return dict(parser["mlflow"]) if "mlflow" in parser else {}
+    except (configparser.Error, OSError, UnicodeError, RuntimeError):
+        return {}
+
+
+def _stored_at() -> tuple[str, int]:
+    """Which credentials file there is now: (path, time of its last change)."""
+    path = os.path.join(os.environ.get("HOME", ""), ".mlflow", "credentials")  # noqa: PTH118 - asked for every record
+    try:
+        return path, os.stat(path).st_mtime_ns  # noqa: PTH116
+    except OSError:
+        return path, 0
+
+
+@lru_cache(maxsize=4)
+def _spellings(secrets: tuple[str, ...], _file: tuple[str, int]) -> list[str]:
+    """The secrets as they are and as they stand in addresses and headers, the longest first."""
+    stored = stored_credentials()
+    password = stored.get("mlflow_tracking_password", "")
+    found = {secret for secret in (*secrets, password) if len(secret) >= _SHORTEST_SECRET}
+    users = {os.environ.get("MLFLOW_TRACKING_USERNAME", ""), stored.get("mlflow_tracking_username", "")}
+    headers = {base64.b64encode(f"{user}:{secret}".encode()).decode() for user in users for secret in found}
+    return sorted(found | {quote(secret, safe="") for secret in found} | headers, key=len, reverse=True)
 
 
 def without_credentials(uri: str) -> str:
@@ -36,11 +83,11 @@ def without_credentials(uri: str) -> str:
     Raises:
         UserError: it holds a user name or password, which would end up in logs and run folders.
     """
-    scheme, separator, rest = uri.partition("://")
-    if separator and "@" in rest:  # wherever it is: a password with a slash in it ends up in what looks like the path
-        host = re.split(r"[/?#]", rest.rpartition("@")[2])[0]
+    if "@" in uri:  # wherever it is: a password with a slash in it ends up in what looks like the path
+        scheme = re.match(r"[\w+]+://|", uri)[0]
+        host = re.split(r"[/?#]", uri.rpartition("@")[2])[0]
         raise UserError(
-            f"A tracking server's address must not hold credentials. Received: {scheme}://***@{host}. "
+            f"A tracking server's address must not hold credentials. Received: {scheme}***@{host}. "
             "Give them in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
         )
     return uri

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from common.cli import UserError
-from common.tracking.secrets import without_credentials
+from common.tracking.secrets import stored_credentials, without_credentials
 
 NAMES = {
     "default": "https://mlflow.berlin-united.com/",
@@ -67,25 +67,36 @@ def choose_server(choice: str | None, output_dir: Path, require: bool = False) -
 
 
 def resolve(choice: str, output_dir: Path) -> str:
-    """The URI that a choice means: http(s) addresses as they are, files and SQLite stores with absolute paths.
+    """The URI that a choice means: http(s) addresses as they are, SQLite stores with absolute paths.
 
     Raises:
-        UserError: unknown name, or credentials in the address.
+        UserError: unknown name, credentials in the address, or a kind of store that runs are not sent to.
     """
     if choice == "local":
         return f"{_SQLITE}{(Path(output_dir).resolve() / 'mlflow.db').as_posix()}"
-    choice = without_credentials(NAMES.get(choice, choice))
-    if is_http(choice):
-        if not urlsplit(choice).hostname:
-            raise UserError(f"A tracking server's address needs a host. Received: {choice}.")
-        return choice.rstrip("/")
     if choice.startswith(_SQLITE):
         return f"{_SQLITE}{Path(choice.removeprefix(_SQLITE)).resolve().as_posix()}"
-    if "/" not in choice and ":" not in choice:
-        near = difflib.get_close_matches(choice, [*NAMES, "local"], n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise UserError(f"Tracking is one of {', '.join(NAMES)}, local or a URI. Received: {choice!r}.{hint}")
-    return choice
+    choice = without_credentials(NAMES.get(choice, choice))
+    scheme, separator, rest = choice.partition("://")
+    if separator and scheme.lower() in ("http", "https"):
+        choice = f"{scheme.lower()}://{rest}"
+        if not _hostname(choice):
+            raise UserError(f"A tracking server's address needs a host. Received: {choice}.")
+        return choice.rstrip("/")
+    near = difflib.get_close_matches(choice, [*NAMES, "local"], n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise UserError(
+        f"Tracking is one of {', '.join(NAMES)}, local, or an address that begins with http://, https:// or "
+        f"{_SQLITE}. Received: {choice!r}.{hint}"
+    )
+
+
+def _hostname(uri: str) -> str | None:
+    try:
+        parts = urlsplit(uri)
+        return parts.hostname if parts.port != 0 else None
+    except ValueError:  # a port that is no number, half an IPv6 address
+        return None
 
 
 def target_of(run: Path, uri: str) -> str:
@@ -163,7 +174,7 @@ def _authorize(request):
     """Adds the credentials in MLflow's order: environment, then ~/.mlflow/credentials. Never part of the URL."""
     from requests.auth import HTTPBasicAuth
 
-    stored = _stored_credentials()
+    stored = stored_credentials()
     user = os.environ.get("MLFLOW_TRACKING_USERNAME") or stored.get("mlflow_tracking_username")
     password = os.environ.get("MLFLOW_TRACKING_PASSWORD") or stored.get("mlflow_tracking_password")
     if user and password:
@@ -171,14 +182,3 @@ def _authorize(request):
     if os.environ.get("MLFLOW_TRACKING_TOKEN"):
         request.headers["Authorization"] = f"Bearer {os.environ['MLFLOW_TRACKING_TOKEN']}"
     return request
-
-
-def _stored_credentials() -> dict[str, str]:
-    import configparser
-
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read(Path("~/.mlflow/credentials").expanduser(), encoding="utf-8")
-        return dict(parser["mlflow"]) if "mlflow" in parser else {}
-    except (configparser.Error, OSError, UnicodeError, RuntimeError):
-        return {}

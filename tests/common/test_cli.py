@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +71,13 @@ def test_a_reader_that_has_left_ends_a_program_without_a_word(body):
         os.close(writer)
     _, err = process.communicate(timeout=30)
     assert (err, process.returncode) == ("", 141)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is of Linux")
+@pytest.mark.parametrize("body", ["open('/dev/full', 'w', buffering=1).write('x\\n')", "print('x')"])
+def test_a_full_disk_ends_in_one_line(body):
+    with Path("/dev/full").open("w") as full:
+        process = script(body, stdout=full)
+    _, err = process.communicate(timeout=30)
+    assert err == "error: the disk is full: No space left on device. Make room and run it again.\n"
+    assert process.returncode == 2

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import socket
 
 import pytest
 
@@ -99,11 +100,19 @@ def test_refused_connections(proxy, start):
     assert differences(run.folder, proxy.url) == []
 
 
-def test_an_unknown_name(start, monkeypatch):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
-    run = start("http://mlflow.invalid:5000")
+def test_an_unknown_name(proxy, start, monkeypatch):
+    url = f"http://mlflow.invalid:{proxy.port}"
+    run = start(url)
+    train(run, range(3))
     assert send(run).words == "its name is not known (DNS)"
     run.finish("FINISHED")
+    known = socket.getaddrinfo
+    names = {"mlflow.invalid": "127.0.0.1"}
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *more, **named: known(names.get(host, host), *more, **named)
+    )
+    assert send(run) is None
+    assert differences(run.folder, url) == []
 
 
 def test_a_file_that_is_too_large_holds_nothing_up(proxy, start):
@@ -176,12 +185,14 @@ def test_an_unknown_certificate_fails_closed(mlflow_3, start, tmp_path, monkeypa
     with FaultProxy(mlflow_3.port, certificate(tmp_path)) as proxy:
         monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")
         run = start(proxy.url)
+        train(run, range(3))
         assert send(run).words.startswith("its certificate is not trusted")
         assert proxy.requests == []
         monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(tmp_path / "server.pem"))
         run.finish("FINISHED")
         assert send(run) is None
         assert proxy.requests
+        assert differences(run.folder, proxy.url) == []
 
 
 def certificate(folder):

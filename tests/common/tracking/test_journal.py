@@ -3,13 +3,14 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from common.cli import UserError
-from common.tracking import journal
+from common.tracking import journal, marks
+
+from .fault_proxy import wait_until
 
 
 def records(run):
@@ -30,22 +31,55 @@ def test_what_is_appended_is_read(tmp_path):
         json.loads(line, parse_constant=lambda text: pytest.fail(f"{text} is no JSON"))
 
 
-@settings(deadline=None, max_examples=30)
-@given(st.integers(1, 200))
-def test_a_torn_last_line_is_cut_and_the_rest_stays(tmp_path_factory, torn):
-    run = tmp_path_factory.mktemp("run")
-    written = journal.Journal(run)
-    for step in range(3):
-        written.append("metrics", step=step, values={"loss": float(step)})
+def test_a_journal_that_is_torn_anywhere_loses_the_torn_record_alone(tmp_path):
+    """Cut at every byte, as a power cut may: what was whole is read, and what is appended then follows it."""
+    written = journal.Journal(tmp_path)
+    written.append("run", uuid="0", experiment="e", name="n", user="u", servers=["https://x"], parent=None)
+    written.append("parameters", values={"größe": "8 8\n16"})
+    for step in range(2):
+        written.append("metrics", step=step, values={"loss": float(step), "nan": float("nan")})
+    written.append("status", status="FINISHED")
     written.close()
-    whole = journal.journal_path(run).read_bytes()
-    journal.journal_path(run).write_bytes(whole[:-torn])
-    kept = whole[:-torn].count(b"\n")
-    assert [record["step"] for record in records(run)] == list(range(kept))
-    again = journal.Journal(run)
-    again.append("metrics", step=9, values={"loss": 0.0})
-    again.close()
-    assert [record["step"] for record in records(run)] == [*range(kept), 9]
+    whole, lines = journal.journal_path(tmp_path).read_bytes(), records(tmp_path)
+    for cut in range(len(whole) + 1):
+        journal.journal_path(tmp_path).write_bytes(whole[:cut])
+        kept = lines[: whole[:cut].count(b"\n")]
+        assert records(tmp_path) == kept
+        again = journal.Journal(tmp_path)
+        again.append("tags", values={"resumed": "1"})
+        again.close()
+        assert records(tmp_path)[:-1] == kept
+        assert records(tmp_path)[-1]["values"] == {"resumed": "1"}
+
+
+def test_every_record_reaches_the_disk(tmp_path, monkeypatch):
+    """What a power cut leaves is what was flushed: the bytes of the journal, the names of it and of its folders."""
+    disk, flush = {}, {name: getattr(os, name) for name in ("fsync", "fdatasync")}
+
+    def watch(name):
+        def flushed(file):
+            place, size = Path(f"/proc/self/fd/{file}").resolve(), os.fstat(file).st_size
+            flush[name](file)
+            disk[place] = max(size, disk.get(place, 0))
+
+        return flushed
+
+    for name in flush:
+        monkeypatch.setattr(os, name, watch(name))
+    run = (tmp_path / "runs" / "run").resolve()
+    run.mkdir(parents=True)
+    written, path = journal.Journal(run), journal.journal_path(run)
+    assert {path.parent, run, run.parent} <= set(disk)
+    for step in range(20):
+        written.append("metrics", step=step, values={"loss": 1.0})
+        wait_until(lambda: disk.get(path, 0) == path.stat().st_size, 10)
+    written.append("status", status="FINISHED")
+    written.close()
+    assert disk[path] == path.stat().st_size
+    journal.journal_path(run).write_bytes(b"{}\n")
+    del disk[path]
+    journal.flush(run)
+    assert disk[path] == 3
 
 
 def test_a_damaged_line_hides_only_itself(tmp_path):
@@ -124,3 +158,20 @@ def test_a_living_run_is_not_repaired(tmp_path):
 def test_a_folder_without_a_run(tmp_path):
     with pytest.raises(UserError, match="no tracked run"):
         journal.header(tmp_path)
+
+
+def test_a_mark_of_another_journal_counts_for_nothing(tmp_path):
+    """A folder copied while it is written has newer marks than journal; what is appended there must not be skipped."""
+    written = journal.Journal(tmp_path)
+    written.append("run", uuid="0", experiment="e", name="n", user="u", servers=[])
+    early = journal.journal_path(tmp_path).read_bytes()
+    written.append("metrics", step=0, values={"loss": 1.0})
+    written.close()
+    marks.save(tmp_path, marks.Mark("https://x", offset=journal.journal_path(tmp_path).stat().st_size))
+    assert marks.load(tmp_path, "https://x").offset
+    journal.journal_path(tmp_path).write_bytes(early)
+    assert marks.load(tmp_path, "https://x").offset == 0
+    again = journal.Journal(tmp_path)
+    again.append("metrics", step=0, values={"loss": 2.0})  # as long as what was there
+    again.close()
+    assert marks.load(tmp_path, "https://x").offset == 0

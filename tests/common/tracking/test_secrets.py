@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 
 from common.tracking.secrets import scrub
@@ -29,3 +31,18 @@ def test_the_environments_secrets_are_removed_wherever_they_turn_up(monkeypatch)
 def test_other_text_stays():
     for text in ("https://host/a@b", "mail ada@example.org", "Basic training", "bearer of news", "a: b"):
         assert scrub(text) == text
+
+
+def test_a_secret_is_removed_in_every_spelling(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hörse/battery")
+    header = base64.b64encode("ada:hörse/battery".encode()).decode()
+    assert scrub(f"sent {header}, then h%C3%B6rse%2Fbattery") == "sent ***, then ***"
+
+
+def test_the_password_of_mlflows_own_file_is_removed(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert scrub("it was horse battery") == "it was horse battery"
+    (tmp_path / ".mlflow").mkdir()
+    (tmp_path / ".mlflow" / "credentials").write_text("[mlflow]\nmlflow_tracking_password = horse battery\n")
+    assert scrub("it was horse battery") == "it was ***"
