@@ -1,5 +1,9 @@
 """`python -m common.tracking sync | status`."""
 
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,8 @@ from common.tracking.__main__ import main
 from common.tracking.pending import pending
 from common.tracking.servers import uri_of
 
-from .fault_proxy import Fault
+from ...tiny import ROOT
+from .fault_proxy import Fault, FaultProxy, wait_until
 from .mlflow_server import differences
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies warn about one another
@@ -148,6 +153,44 @@ def test_an_interrupted_sync_goes_on_where_it_stopped(proxy, start, tmp_path):
     assert differences(run.folder, proxy.url) == []
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_a_sync_that_is_stopped_in_an_upload_goes_on(number, status, mlflow_3, start):
+    with FaultProxy(mlflow_3.port) as proxy:
+        run = start(proxy.url)
+        for epoch in range(3):
+            run.metrics({"loss": 1.0}, step=epoch)
+        for name in ("first.txt", "second.txt"):
+            (run.folder / name).write_text(name)
+            run.artifact(name)
+        run.finish("FINISHED")
+        proxy.fault = Fault("silent", only="second.txt")
+        command = [sys.executable, "-m", "common.tracking", "sync", str(run.folder)]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: any("second.txt" in path for _, path in proxy.requests), 120)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == status
+        assert "Traceback" not in err
+        proxy.fault = Fault()
+        proxy.released.set()
+        proxy.requests.clear()
+        assert main(["sync", str(run.folder)]) == 0
+        assert not any("first.txt" in path for method, path in proxy.requests if method == "PUT")
+        assert differences(run.folder, proxy.url) == []
+
+
+def test_a_sync_beside_the_training_sends_nothing_twice(mlflow_3, tmp_path):
+    training = Path(__file__).with_name("training.py")
+    command = [sys.executable, str(training), str(tmp_path / "run"), mlflow_3.url, "60", "0.05"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    while process.poll() is None:
+        assert main(["sync", str(tmp_path / "run")]) in (0, 1)  # its mirror or we, whoever has the lock
+    process.communicate()
+    assert main(["sync", str(tmp_path / "run")]) == 0
+    assert differences(tmp_path / "run", mlflow_3.url) == []
+
+
 def test_a_run_that_somebody_deleted_stays_deleted(mlflow_server, start, tmp_path, capsys):
     from mlflow.tracking import MlflowClient
 
@@ -179,8 +222,6 @@ def test_a_server_from_a_backup_gets_what_it_forgot(mlflow_server, start, tmp_pa
 
 
 def test_two_syncs_at_once(mlflow_3, start, tmp_path):
-    import threading
-
     runs = [finished(start, mlflow_3.url, f"run{i}") for i in range(6)]
     codes = []
     threads = [threading.Thread(target=lambda: codes.append(main(["sync", *map(str, runs)]))) for _ in range(2)]

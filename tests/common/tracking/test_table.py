@@ -1,0 +1,25 @@
+"""The tables of faults: every row names a test that exists."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from ...tiny import ROOT
+
+TRACKING = Path(__file__).parent
+ROW = re.compile(
+    r"^\| (?P<fault>.+?) \| (?P<injected>.+?) \| (?P<lost>.+?) \| (?P<file>test_\w+\.py) \| `(?P<name>[^`]+)` \|$", re.M
+)
+
+
+def test_every_row_is_a_test():
+    """As `pytest FILE -k NAME` finds them, `A or B` meaning both."""
+    rows = list(ROW.finditer((ROOT / "docs" / "reliability.md").read_text()))
+    assert len(rows) > 20
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", str(TRACKING)]
+    collected = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.lower()
+    for row in rows:
+        tests = [line for line in collected.splitlines() if f"/{row['file']}::" in line]
+        for name in row["name"].split(" or "):
+            assert any(name.lower() in test.split("::")[1] for test in tests), row[0]
