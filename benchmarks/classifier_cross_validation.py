@@ -69,7 +69,7 @@ def readable(numbers: dict) -> str:
 
 def main(argv=None) -> None:
     args = parse_args(argv)
-    patches = cross_validation.load(args, "classification", ("train", "validation", "test"))
+    patches, _ = cross_validation.load(args, "classification", ("train", "validation", "test"))
     from sklearn.model_selection import StratifiedGroupKFold
 
     splitter = StratifiedGroupKFold(args.folds, shuffle=True, random_state=args.split_seed)

@@ -33,8 +33,8 @@ def parser(description: str, options: type[TrainingOptions], stem: str, output: 
     return made
 
 
-def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> Patches:
-    """The splits of the family as one; the patches must know their recordings."""
+def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> tuple[Patches, np.ndarray]:
+    """The splits of the family as one, and each patch's split as its number [n]; the files must name recordings."""
     names = [parse_stem(args.dataset, task).file(split) for split in splits]
     if args.archive_url:
         from common.archive import fetch
@@ -42,10 +42,11 @@ def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> Patche
         paths = [fetch(name, args.data_root, args.archive_url) for name in names]
     else:
         paths = [args.data_root / name for name in names]
-    patches = concatenate([read_patches(path, task) for path in paths])
+    parts = [read_patches(path, task) for path in paths]
+    patches = concatenate(parts)
     if patches.recording is None:
         raise UserError(f"Folds are made by recording. Received: {args.dataset}, whose files name none.")
-    return patches
+    return patches, np.repeat(np.arange(len(parts)), [len(part) for part in parts])
 
 
 def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callable) -> np.ndarray:
