@@ -1,14 +1,13 @@
 """C++ text of the layers after the pooled ones: a 2x2 convolution, dense layers, the head."""
 
-from common.export.cpp_tiles import ACCUMULATORS, Lines, accumulate, pieces
+from common.export.cpp_tiles import Lines, accumulate, chunks
 from common.export.cpp_weights import padded
 
 
 def small_convolution(number: int, side: int, channels: int, outputs: int, slope: float, width: int) -> Lines:
     """The 2x2 convolution without padding: outputs in the lanes. `in` and `out` are [row][column][channel]."""
     inner, outer, places = padded(channels), padded(outputs), side - 1
-    taps = [(row * side + column) * inner for row in (0, 1) for column in (0, 1)]
-    body = _sums(f"{number}", taps, channels, outer, slope, width, "p", "q")
+    body = _sums(f"{number}", [0, side * inner], 2 * inner, outer, slope, width, "p", "q")
     return [
         f"for (int i = 0; i < {places * places}; ++i) {{",
         f"const float* const p = in + (i / {places} * {side} + i % {places}) * {inner};",
@@ -20,26 +19,23 @@ def small_convolution(number: int, side: int, channels: int, outputs: int, slope
 
 def dense(places: int, channels: int, outputs: int, slope: float, width: int) -> Lines:
     """The hidden dense layer: outputs in the lanes. `in` is [place][channel], `out` [output]."""
-    taps = [place * padded(channels) for place in range(places)]
-    return _sums("_dense", taps, channels, padded(outputs), slope, width, "in", "out")
+    return _sums("_dense", [0], places * padded(channels), padded(outputs), slope, width, "in", "out")
 
 
-def _sums(
-    name: str, taps: list[int], channels: int, outer: int, slope: float, width: int, source: str, to: str
-) -> Lines:
-    limit, parts, lines = ACCUMULATORS[width], pieces(outer, width), []
-    for start in range(0, len(parts), limit):
-        chosen = parts[start : start + limit]
-        lines += ["{", *(f"f{n} a0_{at} = f{n}::load(bias{name} + {at});" for n, at in chosen)]
-        for index, tap in enumerate(taps):
+def _sums(name: str, rows: list[int], count: int, outer: int, slope: float, width: int, source: str, to: str) -> Lines:
+    """Rows of `count` inputs, which start at these offsets; padding is multiplied by zeros like everything else."""
+    lines = []
+    for loop, parts in chunks(outer, width):
+        lines += [loop, *(f"f{n} a0_{at} = f{n}::load(bias{name} + o + {at});" for n, at in parts)]
+        for index, row in enumerate(rows):
             lines += [
                 "{",
-                f"const float* const x0 = {source} + {tap};",
-                f"const float* const u = factors{name} + {index * channels * outer};",
-                *accumulate(channels, outer, 1, chosen, width),
+                f"const float* const x0 = {source} + {row};",
+                f"const float* const u = factors{name} + {index * count * outer} + o;",
+                *accumulate(count, outer, 1, parts, width),
                 "}",
             ]
-        lines += [f"store({to} + {at}, leaky(a0_{at}, {slope:.9g}f));" for _, at in chosen]
+        lines += [f"store({to} + o + {at}, leaky(a0_{at}, {slope:.9g}f));" for _, at in parts]
         lines.append("}")
     return lines
 

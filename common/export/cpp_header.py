@@ -8,7 +8,7 @@ import numpy as np
 
 from common.cli import UserError
 from common.export import cpp_dense, cpp_tiles
-from common.export.cpp_weights import array, first_tiles, literal, pad_last, padded, tiles
+from common.export.cpp_weights import array, first_tiles, literal, pad_inputs, pad_last, padded, tiles
 from common.export.folding import FoldedNetwork, describe
 from common.files import replacing
 
@@ -154,9 +154,9 @@ def weights(network: FoldedNetwork) -> str:
         lines += [array(f"factors{number}", tiles(layer.weights)), array(f"bias{number}", pad_last(layer.bias))]
     hidden, head = network.dense
     lines += [
-        array("factors4", pad_last(last.weights)),
+        array("factors4", pad_last(pad_inputs(last.weights))),
         array("bias4", pad_last(last.bias)),
-        array("factors_dense", pad_last(hidden.weights)),
+        array("factors_dense", pad_last(pad_inputs(hidden.weights.reshape(-1, len(last.bias), len(hidden.bias))))),
         array("bias_dense", pad_last(hidden.bias)),
         array("factors_head", pad_last(head.weights.T)),
         array("bias_head", head.bias),

@@ -174,23 +174,32 @@ def _each(run: tuple[int, int, int], body: Callable[[str], Lines]) -> Lines:
 ACCUMULATORS = {4: 8, 8: 12, 16: 24}  # of 16, 16 and 32 registers
 
 
+def chunks(floats: int, width: int) -> list[tuple[str, list[tuple[int, int]]]]:
+    """Cuts a row of floats into what the registers hold: [(opening of a block that starts at o, pieces), ...]."""
+    most = ACCUMULATORS[width] * width
+    whole = floats // most * most
+    result = [(f"for (int o = 0; o < {whole}; o += {most}) {{", pieces(most, width))] if whole else []
+    if floats > whole:
+        result.append((f"{{ const int o = {whole};", pieces(floats - whole, width)))
+    return result
+
+
 def _products(number: int, channels: int, inner: int, outer: int, block: int, width: int) -> Lines:
     """Sums over the input channels of input times factor, for one of the 16 positions `k` and a block of tiles."""
-    limit, parts = ACCUMULATORS[width], pieces(outer, width)
     lines = []
-    for start in range(0, len(parts), limit):
-        chosen = parts[start : start + limit]
-        together = max(n for n in (1, 2, 4) if n == 1 or (n * len(chosen) <= limit and block % n == 0))
-        lines.append(f"for (int i = 0; i < {block}; i += {together}) {{")
-        lines.append(f"const float* const u = opaque(factors{number} + k * {channels * outer});")
+    for loop, parts in chunks(outer, width):
+        fit = ACCUMULATORS[width] // len(parts)
+        together = max(n for n in (1, 2, 4) if n == 1 or (n <= fit and block % n == 0))
+        lines += [loop, f"for (int i = 0; i < {block}; i += {together}) {{"]
+        lines.append(f"const float* const u = opaque(factors{number} + k * {channels * outer} + o);")
         for tile in range(together):
             lines.append(f"const float* const x{tile} = v + ((i + {tile}) * 16 + k) * {inner};")
-            lines += [f"f{lanes} a{tile}_{offset};" for lanes, offset in chosen]
-        lines += accumulate(channels, outer, together, chosen, width, fresh=True)
+            lines += [f"f{lanes} a{tile}_{offset};" for lanes, offset in parts]
+        lines += accumulate(channels, outer, together, parts, width, fresh=True)
         for tile in range(together):
-            lines.append(f"float* const y{tile} = m + ((i + {tile}) * 16 + k) * {outer};")
-            lines += [f"store(y{tile} + {offset}, a{tile}_{offset});" for _, offset in chosen]
-        lines.append("}")
+            lines.append(f"float* const y{tile} = m + ((i + {tile}) * 16 + k) * {outer} + o;")
+            lines += [f"store(y{tile} + {offset}, a{tile}_{offset});" for _, offset in parts]
+        lines += ["}", "}"]
     return lines
 
 

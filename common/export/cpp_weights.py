@@ -32,6 +32,11 @@ def pad_last(values: np.ndarray) -> np.ndarray:
     return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, -values.shape[-1] % 4)])
 
 
+def pad_inputs(values: np.ndarray) -> np.ndarray:
+    """Zeros at the end of the last axis but one."""
+    return pad_last(values.swapaxes(-1, -2)).swapaxes(-1, -2)
+
+
 def array(name: str, values: np.ndarray, kind: str = "float", macro: str = "") -> str:
     """A constant C++ array; nine digits give every float32 back exactly. A macro may write each value several times."""
     flat = np.asarray(values).ravel()
