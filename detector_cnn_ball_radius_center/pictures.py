@@ -83,8 +83,10 @@ def error_maps(path: Path, y, circles, size: int, name: str = "") -> None:
         middles, medians = _running_median(y[:, 0], error)
         upper.plot(middles, medians, color=ACCENT, label="median")
         upper.set(xlabel="true radius, fraction of the patch", ylabel="distance of the centres, pixels")
-        upper.set_ylim(0, max(1e-6, 1.5 * np.percentile(error, 97)))
-        upper.set_title(f"Centre error{where}: median {np.median(error):.2f} px")
+        top = max(1e-6, 1.5 * np.percentile(error, 97))
+        upper.set_ylim(0, top)
+        beyond = f"\n({np.sum(error > top)} of {len(error)} above the edge)" if (error > top).any() else ""
+        upper.set_title(f"Centre error{where}: median {np.median(error):.2f} px{beyond}")
         upper.legend(loc="upper right")
         cells, x_edges, y_edges = _median_map(y, error)
         drawn = lower.pcolormesh(x_edges, y_edges, cells.T, cmap="viridis")
@@ -94,10 +96,10 @@ def error_maps(path: Path, y, circles, size: int, name: str = "") -> None:
         drawing.colorbar(drawn, ax=lower, shrink=0.85)
 
 
-def _running_median(position: np.ndarray, error: np.ndarray, bins: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """Median error in bins of equally many patches, over the bins' median positions."""
+def _running_median(position: np.ndarray, value: np.ndarray, bins: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Median value in bins of equally many patches, over the bins' median positions."""
     parts = [part for part in np.array_split(np.argsort(position, kind="stable"), bins) if len(part)]
-    return np.array([np.median(position[p]) for p in parts]), np.array([np.median(error[p]) for p in parts])
+    return np.array([np.median(position[p]) for p in parts]), np.array([np.median(value[p]) for p in parts])
 
 
 def _median_map(y: np.ndarray, error: np.ndarray, bins: int = 9) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -116,17 +118,22 @@ def _median_map(y: np.ndarray, error: np.ndarray, bins: int = 9) -> tuple[np.nda
 def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
     """Predicted against true, one panel per value: a slope below one is a network that answers with the mean."""
     y, circles = np.asarray(y, float), np.asarray(circles, float)
-    where = f" on {name}" if name else ""
-    with pictures.figure(path, height=13) as drawing:
-        for i, (axes, what) in enumerate(zip(drawing.subplots(3), TARGETS, strict=True)):
+    with pictures.figure(path, height=7.6) as drawing:
+        panels = drawing.subplots(2, 2).ravel()
+        for i, (axes, what) in enumerate(zip(panels[:3], TARGETS, strict=True)):
             true, predicted = y[:, i], circles[:, i]
             low, high = np.percentile(np.concatenate([true, predicted]), (0.1, 99.9)) + np.array([-0.02, 0.02])
-            axes.plot([low, high], [low, high], color=INK, linewidth=1)
             axes.plot(true[:POINTS], predicted[:POINTS], ".", color=NO_BALL, alpha=0.4, markersize=4)
+            axes.plot([low, high], [low, high], color=INK, linewidth=1, label="as it should be")
+            axes.plot(*_running_median(true, predicted), color=ACCENT, label="median")
             slope = np.cov(true, predicted, bias=True)[0, 1] / max(true.var(), 1e-12)
             bias = (predicted - true).mean() * size
-            axes.set_title(f"{what}{where}\nslope {slope:.2f}, mean error {bias:+.2f} px")
+            axes.set_title(f"{what}\nslope {slope:.2f}, bias {bias:+.2f} px", fontsize=12)
             axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="true", ylabel="predicted")
+        panels[3].axis("off")
+        panels[3].legend(*axes.get_legend_handles_labels(), loc="center left")
+        where = f", {name}" if name else ""
+        drawing.suptitle(f"Predicted against true{where}", x=0.02, ha="left", weight="bold", fontsize=16)
 
 
 def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -> None:
