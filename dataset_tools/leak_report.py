@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from common.families import SPLITS
 from common.files import replacing
@@ -64,6 +64,7 @@ def draw(report: Report, store: Store, side: np.ndarray, title: str, path: Path)
     row_height, header = edge + 6, 16 + 16 * len(lines)
     picture = Image.new("RGB", (2 * edge + 560, header + len(order) * row_height), "white")
     pen = ImageDraw.Draw(picture)
+    pen.font = ImageFont.load_default(13)  # at its own 10 the letters run into each other
     for number, line in enumerate(lines):
         pen.text((6, 4 + 16 * number), line, fill="black")
     for row, index in enumerate(order):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 
 from common.cli import UserError
 
@@ -24,10 +24,19 @@ Map = Callable[[Callable, Iterable[tuple]], Iterator]
 
 
 def warm_up(jobs: int) -> None:
-    """Lets the server start and import while this process does the same."""
+    """Lets the server start and import while this process does the same.
+
+    It inherits a mask that keeps Ctrl-C and SIGTERM from it: a terminal and `timeout` send them to the whole group, and
+    it would end with a traceback in the middle of an import.
+    """
     if jobs > 1:
         CONTEXT.set_forkserver_preload(PRELOADED)
-        forkserver.ensure_running()
+        resource_tracker.ensure_running()  # started within the next block it would unmask the signals
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -54,8 +63,14 @@ def workers(jobs: int) -> Iterator[Map]:
 
 
 def _begin() -> None:
-    """Begins a worker: Ctrl-C is for the parent alone, and nobody waits for work from a parent that was killed."""
+    """Begins a worker: signals to the group are for the parent alone, and a parent that was killed is not waited for.
+
+    A worker that SIGTERM ends while it hands over a result leaves half of it in the pipe, and the parent waits for the
+    rest for ever. The pool itself needs SIGTERM, to end the others when one has died.
+    """
+    os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
