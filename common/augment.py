@@ -123,5 +123,5 @@ def add_noise(x, amplitude, pool, seed):
 
     count = tf.size(x)
     start = tf.random.stateless_uniform([], seed, 0, tf.size(pool) - count + 1, tf.int32)
-    noise = tf.reshape(pool[start : start + count], tf.shape(x))
+    noise = tf.reshape(tf.slice(pool, [start], [count]), tf.shape(x))
     return x + amplitude[:, tf.newaxis, tf.newaxis, tf.newaxis] * noise

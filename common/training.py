@@ -2,7 +2,8 @@
 
 The networks need about 25,000 multiply-accumulates per patch, so everything around them decides the speed: the data
 stays uint8 on the device, batches are gathered and augmented whole, hundreds of steps run inside one `tf.function`,
-batch normalisation is one fused kernel, and Python looks in a few times per epoch.
+batch normalisation is one fused kernel, and Python looks in a few times per epoch. A GPU would spend its time waiting
+for the next of some 600 small kernels per step: there XLA fuses them, and an epoch is a single call.
 """
 
 from collections.abc import Callable, Iterator
@@ -81,9 +82,10 @@ class Trainer:
         augment: (x float32 [n, h, w, c], y, seed int32 [2]) -> (x, y), run inside the compiled step; or None.
         settings: see `Settings`.
         head: name of the layer whose output the loss takes: the logit, not the probability.
+        xla: compile the steps with XLA; by default where there is a GPU. On a CPU it is slower.
     """
 
-    def __init__(self, model, data, loss: Callable, augment: Callable | None, settings: Settings, head: str):
+    def __init__(self, model, data, loss: Callable, augment: Callable | None, settings: Settings, head: str, xla=None):
         import keras
         import tensorflow as tf
 
@@ -96,7 +98,10 @@ class Trainer:
         self.average.set_weights(model.get_weights())
         pairs = zip(self.average.variables, model.variables, strict=True)
         self.averaged = [(a, w) for a, w in pairs if w.dtype == "float32"]
-        self.run = tf.function(self._steps, reduce_retracing=True)
+        self.xla = bool(tf.config.list_logical_devices("GPU")) if xla is None else xla
+        # XLA compiles every number of steps anew, so it gets whole epochs.
+        self.steps_per_call = None if self.xla else STEPS_PER_CALL
+        self.run = tf.function(self._steps, reduce_retracing=not self.xla, jit_compile=self.xla)
 
     def train_epoch(self, epoch: int, stopped: Callable[[], bool] = lambda: False) -> float | None:
         """Trains one epoch; every patch is seen once (a few twice, to fill the last batch of a block).
@@ -112,8 +117,9 @@ class Trainer:
         for X, y, order in self.data.blocks(rng):
             batches = -(-len(order) // self.batch_size)
             order = np.resize(order, (batches, self.batch_size))
-            for start in range(0, batches, STEPS_PER_CALL):
-                total += float(self.run(X, y, order[start : start + STEPS_PER_CALL]))
+            steps_per_call = self.steps_per_call or batches
+            for start in range(0, batches, steps_per_call):
+                total += float(self.run(X, y, order[start : start + steps_per_call]))
                 if not np.isfinite(total):
                     raise UserError(
                         f"The loss is no longer a finite number in epoch {epoch + 1}. Received: {total}. "
@@ -142,7 +148,7 @@ class Trainer:
             x, y = self.augment(x, y, tf.stack([self.settings.seed, tf.cast(self.optimizer.iterations, tf.int32)]))
         with tf.GradientTape() as tape:
             for layer in self.layers:
-                x = _train_layer(layer, x)
+                x = pool(layer, x) if self.xla and _is_pooling(layer) else _train_layer(layer, x)
             loss = tf.reduce_mean(self.loss(y, x))
         weights = self.model.trainable_variables
         self.optimizer.apply(tape.gradient(loss, [w.value for w in weights]), weights)
@@ -177,6 +183,21 @@ def _optimizer(model, settings: Settings, steps: int):
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     optimizer.build(model.trainable_variables)
     return optimizer
+
+
+def pool(layer, x):
+    """Max pooling as XLA likes it: the gradient of its own is a scatter, which determinism makes thousands of steps."""
+    import tensorflow as tf
+
+    _, height, width, channels = x.shape
+    down, right = layer.pool_size
+    return tf.reduce_max(tf.reshape(x, [-1, height // down, down, width // right, right, channels]), [2, 4])
+
+
+def _is_pooling(layer) -> bool:
+    import keras
+
+    return isinstance(layer, keras.layers.MaxPooling2D)
 
 
 def _train_layer(layer, x):
