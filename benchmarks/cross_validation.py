@@ -13,7 +13,7 @@ from common.families import parse_stem
 from common.options import TrainingOptions
 from common.patches import Patches, concatenate, read_patches
 
-PLACES = ("data_root", "archive_url", "output")  # arguments that say nothing about the numbers
+PLACES = ("data_root", "archive_url", "output", "against")  # arguments that say nothing about the numbers
 
 
 def parser(description: str, options: type[TrainingOptions], stem: str, output: str) -> argparse.ArgumentParser:
@@ -89,9 +89,7 @@ def measure(args: argparse.Namespace, patches: Patches, splitter, make_trainer: 
     start = time.perf_counter()
     answers = held_out_answers(patches, splitter, args.seed, make_trainer)
     seconds = round(time.perf_counter() - start, 1)
-    arguments = {
-        name: value for name, value in vars(args).items() if name not in ("data_root", "archive_url", "output")
-    }
+    arguments = {name: value for name, value in vars(args).items() if name not in PLACES}
     about = {"arguments": arguments, "digest": patches.digest, "device": provenance.device(), "seconds": seconds}
     return answers, about
 

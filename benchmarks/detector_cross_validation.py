@@ -6,18 +6,21 @@ answers together. With --own-split one network is trained on the training file a
 fifth of the time. The options under "the recipe, changed" are the rows of the detector's RECIPE.md.
 
     python benchmarks/detector_cross_validation.py --data-root data --loss huber
-    python benchmarks/detector_cross_validation.py --data-root data --own-split --no-flips --no-turns
+    python benchmarks/detector_cross_validation.py --data-root data --own-split --output default.json
+    python benchmarks/detector_cross_validation.py --data-root data --own-split --no-turns --against default.json
 """
 
 import argparse
 import dataclasses
+import json
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import cross_validation
 import numpy as np
 
-from common.cli import run_main
+from common.cli import UserError, run_main
 from common.patches import Patches
 from detector_cnn_ball_radius_center import metrics
 from detector_cnn_ball_radius_center.data import LABEL_OFFSET, LIGHT, NOISE
@@ -31,6 +34,7 @@ RECIPE = ("flips", "turns", "offset", "light", "noise")  # arguments of make_aug
 def parse_args(argv=None) -> argparse.Namespace:
     parser = cross_validation.parser(__doc__, Options, DEFAULT_STEM, "detector_cross_validation.json")
     parser.add_argument("--own-split", action="store_true", help="no folds: train and validation as they are")
+    parser.add_argument("--against", type=Path, metavar="JSON", help="an earlier output: the differences, ball by ball")
     parser.add_argument("--loss", choices=LOSSES, default=Options.loss, help="(%(default)s)")
     parser.add_argument("--learning-rate", type=float, default=Options.learning_rate, help="(%(default)s)")
     parser.add_argument("--batch-size", type=int, default=Options.batch_size, help="(%(default)s)")
@@ -102,17 +106,54 @@ def moved_first(args: argparse.Namespace, augment):
     return moved
 
 
-def summary(patches: Patches, circles: np.ndarray) -> dict:
-    """All numbers, and the three that count with 95 % intervals over the recordings."""
-    size, recording = patches.X.shape[2], patches.recording
-    values = {
-        "median_center_error_px": (metrics.center_errors(patches.y, circles) * size, np.median),
-        "median_radius_error_px": (np.abs(circles - patches.y)[:, 0] * size, np.median),
-        "mean_iou": (metrics.circle_iou(patches.y, circles), np.mean),
+def figures(y: np.ndarray, circles: np.ndarray, size: int) -> dict:
+    """The three numbers that count: name -> (value of each ball, what is taken of them)."""
+    return {
+        "median_center_error_px": (metrics.center_errors(y, circles) * size, np.median),
+        "median_radius_error_px": (np.abs(circles - y)[:, 0] * size, np.median),
+        "mean_iou": (metrics.circle_iou(y, circles), np.mean),
     }
-    intervals = {name: metrics.bootstrap_interval(*value, recording) for name, value in values.items()}
+
+
+def summary(patches: Patches, circles: np.ndarray) -> dict:
+    """All numbers, the three that count with 95 % intervals over the recordings, and the answers themselves."""
+    size, recording = patches.X.shape[2], patches.recording
+    found = figures(patches.y, circles, size)
+    intervals = {name: metrics.bootstrap_interval(*value, recording) for name, value in found.items()}
     groups = metrics.evaluate_groups(patches.y, circles, size, camera=patches.camera)
-    return {"metrics": metrics.evaluate(patches.y, circles, size), "intervals": intervals, "groups": groups}
+    numbers = {"metrics": metrics.evaluate(patches.y, circles, size), "intervals": intervals, "groups": groups}
+    return numbers | {"circles": np.round(circles, 5).tolist()}
+
+
+def differences(patches: Patches, circles: np.ndarray, before: np.ndarray) -> dict[str, dict]:
+    """How far the three numbers lie above those of other answers to the same balls, and the 95 % interval."""
+    size, differ = patches.X.shape[2], {}
+    old, new = (figures(patches.y, answers, size) for answers in (before, circles))
+    for name, (values, statistic) in new.items():
+        both = np.stack([values, old[name][0]], 1)
+
+        def grown(drawn, statistic=statistic):
+            return statistic(drawn[:, 0]) - statistic(drawn[:, 1])
+
+        interval = metrics.bootstrap_interval(both, grown, patches.recording)
+        differ[name] = {"difference": float(grown(both)), "interval": interval}
+    return differ
+
+
+def earlier_answers(path: Path, digest: str, balls: int) -> np.ndarray:
+    """The circles [balls, 3] of an earlier output.
+
+    Raises:
+        UserError: no output of this script, or one of other balls.
+    """
+    try:
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+        circles = np.array(earlier["circles"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"--against takes the JSON file of an earlier measurement. Received: {path}: {error}") from None
+    if earlier["digest"] != digest or len(circles) != balls:
+        raise UserError(f"--against compares answers to the same balls. Received: {path}, {len(circles)} other ones.")
+    return circles
 
 
 def main(argv=None) -> None:
@@ -120,15 +161,21 @@ def main(argv=None) -> None:
     patches, file = cross_validation.load(args, "detection", ("train", "validation"))
     from sklearn.model_selection import GroupKFold
 
-    splitter = GroupKFold(args.folds, shuffle=True, random_state=args.split_seed)
+    splitter, answered = GroupKFold(args.folds, shuffle=True, random_state=args.split_seed), slice(None)
     if args.own_split:
         halves = [tuple(np.flatnonzero(file == number) for number in (0, 1))]
-        splitter, args.folds = SimpleNamespace(split=lambda *_: halves), 1
+        splitter, answered, args.folds = SimpleNamespace(split=lambda *_: halves), file == 1, 1
+    balls = patches.take(answered)
+    before = earlier_answers(args.against, patches.digest, len(balls)) if args.against else None
     circles, about = cross_validation.measure(args, patches, splitter, trainer_maker(args))
-    answered = np.isfinite(circles[:, 0])
-    result = about | summary(patches.take(answered), circles[answered])
+    result = about | summary(balls, circles[answered])
     for name, (low, high) in result["intervals"].items():
         print(f"{name} {result['metrics'][name]:.4f} [{low:.3f}, {high:.3f}]")
+    if before is not None:
+        result["differences"] = differences(balls, circles[answered], before)
+        for name, entry in result["differences"].items():
+            low, high = entry["interval"]
+            print(f"{name} {entry['difference']:+.4f} [{low:+.3f}, {high:+.3f}] against {args.against}")
     cross_validation.write(args, result)
 
 

@@ -4,9 +4,12 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from common.cli import UserError
 from common.families import DEFAULT_STEMS, parse_stem
+from common.patches import Patches
 
 from ..tiny import ROOT, classification_file, detection_file, environment
 
@@ -46,6 +49,29 @@ def test_every_patch_is_answered_by_a_network_that_has_not_seen_it(task, options
     answered = 200 if "--own-split" in options else 200 * len(splits)
     assert (numbers["metrics"] if task == "detection" else numbers["all"])["patches"] == answered
     assert str(tmp_path) not in (tmp_path / "numbers.json").read_text()
+
+
+def test_differences_are_those_of_the_same_balls(monkeypatch, tmp_path):
+    """One set of answers is better by a known amount in every ball: no chance is left for the interval."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    from detector_cross_validation import differences, earlier_answers, summary
+
+    rng = np.random.default_rng(0)
+    y = np.float32([0.4, 0.5, 0.5]) + rng.normal(0, 0.03, (60, 3)).astype(np.float32)
+    recording = np.repeat([f"r{number}" for number in range(6)], 10)
+    balls = Patches(np.zeros((60, 16, 16, 1), np.uint8), y, recording=recording)
+    near, far = y + np.float32([0.01, 0.02, 0]), y + np.float32([-0.02, 0, 0.03])
+    found = differences(balls, near, far)
+    for name, pixels in (("median_center_error_px", -0.16), ("median_radius_error_px", -0.16)):
+        assert found[name]["difference"] == pytest.approx(pixels, abs=1e-4)
+        assert found[name]["interval"] == pytest.approx((pixels, pixels), abs=1e-4)
+    assert found["mean_iou"]["interval"][0] > 0
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text(json.dumps({"digest": "abc"} | summary(balls, far)))
+    np.testing.assert_allclose(earlier_answers(earlier, "abc", 60), far, atol=1e-5)
+    for arguments in ((earlier, "other", 60), (earlier, "abc", 59), (tmp_path / "none.json", "abc", 60)):
+        with pytest.raises(UserError, match=r"--against .* Received: "):
+            earlier_answers(*arguments)
 
 
 @pytest.mark.slow
