@@ -31,6 +31,17 @@ def test_scores_that_are_only_shifted_get_a_threshold_of_their_own():
     assert verdict.unfit == []
 
 
+def test_a_few_balls_that_another_threshold_finds_again_are_not_given_up():
+    outputs = SCORES.copy()
+    outputs[1000:1005] = 0.45  # half a point: fit even without them
+    verdict = judged(outputs)
+    assert 0.4 < verdict.threshold < 0.45
+    assert verdict.numbers["recall"] == 1.0
+    outputs[1000:1005] = 0.0  # no threshold finds these
+    verdict = judged(outputs)
+    assert (verdict.threshold, verdict.unfit) == (0.5, [])
+
+
 def test_false_positives_above_the_limit_move_the_threshold():
     outputs = SCORES.copy()
     outputs[:20] = 0.55  # 2 % of those without a ball
