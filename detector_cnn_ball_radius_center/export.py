@@ -74,10 +74,9 @@ def project(size: int):
 
     purpose = "Tells where in an image patch the ball is, and how large: radius and centre in fractions of the patch."
     pictures = (
-        ("test_errors.png", "errors, test"),
-        ("validation_errors.png", "errors, validation"),
-        ("validation_targets.png", "predicted against true values, validation"),
-        ("validation_worst.png", "the worst patches of validation"),
+        ("errors", "errors"),
+        ("targets", "predicted against true values"),
+        ("worst", "the worst patches"),
     )
     return Project(PROJECT, purpose, Judge(measure, reasons), table, group_table, pictures)
 

@@ -8,7 +8,9 @@ from common.files import replacing
 
 _PARITY = (
     ("largest difference", "max_difference", ".2g"),
+    ("mean", "mean_difference", ".2g"),
     ("flips", "flips", ".0f"),
+    ("threshold", "threshold", ".6g"),
     ("recall", "recall", ".2%"),
     ("false positives", "false_positive_rate", ".2%"),
     ("AUROC", "auroc", ".4f"),
@@ -32,7 +34,12 @@ def write_card(
         weak: the worst recordings, cameras and brightnesses, as text.
         pictures: (file, what it shows).
     """
-    shown = [f"![{words}]({name})" for name, words in pictures if (folder / name).is_file()]
+    # Two beside one another, as GitHub shows them: one below the other they were most of the page.
+    shown = [
+        f'<img src="{name}" alt="{words}" width="49%" align="top">'
+        for name, words in pictures
+        if (folder / name).is_file()
+    ]
     parts = [
         f"# {folder.resolve().name}",
         f"{purpose} Project `{contract['project']}`; what is said here is in `model.json`, too, for programs.",
@@ -42,7 +49,7 @@ def write_card(
         _data(contract),
         "## Numbers",
         f"```\n{numbers}\n```",
-        *shown,
+        "\n".join(shown) or None,
         "## Forms",
         _forms(contract),
         "## Known weaknesses",
@@ -94,8 +101,8 @@ def _what(contract: dict) -> str:
         f"- Cost: {cost['multiply_accumulates']:,} multiply-accumulates, {cost['parameters']:,} parameters.",
     ]
     if "threshold" in contract:
-        each = ", ".join(f"{name} {value:.6g}" for name, value in contract["threshold"].items())
-        lines.append(f"- Threshold, a score at or above it is a ball, compared as float32: {each}.")
+        shipped = contract["threshold"]["keras"]
+        lines.append(f"- Threshold {shipped:.6g}, of each form below: a score at or above it, as float32, is a ball.")
     return "\n".join(lines)
 
 
@@ -109,21 +116,37 @@ def _data(contract: dict) -> str:
 
 
 def _forms(contract: dict) -> str:
-    """One row per form; columns that no form has a number for are left out."""
-    forms, cost = contract["forms"], contract["cost"]
-    columns = [column for column in _PARITY if any(column[1] in (entry["parity"] or {}) for entry in forms.values())]
-    titles = ["form", "file", "bytes", "peak memory", "us per patch (95 %)", *(title for title, _, _ in columns), "fit"]
-    rows = [f"| {' | '.join(titles)} |", f"| {' | '.join(['---'] * len(titles))} |"]
+    """What each form is, costs and does; columns of the second table that no form has a number for are left out."""
+    forms, thresholds = contract["forms"], contract.get("threshold", {})
+    cost = [("form", "file", "bytes", "peak memory, bytes", "us per patch, median", "95 %")]
     for name, entry in forms.items():
-        times = entry["latency_us"]
-        took = f"{times['median']:.1f} ({times['p95']:.1f})" if times else "not timed"
-        cells = [name, f"`{entry['file']}`", f"{entry['bytes']:,}", f"{entry['peak_activation_bytes']:,}", took]
-        cells += [_cell(entry["parity"] or {}, key, form) for _, key, form in columns]
-        rows.append(f"| {' | '.join([*cells, {True: 'yes', False: '**NO**', None: '**not run**'}[entry['fit']]])} |")
-    device = cost["timed_on"]
+        times = entry["latency_us"] or {}
+        took = [f"{times[key]:.1f}" if times else "not timed" for key in ("median", "p95")]
+        cost.append((name, f"`{entry['file']}`", f"{entry['bytes']:,}", f"{entry['peak_activation_bytes']:,}", *took))
+    numbers = {
+        name: ({"threshold": thresholds[name]} if name in thresholds else {}) | (entry["parity"] or {})
+        for name, entry in forms.items()
+    }
+    columns = [column for column in _PARITY if any(column[1] in each for each in numbers.values())]
+    parity = [("form", *(title for title, _, _ in columns), "fit")]
+    for name, entry in forms.items():
+        cells = (_cell(numbers[name], key, form) for _, key, form in columns)
+        parity.append((name, *cells, {True: "yes", False: "**NO**", None: "**not run**"}[entry["fit"]]))
     versions = sorted({entry["runtime_version"] for entry in forms.values() if "runtime_version" in entry})
-    how = f"Against Keras on all of validation. One thread, called from Python on {device}; {', '.join(versions)}."
-    return "\n".join([how, "", *rows, "", "`python -m common.verify FOLDER` checks the files again on any machine."])
+    if "onnx" in forms:
+        versions.append(f"the ONNX file is of opset {forms['onnx']['opset']}")
+    how = f"One thread, called from Python on {contract['cost']['timed_on']}; {', '.join(versions)}."
+    patches = contract["datasets"]["validation"]["patches"]
+    held = f"Held against Keras on all {patches:,} patches of validation, each by its own runtime:"
+    check = "`python -m common.verify FOLDER` checks the files again on any machine."
+    return "\n\n".join([_table(cost, 2), how, held, _table(parity, 1), check])
+
+
+def _table(rows: Sequence[Sequence[str]], names: int) -> str:
+    """A table in Markdown; the first row is its head, the first columns are names, the others numbers, ranged right."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    lines.insert(1, f"|{' --- |' * names}{' ---: |' * (len(rows[0]) - names)}")
+    return "\n".join(lines)
 
 
 def _cell(numbers: Mapping[str, float], key: str, form: str) -> str:

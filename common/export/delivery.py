@@ -13,6 +13,7 @@ import numpy as np
 from common.cli import UserError
 from common.export import contract
 from common.export.forms import CHOICES, FORMS, Material, select_calibration
+from common.export.onnx_file import OPSET
 from common.export.parity import Judge, compare
 from common.export.project import Project
 from common.files import replacing
@@ -73,7 +74,8 @@ def publish(
         numbers = project.table({split: result["metrics"] for split, result in results.items()})
         judged = "test" if "test" in results else "validation"
         weak = project.group_table(results[judged]["groups"], WEAKEST).strip("\n")
-        write_card(folder, told, project.purpose, numbers, f"{judged}\n{weak}", project.pictures)
+        pictures = [(f"{judged}_{kind}.png", f"{words}, {judged}") for kind, words in project.pictures]
+        write_card(folder, told, project.purpose, numbers, f"{judged}\n{weak}", pictures)
     return told
 
 
@@ -152,7 +154,8 @@ def _write(new: Path, names, model, evidence: Evidence, description: dict, chose
 def _entry(path: Path, name: str, description: dict) -> dict:
     """What the contract says of a file before it has run."""
     form, content = FORMS[name], path.read_bytes()
-    return {
+    more = {"opset": OPSET} if form.runtime == "ONNX Runtime" else {}
+    return more | {
         "file": form.file,
         "runtime": form.runtime,
         "sha256": hashlib.sha256(content).hexdigest(),

@@ -12,7 +12,7 @@ class Project:
 
     name: its package. purpose: one sentence for the model card. judge: of its outputs.
     table: numbers per split -> text. group_table: (rows, shown of each kind) -> text, worst first.
-    pictures: (file in the run folder, what it shows).
+    pictures: (kind, what it shows); the file is SPLIT_KIND.png in the run folder.
     """
 
     name: str
