@@ -78,7 +78,7 @@ def test_every_form_is_in_the_folder_and_proven(finished):
     verify.main([str(finished)])
     card = (finished / "README.md").read_text()
     assert "radius, center_x, center_y" in card
-    assert "](validation_errors.png)" in card
+    assert 'src="validation_errors.png"' in card
 
 
 def test_the_best_epoch_was_kept(finished):
@@ -150,8 +150,8 @@ def assert_equal_models(one: Path, other: Path) -> None:
 
 
 def test_a_dry_run_of_a_fine_tuning_goes_the_whole_way(finished, files, tmp_path):
-    more = ("--init", finished / "model.keras", "--learning-rate", "1e-9", "--tracking", "local", "--dry-run")
-    folder = run(*files, *more, "--output-dir", tmp_path)
+    more = ("--init", finished / "model.keras", "--learning-rate", "1e-9", "--dry-run")
+    folder = run(*files, *SMALL, *more, "--output-dir", tmp_path)
     assert len((folder / "metrics.csv").read_text().splitlines()) == 2
     tuned, before = (json.loads((path / "model.json").read_text()) for path in (folder, finished))
     assert tuned["options"]["dense"] == 8  # the model's
