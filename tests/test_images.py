@@ -62,7 +62,7 @@ def test_a_populated_tree_sends_code_and_lock_files_alone(populated):
     assert not set(junk) & set(sent)
     assert sum(sent.values()) < 5_000_000
     kinds = {Path(name).suffix or name for name in sent}
-    assert kinds <= {".py", ".sh", ".json", ".h", ".hpp", ".lock", ".dockerignore"}, kinds
+    assert kinds <= {".py", ".sh", ".json", ".h", ".hpp", ".cpp", ".lock", ".dockerignore"}, kinds
     assert not [name for name in sent if name.startswith(("dataset_tools", "data/", "requirements-dev"))]
 
 
@@ -70,7 +70,7 @@ def test_all_code_is_sent():
     code = {path for name in ("common", *PROJECTS) for path in (ROOT / name).rglob("*.py")}
     assert {str(path.relative_to(ROOT)) for path in code} <= set(context(ROOT))
     listed = subprocess.run(["git", "ls-files", "common", *PROJECTS], cwd=ROOT, capture_output=True, text=True)
-    tracked = {name for name in listed.stdout.split() if Path(name).suffix in (".sh", ".json", ".h", ".hpp", ".in")}
+    tracked = {name for name in listed.stdout.split() if Path(name).suffix in (".sh", ".json", ".h", ".hpp", ".cpp")}
     assert tracked <= set(context(ROOT))
 
 
