@@ -145,16 +145,21 @@ def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -
     """
     alarms = curve["false_positives_per_1000"]
     left = max(0.5 * alarms[alarms > 0].min(initial=1000), 1e-3)  # no false positive has no place on a logarithmic axis
+    place = max(numbers["false_positives_per_1000"], left)
     with pictures.figure(path, height=5.6) as drawing:
-        axes = drawing.subplots()
-        for key, colour, label in (
-            ("detection_rate", NO_BALL, "detected"),
-            ("detection_rate_iou_0.5", BALL, "detected, IoU above 0.5"),
+        axes, low = drawing.subplots(), 1.0
+        for key, label, colour, width in (
+            ("detection_rate", "detected", NO_BALL, 5),
+            ("detection_rate_iou_0.5", "detected, IoU above 0.5", BALL, 2.5),
+            ("detection_rate_iou_0.75", "detected, IoU above 0.75", INK, 2),
         ):
-            axes.plot(np.maximum(alarms, left), curve[key], color=colour, label=label)
-            place = max(numbers["false_positives_per_1000"], left)
+            axes.plot(np.maximum(alarms, left), curve[key], color=colour, label=label, linewidth=width)
             axes.plot(place, numbers[key], "o", color=ACCENT, markersize=9, zorder=5, clip_on=False)
-        axes.set(xlim=(left, 1000), ylim=(0, 1.02), ylabel="share of the balls")
+            low = min(low, numbers[key], curve[key][alarms > 0].min(initial=1))
+        low = max(
+            0, np.floor(10 * low - 1) / 10
+        )  # tenths; what few balls are found without a false positive is cut off
+        axes.set(xlim=(left, 1000), ylim=(low, 1 + 0.02 * (1 - low)), ylabel="share of the balls")
         axes.set_xlabel("false positives per 1000 patches without a ball (left edge: none)")
         pictures.plain_log_axis(axes.xaxis)
         found, wrong = numbers["detection_rate"], numbers["false_positives_per_1000"]

@@ -78,13 +78,11 @@ def evaluate_groups(balls: Scored, others: Scored, threshold: float) -> list[dic
 
 
 def operating_curve(balls: Scored, others: Scored, points: int = 200) -> dict[str, np.ndarray]:
-    """Detections with IoU above 0.5 and false positives per 1000, as the threshold sinks through the scores."""
+    """Detections, well met ones, and false positives per 1000, as the threshold sinks through the scores."""
     thresholds = np.quantile(np.concatenate([balls.probability, others.probability]), np.linspace(1, 0, points))
-    good = metrics.circle_iou(balls.truth, balls.circle) > 0.5
+    iou = metrics.circle_iou(balls.truth, balls.circle)
     found = balls.probability[None, :] >= thresholds[:, None]
-    return {
-        "threshold": thresholds,
-        "detection_rate": found.mean(1),
-        "detection_rate_iou_0.5": (found & good).mean(1),
-        "false_positives_per_1000": 1000 * (others.probability[None, :] >= thresholds[:, None]).mean(1),
-    }
+    alarms = others.probability[None, :] >= thresholds[:, None]
+    curve = {"threshold": thresholds, "detection_rate": found.mean(1)}
+    curve |= {f"detection_rate_iou_{limit:g}": (found & (iou > limit)).mean(1) for limit in metrics.IOU_LIMITS}
+    return curve | {"false_positives_per_1000": 1000 * alarms.mean(1)}

@@ -53,9 +53,10 @@ def test_nothing_found_has_no_overlap(crafted):
 
 def test_the_curve_only_rises(crafted):
     curve = together.operating_curve(*crafted)
-    for key in ("detection_rate", "detection_rate_iou_0.5", "false_positives_per_1000"):
+    for key in ("detection_rate", "detection_rate_iou_0.5", "detection_rate_iou_0.75", "false_positives_per_1000"):
         assert (np.diff(curve[key]) >= 0).all()
     assert curve["detection_rate"][-1] == 1
+    assert curve["detection_rate_iou_0.75"][-1] == 0.75
     assert curve["false_positives_per_1000"][-1] == 1000
 
 
