@@ -157,7 +157,7 @@ class Run:
         A second call changes nothing.
 
         Returns:
-            One line: where the run is, or what is not there yet and which command sends it.
+            One line for each server: where the run is, or what is not there yet and which command sends it.
         """
         if status not in journal.TERMINAL:
             raise ValueError(f"A run ends as one of {', '.join(journal.TERMINAL)}. Received: {status!r}")
@@ -169,7 +169,7 @@ class Run:
                 lines = [f"The journal in {self.folder} could not be written to the end."]
             self._alive.release()
             self._stop_mirror(wait_s)
-        return scrub(" ".join(lines + [_report(self.folder, uri) for uri in journal.servers(self.folder)]))
+        return scrub("\n".join(lines + [_report(self.folder, uri) for uri in journal.servers(self.folder)]))
 
     def _append(self, kind: str, **fields) -> None:
         self._journal.append(kind, **fields)

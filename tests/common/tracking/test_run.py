@@ -78,9 +78,10 @@ def test_a_run_that_was_kept_here_is_pending_for_the_teams_server(tmp_path, no_m
         assert server.wanted == team.url != server.uri
         run = begin(tmp_path / "run", server)
         run.metrics({"loss": 1.0}, step=0)
-        line = run.finish("FINISHED")
-        assert f"Not yet on {team.url}: " in line
-        assert f"python -m common.tracking sync {tmp_path / 'run'}" in line
+        here, there = run.finish("FINISHED").splitlines()
+        assert f"{tmp_path}/mlflow.db" in here
+        assert there.startswith(f"Not yet on {team.url}: 3 records")
+        assert there.endswith(f"Sent by: python -m common.tracking sync {tmp_path / 'run'}")
         team.restore()
         assert commands.sync([run.folder], tmp_path) == 0
         assert not pending(run.folder, team.url)
