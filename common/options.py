@@ -191,7 +191,7 @@ def _add_run_options(group) -> None:
     group.add_argument(
         "--tracking",
         metavar="SERVER",
-        help="MLflow server: default (the team's, else local), deepl, local or a URI; also MLFLOW_TRACKING_URI",
+        help="MLflow server: default (the team's, else local), deepl, local or an address; also MLFLOW_TRACKING_URI",
     )
     _boolean(group, "--require-tracking", "end with an error where that server does not answer")
     group.add_argument("--experiment", metavar="NAME", help="MLflow experiment (default: the project's name)")

@@ -14,7 +14,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     sync = commands.add_parser("sync", help="send what servers lack, and end runs whose process died")
     status = commands.add_parser("status", help="list runs, where they are and what is pending")
-    sync.add_argument("--to", metavar="SERVER", help="mirror to this server: default, deepl, local or a URI")
+    sync.add_argument("--to", metavar="SERVER", help="mirror to this server: default, deepl, local or an address")
     for command in (sync, status):
         command.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders or names; all if none")
         command.add_argument(
