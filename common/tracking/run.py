@@ -185,6 +185,9 @@ class Run:
         if time.monotonic() - self._mirror_started < _RESTART_SECONDS and self._mirror_started:
             return
         self._mirror_started = time.monotonic()
+        if self._mirror is not None:
+            with contextlib.suppress(OSError):
+                self._mirror.stdin.close()
         environment = dict(os.environ)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), environment.get("PYTHONPATH")]))
         try:
