@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         described.append(found)
         print(describe(found))
         if arguments.picture:
-            picture = arguments.output_dir / f"{path.stem}_sheet.png"
+            picture = arguments.output_dir / f"{_name(path, arguments.files)}_sheet.png"
             try:
                 arguments.output_dir.mkdir(parents=True, exist_ok=True)
                 inspect_sheet.draw(found, picture, arguments.seed)
@@ -67,6 +67,11 @@ def main(argv: list[str] | None = None) -> int:
         if number:
             print(f"warning: {number} of {len(other.y)} patches of {other.path.name} are in {one.path.name} too")
     return status
+
+
+def _name(path: Path, files: list[Path]) -> str:
+    """Of a file's picture; with the folder where files of two folders have one name."""
+    return path.stem if [file.stem for file in files].count(path.stem) == 1 else f"{path.parent.name}_{path.stem}"
 
 
 def describe(found: "Statistics") -> str:

@@ -41,24 +41,25 @@ def _title(statistics: Statistics) -> str:
 def _choose(statistics: Statistics, generator: np.random.Generator) -> list[tuple[str, np.ndarray]]:
     """Rows of the contact sheet: name and indices, ascending."""
 
-    def some(mask: np.ndarray) -> np.ndarray:
+    def some(name: str, mask: np.ndarray, strips: int = 1) -> list[tuple[str, np.ndarray]]:
+        """No patch twice; ascending along the strips."""
         found = np.flatnonzero(mask)
-        return np.sort(generator.choice(found, min(COLUMNS, len(found)), replace=False))
+        chosen = np.sort(generator.choice(found, min(strips * COLUMNS, len(found)), replace=False))
+        return [(name, chosen[start : start + COLUMNS]) for start in range(0, len(chosen), COLUMNS)]
 
     balls = statistics.balls
-    rows = [("balls", some(balls)) for _ in range(2 if (~balls).any() else 4)]
-    rows += [("no ball", some(~balls)) for _ in range(2)]
-    rows += [
-        ("blurred", some(statistics.blurred)),
-        ("saturated", some(statistics.saturated >= SATURATED_SHARE)),
-        ("repeated", some(statistics.repeated)),
+    return [
+        *some("balls", balls, 2 if (~balls).any() else 4),
+        *some("no ball", ~balls, 2),
+        *some("blurred", statistics.blurred),
+        *some("saturated", statistics.saturated >= SATURATED_SHARE),
+        *some("repeated", statistics.repeated),
     ]
-    return [(name, indices) for name, indices in rows if len(indices)]
 
 
 def _strip(axes, statistics: Statistics, name: str, indices: np.ndarray) -> None:
     """A row of patches side by side; detection labels as circles."""
-    from matplotlib.patches import Circle
+    from matplotlib.patches import Circle, Rectangle
 
     with open_patches(statistics.path, statistics.task) as file:
         X = np.concatenate([file.read(index, index + 1).X for index in indices.tolist()])
@@ -75,7 +76,9 @@ def _strip(axes, statistics: Statistics, name: str, indices: np.ndarray) -> None
     if statistics.task == "detection":
         for place, (radius, x, y) in enumerate(statistics.y[indices] * side):
             centre = (place * step + x - 0.5, y - 0.5)  # pixel k covers k - 0.5 .. k + 0.5 in imshow's coordinates
-            axes.add_patch(Circle(centre, radius, fill=False, color=pictures.ACCENT, linewidth=1, clip_on=True))
+            circle = axes.add_patch(Circle(centre, radius, fill=False, color=pictures.ACCENT, linewidth=1))
+            patch = Rectangle((place * step - 0.5, -0.5), side, side, transform=axes.transData)
+            circle.set_clip_path(patch)  # a ball that is cut off would end in the picture of another
 
 
 def _labels(axes, statistics: Statistics) -> None:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from common.patches import write_patches
-from dataset_tools import file_statistics, inspect
+from dataset_tools import file_statistics, inspect, inspect_sheet
 
 
 def textured(count, size=16, channels=1, seed=0):
@@ -107,3 +107,17 @@ def test_the_same_picture_twice(tmp_path):
         inspect.main([str(tmp_path / "a.h5"), "--output-dir", str(tmp_path / name)])
     one, two = ((tmp_path / name / "a_sheet.png").read_bytes() for name in ("one", "two"))
     assert one == two
+
+
+def test_files_of_one_name_have_a_picture_each_and_no_patch_is_shown_twice(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        write_patches(tmp_path / folder / "a.h5", textured(30), circles(30))
+    files = [str(tmp_path / folder / "a.h5") for folder in ("one", "two")]
+    assert inspect.main([*files, "--output-dir", str(tmp_path)]) == 0
+    assert {path.name for path in tmp_path.glob("*.png")} == {"one_a_sheet.png", "two_a_sheet.png"}
+    rows = inspect_sheet._choose(
+        file_statistics.gather(tmp_path / "one" / "a.h5", "detection"), np.random.default_rng(0)
+    )
+    balls = np.concatenate([indices for name, indices in rows if name == "balls"])
+    assert sorted(balls) == list(range(30))
