@@ -1,27 +1,22 @@
 """Builds all wished families, one pass over the sources for each patch type and border."""
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
 
-from common.archive import fetch
 from common.cli import UserError
 from common.families import ORIGINS, Family
 from common.progress import progress_bar
-from dataset_tools import labels, leak_report, leaks, selection, splits, writing
-from dataset_tools.decoding import Plan, decode
+from dataset_tools import filling, labels, leak_report, leaks, selection, splits, writing
+from dataset_tools.decoding import Plan
 from dataset_tools.options import Settings
-from dataset_tools.sources import DEVILS, NAOTH, TK03, Chunk, Skipped, devils_chunks, naoth_chunks, size_of
+from dataset_tools.sources import DEVILS, NAOTH
 from dataset_tools.store import Store, temporary_store
 from dataset_tools.workers import Map, workers
-
-DEVILS_NAME = "NaoDevils_Patches_GO24_32x32x3_nsamples_ 215820/patches_classification_naodevils_32x32x3_GO24.zip"
-TK03_NAME = "tk03_combined_detection.pkl"
 
 
 @dataclass(frozen=True)
@@ -104,84 +99,13 @@ def _build_root(
         settings.sampling,
     )
     with temporary_store(settings.output_dir / settings.task, plan) as store:
-        fill(store, settings, families, root, border, spread)
-        print(summary(store), file=sys.stderr)
+        filling.fill(store, settings, families, root, border, spread)
+        print(filling.summary(store), file=sys.stderr)
         if settings.strict and store.skipped:
             raise UserError(f"--strict: {store.skipped.total()} patches would be skipped, see the reasons above.")
         ready = selection.usable(store, settings.task, settings.partial)
         side = _split(store, settings, ready, f"{families[0].patch_type}_border{border}")
         return _write_all(store, settings, families, ready, side, spread)
-
-
-def fill(store: Store, settings: Settings, families: list[Family], root: Path | None, border: int, spread: Map) -> None:
-    """Reads and decodes all sources.
-
-    Raises:
-        UserError: a source is missing or cannot be read.
-    """
-    sources = _files(settings, families)
-    total = sum(path.stat().st_size for path in sources.values()) + (size_of(root) if root else 0)
-
-    def tasks() -> Iterator[tuple[Chunk, Plan]]:
-        for item in _chunks(sources, root, border):
-            if isinstance(item, Skipped):
-                store.skip(NAOTH, item)
-            else:
-                yield item, store.plan
-
-    with progress_bar(total=total, desc="  decoding", unit="B", unit_scale=True) as bar:
-        for batch in spread(decode, tasks()):
-            store.add(batch)
-            bar.update(batch.packed_bytes)
-        bar.total = bar.n  # the directories of the zips were counted too
-    store.close()
-    if not len(store):
-        raise UserError(f"no patches found in {', '.join(settings.origins)}.")
-    if settings.task == "detection":
-        _skip_unplaced(store)
-
-
-def _files(settings: Settings, families: list[Family]) -> dict[str, Path]:
-    """The files of the sources that are one file, by origin: given, or from the archive before any work is done."""
-    wanted = {DEVILS: (settings.devils, DEVILS_NAME)}
-    if any(selection.takes_tk03(family) for family in families):
-        wanted[TK03] = (settings.tk03, TK03_NAME)
-    return {
-        origin: given or fetch(name, settings.data_root, settings.archive_url, offline=settings.offline)
-        for origin, (given, name) in wanted.items()
-        if origin in settings.origins
-    }
-
-
-def _chunks(sources: dict[str, Path], root: Path | None, border: int) -> Iterator[Chunk | Skipped]:
-    if root is not None:
-        yield from naoth_chunks(root, border)
-    if DEVILS in sources:
-        yield from devils_chunks(sources[DEVILS])
-    if TK03 in sources:
-        yield Chunk(TK03, sources[TK03])
-
-
-def _skip_unplaced(store: Store) -> None:
-    """Counts the balls that detection has to leave out because nobody knows where they are."""
-    unplaced = (store.columns["kind"] == labels.BALL) & ~np.isfinite(store.columns["circle"]).all(axis=1)
-    for index in np.flatnonzero(unplaced):
-        recording = store.recordings[store.columns["recording"][index]]
-        store.skip(ORIGINS[store.columns["origin"][index]], Skipped(recording, "ball without a plausible place"))
-
-
-def summary(store: Store) -> str:
-    """Counts by origin and kind, and what was skipped, as a table."""
-    kind, origin = store.columns["kind"], store.columns["origin"]
-    lines = [f"  {'':8}" + "".join(f"{name:>11}" for name in ("patches", *labels.KIND_NAMES))]
-    for code, name in enumerate(ORIGINS):
-        mine = kind[origin == code]
-        if len(mine):
-            counts = (len(mine), *np.bincount(mine, minlength=len(labels.KIND_NAMES)))
-            lines.append(f"  {name:8}" + "".join(f"{count:>11}" for count in counts))
-    for (name, reason), count in sorted(store.skipped.items()):
-        lines.append(f"  skipped {count} of {name}: {reason}, such as {', '.join(store.examples[name, reason])}")
-    return "\n".join(lines)
 
 
 def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np.ndarray:
@@ -229,18 +153,27 @@ def _write_all(
         for family, files in contents.items()
         for content in files
     )
+    done = []  # all first: an interrupted build leaves every family as it was
     with progress_bar(total=sum(map(len, contents.values())), desc="  writing", unit=" files") as bar:
-        done: dict[str, writing.Written] = {}
-        for file in spread(writing.write, tasks):
-            done[file.name] = file
+        for result in spread(writing.attempt, tasks):
+            done.append(result)
             bar.update()
-    outcomes = []
-    for family, files in contents.items():
-        if not files:
-            outcomes.append(Outcome(short(family), "failed", "no patches with a label for it"))
-            continue
-        written = [done[content.name] for content in files]
-        writing.put_in_place(family, written, unfinished, settings.output_dir)
-        counts = ", ".join(f"{file.part} {file.patches} ({file.balls} balls)" for file in written)
-        outcomes.append(Outcome(short(family), "built", counts))
-    return outcomes
+    results = iter(done)
+    return [
+        _finish(family, list(islice(results, len(files))), unfinished, settings) for family, files in contents.items()
+    ]
+
+
+def _finish(family: Family, done: list[writing.Written | Exception], unfinished: Path, settings: Settings) -> Outcome:
+    """Puts the files of a family in place, if all were written; its failure is not that of the next one."""
+    if not done:
+        return Outcome(short(family), "failed", "no patches with a label for it")
+    try:
+        for file in done:
+            if isinstance(file, Exception):
+                raise file
+        writing.put_in_place(family, done, unfinished, settings.output_dir)
+    except (UserError, OSError) as error:
+        return Outcome(short(family), "failed", _reason(error, settings))
+    counts = ", ".join(f"{file.part} {file.patches} ({file.balls} balls)" for file in done)
+    return Outcome(short(family), "built", counts)

@@ -90,3 +90,8 @@ def kinds(ball: np.ndarray, robot: np.ndarray) -> np.ndarray:
     result[ball > BALL_ABOVE] = BALL
     result[(ball > BALL_ABOVE) & (robot > ROBOT_ABOVE)] = AMBIGUOUS
     return result
+
+
+def others(penalty: np.ndarray, robot: np.ndarray) -> dict[str, int]:
+    """How many patches show a penalty mark and how many a robot, from overlaps [n]: what is taken for a ball."""
+    return {"penalty mark": int((penalty > PENALTY_ABOVE).sum()), "robot": int((robot > ROBOT_ABOVE).sum())}

@@ -150,7 +150,7 @@ def _parser(task: str) -> Parser:
     add(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: %(default)s, all cores)"
     )
-    add("--check-published", metavar="URL", help="build nothing: compare the families here with those of an archive")
+    add("--check-published", metavar="URL", help="build nothing: download families and compare")
     return parser
 
 

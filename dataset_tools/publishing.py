@@ -4,7 +4,8 @@ from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from common.archive import SUMS, ArchiveError, NotInArchive, fetch, listing, sha256_of
+from common.archive import PATIENCE, SUMS, ArchiveError, NotInArchive, address, fetch, listing, sha256_of
+from common.download import discard, download
 from common.families import Family
 from dataset_tools.building import Outcome, short
 from dataset_tools.options import Settings
@@ -14,57 +15,68 @@ from dataset_tools.writing import parse_sums
 def compare(settings: Settings) -> list[Outcome]:
     """Compares every wished family that is here with the archive at `settings.check_published`.
 
-    By the SHA256SUMS that the archive has beside the files, and its index page; where it has no sums, the files are
-    downloaded and hashed.
+    Files are downloaded and hashed, unless the SHA256SUMS beside them differ already: a list of sums is right about a
+    file that was damaged or never copied, too.
 
     Returns:
         `same`, `differs`, `missing` (here or there), `skipped` (cannot exist) or `failed` (no answer) for each family.
     """
     outcomes = []
-    with TemporaryDirectory() as folder:
-        for patch_type, border in product(settings.type, settings.border):
-            families, impossible = settings.families(patch_type, border)
-            outcomes += [Outcome(name, "skipped", reason) for name, reason in impossible]
-            outcomes += [_compare_family(family, settings, Path(folder)) for family in families]
+    for patch_type, border in product(settings.type, settings.border):
+        families, impossible = settings.families(patch_type, border)
+        outcomes += [Outcome(name, "skipped", reason) for name, reason in impossible]
+        outcomes += [_compare_family(family, settings) for family in families]
     return outcomes
 
 
-def _compare_family(family: Family, settings: Settings, folder: Path) -> Outcome:
+def _compare_family(family: Family, settings: Settings) -> Outcome:
     here = [name for name in family.files if (settings.output_dir / name).is_file()]
     if not here:
         return Outcome(short(family), "missing", f"not built here, in {settings.output_dir}")
+    url = settings.check_published
     try:
-        there = _published(family, here, settings.check_published, folder)
-    except NotInArchive as error:
-        return Outcome(short(family), "missing", f"not published: {error}")
+        with TemporaryDirectory(prefix=".published-", dir=settings.output_dir) as folder:
+            index, sums = listing(family.folder, url), _sums(family, url, Path(folder))
+            there = {name for name in family.files if Path(name).name in (sums if index is None else index)}
+            there = there if index is not None or sums else set(here)  # nothing tells: they are asked for one by one
+            faults = [
+                f"{fault}: {Path(name).name.removeprefix(f'{family.stem}_')}"
+                for name in sorted({*here, *there})
+                if (fault := _fault(settings.output_dir / name, name in there, sums, address(url, name), Path(folder)))
+            ]
     except ArchiveError as error:
         return Outcome(short(family), "failed", str(error))
-    faults = []
-    for name in sorted({*here, *there}):
-        file = Path(name).name.removeprefix(f"{family.stem}_")
-        if name not in there:
-            faults.append(f"not published: {file}")
-        elif name not in here:
-            faults.append(f"only published: {file}")
-        elif sha256_of(settings.output_dir / name) != there[name]:
-            faults.append(f"other bytes: {file}")
+    except OSError as error:
+        return Outcome(short(family), "failed", f"{error.filename or settings.output_dir}: {error.strerror or error}")
     if len(faults) == len(here) and all(fault.startswith("not published") for fault in faults):
         return Outcome(short(family), "missing", "not published")
     return Outcome(short(family), "differs" if faults else "same", "; ".join(faults) or f"{len(here)} files")
 
 
-def _published(family: Family, here: list[str], url: str, folder: Path) -> dict[str, str]:
-    """sha256 by path of the family's published files."""
-    index = listing(family.folder, url)
+def _sums(family: Family, url: str, folder: Path) -> dict[str, str]:
+    """What the archive's SHA256SUMS say, by file name; empty if there are none."""
     try:
-        sums = parse_sums(fetch(f"{family.folder}/{SUMS}", folder, url).read_text(encoding="utf-8"))
+        return parse_sums(fetch(f"{family.folder}/{SUMS}", folder, url).read_text(encoding="utf-8"))
     except NotInArchive:
-        found = {}
-        for name in here:
-            try:
-                found[name] = sha256_of(fetch(name, folder, url))
-            except NotInArchive:
-                continue
-        return found
-    found = {name: sums[Path(name).name] for name in family.files if Path(name).name in sums}
-    return found if index is None else {name: digest for name, digest in found.items() if Path(name).name in index}
+        return {}
+
+
+def _fault(here: Path, published: bool, sums: dict[str, str], address: str, folder: Path) -> str:
+    """What is wrong with one file, in a few words; empty if it is the same on both sides."""
+    if not published:
+        return "not published"
+    if not here.is_file():
+        return "only published"
+    mine = sha256_of(here)
+    if sums and here.name not in sums:
+        return f"not in {SUMS}"
+    if sums and sums[here.name] != mine:
+        return "other bytes"
+    part = folder / here.name
+    try:
+        download(address, part, PATIENCE)
+    except NotInArchive:
+        return "not published"
+    theirs = sha256_of(part)
+    discard(part)
+    return "" if theirs == mine else "other bytes"

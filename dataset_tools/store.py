@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -101,8 +101,9 @@ class Store:
 
     def close_files(self) -> None:
         """Ends the writing of pixels; again is no harm."""
-        for file in self._files.values():
-            file.close()
+        with ExitStack() as stack:  # all of them, even if a full disk does not take what one of them still holds
+            for file in self._files.values():
+                stack.callback(file.close)
 
     def close(self) -> None:
         """Ends the filling; `columns` are complete now, with `kind` as in `labels.kinds`."""

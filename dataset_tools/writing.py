@@ -12,9 +12,10 @@ from common.cli import UserError
 from common.families import ORIGINS, Family
 from common.files import replacing
 from common.patches import KEYS, write_patches
+from dataset_tools import labels
 from dataset_tools.options import Settings
 from dataset_tools.selection import FileContent, takes_tk03, target
-from dataset_tools.sources import TK03
+from dataset_tools.sources import NAOTH, TK03
 from dataset_tools.store import Rows, Store
 from dataset_tools.workers import uninterrupted
 
@@ -48,8 +49,25 @@ def job(family: Family, content: FileContent, store: Store, settings: Settings, 
     """Collects what one file of a family will hold."""
     indices = content.indices
     y = target(store, family.task, indices)
-    used = [origin for origin in ORIGINS if origin in settings.origins and (origin != TK03 or takes_tk03(family))]
-    attributes = {
+    columns = {key: store.names(key, indices) for key in KEYS}
+    attributes = _of_family(family) | {"part": content.part} | _of_sources(family, store, settings)
+    if y.ndim == 2:
+        attributes |= {
+            "classes": {"ball": len(y)},
+            "y": "radius, center_x, center_y in fractions of the patch, origin top left",
+        }
+    else:
+        no_ball = indices[(y == 0) & (store.columns["origin"][indices] == ORIGINS.index(NAOTH))]
+        attributes |= {
+            "classes": {"ball": int(y.sum()), "no ball": int(len(y) - y.sum())},
+            "no_ball_shows": labels.others(store.columns["penalty"][no_ball], store.columns["robot"][no_ball]),
+        }
+    return Job(folder, content, store.rows(family.size, indices, family.channels), y, columns, attributes)
+
+
+def _of_family(family: Family) -> dict[str, object]:
+    """Attributes that all files of a family share, whatever was read."""
+    return {
         "task": family.task,
         "color": family.colour,
         "channels": "Y" if family.channels == 1 else "Y; U and V interleaved, even columns U, odd columns V",
@@ -57,12 +75,16 @@ def job(family: Family, content: FileContent, store: Store, settings: Settings, 
         "border": family.border,
         "camera": family.camera,
         "size": family.size,
-        "part": content.part,
-        "classes": {"ball": int(y.sum()), "no ball": int(len(y) - y.sum())} if y.ndim == 1 else {"ball": len(y)},
+    }
+
+
+def _of_sources(family: Family, store: Store, settings: Settings) -> dict[str, object]:
+    """Attributes that tell what was read, with which tool and settings."""
+    used = [origin for origin in ORIGINS if origin in settings.origins and (origin != TK03 or takes_tk03(family))]
+    skipped = {f"{origin}: {reason}": count for (origin, reason), count in store.skipped.items() if origin in used}
+    return {
         "sources": {origin: digest for origin, digest in store.digests().items() if origin in used},
-        "skipped": {
-            f"{origin}: {reason}": count for (origin, reason), count in store.skipped.items() if origin in used
-        },
+        "skipped": skipped,
         "tool": f"ball-models {version('ball-models')} dataset_tools",
         "settings": {
             "sampling": settings.sampling,
@@ -74,10 +96,6 @@ def job(family: Family, content: FileContent, store: Store, settings: Settings, 
             "origins": used,
         },
     }
-    if y.ndim == 2:
-        attributes["y"] = "radius, center_x, center_y in fractions of the patch, origin top left"
-    columns = {key: store.names(key, indices) for key in KEYS}
-    return Job(folder, content, store.rows(family.size, indices, family.channels), y, columns, attributes)
 
 
 def write(job: Job) -> Written:
@@ -93,6 +111,14 @@ def write(job: Job) -> Written:
         raise UserError(str(error).replace(str(path), path.name)) from None
     balls = int(job.y.sum()) if job.y.ndim == 1 else len(job.y)
     return Written(job.content.name, job.content.part, len(job.y), balls, sha256_of(path))
+
+
+def attempt(job: Job) -> Written | UserError | OSError:
+    """Like `write`, but gives back what went wrong: one file that fails must not end those of other families."""
+    try:
+        return write(job)
+    except (UserError, OSError) as error:
+        return error
 
 
 def means(X: Rows) -> dict[str, float]:

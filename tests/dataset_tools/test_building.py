@@ -121,6 +121,22 @@ def test_attributes(tmp_path, build, png, zip_of):
     assert attributes["tool"].startswith("ball-models ")
 
 
+def test_penalty_marks_and_robots_are_counted_among_what_is_no_ball(tmp_path, build, png, zip_of, capsys):
+    texts = [
+        {"penalty_intersect": 0.76},
+        {"penalty_intersect": 0.75},
+        {"robot_intersect": 0.41},
+        {"robot_intersect": 0.4},
+    ]
+    texts.append({"penalty_intersect": 0.9, "ball_intersect": 0.9})
+    files = {f"{index}.png": png(20, seed=index, **text) for index, text in enumerate(texts)}
+    zip_of(tmp_path / "naoth" / "top" / "zz.zip", files)
+    assert build("classification", "--origins", "naoth") == 0
+    assert "naoth without a ball: 1 with a penalty mark, 1 with a robot\n" in capsys.readouterr().err
+    with h5py.File(tmp_path / "out" / family().file("naoth")) as file:
+        assert json.loads(file.attrs["no_ball_shows"]) == {"penalty mark": 1, "robot": 1}
+
+
 def test_source_digests_follow_the_content(tmp_path, build, naoth, png, zip_of):
     def digest():
         assert build("classification", "--origins", "naoth") == 0

@@ -1,10 +1,9 @@
 """Builds that fail, are interrupted or cannot be: one line, a status, and the files of before."""
 
 import os
-import signal
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,8 @@ from filelock import FileLock
 
 from common.archive import sha256_of
 from common.cli import UserError
-from dataset_tools import building
+from dataset_tools import building, writing
 from dataset_tools.ball_classification_datasets import create_datasets as classification
-from dataset_tools.workers import workers
 from dataset_tools.writing import read_sums
 
 from .helpers import ROOT, contents, family, load
@@ -124,61 +122,6 @@ def test_one_root_is_of_one_type_and_border(build):
         build("classification", "--border", 0, 10)
 
 
-def start_build(output, naoth, *more):
-    """A build with two processes, in a process group of its own as a terminal gives it."""
-    command = [sys.executable, "-m", "dataset_tools.ball_classification_datasets.create_datasets", "--naoth", naoth]
-    command += ["--origins", "naoth", "--jobs", "2", "--output-dir", output, *more]
-    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
-
-
-def wait_for(condition, process):
-    deadline = time.monotonic() + 60
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "the build never came that far"
-        assert process.poll() is None
-        time.sleep(0.005)
-    return found
-
-
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_build_leaves_nothing_behind(tmp_path, naoth, number, status):
-    process = start_build(tmp_path / "out", naoth)
-    wait_for(lambda: list(tmp_path.glob("out/classification/.build-*")), process)
-    os.killpg(process.pid, number)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == status
-    assert err.strip().endswith("interrupted")
-    assert "Traceback" not in err
-    assert not list((tmp_path / "out").rglob("*.h5"))
-    assert not list((tmp_path / "out").rglob(".build-*"))
-
-
-def test_ctrl_c_while_everything_is_imported_is_one_line(tmp_path, naoth):
-    process = start_build(tmp_path / "out", naoth)
-
-    def server_is_there():
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        return any("forkserver" in Path(f"/proc/{child}/cmdline").read_text() for child in children)
-
-    wait_for(server_is_there, process)
-    os.killpg(process.pid, signal.SIGINT)  # to the server, too, which is importing
-    assert process.communicate(timeout=60) == ("", "interrupted\n")
-    assert process.returncode == 130
-
-
-def group_of_worker(_):
-    return os.getpgid(0), signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, ())
-
-
-def test_signals_to_the_group_do_not_reach_workers_but_the_pool_can_end_them():
-    with workers(2) as spread:
-        for group, on_interrupt, masked in spread(group_of_worker, [(0,), (1,)]):
-            assert group != os.getpgid(0)
-            assert on_interrupt == signal.SIG_IGN
-            assert not masked
-
-
 def test_what_a_killed_build_left_is_removed_and_what_is_in_use_is_not(tmp_path, build):
     folder = tmp_path / "out" / "classification"
     for name in (".build-killed", ".build-used", ".build-young"):
@@ -191,15 +134,62 @@ def test_what_a_killed_build_left_is_removed_and_what_is_in_use_is_not(tmp_path,
     assert {path.name for path in folder.glob(".build-*")} == {".build-used", ".build-young"}
 
 
-def test_something_in_the_way_of_a_file_changes_nothing(tmp_path, build, capsys):
-    assert build("classification") == 0
+def test_a_family_that_fails_stays_as_it_was_and_the_others_are_built(tmp_path, build, capsys):
+    assert build("classification", "--size", 16, 32) == 0
     before = contents(tmp_path / "out")
     (tmp_path / "out" / family().file("test")).unlink()
     (tmp_path / "out" / family().file("test")).mkdir()
-    assert build("classification", "--seed", 1) == 1
-    assert "is a folder and in the way of a file. Move it away." in capsys.readouterr().out
+    capsys.readouterr()
+    assert build("classification", "--size", 16, 32, "--seed", 1) == 1
+    small, large, total = capsys.readouterr().out.splitlines()
+    assert "failed" in small
+    assert "is a folder and in the way of a file. Move it away." in small
+    assert "built" in large
+    assert total == "classification: 1 built, 1 failed"
     after = contents(tmp_path / "out")
-    assert {name for name in before if before[name] != after.get(name)} == {family().file("test")}
+    changed = {name for name in before if name.endswith(".h5") and before[name] != after.get(name)}
+    large_splits = {family(size=32).file(part) for part in ("train", "validation", "test", "naoth", "devils")}
+    assert changed == {family().file("test"), *large_splits}
+    sums = read_sums(tmp_path / "out" / family().folder / "SHA256SUMS")
+    assert all(sums[Path(name).name] == sha256_of(tmp_path / "out" / name) for name in large_splits)
+
+
+def test_a_file_that_cannot_be_written_fails_its_family_alone(tmp_path, build, monkeypatch, capsys):
+    assert build("classification", "--size", 16, 32) == 0
+    before = contents(tmp_path / "out")
+    original = writing.write_patches
+
+    def no_room_for_large_ones(path, *arguments, **more):
+        if "32x32" in path.name:
+            raise UserError(f"{path}: cannot be written: No space left on device.")
+        return original(path, *arguments, **more)
+
+    monkeypatch.setattr(writing, "write_patches", no_room_for_large_ones)
+    capsys.readouterr()
+    assert build("classification", "--size", 16, 32, "--seed", 1) == 1
+    small, large, _ = capsys.readouterr().out.splitlines()
+    assert "built" in small
+    assert large.endswith("cannot be written: No space left on device.")
+    assert ".build-" not in large
+    after = contents(tmp_path / "out")
+    assert {name for name in before if "32x32" in name and before[name] != after.get(name)} == set()
+    assert not list((tmp_path / "out").rglob(".build-*"))
+
+
+def test_no_room_for_pixels_fails_all_and_changes_nothing(tmp_path, build, capsys):
+    assert build("classification") == 0
+    before = contents(tmp_path / "out")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (20_000, limits[1])
+    )  # the kernel refuses what is beyond, like a full disk
+    try:
+        capsys.readouterr()
+        assert build("classification", "--seed", 1) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "failed" in capsys.readouterr().out
+    assert contents(tmp_path / "out") == before
 
 
 def test_two_builds_at_once_leave_one_of_them_whole(tmp_path, naoth):
@@ -217,15 +207,3 @@ def test_two_builds_at_once_leave_one_of_them_whole(tmp_path, naoth):
     sums = read_sums(tmp_path / "out" / family().folder / "SHA256SUMS")
     assert sums == {path.name: sha256_of(path) for path in (tmp_path / "out").rglob("*.h5")}
     assert not list((tmp_path / "out").rglob(".build-*"))
-
-
-def test_a_build_that_is_killed_leaves_the_files_of_before_and_no_processes(tmp_path, naoth, build):
-    assert build("classification", "--origins", "naoth") == 0
-    before = contents(tmp_path / "out")
-    process = start_build(tmp_path / "out", naoth, "--seed", "1")
-    wait_for(lambda: any(path.stat().st_size for path in tmp_path.glob("out/classification/.build-*/16.u8")), process)
-    process.kill()
-    process.communicate(timeout=60)  # ends when the last process that holds the pipe has gone, so the workers too
-    after = contents(tmp_path / "out")
-    assert {name: after[name] for name in before} == before
-    assert not [name for name in after if name.endswith(".h5") and name not in before and ".build-" not in name]

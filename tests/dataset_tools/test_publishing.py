@@ -10,7 +10,7 @@ import pytest
 
 from common.archive import Unreachable
 from common.cli import UserError
-from dataset_tools import building, publishing
+from dataset_tools import filling, publishing
 from dataset_tools.ball_classification_datasets import create_datasets as classification
 
 from .helpers import ROOT, family, load
@@ -42,17 +42,31 @@ def test_check_published(tmp_path, build, serve, capsys, monkeypatch):
         assert "same     6 files" in capsys.readouterr().out
         assert check("--camera", "combined", "top") == 1
         assert "not built here" in capsys.readouterr().out
+        damaged = published / family().file("train")
+        damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")  # its SHA256SUMS would still be right
+        assert check() == 1
+        assert "differs  other bytes: train_ball_no_ball_X_y.h5\n" in capsys.readouterr().out
         build("classification", "--seed", 1)
         capsys.readouterr()
         assert check() == 1
         assert "other bytes: test_ball_no_ball_X_y.h5" in capsys.readouterr().out
-        (published / family().folder / "SHA256SUMS").unlink()
+        published_sums = published / family().folder / "SHA256SUMS"
+        text = published_sums.read_text()
+        published_sums.write_text("".join(line for line in text.splitlines(True) if "_train_" not in line))
+        assert check() == 1
+        assert "not in SHA256SUMS: train_ball_no_ball_X_y.h5" in capsys.readouterr().out
+        published_sums.unlink()
         assert check() == 1
         assert "other bytes: test_ball_no_ball_X_y.h5" in capsys.readouterr().out
         for path in published.rglob("*_test_*"):
             path.unlink()
         assert check() == 1
         assert "not published: test_ball_no_ball_X_y.h5" in capsys.readouterr().out
+        for path in (tmp_path / "out").rglob("*_naoth_*"):
+            path.unlink()
+        assert check() == 1
+        assert "only published: naoth_ball_no_ball_X_y.h5" in capsys.readouterr().out
+        assert not list((tmp_path / "out").rglob(".published-*"))
 
     def silent(*arguments):
         raise Unreachable("no answer")
@@ -64,7 +78,7 @@ def test_check_published(tmp_path, build, serve, capsys, monkeypatch):
 
 def test_sources_come_from_the_archive_without_a_path(tmp_path, naoth, devils, tk03, serve):
     archive = tmp_path / "archive"
-    for path, name in ((devils, building.DEVILS_NAME), (tk03[0], building.TK03_NAME)):
+    for path, name in ((devils, filling.DEVILS_NAME), (tk03[0], filling.TK03_NAME)):
         (archive / name).parent.mkdir(parents=True, exist_ok=True)
         (archive / name).write_bytes(path.read_bytes())
     common = ["--naoth", str(naoth), "--output-dir", str(tmp_path / "out"), "--data-root", str(tmp_path / "data")]
