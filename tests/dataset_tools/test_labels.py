@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dataset_tools import labels
 from dataset_tools.labels import AMBIGUOUS, BALL, NO_BALL, PARTIAL, Refused, facts_from_text
@@ -45,6 +47,16 @@ def test_border_around_the_box_moves_the_centre_and_not_the_box_itself():
     assert grown.circle == (16 / 60, 28 / 60, 32 / 60)
     same = facts_from_text(BALL_40 | BOX_40, 40, 40, 10)
     assert same.circle == (16 / 40, 18 / 40, 22 / 40)
+
+
+@given(st.integers(8, 150), st.integers(1, 30), *[st.floats(0.1, 0.9)] * 3)
+def test_any_border_moves_the_centre_by_itself_and_leaves_the_radius(side, border, x, y, radius):
+    ball = {"ball_intersect": "1", "ball_center_x": x * side, "ball_center_y": y * side, "ball_radius": radius * side}
+    box = {"p_min_x": "7", "p_min_y": "9", "p_max_x": str(7 + side), "p_max_y": str(9 + side)}
+    plain = np.array(facts_from_text(ball | box, side, side, 0).circle) * side
+    large = side + 2 * border
+    grown = np.array(facts_from_text(ball | box, large, large, 10).circle) * large
+    assert np.allclose(grown - plain, [0, border, border])
 
 
 @pytest.mark.parametrize(("width", "height", "border"), [(60, 60, 0), (60, 50, 10), (51, 51, 10), (30, 30, 10)])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -84,6 +84,29 @@ def test_positions_are_inside_ascending_and_the_middle_of_cells(side, size):
     assert (np.diff(found) >= 0).all()
     middles = (np.arange(size) + 0.5) * side / size
     assert (np.abs(found - np.minimum(middles, side - 1)) <= 0.5 + 1e-9).all()
+
+
+@pytest.mark.parametrize("size", [16, 32])
+def test_positions_are_the_rule_in_whole_numbers_for_every_side(size):
+    for side in range(1, 1025):
+        wanted = [min(((2 * k + 1) * side + size) // (2 * size), side - 1) for k in range(size)]
+        assert positions(side, size).tolist() == wanted
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([16, 32]), st.integers(0, 2**32))
+def test_two_channels_equal_the_slow_way_for_any_shape(height, width, size, seed):
+    rgb = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    assert np.array_equal(fast_patch(rgb, size, True), slow_patch(rgb, size, True))
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 255), st.integers(0, 255), st.integers(0, 255))
+def test_one_colour_stays_one_colour_with_u_in_even_and_v_in_odd_columns(height, width, red, green, blue):
+    found = fast_patch(np.full((height, width, 3), (red, green, blue), np.uint8), 16, True)
+    y, u, v = one_pixel((red, green, blue))
+    assert (found[..., 0] == y).all()
+    assert (found[:, 0::2, 1] == u).all()
+    assert (found[:, 1::2, 1] == v).all()
 
 
 def test_brightness_alone_stays_as_it_is():
