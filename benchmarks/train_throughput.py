@@ -1,30 +1,84 @@
-"""How fast the trainings are, held against the textbook's way to train: see the subcommands.
+"""How fast the trainings are, held against the textbook's way to train (textbook.py), on networks 4 4 8 8, dense 32.
 
-python benchmarks/train_throughput.py gpu --output gpu.json     an epoch on a GPU; about 10 minutes
+python benchmarks/train_throughput.py speed      patches/s of epochs and evaluation, one and two trainings; 3 minutes
+python benchmarks/train_throughput.py command    start, end, memory and imports of a whole train.py; 5 minutes
+python benchmarks/train_throughput.py sweep      patches/s by batch size and network size; 5 minutes
+python benchmarks/train_throughput.py profile    what the epochs of both ways consist of; 1 minute
+python benchmarks/train_throughput.py curves     do both ways learn the same? 5 minutes
+python benchmarks/train_throughput.py stream     the epoch and the memory of a training that leaves its patches in files
+python benchmarks/train_throughput.py plot       pictures of what the JSON file holds
+python benchmarks/train_throughput.py gpu        seconds of an epoch on a GPU, with and without XLA; 10 minutes
+
+Each adds its part to the JSON file. The machine should have nothing else to do.
 """
 
 import argparse
+import json
+import os
 import sys
+from datetime import datetime
 from pathlib import Path
+
+import ways
+
+COMMANDS = ("speed", "command", "sweep", "profile", "curves", "stream", "plot", "gpu")
 
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    gpu = commands.add_parser("gpu", help="seconds of an epoch on a GPU, with and without XLA")
-    gpu.add_argument("--only", default="", metavar="TEXT", help="variants whose name holds this")
-    for command in (gpu,):
-        command.add_argument("--patches", type=int, default=60_000, help="of an epoch (%(default)s)")
-        command.add_argument("--output", type=Path, default=Path("train_throughput.json"), help="(%(default)s)")
-    return parser.parse_args(argv)
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("--project", choices=ways.PROJECTS, action="append", help="(default: both)")
+    parser.add_argument("--patches", type=int, default=60_000, help="of an epoch (%(default)s)")
+    parser.add_argument("--evaluation", type=int, default=20_000, help="patches that are evaluated (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
+    parser.add_argument("--only", default="", metavar="TEXT", help="gpu: variants whose name holds this")
+    parser.add_argument("--output", type=Path, default=Path("train_throughput.json"), help="(%(default)s)")
+    args = parser.parse_args(argv)
+    args.project = args.project or list(ways.PROJECTS)
+    return args
 
 
 def main(argv=None) -> int:
     args = parse_args(argv)
-    import gpu_throughput
+    sizes = (args.patches, args.evaluation)
+    if args.command == "gpu":
+        import gpu_throughput
 
-    gpu_throughput.main(args)
+        gpu_throughput.main(args)
+        return 0
+    if args.command == "plot":
+        import throughput_pictures
+
+        throughput_pictures.draw(json.loads(args.output.read_text()), args.output.parent)
+        return 0
+    for project in args.project:
+        print(f"{args.command}, {project}, load {os.getloadavg()[0]:.1f}", flush=True)
+        keep(args.output, project, args.command, measure(args.command, project, sizes, args.rounds))
     return 0
+
+
+def measure(command: str, project: str, sizes: tuple[int, int], rounds: int) -> dict:
+    """The numbers of one command for one project."""
+    if command in ("command", "stream"):
+        import whole_command
+
+        return getattr(whole_command, {"command": "measure"}.get(command, command))(project, rounds, sizes)
+    if command in ("profile", "curves"):
+        import inside
+
+        return getattr(inside, command)(project, sizes)
+    import side_by_side
+
+    return side_by_side.speed(project, rounds, sizes) if command == "speed" else side_by_side.sweep(project, sizes)
+
+
+def keep(path: Path, project: str, command: str, result) -> None:
+    """Adds a result to the JSON file and prints its medians and ratios."""
+    told = json.loads(path.read_text()) if path.exists() else {}
+    told.setdefault(project, {})[command] = {"at": f"{datetime.now():%Y-%m-%d %H:%M}", "result": result}
+    path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    if isinstance(result, dict):
+        print(json.dumps({key: value for key, value in result.items() if key not in ("rows", "epochs")}, indent=1))
 
 
 if __name__ == "__main__":

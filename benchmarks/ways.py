@@ -1,6 +1,11 @@
 """The two ways to train that train_throughput.py compares, each as two functions: one epoch, one evaluation."""
 
 import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -49,3 +54,49 @@ def textbook(project: str, train, validation, jit_compile="auto", **settings):
         lambda: model.predict(scored, verbose=0),
         model,
     )
+
+
+def serve(job: dict) -> None:
+    """Trains and evaluates on demand: a line with a command from stdin, a line with seconds to stdout.
+
+    Commands: `train`, `evaluate`, `memory` (bytes: grown since the imports, at most) and `set {...}`, which changes
+    the settings of the network and the training.
+    """
+    from common import devices
+
+    devices.prepare(seed=0, threads=job["threads"])
+    (train, validation), before = (noise(job["project"], n, n) for n in job["patches"]), reset_peak()
+    answers = os.dup(1)
+    os.dup2(2, 1)  # what Keras prints is no answer
+    settings, parts = job["settings"], None
+    for line in map(str.strip, sys.stdin):
+        if line.startswith("set ") or parts is None:
+            settings |= json.loads(line[4:]) if line.startswith("set ") else {}
+            parts = globals()[job["way"]](job["project"], train, validation, **settings)
+            parts[0](), parts[1]()  # compiles
+        started = time.perf_counter()
+        if line in ("train", "evaluate"):
+            parts[("train", "evaluate").index(line)]()
+        answer = peak() - before if line == "memory" else time.perf_counter() - started
+        os.write(answers, f"{answer}\n".encode())
+
+
+def reset_peak() -> int:
+    """Forgets the highest memory use so far; returns the present one, in bytes."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return status("VmRSS")
+
+
+def peak() -> int:
+    """The highest memory use since `reset_peak`, in bytes."""
+    return status("VmHWM")
+
+
+def status(key: str) -> int:
+    """A figure of /proc/self/status, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(key)).split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    serve(json.loads(sys.argv[1]))

@@ -81,7 +81,7 @@ def build(options: Options, splits):
     if options.init:
         model, filters, dense = load_initial(options.init, X.shape[1:], outputs=1)
         return model, dataclasses.replace(options, filters=filters, dense=dense)
-    mean = X.mean((0, 1, 2)) / 255
+    mean = splits.train.channel_means / 255
     return build_model(X.shape[1:], options.filters, options.dense, options.regularize, mean), options
 
 
@@ -91,11 +91,11 @@ def prepare(model, options: Options, splits):
     from classifier_cnn.data import make_augmentation
     from classifier_cnn.model import make_loss
     from common.predicting import make_predictor
-    from common.training import MemoryData, Settings, Trainer
+    from common.training import Settings, Trainer, training_data
 
     settings = Settings.of(options, len(splits.train))
     augment = make_augmentation(options.seed) if options.augment else None
-    data = MemoryData(splits.train.X, splits.train.y)
+    data = training_data(splits.train, settings.batch_size)
     trainer = Trainer(model, data, make_loss(options.positive_weight), augment, settings, head="logit")
     predict = make_predictor(trainer.average)
 

@@ -32,11 +32,11 @@ def read_files(paths: Sequence[Path], task: str):
     Raises:
         UserError: a file that no model could be scored on, or files that do not fit together.
     """
-    from common.patches import concatenate, read_patches
+    from common.stored import stored_patches
 
-    parts = [read_patches(path, task) for path in paths]
-    names = [path.name for path, part in zip(paths, parts, strict=True) for _ in range(len(part))]
-    return concatenate(parts), names if len(parts) > 1 else None
+    patches = stored_patches(paths, task)
+    names = [path.name for path, n in zip(paths, patches.X.lengths, strict=True) for _ in range(n)]
+    return patches, names if len(paths) > 1 else None
 
 
 def model_name(model_file: Path) -> str:

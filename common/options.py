@@ -48,6 +48,7 @@ class TrainingOptions:
         default_factory=lambda: os.environ.get("BALL_ARCHIVE_URL") or "https://datasets.naoth.de"
     )
     offline: bool = False
+    stream: bool = False
     list_datasets: bool = False
     epochs: int | None = None  # None: by the amount of training data
     batch_size: int = 128
@@ -149,6 +150,7 @@ def _add_data_options(group, default_stem: str) -> None:
     group.add_argument("--data-root", type=Path, metavar="DIR", help="where datasets are kept")
     group.add_argument("--archive-url", metavar="URL", help="where datasets are fetched from")
     _boolean(group, "--offline", "use only what is in the data root")
+    _boolean(group, "--stream", "leave the patches in their files and read them block by block: for more than fits")
     group.add_argument("--list-datasets", action="store_true", help="show the families, mark what is cached, and end")
 
 

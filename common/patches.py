@@ -76,6 +76,12 @@ class Patches:
                 digest.update("\0".join([*values[start : start + BLOCK].tolist(), ""]).encode())
         return digest.hexdigest()
 
+    @cached_property
+    def channel_means(self) -> np.ndarray:
+        """The mean pixel of each channel, 0..255, float64 [channels]."""
+        sums = [self.X[at : at + BLOCK].sum((0, 1, 2), dtype=np.int64) for at in range(0, len(self), BLOCK)]
+        return np.sum(sums, 0) / (len(self) * self.X.shape[1] * self.X.shape[2])
+
     def take(self, indices: np.ndarray) -> "Patches":
         """The patches at `indices` (integers or a bool mask), copied, in that order."""
         columns = {key: None if getattr(self, key) is None else getattr(self, key)[indices] for key in KEYS}

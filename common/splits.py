@@ -1,11 +1,15 @@
 """The patches of one training: found, read, checked, and a validation part split off where there is none."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from common.cli import UserError
 from common.families import resolve
 from common.options import TrainingOptions
 from common.patches import Patches, concatenate, read_patches, split_validation
+from common.stored import check_memory, stored_patches
 
 DRY_RUN_PATCHES = 512
 
@@ -50,9 +54,15 @@ def load_splits(task: str, options: TrainingOptions) -> Splits:
     )
     files = {"train": selection.train, "validation": selection.validation, "test": selection.test}
     origin = {split: ", ".join(selection.origin[path] for path in paths) for split, paths in files.items() if paths}
-    parts = {
-        split: concatenate([read_patches(path, task) for path in paths]) for split, paths in files.items() if paths
-    }
+    if not options.stream:
+        check_memory([path for paths in files.values() for path in paths])
+    elif not selection.validation:
+        raise UserError(
+            f"--stream needs a validation file. Received: {selection.name}. Name one with --data-val, or train "
+            "without --stream: then a part of the training patches is split off."
+        )
+    read = stored_patches if options.stream else _read
+    parts = {split: read(paths, task) for split, paths in files.items() if paths}
     notes = [selection.warning] if selection.warning else []
     if "validation" not in parts:
         parts["train"], parts["validation"], how = split_validation(parts["train"], seed=options.seed)
@@ -71,6 +81,10 @@ def load_splits(task: str, options: TrainingOptions) -> Splits:
         selection.substituted,
         tuple(notes),
     )
+
+
+def _read(paths: Sequence[Path], task: str) -> Patches:
+    return concatenate([read_patches(path, task) for path in paths])
 
 
 def _sample(patches: Patches, seed: int) -> Patches:

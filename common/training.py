@@ -70,6 +70,15 @@ class MemoryData:
         yield *self._device, rng.permutation(len(self.X)).astype(np.int32)
 
 
+def training_data(patches, batch_size: int):
+    """Where the batches of a training come from: memory, or the files that the patches lie in (`--stream`)."""
+    if isinstance(patches.X, np.ndarray):
+        return MemoryData(patches.X, patches.y)
+    from common.stored import StoredData
+
+    return StoredData(patches, batch_size)
+
+
 class Trainer:
     """One training: the network, its moving average, the optimiser and the compiled steps.
 

@@ -82,7 +82,7 @@ def build(options: Options, splits):
     if options.init:
         model, filters, dense = load_initial(options.init, X.shape[1:], outputs=3)
         return model, dataclasses.replace(options, filters=filters, dense=dense)
-    mean = X.mean((0, 1, 2)) / 255
+    mean = splits.train.channel_means / 255
     return build_model(X.shape[1:], options.filters, options.dense, options.regularize, mean, y.mean(0)), options
 
 
@@ -91,7 +91,7 @@ def prepare(model, options: Options, splits):
     import numpy as np
 
     from common.predicting import make_predictor
-    from common.training import MemoryData, Settings, Trainer
+    from common.training import Settings, Trainer, training_data
     from detector_cnn_ball_radius_center import metrics
     from detector_cnn_ball_radius_center.data import make_augmentation
     from detector_cnn_ball_radius_center.model import make_loss
@@ -99,7 +99,8 @@ def prepare(model, options: Options, splits):
     settings = Settings.of(options, len(splits.train))
     augment = make_augmentation(options.seed) if options.augment else None
     loss = make_loss(options.loss)
-    trainer = Trainer(model, MemoryData(splits.train.X, splits.train.y), loss, augment, settings, head="circle")
+    data = training_data(splits.train, settings.batch_size)
+    trainer = Trainer(model, data, loss, augment, settings, head="circle")
     predict = make_predictor(trainer.average)
 
     def validate() -> dict[str, float]:

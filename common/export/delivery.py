@@ -17,6 +17,7 @@ from common.export.onnx_file import OPSET
 from common.export.parity import Judge, compare
 from common.export.project import Project
 from common.files import replacing
+from common.patches import BLOCK
 from common.provenance import cpu
 
 VECTORS = 8
@@ -179,15 +180,20 @@ def _prove(places: dict, told: dict, description: dict, evidence: Evidence, judg
     from common.progress import progress_bar
 
     threshold = description.get("threshold", {}).get("keras")
-    X, outputs, calls = evidence.validation.X[:], {}, {}  # read, where it lies in a file
+    X, outputs, calls = evidence.validation.X, {}, {}
     for name in progress_bar(places, desc="checking", unit="form", delay=1, leave=False):
         form, entry = FORMS[name], told[name]
         if why := runtimes.missing(form.runtime):
             entry |= {"fit": None, "unfit": [f"not run when it was exported: {why}"]}
             continue
         opened = runtimes.open_file(places[name], form.runtime)
-        values = runtimes.feed(X, opened, *contract.scaling(description), entry["normalised"])
-        outputs[name] = opened.predict(values)
+
+        def feed(patches, opened=opened, entry=entry):
+            return runtimes.feed(patches, opened, *contract.scaling(description), entry["normalised"])
+
+        blocks = (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))  # it may lie in a file
+        outputs[name] = np.concatenate([opened.predict(feed(block)) for block in blocks])
+        values = feed(X[:100])
         verdict = compare(name, form.exact, evidence.validation.y, evidence.outputs, outputs[name], threshold, judge)
         entry |= {"parity": verdict.numbers, "unfit": verdict.unfit, "fit": not verdict.unfit}
         entry |= {"runtime_version": runtimes.version(form.runtime)}
@@ -196,7 +202,7 @@ def _prove(places: dict, told: dict, description: dict, evidence: Evidence, judg
         if verdict.threshold is not None:
             entry["threshold"] = verdict.threshold
         if opened.times:
-            entry["latency_us"] = opened.times(values[:100])
+            entry["latency_us"] = opened.times(values)
         else:
             calls[name] = opened.single(values[:1])
     for name, times in measure_latency(calls).items():

@@ -1,0 +1,99 @@
+"""Patches per second of both ways to train: workers in one process group that take turns, so that noise meets all."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+SMALL = {"filters": [4, 4, 8, 8], "dense": 32, "batch_size": 128}
+NETWORKS = ([4, 4, 8, 8], [8, 8, 16, 16], [16, 16, 32, 32])
+BATCHES = (32, 128, 512, 2048)
+
+
+class Worker:
+    """A process of ways.py that has one way to train ready."""
+
+    def __init__(self, way: str, project: str, threads: int, patches: tuple[int, int], settings: dict):
+        job = {"way": way, "project": project, "threads": threads, "patches": patches, "settings": settings}
+        command = [sys.executable, str(Path(__file__).with_name("ways.py")), json.dumps(job)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        self.process = subprocess.Popen(command, text=True, bufsize=1, **pipes)
+
+    def start(self, command: str) -> None:
+        """Sends a command, see `ways.serve`."""
+        self.process.stdin.write(command + "\n")
+
+    def answer(self) -> float:
+        """Waits for the answer to it."""
+        return float(self.process.stdout.readline())
+
+    def ask(self, command: str) -> float:
+        """Both."""
+        self.start(command)
+        return self.answer()
+
+
+@contextmanager
+def worker(*arguments):
+    """A worker that ends with the block."""
+    one = Worker(*arguments)
+    try:
+        yield one
+    finally:
+        one.process.kill()
+        one.process.wait()
+
+
+def speed(project: str, rounds: int, patches: tuple[int, int]) -> dict:
+    """Textbook, one training, two trainings side by side, in turns: patches per second, all rounds and medians."""
+    with ExitStack() as stack:
+        job = (project, 0, patches, SMALL)
+        book = stack.enter_context(worker("textbook", *job))
+        pair = [stack.enter_context(worker("compiled", project, 1, patches, SMALL)) for _ in range(2)]
+        for one in (book, *pair):
+            one.ask("ready")
+        rows = []
+        for _ in range(rounds):
+            row = {"textbook": patches[0] / book.ask("train"), "compiled": patches[0] / pair[0].ask("train")}
+            row["two side by side"] = 2 * patches[0] / together(pair, "train")
+            row["textbook, evaluation"] = patches[1] / book.ask("evaluate")
+            row["compiled, evaluation"] = patches[1] / pair[0].ask("evaluate")
+            rows.append(row)
+            print("  ".join(f"{name} {value:,.0f}" for name, value in row.items()), flush=True)
+        memory = {"textbook": book.ask("memory"), "compiled": pair[0].ask("memory")}
+    medians = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+    ratios = {name: medians[name] / medians["textbook"] for name in ("compiled", "two side by side")}
+    ratios["evaluation"] = medians["compiled, evaluation"] / medians["textbook, evaluation"]
+    return {"rows": rows, "medians": medians, "ratios": ratios, "memory": memory}
+
+
+def together(workers: list[Worker], command: str) -> float:
+    """Wall seconds until all workers have done the same at the same time."""
+    started = time.perf_counter()
+    for one in workers:
+        one.start(command)
+    for one in workers:
+        one.answer()
+    return time.perf_counter() - started
+
+
+def sweep(project: str, patches: tuple[int, int]) -> list[dict]:
+    """Both ways at several batch sizes and network sizes, in turns; the better of two epochs each."""
+    points = [{"batch_size": size} for size in BATCHES]
+    points += [{"filters": network} for network in NETWORKS if network != SMALL["filters"]]
+    rows = []
+    with (
+        worker("textbook", project, 0, patches, SMALL) as book,
+        worker("compiled", project, 1, patches, SMALL) as ours,
+    ):
+        for point in points:
+            row = SMALL | point
+            for name, one in (("textbook", book), ("compiled", ours)):
+                one.ask("set " + json.dumps(row))
+                row[name] = patches[0] / min(one.ask("train") for _ in range(2))
+            rows.append(row)
+            print({key: round(value) if isinstance(value, float) else value for key, value in row.items()}, flush=True)
+    return rows

@@ -1,0 +1,57 @@
+"""Pictures of what train_throughput.py measured."""
+
+from pathlib import Path
+
+import numpy as np
+
+from common import pictures
+
+COLOURS = {"compiled": pictures.BALL, "textbook": pictures.NO_BALL}
+NAMES = {"classifier_cnn": "classifier", "detector_cnn_ball_radius_center": "detector"}
+LABELS = {"compiled": "train.py, one thread", "textbook": "textbook, two cores"}
+
+
+def draw(told: dict, folder: Path) -> None:
+    """Draws train_throughput.png (and loss_curves.png) of the parts that are there."""
+    if swept := {project: parts["sweep"]["result"] for project, parts in told.items() if "sweep" in parts}:
+        throughput(folder / "train_throughput.png", swept)
+    if learned := {project: parts["curves"]["result"] for project, parts in told.items() if "curves" in parts}:
+        losses(folder / "loss_curves.png", learned)
+
+
+def throughput(path: Path, swept: dict[str, list[dict]]) -> None:
+    """Patches per second against batch size and network size, a column per project."""
+    with pictures.figure(path, 10, 7) as drawing:
+        axes = drawing.subplots(2, len(swept), sharey="row", squeeze=False)
+        for column, (project, rows) in zip(axes.T, swept.items(), strict=True):
+            smallest = rows[0]["filters"]
+            by_batch = [row for row in rows if row["filters"] == smallest]
+            by_size = [row for row in rows if row["batch_size"] == 128]
+            for way, colour in COLOURS.items():
+                settings = {"color": colour, "marker": "o", "label": LABELS[way]}
+                column[0].plot([r["batch_size"] for r in by_batch], [r[way] for r in by_batch], **settings)
+                column[1].plot(
+                    [" ".join(map(str, r["filters"])) for r in by_size], [r[way] for r in by_size], **settings
+                )
+            column[0].set(title=f"{NAMES[project]}, filters {' '.join(map(str, smallest))}", xlabel="batch size")
+            column[1].set(title="batch size 128", xlabel="filters")
+            pictures.plain_log_axis(column[0].xaxis)
+        for row in axes:
+            row[0].set(ylabel="patches per second", ylim=(0, None))
+            row[0].yaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k")
+        axes[0][0].legend()
+
+
+def losses(path: Path, learned: dict[str, dict]) -> None:
+    """Training loss per epoch of every seed, a panel per project."""
+    with pictures.figure(path, 10, 4) as drawing:
+        for axes, (project, result) in zip(
+            drawing.subplots(1, len(learned), squeeze=False)[0], learned.items(), strict=True
+        ):
+            for way, runs in result["epochs"].items():
+                for number, run in enumerate(runs):
+                    label = LABELS[way].partition(",")[0] if not number else None
+                    axes.plot(np.arange(len(run)) + 1, run, color=COLOURS[way], linewidth=1.2, label=label)
+            axes.set(title=NAMES[project], xlabel="epoch", ylabel="training loss")
+            pictures.plain_log_axis(axes.yaxis)
+            axes.legend()

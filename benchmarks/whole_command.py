@@ -1,0 +1,155 @@
+"""What a whole `train.py` costs beside its epochs: start, end, memory, imports.
+
+Started as a program it is the training under test: `python whole_command.py MODE MODULE ARGUMENT...`.
+"""
+
+import importlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = ("tensorflow", "mlflow", "keras", "matplotlib", "sklearn", "h5py")
+WATCH = f"""import os, sys
+def note(event, arguments):
+    if event == "import" and arguments[0] in {HEAVY}:
+        with open(os.environ["IMPORT_LOG"], "a") as file:
+            file.write(f"{{os.getpid()}} {{arguments[0]}}\\n")
+sys.addaudithook(note)
+"""
+
+
+def measure(project: str, rounds: int, patches: tuple[int, int]) -> dict:
+    """Start-up against bare imports, the end of a run, memory, and how often each process imports what is heavy."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = write_files(project, folder, patches)
+        train = ["--data-train", files[0], "--data-val", files[1], "--tracking", "local", "--export", "keras"]
+        train += ["--epochs", "1", "--filters", "4", "4", "8", "8", "--dense", "32", "--output-dir", folder / "runs"]
+        module, rows = f"{project}.train", []
+        (folder / "sitecustomize.py").write_text(WATCH)
+        watched = {"IMPORT_LOG": str(folder / "imports"), "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+        for number in range(rounds + 1):
+            row = {"imports": timed([sys.executable, "-c", "import tensorflow, mlflow"])[0]}
+            began = time.time()
+            row["first step"] = told(timed(child("start", module, *train))[1], "first step") - began
+            row["end"] = end_of_run(child("plain", module, *train), folder / "runs")
+            if number:  # the first round fills the disk's cache
+                rows.append(row)
+                print("  ".join(f"{name} {value:.2f} s" for name, value in row.items()), flush=True)
+        timed(child("plain", module, *train), watched)
+        memory = told(timed(child("memory", module, *train))[1], "memory")
+        imports = Counter((folder / "imports").read_text().splitlines())
+    medians = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+    data = 4 * 16 * 16 * sum(patches)
+    processes = {}
+    for line, count in imports.items():
+        processes.setdefault(line.split()[0], {})[line.split()[1]] = count
+    result = {"rows": rows, "medians": medians, "start_beyond_imports_s": medians["first step"] - medians["imports"]}
+    return result | {"memory": memory, "memory_by_data": memory / data, "imports": list(processes.values())}
+
+
+def stream(project: str, rounds: int, patches: tuple[int, int]) -> dict:
+    """Memory and speed with and without --stream, of a training set and of one four times as large."""
+    rows = []
+    for factor in (1, 4):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            files = write_files(project, folder, (factor * patches[0], factor * patches[1]))
+            for streamed in ("--no-stream", "--stream"):
+                runs = folder / f"runs{streamed}"
+                train = ["--data-train", files[0], "--data-val", files[1], streamed, "--tracking", "local"]
+                train += ["--epochs", "3", "--filters", "4", "4", "8", "8", "--dense", "32", "--output-dir", runs]
+                memory = told(timed(child("memory", f"{project}.train", *train))[1], "memory")
+                names, *epochs = (line.split(",") for line in next(runs.glob("*/metrics.csv")).read_text().split())
+                rates = [float(epoch[names.index("patches_per_second")]) for epoch in epochs]
+                row = {"patches": factor * patches[0], "evaluated": factor * patches[1], "way": streamed}
+                rows.append(row | {"memory": memory, "patches_per_second": statistics.median(rates[1:])})
+                print(rows[-1], flush=True)
+    return {"rows": rows}
+
+
+def write_files(project: str, folder: Path, patches: tuple[int, int]) -> list[Path]:
+    """A training and a validation file of noise with cameras and recordings."""
+    from ways import noise
+
+    from common.patches import write_patches
+
+    files = []
+    for split, n in zip(("train", "val"), patches, strict=True):
+        X, y = noise(project, n, seed=n)
+        columns = {"camera": [("top", "bottom")[i % 2] for i in range(n)]}
+        columns["recording"] = [f"{split}{i // 500}" for i in range(n)]
+        files.append(folder / f"{split}.h5")
+        write_patches(files[-1], X, y if y.ndim == 2 else y.astype("uint8")[:, None], **columns)
+    return files
+
+
+def child(mode: str, module: str, *arguments) -> list[str]:
+    """The command line of a training under test."""
+    return [sys.executable, __file__, mode, module, *map(str, arguments)]
+
+
+def timed(command: list[str], environment: dict | None = None) -> tuple[float, str]:
+    """Wall seconds of a program, and what it printed."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "BALL_"))}
+    ours |= {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"} | (environment or {})
+    started = time.perf_counter()
+    done = subprocess.run(command, env=ours, capture_output=True, text=True)
+    if done.returncode not in (0, 130):
+        raise RuntimeError(done.stderr[-2000:])
+    return time.perf_counter() - started, done.stdout
+
+
+def told(output: str, what: str) -> float:
+    """The number after `what` in the output of a training under test."""
+    return float(next(line for line in output.splitlines() if line.startswith(what)).split()[-1])
+
+
+def end_of_run(command: list[str], runs: Path) -> float:
+    """Seconds from the last epoch's checkpoint to the end of the program: evaluation, pictures, export, tracking."""
+    timed(command)
+    ended = time.time()
+    return ended - max(path.stat().st_mtime for path in runs.glob("*/checkpoint.npz"))
+
+
+def main() -> None:
+    """One training: `start` tells when its first step is done, `memory` what it grew by once all was imported."""
+    mode, module, *arguments = sys.argv[1:]
+    if mode == "memory":
+        from ways import peak, reset_peak
+
+        from common.grid.worker import PARTS, PRELOADED
+
+        for name in (*PRELOADED, *(f"{module.rpartition('.')[0]}.{part}" for part in PARTS)):
+            importlib.import_module(name)
+        before = reset_peak()
+    if mode == "start":
+        from common import training
+
+        training.Trainer.train_epoch = first_step
+    try:
+        importlib.import_module(module).main(arguments)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    if mode == "memory":
+        print("memory", peak() - before)
+
+
+def first_step(trainer, *_):
+    """Stands in for the first epoch: says when one step is done, and ends as Ctrl-C does."""
+    import numpy as np
+
+    for X, y, order in trainer.data.blocks(np.random.default_rng(0)):
+        trainer.run(X, y, order[None, : trainer.batch_size])
+        print("first step", time.time(), flush=True)
+        raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()
