@@ -89,9 +89,9 @@ def plan(task: str, split: str, n: int, seed: int) -> list[tuple[tuple[int, ...]
 def _render(task, files, counts, size, channels, seed, workers, progress) -> None:
     """Renders and writes the given split files, all recordings spread over threads (NumPy works outside the lock)."""
     import numpy as np
-    from tqdm import tqdm
 
     from common.patches import write_patches
+    from common.progress import progress_bar
     from common.synthetic.scene import render_recording
 
     def render(job):
@@ -104,7 +104,7 @@ def _render(task, files, counts, size, channels, seed, workers, progress) -> Non
     total = sum(counts[split] for split in files)
     with (
         ThreadPoolExecutor(min(workers, os.cpu_count() or 1)) as pool,
-        tqdm(total=total, desc="rendering synthetic patches", unit="patch", disable=not progress) as bar,
+        progress_bar(total=total, desc="rendering synthetic patches", unit="patch", disable=not progress) as bar,
     ):
         for split, path in files.items():
             parts = []
