@@ -21,7 +21,10 @@ def main(argv: list[str] | None = None) -> int:
     if options.report:
         from common.grid.report import write_report
 
-        plan = read_plan(make_plan(options)[0].folder) if options.module else latest_plan(output_dir(options))
+        if options.module:
+            plan = read_plan(make_plan(options)[0].folder, options.metric)
+        else:
+            plan = latest_plan(output_dir(options), options.metric)
         print(write_report(plan))
         return 0
     plan, checked = make_plan(options)

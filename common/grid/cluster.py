@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from common import telemetry
 from common.cli import UserError
 
 OBJECT_STORE_BYTES = 80_000_000  # results travel through it, a few hundred kilobytes each
-STARTS = 3  # tries to start Ray
+CONNECT_SECONDS = 5.0
+STARTS = 5  # tries to start Ray, which gives its own helpers 15 s: a machine full of trainings may need more
 SOCKET_PATH = 107  # bytes that a Unix socket's path may have
 RAY_NEEDS = len("/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store")
 BASE_MEMORY = 700_000_000  # of a training beside its data: what it does not share with the process it is forked from
@@ -38,6 +40,28 @@ class Needs:
         return max(0, int(min(counts)))
 
 
+def wanted(address: str | None) -> str:
+    """The head node to join, after a look whether something listens there: Ray itself would try for minutes.
+
+    Returns:
+        HOST:PORT, of `address` or RAY_ADDRESS, or "local" for a private cluster.
+
+    Raises:
+        UserError: it is no such address, or nothing listens there.
+    """
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    if address == "local":
+        return address
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise UserError(f"A Ray cluster is named by its head node, HOST:PORT. Received: {address}.")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise UserError(f"No Ray cluster answers there ({error.strerror or error}). Received: {address}.") from None
+    return address
+
+
 def connect(address: str | None, key: str, spare: Path) -> None:
     """Joins the cluster at `address`, or RAY_ADDRESS, or starts one for this process alone, on loopback.
 
@@ -50,8 +74,8 @@ def connect(address: str | None, key: str, spare: Path) -> None:
         UserError: no cluster answers there, or there is no folder with a short enough path.
     """
     telemetry.switch_off()
+    address = wanted(address)
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the worker hides GPUs itself
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
     if address == "local":  # settings that Ray reads when it is imported
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # listens on loopback, not on the network
         os.environ.setdefault("RAY_AUTH_MODE", "token")  # other users of this machine are kept out
@@ -69,7 +93,8 @@ def connect(address: str | None, key: str, spare: Path) -> None:
             return
         except Exception as error:  # Ray raises many kinds, plain Exception among them
             ray.shutdown()
-            if left > 1 and "timed out during startup" in str(error):  # half a minute, on a machine full of trainings
+            if left > 1 and "timed out during startup" in str(error):
+                print("Ray did not start in its time, this machine is busy; once more", flush=True)
                 continue
             words = str(error).strip().splitlines()[0][:200]
             raise UserError(f"Ray cannot be used: {words} Received: {address}.") from None

@@ -94,6 +94,7 @@ class Drive:
             self._wait()
             self._look()
             self.overview.update(self.all)
+        self.overview.close(self.all)
 
     # -- before
 

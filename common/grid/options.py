@@ -42,7 +42,7 @@ class GridOptions:
     memory: float | None = None
     address: str | None = None
     prune: bool = False
-    metric: str = "val_loss"
+    metric: str | None = None
     dry_run: bool = False
     report: bool = False
 
@@ -96,7 +96,7 @@ def _parser() -> Parser:
         help="stop trainings that are behind: asynchronous successive halving on the metric",
     )
     parser.add_argument(
-        "--metric", default="val_loss", metavar="NAME", help="column of metrics.csv that ranks (default: val_loss)"
+        "--metric", metavar="NAME", help="column of metrics.csv that ranks and prunes (default: val_loss)"
     )
     parser.add_argument("--dry-run", action="store_true", help="check everything, fetch the data, print the plan, end")
     parser.add_argument("--report", action="store_true", help="rebuild the overview from what is there, and end")

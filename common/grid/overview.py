@@ -51,10 +51,7 @@ class Overview:
         now = time.monotonic()
         running = [self.line(progress) for progress in trainings if progress.status == "running"]
         if now - self._written > FILE_SECONDS:
-            self._written = now
-            with replacing(self.plan.folder / "overview.txt") as new:
-                lines = [self.line(progress) for progress in trainings]
-                new.write_text("\n".join([*lines, self.summary(trainings)]) + "\n", encoding="utf-8")
+            self.write(trainings)
         if self._live:
             size = shutil.get_terminal_size()
             lines = [*running[: size.lines - 4], self.summary(trainings)]
@@ -64,6 +61,18 @@ class Overview:
         elif now - self._block > BLOCK_SECONDS:
             self._block = now
             print("\n".join([*running, self.summary(trainings)]), flush=True)
+
+    def write(self, trainings: list) -> None:
+        """Brings overview.txt up to date."""
+        self._written = time.monotonic()
+        with replacing(self.plan.folder / "overview.txt") as new:
+            lines = [self.line(progress) for progress in trainings]
+            new.write_text("\n".join([*lines, self.summary(trainings)]) + "\n", encoding="utf-8")
+
+    def close(self, trainings: list) -> None:
+        """The last state of all, when nothing runs any more."""
+        self._erase()
+        self.write(trainings)
 
     def line(self, progress) -> str:
         """A training in one line: number, status, epoch, metric, time left, what it is."""

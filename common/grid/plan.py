@@ -29,7 +29,7 @@ class Training:
     @property
     def label(self) -> str:
         """For example `filters 4 4 8 8, augment on`."""
-        return ", ".join(f"{name} {value}" for name, value in self.varies.items()) or "all defaults"
+        return _in_words(self.varies)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:
     keys = [_key(one) for one in checked]
     for key, label in zip(keys, labels, strict=True):
         if keys.count(key) > 1:
-            raise UserError(f"Two trainings of this grid are the same. Received twice: {label or 'the same values'}.")
+            raise UserError(f"Two trainings of this grid are the same. Received twice: {_in_words(label)}.")
     name = f"grid_{module.PROJECT}_{hashlib.sha256(json.dumps([options.module, keys]).encode()).hexdigest()[:8]}"
     trainings = tuple(
         Training(i, label, f"{name[-8:]}-{i:03}_{_words(label)}", one.as_json())
@@ -91,11 +91,11 @@ def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:
     first = checked[0]
     experiment = first.experiment or module.PROJECT
     folder = (first.output_dir / name).absolute()
-    return Plan(options.module, name, folder, experiment, options.metric, varies, trainings), checked
+    return Plan(options.module, name, folder, experiment, options.metric or "val_loss", varies, trainings), checked
 
 
 def read_plan(folder: Path, metric: str | None = None) -> Plan:
-    """The plan that lies in a grid's folder.
+    """The plan that lies in a grid's folder, ranked by another metric if one is named.
 
     Raises:
         UserError: there is none.
@@ -110,7 +110,7 @@ def read_plan(folder: Path, metric: str | None = None) -> Plan:
         raise UserError(f"There is no grid in this folder ({type(error).__name__}). Received: {folder}.") from None
 
 
-def latest_plan(output_dir: Path) -> Plan:
+def latest_plan(output_dir: Path, metric: str | None = None) -> Plan:
     """The plan of the grid that was started last.
 
     Raises:
@@ -119,7 +119,7 @@ def latest_plan(output_dir: Path) -> Plan:
     found = sorted(output_dir.glob("grid_*/plan.json"), key=lambda path: path.stat().st_mtime)
     if not found:
         raise UserError(f"There is no grid in this folder. Received: {output_dir}.")
-    return read_plan(found[-1].parent.absolute())
+    return read_plan(found[-1].parent.absolute(), metric)
 
 
 def find_module(name: str):
@@ -145,9 +145,10 @@ def _check(module, words: list[str], label: dict[str, str]) -> TrainingOptions:
         with contextlib.redirect_stderr(said):
             options = module.parse_args(words)
     except SystemExit:
-        raise UserError(f"{said.getvalue().strip()} In the training with {label or words}.") from None
+        why = said.getvalue().strip().rpartition("error: ")[2]
+        raise UserError(f"{why} In the training with {_in_words(label)}.") from None
     except UserError as error:
-        raise UserError(f"{error} In the training with {label or words}.") from None
+        raise UserError(f"{error} In the training with {_in_words(label)}.") from None
     if options.resume or options.list_datasets or options.run_name:
         raise UserError("A grid decides --resume, --run-name and --list-datasets itself. Leave them out.")
     if not options.threads:
@@ -158,6 +159,10 @@ def _check(module, words: list[str], label: dict[str, str]) -> TrainingOptions:
 def _key(options: TrainingOptions) -> str:
     trained = {name: value for name, value in options.as_json().items() if name not in FREE}
     return hashlib.sha256(json.dumps(trained, sort_keys=True).encode()).hexdigest()
+
+
+def _in_words(varies: dict[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in varies.items()) or "the same values as all"
 
 
 def _shown(value: str | None) -> str:

@@ -9,6 +9,8 @@ from common.grid import folders
 from common.grid.plan import Plan
 
 SHOWN = 15  # rows of the ranking in the terminal; ranking.txt and grid.csv have all
+MORE = ("val_auroc", "val_recall_at_fpr_0.01", "val_mean_iou")  # beside the metric that ranks, where there are such
+SHORT = {"val_recall_at_fpr_0.01": "recall@1%fpr"}
 COSTS = ("parameters", "multiply_accumulates", "latency_us")
 
 
@@ -27,7 +29,12 @@ def write_report(plan: Plan, ends: Mapping[int, tuple[str, str]] = {}) -> str:
     lines = ranking(plan, rows)
     with replacing(plan.folder / "ranking.txt") as new:
         new.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    shown = lines[: SHOWN + 1] + ([f"... and {len(rows) - SHOWN} more in ranking.txt"] if len(rows) > SHOWN else [])
+    numbered = sum(row["quality"] is not None for row in rows)
+    shown = lines[: 1 + min(SHOWN, numbered)]
+    if numbered > SHOWN:
+        shown += [f"... and {numbered - SHOWN} more in ranking.txt"]
+    if numbered < len(rows):
+        shown += [f"{len(rows) - numbered} without a number yet"]
     judged = [row for row in rows if row.get("quality") is not None and "multiply_accumulates" in row]
     if judged:
         from common.grid.pictures import draw_grid
@@ -70,17 +77,21 @@ def ranked(plan: Plan, rows: list[dict]) -> list[dict]:
 
 def ranking(plan: Plan, rows: list[dict]) -> list[str]:
     """The rows as lines of text: place, metric, cost, status, epochs, what it is, its folder."""
-    more = [name for name in ("val_auroc", "val_recall_at_fpr_0.01", "val_mean_iou") if name != plan.metric]
-    more = [name for name in more if any(name in row for row in rows)]
-    heading = f"{'':4}{plan.metric:>12}" + "".join(f"{name.removeprefix('val_')[-18:]:>20}" for name in more)
-    lines = [f"{heading}{'parameters':>12}{'MACs':>12}{'us/patch':>10}  {'status':10}{'epochs':>10}  training"]
+    columns = [(name, SHORT.get(name, name.removeprefix("val_")), ".5g") for name in MORE if name != plan.metric]
+    columns += [
+        ("parameters", "parameters", ","),
+        ("multiply_accumulates", "MACs", ","),
+        ("latency_us", "us/patch", ".2f"),
+    ]
+    columns = [column for column in columns if any(column[0] in row for row in rows)]
+    columns = [("quality", plan.metric, ".5g"), *columns]
+    widths = [max(11, len(title)) + 1 for _, title, _ in columns]
+    heading = "".join(f"{title:>{width}}" for (_, title, _), width in zip(columns, widths, strict=True))
+    lines = [f"{'':3}{heading}  {'status':10}{'epochs':>10}  training"]
     for place, row in enumerate(rows, 1):
-        cells = (
-            f"{place:>3} " + _cell(row, "quality", 12, ".5g") + "".join(_cell(row, name, 20, ".5g") for name in more)
-        )
-        cells += _cell(row, "parameters", 12, ",") + _cell(row, "multiply_accumulates", 12, ",")
-        cells += _cell(row, "latency_us", 10, ".2f")
-        lines.append(f"{cells}  {row['status']:10}{row['epochs']:>5}/{row['wanted'] or '?':<4}  {row['label']}")
+        cells = "".join(_cell(row, name, width, form) for (name, _, form), width in zip(columns, widths, strict=True))
+        epochs = f"{row['epochs']}/{row['wanted'] or '?'}"
+        lines.append(f"{place:>3}{cells}  {row['status']:10}{epochs:>10}  {row['label']}")
     return lines
 
 

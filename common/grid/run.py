@@ -1,10 +1,11 @@
 """One start of a grid, from the data to the ranking."""
 
 import json
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from common import provenance, tracking
 from common.cli import UserError
@@ -28,6 +29,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions) -> int
         UserError: data, server or cluster cannot be used, or the grid runs already.
     """
     first = checked[0]
+    cluster.wanted(options.address)  # before the data is fetched
     module = find_module(plan.module)
     digests, data_bytes = fetch_data(module.TASK, checked)
     server = tracking.choose_server(first.tracking, first.output_dir, require=first.require_tracking)
@@ -129,7 +131,11 @@ def finish(plan: Plan, drive: Drive, tracked, stop: StopRequest) -> int:
     """Writes and tracks the report, says what failed, and returns the exit status."""
     print(write_report(plan, {p.training.index: (p.status, p.reason) for p in drive.all}))
     counts = Counter(progress.status for progress in drive.all)
-    tracked.metrics({f"trainings_{status}": count for status, count in counts.items()}, step=1)
+    numbers = {f"trainings_{status}": count for status, count in counts.items()}
+    found = [quality for p in drive.all if (quality := p.state.best(plan.metric)) is not None]
+    if found:
+        numbers[f"best_{plan.metric}"] = min(found) if plan.lower_is_better else max(found)
+    tracked.metrics(numbers, step=1)
     for path in sorted(plan.folder.iterdir()):
         if path.suffix in (".csv", ".png", ".json", ".txt") and not path.name.startswith("."):
             tracked.artifact(path)
@@ -157,7 +163,13 @@ def _alone(plan: Plan) -> Iterator[None]:
     except Timeout:
         raise UserError(f"This grid is running already. Received: {plan.folder}. See --report.") from None
     with lock:
-        yield
+        try:
+            yield
+        finally:
+            if not (plan.folder / "plan.json").exists():  # a dry run, or nothing fits: as if nobody had been here
+                shutil.rmtree(plan.folder, ignore_errors=True)
+                with suppress(OSError):
+                    plan.folder.parent.rmdir()
 
 
 def _leave(plan: Plan) -> None:

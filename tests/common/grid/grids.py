@@ -3,9 +3,12 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +30,7 @@ class Grid:
         self.arguments = [module, *arguments, "--", *map(str, files)]
         self.environment = environment() | {
             "PYTHONPATH": os.pathsep.join([str(HERE), str(ROOT)]),
-            "RAY_TMPDIR": str(_short(folder)),
+            "RAY_TMPDIR": str(_short(self, folder)),
         }
 
     def start(self, *before: str, prefix: tuple[str, ...] = ()) -> subprocess.Popen:
@@ -114,8 +117,10 @@ def descendants(pid: int) -> dict[int, str]:
     return {child: commands[child] for child in found - {pid} if child in commands}
 
 
-def _short(folder: Path) -> Path:
+def _short(grid: Grid, folder: Path) -> Path:
     """Ray's sockets want a short path."""
-    import tempfile
-
-    return Path(tempfile.mkdtemp(prefix="r", dir="/tmp")) if len(str(folder)) > 40 else folder
+    if len(str(folder)) <= 40:
+        return folder
+    short = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))
+    weakref.finalize(grid, shutil.rmtree, short, ignore_errors=True)
+    return short
