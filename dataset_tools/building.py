@@ -133,7 +133,7 @@ def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np
         report = leak_report.across(pairs(ready), side, ready)
     picture = settings.output_dir / settings.task / "reports" / f"{root}_leaks.png"
     title = f"{settings.task}, {root}: patches of different recordings that look alike on two sides of the split"
-    leak_report.draw(report, store, side, f"{title}; allowed are {settings.max_leaks:.2%} of a side", picture)
+    leak_report.draw(report, store, side, [title, f"allowed are {settings.max_leaks:.2%} of a side"], picture)
     print("\n".join(f"  {line}" for line in report.lines) + f"\n  pairs: {picture}", file=sys.stderr)
     if report.worst_share > settings.max_leaks:
         raise UserError(

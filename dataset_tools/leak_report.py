@@ -12,8 +12,10 @@ from dataset_tools.labels import KIND_NAMES
 from dataset_tools.leaks import Pairs
 from dataset_tools.store import Store
 
-ROWS_MAX = 60  # pairs in the picture; the most alike of each comparison first
-MAGNIFICATION = 4
+PAIRS_MAX = 60  # in the picture
+COLUMNS = 3  # pairs beside each other
+EDGE, MARGIN, LINE_HEIGHT = 64, 6, 17  # pixels; of a patch, around it, of a line of text
+CELL = (470, EDGE + MARGIN)  # pixels; width and height of a pair and its words
 
 
 @dataclass(frozen=True)
@@ -53,29 +55,28 @@ def across(pairs: Pairs, side: np.ndarray, used: np.ndarray) -> Report:
     return Report(lines, worst, pairs.where(found))
 
 
-def draw(report: Report, store: Store, side: np.ndarray, title: str, path: Path) -> None:
+def draw(report: Report, store: Store, side: np.ndarray, title: list[str], path: Path) -> None:
     """Writes the pairs as a picture: both patches, their sides, what they show, recordings, cameras, correlation."""
     pairs = report.pairs
-    order = np.argsort(-pairs.correlation, kind="stable")
-    order = np.sort(order[:ROWS_MAX])[np.argsort(-pairs.correlation[np.sort(order[:ROWS_MAX])], kind="stable")]
-    edge = 16 * MAGNIFICATION
+    order = np.argsort(-pairs.correlation, kind="stable")[:PAIRS_MAX]
     shown = f"{len(order)} of {len(pairs)} pairs, the most alike first:" if len(pairs) else "No pairs: nothing leaks."
-    lines = [title, "", *report.lines, "", shown]
-    row_height, header = edge + 6, 16 + 16 * len(lines)
-    picture = Image.new("RGB", (2 * edge + 560, header + len(order) * row_height), "white")
+    lines = [*title, "", *report.lines, "", shown]
+    header = 16 + LINE_HEIGHT * len(lines)
+    size = (COLUMNS * CELL[0], header + -(-len(order) // COLUMNS) * CELL[1])
+    picture = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(picture)
     pen.font = ImageFont.load_default(13)  # at its own 10 the letters run into each other
     for number, line in enumerate(lines):
-        pen.text((6, 4 + 16 * number), line, fill="black")
-    for row, index in enumerate(order):
-        top = header + row * row_height
+        pen.text((MARGIN, 4 + LINE_HEIGHT * number), line, fill="black")
+    for place, index in enumerate(order):
+        left, top = place % COLUMNS * CELL[0] + MARGIN, header + place // COLUMNS * CELL[1]
         ends = np.array([pairs.left[index], pairs.right[index]])
-        for column, thumbnail in enumerate(store.thumbnails(ends)):
-            large = Image.fromarray(thumbnail).resize((edge, edge), Image.Resampling.NEAREST)
-            picture.paste(large, (6 + column * (edge + 6), top))
+        for number, thumbnail in enumerate(store.thumbnails(ends)):
+            large = Image.fromarray(thumbnail).resize((EDGE, EDGE), Image.Resampling.NEAREST)
+            picture.paste(large, (left + number * (EDGE + MARGIN), top))
         what = "exact duplicates" if pairs.exact[index] else f"correlation {pairs.correlation[index]:.3f}"
-        words = [f"{place} in {_words(store, side, end)}" for place, end in zip(("left", "right"), ends, strict=True)]
-        pen.text((2 * edge + 24, top + 10), "\n".join([*words, what]), fill="black")
+        words = [_words(store, side, end) for end in ends]
+        pen.text((left + 2 * (EDGE + MARGIN) + MARGIN, top + 4), "\n".join([*words, what]), fill="black")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         picture.save(partial, format="PNG")
