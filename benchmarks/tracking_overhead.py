@@ -3,9 +3,10 @@
 1. 2,000 epochs x 20 metrics: seconds that the training spends in `run.metrics`.
 2. A small CNN trains while the tracking server behind a proxy has one fault after the other. Blocks of epochs with the
    mirror running alternate with blocks while it is stopped (SIGSTOP), in one and the same training, so that whatever
-   else the machine does meets both. `slowdown` compares the two; `start` is what the mirror's start costs once. A
-   busy machine makes that noise. `CPU` does not depend on it: CPU time of the mirror by that of the training, once
-   started; the slowdown is at most that where every core is taken, and none where one is free.
+   else the machine does meets both. `wall` compares the clock of the two; a busy machine makes that noise. The other
+   two do not depend on it: `training` compares the CPU time that the training itself needs, `mirror` is the mirror's
+   CPU time by the training's, once started. Where every core is taken the slowdown is the sum of these two; where a
+   core is free it is the first alone. `start` is what the mirror's start costs once.
 3. With --thread, the same with the mirror as a thread of the training instead of a process, whose CPU time is not told
    apart.
 """
@@ -60,7 +61,9 @@ def main() -> None:
         server = MlflowServer(Path(folder) / "server")
         try:
             count_metrics(server.url, Path(folder) / "metrics", options.epochs)
-            heads = f"{'epoch':>8} {'slowdown':>9} {'90 % interval':>17} {'start':>7} {'CPU':>7}"
+            heads = (
+                f"{'epoch':>8} {'wall, 90 % interval':>26} {'training, 90 % interval':>26} {'mirror':>7} {'start':>7}"
+            )
             print(f"\n{'mirror':8} {'fault':24} {heads}")
             for name in options.faults:
                 report("process", name, server, Path(folder), options)
@@ -103,10 +106,10 @@ def report(mirror: str, name: str, server: MlflowServer, folder: Path, options: 
         done = subprocess.run(command, capture_output=True, env=environment, text=True, check=True)
         proxy.restore() if FAULTS[name] is None else None
     answer = json.loads(done.stdout.splitlines()[-1])
-    low, high = answer["interval"]
+    wall, training = (f"{m:+7.2%} {low:+7.2%} ..{high:+7.2%}" for m, low, high in (answer["wall"], answer["training"]))
     print(
-        f"{mirror:8} {name:24} {answer['epoch_s'] * 1e3:5.0f} ms {answer['slowdown']:8.2%} "
-        f"{low:8.2%} ..{high:6.2%} {answer['start_s']:5.2f} s {answer['cpu']:7.2%}",
+        f"{mirror:8} {name:24} {answer['epoch_s'] * 1e3:5.0f} ms {wall:>26} {training:>26} {answer['cpu']:7.2%} "
+        f"{answer['start_s']:5.2f} s",
         flush=True,
     )
 
@@ -174,55 +177,76 @@ class _Clock:
     """Logs every epoch, switches the mirror on and off, and keeps the times of both."""
 
     START_SECONDS = 12.0
+    SETTLED_SECONDS = 5.0
 
     def __init__(self, run, switch, seconds: float, block: int):
         self.run, self.switch, self.seconds, self.block = run, switch, seconds, block
-        self.blocks: list[float] = []  # seconds, with the mirror and without it in turns
+        self.blocks: list[
+            tuple[float, float]
+        ] = []  # seconds by the clock and of CPU, with the mirror and without, in turns
         self.starting: list[float] = []
-        self.began = self.last = time.perf_counter()
-        self.on, self.epoch, self.spent = True, 0, 0.0
+        self.began, self.started = time.perf_counter(), False
+        self.last = self.began, time.process_time()
+        self.watched = [(self.began, 0.0)]  # the mirror's CPU time while it starts
+        self.on, self.epoch, self.spent = True, 0, (0.0, 0.0)
 
     def callback(self, keras):
         return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self.end_of_epoch(epoch))
 
     def end_of_epoch(self, epoch: int) -> None:
         self.run.metrics({f"metric_{i}": i / (epoch + 1) for i in range(20)}, step=epoch)
-        now = time.perf_counter()
-        if now - self.began < self.START_SECONDS:
-            self.starting.append(now - self.last)
-            self.cpu = -_cpu_seconds(self.run), -time.process_time()
+        now = time.perf_counter(), time.process_time()
+        took = now[0] - self.last[0], now[1] - self.last[1]
+        if not self.started:
+            self.starting.append(took[0])
+            self.started = self._has_settled(now[0])
+            self.cpu, self.began = (-_cpu_seconds(self.run), -time.process_time()), now[0]
         else:
-            self.spent += now - self.last
+            self.spent = self.spent[0] + took[0], self.spent[1] + took[1]
             self.epoch += 1
             if self.epoch % self.block == 0:
                 self.blocks.append(self.spent)
-                self.on, self.spent = not self.on, 0.0
+                self.on, self.spent = not self.on, (0.0, 0.0)
                 self.switch(self.on)
-        self.last = time.perf_counter()
-        if now - self.began > self.seconds:
+        self.last = time.perf_counter(), time.process_time()
+        if self.started and now[0] - self.began > self.seconds:
             self.cpu = self.cpu[0] + _cpu_seconds(self.run), self.cpu[1] + time.process_time()
             raise _Done
 
-    def result(self) -> dict:
-        """Compares all time with the mirror with all time without it, in pairs of blocks; 90 % interval by bootstrap.
+    def _has_settled(self, now: float) -> bool:
+        """Whether the mirror has imported MLflow: that takes seconds of CPU time, and then it needs next to none."""
+        self.watched.append((now, _cpu_seconds(self.run)))
+        before = [cpu for moment, cpu in self.watched if now - moment > self.SETTLED_SECONDS]
+        if now - self.watched[0][0] < self.START_SECONDS or not before:
+            return False
+        return self.watched[-1][1] - before[-1] < 0.05 and (self.watched[-1][1] > 1 or self.run._mirror is None)
 
-        Sums, not medians: the mirror works in bursts, and a median would leave them out.
-        """
-        pairs = list(zip(self.blocks[::2], self.blocks[1::2], strict=False))
-        draw = random.Random(0)
-        ratios = sorted(_slowdown(draw.choices(pairs, k=len(pairs))) for _ in range(2000))
-        epoch_s = statistics.median(off / self.block for _, off in pairs)
+    def result(self) -> dict:
+        """Compares blocks with the mirror with those without it that follow them, by the clock and by CPU time."""
+        wall, cpu = ([block[kind] for block in self.blocks] for kind in (0, 1))
+        epoch_s = statistics.median(wall[1::2]) / self.block
         return {
             "epoch_s": epoch_s,
-            "slowdown": _slowdown(pairs),
-            "interval": [ratios[100], ratios[1899]],
+            "wall": _slowdown(wall),
+            "training": _slowdown(cpu),
             "cpu": self.cpu[0] / self.cpu[1],
             "start_s": sum(self.starting) - epoch_s * len(self.starting),
         }
 
 
-def _slowdown(pairs: list[tuple[float, float]]) -> float:
-    return sum(on for on, _ in pairs) / sum(off for _, off in pairs) - 1
+def _slowdown(blocks: list[float]) -> tuple[float, float, float]:
+    """Ratio of the sums of both kinds of blocks, less one, with its 90 % interval by bootstrap over pairs of blocks.
+
+    Sums, not medians: the mirror works in bursts, and a median would leave them out.
+    """
+    pairs = list(zip(blocks[::2], blocks[1::2], strict=False))
+
+    def ratio(drawn: list[tuple[float, float]]) -> float:
+        return sum(on for on, _ in drawn) / sum(off for _, off in drawn) - 1
+
+    draw = random.Random(0)
+    ratios = sorted(ratio(draw.choices(pairs, k=len(pairs))) for _ in range(2000))
+    return ratio(pairs), ratios[100], ratios[1899]
 
 
 class _Done(Exception):
