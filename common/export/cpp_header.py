@@ -151,7 +151,10 @@ def weights(network: FoldedNetwork) -> str:
     factors = first_tiles(first.weights, network.scale)
     lines = [array("factors1", factors, macro="BALL_FACTOR"), array("bias1", pad_last(first.bias))]
     for number, layer in enumerate(later, 2):
-        lines += [array(f"factors{number}", tiles(layer.weights)), array(f"bias{number}", pad_last(layer.bias))]
+        factors, side = tiles(layer.weights), network.input_shape[0] >> (number - 1)
+        if cpp_tiles.is_short(side, *factors.shape[1:]):
+            factors = np.delete(factors, range(8, 12), axis=0)
+        lines += [array(f"factors{number}", factors), array(f"bias{number}", pad_last(layer.bias))]
     hidden, head = network.dense
     lines += [
         array("factors4", pad_last(pad_inputs(last.weights))),

@@ -140,7 +140,8 @@ def convolution(number: int, side: int, channels: int, outputs: int, slope: floa
             lambda row, column: f"{kind}::load(p + {(row * (side + 2) + column) * inner} + c)",
             lambda index, value: f"store(q + {index * inner} + c, {value});",
         ))  # fmt: skip
-    lines += ["}", "for (int k = 0; k < 16; ++k) {", *_products(number, channels, inner, outer, block, width), "}"]
+    lines += ["}", "for (int k = 0; k < 16; ++k) {", *_row_of_factors(number, side, channels, outer, width)]
+    lines += [*_products(channels, inner, outer, block, width), "}"]
     lines += [
         f"for (int i = 0; i < {block}; ++i) {{",
         f"const int y = (first + i) / {tiles}, x = (first + i) % {tiles};",
@@ -184,14 +185,40 @@ def chunks(floats: int, width: int) -> list[tuple[str, list[tuple[int, int]]]]:
     return result
 
 
-def _products(number: int, channels: int, inner: int, outer: int, block: int, width: int) -> Lines:
+def is_short(side: int, channels: int, outer: int) -> bool:
+    """Whether the third row of factors is left out and computed: where that costs little and saves much.
+
+    That is where all tiles are one block, and the factors more than the 24 kB of the robot's first cache.
+    """
+    return side // 2 < 4 and 64 * channels * outer > 24 * 1024
+
+
+def _row_of_factors(number: int, side: int, channels: int, outer: int, width: int) -> Lines:
+    """Declares `factors`, those of position k."""
+    floats = channels * outer
+    if not is_short(side, channels, outer):
+        return [f"const float* const factors = factors{number} + k * {floats};"]
+    lanes = 8 if width > 4 and floats % 8 == 0 else 4
+    first, second, last = (f"f{lanes}::load(factors - {back * floats} + c)" for back in (8, 4, 0))
+    return [
+        f"const float* factors = factors{number} + (k < 8 ? k : k - 4) * {floats};",
+        f"alignas(64) float third[{floats}];",
+        "if (k / 4 == 2) {  // of the rows of G g G^T, the third is the first plus the last minus the second",
+        f"factors += {4 * floats};",
+        f"for (int c = 0; c < {floats}; c += {lanes}) store(third + c, {first} + ({last} - {second}));",
+        "factors = third;",
+        "}",
+    ]
+
+
+def _products(channels: int, inner: int, outer: int, block: int, width: int) -> Lines:
     """Sums over the input channels of input times factor, for one of the 16 positions `k` and a block of tiles."""
     lines = []
     for loop, parts in chunks(outer, width):
         fit = ACCUMULATORS[width] // len(parts)
         together = max(n for n in (1, 2, 4) if n == 1 or (n <= fit and block % n == 0))
         lines += [loop, f"for (int i = 0; i < {block}; i += {together}) {{"]
-        lines.append(f"const float* const u = opaque(factors{number} + k * {channels * outer} + o);")
+        lines.append("const float* const u = opaque(factors + o);")
         for tile in range(together):
             lines.append(f"const float* const x{tile} = v + ((i + {tile}) * 16 + k) * {inner};")
             lines += [f"f{lanes} a{tile}_{offset};" for lanes, offset in parts]
