@@ -1,6 +1,6 @@
 """C++ text of the layers after the pooled ones: a 2x2 convolution, dense layers, the head."""
 
-from common.export.cpp_tiles import Lines, accumulate, chunks
+from common.export.cpp_products import Lines, accumulate, chunks
 from common.export.cpp_weights import padded
 
 

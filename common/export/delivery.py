@@ -12,7 +12,7 @@ import numpy as np
 
 from common.cli import UserError
 from common.export import contract
-from common.export.forms import CHOICES, FORMS, Material, select_calibration
+from common.export.forms import CHOICES, FORMS, TEMPLATE, Material, select_calibration
 from common.export.onnx_file import OPSET
 from common.export.parity import Judge, compare
 from common.export.project import Project
@@ -107,6 +107,8 @@ def deliver(folder: Path, model, description: dict, evidence: Evidence, judge: J
             for name, place in places.items():
                 if place.parent == new:
                     place.replace(folder / FORMS[name].file)
+            for template in new.glob(TEMPLATE.name):
+                template.replace(folder / template.name)
     _remove_stale(folder, names)
     vectors = _vectors(evidence, told, outputs, chosen)
     result = description | {"cost": description["cost"] | timed, "forms": told, "vectors": vectors}
@@ -139,6 +141,7 @@ def _write(new: Path, names, model, evidence: Evidence, description: dict, chose
     from common.progress import progress_bar
 
     network = fold(model)
+    shutil.copyfile(TEMPLATE, new / TEMPLATE.name)
     material = Material(
         calibration=select_calibration(evidence.calibration),
         normalised=description["input"]["normalised"],
@@ -215,6 +218,8 @@ def _remove_stale(folder: Path, names) -> None:
     for name, form in FORMS.items():
         if name not in names and form.write:
             (folder / form.file).unlink(missing_ok=True)
+            if name == "cpp":
+                (folder / TEMPLATE.name).unlink(missing_ok=True)
 
 
 def _spread(outputs: np.ndarray) -> list[int]:

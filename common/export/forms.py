@@ -77,6 +77,7 @@ FORMS = {
     "onnx": Form("model.onnx", "ONNX Runtime", _onnx, exact=True),
     "cpp": Form("model.h", "C++", _cpp, exact=True, takes="uint8", always_raw=True),
 }
+TEMPLATE = Path(__file__).with_name("cpp") / "ball_models.h"  # goes with model.h: joins a classifier and a detector
 CHOICES = {"none": ("keras",), "keras": ("keras",), "all": tuple(FORMS)}
 CALIBRATION_PATCHES = 512
 CALIBRATION_SEED = 20260131  # committed: the same training patches give the same int8 files

@@ -1,5 +1,6 @@
 // Computes the test patches of the model's contract and compares with what the trained network answered.
-// Call it once at start-up: raw bytes go in, so it also fails where a caller's build breaks the arithmetic.
+// Raw bytes 0..255 go in, scale and mean are inside; a caller who subtracts a mean before predict does it twice.
+// Call it once at start-up: it fails where a build breaks the arithmetic, as -ffast-math may.
 // Returns whether every number lies within 1e-5, relative where it is above 1.
 // worst: where to put the largest difference, or null.
 static inline bool self_test(float* worst = nullptr) {

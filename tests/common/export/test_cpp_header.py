@@ -10,6 +10,7 @@ from common.export.cpp_header import identifier, quoted, write_header
 from common.export.cpp_run import Program, find_compiler
 from common.export.folding import fold
 
+from .cpp_builds import FEW
 from .models import patches, random_model
 from .reference import forward
 
@@ -29,18 +30,28 @@ def write(folder, network, X=None, **settings):
     return path
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module")
+def network():
+    return fold(random_model(1))
+
+
+@pytest.fixture(scope="module")
 def member(request):
     model = random_model(7, **MODELS[request.param])
     X = patches(1, 60, model.input_shape[1:])
     return fold(model), X, model(X.astype(np.float32)).numpy()
 
 
-@needs_compiler
-@pytest.mark.parametrize("flags", [["-O2"], ["-O2", "-march=native"]], ids=" ".join)
-def test_every_way_in_gives_what_keras_gives(tmp_path, member, flags):
+@pytest.mark.parametrize(
+    ("member", "build"),
+    [(name, build) for name, builds in FEW.items() for build in builds],
+    ids=str,
+    indirect=["member"],
+)
+def test_every_way_in_gives_what_keras_gives(tmp_path, member, build):
+    build.require()
     network, X, answers = member
-    program = Program(write(tmp_path, network, threshold=0.5), tmp_path, COMPILER, flags)
+    program = Program(write(tmp_path, network, threshold=0.5), tmp_path, build.compiler, build.flags)
     assert np.ptp(answers) > 0.1
     assert program.self_test() < 1e-5
     for mode in MODES:
@@ -50,31 +61,28 @@ def test_every_way_in_gives_what_keras_gives(tmp_path, member, flags):
 
 
 @needs_compiler
-def test_self_test_fails_for_wrong_answers_and_wrong_arithmetic(tmp_path, member):
-    network, X, _ = member
-    path = tmp_path / "wrong.h"
-    write_header(path, network, "wrong", X[:2], forward(network, X[:2]) + 1e-3)
+@pytest.mark.parametrize("wrong", ["answers", "arithmetic"])
+def test_self_test_fails_for_wrong_answers_and_wrong_arithmetic(tmp_path, network, wrong):
+    X, path = patches(1, 2, network.input_shape), tmp_path / "wrong.h"
+    write_header(path, network, "wrong", X, forward(network, X) + (1e-3 if wrong == "answers" else 0))
+    if wrong == "arithmetic":
+        text = path.read_text()
+        path.write_text(text.replace("r10 + r20", "r10 - r20"))
+        assert path.read_text() != text
     with pytest.raises(UserError, match="self_test fails with status 1"):
-        Program(path, tmp_path, COMPILER).self_test()
-    path = write(tmp_path, network)
-    text = path.read_text()
-    path.write_text(text.replace("r10 + r20", "r10 - r20"))
-    assert path.read_text() != text
-    with pytest.raises(UserError, match="self_test fails with status 1"):
-        Program(path, tmp_path, COMPILER).self_test()
+        Program(path, tmp_path, COMPILER, ["-O0"]).self_test()
 
 
 @needs_compiler
-def test_a_header_that_does_not_compile_is_one_clear_line(tmp_path, member):
-    path = write(tmp_path, member[0])
+def test_a_header_that_does_not_compile_is_one_clear_line(tmp_path, network):
+    path = write(tmp_path, network)
     path.write_text(path.read_text().replace("static const int height", "static const inf height"))
     with pytest.raises(UserError, match=r"model.h does not compile with .*error") as refused:
         Program(path, tmp_path, COMPILER)
     assert "\n" not in str(refused.value)
 
 
-def test_constants_of_the_contract(tmp_path):
-    network = fold(random_model(1))
+def test_constants_of_the_contract(tmp_path, network):
     facts = {"git_commit": 'say "hi"\n??/ä1', "input_range": "0..255", "largest_error": 2.0, "test_patch_count": 8}
     text = write(tmp_path, network, threshold=0.25, facts=facts).read_text()
     assert "namespace ball_test {" in text
@@ -97,8 +105,7 @@ def test_quoted_is_ascii():
     assert quoted("ü\\") == r'"\303\274\134"'
 
 
-def test_refuses_networks_by_the_layers_name(tmp_path):
-    network = fold(random_model(1))
+def test_refuses_networks_by_the_layers_name(tmp_path, network):
     conv1, *others = network.convolutions
     wrong = {
         "layer conv1": {"convolutions": (replace(conv1, pool=1), *others)},

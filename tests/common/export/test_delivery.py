@@ -14,7 +14,7 @@ from common.export import contract, folding, runtimes
 from common.export.card import write_card
 from common.export.cost import count_cost
 from common.export.delivery import Evidence, deliver, metrics_of
-from common.export.forms import FORMS, select_calibration
+from common.export.forms import CHOICES, FORMS, select_calibration
 from common.patches import Patches
 from detector_cnn_ball_radius_center import export as detector
 
@@ -70,7 +70,10 @@ def delivered(request, tmp_path_factory):
 def test_every_form_is_made_proven_and_timed(delivered):
     folder, _, told = delivered
     assert set(told["forms"]) == set(FORMS)
-    assert {path.name for path in folder.iterdir()} == {form.file for form in FORMS.values()} | {"model.json"}
+    assert {path.name for path in folder.iterdir()} == {form.file for form in FORMS.values()} | {
+        "model.json",
+        "ball_models.h",
+    }
     for name, entry in told["forms"].items():
         assert entry["parity"]["patches"] == 203
         if FORMS[name].exact:
@@ -216,6 +219,7 @@ def missing_normalisation(network):
     [("classifier", wrong_mean), ("detector", wrong_order), ("classifier", missing_normalisation)],
 )
 def test_a_broken_export_is_refused_and_leaves_what_was_there(tmp_path, monkeypatch, name, breaks):
+    monkeypatch.setitem(CHOICES, "all", ("keras", "float32"))
     arguments = prepared(name, tmp_path)
     (tmp_path / "model_float32.tflite").write_text("of an earlier export")
     original = folding.fold
@@ -226,7 +230,8 @@ def test_a_broken_export_is_refused_and_leaves_what_was_there(tmp_path, monkeypa
     assert (tmp_path / "model_float32.tflite").read_text() == "of an earlier export"
 
 
-def test_normalised_input(tmp_path):
+def test_normalised_input(tmp_path, monkeypatch):
+    monkeypatch.setitem(CHOICES, "all", ("keras", "int8", "onnx", "cpp"))
     arguments = prepared("classifier", tmp_path, normalised=True)
     told = deliver(tmp_path, *arguments)
     assert told["forms"]["onnx"]["parity"]["max_difference"] < 1e-5
@@ -268,6 +273,7 @@ def test_only_keras_and_nothing(tmp_path):
 
 
 def test_without_a_compiler_the_header_is_there_but_not_called_fit(tmp_path, monkeypatch):
+    monkeypatch.setitem(CHOICES, "all", ("keras", "cpp"))
     arguments = prepared("classifier", tmp_path)
     original = runtimes.missing
     monkeypatch.setattr(runtimes, "missing", lambda name: "no C++ compiler" if name == "C++" else original(name))

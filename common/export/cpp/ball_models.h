@@ -1,0 +1,95 @@
+// Classifier and detector behind one interface. A template: copy it into the robot's code base beside the two headers
+// and change what does not fit. C++11, no heap, no exception; one object per thread, for it remembers the last answer.
+//
+// Both models take RAW bytes 0..255, their scale and mean are inside: never subtract a mean before.
+#ifndef BALL_MODELS_H
+#define BALL_MODELS_H
+
+#include "ball_classifier.h"  // model.h of a run of classifier_cnn
+#include "ball_detector.h"    // model.h of a run of detector_cnn_ball_radius_center
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ball {
+
+namespace classifier = ::ball_classifier_cnn;
+namespace detector = ::ball_detector_cnn_ball_radius_center;
+static_assert(classifier::height == detector::height && classifier::channels == detector::channels,
+              "classifier and detector were trained on patches of different shapes");
+
+enum { size = classifier::height, channels = classifier::channels, bytes = size * size * channels };
+
+// Raw bytes of a patch: rows one after the other, or columns as the robot keeps them.
+struct Patch {
+  const std::uint8_t* data;
+  bool columns;           // data is [column][row][channel] instead of [row][column][channel]
+  std::ptrdiff_t stride;  // bytes from one row, or column, to the next
+};
+inline Patch rows(const std::uint8_t* data, std::ptrdiff_t stride = size * channels) {
+  return Patch{data, false, stride};
+}
+inline Patch columns(const std::uint8_t* data, std::ptrdiff_t stride = size * channels) {
+  return Patch{data, true, stride};
+}
+
+// Fractions of the patch's width and height from its upper left corner: x to the right, y down.
+struct Center {
+  float x, y;
+};
+
+class Finder {
+ public:
+  // detect_from: below this confidence the detector is not asked, to save time; radius and centre are then those of the
+  // whole patch. 0 asks it always.
+  explicit Finder(float detect_from = 0.0f) : detect_from_(detect_from), confidence_(0.0f), circle_(whole()) {}
+
+  // meanBrightnessOffset: added to the brightness of the patch, in units of the full range: 0.1 adds 25.5.
+  void predict(const Patch& patch, float meanBrightnessOffset = 0.0f) {
+    const float offset = meanBrightnessOffset;
+    if (patch.columns) {
+      confidence_ = classifier::predict(classifier::column_major(patch.data), patch.stride, offset);
+    } else {
+      confidence_ = classifier::predict(patch.data, patch.stride, offset);
+    }
+    if (!(confidence_ >= detect_from_)) {
+      circle_ = whole();
+    } else if (patch.columns) {
+      circle_ = detector::predict(detector::column_major(patch.data), patch.stride, offset);
+    } else {
+      circle_ = detector::predict(patch.data, patch.stride, offset);
+    }
+  }
+
+  float getRadius() const { return circle_.radius; }  // in widths of the patch
+  Center getCenter() const { return Center{circle_.x, circle_.y}; }
+  float getBallConfidence() const { return confidence_; }               // 0..1
+  bool isBall() const { return confidence_ >= classifier::threshold; }  // the one chosen in training
+
+  // Whether this build computes what the trained networks answered to the raw bytes in the headers. Call it at start-up.
+  static bool self_test() { return classifier::self_test() && detector::self_test(); }
+
+ private:
+  static detector::Answer whole() { return detector::Answer{0.5f, 0.5f, 0.5f}; }
+
+  float detect_from_, confidence_;
+  detector::Answer circle_;
+};
+
+// Cuts a patch of Y out of an image the way the training patches were cut: cells are read at their centres.
+// y: (column, row) of the image -> its brightness 0..255; left, top, side: the candidate's square, inside the image.
+template <class Brightness> void sample(Brightness y, int left, int top, int side, std::uint8_t* patch) {
+  static_assert(channels == 1 && sizeof(Brightness) > 0, "these models take U and V, too");
+  const double step = static_cast<double>(side) / size;
+  int at[size];
+  for (int k = 0; k < size; ++k) {
+    at[k] = static_cast<int>((k + 0.5) * step + 0.5);
+    if (at[k] > side - 1) at[k] = side - 1;
+  }
+  for (int row = 0; row < size; ++row) {
+    for (int column = 0; column < size; ++column) *patch++ = y(left + at[column], top + at[row]);
+  }
+}
+
+}  // namespace ball
+#endif

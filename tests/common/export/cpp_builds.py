@@ -1,0 +1,50 @@
+"""Every way in which a header is compiled and run in the tests, and whether this machine can."""
+
+import itertools
+import shutil
+from dataclasses import dataclass
+
+import pytest
+
+COMPILERS = ("g++", "clang++")
+LEVELS = ("-O0", "-O2", "-O3", "-Os")
+TARGETS = ("silvermont", "native", "x86-64-v3")
+SANITIZERS = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+NEON = "aarch64-linux-gnu-g++"
+QEMU = ("qemu-aarch64",)
+VALGRIND = ("valgrind", "--quiet", "--error-exitcode=9")
+
+
+@dataclass(frozen=True)
+class Build:
+    """How a header is compiled and run; arguments of `Program`."""
+
+    compiler: str
+    flags: tuple[str, ...]
+    launcher: tuple[str, ...] = ()
+
+    def __str__(self):
+        return " ".join((*self.launcher[:1], self.compiler, *self.flags))
+
+    def require(self) -> None:
+        """Skips the test where a program is missing, and says which."""
+        for name in (self.compiler, *self.launcher[:1]):
+            if not shutil.which(name):
+                pytest.skip(f"{name} is not installed")
+
+
+PLAIN = [
+    Build(compiler, (level, f"-march={target}"))
+    for compiler, level, target in itertools.product(COMPILERS, LEVELS, TARGETS)
+]
+SANITIZED = [Build(build.compiler, (*build.flags, *SANITIZERS)) for build in PLAIN]
+OTHERS = [
+    *(Build(compiler, ("-O2",)) for compiler in COMPILERS),  # x86-64 without SSE4.1: plain vector extensions
+    *(Build(NEON, (level, "-static"), QEMU) for level in LEVELS),
+    *(Build(compiler, ("-O2", "-g", "-march=x86-64-v3"), VALGRIND) for compiler in COMPILERS),
+    *(Build(compiler, ("-O2", "-g", "-march=silvermont"), VALGRIND) for compiler in COMPILERS),
+]
+FEW = {  # the fast suite: every compiler and every width of vectors once
+    "classifier": [Build("g++", ("-O1", "-march=silvermont")), Build("clang++", ("-O1", "-march=native"))],
+    "detector": [Build("g++", ("-O1", "-march=native")), Build("clang++", ("-O1",))],
+}
