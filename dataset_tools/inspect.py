@@ -1,12 +1,18 @@
 """Describes patch files: counts, labels, brightness, what is odd, and a picture; `python -m dataset_tools.inspect`."""
 
 import argparse
+import importlib.util
+import os
 import sys
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.cli import Parser, UserError, run_main
+_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
+if __name__ == "__main__" and importlib.util.find_spec("h5py") is None and _VENV.exists():
+    os.execv(_VENV, [str(_VENV), "-m", "dataset_tools.inspect", *sys.argv[1:]])  # noqa: S606  as create_datasets.py does
+
+from common.cli import Parser, UserError, run_main  # noqa: E402
 
 if TYPE_CHECKING:
     from dataset_tools.file_statistics import Statistics

@@ -102,6 +102,16 @@ def test_runs_as_a_script_in_its_folder_and_as_a_module(project):
     assert failed.stderr == "error: --naoth must be a folder. Received: nowhere.\n"
 
 
+@pytest.mark.skipif(not (ROOT / ".venv/bin/python").exists(), reason="the environment is somewhere else")
+@pytest.mark.parametrize(
+    "script", ["ball_classification_datasets/create_datasets.py", "ball_detection_datasets/create_datasets.py"]
+)
+def test_finds_the_environment_by_itself(script):
+    bare = [sys.executable, "-S", ROOT / "dataset_tools" / script, "--naoth", "nowhere"]  # -S: no packages at all
+    done = subprocess.run(bare, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: --naoth must be a folder. Received: nowhere.\n")
+
+
 def test_help_and_wrong_arguments_load_nothing_heavy():
     code = (
         "import sys; from dataset_tools.options import parse_args\n"
