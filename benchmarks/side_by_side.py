@@ -1,4 +1,7 @@
-"""Patches per second of both ways to train: workers in one process group that take turns, so that noise meets all."""
+"""Patches per second of both ways to train: workers in one process group that take turns, so that noise meets all.
+
+Patches per CPU second tell more where others use the machine, too.
+"""
 
 import json
 import statistics
@@ -26,11 +29,12 @@ class Worker:
         """Sends a command, see `ways.serve`."""
         self.process.stdin.write(command + "\n")
 
-    def answer(self) -> float:
-        """Waits for the answer to it."""
-        return float(self.process.stdout.readline())
+    def answer(self) -> tuple[float, float]:
+        """Waits for the answer to it: wall and CPU seconds."""
+        wall, cpu = map(float, self.process.stdout.readline().split())
+        return wall, cpu
 
-    def ask(self, command: str) -> float:
+    def ask(self, command: str) -> tuple[float, float]:
         """Both."""
         self.start(command)
         return self.answer()
@@ -57,16 +61,19 @@ def speed(project: str, rounds: int, patches: tuple[int, int]) -> dict:
             one.ask("ready")
         rows = []
         for _ in range(rounds):
-            row = {"textbook": patches[0] / book.ask("train"), "compiled": patches[0] / pair[0].ask("train")}
+            row = {}
+            for name, one in (("textbook", book), ("compiled", pair[0])):
+                for what, command, n in (("", "train", patches[0]), (", evaluation", "evaluate", patches[1])):
+                    wall, cpu = one.ask(command)
+                    row |= {name + what: n / wall, f"{name}{what}, per CPU second": n / cpu}
             row["two side by side"] = 2 * patches[0] / together(pair, "train")
-            row["textbook, evaluation"] = patches[1] / book.ask("evaluate")
-            row["compiled, evaluation"] = patches[1] / pair[0].ask("evaluate")
             rows.append(row)
             print("  ".join(f"{name} {value:,.0f}" for name, value in row.items()), flush=True)
-        memory = {"textbook": book.ask("memory"), "compiled": pair[0].ask("memory")}
+        memory = {"textbook": book.ask("memory")[0], "compiled": pair[0].ask("memory")[0]}
     medians = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
     ratios = {name: medians[name] / medians["textbook"] for name in ("compiled", "two side by side")}
-    ratios["evaluation"] = medians["compiled, evaluation"] / medians["textbook, evaluation"]
+    for what in (", evaluation", ", per CPU second"):
+        ratios[what[2:]] = medians["compiled" + what] / medians["textbook" + what]
     return {"rows": rows, "medians": medians, "ratios": ratios, "memory": memory}
 
 
@@ -93,7 +100,7 @@ def sweep(project: str, patches: tuple[int, int]) -> list[dict]:
             row = SMALL | point
             for name, one in (("textbook", book), ("compiled", ours)):
                 one.ask("set " + json.dumps(row))
-                row[name] = patches[0] / min(one.ask("train") for _ in range(2))
+                row[name] = patches[0] / min(one.ask("train")[0] for _ in range(2))
             rows.append(row)
             print({key: round(value) if isinstance(value, float) else value for key, value in row.items()}, flush=True)
     return rows

@@ -57,10 +57,10 @@ def textbook(project: str, train, validation, jit_compile="auto", **settings):
 
 
 def serve(job: dict) -> None:
-    """Trains and evaluates on demand: a line with a command from stdin, a line with seconds to stdout.
+    """Trains and evaluates on demand: a line with a command from stdin, a line with wall and CPU seconds to stdout.
 
-    Commands: `train`, `evaluate`, `memory` (bytes: grown since the imports, at most) and `set {...}`, which changes
-    the settings of the network and the training.
+    Commands: `train`, `evaluate`, `memory` (bytes in place of seconds: grown since the imports, at most) and
+    `set {...}`, which changes the settings of the network and the training.
     """
     from common import devices
 
@@ -74,11 +74,11 @@ def serve(job: dict) -> None:
             settings |= json.loads(line[4:]) if line.startswith("set ") else {}
             parts = globals()[job["way"]](job["project"], train, validation, **settings)
             parts[0](), parts[1]()  # compiles
-        started = time.perf_counter()
+        wall, cpu = time.perf_counter(), time.process_time()
         if line in ("train", "evaluate"):
             parts[("train", "evaluate").index(line)]()
-        answer = peak() - before if line == "memory" else time.perf_counter() - started
-        os.write(answers, f"{answer}\n".encode())
+        answer = [time.perf_counter() - wall, time.process_time() - cpu] if line != "memory" else [peak() - before] * 2
+        os.write(answers, "{} {}\n".format(*answer).encode())
 
 
 def reset_peak() -> int:

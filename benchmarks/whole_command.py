@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,15 +36,20 @@ def measure(project: str, rounds: int, patches: tuple[int, int]) -> dict:
         (folder / "sitecustomize.py").write_text(WATCH)
         watched = {"IMPORT_LOG": str(folder / "imports"), "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
         for number in range(rounds + 1):
-            row = {"imports": timed([sys.executable, "-c", "import tensorflow, mlflow"])[0]}
+            spent = "import time, tensorflow, mlflow; print('imports', time.time(), time.process_time())"
+            row, began = {}, time.time()
+            row["imports"], row["imports, CPU"] = told(timed([sys.executable, "-c", spent])[1], "imports")
+            row["imports"] -= began
             began = time.time()
-            row["first step"] = told(timed(child("start", module, *train))[1], "first step") - began
-            row["end"] = end_of_run(child("plain", module, *train), folder / "runs")
+            row["first step"], row["first step, CPU"] = told(timed(child("start", module, *train))[1], "first step")
+            row["first step"] -= began
+            out = timed(child("plain", module, *train))[1]
+            row["end"], row["end, CPU"] = (b - a for a, b in zip(told(out, "trained"), told(out, "ended"), strict=True))
             if number:  # the first round fills the disk's cache
                 rows.append(row)
                 print("  ".join(f"{name} {value:.2f} s" for name, value in row.items()), flush=True)
         timed(child("plain", module, *train), watched)
-        memory = told(timed(child("memory", module, *train))[1], "memory")
+        (memory,) = told(timed(child("memory", module, *train))[1], "memory")
         imports = Counter((folder / "imports").read_text().splitlines())
     medians = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
     data = 4 * 16 * 16 * sum(patches)
@@ -65,7 +71,7 @@ def stream(project: str, rounds: int, patches: tuple[int, int]) -> dict:
                 runs = folder / f"runs{streamed}"
                 train = ["--data-train", files[0], "--data-val", files[1], streamed, "--tracking", "local"]
                 train += ["--epochs", "3", "--filters", "4", "4", "8", "8", "--dense", "32", "--output-dir", runs]
-                memory = told(timed(child("memory", f"{project}.train", *train))[1], "memory")
+                (memory,) = told(timed(child("memory", f"{project}.train", *train))[1], "memory")
                 names, *epochs = (line.split(",") for line in next(runs.glob("*/metrics.csv")).read_text().split())
                 rates = [float(epoch[names.index("patches_per_second")]) for epoch in epochs]
                 row = {"patches": factor * patches[0], "evaluated": factor * patches[1], "way": streamed}
@@ -106,16 +112,10 @@ def timed(command: list[str], environment: dict | None = None) -> tuple[float, s
     return time.perf_counter() - started, done.stdout
 
 
-def told(output: str, what: str) -> float:
-    """The number after `what` in the output of a training under test."""
-    return float(next(line for line in output.splitlines() if line.startswith(what)).split()[-1])
-
-
-def end_of_run(command: list[str], runs: Path) -> float:
-    """Seconds from the last epoch's checkpoint to the end of the program: evaluation, pictures, export, tracking."""
-    timed(command)
-    ended = time.time()
-    return ended - max(path.stat().st_mtime for path in runs.glob("*/checkpoint.npz"))
+def told(output: str, what: str) -> list[float]:
+    """The numbers after `what` in the output of a training under test: wall and CPU time, in seconds."""
+    line = next(line for line in output.splitlines() if line.startswith(what))
+    return [float(word) for word in line.removeprefix(what).split()]
 
 
 def main() -> None:
@@ -133,12 +133,24 @@ def main() -> None:
         from common import training
 
         training.Trainer.train_epoch = first_step
+    if mode == "plain":
+        from common import fitting
+
+        fitting.fit = partial(fit, fitting.fit)
     try:
         importlib.import_module(module).main(arguments)
     except KeyboardInterrupt:
         sys.exit(130)
     if mode == "memory":
         print("memory", peak() - before)
+    print("ended", time.time(), time.process_time())
+
+
+def fit(original, *arguments):
+    """Fits, and tells when that is done: what comes after it is the end of a run."""
+    history = original(*arguments)
+    print("trained", time.time(), time.process_time(), flush=True)
+    return history
 
 
 def first_step(trainer, *_):
@@ -147,7 +159,7 @@ def first_step(trainer, *_):
 
     for X, y, order in trainer.data.blocks(np.random.default_rng(0)):
         trainer.run(X, y, order[None, : trainer.batch_size])
-        print("first step", time.time(), flush=True)
+        print("first step", time.time(), time.process_time(), flush=True)
         raise KeyboardInterrupt
 
 
