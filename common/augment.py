@@ -70,8 +70,9 @@ def resample(x, scale_x, scale_y, shift_x, shift_y, blur):
 
     rows = _sampling_matrix(x.shape[1], scale_y, shift_y, blur)
     columns = _sampling_matrix(x.shape[2], scale_x, shift_x, blur)
-    planes = [tf.matmul(rows, tf.matmul(plane, columns, transpose_b=True)) for plane in tf.unstack(x, axis=-1)]
-    return tf.stack(planes, -1)
+    planes = [tf.squeeze(x, -1)] if x.shape[-1] == 1 else tf.unstack(x, axis=-1)  # taking one plane apart costs a copy
+    planes = [tf.matmul(rows, tf.matmul(plane, columns, transpose_b=True)) for plane in planes]
+    return planes[0][..., tf.newaxis] if len(planes) == 1 else tf.stack(planes, -1)
 
 
 def _sampling_matrix(size: int, scale, shift, blur):
@@ -100,9 +101,10 @@ def relight(x, brightness, contrast, tone):
     brightness, contrast, tone = (v[:, tf.newaxis, tf.newaxis, tf.newaxis] for v in (brightness, contrast, tone))
     y = x[..., :1]
     mean = tf.reduce_mean(y, [1, 2], keepdims=True)
-    y = tf.clip_by_value((y - mean) * contrast + mean + brightness, 0.0, 255.0)
-    y += tone * y * (1 - y / 255)
-    return tf.concat([y, x[..., 1:]], -1)
+    # (y - mean) * contrast + mean + brightness, and the curve, in as few passes over the pixels as it takes.
+    y = tf.clip_by_value(y * contrast + (mean * (1 - contrast) + brightness), 0.0, 255.0)
+    y *= (1 + tone) - tone / 255 * y
+    return y if x.shape[-1] == 1 else tf.concat([y, x[..., 1:]], -1)
 
 
 def noise_pool(size: int, seed):
