@@ -41,8 +41,10 @@ def textbook(project: str, train, validation, jit_compile="auto", **settings):
     import tensorflow as tf
     import textbook as recipe
 
+    from common.patches import Patches
+
     options = importlib.import_module(f"{project}.options").Options(**{"epochs": 1000} | settings)
-    splits = SimpleNamespace(train=SimpleNamespace(X=train[0], y=train[1]))
+    splits = SimpleNamespace(train=Patches(*train))
     model, options = importlib.import_module(f"{project}.train").build(options, splits)
     batch, steps = options.batch_size, options.epochs * -(-len(train[0]) // options.batch_size)
     y = train[1] if train[1].ndim == 2 else train[1][:, None]
