@@ -51,7 +51,11 @@ class MlflowServer:
                 env=environment,
                 start_new_session=True,
             )
-        wait_until(self._answers, 280)
+        try:
+            wait_until(self._answers, 600)  # minutes where thirty programs share two cores
+        except BaseException:
+            self.kill()  # or it would stay when the tests are over
+            raise
 
     def kill(self) -> None:
         """kill -9 of the server with all its workers."""

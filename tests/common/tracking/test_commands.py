@@ -153,7 +153,9 @@ def test_an_interrupted_sync_goes_on_where_it_stopped(proxy, start, tmp_path):
     assert differences(run.folder, proxy.url) == []
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("number", "status"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGKILL, -9)]
+)
 def test_a_sync_that_is_stopped_in_an_upload_goes_on(number, status, mlflow_3, start):
     with FaultProxy(mlflow_3.port) as proxy:
         run = start(proxy.url)
