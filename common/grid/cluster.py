@@ -82,7 +82,9 @@ def connect(address: str | None, key: str, spare: Path) -> None:
         if not os.environ.get("RAY_AUTH_TOKEN_PATH"):
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # or Ray would write one to the home folder
     import ray
+    import ray._private.worker
 
+    ray._private.worker.print_to_stdstream = _say_nothing  # pages about a node that died, however log_to_driver is set
     settings = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == "local":
         settings |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
@@ -98,6 +100,10 @@ def connect(address: str | None, key: str, spare: Path) -> None:
                 continue
             words = str(error).strip().splitlines()[0][:200]
             raise UserError(f"Ray cannot be used: {words} Received: {address}.") from None
+
+
+def _say_nothing(*_, **__) -> None:
+    pass
 
 
 def nodes() -> dict[str, dict]:

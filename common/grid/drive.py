@@ -79,11 +79,14 @@ class Drive:
         self.home = ray.get_runtime_context().get_node_id()
         self.pruner = None
         self._grown, self._broken = 0.0, 0
+        self.ended = False  # Ray itself has, here where the driver is
         self.all = [self._begin(training) for training in plan.trainings]
 
     def run(self) -> None:
         """Returns when every training came to its end, or was stopped."""
         while any(progress.status in ("waiting", "running") for progress in self.all):
+            if self.ended:
+                break
             if self.stop():
                 self._stop_all()
                 if not any(progress.status == "running" for progress in self.all):
@@ -94,6 +97,9 @@ class Drive:
             self._wait()
             self._look()
             self.overview.update(self.all)
+        for progress in self.all:
+            if progress.status in ("waiting", "running"):
+                progress.status = "stopped"
         self.overview.close(self.all)
 
     # -- before
@@ -124,7 +130,9 @@ class Drive:
             return
         self._grown = time.monotonic()
         unfinished = sum(progress.status in ("waiting", "running") for progress in self.all)
-        usable = {node: told for node, told in cluster.nodes().items() if self.nodes.get(node) is not False}
+        alive = cluster.nodes()
+        self.ended = self.home not in alive
+        usable = {node: told for node, told in alive.items() if self.nodes.get(node) is not False}
         fit = sum(self.settings.need.fit(node["Resources"]) for node in usable.values())
         for _ in range(min(self.settings.jobs, fit, unfinished) - len(self.places)):
             self._add_slot()
@@ -215,8 +223,7 @@ class Drive:
             try:
                 getattr(self, f"_on_{kind}")(place, ray.get(future))
             except ray.exceptions.RayActorError as error:  # the slot's process or its whole node is gone
-                gone = place.about is not None and place.about["node"] not in cluster.nodes()
-                self._remove(place, "its node is gone" if gone else f"its slot died ({_first_line(error)})")
+                self._remove(place, _why_lost(place, error))
             except ray.exceptions.RayError as error:
                 self._on_error(kind, place, error)
 
@@ -281,6 +288,8 @@ class Drive:
         progress.reason = words
         self._let_go(progress)
         self._refresh(progress)
+        if progress.state.folder:
+            _wait_for_writer(progress.state.folder, 10)
         progress.status = "waiting" if progress.losses < LOSSES else "failed"
         self.overview.ended(progress)
 
@@ -356,6 +365,13 @@ class Drive:
         if progress.lock is not None:
             progress.lock.release()
             progress.lock = None
+
+
+def _why_lost(place: Place, error) -> str:
+    if type(error).__name__ == "ActorUnavailableError":  # Ray needs half a minute to call a node dead
+        return "its node does not answer"
+    gone = place.about is not None and place.about["node"] not in cluster.nodes()
+    return "its node is gone" if gone else "its slot was killed"
 
 
 def _wait_for_writer(folder: Path, seconds: float = 60.0) -> None:

@@ -136,5 +136,4 @@ def _cell(row: dict, name: str, width: int, form: str) -> str:
 
 
 def _export_command(plan: Plan, best: dict) -> str:
-    package = plan.module.rpartition(".")[0]
-    return f"python -m {package}.train --resume {plan.folder.parent / best['folder']} --export all"
+    return f"python -m {plan.module} --resume {plan.folder.parent / best['folder']} --export all"

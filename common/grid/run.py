@@ -55,7 +55,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions) -> int
                 settings = Settings(slots, need, defaults, environment, digests, tracked, options.prune, module.TASK)
                 drive = Drive(plan, settings, Overview(plan, slots), stop)
                 drive.run()
-                tracked.status = "KILLED" if stop() else "FINISHED"
+                tracked.status = "KILLED" if stop() or drive.ended else "FINISHED"
                 return finish(plan, drive, tracked, stop)
         finally:
             _leave(plan)
@@ -70,14 +70,17 @@ def fetch_data(task: str, checked: list[TrainingOptions]) -> tuple[list, int]:
     from common.splits import load_splits
 
     kinds = {json.dumps([options.as_json()[name] for name in DATA]): options for options in checked}
-    digests, largest = [], 0
+    digests, largest, said = [], 0, set()
     for options in kinds.values():
         splits = load_splits(task, options)
         parts = splits.parts
         digests.append((options.as_json(), {split: part.digest for split, part in parts.items()}))
         largest = max(largest, sum(part.X.nbytes for part in parts.values()))
         sizes = ", ".join(f"{len(part):,} {split}" for split, part in parts.items())
-        print(f"data: {splits.name} ({sizes})")
+        words = f"data: {splits.name} ({sizes})"
+        if words not in said:
+            said.add(words)
+            print(words)
     return digests, largest
 
 
@@ -145,7 +148,9 @@ def finish(plan: Plan, drive: Drive, tracked, stop: StopRequest) -> int:
     if stop():
         print("stopped; the same command again goes on from here")
         return stop.status
-    return int(counts["failed"] > 0)
+    if drive.ended:
+        print("Ray was killed or has died; the same command again goes on from here")
+    return int(counts["failed"] > 0 or drive.ended)
 
 
 def _servers(plan: Plan, server) -> str:

@@ -3,11 +3,14 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +56,7 @@ class Slot:
         self._seen: dict = {}
         self._looking = threading.Lock()
         self._worker: subprocess.Popen | None = None
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         self._start()
 
     def about(self) -> dict:
@@ -81,20 +85,27 @@ class Slot:
         return {split: part.digest for split, part in splits.parts.items()}
 
     def train(self, job: Job) -> tuple[int, list[Change]]:
-        """Trains to the end. Returns the exit status (negative: the signal that killed it) and the last changes."""
+        """Trains to the end. Returns the exit status (negative: the signal that killed it) and the last changes.
+
+        Raises:
+            RuntimeError: the kept process was killed.
+        """
         options, log = self._here(job.options, job.defaults), job.log
         if self.far:
             options, log = self._unpack(job, options), str(self._root / "log")
             Path(log).unlink(missing_ok=True)
-        if self._worker.poll() is not None:
-            self._start()
-            self.about()
         line = json.dumps({"options": options, "log": log, "environment": job.environment})
-        self._worker.stdin.write(line + "\n")
-        self._worker.stdin.flush()
-        answer = self._worker.stdout.readline().strip()
-        status = int(answer) if answer else -9  # the kept process itself was killed, and the training with it
-        return status, self.look()
+        try:
+            self._worker.stdin.write(line + "\n")
+            self._worker.stdin.flush()
+            answer = self._worker.stdout.readline().strip()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            with suppress(ProcessLookupError):
+                os.killpg(self._worker.pid, signal.SIGKILL)  # the training would outlive it for a moment
+            raise RuntimeError("the process that it was a fork of was killed")
+        return int(answer), self.look()
 
     def look(self) -> list[Change]:
         """What changed since the last look; nothing on the driver's node, which sees the folder itself."""
@@ -148,3 +159,10 @@ class Slot:
             env=environment,
             start_new_session=True,  # Ctrl-C is for the driver, which tells the trainings
         )
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when its raylet is gone, which Ray itself leaves to a cluster that is still there."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)

@@ -9,12 +9,14 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
+from common.grid.folders import read_rows
 from common.runs import is_finished
 
-from ...tiny import ROOT, classification_file, environment, tracked_runs
+from ...tiny import ROOT, classification_file, environment, program, tracked_runs
 
 HERE = Path(__file__).resolve().parent
 
@@ -74,6 +76,8 @@ class Grid:
 
     def check_complete(self, count: int, epochs: int) -> None:
         """No training is lost and none done twice: on the disk, and as MLflow has it."""
+        if "Not yet on" in self.said():  # a busy machine: the grid does not wait for ever, and names this command
+            assert program("common.tracking", "sync", "--output-dir", self.runs).returncode == 0
         client, _ = tracked_runs(self.runs, "small_training")
         assert self.finished() == len(self.trainings()) == count
         parent, children = self.tracked()
@@ -117,9 +121,46 @@ def descendants(pid: int) -> dict[int, str]:
     return {child: commands[child] for child in found - {pid} if child in commands}
 
 
+def half_done(grid: Grid) -> bool:
+    """Whether a training has some epochs and more before it."""
+    return any(2 <= len(read_rows(path)) <= 4 and not is_finished(path) for path in grid.trainings())
+
+
+def processes(driver: int, kind: str) -> list[int]:
+    """The pids of one kind among what a grid started: `slot`, `kept process`, `training`."""
+    found = descendants(driver)
+    slots = [pid for pid, command in found.items() if command.startswith("ray::Slot")]
+    kept = [pid for slot in slots for pid in children(slot)]
+    return {"slot": slots, "kept process": kept, "training": [pid for one in kept for pid in children(one)]}[kind]
+
+
+def children(pid: int) -> list[int]:
+    """The pids of a process's children."""
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, path.read_text().split())
+    return found
+
+
+def wait_until_gone(pids: Iterable[int], seconds: float = 60) -> None:
+    """Nothing that a grid started may stay, however it ended."""
+    deadline = time.monotonic() + seconds
+    while left := [pid for pid in pids if Path(f"/proc/{pid}/cmdline").exists() and _lives(pid)]:
+        assert time.monotonic() < deadline, f"still there: {left}"
+        time.sleep(0.2)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def _short(grid: Grid, folder: Path) -> Path:
     """Ray's sockets want a short path."""
-    if len(str(folder)) <= 40:
+    if len(str(folder)) <= 28:
         return folder
     short = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))
     weakref.finalize(grid, shutil.rmtree, short, ignore_errors=True)
