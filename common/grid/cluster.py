@@ -4,8 +4,10 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,8 +90,9 @@ def connect(address: str | None, key: str, spare: Path) -> None:
     settings = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == "local":
         settings |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-        settings["_temp_dir"] = str(_folder(key, spare))
     for left in range(STARTS, 0, -1):
+        if address == "local":
+            settings["_temp_dir"] = str(_folder(key, spare))
         try:
             ray.init(address, **settings)
             return
@@ -147,8 +150,17 @@ def _folder(key: str, spare: Path) -> Path:
             f"Ray's sockets need a folder with a path of at most {SOCKET_PATH - RAY_NEEDS - len(path.name) - 1} "
             f"characters. Received: {path.parent}. Name a shorter one: RAY_TMPDIR=/some/folder."
         )
+    _end_leftovers(path)
     shutil.rmtree(path, ignore_errors=True)
     return path
+
+
+def _end_leftovers(folder: Path) -> None:
+    """Kills what a start that failed left: processes of Ray whose command line names this folder, which is ours."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if os.fsencode(f"{folder}/session_") in path.read_bytes():
+                os.kill(int(path.parent.name), signal.SIGKILL)
 
 
 def _path(key: str, spare: Path) -> Path:

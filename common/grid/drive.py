@@ -388,10 +388,12 @@ def _cause(status: int) -> str:
 
 
 def _last_lines(log: Path, count: int = 3) -> str:
+    """What a training said last, on one line; of a traceback, which is in its log, only the end."""
     far = log.with_suffix(".far.log")
     text = "".join(path.read_text(errors="replace") for path in (log, far) if path.exists())
-    lines = [line.split("\r")[-1].strip() for line in text.splitlines()]
-    return " | ".join([line for line in lines if line and "%|" not in line][-count:])
+    lines = [line.split("\r")[-1].rstrip() for line in text.rpartition("\n--- ")[2].splitlines()]
+    told = [line for line in lines[1:] if line and "%|" not in line and not line.startswith((" ", "Traceback"))]
+    return " | ".join(told[-count:]) or "it said nothing"
 
 
 def _first_line(error) -> str:

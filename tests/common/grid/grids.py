@@ -143,8 +143,8 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def wait_until_gone(pids: Iterable[int], seconds: float = 60) -> None:
-    """Nothing that a grid started may stay, however it ended."""
+def wait_until_gone(pids: Iterable[int], seconds: float = 240) -> None:
+    """Nothing that a grid started may stay, however it ended. Ray's agents look for their dead head for a minute."""
     deadline = time.monotonic() + seconds
     while left := [pid for pid in pids if Path(f"/proc/{pid}/cmdline").exists() and _lives(pid)]:
         assert time.monotonic() < deadline, f"still there: {left}"
