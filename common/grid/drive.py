@@ -392,7 +392,8 @@ def _last_lines(log: Path, count: int = 3) -> str:
     far = log.with_suffix(".far.log")
     text = "".join(path.read_text(errors="replace") for path in (log, far) if path.exists())
     lines = [line.split("\r")[-1].rstrip() for line in text.rpartition("\n--- ")[2].splitlines()]
-    told = [line for line in lines[1:] if line and "%|" not in line and not line.startswith((" ", "Traceback"))]
+    aside = (" ", "Traceback", "Not yet on ", "Tracked: ")
+    told = [line for line in lines[1:] if line and "%|" not in line and not line.startswith(aside)]
     return " | ".join(told[-count:]) or "it said nothing"
 
 

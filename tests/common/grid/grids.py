@@ -76,8 +76,8 @@ class Grid:
 
     def check_complete(self, count: int, epochs: int) -> None:
         """No training is lost and none done twice: on the disk, and as MLflow has it."""
-        if "Not yet on" in self.said():  # a busy machine: the grid does not wait for ever, and names this command
-            assert program("common.tracking", "sync", "--output-dir", self.runs).returncode == 0
+        if f"Not yet on {self.runs}" in self.said():  # a busy machine: the grid does not wait, and names this command
+            assert program("common.tracking", "sync", "--to", "local", "--output-dir", self.runs).returncode == 0
         client, _ = tracked_runs(self.runs, "small_training")
         assert self.finished() == len(self.trainings()) == count
         parent, children = self.tracked()
