@@ -11,7 +11,8 @@ def loading(contract: dict) -> str:
     if "onnx" in contract["forms"]:
         parts += [f"Python, ONNX Runtime:\n\n```python\n{_onnx(contract)}```"]
     if "cpp" in contract["forms"]:
-        parts += [f"C++, the header alone, the fastest:\n\n```cpp\n{_header(contract)}```"]
+        what = "C++, the header alone, the fastest (`ball_models.h` joins a classifier and a detector)"
+        parts += [f"{what}:\n\n```cpp\n{_header(contract)}```"]
     if "float32" in contract["forms"]:
         parts += [f"C++, the C API of TensorFlow Lite:\n\n```cpp\n{_tflite_c(contract)}```"]
     if "onnx" in contract["forms"]:
