@@ -49,15 +49,16 @@ def main(args: argparse.Namespace) -> dict:
 
 def run(variant: dict) -> dict:
     """One variant in its own process; `error` where it did not come to its end."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "2"}
     if variant.get("cpu"):
         environment["CUDA_VISIBLE_DEVICES"] = "-1"
     if "xla" in variant:
-        environment["XLA_FLAGS"] = variant["xla"]
+        environment["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {variant['xla']}"
     command = [sys.executable, __file__, json.dumps(variant)]
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT_S)
-        return json.loads(done.stdout.splitlines()[-1]) | variant
+        return variant | json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired:
         return variant | {"error": f"not done after {LIMIT_S} s"}
     except (IndexError, ValueError):

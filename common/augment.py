@@ -123,7 +123,11 @@ def add_noise(x, amplitude, pool, seed):
     """
     import tensorflow as tf
 
-    count = tf.size(x)
-    start = tf.random.stateless_uniform([], seed, 0, tf.size(pool) - count + 1, tf.int32)
-    noise = tf.reshape(tf.slice(pool, [start], [count]), tf.shape(x))
+    # Whole rows of pixels are gathered: where a slice begins is, to XLA, a constant of the program, which it would
+    # compile anew for every one.
+    row = x.shape[2] * x.shape[3]
+    rows = tf.reshape(pool[: pool.shape[0] // row * row], [-1, row])
+    count = tf.shape(x)[0] * x.shape[1]
+    start = tf.random.stateless_uniform([], seed, 0, rows.shape[0] - count + 1, tf.int32)
+    noise = tf.reshape(tf.gather(rows, start + tf.range(count)), tf.shape(x))
     return x + amplitude[:, tf.newaxis, tf.newaxis, tf.newaxis] * noise

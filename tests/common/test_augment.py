@@ -1,5 +1,9 @@
 """The augmentations: laws, slow references, and the same result eagerly and compiled."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -219,3 +223,28 @@ def test_augmentation_is_unbiased_in_place_and_light(bytes_of_one_patch):
     for axis in (0, 1):
         profile = found.sum(axis) - found.sum(axis).min()
         assert (profile * np.arange(16)).sum() / profile.sum() == pytest.approx(7.5, abs=0.3)
+
+
+XLA = """
+import tensorflow as tf
+
+from {project}.data import make_augmentation
+
+augmentation, steps = make_augmentation(0), tf.Variable(0)
+
+@tf.function(jit_compile=True)
+def step(x, y):
+    steps.assign_add(1)
+    return augmentation(x, y, tf.stack([0, steps]))
+
+for _ in range(4):
+    step(tf.ones((4, 16, 16, 1)), tf.fill((4, 3), 0.4))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("project", ["classifier_cnn", "detector_cnn_ball_radius_center"])
+def test_xla_compiles_once_for_all_steps(project, tmp_path):
+    environment = os.environ | {"XLA_FLAGS": f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text"}
+    subprocess.run([sys.executable, "-c", XLA.format(project=project)], env=environment, check=True)
+    assert len(list(tmp_path.glob("module_*before_optimizations.txt"))) == 1
