@@ -84,7 +84,7 @@ def carry_out(function, check: Check) -> list[str]:
     start = time.monotonic()
     try:
         words = function(check)
-    except (CheckFailed, OSError) as failure:
+    except (CheckFailed, OSError, subprocess.SubprocessError) as failure:
         print(f"FAILED  {function.__name__}: {failure}", flush=True)
         return [function.__name__]
     print(f"ok      {function.__name__}: {words} ({time.monotonic() - start:.0f} s)", flush=True)

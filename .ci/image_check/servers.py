@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -35,9 +36,10 @@ def mlflow_server(folder: Path):
             time.sleep(0.2)
         yield uri
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(server.pid, 15)
-        server.wait(timeout=30)
+        for number in (signal.SIGTERM, signal.SIGKILL):  # on a busy machine it does not end in time
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(server.pid, number)
+                server.wait(timeout=30)
 
 
 def _answers(uri: str) -> bool:
