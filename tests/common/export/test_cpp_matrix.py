@@ -12,7 +12,7 @@ from .cpp_builds import COMPILERS, NEON, OTHERS, PLAIN, QEMU, SANITIZED, TARGETS
 from .models import patches, random_model
 from .test_cpp_header import MODES, write
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 KINDS = {
     "classification": {"filters": (8, 8, 16, 16), "dense": 64},
     "detection": {"head": "linear", "filters": (5, 8, 9, 3), "dense": 10, "channels": 2, "side": 32},
