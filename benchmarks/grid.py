@@ -3,8 +3,9 @@
 python benchmarks/grid.py --rounds 1
 
 Both ways train the same networks with the same options on the embedded set, tracked in a local store, in turn
-on the same machine, which should have nothing else to do: CPU time is that of the whole machine (/proc/stat), since
-neither Ray nor MLflow's mirrors are all our children.
+on the same machine, which should have nothing else to do. CPU time is that of the benchmark's control group where it
+was put into one of its own, else of the whole machine (/proc/stat): neither Ray's processes nor MLflow's mirrors are
+all our children.
 """
 
 import argparse
@@ -105,7 +106,11 @@ def epoch_seconds(folder: Path) -> float:
 
 
 def cpu_seconds() -> float:
-    """CPU seconds that this machine has spent so far, all processes."""
+    """CPU seconds that our control group (version 1) has spent so far, or this machine, all processes."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, kinds, path = line.split(":", 2)
+        if "cpuacct" in kinds.split(",") and path != "/":
+            return int(Path(f"/sys/fs/cgroup/cpuacct{path}/cpuacct.usage").read_text()) / 1e9
     user, nice, system = (int(value) for value in Path("/proc/stat").read_text().split()[1:4])
     return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 

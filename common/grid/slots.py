@@ -51,7 +51,7 @@ class Slot:
         self.far = self.node != driver_node
         self.gpus = [str(gpu) for gpu in ray.get_gpu_ids()]
         self._module, self._threads = module, threads
-        self._root = Path(tempfile.mkdtemp(prefix="grid-")) if self.far else None
+        self._root = _temporary_folder() if self.far else None
         self._folder: Path | None = None
         self._seen: dict = {}
         self._looking = threading.Lock()
@@ -159,6 +159,14 @@ class Slot:
             env=environment,
             start_new_session=True,  # Ctrl-C is for the driver, which tells the trainings
         )
+
+
+def _temporary_folder() -> Path:
+    """A new folder; those of slots that are no more, which no slot can remove itself when it is killed, go."""
+    for old in Path(tempfile.gettempdir()).glob("grid-slot-*-*"):
+        if not Path(f"/proc/{old.name.split('-')[2]}").exists():
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"grid-slot-{os.getpid()}-"))
 
 
 def _end_with(parent: int) -> None:

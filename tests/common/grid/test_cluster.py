@@ -54,6 +54,7 @@ def _kill_all(name):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_grid_on_two_nodes_of_which_one_is_killed(tmp_path, namespaces):
     grid = Grid(
         tmp_path, "--seed", *map(str, range(6)), "--epochs", "40", "--delay", "0.5", "--address", f"{HEAD}:{PORT}"

@@ -83,6 +83,7 @@ def test_a_training_in_a_grid_is_the_training_of_the_command_line(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_driver_killed_in_the_middle_of_64_trainings(tmp_path):
     grid = Grid(tmp_path, *MANY, "--delay", "0.5")
     driver = grid.start()
