@@ -35,6 +35,7 @@ def throughput(path: Path, swept: dict[str, list[dict]]) -> None:
                 )
             column[0].set(title=f"{NAMES[project]}, filters {' '.join(map(str, smallest))}", xlabel="batch size")
             column[1].set(title="batch size 128", xlabel="filters")
+            column[1].margins(x=0.2)  # room for the names
             pictures.plain_log_axis(column[0].xaxis)
         for row in axes:
             row[0].set(ylabel="patches per second", ylim=(0, None))
