@@ -80,6 +80,7 @@ def connect(address: str | None, key: str, spare: Path) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the worker hides GPUs itself
     if address == "local":  # settings that Ray reads when it is imported
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # listens on loopback, not on the network
+        os.environ.setdefault("RAY_worker_niceness", "0")  # as `train.py` has it; Ray's own is 15
         os.environ.setdefault("RAY_AUTH_MODE", "token")  # other users of this machine are kept out
         if not os.environ.get("RAY_AUTH_TOKEN_PATH"):
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # or Ray would write one to the home folder
