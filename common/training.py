@@ -3,7 +3,7 @@
 The networks need about 25,000 multiply-accumulates per patch, so everything around them decides the speed: the data
 stays uint8 on the device, batches are gathered and augmented whole, hundreds of steps run inside one `tf.function`,
 batch normalisation is one fused kernel, and Python looks in a few times per epoch. A GPU would spend its time waiting
-for the next of some 600 small kernels per step: there XLA fuses them, and an epoch is a single call.
+for the next of hundreds of small kernels per step: there XLA fuses them, and an epoch is a single call.
 """
 
 from collections.abc import Callable, Iterator
