@@ -190,7 +190,7 @@ def _curve_panel(axes, epochs: Sequence[Mapping[str, float]], name: str, best: i
     drawn = np.concatenate([np.zeros(0), *(line.get_ydata() for line in axes.lines)])
     if any(kind in name for kind in ("loss", "rate", "error")) and len(drawn) and np.nanmin(drawn) > 0:
         plain_log_axis(axes.yaxis)
-    elif len(epochs) > 20:  # the first epochs leave the panel, or they would flatten all that follows
+    elif len(drawn) and len(epochs) > 20:  # the first epochs leave the panel, or they would flatten all that follows
         late = np.concatenate([line.get_ydata()[len(epochs) // 20 :] for line in axes.lines])
         low, high = np.nanmin(late), np.nanmax(late)
         axes.set_ylim(low - 0.05 * (high - low) - 1e-6, high + 0.05 * (high - low) + 1e-6)

@@ -6,6 +6,9 @@ import socket
 
 import pytest
 
+# As train.py sets it, before any test computes: more threads add in another order, and equal trainings differ.
+os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+
 # Child processes are out of the patch's reach, but requests and urllib obey these: a proxy that refuses.
 _NO_WAY_OUT = {
     "HTTP_PROXY": "http://127.0.0.1:9",

@@ -32,7 +32,7 @@ def test_the_page_for_a_new_project_trains(tmp_path):
 
 def test_links_lead_somewhere():
     for page in [ROOT / "README.md", *ROOT.glob("*/README.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/Readme.md")]:
-        text = page.read_text(encoding="utf-8")
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)  # a C++ lambda is no link
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)|src=\"([^\"]+)\"", text):
             link = "".join(target)
             assert link.startswith("http") or (page.parent / link).exists(), f"{page.name}: {link}"
