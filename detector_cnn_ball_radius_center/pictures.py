@@ -44,7 +44,7 @@ def write_all(folder: Path, X, y, circles, recording=None, name: str = "") -> li
 def circle_gallery(path: Path, X, y, circles, chosen, title: str, recording=None) -> None:
     """The chosen patches with their true and predicted circle, IoU, centre error and index below."""
     iou, error = metrics.circle_iou(y, circles), metrics.center_errors(y, circles) * X.shape[2]
-    names = ["" if recording is None else shortened(str(recording[i]), 10) for i in chosen]
+    names = ["" if recording is None else shortened(str(recording[i]), 8) for i in chosen]
     captions = [f"{iou[i]:.2f}  {error[i]:.1f} px\n#{i} {name}" for i, name in zip(chosen, names, strict=True)]
 
     def overlay(axes, i, left, top, side):
