@@ -99,7 +99,7 @@ def sweep(project: str, patches: tuple[int, int]) -> list[dict]:
         for point in points:
             row = SMALL | point
             for name, one in (("textbook", book), ("compiled", ours)):
-                one.ask("set " + json.dumps(row))
+                one.ask("set " + json.dumps(SMALL | point))
                 row[name] = patches[0] / min(one.ask("train")[0] for _ in range(2))
             rows.append(row)
             print({key: round(value) if isinstance(value, float) else value for key, value in row.items()}, flush=True)
