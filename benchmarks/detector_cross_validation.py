@@ -76,7 +76,7 @@ def trainer_maker(args: argparse.Namespace):
         augment = moved_first(args, augment) if args.augment else None
         trainer = Trainer(model, MemoryData(train.X, train.y), make_loss(args.loss), augment, settings, head="circle")
         if not args.cosine:
-            trainer.optimizer._learning_rate.alpha = 1.0  # where the cosine ends, as a share of the full rate
+            trainer.optimizer.rate.alpha = 1.0  # where the cosine ends, as a share of the full rate
         return trainer
 
     return make

@@ -17,7 +17,7 @@ def make_predictor(model) -> Callable[[np.ndarray], np.ndarray]:
 
     from common.progress import progress_bar
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)])
+    @tf.function(input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)], autograph=False)
     def call(batch):
         return model(tf.cast(batch, tf.float32), training=False)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.cli import UserError
+from common.optimizer import AdamW
 
 STEPS_PER_CALL = 256  # a stop request is noticed between calls, about once a second on one core
 
@@ -100,7 +101,7 @@ class Trainer:
 
         self.model, self.data, self.loss, self.augment, self.settings = model, data, loss, augment, settings
         layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-        self.layers = layers[: [layer.name for layer in layers].index(head) + 1]
+        self.layers = _pooled_first(layers[: [layer.name for layer in layers].index(head) + 1])
         self.batch_size = min(settings.batch_size, len(data))
         self.optimizer = _optimizer(model, settings, steps=settings.epochs * -(-len(data) // self.batch_size))
         self.average = keras.models.clone_model(model)
@@ -110,7 +111,8 @@ class Trainer:
         self.xla = bool(tf.config.list_logical_devices("GPU")) if xla is None else xla
         # XLA compiles every number of steps anew, so it gets whole epochs.
         self.steps_per_call = None if self.xla else STEPS_PER_CALL
-        self.run = tf.function(self._steps, reduce_retracing=not self.xla, jit_compile=self.xla)
+        # Without autograph, which takes a second to translate what has nothing to translate.
+        self.run = tf.function(self._steps, reduce_retracing=not self.xla, jit_compile=self.xla, autograph=False)
 
     def train_epoch(self, epoch: int, stopped: Callable[[], bool] = lambda: False) -> float | None:
         """Trains one epoch; every patch is seen once (a few twice, to fill the last batch of a block).
@@ -143,10 +145,10 @@ class Trainer:
         """Runs one step per row of `order` [steps, batch size]; returns the sum of the losses."""
         import tensorflow as tf
 
-        total = tf.zeros([])
-        for i in tf.range(tf.shape(order)[0]):
-            total += self.step(tf.gather(X, order[i]), tf.gather(y, order[i]))
-        return total
+        def step(i, total):
+            return i + 1, total + self.step(tf.gather(X, order[i]), tf.gather(y, order[i]))
+
+        return tf.while_loop(lambda i, _: i < tf.shape(order)[0], step, (0, tf.zeros([])))[1]
 
     def step(self, x, y):
         """One update from one batch of raw patches; returns the loss."""
@@ -159,8 +161,7 @@ class Trainer:
             for layer in self.layers:
                 x = pool(layer, x) if self.xla and _is_pooling(layer) else _train_layer(layer, x)
             loss = tf.reduce_mean(self.loss(y, x))
-        weights = self.model.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, [w.value for w in weights]), weights)
+        self.optimizer.apply(tape.gradient(loss, [w.value for w in self.optimizer.weights]))
         # The average starts as a plain mean, or the random first weights would stay in it for long.
         t = tf.cast(self.optimizer.iterations, tf.float32)
         keep = tf.minimum(self.settings.average, t / (t + 9))
@@ -181,17 +182,25 @@ class Trainer:
         return [*self.model.variables, *self.average.variables, *self.optimizer.variables]
 
 
-def _optimizer(model, settings: Settings, steps: int):
+def _optimizer(model, settings: Settings, steps: int) -> AdamW:
     import keras
 
     warmup = max(1, round(settings.warmup * steps))
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warmup), warmup_target=settings.learning_rate, warmup_steps=warmup
     )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    optimizer.build(model.trainable_variables)
-    return optimizer
+    return AdamW(model.trainable_variables, rate, settings.weight_decay)
+
+
+def _pooled_first(layers: list) -> list:
+    """Moves every maximum before the activation it follows: both rise, so nothing changes but a quarter of the work."""
+    import keras
+
+    layers = list(layers)
+    for i in range(1, len(layers)):
+        if _is_pooling(layers[i]) and isinstance(layers[i - 1], keras.layers.LeakyReLU):
+            layers[i - 1 : i + 1] = layers[i], layers[i - 1]
+    return layers
 
 
 def pool(layer, x):

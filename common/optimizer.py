@@ -1,0 +1,53 @@
+"""AdamW as one fused kernel per weight."""
+
+from collections.abc import Callable, Sequence
+
+
+class AdamW:
+    """Adam with decoupled weight decay (Loshchilov & Hutter, Decoupled Weight Decay Regularization, 2019).
+
+    The arithmetic, hyperparameters and order of variables of `keras.optimizers.AdamW`, which makes a dozen kernels per
+    weight: with networks this small they cost a twentieth of a step, and half a second to trace.
+
+    Args:
+        weights: keras.Variable; those of rank 1 (biases, scales and offsets of the normalisation) do not decay.
+        rate: step (from 0) -> learning rate, for instance a keras.optimizers.schedules.LearningRateSchedule.
+        weight_decay: share of a weight that a step takes away, times the learning rate.
+    """
+
+    BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
+
+    def __init__(self, weights: Sequence, rate: Callable, weight_decay: float):
+        import tensorflow as tf
+
+        self.weights, self.rate, self.weight_decay = weights, rate, weight_decay
+        self.iterations = tf.Variable(0, dtype=tf.int64)
+        self.moments = [(tf.Variable(tf.zeros(w.shape)), tf.Variable(tf.zeros(w.shape))) for w in weights]
+
+    @property
+    def variables(self) -> list:
+        """Everything that the next step depends on, beside the weights."""
+        return [self.iterations, *(moment for pair in self.moments for moment in pair)]
+
+    def apply(self, gradients: Sequence) -> None:
+        """Takes one step; `gradients` in the order of the weights."""
+        import tensorflow as tf
+
+        rate = self.rate(self.iterations)
+        power = tf.cast(self.iterations + 1, tf.float32)
+        for weight, gradient, (first, second) in zip(self.weights, gradients, self.moments, strict=True):
+            if len(weight.shape) > 1:
+                weight.value.assign_sub(weight.value * (self.weight_decay * rate))
+            tf.raw_ops.ResourceApplyAdam(
+                var=weight.value.handle,
+                m=first.handle,
+                v=second.handle,
+                beta1_power=self.BETA_1**power,
+                beta2_power=self.BETA_2**power,
+                lr=rate,
+                beta1=self.BETA_1,
+                beta2=self.BETA_2,
+                epsilon=self.EPSILON,
+                grad=gradient,
+            )
+        self.iterations.assign_add(1)
