@@ -54,9 +54,14 @@ class Place:
 
 @dataclass
 class Settings:
-    """What drives a grid beside its plan. digests: of the data, which every node must have. tracked: the grid's run."""
+    """What drives a grid beside its plan.
+
+    worker: name of the process on this node that all trainings here are forks of. digests: of the data, which every
+    node must have. tracked: the grid's run.
+    """
 
     jobs: int
+    worker: str
     need: cluster.Needs
     defaults: tuple[str, ...]
     environment: dict[str, str]
@@ -148,7 +153,7 @@ class Drive:
             max_concurrency=4,  # it trains, and answers meanwhile
             scheduling_strategy="SPREAD",
         )
-        place = Place(remote.remote(self.plan.module, self.home, need.threads))
+        place = Place(remote.remote(self.plan.module, self.home, self.settings.worker, need.threads))
         self.places.append(place)
         self._ask("ready", place, place.actor.about.remote())
 

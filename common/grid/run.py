@@ -1,6 +1,7 @@
 """One start of a grid, from the data to the ranking."""
 
 import json
+import os
 import shutil
 import signal
 from collections import Counter
@@ -15,6 +16,7 @@ from common.grid.options import GridOptions
 from common.grid.overview import Overview
 from common.grid.plan import Plan, find_module
 from common.grid.report import write_report
+from common.grid.slots import start_worker
 from common.options import TrainingOptions
 from common.stopping import StopRequest
 from common.tracking.servers import target_of
@@ -37,7 +39,10 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions) -> int
     plan.folder.mkdir(parents=True, exist_ok=True)
     with _alone(plan):
         folders.remove_empty_folders(plan)
+        worker = f"grid-{plan.name[-8:]}-{os.getpid()}"
         try:
+            if not options.dry_run:
+                kept = start_worker(plan.module, worker, first.threads)  # noqa: F841 - imports while Ray starts
             cluster.connect(options.address, plan.name[-8:], plan.folder.parent)
             need = cluster.needs(first.threads, options.gpus_per_training, options.memory, data_bytes)
             slots = tell_plan(plan, need, options)
@@ -52,7 +57,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions) -> int
                     for name in ("data_root", "archive_url")
                     if getattr(first, name) == getattr(TrainingOptions(), name)
                 )
-                settings = Settings(slots, need, defaults, environment, digests, tracked, options.prune, module.TASK)
+                settings = Settings(slots, worker, need, defaults, environment, digests, tracked, options.prune, module.TASK)
                 drive = Drive(plan, settings, Overview(plan, slots), stop)
                 drive.run()
                 tracked.status = "KILLED" if stop() or drive.ended else "FINISHED"

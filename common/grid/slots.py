@@ -43,32 +43,31 @@ class Slot:
     changes the driver fetches.
     """
 
-    def __init__(self, module: str, driver_node: str, threads: int):
+    def __init__(self, module: str, driver_node: str, worker: str, threads: int):
         import ray
 
         context = ray.get_runtime_context()
         self.node = context.get_node_id()
         self.far = self.node != driver_node
         self.gpus = [str(gpu) for gpu in ray.get_gpu_ids()]
-        self._module, self._threads = module, threads
+        self._module = module
         self._root = _temporary_folder() if self.far else None
         self._folder: Path | None = None
         self._seen: dict = {}
         self._looking = threading.Lock()
-        self._worker: subprocess.Popen | None = None
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-        self._start()
+        self._connect(f"{worker}-{self.node}" if self.far else worker, threads)
 
     def about(self) -> dict:
         """Where this slot is: node, host, pid of the kept process, GPUs. Returns when that process is ready."""
-        if self._worker.stdout.readline().strip() != "ready":
-            self._errors.seek(0)
-            why = (self._errors.read().decode(errors="replace").strip() or "it was killed").splitlines()[-1]
-            raise RuntimeError(f"{why} (on {socket.gethostname()})")
+        state, _, pid = (line := self._answers.readline().strip()).partition(" ")
+        if state != "ready":
+            raise RuntimeError(f"{line or 'it was killed'} (on {socket.gethostname()})")
+        self._pid = int(pid)
         return {
             "node": self.node,
             "host": socket.gethostname(),
-            "pid": self._worker.pid,
+            "pid": self._pid,
             "gpus": self.gpus,
             "far": self.far,
         }
@@ -96,14 +95,13 @@ class Slot:
             Path(log).unlink(missing_ok=True)
         line = json.dumps({"options": options, "log": log, "environment": job.environment})
         try:
-            self._worker.stdin.write(line + "\n")
-            self._worker.stdin.flush()
-            answer = self._worker.stdout.readline().strip()
+            self._say(line)
+            answer = self._answers.readline().strip()
         except BrokenPipeError:
             answer = ""
         if not answer:
             with suppress(ProcessLookupError):
-                os.killpg(self._worker.pid, signal.SIGKILL)  # the training would outlive it for a moment
+                os.killpg(self._pid, signal.SIGKILL)  # the training would outlive it for a moment
             raise RuntimeError("the process that it was a fork of was killed")
         return int(answer), self.look()
 
@@ -123,8 +121,7 @@ class Slot:
 
     def stop(self) -> None:
         """Asks the training to end; the best model so far is saved and evaluated."""
-        self._worker.stdin.write("stop\n")
-        self._worker.stdin.flush()
+        self._say("stop")
 
     def _here(self, options: dict, defaults: tuple[str, ...]) -> dict:
         return {name: value for name, value in options.items() if not (self.far and name in defaults)}
@@ -143,22 +140,46 @@ class Slot:
             options["resume"] = str(self._folder)
         return options
 
-    def _start(self) -> None:
-        environment = dict(os.environ)
-        telemetry.switch_off(environment)
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(self._threads))
-        environment |= threads | {"CUDA_VISIBLE_DEVICES": ",".join(self.gpus) or "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), environment.get("PYTHONPATH")]))
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
-        self._worker = subprocess.Popen(
-            [sys.executable, "-P", "-m", "common.grid.worker", self._module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            env=environment,
-            start_new_session=True,  # Ctrl-C is for the driver, which tells the trainings
-        )
+    def _connect(self, worker: str, threads: int) -> None:
+        """Asks the worker of this node for a kept process; starts the worker where there is none yet."""
+        started = None
+        while True:
+            with socket.socket(socket.AF_UNIX) as connection:
+                try:
+                    connection.connect(f"\0{worker}")
+                except ConnectionRefusedError:
+                    if started is None or started.poll() is not None:
+                        started = self._started = start_worker(self._module, worker, threads)
+                    time.sleep(0.1)
+                    continue
+                (theirs, ours), (answers, their_answers) = os.pipe(), os.pipe()
+                environment = json.dumps({"CUDA_VISIBLE_DEVICES": ",".join(self.gpus) or "-1"})
+                socket.send_fds(connection, [environment.encode()], [theirs, their_answers])
+                os.close(theirs)
+                os.close(their_answers)
+                self._jobs, self._answers = os.fdopen(ours, "w"), os.fdopen(answers)
+                return
+
+    def _say(self, line: str) -> None:
+        self._jobs.write(line + "\n")
+        self._jobs.flush()
+
+
+def start_worker(module: str, name: str, threads: int) -> subprocess.Popen:
+    """Starts the process on this node that the slots' kept processes are forks of; it ends when its stdin closes."""
+    environment = dict(os.environ)
+    telemetry.switch_off(environment)
+    environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), environment.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "common.grid.worker", module, name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,  # Ctrl-C is for the driver, which tells the trainings
+    )
 
 
 def _temporary_folder() -> Path:

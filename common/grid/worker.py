@@ -1,18 +1,25 @@
-"""A process that has everything imported and lends it to one training after the other: each is a fork of it.
+"""A process that has everything imported, and a fork of it for every training.
 
-python -m common.grid.worker MODULE
+python -m common.grid.worker MODULE NAME
 
-A fork starts in milliseconds and begins as `train.py` does after its imports: fresh seeds and devices, so the same
-numbers; and what a training leaks, breaks or leaves on a GPU goes when it ends. Reads a job per line (JSON:
-`options`, `log`, `environment`) from stdin, answers with its exit status; the line "stop" asks the running training to
-end, and when stdin closes (whoever started this died) everything ends at once.
+It listens on the abstract socket NAME, from before its imports, which take ten seconds of a core: they pass while Ray
+starts, once per node. A slot that connects sends two pipes and gets a fork of this process, its kept one, which in turn
+forks for every training. A fork starts in milliseconds and begins as `train.py` does after its imports: fresh seeds
+and devices, so the same numbers; and what a training leaks, breaks or leaves on a GPU goes when it ends.
+
+A kept process reads a job per line (JSON: `options`, `log`, `environment`) and answers with the training's exit
+status; the line "stop" asks the running training to end. Whenever a pipe closes, for whoever held it died, what hangs
+on it ends at once.
 """
 
 import gc
 import importlib.util
 import json
 import os
+import select
 import signal
+import socket
+import struct
 import sys
 import threading
 import traceback
@@ -31,16 +38,52 @@ PARTS = ("data", "evaluate", "metrics", "model", "pictures", "summary")  # of a 
 
 
 def main() -> int:
-    """Serves jobs until stdin closes."""
+    """Makes kept processes until stdin closes."""
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(f"\0{sys.argv[2]}")
+    except OSError:  # another slot of this node was faster
+        return 0
+    listener.listen()
     for number in (signal.SIGINT, signal.SIGTERM):  # for the training alone; this process ends when stdin closes
         signal.signal(number, signal.SIG_IGN)
-    module = importlib.import_module(sys.argv[1])
-    package = module.__name__.rpartition(".")[0]
-    parts = [f"{package}.{part}" for part in PARTS if package and importlib.util.find_spec(f"{package}.{part}")]
-    for name in (*PRELOADED, *parts):
-        importlib.import_module(name)
+    module, fault = _import()
     gc.freeze()  # collected by no child: a write to every object would copy all that the fork shares
-    _say("ready")
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a kept process ended
+    while 0 not in select.select([0, listener], [], [])[0]:
+        connection, _ = listener.accept()
+        with connection:
+            _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            if uid == os.getuid() and not os.fork():
+                listener.close()
+                _serve(module, fault, connection)
+    return 0
+
+
+def _import() -> tuple:
+    """Returns the project's module and "", or None and in one line why it cannot be imported."""
+    try:
+        module = importlib.import_module(sys.argv[1])
+        package = module.__name__.rpartition(".")[0]
+        parts = [f"{package}.{part}" for part in PARTS if package and importlib.util.find_spec(f"{package}.{part}")]
+        for name in (*PRELOADED, *parts):
+            importlib.import_module(name)
+    except Exception as error:
+        return None, " ".join(f"{type(error).__name__}: {error}".split())
+    return module, ""
+
+
+def _serve(module, fault: str, connection: socket.socket) -> None:
+    """Trains what comes through the pipes of a slot until they close, and ends this fork."""
+    message, pipes, *_ = socket.recv_fds(connection, 65536, 2)
+    for ours, theirs in enumerate(pipes):
+        os.dup2(theirs, ours)
+        os.close(theirs)
+    connection.close()
+    os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.environ.update(json.loads(message))
+    _say(fault or f"ready {os.getpid()}")
     while line := _line():
         if not line.startswith("{"):  # "stop", for a training that has just ended
             continue
@@ -48,7 +91,7 @@ def main() -> int:
         if not child:
             _train(module, json.loads(line))
         _say(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
-    return 0
+    os._exit(0)
 
 
 def _train(module, job: dict) -> None:
