@@ -97,9 +97,10 @@ def score_histogram(path: Path, labels, scores, threshold: float, name: str = ""
         axes = drawing.subplots()
         bins = np.linspace(0, 1, 41)
         for members, colour, what in ((~labels, NO_BALL, "no ball"), (labels, BALL, "ball")):
-            axes.hist(
-                scores[members], bins, color=colour, alpha=0.55, label=f"{what} ({members.sum()})", edgecolor=colour
-            )
+            counts, _ = np.histogram(scores[members], bins)
+            label = f"{what} ({members.sum()})"
+            axes.stairs(counts, bins, fill=True, color=colour, alpha=0.55, label=label)
+            axes.stairs(counts, bins, color=colour, linewidth=1.2)
         axes.axvline(threshold, color=ACCENT, linestyle="--", label=f"threshold {threshold:.4g}")
         axes.set(xlim=(0, max(1, threshold * 1.02)), xlabel="score", ylabel="patches")
         axes.set_ylim(bottom=0.7)

@@ -41,8 +41,8 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions) -> int
         folders.remove_empty_folders(plan)
         worker = f"grid-{plan.name[-8:]}-{os.getpid()}"
         try:
-            if not options.dry_run:
-                kept = start_worker(plan.module, worker, first.threads)  # noqa: F841 - imports while Ray starts
+            if not options.dry_run:  # imports while Ray starts; ends with this function
+                kept = start_worker(plan.module, worker, first.threads)  # noqa: F841
             cluster.connect(options.address, plan.name[-8:], plan.folder.parent)
             need = cluster.needs(first.threads, options.gpus_per_training, options.memory, data_bytes)
             slots = tell_plan(plan, need, options)
@@ -57,7 +57,9 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions) -> int
                     for name in ("data_root", "archive_url")
                     if getattr(first, name) == getattr(TrainingOptions(), name)
                 )
-                settings = Settings(slots, worker, need, defaults, environment, digests, tracked, options.prune, module.TASK)
+                settings = Settings(
+                    slots, worker, need, defaults, environment, digests, tracked, options.prune, module.TASK
+                )
                 drive = Drive(plan, settings, Overview(plan, slots), stop)
                 drive.run()
                 tracked.status = "KILLED" if stop() or drive.ended else "FINISHED"

@@ -14,6 +14,7 @@ on it ends at once.
 
 import gc
 import importlib.util
+import io
 import json
 import os
 import select
@@ -30,11 +31,12 @@ from common.cli import UserError
 MAY_PASS = 75  # EX_TEMPFAIL of sysexits.h
 # What a training imports on its way. None of them starts a thread or looks at a device, which a fork would not survive.
 PRELOADED = (
-    "common.augmentation_sheet", "common.description", "common.devices", "common.fitting", "common.models",
-    "common.pictures", "common.predicting", "common.runs", "common.splits", "common.training", "h5py", "keras",
-    "matplotlib.backends.backend_agg", "matplotlib.figure", "PIL.Image", "sklearn.metrics", "tensorflow", "tqdm",
+    "common.augmentation_sheet", "common.description", "common.devices", "common.export.card", "common.export.delivery",
+    "common.fitting", "common.models", "common.pictures", "common.predicting", "common.runs", "common.splits",
+    "common.synthetic", "common.training", "filelock", "h5py", "jsonschema", "keras", "matplotlib.backends.backend_agg",
+    "matplotlib.figure", "PIL.Image", "sklearn.metrics", "tensorflow", "tqdm",
 )  # fmt: skip
-PARTS = ("data", "evaluate", "metrics", "model", "pictures", "summary")  # of a project, where it has them
+PARTS = ("data", "evaluate", "export", "metrics", "model", "pictures", "summary")  # of a project, where it has them
 
 
 def main() -> int:
@@ -68,9 +70,23 @@ def _import() -> tuple:
         parts = [f"{package}.{part}" for part in PARTS if package and importlib.util.find_spec(f"{package}.{part}")]
         for name in (*PRELOADED, *parts):
             importlib.import_module(name)
+        _draw_something()
     except Exception as error:
         return None, " ".join(f"{type(error).__name__}: {error}".split())
     return module, ""
+
+
+def _draw_something() -> None:
+    """Reads fonts and all else that the first picture of a process needs, once for every training."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    from common.pictures import STYLE
+
+    with matplotlib.rc_context(STYLE):
+        drawing = Figure(layout="constrained")
+        drawing.subplots().set(title="0.0", xlabel="0.0")
+        drawing.savefig(io.BytesIO(), format="png")
 
 
 def _serve(module, fault: str, connection: socket.socket) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from common.tracking.servers import is_http
 
+_known: dict[str, tuple[int, int] | None] = {}  # local store -> the database file that was created or checked
 _LOCK_SECONDS = 600  # sixteen writers in a queue, one of them creating the database
 
 
@@ -65,6 +66,10 @@ def _artifact_root(server: str) -> Path:
 
 
 def _create(server: str) -> None:
+    """Creates or migrates the local store, once in a process as long as it is the same file: a grid opens it often."""
+    known = _identity(server)
+    if known is not None and _known.get(server) == known:
+        return
     from mlflow.exceptions import MlflowException
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
@@ -81,3 +86,12 @@ def _create(server: str) -> None:
         from mlflow.store.db.utils import _upgrade_db, create_sqlalchemy_engine
 
         _upgrade_db(create_sqlalchemy_engine(server))
+    _known[server] = _identity(server)
+
+
+def _identity(server: str) -> tuple[int, int] | None:
+    """Which file the database is, None where there is none."""
+    with contextlib.suppress(OSError):
+        found = _database(server).stat()
+        return found.st_dev, found.st_ino
+    return None

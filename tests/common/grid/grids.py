@@ -127,11 +127,13 @@ def half_done(grid: Grid) -> bool:
 
 
 def processes(driver: int, kind: str) -> list[int]:
-    """The pids of one kind among what a grid started: `slot`, `kept process`, `training`."""
-    found = descendants(driver)
-    slots = [pid for pid, command in found.items() if command.startswith("ray::Slot")]
-    kept = [pid for slot in slots for pid in children(slot)]
-    return {"slot": slots, "kept process": kept, "training": [pid for one in kept for pid in children(one)]}[kind]
+    """The pids of one kind among what a grid started: `slot`, `worker`, `kept process`, `training`."""
+    commands = descendants(driver)
+    found = {"slot": [pid for pid, command in commands.items() if command.startswith("ray::Slot")]}
+    found["worker"] = [pid for pid in children(driver) if "common.grid.worker" in commands.get(pid, "")]
+    found["kept process"] = [pid for worker in found["worker"] for pid in children(worker)]
+    found["training"] = [pid for kept in found["kept process"] for pid in children(kept)]
+    return found[kind]
 
 
 def children(pid: int) -> list[int]:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 
 import numpy as np
@@ -112,6 +113,23 @@ def test_a_killed_worker_costs_nothing(tmp_path, victim):
     assert driver.wait(900) == 0
     assert "will be tried again" in grid.said()
     assert "goes on after epoch" in grid.said()
+    grid.check_complete(4, epochs=20)
+
+
+@pytest.mark.slow
+def test_without_the_worker_the_kept_processes_go_on(tmp_path):
+    """The process that has everything imported is gone: a slot that is killed later starts another one."""
+    grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", "20", "--delay", "0.5")
+    driver = grid.start()
+    wait_until(lambda: half_done(grid), driver)
+    (worker,) = processes(driver.pid, "worker")
+    kept = processes(driver.pid, "kept process")
+    os.kill(worker, signal.SIGKILL)
+    time.sleep(1)
+    assert "will be tried again" not in grid.said()
+    os.kill(kept[0], signal.SIGKILL)
+    assert driver.wait(900) == 0
+    assert "will be tried again" in grid.said()
     grid.check_complete(4, epochs=20)
 
 
