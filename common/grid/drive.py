@@ -1,55 +1,21 @@
 """Drives a grid: gives trainings to slots, watches them, tries again, prunes, stops."""
 
-import dataclasses
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from common import tracking
 from common.cli import UserError
-from common.grid import cluster, folders
+from common.grid import cluster, failures, folders
 from common.grid.folders import State
 from common.grid.plan import Plan, Training
+from common.grid.progress import Place, Progress, wait_for_writer
 from common.grid.slots import Job, Slot
-from common.grid.worker import MAY_PASS
-from common.tracking import journal
 
 TRIES = 2  # a failure whose cause may pass is tried once more
 LOSSES = 3  # so often a training may lose its node or slot, which is not its own failure
 LOOK_SECONDS = 1.0
 FETCH_SECONDS = 5.0  # between two fetches of what a training on another node wrote
 GROW_SECONDS = 10.0  # between two looks for new nodes
-DONE = ("finished", "pruned", "failed")
-
-
-@dataclass
-class Progress:
-    """A training on its way. status: waiting, running, finished, pruned, failed or stopped."""
-
-    training: Training
-    state: State
-    status: str = "waiting"
-    tries: int = 0
-    losses: int = 0
-    host: str = ""
-    reason: str = ""  # of a failure, in a few lines
-    started: float = 0.0
-    first_row: int = 0
-    pruned: bool = False
-    carried: bool = False
-    lock: object = None  # keeps `sync` from ending the run that another node is writing
-
-
-@dataclass
-class Place:
-    """A slot as the driver sees it."""
-
-    actor: object
-    about: dict | None = None
-    work: Progress | None = None
-    fetched: float = 0.0
-    looking: bool = False
-    stopping: bool = False
 
 
 @dataclass
@@ -120,7 +86,7 @@ class Drive:
         elif self.settings.prune and str(training.index) in self._pruned_before():
             progress.status = "pruned"
         else:
-            _wait_for_writer(progress.state.folder)
+            wait_for_writer(progress.state.folder)
         return progress
 
     def _pruned_before(self) -> list[str]:
@@ -204,7 +170,7 @@ class Drive:
         options["offline"] |= not far  # the driver has fetched the data
         files = tuple(folders.changes(folder, {})) if folder and far else ()
         if folder and far:
-            self._keep_for_us(progress)
+            progress.hold()
         defaults = self.settings.defaults
         job = Job(options, defaults, str(log), self.settings.environment, files)
         progress.status, progress.host, progress.tries = "running", place.about["host"], progress.tries + 1
@@ -214,13 +180,13 @@ class Drive:
         self.overview.started(progress)
 
     def _wait(self) -> None:
-        """Handles what the slots answered within a second."""
+        """Handles what the slots answer, at once: until then a slot does nothing."""
         import ray
 
         if not self.futures:
             time.sleep(LOOK_SECONDS)
             return
-        ready, _ = ray.wait(list(self.futures), num_returns=len(self.futures), timeout=LOOK_SECONDS)
+        ready, _ = ray.wait(list(self.futures), timeout=LOOK_SECONDS)
         for future in ready:
             kind, place = self.futures.pop(future)
             if place not in self.places:
@@ -228,12 +194,12 @@ class Drive:
             try:
                 getattr(self, f"_on_{kind}")(place, ray.get(future))
             except ray.exceptions.RayActorError as error:  # the slot's process or its whole node is gone
-                self._remove(place, _why_lost(place, error))
+                self._remove(place, failures.why_lost(place, error))
             except ray.exceptions.RayError as error:
                 self._on_error(kind, place, error)
 
     def _on_error(self, kind: str, place: Place, error) -> None:
-        words = _first_line(getattr(error, "cause", None) or error)
+        words = failures.first_line(getattr(error, "cause", None) or error)
         self._broken += kind == "ready"
         if self._broken >= LOSSES:
             raise UserError(f"No process for trainings starts. Received: {words}")
@@ -258,7 +224,7 @@ class Drive:
     def _on_look(self, place: Place, changes: list) -> None:
         place.looking = False
         if place.work:
-            self._receive(place.work, changes)
+            place.work.receive(self.plan, changes)
 
     def _on_stop(self, place: Place, _) -> None:
         pass
@@ -266,8 +232,8 @@ class Drive:
     def _on_train(self, place: Place, result: tuple[int, list]) -> None:
         status, changes = result
         progress, place.work = place.work, None
-        self._receive(progress, changes)
-        self._let_go(progress)
+        progress.receive(self.plan, changes)
+        progress.let_go()
         self._refresh(progress)
         self._behind(progress.state, progress.training.index)  # its last epochs, for the others to be compared with
         if status == 0 and progress.state.status == "finished":
@@ -282,19 +248,18 @@ class Drive:
 
     def _failed(self, progress: Progress, status: int) -> None:
         """A second try where the cause may pass: killed, no memory, a disk, a network; not where the input is bad."""
-        progress.reason = (
-            f"{_cause(status)}: {_last_lines(self.plan.folder / 'logs' / f'{progress.training.index:03}.log')}"
-        )
+        log = self.plan.folder / "logs" / f"{progress.training.index:03}.log"
+        progress.reason = f"{failures.cause(status)}: {failures.last_lines(log)}"
         progress.status = "failed" if status == 2 or progress.tries >= TRIES else "waiting"
 
     def _lost(self, progress: Progress, words: str) -> None:
         progress.losses += 1
         progress.tries -= 1
         progress.reason = words
-        self._let_go(progress)
+        progress.let_go()
         self._refresh(progress)
         if progress.state.folder:
-            _wait_for_writer(progress.state.folder, 10)
+            wait_for_writer(progress.state.folder, 10)
         progress.status = "waiting" if progress.losses < LOSSES else "failed"
         self.overview.ended(progress)
 
@@ -345,62 +310,3 @@ class Drive:
         for progress in self.all:
             if progress.status == "waiting":
                 progress.status = "stopped"
-
-    # -- runs on other nodes
-
-    def _receive(self, progress: Progress, changes: list) -> None:
-        """Writes what a training on another node wrote into the driver's folders."""
-        runs = self.plan.folder.parent
-        for name, offset, content in changes:
-            folder, _, rest = name.partition("/")
-            if not rest:
-                folders.apply(self.plan.folder / "logs", [(f"{progress.training.index:03}.far.log", offset, content)])
-                continue
-            progress.state = dataclasses.replace(progress.state, folder=runs / folder)
-            folders.apply(runs / folder, [(rest, offset, content)])
-            self._keep_for_us(progress)
-
-    def _keep_for_us(self, progress: Progress) -> None:
-        folder = progress.state.folder
-        if progress.lock is None and tracking.begun(folder):
-            progress.lock = journal.alive_lock(folder)
-            progress.lock.acquire(timeout=5)
-
-    def _let_go(self, progress: Progress) -> None:
-        if progress.lock is not None:
-            progress.lock.release()
-            progress.lock = None
-
-
-def _why_lost(place: Place, error) -> str:
-    if type(error).__name__ == "ActorUnavailableError":  # Ray needs half a minute to call a node dead
-        return "its node does not answer"
-    gone = place.about is not None and place.about["node"] not in cluster.nodes()
-    return "its node is gone" if gone else "its slot was killed"
-
-
-def _wait_for_writer(folder: Path, seconds: float = 60.0) -> None:
-    """A training of a driver that was killed ends a moment after it."""
-    deadline = time.monotonic() + seconds
-    while journal.is_alive(folder) and time.monotonic() < deadline:
-        time.sleep(0.2)
-
-
-def _cause(status: int) -> str:
-    if status < 0:
-        return f"killed by signal {-status}"
-    return {2: "bad input", MAY_PASS: "an error"}.get(status, f"exit status {status}")
-
-
-def _last_lines(log: Path, count: int = 3) -> str:
-    """What a training said last, on one line; of a traceback, which is in its log, only the end."""
-    far = log.with_suffix(".far.log")
-    text = "".join(path.read_text(errors="replace") for path in (log, far) if path.exists())
-    lines = [line.split("\r")[-1].rstrip() for line in text.rpartition("\n--- ")[2].splitlines()]
-    aside = (" ", "Traceback", "Not yet on ", "Tracked: ")
-    told = [line for line in lines[1:] if line and "%|" not in line and not line.startswith(aside)]
-    return " | ".join(told[-count:]) or "it said nothing"
-
-
-def _first_line(error) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
