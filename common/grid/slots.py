@@ -1,5 +1,6 @@
 """A slot: one place for trainings on one node of a Ray cluster, with a kept process that has everything imported."""
 
+import io
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 from common import telemetry
 from common.grid.folders import Change, apply, changes
 
+START_SECONDS = 60.0  # in which a worker listens, on the busiest machine
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -142,12 +144,13 @@ class Slot:
 
     def _connect(self, worker: str, threads: int) -> None:
         """Asks the worker of this node for a kept process; starts the worker where there is none yet."""
-        started = None
-        while True:
+        self._answers = io.StringIO("the worker, which trainings are forks of, does not start")
+        started, deadline = None, time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
             with socket.socket(socket.AF_UNIX) as connection:
                 try:
                     connection.connect(f"\0{worker}")
-                except ConnectionRefusedError:
+                except ConnectionRefusedError:  # it listens before it imports anything
                     if started is None or started.poll() is not None:
                         started = self._started = start_worker(self._module, worker, threads)
                     time.sleep(0.1)

@@ -54,7 +54,7 @@ def main() -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a kept process ended
     while 0 not in select.select([0, listener], [], [])[0]:
         connection, _ = listener.accept()
-        with connection:
+        with connection:  # whose process is another user's gets nothing
             _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
             if uid == os.getuid() and not os.fork():
                 listener.close()
