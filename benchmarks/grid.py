@@ -5,7 +5,8 @@ python benchmarks/grid.py --rounds 1
 Both ways train the same networks with the same options on the embedded set, tracked in a local store, in turn
 on the same machine, which should have nothing else to do. CPU time is that of the benchmark's control group where it
 was put into one of its own, else of the whole machine (/proc/stat): neither Ray's processes nor MLflow's mirrors are
-all our children.
+all our children. Imports take twice as long where bytecode is not kept (a fresh `uv pip install`, an image that sets
+PYTHONDONTWRITEBYTECODE): --without-bytecode.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from common.tracking import journal
 ROOT = Path(__file__).resolve().parents[1]
 FILTERS = ("4 4 4 4", "4 4 8 8", "8 8 8 8", "8 8 16 16")
 DENSE = ("8", "16", "32", "64")
+BYTECODE: dict[str, str] = {}  # settings of Python in both ways
 LOOP = """
 for filters in {filters}; do
   for dense in {dense}; do
@@ -42,11 +44,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=1, help="of both ways, in turn")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--data-root", type=Path, default=ROOT / "data", help="holds the embedded set, once rendered")
+    parser.add_argument("--without-bytecode", action="store_true", help="Python compiles whatever it imports")
     arguments = parser.parse_args()
     options = ["--dataset", "synthetic", "--tracking", "local", "--epochs", str(arguments.epochs), "--export", "none"]
     options += ["--data-root", str(arguments.data_root.absolute())]
     warm_up = [sys.executable, "-m", "classifier_cnn.train", "--dry-run", *options, "--output-dir"]
     folder = Path(tempfile.mkdtemp(prefix="grid-"))
+    if arguments.without_bytecode:  # what lies beside the sources is not looked at
+        BYTECODE.update(PYTHONDONTWRITEBYTECODE="1", PYTHONPYCACHEPREFIX=str(folder / "none"))
     try:
         subprocess.run([*warm_up, str(folder / "warm")], check=True, capture_output=True, env=environment())
         ways = {"shell loop": loop, "grid": grid}
@@ -116,14 +121,10 @@ def cpu_seconds() -> float:
 
 
 def environment() -> dict[str, str]:
-    """Nothing that points to a server or a folder of the user; this repository is the one imported.
-
-    Bytecode is kept, as everywhere: without it every import takes twice as long, which flatters the grid.
-    """
-    others = ("MLFLOW_", "BALL_", "RAY_", "PYTHONDONTWRITEBYTECODE")
-    return {name: value for name, value in os.environ.items() if not name.startswith(others)} | {
-        "PYTHONPATH": str(ROOT)
-    }
+    """Nothing that points to a server or a folder of the user; this repository is the one imported."""
+    others = ("MLFLOW_", "BALL_", "RAY_", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
+    return kept | {"PYTHONPATH": str(ROOT)} | BYTECODE
 
 
 def report(results: dict[str, list[dict[str, float]]]) -> None:
