@@ -2,9 +2,13 @@
 
 import ipaddress
 import os
+import signal
 import socket
 
 import pytest
+
+# What a script starts in the background ignores Ctrl-C, and so would every program that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # As train.py sets it, before any test computes: more threads add in another order, and equal trainings differ.
 os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}

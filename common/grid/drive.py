@@ -49,7 +49,7 @@ class Drive:
         self.nodes: dict[str, bool | None] = {}  # node -> whether its data is the driver's; None: being checked
         self.home = ray.get_runtime_context().get_node_id()
         self.pruner = None
-        self._grown, self._broken = 0.0, 0
+        self._grown, self._looked, self._broken = 0.0, 0.0, 0
         self.ended = False  # Ray itself has, here where the driver is
         self.all = [self._begin(training) for training in plan.trainings]
 
@@ -67,7 +67,6 @@ class Drive:
                 self._assign()
             self._wait()
             self._look()
-            self.overview.update(self.all)
         for progress in self.all:
             if progress.status in ("waiting", "running"):
                 progress.status = "stopped"
@@ -186,7 +185,8 @@ class Drive:
         if not self.futures:
             time.sleep(LOOK_SECONDS)
             return
-        ready, _ = ray.wait(list(self.futures), timeout=LOOK_SECONDS)
+        ray.wait(list(self.futures), timeout=LOOK_SECONDS)  # for one, and then whatever is there
+        ready, _ = ray.wait(list(self.futures), num_returns=len(self.futures), timeout=0)
         for future in ready:
             kind, place = self.futures.pop(future)
             if place not in self.places:
@@ -266,8 +266,11 @@ class Drive:
     # -- watching
 
     def _look(self) -> None:
-        """Reads how far every training is, fetches what others wrote, prunes."""
+        """Reads how far every training is, fetches what others wrote, prunes; once in LOOK_SECONDS."""
         now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
         for place in self.places:
             progress = place.work
             if not progress:
@@ -284,6 +287,7 @@ class Drive:
                 self.overview.say(
                     f"{progress.training.label}: behind after epoch {len(progress.state.rows)}, stopping it"
                 )
+        self.overview.update(self.all)
 
     def _refresh(self, progress: Progress) -> None:
         progress.state = folders.read_state(self.plan, progress.training, progress.state.folder)

@@ -1,7 +1,7 @@
 """One start of a grid, from the data to the ranking."""
 
 import json
-import os
+import secrets
 import shutil
 import signal
 from collections import Counter
@@ -16,7 +16,7 @@ from common.grid.options import GridOptions
 from common.grid.overview import Overview
 from common.grid.plan import Plan, find_module
 from common.grid.report import write_report
-from common.grid.slots import start_worker
+from common.grid.slots import own, start_worker
 from common.options import TrainingOptions
 from common.stopping import StopRequest
 from common.tracking.servers import target_of
@@ -37,12 +37,9 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions) -> int
     server = tracking.choose_server(first.tracking, first.output_dir, require=first.require_tracking)
     print(server.words)
     plan.folder.mkdir(parents=True, exist_ok=True)
-    with _alone(plan):
+    with _alone(plan), _worker(plan, first.threads, start=not options.dry_run) as worker:
         folders.remove_empty_folders(plan)
-        worker = f"grid-{plan.name[-8:]}-{os.getpid()}"
         try:
-            if not options.dry_run:  # imports while Ray starts; ends with this function
-                kept = start_worker(plan.module, worker, first.threads)  # noqa: F841
             cluster.connect(options.address, plan.name[-8:], plan.folder.parent)
             need = cluster.needs(first.threads, options.gpus_per_training, options.memory, data_bytes)
             slots = tell_plan(plan, need, options)
@@ -182,6 +179,20 @@ def _alone(plan: Plan) -> Iterator[None]:
                 shutil.rmtree(plan.folder, ignore_errors=True)
                 with suppress(OSError):
                     plan.folder.parent.rmdir()
+
+
+@contextmanager
+def _worker(plan: Plan, threads: int, start: bool) -> Iterator[str]:
+    """Yields the name of this node's worker, which imports while Ray starts."""
+    name = f"grid-{plan.name[-8:]}-{secrets.token_hex(8)}"
+    if not start:
+        yield name
+        return
+    with start_worker(plan.module, own(name), threads) as process:
+        try:
+            yield name
+        finally:
+            process.kill()  # the slots' forks have their own ends
 
 
 def _leave(plan: Plan) -> None:

@@ -19,6 +19,7 @@ from common import telemetry
 from common.grid.folders import Change, apply, changes
 
 START_SECONDS = 60.0  # in which a worker listens, on the busiest machine
+CONNECTIONS = 3  # to workers that die before they answer
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -52,17 +53,26 @@ class Slot:
         self.node = context.get_node_id()
         self.far = self.node != driver_node
         self.gpus = [str(gpu) for gpu in ray.get_gpu_ids()]
-        self._module = module
+        self._module, self._threads = module, threads
+        self._worker = own(f"{worker}-{self.node}" if self.far else worker)
         self._root = _temporary_folder() if self.far else None
         self._folder: Path | None = None
         self._seen: dict = {}
         self._looking = threading.Lock()
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-        self._connect(f"{worker}-{self.node}" if self.far else worker, threads)
 
     def about(self) -> dict:
-        """Where this slot is: node, host, pid of the kept process, GPUs. Returns when that process is ready."""
-        state, _, pid = (line := self._answers.readline().strip()).partition(" ")
+        """Where this slot is: node, host, pid of the kept process, GPUs. Returns when that process is ready.
+
+        Raises:
+            RuntimeError: why there is none.
+        """
+        line, tries = "", 0
+        while not line and tries < CONNECTIONS:  # without an answer the worker died: the next connection starts another
+            tries += 1
+            self._connect()
+            line = self._answers.readline().strip()
+        state, _, pid = line.partition(" ")
         if state != "ready":
             raise RuntimeError(f"{line or 'it was killed'} (on {socket.gethostname()})")
         self._pid = int(pid)
@@ -142,30 +152,38 @@ class Slot:
             options["resume"] = str(self._folder)
         return options
 
-    def _connect(self, worker: str, threads: int) -> None:
+    def _connect(self) -> None:
         """Asks the worker of this node for a kept process; starts the worker where there is none yet."""
         self._answers = io.StringIO("the worker, which trainings are forks of, does not start")
         started, deadline = None, time.monotonic() + START_SECONDS
+        environment = json.dumps({"CUDA_VISIBLE_DEVICES": ",".join(self.gpus) or "-1"}).encode()
         while time.monotonic() < deadline:
-            with socket.socket(socket.AF_UNIX) as connection:
-                try:
-                    connection.connect(f"\0{worker}")
-                except ConnectionRefusedError:  # it listens before it imports anything
-                    if started is None or started.poll() is not None:
-                        started = self._started = start_worker(self._module, worker, threads)
-                    time.sleep(0.1)
-                    continue
-                (theirs, ours), (answers, their_answers) = os.pipe(), os.pipe()
-                environment = json.dumps({"CUDA_VISIBLE_DEVICES": ",".join(self.gpus) or "-1"})
-                socket.send_fds(connection, [environment.encode()], [theirs, their_answers])
+            (theirs, ours), (answers, their_answers) = os.pipe(), os.pipe()
+            jobs, answers = os.fdopen(ours, "w"), os.fdopen(answers)
+            try:
+                with socket.socket(socket.AF_UNIX) as connection:
+                    connection.connect(f"\0{self._worker}")
+                    socket.send_fds(connection, [environment], [theirs, their_answers])
+                self._jobs, self._answers = jobs, answers
+                return
+            except ConnectionError:  # it listens before it imports anything, so there is none
+                jobs.close()
+                answers.close()
+                if started is None or started.poll() is not None:
+                    started = self._started = start_worker(self._module, self._worker, self._threads)
+                time.sleep(0.1)
+            finally:
                 os.close(theirs)
                 os.close(their_answers)
-                self._jobs, self._answers = os.fdopen(ours, "w"), os.fdopen(answers)
-                return
 
     def _say(self, line: str) -> None:
         self._jobs.write(line + "\n")
         self._jobs.flush()
+
+
+def own(worker: str) -> str:
+    """The name of this user's worker: another user's gives us nothing."""
+    return f"{worker}-{os.getuid()}"
 
 
 def start_worker(module: str, name: str, threads: int) -> subprocess.Popen:

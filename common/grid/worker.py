@@ -2,16 +2,18 @@
 
 python -m common.grid.worker MODULE NAME
 
-It listens on the abstract socket NAME, from before its imports, which take ten seconds of a core: they pass while Ray
-starts, once per node. A slot that connects sends two pipes and gets a fork of this process, its kept one, which in turn
-forks for every training. A fork starts in milliseconds and begins as `train.py` does after its imports: fresh seeds
-and devices, so the same numbers; and what a training leaks, breaks or leaves on a GPU goes when it ends.
+It listens on the abstract socket NAME, from before its imports, which take five to ten seconds of a core, once per
+node; on the driver's they pass while Ray starts. A slot that connects sends two pipes and gets a fork of this process,
+its kept one, which in turn forks for every training. A fork starts in milliseconds and begins as `train.py` does after
+its imports: fresh seeds and devices, so the same numbers; and what a training leaks, breaks or leaves on a GPU goes
+when it ends.
 
 A kept process reads a job per line (JSON: `options`, `log`, `environment`) and answers with the training's exit
 status; the line "stop" asks the running training to end. Whenever a pipe closes, for whoever held it died, what hangs
 on it ends at once.
 """
 
+import errno
 import gc
 import importlib.util
 import io
@@ -44,8 +46,10 @@ def main() -> int:
     listener = socket.socket(socket.AF_UNIX)
     try:
         listener.bind(f"\0{sys.argv[2]}")
-    except OSError:  # another slot of this node was faster
-        return 0
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return 0  # another slot of this node was faster
     listener.listen()
     for number in (signal.SIGINT, signal.SIGTERM):  # for the training alone; this process ends when stdin closes
         signal.signal(number, signal.SIG_IGN)
@@ -71,7 +75,7 @@ def _import() -> tuple:
         for name in (*PRELOADED, *parts):
             importlib.import_module(name)
         _draw_something()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return None, " ".join(f"{type(error).__name__}: {error}".split())
     return module, ""
 

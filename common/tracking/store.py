@@ -90,8 +90,9 @@ def _create(server: str) -> None:
 
 
 def _identity(server: str) -> tuple[int, int] | None:
-    """Which file the database is, None where there is none."""
+    """Which file the database is, None where there is none, or an empty one."""
     with contextlib.suppress(OSError):
         found = _database(server).stat()
-        return found.st_dev, found.st_ino
+        if found.st_size:
+            return found.st_dev, found.st_ino
     return None

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def test_the_driver_killed_in_the_middle_of_64_trainings(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["training", "kept process", "slot"])
-def test_a_killed_worker_costs_nothing(tmp_path, victim):
+def test_a_killed_process_costs_nothing(tmp_path, victim):
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", "20", "--delay", "0.5")
     driver = grid.start()
     wait_until(lambda: half_done(grid), driver)
@@ -114,6 +115,22 @@ def test_a_killed_worker_costs_nothing(tmp_path, victim):
     assert "will be tried again" in grid.said()
     assert "goes on after epoch" in grid.said()
     grid.check_complete(4, epochs=20)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_while_slots_wait_for_it_is_replaced(tmp_path):
+    grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "3")
+    driver = grid.start()
+    wait_until(lambda: processes(driver.pid, "worker"), driver)
+    (worker,) = processes(driver.pid, "worker")
+    name = Path(f"/proc/{worker}/cmdline").read_text().split("\0")[-2]
+    wait_until(lambda: f"@{name}" in Path("/proc/net/unix").read_text(), driver)
+    os.kill(worker, signal.SIGSTOP)
+    wait_until(lambda: len(processes(driver.pid, "slot")) == 2, driver)
+    time.sleep(3)  # both are connected
+    os.kill(worker, signal.SIGKILL)
+    assert driver.wait(600) == 0
+    grid.check_complete(2, epochs=3)
 
 
 @pytest.mark.slow
