@@ -34,7 +34,8 @@ class AdamW:
         import tensorflow as tf
 
         rate = self.rate(self.iterations)
-        power = tf.cast(self.iterations + 1, tf.float32)
+        step = tf.cast(self.iterations + 1, tf.float32)
+        powers = {"beta1_power": self.BETA_1**step, "beta2_power": self.BETA_2**step}
         for weight, gradient, (first, second) in zip(self.weights, gradients, self.moments, strict=True):
             if len(weight.shape) > 1:
                 weight.value.assign_sub(weight.value * (self.weight_decay * rate))
@@ -42,8 +43,7 @@ class AdamW:
                 var=weight.value.handle,
                 m=first.handle,
                 v=second.handle,
-                beta1_power=self.BETA_1**power,
-                beta2_power=self.BETA_2**power,
+                **powers,
                 lr=rate,
                 beta1=self.BETA_1,
                 beta2=self.BETA_2,
