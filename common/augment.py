@@ -5,6 +5,8 @@ the same eagerly and inside the compiled training step. Flips, zooms, shifts and
 small matrix products per patch instead of gathers. Every random number comes from a seed pair, never from global state.
 """
 
+import numpy as np
+
 
 def draw(seed, n: int, low: float, high: float, salt: int):
     """Draws one uniform number per patch.
@@ -54,6 +56,20 @@ def transpose(x, chosen):
     return tf.where(chosen[:, tf.newaxis, tf.newaxis, tf.newaxis], tf.transpose(x, [0, 2, 1, 3]), x)
 
 
+def flip(x, flip_x, flip_y):
+    """Mirrors the chosen patches, [n] of bools, left and right and up and down; exact.
+
+    By products with mirrored identity matrices: reversing an axis costs several times as much.
+    """
+    import tensorflow as tf
+
+    def mirrors(size, chosen):
+        identity = np.eye(size, dtype=np.float32)
+        return tf.gather(np.stack([identity, identity[::-1]]), tf.cast(chosen, tf.int32))
+
+    return _multiply(mirrors(x.shape[1], flip_y), x, mirrors(x.shape[2], flip_x))
+
+
 def resample(x, scale_x, scale_y, shift_x, shift_y, blur):
     """Samples every patch on a moved and stretched grid, bilinearly; outside, the edge pixels go on.
 
@@ -66,10 +82,15 @@ def resample(x, scale_x, scale_y, shift_x, shift_y, blur):
         shift_x, shift_y: [n] pixels.
         blur: [n] extra half width in pixels of the triangle that is averaged over, 0 for none.
     """
-    import tensorflow as tf
-
     rows = _sampling_matrix(x.shape[1], scale_y, shift_y, blur)
     columns = _sampling_matrix(x.shape[2], scale_x, shift_x, blur)
+    return _multiply(rows, x, columns)
+
+
+def _multiply(rows, x, columns):
+    """Every plane of a patch from the left and, transposed, from the right; rows [n, h, h], columns [n, w, w]."""
+    import tensorflow as tf
+
     planes = [tf.squeeze(x, -1)] if x.shape[-1] == 1 else tf.unstack(x, axis=-1)  # taking one plane apart costs a copy
     planes = [tf.matmul(rows, tf.matmul(plane, columns, transpose_b=True)) for plane in planes]
     return planes[0][..., tf.newaxis] if len(planes) == 1 else tf.stack(planes, -1)

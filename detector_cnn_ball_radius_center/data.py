@@ -73,24 +73,30 @@ def move(x, y, transposed, flip_x, flip_y, zoom=None, shift_x=None, shift_y=None
 
     from common import augment
 
-    size = x.shape[1]
-    zeros = tf.zeros_like(y[:, 0])
-    zoom, shift_x, shift_y = (
-        default if given is None else given
-        for given, default in ((zoom, zeros + 1), (shift_x, zeros), (shift_y, zeros))
-    )
-    x = augment.transpose(x, transposed)
-    radius, *centre = tf.unstack(y, axis=1)
-    centre = [value - offset for value, offset in zip(centre, offset, strict=True)]
-    centre = [tf.where(transposed, other, own) for own, other in zip(centre, reversed(centre), strict=True)]
-    scales, shifts = [], []
-    for axis, (flip, shift) in enumerate(((flip_x, shift_x), (flip_y, shift_y))):
-        scale = tf.where(flip, -zoom, zoom)
-        flipped = tf.where(flip, 1 - centre[axis], centre[axis])
-        zoomed = 0.5 + (centre[axis] - 0.5) / scale
-        low, high = (limit - offset[axis] for limit in CENTRE_LIMITS)
-        moved = tf.clip_by_value(zoomed + shift / size, tf.minimum(flipped, low), tf.maximum(flipped, high))
-        centre[axis] = moved + offset[axis]
-        scales.append(scale)
-        shifts.append((zoomed - moved) * scale * size)
-    return augment.resample(x, *scales, *shifts, zeros), tf.stack([radius / zoom, *centre], 1)
+    y, offset = tf.convert_to_tensor(y, tf.float32), tf.constant(offset, tf.float32)
+    x = augment.flip(augment.transpose(x, transposed), flip_x, flip_y)
+    centre = y[:, 1:] - offset
+    centre = tf.where(transposed[:, tf.newaxis], centre[:, ::-1], centre)
+    centre = tf.where(tf.stack([flip_x, flip_y], 1), 1 - centre, centre)
+    y = tf.concat([y[:, :1], centre + offset], 1)
+    if zoom is None and shift_x is None and shift_y is None:
+        return x, y
+    none = tf.zeros_like(y[:, 0])
+    given = ((zoom, none + 1), (shift_x, none), (shift_y, none))
+    return _zoom_and_shift(x, y, *(default if value is None else value for value, default in given), offset)
+
+
+def _zoom_and_shift(x, y, zoom, shift_x, shift_y, offset):
+    import tensorflow as tf
+
+    from common import augment
+
+    size, factor = x.shape[1], zoom[:, tf.newaxis]
+    centre = y[:, 1:] - offset
+    zoomed = 0.5 + (centre - 0.5) / factor
+    low, high = (limit - offset for limit in CENTRE_LIMITS)
+    moved = zoomed + tf.stack([shift_x, shift_y], 1) / size
+    moved = tf.clip_by_value(moved, tf.minimum(centre, low), tf.maximum(centre, high))
+    shifts = tf.unstack((zoomed - moved) * factor * size, axis=1)
+    x = augment.resample(x, zoom, zoom, *shifts, tf.zeros_like(zoom))
+    return x, tf.concat([y[:, :1] / factor, moved + offset], 1)
