@@ -27,9 +27,10 @@ def small_model(regularize=False):
     return build_model((16, 16, 1), (2, 2, 3, 3), 4, regularize=regularize)
 
 
-def trainer(patches, loss=None, augment=None, model=None, **settings):
+def trainer(patches, loss=None, augment=None, model=None, xla=None, **settings):
     settings = Settings(**{"epochs": EPOCHS, "batch_size": BATCH} | settings)
-    return Trainer(model or small_model(), MemoryData(*patches), loss or make_loss(), augment, settings, head="logit")
+    data, loss = MemoryData(*patches), loss or make_loss()
+    return Trainer(model or small_model(), data, loss, augment, settings, head="logit", xla=xla)
 
 
 def keras_optimizer(model, like):
@@ -45,10 +46,14 @@ def darker(x, y, seed):
     return x * tf.random.stateless_uniform([tf.shape(x)[0], 1, 1, 1], seed, 0.7, 1.0), y
 
 
-def test_fast_path_is_what_plain_keras_does(patches):
-    """Twenty steps of `model(x, training=True)` and the same optimiser on the same batches give the same weights."""
+@pytest.mark.parametrize("xla", [False, True])
+def test_fast_path_is_what_plain_keras_does(patches, xla):
+    """Twenty steps of `model(x, training=True)` and the same optimiser on the same batches give the same weights.
+
+    As a CPU runs it, and as XLA compiles it for a GPU.
+    """
     X, y = patches
-    fast, plain = trainer(patches), small_model()
+    fast, plain = trainer(patches, xla=xla), small_model()
     plain.set_weights(fast.model.get_weights())
     logit = keras.Model(plain.input, plain.get_layer("logit").output)
     optimizer = keras_optimizer(plain, fast)
