@@ -1,4 +1,4 @@
-"""Two convolutions as matrix products, which a CPU does several times as fast; all else is left to TensorFlow.
+"""Two convolutions as matrix products, which a CPU does faster; all else is left to TensorFlow.
 
 They differ from the plain ones in rounding only, and their gradients come from the products by themselves.
 """
@@ -8,12 +8,13 @@ import numpy as np
 BANDED_AT_MOST = 96  # width x channels x filters: above, the zeros in the band cost more than the product gains
 
 
-def convolve(layer, x):
+def convolve(layer, x, first: bool):
     """Calls a keras Conv2D in training, by the fastest way for its size.
 
     Args:
         layer: the layer, built.
         x: float32 [n, height, width, channels].
+        first: nothing before the layer learns. The gradient back to x would cost a band more than it gains.
     """
     import keras
 
@@ -24,7 +25,8 @@ def convolve(layer, x):
     _, height, width, channels = x.shape
     if layer.padding == "valid" and layer.kernel_size == (height, width):
         return _whole(layer.kernel.value, x)
-    if layer.padding == "same" and layer.kernel_size == (3, 3) and width * channels * layer.filters <= BANDED_AT_MOST:
+    narrow = first and width * channels * layer.filters <= BANDED_AT_MOST
+    if narrow and layer.padding == "same" and layer.kernel_size == (3, 3):
         return _banded(layer.kernel.value, x)
     return layer(x)
 

@@ -103,6 +103,7 @@ class Trainer:
         self.model, self.data, self.loss, self.augment, self.settings = model, data, loss, augment, settings
         layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
         self.layers = _pooled_first(layers[: [layer.name for layer in layers].index(head) + 1])
+        self.first = next((layer for layer in self.layers if layer.trainable_weights), None)  # that learns
         self.batch_size = min(settings.batch_size, len(data))
         self.optimizer = _optimizer(model, settings, steps=settings.epochs * -(-len(data) // self.batch_size))
         self.average = keras.models.clone_model(model)
@@ -179,7 +180,7 @@ class Trainer:
         if _is_pooling(layer) and self.xla:
             return pool(layer, x)
         if isinstance(layer, keras.layers.Conv2D) and not self.xla:
-            return convolve(layer, x)
+            return convolve(layer, x, first=layer is self.first)
         return layer(x, training=True) if isinstance(layer, keras.layers.Dropout) else layer(x)
 
     def state(self) -> list[np.ndarray]:

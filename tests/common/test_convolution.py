@@ -43,13 +43,16 @@ def answers(call, layer, x):
     return y, *tape.gradient(loss, [x, *(w.value for w in layer.trainable_variables)])
 
 
+@pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize(("settings", "shape"), PRODUCTS + PLAIN)
-def test_same_output_and_gradients_as_keras(settings, shape):
+def test_same_output_and_gradients_as_keras(settings, shape, first):
     keras.utils.set_random_seed(1)
     layer = keras.layers.Conv2D(**settings, bias_initializer="normal")
     layer.build((None, *shape))
     x = tf.constant(np.random.default_rng(0).normal(size=(7, *shape)).astype(np.float32))
-    for found, expected in zip(answers(lambda x: convolve(layer, x), layer, x), answers(layer, layer, x), strict=True):
+    for found, expected in zip(
+        answers(lambda x: convolve(layer, x, first), layer, x), answers(layer, layer, x), strict=True
+    ):
         assert found.shape == expected.shape
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
@@ -60,5 +63,7 @@ def test_same_output_and_gradients_as_keras(settings, shape):
 def test_products_where_they_are_faster_and_nowhere_else(settings, shape, product):
     layer = keras.layers.Conv2D(**settings)
     layer.build((None, *shape))
-    traced = tf.function(lambda x: convolve(layer, x)).get_concrete_function(tf.TensorSpec((None, *shape)))
-    assert ("MatMul" in {operation.type for operation in traced.graph.get_operations()}) == product
+    spec, banded = tf.TensorSpec((None, *shape)), layer.padding == "same"
+    for first, expected in ((True, product), (False, product and not banded)):
+        traced = tf.function(lambda x, first=first: convolve(layer, x, first)).get_concrete_function(spec)
+        assert ("MatMul" in {operation.type for operation in traced.graph.get_operations()}) == expected
