@@ -103,7 +103,7 @@ class Trainer:
         self.model, self.data, self.loss, self.augment, self.settings = model, data, loss, augment, settings
         layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
         self.layers = _pooled_first(layers[: [layer.name for layer in layers].index(head) + 1])
-        self.first = next((layer for layer in self.layers if layer.trainable_weights), None)  # that learns
+        self.first = next((layer for layer in self.layers if layer.trainable_weights), None)  # nothing learns before it
         self.batch_size = min(settings.batch_size, len(data))
         self.optimizer = _optimizer(model, settings, steps=settings.epochs * -(-len(data) // self.batch_size))
         self.average = keras.models.clone_model(model)
