@@ -24,14 +24,14 @@ def convolve(layer, x, first: bool):
         return layer(x)
     _, height, width, channels = x.shape
     if layer.padding == "valid" and layer.kernel_size == (height, width):
-        return _whole(layer.kernel.value, x)
+        return whole(layer.kernel.value, x)
     narrow = first and width * channels * layer.filters <= BANDED_AT_MOST
     if narrow and layer.padding == "same" and layer.kernel_size == (3, 3):
-        return _banded(layer.kernel.value, x)
+        return banded(layer.kernel.value, x)
     return layer(x)
 
 
-def _whole(kernel, x):
+def whole(kernel, x):
     """A kernel that covers the whole input has one place to be: a dense layer."""
     import tensorflow as tf
 
@@ -39,7 +39,7 @@ def _whole(kernel, x):
     return tf.matmul(tf.reshape(x, [-1, size]), tf.reshape(kernel, [size, -1]))[:, tf.newaxis, tf.newaxis]
 
 
-def _banded(kernel, x):
+def banded(kernel, x):
     """3x3 with padding: three neighbouring rows of pixels, times a matrix that holds the kernel once per column."""
     import tensorflow as tf
 

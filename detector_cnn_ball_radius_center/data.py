@@ -87,6 +87,7 @@ def move(x, y, transposed, flip_x, flip_y, zoom=None, shift_x=None, shift_y=None
 
 
 def _zoom_and_shift(x, y, zoom, shift_x, shift_y, offset):
+    """The second half of `move`; no centre passes the limits."""
     import tensorflow as tf
 
     from common import augment

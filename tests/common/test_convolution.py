@@ -43,16 +43,14 @@ def answers(call, layer, x):
     return y, *tape.gradient(loss, [x, *(w.value for w in layer.trainable_variables)])
 
 
-@pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize(("settings", "shape"), PRODUCTS + PLAIN)
-def test_same_output_and_gradients_as_keras(settings, shape, first):
+def test_same_output_and_gradients_as_keras(settings, shape):
     keras.utils.set_random_seed(1)
     layer = keras.layers.Conv2D(**settings, bias_initializer="normal")
     layer.build((None, *shape))
     x = tf.constant(np.random.default_rng(0).normal(size=(7, *shape)).astype(np.float32))
-    for found, expected in zip(
-        answers(lambda x: convolve(layer, x, first), layer, x), answers(layer, layer, x), strict=True
-    ):
+    ours = answers(lambda x: convolve(layer, x, first=True), layer, x)
+    for found, expected in zip(ours, answers(layer, layer, x), strict=True):
         assert found.shape == expected.shape
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
