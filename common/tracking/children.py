@@ -3,6 +3,7 @@
 import contextlib
 import random
 import threading
+import time
 from pathlib import Path
 
 from common.tracking import journal
@@ -16,9 +17,9 @@ LAST_ATTEMPTS = 3
 class Children:
     """The runs that a grid told of, one thread for each server that they go to."""
 
-    def __init__(self, ending: threading.Event):
+    def __init__(self):
         self.runs: list[Path] = []
-        self._ending = ending
+        self._ending = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
 
     def add(self, run: Path) -> None:
@@ -32,9 +33,9 @@ class Children:
                 self._threads[server] = thread
                 thread.start()
 
-    @property
-    def threads(self) -> list[threading.Thread]:
-        """They end when `ending` is set and everything was sent or cannot be."""
+    def end(self) -> list[threading.Thread]:
+        """Returns the threads, which end as soon as everything was sent or cannot be."""
+        self._ending.set()
         return list(self._threads.values())
 
     def _carry(self, server: str) -> None:
@@ -46,13 +47,16 @@ class Children:
             last = self._ending.is_set()
             fault = None
             for run in list(self.runs):
-                fault = _step(run, server, seen, senders)
+                fault = _step(run, server, seen, senders) or fault
                 if fault is not None and fault.kind == "away":  # the next run would only wait as long
                     break
             failures = failures + 1 if fault is not None else 0
             last_attempts -= last and fault is not None
             if last and (fault is None or not last_attempts):
                 return
+            if last:
+                time.sleep(1)
+                continue
             pause = BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS)) - 1] if failures else POLL_SECONDS
             self._ending.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the attempts of several grids
 
@@ -73,6 +77,8 @@ def _step(run: Path, server: str, seen: dict, senders: dict) -> Fault | None:
         fault = sender.step()
         if fault is not None and fault.kind != "refused":
             return fault
+        if fault is None and not (sender.placed or sender.mark.deleted):  # the one above it may come later
+            return Fault("missing", "the run above it is not there")
         seen[run] = size
         if journal.last_status(run)[0] in journal.TERMINAL:
             del senders[run]

@@ -38,7 +38,7 @@ def main() -> int:
     carriers = [threading.Thread(target=_guarded, args=(run, server, ending), daemon=True) for server in servers]
     for carrier in carriers:
         carrier.start()
-    children = Children(ending)
+    children = Children()
     for line in iter(sys.stdin.buffer.readline, b""):  # the runs of a grid; ends when the training closes it or dies
         children.add(Path(os.fsdecode(line.rstrip(b"\n"))))
     _wait_for_end(run)
@@ -46,9 +46,15 @@ def main() -> int:
         journal.repair(ended)
     ending.set()
     deadline = time.monotonic() + LAST_SECONDS
-    for carrier in carriers + children.threads:
-        carrier.join(max(0.0, deadline - time.monotonic()))
-    return int(any(carrier.is_alive() for carrier in carriers + children.threads))
+    _join(carriers, deadline)
+    below = children.end()  # now: a run finds its place only where the one above it is
+    _join(below, deadline)
+    return int(any(thread.is_alive() for thread in carriers + below))
+
+
+def _join(threads: list[threading.Thread], deadline: float) -> None:
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _wait_for_end(run: Path) -> None:

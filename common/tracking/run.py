@@ -157,7 +157,8 @@ class Run:
         A second call changes nothing.
 
         Returns:
-            One line for each server: where the run is, or what is not there yet and which command sends it.
+            One line for each server: where the run is, or what is not there yet, of it and of the runs that its
+            process carries, and which command sends it.
         """
         if status not in journal.TERMINAL:
             raise ValueError(f"A run ends as one of {', '.join(journal.TERMINAL)}. Received: {status!r}")
@@ -169,7 +170,9 @@ class Run:
                 lines = [f"The journal in {self.folder} could not be written to the end."]
             self._alive.release()
             self._stop_mirror(wait_s)
-        return scrub("\n".join(lines + [_report(self.folder, uri) for uri in journal.servers(self.folder)]))
+        for target in journal.servers(self.folder):
+            lines.append(_report(self.folder, target, self._children))
+        return scrub("\n".join(lines))
 
     def _append(self, kind: str, **fields) -> None:
         self._journal.append(kind, **fields)
@@ -244,10 +247,16 @@ def _lock(folder: Path):
     return lock
 
 
-def _report(folder: Path, target: str) -> str:
+def _report(folder: Path, target: str, children: list[Path]) -> str:
     left, where = pending(folder, target), place(folder, target)
-    if not left:
+    behind = [child for child in children if target in journal.servers(child) and pending(child, target)]
+    if not left and not behind:
         return f"Tracked: {where}"
-    short = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    command = f"python -m common.tracking sync {shlex.quote(str(short))}"
-    return f"Not yet on {where}: {left.words()}. Sent by: {command}"
+    words = [left.words()] if left else []
+    words += [f"{len(behind)} of the {len(children)} runs below it"] if behind else []
+    what = f"--output-dir {_short(folder.parent)}" if behind else _short(folder)
+    return f"Not yet on {where}: {' and '.join(words)}. Sent by: python -m common.tracking sync {what}"
+
+
+def _short(path: Path) -> str:
+    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))

@@ -95,7 +95,7 @@ class Sender:
         """Takes up the stored mark: another process may have sent something since."""
         self.mark = marks.load(self.run, self.target)
         self._sure = False  # whether the server was seen to have the run since the last fault
-        self._placed = not self.header.get("parent")  # whether it is where it belongs below another run
+        self.placed = not self.header.get("parent")  # whether it is where it belongs below another run
         self.files = Files(self.run, self.mark, self._client, self._write)
         self._rewind()
 
@@ -124,7 +124,7 @@ class Sender:
                 return
             self._rewind()
             self._check_claims(found)
-            self._placed = not self.header.get("parent")  # looked up again: it may have come back as another run
+            self.placed = not self.header.get("parent")  # looked up again: it may have come back as another run
         else:
             self.mark.experiment_id = self._experiment()
             self.mark.run_id = self._adopt() or self._create()
@@ -179,13 +179,13 @@ class Sender:
 
     def _find_parent(self) -> None:
         """Puts the run below its parent as soon as the parent is there; each server has its own id for it."""
-        if self._placed:
+        if self.placed:
             return
         found = self._ids_of(self.header["parent"])[:1]
         if found and found[0] != self.mark.parent_id:
             self._write(self._client.set_tag, self.mark.run_id, PARENT_TAG, found[0])
             self.mark.parent_id = found[0]
-        self._placed = bool(found)
+        self.placed = bool(found)
 
     def _ids_of(self, uuid: str) -> list[str]:
         """The runs of the experiment with this uuid, oldest first."""

@@ -68,6 +68,8 @@ class Grid:
 
     def tracked(self, experiment: str = "small_training"):
         """(the grid's run, its children) in the local store."""
+        if f"Not yet on {self.runs}" in self.said():  # a busy machine: the grid does not wait, and names this command
+            assert program("common.tracking", "sync", "--to", "local", "--output-dir", self.runs).returncode == 0
         _, runs = tracked_runs(self.runs, experiment)
         (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
         children = [run for run in runs if run is not parent]
@@ -76,11 +78,9 @@ class Grid:
 
     def check_complete(self, count: int, epochs: int) -> None:
         """No training is lost and none done twice: on the disk, and as MLflow has it."""
-        if f"Not yet on {self.runs}" in self.said():  # a busy machine: the grid does not wait, and names this command
-            assert program("common.tracking", "sync", "--to", "local", "--output-dir", self.runs).returncode == 0
-        client, _ = tracked_runs(self.runs, "small_training")
         assert self.finished() == len(self.trainings()) == count
         parent, children = self.tracked()
+        client, _ = tracked_runs(self.runs, "small_training")
         assert parent.info.status == "FINISHED"
         assert [run.info.status for run in children] == ["FINISHED"] * count
         assert len({run.info.run_name for run in children}) == count

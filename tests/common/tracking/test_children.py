@@ -1,0 +1,92 @@
+"""A grid's one process that carries the runs of its trainings, too."""
+
+import time
+
+import pytest
+from filelock import FileLock
+
+from common import tracking
+from common.tracking import marks
+from common.tracking.children import Children
+from common.tracking.pending import pending
+from common.tracking.send import prepare
+from common.tracking.servers import Server, choose_server
+
+from .mlflow_server import differences
+from .test_commands import parent_of
+
+TARGET = "local:../mlflow.db"
+
+
+@pytest.fixture(autouse=True)
+def as_in_the_mirror():
+    prepare()
+
+
+@pytest.fixture
+def start_child(tmp_path):
+    """Starts a run that another process carries, as a grid's training does."""
+    uri = choose_server("local", tmp_path).uri
+
+    def start_child(name: str, parent: str | None = None):
+        server = Server(uri, "", uri, sent_by_another=True)
+        return tracking.start(tmp_path / name, server, experiment="grids", name=name, parent=parent)
+
+    return start_child
+
+
+def start_grid(tmp_path):
+    return tracking.start(tmp_path / "grid", choose_server("local", tmp_path), experiment="grids", name="grid")
+
+
+def hold(run):
+    """Keeps others from sending this run."""
+    path = marks.mark_path(run, TARGET).with_suffix(".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path).acquire()
+
+
+def test_a_run_that_is_there_before_its_grid_hangs_below_it_all_the_same(tmp_path, start_child):
+    """A training of a second on a busy machine is sent to its end before the grid's own run is."""
+    with hold(tmp_path / "grid"):
+        grid = start_grid(tmp_path)
+        child = start_child("child", grid.uuid)
+        child.finish()
+        grid.carry(child.folder)
+        deadline = time.monotonic() + 120
+        while marks.load(child.folder, TARGET).status != "FINISHED":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        time.sleep(2)  # it is looked at once more, and the grid's run is still not there
+    assert grid.finish() == f"Tracked: {tmp_path}/mlflow.db"
+    assert parent_of(child.folder, TARGET) == marks.load(grid.folder, TARGET).run_id
+    assert differences(child.folder, TARGET) == []
+
+
+def test_a_run_whose_last_step_failed_is_tried_again_though_the_next_one_came_through(start_child):
+    """The store lost the first run: the first step finds that out, the second one sends it again."""
+    first, second = start_child("first"), start_child("second")
+    for run in (first, second):
+        run.finish()
+    marks.save(first.folder, marks.Mark(TARGET, run_id="0" * 32))
+    children = Children()
+    children.end()
+    children.runs.append(first.folder)  # before the thread starts: both are in its first round
+    children.add(second.folder)
+    for thread in children.end():
+        thread.join(120)
+    assert not pending(first.folder, TARGET)
+    assert differences(first.folder, TARGET) == differences(second.folder, TARGET) == []
+
+
+def test_the_end_of_a_grid_says_which_of_its_runs_were_not_sent(tmp_path, start_child):
+    grid = start_grid(tmp_path)
+    sent, held = start_child("sent", grid.uuid), start_child("held", grid.uuid)
+    with hold(held.folder):
+        for run in (sent, held):
+            run.metrics({"loss": 1.0}, step=0)
+            run.finish()
+            grid.carry(run.folder)
+        line = grid.finish()
+    assert line.startswith(f"Not yet on {tmp_path}/mlflow.db: 1 of the 2 runs below it. Sent by: ")
+    assert line.endswith(f"python -m common.tracking sync --output-dir {tmp_path}")
