@@ -10,6 +10,7 @@ from common.grid.folders import State
 from common.grid.plan import Plan, Training
 from common.grid.progress import Place, Progress, wait_for_writer
 from common.grid.slots import Job, Slot
+from common.tracking.pending import is_unsent
 
 TRIES = 2  # a failure whose cause may pass is tried once more
 LOSSES = 3  # so often a training may lose its node or slot, which is not its own failure
@@ -86,6 +87,8 @@ class Drive:
             progress.status = "pruned"
         else:
             wait_for_writer(progress.state.folder)
+        if progress.status != "waiting" and is_unsent(progress.state.folder):  # the server was away
+            self._carry(progress)
         return progress
 
     def _pruned_before(self) -> list[str]:
@@ -291,6 +294,10 @@ class Drive:
 
     def _refresh(self, progress: Progress) -> None:
         progress.state = folders.read_state(self.plan, progress.training, progress.state.folder)
+        self._carry(progress)
+
+    def _carry(self, progress: Progress) -> None:
+        """Has the grid's tracking process send this run, too, once there is one."""
         folder = progress.state.folder
         if folder and not progress.carried and tracking.begun(folder):
             progress.carried = True

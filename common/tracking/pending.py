@@ -54,6 +54,11 @@ def pending(run: Path, target: str) -> Pending:
     return Pending(records, files, translator.status != mark.status, lost, mark.refused, mark.fault)
 
 
+def is_unsent(run: Path) -> bool:
+    """Whether a server that the run was started for lacks something of it."""
+    return journal.begun(run) and any(pending(run, target) for target in journal.servers(run))
+
+
 def targets(run: Path) -> list[str]:
     """Every server that is to have the run: those chosen at its start, those that it was mirrored to later."""
     return list(dict.fromkeys([*journal.servers(run), *(mark.server for mark in marks.load_all(run))]))

@@ -17,6 +17,7 @@ from common.grid.__main__ import main
 from common.tracking import journal
 
 from ...tiny import classification_file, program, tracked_runs
+from ..tracking.mlflow_server import MlflowServer, differences
 from .grids import Grid, descendants, half_done, processes, wait_until, wait_until_gone
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="trainings are forked")
@@ -264,15 +265,24 @@ def test_pruning_stops_the_losers_and_remembers_them(tmp_path):
 
 @pytest.mark.slow
 def test_without_a_server_nothing_is_lost(tmp_path):
-    """The team's server is away: everything is kept here, pending for it."""
+    """The team's server is away: everything is kept here, and the same command sends it when the server is back."""
+    server = MlflowServer(tmp_path / "server")
+    server.kill()
     grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "2")
-    grid.arguments[grid.arguments.index("local")] = "http://127.0.0.1:9"
+    grid.arguments[grid.arguments.index("local")] = server.url
     assert grid.run() == 0
     assert "not available" in grid.said()
+    assert "and 2 of the 2 runs below it. Sent by: python -m common.tracking sync --output-dir" in grid.said()
     grid.check_complete(2, epochs=2)
-    assert {tuple(journal.servers(path)) for path in [grid.folder, *grid.trainings()]} == {
-        ("local:../mlflow.db", "http://127.0.0.1:9")
-    }
+    runs = [grid.folder, *grid.trainings()]
+    assert {tuple(journal.servers(path)) for path in runs} == {("local:../mlflow.db", server.url)}
+    server.start()
+    try:
+        assert grid.run() == 0
+        assert grid.said().splitlines()[-1].startswith(f"Tracked: {server.url}")
+        assert [differences(path, server.url) for path in runs] == [[], [], []]
+    finally:
+        server.kill()
 
 
 def test_data_that_cannot_be_had_is_said_before_anything_starts(tmp_path):
