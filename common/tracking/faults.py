@@ -30,6 +30,11 @@ _SIGNS = (
     (r"No route to host|Network is unreachable", "the network does not lead there"),
     (r"JSONDecodeError|valid JSON", "it does not answer like an MLflow server"),
     (r"database is locked", "the local store is locked by another program"),
+    (r"Can't locate revision", "its database is of a newer MLflow"),
+    (
+        r"duplicate column name|no such table|malformed|file is not a database",
+        "its database is damaged; where that is the local mlflow.db, move it away, and sync fills a new one",
+    ),
     (r"No space left", "the disk is full"),
 )
 _STATUS = re.compile(r"(?:error code |too many |status code |^)(\d{3})\b")

@@ -73,10 +73,10 @@ class Sender:
             if fault.kind == "missing":  # the server came back empty, or somebody wiped it: from the beginning
                 marks.save(self.run, marks.Mark(self.target))
                 self._load_mark()
-        if self._client is not None:
-            self.mark.fault = fault.words if fault else ""
-            with contextlib.suppress(OSError):
-                marks.save(self.run, self.mark)
+        mark = self.mark if self._client is not None else marks.load(self.run, self.target)
+        mark.fault = fault.words if fault else ""
+        with contextlib.suppress(OSError):
+            marks.save(self.run, mark)
         return fault
 
     def _send(self) -> Fault | None:

@@ -70,23 +70,62 @@ def _create(server: str) -> None:
     known = _identity(server)
     if known is not None and _known.get(server) == known:
         return
+    from mlflow.store.db import utils
+
+    engine = utils.create_sqlalchemy_engine(server)
+    current = utils._get_schema_version(engine) == utils._get_latest_schema_revision()
+    engine.dispose()
+    if not current:
+        _renew(_database(server), _artifact_root(server).as_uri())
+    _known[server] = _identity(server)
+
+
+def _renew(database: Path, artifact_root: str) -> None:
+    """Creates or migrates in a copy, which then goes back in one transaction.
+
+    MLflow's scripts change the tables step by step: a process that is killed in the middle leaves what no MLflow opens.
+    Where somebody else's was, a store without runs is made anew.
+    """
+    copy = database.with_name(f".{database.name}.new")
+    with contextlib.closing(sqlite3.connect(database)) as store:
+        # Readers (the UI) and the writer do not block each other, and a commit is one fsync. Kept in the file itself.
+        store.execute("PRAGMA journal_mode=WAL")
+        try:
+            _migrate(copy, artifact_root, store)
+        except Exception:
+            has_table = store.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchone()
+            if has_table and store.execute("SELECT 1 FROM runs").fetchone():
+                raise
+            _migrate(copy, artifact_root, None)
+        with contextlib.closing(sqlite3.connect(copy)) as renewed:
+            renewed.backup(store)
+    _remove(copy)
+
+
+def _migrate(copy: Path, artifact_root: str, store: sqlite3.Connection | None) -> None:
+    """Makes `copy` a store of this version of MLflow, from the content of `store` or from nothing."""
     from mlflow.exceptions import MlflowException
+    from mlflow.store.db import utils
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    new = not _database(server).exists()
-    if new:
-        # Readers (the UI) and the writer do not block each other, and a commit is one fsync. Kept in the file itself.
-        with contextlib.closing(sqlite3.connect(_database(server))) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
+    _remove(copy)  # of one that was killed
+    if store is not None:
+        with contextlib.closing(sqlite3.connect(copy)) as target:
+            store.backup(target)
+    uri = f"sqlite:///{copy}"
     try:
-        SqlAlchemyStore(server, _artifact_root(server).as_uri())
+        SqlAlchemyStore(uri, artifact_root)
     except MlflowException as error:
         if "out-of-date" not in str(error):
             raise
-        from mlflow.store.db.utils import _upgrade_db, create_sqlalchemy_engine
+        utils._upgrade_db(SqlAlchemyStore._get_or_create_engine(uri))
+    finally:
+        SqlAlchemyStore._get_or_create_engine(uri).dispose()
 
-        _upgrade_db(create_sqlalchemy_engine(server))
-    _known[server] = _identity(server)
+
+def _remove(database: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
 
 
 def _identity(server: str) -> tuple[int, int] | None:
