@@ -150,11 +150,13 @@ def resolve(
     archive_url: str = DEFAULT_URL,
     offline: bool = False,
     patience: Patience = PATIENCE,
+    substituted: bool = False,
 ) -> Selection:
     """Finds the files to train on: files named one by one, else a dataset by name, else the team's default family.
 
     A family comes from the cache in `data_root`, else from the archive. Only where no dataset was named, nothing of the
-    default family's training file is cached and the archive cannot be reached do synthetic patches stand in.
+    default family's training file is cached and the archive cannot be reached do synthetic patches stand in; and where
+    `substituted` says that they did when the run began that is resumed.
 
     Raises:
         UserError: Contradictory arguments, unknown names, missing files.
@@ -165,6 +167,8 @@ def resolve(
     if dataset == SYNTHETIC:
         return _synthetic(task, data_root)
     family = parse_stem(dataset or DEFAULT_STEMS[task], task)
+    if substituted:
+        return _synthetic(task, data_root, f"SYNTHETIC DATA instead of {family.stem}, as when this run began.")
 
     def bring(split: str) -> Path:
         return fetch(

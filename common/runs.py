@@ -104,7 +104,8 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
     begun = bool(options.resume) and tracking.begun(path)
     if not options.resume:  # before the run is known anywhere: killed in any moment after this, it can be resumed
         config = {"project": project, "name": name, "options": options.as_json(), "datasets": digests}
-        _write_json(path / "config.json", config | {"provenance": facts})
+        more = {"substituted": splits.substituted, "provenance": facts}
+        _write_json(path / "config.json", config | more)
     with StopRequest() as stop:
         tracked = tracking.start(
             path,

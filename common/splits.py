@@ -1,5 +1,6 @@
 """The patches of one training: found, read, checked, and a validation part split off where there is none."""
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ def load_splits(task: str, options: TrainingOptions) -> Splits:
     Raises:
         UserError: no such dataset, no such file, or one that no training can use.
     """
+    before = _begun_with(options)
     selection = resolve(
         task,
         dataset=options.dataset,
@@ -51,8 +53,11 @@ def load_splits(task: str, options: TrainingOptions) -> Splits:
         data_root=options.data_root,
         archive_url=options.archive_url,
         offline=options.offline,
+        substituted=before.get("substituted", False),
     )
     files = {"train": selection.train, "validation": selection.validation, "test": selection.test}
+    if before and "test" not in before["datasets"]:  # it had none that could be fetched when this run began
+        files["test"] = ()
     origin = {split: ", ".join(selection.origin[path] for path in paths) for split, paths in files.items() if paths}
     if not options.stream:
         check_memory([path for paths in files.values() for path in paths])
@@ -81,6 +86,11 @@ def load_splits(task: str, options: TrainingOptions) -> Splits:
         selection.substituted,
         tuple(notes),
     )
+
+
+def _begun_with(options: TrainingOptions) -> dict:
+    """config.json of the run to resume: the archive may have come back since it began. {} for a new run."""
+    return json.loads((Path(options.resume) / "config.json").read_text(encoding="utf-8")) if options.resume else {}
 
 
 def _read(paths: Sequence[Path], task: str) -> Patches:

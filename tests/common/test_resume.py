@@ -1,0 +1,64 @@
+"""What a run that was stopped finds again: its own data, its rows of metrics.csv, a checkpoint that is whole."""
+
+from pathlib import Path
+
+import pytest
+
+from classifier_cnn.options import Options, parse_args
+from common.families import DEFAULT_STEMS, parse_stem
+from common.runs import open_run
+from common.splits import load_splits
+from common.tracking import choose_server
+
+from ..tiny import classification_file
+
+FAMILY = parse_stem(DEFAULT_STEMS["classification"], "classification")
+
+
+@pytest.fixture(autouse=True)
+def tiny_synthetic(monkeypatch):
+    def synthetic_files(task, root, **_):
+        return {
+            split: classification_file(Path(root) / f"synthetic_{split}.h5", n=60, seed=seed)
+            for seed, split in enumerate(("train", "validation", "test"))
+        }
+
+    monkeypatch.setattr("common.synthetic.synthetic_files", synthetic_files)
+
+
+def begin(root: Path) -> Path:
+    """Starts a run on the default family and leaves it as an interruption does; returns its folder."""
+    options = Options(data_root=root, offline=True, output_dir=root / "runs", tracking="local")
+    splits = load_splits("classification", options)
+    server = choose_server("local", options.output_dir)
+    with pytest.raises(KeyboardInterrupt), open_run("classifier_cnn", options, splits, server) as run:
+        raise KeyboardInterrupt
+    return run.path
+
+
+def cache(root: Path, *splits: str) -> None:
+    for seed, split in enumerate(splits):
+        classification_file(root / FAMILY.file(split), n=60, seed=10 + seed)
+
+
+def resume(folder: Path):
+    """The splits that a resumed run gets, after the check that they are the same."""
+    options = parse_args(["--resume", str(folder), "--offline"])
+    splits = load_splits("classification", options)
+    with open_run("classifier_cnn", options, splits, choose_server("local", options.output_dir)):
+        return splits
+
+
+def test_a_run_on_the_synthetic_fallback_goes_on_when_the_archive_is_back(tmp_path):
+    folder = begin(tmp_path)
+    cache(tmp_path, "train", "validation", "test")  # what another training has fetched since
+    splits = resume(folder)
+    assert splits.substituted
+    assert splits.name == "synthetic"
+
+
+def test_a_run_without_a_test_file_goes_on_when_there_is_one(tmp_path):
+    cache(tmp_path, "train", "validation")
+    folder = begin(tmp_path)
+    cache(tmp_path, "train", "validation", "test")
+    assert set(resume(folder).parts) == {"train", "validation"}
