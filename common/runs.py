@@ -25,14 +25,15 @@ class RunFolder:
 
     def __init__(self, path: Path, tracked, stop: StopRequest, facts: dict[str, str]):
         self.path, self.tracked, self.stop, self.provenance = path, tracked, stop, facts
-        self._rows = 0
+        self._rows = None  # unknown: a killed run may have left some
 
     def epoch(self, number: int, numbers: dict[str, float]) -> None:
         """Records the numbers of an epoch (from 0): metrics.csv and tracking, both counted from 1."""
         path = self.path / "metrics.csv"
         if self._rows != number:  # first call: rows after the checkpoint that a killed run left are trained again
             kept = path.read_text().splitlines()[: number + 1] if number and path.exists() else []
-            path.write_text("".join(line + "\n" for line in kept))
+            with replacing(path) as new:
+                new.write_text("".join(line + "\n" for line in kept))
         with path.open("a") as file:
             if not number:
                 file.write(",".join(["epoch", *numbers]) + "\n")

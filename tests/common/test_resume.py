@@ -6,7 +6,7 @@ import pytest
 
 from classifier_cnn.options import Options, parse_args
 from common.families import DEFAULT_STEMS, parse_stem
-from common.runs import open_run
+from common.runs import RunFolder, open_run
 from common.splits import load_splits
 from common.tracking import choose_server
 
@@ -62,3 +62,17 @@ def test_a_run_without_a_test_file_goes_on_when_there_is_one(tmp_path):
     folder = begin(tmp_path)
     cache(tmp_path, "train", "validation", "test")
     assert set(resume(folder).parts) == {"train", "validation"}
+
+
+class Untracked:
+    def metrics(self, *_, **__):
+        pass
+
+
+def test_rows_of_a_first_epoch_without_its_checkpoint_are_written_once(tmp_path):
+    """Killed, or out of room, after the first row and before the first checkpoint: the epoch is trained again."""
+    RunFolder(tmp_path, Untracked(), None, {}).epoch(0, {"loss": 1.0})
+    resumed = RunFolder(tmp_path, Untracked(), None, {})
+    resumed.epoch(0, {"loss": 1.0})
+    resumed.epoch(1, {"loss": 0.5})
+    assert (tmp_path / "metrics.csv").read_text() == "epoch,loss\n1,1\n2,0.5\n"
