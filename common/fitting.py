@@ -2,12 +2,15 @@
 
 import json
 import time
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from common.cli import UserError
 from common.files import replacing
 from common.training import Trainer
 
@@ -45,7 +48,7 @@ def fit(
         The history; `trainer.average` holds the best averaged weights.
 
     Raises:
-        UserError: the loss is not finite.
+        UserError: the loss is not finite, or the checkpoint cannot be used.
     """
     from common.progress import progress_bar
 
@@ -88,8 +91,15 @@ def _save(trainer: Trainer, history: History, path: Path) -> None:
 def _restore(trainer: Trainer, path: Path) -> History:
     if not path.exists():
         return History()
-    with np.load(path, allow_pickle=False) as saved:
-        trainer.restore([saved[key] for key in sorted(saved) if key.startswith("state")])
-        weights = [saved[key] for key in sorted(saved) if key.startswith("best")]
-        told = json.loads(str(saved["history"]))
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+            state = [saved[key] for key in sorted(saved) if key.startswith("state")]
+            weights = [saved[key] for key in sorted(saved) if key.startswith("best")]
+            told = json.loads(str(saved["history"]))
+        trainer.restore(state)
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(
+            f"{path} cannot be gone on with, it is damaged or of another version. Received: "
+            f"{type(error).__name__}: {error}. Copy it again, or move it away to train from the first epoch."
+        ) from None
     return History(told["epochs"], told["best"], weights)

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from classifier_cnn.options import Options, parse_args
+from common.cli import UserError
 from common.families import DEFAULT_STEMS, parse_stem
+from common.fitting import fit
 from common.runs import RunFolder, open_run
 from common.splits import load_splits
 from common.tracking import choose_server
@@ -76,3 +79,12 @@ def test_rows_of_a_first_epoch_without_its_checkpoint_are_written_once(tmp_path)
     resumed.epoch(0, {"loss": 1.0})
     resumed.epoch(1, {"loss": 0.5})
     assert (tmp_path / "metrics.csv").read_text() == "epoch,loss\n1,1\n2,0.5\n"
+
+
+@pytest.mark.parametrize("keep", [0, 100, 2000])
+def test_a_damaged_checkpoint_is_one_clear_line(tmp_path, keep):
+    whole = tmp_path / "whole.npz"
+    np.savez(whole, state0000=np.zeros(500), best0000=np.zeros(500), history=np.array("{}"))
+    (tmp_path / "checkpoint.npz").write_bytes(whole.read_bytes()[:keep])
+    with pytest.raises(UserError, match=r"checkpoint\.npz.*cannot be gone on with"):
+        fit(None, dict, tmp_path, print, bool)
