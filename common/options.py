@@ -16,6 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # What may be said again when a run is resumed: where things are and how to reach them, never what is trained.
 FREE_ON_RESUME = {
     "resume",
+    "init",  # elsewhere by now; that it is the same model is checked
     "data_root",
     "archive_url",
     "offline",

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from common import provenance, tracking
+from common.archive import sha256_of
 from common.cli import UserError
 from common.files import new_folder, replacing
 from common.options import TrainingOptions
@@ -95,6 +96,8 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
         UserError: the data of a resumed run has changed, or the folder cannot be written.
     """
     digests = {split: part.digest for split, part in splits.parts.items()}
+    if options.init:  # what no checkpoint holds, such as its mean, is taken from it again
+        digests["init"] = sha256_of(options.init)
     name = options.run_name or _default_name(options, splits)
     if options.resume:
         path = Path(options.resume)
@@ -160,6 +163,6 @@ def _check_same_data(path: Path, digests: dict[str, str]) -> None:
     changed = [split for split in before.keys() | digests.keys() if before.get(split) != digests.get(split)]
     if changed:
         raise UserError(
-            f"The data of this run has changed ({', '.join(sorted(changed))}): resuming would mix two datasets. "
+            f"The data of this run has changed ({', '.join(sorted(changed))}): resuming would mix the two. "
             f"Received: {path}. Start a new run."
         )
