@@ -79,8 +79,8 @@ def build(options: Options, splits):
     X = splits.train.X
     options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
     if options.init:
-        model, filters, dense = load_initial(options.init, X.shape[1:], outputs=1)
-        return model, dataclasses.replace(options, filters=filters, dense=dense)
+        model, settings = load_initial(options.init, X.shape[1:], 1, options.regularize)
+        return model, dataclasses.replace(options, **settings)
     mean = splits.train.channel_means / 255
     return build_model(X.shape[1:], options.filters, options.dense, options.regularize, mean), options
 

@@ -73,18 +73,22 @@ def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
     return model
 
 
-def load_initial(path: Path, input_shape: tuple[int, int, int], outputs: int):
+def load_initial(path: Path, input_shape: tuple[int, int, int], outputs: int, regularize: bool):
     """Loads a model of ours to go on training it: its network, weights and mean stay as they are.
 
     Returns:
-        The keras.Model, its filters (four) and its dense units.
+        The keras.Model, and the options that its network was built with.
 
     Raises:
-        UserError: as `load_model`, or a network of another build.
+        UserError: as `load_model`, a network of another build, or no dropout in it where `regularize` asks for one.
     """
     model = load_model(find_model(path), input_shape, outputs)
     try:
         filters = tuple(model.get_layer(f"conv{number}").filters for number in (1, 2, 3, 4))
-        return model, filters, model.get_layer("dense").units
+        dense = model.get_layer("dense").units
     except ValueError:
         raise UserError(f"--init takes a model of this project's network. Received: {path}.") from None
+    dropout = any(type(layer).__name__ == "Dropout" for layer in model.layers)
+    if regularize and not dropout:
+        raise UserError(f"--regularize beside --init, whose model has no dropout. Received: {path}. Leave it out.")
+    return model, {"filters": filters, "dense": dense, "regularize": dropout}

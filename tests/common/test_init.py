@@ -57,3 +57,19 @@ def test_a_model_that_was_replaced_is_noticed_when_its_run_is_resumed(model, fil
         train.main(["--resume", str(folder)])
     assert train.main(["--resume", str(folder), "--init", str(model)]) == 0  # the same one, elsewhere
     assert json.loads((folder / "model.json").read_text())["input"]["mean"] == pytest.approx([0.1])
+
+
+def test_a_dropout_that_the_model_does_not_have_is_refused(model, files, tmp_path):
+    with pytest.raises(UserError, match=r"--regularize.*has no dropout"):
+        train.main([*files, *SMALL, "--regularize", "--init", str(model), "--output-dir", str(tmp_path)])
+    assert not list(tmp_path.glob("*/config.json"))
+
+
+def test_a_dropout_of_the_model_is_recorded(files, tmp_path):
+    from classifier_cnn.model import build_model
+    from common.splits import load_splits
+
+    build_model((16, 16, 1), (2, 2, 2, 2), 4, regularize=True).save(tmp_path / "initial.keras")
+    options = train.parse_args([*files, "--init", str(tmp_path / "initial.keras")])
+    _, options = train.build(options, load_splits("classification", options))
+    assert (options.filters, options.dense, options.regularize) == ((2, 2, 2, 2), 4, True)
