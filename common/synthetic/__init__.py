@@ -52,7 +52,7 @@ def synthetic_files(
         paths under `train`, `validation`, `test`; the splits share no recording.
 
     Raises:
-        UserError: an argument outside what is named above.
+        UserError: an argument outside what is named above, or a root that cannot be written.
     """
     if task not in COUNTS or size not in (16, 32) or channels not in (1, 2):
         raise UserError(
@@ -70,8 +70,16 @@ def synthetic_files(
     files = {split: folder / f"{stem}_{split}.h5" for split in SPLITS}
     if all(path.exists() for path in files.values()):
         return files
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    lock = FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise UserError(
+            f"the synthetic patches cannot be stored: {error.strerror or error}. Received: {folder}. "
+            "Name another folder with --data-root."
+        ) from None
+    with lock:
         missing = [split for split in SPLITS if not files[split].exists()]
         if missing:
             _render(task, {split: files[split] for split in missing}, counts, size, channels, seed, workers, progress)

@@ -127,3 +127,9 @@ def test_bad_arguments_are_one_line(tmp_path, task, options, said):
     with pytest.raises(UserError, match=f"Received: .*{said}"):
         synthetic.synthetic_files(task, tmp_path, progress=False, **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_root_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match=r"cannot be stored: Not a directory.*--data-root"):
+        files(tmp_path / "file")
