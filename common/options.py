@@ -221,7 +221,7 @@ def parse(parser: Parser, kind: type[TrainingOptions], argv: list[str] | None) -
             shown = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
             action.help += f" (default: {shown})".replace("%", "%%").replace("(default: True)", "(default: on)")
     given = {name: tuple(v) if isinstance(v, list) else v for name, v in vars(parser.parse_args(argv)).items()}
-    return _resumed(kind, given) if given.get("resume") else kind(**given)
+    return _resumed(kind, given) if "resume" in given else kind(**given)
 
 
 def _resumed(kind: type[TrainingOptions], given: dict) -> TrainingOptions:
@@ -254,6 +254,8 @@ def run_folder(run: str, output_dir: Path) -> Path:
     Raises:
         UserError: there is no such run.
     """
+    if not run.strip():  # a variable of the shell that is not set: never the working directory, nor a new run
+        raise UserError("--resume names a run. Received: an empty name. Give its folder or its name.")
     for folder in (Path(run), output_dir / run):
         if (folder / "config.json").is_file():
             return folder.resolve()

@@ -250,6 +250,7 @@ def test_the_default_family_is_replaced_only_with_a_warning(files, tmp_path, mon
         (["--seed", "-1"], "--seed takes"),
         (["--init", "no.keras"], "--init names a model that is not there"),
         (["--resume", "no-such-run"], "There is no such run"),
+        (["--resume", ""], "Received: an empty name"),
         (["--dataset", "synthetik"], "synthetic"),
         (["--dataset", "clasification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"], "classification_"),
         (["--dataset", "synthetic", "--data-train", "a.h5"], "--dataset"),
