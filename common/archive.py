@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 from common import index_page
 from common.cli import UserError
 from common.download import Version, discard, download
-from common.web import PATIENCE, ArchiveError, NotInArchive, Patience, Unreachable, get_text
+from common.web import PATIENCE, ArchiveError, NotInArchive, Patience, Unreachable, ask, get_text
 
 __all__ = [
     "DEFAULT_URL",
@@ -36,6 +36,7 @@ __all__ = [
 
 DEFAULT_URL = "https://datasets.naoth.de"
 SUMS = "SHA256SUMS"
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 HTML_STARTS = (b"<!doctype html", b"<html")
 
 
@@ -81,6 +82,8 @@ def fetch(
             if not target.is_file():  # else another process brought it while this one waited
                 _bring(source, target, check, patience)
     except OSError as error:
+        if error.errno in READ_ONLY:  # a cache that others keep: it need not hold what the archive does not have
+            ask(source, patience)
         raise ArchiveError(f"{source} cannot be stored: {_disk_trouble(error)}. Received: {target}.") from error
     return target
 
@@ -230,7 +233,7 @@ def _disk_trouble(error: OSError) -> str:
         return "the disk is full. Make room and run again: what has arrived is kept"
     if error.errno == errno.EFBIG:
         return "it is larger than files may be here. Choose another data folder; what has arrived is kept"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno in READ_ONLY:
         return "the folder cannot be written. Choose another data folder"
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
         return "something else is in its place. Move it away or choose another data folder"

@@ -63,6 +63,21 @@ class Transient(Exception):
         self.received = received
 
 
+def ask(url: str, patience: Patience) -> None:
+    """Asks for a file and takes nothing of it.
+
+    Raises:
+        ArchiveError: Unreachable, NotInArchive, or refused.
+    """
+    import requests
+
+    def attempt() -> None:
+        with requests.Session() as session, get(session, url, {}, patience):
+            pass
+
+    retry(url, patience, attempt)
+
+
 def get_text(url: str, patience: Patience) -> Page | None:
     """Reads a short text such as an index page; None where the server has none or keeps it to itself.
 
