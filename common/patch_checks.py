@@ -20,7 +20,7 @@ def open_file(path: Path) -> h5py.File:
     """Opens an HDF5 file for reading.
 
     Raises:
-        UserError: no such file, a folder, not readable, or no HDF5 inside.
+        UserError: no such file, a folder, not readable, locked by who writes it, or no HDF5 inside.
     """
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
@@ -29,6 +29,10 @@ def open_file(path: Path) -> h5py.File:
         return h5py.File(path, "r")
     except PermissionError:
         raise UserError(f"{path}: may not be read. Check its permissions.") from None
+    except BlockingIOError:
+        raise UserError(
+            f"{path}: is open for writing in another program. Close it there, a notebook perhaps."
+        ) from None
     except OSError:
         with path.open("rb") as stream:
             start = stream.read(8)

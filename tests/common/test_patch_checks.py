@@ -1,5 +1,8 @@
 """What is no patch file: refused, with one line that says why; and what is unusual but legal."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -105,6 +108,18 @@ def test_not_a_file_and_not_hdf5(tmp_path):
             read_patches(tmp_path / name, "classification")
     with pytest.raises(UserError, match=r"unknown task\. Received: 'segment'"):
         read_patches(tmp_path / "good.h5", "segment")
+
+
+def test_a_file_that_another_program_writes_is_not_called_damaged(tmp_path):
+    write_patches(tmp_path / "good.h5", pixels(6), np.zeros(6))
+    program = "import h5py, sys; file = h5py.File(sys.argv[1], 'r+'); print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", program, str(tmp_path / "good.h5")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        writer.stdout.readline()
+        with pytest.raises(UserError, match="is open for writing in another program"):
+            read_patches(tmp_path / "good.h5", "classification")
+        writer.stdin.close()
+    assert len(read_patches(tmp_path / "good.h5", "classification")) == 6
 
 
 @pytest.mark.parametrize("count", [60, 300, 3000])
