@@ -80,6 +80,42 @@ def _discard(*streams) -> None:
 
 
 @contextmanager
+def outlasting_readers() -> Iterator[None]:
+    """Lets a training go on where its terminal is closed or its pipe ends: what it says from then on is dropped."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(_Outlasting, before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+class _Outlasting:
+    """A stream that leads nowhere from the moment on that nobody reads it."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def __getattr__(self, name: str):
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
+            _discard(self._stream)
+
+
+@contextmanager
 def _flushed() -> Iterator[None]:
     """Writes what is buffered at the end, where a reader that has left can still be told from a fault."""
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common import provenance, tracking
 from common.archive import sha256_of
-from common.cli import UserError
+from common.cli import UserError, outlasting_readers
 from common.files import new_folder, replacing
 from common.options import TrainingOptions
 from common.splits import Splits
@@ -110,7 +110,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
         config = {"project": project, "name": name, "options": options.as_json(), "datasets": digests}
         more = {"substituted": splits.substituted, "provenance": facts}
         _write_json(path / "config.json", config | more)
-    with StopRequest() as stop:
+    with outlasting_readers(), StopRequest() as stop:
         tracked = tracking.start(
             path,
             server,

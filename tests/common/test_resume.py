@@ -1,5 +1,8 @@
 """What a run that was stopped finds again: its own data, its rows of metrics.csv, a checkpoint that is whole."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +12,11 @@ from classifier_cnn.options import Options, parse_args
 from common.cli import UserError
 from common.families import DEFAULT_STEMS, parse_stem
 from common.fitting import fit
-from common.runs import RunFolder, open_run
+from common.runs import RunFolder, is_finished, open_run
 from common.splits import load_splits
 from common.tracking import choose_server
 
-from ..tiny import classification_file
+from ..tiny import ROOT, classification_file, environment
 
 FAMILY = parse_stem(DEFAULT_STEMS["classification"], "classification")
 
@@ -88,3 +91,42 @@ def test_a_damaged_checkpoint_is_one_clear_line(tmp_path, keep):
     (tmp_path / "checkpoint.npz").write_bytes(whole.read_bytes()[:keep])
     with pytest.raises(UserError, match=r"checkpoint\.npz.*cannot be gone on with"):
         fit(None, dict, tmp_path, print, bool)
+
+
+LEFT_ALONE = """
+import sys
+from classifier_cnn.options import parse_args
+from common.runs import open_run
+from common.splits import load_splits
+from common.tracking import choose_server
+
+options = parse_args(sys.argv[1:])
+splits = load_splits("classification", options)
+with open_run("classifier_cnn", options, splits, choose_server("local", options.output_dir)) as run:
+    print("training", flush=True)
+    sys.stdin.readline()
+    print("the table of its numbers", flush=True)
+    print("a warning", file=sys.stderr, flush=True)
+    run.write_json("model.json", {"status": "finished"})
+"""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_training_outlasts_its_terminal(tmp_path, terminal):
+    """`train.py & disown` and a laptop that is closed; `| tee log` where tee ends: the night's result is written."""
+    patches = [str(classification_file(tmp_path / f"{n}.h5", n=n)) for n in (60, 50)]
+    arguments = ["--data-train", patches[0], "--data-val", patches[1], "--output-dir", str(tmp_path / "runs")]
+    reader, writer = os.openpty() if terminal else os.pipe()
+    command = [sys.executable, "-c", LEFT_ALONE, *arguments, "--tracking", "local"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=writer, stderr=writer, cwd=ROOT, env=environment(), process_group=0
+    ) as training:
+        os.close(writer)
+        while b"training" not in os.read(reader, 4096):
+            pass
+        os.close(reader)
+        training.stdin.write(b"\n")
+        training.stdin.close()
+        assert training.wait(60) == 0
+    (folder,) = (path.parent for path in tmp_path.glob("runs/*/model.json"))
+    assert is_finished(folder)
