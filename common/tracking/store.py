@@ -84,7 +84,7 @@ def _renew(database: Path, artifact_root: str) -> None:
     """Creates or migrates in a copy, which then goes back in one transaction.
 
     MLflow's scripts change the tables step by step: a process that is killed in the middle leaves what no MLflow opens.
-    Where somebody else's was, a store without runs is made anew.
+    Where somebody else's was, a store that holds nothing yet is made anew.
     """
     copy = database.with_name(f".{database.name}.new")
     with contextlib.closing(sqlite3.connect(database)) as store:
@@ -93,13 +93,20 @@ def _renew(database: Path, artifact_root: str) -> None:
         try:
             _migrate(copy, artifact_root, store)
         except Exception:
-            has_table = store.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchone()
-            if has_table and store.execute("SELECT 1 FROM runs").fetchone():
+            if _holds_something(store):
                 raise
             _migrate(copy, artifact_root, None)
         with contextlib.closing(sqlite3.connect(copy)) as renewed:
             renewed.backup(store)
     _remove(copy)
+
+
+def _holds_something(store: sqlite3.Connection) -> bool:
+    """Whether there is more than the rows that MLflow writes itself: it may be another program's database."""
+    own = {"alembic_version": 1, "experiments": 1, "workspaces": 1}
+    tables = [name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    counts = {name: store.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}  # noqa: S608
+    return any(count > own.get(name, 0) for name, count in counts.items())
 
 
 def _migrate(copy: Path, artifact_root: str, store: sqlite3.Connection | None) -> None:

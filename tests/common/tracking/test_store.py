@@ -112,6 +112,20 @@ def test_a_store_with_runs_that_cannot_be_migrated_stays_as_it_is(database, caps
         assert list(store.iterdump()) == before
 
 
+def test_the_database_of_another_program_stays_as_it_is(database, capsys):
+    """One that keeps its version in a table of the same name, as every program with Alembic does."""
+    with contextlib.closing(sqlite3.connect(database)) as store:
+        store.executescript(
+            "CREATE TABLE alembic_version (version_num VARCHAR(32)); INSERT INTO alembic_version VALUES ('v3.2.0.a');"
+            "CREATE TABLE studies (name TEXT); INSERT INTO studies VALUES ('of three nights');"
+        )
+        before = list(store.iterdump())
+    assert commands.sync([database.parent / "run"], database.parent) == 1
+    assert "lacks 3 records (its database is of a newer MLflow" in capsys.readouterr().out
+    with contextlib.closing(sqlite3.connect(database)) as store:
+        assert list(store.iterdump()) == before
+
+
 @pytest.mark.parametrize("content", [b"", b"not a database at all" * 200], ids=["empty", "garbage"])
 def test_a_file_that_is_no_store(database, content, capsys):
     database.write_bytes(content)
