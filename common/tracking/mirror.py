@@ -41,7 +41,8 @@ def main() -> int:
     children = Children()
     for line in iter(sys.stdin.buffer.readline, b""):  # the runs of a grid; ends when the training closes it or dies
         children.add(Path(os.fsdecode(line.rstrip(b"\n"))))
-    _wait_for_end(run)
+    _wait_for_end([run], 5)
+    _wait_for_end(children.runs, 20)  # the trainings of a grid that was killed notice it after a second or two
     for ended in (run, *children.runs):
         journal.repair(ended)
     ending.set()
@@ -57,10 +58,10 @@ def _join(threads: list[threading.Thread], deadline: float) -> None:
         thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def _wait_for_end(run: Path) -> None:
-    """A process that is being killed closes its files one after the other: wait for the lock, but not for ever."""
-    deadline = time.monotonic() + 5
-    while journal.is_alive(run) and time.monotonic() < deadline:
+def _wait_for_end(runs: list[Path], seconds: float) -> None:
+    """A process that is being killed closes its files one after the other: wait for the locks, but not for ever."""
+    deadline = time.monotonic() + seconds
+    while any(map(journal.is_alive, runs)) and time.monotonic() < deadline:
         time.sleep(0.05)
 
 

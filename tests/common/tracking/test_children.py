@@ -1,5 +1,7 @@
 """A grid's one process that carries the runs of its trainings, too."""
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -12,10 +14,21 @@ from common.tracking.pending import pending
 from common.tracking.send import prepare
 from common.tracking.servers import Server, choose_server
 
+from ...tiny import ROOT
+from .fault_proxy import wait_until
 from .mlflow_server import differences
 from .test_commands import parent_of
 
 TARGET = "local:../mlflow.db"
+DRIVER = """
+import sys
+from pathlib import Path
+from common import tracking
+grid = tracking.start(Path(sys.argv[1]), tracking.choose_server("local", Path(sys.argv[1]).parent), experiment="grids",
+                      name="grid")
+grid.carry(Path(sys.argv[2]))
+sys.stdin.read()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -90,3 +103,17 @@ def test_the_end_of_a_grid_says_which_of_its_runs_were_not_sent(tmp_path, start_
         line = grid.finish()
     assert line.startswith(f"Not yet on {tmp_path}/mlflow.db: 1 of the 2 runs below it. Sent by: ")
     assert line.endswith(f"python -m common.tracking sync --output-dir {tmp_path}")
+
+
+def test_the_trainings_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_child):
+    """They live a second or two longer than the grid's driver, on whose death its mirror ends."""
+    child = start_child("child")
+    command = [sys.executable, "-c", DRIVER, str(tmp_path / "grid"), str(child.folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE) as driver:
+        wait_until(lambda: marks.load(child.folder, TARGET).status == "RUNNING", 300)
+        driver.kill()
+    time.sleep(2)
+    child._alive.release()  # as the end of its process does
+    for run in (tmp_path / "grid", child.folder):
+        wait_until(lambda run=run: marks.load(run, TARGET).status == "KILLED", 120)
+        assert differences(run, TARGET) == []
