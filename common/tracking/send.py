@@ -174,23 +174,35 @@ class Sender:
         """
         ids = sorted(self._ids_of(self.header["uuid"]), key=lambda run_id: run_id != self.mark.run_id)
         for double in ids[1:]:
+            for below in self._search(PARENT_TAG, double):
+                self._write(self._client.set_tag, below.info.run_id, PARENT_TAG, ids[0])
             self._write(self._client.delete_run, double)
         return ids[0] if ids else ""
 
     def _find_parent(self) -> None:
-        """Puts the run below its parent as soon as the parent is there; each server has its own id for it."""
+        """Puts the run below its parent as soon as the parent is there; each server has its own id for it.
+
+        A parent that somebody deleted there stays deleted: to wait for it would be to wait for ever.
+        """
         if self.placed:
             return
-        found = self._ids_of(self.header["parent"])[:1]
+        found = (self._ids_of(self.header["parent"]) or self._ids_of(self.header["parent"], deleted=True))[:1]
         if found and found[0] != self.mark.parent_id:
             self._write(self._client.set_tag, self.mark.run_id, PARENT_TAG, found[0])
             self.mark.parent_id = found[0]
         self.placed = bool(found)
 
-    def _ids_of(self, uuid: str) -> list[str]:
+    def _ids_of(self, uuid: str, deleted: bool = False) -> list[str]:
         """The runs of the experiment with this uuid, oldest first."""
-        found = self._client.search_runs([self.mark.experiment_id], f"tags.`{UUID_TAG}` = '{uuid}'")
+        found = self._search(UUID_TAG, uuid, deleted)
         return [run.info.run_id for run in sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))]
+
+    def _search(self, tag: str, value: str, deleted: bool = False) -> list:
+        """The runs of the experiment with this tag: those that are there, or those that somebody deleted."""
+        from mlflow.entities import ViewType
+
+        kind = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
+        return self._client.search_runs([self.mark.experiment_id], f"tags.`{tag}` = '{value}'", kind)
 
     def _create(self) -> str:
         name = clean(self.header["name"])[:NAME_LENGTH]

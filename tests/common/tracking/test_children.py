@@ -8,10 +8,10 @@ import pytest
 from filelock import FileLock
 
 from common import tracking
-from common.tracking import marks
+from common.tracking import commands, journal, marks
 from common.tracking.children import Children
 from common.tracking.pending import pending
-from common.tracking.send import prepare
+from common.tracking.send import Sender, prepare
 from common.tracking.servers import Server, choose_server
 
 from ...tiny import ROOT
@@ -50,6 +50,12 @@ def start_child(tmp_path):
 
 def start_grid(tmp_path):
     return tracking.start(tmp_path / "grid", choose_server("local", tmp_path), experiment="grids", name="grid")
+
+
+def client(tmp_path):
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(choose_server("local", tmp_path).uri)
 
 
 def hold(run):
@@ -117,3 +123,30 @@ def test_the_trainings_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_ch
     for run in (tmp_path / "grid", child.folder):
         wait_until(lambda run=run: marks.load(run, TARGET).status == "KILLED", 120)
         assert differences(run, TARGET) == []
+
+
+def test_a_run_whose_grid_somebody_deleted_there_is_complete_without_it(tmp_path, no_mirror, start_child):
+    grid = start_child("grid")
+    assert Sender(grid.folder, TARGET).step() is None
+    client(tmp_path).delete_run(marks.load(grid.folder, TARGET).run_id)
+    child = start_child("child", grid.uuid)
+    child.finish()
+    assert commands.sync([child.folder], tmp_path) == 0
+    assert differences(child.folder, TARGET) == []
+
+
+def test_a_run_below_a_double_of_its_grid_is_put_below_the_one_that_stays(tmp_path, no_mirror, start_child):
+    """A server that carries a request out after its client gave up makes the grid's run once more."""
+    grid = start_child("grid")
+    sender = Sender(grid.folder, TARGET)
+    assert sender.step() is None
+    mark, head = marks.load(grid.folder, TARGET), journal.header(grid.folder)
+    double = client(tmp_path).create_run(mark.experiment_id, head["t"] - 1, {"run.uuid": head["uuid"]}).info.run_id
+    child = start_child("child", grid.uuid)
+    child.finish()
+    assert Sender(child.folder, TARGET).step() is None
+    assert parent_of(child.folder, TARGET) == double
+    grid.finish()
+    assert sender.step() is None
+    assert parent_of(child.folder, TARGET) == mark.run_id
+    assert differences(grid.folder, TARGET) == []
