@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from common.tracking import journal
-from common.tracking.faults import Fault
+from common.tracking.faults import Fault, words_of
 
 POLL_SECONDS = 1.0
 BACK_OFF_SECONDS = (1, 2, 4, 8, 15, 30, 60)
@@ -47,7 +47,7 @@ class Children:
             last = self._ending.is_set()
             fault = None
             for run in list(self.runs):
-                fault = _step(run, server, seen, senders) or fault
+                fault = _guarded_step(run, server, seen, senders) or fault
                 if fault is not None and fault.kind == "away":  # the next run would only wait as long
                     break
             failures = failures + 1 if fault is not None else 0
@@ -59,6 +59,14 @@ class Children:
                 continue
             pause = BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS)) - 1] if failures else POLL_SECONDS
             self._ending.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the attempts of several grids
+
+
+def _guarded_step(run: Path, server: str, seen: dict, senders: dict) -> Fault | None:
+    """A fault of one run's folder must not end what sends the others; a run whose folder was removed is over."""
+    try:
+        return _step(run, server, seen, senders) if journal.begun(run) else None
+    except Exception as error:
+        return Fault("missing", words_of(error))
 
 
 def _step(run: Path, server: str, seen: dict, senders: dict) -> Fault | None:

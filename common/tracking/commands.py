@@ -20,10 +20,14 @@ def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
         UserError: a name leads to no run.
     """
     if not names:
-        return sorted(path.parents[1] for path in output_dir.glob("*/tracking/journal.jsonl"))
+        found = sorted(path.parents[1] for path in output_dir.glob("*/tracking/journal.jsonl"))
+        for run in found:
+            if not journal.begun(run):
+                print(f"{run.name}: nothing of it is known, its training was killed before the first record")
+        return [run for run in found if journal.begun(run)]
     runs = []
     for name in names:
-        found = [path for path in (name, output_dir / name) if journal.journal_path(path).exists()]
+        found = [path for path in (name, output_dir / name) if journal.begun(path)]
         if not found:
             raise UserError(f"There is no tracked run in this folder. Received: {name}.")
         runs.append(found[0].resolve())

@@ -44,6 +44,8 @@ def is_alive(run: Path) -> bool:
     """Whether a training is writing this run right now."""
     from filelock import Timeout
 
+    if not tracking_folder(run).is_dir():  # the lock would make it
+        return False
     try:
         with alive_lock(run).acquire(timeout=0):
             return False
@@ -120,7 +122,7 @@ def read(run: Path, offset: int = 0) -> Iterator[tuple[int, dict]]:
     """
     try:
         file = journal_path(run).open("rb")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     with file:
         file.seek(offset)
@@ -196,6 +198,8 @@ def repair(run: Path) -> bool:
     """
     from filelock import Timeout
 
+    if not begun(run):  # nothing was: killed before its first record, or the folder was removed
+        return False
     with contextlib.suppress(Timeout, OSError, NotImplementedError), alive_lock(run).acquire(timeout=0):
         status, moment = last_status(run)
         if status == "RUNNING":

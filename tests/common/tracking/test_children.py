@@ -1,5 +1,6 @@
 """A grid's one process that carries the runs of its trainings, too."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -96,6 +97,21 @@ def test_a_run_whose_last_step_failed_is_tried_again_though_the_next_one_came_th
         thread.join(120)
     assert not pending(first.folder, TARGET)
     assert differences(first.folder, TARGET) == differences(second.folder, TARGET) == []
+
+
+def test_a_run_whose_folder_was_removed_keeps_no_other_from_being_sent(tmp_path, start_child):
+    removed, other = start_child("removed"), start_child("other")
+    children = Children()
+    children.runs.append(removed.folder)  # before the thread starts: it comes first in every round
+    shutil.rmtree(removed.folder)
+    children.add(other.folder)
+    wait_until(lambda: marks.load(other.folder, TARGET).run_id, 120)
+    other.finish()
+    for thread in children.end():
+        thread.join(120)
+    assert not journal.repair(removed.folder)
+    assert not removed.folder.exists()  # an empty one would be in the way of `sync`
+    assert differences(other.folder, TARGET) == []
 
 
 def test_the_end_of_a_grid_says_which_of_its_runs_were_not_sent(tmp_path, start_child):

@@ -284,3 +284,13 @@ def test_the_commands_look_where_trainings_put_their_runs(monkeypatch, tmp_path)
     monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     assert parse_args(["sync"]).output_dir == tmp_path
     assert parse_args(["status", "--output-dir", "elsewhere"]).output_dir.name == "elsewhere"
+
+
+def test_a_run_without_a_first_record_keeps_no_other_from_being_sent(start, tmp_path, capsys):
+    """Its training was killed in that very moment."""
+    run = finished(start, f"sqlite:///{tmp_path}/mlflow.db")
+    journal.Journal(tmp_path / "killed").close()
+    assert main(["sync", "--output-dir", str(tmp_path)]) == 0
+    assert "killed: nothing of it is known" in capsys.readouterr().out
+    assert differences(run, "local:../mlflow.db") == []
+    assert not journal.begun(tmp_path / "killed")
