@@ -138,7 +138,8 @@ def finish(plan: Plan, drive: Drive, tracked, stop: StopRequest) -> int:
     """Writes and tracks the report, says what failed, and returns the exit status."""
     print(write_report(plan, {p.training.index: (p.status, p.reason) for p in drive.all}))
     counts = Counter(progress.status for progress in drive.all)
-    numbers = {f"trainings_{status}": count for status, count in counts.items()}
+    # Also what there is none of: an earlier start may have had some.
+    numbers = {f"trainings_{status}": counts[status] for status in ("finished", "pruned", "failed", "stopped")}
     found = [quality for p in drive.all if (quality := p.state.best(plan.metric)) is not None]
     if found:
         numbers[f"best_{plan.metric}"] = min(found) if plan.lower_is_better else max(found)

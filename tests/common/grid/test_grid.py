@@ -192,6 +192,9 @@ def test_stopping_and_going_on(tmp_path):
     assert grid.run() == 0
     assert "goes on after epoch" in grid.said()
     grid.check_complete(3, epochs=30)
+    parent, _ = grid.tracked()
+    counts = {name: value for name, value in parent.data.metrics.items() if name.startswith("trainings_")}
+    assert {name: value for name, value in counts.items() if value} == {"trainings_finished": 3.0}
 
 
 @pytest.mark.slow
