@@ -1,5 +1,6 @@
 """The Ray cluster of a grid: a private one on this machine, or one that is named; and how many trainings fit on it."""
 
+import hashlib
 import logging
 import os
 import secrets
@@ -64,13 +65,12 @@ def wanted(address: str | None) -> str:
     return address
 
 
-def connect(address: str | None, key: str, spare: Path) -> None:
+def connect(address: str | None, grid: Path) -> None:
     """Joins the cluster at `address`, or RAY_ADDRESS, or starts one for this process alone, on loopback.
 
     Args:
         address: HOST:PORT of the head node.
-        key: names the folder of a private cluster's sockets and logs, which is emptied.
-        spare: a folder for those where there is no temporary folder.
+        grid: its folder, for which the folder of a private cluster's sockets and logs is named; that is emptied.
 
     Raises:
         UserError: no cluster answers there, or there is no folder with a short enough path.
@@ -93,7 +93,7 @@ def connect(address: str | None, key: str, spare: Path) -> None:
         settings |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
     for left in range(STARTS, 0, -1):
         if address == "local":
-            settings["_temp_dir"] = str(_folder(key, spare))
+            settings["_temp_dir"] = str(_folder(grid))
         try:
             ray.init(address, **settings)
             return
@@ -139,13 +139,13 @@ def words(per_node: dict[str, int], need: Needs) -> str:
     return f"{', '.join(places)}; {each}"
 
 
-def clean_up(key: str, spare: Path) -> None:
+def clean_up(grid: Path) -> None:
     """Removes the folder of a private cluster that has ended."""
-    shutil.rmtree(_path(key, spare), ignore_errors=True)
+    shutil.rmtree(_path(grid), ignore_errors=True)
 
 
-def _folder(key: str, spare: Path) -> Path:
-    path = _path(key, spare)
+def _folder(grid: Path) -> Path:
+    path = _path(grid)
     if len(os.fsencode(path)) + RAY_NEEDS > SOCKET_PATH:
         raise UserError(
             f"Ray's sockets need a folder with a path of at most {SOCKET_PATH - RAY_NEEDS - len(path.name) - 1} "
@@ -164,12 +164,15 @@ def _end_leftovers(folder: Path) -> None:
                 os.kill(int(path.parent.name), signal.SIGKILL)
 
 
-def _path(key: str, spare: Path) -> Path:
-    """RAY_TMPDIR, else the system's temporary folder, else the spare one."""
+def _path(grid: Path) -> Path:
+    """A folder in RAY_TMPDIR, else in the system's temporary folder, else beside the grid's.
+
+    Named for the grid's whole path: the same command for another output folder is another grid, perhaps another user's.
+    """
     base = os.environ.get("RAY_TMPDIR")
     if not base:
         try:
             base = tempfile.gettempdir()
         except FileNotFoundError:
-            base = spare
-    return Path(base).absolute() / f"grid-{key}"
+            base = grid.parent
+    return Path(base).absolute() / f"grid-{hashlib.sha256(os.fsencode(grid.resolve())).hexdigest()[:8]}"

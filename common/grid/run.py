@@ -40,7 +40,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions) -> int
     with _alone(plan), _worker(plan, first.threads, start=not options.dry_run) as worker:
         folders.remove_empty_folders(plan)
         try:
-            cluster.connect(options.address, plan.name[-8:], plan.folder.parent)
+            cluster.connect(options.address, plan.folder)
             need = cluster.needs(first.threads, options.gpus_per_training, options.memory, data_bytes)
             slots = tell_plan(plan, need, options)
             if options.dry_run:
@@ -202,6 +202,6 @@ def _leave(plan: Plan) -> None:
 
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     ray.shutdown()
-    cluster.clean_up(plan.name[-8:], plan.folder.parent)
+    cluster.clean_up(plan.folder)
     for number, handler in before.items():
         signal.signal(number, handler)

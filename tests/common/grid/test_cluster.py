@@ -1,8 +1,9 @@
-"""Two nodes in two network namespaces with addresses of their own; one is killed while it works."""
+"""Private clusters side by side; two nodes in two network namespaces, of which one is killed while it works."""
 
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,11 +12,29 @@ from pathlib import Path
 
 import pytest
 
+from common.grid import cluster
+
 from .grids import Grid, wait_until
 
 HEAD, OTHER = "10.77.31.1", "10.77.31.2"
 PORT = "6391"
 RAY = str(Path(sys.executable).with_name("ray"))
+
+
+def test_a_grid_ends_the_leftovers_of_no_other(tmp_path, monkeypatch):
+    """The same command for two output folders: the second must not kill the Ray of the first."""
+    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:
+        monkeypatch.setenv("RAY_TMPDIR", folder)
+        one, other = (tmp_path / runs / "grid_small_training_12345678" for runs in ("one", "other"))
+        command = [sys.executable, "-c", "input()", f"{cluster._folder(one)}/session_1"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as of_one:
+            while b"session_1" not in Path(f"/proc/{of_one.pid}/cmdline").read_bytes():
+                time.sleep(0.01)
+            cluster._folder(other)
+            with pytest.raises(subprocess.TimeoutExpired):
+                of_one.wait(1)
+            cluster._folder(one)
+            assert of_one.wait(60) == -signal.SIGKILL
 
 
 def ip(*arguments: str) -> None:
