@@ -24,7 +24,8 @@ def draw_grid(path: Path, plan: Plan, rows: list[dict]) -> None:
         plan: the grid.
         rows: of `report.row`, each with `quality` and costs.
     """
-    costs = [cost for cost in TITLES if sum(cost in row for row in rows) > 1]
+    enough = min(2, len(plan.trainings))  # one dot says nothing, but where there is one training
+    costs = [cost for cost in TITLES if sum(cost in row for row in rows) >= enough]
     arrays = list(plan.varies)
     kinds = [(costs, 1, 4.2, _cost_panel), (arrays, 2, 3.4, _array_panel)]
     parts = [(names, columns, -(-len(names) // columns), high, draw) for names, columns, high, draw in kinds if names]

@@ -1,12 +1,15 @@
 """The ranking, the Pareto front and the pruner, against their laws."""
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.grid.cluster import Needs
 from common.grid.overview import span
+from common.grid.plan import Plan, Training
 from common.grid.pruning import Pruner
-from common.grid.report import pareto_front
+from common.grid.report import pareto_front, write_report
 
 POINTS = st.lists(st.fixed_dictionaries({"cost": st.integers(1, 9), "quality": st.integers(1, 9)}), min_size=1)
 
@@ -21,6 +24,22 @@ def test_nothing_beats_the_front_and_the_front_beats_the_rest(rows, lower):
     assert front
     assert not any(beats(a, b) for a in rows for b in front)
     assert all(any(beats(a, b) or a["quality"] == b["quality"] for a in front) for b in rows)
+
+
+def test_a_grid_of_one_training_has_a_report_too(tmp_path):
+    """All arrays of a script replaced by one value each."""
+    training = Training(0, {}, "12345678-000_training", {})
+    folder = tmp_path / "grid_small_training_12345678"
+    plan = Plan("small_training", folder.name, folder, "e", "val_loss", {}, (training,))
+    run = tmp_path / "20260101-000000_12345678-000_training"
+    run.mkdir()
+    folder.mkdir()
+    (run / "config.json").write_text(json.dumps({"options": {"epochs": 1}}))
+    (run / "metrics.csv").write_text("epoch,val_loss\n1,0.5\n")
+    cost = {"parameters": 10, "multiply_accumulates": 20}
+    (run / "model.json").write_text(json.dumps({"status": "finished", "cost": cost}))
+    assert "20 MACs  val_loss 0.5" in write_report(plan)
+    assert (folder / "grid.png").exists()
 
 
 def rows(values):
