@@ -274,6 +274,7 @@ class Drive:
         if now - self._looked < LOOK_SECONDS:
             return
         self._looked = now
+        self.settings.tracked.keep_sending()
         for place in self.places:
             progress = place.work
             if not progress:

@@ -109,6 +109,10 @@ class Run:
     def metrics(self, values: dict[str, float], step: int) -> None:
         """Metrics of one step (epoch): one record, in the file when this returns. NaN and infinite values are kept."""
         self._append("metrics", step=int(step), values={name: float(value) for name, value in values.items()})
+        self.keep_sending()
+
+    def keep_sending(self) -> None:
+        """Starts the process that sends again, should it have died; a grid, which has no epochs, asks now and then."""
         if self._mirror and self._mirror.poll() is not None:
             self._start_mirror()
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from common.grid.__main__ import main
-from common.tracking import journal
+from common.tracking import journal, marks
 
 from ...tiny import classification_file, program, tracked_runs
 from ..tracking.mlflow_server import MlflowServer, differences
@@ -264,6 +264,25 @@ def test_pruning_stops_the_losers_and_remembers_them(tmp_path):
     assert grid.run() == 0
     assert json.loads((grid.folder / "plan.json").read_text())["trainings"][1]["varies"] == {"learning-rate": "0.0001"}
     assert {row["learning-rate"]: row["epochs"] for row in grid.rows()}["0.0001"] == rows["0.0001"]["epochs"]
+
+
+@pytest.mark.slow
+def test_the_process_that_sends_is_started_again_while_the_grid_runs(tmp_path):
+    grid = Grid(tmp_path, "--seed", "0", "--epochs", "5000", "--delay", "0.5")
+    driver = grid.start()
+    wait_until(lambda: any(sent(path) for path in grid.trainings()), driver)
+    (mirror,) = [pid for pid, command in descendants(driver.pid).items() if "common.tracking.mirror" in command]
+    os.kill(mirror, signal.SIGKILL)
+    (training,) = grid.trainings()
+    before = sent(training)
+    wait_until(lambda: sent(training) > before, driver, 240)
+    driver.send_signal(signal.SIGINT)
+    assert driver.wait(300) == 130
+
+
+def sent(run: Path) -> int:
+    """Bytes of its journal that the local store has."""
+    return marks.load(run, "local:../mlflow.db").offset
 
 
 @pytest.mark.slow
