@@ -87,7 +87,7 @@ class Drive:
             progress.status = "pruned"
         else:
             wait_for_writer(progress.state.folder)
-        if progress.status != "waiting" and is_unsent(progress.state.folder):  # the server was away
+        if is_unsent(progress.state.folder):  # the server was away; this start may end before the training goes on
             self._carry(progress)
         return progress
 

@@ -15,6 +15,7 @@ import pytest
 
 from common.grid.__main__ import main
 from common.tracking import journal, marks
+from common.tracking.pending import pending
 
 from ...tiny import classification_file, program, tracked_runs
 from ..tracking.mlflow_server import MlflowServer, differences
@@ -303,6 +304,29 @@ def test_without_a_server_nothing_is_lost(tmp_path):
         assert grid.run() == 0
         assert grid.said().splitlines()[-1].startswith(f"Tracked: {server.url}")
         assert [differences(path, server.url) for path in runs] == [[], [], []]
+    finally:
+        server.kill()
+
+
+@pytest.mark.slow
+def test_a_grid_that_is_stopped_before_its_trainings_go_on_tells_what_they_lack(tmp_path):
+    server = MlflowServer(tmp_path / "server")
+    server.kill()
+    grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "5000", "--delay", "0.5")
+    grid.arguments[grid.arguments.index("local")] = server.url
+    driver = grid.start()
+    wait_until(lambda: len(grid.trainings()) == 2 and half_done(grid), driver)
+    driver.send_signal(signal.SIGINT)
+    assert driver.wait(300) == 130
+    server.start()
+    try:
+        driver = grid.start()
+        wait_until(lambda: journal.last_status(grid.folder)[0] == "RUNNING", driver)
+        time.sleep(1)  # it listens to signals
+        driver.send_signal(signal.SIGINT)
+        assert driver.wait(300) == 130
+        last = grid.said().splitlines()[-1]
+        assert last.startswith("Tracked: ") is not any(pending(path, server.url) for path in grid.trainings())
     finally:
         server.kill()
 
