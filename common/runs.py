@@ -159,7 +159,10 @@ def _new_folder(output_dir: Path, name: str) -> Path:
 
 
 def _check_same_data(path: Path, digests: dict[str, str]) -> None:
-    before = json.loads((path / "config.json").read_text())["datasets"]
+    config = json.loads((path / "config.json").read_text())
+    before = config["datasets"]
+    if config["options"].get("init"):  # a run of before this was recorded
+        before.setdefault("init", digests.get("init"))
     changed = [split for split in before.keys() | digests.keys() if before.get(split) != digests.get(split)]
     if changed:
         raise UserError(
