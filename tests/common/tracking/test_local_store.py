@@ -80,7 +80,7 @@ def test_the_mirror_is_up_to_date_while_the_training_runs(tmp_path):
     wait_until(lambda: _offset(run.folder) > size, 120)
     print(f"one epoch arrived after {time.monotonic() - began:.1f} s")
     assert differences(run.folder, "local:../mlflow.db") == []
-    line = run.finish("FINISHED", wait_s=60)
+    line = run.finish("FINISHED", wait_s=600)
     assert line == f"Tracked: {tmp_path}/mlflow.db"
     assert differences(run.folder, "local:../mlflow.db") == []
 

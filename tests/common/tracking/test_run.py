@@ -99,7 +99,7 @@ def test_the_mirror_catches_up_by_itself(tmp_path, mlflow_3, monkeypatch):
         proxy.fault = Fault()
         wait_until(lambda: not pending(run.folder, proxy.url).records, 120)
         assert "RUNNING" in journal.last_status(run.folder)
-        assert run.finish("FINISHED", wait_s=60).startswith(f"Tracked: {proxy.url}/#/experiments/")
+        assert run.finish("FINISHED", wait_s=600).startswith(f"Tracked: {proxy.url}/#/experiments/")
         assert differences(run.folder, proxy.url) == []
         log = (run.folder / "tracking" / "mirror.log").read_text()
         assert "it is not ready (503)" in log
@@ -138,7 +138,7 @@ def test_a_mirror_that_died_is_replaced(tmp_path, mlflow_3):
     run._mirror.kill()
     run._mirror.wait()
     run.metrics({"loss": 1.0}, step=0)
-    assert run.finish("FINISHED", wait_s=60).startswith("Tracked: ")
+    assert run.finish("FINISHED", wait_s=600).startswith("Tracked: ")
     assert differences(run.folder, mlflow_3.url) == []
 
 
