@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from classifier_cnn.options import Options, parse_args
+from common import tracking
 from common.cli import UserError
 from common.families import DEFAULT_STEMS, parse_stem
 from common.fitting import fit
@@ -23,6 +24,8 @@ FAMILY = parse_stem(DEFAULT_STEMS["classification"], "classification")
 
 @pytest.fixture(autouse=True)
 def tiny_synthetic(monkeypatch):
+    monkeypatch.setattr(tracking.Run, "_start_mirror", lambda self: None)
+
     def synthetic_files(task, root, **_):
         return {
             split: classification_file(Path(root) / f"synthetic_{split}.h5", n=60, seed=seed)
@@ -127,6 +130,6 @@ def test_a_training_outlasts_its_terminal(tmp_path, terminal):
         os.close(reader)
         training.stdin.write(b"\n")
         training.stdin.close()
-        assert training.wait(60) == 0
+        assert training.wait(600) == 0
     (folder,) = (path.parent for path in tmp_path.glob("runs/*/model.json"))
     assert is_finished(folder)
