@@ -205,7 +205,8 @@ def _kind(patches: Patches) -> str:
 def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) -> tuple[Patches, Patches, str]:
     """Splits a validation part off the training patches, for families without a validation file.
 
-    Whole recordings where the file knows at least two, balanced in balls; else patch by patch, classes stratified.
+    Whole recordings where the file knows at least two and both classes stay in the training, balanced in balls; else
+    patch by patch, classes stratified.
 
     Returns:
         training, validation and how it was done, in words for the user.
@@ -216,15 +217,17 @@ def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) ->
     if not 0 < fraction < 1 or len(patches) < 2:
         raise UserError(f"cannot split validation off. Received: fraction {fraction} of {len(patches)} patches.")
     balls = (patches.y > 0.5) if patches.task == "classification" else np.ones(len(patches), bool)
-    if patches.recording is not None and len(np.unique(patches.recording)) > 1:
+    mask, why = None, "the file names no recordings"
+    if patches.recording is not None:
         names, group = np.unique(patches.recording, return_inverse=True)
         counts = np.stack([np.bincount(group), np.bincount(group, weights=balls)], axis=1)
         chosen = choose_groups(counts, fraction, seed)
-        mask = chosen[group]
+        mask, why = chosen[group], "there is only one recording"
         how = f"by recording ({chosen.sum()} of {len(names)} recordings, {mask.sum()}"
-    else:
+        if chosen.any() and len(np.unique(balls)) > len(np.unique(balls[~mask])):  # two recordings of one class each
+            mask, why = None, "by recording the training would see one class only"
+    if mask is None or not mask.any():
         mask = _stratified(balls, fraction, seed)
-        why = "the file names no recordings" if patches.recording is None else "there is only one recording"
         how = f"patch by patch, classes stratified, because {why}: near duplicates may be on both sides ({mask.sum()}"
     return patches.take(~mask), patches.take(mask), f"{how} of {len(patches)} patches, seed {seed})"
 

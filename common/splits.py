@@ -73,6 +73,8 @@ def load_splits(task: str, options: TrainingOptions) -> Splits:
         parts["train"], parts["validation"], how = split_validation(parts["train"], seed=options.seed)
         origin["validation"] = origin["train"]
         notes.append(f"There is no validation file: {how}.")
+    if task == "classification":
+        _check_classes(parts["train"])
     if options.dry_run:
         parts = {split: _sample(part, options.seed) for split, part in parts.items()}
     concatenate([part.take([0]) for part in parts.values()])  # one size and colour in all splits, or one clear line
@@ -95,6 +97,16 @@ def _begun_with(options: TrainingOptions) -> dict:
 
 def _read(paths: Sequence[Path], task: str) -> Patches:
     return concatenate([read_patches(path, task) for path in paths])
+
+
+def _check_classes(train: Patches) -> None:
+    """Of one class nothing is learnt but to say it always, which looks like a training that goes well."""
+    balls = int((train.y > 0.5).sum())
+    if balls in (0, len(train)):
+        raise UserError(
+            f"A training needs patches with and without a ball. Received: {balls} balls of {len(train)} training "
+            f"patches, {', '.join(train.source)}. Add files to --data-train."
+        )
 
 
 def _sample(patches: Patches, seed: int) -> Patches:

@@ -14,8 +14,9 @@ import pytest
 from classifier_cnn import export, train
 from classifier_cnn.options import parse_args
 from common.cli import UserError
+from common.patches import write_patches
 
-from ..tiny import ROOT, classification_file, environment, program, tracked_runs
+from ..tiny import ROOT, bars, classification_file, environment, program, tracked_runs
 
 SMALL = ("--filters", "4", "--dense", "8", "--batch-size", "50", "--learning-rate", "0.01", "--tracking", "local")
 SMALL += ("--export", "none")  # where a test does not ask for more: the forms take seconds
@@ -283,6 +284,9 @@ def test_bad_files_are_one_clear_line_and_status_2(files, tmp_path):
     assert "Traceback" not in ended.stderr
     with pytest.raises(UserError, match=r"test_train\.py"):
         train.main(["--data-train", __file__, "--tracking", "local", *places])
+    write_patches(tmp_path / "balls.h5", bars(60, seed=1), np.ones((60, 1), np.uint8))
+    with pytest.raises(UserError, match=r"60 balls of 60 training patches.*balls\.h5"):
+        train.main(["--data-train", str(tmp_path / "balls.h5"), "--data-val", files[3], "--tracking", "local", *places])
     assert not list(tmp_path.glob("runs/*/config.json"))
 
 

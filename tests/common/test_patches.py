@@ -201,6 +201,13 @@ def test_without_recordings_the_split_is_stratified_and_says_so(recording):
     assert ("no recordings" in how) == (recording is None)
 
 
+def test_a_split_by_recording_takes_no_class_from_the_training():
+    """One recording of balls, one without: by recording the training would see only one of them."""
+    train, validation, how = split_validation(recorded(np.array([100, 100]), np.array([100, 0])), 0.1)
+    assert (len(train), train.y.sum(), len(validation), validation.y.sum()) == (180, 90, 20, 10)
+    assert "stratified, because by recording the training would see one class only" in how
+
+
 def test_split_of_detection_patches_and_of_too_few():
     train, validation, _ = split_validation(Patches(pixels(100), circles(100)), 0.2)
     assert (len(train), len(validation)) == (80, 20)
