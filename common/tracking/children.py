@@ -8,6 +8,7 @@ from pathlib import Path
 
 from common.tracking import journal
 from common.tracking.faults import Fault, words_of
+from common.tracking.secrets import scrub
 
 POLL_SECONDS = 1.0
 BACK_OFF_SECONDS = (1, 2, 4, 8, 15, 30, 60)
@@ -66,6 +67,7 @@ def _guarded_step(run: Path, server: str, seen: dict, senders: dict) -> Fault | 
     try:
         return _step(run, server, seen, senders) if journal.begun(run) else None
     except Exception as error:
+        log(run, f"{server}: {words_of(error)}")
         return Fault("missing", words_of(error))
 
 
@@ -91,3 +93,10 @@ def _step(run: Path, server: str, seen: dict, senders: dict) -> Fault | None:
         if journal.last_status(run)[0] in journal.TERMINAL:
             del senders[run]
     return None
+
+
+def log(run: Path, line: str) -> None:
+    """Appends a line to RUN/tracking/mirror.log, without secrets."""
+    moment = time.strftime("%Y-%m-%d %H:%M:%S")
+    with contextlib.suppress(OSError), (journal.tracking_folder(run) / "mirror.log").open("a") as file:
+        file.write(f"{moment} {scrub(' '.join(line.split()))}\n")

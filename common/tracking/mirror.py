@@ -15,12 +15,8 @@ import time
 from pathlib import Path
 
 from common.tracking import journal
-from common.tracking.children import Children
-from common.tracking.secrets import scrub
+from common.tracking.children import BACK_OFF_SECONDS, LAST_ATTEMPTS, POLL_SECONDS, Children, log
 
-POLL_SECONDS = 1.0
-BACK_OFF_SECONDS = (1, 2, 4, 8, 15, 30, 60)
-LAST_ATTEMPTS = 3
 LAST_SECONDS = 150.0  # when the training died and nobody waits; else the training decides
 NICENESS = 5  # more, and on a busy machine it would take minutes to import MLflow
 
@@ -105,13 +101,6 @@ def carry(run: Path, server: str, ending: threading.Event) -> None:
                 time.sleep(1)
             else:
                 ending.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads a grid's attempts
-
-
-def log(run: Path, line: str) -> None:
-    """Appends a line to RUN/tracking/mirror.log, without secrets."""
-    moment = time.strftime("%Y-%m-%d %H:%M:%S")
-    with contextlib.suppress(OSError), (journal.tracking_folder(run) / "mirror.log").open("a") as file:
-        file.write(f"{moment} {scrub(' '.join(line.split()))}\n")
 
 
 if __name__ == "__main__":

@@ -73,10 +73,7 @@ def test_a_run_that_is_there_before_its_grid_hangs_below_it_all_the_same(tmp_pat
         child = start_child("child", grid.uuid)
         child.finish()
         grid.carry(child.folder)
-        deadline = time.monotonic() + 120
-        while marks.load(child.folder, TARGET).status != "FINISHED":
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: marks.load(child.folder, TARGET).status == "FINISHED", 120)
         time.sleep(2)  # it is looked at once more, and the grid's run is still not there
     assert grid.finish() == f"Tracked: {tmp_path}/mlflow.db"
     assert parent_of(child.folder, TARGET) == marks.load(grid.folder, TARGET).run_id

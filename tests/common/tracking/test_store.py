@@ -21,7 +21,15 @@ pytestmark = [
     pytest.mark.usefixtures("no_mirror"),
     pytest.mark.filterwarnings("default"),  # MLflow and its dependencies warn about one another
 ]
-OPEN = "import sys; from common.tracking import send, store; send.prepare(); store.open_client(sys.argv[1])"
+OPEN = """
+import sys, time
+from common.tracking import send, store
+send.prepare()
+store.open_client(sys.argv[1])
+time.sleep(600)  # it is there to be killed, however busy the machine that looks for the moment
+"""
+DAMAGED = "its database is damaged; where that is the local mlflow.db, move it away"
+FIRST_MIGRATION = "ALTER TABLE metrics ADD COLUMN step BIGINT DEFAULT '0' NOT NULL"
 
 
 @pytest.fixture
@@ -53,8 +61,10 @@ def first_version(database: Path, with_run: bool) -> None:
 def kill_on_the_way(database: Path) -> None:
     """Lets a process open the store, and kills it when the first of MLflow's migrations is done."""
     with subprocess.Popen([sys.executable, "-c", OPEN, f"sqlite:///{database}"], cwd=ROOT) as process:
-        wait_until(lambda: process.poll() is not None or any(map(is_begun, database.parent.glob("*mlflow.db*"))), 300)
-        process.send_signal(signal.SIGKILL)
+        try:
+            wait_until(lambda: any(map(is_begun, database.parent.glob("*mlflow.db*"))), 300)
+        finally:
+            process.kill()
     assert process.returncode == -signal.SIGKILL
 
 
@@ -92,22 +102,17 @@ def test_a_store_that_somebody_else_left_half_made(database):
     """`mlflow ui` on the empty folder, ended at once."""
     first_version(database, with_run=False)
     with contextlib.closing(sqlite3.connect(database)) as store:
-        store.execute(
-            "ALTER TABLE metrics ADD COLUMN step BIGINT DEFAULT '0' NOT NULL"
-        )  # what the first migration does
+        store.execute(FIRST_MIGRATION)
     check_sent(database)
 
 
 def test_a_store_with_runs_that_cannot_be_migrated_stays_as_it_is(database, capsys):
     first_version(database, with_run=True)
     with contextlib.closing(sqlite3.connect(database)) as store:
-        store.execute("ALTER TABLE metrics ADD COLUMN step BIGINT DEFAULT '0' NOT NULL")
+        store.execute(FIRST_MIGRATION)
         before = list(store.iterdump())
     assert commands.sync([database.parent / "run"], database.parent) == 1
-    assert (
-        "lacks 3 records (its database is damaged; where that is the local mlflow.db, move it away,"
-        in capsys.readouterr().out
-    )
+    assert f"lacks 3 records ({DAMAGED}" in capsys.readouterr().out
     with contextlib.closing(sqlite3.connect(database)) as store:
         assert list(store.iterdump()) == before
 
@@ -133,7 +138,7 @@ def test_a_file_that_is_no_store(database, content, capsys):
         check_sent(database)
         return
     assert commands.sync([database.parent / "run"], database.parent) == 1
-    assert "(its database is damaged; where that is the local mlflow.db, move it away," in capsys.readouterr().out
+    assert DAMAGED in capsys.readouterr().out
     assert database.read_bytes() == content
     database.rename(database.with_name("damaged"))
     assert commands.sync([database.parent / "run"], database.parent) == 0
