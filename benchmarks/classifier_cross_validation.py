@@ -19,8 +19,8 @@ import numpy as np
 
 from classifier_cnn import metrics
 from classifier_cnn.options import DEFAULT_STEM, Options
-from common.cli import run_main
-from common.patches import Patches
+from common.cli.program import run_main
+from common.datasets.patch_file import Patches
 
 
 def parse_args(argv=None) -> argparse.Namespace:

@@ -1,4 +1,5 @@
-"""Convolutions of a training, TensorFlow's own and as matrix products (common/convolution.py), on one thread of a CPU.
+"""Convolutions of a training, TensorFlow's own and as matrix products
+(common/training/fast_convolution.py), on one thread of a CPU.
 
 python benchmarks/convolutions.py                    microseconds forwards and back; half a minute
 
@@ -22,10 +23,10 @@ def main(argv=None) -> int:
     parser.add_argument("--batch-size", type=int, default=128, help="(%(default)s)")
     batch_size = parser.parse_args(argv).batch_size
 
-    from common import devices
+    from common.training import devices
 
     devices.prepare(seed=0, threads=1)
-    from common.convolution import banded, whole
+    from common.training.fast_convolution import banded, whole
 
     print("pixels channels filters   TensorFlow   product   ratio")
     for title, layers, product in (("first", FIRST, banded), ("later", LATER, banded), ("last", LAST, whole)):
@@ -41,7 +42,7 @@ def measure(product, shape: tuple, kernel_shape: tuple, needs_input_gradient: bo
     """Microseconds of a convolution with its gradients: TensorFlow's, and that of `product`."""
     import tensorflow as tf
 
-    from common.convolution import banded
+    from common.training.fast_convolution import banded
 
     rng = np.random.default_rng(0)
     x, kernel = (tf.constant(rng.normal(size=size).astype(np.float32)) for size in (shape, kernel_shape))

@@ -50,9 +50,10 @@ def main(argv=None) -> None:
     args = parse_args(argv)
     if not shutil.which(args.compiler):
         sys.exit(f"error: a C++ compiler is needed. Received: {args.compiler}.")
-    from common import devices, telemetry
+    from common.cli import launch
+    from common.training import devices
 
-    telemetry.switch_off()
+    launch.switch_off()
     devices.prepare(seed=0, threads=1)
     with tempfile.TemporaryDirectory() as folder:
         networks = {name: write(Path(folder) / name, name) for name in NETWORKS}
@@ -64,12 +65,12 @@ def main(argv=None) -> None:
 
 def write(folder: Path, name: str) -> dict:
     """Header, TFLite and ONNX of a network in a new folder; the sums of its multiplications."""
-    from common.export.cost import count_cost
-    from common.export.cpp_header import write_header
-    from common.export.folding import fold
-    from common.export.onnx_file import write as write_onnx
-    from common.export.tflite import convert
-    from tests.common.export.models import patches, random_model
+    from robot_export.cost import count_cost
+    from robot_export.cpp_header import write_header
+    from robot_export.folding import fold
+    from robot_export.onnx_file import write as write_onnx
+    from robot_export.tflite import convert
+    from tests.robot_export.models import patches, random_model
 
     folder.mkdir()
     filters, dense = NETWORKS[name]

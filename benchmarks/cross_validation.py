@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from common.cli import UserError
-from common.families import parse_stem
-from common.options import TrainingOptions
-from common.patches import Patches, concatenate, read_patches
+from common.cli.training_options import TrainingOptions
+from common.datasets.families import parse_stem
+from common.datasets.patch_file import Patches, concatenate, read_patches
+from common.errors import UserError
 
 PLACES = ("data_root", "archive_url", "output", "against")  # arguments that say nothing about the numbers
 
@@ -37,7 +37,7 @@ def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> tuple[
     """The splits of the family as one, and each patch's split as its number [n]; the files must name recordings."""
     names = [parse_stem(args.dataset, task).file(split) for split in splits]
     if args.archive_url:
-        from common.archive import fetch
+        from common.archive.fetch import fetch
 
         paths = [fetch(name, args.data_root, args.archive_url) for name in names]
     else:
@@ -58,12 +58,12 @@ def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callab
         patches: all of them.
         splitter: of scikit-learn, by group.
         seed: of every network.
-        make_trainer: training patches -> common.training.Trainer.
+        make_trainer: training patches -> common.training.trainer.Trainer.
     """
     import keras
 
-    from common.predicting import make_predictor
-    from common.progress import progress_bar
+    from common.cli.progress import progress_bar
+    from common.training.predict import make_predictor
 
     folds, answers = list(splitter.split(patches.X, patches.y, patches.recording)), None
     for number, (train, held_out) in enumerate(folds, 1):
@@ -79,9 +79,11 @@ def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callab
 
 def measure(args: argparse.Namespace, patches: Patches, splitter, make_trainer: Callable) -> tuple[np.ndarray, dict]:
     """`held_out_answers`, and what the report says of data, machine and time."""
-    from common import devices, provenance, telemetry
+    from common import provenance
+    from common.cli import launch
+    from common.training import devices
 
-    telemetry.switch_off()
+    launch.switch_off()
     devices.prepare(args.seed, args.threads)
     import tensorflow as tf
 

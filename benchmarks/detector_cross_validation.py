@@ -20,14 +20,15 @@ from types import SimpleNamespace
 import cross_validation
 import numpy as np
 
-from common.cli import UserError, run_main
-from common.patches import Patches
+from common.cli.program import run_main
+from common.datasets.patch_file import Patches
+from common.errors import UserError
 from detector_cnn_ball_radius_center import metrics
 from detector_cnn_ball_radius_center.data import LABEL_OFFSET, LIGHT, NOISE
 from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, Options
 
 OPTIONS = ("dense", "epochs", "batch_size", "learning_rate", "loss", "augment", "regularize", "seed", "threads")
-SETTINGS = ("weight_decay", "average")  # of common.training.Settings
+SETTINGS = ("weight_decay", "average")  # of common.training.trainer.Settings
 RECIPE = ("flips", "turns", "offset", "light", "noise")  # arguments of make_augmentation
 
 
@@ -64,7 +65,7 @@ def trainer_maker(args: argparse.Namespace):
     options = Options(tuple(args.filters), **{name: getattr(args, name) for name in OPTIONS})
 
     def make(train: Patches):
-        from common.training import MemoryData, Settings, Trainer
+        from common.training.trainer import MemoryData, Settings, Trainer
         from detector_cnn_ball_radius_center.data import make_augmentation
         from detector_cnn_ball_radius_center.model import make_loss
         from detector_cnn_ball_radius_center.train import build
@@ -86,7 +87,7 @@ def moved_first(args: argparse.Namespace, augment):
     """The augmentation after shifts and zooms, which the recipe does without."""
     import tensorflow as tf
 
-    from common.augment import draw
+    from common.training.augmentation_ops import draw
     from detector_cnn_ball_radius_center.data import move
 
     if not args.shift and not args.zoom:

@@ -32,9 +32,10 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 def main(argv=None) -> None:
     args = parse_args(argv)
-    from common import devices, telemetry
+    from common.cli import launch
+    from common.training import devices
 
-    telemetry.switch_off()
+    launch.switch_off()
     devices.prepare(seed=0, threads=1)
     cases = {name: case(name, args) for name in ("classifier_cnn", "detector_cnn_ball_radius_center")}
     rows = []
@@ -52,11 +53,11 @@ def main(argv=None) -> None:
 
 def case(project: str, args: argparse.Namespace):
     """The model of a project and everything that its export takes."""
-    from common.description import describe_input
-    from common.export.cost import count_cost
-    from common.export.delivery import Evidence
-    from common.patches import Patches
-    from common.predicting import make_predictor
+    from common.datasets.patch_file import Patches
+    from common.training.predict import make_predictor
+    from robot_export.cost import count_cost
+    from robot_export.delivery import Evidence
+    from robot_export.description import describe_input
 
     rng = np.random.default_rng(0)
     model, module, judge = network(project, rng)
@@ -106,7 +107,7 @@ def network(project: str, rng):
 
 def timed(export: str, *arguments) -> dict[str, float]:
     """Wall and CPU seconds (compilers included) of one export."""
-    from common.export.delivery import deliver
+    from robot_export.delivery import deliver
 
     with tempfile.TemporaryDirectory() as folder:
         arguments[0].save(Path(folder) / "model.keras")

@@ -69,19 +69,19 @@ def child(variant: dict) -> None:
     """Times epochs of one variant and prints JSON."""
     import tensorflow as tf
 
-    from common import devices, training
+    from common.training import devices, trainer
 
     if not variant.get("deterministic", True):
         tf.config.experimental.enable_op_determinism = lambda: None
     devices.prepare(seed=0, threads=0 if variant["way"] == "textbook" else 1, require_gpu=not variant.get("cpu"))
     if variant.get("pooling") == "keras":
-        training.pool = lambda layer, x: layer(x)
+        trainer.pool = lambda layer, x: layer(x)
     train, validation = (ways.noise(variant["project"], n, n) for n in (variant["patches"], 20_000))
     network = {"filters": (4, 4, 8, 8), "dense": 32, "batch_size": variant["batch"]}
     epoch, evaluation, trainer = getattr(ways, variant["way"])(variant["project"], train, validation, **network)
     if not variant.get("jit", True):
         trainer.run = tf.function(trainer._steps, reduce_retracing=True)
-        trainer.steps_per_call = training.STEPS_PER_CALL
+        trainer.steps_per_call = trainer.STEPS_PER_CALL
     seconds = [timed(epoch) for _ in range(2)]
     while len(seconds) < 4 or (len(seconds) < 12 and sum(seconds[1:]) < 20):
         seconds.append(timed(epoch))

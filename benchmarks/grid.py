@@ -21,7 +21,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from common.cli import run_main
+from common.cli.program import run_main
 from common.tracking import journal
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,9 +75,9 @@ def loop(options: list[str], runs: Path) -> None:
 
 
 def grid(options: list[str], runs: Path) -> None:
-    """The same through `python -m common.grid`."""
+    """The same through `python -m grid_search`."""
     arrays = ["--filters", *FILTERS, "--dense", *DENSE]
-    command = [sys.executable, "-m", "common.grid", "classifier_cnn.train", *arrays, "--", *options]
+    command = [sys.executable, "-m", "grid_search", "classifier_cnn.train", *arrays, "--", *options]
     with Path(f"{runs}.log").open("w") as log:
         subprocess.run(
             [*command, "--output-dir", str(runs)], check=True, cwd=ROOT, env=environment(), stdout=log, stderr=log

@@ -13,7 +13,7 @@ def profile(project: str, sizes: tuple[int, int]) -> dict:
     """Microseconds per step of 128 patches by kind of operation, the longest first, for both ways."""
     from gpu_throughput import profile as traced
 
-    from common import devices
+    from common.training import devices
 
     devices.prepare(seed=0, threads=1)
     train, validation = (ways.noise(project, n, n) for n in (12_800, 1000))
@@ -40,9 +40,9 @@ def curves(project: str, sizes: tuple[int, int]) -> dict:
 
     import keras
 
-    from common import devices
-    from common.patches import read_patches
-    from common.synthetic import synthetic_files
+    from common.datasets.patch_file import read_patches
+    from common.training import devices
+    from dataset_tools.synthetic import synthetic_files
 
     devices.prepare(seed=0, threads=2)
     task = "classification" if project == "classifier_cnn" else "detection"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from common import pictures
+from common.runs import plots
 
-COLOURS = {"compiled": pictures.BALL, "textbook": pictures.NO_BALL}
+COLOURS = {"compiled": plots.BALL, "textbook": plots.NO_BALL}
 NAMES = {"classifier_cnn": "classifier", "detector_cnn_ball_radius_center": "detector"}
 LABELS = {"compiled": "train.py, one thread", "textbook": "textbook, two cores"}
 
@@ -21,7 +21,7 @@ def draw(told: dict, folder: Path) -> None:
 
 def throughput(path: Path, swept: dict[str, list[dict]]) -> None:
     """Patches per second against batch size and network size, a column per project."""
-    with pictures.figure(path, 10, 7) as drawing:
+    with plots.figure(path, 10, 7) as drawing:
         axes = drawing.subplots(2, len(swept), sharey="row", squeeze=False)
         for column, (project, rows) in zip(axes.T, swept.items(), strict=True):
             smallest = rows[0]["filters"]
@@ -36,7 +36,7 @@ def throughput(path: Path, swept: dict[str, list[dict]]) -> None:
             column[0].set(title=f"{NAMES[project]}, filters {' '.join(map(str, smallest))}", xlabel="batch size")
             column[1].set(title="batch size 128", xlabel="filters")
             column[1].margins(x=0.2)  # room for the names
-            pictures.plain_log_axis(column[0].xaxis)
+            plots.plain_log_axis(column[0].xaxis)
         for row in axes:
             row[0].set(ylabel="patches per second", ylim=(0, None))
             row[0].yaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k")
@@ -45,7 +45,7 @@ def throughput(path: Path, swept: dict[str, list[dict]]) -> None:
 
 def losses(path: Path, learned: dict[str, dict]) -> None:
     """Training loss per epoch of every seed, a panel per project."""
-    with pictures.figure(path, 10, 4) as drawing:
+    with plots.figure(path, 10, 4) as drawing:
         for axes, (project, result) in zip(
             drawing.subplots(1, len(learned), squeeze=False)[0], learned.items(), strict=True
         ):
@@ -54,5 +54,5 @@ def losses(path: Path, learned: dict[str, dict]) -> None:
                     label = LABELS[way].partition(",")[0] if not number else None
                     axes.plot(np.arange(len(run)) + 1, run, color=COLOURS[way], linewidth=1.2, label=label)
             axes.set(title=NAMES[project], xlabel="epoch", ylabel="training loss")
-            pictures.plain_log_axis(axes.yaxis)
+            plots.plain_log_axis(axes.yaxis)
             axes.legend()

@@ -157,7 +157,7 @@ def _cpu_seconds(run) -> float:
 
 def _thread(folder: Path, url: str):
     """Starts the mirror's loop as a thread of this process; returns what stops it between two steps."""
-    from common.tracking import mirror, send
+    from common.tracking.mirror import process, send
 
     gate = threading.Event()
     gate.set()
@@ -169,7 +169,7 @@ def _thread(folder: Path, url: str):
 
     send.prepare()
     send.Sender.step = gated
-    threading.Thread(target=mirror.carry, args=(folder, url, threading.Event()), daemon=True).start()
+    threading.Thread(target=process.carry, args=(folder, url, threading.Event()), daemon=True).start()
     return lambda on: gate.set() if on else gate.clear()
 
 

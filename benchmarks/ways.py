@@ -24,8 +24,8 @@ def noise(project: str, n: int, seed: int = 0, size: int = 16):
 
 def compiled(project: str, train, validation, **settings):
     """The project's own trainer. `settings` are its options; returns (epoch, evaluation, trainer)."""
-    from common.patches import Patches
-    from common.predicting import make_predictor
+    from common.datasets.patch_file import Patches
+    from common.training.predict import make_predictor
 
     training = importlib.import_module(f"{project}.train")
     options = importlib.import_module(f"{project}.options").Options(**{"epochs": 1000} | settings)
@@ -41,7 +41,7 @@ def textbook(project: str, train, validation, jit_compile="auto", **settings):
     import tensorflow as tf
     import textbook as recipe
 
-    from common.patches import Patches
+    from common.datasets.patch_file import Patches
 
     options = importlib.import_module(f"{project}.options").Options(**{"epochs": 1000} | settings)
     splits = SimpleNamespace(train=Patches(*train))
@@ -64,7 +64,7 @@ def serve(job: dict) -> None:
     Commands: `train`, `evaluate`, `memory` (bytes in place of seconds: grown since the imports, at most) and
     `set {...}`, which changes the settings of the network and the training.
     """
-    from common import devices
+    from common.training import devices
 
     devices.prepare(seed=0, threads=job["threads"])
     (train, validation), before = (noise(job["project"], n, n) for n in job["patches"]), reset_peak()

@@ -84,7 +84,7 @@ def write_files(project: str, folder: Path, patches: tuple[int, int]) -> list[Pa
     """A training and a validation file of noise with cameras and recordings."""
     from ways import noise
 
-    from common.patches import write_patches
+    from common.datasets.patch_file import write_patches
 
     files = []
     for split, n in zip(("train", "val"), patches, strict=True):
@@ -124,19 +124,19 @@ def main() -> None:
     if mode == "memory":
         from ways import peak, reset_peak
 
-        from common.grid.worker import PARTS, PRELOADED
+        from grid_search.worker import PARTS, PRELOADED
 
         for name in (*PRELOADED, *(f"{module.rpartition('.')[0]}.{part}" for part in PARTS)):
             importlib.import_module(name)
         before = reset_peak()
     if mode == "start":
-        from common import training
+        from common.training import trainer
 
-        training.Trainer.train_epoch = first_step
+        trainer.Trainer.train_epoch = first_step
     if mode == "plain":
-        from common import fitting
+        from common.training import fit
 
-        fitting.fit = partial(fit, fitting.fit)
+        fit.fit = partial(fit, fit.fit)
     try:
         importlib.import_module(module).main(arguments)
     except KeyboardInterrupt:

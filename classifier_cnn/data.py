@@ -16,23 +16,25 @@ def make_augmentation(seed: int) -> Callable:
     """
     import tensorflow as tf
 
-    from common import augment
+    from common.training import augmentation_ops
 
-    pool = augment.noise_pool(1 << 20, [seed, 7])
+    pool = augmentation_ops.noise_pool(1 << 20, [seed, 7])
 
     def augmentation(x, y, seed):
         n = tf.shape(x)[0]
 
         def draw(salt, low, high):
-            return augment.draw(seed, n, low, high, salt)
+            return augmentation_ops.draw(seed, n, low, high, salt)
 
-        x = augment.unpack_chroma(x)
-        x = augment.transpose(x, draw(0, 0, 1) < 0.5)
+        x = augmentation_ops.unpack_chroma(x)
+        x = augmentation_ops.transpose(x, draw(0, 0, 1) < 0.5)
         zoom = tf.exp(draw(1, -0.1, 0.1))
         flip_x, flip_y = (tf.where(draw(salt, 0, 1) < 0.5, -1.0, 1.0) for salt in (2, 3))
-        x = augment.resample(x, zoom * flip_x, zoom * flip_y, draw(4, -1, 1), draw(5, -1, 1), draw(6, -0.5, 0.5))
-        x = augment.relight(x, draw(7, -30, 30), draw(8, 0.7, 1.3), draw(9, -0.3, 0.3))
-        x = augment.add_noise(x, draw(10, 0, 6), pool, seed)
-        return augment.pack_chroma(tf.clip_by_value(x, 0.0, 255.0)), y
+        x = augmentation_ops.resample(
+            x, zoom * flip_x, zoom * flip_y, draw(4, -1, 1), draw(5, -1, 1), draw(6, -0.5, 0.5)
+        )
+        x = augmentation_ops.relight(x, draw(7, -30, 30), draw(8, 0.7, 1.3), draw(9, -0.3, 0.3))
+        x = augmentation_ops.add_noise(x, draw(10, 0, 6), pool, seed)
+        return augmentation_ops.pack_chroma(tf.clip_by_value(x, 0.0, 255.0)), y
 
     return augmentation

@@ -15,8 +15,8 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
     os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
 
-from common.cli import run_main  # noqa: E402
-from common.evaluation import (  # noqa: E402
+from common.cli.program import run_main  # noqa: E402
+from common.runs.evaluation import (  # noqa: E402
     brightness_class,
     evaluation_parser,
     mean_brightness,
@@ -25,7 +25,7 @@ from common.evaluation import (  # noqa: E402
     read_files,
     write_rows,
 )
-from common.models import FALLBACK_THRESHOLD, find_model, read_threshold  # noqa: E402
+from common.training.saved_model import FALLBACK_THRESHOLD, find_model, read_threshold  # noqa: E402
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from classifier_cnn import metrics
     from classifier_cnn.summary import group_table, table
-    from common.files import new_folder, replacing
+    from common.atomic_files import new_folder, replacing
 
     patches, files = read_files(arguments.files, "classification")
     scores = predict_file(model_file, patches.X, outputs=1)[:, 0]
@@ -83,7 +83,7 @@ def report(folder: Path, patches, scores, threshold: float, name: str = "", file
 
     Args:
         folder: an existing folder.
-        patches: common.patches.Patches.
+        patches: common.datasets.patch_file.Patches.
         scores: float32 [n].
         threshold: the one that is shipped.
         name: `validation`, `test`: comes before the names of the files and into the titles.
@@ -92,7 +92,7 @@ def report(folder: Path, patches, scores, threshold: float, name: str = "", file
     Returns:
         `metrics` (flat, baseline included) and `groups` (per file, camera and recording, where known, and brightness).
     """
-    from classifier_cnn import metrics, pictures
+    from classifier_cnn import metrics, plots
 
     groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
     by_light = groups | {"brightness": brightness_class(mean_brightness(patches.X))}
@@ -100,7 +100,7 @@ def report(folder: Path, patches, scores, threshold: float, name: str = "", file
         "metrics": metrics.evaluate(patches.y, scores, threshold) | metrics.baseline(patches.y, patches.X),
         "groups": metrics.evaluate_groups(patches.y, scores, threshold, **by_light),
     }
-    pictures.write_all(folder, patches.X, patches.y, scores, threshold, patches.recording, name)
+    plots.write_all(folder, patches.X, patches.y, scores, threshold, patches.recording, name)
     columns = {"index": range(len(scores)), "label": patches.y.astype(int), "score": scores, **groups}
     write_rows(Path(folder) / f"{name}{'_' if name else ''}scores.csv", columns)
     return result

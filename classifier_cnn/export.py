@@ -14,9 +14,9 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
     os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
 
-from common import telemetry  # noqa: E402
-from common.cli import run_main  # noqa: E402
-from common.export.command import export_parser, place, prepare  # noqa: E402
+from common.cli import launch  # noqa: E402
+from common.cli.program import run_main  # noqa: E402
+from robot_export.command import export_parser, place, prepare  # noqa: E402
 
 PROJECT = "classifier_cnn"
 TASK = "classification"
@@ -41,11 +41,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Reads, exports, proves and prints."""
     arguments = parse_args(argv)
-    telemetry.switch_off()
+    launch.switch_off()
     from classifier_cnn import metrics
     from classifier_cnn.evaluate import report
-    from common.export.card import summary
-    from common.export.delivery import publish
+    from robot_export.card import summary
+    from robot_export.delivery import publish
 
     model_file, model, description, evidence = prepare(arguments, TASK, PROJECT, outputs=1)
     y, scores = evidence.validation.y, evidence.outputs[:, 0]
@@ -64,15 +64,15 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def project(max_fpr: float):
-    """What the exports have to know of the classifier, a common.export.project.Project.
+    """What the exports have to know of the classifier, a robot_export.project.Project.
 
     Args:
         max_fpr: highest false positive rate that a threshold is chosen for.
     """
     from classifier_cnn import metrics
     from classifier_cnn.summary import group_table, table
-    from common.export.parity import Judge
-    from common.export.project import Project
+    from robot_export.parity import Judge
+    from robot_export.project import Project
 
     def measure(y, outputs, threshold):
         numbers = metrics.evaluate(y, outputs[:, 0], threshold)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from common.network import trunk
+from common.training.trunk import trunk
 
 
 def build_model(

@@ -15,8 +15,8 @@ if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VEN
     os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
 
 from classifier_cnn.options import Options, parse_args  # noqa: E402
-from common import telemetry  # noqa: E402
-from common.cli import run_main  # noqa: E402
+from common.cli import launch  # noqa: E402
+from common.cli.program import run_main  # noqa: E402
 
 PROJECT = "classifier_cnn"
 TASK = "classification"
@@ -26,11 +26,19 @@ def main(argv: list[str] | None = None) -> int:
     """Parses the command line and trains; returns the exit status."""
     options = parse_args(argv)
     if options.list_datasets:
-        from common.catalogue import list_datasets
+        from common.datasets.listing import list_datasets
 
         print(list_datasets(TASK, options.data_root, options.archive_url, options.offline))
         return 0
     return train(options)
+
+
+def load_data(options: Options):
+    """The patches of one training, a common.datasets.load.Splits; rendered ones where they stand in."""
+    from common.datasets.load import load_splits
+    from dataset_tools.synthetic import synthetic_files
+
+    return load_splits(TASK, options, synthetic_files)
 
 
 def train(options: Options) -> int:
@@ -42,12 +50,12 @@ def train(options: Options) -> int:
     Raises:
         UserError: an option, a file or a server that cannot be used, or a loss that is not finite.
     """
-    telemetry.switch_off()
-    from common import devices, tracking
-    from common.augmentation_sheet import draw_augmentation
-    from common.fitting import fit
-    from common.runs import already_finished, open_run
-    from common.splits import load_splits
+    launch.switch_off()
+    from common import tracking
+    from common.runs.augmentation_sheet import draw_augmentation
+    from common.runs.run_folder import already_finished, open_run
+    from common.training import devices
+    from common.training.fit import fit
 
     if already_finished(options):
         return 0
@@ -55,7 +63,7 @@ def train(options: Options) -> int:
     print(server.words)
     if options.require_gpu:  # before a gigabyte is fetched for nothing
         devices.usable_gpus(require=True)
-    splits = load_splits(TASK, options)
+    splits = load_data(options)
     devices.prepare(options.seed, options.threads, options.require_gpu)
     model, options = build(options, splits)
     with open_run(PROJECT, options, splits, server) as run:
@@ -73,8 +81,8 @@ def build(options: Options, splits):
     """The network on the training data's mean, or the one of --init; and the options that came of it."""
     from classifier_cnn.data import PATCHES_SEEN
     from classifier_cnn.model import build_model
-    from common.models import load_initial
-    from common.training import default_epochs
+    from common.training.saved_model import load_initial
+    from common.training.trainer import default_epochs
 
     X = splits.train.X
     options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
@@ -90,8 +98,8 @@ def prepare(model, options: Options, splits):
     from classifier_cnn import metrics
     from classifier_cnn.data import make_augmentation
     from classifier_cnn.model import make_loss
-    from common.predicting import make_predictor
-    from common.training import Settings, Trainer, training_data
+    from common.training.predict import make_predictor
+    from common.training.trainer import Settings, Trainer, training_data
 
     settings = Settings.of(options, len(splits.train))
     augment = make_augmentation(options.seed) if options.augment else None
@@ -113,9 +121,9 @@ def finish(run, options: Options, splits, model, history) -> None:
     from classifier_cnn.evaluate import report
     from classifier_cnn.export import TARGET, project
     from classifier_cnn.summary import table
-    from common.description import describe_model
-    from common.export.delivery import Evidence, publish_run
-    from common.predicting import make_predictor
+    from common.training.predict import make_predictor
+    from robot_export.delivery import Evidence, publish_run
+    from robot_export.description import describe_model
 
     run.save_model(model, history)  # first: whatever fails below, the night's result is there
     predict = make_predictor(model)

@@ -10,6 +10,6 @@ REGULARIZE=(on off)
 FILTERS=("4 4 4 4" "4 4 8 8" "8 8 16 16" "8 16 32 64")
 DENSE=(16 32 64 128)
 
-exec bash "$(dirname "$0")/../common/grid/start.sh" classifier_cnn.train \
+exec bash "$(dirname "$0")/../grid_search/start.sh" classifier_cnn.train \
   --augment "${AUGMENT[@]}" --regularize "${REGULARIZE[@]}" --filters "${FILTERS[@]}" --dense "${DENSE[@]}" \
   --export keras "$@"

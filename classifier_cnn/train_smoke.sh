@@ -7,6 +7,6 @@ set -euo pipefail
 FILTERS=("4 4 8 8" "8 8 16 16")
 DENSE=(16 32)
 
-exec bash "$(dirname "$0")/../common/grid/start.sh" classifier_cnn.train \
+exec bash "$(dirname "$0")/../grid_search/start.sh" classifier_cnn.train \
   --filters "${FILTERS[@]}" --dense "${DENSE[@]}" \
   --dataset synthetic --tracking local --experiment classifier_cnn_smoke --epochs 3 --export none "$@"

@@ -12,10 +12,11 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if __name__ == "__main__" and importlib.util.find_spec("h5py") is None and _VENV.exists():
     os.execv(_VENV, [str(_VENV), "-m", "dataset_tools.inspect", *sys.argv[1:]])  # noqa: S606  as create_datasets.py does
 
-from common.cli import Parser, UserError, run_main  # noqa: E402
+from common.cli.program import Parser, run_main  # noqa: E402
+from common.errors import UserError  # noqa: E402
 
 if TYPE_CHECKING:
-    from dataset_tools.file_statistics import Statistics
+    from dataset_tools.inspection.file_statistics import Statistics
 
 ROWS_MAX = 15  # groups shown in a table
 EPILOG = """\
@@ -46,9 +47,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """The command line; returns the exit status: 2 if a file is none of the format, after the others were described."""
     arguments = parse_args(argv)
-    from common.patches import task_of
-    from common.progress import progress_bar
-    from dataset_tools import file_statistics, inspect_sheet
+    from common.cli.progress import progress_bar
+    from common.datasets.patch_file import task_of
+    from dataset_tools.inspection import file_statistics, sheet
 
     described, status = [], 0
     for path in progress_bar(arguments.files, unit=" files", disable=len(arguments.files) < 2):
@@ -64,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
             picture = arguments.output_dir / f"{_name(path, arguments.files)}_sheet.png"
             try:
                 arguments.output_dir.mkdir(parents=True, exist_ok=True)
-                inspect_sheet.draw(found, picture, arguments.seed)
+                sheet.draw(found, picture, arguments.seed)
             except OSError as error:
                 raise UserError(f"{picture}: cannot be written: {error.strerror or error}.") from None
             print(f"  picture: {picture}")
@@ -82,7 +83,7 @@ def _name(path: Path, files: list[Path]) -> str:
 
 def describe(found: "Statistics") -> str:
     """Everything about a file that can be said in text."""
-    from dataset_tools import file_statistics
+    from dataset_tools.inspection import file_statistics
 
     count, balls = len(found.y), int(found.balls.sum())
     shape = "x".join(str(size) for size in found.shape[1:])

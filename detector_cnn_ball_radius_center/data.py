@@ -30,24 +30,24 @@ def make_augmentation(
     """
     import tensorflow as tf
 
-    from common import augment
+    from common.training import augmentation_ops
 
-    pool = augment.noise_pool(1 << 20, [seed, 7])
+    pool = augmentation_ops.noise_pool(1 << 20, [seed, 7])
 
     def augmentation(x, y, seed):
         n = tf.shape(x)[0]
 
         def draw(salt, low, high):
-            return augment.draw(seed, n, low, high, salt)
+            return augmentation_ops.draw(seed, n, low, high, salt)
 
-        x = augment.unpack_chroma(x)
+        x = augmentation_ops.unpack_chroma(x)
         chances = (0.5 * turns, 0.5 * flips, 0.5 * flips)
         transposed, flip_x, flip_y = (draw(salt, 0, 1) < chance for salt, chance in enumerate(chances))
         x, y = move(x, y, transposed, flip_x, flip_y, offset=offset)
         brightness, contrast, tone = (light * draw(salt, -far, far) for salt, far in ((7, 30), (8, 0.3), (9, 0.3)))
-        x = augment.relight(x, brightness, 1 + contrast, tone)
-        x = augment.add_noise(x, draw(10, 0, noise), pool, seed)
-        return augment.pack_chroma(tf.clip_by_value(x, 0.0, 255.0)), y
+        x = augmentation_ops.relight(x, brightness, 1 + contrast, tone)
+        x = augmentation_ops.add_noise(x, draw(10, 0, noise), pool, seed)
+        return augmentation_ops.pack_chroma(tf.clip_by_value(x, 0.0, 255.0)), y
 
     return augmentation
 
@@ -71,10 +71,10 @@ def move(x, y, transposed, flip_x, flip_y, zoom=None, shift_x=None, shift_y=None
     """
     import tensorflow as tf
 
-    from common import augment
+    from common.training import augmentation_ops
 
     y, offset = tf.convert_to_tensor(y, tf.float32), tf.constant(offset, tf.float32)
-    x = augment.flip(augment.transpose(x, transposed), flip_x, flip_y)
+    x = augmentation_ops.flip(augmentation_ops.transpose(x, transposed), flip_x, flip_y)
     centre = y[:, 1:] - offset
     centre = tf.where(transposed[:, tf.newaxis], centre[:, ::-1], centre)
     centre = tf.where(tf.stack([flip_x, flip_y], 1), 1 - centre, centre)
@@ -90,7 +90,7 @@ def _zoom_and_shift(x, y, zoom, shift_x, shift_y, offset):
     """The second half of `move`; no centre passes the limits."""
     import tensorflow as tf
 
-    from common import augment
+    from common.training import augmentation_ops
 
     size, factor = x.shape[1], zoom[:, tf.newaxis]
     centre = y[:, 1:] - offset
@@ -99,5 +99,5 @@ def _zoom_and_shift(x, y, zoom, shift_x, shift_y, offset):
     moved = zoomed + tf.stack([shift_x, shift_y], 1) / size
     moved = tf.clip_by_value(moved, tf.minimum(centre, low), tf.maximum(centre, high))
     shifts = tf.unstack((zoomed - moved) * factor * size, axis=1)
-    x = augment.resample(x, zoom, zoom, *shifts, tf.zeros_like(zoom))
+    x = augmentation_ops.resample(x, zoom, zoom, *shifts, tf.zeros_like(zoom))
     return x, tf.concat([y[:, :1] / factor, moved + offset], 1)

@@ -14,8 +14,8 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
     os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
 
-from common.cli import run_main  # noqa: E402
-from common.evaluation import (  # noqa: E402
+from common.cli.program import run_main  # noqa: E402
+from common.runs.evaluation import (  # noqa: E402
     brightness_class,
     evaluation_parser,
     mean_brightness,
@@ -24,7 +24,7 @@ from common.evaluation import (  # noqa: E402
     read_files,
     write_rows,
 )
-from common.models import find_model  # noqa: E402
+from common.training.saved_model import find_model  # noqa: E402
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = evaluation_parser(__doc__.splitlines()[0]).parse_args(argv)
     model_file = find_model(arguments.model)
 
-    from common.files import new_folder, replacing
+    from common.atomic_files import new_folder, replacing
     from detector_cnn_ball_radius_center.summary import group_table, table
 
     patches, files = read_files(arguments.files, "detection")
@@ -67,7 +67,7 @@ def report(folder: Path, patches, circles, mean_circle, name: str = "", files=No
 
     Args:
         folder: an existing folder.
-        patches: common.patches.Patches.
+        patches: common.datasets.patch_file.Patches.
         circles: float32 [n, 3], predicted.
         mean_circle: the mean of the training circles: the trivial baseline.
         name: `validation`, `test`: comes before the names of the files and into the titles.
@@ -76,13 +76,13 @@ def report(folder: Path, patches, circles, mean_circle, name: str = "", files=No
     Returns:
         `metrics` (flat, baseline included) and `groups` (per radius class, file, camera, recording and brightness).
     """
-    from detector_cnn_ball_radius_center import metrics, pictures
+    from detector_cnn_ball_radius_center import metrics, plots
 
     size = patches.X.shape[2]
     groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
     by_light = groups | {"brightness": brightness_class(mean_brightness(patches.X))}
     numbers = metrics.evaluate(patches.y, circles, size) | metrics.baseline(patches.y, mean_circle, size)
-    pictures.write_all(folder, patches.X, patches.y, circles, patches.recording, name)
+    plots.write_all(folder, patches.X, patches.y, circles, patches.recording, name)
     columns = {"index": range(len(circles))}
     for prefix, values in (("true", patches.y), ("predicted", circles)):
         columns |= {f"{prefix}_{what}": values[:, i] for i, what in enumerate(("radius", "center_x", "center_y"))}

@@ -13,9 +13,9 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
     os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
 
-from common import telemetry  # noqa: E402
-from common.cli import run_main  # noqa: E402
-from common.export.command import export_parser, place, prepare  # noqa: E402
+from common.cli import launch  # noqa: E402
+from common.cli.program import run_main  # noqa: E402
+from robot_export.command import export_parser, place, prepare  # noqa: E402
 
 PROJECT = "detector_cnn_ball_radius_center"
 TASK = "detection"
@@ -30,10 +30,10 @@ ERROR_GROWN = 0.05  # of Keras's; a form whose centre error grows by more is unf
 def main(argv: list[str] | None = None) -> None:
     """Reads, exports, proves and prints."""
     arguments = export_parser(__doc__.splitlines()[0]).parse_args(argv)
-    telemetry.switch_off()
-    from common.export.card import summary
-    from common.export.delivery import publish
+    launch.switch_off()
     from detector_cnn_ball_radius_center.evaluate import report
+    from robot_export.card import summary
+    from robot_export.delivery import publish
 
     model_file, model, description, evidence = prepare(arguments, TASK, PROJECT, outputs=3)
     description = {"target": TARGET | {"mean": evidence.validation.y.mean(0).tolist()}} | description
@@ -48,15 +48,15 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def project(size: int):
-    """What the exports have to know of the detector, a common.export.project.Project.
+    """What the exports have to know of the detector, a robot_export.project.Project.
 
     Args:
         size: width of the patches in pixels.
     """
-    from common.export.parity import Judge
-    from common.export.project import Project
     from detector_cnn_ball_radius_center import metrics
     from detector_cnn_ball_radius_center.summary import group_table, table
+    from robot_export.parity import Judge
+    from robot_export.project import Project
 
     def measure(y, outputs, threshold):
         numbers = metrics.evaluate(y, outputs, size)

@@ -6,7 +6,7 @@ A circle is [radius, center_x, center_y] in fractions of the patch, origin at it
 import math
 from collections.abc import Callable, Sequence
 
-from common.network import trunk
+from common.training.trunk import trunk
 
 HUBER_DELTA = 0.02  # fraction of the patch, a third of a pixel at 16x16: quadratic below, linear above
 SMALLEST_RADIUS = 0.01  # fraction of the patch; below it a radius is pushed up, not taken at its word

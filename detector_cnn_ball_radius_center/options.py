@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from common.cli import UserError
-from common.options import TrainingOptions, parse, training_parser
+from common.cli.training_options import TrainingOptions, parse, training_parser
+from common.errors import UserError
 
 DEFAULT_STEM = "ball_radius_center_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"
 LOSSES = ("huber", "mae", "circle-iou")
@@ -31,7 +31,7 @@ class Options(TrainingOptions):
 
 
 def parse_args(argv: list[str] | None = None) -> Options:
-    """Parses the command line of train.py; see `common.options.parse`."""
+    """Parses the command line of train.py; see `common.cli.training_options.parse`."""
     parser = training_parser("Trains the CNN that tells where in a patch the ball is.", EPILOG, DEFAULT_STEM)
     group = parser.add_argument_group("circle")
     group.add_argument("--loss", choices=LOSSES, help="what is minimised; compared in the README")

@@ -14,8 +14,9 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
     os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
 
-from common.cli import Parser, UserError, run_main  # noqa: E402
-from common.models import find_model, read_threshold  # noqa: E402
+from common.cli.program import Parser, run_main  # noqa: E402
+from common.errors import UserError  # noqa: E402
+from common.training.saved_model import find_model, read_threshold  # noqa: E402
 
 ROWS = (
     ("patches with a ball", "balls", "d"),
@@ -61,12 +62,12 @@ def main(argv: list[str] | None = None) -> None:
     threshold, origin = read_threshold(classifier, arguments.threshold)
     check_family(arguments.classification, arguments.detection)
 
-    from common.evaluation import model_name
-    from common.files import new_folder, replacing
-    from common.patches import read_patches
-    from common.tables import group_table, table
+    from common.atomic_files import new_folder, replacing
+    from common.cli.tables import group_table, table
+    from common.datasets.patch_file import read_patches
+    from common.runs.evaluation import model_name
     from detector_cnn_ball_radius_center import together
-    from detector_cnn_ball_radius_center.pictures import operating_points
+    from detector_cnn_ball_radius_center.plots import operating_points
 
     files = read_patches(arguments.classification, "classification"), read_patches(arguments.detection, "detection")
     balls, others = score(classifier, detector, *files)
@@ -93,7 +94,7 @@ def check_family(classification: Path, detection: Path) -> None:
     Raises:
         UserError: they are of two families.
     """
-    from common.families import all_families
+    from common.datasets.families import all_families
 
     kinds = []
     for path, task in ((classification, "classification"), (detection, "detection")):
@@ -118,7 +119,7 @@ def score(classifier: Path, detector: Path, classification, detection):
     Raises:
         UserError: files or models that do not fit together.
     """
-    from common.evaluation import predict_file
+    from common.runs.evaluation import predict_file
     from detector_cnn_ball_radius_center.together import Scored
 
     if classification.X.shape[1:] != detection.X.shape[1:]:

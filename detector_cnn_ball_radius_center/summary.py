@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from common import tables
+from common.cli import tables
 
 _ROWS = (
     ("patches, all with a ball", "patches", "d"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.evaluation import BRIGHTNESS_CLASSES, brightness_class
+from common.runs.evaluation import BRIGHTNESS_CLASSES, brightness_class
 from detector_cnn_ball_radius_center import metrics
 
 

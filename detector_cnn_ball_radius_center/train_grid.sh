@@ -10,6 +10,6 @@ REGULARIZE=(on off)
 FILTERS=("4 4 4 4" "4 4 8 8" "8 8 16 16" "8 16 32 64")
 DENSE=(16 32 64 128)
 
-exec bash "$(dirname "$0")/../common/grid/start.sh" detector_cnn_ball_radius_center.train \
+exec bash "$(dirname "$0")/../grid_search/start.sh" detector_cnn_ball_radius_center.train \
   --augment "${AUGMENT[@]}" --regularize "${REGULARIZE[@]}" --filters "${FILTERS[@]}" --dense "${DENSE[@]}" \
   --export keras --metric val_mean_iou "$@"

@@ -7,6 +7,6 @@ set -euo pipefail
 FILTERS=("4 4 8 8" "8 8 16 16")
 DENSE=(16 32)
 
-exec bash "$(dirname "$0")/../common/grid/start.sh" detector_cnn_ball_radius_center.train \
+exec bash "$(dirname "$0")/../grid_search/start.sh" detector_cnn_ball_radius_center.train \
   --filters "${FILTERS[@]}" --dense "${DENSE[@]}" \
   --dataset synthetic --tracking local --experiment detector_cnn_ball_radius_center_smoke --epochs 3 --export none --metric val_mean_iou "$@"

@@ -8,6 +8,6 @@ DATASET=ball_radius_center_patches_yuv422_y_only_pil_legacy_border0_combined_16x
 FILTERS=("4 4 4 4" "4 4 8 8" "8 8 16 16" "8 16 32 64")
 DENSE=(16 32 64 128)
 
-exec bash "$(dirname "$0")/../common/grid/start.sh" detector_cnn_ball_radius_center.train \
+exec bash "$(dirname "$0")/../grid_search/start.sh" detector_cnn_ball_radius_center.train \
   --filters "${FILTERS[@]}" --dense "${DENSE[@]}" \
   --dataset "$DATASET" --experiment "$DATASET" --export keras --metric val_mean_iou "$@"

@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from common.cli import run_main
-from common.options import TrainingOptions
+from common.cli.program import run_main
+from common.cli.training_options import TrainingOptions
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

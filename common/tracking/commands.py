@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from common.cli import UserError
+from common.errors import UserError
 from common.tracking import journal, marks
 from common.tracking.pending import pending, place, targets
 from common.tracking.servers import is_http, probe, readable, resolve, target_of, uri_of
@@ -84,7 +84,7 @@ def _send(run: Path, target: str, away: dict[str, str], progress) -> None:
     """Sends one run to one server; one that is away is not asked again for the next run."""
     from filelock import Timeout
 
-    from common.tracking.send import Sender, prepare
+    from common.tracking.mirror.send import Sender, prepare
 
     uri = uri_of(run, target)
     if uri in away:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from common.cli import UserError
+from common.errors import UserError
 from common.tracking.secrets import scrubber
 
 TERMINAL = ("FINISHED", "FAILED", "KILLED")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.tracking import journal, marks
-from common.tracking.files import files_of
+from common.tracking.mirror.files import files_of
 from common.tracking.servers import is_http, readable, uri_of
 from common.tracking.translate import Batch, Translator
 

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 from common import provenance
-from common.cli import UserError
+from common.errors import UserError
 from common.tracking import journal
 from common.tracking.pending import pending, place
 from common.tracking.secrets import scrub
@@ -143,7 +143,7 @@ class Run:
 
         One whose shapes cannot be read, say with several inputs, goes up as a plain artifact.
         """
-        from common.tracking.models import shapes_of
+        from common.tracking.mirror.models import shapes_of
 
         try:
             inputs, outputs = shapes_of(self.folder / self._inside(path))
@@ -200,7 +200,7 @@ class Run:
         try:
             self._mirror = subprocess.Popen(
                 # -P: the modules of the folder that the training was started in must not shadow installed ones.
-                [sys.executable, "-P", "-m", "common.tracking.mirror", str(self.folder)],
+                [sys.executable, "-P", "-m", "common.tracking.mirror.process", str(self.folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

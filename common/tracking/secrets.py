@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
-from common.cli import UserError
+from common.errors import UserError
 
 # The environment variables through which MLflow is given secrets.
 _SECRET_VARIABLES = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from common.cli import UserError
+from common.errors import UserError
 from common.tracking.secrets import stored_credentials, without_credentials
 
 NAMES = {

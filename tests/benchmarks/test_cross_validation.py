@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from common.cli import UserError
-from common.families import DEFAULT_STEMS, parse_stem
-from common.patches import Patches
+from common.datasets.families import DEFAULT_STEMS, parse_stem
+from common.datasets.patch_file import Patches
+from common.errors import UserError
 
 from ..tiny import ROOT, classification_file, detection_file, environment
 

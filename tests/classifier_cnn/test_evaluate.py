@@ -10,11 +10,12 @@ import pytest
 
 from classifier_cnn import evaluate, metrics
 from classifier_cnn.summary import group_table, table
-from common import predicting
-from common.cli import UserError, run_main
-from common.evaluation import predict_file
-from common.models import read_threshold
-from common.patches import read_patches, write_patches
+from common.cli.program import run_main
+from common.datasets.patch_file import read_patches, write_patches
+from common.errors import UserError
+from common.runs.evaluation import predict_file
+from common.training import predict
+from common.training.saved_model import read_threshold
 
 # Keras 3.15 reads its TensorFlow variables in a way that NumPy 2 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning:keras")
@@ -65,7 +66,7 @@ def score_of(patches):
 
 @pytest.mark.parametrize("batch", [1, 7, 50, 1024])
 def test_every_patch_is_scored_in_order_whatever_the_batch(models, file, monkeypatch, batch):
-    monkeypatch.setattr(predicting, "BATCH", batch)
+    monkeypatch.setattr(predict, "BATCH", batch)
     patches = read_patches(file, "classification")
     scores = predict_file(models / "run" / "model.keras", patches.X, 1)[:, 0]
     assert scores.dtype == np.float32

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from classifier_cnn.model import build_model, make_loss
-from common.network import LEAKY_RELU_SLOPE
+from common.training.trunk import LEAKY_RELU_SLOPE
 
 
 @pytest.mark.parametrize("channels", [1, 2])

@@ -13,8 +13,8 @@ import pytest
 
 from classifier_cnn import export, train
 from classifier_cnn.options import parse_args
-from common.cli import UserError
-from common.patches import write_patches
+from common.datasets.patch_file import write_patches
+from common.errors import UserError
 
 from ..tiny import ROOT, bars, classification_file, environment, program, tracked_runs
 
@@ -61,7 +61,7 @@ def test_a_training_learns_and_leaves_everything(finished):
 
 
 def test_every_form_is_in_the_folder_in_the_contract_and_on_mlflow(finished):
-    from common import verify
+    from robot_export import verify
 
     told = json.loads((finished / "model.json").read_text())
     assert set(told["forms"]) == {"keras", "float32", "float16", "dynamic", "int8", "uint8", "onnx", "cpp"}
@@ -79,7 +79,7 @@ def test_every_form_is_in_the_folder_in_the_contract_and_on_mlflow(finished):
 
 
 def _mean(path: str) -> float:
-    from common.patches import read_patches
+    from common.datasets.patch_file import read_patches
 
     return float(read_patches(path, "classification").X.mean() / 255)
 
@@ -180,7 +180,7 @@ def test_a_grid_asks_for_no_export(files, tmp_path):
 
 
 def test_an_export_that_does_not_hold_fails_the_run_but_loses_none_of_it(files, tmp_path, monkeypatch):
-    from common.export import folding
+    from robot_export import folding
 
     original = folding.fold
 
@@ -222,10 +222,10 @@ def test_fine_tuning_goes_on_from_a_model(finished, files, tmp_path, monkeypatch
 
 def test_the_default_family_is_replaced_only_with_a_warning(files, tmp_path, monkeypatch, capsys):
     """No archive, nothing cached: synthetic patches, said aloud, in the run's name and in its tags; as a dry run."""
-    import common.synthetic
+    import dataset_tools.synthetic
 
     paths = dict(zip(("train", "validation", "test"), map(Path, files[1::2]), strict=True))
-    monkeypatch.setattr(common.synthetic, "synthetic_files", lambda *_, **__: paths)
+    monkeypatch.setattr(dataset_tools.synthetic, "synthetic_files", lambda *_, **__: paths)
     places = ["--output-dir", str(tmp_path / "runs"), "--data-root", str(tmp_path / "data")]
     assert train.main([*SMALL, "--dry-run", "--offline", *places]) == 0
     (folder,) = (path.parent for path in tmp_path.glob("runs/*/model.json"))

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from common import provenance, telemetry
+from common import provenance
+from common.cli import launch
 
 
 @pytest.fixture
@@ -71,6 +72,6 @@ def test_telemetry_is_off_in_mlflow():
         print(json.dumps([is_telemetry_disabled(), get_telemetry_client() is None]))
     """
     program = "\n".join(line.strip() for line in program.splitlines())
-    environment = {name: value for name, value in os.environ.items() if name not in telemetry.OFF}
+    environment = {name: value for name, value in os.environ.items() if name not in launch.OFF}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
     assert json.loads(done.stdout) == [True, True]

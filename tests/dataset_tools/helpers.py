@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from common.families import DEFAULT_STEMS, Family, parse_stem
-from common.patches import read_patches
+from common.datasets.families import DEFAULT_STEMS, Family, parse_stem
+from common.datasets.patch_file import read_patches
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = ["--size", "16", "32", "--camera", "combined", "top", "bottom", "--color", "yuv422_pil", "yuv422_y_only_pil"]

@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.training import default_epochs
+from common.training.trainer import default_epochs
 from detector_cnn_ball_radius_center import data
 from detector_cnn_ball_radius_center.data import CENTRE_LIMITS, make_augmentation, move
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from common.cli import UserError
+from common.errors import UserError
 from detector_cnn_ball_radius_center import score_together, together
 from detector_cnn_ball_radius_center.together import Scored
 

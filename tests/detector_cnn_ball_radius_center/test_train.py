@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import pytest
 
-from common.cli import UserError
-from common.patches import read_patches
-from common.runs import RunFolder
+from common.datasets.patch_file import read_patches
+from common.errors import UserError
+from common.runs.run_folder import RunFolder
 from detector_cnn_ball_radius_center import evaluate, train
 from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, parse_args
 
@@ -70,7 +70,7 @@ def test_a_training_learns_and_leaves_everything(finished):
 
 
 def test_every_form_is_in_the_folder_and_proven(finished):
-    from common import verify
+    from robot_export import verify
 
     told = json.loads((finished / "model.json").read_text())
     assert set(told["forms"]) == {"keras", "float32", "float16", "dynamic", "int8", "uint8", "onnx", "cpp"}
@@ -132,7 +132,7 @@ def test_a_stopped_and_resumed_run_ends_as_if_nothing_had_happened(finished, fil
         if calls == [0, 1, 2]:
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr("common.runs.RunFolder.epoch", report)
+    monkeypatch.setattr("common.runs.run_folder.RunFolder.epoch", report)
     assert train.main([*files, *SMALL, *EPOCHS, "--output-dir", str(tmp_path)]) == 143
     (folder,) = (path.parent for path in tmp_path.glob("*/model.json"))
     assert json.loads((folder / "model.json").read_text())["status"] == "killed"

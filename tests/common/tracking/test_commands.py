@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.cli import UserError
+from common.errors import UserError
 from common.tracking import commands, journal, marks
 from common.tracking.__main__ import main
 from common.tracking.pending import pending
@@ -134,7 +134,7 @@ def test_an_interrupted_sync_goes_on_where_it_stopped(proxy, start, tmp_path):
     for epoch in range(300):
         run.metrics({f"metric_{i}": epoch for i in range(20)}, step=epoch)
     run.finish("FINISHED")
-    from common.tracking.send import Sender, prepare
+    from common.tracking.mirror.send import Sender, prepare
 
     prepare()
     batches = []

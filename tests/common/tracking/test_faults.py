@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from common.tracking import journal, marks
+from common.tracking.mirror.send import REFUSED_TAG, Sender, prepare
 from common.tracking.pending import pending
-from common.tracking.send import REFUSED_TAG, Sender, prepare
 
 from .fault_proxy import Fault, FaultProxy
 from .mlflow_server import differences

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.cli import UserError
+from common.errors import UserError
 from common.tracking import journal, marks
 
 from .fault_proxy import wait_until

@@ -10,8 +10,8 @@ import pytest
 
 from common import tracking
 from common.tracking import choose_server, commands, journal
+from common.tracking.mirror.send import Sender, prepare
 from common.tracking.pending import pending
-from common.tracking.send import Sender, prepare
 
 from .fault_proxy import wait_until
 from .mlflow_server import differences

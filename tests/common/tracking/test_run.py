@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common import tracking
-from common.cli import UserError
+from common.errors import UserError
 from common.tracking import Server, commands, journal, marks
 from common.tracking.pending import pending
 

@@ -1,6 +1,6 @@
 import pytest
 
-from common.cli import UserError
+from common.errors import UserError
 from common.tracking import choose_server, servers
 from common.tracking.servers import resolve, target_of, uri_of
 

@@ -1,0 +1,137 @@
+"""The classifier's pictures: where the threshold lies, how the scores spread, and the patches it gets wrong."""
+
+from pathlib import Path
+
+import numpy as np
+
+from classifier_cnn import metrics
+from common.runs import plots
+from common.runs.plots import ACCENT, BALL, INK, NO_BALL, shortened
+
+WORST = 20  # patches per gallery
+
+
+def write_all(folder: Path, X, labels, scores, threshold: float, recording=None, name: str = "") -> list[Path]:
+    """Draws every picture of one evaluated set of patches.
+
+    Args:
+        folder: an existing folder.
+        X: uint8 [n, height, width, channels].
+        labels: [n], 1 ball, 0 no ball.
+        scores: [n] in 0..1.
+        threshold: the operating point.
+        recording: str [n] or None.
+        name: the set, `validation` or `test`: goes into the titles and before the names of the files.
+
+    Returns:
+        The files, in the order in which they are worth a look.
+    """
+    labels, scores = np.asarray(labels).reshape(-1) == 1, np.asarray(scores, np.float32).reshape(-1)
+    before = f"{name}_" if name else ""
+    files = {
+        part: Path(folder) / f"{before}{part}.png"
+        for part in ("curves", "scores", "worst_false_positives", "worst_false_negatives")
+    }
+    curves(files["curves"], labels, scores, threshold, name)
+    score_histogram(files["scores"], labels, scores, threshold, name)
+    worst_false_positives(files["worst_false_positives"], X, labels, scores, threshold, recording, name)
+    worst_false_negatives(files["worst_false_negatives"], X, labels, scores, threshold, recording, name)
+    return list(files.values())
+
+
+def curves(path: Path, labels, scores, threshold: float, name: str = "") -> None:
+    """ROC on a logarithmic false positive rate and precision against recall, the operating point in both."""
+    points, numbers = metrics.curve(labels, scores), metrics.evaluate(labels, scores, threshold)
+    where = f" on {name}" if name else ""
+    with plots.figure(path, height=9.4) as drawing:
+        upper, lower = drawing.subplots(2)
+        if not points.positives or not points.negatives:
+            for axes in (upper, lower):
+                axes.axis("off")
+            upper.set_title(f"No curves{where}: they need patches with and without a ball")
+            return
+        recall = points.true_positives / points.positives
+        _roc(upper, points, recall, numbers)
+        upper.set_title(
+            f"{numbers['recall']:.1%} of the balls found{where}\n"
+            f"at {numbers['false_positive_rate']:.2%} false positives (AUROC {numbers['auroc']:.4f})"
+        )
+        detections = points.true_positives + points.false_positives
+        precision = points.true_positives / detections
+        lower.plot(np.append(0, recall), np.append(precision[0], precision), color=NO_BALL)
+        if "precision" in numbers:
+            lower.plot(numbers["recall"], numbers["precision"], "o", color=ACCENT, markersize=10, zorder=5)
+            share = f"{numbers['precision']:.1%} of the detections are balls"
+        else:
+            share = "Nothing is detected"
+        lower.set(xlabel="recall: share of the balls found", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.03))
+        lower.set_title(f"{share}\n(average precision {numbers['average_precision']:.4f})")
+
+
+def _roc(axes, points: metrics.Curve, recall: np.ndarray, numbers: dict[str, float]) -> None:
+    """Recall against the false positive rate; no false positive at all is drawn at the left edge, below one patch."""
+    one = 1 / points.negatives
+    left = one / 2  # the rate 0 has no place on a logarithmic axis
+    rate = np.maximum(points.false_positives / points.negatives, left)
+    axes.step(np.append(left, rate), np.append(0, recall), where="post", color=NO_BALL)
+    for limit in metrics.FPR_LIMITS:
+        if limit > left:
+            axes.axvline(limit, color=INK, linestyle=":", linewidth=1.2)
+            found = metrics.recall_at_fpr(points, limit)
+            axes.text(limit * 1.08, 0.03, f"{found:.1%} at {limit * 100:g}%", fontsize=11, rotation=90, va="bottom")
+    shown = max(numbers["false_positive_rate"], left)
+    label = f"threshold {numbers['threshold']:.4g}"
+    axes.plot(shown, numbers["recall"], "o", color=ACCENT, markersize=10, zorder=5, label=label, clip_on=False)
+    axes.set(xlim=(left, 1), ylim=(0, 1.03), ylabel="recall: share of the balls found")
+    axes.set_xlabel(f"false positive rate (left edge: none of {points.negatives:.0f})")
+    plots.plain_log_axis(axes.xaxis)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value * 100:g}%")
+    axes.legend(loc="lower right")
+
+
+def score_histogram(path: Path, labels, scores, threshold: float, name: str = "") -> None:
+    """How the scores of balls and of all else spread, counts on a logarithmic axis, with the threshold."""
+    labels, scores = np.asarray(labels).reshape(-1) == 1, np.asarray(scores).reshape(-1)
+    found = scores >= np.float32(threshold)
+    with plots.figure(path) as drawing:
+        axes = drawing.subplots()
+        bins = np.linspace(0, 1, 41)
+        for members, colour, what in ((~labels, NO_BALL, "no ball"), (labels, BALL, "ball")):
+            counts, _ = np.histogram(scores[members], bins)
+            label = f"{what} ({members.sum()})"
+            axes.stairs(counts, bins, fill=True, color=colour, alpha=0.55, label=label)
+            axes.stairs(counts, bins, color=colour, linewidth=1.2)
+        axes.axvline(threshold, color=ACCENT, linestyle="--", label=f"threshold {threshold:.4g}")
+        axes.set(xlim=(0, max(1, threshold * 1.02)), xlabel="score", ylabel="patches")
+        axes.set_ylim(bottom=0.7)
+        plots.plain_log_axis(axes.yaxis)
+        where = f" on {name}" if name else ""
+        axes.set_title(f"{np.sum(found & ~labels)} false positives, {np.sum(labels & ~found)} missed balls{where}")
+        drawing.legend(loc="outside lower center", ncols=3, columnspacing=1.2, handlelength=1.5)
+
+
+def worst_false_positives(path: Path, X, labels, scores, threshold: float, recording=None, name: str = "") -> None:
+    """The patches without a ball that score highest, of those that are taken for a ball."""
+    chosen = np.flatnonzero(~labels & (scores >= np.float32(threshold)))
+    chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
+    _worst(path, X, chosen, scores, recording, ("no ball, but taken for one", "highest"), threshold, name)
+
+
+def worst_false_negatives(path: Path, X, labels, scores, threshold: float, recording=None, name: str = "") -> None:
+    """The balls that score lowest, of those that are missed."""
+    chosen = np.flatnonzero(labels & (scores < np.float32(threshold)))
+    chosen = chosen[np.argsort(scores[chosen], kind="stable")]
+    _worst(path, X, chosen, scores, recording, ("a ball, but missed", "lowest"), threshold, name)
+
+
+def _worst(path: Path, X, chosen: np.ndarray, scores, recording, words, threshold: float, name: str) -> None:
+    meaning, extreme = words
+    shown = chosen[:WORST]
+    title = f"{len(chosen)} {'patch' if len(chosen) == 1 else 'patches'}{f' of {name}' if name else ''}: {meaning}"
+    subtitle = f"score and index; threshold {threshold:.4g}"
+    if len(chosen) > WORST:
+        subtitle = f"the {WORST} with the {extreme} scores; {subtitle}"
+    captions = [f"{scores[i]:.3f}  #{i}" for i in shown]
+    if recording is not None:
+        captions = [f"{text}\n{shortened(str(recording[i]))}" for text, i in zip(captions, shown, strict=True)]
+    plots.gallery(path, X[shown], captions, title, subtitle)

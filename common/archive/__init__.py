@@ -1,0 +1,1 @@
+"""Files from the dataset archive: fetched, resumed, verified."""

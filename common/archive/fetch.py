@@ -1,0 +1,240 @@
+"""Files from the dataset archive: brought once, checked, and put in place whole.
+
+What is cached is used as it is, without a word to the network. Beside a file `NAME` there may be `.NAME.part` (a
+download that can go on), `.NAME.part.json` (which version it is), `.NAME.lock` and `.NAME.origin` (where it came from).
+"""
+
+import errno
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from urllib.parse import quote, urlsplit
+
+from common.archive import index_page
+from common.archive.http import PATIENCE, ArchiveError, NotInArchive, Patience, Unreachable, ask, get_text
+from common.archive.resumable import Version, discard, download
+from common.errors import UserError
+
+__all__ = [
+    "DEFAULT_URL",
+    "ArchiveError",
+    "NotInArchive",
+    "Patience",
+    "Unreachable",
+    "address",
+    "fetch",
+    "listing",
+    "origin_of",
+    "sha256_of",
+    "sibling",
+]
+
+DEFAULT_URL = "https://datasets.naoth.de"
+SUMS = "SHA256SUMS"
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+HTML_STARTS = (b"<!doctype html", b"<html")
+
+
+def fetch(
+    name: str,
+    root: Path | str,
+    url: str = DEFAULT_URL,
+    *,
+    offline: bool = False,
+    check: Callable[[Path], object] | None = None,
+    patience: Patience = PATIENCE,
+) -> Path:
+    """Returns the cached file, after bringing it from the archive if it is not there yet.
+
+    Of many processes that want the same file one downloads and the others wait for it. An interrupted download goes on
+    where it ended, also after `kill -9`.
+
+    Args:
+        name: Path inside the archive, unquoted: `classification/...h5`.
+        root: Folder of the cache; the file is `root / name`.
+        url: Address of the archive, with or without a path.
+        offline: Never ask the archive.
+        check: Opens the finished temporary file and raises UserError if it is not what it should be.
+        patience: Time-outs, tries and pauses.
+
+    Raises:
+        Unreachable: The file is not cached and the archive gives no answer, or `offline` forbids to ask.
+        NotInArchive: The archive does not have it.
+        ArchiveError: Anything else, in one line: what, from where, what to do.
+    """
+    target = Path(root) / _inside(name)
+    source = address(url, name)
+    try:
+        if target.is_file():
+            return target
+        if offline:
+            raise Unreachable(
+                f"{name} is not in {root}, and offline nothing is asked of {url}. Run once without --offline, or copy "
+                "the file there."
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(target):
+            if not target.is_file():  # else another process brought it while this one waited
+                _bring(source, target, check, patience)
+    except OSError as error:
+        if error.errno in READ_ONLY:  # a cache that others keep: it need not hold what the archive does not have
+            ask(source, patience)
+        raise ArchiveError(f"{source} cannot be stored: {_disk_trouble(error)}. Received: {target}.") from error
+    return target
+
+
+def listing(folder: str, url: str = DEFAULT_URL, *, patience: Patience = PATIENCE) -> list[str] | None:
+    """Names on the archive's index page of `folder` (`""`: the top), sorted, folders with a `/` at the end.
+
+    Understands the pages of nginx, Apache and Python's http.server; None where the server gives no such page.
+
+    Raises:
+        Unreachable: No answer.
+    """
+    page = get_text(address(url, folder).rstrip("/") + "/", patience)
+    return None if page is None else index_page.names(page)
+
+
+def sha256_of(path: Path | str) -> str:
+    """The sha256 of a file's bytes, as 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def origin_of(path: Path) -> str:
+    """Where a cached file came from: the address it was downloaded from, else its own path."""
+    try:
+        note = Version(**json.loads(sibling(path, "origin").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return str(path)
+    return note.url if note.length == path.stat().st_size else str(path)  # replaced by hand since
+
+
+def sibling(target: Path, suffix: str) -> Path:
+    """The hidden file beside `target` that keeps something about it."""
+    return target.with_name(f".{target.name}.{suffix}")
+
+
+def address(url: str, name: str) -> str:
+    """The address of `name` in the archive at `url`, quoted for the wire.
+
+    Raises:
+        ArchiveError: `url` is not an address that files can be asked of.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        raise ArchiveError(f"The archive's address cannot be read. Received: {url!r}. Example: {DEFAULT_URL}") from None
+    if parts.username is not None or parts.password is not None:  # not repeated: the line may end up in a log
+        raise ArchiveError(
+            f"The archive's address carries a user name or password. Received: one for {parts.hostname}. "
+            "Put them into ~/.netrc and leave them out of the address."
+        )
+    if not usable or parts.query or parts.fragment:
+        raise ArchiveError(
+            f"The archive's address must be http(s)://SERVER[/PATH]. Received: {url!r}. Example: {DEFAULT_URL}"
+        )
+    return f"{url.rstrip('/')}/{quote(name)}"
+
+
+def _inside(name: str) -> PurePosixPath:
+    """Refuses names that could be written anywhere but below the cache."""
+    parts = name.split("/")
+    control = any(ord(character) < 32 for character in name)
+    if control or "\\" in name or PureWindowsPath(name).drive or any(part in ("", ".", "..") for part in parts):
+        raise ArchiveError(f"Not the name of a file inside the archive. Received: {name!r}. Give FOLDER/FILE.")
+    return PurePosixPath(name)
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Lets one process at a time at `target`; the kernel frees the lock of one that was killed."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(sibling(target, "lock"))
+    try:
+        lock.acquire(timeout=0.5)
+    except Timeout:
+        print(f"waiting for another process that downloads {target.name}", file=sys.stderr, flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _bring(source: str, target: Path, check: Callable[[Path], object] | None, patience: Patience) -> None:
+    part = sibling(target, "part")
+    version = download(source, part, patience)
+    try:
+        _verify(source, part, target.name, check, patience)
+    except Unreachable as error:  # what has arrived may well be right, and something has: not the plain "no archive"
+        raise ArchiveError(f"{source} has arrived and is kept, but its {SUMS} cannot be read: {error}") from error
+    except UserError:
+        discard(part)
+        raise
+    origin = Version(source, version.validator, part.stat().st_size)
+    sibling(target, "origin").write_text(json.dumps(vars(origin)), encoding="utf-8")
+    part.replace(target)
+    discard(part)
+    _sync_folder(target.parent)
+
+
+def _verify(source: str, part: Path, name: str, check: Callable[[Path], object] | None, patience: Patience) -> None:
+    """Holds a complete download against the archive's checksums, then against `check`."""
+    with part.open("rb") as file:
+        start = file.read(64).lstrip().lower()
+    if start.startswith(HTML_STARTS) and not name.endswith((".html", ".htm")):
+        raise ArchiveError(f"A web page came instead of the file. Received: {source}. Open it in a browser to see.")
+    expected = _expected_sum(source, name, patience)
+    if expected and (received := sha256_of(part)) != expected:
+        raise ArchiveError(
+            f"{source} does not match the archive's {SUMS} and was thrown away. Received: sha256 {received}, "
+            f"expected {expected}. Run again; if it stays, tell whoever keeps the archive."
+        )
+    if check:
+        try:
+            check(part)
+        except UserError as error:
+            text = str(error).replace(str(part), name).replace(part.name, name)
+            raise ArchiveError(f"{source} came whole but cannot be used and was thrown away: {text}") from error
+
+
+def _expected_sum(source: str, name: str, patience: Patience) -> str | None:
+    """The file's sha256 after the list beside it in the archive; None where there is no list or it leaves it out."""
+    page = get_text(f"{source.rpartition('/')[0]}/{SUMS}", patience)
+    if page is None or page.media_type == "text/html":  # some servers have a page for everything
+        return None
+    for line in page.text.splitlines():
+        found = re.fullmatch(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)", line.rstrip())
+        if found and found[2] == name:
+            return found[1].lower()
+    return None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename outlast a power cut, where the system can."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _disk_trouble(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full. Make room and run again: what has arrived is kept"
+    if error.errno == errno.EFBIG:
+        return "it is larger than files may be here. Choose another data folder; what has arrived is kept"
+    if error.errno in READ_ONLY:
+        return "the folder cannot be written. Choose another data folder"
+    if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        return "something else is in its place. Move it away or choose another data folder"
+    return f"{error.strerror or error}. Choose another data folder"

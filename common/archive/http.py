@@ -1,0 +1,202 @@
+"""Requests to the archive: time-outs, retries with a growing pause, and every failure told in words."""
+
+import random
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from common.errors import UserError
+
+if TYPE_CHECKING:
+    import requests
+
+TEXT_LIMIT_BYTES = 1 << 24  # an index page or a list of checksums is far smaller than this
+PAUSE_LIMIT_S = 60.0
+WORTH_ANOTHER_TRY = (408, 425, 429)  # and every 5xx
+
+T = TypeVar("T")
+
+
+class ArchiveError(UserError):
+    """A file could not be brought from the archive: says what, from where, and what to do."""
+
+
+class Unreachable(ArchiveError):
+    """Nothing came from the archive: no route, no name, refused, silent, or answering with server errors only."""
+
+
+class NotInArchive(ArchiveError):
+    """The archive answered, and it does not have the file."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a transfer is given: seconds to connect, seconds of silence, and tries in a row that bring nothing new.
+
+    The pause before try k is `backoff_s * 2**(k - 1)` seconds, give or take half of it at random.
+    """
+
+    connect_s: float = 5.0
+    read_s: float = 30.0
+    attempts: int = 4
+    backoff_s: float = 1.0
+
+
+PATIENCE = Patience()
+
+
+class Page(NamedTuple):
+    """A short text: where it came from after redirects, its media type and its content."""
+
+    url: str
+    media_type: str
+    text: str
+
+
+class Transient(Exception):
+    """One try failed in a way that the next may not; `received` says whether it brought bytes of the file."""
+
+    def __init__(self, reason: str, received: bool = False):
+        super().__init__(reason)
+        self.received = received
+
+
+def ask(url: str, patience: Patience) -> None:
+    """Asks for a file and takes nothing of it.
+
+    Raises:
+        ArchiveError: Unreachable, NotInArchive, or refused.
+    """
+    import requests
+
+    def attempt() -> None:
+        with requests.Session() as session, get(session, url, {}, patience):
+            pass
+
+    retry(url, patience, attempt)
+
+
+def get_text(url: str, patience: Patience) -> Page | None:
+    """Reads a short text such as an index page; None where the server has none or keeps it to itself.
+
+    Raises:
+        Unreachable: No answer.
+    """
+    import requests
+    import urllib3
+
+    def attempt() -> Page | None:
+        with requests.Session() as session:
+            try:
+                with get(session, url, {}, patience) as response:
+                    body = response.raw.read(TEXT_LIMIT_BYTES, decode_content=True)
+                    return Page(response.url, media_type(response), body.decode("utf-8", errors="replace"))
+            except Unreachable:
+                raise
+            except ArchiveError:
+                return None
+            except urllib3.exceptions.HTTPError as error:
+                raise Transient(body_trouble(error, patience)) from error
+
+    return retry(url, patience, attempt)
+
+
+def retry(url: str, patience: Patience, attempt: Callable[[], T], progress: Callable[[], int] = lambda: 0) -> T:
+    """Tries until it works or `patience.attempts` tries in a row got no further than the best one before them."""
+    failures, furthest, received = 0, progress(), False
+    while True:
+        try:
+            return attempt()
+        except Transient as error:
+            received |= error.received
+            reached = progress()
+            failures = 1 if reached > furthest else failures + 1
+            furthest = max(furthest, reached)
+            if failures >= patience.attempts:
+                raise _gave_up(url, error, failures, reached, received) from error
+            pause = min(PAUSE_LIMIT_S, patience.backoff_s * 2 ** (failures - 1)) * random.uniform(0.5, 1.5)  # noqa: S311
+            print(f"{url}: {error}; trying again in {pause:.1f} s", file=sys.stderr)
+            time.sleep(pause)
+
+
+def _gave_up(url: str, error: Transient, failures: int, reached: int, received: bool) -> ArchiveError:
+    tries = f"{failures} tries in a row" if failures > 1 else "one try"
+    if received:
+        return ArchiveError(
+            f"The download of {url} broke off after {reached} bytes: {error} ({tries}). "
+            "What has arrived is kept: run the same command again to go on from there."
+        )
+    return Unreachable(
+        f"The archive cannot be reached: {error} ({tries}). Received: {url}. Check the network and the address."
+    )
+
+
+def get(session: "requests.Session", url: str, headers: dict, patience: Patience) -> "requests.Response":
+    """Sends one request; returns on 200, 206 and 416, and says in words what anything else means."""
+    import requests
+
+    timeouts = (patience.connect_s, patience.read_s)
+    # Without "identity" a server may compress, and lengths, ranges and checksums would be those of something else.
+    headers = {"Accept-Encoding": "identity", **headers}
+    try:
+        response = session.get(url, headers=headers, stream=True, timeout=timeouts)
+    except requests.exceptions.RequestException as error:
+        raise _request_trouble(error, url, patience) from error
+    status = response.status_code
+    if status in (200, 206, 416):
+        return response
+    response.close()
+    if status in (404, 410):
+        raise NotInArchive(f"The archive does not have this file. Received: status {status} for {url}. Check its name.")
+    if status in WORTH_ANOTHER_TRY or status >= 500:
+        raise Transient(f"the server answers with status {status}")
+    raise ArchiveError(f"The archive refuses the file. Received: status {status} for {url}. Check the address.")
+
+
+def media_type(response: "requests.Response") -> str:
+    """The media type of an answer without its parameters, in small letters."""
+    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _request_trouble(error: Exception, url: str, patience: Patience) -> Exception:
+    """What a failed request means, in words: the library's own text is a paragraph of class names."""
+    import requests
+
+    text = str(error)
+    kinds = requests.exceptions
+    if isinstance(error, kinds.SSLError) and "CERTIFICATE_VERIFY_FAILED" in text:
+        return Unreachable(
+            f"The archive's certificate is not trusted. Received: {url}. Check the address and the clock, or name your "
+            "own certificates in REQUESTS_CA_BUNDLE."
+        )
+    if isinstance(error, kinds.ConnectTimeout):
+        return Transient(f"no connection within {patience.connect_s:g} s")
+    if isinstance(error, kinds.Timeout):
+        return Transient(f"no answer within {patience.read_s:g} s")
+    if isinstance(error, kinds.TooManyRedirects | kinds.InvalidURL | kinds.InvalidSchema | kinds.MissingSchema):
+        return ArchiveError(f"The address leads nowhere ({type(error).__name__}). Received: {url}. Check it.")
+    if isinstance(error, kinds.SSLError):
+        return Transient("no TLS connection (is it an http:// address?)")
+    if isinstance(error, kinds.ProxyError):
+        return Transient("the proxy named in the environment does not let us through")
+    for sign, words in (
+        ("Failed to resolve", "the name of the server is unknown"),
+        ("Connection refused", "the connection is refused"),
+        ("unreachable", "there is no way to the server"),
+        ("Remote end closed", "the server hangs up without an answer"),
+        ("reset by peer", "the server hangs up without an answer"),
+    ):
+        if sign in text:
+            return Transient(words)
+    return Transient(f"the connection failed ({type(error).__name__})")
+
+
+def body_trouble(error: Exception, patience: Patience) -> str:
+    """Why a body ended before its end, in words."""
+    import urllib3
+
+    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+        return f"the server fell silent for {patience.read_s:g} s"
+    return "the connection broke in the middle of the file"

@@ -1,0 +1,155 @@
+"""One file over HTTP into a partial file, with a resume that never joins two versions of the file."""
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.archive.http import ArchiveError, Patience, Transient, body_trouble, get, media_type, retry
+from common.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    import requests
+
+CHUNK_BYTES = 1 << 17
+
+
+@dataclass(frozen=True)
+class Version:
+    """Which version of which file a partial download belongs to; kept beside it as JSON.
+
+    `validator` is a strong ETag or a Last-Modified date that may be used with If-Range, None where the server gives
+    neither. `length` is in bytes, None where the server does not say.
+    """
+
+    url: str
+    validator: str | None
+    length: int | None
+
+
+def download(url: str, part: Path, patience: Patience) -> Version:
+    """Completes `part` with the content of `url`, going on where an earlier transfer of the same version ended.
+
+    Returns:
+        The version that `part` now holds completely, on the disk.
+
+    Raises:
+        ArchiveError: Unreachable, NotInArchive, or an answer that is not the file; `part` is kept for the next time.
+        OSError: `part` cannot be written.
+    """
+    import requests
+
+    with requests.Session() as session:
+        return retry(url, patience, lambda: _continue(session, url, part, patience), progress=lambda: _size(part))
+
+
+def discard(part: Path) -> None:
+    """Removes a partial file and what is noted about it."""
+    part.unlink(missing_ok=True)
+    _note(part).unlink(missing_ok=True)
+
+
+def _note(part: Path) -> Path:
+    return part.with_name(part.name + ".json")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _continue(session: "requests.Session", url: str, part: Path, patience: Patience) -> Version:
+    """One request: the rest of `part` where that is safe, else all of it."""
+    held = _held(url, part)
+    offset = _size(part) if held else 0
+    if held and offset == held.length:
+        return held  # complete, but its owner was stopped before it could be checked and renamed
+    headers = {"Range": f"bytes={offset}-", "If-Range": held.validator} if offset else {}
+    with get(session, url, headers, patience) as response:
+        if response.status_code == 206 and held and _goes_on(response, held, offset):
+            version = held
+        elif response.status_code == 200:
+            _refuse_other_content(response, url)
+            version, offset = _version(response, url), 0
+            discard(part)
+            _note(part).write_text(json.dumps(asdict(version)), encoding="utf-8")
+        else:
+            discard(part)
+            raise Transient(f"the server does not go on at byte {offset} (status {response.status_code})")
+        _append(response, part, offset, version, patience)
+    return version
+
+
+def _held(url: str, part: Path) -> Version | None:
+    """The version that `part` is the beginning of; None where a resume would be a guess."""
+    try:
+        version = Version(**json.loads(_note(part).read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):  # none, or a killed writer left half a note
+        return None
+    resumable = version.url == url and version.validator and version.length is not None
+    return version if resumable and part.exists() and _size(part) <= version.length else None
+
+
+def _version(response: "requests.Response", url: str) -> Version:
+    length = response.headers.get("Content-Length", "")
+    chunked = "Transfer-Encoding" in response.headers
+    return Version(url, _validator(response), int(length) if length.isdecimal() and not chunked else None)
+
+
+def _validator(response: "requests.Response") -> str | None:
+    """What If-Range may carry (RFC 9110, 13.1.5): a strong ETag, else a date that was over when the answer was made."""
+    etag = response.headers.get("ETag", "")
+    if etag.startswith('"'):
+        return etag
+    try:
+        modified = response.headers["Last-Modified"]
+        age = parsedate_to_datetime(response.headers["Date"]) - parsedate_to_datetime(modified)
+    except (KeyError, ValueError, TypeError):
+        return None
+    return modified if age.total_seconds() >= 1 else None  # younger: it may change again within the same second
+
+
+def _goes_on(response: "requests.Response", held: Version, offset: int) -> bool:
+    """Whether a 206 really is the rest of the version that is held."""
+    expected = f"bytes {offset}-{held.length - 1}/{held.length}"
+    # Compared here too: some servers know Range and ignore If-Range.
+    validator = response.headers.get("ETag" if held.validator.startswith('"') else "Last-Modified", held.validator)
+    return validator == held.validator and response.headers.get("Content-Range", "").strip() == expected
+
+
+def _append(response: "requests.Response", part: Path, offset: int, version: Version, patience: Patience) -> None:
+    import urllib3
+
+    name = part.name.strip(".").removesuffix(".part")
+    bar = progress_bar(
+        total=version.length,
+        initial=offset,
+        desc=name if len(name) <= 40 else f"…{name[-39:]}",
+        unit="B",
+        unit_scale=True,
+    )
+    with part.open("ab") as file, bar:
+        try:
+            while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
+                file.write(chunk)
+                file.flush()  # so that a killed process leaves all that has arrived
+                bar.update(len(chunk))
+        except urllib3.exceptions.HTTPError as error:
+            raise Transient(body_trouble(error, patience), received=file.tell() > offset) from error
+        os.fsync(file.fileno())
+    if version.length is not None and _size(part) != version.length:
+        raise Transient(f"the body ended at byte {_size(part)} of {version.length}", received=True)
+
+
+def _refuse_other_content(response: "requests.Response", url: str) -> None:
+    """Raises ArchiveError where status 200 hides a page, or bytes that are not those of the file."""
+    if media_type(response) in ("text/html", "application/xhtml+xml") and not re.search(r"\.x?html?$", url):
+        raise ArchiveError(
+            f"A web page came instead of the file, perhaps the log-in page of the network. Received: status 200, "
+            f"{media_type(response)} from {response.url}. Open the address in a browser to see."
+        )
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding != "identity":
+        raise ArchiveError(f"The server compresses the file unasked. Received: Content-Encoding {encoding} from {url}.")

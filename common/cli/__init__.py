@@ -1,0 +1,1 @@
+"""What every command line of the repository shares."""

@@ -1,0 +1,158 @@
+"""What every command line of the repository shares: one clear line for bad input, exit status 2, no traceback."""
+
+import argparse
+import difflib
+import errno
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from common.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line without the whole usage, and that guesses what was meant."""
+
+    def __init__(self, **settings):
+        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(allow_abbrev=False, **settings)
+
+    def parse_args(self, args=None, namespace=None):
+        """Parses all arguments; an unknown one gets the nearest known one as a hint."""
+        result, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            name = unknown[0].split("=")[0]  # its value may be an address with a password in it
+            near = difflib.get_close_matches(name, self._option_string_actions, 1)
+            self.error(f"unknown argument {name}" + (f", did you mean {near[0]}?" if near else ""))
+        return result
+
+    def error(self, message: str):
+        """Ends the program with status 2 and one line."""
+        print(f"{self.prog}: error: {' '.join(message.split())} (--help shows every option)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: what cleans up after Ctrl-C cleans up after it, too."""
+
+
+def run_main(main: Callable[[], int | None]) -> int:
+    """Runs `main` and turns a UserError and a full disk into one line on stderr.
+
+    Returns:
+        The exit status: 2 for a UserError or a full disk, 130 for Ctrl-C, 143 for SIGTERM, 141 if nobody reads the
+        output any more (`| head`), else what `main` returned (None: 0).
+    """
+    try:
+        with _sigterm_interrupts(), _flushed():
+            make_temporary_folder()
+            return main() or 0
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as interrupt:
+        print("interrupted", file=sys.stderr)
+        return 143 if isinstance(interrupt, Terminated) else 130
+    except BrokenPipeError:
+        _discard(sys.stdout, sys.stderr)
+        return 141  # as a shell reports SIGPIPE
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _discard(sys.stdout)
+        with suppress(OSError):  # stderr may be a file on the same disk
+            where = f" Received: {error.filename}." if error.filename else ""
+            print(f"error: the disk is full: {error.strerror}.{where} Make room and run it again.", file=sys.stderr)
+        return 2
+
+
+def _discard(*streams) -> None:
+    """Leads streams nowhere: what is still buffered must not fail again at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        os.dup2(nowhere, stream.fileno())
+
+
+@contextmanager
+def outlasting_readers() -> Iterator[None]:
+    """Lets a training go on where its terminal is closed or its pipe ends: what it says from then on is dropped."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(_Outlasting, before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+class _Outlasting:
+    """A stream that leads nowhere from the moment on that nobody reads it."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def __getattr__(self, name: str):
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
+            _discard(self._stream)
+
+
+@contextmanager
+def _flushed() -> Iterator[None]:
+    """Writes what is buffered at the end, where a reader that has left can still be told from a fault."""
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+
+
+def make_temporary_folder() -> None:
+    """Makes the folder that TMPDIR names: in a container it lies on a mount that is empty at first.
+
+    Raises:
+        UserError: no folder for temporary files can be written, that one or any other.
+    """
+    with suppress(OSError):
+        if folder := os.environ.get("TMPDIR"):
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - pathlib costs every start some milliseconds
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        where = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108
+        raise UserError(
+            f"no folder for temporary files can be written. Received: {where}. Name another in TMPDIR; in a container, "
+            "mount a folder that its user may write."
+        ) from None
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Lets SIGTERM interrupt like Ctrl-C. The first process of a container would not even notice it otherwise."""
+    if threading.current_thread() is not threading.main_thread():  # Python allows signal handlers nowhere else
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(*_) -> None:
+    raise Terminated

@@ -1,0 +1,1 @@
+"""Patch datasets: names of families, the patch file format, splits, streaming."""

@@ -1,0 +1,112 @@
+"""The names of the archive's dataset families.
+
+A family is a set of files with one stem, `D_CAMERA_SxS`: patches of one colour, cut, border, camera and size, one file
+per split.
+"""
+
+import difflib
+from dataclasses import dataclass
+from itertools import product
+
+from common.errors import UserError
+
+COLOURS = {"yuv422_y_only_pil": 1, "yuv422_pil": 2}  # name -> channels of X
+PATCH_TYPES = ("legacy", "segmentation")
+BORDERS = (0, 10, 20)
+CAMERAS = ("combined", "top", "bottom")
+SIZES = (16, 32)
+SPLITS = ("train", "validation", "test")
+ORIGINS = ("naoth", "devils", "tk03")
+PREFIXES = {"classification": "classification_patches", "detection": "ball_radius_center_patches"}
+ENDINGS = {"classification": "ball_no_ball_X_y.h5", "detection": "ball_radius_center_X_y.h5"}
+DEFAULT_STEMS = {task: f"{prefix}_yuv422_y_only_pil_legacy_border0_combined_16x16" for task, prefix in PREFIXES.items()}
+SYNTHETIC = "synthetic"
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of dataset files; `border` in percent, `size` in pixels of the square patches."""
+
+    task: str
+    colour: str
+    patch_type: str
+    border: int
+    camera: str
+    size: int
+
+    def __post_init__(self):
+        for field, allowed in (
+            ("task", PREFIXES),
+            ("colour", COLOURS),
+            ("patch_type", PATCH_TYPES),
+            ("border", BORDERS),
+            ("camera", ("bottom",) if self.patch_type == "segmentation" else CAMERAS),
+            ("size", SIZES),
+        ):
+            if getattr(self, field) not in allowed:
+                raise UserError(
+                    f"No dataset family has this {field}. Received: {getattr(self, field)!r} ({self.patch_type} "
+                    f"patches). Possible: {', '.join(map(str, allowed))}."
+                )
+
+    @property
+    def channels(self) -> int:
+        """1: Y; 2: Y and the interleaved U/V."""
+        return COLOURS[self.colour]
+
+    @property
+    def folder(self) -> str:
+        """Folder inside the archive."""
+        return f"{self.task}/{PREFIXES[self.task]}_{self.colour}_{self.patch_type}_border{self.border}"
+
+    @property
+    def stem(self) -> str:
+        """The name that `--dataset` takes."""
+        return f"{self.folder.partition('/')[2]}_{self.camera}_{self.size}x{self.size}"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What there may be files of: the splits.
+
+        Classification also has one of each ORIGINS, all patches of that origin: training on them leaks into the test.
+        """
+        return (*SPLITS, *ORIGINS) if self.task == "classification" else SPLITS
+
+    def file(self, part: str) -> str:
+        """Path inside the archive of one of the `parts`."""
+        if part not in self.parts:
+            raise UserError(
+                f"No {self.task} dataset has this file. Received: {part!r}. Possible: {', '.join(self.parts)}."
+            )
+        return f"{self.folder}/{self.stem}_{part}_{ENDINGS[self.task]}"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths inside the archive of every file that the family may have."""
+        return tuple(self.file(part) for part in self.parts)
+
+
+def all_families(task: str) -> list[Family]:
+    """Every family that the archive's names allow for a task; segmentation patches are of the bottom camera only."""
+    return [
+        Family(task, colour, patch_type, border, camera, size)
+        for colour, patch_type, border, camera, size in product(COLOURS, PATCH_TYPES, BORDERS, CAMERAS, SIZES)
+        if patch_type != "segmentation" or camera == "bottom"
+    ]
+
+
+def parse_stem(stem: str, task: str) -> Family:
+    """The family that a stem names.
+
+    Raises:
+        UserError: There is none; a near miss suggests the name meant.
+    """
+    families = {family.stem: family for family in all_families(task)}
+    if stem in families:
+        return families[stem]
+    for other in PREFIXES:
+        if other != task and stem in {family.stem for family in all_families(other)}:
+            raise UserError(f"This is a dataset for {other}, wanted is one for {task}. Received: --dataset {stem}.")
+    near = difflib.get_close_matches(stem, [*families, SYNTHETIC], n=1)
+    hint = f"Did you mean {near[0]}?" if near else "--list-datasets shows the names."
+    raise UserError(f"There is no {task} dataset of this name. Received: --dataset {stem}. {hint}")

@@ -1,0 +1,166 @@
+"""What makes a file a patch file: every check of `common.datasets.patch_file`, each with one line for the user."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from common.errors import UserError
+
+TASKS = ("classification", "detection")
+KEYS = ("recording", "camera", "origin")  # one string per patch, in newer files
+SIDES = (16, 32)  # pixels; the networks of this repository are built for these two
+CENTRE_RANGE = (-0.25, 1.25)  # fractions of the patch; real labels reach 0.02..1.014
+RADIUS_MAX = 1.0  # fraction of the patch; real labels reach 0.3..0.55
+ORDER_MIN = 30  # labels below which the order of the columns cannot be told from their statistics
+ORDER_SIGMAS = 5.0  # how surely the centres must lie above the suspected radius
+
+
+def open_file(path: Path) -> h5py.File:
+    """Opens an HDF5 file for reading.
+
+    Raises:
+        UserError: no such file, a folder, not readable, locked by who writes it, or no HDF5 inside.
+    """
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise UserError(f"{path}: {what}. Give the path of an HDF5 patch file.")
+    try:
+        return h5py.File(path, "r")
+    except PermissionError:
+        raise UserError(f"{path}: may not be read. Check its permissions.") from None
+    except BlockingIOError:
+        raise UserError(
+            f"{path}: is open for writing in another program. Close it there, a notebook perhaps."
+        ) from None
+    except OSError:
+        with path.open("rb") as stream:
+            start = stream.read(8)
+        what = "a damaged or incomplete HDF5 file" if start == b"\x89HDF\r\n\x1a\n" else "not an HDF5 file"
+        raise UserError(f"{path}: {what}. Received: first bytes {start!r}. Fetch or build it again.") from None
+
+
+def layout(file: h5py.File, task: str, path: Path) -> None:
+    """Checks keys, shapes and types; reads neither pixels nor labels.
+
+    Raises:
+        UserError: what no training could use.
+    """
+    if task not in TASKS:
+        raise UserError(f"unknown task. Received: {task!r}. Known: {', '.join(TASKS)}.")
+    for key in ("X", "y"):
+        if not isinstance(file.get(key), h5py.Dataset):
+            raise UserError(f"{path}: has no {key}. Received: keys {sorted(file) or 'none'}. Not a patch file.")
+    pixels(file["X"].shape, file["X"].dtype, path)
+    count = file["X"].shape[0]
+    shape, dtype = file["y"].shape, file["y"].dtype
+    if not shape or shape[0] != count:
+        raise UserError(f"{path}: X and y differ in length. Received: X {file['X'].shape}, y {shape}.")
+    if dtype.kind not in "biuf":
+        raise UserError(f"{path}: y must hold numbers. Received: {dtype}.")
+    label_shape(shape, task, path)
+    for key in KEYS:
+        if key in file and (not isinstance(file[key], h5py.Dataset) or file[key].shape != (count,)):
+            shape = getattr(file[key], "shape", "a group")
+            raise UserError(f"{path}: {key} must hold one string per patch ({count}). Received: {shape}.")
+        if key in file and file[key].dtype.kind not in "SO":
+            raise UserError(f"{path}: {key} must hold strings. Received: {file[key].dtype}.")
+
+
+def pixels(shape: tuple[int, ...], dtype: np.dtype, path: Path) -> None:
+    """Checks shape and type of X.
+
+    Raises:
+        UserError: not uint8 [n > 0, 16 or 32, the same, 1 or 2].
+    """
+    if dtype != np.uint8:
+        hint = " Store the raw 0..255 values: scaling and mean are part of the model." if dtype.kind == "f" else ""
+        raise UserError(f"{path}: X must be uint8. Received: {dtype}.{hint}")
+    if len(shape) != 4:
+        raise UserError(f"{path}: X must be [n, height, width, channels]. Received: {list(shape)}.")
+    if shape[1] != shape[2] or shape[1] not in SIDES:
+        raise UserError(f"{path}: patches must be 16x16 or 32x32. Received: {shape[1]}x{shape[2]}.")
+    if shape[3] not in (1, 2):
+        raise UserError(f"{path}: patches must have 1 channel (Y) or 2 (Y, U/V). Received: {shape[3]}.")
+    if shape[0] == 0:
+        raise UserError(f"{path}: is empty. Received: X {list(shape)}.")
+
+
+def label_shape(shape: tuple[int, ...], task: str, path: Path) -> None:
+    """Checks the shape of y.
+
+    Raises:
+        UserError: labels of the other task, or of none.
+    """
+    other = {(3,): "detection", (): "classification", (1,): "classification"}.get(shape[1:])
+    if other != task:
+        hint = f" This is a {other} file." if other else ""
+        wanted = "[n] or [n, 1]" if task == "classification" else "[n, 3] = [radius, center_x, center_y]"
+        raise UserError(f"{path}: y of a {task} file must be {wanted}. Received: {list(shape)}.{hint}")
+
+
+def labels(y: np.ndarray, task: str, path: Path) -> np.ndarray:
+    """Checks labels of any number type and brings them into the form of `Patches.y`.
+
+    Returns:
+        float32 [n] or [n, 3].
+
+    Raises:
+        UserError: NaN, infinite, or out of range.
+    """
+    y = y.astype(np.float32)
+    bad = np.flatnonzero(~np.isfinite(y).reshape(len(y), -1).all(axis=1))
+    if len(bad):
+        raise UserError(f"{path}: y is not finite. Received: {y[bad[0]]} at index {bad[0]} ({len(bad)} such labels).")
+    if task == "classification":
+        y = y.reshape(-1)
+        bad = np.flatnonzero((y != 0) & (y != 1))
+        if len(bad):
+            raise UserError(f"{path}: y must be 0 or 1. Received: {y[bad[0]]:g} at index {bad[0]} ({len(bad)} such).")
+        return y
+    low, high = CENTRE_RANGE
+    radius, centre = y[:, 0], y[:, 1:]
+    bad = np.flatnonzero((radius <= 0) | (radius > RADIUS_MAX) | ((centre < low) | (centre > high)).any(axis=1))
+    if len(bad):
+        raise UserError(
+            f"{path}: y must be [radius, center_x, center_y] in fractions of the patch, 0 < radius <= {RADIUS_MAX:g},"
+            f" centre {low:g}..{high:g}. Received: {y[bad[0]].tolist()} at index {bad[0]} ({len(bad)} such labels)."
+        )
+    return y
+
+
+def column_order(y: np.ndarray, path: Path) -> None:
+    """Refuses detection labels whose radius is not in the first column.
+
+    Balls lie around the middle of their patch, so both centres have a mean near 0.5 and scatter; the radius is smaller
+    (about 0.4 without a border) and scatters less. A file is refused only if all of this points clearly at another
+    column than the first, so that few labels or an unusual but legal file never raise an alarm.
+
+    Raises:
+        UserError: the labels look like [x, y, radius] or [x, radius, y].
+    """
+    if len(y) < ORDER_MIN:
+        return
+    mean, spread = y.mean(axis=0, dtype=np.float64), y.std(axis=0, dtype=np.float64)
+    for column in (1, 2):
+        others = [index for index in range(3) if index != column]
+        above = y[:, others].astype(np.float64) - y[:, [column]]
+        error = above.std(axis=0) / np.sqrt(len(y)) + 1e-9
+        if (
+            (np.abs(mean[others] - 0.5) < 0.08).all()
+            and (mean[others] - mean[column] > 0.04).all()
+            and (above.mean(axis=0) / error > ORDER_SIGMAS).all()
+            and spread[column] < 0.8 * spread[others].min()
+        ):
+            seen = "[x, radius, y]" if column == 1 else "[x, y, radius]"
+            raise UserError(
+                f"{path}: the columns of y look like {seen}, expected [radius, center_x, center_y]."
+                f" Received: column means {np.round(mean, 3).tolist()}. Reorder the columns and write the file again."
+            )
+
+
+def text(values: np.ndarray) -> np.ndarray:
+    """Strings of an HDF5 file, of fixed or variable length, as a str array."""
+    if values.dtype.kind == "S":
+        return np.char.decode(values, "utf-8", "replace")
+    return np.array([value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values])

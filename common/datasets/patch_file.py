@@ -1,0 +1,245 @@
+"""The HDF5 patch format of the archive: opened, checked in full and written in one place.
+
+A file holds `X` uint8 [n, side, side, channels] and `y`; newer files add `recording`, `camera` and `origin`, one string
+per patch. The fields are described in `Patches`.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from common.datasets import patch_checks, patch_writer
+from common.datasets.grouped_split import choose_groups
+from common.datasets.patch_checks import KEYS, SIDES, TASKS
+from common.errors import UserError
+
+__all__ = [
+    "KEYS",
+    "SIDES",
+    "TASKS",
+    "PatchFile",
+    "Patches",
+    "concatenate",
+    "open_patches",
+    "read_patches",
+    "split_validation",
+    "task_of",
+    "write_patches",
+]
+
+BLOCK = 8192  # patches per block where a file is walked through: 16 MB at 32x32x2
+write_patches = patch_writer.write_patches
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """Patches in memory.
+
+    X: uint8 [n, side, side, channels]; one channel is Y, two are Y and the interleaved U/V of YUV422.
+    y: float32 [n], 1 ball and 0 no ball; or float32 [n, 3] = [radius, center_x, center_y], fractions of the patch.
+    recording, camera, origin: str [n] each, or None where the file does not say.
+    source: names of the files that the patches were read from.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    recording: np.ndarray | None = None
+    camera: np.ndarray | None = None
+    origin: np.ndarray | None = None
+    source: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    @property
+    def task(self) -> str:
+        """`classification` or `detection`, told by the shape of y."""
+        return TASKS[0] if self.y.ndim == 1 else TASKS[1]
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 (hex) of X, y, recording and camera, however the file was chunked, compressed or typed."""
+        digest = hashlib.sha256(f"{self.task} {self.X.shape}".encode())
+        for start in range(0, len(self), BLOCK):  # in blocks: a view made contiguous never costs a second X
+            digest.update(np.ascontiguousarray(self.X[start : start + BLOCK]))
+        digest.update(np.ascontiguousarray(self.y, dtype="<f4"))
+        for key in ("recording", "camera"):
+            values = getattr(self, key)
+            digest.update(f"\0{key} {values is not None}\0".encode())
+            for start in range(0, 0 if values is None else len(values), BLOCK):
+                digest.update("\0".join([*values[start : start + BLOCK].tolist(), ""]).encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def channel_means(self) -> np.ndarray:
+        """The mean pixel of each channel, 0..255, float64 [channels]."""
+        sums = [self.X[at : at + BLOCK].sum((0, 1, 2), dtype=np.int64) for at in range(0, len(self), BLOCK)]
+        return np.sum(sums, 0) / (len(self) * self.X.shape[1] * self.X.shape[2])
+
+    def take(self, indices: np.ndarray) -> "Patches":
+        """The patches at `indices` (integers or a bool mask), copied, in that order."""
+        columns = {key: None if getattr(self, key) is None else getattr(self, key)[indices] for key in KEYS}
+        return Patches(self.X[indices], self.y[indices], **columns, source=self.source)
+
+
+@dataclass(frozen=True)
+class PatchFile:
+    """An open, checked patch file whose content is read in parts: for files that are larger than the memory.
+
+    `shape` is that of X; `attributes` are those of the file.
+    """
+
+    path: Path
+    task: str
+    shape: tuple[int, int, int, int]
+    attributes: dict[str, object]
+    _file: h5py.File
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def read(self, start: int = 0, stop: int | None = None) -> Patches:
+        """The patches start..stop, checked; every byte of X is held once.
+
+        Raises:
+            UserError: labels that cannot be, or a damaged part of the file.
+        """
+        start, stop, _ = slice(start, stop).indices(len(self))
+        X = np.empty((stop - start, *self.shape[1:]), np.uint8)
+        try:
+            if len(X):
+                self._file["X"].read_direct(X, np.s_[start:stop])
+            y = self._file["y"][start:stop]
+            columns = {key: patch_checks.text(self._file[key][start:stop]) for key in KEYS if key in self._file}
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.path}: cannot be read to its end: {error}. Fetch it again.") from None
+        return Patches(X, patch_checks.labels(y, self.task, self.path), **columns, source=(self.path.name,))
+
+    def blocks(self, size: int = BLOCK) -> Iterator[Patches]:
+        """All patches in order, `size` at a time; the last block holds the remainder."""
+        for start in range(0, len(self), size):
+            yield self.read(start, start + size)
+
+
+def task_of(path: Path | str) -> str:
+    """`classification` or `detection`, told by the shape of y.
+
+    Raises:
+        UserError: not a patch file.
+    """
+    path = Path(path)
+    with patch_checks.open_file(path) as file:
+        y = file.get("y")
+        task = TASKS[1] if isinstance(y, h5py.Dataset) and y.shape[1:] == (3,) else TASKS[0]
+        patch_checks.layout(file, task, path)
+    return task
+
+
+@contextmanager
+def open_patches(path: Path | str, task: str) -> Iterator[PatchFile]:
+    """Opens a patch file and checks everything that needs no pixels or labels; use it in a `with` statement.
+
+    Raises:
+        UserError: not a file, not HDF5, keys missing, or shapes and types that no training could use.
+    """
+    path = Path(path)
+    with patch_checks.open_file(path) as file:
+        patch_checks.layout(file, task, path)
+        yield PatchFile(path, task, file["X"].shape, dict(file.attrs), file)
+
+
+def read_patches(path: Path | str, task: str) -> Patches:
+    """Reads and checks a whole patch file of either age.
+
+    Args:
+        path: the file.
+        task: `classification` or `detection`.
+
+    Raises:
+        UserError: one line with the file, what is wrong and what was received.
+    """
+    with open_patches(path, task) as file:
+        patches = file.read()
+    if task == "detection":
+        patch_checks.column_order(patches.y, Path(path))
+    return patches
+
+
+def concatenate(parts: list[Patches]) -> Patches:
+    """Joins patches of one task, size and number of channels, in order.
+
+    recording, camera and origin survive only where every part has them.
+
+    Raises:
+        UserError: nothing to join, or parts that do not fit together.
+    """
+    if not parts:
+        raise UserError("no patches to join. Received: an empty list.")
+    if len(parts) == 1:
+        return parts[0]
+    for part in parts[1:]:
+        if (part.X.shape[1:], part.y.shape[1:]) != (parts[0].X.shape[1:], parts[0].y.shape[1:]):
+            raise UserError(
+                f"{', '.join(part.source) or 'patches'}: does not fit to {', '.join(parts[0].source) or 'the others'}."
+                f" Received: {_kind(part)} beside {_kind(parts[0])}. Use files of one size, colour and task."
+            )
+    columns = {}
+    for key in KEYS:
+        values = [getattr(part, key) for part in parts]
+        columns[key] = None if any(value is None for value in values) else np.concatenate(values)
+    source = tuple(name for part in parts for name in part.source)
+    X, y = np.concatenate([part.X for part in parts]), np.concatenate([part.y for part in parts])
+    return Patches(X, y, **columns, source=source)
+
+
+def _kind(patches: Patches) -> str:
+    return f"{patches.task} {'x'.join(str(size) for size in patches.X.shape[1:])}"
+
+
+def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) -> tuple[Patches, Patches, str]:
+    """Splits a validation part off the training patches, for families without a validation file.
+
+    Whole recordings where the file knows at least two and both classes stay in the training, balanced in balls; else
+    patch by patch, classes stratified.
+
+    Returns:
+        training, validation and how it was done, in words for the user.
+
+    Raises:
+        UserError: fraction outside 0..1, or fewer than two patches.
+    """
+    if not 0 < fraction < 1 or len(patches) < 2:
+        raise UserError(f"cannot split validation off. Received: fraction {fraction} of {len(patches)} patches.")
+    balls = (patches.y > 0.5) if patches.task == "classification" else np.ones(len(patches), bool)
+    mask, why = None, "the file names no recordings"
+    if patches.recording is not None:
+        names, group = np.unique(patches.recording, return_inverse=True)
+        counts = np.stack([np.bincount(group), np.bincount(group, weights=balls)], axis=1)
+        chosen = choose_groups(counts, fraction, seed)
+        mask, why = chosen[group], "there is only one recording"
+        how = f"by recording ({chosen.sum()} of {len(names)} recordings, {mask.sum()}"
+        if chosen.any() and len(np.unique(balls)) > len(np.unique(balls[~mask])):  # two recordings of one class each
+            mask, why = None, "by recording the training would see one class only"
+    if mask is None or not mask.any():
+        mask = _stratified(balls, fraction, seed)
+        how = f"patch by patch, classes stratified, because {why}: near duplicates may be on both sides ({mask.sum()}"
+    return patches.take(~mask), patches.take(mask), f"{how} of {len(patches)} patches, seed {seed})"
+
+
+def _stratified(balls: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Bool [n]: the same fraction of either class, drawn at random, at least one patch on each side."""
+    generator = np.random.default_rng(seed)
+    mask = np.zeros(len(balls), bool)
+    for label in (False, True):
+        indices = generator.permutation(np.flatnonzero(balls == label))
+        mask[indices[: round(fraction * len(indices))]] = True
+    if not mask.any() or mask.all():
+        mask[:] = False
+        mask[generator.integers(len(mask))] = True
+    return mask

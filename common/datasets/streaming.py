@@ -1,0 +1,177 @@
+"""Patches that stay in their HDF5 files and are read as they are needed: for datasets larger than the memory.
+
+Labels and names stay in memory, about 30 bytes per patch. An epoch reads blocks, each mixed out of short runs of
+neighbours from all over the files, and shuffles inside them: files are sorted by source and recording.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from common.datasets import patch_checks
+from common.datasets.patch_file import BLOCK, KEYS, Patches
+from common.errors import UserError
+
+RUN = 1024  # neighbours that are read together: one chunk of the files that we write at 16x16
+COPIES = 2  # of the pixels that a training in memory holds: the array and the device's
+SHUFFLED = 1 << 16  # patches of a block of an epoch: 16 MB at 16x16x1, 128 MB at 32x32x2
+
+
+class StoredPixels:
+    """The pixels of one or several open patch files as one array: what is asked for by [] is read.
+
+    The first index is a slice, a list of positions in any order, or a mask; more indices pick from what was read.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, files: Sequence[h5py.File]):
+        self._files = list(files)
+        self.lengths = [len(file["X"]) for file in files]
+        self._ends = np.cumsum(self.lengths)
+        self.shape = (int(self._ends[-1]), *files[0]["X"].shape[1:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that a training holds in memory: a block and its copy on the device."""
+        return 2 * min(SHUFFLED, len(self)) * int(np.prod(self.shape[1:]))
+
+    def __getitem__(self, index) -> np.ndarray:
+        first, *more = index if isinstance(index, tuple) else (index,)
+        if first is Ellipsis:
+            return self._range(0, len(self))[index]
+        if isinstance(first, slice):
+            start, stop, step = first.indices(len(self))
+            read = self._range(start, stop)[::step]
+        else:
+            wanted, where = np.unique(np.arange(len(self))[first], return_inverse=True)
+            read = np.concatenate([self._range(0, 0), *(self._range(i, i + 1) for i in wanted)])[where]
+        return read[(slice(None), *more)]
+
+    def _range(self, start: int, stop: int) -> np.ndarray:
+        read = np.empty((max(0, stop - start), *self.shape[1:]), np.uint8)
+        begin = 0
+        for file, end in zip(self._files, self._ends, strict=True):
+            low, high = max(start, begin), min(stop, end)
+            if low < high:
+                try:
+                    file["X"].read_direct(read, np.s_[low - begin : high - begin], np.s_[low - start : high - start])
+                except (OSError, ValueError) as error:
+                    raise UserError(f"{file.filename}: cannot be read: {error}. Fetch it again.") from None
+            begin = end
+        return read
+
+
+class StoredData:
+    """Batches for `common.training.trainer.Trainer` from patches that lie in files.
+
+    Args:
+        patches: whose X is a `StoredPixels`.
+        batch_size: blocks hold a multiple of it, so that only the last one has to be filled.
+    """
+
+    def __init__(self, patches: Patches, batch_size: int):
+        self.X, self.y = patches.X, patches.y
+        self.block = -(-SHUFFLED // batch_size) * batch_size
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def blocks(self, rng: np.random.Generator) -> Iterator[tuple]:
+        """Yields (X, y, order) of one epoch, all blocks of one size but the last; all draws come from `rng`."""
+        import tensorflow as tf
+
+        X, y, held = [], [], 0
+        for start in RUN * rng.permutation(-(-len(self) // RUN)):
+            X.append(self.X[start : start + RUN])
+            y.append(self.y[start : start + RUN])
+            held += len(X[-1])
+            if held < self.block:
+                continue
+            X, y = np.concatenate(X), np.concatenate(y)
+            yield tf.constant(X[: self.block]), tf.constant(y[: self.block]), _order(rng, self.block)
+            X, y, held = [X[self.block :]], [y[self.block :]], held - self.block
+        if held:
+            yield tf.constant(np.concatenate(X)), tf.constant(np.concatenate(y)), _order(rng, held)
+
+
+def _order(rng: np.random.Generator, n: int) -> np.ndarray:
+    return rng.permutation(n).astype(np.int32)
+
+
+def stored_patches(paths: Sequence[Path], task: str) -> Patches:
+    """The patches of files that are opened and checked but not read, joined in order.
+
+    Raises:
+        UserError: files that no training could use, or that do not fit together.
+    """
+    parts = [_labels(path, task) for path in paths]
+    for path, (file, *_) in zip(paths, parts, strict=True):
+        if file["X"].shape[1:] != parts[0][0]["X"].shape[1:]:
+            sizes = ["x".join(map(str, f["X"].shape[1:])) for f in (file, parts[0][0])]
+            raise UserError(f"{path.name}: does not fit to {paths[0].name}. Received: {sizes[0]} beside {sizes[1]}.")
+    files, labels, columns = zip(*parts, strict=True)
+    known = [key for key in KEYS if all(key in column for column in columns)]
+    joined = {key: np.concatenate([column[key] for column in columns]) for key in known}
+    return Patches(StoredPixels(files), np.concatenate(labels), **joined, source=tuple(path.name for path in paths))
+
+
+def check_memory(paths: Sequence[Path]) -> None:
+    """Sees whether a training has room for the pixels of these files.
+
+    Raises:
+        UserError: it has not.
+    """
+    pixels = 0
+    for path in paths:
+        with patch_checks.open_file(path) as file:
+            pixels += file["X"].size if isinstance(file.get("X"), h5py.Dataset) else 0
+    free = free_memory()
+    if free is not None and COPIES * pixels > free:
+        raise UserError(
+            f"These patches do not fit into memory: {COPIES * pixels / 1e9:.1f} GB are needed. Received: "
+            f"{free / 1e9:.1f} GB free. Add --stream, which reads them from the files as it goes."
+        )
+
+
+def free_memory() -> int | None:
+    """Bytes that this process may still take, by the system and the container's limit; None where nobody tells."""
+    free = []
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free.append(1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]))
+    with suppress(OSError, ValueError):
+        group = Path("/sys/fs/cgroup")
+        free.append(int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
+    return min(free, default=None)
+
+
+def _labels(path: Path, task: str) -> tuple[h5py.File, np.ndarray, dict[str, np.ndarray]]:
+    """An open patch file, its checked labels, and what it says of each patch."""
+    file = patch_checks.open_file(path)
+    patch_checks.layout(file, task, path)
+    try:
+        y = file["y"][:]
+        columns = {key: _names(file[key]) for key in KEYS if key in file}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read to its end: {error}. Fetch it again.") from None
+    y = patch_checks.labels(y, task, path)
+    if task == "detection":
+        patch_checks.column_order(y, path)
+    return file, y, columns
+
+
+def _names(column: h5py.Dataset) -> np.ndarray:
+    """Strings as an array of objects: one pointer each, as there are few different ones."""
+    names = np.empty(len(column), object)
+    for start in range(0, len(names), BLOCK):
+        different, which = np.unique(patch_checks.text(column[start : start + BLOCK]), return_inverse=True)
+        names[start : start + BLOCK] = np.array([sys.intern(str(name)) for name in different], object)[which]
+    return names

@@ -1,0 +1,235 @@
+"""Pictures that every project draws: one style, readable on a phone, without pyplot and its global state."""
+
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from common.atomic_files import replacing
+
+BALL, NO_BALL, ACCENT, INK = "#d9640b", "#2f6db3", "#b5179e", "#22303c"  # told apart by the colour-blind, and in gray
+STYLE = {
+    "figure.dpi": 150,
+    "savefig.dpi": 150,
+    "font.size": 13,
+    "axes.titlesize": 14,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dde3e8",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "figure.constrained_layout.w_pad": 0.09,
+    "figure.constrained_layout.h_pad": 0.09,
+    "lines.linewidth": 2,
+    "text.color": INK,
+    "text.parse_math": False,  # a recording's name may hold dollar signs
+}
+WIDTH = 7.0  # inches: 1050 pixels, a phone held upright shows them all
+
+
+@contextmanager
+def figure(path: Path, width: float = WIDTH, height: float = 5.0, layout: str | None = "constrained") -> Iterator:
+    """Yields an empty matplotlib Figure of width x height inches; writes it as a PNG when the block ends, atomically.
+
+    Equal drawings give equal bytes.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        drawing = Figure(figsize=(width, height), layout=layout)
+        yield drawing
+        with replacing(path) as partial:
+            drawing.savefig(partial, format="png", metadata={"Software": None})
+
+
+def plain_log_axis(axis) -> None:
+    """Makes an axis logarithmic with plain numbers (0.001) at 1, 2 and 5; the default needs mathematical text."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else (1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 10_000 else f"{value / 1000:g}k"))
+
+
+def as_rgb(X: np.ndarray) -> np.ndarray:
+    """Patches as people see them.
+
+    Args:
+        X: uint8 [n, height, width, 1] (Y) or [n, height, width, 2] (Y, and U/V interleaved along the columns).
+
+    Returns:
+        uint8 [n, height, width, 3], RGB.
+
+    Raises:
+        ValueError: another shape or type.
+    """
+    from PIL import Image
+
+    if X.ndim != 4 or X.shape[3] not in (1, 2) or X.dtype != np.uint8:
+        raise ValueError(f"Patches are uint8 [n, height, width, 1 or 2]. Received: {X.dtype} {list(X.shape)}")
+    if X.shape[3] == 1 or not len(X):
+        return np.repeat(X[..., :1], 3, axis=3)
+    pairs = np.pad(X[..., 1], ((0, 0), (0, 0), (0, X.shape[2] % 2)), mode="edge")
+    u, v = (np.repeat(pairs[:, :, start::2], 2, axis=2)[:, :, : X.shape[2]] for start in (0, 1))
+    pixels = np.stack([X[..., 0], u, v], axis=3)
+    flat = Image.fromarray(pixels.reshape(-1, X.shape[2], 3), mode="YCbCr")
+    return np.asarray(flat.convert("RGB")).reshape(pixels.shape)
+
+
+def gallery(
+    path: Path,
+    X: np.ndarray,
+    captions: Sequence[str],
+    title: str,
+    subtitle: str = "",
+    *,
+    columns: int = 5,
+    overlay: Callable | None = None,
+) -> None:
+    """A contact sheet: enlarged patches in reading order with a caption of up to two lines each.
+
+    Without patches it says "none".
+
+    Args:
+        path: the PNG.
+        X: uint8 [n, height, width, 1 or 2]; n may be 0.
+        captions: [n].
+        title: what there is to see.
+        subtitle: how it was chosen.
+        columns: patches side by side.
+        overlay: (axes, i, left, top, side in inches) -> None, draws over patch i.
+    """
+    side, gap = (WIDTH - 0.15) / columns - 0.15, 0.15  # inches
+    heading = _heading(title, subtitle)
+    step = side + gap + 0.21 * max((caption.count("\n") + 1 for caption in captions), default=0)
+    rows = -(-len(X) // columns)
+    with figure(path, height=heading + (rows * step if rows else 1) + 0.05, layout=None) as drawing:
+        axes = _sheet(drawing, title, subtitle)
+        if not len(X):
+            axes.text(WIDTH / 2, heading + 0.35, "none", ha="center", va="center", fontsize=18, style="italic")
+        for i, (image, caption) in enumerate(zip(as_rgb(X), captions, strict=True)):
+            left, top = gap + i % columns * (side + gap), heading + i // columns * step
+            _place(axes, image, left, top, side)
+            if overlay is not None:
+                overlay(axes, i, left, top, side)
+            axes.text(left + side / 2, top + side + 0.05, caption, ha="center", va="top", fontsize=11, linespacing=1.1)
+
+
+def augmentation_sheet(
+    path: Path, originals: np.ndarray, augmented: np.ndarray, title: str, overlay: Callable | None = None
+) -> None:
+    """One row per patch: the original, then its augmented versions.
+
+    Args:
+        path: the PNG.
+        originals: uint8 [n, height, width, 1 or 2].
+        augmented: uint8 [n, k, height, width, 1 or 2].
+        title: what there is to see.
+        overlay: (axes, (row, column), left, top, side in inches) -> None, draws over a patch; column 0 is the original.
+    """
+    count = augmented.shape[1]
+    gap, aside = 0.07, 0.25  # inches; `aside` sets the originals apart
+    side = (WIDTH - aside) / (count + 1) - gap
+    top = _heading(title) + 0.3
+    with figure(path, height=top + len(originals) * (side + gap) + gap, layout=None) as drawing:
+        axes = _sheet(drawing, title)
+        axes.text(gap, top - 0.1, "original", fontsize=12)
+        axes.text(gap + side + aside, top - 0.1, "augmented, drawn anew for every patch and epoch", fontsize=12)
+        for row, (original, versions) in enumerate(zip(originals, augmented, strict=True)):
+            for column, image in enumerate(as_rgb(np.concatenate([original[None], versions]))):
+                left = gap + column * (side + gap) + (aside - gap if column else 0)
+                _place(axes, image, left, top + row * (side + gap), side)
+                if overlay is not None:
+                    overlay(axes, (row, column), left, top + row * (side + gap), side)
+
+
+def training_curves(
+    path: Path, epochs: Sequence[Mapping[str, float]], names: Sequence[str], title: str, best: int | None = None
+) -> None:
+    """One panel per metric, training and validation together, against the epoch, which is shown counted from 1.
+
+    Args:
+        path: the PNG.
+        epochs: one dict of numbers per epoch; a number may be missing in some.
+        names: the panels; `val_NAME` is drawn beside `NAME`, either may be absent. Losses, rates and errors get
+            a log axis.
+        title: what there is to see.
+        best: index (from 0) of the epoch whose weights were kept, marked in every panel.
+    """
+    columns = 1 if len(names) < 3 else 2
+    rows = -(-len(names) // columns)
+    with figure(path, WIDTH * (1 if columns == 1 else 1.35), 1.1 + 2.7 * rows) as drawing:
+        drawing.suptitle(_wrapped(title), x=0.012, ha="left", weight="bold", fontsize=15)
+        panels = drawing.subplots(rows, columns, squeeze=False).ravel()
+        for axes, name in zip(panels, names, strict=False):
+            _curve_panel(axes, epochs, name, best)
+        for axes in panels[len(names) :]:
+            axes.remove()
+        lines = {line.get_label(): line for axes in panels[: len(names)] for line in axes.lines}
+        drawing.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3)  # once, beside the curves
+
+
+def _curve_panel(axes, epochs: Sequence[Mapping[str, float]], name: str, best: int | None) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for key, label, colour in ((name, "training", "#8d99a6"), (f"val_{name}", "validation", NO_BALL)):
+        values = np.array([epoch.get(key, np.nan) for epoch in epochs], float)
+        if np.isfinite(values).any():
+            marker = "o" if len(values) <= 20 else None
+            axes.plot(np.arange(1, len(values) + 1), values, color=colour, label=label, marker=marker, markersize=4)
+    drawn = np.concatenate([np.zeros(0), *(line.get_ydata() for line in axes.lines)])
+    if any(kind in name for kind in ("loss", "rate", "error")) and len(drawn) and np.nanmin(drawn) > 0:
+        plain_log_axis(axes.yaxis)
+    elif len(drawn) and len(epochs) > 20:  # the first epochs leave the panel, or they would flatten all that follows
+        late = np.concatenate([line.get_ydata()[len(epochs) // 20 :] for line in axes.lines])
+        low, high = np.nanmin(late), np.nanmax(late)
+        axes.set_ylim(low - 0.05 * (high - low) - 1e-6, high + 0.05 * (high - low) + 1e-6)
+    if best is not None:
+        axes.axvline(best + 1, color=ACCENT, linestyle="--", linewidth=1.5, label=f"kept: epoch {best + 1}")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
+    if len(epochs) == 1:
+        axes.set_xlim(0.5, 1.5)
+    names = {"auroc": "AUROC", "fpr": "FPR", "iou": "IoU"}
+    axes.set(title=" ".join(names.get(word, word) for word in name.split("_")), xlabel="epoch")
+
+
+def shortened(name: str, length: int = 13) -> str:
+    """A name cut in the middle, where the names of recordings differ least, to `length` characters."""
+    half = (length - 1) // 2
+    return name if len(name) <= length else f"{name[: length - 1 - half]}…{name[-half:]}"
+
+
+def _wrapped(title: str) -> str:
+    return "\n".join(textwrap.wrap(title, 60))
+
+
+def _heading(title: str, subtitle: str = "") -> float:
+    """Height in inches that the title of a sheet takes."""
+    return 0.3 + 0.26 * (_wrapped(title).count("\n") + 1) + (0.24 if subtitle else 0)
+
+
+def _sheet(drawing, title: str, subtitle: str = ""):
+    """One axes over the whole figure, in inches from its top left corner, with a title."""
+    width, height = drawing.get_size_inches()
+    axes = drawing.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
+    axes.axis("off")
+    axes.text(0.14, 0.14, _wrapped(title), va="top", weight="bold", fontsize=15)
+    axes.text(0.14, _heading(title) - 0.1, subtitle, va="top", fontsize=12)
+    return axes
+
+
+def _place(axes, image: np.ndarray, left: float, top: float, side: float) -> None:
+    """An RGB patch at a place in inches, every pixel a sharp square, never stretched to another range of brightness."""
+    box = (left, left + side, top + side, top)
+    axes.imshow(image, extent=box, aspect="auto", interpolation="nearest")

@@ -1,0 +1,172 @@
+"""One training's folder and its record: settings first, numbers as they come, a status at the end."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from common import provenance, tracking
+from common.archive.fetch import sha256_of
+from common.cli.program import outlasting_readers
+from common.errors import UserError
+from common.atomic_files import new_folder, replacing
+from common.cli.training_options import TrainingOptions
+from common.datasets.load import Splits
+from common.cli.stop_request import StopRequest
+
+TRACKED = (".json", ".csv", ".png", ".md", ".tflite", ".onnx", ".h")  # model.keras is tracked as a model
+
+
+class RunFolder:
+    """The folder of one training; what is written here is tracked too.
+
+    path: the folder. tracked: the tracking run. stop: whether a signal asked to end. provenance: of this start.
+    """
+
+    def __init__(self, path: Path, tracked, stop: StopRequest, facts: dict[str, str]):
+        self.path, self.tracked, self.stop, self.provenance = path, tracked, stop, facts
+        self._rows = None  # unknown: a killed run may have left some
+
+    def epoch(self, number: int, numbers: dict[str, float]) -> None:
+        """Records the numbers of an epoch (from 0): metrics.csv and tracking, both counted from 1."""
+        path = self.path / "metrics.csv"
+        if self._rows != number:  # first call: rows after the checkpoint that a killed run left are trained again
+            kept = path.read_text().splitlines()[: number + 1] if number and path.exists() else []
+            with replacing(path) as new:
+                new.write_text("".join(line + "\n" for line in kept))
+        with path.open("a") as file:
+            if not number:
+                file.write(",".join(["epoch", *numbers]) + "\n")
+            file.write(",".join([str(number + 1), *(f"{value:.8g}" for value in numbers.values())]) + "\n")
+        self._rows = number + 1
+        self.tracked.metrics(numbers, step=number + 1)
+
+    def write_json(self, name: str, content: dict) -> Path:
+        """Writes a JSON file into the folder, replacing an earlier one in one step."""
+        return _write_json(self.path / name, content)
+
+    def save_model(self, model, history) -> None:
+        """Saves model.keras, and the curves of the epochs that led to it."""
+        from common.runs.plots import training_curves
+
+        with replacing(self.path / "model.keras") as new:
+            whole = new.with_suffix(".keras")  # Keras insists on the ending
+            model.save(whole)
+            whole.replace(new)
+        self.tracked.model(self.path / "model.keras")
+        title = f"{len(history.epochs)} epochs, the weights of epoch {history.best + 1} were kept"
+        names = (name.removeprefix("val_") for name in history.epochs[-1])
+        panels = [name for name in dict.fromkeys(names) if name not in ("patches_per_second", "epoch_seconds")]
+        training_curves(self.path / "training_curves.png", history.epochs, panels, title, history.best)
+
+    def record_results(self, numbers: dict[str, dict[str, float]], history) -> None:
+        """Tracks the final numbers per split, the best epoch, and every file that is not tracked yet."""
+        final = {f"{split}_{name}": value for split, values in numbers.items() for name, value in values.items()}
+        self.tracked.metrics(final | {"best_epoch": history.best + 1}, step=len(history.epochs))
+        for path in sorted(self.path.iterdir()):
+            if path.is_file() and path.suffix in TRACKED and not path.name.startswith("."):
+                self.tracked.artifact(path)
+
+
+def is_finished(path: Path) -> bool:
+    """Whether the run in a folder has come to its end, its record included: model.json is written a moment before."""
+    try:
+        described = json.loads((path / "model.json").read_text(encoding="utf-8"))["status"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return described == "finished" and tracking.last_status(path)[0] == "FINISHED"
+
+
+def already_finished(options: TrainingOptions) -> bool:
+    """True, with a line that says so, where the run to resume has come to its end."""
+    finished = bool(options.resume) and is_finished(Path(options.resume))
+    if finished:
+        print(f"This run is finished, there is nothing to resume: {options.resume}")
+    return finished
+
+
+@contextmanager
+def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> Iterator[RunFolder]:
+    """Makes the run's folder (or opens the one to resume), starts tracking, and ends it as what it was.
+
+    FINISHED, KILLED where a signal asked to stop, FAILED for everything else.
+
+    Raises:
+        UserError: the data of a resumed run has changed, or the folder cannot be written.
+    """
+    digests = {split: part.digest for split, part in splits.parts.items()}
+    if options.init:  # what no checkpoint holds, such as its mean, is taken from it again
+        digests["init"] = sha256_of(options.init)
+    name = options.run_name or _default_name(options, splits)
+    if options.resume:
+        path = Path(options.resume)
+        _check_same_data(path, digests)
+    else:
+        path = _new_folder(options.output_dir, name)
+    facts = provenance.provenance()
+    begun = bool(options.resume) and tracking.begun(path)
+    if not options.resume:  # before the run is known anywhere: killed in any moment after this, it can be resumed
+        config = {"project": project, "name": name, "options": options.as_json(), "datasets": digests}
+        more = {"substituted": splits.substituted, "provenance": facts}
+        _write_json(path / "config.json", config | more)
+    with outlasting_readers(), StopRequest() as stop:
+        tracked = tracking.start(
+            path,
+            server,
+            experiment=options.experiment or project,
+            name=name,
+            parameters=options.as_json(),
+            tags={"project": project, "dataset": splits.name, "synthetic_fallback": splits.substituted, **facts},
+            parent=os.environ.get("BALL_PARENT_RUN"),  # set by a grid: its trainings are listed below it
+            resume=begun,
+        )
+        run = RunFolder(path, tracked, stop, facts)
+        status = "FAILED"
+        try:
+            if not begun:
+                tracked.artifact(path / "config.json")
+            for split, part in splits.parts.items():
+                context = {"train": "training"}.get(split, split)
+                tracked.dataset(
+                    splits.name, digest=digests[split], source=splits.origin[split], context=context, patches=len(part)
+                )
+            yield run
+            status = "KILLED" if stop() else "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            print(tracked.finish(status))
+
+
+def _write_json(path: Path, content: dict) -> Path:
+    with replacing(path) as new:
+        new.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    return path
+
+
+def _default_name(options: TrainingOptions, splits: Splits) -> str:
+    dataset = "SYNTHETIC-FALLBACK" if splits.substituted else splits.name
+    network = f"f{'-'.join(map(str, options.filters))}_d{options.dense}"
+    return f"{'dry-run_' if options.dry_run else ''}{network}_{dataset}"
+
+
+def _new_folder(output_dir: Path, name: str) -> Path:
+    """Makes a folder that no other training has, in the order of time."""
+    safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name)[:100]
+    return new_folder(output_dir / f"{datetime.now():%Y%m%d-%H%M%S}_{safe}").resolve()
+
+
+def _check_same_data(path: Path, digests: dict[str, str]) -> None:
+    config = json.loads((path / "config.json").read_text())
+    before = config["datasets"]
+    if config["options"].get("init"):  # a run of before this was recorded
+        before.setdefault("init", digests.get("init"))
+    changed = [split for split in before.keys() | digests.keys() if before.get(split) != digests.get(split)]
+    if changed:
+        raise UserError(
+            f"The data of this run has changed ({', '.join(sorted(changed))}): resuming would mix the two. "
+            f"Received: {path}. Start a new run."
+        )

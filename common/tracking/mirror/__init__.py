@@ -1,0 +1,1 @@
+"""The half of tracking that sends a run's journal to MLflow."""

@@ -1,0 +1,107 @@
+"""Sends the files of a run: artifacts and models that are complete and that the server has not."""
+
+import hashlib
+import posixpath
+import shutil
+import tempfile
+from pathlib import Path
+
+from common.tracking import journal, marks
+from common.tracking.faults import Fault, fault_of
+from common.tracking.mirror.models import send_model
+from common.tracking.translate import Translator
+
+JOURNAL_PLACE = "tracking/journal.jsonl"
+
+
+class Files:
+    """The files of one run on their way to one server."""
+
+    def __init__(self, run: Path, mark: marks.Mark, client, write):
+        self.run, self.mark, self.client, self.write = run, mark, client, write
+        self.barrier = ""  # why no file can be sent at all
+        self._tried: dict[str, str] = {}  # what the server refused in this session: place -> sha256
+        self._hashes: dict[Path, tuple[tuple, str]] = {}
+
+    def send(self, translator: Translator, progress=None) -> Fault | None:
+        """Sends what is missing or changed.
+
+        Returns:
+            The first fault that is not the file's own; the others are tried all the same.
+        """
+        first = None
+        for place, record in files_of(translator).items():
+            digest = self._digest(self.run / record["path"])
+            if digest is None and place in self.mark.files:
+                continue  # it was sent, and somebody tidied up here
+            if self.barrier and place not in self.mark.files:
+                self.mark.refused[f"file {place}"] = self.barrier
+            elif digest is None:
+                self.mark.refused[f"file {place}"] = "the file is no longer in the run folder"
+            elif digest not in (self.mark.files.get(place), self._tried.get(place)):
+                fault = self._send(place, record, digest)
+                first = first or fault
+                if progress and not fault:
+                    progress(1)
+        return first
+
+    def forget_missing(self, server: str, artifact_uri: str) -> None:
+        """Drops the marks of files that the server no longer has: its disk was replaced, or it came from a backup."""
+        # Not MlflowClient.list_artifacts: that of MLflow 3 asks for logged models too, which old servers do not know.
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        listed = get_artifact_repository(artifact_uri, tracking_uri=server).list_artifacts
+        plain = {place for place in self.mark.files if place not in self.mark.model_ids}
+        there: set[str] = set()
+        for folder in {posixpath.dirname(place) for place in plain}:
+            there |= {info.path for info in listed(folder or None)}
+        # A model that went up as plain files is a folder and is listed among the files beside it.
+        for place in plain - there:
+            del self.mark.files[place]
+
+    def _send(self, place: str, record: dict, digest: str) -> Fault | None:
+        try:
+            if record["kind"] == "model":
+                send_model(self.client, self.mark, self.run / record["path"], place, record, self.write)
+            else:
+                self._send_artifact(place, self.run / record["path"])
+        except Exception as error:
+            fault = fault_of(error)
+            self.mark.refused[f"file {place}"] = fault.words
+            if fault.kind != "refused":
+                return fault
+            self._tried[place] = digest
+        else:
+            self.mark.files[place] = digest
+            self.mark.refused.pop(f"file {place}", None)
+        marks.save(self.run, self.mark)
+        return None
+
+    def _send_artifact(self, place: str, path: Path) -> None:
+        folder, name = posixpath.split(place)
+        if path.name == name:
+            self.client.log_artifact(self.mark.run_id, str(path), folder or None)
+            return
+        with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
+            shutil.copyfile(path, Path(temporary) / name)
+            self.client.log_artifact(self.mark.run_id, str(Path(temporary) / name), folder or None)
+
+    def _digest(self, path: Path) -> str | None:
+        """sha256 of a file of the run; None when it is gone. Read again only when the file changed."""
+        try:
+            facts = path.stat()
+            key = (facts.st_mtime_ns, facts.st_size, facts.st_ino)
+            if self._hashes.get(path, (None,))[0] != key:
+                with path.open("rb") as file:
+                    self._hashes[path] = (key, hashlib.file_digest(file, "sha256").hexdigest())
+        except OSError:
+            return None
+        return self._hashes[path][1]
+
+
+def files_of(translator: Translator) -> dict[str, dict]:
+    """Place -> record of every file that belongs on a server; the journal too, once notes say that it is needed."""
+    files = dict(translator.files)
+    if translator.notes and translator.status in journal.TERMINAL:
+        files[JOURNAL_PLACE] = {"kind": "artifact", "path": JOURNAL_PLACE, "folder": "tracking"}
+    return files

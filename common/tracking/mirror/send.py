@@ -1,0 +1,230 @@
+"""Sends one run to one MLflow server: whatever the journal has and the server has not.
+
+Everything may be repeated: the run is found by its uuid tag, a metric point is stored once however often it arrives,
+parameters, tags, datasets and files are simply set again.
+"""
+
+import contextlib
+import os
+import warnings
+from collections import Counter
+from pathlib import Path
+
+from common.cli import launch
+from common.tracking import journal, marks
+from common.tracking.faults import Fault, Refusal, fault_of
+from common.tracking.mirror import records, store
+from common.tracking.mirror.files import Files
+from common.tracking.servers import uri_of
+from common.tracking.translate import NAME_LENGTH, NOTES_TAG, PARENT_TAG, UUID_TAG, Batch, Translator, clean
+
+# Slow is not down: a server that answers after a minute still gets everything. The training never waits for this.
+_REQUEST_SECONDS = 90
+REFUSED_TAG = "tracking.refused"
+
+
+def prepare() -> None:
+    """Settings of this process for MLflow; call it before MLflow is imported.
+
+    No own retries (the caller backs off), no usage reports, no progress bars, no log lines that hold addresses, and
+    no way to switch the check of certificates off.
+    """
+    import logging
+
+    launch.switch_off()
+    os.environ.pop("MLFLOW_TRACKING_INSECURE_TLS", None)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(_REQUEST_SECONDS))
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
+    os.environ["MLFLOW_LOGGING_LEVEL"] = "CRITICAL"
+    for name in ("mlflow", "urllib3", "requests", "sqlalchemy", "alembic"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+
+
+class Sender:
+    """One run on its way to one server. Use it while holding `lock`, which keeps other processes away."""
+
+    def __init__(self, run: Path, target: str, progress=None):
+        """`target` as in journal.servers; `progress(n)` is called for every n records or files that arrived."""
+        from filelock import FileLock
+
+        self.run, self.target, self.server = Path(run), target, uri_of(run, target)
+        self.progress = progress
+        path = marks.mark_path(run, target)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.lock = FileLock(path.with_suffix(".lock"), thread_local=False)
+        self.header = journal.header(run)
+        self._client = None
+        self._new = True  # until this session has seen the run once
+        self._failures: Counter[str] = Counter()
+
+    def step(self) -> Fault | None:
+        """Sends what there is now. Returns what stood in the way, None when everything arrived. Never raises."""
+        try:
+            if self._client is None:
+                self._client = store.open_client(self.server)
+                self._load_mark()
+            fault = self._send()
+        except Exception as error:
+            fault = fault_of(error)
+            self._sure = False
+            if fault.kind == "missing":  # the server came back empty, or somebody wiped it: from the beginning
+                marks.save(self.run, marks.Mark(self.target))
+                self._load_mark()
+        mark = self.mark if self._client is not None else marks.load(self.run, self.target)
+        mark.fault = fault.words if fault else ""
+        with contextlib.suppress(OSError):
+            marks.save(self.run, mark)
+        return fault
+
+    def _send(self) -> Fault | None:
+        self._find_run()
+        if self.mark.deleted:
+            return None
+        self._find_parent()
+        self.log.send(self.progress)
+        fault = self.files.send(self.translator, self.progress)
+        if fault:
+            self._sure = False
+        self._send_end()
+        return fault
+
+    def _load_mark(self) -> None:
+        """Takes up the stored mark: another process may have sent something since."""
+        self.mark = marks.load(self.run, self.target)
+        self._sure = False  # whether the server was seen to have the run since the last fault
+        self.placed = not self.header.get("parent")  # whether it is where it belongs below another run
+        self.files = Files(self.run, self.mark, self._client, self._write)
+        self._rewind()
+
+    def _rewind(self) -> None:
+        """Reads the journal again up to the mark, for the state that later records build upon."""
+        self.translator = Translator()
+        for offset, record in journal.read(self.run):
+            if offset > self.mark.offset:
+                break
+            self.translator.read(record, Batch())
+        self.log = records.Records(self.run, self.mark, self.translator, self._client, self._write, self._failures)
+
+    def _write(self, function, *arguments, **keywords):
+        """Calls MLflow; a local database has one writer at a time."""
+        with store.exclusive(self.server):
+            return function(*arguments, **keywords)
+
+    def _find_run(self) -> None:
+        """Makes sure, once and after every fault, that the server has the run and everything that the mark claims."""
+        if self._sure:
+            return
+        if self.mark.run_id:
+            found = self._client.get_run(self.mark.run_id)
+            self.mark.deleted = found.info.lifecycle_stage == "deleted"
+            if self.mark.deleted:
+                return
+            self._rewind()
+            self._check_claims(found)
+            self.placed = not self.header.get("parent")  # looked up again: it may have come back as another run
+        else:
+            self.mark.experiment_id = self._experiment()
+            self.mark.run_id = self._adopt() or self._create()
+            marks.save(self.run, self.mark)
+            found = self._client.get_run(self.mark.run_id)
+        self.files.barrier = store.why_no_files(self.server, found.info.artifact_uri)
+        self._sure, self._new = True, False
+
+    def _check_claims(self, found) -> None:
+        """A server restored from a backup has the run, but not all of it: then everything is sent once more.
+
+        So is, once per session, what it refused before: the server may be another version by now.
+        """
+        there = {metric.key: (metric.step, metric.timestamp) for metric in found.data._metric_objs}
+        behind = any(there.get(key, (-1, -1)) < point for key, point in self.translator.latest.items())
+        behind = behind or not set(self.translator.parameters) <= set(found.data.params)
+        again = self._new and any(not item.startswith("file ") for item in self.mark.refused)
+        if behind or again:
+            self.mark.offset = 0
+            self.mark.refused.clear()
+            self._rewind()
+        if found.info.status != self.mark.status:
+            self.mark.status = ""
+        if not store.why_no_files(self.server, found.info.artifact_uri):
+            self.files.forget_missing(self.server, found.info.artifact_uri)
+
+    def _experiment(self) -> str:
+        name = clean(self.header["experiment"])[:NAME_LENGTH] or "Default"
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
+            location = store.artifact_location(self.server, name)
+            try:
+                return self._write(self._client.create_experiment, name, artifact_location=location)
+            except Exception:  # another training may have created it in between
+                experiment = self._client.get_experiment_by_name(name)
+                if experiment is None:
+                    raise
+        if experiment.lifecycle_stage == "deleted":
+            raise Refusal(f"somebody deleted the experiment {name!r} there; restore it and run sync")
+        return experiment.experiment_id
+
+    def _adopt(self) -> str:
+        """Finds the run by its uuid; "" when it is not there.
+
+        A request that timed out may still have been carried out, so that there are several: the one that the mark
+        knows stays, else the oldest.
+        """
+        ids = sorted(self._ids_of(self.header["uuid"]), key=lambda run_id: run_id != self.mark.run_id)
+        for double in ids[1:]:
+            for below in self._search(PARENT_TAG, double):
+                self._write(self._client.set_tag, below.info.run_id, PARENT_TAG, ids[0])
+            self._write(self._client.delete_run, double)
+        return ids[0] if ids else ""
+
+    def _find_parent(self) -> None:
+        """Puts the run below its parent as soon as the parent is there; each server has its own id for it.
+
+        A parent that somebody deleted there stays deleted: to wait for it would be to wait for ever.
+        """
+        if self.placed:
+            return
+        found = (self._ids_of(self.header["parent"]) or self._ids_of(self.header["parent"], deleted=True))[:1]
+        if found and found[0] != self.mark.parent_id:
+            self._write(self._client.set_tag, self.mark.run_id, PARENT_TAG, found[0])
+            self.mark.parent_id = found[0]
+        self.placed = bool(found)
+
+    def _ids_of(self, uuid: str, deleted: bool = False) -> list[str]:
+        """The runs of the experiment with this uuid, oldest first."""
+        found = self._search(UUID_TAG, uuid, deleted)
+        return [run.info.run_id for run in sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))]
+
+    def _search(self, tag: str, value: str, deleted: bool = False) -> list:
+        """The runs of the experiment with this tag: those that are there, or those that somebody deleted."""
+        from mlflow.entities import ViewType
+
+        kind = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
+        return self._client.search_runs([self.mark.experiment_id], f"tags.`{tag}` = '{value}'", kind)
+
+    def _create(self) -> str:
+        name = clean(self.header["name"])[:NAME_LENGTH]
+        tags = {UUID_TAG: self.header["uuid"], "mlflow.user": clean(self.header["user"])[:NAME_LENGTH]}
+        created = self._write(self._client.create_run, self.mark.experiment_id, self.header["t"], tags, name)
+        return created.info.run_id
+
+    def _send_end(self) -> None:
+        notes = self.translator.note_tag()
+        refused = "; ".join(f"{item}: {why}" for item, why in self.mark.refused.items())[:4000]
+        if notes + refused != self.mark.notes:
+            for name, value in ((NOTES_TAG, notes), (REFUSED_TAG, refused)):
+                self._write(self._client.set_tag, self.mark.run_id, name, value)
+            self.mark.notes = notes + refused
+        if self.translator.status == self.mark.status:
+            return
+        if self.translator.status not in journal.TERMINAL:
+            self._write(self._client.update_run, self.mark.run_id, "RUNNING")
+        elif self.log.complete():
+            self._write(self._client.set_terminated, self.mark.run_id, self.translator.status, self.translator.ended)
+            self._adopt()  # requests that a hung server carried out late may have created the run once more
+        else:  # resumed in this very moment
+            return
+        self.mark.status = self.translator.status

@@ -1,0 +1,105 @@
+"""From the first epoch to the last: validation, the best model, checkpoints, resume, a clean end."""
+
+import json
+import time
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from common.atomic_files import replacing
+from common.errors import UserError
+from common.training.trainer import Trainer
+
+
+@dataclass
+class History:
+    """What the epochs so far came to.
+
+    epochs: one dict of numbers per epoch.
+    best: index of the epoch with the lowest `val_loss`; its averaged weights are `weights`.
+    """
+
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    best: int | None = None
+    weights: list[np.ndarray] | None = None
+
+
+def fit(
+    trainer: Trainer,
+    validate: Callable[[], dict[str, float]],
+    folder: Path,
+    report: Callable[[int, dict[str, float]], None],
+    stopped: Callable[[], bool],
+) -> History:
+    """Trains to the last epoch or until `stopped`, from the checkpoint in `folder` where there is one.
+
+    Args:
+        trainer: what is trained.
+        validate: scores `trainer.average`; returns numbers, `val_loss` among them.
+        folder: gets `checkpoint.npz` after every epoch, replaced in one step.
+        report: called with epoch (from 0) and its numbers.
+        stopped: asked several times per epoch.
+
+    Returns:
+        The history; `trainer.average` holds the best averaged weights.
+
+    Raises:
+        UserError: the loss is not finite, or the checkpoint cannot be used.
+    """
+    from common.cli.progress import progress_bar
+
+    history = _restore(trainer, folder / "checkpoint.npz")
+    epochs = trainer.settings.epochs
+    with progress_bar(total=epochs, initial=len(history.epochs), desc="training", unit="epoch") as bar:
+        for epoch in range(len(history.epochs), epochs):
+            started = time.perf_counter()
+            loss = trainer.train_epoch(epoch, stopped)
+            if loss is None:  # stopped in the middle: the epoch does not count, resuming repeats it from its start
+                break
+            trained = time.perf_counter() - started
+            numbers = {"loss": loss, **validate()}
+            numbers |= {
+                "patches_per_second": len(trainer.data) / trained,
+                "epoch_seconds": time.perf_counter() - started,
+            }
+            history.epochs.append(numbers)
+            if history.best is None or numbers["val_loss"] < history.epochs[history.best]["val_loss"]:
+                history.best, history.weights = epoch, trainer.average.get_weights()
+            # Reported first: killed before the checkpoint, the epoch is trained and reported again, never left out.
+            report(epoch, numbers)
+            _save(trainer, history, folder / "checkpoint.npz")
+            bar.set_postfix({name: f"{value:.4g}" for name, value in list(numbers.items())[:4]}, refresh=False)
+            bar.update()
+    if history.weights is not None:
+        trainer.average.set_weights(history.weights)
+    return history
+
+
+def _save(trainer: Trainer, history: History, path: Path) -> None:
+    """Writes everything that the next epoch depends on, and replaces the former checkpoint in one step."""
+    arrays = {f"state{i:04}": value for i, value in enumerate(trainer.state())}
+    arrays |= {f"best{i:04}": value for i, value in enumerate(history.weights)}
+    arrays["history"] = np.array(json.dumps({"epochs": history.epochs, "best": history.best}))
+    with replacing(path) as new, new.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def _restore(trainer: Trainer, path: Path) -> History:
+    if not path.exists():
+        return History()
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+            state = [saved[key] for key in sorted(saved) if key.startswith("state")]
+            weights = [saved[key] for key in sorted(saved) if key.startswith("best")]
+            told = json.loads(str(saved["history"]))
+        trainer.restore(state)
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(
+            f"{path} cannot be gone on with, it is damaged or of another version. Received: "
+            f"{type(error).__name__}: {error}. Copy it again, or move it away to train from the first epoch."
+        ) from None
+    return History(told["epochs"], told["best"], weights)

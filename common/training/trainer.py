@@ -1,0 +1,244 @@
+"""Trains a small network fast: whole epochs in compiled calls, on batches gathered from uint8 data on the device.
+
+The networks need about 25,000 multiply-accumulates per patch, so everything around them decides the speed: the data
+stays uint8 on the device, batches are gathered and augmented whole, hundreds of steps run inside one `tf.function`,
+batch normalisation is one fused kernel, and Python looks in a few times per epoch. A GPU would spend its time waiting
+for the next of hundreds of small kernels per step: there XLA fuses them, and an epoch is a single call.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.errors import UserError
+from common.training.fast_convolution import convolve
+from common.training.optimizer import AdamW
+
+STEPS_PER_CALL = 256  # a stop request is noticed between calls, about once a second on one core
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    The learning rate warms up linearly over the share `warmup` of all steps and then falls to zero along half a cosine.
+    `average` is the decay per step of the moving average of all weights; the average is what is evaluated and shipped
+    (Polyak & Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992).
+    """
+
+    epochs: int
+    batch_size: int = 128
+    learning_rate: float = 1e-2
+    weight_decay: float = 1e-3
+    warmup: float = 0.05
+    average: float = 0.998
+    seed: int = 0
+
+    @classmethod
+    def of(cls, options, patches: int) -> "Settings":
+        """The settings that the command line asks for; a dry run takes one step, with all of its few patches."""
+        if options.dry_run:
+            return cls(1, patches, options.learning_rate, seed=options.seed)
+        return cls(options.epochs, options.batch_size, options.learning_rate, seed=options.seed)
+
+
+def default_epochs(patches: int, patches_seen: int) -> int:
+    """Passes over the data in a training of default length: many over few patches, few over many; at least 20."""
+    return max(20, round(patches_seen / patches))
+
+
+class MemoryData:
+    """Patches and targets in memory.
+
+    Args:
+        X: uint8 [n, height, width, channels].
+        y: float32 [n] or [n, targets].
+    """
+
+    def __init__(self, X: np.ndarray, y: np.ndarray):
+        self.X, self.y = X, y.astype(np.float32)
+        self._device = None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def blocks(self, rng: np.random.Generator) -> Iterator[tuple]:
+        """Yields (X, y, order) of one epoch: here everything at once, uploaded once, in a new order."""
+        import tensorflow as tf
+
+        if self._device is None:
+            self._device = tf.constant(self.X), tf.constant(self.y)
+        yield *self._device, rng.permutation(len(self.X)).astype(np.int32)
+
+
+def training_data(patches, batch_size: int):
+    """Where the batches of a training come from: memory, or the files that the patches lie in (`--stream`)."""
+    if isinstance(patches.X, np.ndarray):
+        return MemoryData(patches.X, patches.y)
+    from common.datasets.streaming import StoredData
+
+    return StoredData(patches, batch_size)
+
+
+class Trainer:
+    """One training: the network, its moving average, the optimiser and the compiled steps.
+
+    `average` is a model of the same shape that holds the averaged weights.
+
+    Args:
+        model: a functional keras.Model without branches.
+        data: where the batches come from, see `MemoryData`.
+        loss: (y, output) -> loss per patch [n].
+        augment: (x float32 [n, h, w, c], y, seed int32 [2]) -> (x, y), run inside the compiled step; or None.
+        settings: see `Settings`.
+        head: name of the layer whose output the loss takes: the logit, not the probability.
+        xla: compile the steps with XLA; by default where there is a GPU. On a CPU it is slower.
+    """
+
+    def __init__(self, model, data, loss: Callable, augment: Callable | None, settings: Settings, head: str, xla=None):
+        import keras
+        import tensorflow as tf
+
+        self.model, self.data, self.loss, self.augment, self.settings = model, data, loss, augment, settings
+        layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+        self.layers = _pooled_first(layers[: [layer.name for layer in layers].index(head) + 1])
+        self.first = next((layer for layer in self.layers if layer.trainable_weights), None)  # nothing learns before it
+        self.batch_size = min(settings.batch_size, len(data))
+        self.optimizer = _optimizer(model, settings, steps=settings.epochs * -(-len(data) // self.batch_size))
+        self.average = keras.models.clone_model(model)
+        self.average.set_weights(model.get_weights())
+        pairs = zip(self.average.variables, model.variables, strict=True)
+        self.averaged = [(a, w) for a, w in pairs if w.dtype == "float32"]
+        self.xla = bool(tf.config.list_logical_devices("GPU")) if xla is None else xla
+        # XLA compiles every number of steps anew, so it gets whole epochs.
+        self.steps_per_call = None if self.xla else STEPS_PER_CALL
+        # Without autograph, which takes a second to translate what has nothing to translate.
+        self.run = tf.function(self._steps, reduce_retracing=not self.xla, jit_compile=self.xla, autograph=False)
+
+    def train_epoch(self, epoch: int, stopped: Callable[[], bool] = lambda: False) -> float | None:
+        """Trains one epoch; every patch is seen once (a few twice, to fill the last batch of a block).
+
+        Returns:
+            The mean loss, or None when `stopped` answered True on the way.
+
+        Raises:
+            UserError: the loss became NaN or infinite.
+        """
+        rng = np.random.default_rng([self.settings.seed, epoch])
+        total = steps = 0
+        for X, y, order in self.data.blocks(rng):
+            batches = -(-len(order) // self.batch_size)
+            order = np.resize(order, (batches, self.batch_size))
+            steps_per_call = self.steps_per_call or batches
+            for start in range(0, batches, steps_per_call):
+                total += float(self.run(X, y, order[start : start + steps_per_call]))
+                if not np.isfinite(total):
+                    raise UserError(
+                        f"The loss is no longer a finite number in epoch {epoch + 1}. Received: {total}. "
+                        f"A lower --learning-rate (now {self.settings.learning_rate:g}) usually mends it."
+                    )
+                if stopped():
+                    return None
+            steps += batches
+        return total / steps
+
+    def _steps(self, X, y, order):
+        """Runs one step per row of `order` [steps, batch size]; returns the sum of the losses."""
+        import tensorflow as tf
+
+        def step(i, total):
+            return i + 1, total + self.step(tf.gather(X, order[i]), tf.gather(y, order[i]))
+
+        return tf.while_loop(lambda i, _: i < tf.shape(order)[0], step, (0, tf.zeros([])))[1]
+
+    def step(self, x, y):
+        """One update from one batch of raw patches; returns the loss."""
+        import tensorflow as tf
+
+        x = tf.cast(x, tf.float32)
+        if self.augment is not None:
+            x, y = self.augment(x, y, tf.stack([self.settings.seed, tf.cast(self.optimizer.iterations, tf.int32)]))
+        with tf.GradientTape() as tape:
+            for layer in self.layers:
+                x = self._train_layer(layer, x)
+            loss = tf.reduce_mean(self.loss(y, x))
+        self.optimizer.apply(tape.gradient(loss, [w.value for w in self.optimizer.weights]))
+        # The average starts as a plain mean, or the random first weights would stay in it for long.
+        t = tf.cast(self.optimizer.iterations, tf.float32)
+        keep = tf.minimum(self.settings.average, t / (t + 9))
+        for average, weight in self.averaged:
+            average.value.assign_sub((1 - keep) * (average.value - weight.value))
+        return loss
+
+    def _train_layer(self, layer, x):
+        """Calls a layer in training mode, in the way that is fast on the device."""
+        import keras
+
+        if isinstance(layer, keras.layers.BatchNormalization):
+            return _normalise(layer, x)
+        if _is_pooling(layer) and self.xla:
+            return pool(layer, x)
+        if isinstance(layer, keras.layers.Conv2D) and not self.xla:
+            return convolve(layer, x, first=layer is self.first)
+        return layer(x, training=True) if isinstance(layer, keras.layers.Dropout) else layer(x)
+
+    def state(self) -> list[np.ndarray]:
+        """Everything that the next step depends on."""
+        return [np.asarray(v) for v in self._variables()]
+
+    def restore(self, state: list[np.ndarray]) -> None:
+        """Puts back what `state` returned."""
+        for variable, value in zip(self._variables(), state, strict=True):
+            variable.assign(value)
+
+    def _variables(self) -> list:
+        return [*self.model.variables, *self.average.variables, *self.optimizer.variables]
+
+
+def _optimizer(model, settings: Settings, steps: int) -> AdamW:
+    import keras
+
+    warmup = max(1, round(settings.warmup * steps))
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warmup), warmup_target=settings.learning_rate, warmup_steps=warmup
+    )
+    return AdamW(model.trainable_variables, rate, settings.weight_decay)
+
+
+def _pooled_first(layers: list) -> list:
+    """Moves every maximum before the activation it follows: both rise, so nothing changes but a quarter of the work."""
+    import keras
+
+    layers = list(layers)
+    for i in range(1, len(layers)):
+        if _is_pooling(layers[i]) and isinstance(layers[i - 1], keras.layers.LeakyReLU):
+            layers[i - 1 : i + 1] = layers[i], layers[i - 1]
+    return layers
+
+
+def pool(layer, x):
+    """Max pooling as XLA likes it: the gradient of its own is a scatter, which determinism makes thousands of steps."""
+    import tensorflow as tf
+
+    _, height, width, channels = x.shape
+    down, right = layer.pool_size
+    return tf.reduce_max(tf.reshape(x, [-1, height // down, down, width // right, right, channels]), [2, 4])
+
+
+def _is_pooling(layer) -> bool:
+    import keras
+
+    return isinstance(layer, keras.layers.MaxPooling2D)
+
+
+def _normalise(layer, x):
+    """Batch normalisation as one fused kernel (half as fast again in all)."""
+    import tensorflow as tf
+
+    x, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=x, scale=layer.gamma.value, offset=layer.beta.value, mean=[], variance=[], epsilon=layer.epsilon
+    )
+    for moving, now in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+        moving.value.assign_sub((1 - layer.momentum) * (moving.value - now))
+    return x

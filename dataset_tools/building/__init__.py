@@ -1,0 +1,1 @@
+"""Makes patch datasets: cutting, labels, splitting, writing."""

@@ -1,0 +1,183 @@
+"""Builds all wished families, one pass over the sources for each patch type and border."""
+
+import sys
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice, product
+from pathlib import Path
+
+import numpy as np
+
+from common.cli.progress import progress_bar
+from common.datasets.families import ORIGINS, Family
+from common.errors import UserError
+from dataset_tools.building import filling, recording_splits, selection, writing
+from dataset_tools.building.decoding import Plan
+from dataset_tools.building.options import Settings
+from dataset_tools.building.patch_store import Store, temporary_store
+from dataset_tools.building.workers import Map, workers
+from dataset_tools.leaks import report
+from dataset_tools.leaks.pairs import Pairs
+from dataset_tools.leaks.pairs import find as find_pairs
+from dataset_tools.sources import labels
+from dataset_tools.sources.patch_sources import DEVILS, NAOTH
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one combination: `built`, `failed` or `skipped`, and what there is to say about it."""
+
+    name: str
+    status: str
+    note: str
+
+
+def build(settings: Settings) -> list[Outcome]:
+    """Builds every combination that can exist; one that fails does not keep the others from being built.
+
+    Raises:
+        UserError: there is nothing to build from at all.
+    """
+    roots = list(product(settings.type, settings.border))
+    outcomes, any_root = [], False
+    for patch_type, border in roots:
+        families, impossible = settings.families(patch_type, border)
+        outcomes += [Outcome(name, "skipped", reason) for name, reason in impossible]
+        if not families:
+            continue
+        root = naoth_root(settings, patch_type, border)
+        if root is not None and not root.is_dir():
+            outcomes += [Outcome(short(family), "skipped", f"no patches: there is no {root}") for family in families]
+            continue
+        any_root = True
+        print(f"{patch_type} border {border}:", file=sys.stderr)
+        try:
+            with workers(settings.jobs) as spread:
+                outcomes += _build_root(settings, families, root, border, spread)
+        except (UserError, OSError) as error:
+            outcomes += [Outcome(short(family), "failed", _reason(error, settings)) for family in families]
+    if not any_root and not any(outcome.status == "failed" for outcome in outcomes):
+        reasons = {outcome.note for outcome in outcomes}
+        raise UserError(f"nothing to build. Received: {'; '.join(sorted(reasons))}.")
+    return outcomes
+
+
+def _reason(error: UserError | OSError, settings: Settings) -> str:
+    """Why nothing was built, in one line."""
+    if isinstance(error, OSError):
+        where = error.filename or settings.output_dir
+        return f"{where}: {error.strerror or error}. Check room and rights, or name another --output-dir."
+    return " ".join(str(error).split())
+
+
+def short(family: Family) -> str:
+    """A family's name without the words that all of its task share."""
+    return f"{family.colour}_{family.patch_type}_border{family.border}_{family.camera}_{family.size}x{family.size}"
+
+
+def naoth_root(settings: Settings, patch_type: str, border: int) -> Path | None:
+    """The folder with top/ and bottom/ of a patch type and border; None if no NaoTH patches are wanted.
+
+    Raises:
+        UserError: one root is given for several.
+    """
+    if settings.naoth is None or NAOTH not in settings.origins:
+        return None
+    if not any((settings.naoth / camera).is_dir() for camera in ("top", "bottom")):
+        return settings.naoth / f"{patch_type}_border{border}"
+    if len(settings.type) * len(settings.border) > 1:
+        raise UserError(
+            f"--naoth is one root, for one patch type and border. Received: {settings.naoth} for --type"
+            f" {' '.join(settings.type)} --border {' '.join(map(str, settings.border))}. Name one of each, or give the"
+            " folder that holds legacy_border0/ and so on."
+        )
+    return settings.naoth
+
+
+def _build_root(
+    settings: Settings, families: list[Family], root: Path | None, border: int, spread: Map
+) -> list[Outcome]:
+    plan = Plan(
+        tuple(sorted({family.size for family in families})),
+        any(family.channels == 2 for family in families),
+        settings.sampling,
+    )
+    with temporary_store(settings.output_dir / settings.task, plan) as store:
+        filling.fill(store, settings, families, root, border, spread)
+        print(filling.summary(store), file=sys.stderr)
+        if settings.strict and store.skipped:
+            raise UserError(f"--strict: {store.skipped.total()} patches would be skipped, see the reasons above.")
+        ready = selection.usable(store, settings.task, settings.partial)
+        side = _split(store, settings, ready, f"{families[0].patch_type}_border{border}")
+        return _write_all(store, settings, families, ready, side, spread)
+
+
+def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np.ndarray:
+    """Sides of all patches, int [n]; the leak report is written.
+
+    Raises:
+        UserError: more duplicates across the split than allowed.
+    """
+    clear = np.isin(store.columns["kind"], (labels.BALL, labels.NO_BALL))
+    with progress_bar(desc="  duplicates", unit=" patches") as bar:
+
+        @cache  # with one source of clear patches, links and leaks are looked for among the same ones
+        def find(mask: bytes) -> Pairs:
+            patches = np.flatnonzero(np.frombuffer(mask, bool))
+            return find_pairs(patches, store.columns, store.thumbnails, bar.update)
+
+        def pairs(mask: np.ndarray) -> Pairs:
+            return find(mask.tobytes())
+
+        linking = {}
+        if settings.keep_linked:  # each origin alone: the split of one must not depend on what else is built
+            origin = store.columns["origin"]
+            linking = {name: pairs(clear & (origin == ORIGINS.index(name))) for name in (NAOTH, DEVILS)}
+        side, _ = recording_splits.of_store(store, settings.shares, settings.seed, settings.test_recordings, linking)
+        found = report.across(pairs(ready), side, ready)
+    picture = settings.output_dir / settings.task / "reports" / f"{root}_leaks.png"
+    title = f"{settings.task}, {root}: patches of different recordings that look alike on two sides of the split"
+    report.draw(found, store, side, [title, f"allowed are {settings.max_leaks:.2%} of a side"], picture)
+    print("\n".join(f"  {line}" for line in found.lines) + f"\n  pairs: {picture}", file=sys.stderr)
+    if found.worst_share > settings.max_leaks:
+        raise UserError(
+            f"leak: {found.worst_share:.2%} of a split have a duplicate in another, allowed are"
+            f" {settings.max_leaks:.2%} (--max-leaks). See {picture}."
+        )
+    return side
+
+
+def _write_all(
+    store: Store, settings: Settings, families: list[Family], ready: np.ndarray, side: np.ndarray, spread: Map
+) -> list[Outcome]:
+    unfinished = store.folder / "files"
+    contents = {family: selection.of_family(family, store, ready, side) for family in families}
+    tasks = (
+        (writing.job(family, content, store, settings, unfinished),)
+        for family, files in contents.items()
+        for content in files
+    )
+    done = []  # all first: an interrupted build leaves every family as it was
+    with progress_bar(total=sum(map(len, contents.values())), desc="  writing", unit=" files") as bar:
+        for result in spread(writing.attempt, tasks):
+            done.append(result)
+            bar.update()
+    results = iter(done)
+    return [
+        _finish(family, list(islice(results, len(files))), unfinished, settings) for family, files in contents.items()
+    ]
+
+
+def _finish(family: Family, done: list[writing.Written | Exception], unfinished: Path, settings: Settings) -> Outcome:
+    """Puts the files of a family in place, if all were written; its failure is not that of the next one."""
+    if not done:
+        return Outcome(short(family), "failed", "no patches with a label for it")
+    try:
+        for file in done:
+            if isinstance(file, Exception):
+                raise file
+        writing.put_in_place(family, done, unfinished, settings.output_dir)
+    except (UserError, OSError) as error:
+        return Outcome(short(family), "failed", _reason(error, settings))
+    counts = ", ".join(f"{file.part} {file.patches} ({file.balls} balls)" for file in done)
+    return Outcome(short(family), "built", counts)

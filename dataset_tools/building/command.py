@@ -1,0 +1,34 @@
+"""What both create_datasets.py run: reads the command line, builds or compares, and tells what became of it all."""
+
+from collections import Counter
+
+from dataset_tools.building.options import parse_args
+from dataset_tools.building.workers import warm_up
+
+
+def create(task: str, argv: list[str] | None = None) -> int:
+    """Builds the families of a task, or compares them with published ones.
+
+    Returns:
+        Exit status: 0, or 1 if some combination failed or differs.
+
+    Raises:
+        UserError: wrong arguments, or nothing to build from.
+    """
+    settings = parse_args(task, argv)
+    if settings.check_published is not None:
+        from dataset_tools.building.publishing import compare
+
+        outcomes, bad = compare(settings), ("differs", "missing", "failed")
+    else:
+        warm_up(settings.jobs)  # before the imports of the next line, which take as long
+
+        from dataset_tools.building.build import build
+
+        outcomes, bad = build(settings), ("failed",)
+    width = max((len(outcome.name) for outcome in outcomes), default=0)
+    for outcome in outcomes:
+        print(f"{outcome.name:{width}}  {outcome.status:7}  {outcome.note}")
+    counts = Counter(outcome.status for outcome in outcomes)
+    print(f"{task}: " + ", ".join(f"{number} {status}" for status, number in sorted(counts.items())))
+    return 1 if any(outcome.status in bad for outcome in outcomes) else 0

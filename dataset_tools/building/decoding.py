@@ -1,0 +1,101 @@
+"""One pass over the sources: every patch is decoded once, for all sizes and colours that are wanted of it."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.datasets.families import ORIGINS
+from dataset_tools.building import pixels
+from dataset_tools.leaks import hashes
+from dataset_tools.sources.patch_sources import CAMERAS, Chunk, Patch, Skipped, read
+
+THUMBNAIL = 16  # pixels; always made, for the search of duplicates
+CAMERA_CODES = {camera: code for code, camera in enumerate((*CAMERAS, ""))}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is wanted of each patch: sides in pixels, U/V too or Y alone, and how it is subsampled."""
+
+    sizes: tuple[int, ...]
+    chroma: bool
+    method: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The patches of one chunk.
+
+    pixels: by size, uint8 [n, size, size, 1 or 2].
+    columns: by name, one value per patch, see `_columns`.
+    recordings: str, one per patch.
+    skipped: what was left out.
+    label, digest: name of the source and sha256 of all that was read from it.
+    packed_bytes: of the source, for the progress bar.
+    """
+
+    pixels: dict[int, np.ndarray]
+    columns: dict[str, np.ndarray]
+    recordings: list[str]
+    skipped: list[Skipped]
+    label: tuple[str, str]
+    digest: str
+    packed_bytes: int
+
+
+def decode(chunk: Chunk, plan: Plan) -> Batch:
+    """Reads and subsamples the patches of one chunk; runs in any process."""
+    digest = hashlib.sha256()
+    samples: dict[int, list[np.ndarray]] = {size: [] for size in {*plan.sizes, THUMBNAIL}}
+    patches, skipped = [], []
+    for item in read(chunk, digest):
+        if isinstance(item, Skipped):
+            skipped.append(item)
+            continue
+        for size, found in samples.items():
+            found.append(_sample(item, size, plan))
+        patches.append(item._replace(rgbx=None))  # one batch never holds all decoded pictures at once
+    planes = 2 if plan.chroma else 1
+    channels = {
+        size: pixels.to_channels(np.array(found, "<u4").reshape(-1, planes, size, size))
+        if found
+        else np.empty((0, size, size, planes), np.uint8)
+        for size, found in samples.items()
+    }
+    return Batch(
+        {size: channels[size] for size in plan.sizes},
+        _columns(patches, channels[THUMBNAIL]),
+        [patch.recording for patch in patches],
+        skipped,
+        (chunk.origin, f"{chunk.camera}/{chunk.recording}"),
+        digest.hexdigest(),
+        sum(member.packed for member in chunk.members) or chunk.path.stat().st_size,
+    )
+
+
+def _sample(patch: Patch, size: int, plan: Plan) -> np.ndarray:
+    """uint32 [1 or 2, size * size], see `pixels.sample_indices`."""
+    height, width = patch.rgbx.shape
+    if patch.ready and height == width == size:
+        indices = pixels.as_it_is(height, width, plan.chroma)
+    else:
+        indices = pixels.sample_indices(height, width, size, plan.method, plan.chroma)
+    return patch.rgbx.reshape(-1)[indices]
+
+
+def _columns(patches: list[Patch], thumbnails: np.ndarray) -> dict[str, np.ndarray]:
+    facts = [patch.facts for patch in patches]
+    luma = np.ascontiguousarray(thumbnails[..., 0])
+    return {
+        "ball": np.array([fact.ball for fact in facts], np.float64),
+        "penalty": np.array([fact.penalty for fact in facts], np.float64),
+        "robot": np.array([fact.robot for fact in facts], np.float64),
+        "circle": np.array([fact.circle for fact in facts], np.float32).reshape(-1, 3),
+        "camera": np.array([CAMERA_CODES[patch.camera] for patch in patches], np.uint8),
+        "origin": np.array([ORIGINS.index(patch.origin) for patch in patches], np.uint8),
+        "content": hashes.content(luma),  # brightness alone: what is a duplicate never depends on the colours built
+        "look": hashes.look(luma),
+        "contrast": hashes.contrast(luma),
+        "thumbnail": luma,
+    }

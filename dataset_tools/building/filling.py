@@ -1,0 +1,106 @@
+"""Reads all sources of one root into a store, and tells what was in them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from common.archive.fetch import fetch
+from common.cli.progress import progress_bar
+from common.datasets.families import ORIGINS, Family
+from common.errors import UserError
+from dataset_tools.building import selection
+from dataset_tools.building.decoding import Plan, decode
+from dataset_tools.building.options import Settings
+from dataset_tools.building.patch_store import Store
+from dataset_tools.building.workers import Map
+from dataset_tools.sources import labels
+from dataset_tools.sources.patch_sources import (
+    DEVILS,
+    NAOTH,
+    TK03,
+    Chunk,
+    Skipped,
+    devils_chunks,
+    naoth_chunks,
+    size_of,
+)
+
+DEVILS_NAME = "NaoDevils_Patches_GO24_32x32x3_nsamples_ 215820/patches_classification_naodevils_32x32x3_GO24.zip"
+TK03_NAME = "tk03_combined_detection.pkl"
+
+
+def fill(store: Store, settings: Settings, families: list[Family], root: Path | None, border: int, spread: Map) -> None:
+    """Reads and decodes all sources.
+
+    Raises:
+        UserError: a source is missing or cannot be read.
+    """
+    sources = _files(settings, families)
+    total = sum(path.stat().st_size for path in sources.values()) + (size_of(root) if root else 0)
+
+    def tasks() -> Iterator[tuple[Chunk, Plan]]:
+        for item in _chunks(sources, root, border):
+            if isinstance(item, Skipped):
+                store.skip(NAOTH, item)
+            else:
+                yield item, store.plan
+
+    with progress_bar(total=total, desc="  decoding", unit="B", unit_scale=True) as bar:
+        for batch in spread(decode, tasks()):
+            store.add(batch)
+            bar.update(batch.packed_bytes)
+        bar.total = bar.n  # the directories of the zips were counted too
+    store.close()
+    if not len(store):
+        raise UserError(f"no patches found in {', '.join(settings.origins)}.")
+    if settings.task == "detection":
+        _skip_unplaced(store)
+
+
+def _files(settings: Settings, families: list[Family]) -> dict[str, Path]:
+    """The files of the sources that are one file, by origin: given, or from the archive before any work is done."""
+    wanted = {DEVILS: (settings.devils, DEVILS_NAME)}
+    if any(selection.takes_tk03(family) for family in families):
+        wanted[TK03] = (settings.tk03, TK03_NAME)
+    return {
+        origin: given or fetch(name, settings.data_root, settings.archive_url, offline=settings.offline)
+        for origin, (given, name) in wanted.items()
+        if origin in settings.origins
+    }
+
+
+def _chunks(sources: dict[str, Path], root: Path | None, border: int) -> Iterator[Chunk | Skipped]:
+    if root is not None:
+        yield from naoth_chunks(root, border)
+    if DEVILS in sources:
+        yield from devils_chunks(sources[DEVILS])
+    if TK03 in sources:
+        yield Chunk(TK03, sources[TK03])
+
+
+def _skip_unplaced(store: Store) -> None:
+    """Counts the balls that detection has to leave out because nobody knows where they are."""
+    unplaced = (store.columns["kind"] == labels.BALL) & ~np.isfinite(store.columns["circle"]).all(axis=1)
+    for index in np.flatnonzero(unplaced):
+        recording = store.recordings[store.columns["recording"][index]]
+        store.skip(ORIGINS[store.columns["origin"][index]], Skipped(recording, "ball without a plausible place"))
+
+
+def summary(store: Store) -> str:
+    """Counts by origin and kind, and what was skipped, as a table."""
+    kind, origin = store.columns["kind"], store.columns["origin"]
+    lines = [f"  {'':8}" + "".join(f"{name:>11}" for name in ("patches", *labels.KIND_NAMES))]
+    for code, name in enumerate(ORIGINS):
+        mine = kind[origin == code]
+        if len(mine):
+            counts = (len(mine), *np.bincount(mine, minlength=len(labels.KIND_NAMES)))
+            lines.append(f"  {name:8}" + "".join(f"{count:>11}" for count in counts))
+    no_ball = (kind == labels.NO_BALL) & (origin == ORIGINS.index(NAOTH))
+    if no_ball.any():
+        counts = labels.others(store.columns["penalty"][no_ball], store.columns["robot"][no_ball])
+        shown = ", ".join(f"{count} with a {name}" for name, count in counts.items())
+        lines.append(f"  {NAOTH} without a ball: {shown}")
+    for (name, reason), count in sorted(store.skipped.items()):
+        lines.append(f"  skipped {count} of {name}: {reason}, such as {', '.join(store.examples[name, reason])}")
+    return "\n".join(lines)

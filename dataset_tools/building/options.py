@@ -1,0 +1,183 @@
+"""The command line of both create_datasets.py."""
+
+import argparse
+import math
+import os
+import sys
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from common.archive.fetch import DEFAULT_URL
+from common.cli.program import Parser
+from common.datasets.families import BORDERS, CAMERAS, COLOURS, DEFAULT_STEMS, PATCH_TYPES, SIZES, Family, parse_stem
+from common.errors import UserError
+
+ORIGINS = {"classification": ("naoth", "devils", "tk03"), "detection": ("naoth", "tk03")}
+METHODS = ("robot", "nearest")
+PARTIAL = ("ignore", "negative")
+
+EPILOG = """\
+Where the patches come from:
+  --naoth ROOT     top/LOG.zip and bottom/LOG.zip (or folders LOG with PNGs) of one patch type and border; or a folder
+                   with one such root for each: ROOT/legacy_border0, ROOT/segmentation_border10, ...
+  --devils, --tk03 their own files; without a path they are brought from the archive once, to --data-root
+
+What comes out, below --output-dir, named like the dataset archive:
+  {task}/.../..._train_...h5, ..._validation_...h5, ..._test_...h5, SHA256SUMS, and
+  {task}/reports/TYPE_borderB_leaks.png with the pairs of patches that are alike on two sides of the split
+
+Examples:
+  python create_datasets.py --naoth ~/naoth_patches            the team's default family
+  python create_datasets.py --naoth ~/naoth_patches --camera combined top bottom --size 16 32
+  python create_datasets.py --check-published https://datasets.naoth.de
+
+Exit status: 0 all built (or published as it is here), 1 some combination failed, 2 wrong arguments, 130 and
+143 interrupted.
+"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to build, from what and how; the field names are those of the options."""
+
+    task: str
+    naoth: Path | None
+    devils: Path | None
+    tk03: Path | None
+    origins: tuple[str, ...]
+    color: tuple[str, ...]
+    type: tuple[str, ...]
+    border: tuple[int, ...]
+    camera: tuple[str, ...]
+    size: tuple[int, ...]
+    sampling: str
+    partial: str
+    split: tuple[float, float, float]
+    seed: int
+    test_recordings: tuple[str, ...]
+    keep_linked: bool
+    max_leaks: float
+    strict: bool
+    output_dir: Path
+    data_root: Path
+    archive_url: str
+    offline: bool
+    jobs: int
+    check_published: str | None
+
+    def __post_init__(self):
+        if self.check_published is None and self.naoth is None and "naoth" in self.origins:
+            raise UserError(
+                "--naoth ROOT is missing: the folder with top/ and bottom/. Or leave naoth out of --origins."
+            )
+        if self.naoth is not None and not self.naoth.is_dir():
+            raise UserError(f"--naoth must be a folder. Received: {self.naoth}.")
+        for option, path in (("--devils", self.devils), ("--tk03", self.tk03)):
+            if path is not None and not path.is_file():
+                raise UserError(f"{option} must be a file. Received: {path}.")
+        if not (min(self.split) >= 0 and self.split[0] > 0 and sum(self.split) < math.inf):  # also NaN
+            received = " ".join(f"{share:g}" for share in self.split)
+            raise UserError(f"--split needs three shares, the first above 0. Received: {received}. Try 70 15 15.")
+        if self.seed < 0:
+            raise UserError(f"--seed must be at least 0. Received: {self.seed}.")
+        if not 0 <= self.max_leaks <= 1:
+            raise UserError(f"--max-leaks is a share, 0..1. Received: {self.max_leaks}.")
+        if self.jobs < 1:
+            raise UserError(f"--jobs must be at least 1. Received: {self.jobs}.")
+        unknown = sorted(set(self.origins) - set(ORIGINS[self.task]))
+        if unknown:
+            raise UserError(
+                f"--origins of {self.task}: {', '.join(ORIGINS[self.task])}. Received: {', '.join(unknown)}."
+            )
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """`split` scaled to a sum of 1."""
+        total = sum(self.split)
+        return tuple(share / total for share in self.split)
+
+    def families(self, patch_type: str, border: int) -> tuple[list[Family], list[tuple[str, str]]]:
+        """The wished families of one root, and those that cannot exist, each with the reason."""
+        possible, impossible = [], []
+        for colour, camera, size in product(self.color, self.camera, self.size):
+            try:
+                possible.append(Family(self.task, colour, patch_type, border, camera, size))
+            except UserError:
+                name = f"{colour}_{patch_type}_border{border}_{camera}_{size}x{size}"
+                impossible.append((name, f"cannot exist: {patch_type} patches are of the bottom camera only"))
+        return possible, impossible
+
+
+def parse_args(task: str, argv: list[str] | None = None) -> Settings:
+    """Reads the command line.
+
+    Raises:
+        UserError: arguments that contradict each other or cannot be.
+    """
+    values = vars(_parser(task).parse_args(argv))
+    values = {key: tuple(dict.fromkeys(value)) if key in _LISTS else value for key, value in values.items()}
+    values["split"] = tuple(values["split"])
+    return Settings(task=task, **values)
+
+
+_LISTS = ("origins", "color", "type", "border", "camera", "size", "test_recordings")
+
+
+def _parser(task: str) -> Parser:
+    default = parse_stem(DEFAULT_STEMS[task], task)
+    what = {"classification": "ball / no ball", "detection": "ball radius and centre"}[task]
+    parser = Parser(
+        prog=Path(sys.argv[0]).name,
+        description=f"Builds {what} patch datasets (HDF5) from camera patches.",
+        epilog=EPILOG.format(task=task),
+    )
+    add = parser.add_argument_group("sources").add_argument
+    add("--naoth", type=Path, metavar="ROOT", help="NaoTH patches, see below")
+    if "devils" in ORIGINS[task]:
+        add("--devils", type=Path, metavar="ZIP", help="Nao Devils patches (default: from the archive)")
+    else:
+        parser.set_defaults(devils=None)
+    add("--tk03", type=Path, metavar="PICKLE", help="TK03 patches (default: from the archive); 16x16, Y, combined only")
+    add("--origins", nargs="+", default=ORIGINS[task], metavar="NAME", help="which to use (default: all: %(default)s)")
+    add("--data-root", type=Path, default=Path("data"), metavar="DIR", help="where archive files go (default: data)")
+    add("--archive-url", default=DEFAULT_URL, metavar="URL", help="(default: %(default)s)")
+    add("--offline", action=argparse.BooleanOptionalAction, default=False, help="never ask the archive")
+    add("--strict", action=argparse.BooleanOptionalAction, default=False, help="what would be skipped is an error")
+    _add_families(parser, default)
+    _add_split(parser)
+    add = parser.add_argument_group("output").add_argument
+    add("--output-dir", type=Path, default=Path("data"), metavar="DIR", help="(default: data)")
+    add(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: %(default)s, all cores)"
+    )
+    add("--check-published", metavar="URL", help="build nothing: download families and compare")
+    return parser
+
+
+def _add_families(parser: Parser, default: Family) -> None:
+    add = parser.add_argument_group("families: each takes several values, all combinations are built").add_argument
+    add("--color", nargs="+", choices=COLOURS, default=[default.colour], help="(default: %(default)s)")
+    add(
+        "--type", nargs="+", choices=PATCH_TYPES, default=[default.patch_type], help="patch type (default: %(default)s)"
+    )
+    add("--border", nargs="+", type=int, choices=BORDERS, default=[default.border], help="(default: %(default)s)")
+    add("--camera", nargs="+", choices=CAMERAS, default=[default.camera], help="(default: %(default)s)")
+    add("--size", nargs="+", type=int, choices=SIZES, default=[default.size], help="pixels (default: %(default)s)")
+    sampling = "robot: the middle of each cell, as on the robot; nearest: for comparison (default: %(default)s)"
+    add("--sampling", choices=METHODS, default=METHODS[0], help=sampling)
+    partial = "patches with 0 < ball_intersect <= 0.5: leave out, or count as no ball (default: %(default)s)"
+    add("--partial", choices=PARTIAL, default=PARTIAL[0], help=partial)
+
+
+def _add_split(parser: Parser) -> None:
+    add = parser.add_argument_group("split by recording").add_argument
+    shares = "shares of training, validation and test (default: 70 15 15)"
+    add("--split", nargs=3, type=float, default=(70, 15, 15), metavar=("TRAIN", "VAL", "TEST"), help=shares)
+    add("--seed", type=int, default=0, help="of the choice of recordings (default: %(default)s)")
+    pattern = "these recordings are the test split, and no others; * and ? match, e.g. 'go24_*'"
+    add("--test-recordings", nargs="+", default=(), metavar="PATTERN", help=pattern)
+    linked = "keep recordings that share near duplicates, thus a game, on one side (default: %(default)s)"
+    add("--keep-linked", action=argparse.BooleanOptionalAction, default=True, help=linked)
+    leaks = "share of a split with duplicates in another, above which nothing is written (default: %(default)s)"
+    add("--max-leaks", type=float, default=0.01, metavar="SHARE", help=leaks)

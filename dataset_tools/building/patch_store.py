@@ -1,0 +1,159 @@
+"""All patches of one pass: pixels in flat files on disk, what is known about them in memory (about 80 bytes each)."""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from common.datasets.families import ORIGINS
+from dataset_tools.building.decoding import CAMERA_CODES, THUMBNAIL, Batch, Plan
+from dataset_tools.sources import labels
+from dataset_tools.sources.patch_sources import Skipped
+
+CAMERA_NAMES = tuple(CAMERA_CODES)
+PREFIX, IN_USE = ".build-", "in_use.lock"
+LOCKED_AFTER_S = 60.0  # a build has surely locked its new folder by then
+EXAMPLES = 3  # names kept of each reason for leaving something out
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a flat file, in slices: what `write_patches` takes as X. Never more than a slice is in memory."""
+
+    path: Path
+    count: int  # rows of the file
+    row: tuple[int, int, int]  # height, width, channels of the file
+    indices: np.ndarray  # int [n], the rows that are meant
+    channels: int  # the first ones, that are meant
+
+    dtype = np.dtype(np.uint8)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Like an array's."""
+        return (len(self.indices), *self.row[:2], self.channels)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        # Mapped anew each time: pages of a lasting map would count as this process's memory.
+        file = np.memmap(self.path, np.uint8, "r", shape=(self.count, *self.row))
+        return file[self.indices[rows]][..., : self.channels]
+
+
+class Store:
+    """Patches of one pass, filled batch by batch in the order of the sources, then `close`d and read."""
+
+    def __init__(self, folder: Path, plan: Plan):
+        self.plan = plan
+        self.folder = folder
+        self.recordings: list[str] = []
+        self.skipped: Counter[tuple[str, str]] = Counter()  # by origin and reason
+        self.examples: dict[tuple[str, str], list[str]] = {}
+        self._codes: dict[str, int] = {}
+        self._parts: dict[str, list[np.ndarray]] = {}
+        self._digests = {origin: hashlib.sha256() for origin in ORIGINS}
+        self._seen: set[str] = set()
+        self._files = {size: self._path(size).open("wb") for size in {*plan.sizes, "thumbnail"}}
+        self.columns: dict[str, np.ndarray] = {}
+
+    def _path(self, size: int | str) -> Path:
+        return self.folder / f"{size}.u8"
+
+    def __len__(self) -> int:
+        return len(self.columns["ball"])
+
+    def add(self, batch: Batch) -> None:
+        """Appends the patches of a batch."""
+        for size, pixels in batch.pixels.items():
+            self._files[size].write(pixels.tobytes())
+        columns = dict(batch.columns)
+        self._files["thumbnail"].write(columns.pop("thumbnail").tobytes())
+        columns["recording"] = np.array([self._code(name) for name in batch.recordings], np.int32)
+        for key, values in columns.items():
+            self._parts.setdefault(key, []).append(values)
+        origin, label = batch.label
+        self._seen.add(origin)
+        self._digests[origin].update(f"{label} {batch.digest}\n".encode())
+        for item in batch.skipped:
+            self.skip(origin, item)
+
+    def _code(self, recording: str) -> int:
+        code = self._codes.setdefault(recording, len(self._codes))
+        if code == len(self.recordings):
+            self.recordings.append(recording)
+        return code
+
+    def skip(self, origin: str, item: Skipped) -> None:
+        """Counts something that was left out."""
+        self.skipped[origin, item.reason] += 1
+        names = self.examples.setdefault((origin, item.reason), [])
+        if len(names) < EXAMPLES:
+            names.append(item.name)
+
+    def close_files(self) -> None:
+        """Ends the writing of pixels; again is no harm."""
+        with ExitStack() as stack:  # all of them, even if a full disk does not take what one of them still holds
+            for file in self._files.values():
+                stack.callback(file.close)
+
+    def close(self) -> None:
+        """Ends the filling; `columns` are complete now, with `kind` as in `labels.kinds`."""
+        self.close_files()
+        self.columns = {key: np.concatenate(self._parts.pop(key)) for key in list(self._parts)}
+        if self.columns:
+            self.columns["kind"] = labels.kinds(self.columns["ball"], self.columns["robot"])
+        else:
+            self.columns = {"ball": np.empty(0)}
+
+    def rows(self, size: int, indices: np.ndarray, channels: int) -> Rows:
+        """Network inputs of the patches at `indices`."""
+        return Rows(self._path(size), len(self), (size, size, 2 if self.plan.chroma else 1), indices, channels)
+
+    def thumbnails(self, indices: np.ndarray) -> np.ndarray:
+        """Brightness of the patches at `indices`: uint8 [n, 16, 16]."""
+        shape = (THUMBNAIL, THUMBNAIL, 1)
+        return Rows(self._path("thumbnail"), len(self), shape, indices, 1)[:][..., 0]
+
+    def names(self, key: str, indices: np.ndarray) -> np.ndarray:
+        """`recording`, `camera` or `origin` of the patches at `indices`, as UTF-8 bytes [n]."""
+        table = {"recording": self.recordings, "camera": CAMERA_NAMES, "origin": ORIGINS}[key]
+        return np.char.encode(np.array(table, dtype=str), "utf-8")[self.columns[key][indices]]
+
+    def digests(self) -> dict[str, str]:
+        """sha256 of everything read, by origin."""
+        return {origin: self._digests[origin].hexdigest() for origin in ORIGINS if origin in self._seen}
+
+
+@contextmanager
+def temporary_store(folder: Path, plan: Plan) -> Iterator[Store]:
+    """A store in a hidden folder under `folder`, gone when the block ends: on the disk that will hold the result."""
+    from filelock import FileLock
+
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(folder)
+    with TemporaryDirectory(prefix=PREFIX, dir=folder) as name, FileLock(Path(name) / IN_USE):
+        store = Store(Path(name), plan)
+        try:
+            yield store
+        finally:
+            store.close_files()
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Removes what builds left behind that were killed: their locks are free."""
+    from filelock import FileLock, Timeout
+
+    for old in folder.glob(f"{PREFIX}*"):
+        with suppress(Timeout, OSError):
+            if time.time() - old.stat().st_mtime > LOCKED_AFTER_S:
+                with FileLock(old / IN_USE, timeout=0):
+                    rmtree(old)

@@ -1,0 +1,82 @@
+"""Compares the families here with the published ones."""
+
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from common.archive.fetch import PATIENCE, SUMS, ArchiveError, NotInArchive, address, fetch, listing, sha256_of
+from common.archive.resumable import discard, download
+from common.datasets.families import Family
+from dataset_tools.building.build import Outcome, short
+from dataset_tools.building.options import Settings
+from dataset_tools.building.writing import parse_sums
+
+
+def compare(settings: Settings) -> list[Outcome]:
+    """Compares every wished family that is here with the archive at `settings.check_published`.
+
+    Files are downloaded and hashed, unless the SHA256SUMS beside them differ already: a list of sums is right about a
+    file that was damaged or never copied, too.
+
+    Returns:
+        `same`, `differs`, `missing` (here or there), `skipped` (cannot exist) or `failed` (no answer) for each family.
+    """
+    outcomes = []
+    for patch_type, border in product(settings.type, settings.border):
+        families, impossible = settings.families(patch_type, border)
+        outcomes += [Outcome(name, "skipped", reason) for name, reason in impossible]
+        outcomes += [_compare_family(family, settings) for family in families]
+    return outcomes
+
+
+def _compare_family(family: Family, settings: Settings) -> Outcome:
+    here = [name for name in family.files if (settings.output_dir / name).is_file()]
+    if not here:
+        return Outcome(short(family), "missing", f"not built here, in {settings.output_dir}")
+    url = settings.check_published
+    try:
+        with TemporaryDirectory(prefix=".published-", dir=settings.output_dir) as folder:
+            index, sums = listing(family.folder, url), _sums(family, url, Path(folder))
+            there = {name for name in family.files if Path(name).name in (sums if index is None else index)}
+            there = there if index is not None or sums else set(here)  # nothing tells: they are asked for one by one
+            faults = [
+                f"{fault}: {Path(name).name.removeprefix(f'{family.stem}_')}"
+                for name in sorted({*here, *there})
+                if (fault := _fault(settings.output_dir / name, name in there, sums, address(url, name), Path(folder)))
+            ]
+    except ArchiveError as error:
+        return Outcome(short(family), "failed", str(error))
+    except OSError as error:
+        return Outcome(short(family), "failed", f"{error.filename or settings.output_dir}: {error.strerror or error}")
+    if len(faults) == len(here) and all(fault.startswith("not published") for fault in faults):
+        return Outcome(short(family), "missing", "not published")
+    return Outcome(short(family), "differs" if faults else "same", "; ".join(faults) or f"{len(here)} files")
+
+
+def _sums(family: Family, url: str, folder: Path) -> dict[str, str]:
+    """What the archive's SHA256SUMS say, by file name; empty if there are none."""
+    try:
+        return parse_sums(fetch(f"{family.folder}/{SUMS}", folder, url).read_text(encoding="utf-8"))
+    except NotInArchive:
+        return {}
+
+
+def _fault(here: Path, published: bool, sums: dict[str, str], address: str, folder: Path) -> str:
+    """What is wrong with one file, in a few words; empty if it is the same on both sides."""
+    if not published:
+        return "not published"
+    if not here.is_file():
+        return "only published"
+    mine = sha256_of(here)
+    if sums and here.name not in sums:
+        return f"not in {SUMS}"
+    if sums and sums[here.name] != mine:
+        return "other bytes"
+    part = folder / here.name
+    try:
+        download(address, part, PATIENCE)
+    except NotInArchive:
+        return "not published"
+    theirs = sha256_of(part)
+    discard(part)
+    return "" if theirs == mine else "other bytes"

@@ -1,0 +1,128 @@
+"""Training, validation and test, by recording: no game is on two sides."""
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from common.datasets.families import ORIGINS, SPLITS
+from common.datasets.grouped_split import choose_groups
+from common.errors import UserError
+from dataset_tools.building.patch_store import Store
+from dataset_tools.leaks.pairs import Pairs
+from dataset_tools.sources import labels
+from dataset_tools.sources.patch_sources import DEVILS, NAOTH
+
+TRAIN, VALIDATION, TEST = SPLITS
+LINKS_MIN, LINKS_SHARE_MIN = 3, 0.01  # near duplicates from which two recordings count as of one game
+
+
+def of_store(
+    store: Store,
+    fractions: tuple[float, float, float],
+    seed: int,
+    test_patterns: Sequence[str],
+    pairs: Mapping[str, Pairs],
+) -> tuple[np.ndarray, dict[str, str]]:
+    """The side of every patch.
+
+    Depends on the NaoTH recordings alone, on their balls and other patches, never on the task, colour, size, camera or
+    on partial balls: so that a recording is on the same side in all families of one root. Then the Nao Devils' own
+    recordings are split; what has no recording (TK03) is for training.
+
+    Args:
+        store: the patches.
+        fractions: wished shares of training, validation and test.
+        seed: of the random choice.
+        test_patterns: recordings that match one of these (`*`, `?`) are the test split, and no others.
+        pairs: near duplicates within an origin, by origin; recordings that share several are kept together.
+
+    Returns:
+        int [n], index into SPLITS, and the side of each recording.
+
+    Raises:
+        UserError: a pattern that no recording matches.
+    """
+    sides: dict[str, str] = {}
+    for origin in (NAOTH, DEVILS):
+        counts = {name: count for name, count in _counts(store, origin).items() if name not in sides}
+        groups = _linked(counts, _links(store, pairs[origin]) if origin in pairs else {})
+        sides |= assign(counts, groups, fractions, seed, test_patterns)
+    for pattern in test_patterns:
+        if not any(fnmatchcase(name, pattern) for name in sides):
+            known = ", ".join(sorted(sides)[:8])
+            raise UserError(f"--test-recordings matches no recording. Received: {pattern!r}. There are: {known}, ...")
+    table = np.array([SPLITS.index(sides.get(name, TRAIN)) for name in store.recordings], np.int8)
+    return table[store.columns["recording"]], sides
+
+
+def assign(
+    counts: Mapping[str, Sequence[int]],
+    groups: Sequence[Sequence[str]],
+    fractions: tuple[float, float, float],
+    seed: int,
+    test_patterns: Sequence[str] = (),
+) -> dict[str, str]:
+    """Puts every recording on one side, near the wished shares of balls and other patches of both cameras.
+
+    Args:
+        counts: of each recording, whatever is to be shared out: balls, other patches, by camera.
+        groups: recordings that stay together; every recording is in one group.
+        fractions: see `of_store`; so are seed and test_patterns.
+        seed: see `of_store`.
+        test_patterns: see `of_store`.
+
+    Returns:
+        The side of each recording.
+    """
+    sides = dict.fromkeys(sorted(counts), TRAIN)
+    if test_patterns:
+        pinned = {name for name in counts if any(fnmatchcase(name, pattern) for pattern in test_patterns)}
+        sides.update(dict.fromkeys(pinned, TEST))
+        free = [group for group in ([name for name in group if name not in pinned] for group in groups) if group]
+    else:
+        free = _take(sides, counts, groups, TEST, fractions[2], seed)
+    _take(sides, counts, free, VALIDATION, fractions[1] / max(fractions[0] + fractions[1], 1e-9), seed + 1)
+    return sides
+
+
+def _take(sides: dict, counts: Mapping, groups: Sequence, side: str, fraction: float, seed: int) -> list:
+    """Moves some of the groups to `side` and returns the others."""
+    if not groups:
+        return []
+    totals = np.array([np.sum([counts[name] for name in group], axis=0) for group in groups])
+    chosen = choose_groups(totals, fraction, seed)
+    for group, taken in zip(groups, chosen, strict=True):
+        if taken:
+            sides.update(dict.fromkeys(group, side))
+    return [group for group, taken in zip(groups, chosen, strict=True) if not taken]
+
+
+def _counts(store: Store, origin: str) -> dict[str, np.ndarray]:
+    """By recording int [4]: no ball and ball of the top camera, then of the bottom camera."""
+    mine = store.columns["origin"] == ORIGINS.index(origin)
+    counts = np.zeros((len(store.recordings), 2, 2), np.int64)
+    clear = mine & np.isin(store.columns["kind"], (labels.NO_BALL, labels.BALL))
+    key = (store.columns[name][clear] for name in ("recording", "camera", "kind"))
+    np.add.at(counts, tuple(key), 1)
+    return {store.recordings[code]: counts[code].reshape(-1) for code in np.unique(store.columns["recording"][mine])}
+
+
+def _links(store: Store, pairs: Pairs) -> dict[tuple[str, str], float]:
+    """Near duplicates between two recordings, the mean of both directions."""
+    codes = np.stack([store.columns["recording"][pairs.left], store.columns["recording"][pairs.right]])
+    edges, numbers = np.unique(np.sort(codes, axis=0), axis=1, return_counts=True)
+    names = [(store.recordings[a], store.recordings[b]) for a, b in edges.T]
+    return dict(zip(names, (numbers / 2).tolist(), strict=True))
+
+
+def _linked(counts: Mapping[str, Sequence[int]], links: Mapping[tuple[str, str], float]) -> list[list[str]]:
+    """Recordings in groups that share near duplicates, directly or through others; sorted: a seed means one split."""
+    group = {name: {name} for name in counts}
+    for (a, b), number in links.items():
+        if a not in group or b not in group:
+            continue
+        if number >= max(LINKS_MIN, LINKS_SHARE_MIN * min(sum(counts[a]), sum(counts[b]))):
+            joined = group[a] | group[b]
+            group.update(dict.fromkeys(joined, joined))
+    return sorted({tuple(sorted(names)) for names in group.values()})

@@ -1,0 +1,64 @@
+"""Which patches make up each file of a family, and their labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.datasets.families import ORIGINS, SPLITS, Family
+from dataset_tools.building.decoding import CAMERA_CODES
+from dataset_tools.building.patch_store import Store
+from dataset_tools.sources import labels
+from dataset_tools.sources.patch_sources import TK03
+
+
+@dataclass(frozen=True)
+class FileContent:
+    """One file to write: its place below the output folder, and the patches in it (indices of the store, ascending)."""
+
+    name: str
+    part: str
+    indices: np.ndarray
+
+
+def takes_tk03(family: Family) -> bool:
+    """TK03's patches are gray, 16x16 and of no camera: they fit nothing else."""
+    return (family.channels, family.camera, family.size) == (1, "combined", 16)
+
+
+def usable(store: Store, task: str, partial: str) -> np.ndarray:
+    """Patches with a label: bool [n]. Ambiguous ones never; for detection only balls whose place is known."""
+    kind = store.columns["kind"]
+    if task == "detection":
+        return (kind == labels.BALL) & np.isfinite(store.columns["circle"]).all(axis=1)
+    clear = (kind == labels.BALL) | (kind == labels.NO_BALL)
+    return clear | (kind == labels.PARTIAL) if partial == "negative" else clear
+
+
+def target(store: Store, task: str, indices: np.ndarray) -> np.ndarray:
+    """Labels in the form of the file: uint8 [n], or float32 [n, 3] = [radius, center_x, center_y]."""
+    if task == "detection":
+        return store.columns["circle"][indices]
+    return (store.columns["kind"][indices] == labels.BALL).astype(np.uint8)
+
+
+def of_family(family: Family, store: Store, ready: np.ndarray, side: np.ndarray) -> list[FileContent]:
+    """The files of a family that have patches: the three splits, and for classification one per origin.
+
+    Args:
+        family: which.
+        store: all patches.
+        ready: bool [n], from `usable`.
+        side: int [n], index into SPLITS.
+    """
+    mask = ready.copy()
+    if family.camera != "combined":
+        mask &= store.columns["camera"] == CAMERA_CODES[family.camera]
+    origin = store.columns["origin"]
+    if not takes_tk03(family):
+        mask &= origin != ORIGINS.index(TK03)
+    parts = {name: mask & (side == index) for index, name in enumerate(SPLITS)}
+    if family.task == "classification":
+        parts |= {name: mask & (origin == index) for index, name in enumerate(ORIGINS)}
+    return [
+        FileContent(family.file(part), part, np.flatnonzero(chosen)) for part, chosen in parts.items() if chosen.any()
+    ]

@@ -1,0 +1,110 @@
+"""Processes that share the work; results come in the order of the tasks, whatever the number of processes."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import forkserver, resource_tracker
+
+from common.errors import UserError
+
+AHEAD = 3  # tasks handed out per process, so that none waits and results do not pile up
+# Processes are forked from one small server that has imported these: a fork of this process, which has threads, may
+# lock up, and importing everything in every process costs half a second each.
+CONTEXT = multiprocessing.get_context("forkserver")
+STOPS = (signal.SIGINT, signal.SIGTERM)
+PRELOADED = ["dataset_tools.building.decoding", "dataset_tools.building.writing"]
+
+Map = Callable[[Callable, Iterable[tuple]], Iterator]
+
+
+def warm_up(jobs: int) -> None:
+    """Lets the server start and import while this process does the same.
+
+    It inherits a mask that keeps Ctrl-C and SIGTERM from it: a terminal and `timeout` send them to the whole group, and
+    it would end with a traceback in the middle of an import.
+    """
+    if jobs > 1:
+        CONTEXT.set_forkserver_preload(PRELOADED)
+        resource_tracker.ensure_running()  # started within the next block it would unmask the signals
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def workers(jobs: int) -> Iterator[Map]:
+    """Yields a function (function, tasks) -> results in order, worked on by `jobs` processes; 1: in this one.
+
+    Each task is a tuple of arguments. Tasks are taken as results leave.
+
+    Raises:
+        UserError: a process died, most often for want of memory.
+    """
+    if jobs == 1:
+        yield lambda function, tasks: (function(*task) for task in tasks)
+        return
+    warm_up(jobs)
+    with ProcessPoolExecutor(jobs, CONTEXT, initializer=_begin) as pool:
+        try:
+            yield lambda function, tasks: _in_order(pool, function, tasks, AHEAD * jobs)
+        except BrokenProcessPool:
+            raise UserError("a worker process died, perhaps for want of memory. Try fewer --jobs.") from None
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _begin() -> None:
+    """Begins a worker: signals to the group are for the parent alone, and a parent that was killed is not waited for.
+
+    A worker that SIGTERM ends while it hands over a result leaves half of it in the pipe, and the parent waits for the
+    rest for ever. The pool itself needs SIGTERM, to end the others when one has died.
+    """
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until the block ends.
+
+    Masking the signals would not do: a thread of NumPy's takes them, and Python's handler runs all the same.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    before = {number: signal.signal(number, lambda *call: received.append(call[0])) for number in STOPS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if received:
+        signal.raise_signal(received[0])
+
+
+def _in_order(pool: ProcessPoolExecutor, function: Callable, tasks: Iterable[tuple], ahead: int) -> Iterator:
+    waiting: deque = deque()
+    for task in tasks:
+        with uninterrupted():  # an interrupted `submit` would lose processes that just start
+            waiting.append(pool.submit(function, *task))
+        if len(waiting) >= ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

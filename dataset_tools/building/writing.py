@@ -1,0 +1,179 @@
+"""Writes the files of a family beside each other, then puts them in place together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from common.archive.fetch import SUMS, sha256_of
+from common.atomic_files import replacing
+from common.datasets.families import ORIGINS, Family
+from common.datasets.patch_file import KEYS, write_patches
+from common.errors import UserError
+from dataset_tools.building.options import Settings
+from dataset_tools.building.patch_store import Rows, Store
+from dataset_tools.building.selection import FileContent, takes_tk03, target
+from dataset_tools.building.workers import uninterrupted
+from dataset_tools.sources import labels
+from dataset_tools.sources.patch_sources import NAOTH, TK03
+
+MEAN_BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that a process needs to write one file."""
+
+    folder: Path  # of the unfinished files
+    content: FileContent
+    X: Rows
+    y: np.ndarray
+    columns: dict[str, np.ndarray]
+    attributes: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A finished file, still in the folder of the unfinished ones."""
+
+    name: str
+    part: str
+    patches: int
+    balls: int
+    sha256: str
+
+
+def job(family: Family, content: FileContent, store: Store, settings: Settings, folder: Path) -> Job:
+    """Collects what one file of a family will hold."""
+    indices = content.indices
+    y = target(store, family.task, indices)
+    columns = {key: store.names(key, indices) for key in KEYS}
+    attributes = _of_family(family) | {"part": content.part} | _of_sources(family, store, settings)
+    if y.ndim == 2:
+        attributes |= {
+            "classes": {"ball": len(y)},
+            "y": "radius, center_x, center_y in fractions of the patch, origin top left",
+        }
+    else:
+        no_ball = indices[(y == 0) & (store.columns["origin"][indices] == ORIGINS.index(NAOTH))]
+        attributes |= {
+            "classes": {"ball": int(y.sum()), "no ball": int(len(y) - y.sum())},
+            "no_ball_shows": labels.others(store.columns["penalty"][no_ball], store.columns["robot"][no_ball]),
+        }
+    return Job(folder, content, store.rows(family.size, indices, family.channels), y, columns, attributes)
+
+
+def _of_family(family: Family) -> dict[str, object]:
+    """Attributes that all files of a family share, whatever was read."""
+    return {
+        "task": family.task,
+        "color": family.colour,
+        "channels": "Y" if family.channels == 1 else "Y; U and V interleaved, even columns U, odd columns V",
+        "type": family.patch_type,
+        "border": family.border,
+        "camera": family.camera,
+        "size": family.size,
+    }
+
+
+def _of_sources(family: Family, store: Store, settings: Settings) -> dict[str, object]:
+    """Attributes that tell what was read, with which tool and settings."""
+    used = [origin for origin in ORIGINS if origin in settings.origins and (origin != TK03 or takes_tk03(family))]
+    skipped = {f"{origin}: {reason}": count for (origin, reason), count in store.skipped.items() if origin in used}
+    return {
+        "sources": {origin: digest for origin, digest in store.digests().items() if origin in used},
+        "skipped": skipped,
+        "tool": f"ball-models {version('ball-models')} dataset_tools",
+        "settings": {
+            "sampling": settings.sampling,
+            "partial": settings.partial,
+            "split": [round(share, 6) for share in settings.shares],
+            "seed": settings.seed,
+            "test_recordings": list(settings.test_recordings),
+            "keep_linked": settings.keep_linked,
+            "origins": used,
+        },
+    }
+
+
+def write(job: Job) -> Written:
+    """Writes one file; runs in any process.
+
+    Raises:
+        UserError: no room on the disk.
+    """
+    path = job.folder / job.content.name
+    try:
+        write_patches(path, job.X, job.y, **job.columns, attributes=job.attributes | means(job.X))
+    except UserError as error:  # the user knows nothing of the hidden folder
+        raise UserError(str(error).replace(str(path), path.name)) from None
+    balls = int(job.y.sum()) if job.y.ndim == 1 else len(job.y)
+    return Written(job.content.name, job.content.part, len(job.y), balls, sha256_of(path))
+
+
+def attempt(job: Job) -> Written | UserError | OSError:
+    """Like `write`, but gives back what went wrong: one file that fails must not end those of other families."""
+    try:
+        return write(job)
+    except (UserError, OSError) as error:
+        return error
+
+
+def means(X: Rows) -> dict[str, float]:
+    """Means of the channels in 0..1: `mean` of Y, as in Y / 255 - mean; with two channels `mean_u` and `mean_v`."""
+    sums = np.zeros((2, 2), np.int64)  # [channel, even and odd columns]
+    for start in range(0, len(X), MEAN_BLOCK):
+        block = X[start : start + MEAN_BLOCK]
+        columns = block.sum(axis=(0, 1), dtype=np.int64)  # [width, channels]
+        for channel in range(block.shape[3]):
+            sums[channel] += columns[0::2, channel].sum(), columns[1::2, channel].sum()
+    scale = 255.0 * len(X) * X.shape[1] * X.shape[2]
+    result = {"mean": float(sums[0].sum() / scale)}
+    if X.shape[3] == 2:
+        result |= {"mean_u": float(2 * sums[1, 0] / scale), "mean_v": float(2 * sums[1, 1] / scale)}
+    return result
+
+
+def put_in_place(family: Family, written: Iterable[Written], unfinished: Path, output: Path) -> None:
+    """Moves the finished files of a family to their places and renews SHA256SUMS beside them.
+
+    Files of the family that this build does not have any more are removed: an old test file would hold recordings that
+    are in training now. Nobody but `kill -9` can end this between two files; then SHA256SUMS, renewed last, tells.
+
+    Raises:
+        UserError: the folder cannot be written, or something else has the name of a file; nothing has changed then.
+    """
+    from filelock import FileLock
+
+    sums_of_new = {file.name: file.sha256 for file in written}
+    folder = output / family.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in family.files:
+        if (output / name).is_dir():
+            raise UserError(f"{output / name} is a folder and in the way of a file. Move it away.")
+    with FileLock(folder / f".{SUMS}.lock"), uninterrupted(), replacing(folder / SUMS) as partial:
+        mine = {Path(name).name for name in family.files}
+        sums = {file: digest for file, digest in read_sums(folder / SUMS).items() if file not in mine}
+        sums |= {Path(name).name: digest for name, digest in sums_of_new.items()}
+        # Before anything is moved: renaming needs no room on the disk, this does.
+        partial.write_text("".join(f"{sums[file]}  {file}\n" for file in sorted(sums)), encoding="utf-8")
+        for name in family.files:
+            if name in sums_of_new:
+                (unfinished / name).replace(output / name)
+            else:
+                (output / name).unlink(missing_ok=True)
+
+
+def read_sums(path: Path) -> dict[str, str]:
+    """sha256 by file name; empty where there is no such file."""
+    if not path.is_file():
+        return {}
+    return parse_sums(path.read_text(encoding="utf-8"))
+
+
+def parse_sums(text: str) -> dict[str, str]:
+    """The lines `sha256  name` of sha256sum."""
+    parts = (line.split(maxsplit=1) for line in text.splitlines())
+    return {part[1].removeprefix("*"): part[0] for part in parts if len(part) == 2}

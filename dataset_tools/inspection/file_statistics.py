@@ -1,0 +1,144 @@
+"""Numbers about a patch file, gathered block by block so that any size of file fits, and warnings drawn from them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from common.datasets.patch_checks import column_order
+from common.datasets.patch_file import KEYS, open_patches
+from common.errors import UserError
+from dataset_tools.leaks import hashes
+
+SATURATED_AT, SATURATED_SHARE = 250, 0.25  # brightness; share of a patch's pixels that makes it saturated
+BLURRED_BELOW = 0.03  # see `sharpness`; sharp patches of the robots' cameras have 0.1 to 0.7
+FLAT_BELOW = 6.0  # standard deviation of the brightness, gray levels: no picture to speak of
+IMBALANCE, RARE = 0.1, 0.05  # shares from which a warning is given
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What is known about every patch of a file.
+
+    y: as in Patches; brightness, contrast: mean and standard deviation of Y, gray levels; saturated: share of pixels at
+    SATURATED_AT or above; sharpness: of the 16x16 picture, see `sharpness`; content: uint64, equal for equal pixels;
+    groups: recording, camera and origin, str [n], where the file has them.
+    """
+
+    path: Path
+    task: str
+    shape: tuple[int, ...]
+    attributes: dict[str, object]
+    y: np.ndarray
+    brightness: np.ndarray
+    contrast: np.ndarray
+    saturated: np.ndarray
+    sharpness: np.ndarray
+    content: np.ndarray
+    groups: dict[str, np.ndarray]
+    order_warning: str = ""
+
+    @property
+    def balls(self) -> np.ndarray:
+        """bool [n]"""
+        return self.y > 0.5 if self.task == "classification" else np.ones(len(self.y), bool)
+
+    @property
+    def blurred(self) -> np.ndarray:
+        """bool [n]; flat patches are not called blurred."""
+        return (self.sharpness < BLURRED_BELOW) & (self.contrast >= FLAT_BELOW)
+
+    @property
+    def repeated(self) -> np.ndarray:
+        """bool [n]: equal to an earlier patch of the file, pixel by pixel."""
+        result = np.ones(len(self.content), bool)
+        result[np.unique(self.content, return_index=True)[1]] = False
+        return result
+
+
+def gather(path: Path, task: str) -> Statistics:
+    """Reads a file once.
+
+    Raises:
+        UserError: not a patch file.
+    """
+    columns: dict[str, list[np.ndarray]] = {}
+    with open_patches(path, task) as file:
+        for block in file.blocks():
+            luma = block.X[..., 0]
+            found = {
+                "y": block.y,
+                "brightness": luma.mean(axis=(1, 2)),
+                "contrast": luma.std(axis=(1, 2)),
+                "saturated": (luma >= SATURATED_AT).mean(axis=(1, 2)),
+                "sharpness": sharpness(hashes.small(block.X)),  # 16x16: one limit for both sizes
+                "content": hashes.content(block.X),
+            }
+            found |= {key: getattr(block, key) for key in KEYS if getattr(block, key) is not None}
+            for key, values in found.items():
+                columns.setdefault(key, []).append(values)
+        whole = {key: np.concatenate(parts) for key, parts in columns.items()}
+        groups = {key: whole.pop(key) for key in KEYS if key in whole}
+        warning = ""
+        if task == "detection":
+            try:
+                column_order(whole["y"], path)
+            except UserError as error:
+                warning = str(error)
+        return Statistics(path, task, file.shape, file.attributes, **whole, groups=groups, order_warning=warning)
+
+
+def sharpness(luma: np.ndarray) -> np.ndarray:
+    """Variance of the Laplacian by 20 times the variance, of pictures uint8 [n, h, w]: 1 for noise, 0 for a ramp.
+
+    The Laplacian's variance is a common measure of focus (Pech-Pacheco et al., ICPR 2000); divided so that contrast
+    does not count.
+    """
+    image = luma.astype(np.float32)
+    middle = image[:, 1:-1, 1:-1]
+    around = image[:, :-2, 1:-1] + image[:, 2:, 1:-1] + image[:, 1:-1, :-2] + image[:, 1:-1, 2:]
+    return (around - 4 * middle).var(axis=(1, 2)) / (20 * image.var(axis=(1, 2)) + 1e-6)
+
+
+def warnings(statistics: Statistics) -> list[str]:
+    """What a person should look at before training on this file."""
+    found = [statistics.order_warning] if statistics.order_warning else []
+    count = len(statistics.y)
+    share = statistics.balls.mean()
+    if statistics.task == "classification" and not IMBALANCE <= share <= 1 - IMBALANCE:
+        found.append(f"imbalance: {share:.1%} of the patches are balls")
+    if statistics.task == "detection":
+        outside = ((statistics.y[:, 1:] < 0) | (statistics.y[:, 1:] > 1)).any(axis=1)
+        if outside.any():
+            found.append(f"{outside.sum()} balls have their centre outside the patch")
+    flat = statistics.contrast < FLAT_BELOW
+    for name, mask in (
+        ("exact duplicates", statistics.repeated),
+        ("saturated", statistics.saturated >= SATURATED_SHARE),
+        ("blurred", statistics.blurred),
+        ("flat", flat),
+    ):
+        if mask.mean() > (0.001 if name == "exact duplicates" else RARE):
+            found.append(f"{name}: {mask.sum()} of {count} patches ({mask.mean():.1%})")
+    for key, names in statistics.groups.items():
+        values, numbers = np.unique(names, return_counts=True)
+        if key == "recording" and len(values) > 1 and numbers.max() > count / 2:
+            found.append(
+                f"recording {str(values[numbers.argmax()])!r} alone is {numbers.max() / count:.0%} of the file"
+            )
+    return found
+
+
+def group_table(statistics: Statistics, key: str) -> list[tuple[str, int, int, float]]:
+    """For each recording, camera or origin: name, patches, balls and mean brightness; the largest first."""
+    names, group = np.unique(statistics.groups[key], return_inverse=True)
+    patches = np.bincount(group)
+    balls = np.bincount(group, weights=statistics.balls).astype(int)
+    brightness = np.bincount(group, weights=statistics.brightness) / patches
+    rows = zip(names.tolist(), patches.tolist(), balls.tolist(), brightness.tolist(), strict=True)
+    return sorted(rows, key=lambda row: (-row[1], row[0]))
+
+
+def shared(one: Statistics, other: Statistics) -> int:
+    """How many patches of `other` are in `one` too, pixel by pixel."""
+    return int(np.isin(other.content, one.content).sum())

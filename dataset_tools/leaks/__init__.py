@@ -1,0 +1,1 @@
+"""Finds patches that stand on both sides of a split."""

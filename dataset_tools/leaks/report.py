@@ -1,0 +1,89 @@
+"""What the search for duplicates found between the sides of a split: counted, drawn, and held against a limit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from common.atomic_files import replacing
+from common.datasets.families import SPLITS
+from dataset_tools.leaks.pairs import Pairs
+from dataset_tools.sources.labels import KIND_NAMES
+
+PAIRS_MAX = 60  # in the picture
+COLUMNS = 3  # pairs beside each other
+EDGE, MARGIN, LINE_HEIGHT = 64, 6, 17  # pixels; of a patch, around it, of a line of text
+CELL = (470, EDGE + MARGIN)  # pixels; width and height of a pair and its words
+
+
+@dataclass(frozen=True)
+class Report:
+    """Leaks of one root.
+
+    lines: for the user, one per comparison; worst_share: of the patches of a side, that have a duplicate on an earlier
+    one; pairs: all of them.
+    """
+
+    lines: list[str]
+    worst_share: float
+    pairs: Pairs
+
+
+def across(pairs: Pairs, side: np.ndarray, used: np.ndarray) -> Report:
+    """Compares validation with training, and test with both.
+
+    Args:
+        pairs: duplicates between recordings.
+        side: int [n], index into SPLITS.
+        used: bool [n], the patches that end up in a file.
+    """
+    lines, worst, found = [], 0.0, np.zeros(len(pairs), bool)
+    both_used = used[pairs.left] & used[pairs.right]
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        mask = both_used & (side[pairs.left] == first) & (side[pairs.right] == second)
+        found |= mask
+        leaking, exact = len(np.unique(pairs.right[mask])), len(np.unique(pairs.right[mask & pairs.exact]))
+        total = int((used & (side == second)).sum())
+        share = leaking / total if total else 0.0
+        worst = max(worst, share)
+        lines.append(
+            f"{SPLITS[second]} against {SPLITS[first]}: {leaking} of {total} patches have a duplicate ({share:.2%}),"
+            f" {exact} exact"
+        )
+    return Report(lines, worst, pairs.where(found))
+
+
+def draw(report: Report, store, side: np.ndarray, title: list[str], path: Path) -> None:
+    """Writes the pairs as a picture: both patches, their sides, what they show, recordings, cameras, correlation."""
+    pairs = report.pairs
+    order = np.argsort(-pairs.correlation, kind="stable")[:PAIRS_MAX]
+    shown = f"{len(order)} of {len(pairs)} pairs, the most alike first:" if len(pairs) else "No pairs: nothing leaks."
+    lines = [*title, "", *report.lines, "", shown]
+    header = 16 + LINE_HEIGHT * len(lines)
+    size = (COLUMNS * CELL[0], header + -(-len(order) // COLUMNS) * CELL[1])
+    picture = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(picture)
+    pen.font = ImageFont.load_default(13)  # at its own 10 the letters run into each other
+    for number, line in enumerate(lines):
+        pen.text((MARGIN, 4 + LINE_HEIGHT * number), line, fill="black")
+    for place, index in enumerate(order):
+        left, top = place % COLUMNS * CELL[0] + MARGIN, header + place // COLUMNS * CELL[1]
+        ends = np.array([pairs.left[index], pairs.right[index]])
+        for number, thumbnail in enumerate(store.thumbnails(ends)):
+            large = Image.fromarray(thumbnail).resize((EDGE, EDGE), Image.Resampling.NEAREST)
+            picture.paste(large, (left + number * (EDGE + MARGIN), top))
+        what = "exact duplicates" if pairs.exact[index] else f"correlation {pairs.correlation[index]:.3f}"
+        words = [_words(store, side, end) for end in ends]
+        pen.text((left + 2 * (EDGE + MARGIN) + MARGIN, top + 4), "\n".join([*words, what]), fill="black")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
+        picture.save(partial, format="PNG")
+
+
+def _words(store, side: np.ndarray, index: int) -> str:
+    recording, camera, origin = (
+        store.names(key, np.array([index]))[0].decode() for key in ("recording", "camera", "origin")
+    )
+    kind = KIND_NAMES[store.columns["kind"][index]]
+    return f"{SPLITS[side[index]]}: {kind}, {origin} {recording or '-'} {camera}".rstrip()

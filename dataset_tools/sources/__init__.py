@@ -1,0 +1,1 @@
+"""Reads what the datasets are made from."""

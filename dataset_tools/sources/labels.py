@@ -1,0 +1,97 @@
+"""What a patch shows: from the robot's overlaps and measurements to classes and detection targets."""
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+BALL_ABOVE, PENALTY_ABOVE, ROBOT_ABOVE = 0.5, 0.75, 0.4  # overlap of patch and object from which it counts as shown
+NO_BALL, BALL, PARTIAL, AMBIGUOUS = range(4)
+KIND_NAMES = ("no ball", "ball", "partial", "ambiguous")
+OVERLAPS = ("ball_intersect", "penalty_intersect", "robot_intersect")
+BOX = ("p_min_x", "p_min_y", "p_max_x", "p_max_y")
+COORDINATE_LIMIT = 10_000  # pixels; beyond this a number is not a place near a camera image
+CENTRE_RANGE, RADIUS_MAX = (-0.25, 1.25), 1.0  # fractions that common.datasets.patch_file accepts
+UNKNOWN = (math.nan, math.nan, math.nan)
+
+
+class Refused(Exception):
+    """This patch is left out; the text is the reason, the same for all patches with the same fault."""
+
+
+class Facts(NamedTuple):
+    """What is known about one patch: overlaps 0..1, and radius, centre x and centre y in fractions of the patch."""
+
+    ball: float
+    penalty: float = 0.0
+    robot: float = 0.0
+    circle: tuple[float, float, float] = UNKNOWN
+
+
+def facts_from_text(text: Mapping[str, object], width: int, height: int, border: int) -> Facts:
+    """Reads the text chunks of a NaoTH patch.
+
+    Args:
+        text: keys and values of the chunks; a missing key means 0.
+        width: of the picture, pixels.
+        height: of the picture, pixels.
+        border: of this root's pictures, as its name says; 0: none.
+
+    Raises:
+        Refused: values that are no numbers or no overlaps.
+    """
+    overlaps = [_number(text, key) for key in OVERLAPS]
+    for key, value in zip(OVERLAPS, overlaps, strict=True):
+        if not 0 <= value <= 1:
+            raise Refused(f"{key} is not within 0..1")
+    ball, penalty, robot = overlaps
+    if ball <= 0:
+        return Facts(ball, penalty, robot)
+    return Facts(ball, penalty, robot, _circle(text, width, height, border))
+
+
+def _number(text: Mapping[str, object], key: str) -> float:
+    try:
+        value = float(text.get(key, 0))
+    except (TypeError, ValueError):
+        raise Refused(f"{key} is not a number") from None
+    if not abs(value) <= COORDINATE_LIMIT:  # also NaN
+        raise Refused(f"{key} is absurd")
+    return value
+
+
+def _circle(text: Mapping[str, object], width: int, height: int, border: int) -> tuple[float, float, float]:
+    """[radius, x, y] in fractions of the picture, moved along with the border; NaN where they cannot be known.
+
+    Labels are relative to the patch's box. In a root with a border the picture may be larger than the box, by the same
+    on each side: then they move by that. If box and picture are of one size, or there is no box, they already belong to
+    the picture.
+    """
+    x, y, radius = (_number(text, key) for key in ("ball_center_x", "ball_center_y", "ball_radius"))
+    left, top, right, bottom = (_number(text, key) for key in BOX)
+    grown = (width - (right - left), height - (bottom - top))
+    if (right, bottom) == (left, top) or grown == (0, 0):
+        shift = 0
+    elif border and grown[0] == grown[1] and 0 < grown[0] < width and grown[0] % 2 == 0:
+        shift = grown[0] / 2
+    else:
+        return UNKNOWN
+    circle = (radius / width, (x + shift) / width, (y + shift) / height)
+    low, high = CENTRE_RANGE
+    plausible = 0 < circle[0] <= RADIUS_MAX and low <= circle[1] <= high and low <= circle[2] <= high
+    return circle if plausible else UNKNOWN
+
+
+def kinds(ball: np.ndarray, robot: np.ndarray) -> np.ndarray:
+    """NO_BALL, BALL, PARTIAL or AMBIGUOUS of each patch: uint8 [n] from overlaps [n]."""
+    result = np.full(len(ball), NO_BALL, np.uint8)
+    result[ball > 0] = PARTIAL
+    result[ball > BALL_ABOVE] = BALL
+    result[(ball > BALL_ABOVE) & (robot > ROBOT_ABOVE)] = AMBIGUOUS
+    return result
+
+
+def others(penalty: np.ndarray, robot: np.ndarray) -> dict[str, int]:
+    """How many patches show a penalty mark and how many a robot, from overlaps [n]: what is taken for a ball."""
+    return {"penalty mark": int((penalty > PENALTY_ABOVE).sum()), "robot": int((robot > ROBOT_ABOVE).sum())}

@@ -1,0 +1,230 @@
+"""The three sources of patches, read as streams: NaoTH logs of PNGs, the Nao Devils zip, the TK03 pickle.
+
+Work is cut into chunks that any process can read on its own; a reader yields each patch with what is known about it, or
+what was left out and why. Nothing is ever unpacked to disk.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+
+from common.datasets.families import ORIGINS
+from common.errors import UserError
+from dataset_tools.sources import labels, safe_pickle
+from dataset_tools.sources.labels import Facts, Refused
+from dataset_tools.sources.png import decode_png
+from dataset_tools.sources.zip_members import MEMBER_LIMIT_BYTES, Member, members, read_member
+
+NAOTH, DEVILS, TK03 = ORIGINS
+CAMERAS = ("top", "bottom")
+CHUNK_PATCHES = 1024  # fixed, so that results do not depend on the number of processes
+TK03_SIDE = 16
+
+
+class Patch(NamedTuple):
+    """One patch. `ready`: subsampled to the network's size before it was saved, at which it is taken as it is."""
+
+    rgbx: np.ndarray  # uint32 [height, width], see dataset_tools.building.pixels
+    facts: Facts
+    camera: str
+    recording: str
+    origin: str
+    ready: bool = False
+
+
+class Skipped(NamedTuple):
+    """What was left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Part of one source: some members of a zip or folder, or a whole pickle. `border` of NaoTH pictures, 0: none."""
+
+    origin: str
+    path: Path
+    members: tuple[Member, ...] = ()
+    camera: str = ""
+    recording: str = ""
+    border: int = 0
+
+
+def naoth_chunks(root: Path, border: int) -> Iterator[Chunk | Skipped]:
+    """The logs under `root`/top and `root`/bottom, zips or folders, in the order of camera and name.
+
+    Raises:
+        UserError: no logs at all, or a log that is there as a zip and as a folder.
+    """
+    found = False
+    for camera in CAMERAS:
+        seen: set[str] = set()
+        for path in sorted((root / camera).glob("*")):
+            if path.name.startswith(".") or not (path.is_dir() or path.suffix.lower() == ".zip"):
+                continue
+            recording = (path.name if path.is_dir() else path.stem).encode("utf-8", "replace").decode()
+            if recording in seen:
+                raise UserError(f"{path}: this log is there as a zip and as a folder. Keep one of them.")
+            seen.add(recording)
+            found = True
+            yield from _cut(Chunk(NAOTH, path, (), camera, recording, border))
+    if not found:
+        raise UserError(
+            f"{root}: no logs found. Expected top/LOG.zip or bottom/LOG.zip (or folders of that name) in it."
+        )
+
+
+def size_of(root: Path) -> int:
+    """Bytes of all files of the logs under `root`, about what will be read."""
+    return sum(
+        (Path(folder) / name).stat().st_size
+        for camera in CAMERAS
+        for folder, _, names in os.walk(root / camera)
+        for name in names
+        if (Path(folder) / name).is_file()
+    )
+
+
+def devils_chunks(path: Path) -> Iterator[Chunk]:
+    """The Nao Devils zip in parts.
+
+    Raises:
+        UserError: not a zip file.
+    """
+    yield from _cut(Chunk(DEVILS, path), whole=True)
+
+
+def _cut(chunk: Chunk, whole: bool = False) -> Iterator[Chunk | Skipped]:
+    """`whole`: the zip is all there is, so one that cannot be read is an error and not a skip."""
+    try:
+        found = _files(chunk.path) if chunk.path.is_dir() else members(chunk.path)
+    except UserError:
+        if whole:
+            raise
+        yield Skipped(str(chunk.path), "not a readable zip file")
+        return
+    for start in range(0, len(found), CHUNK_PATCHES):
+        part = tuple(found[start : start + CHUNK_PATCHES])
+        yield Chunk(chunk.origin, chunk.path, part, chunk.camera, chunk.recording, chunk.border)
+
+
+def _files(folder: Path) -> list[Member]:
+    paths = (Path(at) / name for at, _, names in os.walk(folder) for name in names if name.lower().endswith(".png"))
+    return sorted(_file_member(path, folder) for path in paths)
+
+
+def _file_member(path: Path, folder: Path) -> Member:
+    size = path.stat().st_size if path.is_file() else 0  # a broken link is skipped when it is read
+    return Member(str(path.relative_to(folder)), -1, size, size, 0, 0, 0)
+
+
+def read(chunk: Chunk, digest) -> Iterator[Patch | Skipped]:
+    """Reads the patches of a chunk.
+
+    Args:
+        chunk: what to read.
+        digest: hashlib object that is fed with every name and content read.
+
+    Raises:
+        UserError: the pickle is damaged or hostile, or the file vanished.
+    """
+    if chunk.origin == TK03:
+        yield from _read_tk03(chunk.path, digest)
+        return
+    with _reader(chunk) as bytes_of:
+        for member in chunk.members:
+            digest.update(member.name.encode("utf-8", "replace"))
+            try:
+                data = bytes_of(member)
+                digest.update(data)
+                rgbx, text = decode_png(data)
+                yield _naoth(rgbx, text, chunk) if chunk.origin == NAOTH else _devils(rgbx, member.name)
+            except Refused as refused:
+                yield Skipped(f"{chunk.path.name}: {member.name}", str(refused))
+
+
+@contextmanager
+def _reader(chunk: Chunk):
+    """A function from member to its bytes."""
+    if chunk.path.is_dir():
+        yield lambda member: _read_file(chunk.path / member.name)
+        return
+    descriptor = os.open(chunk.path, os.O_RDONLY)
+    try:
+        yield lambda member: read_member(descriptor, member)
+    finally:
+        os.close(descriptor)
+
+
+def _read_file(path: Path) -> bytes:
+    if not path.is_file():
+        raise Refused("no file")  # a pipe would be waited for
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MEMBER_LIMIT_BYTES + 1)
+    except OSError:
+        raise Refused("cannot be read") from None
+    if len(data) > MEMBER_LIMIT_BYTES:
+        raise Refused(f"larger than {MEMBER_LIMIT_BYTES >> 20} MB unpacked")
+    return data
+
+
+def _naoth(rgbx: np.ndarray, text: dict, chunk: Chunk) -> Patch:
+    height, width = rgbx.shape
+    facts = labels.facts_from_text(text, width, height, chunk.border)
+    return Patch(rgbx, facts, chunk.camera, chunk.recording, NAOTH)
+
+
+def _devils(rgbx: np.ndarray, name: str) -> Patch:
+    """.../RECORDING/1.00/..upper...png: class from the folder, camera from the file name, recording from above."""
+    *_, recording, label, file = ("", "", *PurePosixPath(name).parts)
+    upper, lower = "upper" in file.lower(), "lower" in file.lower()
+    if upper == lower:
+        raise Refused("neither upper nor lower in the file name")
+    if label not in ("1.00", "0.00"):
+        raise Refused("in no folder 1.00 or 0.00")
+    if not recording:
+        raise Refused("no recording's folder above the class")
+    return Patch(rgbx, Facts(float(label)), "top" if upper else "bottom", recording, DEVILS, ready=True)
+
+
+def _read_tk03(path: Path, digest) -> Iterator[Patch | Skipped]:
+    """Mean, images / 255 - mean [n, 16, 16], targets [radius, x, y, is_ball] [n, 4] and names, one after the other."""
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    objects = list(safe_pickle.load_all(path))
+    if len(objects) != 4:
+        raise UserError(f"{path}: expected mean, images, targets and paths. Received: {len(objects)} objects.")
+    mean, images, targets = (np.asarray(part) for part in objects[:3])
+    count = len(images) if images.ndim else 0
+    shapes = (mean.shape, images.shape, targets.shape)
+    if shapes != ((), (count, TK03_SIDE, TK03_SIDE), (count, 4)) or any(
+        part.dtype.kind not in "fiu" for part in (mean, images, targets)
+    ):
+        raise UserError(f"{path}: expected a number, [n, 16, 16] and [n, 4]. Received: {shapes}.")
+    for index in range(count):
+        try:
+            yield _tk03(images[index] + mean, targets[index])
+        except Refused as refused:
+            yield Skipped(f"{path.name}: patch {index}", str(refused))
+
+
+def _tk03(image: np.ndarray, target: np.ndarray) -> Patch:
+    gray = np.round(image.astype(np.float64) * 255)
+    if not ((gray >= 0) & (gray <= 255)).all():
+        raise Refused("pixels outside 0..255")
+    if target[3] not in (0, 1):
+        raise Refused("is_ball is not 0 or 1")
+    rgbx = gray.astype("<u4")  # brightness alone, see dataset_tools.building.pixels
+    circle = tuple(float(value) for value in target[:3]) if target[3] else labels.UNKNOWN
+    low, high = labels.CENTRE_RANGE
+    if target[3] and not (0 < circle[0] <= labels.RADIUS_MAX and low <= min(circle[1:]) <= max(circle[1:]) <= high):
+        circle = labels.UNKNOWN
+    return Patch(rgbx, Facts(float(target[3]), circle=circle), "", "", TK03, ready=True)

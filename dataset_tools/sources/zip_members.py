@@ -1,0 +1,111 @@
+"""The PNG files of a zip, found once and read directly: much faster than zipfile, and nothing is unpacked to disk."""
+
+import os
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+from common.errors import UserError
+from dataset_tools.sources.labels import Refused
+
+MEMBER_LIMIT_BYTES = 4 << 20  # a patch has some kB; more is no patch
+LOCAL_HEADER = 30  # bytes, before name and extra field
+EXTRA_GUESS = 64  # bytes read ahead for the extra field, so that one read is nearly always enough
+
+
+class Member(NamedTuple):
+    """One PNG: its name, and where and how it lies in the zip. `offset` -1: a plain file of that path."""
+
+    name: str
+    offset: int
+    packed: int
+    size: int
+    method: int
+    crc: int
+    flags: int
+
+
+def members(path: Path) -> list[Member]:
+    """The PNG files that a zip's directory names, sorted by name; other files are none of ours.
+
+    Raises:
+        UserError: not a zip file.
+    """
+    if not path.is_file():  # a pipe would be waited for
+        raise UserError(f"{path}: not a readable zip file. Received: no file.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = [
+                Member(
+                    info.filename,
+                    info.header_offset,
+                    info.compress_size,
+                    info.file_size,
+                    info.compress_type,
+                    info.CRC,
+                    info.flag_bits,
+                )
+                for info in archive.infolist()
+                if info.filename.lower().endswith(".png")
+            ]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
+        raise UserError(f"{path}: not a readable zip file. Received: {error}.") from None
+    return sorted(found)
+
+
+def read_member(descriptor: int, member: Member) -> bytes:
+    """The unpacked bytes of a member.
+
+    Args:
+        descriptor: of the zip, open for reading.
+        member: which.
+
+    Raises:
+        Refused: unsafe name, encrypted, too large, damaged, or packed in a way that the format does not name.
+    """
+    check_name(member.name)
+    if member.flags & 1:
+        raise Refused("encrypted")
+    if max(member.size, member.packed) > MEMBER_LIMIT_BYTES:
+        raise Refused(f"larger than {MEMBER_LIMIT_BYTES >> 20} MB unpacked")
+    if member.method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise Refused("neither stored nor deflated")
+    packed = _packed_bytes(descriptor, member)
+    if member.method == zipfile.ZIP_DEFLATED:
+        packed = _inflate(packed, member.size)
+    if len(packed) != member.size or zlib.crc32(packed) != member.crc:
+        raise Refused("damaged in the zip")
+    return packed
+
+
+def check_name(name: str) -> None:
+    """Nothing is written under a member's name; one that points out of the zip still shows that the zip is not ours.
+
+    Raises:
+        Refused: absolute, with `..`, or with a drive or backslash.
+    """
+    if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/"):
+        raise Refused("name points out of the zip")
+
+
+def _packed_bytes(descriptor: int, member: Member) -> bytes:
+    name_guess = len(member.name.encode("utf-8", "replace"))
+    wanted = LOCAL_HEADER + name_guess + EXTRA_GUESS + member.packed
+    data = os.pread(descriptor, wanted, member.offset)
+    if len(data) < LOCAL_HEADER or data[:4] != b"PK\x03\x04":
+        raise Refused("damaged in the zip")
+    name_length, extra_length = struct.unpack_from("<HH", data, 26)
+    start = LOCAL_HEADER + name_length + extra_length
+    if start + member.packed > len(data):
+        data, start = os.pread(descriptor, member.packed, member.offset + start), 0
+    return data[start : start + member.packed]
+
+
+def _inflate(packed: bytes, size: int) -> bytes:
+    """Unpacks at most one byte more than was announced: a bomb never gets further."""
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, size + 1)
+    except zlib.error:
+        raise Refused("damaged in the zip") from None

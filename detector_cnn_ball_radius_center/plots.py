@@ -1,0 +1,169 @@
+"""The detector's pictures: circles on patches, where the errors are, and how well each of the three values is met."""
+
+from pathlib import Path
+
+import numpy as np
+
+from common.runs import plots
+from common.runs.plots import ACCENT, BALL, INK, NO_BALL, shortened
+from detector_cnn_ball_radius_center import metrics
+
+SHOWN = 20  # patches per gallery
+POINTS = 3000  # dots that a scatter still shows one by one
+TARGETS = ("radius", "x of the centre", "y of the centre")
+
+
+def write_all(folder: Path, X, y, circles, recording=None, name: str = "") -> list[Path]:
+    """Draws every picture of one evaluated set of patches.
+
+    Args:
+        folder: an existing folder.
+        X: uint8 [n, height, width, channels].
+        y, circles: float [n, 3], true and predicted, fractions of the patch.
+        recording: str [n] or None.
+        name: the set, `validation` or `test`: goes into the titles and before the names of the files.
+
+    Returns:
+        The files, in the order in which they are worth a look.
+    """
+    before = f"{name}_" if name else ""
+    files = {part: Path(folder) / f"{before}{part}.png" for part in ("worst", "random", "errors", "targets")}
+    iou = metrics.circle_iou(y, circles)
+    where = f" of {name}" if name else ""
+    worst = np.argsort(iou, kind="stable")[:SHOWN]
+    title = f"The {len(worst)} worst of {len(iou)} patches{where}"
+    circle_gallery(files["worst"], X, y, circles, worst, title, recording)
+    drawn = np.random.default_rng(0).permutation(len(iou))[:SHOWN]
+    title = f"{len(drawn)} random patches{where}; mean IoU of all: {iou.mean():.3f}"
+    circle_gallery(files["random"], X, y, circles, drawn, title, recording)
+    error_maps(files["errors"], y, circles, X.shape[2], name)
+    target_scatter(files["targets"], y, circles, X.shape[2], name)
+    return list(files.values())
+
+
+def circle_gallery(path: Path, X, y, circles, chosen, title: str, recording=None) -> None:
+    """The chosen patches with their true and predicted circle, IoU, centre error and index below."""
+    iou, error = metrics.circle_iou(y, circles), metrics.center_errors(y, circles) * X.shape[2]
+    names = ["" if recording is None else shortened(str(recording[i]), 8) for i in chosen]
+    captions = [f"{iou[i]:.2f}  {error[i]:.1f} px\n#{i} {name}" for i, name in zip(chosen, names, strict=True)]
+
+    def overlay(axes, i, left, top, side):
+        draw_circle(axes, y[chosen[i]], left, top, side, BALL)
+        draw_circle(axes, circles[chosen[i]], left, top, side, NO_BALL, "--")
+
+    subtitle = "true: orange; predicted: blue, dashed; IoU, distance of the centres, index"
+    plots.gallery(path, X[chosen], captions, title, subtitle, overlay=overlay)
+
+
+def draw_target(axes, circle, left: float, top: float, side: float) -> None:
+    """The circle that the network is taught for a patch, on the sheet of augmented patches."""
+    draw_circle(axes, circle, left, top, side, BALL)
+
+
+def draw_circle(axes, circle, left: float, top: float, side: float, colour: str, line: str = "-") -> None:
+    """One circle and its centre on a patch of a sheet, cut off at the patch's edge."""
+    from matplotlib.patches import Circle, Rectangle
+
+    radius, x, y = (float(value) * side for value in circle)
+    frame = Rectangle((left, top), side, side, transform=axes.transData)
+    shape = Circle((left + x, top + y), max(radius, 0), fill=False, edgecolor=colour, linestyle=line, linewidth=1.8)
+    axes.add_patch(shape)
+    shape.set_clip_path(frame)
+    (dot,) = axes.plot(left + x, top + y, "+", color=colour, markersize=8, markeredgewidth=1.6)
+    dot.set_clip_path(frame)
+
+
+def error_maps(path: Path, y, circles, size: int, name: str = "") -> None:
+    """The distance of the centres against the radius, and its median over the true position in the patch."""
+    y, error = np.asarray(y, float), metrics.center_errors(y, circles) * size
+    where = f" on {name}" if name else ""
+    with plots.figure(path, height=9.6) as drawing:
+        upper, lower = drawing.subplots(2, height_ratios=(1, 1.3))
+        upper.plot(y[:POINTS, 0], error[:POINTS], ".", color=NO_BALL, alpha=0.4, markersize=4)
+        middles, medians = _running_median(y[:, 0], error)
+        upper.plot(middles, medians, color=ACCENT, label="median")
+        upper.set(xlabel="true radius, fraction of the patch", ylabel="distance of the centres, pixels")
+        top = max(1e-6, 1.5 * np.percentile(error, 97))
+        upper.set_ylim(0, top)
+        beyond = f"\n({np.sum(error > top)} of {len(error)} above the edge)" if (error > top).any() else ""
+        upper.set_title(f"Centre error{where}: median {np.median(error):.2f} px{beyond}")
+        upper.legend(loc="upper right")
+        cells, x_edges, y_edges = _median_map(y, error)
+        drawn = lower.pcolormesh(x_edges, y_edges, cells.T, cmap="viridis")
+        lower.set(xlabel="true x of the centre", ylabel="true y of the centre", aspect="equal")
+        lower.invert_yaxis()
+        lower.set_title("Median error in pixels by position\n(white: fewer than three balls)")
+        drawing.colorbar(drawn, ax=lower, shrink=0.85)
+
+
+def _running_median(position: np.ndarray, value: np.ndarray, bins: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Median value in bins of equally many patches, over the bins' median positions."""
+    parts = [part for part in np.array_split(np.argsort(position, kind="stable"), bins) if len(part)]
+    return np.array([np.median(position[p]) for p in parts]), np.array([np.median(value[p]) for p in parts])
+
+
+def _median_map(y: np.ndarray, error: np.ndarray, bins: int = 9) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Median error per cell of true positions [bins, bins] (x first, NaN for fewer than three), and the edges."""
+    low, high = y[:, 1:].min(0) - 1e-6, y[:, 1:].max(0) + 1e-6
+    edges = [np.linspace(a, b, bins + 1) for a, b in zip(low, high, strict=True)]
+    column, row = (np.digitize(y[:, 1 + axis], edges[axis]) - 1 for axis in (0, 1))
+    cells = np.full((bins, bins), np.nan)
+    for i, j in np.ndindex(bins, bins):
+        members = error[(column == i) & (row == j)]
+        if len(members) > 2:
+            cells[i, j] = np.median(members)
+    return cells, *edges
+
+
+def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
+    """Predicted against true, one panel per value: a slope below one is a network that answers with the mean."""
+    y, circles = np.asarray(y, float), np.asarray(circles, float)
+    with plots.figure(path, height=7.6) as drawing:
+        panels = drawing.subplots(2, 2).ravel()
+        for i, (axes, what) in enumerate(zip(panels[:3], TARGETS, strict=True)):
+            true, predicted = y[:, i], circles[:, i]
+            low, high = np.percentile(np.concatenate([true, predicted]), (0.1, 99.9)) + np.array([-0.02, 0.02])
+            axes.plot(true[:POINTS], predicted[:POINTS], ".", color=NO_BALL, alpha=0.4, markersize=4)
+            axes.plot([low, high], [low, high], color=INK, linewidth=1, label="as it should be")
+            axes.plot(*_running_median(true, predicted), color=ACCENT, label="median")
+            slope = np.cov(true, predicted, bias=True)[0, 1] / max(true.var(), 1e-12)
+            bias = (predicted - true).mean() * size
+            axes.set_title(f"{what}\nslope {slope:.2f}, bias {bias:+.2f} px", fontsize=12)
+            axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="true", ylabel="predicted")
+        panels[3].axis("off")
+        panels[3].legend(*axes.get_legend_handles_labels(), loc="center left")
+        where = f", {name}" if name else ""
+        drawing.suptitle(f"Predicted against true{where}", x=0.02, ha="left", weight="bold", fontsize=16)
+
+
+def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -> None:
+    """Balls found, and found where they are, against false positives, over all thresholds; the shipped one marked.
+
+    Args:
+        curve: `together.operating_curve`.
+        numbers: `together.evaluate` at the threshold.
+    """
+    alarms = curve["false_positives_per_1000"]
+    left = max(0.5 * alarms[alarms > 0].min(initial=1000), 1e-3)  # no false positive has no place on a logarithmic axis
+    place = max(numbers["false_positives_per_1000"], left)
+    with plots.figure(path, height=5.6) as drawing:
+        axes, low = drawing.subplots(), 1.0
+        for key, label, colour, width in (
+            ("detection_rate", "detected", NO_BALL, 5),
+            ("detection_rate_iou_0.5", "detected, IoU above 0.5", BALL, 2.5),
+            ("detection_rate_iou_0.75", "detected, IoU above 0.75", INK, 2),
+        ):
+            axes.plot(np.maximum(alarms, left), curve[key], color=colour, label=label, linewidth=width)
+            axes.plot(place, numbers[key], "o", color=ACCENT, markersize=9, zorder=5, clip_on=False)
+            low = min(low, numbers[key], curve[key][alarms > 0].min(initial=1))
+        low = max(
+            0, np.floor(10 * low - 1) / 10
+        )  # tenths; what few balls are found without a false positive is cut off
+        axes.set(xlim=(left, 1000), ylim=(low, 1 + 0.02 * (1 - low)), ylabel="share of the balls")
+        axes.set_xlabel("false positives per 1000 patches without a ball (left edge: none)")
+        plots.plain_log_axis(axes.xaxis)
+        found, wrong = numbers["detection_rate"], numbers["false_positives_per_1000"]
+        axes.set_title(
+            f"{found:.1%} of the balls found, {wrong:.1f} false positives\nper 1000 at threshold {threshold:.4g}"
+        )
+        axes.legend(loc="lower right")

@@ -1,0 +1,178 @@
+"""The Ray cluster of a grid: a private one on this machine, or one that is named; and how many trainings fit on it."""
+
+import hashlib
+import logging
+import os
+import secrets
+import shutil
+import signal
+import socket
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.cli import launch
+from common.errors import UserError
+
+OBJECT_STORE_BYTES = 80_000_000  # results travel through it, a few hundred kilobytes each
+CONNECT_SECONDS = 5.0
+STARTS = 5  # tries to start Ray, which gives its own helpers 15 s: a machine full of trainings may need more
+SOCKET_PATH = 107  # bytes that a Unix socket's path may have
+RAY_NEEDS = len("/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store")
+BASE_MEMORY = 700_000_000  # of a training beside its data: what it does not share with the process it is forked from
+DATA_FACTOR = 4  # copies of the patches on the way to the device and through evaluation
+GPUS_PER_TRAINING = 0.25  # these networks leave a GPU idle most of the time
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What Ray reserves for one training: cores, GPUs (a fraction: shared), bytes of memory."""
+
+    threads: int
+    gpus: float
+    memory: int
+
+    def fit(self, resources: dict[str, float]) -> int:
+        """How many fit into the resources of a node, as Ray names them."""
+        counts = [resources.get("CPU", 0) // self.threads, resources.get("memory", 0) // self.memory]
+        if self.gpus >= 1:
+            counts.append(resources.get("GPU", 0) // self.gpus)
+        elif self.gpus:  # no training is spread over two cards
+            counts.append(int(resources.get("GPU", 0)) * int(1 / self.gpus + 1e-9))
+        return max(0, int(min(counts)))
+
+
+def wanted(address: str | None) -> str:
+    """The head node to join, after a look whether something listens there: Ray itself would try for minutes.
+
+    Returns:
+        HOST:PORT, of `address` or RAY_ADDRESS, or "local" for a private cluster.
+
+    Raises:
+        UserError: it is no such address, or nothing listens there.
+    """
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    if address == "local":
+        return address
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise UserError(f"A Ray cluster is named by its head node, HOST:PORT. Received: {address}.")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise UserError(f"No Ray cluster answers there ({error.strerror or error}). Received: {address}.") from None
+    return address
+
+
+def connect(address: str | None, grid: Path) -> None:
+    """Joins the cluster at `address`, or RAY_ADDRESS, or starts one for this process alone, on loopback.
+
+    Args:
+        address: HOST:PORT of the head node.
+        grid: its folder, for which the folder of a private cluster's sockets and logs is named; that is emptied.
+
+    Raises:
+        UserError: no cluster answers there, or there is no folder with a short enough path.
+    """
+    launch.switch_off()
+    address = wanted(address)
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the worker hides GPUs itself
+    if address == "local":  # settings that Ray reads when it is imported
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # listens on loopback, not on the network
+        os.environ.setdefault("RAY_worker_niceness", "0")  # as `train.py` has it; Ray's own is 15
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # other users of this machine are kept out
+        if not os.environ.get("RAY_AUTH_TOKEN_PATH"):
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # or Ray would write one to the home folder
+    import ray
+    import ray._private.worker
+
+    ray._private.worker.print_to_stdstream = _say_nothing  # pages about a node that died, however log_to_driver is set
+    settings = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address == "local":
+        settings |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+    for left in range(STARTS, 0, -1):
+        if address == "local":
+            settings["_temp_dir"] = str(_folder(grid))
+        try:
+            ray.init(address, **settings)
+            return
+        except Exception as error:  # Ray raises many kinds, plain Exception among them
+            ray.shutdown()
+            if left > 1 and "timed out during startup" in str(error):
+                print("Ray did not start in its time, this machine is busy; once more", flush=True)
+                continue
+            words = str(error).strip().splitlines()[0][:200]
+            raise UserError(f"Ray cannot be used: {words} Received: {address}.") from None
+
+
+def _say_nothing(*_, **__) -> None:
+    pass
+
+
+def nodes() -> dict[str, dict]:
+    """The nodes that live now: id -> Ray's description (NodeManagerHostname, NodeManagerAddress, Resources)."""
+    import ray
+
+    return {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
+
+
+def needs(threads: int, gpus: float | None, memory_gb: float | None, data_bytes: int) -> Needs:
+    """What a training needs; a quarter of a GPU where the cluster has one and nothing else was said."""
+    if gpus is None:
+        gpus = GPUS_PER_TRAINING if any(node["Resources"].get("GPU") for node in nodes().values()) else 0.0
+    memory = memory_gb * 1e9 if memory_gb else BASE_MEMORY + DATA_FACTOR * data_bytes
+    return Needs(threads, gpus, int(memory))
+
+
+def words(per_node: dict[str, int], need: Needs) -> str:
+    """How many trainings at once, and where."""
+    threads = f"{need.threads} thread{'s' * (need.threads > 1)}"
+    each = f"each {threads}, {need.memory / 1e9:.1f} GB" + (f", {need.gpus:g} GPU" if need.gpus else ", no GPU")
+    known = nodes()
+    places = [
+        f"{count} on {known[node]['NodeManagerHostname']} ({known[node]['NodeManagerAddress']}, "
+        f"{known[node]['Resources'].get('CPU', 0):g} cores, {known[node]['Resources'].get('GPU', 0):g} GPUs, "
+        f"{known[node]['Resources'].get('memory', 0) / 1e9:.1f} GB)"
+        for node, count in per_node.items()
+    ]
+    return f"{', '.join(places)}; {each}"
+
+
+def clean_up(grid: Path) -> None:
+    """Removes the folder of a private cluster that has ended."""
+    shutil.rmtree(_path(grid), ignore_errors=True)
+
+
+def _folder(grid: Path) -> Path:
+    path = _path(grid)
+    if len(os.fsencode(path)) + RAY_NEEDS > SOCKET_PATH:
+        raise UserError(
+            f"Ray's sockets need a folder with a path of at most {SOCKET_PATH - RAY_NEEDS - len(path.name) - 1} "
+            f"characters. Received: {path.parent}. Name a shorter one: RAY_TMPDIR=/some/folder."
+        )
+    _end_leftovers(path)
+    shutil.rmtree(path, ignore_errors=True)
+    return path
+
+
+def _end_leftovers(folder: Path) -> None:
+    """Kills what a start that failed left: processes of Ray whose command line names this folder, which is ours."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if os.fsencode(f"{folder}/session_") in path.read_bytes():
+                os.kill(int(path.parent.name), signal.SIGKILL)
+
+
+def _path(grid: Path) -> Path:
+    """A folder in RAY_TMPDIR, else in the system's temporary folder, else beside the grid's.
+
+    Named for the grid's whole path: the same command for another output folder is another grid, perhaps another user's.
+    """
+    base = os.environ.get("RAY_TMPDIR")
+    if not base:
+        try:
+            base = tempfile.gettempdir()
+        except FileNotFoundError:
+            base = grid.parent
+    return Path(base).absolute() / f"grid-{hashlib.sha256(os.fsencode(grid.resolve())).hexdigest()[:8]}"

@@ -1,0 +1,121 @@
+"""What the folder of a training says about it, and copying it between nodes while it is written."""
+
+import csv
+import json
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common.runs.run_folder import is_finished
+from grid_search.plan import Plan, Training
+
+# (path inside the folder, offset, content): what has to be written where. Journals only grow: their ends travel.
+Change = tuple[str, int, bytes]
+
+
+@dataclass
+class State:
+    """A training as its folder tells it.
+
+    status: waiting (no folder yet), begun, finished. rows: numbers per epoch. epochs: wanted. model: model.json.
+    """
+
+    folder: Path | None = None
+    status: str = "waiting"
+    rows: list[dict[str, float]] = field(default_factory=list)
+    epochs: int = 0
+    model: dict | None = None
+
+    def best(self, metric: str) -> float | None:
+        """The metric of the epoch that was kept, the one with the lowest val_loss."""
+        kept = min((row for row in self.rows if "val_loss" in row), key=lambda row: row["val_loss"], default=None)
+        return kept.get(metric) if kept else None
+
+
+def find_folder(plan: Plan, training: Training) -> Path | None:
+    """The run folder of a training; the one that got furthest where there are several."""
+    found = [path for path in plan.folder.parent.glob(f"*_{plan.name[-8:]}-{training.index:03}_*") if path.is_dir()]
+    found = [path for path in found if (path / "config.json").is_file()]
+    return max(found, key=lambda path: (is_finished(path), len(read_rows(path)), path.name), default=None)
+
+
+def remove_empty_folders(plan: Plan) -> None:
+    """Removes what trainings left that were killed before they wrote their settings: nothing can be resumed there."""
+    for path in plan.folder.parent.glob(f"*_{plan.name[-8:]}-[0-9][0-9][0-9]*_*"):
+        if path.is_dir() and not (path / "config.json").is_file():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def read_state(plan: Plan, training: Training, folder: Path | None = None) -> State:
+    """Everything about a training from its folder, whoever is writing it right now."""
+    folder = folder or find_folder(plan, training)
+    if folder is None:
+        return State()
+    model = _read_json(folder / "model.json")
+    status = "finished" if is_finished(folder) else "begun"
+    config = _read_json(folder / "config.json") or {}
+    return State(folder, status, read_rows(folder), config.get("options", {}).get("epochs") or 0, model)
+
+
+def read_rows(folder: Path) -> list[dict[str, float]]:
+    """The numbers per epoch in metrics.csv; a line that is being written is left out."""
+    try:
+        lines = (folder / "metrics.csv").read_text().splitlines(keepends=True)
+    except OSError:
+        return []
+    rows = []
+    for row in csv.DictReader(line for line in lines if line.endswith("\n")):
+        with suppress(TypeError, ValueError):
+            rows.append({name: float(value) for name, value in row.items()})
+    return rows
+
+
+def changes(folder: Path, seen: dict[str, tuple[int, int]]) -> list[Change]:
+    """What changed in a folder since the last call with the same `seen`, which is brought up to date.
+
+    Temporary files (their names start with a dot), locks and what a server was told stay where they are. The checkpoint
+    comes before the numbers and the journal, which may thus be ahead of it, never behind; model.json, which says that a
+    run is finished, comes last.
+    """
+    found = []
+    for path in sorted(folder.rglob("*"), key=lambda path: (path.name == "model.json", path)):
+        name = path.relative_to(folder).as_posix()
+        if path.suffix == ".lock" or path.name.startswith(".") or "servers/" in name or not path.is_file():
+            continue
+        stat = path.stat()
+        mark, before = (stat.st_size, stat.st_mtime_ns), seen.get(name, (0, 0))
+        if mark == before:
+            continue
+        offset = before[0] if path.suffix == ".jsonl" and stat.st_size >= before[0] else 0
+        with path.open("rb") as file:
+            file.seek(offset)
+            content = file.read(stat.st_size - offset)
+        if offset + len(content) == stat.st_size:  # else it was replaced by a shorter one: next time
+            found.append((name, offset, content))
+            seen[name] = mark
+    return found
+
+
+def apply(folder: Path, received: Iterable[Change]) -> None:
+    """Writes changes into a folder; whole files are replaced in one step."""
+    for name, offset, content in received:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".jsonl":
+            with path.open("r+b" if path.exists() else "wb") as file:
+                file.seek(offset)
+                file.write(content)
+                file.truncate()
+        else:
+            partial = path.with_name(f".{path.name}.part")
+            partial.write_bytes(content)
+            partial.replace(path)
+
+
+def _read_json(path: Path) -> dict | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

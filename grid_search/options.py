@@ -1,0 +1,155 @@
+"""The command line of a grid: its own options, arrays of training options, and after `--` what every training gets."""
+
+import re
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from common.cli.program import Parser
+from common.errors import UserError
+
+EPILOG = """Any other option is one of the training's, with one value or with several to try: an array.
+  --filters "4 4 8 8" "8 8 16 16"   two values; one that has several numbers is quoted
+  --augment on off                  a switch, tried both ways; --augment, --no-augment: one way
+  --epochs 20                       one value: every training gets it
+Given twice, the last one counts. What follows `--` goes to every training as it is.
+
+examples:
+  python -m grid_search classifier_cnn.train --filters "4 4 8 8" "8 8 16 16" --dense 32 64 -- --dataset synthetic
+  bash train_grid.sh --epochs 50 --jobs 8      arrays from the script, everything else from here
+  bash train_grid.sh                           the same command again goes on where it stopped
+  python -m grid_search --report               the overview of the latest grid, running or not
+
+Ends with status 0 when every training came through, 1 when some failed, 2 for bad input, 130 or 143 when stopped.
+"""
+# Where a run lies and what it is called is the grid's business; the rest cannot differ within one grid.
+RESERVED = ("resume", "run-name", "list-datasets", "help")
+ONE_FOR_ALL = ("output-dir", "data-root", "archive-url", "tracking", "require-tracking", "experiment", "threads")
+
+
+@dataclass(frozen=True)
+class GridOptions:
+    """What `python -m grid_search` was asked for.
+
+    arrays: training option without dashes -> its values as on the command line; None: a switch that is on, "off" that
+    is off. rest: arguments that every training gets.
+    """
+
+    module: str | None
+    arrays: dict[str, tuple[str | None, ...]]
+    rest: tuple[str, ...]
+    jobs: int | None = None
+    gpus_per_training: float | None = None
+    memory: float | None = None
+    address: str | None = None
+    prune: bool = False
+    metric: str | None = None
+    dry_run: bool = False
+    report: bool = False
+
+    def __post_init__(self):
+        for name, value, low, high in (
+            ("--jobs", self.jobs, 1, 10_000),
+            ("--gpus-per-training", self.gpus_per_training, 0, 64),
+            ("--memory", self.memory, 0.1, 10_000),
+        ):
+            if value is not None and not low <= value <= high:
+                raise UserError(f"{name} lies between {low} and {high}. Received: {value}.")
+
+
+def parse_args(argv: list[str]) -> GridOptions:
+    """Splits the command line into the grid's options and those of the trainings.
+
+    Raises:
+        UserError: no module, an option that a grid sets itself, or values that cannot be.
+    """
+    parser = _parser()
+    own, arrays, rest = split(argv, {option for action in parser._actions for option in action.option_strings})
+    given = parser.parse_args(own)
+    for name in arrays:
+        if name in RESERVED:
+            raise UserError(f"A grid decides --{name} itself. Received: --{name}. Leave it out.")
+        if name in ONE_FOR_ALL and len(arrays[name]) > 1:
+            raise UserError(f"--{name} is the same for all trainings. Received: {', '.join(map(str, arrays[name]))}.")
+    if given.module is None and not given.report:
+        raise UserError("Which training? Name its module, for example: python -m grid_search classifier_cnn.train.")
+    if given.module is None and (set(arrays) - {"output-dir"} or rest):
+        raise UserError(f"--report without a module takes --output-dir alone. Received: {', '.join([*arrays, *rest])}.")
+    return GridOptions(arrays=arrays, rest=rest, **vars(given))
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m grid_search", description=__doc__, epilog=EPILOG)
+    parser.add_argument("module", nargs="?", metavar="MODULE", help="the training: classifier_cnn.train")
+    parser.add_argument("--jobs", type=int, metavar="N", help="trainings at once (default: as many as fit)")
+    parser.add_argument(
+        "--gpus-per-training", type=float, metavar="X", help="share of a GPU (default: 0.25 where there is one)"
+    )
+    parser.add_argument(
+        "--memory", type=float, metavar="GB", help="memory to reserve per training (default: by the data's size)"
+    )
+    parser.add_argument(
+        "--address", metavar="HOST:PORT", help="a Ray cluster to use, also RAY_ADDRESS (default: this machine alone)"
+    )
+    parser.add_argument(
+        "--prune",
+        action="store_true",
+        help="stop trainings that are behind: asynchronous successive halving on the metric",
+    )
+    parser.add_argument(
+        "--metric", metavar="NAME", help="column of metrics.csv that ranks and prunes (default: val_loss)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="check everything, fetch the data, print the plan, end")
+    parser.add_argument("--report", action="store_true", help="rebuild the overview from what is there, and end")
+    return parser
+
+
+def split(argv: list[str], own_options: set[str]) -> tuple[list[str], dict[str, tuple], tuple[str, ...]]:
+    """Separates (arguments of the grid, arrays, what follows `--`). An array that is given again replaces the former.
+
+    Raises:
+        UserError: a single dash, which the trainings do not know.
+    """
+    before, rest = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
+    own, arrays, current = [], {}, None
+    for word in before:
+        option, equals, value = word.partition("=")
+        if not word.startswith("--"):
+            (own if current is None else current).append(word)
+        elif option in own_options or option == "--help":
+            own.append(word)
+            current = None
+        else:
+            name, current = option[2:], [value] if equals else []
+            if name.startswith("no-"):
+                name, current = name[3:], ["off"]
+            arrays[name] = current
+    return own, {name: tuple(values) or (None,) for name, values in arrays.items()}, tuple(rest)
+
+
+def combinations(options: GridOptions) -> list[dict[str, str | None]]:
+    """Every combination of the arrays' values, the last array varying fastest."""
+    return [dict(zip(options.arrays, values, strict=True)) for values in product(*options.arrays.values())]
+
+
+def arguments(combination: dict[str, str | None], rest: tuple[str, ...] = ()) -> list[str]:
+    """A combination as train.py takes it."""
+    words = []
+    for name, value in combination.items():
+        if value in (None, "on"):
+            words.append(f"--{name}")
+        elif value == "off":
+            words.append(f"--no-{name}")
+        elif re.fullmatch(r"[\d\s.]+", value):  # several numbers in one value; a file's name stays whole
+            words += [f"--{name}", *value.split()]
+        else:
+            words += [f"--{name}", value]
+    return [*words, *rest]
+
+
+def output_dir(options: GridOptions) -> Path:
+    """Where `--report` without a module looks."""
+    from common.cli.training_options import TrainingOptions
+
+    given = options.arrays.get("output-dir", (None,))[0]
+    return Path(given) if given else TrainingOptions().output_dir

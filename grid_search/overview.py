@@ -1,0 +1,121 @@
+"""The live overview of a grid: one line per training, redrawn on a terminal, now and then in a log file."""
+
+import shutil
+import sys
+import time
+from collections import Counter
+
+from common.atomic_files import replacing
+from grid_search.plan import Plan
+
+BLOCK_SECONDS = 60.0  # between two overviews in a log file
+FILE_SECONDS = 5.0
+
+
+class Overview:
+    """Says what happens as it happens; overview.txt in the grid's folder has every training at any time."""
+
+    def __init__(self, plan: Plan, slots: int):
+        self.plan, self.slots = plan, slots
+        self._live = sys.stdout.isatty()
+        self._drawn = 0  # lines of the live block
+        self._block = self._written = time.monotonic()
+        self._took: list[float] = []
+
+    def say(self, words: str) -> None:
+        """One line with the time, above the live block."""
+        self._erase()
+        print(f"{time.strftime('%H:%M:%S')}  {words}", flush=True)
+
+    def started(self, progress) -> None:
+        """Says what a training starts from."""
+        done, again = len(progress.state.rows), progress.tries > 1 or progress.losses
+        how = "starts"
+        if progress.state.folder:
+            how = f"goes on after epoch {done}" if done else "starts over, it has no epoch yet"
+        self.say(f"{self._name(progress)} {how} on {progress.host}{' (second try)' if again else ''}")
+
+    def ended(self, progress) -> None:
+        """Says how a training ended, or why it waits again."""
+        took = time.monotonic() - progress.started
+        if progress.status == "finished":
+            self._took.append(took)
+        metric = progress.state.best(self.plan.metric)
+        number = "" if metric is None else f", {self.plan.metric} {metric:.4g}"
+        status = "will be tried again" if progress.status == "waiting" else progress.status
+        why = f": {progress.reason}" if progress.status in ("waiting", "failed") else ""
+        self.say(f"{self._name(progress)} {status} after epoch {len(progress.state.rows)}{number}, {span(took)}{why}")
+
+    def update(self, trainings: list) -> None:
+        """Shows all trainings, where and as often as it suits."""
+        now = time.monotonic()
+        running = [self.line(progress) for progress in trainings if progress.status == "running"]
+        if now - self._written > FILE_SECONDS:
+            self.write(trainings)
+        if self._live:
+            size = shutil.get_terminal_size()
+            lines = [*running[: size.lines - 4], self.summary(trainings)]
+            self._erase()
+            print("\n".join(line[: size.columns - 1] for line in lines), flush=True)
+            self._drawn = len(lines)
+        elif now - self._block > BLOCK_SECONDS:
+            self._block = now
+            print("\n".join([*running, self.summary(trainings)]), flush=True)
+
+    def write(self, trainings: list) -> None:
+        """Brings overview.txt up to date."""
+        self._written = time.monotonic()
+        with replacing(self.plan.folder / "overview.txt") as new:
+            lines = [self.line(progress) for progress in trainings]
+            new.write_text("\n".join([*lines, self.summary(trainings)]) + "\n", encoding="utf-8")
+
+    def close(self, trainings: list) -> None:
+        """The last state of all, when nothing runs any more."""
+        self._erase()
+        self.write(trainings)
+
+    def line(self, progress) -> str:
+        """A training in one line: number, status, epoch, metric, time left, what it is."""
+        state = progress.state
+        metric = state.best(self.plan.metric)
+        number = "" if metric is None else f"{self.plan.metric} {metric:.4g}"
+        epoch = f"epoch {len(state.rows)}/{state.epochs or '?'}" if state.rows or state.folder else ""
+        left = seconds_left(state) if progress.status == "running" else None
+        time_left = "" if left is None else f"{span(left)} left"
+        name = self._name(progress)
+        return f"{progress.status:9}{epoch:16}{number:24}{time_left:16}{progress.host:14}{name}"
+
+    def summary(self, trainings: list) -> str:
+        """All trainings in one line."""
+        counts = Counter(progress.status for progress in trainings)
+        words = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+        waiting = counts["waiting"] * (sum(self._took) / len(self._took) if self._took else 0) / self.slots
+        running = max([seconds_left(p.state) or 0 for p in trainings if p.status == "running"], default=0)
+        known = self._took or not counts["waiting"]
+        left = f", about {span(waiting + running)} left" if known and counts["running"] else ""
+        return f"{len(trainings)} trainings: {words}{left}"
+
+    def _name(self, progress) -> str:
+        return f"{progress.training.index:03} {progress.training.label}"
+
+    def _erase(self) -> None:
+        if self._drawn:
+            print(f"\x1b[{self._drawn}F\x1b[J", end="", flush=True)
+            self._drawn = 0
+
+
+def seconds_left(state) -> float | None:
+    """Seconds until the last epoch, as the latest epochs went; None before the first."""
+    latest = [row["epoch_seconds"] for row in state.rows[-10:] if "epoch_seconds" in row]
+    if not latest or not state.epochs:
+        return None
+    return (state.epochs - len(state.rows)) * sum(latest) / len(latest)
+
+
+def span(seconds: float) -> str:
+    """Seconds as people say them: 42 s, 3 min 20 s, 2 h 10 min."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    return f"{minutes} min {seconds} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,174 @@
+"""The plan of a grid: which trainings there are, each checked as train.py checks it, and the folder that holds it."""
+
+import contextlib
+import hashlib
+import importlib
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common.atomic_files import replacing
+from common.cli.training_options import FREE_ON_RESUME, TrainingOptions
+from common.errors import UserError
+from grid_search.options import GridOptions, arguments, combinations
+
+# What may differ when the same grid is started again: where things are and how to reach them, never what is trained.
+FREE = FREE_ON_RESUME | {"tracking", "require_tracking", "list_datasets", "run_name"}
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a grid. label: what tells it from the others, in words. run_name: of its folder and in MLflow."""
+
+    index: int
+    varies: dict[str, str]
+    run_name: str
+    options: dict = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        """For example `filters 4 4 8 8, augment on`."""
+        return _in_words(self.varies)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All trainings of a grid.
+
+    module: `train.py`'s, as Python names it. name: of the folder. metric: ranks, a column of metrics.csv.
+    varies: the arrays with more than one value. folder: plan, logs and overview; the runs lie beside it.
+    """
+
+    module: str
+    name: str
+    folder: Path
+    experiment: str
+    metric: str
+    varies: dict[str, list[str]]
+    trainings: tuple[Training, ...]
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether a smaller metric is a better one, by its name."""
+        return any(word in self.metric for word in ("loss", "error", "brier", "false_positive"))
+
+    def write(self) -> None:
+        """Writes plan.json, which `--report` reads."""
+        content = {
+            "module": self.module,
+            "experiment": self.experiment,
+            "metric": self.metric,
+            "varies": self.varies,
+            "trainings": [vars(training) for training in self.trainings],
+        }
+        with replacing(self.folder / "plan.json") as new:
+            new.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:
+    """Checks every combination as train.py would and gives each training a name that it has in every start.
+
+    Raises:
+        UserError: a combination that train.py would refuse, or two that are the same.
+    """
+    module = find_module(options.module)
+    varying = [name for name, values in options.arrays.items() if len(values) > 1]
+    labels, checked = [], []
+    for combination in combinations(options):
+        labels.append({name: _shown(combination[name]) for name in varying})
+        checked.append(_check(module, arguments(combination, options.rest), labels[-1]))
+    keys = [_key(one) for one in checked]
+    for key, label in zip(keys, labels, strict=True):
+        if keys.count(key) > 1:
+            raise UserError(f"Two trainings of this grid are the same. Received twice: {_in_words(label)}.")
+    name = f"grid_{module.PROJECT}_{hashlib.sha256(json.dumps([options.module, keys]).encode()).hexdigest()[:8]}"
+    trainings = tuple(
+        Training(i, label, f"{name[-8:]}-{i:03}_{_words(label)}", one.as_json())
+        for i, (label, one) in enumerate(zip(labels, checked, strict=True))
+    )
+    varies = {name: [_shown(value) for value in options.arrays[name]] for name in varying}
+    first = checked[0]
+    experiment = first.experiment or module.PROJECT
+    folder = (first.output_dir / name).absolute()
+    return Plan(options.module, name, folder, experiment, options.metric or "val_loss", varies, trainings), checked
+
+
+def read_plan(folder: Path, metric: str | None = None) -> Plan:
+    """The plan that lies in a grid's folder, ranked by another metric if one is named.
+
+    Raises:
+        UserError: there is none.
+    """
+    try:
+        told = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+        trainings = tuple(Training(**training) for training in told.pop("trainings"))
+        return Plan(
+            name=folder.name, folder=folder, trainings=trainings, **told | ({"metric": metric} if metric else {})
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"There is no grid in this folder ({type(error).__name__}). Received: {folder}.") from None
+
+
+def latest_plan(output_dir: Path, metric: str | None = None) -> Plan:
+    """The plan of the grid that was started last.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = sorted(output_dir.glob("grid_*/plan.json"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise UserError(f"There is no grid in this folder. Received: {output_dir}.")
+    return read_plan(found[-1].parent.absolute(), metric)
+
+
+def find_module(name: str):
+    """The training's module: it has PROJECT, Options, parse_args(argv), load_data(options) and train(options).
+
+    Raises:
+        UserError: there is no such module, or it is none.
+    """
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        raise UserError(f"This training cannot be imported: {error}. Received: {name}.") from None
+    missing = [part for part in ("PROJECT", "Options", "parse_args", "load_data", "train") if not hasattr(module, part)]
+    if missing:
+        raise UserError(f"This module is no training: it lacks {', '.join(missing)}. Received: {name}.")
+    return module
+
+
+def _check(module, words: list[str], label: dict[str, str]) -> TrainingOptions:
+    """The options of one training, in which its error names the combination."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            options = module.parse_args(words)
+    except SystemExit:
+        why = said.getvalue().strip().rpartition("error: ")[2]
+        raise UserError(f"{why} In the training with {_in_words(label)}.") from None
+    except UserError as error:
+        raise UserError(f"{error} In the training with {_in_words(label)}.") from None
+    if options.resume or options.list_datasets or options.run_name:
+        raise UserError("A grid decides --resume, --run-name and --list-datasets itself. Leave them out.")
+    if not options.threads:
+        raise UserError("In a grid every training has its threads, at least one. Received: --threads 0.")
+    return options
+
+
+def _key(options: TrainingOptions) -> str:
+    trained = {name: value for name, value in options.as_json().items() if name not in FREE}
+    return hashlib.sha256(json.dumps(trained, sort_keys=True).encode()).hexdigest()
+
+
+def _in_words(varies: dict[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in varies.items()) or "the same values as all"
+
+
+def _shown(value: str | None) -> str:
+    return "on" if value is None else value
+
+
+def _words(label: dict[str, str]) -> str:
+    """A label that is good as a part of a file's name and still tells the trainings apart at 60 characters."""
+    return "_".join(f"{name}-{'-'.join(value.split())}" for name, value in label.items())[:60] or "training"

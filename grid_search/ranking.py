@@ -1,0 +1,85 @@
+"""One row of numbers per training of a grid, the order of the rows, and which of them are best for their cost."""
+
+from contextlib import suppress
+
+from common.tracking import journal
+from grid_search import folders
+from grid_search.plan import Plan
+
+MORE = ("val_auroc", "val_recall_at_fpr_0.01", "val_mean_iou")  # beside the metric that ranks, where there are such
+SHORT = {"val_recall_at_fpr_0.01": "recall@1%fpr"}
+COSTS = ("parameters", "multiply_accumulates", "latency_us")
+
+
+def row(plan: Plan, training, status: str = "", reason: str = "") -> dict:
+    """Everything about one training on one line.
+
+    Keys: index, label, status, the arrays, epochs, wanted, quality (the metric of the kept epoch), the other
+    validation metrics of that epoch, costs, seconds, folder, reason.
+    """
+    state = folders.read_state(plan, training)
+    if not status:
+        status = {"waiting": "waiting", "finished": "finished"}.get(state.status) or _begun(state.folder)
+    found = {"index": training.index, "label": training.label, "status": status, **training.varies}
+    found |= {"epochs": len(state.rows), "wanted": state.epochs, "quality": state.best(plan.metric)}
+    for name in state.rows[-1] if state.rows else ():
+        if name.startswith("val_"):
+            found[name] = state.best(name)
+    found |= _costs(state.model or {})
+    found["seconds"] = round(sum(line.get("epoch_seconds", 0) for line in state.rows), 1)
+    return found | {"folder": state.folder.name if state.folder else "", "reason": reason}
+
+
+def ranked(plan: Plan, rows: list[dict]) -> list[dict]:
+    """Best first; what has no number yet comes last."""
+    sign = 1 if plan.lower_is_better else -1
+    return sorted(rows, key=lambda row: (row["quality"] is None, sign * (row["quality"] or 0), row["index"]))
+
+
+def ranking(plan: Plan, rows: list[dict]) -> list[str]:
+    """The rows as lines of text: place, metric, cost, status, epochs, what it is, its folder."""
+    columns = [(name, SHORT.get(name, name.removeprefix("val_")), ".5g") for name in MORE if name != plan.metric]
+    columns += [
+        ("parameters", "parameters", ","),
+        ("multiply_accumulates", "MACs", ","),
+        ("latency_us", "us/patch", ".2f"),
+    ]
+    columns = [column for column in columns if any(column[0] in row for row in rows)]
+    columns = [("quality", plan.metric, ".5g"), *columns]
+    widths = [max(11, len(title)) + 1 for _, title, _ in columns]
+    heading = "".join(f"{title:>{width}}" for (_, title, _), width in zip(columns, widths, strict=True))
+    lines = [f"{'':3}{heading}  {'status':10}{'epochs':>10}  training"]
+    for place, row in enumerate(rows, 1):
+        cells = "".join(_cell(row, name, width, form) for (name, _, form), width in zip(columns, widths, strict=True))
+        epochs = f"{row['epochs']}/{row['wanted'] or '?'}"
+        lines.append(f"{place:>3}{cells}  {row['status']:10}{epochs:>10}  {row['label']}")
+    return lines
+
+
+def pareto_front(rows: list[dict], cost: str, lower_is_better: bool) -> list[dict]:
+    """The rows that no other beats in quality at the same cost or less, cheapest first."""
+    sign = 1 if lower_is_better else -1
+    front: list[dict] = []
+    for row in sorted((row for row in rows if cost in row), key=lambda row: (row[cost], sign * row["quality"])):
+        if not front or sign * row["quality"] < sign * front[-1]["quality"]:
+            front.append(row)
+    return front
+
+
+def _begun(folder) -> str:
+    return "running" if journal.is_alive(folder) else "stopped"
+
+
+def _costs(model: dict) -> dict:
+    """Parameters, multiply-accumulates, and the fastest fit form's median latency where it was measured."""
+    costs = {name: model["cost"][name] for name in COSTS[:2] if name in model.get("cost", {})}
+    times = []
+    for form in model.get("forms", {}).values():
+        with suppress(KeyError, TypeError):
+            times += [form["latency_us"]["median"]] if form.get("fit", True) else []
+    return costs | ({"latency_us": min(times)} if times else {})
+
+
+def _cell(row: dict, name: str, width: int, form: str) -> str:
+    value = row.get(name)
+    return f"{'-' if value is None else format(value, form):>{width}}"

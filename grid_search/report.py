@@ -1,0 +1,58 @@
+"""The overview of a grid from what lies in its folders: grid.csv, the ranking, the picture."""
+
+import csv
+from collections.abc import Mapping
+
+from common.atomic_files import replacing
+from grid_search.plan import Plan
+from grid_search.plots import draw_grid
+from grid_search.ranking import pareto_front, ranked, ranking, row
+
+SHOWN = 15  # rows of the ranking in the terminal; ranking.txt and grid.csv have all
+
+
+def write_report(plan: Plan, ends: Mapping[int, tuple[str, str]] = {}) -> str:
+    """Writes grid.csv, ranking.txt and grid.png into the grid's folder, running grids included.
+
+    Args:
+        plan: the grid.
+        ends: index -> (status, reason), where the driver knows more than the folders do.
+
+    Returns:
+        The best of the ranking, what failed, and where the files lie, as text.
+    """
+    rows = ranked(plan, [row(plan, training, *ends.get(training.index, ("", ""))) for training in plan.trainings])
+    _write_csv(plan, rows)
+    lines = ranking(plan, rows)
+    with replacing(plan.folder / "ranking.txt") as new:
+        new.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    numbered = sum(row["quality"] is not None for row in rows)
+    shown = lines[: 1 + min(SHOWN, numbered)]
+    if numbered > SHOWN:
+        shown += [f"... and {numbered - SHOWN} more in ranking.txt"]
+    if numbered < len(rows):
+        shown += [f"{len(rows) - numbered} without a number yet"]
+    judged = [row for row in rows if row.get("quality") is not None and "multiply_accumulates" in row]
+    if judged:
+        draw_grid(plan.folder / "grid.png", plan, judged)
+        front = pareto_front(judged, "multiply_accumulates", plan.lower_is_better)
+        shown += ["", "best for their multiply-accumulates (the Pareto front):"]
+        shown += [
+            f"  {row['multiply_accumulates']:>9,} MACs  {plan.metric} {row['quality']:<10.5g} {row['label']}"
+            for row in front
+        ]
+        shown += [f"every deployable form of the best: {_export_command(plan, rows[0])}"]
+    return "\n".join([*shown, f"overview: {plan.folder}/grid.csv, ranking.txt, grid.png"])
+
+
+def _write_csv(plan: Plan, rows: list[dict]) -> None:
+    names = dict.fromkeys(name for row in rows for name in row if name not in ("label", "quality"))
+    with replacing(plan.folder / "grid.csv") as new, new.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["place", *names], extrasaction="ignore")
+        writer.writeheader()
+        for place, row in enumerate(rows, 1):
+            writer.writerow({"place": place} | row)
+
+
+def _export_command(plan: Plan, best: dict) -> str:
+    return f"python -m {plan.module} --resume {plan.folder.parent / best['folder']} --export all"

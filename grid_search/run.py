@@ -1,0 +1,203 @@
+"""One start of a grid, from the data to the ranking."""
+
+import json
+import secrets
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from common import provenance, tracking
+from common.cli.stop_request import StopRequest
+from common.cli.training_options import TrainingOptions
+from common.errors import UserError
+from common.tracking.servers import target_of
+from grid_search import cluster, folders
+from grid_search.drive import Drive, Settings
+from grid_search.options import GridOptions
+from grid_search.overview import Overview
+from grid_search.plan import Plan, find_module
+from grid_search.report import write_report
+from grid_search.slots import own, start_worker
+
+DATA = ("dataset", "data_train", "data_val", "data_test", "seed")  # the seed: where validation is split off
+
+
+def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions) -> int:
+    """Trains what is not trained yet; returns 0 when all came through, 1 when some failed, 128 + a signal.
+
+    Raises:
+        UserError: data, server or cluster cannot be used, or the grid runs already.
+    """
+    first = checked[0]
+    cluster.wanted(options.address)  # before the data is fetched
+    module = find_module(plan.module)
+    digests, data_bytes = fetch_data(module.load_data, checked)
+    server = tracking.choose_server(first.tracking, first.output_dir, require=first.require_tracking)
+    print(server.words)
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    with _alone(plan), _worker(plan, first.threads, start=not options.dry_run) as worker:
+        folders.remove_empty_folders(plan)
+        try:
+            cluster.connect(options.address, plan.folder)
+            need = cluster.needs(first.threads, options.gpus_per_training, options.memory, data_bytes)
+            slots = tell_plan(plan, need, options)
+            if options.dry_run:
+                return 0
+            plan.write()
+            (plan.folder / "logs").mkdir(exist_ok=True)
+            with grid_run(plan, server) as tracked, StopRequest() as stop:
+                environment = {"BALL_PARENT_RUN": tracked.uuid, "BALL_GRID_SERVERS": _servers(plan, server)}
+                defaults = tuple(
+                    name
+                    for name in ("data_root", "archive_url")
+                    if getattr(first, name) == getattr(TrainingOptions(), name)
+                )
+                settings = Settings(slots, worker, need, defaults, environment, digests, tracked, options.prune)
+                drive = Drive(plan, settings, Overview(plan, slots), stop)
+                drive.run()
+                tracked.status = "KILLED" if stop() or drive.ended else "FINISHED"
+                return finish(plan, drive, tracked, stop)
+        finally:
+            _leave(plan)
+
+
+def fetch_data(load_data: Callable, checked: list[TrainingOptions]) -> tuple[list, int]:
+    """Reads the data of every training once.
+
+    Returns:
+        [(options, digest per split)] for each kind of data, and the bytes of the largest.
+    """
+    kinds = {json.dumps([options.as_json()[name] for name in DATA]): options for options in checked}
+    digests, largest, said = [], 0, set()
+    for options in kinds.values():
+        splits = load_data(options)
+        parts = splits.parts
+        digests.append((options.as_json(), {split: part.digest for split, part in parts.items()}))
+        largest = max(largest, sum(part.X.nbytes for part in parts.values()))
+        sizes = ", ".join(f"{len(part):,} {split}" for split, part in parts.items())
+        words = f"data: {splits.name} ({sizes})"
+        if words not in said:
+            said.add(words)
+            print(words)
+    return digests, largest
+
+
+def tell_plan(plan: Plan, need: cluster.Needs, options: GridOptions) -> int:
+    """Prints how many trainings there are, how many at once and where; returns the latter number.
+
+    Raises:
+        UserError: not even one fits.
+    """
+    states = Counter(folders.read_state(plan, training).status for training in plan.trainings)
+    per_node = {node: need.fit(told["Resources"]) for node, told in cluster.nodes().items()}
+    fit = sum(per_node.values())
+    if not fit:
+        raise UserError(f"No training fits on this machine or cluster. Received: {cluster.words(per_node, need)}.")
+    slots = min(options.jobs or fit, fit, len(plan.trainings))
+    for name, values in plan.varies.items():
+        print(f"  {name}: {' | '.join(values)}")
+    known = len(plan.trainings) - states["waiting"]
+    before = f" ({states['finished']} finished, {states['begun']} begun before)" if known else ""
+    places = cluster.words(per_node, need)
+    print(f"{len(plan.trainings)} trainings{before}, {slots} at once of the {fit} that fit: {places}")
+    print(f"grid: {plan.folder}")
+    return slots
+
+
+@contextmanager
+def grid_run(plan: Plan, server) -> Iterator:
+    """The grid's own run, above those of its trainings; ends as its `status` says, FAILED where nothing was said."""
+    begun = tracking.begun(plan.folder)
+    arrays = {name: " | ".join(values) for name, values in plan.varies.items()}
+    tracked = tracking.start(
+        plan.folder,
+        server,
+        experiment=plan.experiment,
+        name=plan.name,
+        parameters={"module": plan.module, "trainings": len(plan.trainings), "metric": plan.metric, **arrays},
+        tags={"grid": plan.name, **provenance.provenance()},
+        resume=begun,
+    )
+    tracked.status = "FAILED"
+    try:
+        yield tracked
+    except KeyboardInterrupt:
+        tracked.status = "KILLED"
+        raise
+    finally:
+        print(tracked.finish(tracked.status))
+
+
+def finish(plan: Plan, drive: Drive, tracked, stop: StopRequest) -> int:
+    """Writes and tracks the report, says what failed, and returns the exit status."""
+    print(write_report(plan, {p.training.index: (p.status, p.reason) for p in drive.all}))
+    counts = Counter(progress.status for progress in drive.all)
+    # Also what there is none of: an earlier start may have had some.
+    numbers = {f"trainings_{status}": counts[status] for status in ("finished", "pruned", "failed", "stopped")}
+    found = [quality for p in drive.all if (quality := p.state.best(plan.metric)) is not None]
+    if found:
+        numbers[f"best_{plan.metric}"] = min(found) if plan.lower_is_better else max(found)
+    tracked.metrics(numbers, step=1)
+    for path in sorted(plan.folder.iterdir()):
+        if path.suffix in (".csv", ".png", ".json", ".txt") and not path.name.startswith("."):
+            tracked.artifact(path)
+    for progress in drive.all:
+        if progress.status == "failed":
+            print(f"failed: {progress.training.index:03} {progress.training.label}: {progress.reason}")
+    if stop():
+        print("stopped; the same command again goes on from here")
+        return stop.status
+    if drive.ended:
+        print("Ray was killed or has died; the same command again goes on from here")
+    return int(counts["failed"] > 0 or drive.ended)
+
+
+def _servers(plan: Plan, server) -> str:
+    """Where the trainings are tracked, as a path from a run's folder: it holds on every node."""
+    return json.dumps([target_of(plan.folder, uri) for uri in (server.uri, server.wanted)])
+
+
+@contextmanager
+def _alone(plan: Plan) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(plan.folder / "grid.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"This grid is running already. Received: {plan.folder}. See --report.") from None
+    with lock:
+        try:
+            yield
+        finally:
+            if not (plan.folder / "plan.json").exists():  # a dry run, or nothing fits: as if nobody had been here
+                shutil.rmtree(plan.folder, ignore_errors=True)
+                with suppress(OSError):
+                    plan.folder.parent.rmdir()
+
+
+@contextmanager
+def _worker(plan: Plan, threads: int, start: bool) -> Iterator[str]:
+    """Yields the name of this node's worker, which imports while Ray starts."""
+    name = f"grid-{plan.name[-8:]}-{secrets.token_hex(8)}"
+    if not start:
+        yield name
+        return
+    with start_worker(plan.module, own(name), threads) as process:
+        try:
+            yield name
+        finally:
+            process.kill()  # the slots' forks have their own ends
+
+
+def _leave(plan: Plan) -> None:
+    """Ends Ray, which takes a second or two in which there is nothing left to stop."""
+    import ray
+
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    ray.shutdown()
+    cluster.clean_up(plan.folder)
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -1,0 +1,217 @@
+"""A slot: one place for trainings on one node of a Ray cluster, with a kept process that has everything imported."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.cli import launch
+from grid_search.folders import Change, apply, changes
+
+START_SECONDS = 60.0  # in which a worker listens, on the busiest machine
+CONNECTIONS = 3  # to workers that die before they answer
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training for a slot.
+
+    options: as `TrainingOptions.as_json`, for the driver's node. defaults: those of them that another node decides by
+    its own environment. log: of the driver's node. environment: for the training's process. files: of the run to
+    resume, for other nodes.
+    """
+
+    options: dict
+    defaults: tuple[str, ...]
+    log: str
+    environment: dict[str, str]
+    files: tuple[Change, ...] = ()
+
+
+class Slot:
+    """Runs in a Ray actor of its own, with threads: one trains, others look and stop.
+
+    On the driver's node trainings write into the driver's folders. On others they write into a temporary folder, whose
+    changes the driver fetches.
+    """
+
+    def __init__(self, module: str, driver_node: str, worker: str, threads: int):
+        import ray
+
+        context = ray.get_runtime_context()
+        self.node = context.get_node_id()
+        self.far = self.node != driver_node
+        self.gpus = [str(gpu) for gpu in ray.get_gpu_ids()]
+        self._module, self._threads = module, threads
+        self._worker = own(f"{worker}-{self.node}" if self.far else worker)
+        self._root = _temporary_folder() if self.far else None
+        self._folder: Path | None = None
+        self._seen: dict = {}
+        self._looking = threading.Lock()
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+    def about(self) -> dict:
+        """Where this slot is: node, host, pid of the kept process, GPUs. Returns when that process is ready.
+
+        Raises:
+            RuntimeError: why there is none.
+        """
+        line, tries = "", 0
+        while not line and tries < CONNECTIONS:  # without an answer the worker died: the next connection starts another
+            tries += 1
+            self._connect()
+            line = self._answers.readline().strip()
+        state, _, pid = line.partition(" ")
+        if state != "ready":
+            raise RuntimeError(f"{line or 'it was killed'} (on {socket.gethostname()})")
+        self._pid = int(pid)
+        return {
+            "node": self.node,
+            "host": socket.gethostname(),
+            "pid": self._pid,
+            "gpus": self.gpus,
+            "far": self.far,
+        }
+
+    def check_data(self, options: dict, defaults: tuple[str, ...]) -> dict[str, str]:
+        """Fetches the data of a training to this node and returns the digest of each split."""
+        import importlib
+
+        from common.cli.training_options import from_json
+
+        module = importlib.import_module(self._module)
+        splits = module.load_data(from_json(module.Options, self._here(options, defaults)))
+        return {split: part.digest for split, part in splits.parts.items()}
+
+    def train(self, job: Job) -> tuple[int, list[Change]]:
+        """Trains to the end. Returns the exit status (negative: the signal that killed it) and the last changes.
+
+        Raises:
+            RuntimeError: the kept process was killed.
+        """
+        options, log = self._here(job.options, job.defaults), job.log
+        if self.far:
+            options, log = self._unpack(job, options), str(self._root / "log")
+            Path(log).unlink(missing_ok=True)
+        line = json.dumps({"options": options, "log": log, "environment": job.environment})
+        try:
+            self._say(line)
+            answer = self._answers.readline().strip()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            with suppress(ProcessLookupError):
+                os.killpg(self._pid, signal.SIGKILL)  # the training would outlive it for a moment
+            raise RuntimeError("the process that it was a fork of was killed")
+        return int(answer), self.look()
+
+    def look(self) -> list[Change]:
+        """What changed since the last look; nothing on the driver's node, which sees the folder itself."""
+        if not self.far or self._root is None:
+            return []
+        with self._looking:
+            found = [("log", 0, (self._root / "log").read_bytes())] if (self._root / "log").exists() else []
+            folders = [self._folder] if self._folder else sorted((self._root / "runs").glob("*/config.json"))[-1:]
+            if folders:
+                self._folder = folders[0].parent if folders[0].name == "config.json" else folders[0]
+                found += [
+                    (f"{self._folder.name}/{name}", at, what) for name, at, what in changes(self._folder, self._seen)
+                ]
+            return found
+
+    def stop(self) -> None:
+        """Asks the training to end; the best model so far is saved and evaluated."""
+        self._say("stop")
+
+    def _here(self, options: dict, defaults: tuple[str, ...]) -> dict:
+        return {name: value for name, value in options.items() if not (self.far and name in defaults)}
+
+    def _unpack(self, job: Job, options: dict) -> dict:
+        """Makes room for a training of the driver's node here, with what it has of the run to resume."""
+        shutil.rmtree(self._root, ignore_errors=True)
+        runs = self._root / "runs"
+        runs.mkdir(parents=True)
+        self._folder, self._seen = None, {}
+        options = options | {"output_dir": str(runs)}
+        if job.options["resume"]:
+            self._folder = runs / Path(job.options["resume"]).name
+            apply(self._folder, job.files)
+            changes(self._folder, self._seen)
+            options["resume"] = str(self._folder)
+        return options
+
+    def _connect(self) -> None:
+        """Asks the worker of this node for a kept process; starts the worker where there is none yet."""
+        self._answers = io.StringIO("the worker, which trainings are forks of, does not start")
+        started, deadline = None, time.monotonic() + START_SECONDS
+        environment = json.dumps({"CUDA_VISIBLE_DEVICES": ",".join(self.gpus) or "-1"}).encode()
+        while time.monotonic() < deadline:
+            (theirs, ours), (answers, their_answers) = os.pipe(), os.pipe()
+            jobs, answers = os.fdopen(ours, "w"), os.fdopen(answers)
+            try:
+                with socket.socket(socket.AF_UNIX) as connection:
+                    connection.connect(f"\0{self._worker}")
+                    socket.send_fds(connection, [environment], [theirs, their_answers])
+                self._jobs, self._answers = jobs, answers
+                return
+            except ConnectionError:  # it listens before it imports anything, so there is none
+                jobs.close()
+                answers.close()
+                if started is None or started.poll() is not None:
+                    started = self._started = start_worker(self._module, self._worker, self._threads)
+                time.sleep(0.1)
+            finally:
+                os.close(theirs)
+                os.close(their_answers)
+
+    def _say(self, line: str) -> None:
+        self._jobs.write(line + "\n")
+        self._jobs.flush()
+
+
+def own(worker: str) -> str:
+    """The name of this user's worker: another user's gives us nothing."""
+    return f"{worker}-{os.getuid()}"
+
+
+def start_worker(module: str, name: str, threads: int) -> subprocess.Popen:
+    """Starts the process on this node that the slots' kept processes are forks of; it ends when its stdin closes."""
+    environment = dict(os.environ)
+    launch.switch_off(environment)
+    environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), environment.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "grid_search.worker", module, name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,  # Ctrl-C is for the driver, which tells the trainings
+    )
+
+
+def _temporary_folder() -> Path:
+    """A new folder; those of slots that are no more, which no slot can remove itself when it is killed, go."""
+    for old in Path(tempfile.gettempdir()).glob("grid-slot-*-*"):
+        if not Path(f"/proc/{old.name.split('-')[2]}").exists():
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"grid-slot-{os.getpid()}-"))
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when its raylet is gone, which Ray itself leaves to a cluster that is still there."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)

@@ -1,0 +1,166 @@
+"""A process that has everything imported, and a fork of it for every training.
+
+python -m grid_search.worker MODULE NAME
+
+It listens on the abstract socket NAME, from before its imports, which take five to ten seconds of a core, once per
+node; on the driver's they pass while Ray starts. A slot that connects sends two pipes and gets a fork of this process,
+its kept one, which in turn forks for every training. A fork starts in milliseconds and begins as `train.py` does after
+its imports: fresh seeds and devices, so the same numbers; and what a training leaks, breaks or leaves on a GPU goes
+when it ends.
+
+A kept process reads a job per line (JSON: `options`, `log`, `environment`) and answers with the training's exit
+status; the line "stop" asks the running training to end. Whenever a pipe closes, for whoever held it died, what hangs
+on it ends at once.
+"""
+
+import errno
+import gc
+import importlib.util
+import io
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import traceback
+
+from common.errors import UserError
+
+# Exit statuses beside those of train.py: the cause may pass (disk, memory, network), so a second try makes sense.
+MAY_PASS = 75  # EX_TEMPFAIL of sysexits.h
+# What a training imports on its way. None of them starts a thread or looks at a device, which a fork would not survive.
+PRELOADED = (
+    "common.runs.augmentation_sheet", "robot_export.description", "common.training.devices", "robot_export.card",
+    "robot_export.delivery", "common.training.fit", "common.training.saved_model", "common.runs.plots",
+    "common.training.predict", "common.runs.run_folder", "common.datasets.load", "dataset_tools.synthetic",
+    "common.training.trainer", "filelock", "h5py", "jsonschema", "keras", "matplotlib.backends.backend_agg",
+    "matplotlib.figure", "PIL.Image", "sklearn.metrics", "tensorflow", "tqdm",
+)  # fmt: skip
+PARTS = ("data", "evaluate", "export", "metrics", "model", "plots", "summary")  # of a project, where it has them
+
+
+def main() -> int:
+    """Makes kept processes until stdin closes."""
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(f"\0{sys.argv[2]}")
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return 0  # another slot of this node was faster
+    listener.listen()
+    for number in (signal.SIGINT, signal.SIGTERM):  # for the training alone; this process ends when stdin closes
+        signal.signal(number, signal.SIG_IGN)
+    module, fault = _import()
+    gc.freeze()  # collected by no child: a write to every object would copy all that the fork shares
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a kept process ended
+    while 0 not in select.select([0, listener], [], [])[0]:
+        connection, _ = listener.accept()
+        with connection:  # whose process is another user's gets nothing
+            _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            if uid == os.getuid() and not os.fork():
+                listener.close()
+                _serve(module, fault, connection)
+    return 0
+
+
+def _import() -> tuple:
+    """Returns the project's module and "", or None and in one line why it cannot be imported."""
+    try:
+        module = importlib.import_module(sys.argv[1])
+        package = module.__name__.rpartition(".")[0]
+        parts = [f"{package}.{part}" for part in PARTS if package and importlib.util.find_spec(f"{package}.{part}")]
+        for name in (*PRELOADED, *parts):
+            importlib.import_module(name)
+        _draw_something()
+    except (Exception, SystemExit) as error:
+        return None, " ".join(f"{type(error).__name__}: {error}".split())
+    return module, ""
+
+
+def _draw_something() -> None:
+    """Reads fonts and all else that the first picture of a process needs, once for every training."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    from common.runs.plots import STYLE
+
+    with matplotlib.rc_context(STYLE):
+        drawing = Figure(layout="constrained")
+        drawing.subplots().set(title="0.0", xlabel="0.0")
+        drawing.savefig(io.BytesIO(), format="png")
+
+
+def _serve(module, fault: str, connection: socket.socket) -> None:
+    """Trains what comes through the pipes of a slot until they close, and ends this fork."""
+    message, pipes, *_ = socket.recv_fds(connection, 65536, 2)
+    for ours, theirs in enumerate(pipes):
+        os.dup2(theirs, ours)
+        os.close(theirs)
+    connection.close()
+    os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.environ.update(json.loads(message))
+    _say(fault or f"ready {os.getpid()}")
+    while line := _line():
+        if not line.startswith("{"):  # "stop", for a training that has just ended
+            continue
+        child = os.fork()
+        if not child:
+            _train(module, json.loads(line))
+        _say(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+    os._exit(0)
+
+
+def _train(module, job: dict) -> None:
+    """Trains in this fresh process and ends it."""
+    log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    threading.Thread(target=_obey, daemon=True).start()
+    os.environ.update(job["environment"])
+    status = MAY_PASS
+    try:
+        from common.cli.training_options import from_json
+
+        status = module.train(from_json(module.Options, job["options"]))
+    except UserError as error:
+        # A full disk or a lost connection is told as one clear line, too.
+        status = MAY_PASS if isinstance(error.__context__, OSError) else 2
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    except KeyboardInterrupt:
+        status = 130
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _obey() -> None:
+    """Ends this training when asked to, cleanly, or when nobody is there any more, at once."""
+    while _line() == "stop":
+        os.kill(os.getpid(), signal.SIGTERM)
+    os._exit(1)
+
+
+def _line() -> str:
+    """A line from stdin, read byte by byte so that none is left in a buffer that a fork would share; "" at its end."""
+    line = bytearray()
+    while (byte := os.read(0, 1)) not in (b"", b"\n"):
+        line += byte
+    return line.decode()
+
+
+def _say(line: str) -> None:
+    os.write(1, line.encode() + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

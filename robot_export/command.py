@@ -1,0 +1,150 @@
+"""`python -m PROJECT.export`: what exporting a saved model takes in every project."""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+from common.cli.program import Parser
+from common.cli.training_options import INPUTS
+from common.errors import UserError
+from common.training.saved_model import find_model
+
+
+def export_parser(description: str) -> Parser:
+    """A parser for `export.py MODEL --calibration FILE --validation FILE`; the project adds its own options."""
+    parser = Parser(description=description)
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file, or the folder of a run")
+    for name, text in (
+        ("calibration", "training patches (.h5) for the ranges of the int8 forms, never test"),
+        ("validation", "patches (.h5) that every form is held against Keras on"),
+    ):
+        parser.add_argument(f"--{name}", type=Path, nargs="+", required=True, metavar="FILE", help=text)
+    parser.add_argument(
+        "--input", choices=INPUTS, help="what the TFLite and ONNX files take (default: as the run, raw)"
+    )
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        help="a new folder for the files; default: the run's own, for any other model a new export-NAME here",
+    )
+    return parser
+
+
+def prepare(arguments: argparse.Namespace, task: str, project: str, outputs: int):
+    """Reads the patches and the model, and scores them.
+
+    Returns:
+        The model's file, the keras.Model, the description so far and the delivery.Evidence.
+
+    Raises:
+        UserError: files or a model that cannot be used, or test patches for calibration.
+    """
+    from common.datasets.patch_file import concatenate
+    from common.runs.evaluation import read_files
+    from common.training import devices
+    from common.training.predict import make_predictor
+    from common.training.saved_model import load_model
+    from robot_export.cost import count_cost
+    from robot_export.delivery import Evidence
+    from robot_export.description import describe_input
+    from robot_export.folding import fold
+
+    model_file = find_model(arguments.model)
+    told = _told(model_file, project)
+    parts = {
+        "train": read_files(arguments.calibration, task)[0],
+        "validation": read_files(arguments.validation, task)[0],
+    }
+    concatenate([part.take([0]) for part in parts.values()])  # one size and colour, or one clear line
+    _check_calibration(arguments.calibration, parts, told)
+    if told and arguments.output_dir is None:
+        _check_validation(parts["validation"], told)
+    devices.import_quietly()
+    model = load_model(model_file, parts["validation"].X.shape[1:], outputs)
+    fold(model)  # a layer that cannot be exported is named before anything is computed
+    normalised = (arguments.input or ("normalised" if told and told["input"].get("normalised") else "raw")) != "raw"
+    description = told or _unknown(project, parts)
+    if arguments.output_dir is not None:
+        description["datasets"] |= {"validation": _dataset(parts["validation"])}
+    description |= {"input": describe_input(model, normalised), "cost": count_cost(model)}
+    scores = make_predictor(model)(parts["validation"].X)
+    return model_file, model, description, Evidence(parts["train"].X, parts["validation"], scores)
+
+
+def place(arguments: argparse.Namespace, model_file: Path, description: dict) -> tuple[Path, dict | None]:
+    """The folder that the files go to, with model.keras in it, and the run's own evaluation where there is one."""
+    from common.atomic_files import new_folder, replacing
+    from common.runs.evaluation import model_name
+
+    if arguments.output_dir is None and _contract_of(model_file):
+        try:
+            results = json.loads(model_file.with_name("evaluation.json").read_text(encoding="utf-8"))
+            return model_file.parent, results if results.keys() == description["metrics"].keys() else None
+        except (OSError, ValueError, KeyError, AttributeError):
+            return model_file.parent, None
+    folder = new_folder(arguments.output_dir or Path.cwd() / f"export-{model_name(model_file)}")
+    with replacing(folder / "model.keras") as new:
+        shutil.copyfile(model_file, new)
+    return folder, None
+
+
+def _contract_of(model_file: Path) -> Path | None:
+    path = model_file.with_name("model.json")
+    return path if model_file.name == "model.keras" and path.is_file() else None
+
+
+def _told(model_file: Path, project: str) -> dict | None:
+    """What the run's own model.json says, without the forms of an earlier export; None where there is none."""
+    path = _contract_of(model_file)
+    if path is None:
+        return None
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        found, *_ = (told[key] for key in ("project", "input", "datasets", "metrics"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read ({error!r}). Mend it, or export a copy of the model alone.") from None
+    if found != project:
+        raise UserError(f"{path}: a model of another project. Received: {found}. Use python -m {found}.export")
+    return {key: value for key, value in told.items() if key not in ("forms", "vectors", "parameters")}
+
+
+def _unknown(project: str, parts: dict) -> dict:
+    """The description of a model that comes alone: nothing is known of its training but the files named here."""
+    from common.provenance import provenance
+
+    return {
+        "version": 1,
+        "project": project,
+        "status": "exported",
+        "datasets": {split: _dataset(part) for split, part in parts.items()},
+        "synthetic_fallback": False,
+        "options": None,
+        "provenance": provenance(),
+    }
+
+
+def _check_calibration(paths: list[Path], parts: dict, told: dict | None) -> None:
+    """Refuses test and validation patches for calibration: the parity on validation would be flattered."""
+    digest = parts["train"].digest
+    tests = [path.name for path in paths if "_test_" in path.name]
+    if told and digest == told["datasets"].get("test", {}).get("digest"):
+        tests = [path.name for path in paths]
+    if tests:
+        raise UserError(f"calibration takes training patches, never test. Received: {', '.join(tests)}.")
+    if digest == parts["validation"].digest:
+        raise UserError("calibration takes training patches. Received: the validation patches. Name other files.")
+
+
+def _check_validation(validation, told: dict) -> None:
+    """Refuses other patches than the run was validated on: its contract would vouch for what was never checked."""
+    if validation.digest != told["datasets"].get("validation", {}).get("digest"):
+        raise UserError(
+            f"these are not the patches that the run was validated on. Received: {', '.join(validation.source)}. "
+            "Name those, or a new folder with --output-dir."
+        )
+
+
+def _dataset(part) -> dict:
+    names = ", ".join(part.source)
+    return {"name": names, "source": names, "digest": part.digest, "patches": len(part)}

@@ -1,0 +1,95 @@
+"""Compiles a generated header with whatever C++ compiler there is and runs patches through it."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import UserError
+
+RUNNER = Path(__file__).with_name("cpp") / "runner.cpp"
+WARNINGS = ("-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
+
+
+def find_compiler() -> str | None:
+    """The C++ compiler of this machine: c++, g++ or clang++; None where there is none."""
+    return next((found for name in ("c++", "g++", "clang++") if (found := shutil.which(name))), None)
+
+
+class Program:
+    """A header, compiled.
+
+    Args:
+        header: a file that `write_header` wrote.
+        folder: where the program is put.
+        compiler: such as "g++".
+        flags: optimisation and target, such as ["-O2", "-march=native"].
+        launcher: what runs the program, such as ["qemu-aarch64"]; nothing for this machine's own.
+
+    Raises:
+        UserError: the compiler refuses the header; the first line it says is in it.
+    """
+
+    def __init__(
+        self, header: Path, folder: Path, compiler: str, flags: Sequence[str] = ("-O2",), launcher: Sequence[str] = ()
+    ):
+        header = Path(header).resolve()
+        self.namespace, self.outputs = _read(header)
+        self.path, self.launcher = Path(folder) / f"{header.stem}.program", list(launcher)
+        definitions = [f'-DHEADER="{header}"', f"-DMODEL={self.namespace}"]
+        command = [compiler, *WARNINGS, *flags, *definitions, str(RUNNER), "-o", str(self.path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr[:300])
+            raise UserError(f"{header.name} does not compile with {compiler} {' '.join(flags)}: {said}")
+
+    def predict(self, patches: np.ndarray, mode: str = "bytes") -> np.ndarray:
+        """What the model answers: uint8 [n, height, width, channels] -> float32 [n, outputs].
+
+        Args:
+            patches: raw pixels.
+            mode: which of the header's functions, see cpp/runner.cpp.
+
+        Raises:
+            UserError: the program failed.
+        """
+        raw = np.ascontiguousarray(patches, np.uint8)
+        return np.frombuffer(self._run(mode, raw.tobytes()), np.float32).reshape(len(raw), self.outputs)
+
+    def self_test(self) -> float:
+        """The largest difference from the contract's test vectors.
+
+        Raises:
+            UserError: it is too large.
+        """
+        return float(self._run("self_test", b""))
+
+    def times(self, patches: np.ndarray) -> dict[str, float]:
+        """Microseconds per patch over 200 blocks of about 200 us, one thread: {"median", "p95"}.
+
+        Args:
+            patches: uint8 [n, height, width, channels], taken in turn.
+        """
+        raw = np.ascontiguousarray(patches, np.uint8)
+        median, p95 = self._run("time", raw.tobytes()).split()
+        return {"median": float(median), "p95": float(p95)}
+
+    def _run(self, mode: str, data: bytes) -> bytes:
+        command = [*self.launcher, str(self.path), mode]
+        done = subprocess.run(command, input=data, capture_output=True, check=False)
+        if done.returncode:
+            said = (done.stderr or done.stdout).decode(errors="replace").strip()[:2000]
+            raise UserError(f"{self.path.name} {mode} fails with status {done.returncode}: {said}")
+        return done.stdout
+
+
+def _read(header: Path) -> tuple[str, int]:
+    text = header.read_text(encoding="utf-8")
+    namespace = re.search(r"^namespace (\w+) \{", text, re.MULTILINE)
+    outputs = re.search(r"^static const int outputs = (\d+);", text, re.MULTILINE)
+    if not namespace or not outputs:
+        raise UserError(f"not a header of ours, or a damaged one. Received: {header}.")
+    return namespace[1], int(outputs[1])

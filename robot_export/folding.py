@@ -1,0 +1,250 @@
+"""A trained network as plain numbers: batch normalisation folded, dropout gone, everything checked.
+
+Every generated form (C++ header, ONNX, the Keras model that LiteRT converts) can be built from this description.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.errors import UserError
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution with stride 1, its activation and its pooling; padding "same" adds zeros around the input.
+
+    weights: float32 [kernel height, kernel width, inputs, outputs]. bias: float32 [outputs].
+    slope: of the LeakyReLU, None without one. pool: side and stride of the maximum pooling, 1 without one.
+    """
+
+    name: str
+    weights: np.ndarray
+    bias: np.ndarray
+    padding: str
+    slope: float | None = None
+    pool: int = 1
+
+
+@dataclass(frozen=True)
+class DenseLayer:
+    """A dense layer and its activation.
+
+    weights: float32 [inputs, outputs]; the first one's inputs are flattened [row][column][channel].
+    bias: float32 [outputs]. slope: of the LeakyReLU, None without one.
+    """
+
+    name: str
+    weights: np.ndarray
+    bias: np.ndarray
+    slope: float | None = None
+
+
+@dataclass(frozen=True)
+class FoldedNetwork:
+    """A whole network: raw * scale + offset, convolutions, dense layers, head.
+
+    input_shape: (height, width, channels) of raw 0..255. scale: one factor for all channels.
+    offset: one per channel, added after the scale (minus the mean). Zero padding happens after both.
+    convolutions, dense: in order; the last dense layer is the output. head: "sigmoid" or "linear".
+    """
+
+    input_shape: tuple[int, int, int]
+    scale: float
+    offset: tuple[float, ...]
+    convolutions: tuple[Convolution, ...]
+    dense: tuple[DenseLayer, ...]
+    head: str
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the network answers with."""
+        return len(self.dense[-1].bias)
+
+
+def fold(model) -> FoldedNetwork:
+    """Describes a trained keras.Model of our families, with batch normalisation folded in double precision.
+
+    Raises:
+        UserError: a layer that is unknown, out of order, of an unexpected shape, or whose weights are no numbers;
+            the line names it.
+    """
+    reader = _Reader(_chain(model))
+    shape = tuple(model.input_shape[1:])
+    scale, offset = _scaling(reader.take("Rescaling"), shape)
+    convolutions = []
+    while reader.next_is("Conv2D"):
+        convolutions.append(_convolution(reader))
+    reader.take("Flatten")
+    dense = []
+    while reader.next_is("Dense"):
+        dense.append(_dense(reader))
+    head = "linear"
+    if reader.next_is("Activation"):
+        head = _head(reader.take("Activation"))
+    reader.end()
+    if not dense or dense[-1].slope is not None:
+        raise UserError(f"{model.name} cannot be exported: it has to end with a dense layer without LeakyReLU.")
+    return FoldedNetwork(shape, scale, offset, tuple(convolutions), tuple(dense), head)
+
+
+def refuse(layer, why: str):
+    """Raises the UserError for a layer that cannot be exported.
+
+    Args:
+        layer: a keras layer, or anything with a name.
+        why: what is wrong with it.
+    """
+    raise UserError(f"layer {layer.name} ({type(layer).__name__}) cannot be exported: {why}.")
+
+
+class _Reader:
+    """The layers of a chain, one after the other."""
+
+    def __init__(self, layers: list):
+        self._layers, self._at = layers, 0
+
+    def next_is(self, kind: str) -> bool:
+        return self._at < len(self._layers) and type(self._layers[self._at]).__name__ == kind
+
+    def take(self, kind: str):
+        if not self.next_is(kind):
+            self._unexpected(kind)
+        self._at += 1
+        return self._layers[self._at - 1]
+
+    def end(self) -> None:
+        if self._at < len(self._layers):
+            self._unexpected("the end")
+
+    def _unexpected(self, wanted: str):
+        if self._at == len(self._layers):
+            raise UserError(f"the model cannot be exported: it ends where {wanted} has to follow.")
+        refuse(self._layers[self._at], f"it is unknown or in the wrong place, {wanted} may stand there")
+
+
+def _chain(model) -> list:
+    """The layers that compute, in order; each has to take exactly what the one before it gives."""
+    layers = list(model.layers)
+    if type(model).__name__ not in ("Functional", "Sequential") or len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise UserError(f"{model.name} cannot be exported: it is no functional model with one input and one output.")
+    tensor = model.inputs[0]
+    for layer in layers:
+        if type(layer).__name__ == "InputLayer":
+            continue
+        if layer.input is not tensor:
+            refuse(layer, "it does not take the output of the layer before it alone: branches are not supported")
+        tensor = layer.output
+    if model.outputs[0] is not tensor:
+        raise UserError(f"{model.name} cannot be exported: its output is not that of its last layer.")
+    return [layer for layer in layers if type(layer).__name__ not in ("InputLayer", "Dropout")]
+
+
+def _scaling(layer, shape: tuple) -> tuple[float, tuple[float, ...]]:
+    if len(shape) != 3 or None in shape:
+        refuse(layer, f"patches are [height, width, channels] of fixed size, not {shape}")
+    scale, offset = (np.asarray(value, np.float64).ravel() for value in (layer.scale, layer.offset))
+    if len(scale) != 1 or len(offset) not in (1, shape[-1]):
+        refuse(layer, f"one scale and one offset per channel are expected, not {layer.scale} and {layer.offset}")
+    if not np.isfinite(scale).all() or not np.isfinite(offset).all() or scale[0] <= 0:
+        refuse(layer, f"scale and offset have to be finite numbers, the scale positive, not {scale} and {offset}")
+    return float(scale[0]), tuple(np.broadcast_to(offset, shape[-1:]).tolist())
+
+
+def _convolution(reader: _Reader) -> Convolution:
+    layer = reader.take("Conv2D")
+    plain = {"strides": (1, 1), "dilation_rate": (1, 1), "groups": 1, "data_format": "channels_last"}
+    for name, value in plain.items():
+        if getattr(layer, name) != value:
+            refuse(layer, f"{name} has to be {value}, not {getattr(layer, name)}")
+    _check_linear(layer)
+    gain, shift = 1.0, 0.0
+    if reader.next_is("BatchNormalization"):
+        gain, shift = _normalisation(reader.take("BatchNormalization"))
+    weights, bias = _numbers(layer, layer.kernel) * gain, _bias(layer) * gain + shift
+    slope = _slope(reader)
+    pool = _pool(reader.take("MaxPooling2D")) if reader.next_is("MaxPooling2D") else 1
+    return Convolution(layer.name, _float32(layer, weights), _float32(layer, bias), layer.padding, slope, pool)
+
+
+def _normalisation(layer) -> tuple[np.ndarray, np.ndarray]:
+    """Factor and summand per channel that the layer amounts to when it is not training."""
+    if layer.axis not in (-1, 3):
+        refuse(layer, f"it has to normalise channels (axis -1), not axis {layer.axis}")
+    variance = _numbers(layer, layer.moving_variance)
+    if (variance < 0).any():
+        refuse(layer, f"a variance cannot be negative, but {variance.min()} is among its moving variances")
+    gain = 1 / np.sqrt(variance + layer.epsilon)
+    if layer.scale:
+        gain = gain * _numbers(layer, layer.gamma)
+    shift = -_numbers(layer, layer.moving_mean) * gain
+    return gain, shift + _numbers(layer, layer.beta) if layer.center else shift
+
+
+def _dense(reader: _Reader) -> DenseLayer:
+    layer = reader.take("Dense")
+    _check_linear(layer)
+    weights, bias = _float32(layer, _numbers(layer, layer.kernel)), _float32(layer, _bias(layer))
+    return DenseLayer(layer.name, weights, bias, _slope(reader))
+
+
+def _slope(reader: _Reader) -> float | None:
+    if not reader.next_is("LeakyReLU"):
+        return None
+    layer = reader.take("LeakyReLU")
+    if not 0 <= layer.negative_slope <= 1:  # then the activation is max(x, slope * x), and pooling may go first
+        refuse(layer, f"its slope has to lie in [0, 1], not {layer.negative_slope}")
+    return float(layer.negative_slope)
+
+
+def _pool(layer) -> int:
+    size, strides = tuple(layer.pool_size), tuple(layer.strides)
+    height, width = layer.input.shape[1:3]
+    if size[0] != size[1] or strides != size or height % size[0] or width % size[0]:
+        refuse(layer, f"its windows have to be square and tile the {height}x{width} input, not {size} every {strides}")
+    return size[0]
+
+
+def _head(layer) -> str:
+    if layer.activation.__name__ != "sigmoid":
+        refuse(layer, f"the last activation has to be sigmoid, not {layer.activation.__name__}")
+    return "sigmoid"
+
+
+def _check_linear(layer) -> None:
+    if layer.activation.__name__ != "linear":
+        refuse(layer, f"its activation has to be a layer of its own, LeakyReLU, not {layer.activation.__name__}")
+
+
+def _bias(layer) -> np.ndarray:
+    return _numbers(layer, layer.bias) if layer.use_bias else np.zeros(layer.kernel.shape[-1])
+
+
+def _numbers(layer, variable) -> np.ndarray:
+    values = np.asarray(variable.numpy(), np.float64)
+    if not np.isfinite(values).all():
+        refuse(layer, f"{np.sum(~np.isfinite(values))} of its {values.size} weights are not finite")
+    return values
+
+
+def _float32(layer, values: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        small = np.asarray(values, np.float32)
+    if not np.isfinite(small).all():
+        refuse(layer, "its weights with batch normalisation folded in exceed the range of float32")
+    small.flags.writeable = False
+    return small
+
+
+def describe(network: FoldedNetwork) -> str:
+    """The network in one line, such as "16x16x1: conv 3x3x4 pool 2, conv 2x2x8, dense 32, dense 1, sigmoid"."""
+    layers = [
+        f"conv {_sides((*layer.weights.shape[:2], layer.weights.shape[3]))}" + f" pool {layer.pool}" * (layer.pool > 1)
+        for layer in network.convolutions
+    ]
+    layers += [f"dense {len(layer.bias)}" for layer in network.dense]
+    return f"{_sides(network.input_shape)}: {', '.join([*layers, network.head])}"
+
+
+def _sides(shape: tuple) -> str:
+    return "x".join(map(str, shape))

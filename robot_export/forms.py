@@ -1,0 +1,100 @@
+"""The deployable forms of a model: their files, what runs them, and how they are made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from robot_export.folding import FoldedNetwork
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a form is made of, beside the folded network.
+
+    calibration: uint8 [n, h, w, c]. normalised: the file takes raw * scale + offset instead of raw values.
+    patches uint8 [8, h, w, c], expected float32 [8, k]: the test vectors and what Keras answers.
+    name: of the C++ namespace. threshold: of Keras, or None. facts: constants of the C++ header.
+    """
+
+    calibration: np.ndarray
+    normalised: bool
+    patches: np.ndarray
+    expected: np.ndarray
+    name: str
+    threshold: float | None
+    facts: dict[str, str | int | float]
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to run a network.
+
+    file: its name in the run folder. runtime: what runs it, a key of `runtimes.RUNTIMES`.
+    write: (path, network, material) -> None makes the file; None where the training has saved it.
+    exact: float32 arithmetic, which has to agree with Keras. bytes: of one activation. takes: what it is fed.
+    always_raw: it takes raw values even where the others take normalised ones.
+    """
+
+    file: str
+    runtime: str
+    write: Callable[[Path, FoldedNetwork, Material], None] | None
+    exact: bool = False
+    bytes: int = 4
+    takes: str = "float32"
+    always_raw: bool = False
+
+
+def _tflite(kind: str) -> Callable:
+    def write(path: Path, network: FoldedNetwork, material: Material) -> None:
+        from robot_export.tflite import convert
+
+        path.write_bytes(convert(network, kind, material.calibration, material.normalised))
+
+    return write
+
+
+def _onnx(path: Path, network: FoldedNetwork, material: Material) -> None:
+    from robot_export.onnx_file import write
+
+    write(path, network, material.normalised)
+
+
+def _cpp(path: Path, network: FoldedNetwork, material: Material) -> None:
+    from robot_export.cpp_header import write_header
+
+    write_header(path, network, material.name, material.patches, material.expected, material.threshold, material.facts)
+
+
+FORMS = {
+    "keras": Form("model.keras", "Keras", None, exact=True, always_raw=True),
+    "float32": Form("model_float32.tflite", "LiteRT", _tflite("float32"), exact=True),
+    "float16": Form("model_float16.tflite", "LiteRT", _tflite("float16")),
+    "dynamic": Form("model_dynamic.tflite", "LiteRT", _tflite("dynamic")),
+    "int8": Form("model_int8.tflite", "LiteRT", _tflite("int8"), bytes=1),
+    "uint8": Form("model_uint8.tflite", "LiteRT", _tflite("uint8"), bytes=1, takes="uint8"),
+    "onnx": Form("model.onnx", "ONNX Runtime", _onnx, exact=True),
+    "cpp": Form("model.h", "C++", _cpp, exact=True, takes="uint8", always_raw=True),
+}
+TEMPLATE = Path(__file__).with_name("cpp") / "ball_models.h"  # goes with model.h: joins a classifier and a detector
+CHOICES = {"none": ("keras",), "keras": ("keras",), "all": tuple(FORMS)}
+CALIBRATION_PATCHES = 512
+CALIBRATION_SEED = 20260131  # committed: the same training patches give the same int8 files
+
+
+def select_calibration(X: np.ndarray) -> np.ndarray:
+    """The training patches that int8 ranges are measured on: a seeded draw without replacement, in the file's order.
+
+    The patch with the widest range comes once more with its darkest pixel 0 and its brightest 255, so that the input of
+    the quantised forms spans the whole byte and a raw byte is its own quantised value.
+
+    Args:
+        X: uint8 [n, height, width, channels] of the training split, never of validation or test.
+    """
+    drawn = np.random.default_rng(CALIBRATION_SEED).permutation(len(X))[:CALIBRATION_PATCHES]
+    chosen = X[np.sort(drawn)]
+    flat = chosen.reshape(len(chosen), -1)
+    widest = flat[np.argmax(np.ptp(flat, axis=1))].copy()
+    widest[np.argmin(widest)], widest[widest.size - 1 - np.argmax(widest[::-1])] = 0, 255
+    return np.concatenate([chosen, widest.reshape(1, *X.shape[1:])])

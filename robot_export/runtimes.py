@@ -1,0 +1,175 @@
+"""Runs an exported file by its real runtime, one thread, as the robot would."""
+
+import importlib.util
+import shutil
+import subprocess
+import tempfile
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import UserError
+
+BATCH = 256
+CPP_FLAGS = ("-O2", "-march=native")
+_PACKAGES = {"Keras": "keras", "LiteRT": "ai-edge-litert", "ONNX Runtime": "onnxruntime"}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file, ready to run.
+
+    predict: values as `feed` makes them [n, height, width, channels] -> float32 [n, outputs].
+    single: one such patch [1, height, width, channels] -> a call that runs it once, for timing; None where `times` is.
+    times: values -> {"median", "p95"} microseconds per patch, where the file is timed by a program of its own.
+    quantised: (scale, zero point) of the input where the file takes uint8, else None.
+    self_test: the file's own check of its test vectors, where it has one; raises a UserError.
+    """
+
+    predict: Callable[[np.ndarray], np.ndarray]
+    single: Callable[[np.ndarray], Callable[[], object]] | None = None
+    times: Callable[[np.ndarray], dict[str, float]] | None = None
+    quantised: tuple[float, int] | None = None
+    self_test: Callable[[], object] | None = None
+
+
+def missing(runtime: str) -> str | None:
+    """Why a runtime cannot run here; None where it can."""
+    if runtime == "C++":
+        from robot_export.cpp_run import find_compiler
+
+        return None if find_compiler() else "no C++ compiler is installed"
+    module = _PACKAGES[runtime].replace("-", "_")
+    return None if importlib.util.find_spec(module) else f"{module} is not installed"
+
+
+def open_file(path: Path, runtime: str) -> Opened:
+    """Opens an exported file in its runtime.
+
+    Raises:
+        UserError: the runtime cannot read it.
+    """
+    opener = {"Keras": _keras, "LiteRT": _litert, "ONNX Runtime": _onnx, "C++": _cpp}[runtime]
+    try:
+        return opener(path)
+    except UserError:
+        raise
+    except Exception as error:  # every runtime raises its own kinds
+        raise UserError(f"{path}: {runtime} cannot open it: {' '.join(str(error).split())[:200]}") from None
+
+
+def feed(X: np.ndarray, opened: Opened, scale: float, offset, normalised: bool) -> np.ndarray:
+    """What a file is fed for raw patches.
+
+    Args:
+        X: uint8 [n, height, width, channels].
+        scale, offset: of the normalisation; offset [channels] is minus the mean.
+        normalised: the file takes X * scale + offset; otherwise raw values.
+    """
+    values = X.astype(np.float32)
+    if normalised:
+        values = values * np.float32(scale) + np.asarray(offset, np.float32)
+    if opened.quantised is None:
+        return values
+    step, zero = opened.quantised
+    return np.clip(np.round(values / np.float32(step)) + zero, 0, 255).astype(np.uint8)
+
+
+def version(runtime: str) -> str:
+    """Name and version of a runtime, as it is installed here."""
+    if runtime == "C++":
+        from robot_export.cpp_run import find_compiler
+
+        said = subprocess.run([find_compiler(), "--version"], capture_output=True, text=True, check=False).stdout
+        return f"{said.splitlines()[0] if said else 'C++ compiler'} {' '.join(CPP_FLAGS)}"
+    from importlib import metadata
+
+    return f"{runtime} {metadata.version(_PACKAGES[runtime])}"
+
+
+def _keras(path: Path) -> Opened:
+    from common.training import devices
+
+    devices.import_quietly()
+    import keras
+    import tensorflow as tf
+
+    model = keras.models.load_model(path, compile=False)
+    call = tf.function(
+        lambda batch: model(batch, training=False),
+        input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)],
+    )
+
+    def predict(values):
+        return _in_batches(lambda batch: call(batch).numpy(), values, model.output_shape[-1])
+
+    def single(patch):
+        patch = tf.constant(patch)
+        return lambda: call(patch)
+
+    return Opened(predict, single)
+
+
+def _litert(path: Path) -> Opened:
+    from common.training.devices import quiet_stderr
+
+    with quiet_stderr():
+        from ai_edge_litert.interpreter import Interpreter
+
+        many, one = (Interpreter(model_path=str(path), num_threads=1) for _ in range(2))
+        one.allocate_tensors()
+        source, answer = one.get_input_details()[0], one.get_output_details()[0]
+        many.resize_tensor_input(source["index"], [BATCH, *source["shape"][1:]])
+        many.allocate_tensors()
+
+    def run(batch):
+        many.set_tensor(source["index"], np.resize(batch, (BATCH, *batch.shape[1:])))  # the last batch is filled up
+        many.invoke()
+        values = many.get_tensor(answer["index"])[: len(batch)]
+        step, zero = answer["quantization"]
+        return (values.astype(np.float32) - zero) * np.float32(step) if step else values
+
+    def single(patch):
+        one.set_tensor(source["index"], patch)
+        return one.invoke
+
+    quantised = tuple(source["quantization"]) if source["dtype"] is np.uint8 else None
+    return Opened(lambda values: _in_batches(run, values, answer["shape"][-1]), single, quantised=quantised)
+
+
+def _onnx(path: Path) -> Opened:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name, outputs = session.get_inputs()[0].name, session.get_outputs()[0].shape[-1]
+
+    def single(patch):
+        return lambda: session.run(None, {name: patch})
+
+    return Opened(lambda values: _in_batches(lambda b: session.run(None, {name: b})[0], values, outputs), single)
+
+
+def _cpp(path: Path) -> Opened:
+    from robot_export.cpp_run import Program, find_compiler
+
+    folder = tempfile.mkdtemp(prefix="model-")
+    try:
+        program = Program(path, Path(folder), find_compiler(), CPP_FLAGS)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(program, shutil.rmtree, folder, ignore_errors=True)
+    return Opened(program.predict, times=program.times, quantised=(1.0, 0), self_test=program.self_test)
+
+
+def _in_batches(run: Callable[[np.ndarray], np.ndarray], values: np.ndarray, outputs: int) -> np.ndarray:
+    answers = np.empty((len(values), outputs), np.float32)
+    for start in range(0, len(values), BATCH):
+        answers[start : start + BATCH] = run(values[start : start + BATCH])
+    return answers

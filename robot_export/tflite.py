@@ -1,0 +1,100 @@
+"""TFLite files (LiteRT) of a folded network: float32, float16, dynamic range, int8 and uint8."""
+
+import logging
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+from common.errors import UserError
+from common.training.devices import quiet_stderr
+from robot_export.folding import FoldedNetwork
+
+
+def convert(network: FoldedNetwork, kind: str, calibration: np.ndarray, normalised: bool) -> bytes:
+    """Converts a network to a TFLite file.
+
+    Args:
+        kind: "float32"; "float16": weights in half precision; "dynamic": weights int8, activations on the fly;
+            "int8": everything int8, input and output float32; "uint8": everything int8, input and output uint8.
+        calibration: uint8 [n, height, width, channels], training patches for the ranges of the int8 kinds.
+        normalised: the file takes raw * scale + offset instead of raw values.
+
+    Raises:
+        UserError: the converter refuses a layer; the line names it.
+    """
+    import tensorflow as tf
+
+    shape = [1, *network.input_shape]
+    function = tf.function(_forward(network, normalised), input_signature=[tf.TensorSpec(shape, tf.float32, "patch")])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], tf.Module())
+    if kind != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if kind == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if kind in ("int8", "uint8"):
+        X = calibration.astype(np.float32)
+        X = X * np.float32(network.scale) + np.float32(network.offset) if normalised else X
+        converter.representative_dataset = lambda: ([patch[None]] for patch in X)
+        # No other operators: a layer that cannot be quantised is an error, not float arithmetic in secret.
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if kind == "uint8":
+        converter.inference_input_type = converter.inference_output_type = tf.uint8
+    try:
+        with quiet_stderr(), _quiet_python():
+            return converter.convert()
+    except Exception as error:  # the converter raises many kinds
+        raise UserError(f"{_layer(network, str(error))} cannot be converted to {kind}: {_line(error)}") from None
+
+
+def _forward(network: FoldedNetwork, normalised: bool) -> Callable:
+    """The network as constants. The scale goes into the first weights; the offset cannot, because of the border.
+
+    Pooling comes before the activation, which never decreases: the same values, a quarter of the work.
+    """
+    import tensorflow as tf
+
+    scale = 1.0 if normalised else network.scale
+
+    def forward(x):
+        if not normalised:
+            x = x + tf.constant(np.float32(network.offset) / np.float32(scale), name="offset")
+        for number, layer in enumerate(network.convolutions):
+            with tf.name_scope(layer.name):
+                weights = layer.weights if number else layer.weights * np.float32(scale)
+                x = tf.nn.conv2d(x, tf.constant(weights), 1, layer.padding.upper()) + layer.bias
+                if layer.pool > 1:
+                    x = tf.nn.max_pool2d(x, layer.pool, layer.pool, "VALID")
+                x = x if layer.slope is None else tf.nn.leaky_relu(x, layer.slope)
+        x = tf.reshape(x, [1, -1])
+        for layer in network.dense:
+            with tf.name_scope(layer.name):
+                x = tf.matmul(x, tf.constant(layer.weights)) + layer.bias
+                x = x if layer.slope is None else tf.nn.leaky_relu(x, layer.slope)
+        return tf.nn.sigmoid(x) if network.head == "sigmoid" else x
+
+    return forward
+
+
+class _quiet_python(warnings.catch_warnings):
+    """Keeps the converter's notes on deprecated paths and missing statistics away: neither is about the model."""
+
+    def __enter__(self):
+        result = super().__enter__()
+        warnings.simplefilter("ignore")
+        self._level = logging.getLogger("absl").level
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        return result
+
+    def __exit__(self, *details):
+        logging.getLogger("absl").setLevel(self._level)
+        super().__exit__(*details)
+
+
+def _layer(network: FoldedNetwork, message: str) -> str:
+    names = [layer.name for layer in (*network.convolutions, *network.dense) if layer.name in message]
+    return f"layer {names[0]}" if names else "the network"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from classifier_cnn import plots
+from common.runs import plots as common_pictures
+
+PARTS = ["curves", "scores", "worst_false_positives", "worst_false_negatives"]
+
+
+def sample(n=60, seed=0):
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, n)
+    return random.integers(0, 256, (n, 16, 16, 1), np.uint8), labels, random.random(n).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores", "threshold"),
+    [
+        ([1, 0, 1, 0], [0.9, 0.1, 0.8, 0.2], 0.5),  # no errors at all: both galleries are empty
+        ([1, 0, 1, 0], [0.1, 0.9, 0.2, 0.8], 0.5),  # nothing but errors
+        ([1, 1, 1], [0.9, 0.1, 0.8], 0.5),  # one class: no curves
+        ([0, 0, 0], [0.9, 0.1, 0.8], 0.5),
+        ([1, 0], [0.5, 0.5], 0.75),  # all equal, nothing detected
+        ([1, 0], [1.0, 1.0], 1.0000001192092896),  # saturated, a threshold above 1
+    ],
+)
+def test_every_picture_is_drawn_whatever_the_scores(tmp_path, labels, scores, threshold):
+    X = np.zeros((len(labels), 16, 16, 1), np.uint8)
+    files = plots.write_all(tmp_path, X, labels, scores, threshold)
+    assert [file.stem for file in files] == PARTS
+    for file in files:
+        with Image.open(file) as image:
+            image.load()
+            assert image.size[0] == 1050
+            assert 200 < image.size[1] < 2000
+
+
+def test_the_set_goes_before_the_names_of_the_files(tmp_path):
+    X, labels, scores = sample()
+    files = plots.write_all(tmp_path, X, labels, scores, 0.5, recording=np.array(["log"] * 60), name="test")
+    assert {file.name for file in files} == {f"test_{part}.png" for part in PARTS}
+    assert set(tmp_path.iterdir()) == set(files)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What the galleries were asked to show: (patches, captions, title)."""
+    calls = []
+    monkeypatch.setattr(
+        common_pictures, "gallery", lambda path, X, captions, title, subtitle: calls.append((X, captions, title))
+    )
+    return calls
+
+
+def test_the_worst_come_first_with_score_index_and_recording(tmp_path, shown):
+    labels = np.array([0, 0, 1, 1, 0, 1]) == 1
+    scores = np.array([0.6, 0.95, 0.4, 0.1, 0.2, 0.5], np.float32)
+    X = np.arange(6, dtype=np.uint8).repeat(256).reshape(6, 16, 16, 1)
+    recording = np.array([f"log{i}" for i in range(6)])
+    plots.worst_false_positives(tmp_path / "p.png", X, labels, scores, 0.5, recording)
+    plots.worst_false_negatives(tmp_path / "n.png", X, labels, scores, 0.5)
+    (alarms, alarm_captions, alarm_title), (missed, missed_captions, missed_title) = shown
+    assert alarms[:, 0, 0, 0].tolist() == [1, 0]
+    assert alarm_captions == ["0.950  #1\nlog1", "0.600  #0\nlog0"]
+    assert missed[:, 0, 0, 0].tolist() == [3, 2]  # the ball at the threshold itself is found
+    assert missed_captions == ["0.100  #3", "0.400  #2"]
+    assert alarm_title.startswith("2 patches")
+    assert missed_title.startswith("2 patches")
+
+
+def test_a_gallery_is_cut_and_says_how_many_there_are(tmp_path, shown):
+    X, labels, scores = sample(200)
+    plots.worst_false_positives(tmp_path / "p.png", X, labels == 1, scores, 0.1)
+    [(images, captions, title)] = shown
+    wrong = int(np.sum((labels == 0) & (scores >= 0.1)))
+    assert len(images) == len(captions) == plots.WORST
+    assert title.startswith(f"{wrong} patches")

@@ -1,0 +1,83 @@
+"""How every program ends, and what it does with a folder for temporary files that is not there."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from common.cli.program import run_main
+
+from ...tiny import ROOT, environment
+
+
+def script(body: str, stdout=subprocess.PIPE, **settings) -> subprocess.Popen:
+    imports = "import sys, tempfile, time\nfrom common.cli.program import UserError, run_main\n"
+    code = f"{imports}def main():\n{textwrap.indent(body, '    ')}\nsys.exit(run_main(main))"
+    return subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True, **settings
+    )
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_program_that_cleans_up(number, status):
+    body = "try:\n    print('on', flush=True)\n    time.sleep(60)\nfinally:\n    print('cleaned up', flush=True)"
+    process = script(body)
+    assert process.stdout.readline() == "on\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (out, err, process.returncode) == ("cleaned up\n", "interrupted\n", status)
+
+
+def test_the_handler_of_before_is_back_afterwards():
+    before = signal.getsignal(signal.SIGTERM)
+    assert run_main(lambda: int(signal.getsignal(signal.SIGTERM) is before)) == 0
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_the_folder_of_tmpdir_is_made(tmp_path):
+    process = script("print(tempfile.gettempdir())", env=environment() | {"TMPDIR": str(tmp_path / "a" / "b")})
+    out, err = process.communicate(timeout=30)
+    assert (out.strip(), err, process.returncode) == (str(tmp_path / "a" / "b"), "", 0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="/dev is of Unix")
+def test_a_tmpdir_that_cannot_be_made_is_no_matter_where_another_can_be_used():
+    process = script("print(tempfile.gettempdir())", env=environment() | {"TMPDIR": "/dev/null/x"})
+    out, err = process.communicate(timeout=30)
+    assert (out.strip(), err, process.returncode) == ("/tmp", "", 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [("pass", 0, ""), ("return 1", 1, ""), ("raise UserError('one\\n  line')", 2, "error: one line\n")],
+)
+def test_status_and_line(body, status, said):
+    process = script(body)
+    assert process.communicate(timeout=30) == ("", said)
+    assert process.returncode == status
+
+
+@pytest.mark.parametrize("body", ["print('x' * 1_000_000)", "print('little')", "print('x')\nraise SystemExit(0)"])
+def test_a_reader_that_has_left_ends_a_program_without_a_word(body):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        process = script(body, stdout=writer)
+    finally:
+        os.close(writer)
+    _, err = process.communicate(timeout=30)
+    assert (err, process.returncode) == ("", 141)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is of Linux")
+@pytest.mark.parametrize("body", ["open('/dev/full', 'w', buffering=1).write('x\\n')", "print('x')"])
+def test_a_full_disk_ends_in_one_line(body):
+    with Path("/dev/full").open("w") as full:
+        process = script(body, stdout=full)
+    _, err = process.communicate(timeout=30)
+    assert err == "error: the disk is full: No space left on device. Make room and run it again.\n"
+    assert process.returncode == 2

@@ -1,0 +1,230 @@
+"""The HDF5 patch format: written, read, joined and split, and equal content stays equal."""
+
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from common.datasets.patch_file import Patches, concatenate, open_patches, read_patches, split_validation, write_patches
+from common.errors import UserError
+
+from .small_patches import circles, pixels, raw, recorded
+
+
+def test_writes_and_reads_back_everything(tmp_path):
+    X, y = pixels(channels=2, side=32), np.array([0, 1, 1, 0, 1, 0])
+    names = ["log a", "log ä", "log b", "", "log a", "c"]
+    path = tmp_path / "new folder" / "a.h5"
+    write_patches(
+        path, X, y, recording=names, camera=["top"] * 6, origin=["naoth"] * 6, attributes={"n": [1, 2], "s": "x"}
+    )
+    patches = read_patches(path, "classification")
+    assert patches.X.dtype == np.uint8
+    assert (patches.X == X).all()
+    assert patches.y.dtype == np.float32
+    assert patches.y.tolist() == y.tolist()
+    assert patches.recording.tolist() == names
+    assert patches.recording.dtype.kind == "U"
+    assert set(patches.camera) == {"top"}
+    assert set(patches.origin) == {"naoth"}
+    assert patches.source == ("a.h5",)
+    assert patches.task == "classification"
+    with h5py.File(path) as file:
+        assert file["y"].dtype == np.uint8
+        assert file["y"].shape == (6, 1)
+        assert file["X"].compression == "gzip"
+        assert dict(file.attrs) == {"n": "[1, 2]", "s": "x"}
+
+
+@pytest.mark.parametrize("shape", [(6,), (6, 1)])
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "int8", "float32", "float64", "bool"])
+def test_older_files_of_any_number_type_are_the_same_patches(tmp_path, shape, dtype):
+    X, y = pixels(), np.array([0, 1, 1, 0, 1, 0])
+    old = read_patches(raw(tmp_path / "old.h5", X=X, y=y.astype(dtype).reshape(shape)), "classification")
+    write_patches(tmp_path / "new.h5", X, y)
+    assert old.recording is None
+    assert old.camera is None
+    assert old.origin is None
+    assert old.digest == read_patches(tmp_path / "new.h5", "classification").digest
+
+
+def test_detection_labels_are_float32_in_file_and_memory(tmp_path):
+    y = circles(6)
+    write_patches(tmp_path / "a.h5", pixels(), y.astype(np.float64))
+    patches = read_patches(tmp_path / "a.h5", "detection")
+    assert patches.task == "detection"
+    assert patches.y.dtype == np.float32
+    assert (patches.y == y).all()
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file["y"].dtype == np.float32
+        assert file["y"].shape == (6, 3)
+
+
+def test_variable_length_strings_are_read(tmp_path):
+    names = np.array(["a", "öl", "c", "a", "a", "b"], dtype=object)
+    path = raw(tmp_path / "a.h5", X=pixels(), y=np.zeros(6), recording=names)
+    assert read_patches(path, "classification").recording.tolist() == names.tolist()
+
+
+def test_digest_sees_content_and_nothing_else(tmp_path):
+    X, y = pixels(50), np.arange(50) % 2
+    base = Patches(X, y.astype(np.float32), recording=np.array(["a"] * 50))
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file.create_dataset("X", data=X, chunks=(7, 16, 16, 1), compression="lzf", shuffle=True)
+        file["y"], file["recording"] = y.astype("i8"), np.array(["a"] * 50, dtype="S9")
+    assert read_patches(tmp_path / "other.h5", "classification").digest == base.digest
+    changed = X.copy()
+    changed[-1, -1, -1, -1] ^= 1
+    others = [
+        Patches(changed, base.y, recording=base.recording),
+        Patches(X, 1 - base.y, recording=base.recording),
+        Patches(X, base.y, recording=np.array(["b"] * 50)),
+        Patches(X, base.y),
+        Patches(X, base.y, camera=base.recording),
+        Patches(X.reshape(25, 16, 32, 1), base.y, recording=base.recording),
+    ]
+    assert len({base.digest, *(other.digest for other in others)}) == 7
+
+
+def test_equal_content_gives_equal_bytes(tmp_path, monkeypatch):
+    arguments = {"recording": ["r"] * 2000, "camera": ["top"] * 2000}
+    write_patches(
+        tmp_path / "a.h5", pixels(2000), np.arange(2000) % 2, **arguments, attributes={"b": 1, "a": {"y": 1, "x": 2}}
+    )
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    write_patches(
+        tmp_path / "b.h5", pixels(2000), np.arange(2000) % 2, **arguments, attributes={"a": {"x": 2, "y": 1}, "b": 1}
+    )
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    class Broken:
+        shape, dtype = (5000, 16, 16, 1), np.dtype(np.uint8)
+
+        def __len__(self):
+            return 5000
+
+        def __getitem__(self, rows):
+            if rows.start:
+                raise OSError(28, "No space left on device")
+            return np.zeros((rows.stop - rows.start, 16, 16, 1), np.uint8)
+
+    path = tmp_path / "a.h5"
+    write_patches(path, pixels(), np.zeros(6))
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="No space left"):
+        write_patches(path, Broken(), np.zeros(5000))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_blocks_are_the_file_in_order(tmp_path):
+    X, y = pixels(25), np.arange(25) % 2
+    write_patches(tmp_path / "a.h5", X, y, camera=["top"] * 25, attributes={"size": 16})
+    with open_patches(tmp_path / "a.h5", "classification") as file:
+        assert len(file) == 25
+        assert file.shape == (25, 16, 16, 1)
+        assert file.attributes["size"] == 16
+        blocks = list(file.blocks(10))
+    assert [len(block) for block in blocks] == [10, 10, 5]
+    assert (concatenate(blocks).X == X).all()
+    assert (concatenate(blocks).y == y).all()
+
+
+def test_concatenate_joins_and_keeps_only_common_columns():
+    one = Patches(pixels(3), np.zeros(3, np.float32), recording=np.array(["a"] * 3), source=("1.h5",))
+    two = Patches(pixels(2, seed=1), np.ones(2, np.float32), recording=np.array(["long"] * 2), source=("2.h5",))
+    joined = concatenate([one, two])
+    assert joined.recording.tolist() == ["a"] * 3 + ["long"] * 2
+    assert joined.source == ("1.h5", "2.h5")
+    assert joined.y.tolist() == [0, 0, 0, 1, 1]
+    assert (joined.X[3:] == two.X).all()
+    assert concatenate([one, Patches(two.X, two.y)]).recording is None
+    with pytest.raises(UserError, match=r"2\.h5: does not fit .*classification 32x32x1 beside classification 16x16x1"):
+        concatenate([one, Patches(pixels(2, side=32), two.y, source=("2.h5",))])
+    with pytest.raises(UserError, match="empty list"):
+        concatenate([])
+
+
+def test_take_keeps_rows_together():
+    patches = recorded([3, 4], [1, 2])
+    taken = patches.take(np.array([6, 0]))
+    assert taken.recording.tolist() == ["log01", "log00"]
+    assert np.array_equal(taken.X, patches.X[[6, 0]])
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=12), st.integers(0, 5), st.floats(0.05, 0.5))
+def test_a_recording_is_on_one_side_and_nothing_is_lost(counts, seed, fraction):
+    patches = recorded(counts, [count // 3 for count in counts])
+    train, validation, how = split_validation(patches, fraction, seed)
+    assert not set(train.recording) & set(validation.recording)
+    assert sorted([*train.recording, *validation.recording]) == sorted(patches.recording)
+    assert len(train)
+    assert len(validation)
+    assert how.startswith("by recording")
+
+
+def test_split_by_recording_is_near_the_fraction_balanced_and_seeded():
+    generator = np.random.default_rng(3)
+    counts = generator.integers(20, 120, 40)
+    balls = (counts * generator.uniform(0, 0.7, 40)).astype(int)
+    patches = recorded(counts, balls)
+    train, validation, _ = split_validation(patches, 0.15, seed=1)
+    assert abs(len(validation) / len(patches) - 0.15) < 0.01
+    assert abs(validation.y.sum() / patches.y.sum() - 0.15) < 0.01
+    again = split_validation(patches, 0.15, seed=1)
+    assert again[1].digest == validation.digest
+    assert again[0].digest == train.digest
+    assert split_validation(patches, 0.15, seed=2)[1].digest != validation.digest
+
+
+@pytest.mark.parametrize("recording", [None, np.array(["only"] * 200)])
+def test_without_recordings_the_split_is_stratified_and_says_so(recording):
+    patches = Patches(pixels(200), (np.arange(200) < 40).astype(np.float32), recording=recording)
+    train, validation, how = split_validation(patches, 0.1)
+    assert (len(train), len(validation)) == (180, 20)
+    assert validation.y.sum() == 4
+    assert "stratified" in how
+    assert ("no recordings" in how) == (recording is None)
+
+
+def test_a_split_by_recording_takes_no_class_from_the_training():
+    """One recording of balls, one without: by recording the training would see only one of them."""
+    train, validation, how = split_validation(recorded(np.array([100, 100]), np.array([100, 0])), 0.1)
+    assert (len(train), train.y.sum(), len(validation), validation.y.sum()) == (180, 90, 20, 10)
+    assert "stratified, because by recording the training would see one class only" in how
+
+
+def test_split_of_detection_patches_and_of_too_few():
+    train, validation, _ = split_validation(Patches(pixels(100), circles(100)), 0.2)
+    assert (len(train), len(validation)) == (80, 20)
+    train, validation, _ = split_validation(Patches(pixels(2), circles(2)), 0.1)
+    assert (len(train), len(validation)) == (1, 1)
+    with pytest.raises(UserError, match=r"fraction 1\.5"):
+        split_validation(Patches(pixels(2), circles(2)), 1.5)
+
+
+def test_a_disk_that_fills_up_is_one_line_and_crashes_nothing(tmp_path):
+    """Behind a limit on the size of files, which fails like a full disk; HDF5 itself would crash Python."""
+    write = (
+        "import resource, sys, numpy as np\n"
+        "from common.datasets.patch_file import write_patches\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "X = np.random.default_rng(0).integers(0, 256, (int(sys.argv[2]), 16, 16, 1), dtype=np.uint8)\n"
+        "try: write_patches(sys.argv[1], X, np.zeros(len(X)))\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    path = tmp_path / "out.h5"
+    for count in (2000, 780, 740):  # fails in the middle of the pixels, at their end, fits
+        done = subprocess.run(
+            [sys.executable, "-c", write, str(path), str(count)], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == ("" if count == 740 else f"UserError {path}: cannot be written: File too large.\n")
+        assert [file.name for file in tmp_path.iterdir()] == (["out.h5"] if count == 740 else [])

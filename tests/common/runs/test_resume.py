@@ -1,0 +1,135 @@
+"""What a run that was stopped finds again: its own data, its rows of metrics.csv, a checkpoint that is whole."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifier_cnn.options import Options, parse_args
+from common import tracking
+from common.errors import UserError
+from common.datasets.families import DEFAULT_STEMS, parse_stem
+from common.training.fit import fit
+from common.runs.run_folder import RunFolder, is_finished, open_run
+from classifier_cnn.train import load_data
+from common.tracking import choose_server
+
+from ...tiny import ROOT, classification_file, environment
+
+FAMILY = parse_stem(DEFAULT_STEMS["classification"], "classification")
+
+
+@pytest.fixture(autouse=True)
+def tiny_synthetic(monkeypatch):
+    monkeypatch.setattr(tracking.Run, "_start_mirror", lambda self: None)
+
+    def synthetic_files(task, root, **_):
+        return {
+            split: classification_file(Path(root) / f"synthetic_{split}.h5", n=60, seed=seed)
+            for seed, split in enumerate(("train", "validation", "test"))
+        }
+
+    monkeypatch.setattr("dataset_tools.synthetic.synthetic_files", synthetic_files)
+
+
+def begin(root: Path) -> Path:
+    """Starts a run on the default family and leaves it as an interruption does; returns its folder."""
+    options = Options(data_root=root, offline=True, output_dir=root / "runs", tracking="local")
+    splits = load_data(options)
+    server = choose_server("local", options.output_dir)
+    with pytest.raises(KeyboardInterrupt), open_run("classifier_cnn", options, splits, server) as run:
+        raise KeyboardInterrupt
+    return run.path
+
+
+def cache(root: Path, *splits: str) -> None:
+    for seed, split in enumerate(splits):
+        classification_file(root / FAMILY.file(split), n=60, seed=10 + seed)
+
+
+def resume(folder: Path):
+    """The splits that a resumed run gets, after the check that they are the same."""
+    options = parse_args(["--resume", str(folder), "--offline"])
+    splits = load_data(options)
+    with open_run("classifier_cnn", options, splits, choose_server("local", options.output_dir)):
+        return splits
+
+
+def test_a_run_on_the_synthetic_fallback_goes_on_when_the_archive_is_back(tmp_path):
+    folder = begin(tmp_path)
+    cache(tmp_path, "train", "validation", "test")  # what another training has fetched since
+    splits = resume(folder)
+    assert splits.substituted
+    assert splits.name == "synthetic"
+
+
+def test_a_run_without_a_test_file_goes_on_when_there_is_one(tmp_path):
+    cache(tmp_path, "train", "validation")
+    folder = begin(tmp_path)
+    cache(tmp_path, "train", "validation", "test")
+    assert set(resume(folder).parts) == {"train", "validation"}
+
+
+class Untracked:
+    def metrics(self, *_, **__):
+        pass
+
+
+def test_rows_of_a_first_epoch_without_its_checkpoint_are_written_once(tmp_path):
+    """Killed, or out of room, after the first row and before the first checkpoint: the epoch is trained again."""
+    RunFolder(tmp_path, Untracked(), None, {}).epoch(0, {"loss": 1.0})
+    resumed = RunFolder(tmp_path, Untracked(), None, {})
+    resumed.epoch(0, {"loss": 1.0})
+    resumed.epoch(1, {"loss": 0.5})
+    assert (tmp_path / "metrics.csv").read_text() == "epoch,loss\n1,1\n2,0.5\n"
+
+
+@pytest.mark.parametrize("keep", [0, 100, 2000])
+def test_a_damaged_checkpoint_is_one_clear_line(tmp_path, keep):
+    whole = tmp_path / "whole.npz"
+    np.savez(whole, state0000=np.zeros(500), best0000=np.zeros(500), history=np.array("{}"))
+    (tmp_path / "checkpoint.npz").write_bytes(whole.read_bytes()[:keep])
+    with pytest.raises(UserError, match=r"checkpoint\.npz.*cannot be gone on with"):
+        fit(None, dict, tmp_path, print, bool)
+
+
+LEFT_ALONE = """
+import sys
+from classifier_cnn.options import parse_args
+from common.runs.run_folder import open_run
+from classifier_cnn.train import load_data
+from common.tracking import choose_server
+
+options = parse_args(sys.argv[1:])
+splits = load_data(options)
+with open_run("classifier_cnn", options, splits, choose_server("local", options.output_dir)) as run:
+    print("training", flush=True)
+    sys.stdin.readline()
+    print("the table of its numbers", flush=True)
+    print("a warning", file=sys.stderr, flush=True)
+    run.write_json("model.json", {"status": "finished"})
+"""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_training_outlasts_its_terminal(tmp_path, terminal):
+    """`train.py & disown` and a laptop that is closed; `| tee log` where tee ends: the night's result is written."""
+    patches = [str(classification_file(tmp_path / f"{n}.h5", n=n)) for n in (60, 50)]
+    arguments = ["--data-train", patches[0], "--data-val", patches[1], "--output-dir", str(tmp_path / "runs")]
+    reader, writer = os.openpty() if terminal else os.pipe()
+    command = [sys.executable, "-c", LEFT_ALONE, *arguments, "--tracking", "local"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=writer, stderr=writer, cwd=ROOT, env=environment(), process_group=0
+    ) as training:
+        os.close(writer)
+        while b"training" not in os.read(reader, 4096):
+            pass
+        os.close(reader)
+        training.stdin.write(b"\n")
+        training.stdin.close()
+        assert training.wait(600) == 0
+    (folder,) = (path.parent for path in tmp_path.glob("runs/*/model.json"))
+    assert is_finished(folder)

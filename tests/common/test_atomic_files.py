@@ -1,0 +1,47 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from common.atomic_files import new_folder, replacing
+from common.errors import UserError
+
+
+def test_a_file_appears_whole_and_replaces_the_old_one(tmp_path):
+    target = tmp_path / "numbers.json"
+    target.write_text("old")
+    with replacing(target) as partial:
+        partial.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
+    target = tmp_path / "numbers.json"
+    target.write_text("old")
+    with pytest.raises(TypeError), replacing(target) as partial:  # noqa: PT012  half a file must be there first
+        partial.write_text("half")
+        partial.write_bytes("no bytes")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_that_is_gone_is_one_line(tmp_path):
+    with (
+        pytest.raises(UserError, match=r"a\.txt cannot be written: No such file"),
+        replacing(tmp_path / "no" / "a.txt") as p,
+    ):
+        p.write_text("text")
+
+
+def test_new_folders_never_collide(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(lambda _: new_folder(tmp_path / "deep" / "run"), range(16)))
+    assert len(set(folders)) == 16
+    assert {folder.name for folder in folders} == {"run", *(f"run-{number}" for number in range(2, 17))}
+
+
+def test_a_folder_under_a_file_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="Received"):
+        new_folder(tmp_path / "file" / "run")

@@ -1,0 +1,165 @@
+"""A grid's one process that carries the runs of its trainings, too."""
+
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+from filelock import FileLock
+
+from common import tracking
+from common.tracking import commands, journal, marks
+from common.tracking.mirror.children import Children
+from common.tracking.mirror.send import Sender, prepare
+from common.tracking.pending import pending
+from common.tracking.servers import Server, choose_server
+
+from ....tiny import ROOT
+from ..fault_proxy import wait_until
+from ..mlflow_server import differences
+from ..test_commands import parent_of
+
+TARGET = "local:../mlflow.db"
+DRIVER = """
+import sys
+from pathlib import Path
+from common import tracking
+grid = tracking.start(Path(sys.argv[1]), tracking.choose_server("local", Path(sys.argv[1]).parent), experiment="grids",
+                      name="grid")
+grid.carry(Path(sys.argv[2]))
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(autouse=True)
+def as_in_the_mirror():
+    prepare()
+
+
+@pytest.fixture
+def start_child(tmp_path):
+    """Starts a run that another process carries, as a grid's training does."""
+    uri = choose_server("local", tmp_path).uri
+
+    def start_child(name: str, parent: str | None = None):
+        server = Server(uri, "", uri, sent_by_another=True)
+        return tracking.start(tmp_path / name, server, experiment="grids", name=name, parent=parent)
+
+    return start_child
+
+
+def start_grid(tmp_path):
+    return tracking.start(tmp_path / "grid", choose_server("local", tmp_path), experiment="grids", name="grid")
+
+
+def client(tmp_path):
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(choose_server("local", tmp_path).uri)
+
+
+def hold(run):
+    """Keeps others from sending this run."""
+    path = marks.mark_path(run, TARGET).with_suffix(".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path).acquire()
+
+
+def test_a_run_that_is_there_before_its_grid_hangs_below_it_all_the_same(tmp_path, start_child):
+    """A training of a second on a busy machine is sent to its end before the grid's own run is."""
+    with hold(tmp_path / "grid"):
+        grid = start_grid(tmp_path)
+        child = start_child("child", grid.uuid)
+        child.finish()
+        grid.carry(child.folder)
+        wait_until(lambda: marks.load(child.folder, TARGET).status == "FINISHED", 120)
+        time.sleep(2)  # it is looked at once more, and the grid's run is still not there
+    assert grid.finish() == f"Tracked: {tmp_path}/mlflow.db"
+    assert parent_of(child.folder, TARGET) == marks.load(grid.folder, TARGET).run_id
+    assert differences(child.folder, TARGET) == []
+
+
+def test_a_run_whose_last_step_failed_is_tried_again_though_the_next_one_came_through(start_child):
+    """The store lost the first run: the first step finds that out, the second one sends it again."""
+    first, second = start_child("first"), start_child("second")
+    for run in (first, second):
+        run.finish()
+    marks.save(first.folder, marks.Mark(TARGET, run_id="0" * 32))
+    children = Children()
+    children.end()
+    children.runs.append(first.folder)  # before the thread starts: both are in its first round
+    children.add(second.folder)
+    for thread in children.end():
+        thread.join(120)
+    assert not pending(first.folder, TARGET)
+    assert differences(first.folder, TARGET) == differences(second.folder, TARGET) == []
+
+
+def test_a_run_whose_folder_was_removed_keeps_no_other_from_being_sent(tmp_path, start_child):
+    removed, other = start_child("removed"), start_child("other")
+    children = Children()
+    children.runs.append(removed.folder)  # before the thread starts: it comes first in every round
+    shutil.rmtree(removed.folder)
+    children.add(other.folder)
+    wait_until(lambda: marks.load(other.folder, TARGET).run_id, 120)
+    other.finish()
+    for thread in children.end():
+        thread.join(120)
+    assert not journal.repair(removed.folder)
+    assert not removed.folder.exists()  # an empty one would be in the way of `sync`
+    assert differences(other.folder, TARGET) == []
+
+
+def test_the_end_of_a_grid_says_which_of_its_runs_were_not_sent(tmp_path, start_child):
+    grid = start_grid(tmp_path)
+    sent, held = start_child("sent", grid.uuid), start_child("held", grid.uuid)
+    with hold(held.folder):
+        for run in (sent, held):
+            run.metrics({"loss": 1.0}, step=0)
+            run.finish()
+            grid.carry(run.folder)
+        line = grid.finish()
+    assert line.startswith(f"Not yet on {tmp_path}/mlflow.db: 1 of the 2 runs below it. Sent by: ")
+    assert line.endswith(f"python -m common.tracking sync --output-dir {tmp_path}")
+
+
+def test_the_trainings_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_child):
+    """They live a second or two longer than the grid's driver, on whose death its mirror ends."""
+    child = start_child("child")
+    command = [sys.executable, "-c", DRIVER, str(tmp_path / "grid"), str(child.folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE) as driver:
+        wait_until(lambda: marks.load(child.folder, TARGET).status == "RUNNING", 300)
+        driver.kill()
+    time.sleep(2)
+    child._alive.release()  # as the end of its process does
+    for run in (tmp_path / "grid", child.folder):
+        wait_until(lambda run=run: marks.load(run, TARGET).status == "KILLED", 120)
+        assert differences(run, TARGET) == []
+
+
+def test_a_run_whose_grid_somebody_deleted_there_is_complete_without_it(tmp_path, no_mirror, start_child):
+    grid = start_child("grid")
+    assert Sender(grid.folder, TARGET).step() is None
+    client(tmp_path).delete_run(marks.load(grid.folder, TARGET).run_id)
+    child = start_child("child", grid.uuid)
+    child.finish()
+    assert commands.sync([child.folder], tmp_path) == 0
+    assert differences(child.folder, TARGET) == []
+
+
+def test_a_run_below_a_double_of_its_grid_is_put_below_the_one_that_stays(tmp_path, no_mirror, start_child):
+    """A server that carries a request out after its client gave up makes the grid's run once more."""
+    grid = start_child("grid")
+    sender = Sender(grid.folder, TARGET)
+    assert sender.step() is None
+    mark, head = marks.load(grid.folder, TARGET), journal.header(grid.folder)
+    double = client(tmp_path).create_run(mark.experiment_id, head["t"] - 1, {"run.uuid": head["uuid"]}).info.run_id
+    child = start_child("child", grid.uuid)
+    child.finish()
+    assert Sender(child.folder, TARGET).step() is None
+    assert parent_of(child.folder, TARGET) == double
+    grid.finish()
+    assert sender.step() is None
+    assert parent_of(child.folder, TARGET) == mark.run_id
+    assert differences(grid.folder, TARGET) == []

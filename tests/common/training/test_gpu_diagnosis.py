@@ -1,0 +1,164 @@
+"""Why a GPU is not used. This machine has none: the driver is a small library with the real one's functions."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from common.training import gpu_diagnosis
+from common.training.gpu_diagnosis import Driver, Needs
+
+from ...tiny import ROOT, environment
+
+TENSORFLOW = Needs("2.21.0", cuda=(12, 5), capability=(6, 0), libraries=True)
+NO_LIBRARIES = Needs("2.21.0", cuda=(12, 5), capability=(6, 0), libraries=False)
+A100 = ("NVIDIA A100", (8, 0))
+DRIVER = """
+#include <string.h>
+int cuDriverGetVersion(int *version) { *version = VERSION; return 0; }
+int cuInit(unsigned flags) { return INIT; }
+int cuDeviceGetCount(int *count) { *count = 1; return 0; }
+int cuDeviceGet(int *device, int index) { *device = 40 + index; return 0; }
+int cuDeviceGetName(char *name, int length, int device) { strncpy(name, "NVIDIA Test 1", length); return device != 40; }
+int cuDeviceGetAttribute(int *value, int what, int device) { *value = what == 75 ? 7 : what == 76 ? 5 : -1; return 0; }
+int cuGetErrorName(int status, const char **name) {
+  *name = status == 100 ? "CUDA_ERROR_NO_DEVICE" : 0;
+  return *name ? 0 : 1;
+}
+"""
+
+
+@pytest.fixture(autouse=True)
+def shown(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+@pytest.fixture
+def driver_library(tmp_path):
+    """Compiles a driver that runs a version of CUDA (as the driver codes it) and starts with a status."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        pytest.skip("there is no C compiler here")
+
+    def build(version: int, init: int = 0) -> str:
+        library = tmp_path / f"libcuda-{version}-{init}.so"
+        command = [
+            compiler,
+            "-shared",
+            "-fPIC",
+            f"-DVERSION={version}",
+            f"-DINIT={init}",
+            "-x",
+            "c",
+            "-",
+            "-o",
+            library,
+        ]
+        subprocess.run(command, input=DRIVER, text=True, check=True)
+        return str(library)
+
+    return build
+
+
+def test_the_driver_tells_its_version_and_devices(driver_library):
+    assert gpu_diagnosis.ask_driver(driver_library(12040)) == Driver((12, 4), devices=(("NVIDIA Test 1", (7, 5)),))
+
+
+@pytest.mark.parametrize(("status", "words"), [(100, "CUDA_ERROR_NO_DEVICE (100)"), (4711, "error 4711")])
+def test_a_driver_that_does_not_start_says_why(driver_library, status, words):
+    assert gpu_diagnosis.ask_driver(driver_library(11040, status)) == Driver((11, 4), words)
+
+
+def test_no_driver():
+    assert gpu_diagnosis.ask_driver("libno-such-driver.so.1") is None
+
+
+def test_what_tensorflow_needs():
+    needs = gpu_diagnosis.needs()
+    assert needs.cuda >= (12, 0)
+    assert (5, 0) <= needs.capability <= (9, 0)
+    assert needs.cuda[0] in gpu_diagnosis.OLDEST_DRIVER
+    lock = (ROOT / "requirements-gpu.lock").read_text(encoding="utf-8")
+    assert f"{gpu_diagnosis.CUDA_LIBRARIES}==" in lock  # the name that tells a GPU image from a CPU one
+    assert f"{gpu_diagnosis.CUDA_LIBRARIES}==" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert gpu_diagnosis.CUDA_LIBRARIES.endswith(f"cu{needs.cuda[0]}")
+
+
+@pytest.mark.parametrize(
+    ("driver", "needs", "seen", "words"),
+    [
+        (None, TENSORFLOW, 0, "no NVIDIA driver is visible.*--gpus all"),
+        (
+            Driver((11, 4), devices=(A100,)),
+            TENSORFLOW,
+            1,
+            r"too old: it runs CUDA 11\.4, .* 12\.x\. Install driver 525",
+        ),
+        (Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, 0, r"no GPU: CUDA_ERROR_NO_DEVICE \(100\)"),
+        (Driver((12, 4)), TENSORFLOW, 0, "gives no GPU: it shows none"),
+        (Driver((12, 4), devices=(A100,)), NO_LIBRARIES, 0, "A100 is there, CUDA's libraries are not.*ACCELERATOR=gpu"),
+        (
+            Driver((12, 4), devices=(("GTX 980", (5, 2)),)),
+            TENSORFLOW,
+            0,
+            r"GTX 980 is too old: .* is 5\.2, .* needs 6\.0",
+        ),
+        (Driver((12, 4), devices=(A100,)), TENSORFLOW, 0, "does not take NVIDIA A100"),
+    ],
+)
+def test_one_line_says_what_is_amiss(driver, needs, seen, words):
+    line = gpu_diagnosis.trouble(driver, needs, seen)
+    assert "\n" not in line
+    assert re.search(words, line), line
+
+
+@pytest.mark.parametrize(
+    ("driver", "needs", "seen"),
+    [
+        (None, NO_LIBRARIES, 0),  # a laptop without a GPU
+        (Driver((12, 4), devices=(A100,)), TENSORFLOW, 1),
+        (Driver((13, 0), devices=(A100,)), TENSORFLOW, 1),  # a newer driver runs older programs
+        (Driver((12, 0), devices=(("GTX 980", (5, 2)), A100)), TENSORFLOW, 1),  # TensorFlow takes the one that it can
+        (Driver((12, 4), devices=(A100,)), NO_LIBRARIES, 1),  # CUDA installed by other means
+    ],
+)
+def test_nothing_is_said_where_all_is_well(driver, needs, seen):
+    assert gpu_diagnosis.trouble(driver, needs, seen) is None
+
+
+@pytest.mark.parametrize("hidden", ["", "-1"])
+def test_a_gpu_hidden_on_purpose_is_no_news(monkeypatch, hidden):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+    assert gpu_diagnosis.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, 0) is None
+
+
+def test_an_index_that_hides_every_gpu_is_named(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    line = gpu_diagnosis.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, 0)
+    assert "CUDA_VISIBLE_DEVICES is '7'" in line
+
+
+def test_a_convolution_finds_a_device_that_does_not_compute():
+    assert gpu_diagnosis.computing_fails("CPU:0") is None
+    assert "GPU:0 does not compute" in gpu_diagnosis.computing_fails("GPU:0")
+
+
+def test_require_gpu_ends_before_any_data_is_read(tmp_path):
+    if gpu_diagnosis.ask_driver() is not None:
+        pytest.skip("there is an NVIDIA driver here")
+    command = [sys.executable, "-m", "classifier_cnn.train", "--require-gpu", "--dataset", "synthetic", "--tracking"]
+    ended = subprocess.run(
+        [*command, "local", "--data-root", tmp_path / "data", "--output-dir", tmp_path / "runs"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment(),
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: --require-gpu, but")
+    assert len(ended.stderr.splitlines()) == 1
+    assert not (tmp_path / "data").exists()
+    assert not list(tmp_path.glob("runs/*/"))

@@ -1,0 +1,165 @@
+"""create_datasets.py from sources to files: what they hold, and that bytes repeat."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from ..helpers import ALL, contents, family, load
+
+
+def test_classification_files_hold_what_their_names_say(tmp_path, build, tk03):
+    assert build("classification", *ALL) == 0
+    output = tmp_path / "out"
+    parts = {part: load(output, part) for part in ("train", "validation", "test", "naoth", "devils", "tk03")}
+    assert {
+        part: (len(found), int(found.y.sum())) for part, found in parts.items() if part in ("naoth", "devils", "tk03")
+    } == {
+        "naoth": (140, 56),
+        "devils": (30, 12),
+        "tk03": (6, 4),
+    }
+    for part in ("naoth", "devils", "tk03"):
+        assert set(parts[part].origin) == {part}
+    assert sum(len(parts[part]) for part in ("train", "validation", "test")) == 176
+    recordings = [set(parts[part].recording) for part in ("train", "validation", "test")]
+    assert not recordings[0] & recordings[1] | recordings[0] & recordings[2] | recordings[1] & recordings[2]
+    assert set(parts["train"].origin) == {"naoth", "devils", "tk03"}
+    assert "tk03" not in set(parts["validation"].origin) | set(parts["test"].origin)
+    assert np.array_equal(parts["tk03"].X[..., 0], tk03[1])
+    assert set(parts["naoth"].camera) == {"top", "bottom"}
+    assert set(parts["tk03"].camera) == {""}
+
+
+def test_cameras_sizes_and_colours_are_views_of_the_same_patches(tmp_path, build):
+    assert build("classification", *ALL) == 0
+    output = tmp_path / "out"
+    combined = load(output, "naoth", family(colour="yuv422_pil", size=32))
+    assert combined.X.shape == (140, 32, 32, 2)
+    for camera in ("top", "bottom"):
+        alone = load(output, "naoth", family(colour="yuv422_y_only_pil", size=32, camera=camera))
+        assert set(alone.camera) == {camera}
+        assert np.array_equal(alone.X, combined.X[combined.camera == camera][..., :1])
+    assert not list(output.rglob("*32x32_tk03*"))
+    assert not list(output.rglob("*top_16x16_tk03*"))
+
+
+def test_detection_has_balls_only_in_three_splits_and_the_same_sides(tmp_path, build):
+    assert build("detection") == 0
+    assert build("classification") == 0
+    output = tmp_path / "out"
+    sides = {}
+    for task in ("classification", "detection"):
+        for part in ("train", "validation", "test"):
+            found = load(output, part, family(task))
+            for name in set(found.recording[found.origin == "naoth"]):
+                sides.setdefault(name, set()).add(part)
+    assert len(sides) == 14
+    assert all(len(parts) == 1 for parts in sides.values())
+    parts = [load(output, part, family("detection")) for part in ("train", "validation", "test")]
+    y = np.concatenate([part.y for part in parts])
+    assert len(y) == 14 * 4 + 4  # TK03 has no zeros where it shows no ball
+    assert np.allclose(np.concatenate([part.y[part.origin == "naoth"] for part in parts]), [0.4, 0.45, 0.55], atol=1e-6)
+
+
+def test_balls_without_a_place_are_counted_and_left_out_of_detection_alone(tmp_path, build, naoth, png, zip_of, capsys):
+    zip_of(naoth / "top" / "zz.zip", {f"{index}.png": png(20 + index, ball_intersect=0.9) for index in range(3)})
+    assert build("detection") == 0
+    assert "skipped 3 of naoth: ball without a plausible place, such as zz, zz, zz" in capsys.readouterr().err
+    assert build("detection", "--strict") == 1
+    assert build("classification", "--strict") == 0
+    assert len(load(tmp_path / "out", "naoth")) == 143
+
+
+def test_partial_balls_count_as_negative_on_demand_and_move_no_recording(tmp_path, build):
+    assert build("classification", output=tmp_path / "ignore") == 0
+    assert build("classification", "--partial", "negative", output=tmp_path / "negative") == 0
+    ignored, negative = (load(tmp_path / name, "naoth") for name in ("ignore", "negative"))
+    assert (len(ignored), len(negative)) == (140, 154)
+    assert ignored.y.sum() == negative.y.sum()
+    for part in ("validation", "test"):
+        assert set(load(tmp_path / "ignore", part).recording) == set(load(tmp_path / "negative", part).recording)
+
+
+def test_equal_input_gives_equal_bytes_whatever_the_jobs_and_what_else_is_built(tmp_path, build):
+    assert build("classification", *ALL, output=tmp_path / "one") == 0
+    assert build("classification", *ALL, "--jobs", 2, output=tmp_path / "two") == 0
+    assert build("classification", output=tmp_path / "alone") == 0
+    one, two, alone = (contents(tmp_path / name) for name in ("one", "two", "alone"))
+    assert one == two
+    files = {name: content for name, content in alone.items() if name.endswith(".h5")}
+    assert len(files) == 6
+    assert all(one[name] == content for name, content in files.items())
+
+
+def test_the_same_wish_in_other_words_gives_the_same_bytes(tmp_path, build, devils):
+    assert build("classification", output=tmp_path / "one") == 0
+    devils = devils.rename(tmp_path / "renamed.zip")
+    words = ["--split", 0.70, 0.15, 0.15, "--origins", "tk03", "naoth", "devils", "--devils", devils]
+    assert build("classification", *words, output=tmp_path / "two") == 0
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_attributes(tmp_path, build, png, zip_of):
+    zip_of(tmp_path / "naoth" / "top" / "zz.zip", {"1.png": png(20)[:50]})
+    assert build("classification", "--color", "yuv422_pil", "--seed", 3) == 0
+    chosen = family(colour="yuv422_pil")
+    with h5py.File(tmp_path / "out" / chosen.file("train")) as file:
+        attributes = dict(file.attrs)
+        X = file["X"][:]
+    assert attributes["color"] == "yuv422_pil"
+    assert (attributes["type"], attributes["border"], attributes["size"]) == ("legacy", 0, 16)
+    assert attributes["mean"] == pytest.approx((X[..., 0] / 255).mean())
+    assert attributes["mean_u"] == pytest.approx((X[:, :, 0::2, 1] / 255).mean())
+    assert attributes["mean_v"] == pytest.approx((X[:, :, 1::2, 1] / 255).mean())
+    found = load(tmp_path / "out", "train", chosen)
+    assert json.loads(attributes["classes"]) == {"ball": found.y.sum(), "no ball": len(found) - found.y.sum()}
+    assert set(json.loads(attributes["sources"])) == {"naoth", "devils"}
+    assert json.loads(attributes["skipped"]) == {"naoth: truncated PNG": 1}
+    assert json.loads(attributes["settings"])["seed"] == 3
+    assert attributes["tool"].startswith("ball-models ")
+
+
+def test_penalty_marks_and_robots_are_counted_among_what_is_no_ball(tmp_path, build, png, zip_of, capsys):
+    texts = [
+        {"penalty_intersect": 0.76},
+        {"penalty_intersect": 0.75},
+        {"robot_intersect": 0.41},
+        {"robot_intersect": 0.4},
+    ]
+    texts.append({"penalty_intersect": 0.9, "ball_intersect": 0.9})
+    files = {f"{index}.png": png(20, seed=index, **text) for index, text in enumerate(texts)}
+    zip_of(tmp_path / "naoth" / "top" / "zz.zip", files)
+    assert build("classification", "--origins", "naoth") == 0
+    assert "naoth without a ball: 1 with a penalty mark, 1 with a robot\n" in capsys.readouterr().err
+    with h5py.File(tmp_path / "out" / family().file("naoth")) as file:
+        assert json.loads(file.attrs["no_ball_shows"]) == {"penalty mark": 1, "robot": 1}
+
+
+def test_source_digests_follow_the_content(tmp_path, build, naoth, png, zip_of):
+    def digest():
+        assert build("classification", "--origins", "naoth") == 0
+        with h5py.File(tmp_path / "out" / family().file("naoth")) as file:
+            return json.loads(file.attrs["sources"])["naoth"]
+
+    first = digest()
+    assert digest() == first
+    zip_of(naoth / "top" / "another.zip", {"1.png": png(20, seed=77)})
+    assert digest() != first
+
+
+def test_nearest_is_another_dataset(tmp_path, build):
+    assert build("classification", output=tmp_path / "robot") == 0
+    assert build("classification", "--sampling", "nearest", output=tmp_path / "nearest") == 0
+    robot, nearest = (load(tmp_path / name, "naoth") for name in ("robot", "nearest"))
+    assert not np.array_equal(robot.X, nearest.X)
+    assert np.array_equal(load(tmp_path / "robot", "tk03").X, load(tmp_path / "nearest", "tk03").X)
+
+
+def test_pinned_test_recordings_and_other_shares(tmp_path, build, capsys):
+    assert build("classification", "--test-recordings", "log_0[1-3]", "0?", "--split", 80, 20, 0) == 0
+    found = load(tmp_path / "out", "test")
+    assert set(found.recording) == {"log_01", "log_02", "log_03", *(f"{number:02d}" for number in range(6))}
+    assert build("classification", "--test-recordings", "nothing*") == 1
+    assert "matches no recording. Received: 'nothing*'" in capsys.readouterr().out

@@ -1,0 +1,209 @@
+"""Builds that fail, are interrupted or cannot be: one line, a status, and the files of before."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from common.archive.fetch import sha256_of
+from common.errors import UserError
+from dataset_tools.ball_classification_datasets import create_datasets as classification
+from dataset_tools.building import writing
+from dataset_tools.building.writing import read_sums
+
+from ..helpers import ROOT, contents, family, load
+
+
+def test_a_failed_build_leaves_everything_as_it_was(tmp_path, build, naoth, monkeypatch, capsys):
+    assert build("classification") == 0
+    before = contents(tmp_path / "out")
+    original, calls = build.writing.write, []
+
+    def fails_late(job):
+        calls.append(job)
+        if len(calls) == 4:
+            raise OSError(28, "No space left on device")
+        return original(job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build.writing, "write", fails_late)
+        assert build("classification", "--seed", 1) == 1
+    assert "No space left" in capsys.readouterr().out
+    (naoth / "top" / "log_01.zip").write_bytes(b"broken")
+    assert build("classification", "--strict") == 1
+    out, err = capsys.readouterr()
+    assert "--strict: 1 patches would be skipped" in out
+    assert "not a readable zip file, such as " in err
+    after = contents(tmp_path / "out")
+    assert {name: after[name] for name in before if name.endswith(".h5")} == {
+        name: content for name, content in before.items() if name.endswith(".h5")
+    }
+    assert not list((tmp_path / "out").rglob(".build-*"))
+
+
+def test_files_that_a_family_has_no_more_are_removed(tmp_path, build):
+    assert build("classification") == 0
+    assert build("classification", "--origins", "naoth", "--split", 1, 1, 0) == 0
+    names = sorted(path.name.split("16x16_")[1].split("_")[0] for path in (tmp_path / "out").rglob("*.h5"))
+    assert names == ["naoth", "train", "validation"]
+    sums = (tmp_path / "out" / family().folder / "SHA256SUMS").read_text()
+    assert len(sums.splitlines()) == 3
+
+
+def test_leaks_above_the_limit_fail_and_the_picture_shows_them(tmp_path, build, naoth, zip_of, png, capsys):
+    twins = {f"{index}.png": png(30, seed=900 + index) for index in range(40)}
+    for log in ("twin_a", "twin_b"):
+        zip_of(naoth / "top" / f"{log}.zip", twins)
+    apart = ["--no-keep-linked", "--test-recordings", "twin_b", "--max-leaks", "0.01"]
+    assert build("classification", *apart) == 1
+    out, err = capsys.readouterr()
+    assert "leak: 100.00% of a split have a duplicate in another" in out
+    assert "40 of 40 patches have a duplicate (100.00%), 40 exact" in err
+    assert not list((tmp_path / "out").rglob("*.h5"))
+    picture = tmp_path / "out" / "classification" / "reports" / "legacy_border0_leaks.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert build("classification") == 0
+    parts = {
+        part
+        for part in ("train", "validation", "test")
+        if {"twin_a", "twin_b"} & set(load(tmp_path / "out", part).recording)
+    }
+    assert len(parts) == 1
+
+
+def test_combinations_that_cannot_exist_or_have_no_patches_are_said(tmp_path, naoth, build, capsys):
+    roots = tmp_path / "roots"
+    (roots / "segmentation_border10").mkdir(parents=True)
+    (roots / "legacy_border0").symlink_to(naoth)
+    wanted = ["--naoth", roots, "--type", "legacy", "segmentation", "--border", "0", "10", "--camera", "bottom", "top"]
+    assert build("classification", *wanted) == 1
+    lines = capsys.readouterr().out.splitlines()
+    said = {line.split()[0].removeprefix("yuv422_y_only_pil_"): line.split(maxsplit=2)[1:] for line in lines[:-1]}
+    assert said["legacy_border0_top_16x16"][0] == "built"
+    assert said["legacy_border10_top_16x16"][1].startswith("no patches: there is no ")
+    assert said["segmentation_border0_top_16x16"] == [
+        "skipped",
+        "cannot exist: segmentation patches are of the bottom camera only",
+    ]
+    assert said["segmentation_border10_bottom_16x16"][0] == "failed"
+    assert "no logs found" in said["segmentation_border10_bottom_16x16"][1]
+    assert lines[-1] == "classification: 2 built, 1 failed, 5 skipped"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--naoth ROOT is missing"),
+        (["--naoth", "nowhere"], "--naoth must be a folder. Received: nowhere"),
+        (["--naoth", ".", "--devils", "nowhere.zip"], "--devils must be a file"),
+        (["--naoth", ".", "--split", "0", "1", "1"], "--split needs three shares"),
+        (["--naoth", ".", "--split", "nan", "1", "1"], "Received: nan 1 1"),
+        (["--naoth", ".", "--seed", "-1"], "--seed must be at least 0"),
+        (["--naoth", ".", "--max-leaks", "2"], "--max-leaks is a share"),
+        (["--naoth", ".", "--jobs", "0"], "--jobs must be at least 1"),
+        (["--naoth", ".", "--origins", "naoth", "dutch"], "Received: dutch"),
+        (["--naoth", ".", "--type", "segmentation", "--camera", "top"], "nothing to build"),
+        (["--naoth", ".", "--origins", "naoth"], "nothing to build. Received: no patches: there is no legacy_border0"),
+    ],
+)
+def test_wrong_arguments(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        classification.main(arguments)
+    assert message in str(caught.value)
+
+
+def test_one_root_is_of_one_type_and_border(build):
+    with pytest.raises(UserError, match="--naoth is one root"):
+        build("classification", "--border", 0, 10)
+
+
+def test_what_a_killed_build_left_is_removed_and_what_is_in_use_is_not(tmp_path, build):
+    folder = tmp_path / "out" / "classification"
+    for name in (".build-killed", ".build-used", ".build-young"):
+        (folder / name / "files").mkdir(parents=True)
+    for name in (".build-killed", ".build-used"):
+        os.utime(folder / name, (0, 0))
+    with FileLock(folder / ".build-used" / "in_use.lock"):
+        os.utime(folder / ".build-used", (0, 0))
+        assert build("classification", "--origins", "tk03") == 0
+    assert {path.name for path in folder.glob(".build-*")} == {".build-used", ".build-young"}
+
+
+def test_a_family_that_fails_stays_as_it_was_and_the_others_are_built(tmp_path, build, capsys):
+    assert build("classification", "--size", 16, 32) == 0
+    before = contents(tmp_path / "out")
+    (tmp_path / "out" / family().file("test")).unlink()
+    (tmp_path / "out" / family().file("test")).mkdir()
+    capsys.readouterr()
+    assert build("classification", "--size", 16, 32, "--seed", 1) == 1
+    small, large, total = capsys.readouterr().out.splitlines()
+    assert "failed" in small
+    assert "is a folder and in the way of a file. Move it away." in small
+    assert "built" in large
+    assert total == "classification: 1 built, 1 failed"
+    after = contents(tmp_path / "out")
+    changed = {name for name in before if name.endswith(".h5") and before[name] != after.get(name)}
+    large_splits = {family(size=32).file(part) for part in ("train", "validation", "test", "naoth", "devils")}
+    assert changed == {family().file("test"), *large_splits}
+    sums = read_sums(tmp_path / "out" / family().folder / "SHA256SUMS")
+    assert all(sums[Path(name).name] == sha256_of(tmp_path / "out" / name) for name in large_splits)
+
+
+def test_a_file_that_cannot_be_written_fails_its_family_alone(tmp_path, build, monkeypatch, capsys):
+    assert build("classification", "--size", 16, 32) == 0
+    before = contents(tmp_path / "out")
+    original = writing.write_patches
+
+    def no_room_for_large_ones(path, *arguments, **more):
+        if "32x32" in path.name:
+            raise UserError(f"{path}: cannot be written: No space left on device.")
+        return original(path, *arguments, **more)
+
+    monkeypatch.setattr(writing, "write_patches", no_room_for_large_ones)
+    capsys.readouterr()
+    assert build("classification", "--size", 16, 32, "--seed", 1) == 1
+    small, large, _ = capsys.readouterr().out.splitlines()
+    assert "built" in small
+    assert large.endswith("cannot be written: No space left on device.")
+    assert ".build-" not in large
+    after = contents(tmp_path / "out")
+    assert {name for name in before if "32x32" in name and before[name] != after.get(name)} == set()
+    assert not list((tmp_path / "out").rglob(".build-*"))
+
+
+def test_no_room_for_pixels_fails_all_and_changes_nothing(tmp_path, build, capsys):
+    assert build("classification") == 0
+    before = contents(tmp_path / "out")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (20_000, limits[1])
+    )  # the kernel refuses what is beyond, like a full disk
+    try:
+        capsys.readouterr()
+        assert build("classification", "--seed", 1) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "failed" in capsys.readouterr().out
+    assert contents(tmp_path / "out") == before
+
+
+def test_two_builds_at_once_leave_one_of_them_whole(tmp_path, naoth):
+    command = [sys.executable, "-m", "dataset_tools.ball_classification_datasets.create_datasets", "--naoth", naoth]
+    command += ["--origins", "naoth", "--jobs", "1", "--max-leaks", "1", "--output-dir", tmp_path / "out", "--seed"]
+    builds = [
+        subprocess.Popen([*command, str(seed)], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        for seed in (0, 1)
+    ]
+    assert [process.communicate()[1] and process.returncode for process in builds] == [0, 0]
+    parts = {part: load(tmp_path / "out", part) for part in ("train", "validation", "test")}
+    assert sum(map(len, parts.values())) == len(load(tmp_path / "out", "naoth"))
+    recordings = [name for part in parts.values() for name in set(part.recording)]
+    assert len(recordings) == len(set(recordings)) == 14
+    sums = read_sums(tmp_path / "out" / family().folder / "SHA256SUMS")
+    assert sums == {path.name: sha256_of(path) for path in (tmp_path / "out").rglob("*.h5")}
+    assert not list((tmp_path / "out").rglob(".build-*"))

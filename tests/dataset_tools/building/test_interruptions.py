@@ -1,0 +1,81 @@
+"""Builds that are interrupted or killed at any moment, as a terminal does it: by a signal to all their processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dataset_tools.building.workers import workers
+
+from ..helpers import ROOT, contents
+
+
+def start_build(output, naoth, *more):
+    """A build with two processes, in a process group of its own as a terminal gives it."""
+    command = [sys.executable, "-m", "dataset_tools.ball_classification_datasets.create_datasets", "--naoth", naoth]
+    command += ["--origins", "naoth", "--jobs", "2", "--output-dir", output, *more]
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
+
+
+def wait_for(condition, process):
+    deadline = time.monotonic() + 60
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "the build never came that far"
+        assert process.poll() is None
+        time.sleep(0.005)
+    return found
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_build_leaves_nothing_behind(tmp_path, naoth, number, status):
+    process = start_build(tmp_path / "out", naoth)
+    wait_for(lambda: list(tmp_path.glob("out/classification/.build-*")), process)
+    os.killpg(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert err.strip().endswith("interrupted")
+    assert "Traceback" not in err
+    assert not list((tmp_path / "out").rglob("*.h5"))
+    assert not list((tmp_path / "out").rglob(".build-*"))
+
+
+def test_ctrl_c_while_everything_is_imported_is_one_line(tmp_path, naoth):
+    process = start_build(tmp_path / "out", naoth)
+
+    def server_is_there():
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        return any("forkserver" in Path(f"/proc/{child}/cmdline").read_text() for child in children)
+
+    wait_for(server_is_there, process)
+    os.killpg(process.pid, signal.SIGINT)  # to the server, too, which is importing
+    assert process.communicate(timeout=60) == ("", "interrupted\n")
+    assert process.returncode == 130
+
+
+def group_of_worker(_):
+    return os.getpgid(0), signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_signals_to_the_group_do_not_reach_workers_but_the_pool_can_end_them():
+    with workers(2) as spread:
+        for group, on_interrupt, masked in spread(group_of_worker, [(0,), (1,)]):
+            assert group != os.getpgid(0)
+            assert on_interrupt == signal.SIG_IGN
+            assert not masked
+
+
+def test_a_build_that_is_killed_leaves_the_files_of_before_and_no_processes(tmp_path, naoth, build):
+    assert build("classification", "--origins", "naoth") == 0
+    before = contents(tmp_path / "out")
+    process = start_build(tmp_path / "out", naoth, "--seed", "1")
+    wait_for(lambda: any(path.stat().st_size for path in tmp_path.glob("out/classification/.build-*/16.u8")), process)
+    process.kill()
+    process.communicate(timeout=60)  # ends when the last process that holds the pipe has gone, so the workers too
+    after = contents(tmp_path / "out")
+    assert {name: after[name] for name in before} == before
+    assert not [name for name in after if name.endswith(".h5") and name not in before and ".build-" not in name]

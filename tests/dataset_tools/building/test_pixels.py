@@ -1,0 +1,121 @@
+"""The network's input against a slow, obviously right way of making it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from dataset_tools.building.pixels import as_it_is, positions, sample_indices, to_channels
+
+
+def rgbx(rgb):
+    """uint32 [height, width] of uint8 [height, width, 3]."""
+    red, green, blue = (rgb[..., channel].astype("<u4") for channel in range(3))
+    return red | green << 8 | blue << 16 | np.uint32(0xFF000000)
+
+
+def one_pixel(rgb):
+    """Pillow's YCbCr of one pixel."""
+    return Image.new("RGB", (1, 1), tuple(int(value) for value in rgb)).convert("YCbCr").getpixel((0, 0))
+
+
+def slow_positions(side, size, method):
+    found = []
+    for k in range(size):
+        step = side / size
+        index = int((k + 0.5) * step + 0.5) if method == "robot" else int(k * step)
+        found.append(min(index, side - 1))
+    return found
+
+
+def slow_patch(rgb, size, chroma, method="robot"):
+    """Full-size YUV422 pixel by pixel, then sampled, then interleaved."""
+    height, width, _ = rgb.shape
+    ycbcr = [[one_pixel(rgb[row, column]) for column in range(width)] for row in range(height)]
+    result = np.zeros((size, size, 2 if chroma else 1), np.uint8)
+    for i, row in enumerate(slow_positions(height, size, method)):
+        for j, column in enumerate(slow_positions(width, size, method)):
+            result[i, j, 0] = ycbcr[row][column][0]
+            if chroma:
+                first = column - column % 2
+                second = min(first + 1, width - 1)
+                u, v = ((ycbcr[row][first][c] + ycbcr[row][second][c]) // 2 for c in (1, 2))
+                result[i, j, 1] = u if j % 2 == 0 else v
+    return result
+
+
+def fast_patch(rgb, size, chroma, method="robot"):
+    height, width, _ = rgb.shape
+    indices = sample_indices(height, width, size, method, chroma)
+    samples = rgbx(rgb).reshape(-1)[indices]
+    return to_channels(samples.reshape(1, -1, size, size))[0]
+
+
+@pytest.mark.parametrize("method", ["robot", "nearest"])
+@pytest.mark.parametrize("chroma", [False, True])
+@pytest.mark.parametrize("size", [16, 32])
+@pytest.mark.parametrize("shape", [(9, 9), (16, 16), (21, 21), (32, 32), (40, 40), (47, 33), (20, 35), (1, 1), (7, 2)])
+def test_equals_the_slow_way(shape, size, chroma, method):
+    rgb = np.random.default_rng(shape).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    assert np.array_equal(fast_patch(rgb, size, chroma, method), slow_patch(rgb, size, chroma, method))
+
+
+def test_a_batch_is_its_patches():
+    generator = np.random.default_rng(0)
+    patches = [generator.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (18, 23, 50)]
+    samples = [rgbx(rgb).reshape(-1)[sample_indices(*rgb.shape[:2], 16, "robot", True)] for rgb in patches]
+    batch = to_channels(np.array(samples).reshape(3, 2, 16, 16))
+    assert np.array_equal(batch, np.stack([fast_patch(rgb, 16, True) for rgb in patches]))
+
+
+def test_positions_by_hand():
+    # 40 pixels, 16 cells of 2.5: middles 1.25, 3.75, 6.25, ... plus 0.5, cut off
+    assert positions(40, 16).tolist() == [1, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 29, 31, 34, 36, 39]
+    assert positions(40, 16, "nearest").tolist() == [0, 2, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27, 30, 32, 35, 37]
+    assert positions(16, 16).tolist() == [*range(1, 16), 15]
+
+
+@given(st.integers(1, 700), st.sampled_from([16, 32]))
+def test_positions_are_inside_ascending_and_the_middle_of_cells(side, size):
+    found = positions(side, size)
+    assert found.min() >= 0
+    assert found.max() <= side - 1
+    assert (np.diff(found) >= 0).all()
+    middles = (np.arange(size) + 0.5) * side / size
+    assert (np.abs(found - np.minimum(middles, side - 1)) <= 0.5 + 1e-9).all()
+
+
+@pytest.mark.parametrize("size", [16, 32])
+def test_positions_are_the_rule_in_whole_numbers_for_every_side(size):
+    for side in range(1, 1025):
+        wanted = [min(((2 * k + 1) * side + size) // (2 * size), side - 1) for k in range(size)]
+        assert positions(side, size).tolist() == wanted
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([16, 32]), st.integers(0, 2**32))
+def test_two_channels_equal_the_slow_way_for_any_shape(height, width, size, seed):
+    rgb = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    assert np.array_equal(fast_patch(rgb, size, True), slow_patch(rgb, size, True))
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 255), st.integers(0, 255), st.integers(0, 255))
+def test_one_colour_stays_one_colour_with_u_in_even_and_v_in_odd_columns(height, width, red, green, blue):
+    found = fast_patch(np.full((height, width, 3), (red, green, blue), np.uint8), 16, True)
+    y, u, v = one_pixel((red, green, blue))
+    assert (found[..., 0] == y).all()
+    assert (found[:, 0::2, 1] == u).all()
+    assert (found[:, 1::2, 1] == v).all()
+
+
+def test_brightness_alone_stays_as_it_is():
+    gray = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    samples = gray.astype("<u4").reshape(-1)[as_it_is(16, 16, False)]
+    assert np.array_equal(to_channels(samples.reshape(1, 1, 16, 16))[0, ..., 0], gray)
+
+
+def test_as_it_is_pairs_columns():
+    own, neighbour = as_it_is(2, 3, True).reshape(2, 2, 3).tolist()
+    assert own == [[0, 1, 2], [3, 4, 5]]
+    assert neighbour == [[1, 0, 2], [4, 3, 5]]

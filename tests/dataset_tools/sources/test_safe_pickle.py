@@ -1,0 +1,118 @@
+"""Pickles: data comes in, code does not."""
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from dataset_tools.sources.safe_pickle import load_all
+
+
+class Runs:
+    """Pickles into a call."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+def dotted(module, name):
+    """A pickle (protocol 4) that asks for an attribute inside an allowed name."""
+    text = b"".join(b"\x8c" + bytes([len(part)]) + part.encode() for part in (module, name))
+    return b"\x80\x04" + text + b"\x93."
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_data_of_every_protocol_is_read(tmp_path, protocol):
+    objects = [
+        0.25,
+        np.arange(6, dtype=np.float32).reshape(2, 3),
+        np.float64(3),
+        ["a/b.png", "ö"],
+        np.array(["x"]),
+        np.asfortranarray(np.eye(3) + 1),
+        np.arange(3, dtype=">i4"),
+    ]
+    path = tmp_path / "data.pkl"
+    path.write_bytes(b"".join(pickle.dumps(item, protocol) for item in objects))
+    for found, wanted in zip(load_all(path), objects, strict=True):
+        assert np.array_equal(found, wanted)
+        assert np.asarray(found).dtype == np.asarray(wanted).dtype
+
+
+def evil(tmp_path):
+    mark = tmp_path / "ran"
+    return {
+        "system": pickle.dumps(Runs(os.system, f"touch {mark}")),
+        "eval": pickle.dumps(Runs(eval, f"open({str(mark)!r}, 'w')")),
+        "getattr": pickle.dumps(Runs(getattr, np.ndarray, "tofile")),
+        "inside a list": pickle.dumps([1, [Runs(os.mkdir, str(mark))]]),
+        "object array": pickle.dumps(np.array([Runs(os.mkdir, str(mark))], dtype=object)),
+        "method of an allowed class": dotted("numpy", "ndarray.tofile"),
+        "memmap": pickle.dumps(Runs(np.memmap, str(mark), "uint8", "w+", 0, 10)),
+        "old protocol": b"cos\nsystem\n(S'touch " + str(mark).encode() + b"'\ntR.",
+    }
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "system",
+        "eval",
+        "getattr",
+        "inside a list",
+        "object array",
+        "method of an allowed class",
+        "memmap",
+        "old protocol",
+    ],
+)
+def test_code_is_refused_and_does_not_run(tmp_path, case):
+    path = tmp_path / "evil.pkl"
+    path.write_bytes(evil(tmp_path)[case])
+    with pytest.raises(
+        UserError, match=r"evil\.pkl: refused, not a plain data pickle\. Received: .*(asks for|values of type)"
+    ):
+        list(load_all(path))
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([None, 1], dtype=object),
+        np.zeros(2, dtype=[("a", "f4"), ("b", "O")]),
+        np.zeros(2, dtype="V8"),
+        np.zeros(2, dtype="M8[s]"),
+    ],
+)
+def test_arrays_of_anything_but_numbers_and_strings_are_refused(tmp_path, array):
+    path = tmp_path / "odd.pkl"
+    path.write_bytes(pickle.dumps(array))
+    with pytest.raises(UserError, match="which are no numbers or strings"):
+        list(load_all(path))
+
+
+def test_more_array_than_bytes_is_refused(tmp_path):
+    content = pickle.dumps(np.zeros(5, np.float32), 2)
+    path = tmp_path / "short.pkl"
+    path.write_bytes(content.replace(b"K\x05\x85", b"K\x50\x85"))
+    with pytest.raises(UserError, match="refused"):
+        list(load_all(path))
+
+
+@pytest.mark.parametrize("content", [b"\x80", b"hello", pickle.dumps(np.zeros(100))[:50], b"\x80\x04N"])
+def test_damaged_is_refused(tmp_path, content):
+    path = tmp_path / "half.pkl"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="refused"):
+        list(load_all(path))
+
+
+def test_missing(tmp_path):
+    with pytest.raises(UserError, match="No such file"):
+        list(load_all(tmp_path / "none.pkl"))

@@ -1,0 +1,169 @@
+"""Starts grids as a user would, on real Ray clusters, and looks at what they leave."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import weakref
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from common.runs.run_folder import is_finished
+from grid_search.folders import read_rows
+
+from ..tiny import ROOT, classification_file, environment, program, tracked_runs
+
+HERE = Path(__file__).resolve().parent
+
+
+class Grid:
+    """A grid over the small training in a folder of its own."""
+
+    def __init__(self, folder: Path, *arguments: str, module: str = "small_training"):
+        self.runs = folder / "runs"
+        train = classification_file(folder / "train.h5", 200, seed=1)
+        validation = classification_file(folder / "val.h5", 100, seed=2)
+        files = ["--data-train", train, "--data-val", validation, "--output-dir", self.runs, "--tracking", "local"]
+        self.arguments = [module, *arguments, "--", *map(str, files)]
+        self.environment = environment() | {
+            "PYTHONPATH": os.pathsep.join([str(HERE), str(ROOT)]),
+            "RAY_TMPDIR": str(_short(self, folder)),
+        }
+
+    def start(self, *before: str, prefix: tuple[str, ...] = ()) -> subprocess.Popen:
+        """The grid's command in a process of its own, which leads a group; both streams go to the same file."""
+        self.log = self.runs.parent / "driver.log"
+        with self.log.open("a") as log:
+            return subprocess.Popen(
+                [*prefix, sys.executable, "-m", "grid_search", *before, *self.arguments],
+                cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    def run(self, *before: str) -> int:
+        """To the end; the exit status."""
+        return self.start(*before).wait(1800)
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    @property
+    def folder(self) -> Path:
+        (folder,) = self.runs.glob("grid_*")
+        return folder
+
+    def trainings(self) -> list[Path]:
+        return sorted(path.parent for path in self.runs.glob("*/config.json"))
+
+    def finished(self) -> int:
+        return sum(is_finished(path) for path in self.trainings())
+
+    def rows(self) -> list[dict[str, str]]:
+        with (self.folder / "grid.csv").open() as file:
+            return list(csv.DictReader(file))
+
+    def tracked(self, experiment: str = "small_training"):
+        """(the grid's run, its children) in the local store."""
+        if f"Not yet on {self.runs}" in self.said():  # a busy machine: the grid does not wait, and names this command
+            assert program("common.tracking", "sync", "--to", "local", "--output-dir", self.runs).returncode == 0
+        _, runs = tracked_runs(self.runs, experiment)
+        (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+        children = [run for run in runs if run is not parent]
+        assert {run.data.tags["mlflow.parentRunId"] for run in children} <= {parent.info.run_id}
+        return parent, children
+
+    def check_complete(self, count: int, epochs: int) -> None:
+        """No training is lost and none done twice: on the disk, and as MLflow has it."""
+        assert self.finished() == len(self.trainings()) == count
+        parent, children = self.tracked()
+        client, _ = tracked_runs(self.runs, "small_training")
+        assert parent.info.status == "FINISHED"
+        assert [run.info.status for run in children] == ["FINISHED"] * count
+        assert len({run.info.run_name for run in children}) == count
+        for run in children:
+            points = client.get_metric_history(run.info.run_id, "val_loss")
+            assert sorted({point.step for point in points}) == list(range(1, epochs + 1))
+        for path in self.trainings():
+            numbers = [line.split(",")[0] for line in (path / "metrics.csv").read_text().splitlines()[1:]]
+            assert numbers == [str(epoch + 1) for epoch in range(epochs)]
+
+    def names(self) -> list[str]:
+        plan = json.loads((self.folder / "plan.json").read_text())
+        return [training["run_name"] for training in plan["trainings"]]
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen, seconds: float = 600) -> None:
+    """Waits for a condition while a process lives."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "it ended before"
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.05)
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """pid -> command line of everything that a process started, directly or not."""
+    parents, commands = {}, {}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(path.name)] = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            commands[int(path.name)] = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except (OSError, ValueError, IndexError):
+            continue
+    found, grown = {pid}, True
+    while grown:
+        more = {child for child, parent in parents.items() if parent in found} - found
+        found, grown = found | more, bool(more)
+    return {child: commands[child] for child in found - {pid} if child in commands}
+
+
+def half_done(grid: Grid) -> bool:
+    """Whether a training has some epochs and more before it."""
+    return any(2 <= len(read_rows(path)) <= 4 and not is_finished(path) for path in grid.trainings())
+
+
+def processes(driver: int, kind: str) -> list[int]:
+    """The pids of one kind among what a grid started: `slot`, `worker`, `kept process`, `training`."""
+    commands = descendants(driver)
+    found = {"slot": [pid for pid, command in commands.items() if command.startswith("ray::Slot")]}
+    found["worker"] = [pid for pid in children(driver) if "grid_search.worker" in commands.get(pid, "")]
+    found["kept process"] = [pid for worker in found["worker"] for pid in children(worker)]
+    found["training"] = [pid for kept in found["kept process"] for pid in children(kept)]
+    return found[kind]
+
+
+def children(pid: int) -> list[int]:
+    """The pids of a process's children."""
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, path.read_text().split())
+    return found
+
+
+def wait_until_gone(pids: Iterable[int], seconds: float = 240) -> None:
+    """Nothing that a grid started may stay, however it ended. Ray's agents look for their dead head for a minute."""
+    deadline = time.monotonic() + seconds
+    while left := [pid for pid in pids if Path(f"/proc/{pid}/cmdline").exists() and _lives(pid)]:
+        assert time.monotonic() < deadline, f"still there: {left}"
+        time.sleep(0.2)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _short(grid: Grid, folder: Path) -> Path:
+    """Ray's sockets want a short path."""
+    if len(str(folder)) <= 28:
+        return folder
+    short = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))
+    weakref.finalize(grid, shutil.rmtree, short, ignore_errors=True)
+    return short

@@ -1,0 +1,83 @@
+"""Copying the folder of a training while it is written, and what a folder says."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grid_search.folders import apply, changes, find_folder, read_rows, read_state, remove_empty_folders
+from grid_search.options import parse_args
+from grid_search.plan import make_plan
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("journal"), st.binary(max_size=20)),
+        st.tuples(st.just("whole"), st.binary(max_size=20)),
+        st.tuples(st.just("copy"), st.just(b"")),
+    ),
+    max_size=30,
+)
+
+
+@given(STEPS)
+def test_a_copy_follows_whatever_is_written(tmp_path_factory, steps):
+    here, there = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("there")
+    (here / "tracking").mkdir()
+    seen, journal, whole = {}, here / "tracking" / "journal.jsonl", here / "checkpoint.npz"
+    for step, content in [*steps, ("copy", b"")]:
+        if step == "journal":
+            with journal.open("ab") as file:
+                file.write(content)
+        elif step == "whole":
+            whole.unlink(missing_ok=True)
+            whole.write_bytes(content)
+        else:
+            apply(there, changes(here, seen))
+    for path in (journal, whole):
+        assert path.exists() == (there / path.relative_to(here)).exists() or not path.read_bytes()
+        if path.exists() and path.read_bytes():
+            assert (there / path.relative_to(here)).read_bytes() == path.read_bytes()
+    assert changes(here, seen) == []
+
+
+def test_only_what_is_new_of_a_journal_travels_and_the_end_comes_last(tmp_path):
+    for name, content in {
+        "model.json": "{}",
+        "a.png": "x",
+        "tracking/journal.jsonl": "1\n",
+        "checkpoint.npz": "c",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    (tmp_path / "tracking" / "servers").mkdir()
+    for name in (".checkpoint.npz.7.part", "tracking/alive.lock", "tracking/servers/local.json"):
+        (tmp_path / name).write_text("stays")
+    seen = {}
+    names = [name for name, _, _ in changes(tmp_path, seen)]
+    assert names == ["a.png", "checkpoint.npz", "tracking/journal.jsonl", "model.json"]
+    with (tmp_path / "tracking" / "journal.jsonl").open("a") as file:
+        file.write("2\n")
+    assert changes(tmp_path, seen) == [("tracking/journal.jsonl", 2, b"2\n")]
+
+
+def test_half_a_line_of_numbers_is_left_out(tmp_path):
+    (tmp_path / "metrics.csv").write_text("epoch,loss,val_loss\n1,0.5,0.25\n2,0.4,0.")
+    assert read_rows(tmp_path) == [{"epoch": 1, "loss": 0.5, "val_loss": 0.25}]
+    assert read_rows(tmp_path / "nowhere") == []
+
+
+def test_the_folder_of_a_training_is_found_and_one_that_holds_nothing_removed(tmp_path):
+    plan, _ = make_plan(parse_args(["classifier_cnn.train", "--dense", "8", "16", "--output-dir", str(tmp_path)]))
+    one, two = plan.trainings
+    empty, begun, other = (tmp_path / f"20260101-00000{i}_{name}" for i, name in enumerate(
+        [one.run_name, one.run_name, "f8-8_d8_synthetic"]))  # fmt: skip
+    for path in (empty, begun, other):
+        path.mkdir()
+    (begun / "config.json").write_text(json.dumps({"options": {"epochs": 9}}))
+    assert find_folder(plan, one) == begun
+    assert find_folder(plan, two) is None
+    state = read_state(plan, one)
+    assert (state.status, state.epochs, state.rows) == ("begun", 9, [])
+    remove_empty_folders(plan)
+    assert not empty.exists()
+    assert other.exists()

@@ -1,0 +1,343 @@
+"""Grids on real Ray clusters: to the end, again, with failures; the long and violent ones are slow tests."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.tracking import journal, marks
+from common.tracking.pending import pending
+from grid_search.__main__ import main
+
+from ..common.tracking.mlflow_server import MlflowServer, differences
+from ..tiny import classification_file, program, tracked_runs
+from .grids import Grid, descendants, half_done, processes, wait_until, wait_until_gone
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="trainings are forked")
+MANY = ("--learning-rate", *(f"0.0{i}" for i in range(1, 9)), "--seed", *map(str, range(8)), "--epochs", "5")
+
+
+def test_a_grid_from_start_to_end_and_again(tmp_path, capsys):
+    """With failures among its trainings: two tries where the cause may pass, one where it cannot."""
+    grid = Grid(tmp_path, "--trouble", "none", "bad-input", "disk", "--epochs", "4", "--jobs", "1")
+    assert grid.run() == 1
+    rows = {row["trouble"]: row for row in grid.rows()}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "none": "finished",
+        "bad-input": "failed",
+        "disk": "failed",
+    }
+    assert rows["none"]["epochs"] == "4"
+    assert "The trouble is bad input." in rows["bad-input"]["reason"]
+    assert "No space left on device" in rows["disk"]["reason"]
+    logs = [path.read_text() for path in sorted((grid.folder / "logs").glob("*.log"))]
+    assert [log.count("---") for log in logs] == [1, 1, 2]
+    assert "will be tried again" in grid.said()
+    assert "goes on after epoch 4" in grid.said()
+    parent, children = grid.tracked()
+    assert sorted(run.info.status for run in children) == ["FAILED", "FINISHED"]  # bad input never became a run
+    client, _ = tracked_runs(grid.runs, "small_training")
+    files = {item.path for item in client.list_artifacts(parent.info.run_id)}
+    assert {"grid.csv", "grid.png", "ranking.txt", "plan.json"} <= files
+    assert not list((tmp_path).glob("grid-*"))
+
+    (grid.folder / "grid.csv").unlink()
+    capsys.readouterr()
+    assert main(["--report", "--output-dir", str(grid.runs)]) == 0
+    assert "trouble none" in capsys.readouterr().out
+    assert len(grid.rows()) == 3
+
+
+@pytest.mark.slow
+def test_a_training_in_a_grid_is_the_training_of_the_command_line(tmp_path):
+    """The same numbers, epoch by epoch, and the same weights."""
+    grid = Grid(tmp_path, "--filters", "4", "--dense", "8", "16", "--epochs", "2", module="classifier_cnn.train")
+    assert grid.run() == 0
+    files = [
+        "--data-train",
+        tmp_path / "train.h5",
+        "--data-val",
+        tmp_path / "val.h5",
+        "--output-dir",
+        tmp_path / "alone",
+    ]
+    fixed = ["--filters", 4, "--dense", 8, "--epochs", 2, "--tracking", "local"]
+    assert program("classifier_cnn.train", *fixed, *files).returncode == 0
+    (alone,) = (path.parent for path in (tmp_path / "alone").glob("*/model.keras"))
+    (inside,) = (path for path in grid.trainings() if "dense-8" in path.name)
+
+    def told(folder):
+        lines = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
+        keep = [i for i, name in enumerate(lines[0]) if name not in ("patches_per_second", "epoch_seconds")]
+        with np.load(folder / "checkpoint.npz") as saved:
+            state = [saved[name] for name in sorted(saved) if name != "history"]
+        return [[line[i] for i in keep] for line in lines], state
+
+    (numbers, state), (expected, expected_state) = told(inside), told(alone)
+    assert numbers == expected
+    assert all(np.array_equal(one, other) for one, other in zip(state, expected_state, strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_driver_killed_in_the_middle_of_64_trainings(tmp_path):
+    grid = Grid(tmp_path, *MANY, "--delay", "0.5")
+    driver = grid.start()
+    wait_until(lambda: grid.finished() >= 10, driver)
+    wait_until(lambda: half_done(grid), driver)
+    running = descendants(driver.pid)
+    driver.kill()
+    driver.wait()
+    assert any("grid_search.worker" in command for command in running.values())
+    wait_until_gone(running)
+    assert grid.run() == 0
+    assert "goes on after epoch" in grid.said()
+    grid.check_complete(64, epochs=5)
+    assert grid.run() == 0  # once more: nothing is left to do
+    grid.check_complete(64, epochs=5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["training", "kept process", "slot"])
+def test_a_killed_process_costs_nothing(tmp_path, victim):
+    grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", "20", "--delay", "0.5")
+    driver = grid.start()
+    wait_until(lambda: half_done(grid), driver)
+    for pid in processes(driver.pid, victim):
+        os.kill(pid, signal.SIGKILL)
+    assert driver.wait(900) == 0
+    assert "will be tried again" in grid.said()
+    assert "goes on after epoch" in grid.said()
+    grid.check_complete(4, epochs=20)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_while_slots_wait_for_it_is_replaced(tmp_path):
+    grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "3")
+    driver = grid.start()
+    wait_until(lambda: processes(driver.pid, "worker"), driver)
+    (worker,) = processes(driver.pid, "worker")
+    name = Path(f"/proc/{worker}/cmdline").read_text().split("\0")[-2]
+    wait_until(lambda: f"@{name}" in Path("/proc/net/unix").read_text(), driver)
+    os.kill(worker, signal.SIGSTOP)
+    wait_until(lambda: len(processes(driver.pid, "slot")) == 2, driver)
+    time.sleep(3)  # both are connected
+    os.kill(worker, signal.SIGKILL)
+    assert driver.wait(600) == 0
+    grid.check_complete(2, epochs=3)
+
+
+@pytest.mark.slow
+def test_without_the_worker_the_kept_processes_go_on(tmp_path):
+    """The process that has everything imported is gone: a slot that is killed later starts another one."""
+    grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", "20", "--delay", "0.5")
+    driver = grid.start()
+    wait_until(lambda: half_done(grid), driver)
+    (worker,) = processes(driver.pid, "worker")
+    kept = processes(driver.pid, "kept process")
+    os.kill(worker, signal.SIGKILL)
+    time.sleep(1)
+    assert "will be tried again" not in grid.said()
+    os.kill(kept[0], signal.SIGKILL)
+    assert driver.wait(900) == 0
+    assert "will be tried again" in grid.said()
+    grid.check_complete(4, epochs=20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("victim", "epochs"),
+    [("raylet/raylet", 20), ("gcs/gcs_server", 200), ("", 20)],
+    ids=["raylet", "gcs", "all of it"],
+)
+def test_ray_is_killed_under_the_grid(tmp_path, victim, epochs):
+    """As a reboot does it with the whole process tree: the same command again goes on.
+
+    Without its head process Ray, and the trainings with it, lives on for a minute, 120 epochs.
+    """
+    grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", str(epochs), "--delay", "0.5")
+    driver = grid.start()
+    wait_until(lambda: half_done(grid), driver)
+    running = descendants(driver.pid)
+    for pid in [pid for pid, command in running.items() if victim in command]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    if not victim:
+        driver.kill()
+    status = driver.wait(900)
+    wait_until_gone(running)
+    if status:
+        assert grid.run() == 0
+    assert "goes on after epoch" in grid.said()
+    assert "Traceback" not in grid.said()
+    grid.check_complete(4, epochs=epochs)
+
+
+@pytest.mark.slow
+def test_stopping_and_going_on(tmp_path):
+    grid = Grid(tmp_path, "--seed", "0", "1", "2", "--epochs", "30", "--delay", "0.3", "--jobs", "2")
+    driver = grid.start()
+    wait_until(lambda: len(list(grid.runs.glob("*/checkpoint.npz"))) == 2, driver)
+    driver.send_signal(signal.SIGINT)
+    assert driver.wait(300) == 130
+    assert "the same command again goes on" in grid.said()
+    assert {journal.last_status(path)[0] for path in grid.trainings()} == {"KILLED"}
+    assert grid.run() == 0
+    assert "goes on after epoch" in grid.said()
+    grid.check_complete(3, epochs=30)
+    parent, _ = grid.tracked()
+    counts = {name: value for name, value in parent.data.metrics.items() if name.startswith("trainings_")}
+    assert {name: value for name, value in counts.items() if value} == {"trainings_finished": 3.0}
+
+
+@pytest.mark.slow
+def test_one_grid_is_driven_once(tmp_path):
+    grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "20", "--delay", "0.3")
+    driver = grid.start()
+    wait_until(lambda: bool(grid.trainings()), driver)
+    assert grid.run() == 2
+    assert "This grid is running already" in grid.said()
+    assert driver.wait(300) == 0
+    grid.check_complete(2, epochs=20)
+
+
+@pytest.mark.slow
+def test_a_training_that_kills_its_process_is_reported_and_the_others_go_on(tmp_path):
+    grid = Grid(tmp_path, "--trouble", "none", "killed", "--seed", "0", "1", "--epochs", "3")
+    assert grid.run() == 1
+    assert [row["status"] for row in grid.rows()].count("finished") == 2
+    assert "killed by signal 9" in grid.said()
+
+
+@pytest.mark.slow
+def test_a_full_disk_under_one_training(tmp_path):
+    """Its folder becomes a full file system: it is named, the others finish; with room again, so does it."""
+    grid = Grid(tmp_path, "--seed", "0", "1", "2", "--epochs", "15", "--delay", "0.5", "--jobs", "1")
+    driver = grid.start()
+    wait_until(lambda: half_done(grid), driver)
+    (full,) = grid.trainings()
+    (training,) = processes(driver.pid, "training")
+    os.kill(training, signal.SIGSTOP)
+    shutil.copytree(full, tmp_path / "copy")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(full)], capture_output=True)
+    try:
+        if mounted.returncode:
+            os.kill(training, signal.SIGCONT)
+            driver.terminate()
+            driver.wait(300)
+            pytest.skip("mounting needs root")
+        shutil.copytree(tmp_path / "copy", full, dirs_exist_ok=True)
+        with suppress(OSError), (full / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(b"x" * 512)
+        os.kill(training, signal.SIGCONT)
+        assert driver.wait(900) == 1
+        assert sorted(row["status"] for row in grid.rows()) == ["failed", "finished", "finished"]
+        assert "will be tried again" in grid.said()
+        assert "No space left on device" in grid.said()
+        (full / "filler").unlink()
+        assert grid.run() == 0
+        grid.check_complete(3, epochs=15)
+    finally:
+        subprocess.run(["umount", "--lazy", str(full)], capture_output=True, check=False)
+
+
+@pytest.mark.slow
+def test_pruning_stops_the_losers_and_remembers_them(tmp_path):
+    grid = Grid(tmp_path, "--learning-rate", "0.05", "0.0001", "0.00001", "--prune", "--jobs", "1", "--delay", "0.5",
+                "--epochs", "16")  # fmt: skip
+    assert grid.run() == 0
+    rows = {row["learning-rate"]: row for row in grid.rows()}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "0.05": "finished",
+        "0.0001": "pruned",
+        "0.00001": "pruned",
+    }
+    assert int(rows["0.0001"]["epochs"]) < 16
+    assert grid.run() == 0
+    assert json.loads((grid.folder / "plan.json").read_text())["trainings"][1]["varies"] == {"learning-rate": "0.0001"}
+    assert {row["learning-rate"]: row["epochs"] for row in grid.rows()}["0.0001"] == rows["0.0001"]["epochs"]
+
+
+@pytest.mark.slow
+def test_the_process_that_sends_is_started_again_while_the_grid_runs(tmp_path):
+    grid = Grid(tmp_path, "--seed", "0", "--epochs", "5000", "--delay", "0.5")
+    driver = grid.start()
+    wait_until(lambda: any(sent(path) for path in grid.trainings()), driver)
+    (mirror,) = [pid for pid, command in descendants(driver.pid).items() if "common.tracking.mirror.process" in command]
+    os.kill(mirror, signal.SIGKILL)
+    (training,) = grid.trainings()
+    before = sent(training)
+    wait_until(lambda: sent(training) > before, driver, 240)
+    driver.send_signal(signal.SIGINT)
+    assert driver.wait(300) == 130
+
+
+def sent(run: Path) -> int:
+    """Bytes of its journal that the local store has."""
+    return marks.load(run, "local:../mlflow.db").offset
+
+
+@pytest.mark.slow
+def test_without_a_server_nothing_is_lost(tmp_path):
+    """The team's server is away: everything is kept here, and the same command sends it when the server is back."""
+    server = MlflowServer(tmp_path / "server")
+    server.kill()
+    grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "2")
+    grid.arguments[grid.arguments.index("local")] = server.url
+    assert grid.run() == 0
+    assert "not available" in grid.said()
+    assert "and 2 of the 2 runs below it. Sent by: python -m common.tracking sync --output-dir" in grid.said()
+    grid.check_complete(2, epochs=2)
+    runs = [grid.folder, *grid.trainings()]
+    assert {tuple(journal.servers(path)) for path in runs} == {("local:../mlflow.db", server.url)}
+    server.start()
+    try:
+        assert grid.run() == 0
+        assert grid.said().splitlines()[-1].startswith(f"Tracked: {server.url}")
+        assert [differences(path, server.url) for path in runs] == [[], [], []]
+    finally:
+        server.kill()
+
+
+@pytest.mark.slow
+def test_a_grid_that_is_stopped_before_its_trainings_go_on_tells_what_they_lack(tmp_path):
+    server = MlflowServer(tmp_path / "server")
+    server.kill()
+    grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "5000", "--delay", "0.5")
+    grid.arguments[grid.arguments.index("local")] = server.url
+    driver = grid.start()
+    wait_until(lambda: len(grid.trainings()) == 2 and half_done(grid), driver)
+    driver.send_signal(signal.SIGINT)
+    assert driver.wait(300) == 130
+    server.start()
+    try:
+        driver = grid.start()
+        wait_until(lambda: journal.last_status(grid.folder)[0] == "RUNNING", driver)
+        time.sleep(1)  # it listens to signals
+        driver.send_signal(signal.SIGINT)
+        assert driver.wait(300) == 130
+        last = grid.said().splitlines()[-1]
+        assert last.startswith("Tracked: ") is not any(pending(path, server.url) for path in grid.trainings())
+    finally:
+        server.kill()
+
+
+def test_data_that_cannot_be_had_is_said_before_anything_starts(tmp_path):
+    classification_file(tmp_path / "a.h5", 100)
+    ended = program(
+        "grid_search", "classifier_cnn.train", "--dense", "8", "16", "--data-train", tmp_path / "a.h5", "--data-val",
+        tmp_path / "none.h5", "--output-dir", tmp_path / "runs", "--tracking", "local",
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert "none.h5" in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "runs").exists()

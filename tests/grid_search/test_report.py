@@ -1,0 +1,78 @@
+"""The ranking, the Pareto front and the pruner, against their laws."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grid_search.cluster import Needs
+from grid_search.overview import span
+from grid_search.plan import Plan, Training
+from grid_search.pruning import Pruner
+from grid_search.ranking import pareto_front
+from grid_search.report import write_report
+
+POINTS = st.lists(st.fixed_dictionaries({"cost": st.integers(1, 9), "quality": st.integers(1, 9)}), min_size=1)
+
+
+@given(POINTS, st.booleans())
+def test_nothing_beats_the_front_and_the_front_beats_the_rest(rows, lower):
+    def beats(a, b):
+        better = a["quality"] <= b["quality"] if lower else a["quality"] >= b["quality"]
+        return better and a["cost"] <= b["cost"] and (a["quality"], a["cost"]) != (b["quality"], b["cost"])
+
+    front = pareto_front(rows, "cost", lower)
+    assert front
+    assert not any(beats(a, b) for a in rows for b in front)
+    assert all(any(beats(a, b) or a["quality"] == b["quality"] for a in front) for b in rows)
+
+
+def test_a_grid_of_one_training_has_a_report_too(tmp_path):
+    """All arrays of a script replaced by one value each."""
+    training = Training(0, {}, "12345678-000_training", {})
+    folder = tmp_path / "grid_small_training_12345678"
+    plan = Plan("small_training", folder.name, folder, "e", "val_loss", {}, (training,))
+    run = tmp_path / "20260101-000000_12345678-000_training"
+    run.mkdir()
+    folder.mkdir()
+    (run / "config.json").write_text(json.dumps({"options": {"epochs": 1}}))
+    (run / "metrics.csv").write_text("epoch,val_loss\n1,0.5\n")
+    cost = {"parameters": 10, "multiply_accumulates": 20}
+    (run / "model.json").write_text(json.dumps({"status": "finished", "cost": cost}))
+    assert "20 MACs  val_loss 0.5" in write_report(plan)
+    assert (folder / "grid.png").exists()
+
+
+def rows(values):
+    return [{"epoch": i, "val_loss": value} for i, value in enumerate(values, 1)]
+
+
+def test_the_pruner_stops_who_is_behind_and_never_the_first():
+    pruner = Pruner("val_loss", True, 16)  # rungs after epochs 1, 2, 4, 8
+    assert not pruner.behind(0, rows([0.5, 0.4, 0.3, 0.2, 0.1]))
+    assert pruner.behind(1, rows([0.6]))
+    assert not pruner.behind(2, rows([0.4]))
+    assert pruner.behind(2, rows([0.4, 0.39, 0.38, 0.37]))  # good at the first two rungs, behind at the third
+    assert not pruner.behind(2, rows([0.4, 0.39, 0.38, 0.37]))  # judged once
+
+
+def test_a_larger_metric_may_be_the_better_one():
+    pruner = Pruner("val_auroc", False, 16)
+    assert not pruner.behind(0, [{"epoch": 1, "val_auroc": 0.9}])
+    assert pruner.behind(1, [{"epoch": 1, "val_auroc": 0.8}])
+    assert not pruner.behind(2, [{"epoch": 1, "val_auroc": 0.95}])
+
+
+def test_what_fits_on_a_node():
+    node = {"CPU": 8.0, "GPU": 2.0, "memory": 10e9}
+    assert Needs(1, 0.0, 10**9).fit(node) == 8
+    assert Needs(2, 0.0, 10**9).fit(node) == 4
+    assert Needs(1, 0.0, 3 * 10**9).fit(node) == 3
+    assert Needs(1, 0.4, 10**9).fit(node) == 4  # two on each card
+    assert Needs(1, 0.3, 10**9).fit(node) == 6
+    assert Needs(1, 2.0, 10**9).fit(node) == 1
+    assert Needs(1, 0.5, 10**9).fit({"CPU": 8.0, "memory": 10e9}) == 0
+
+
+def test_spans_of_time_as_people_say_them():
+    assert [span(seconds) for seconds in (3.4, 200, 7800)] == ["3 s", "3 min 20 s", "2 h 10 min"]

@@ -1,0 +1,88 @@
+"""`python -m PROJECT.export` on models of ours and on others; what a person can get wrong."""
+
+import json
+
+import keras
+import pytest
+
+from classifier_cnn import export as classifier
+from common.errors import UserError
+from detector_cnn_ball_radius_center import export as detector
+
+from ..tiny import classification_file, detection_file
+from .models import random_model
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    made = {
+        f"{kind}_{split}": make(folder / f"{kind}_{split}.h5", seed=seed)
+        for kind, make in (("classification", classification_file), ("detection", detection_file))
+        for seed, split in enumerate(("train", "validation"))
+    }
+    made["sigmoid"], made["linear"] = folder / "ball.keras", folder / "circle.keras"
+    for head in ("sigmoid", "linear"):
+        random_model(3, head=head).save(made[head])
+    return made
+
+
+def arguments(files, kind="classification", **other):
+    given = {"calibration": files[f"{kind}_train"], "validation": files[f"{kind}_validation"]} | other
+    return [str(text) for name, value in given.items() for text in (f"--{name.replace('_', '-')}", value)]
+
+
+@pytest.mark.parametrize(
+    ("module", "head", "kind"), [(classifier, "sigmoid", "classification"), (detector, "linear", "detection")]
+)
+def test_a_model_alone_gets_a_folder_with_everything(files, tmp_path, monkeypatch, capsys, module, head, kind):
+    monkeypatch.chdir(tmp_path)
+    module.main([str(files[head]), *arguments(files, kind)])
+    (folder,) = tmp_path.iterdir()
+    told = json.loads((folder / "model.json").read_text())
+    assert (told["status"], told["options"]) == ("exported", None)
+    assert ("threshold" in told) == (head == "sigmoid")
+    assert told["datasets"]["train"]["name"] == files[f"{kind}_train"].name
+    card = (folder / "README.md").read_text()
+    assert "brightness" in card
+    assert '<img src="validation_' in card
+    assert "game1_0" in card
+    out = capsys.readouterr().out
+    assert "model_int8.tflite" in out
+    assert str(folder) in out
+
+
+def test_an_unsupported_layer_is_refused_by_name(files, tmp_path, monkeypatch):
+    model = random_model(3)
+    layer = keras.layers.ELU(name="my_elu")
+    odd = keras.Model(model.inputs, keras.layers.Dense(1, "sigmoid")(layer(model.get_layer("flatten").output)))
+    odd.save(tmp_path / "odd.keras")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"layer my_elu \(ELU\) cannot be exported"):
+        classifier.main(["odd.keras", *arguments(files)])
+    assert [path.name for path in tmp_path.iterdir()] == ["odd.keras"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"calibration": "classification_validation"}, "Received: the validation patches"),
+        ({"calibration": "missing.h5"}, "missing.h5"),
+        ({"calibration": "detection_train"}, "detection_train.h5"),
+        ({"max_fpr": "1"}, "--max-fpr"),
+        ({"input": "half"}, "--input"),
+    ],
+)
+def test_bad_input_is_one_line(files, tmp_path, monkeypatch, capsys, changes, words):
+    monkeypatch.chdir(tmp_path)
+    changes = {name: files.get(value, value) for name, value in changes.items()}
+    with pytest.raises((UserError, SystemExit)) as end:
+        classifier.main([str(files["sigmoid"]), *arguments(files, **changes)])
+    assert words in f"{end.value} {capsys.readouterr().err}"
+    assert not list(tmp_path.iterdir())
+
+
+def test_test_patches_are_refused_for_calibration(files, tmp_path):
+    path = classification_file(tmp_path / "D_test_ball_no_ball_X_y.h5", seed=5)
+    with pytest.raises(UserError, match="never test"):
+        classifier.main([str(files["sigmoid"]), *arguments(files, calibration=path)])

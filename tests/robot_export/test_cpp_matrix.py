@@ -1,0 +1,87 @@
+"""The headers are exact however they are compiled, whatever model: compilers, targets, sanitisers, NEON, valgrind."""
+
+import numpy as np
+import pytest
+
+from common.datasets.patch_file import read_patches
+from dataset_tools.synthetic import synthetic_files
+from robot_export.cpp_run import Program
+from robot_export.folding import fold
+
+from .cpp_builds import COMPILERS, NEON, OTHERS, PLAIN, QEMU, SANITIZED, TARGETS, Build
+from .models import patches, random_model
+from .test_cpp_header import MODES, write
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
+KINDS = {
+    "classification": {"filters": (8, 8, 16, 16), "dense": 64},
+    "detection": {"head": "linear", "filters": (5, 8, 9, 3), "dense": 10, "channels": 2, "side": 32},
+}
+MODELS_PER_TEST = 20
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def member(request, tmp_path_factory):
+    """A header, the whole validation split of the embedded dataset, and what Keras says of it."""
+    folder = tmp_path_factory.mktemp(request.param)
+    model = random_model(7, **KINDS[request.param])
+    side, channels = model.input_shape[1], model.input_shape[3]
+    counts = {"train": 2, "validation": {"classification": 4000, "detection": 3000}[request.param], "test": 2}
+    files = synthetic_files(request.param, folder, size=side, channels=channels, counts=counts, progress=False)
+    X = read_patches(files["validation"], request.param).X[:]
+    answers = np.concatenate([model(part.astype(np.float32)).numpy() for part in np.array_split(X, 10)])
+    assert np.ptp(answers) > 0.1
+    return write(folder, fold(model)), X, answers
+
+
+def held(program, X, answers, mode="bytes"):
+    np.testing.assert_allclose(program.predict(X, mode), answers, atol=1e-5, rtol=1e-5, err_msg=mode)
+
+
+@pytest.mark.parametrize("build", PLAIN, ids=str)
+def test_whole_validation_split(tmp_path, member, build):
+    build.require()
+    header, X, answers = member
+    program = Program(header, tmp_path, build.compiler, build.flags)
+    assert program.self_test() < 1e-5
+    held(program, X, answers)
+
+
+@pytest.mark.parametrize("build", [*SANITIZED, *OTHERS], ids=str)
+def test_nothing_undefined_and_every_way_in(tmp_path, member, build):
+    build.require()
+    header, X, answers = member
+    program = Program(header, tmp_path, build.compiler, build.flags, build.launcher)
+    assert program.self_test() < 1e-5
+    few = 100 if "valgrind" in build.launcher else 500
+    for mode in MODES:
+        held(program, X[:few], answers[:few], mode)
+    if "valgrind" not in build.launcher:
+        held(program, X, answers)
+
+
+def drawn(seed: int):
+    """A random member of the families, the smallest and the largest counts more often than others."""
+    rng = np.random.default_rng(seed)
+    filters = tuple(int(rng.choice([1, 70, rng.integers(1, 71), rng.integers(1, 20)])) for _ in range(4))
+    dense = int(rng.choice([1, 200, rng.integers(1, 201)]))
+    side, channels = int(rng.choice([16, 16, 32])), int(rng.integers(1, 3))
+    head, regularize = str(rng.choice(["sigmoid", "linear"])), bool(rng.integers(2))
+    return random_model(seed, side, channels, filters, dense, head, regularize)
+
+
+@pytest.mark.parametrize("start", range(0, 240, MODELS_PER_TEST))
+def test_random_members_of_the_families(tmp_path, start):
+    """Each with another compiler and target; every twentieth is run as NEON."""
+    builds = [Build(compiler, ("-O1", f"-march={target}")) for target in (*TARGETS, "x86-64") for compiler in COMPILERS]
+    for seed in range(start, start + MODELS_PER_TEST):
+        build = Build(NEON, ("-O1", "-static"), QEMU) if seed % 20 == 19 else builds[seed % len(builds)]
+        build.require()
+        model = drawn(seed)
+        X = patches(seed, 40, model.input_shape[1:])
+        header = write(tmp_path, fold(model))
+        program = Program(header, tmp_path, build.compiler, build.flags, build.launcher)
+        answers = model(X.astype(np.float32)).numpy()
+        assert program.self_test() < 1e-5 * max(1, np.abs(answers).max())  # seven digits of up to 26
+        for mode in ("bytes", "columns", "many"):
+            held(program, X, answers, mode)

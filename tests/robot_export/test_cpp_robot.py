@@ -1,0 +1,138 @@
+"""What a robot's programmer copies: the header that joins both models, the page about it, the code of the card."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from robot_export import snippets
+from robot_export.cpp_header import write_header
+from robot_export.cpp_run import WARNINGS, find_compiler
+from robot_export.folding import fold
+from robot_export.forms import TEMPLATE
+
+from ..tiny import ROOT
+from .models import patches, random_model
+from .reference import forward
+
+COMPILER = find_compiler()
+pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler (c++, g++ or clang++) on this machine")
+PROJECTS = {"ball_classifier.h": "classifier_cnn", "ball_detector.h": "detector_cnn_ball_radius_center"}
+PAGE = ROOT / "docs" / "robot.md"
+FACTS = {"input_range": "raw", "input_mean": "0.4", "sampling_rule": "centres", "git_commit": "none"}
+
+
+@pytest.fixture(scope="module")
+def robot(tmp_path_factory):
+    """A folder of headers as docs/robot.md has it, patches, and what both networks answer."""
+    folder = tmp_path_factory.mktemp("models")
+    shutil.copy(TEMPLATE, folder)
+    X, networks = patches(3, 40, (16, 16, 1)), []
+    for (file, project), head in zip(PROJECTS.items(), ("sigmoid", "linear"), strict=True):
+        network = fold(random_model(5, head=head))
+        answers = forward(network, X)
+        threshold = float(np.float32(np.median(answers))) if head == "sigmoid" else None
+        write_header(folder / file, network, project, X[:8], answers[:8], threshold, FACTS)
+        networks.append(network)
+    return folder, X, networks
+
+
+def compiled(folder, code, output):
+    command = [COMPILER, *WARNINGS, "-O1", "-I", folder, code, "-o", output]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr[:2000]
+    return output
+
+
+def test_both_models_behind_one_interface(robot, tmp_path):
+    folder, X, (classifier, detector) = robot
+    program = compiled(folder, ROOT / "tests/robot_export/ball_models_main.cpp", tmp_path / "program")
+    middle = float(np.median(forward(classifier, X)))
+    for layout, offset, start in (("rows", 0, 0), ("columns", 0, 0), ("wide", 0.1, 0), ("columns", 0, middle)):
+        command = [program, layout, str(offset), f"{np.float32(start):.9g}"]
+        said = subprocess.run(command, input=X.tobytes(), capture_output=True, check=True).stdout
+        found = np.frombuffer(said, np.float32).reshape(-1, 4)
+        wanted = np.concatenate([forward(network, X + 255.0 * offset) for network in (classifier, detector)], axis=1)
+        if start:
+            assert np.any(found[:, 0] < start)
+            assert np.any(found[:, 0] >= start)
+            wanted[found[:, 0] < start, 1:] = 0.5  # the detector was not asked
+        np.testing.assert_allclose(found, wanted, atol=1e-5, rtol=1e-5, err_msg=str(command))
+
+
+MAIN = """
+#include <cstdint>
+#include <cstdlib>
+
+// A picture whose pixels tell where they are, and what the robot's rule has to read of it.
+int main() {
+  static unsigned char image[2 * 64 * 48];
+  for (int i = 0; i < 64 * 48; ++i) image[2 * i] = static_cast<unsigned char>(i % 64 + 3 * (i / 64));
+  const Candidate candidate = {5, 7, 29};
+  const Circle circle = lookAt(image, 64, candidate, 0.1f);
+  std::uint8_t patch[ball::bytes], turned[ball::bytes];
+  float floats[ball::bytes];
+  for (int y = 0; y < 16; ++y) {
+    for (int x = 0; x < 16; ++x) {
+      const int column = static_cast<int>((x + 0.5) * 29 / 16 + 0.5), row = static_cast<int>((y + 0.5) * 29 / 16 + 0.5);
+      const int place = 64 * (7 + (row < 28 ? row : 28)) + 5 + (column < 28 ? column : 28);
+      floats[16 * y + x] = patch[16 * y + x] = turned[16 * x + y] = image[2 * place];
+    }
+  }
+  const float wanted = ball_detector_cnn_ball_radius_center::predict(patch, 16, 0.1f).radius * 29;
+  const std::uint8_t* const patches[] = {patch, patch};
+  float confidences[2];
+  classify(patches, 2, 16, confidences);
+  tell();
+  const bool ball = confidences[1] >= ball_classifier_cnn::threshold;
+  const float radius = ball_detector_cnn_ball_radius_center::predict(patch).radius;
+  const bool same = circle.radius == wanted && isBall(turned) == ball && std::fabs(radiusOf(floats) - radius) < 1e-5f;
+  return modelsAreRight() && same ? 0 : 1;
+}
+"""
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+def test_the_code_of_the_page(robot, tmp_path):
+    code = tmp_path / "ball_detection.cpp"
+    code.write_text("\n".join(blocks("cpp")) + MAIN)
+    program = compiled(robot[0], code, tmp_path / "program")
+    said = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    shown = r"classifier_cnn, 16x16x1, raw, mean 0.4, centres, threshold 0\.\d{3}, commit none\n"
+    assert re.fullmatch(shown, said)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="no cmake on this machine")
+def test_the_cmake_of_the_page(robot, tmp_path):
+    (lines,) = blocks("cmake")
+    shutil.copytree(robot[0], tmp_path / "models")
+    (tmp_path / "ball_detection.cpp").write_text("\n".join(blocks("cpp")) + MAIN)
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.13)\nproject(robot CXX)\nset(CMAKE_CXX_STANDARD 11)\n"
+        f"add_executable(vision ball_detection.cpp)\n{lines}"
+    )
+    for command in (["cmake", "-B", "build"], ["cmake", "--build", "build", "-v"]):
+        said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert "-O3 -march=silvermont" in said
+    subprocess.run([tmp_path / "build" / "vision"], capture_output=True, check=True)
+
+
+@pytest.mark.parametrize(("file", "outputs"), [("ball_classifier.h", 1), ("ball_detector.h", 3)])
+def test_the_code_of_the_card(robot, tmp_path, file, outputs):
+    """The header's; for those of TensorFlow Lite and ONNX Runtime, no headers come with the packages."""
+    shutil.copy(robot[0] / file, tmp_path / "model.h")
+    told = {
+        "project": PROJECTS[file],
+        "input": {"height": 16, "width": 16, "channels": 1, "normalised": False},
+        "forms": {"cpp": {}},
+    }
+    told |= {"threshold": {"cpp": 0.5}} if outputs == 1 else {}
+    (code,) = re.findall(r"```cpp\n(.*?)```", snippets.loading(told), re.DOTALL)
+    (tmp_path / "card.cpp").write_text(code + "\nint main() { return right ? 0 : 1; }\n")
+    subprocess.run([compiled(tmp_path, tmp_path / "card.cpp", tmp_path / "program")], check=True)
