@@ -1,40 +1,16 @@
-"""The classifier's training pipeline: what happens to a batch between the file and the network."""
+"""The classifier's patches: where they come from, and what stands in where there are none."""
 
-from collections.abc import Callable
+from classifier_cnn.options import Options
+from common.datasets.load import Splits, load_splits
+from dataset_tools.synthetic import synthetic_files
 
-PATCHES_SEEN = 1_100_000  # in a training of default length: 200 passes over the real ones that the recipe was found on
+TASK = "classification"
 
 
-def make_augmentation(seed: int) -> Callable:
-    """Makes the augmentation of the default recipe.
+def load_data(options: Options) -> Splits:
+    """Finds, fetches and reads the patches of a run; synthetic ones where they are asked for or stand in.
 
-    Order: geometry first (it interpolates, so it must not blur the noise), then light, then noise, then the range of a
-    camera's byte.
-
-    Returns:
-        (x float32 [n, h, w, c] of 0..255, y [n], seed int32 [2]) -> the same; drawn per patch.
+    Raises:
+        UserError: no such dataset, no such file, or one that no training can use.
     """
-    import tensorflow as tf
-
-    from common.training import augmentation_ops
-
-    pool = augmentation_ops.noise_pool(1 << 20, [seed, 7])
-
-    def augmentation(x, y, seed):
-        n = tf.shape(x)[0]
-
-        def draw(salt, low, high):
-            return augmentation_ops.draw(seed, n, low, high, salt)
-
-        x = augmentation_ops.unpack_chroma(x)
-        x = augmentation_ops.transpose(x, draw(0, 0, 1) < 0.5)
-        zoom = tf.exp(draw(1, -0.1, 0.1))
-        flip_x, flip_y = (tf.where(draw(salt, 0, 1) < 0.5, -1.0, 1.0) for salt in (2, 3))
-        x = augmentation_ops.resample(
-            x, zoom * flip_x, zoom * flip_y, draw(4, -1, 1), draw(5, -1, 1), draw(6, -0.5, 0.5)
-        )
-        x = augmentation_ops.relight(x, draw(7, -30, 30), draw(8, 0.7, 1.3), draw(9, -0.3, 0.3))
-        x = augmentation_ops.add_noise(x, draw(10, 0, 6), pool, seed)
-        return augmentation_ops.pack_chroma(tf.clip_by_value(x, 0.0, 255.0)), y
-
-    return augmentation
+    return load_splits(TASK, options, synthetic_files)

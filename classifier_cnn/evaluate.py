@@ -15,16 +15,10 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
     os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
 
+from common.atomic_files import new_folder, replacing  # noqa: E402
+from common.cli.evaluation_options import evaluation_parser  # noqa: E402
 from common.cli.program import run_main  # noqa: E402
-from common.runs.evaluation import (  # noqa: E402
-    brightness_class,
-    evaluation_parser,
-    mean_brightness,
-    model_name,
-    predict_file,
-    read_files,
-    write_rows,
-)
+from common.cli.quiet import quiet_stderr  # noqa: E402
 from common.training.saved_model import FALLBACK_THRESHOLD, find_model, read_threshold  # noqa: E402
 
 
@@ -55,12 +49,14 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parse_args(argv)
     model_file = find_model(arguments.model)
     threshold, origin = read_threshold(model_file, arguments.threshold)
-
-    from classifier_cnn import metrics
-    from classifier_cnn.summary import group_table, table
-    from common.atomic_files import new_folder, replacing
+    from common.datasets.load import read_files
 
     patches, files = read_files(arguments.files, "classification")
+    with quiet_stderr():
+        from classifier_cnn import metrics
+        from classifier_cnn.report import report
+        from classifier_cnn.summary import group_table, table
+        from common.runs.evaluation import model_name, predict_file
     scores = predict_file(model_file, patches.X, outputs=1)[:, 0]
     folder = new_folder(arguments.output_dir or Path.cwd() / f"evaluation-{model_name(model_file)}")
     result = report(folder, patches, scores, threshold, files=files)
@@ -76,34 +72,6 @@ def main(argv: list[str] | None = None) -> None:
     with replacing(folder / "evaluation.json") as partial:
         partial.write_text(json.dumps(sources | {"digest": patches.digest} | result, indent=2) + "\n", encoding="utf-8")
     print(f"numbers, scores and pictures: {folder}")
-
-
-def report(folder: Path, patches, scores, threshold: float, name: str = "", files=None) -> dict:
-    """Computes every number of one set of patches, draws its pictures and writes one row per patch.
-
-    Args:
-        folder: an existing folder.
-        patches: common.datasets.patch_file.Patches.
-        scores: float32 [n].
-        threshold: the one that is shipped.
-        name: `validation`, `test`: comes before the names of the files and into the titles.
-        files: str [n], the file of each patch, where several are scored as one.
-
-    Returns:
-        `metrics` (flat, baseline included) and `groups` (per file, camera and recording, where known, and brightness).
-    """
-    from classifier_cnn import metrics, plots
-
-    groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
-    by_light = groups | {"brightness": brightness_class(mean_brightness(patches.X))}
-    result = {
-        "metrics": metrics.evaluate(patches.y, scores, threshold) | metrics.baseline(patches.y, patches.X),
-        "groups": metrics.evaluate_groups(patches.y, scores, threshold, **by_light),
-    }
-    plots.write_all(folder, patches.X, patches.y, scores, threshold, patches.recording, name)
-    columns = {"index": range(len(scores)), "label": patches.y.astype(int), "score": scores, **groups}
-    write_rows(Path(folder) / f"{name}{'_' if name else ''}scores.csv", columns)
-    return result
 
 
 def describe(chosen) -> str:

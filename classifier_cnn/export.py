@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parse_args(argv)
     launch.switch_off()
     from classifier_cnn import metrics
-    from classifier_cnn.evaluate import report
+    from classifier_cnn.report import report
     from robot_export.card import summary
     from robot_export.delivery import publish
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+import keras
+import tensorflow as tf
+
 from common.training.trunk import trunk
 
 
@@ -24,8 +27,6 @@ def build_model(
     Returns:
         A functional keras.Model: [n, height, width, channels] of raw 0..255 -> [n, 1] probability of a ball.
     """
-    import keras
-
     inputs = keras.Input(input_shape, name="patch")
     x = trunk(inputs, filters, dense, regularize, mean)
     x = keras.layers.Dense(1, name="logit")(x)
@@ -41,7 +42,6 @@ def make_loss(positive_weight: float = 1.0) -> Callable:
     Returns:
         (y [n] of 0 and 1, logit [n, 1]) -> loss per patch [n].
     """
-    import tensorflow as tf
 
     def loss(y, logit):
         cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=logit[:, 0])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from common.cli.training_options import TrainingOptions, parse, training_parser
 from common.errors import UserError
 
+PROJECT = "classifier_cnn"
 DEFAULT_STEM = "classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"
 EPILOG = """examples:
   python train.py --filters 8 --dense 32             the team's default family, from the cache or the archive

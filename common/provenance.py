@@ -6,6 +6,7 @@ import os
 import platform
 import socket
 import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -69,8 +70,6 @@ def user() -> str:
 
 def device() -> str:
     """The processor that computes: the GPUs that TensorFlow sees where it is loaded already, else the CPU."""
-    import sys
-
     tensorflow = sys.modules.get("tensorflow")
     with contextlib.suppress(Exception):
         gpus = tensorflow.config.list_physical_devices("GPU") if tensorflow else []

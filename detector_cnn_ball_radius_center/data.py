@@ -1,103 +1,16 @@
-"""The detector's training pipeline: pixels and circle of a patch move together between the file and the network."""
+"""The detector's patches: where they come from, and what stands in where there are none."""
 
-from collections.abc import Callable
+from common.datasets.load import Splits, load_splits
+from dataset_tools.synthetic import synthetic_files
+from detector_cnn_ball_radius_center.options import Options
 
-# How far the labelled centre lies right of and below the middle of what the pixels show, fractions of the patch: about
-# a tenth of a pixel of 16. A flip mirrors the picture, but not how patches are sampled and labelled (RECIPE.md).
-LABEL_OFFSET = (0.004, 0.01)
-LIGHT, NOISE = 1.0, 6.0  # how far light changes (see `make_augmentation`); highest deviation of the noise, grey levels
-CENTRE_LIMITS = (0.05, 0.95)  # fractions of the patch; augmentation never pushes a centre past them
-PATCHES_SEEN = 2_500_000  # in a training of default length
+TASK = "detection"
 
 
-def make_augmentation(
-    seed: int, flips: bool = True, turns: bool = True, offset=LABEL_OFFSET, light: float = LIGHT, noise: float = NOISE
-) -> Callable:
-    """Makes the augmentation; the defaults are the recipe, all else is for measuring what it is worth.
+def load_data(options: Options) -> Splits:
+    """Finds, fetches and reads the patches of a run; synthetic ones where they are asked for or stand in.
 
-    Order: geometry first, then light, then noise, then the range of a camera's byte.
-
-    Args:
-        seed: of the noise.
-        flips: mirror left and right, up and down.
-        turns: transpose; with flips this makes the quarter turns.
-        offset: see `LABEL_OFFSET`.
-        light: 1 for brightness by up to 30 grey levels, contrast by up to 30 %, tone by up to 0.3.
-        noise: highest standard deviation, in grey levels.
-
-    Returns:
-        (x float32 [n, h, w, c] of 0..255, y float32 [n, 3] circles, seed int32 [2]) -> the same; drawn per patch.
+    Raises:
+        UserError: no such dataset, no such file, or one that no training can use.
     """
-    import tensorflow as tf
-
-    from common.training import augmentation_ops
-
-    pool = augmentation_ops.noise_pool(1 << 20, [seed, 7])
-
-    def augmentation(x, y, seed):
-        n = tf.shape(x)[0]
-
-        def draw(salt, low, high):
-            return augmentation_ops.draw(seed, n, low, high, salt)
-
-        x = augmentation_ops.unpack_chroma(x)
-        chances = (0.5 * turns, 0.5 * flips, 0.5 * flips)
-        transposed, flip_x, flip_y = (draw(salt, 0, 1) < chance for salt, chance in enumerate(chances))
-        x, y = move(x, y, transposed, flip_x, flip_y, offset=offset)
-        brightness, contrast, tone = (light * draw(salt, -far, far) for salt, far in ((7, 30), (8, 0.3), (9, 0.3)))
-        x = augmentation_ops.relight(x, brightness, 1 + contrast, tone)
-        x = augmentation_ops.add_noise(x, draw(10, 0, noise), pool, seed)
-        return augmentation_ops.pack_chroma(tf.clip_by_value(x, 0.0, 255.0)), y
-
-    return augmentation
-
-
-def move(x, y, transposed, flip_x, flip_y, zoom=None, shift_x=None, shift_y=None, offset=LABEL_OFFSET):
-    """Transposes, then flips, zooms and shifts patches, and moves their circles along.
-
-    A centre that a zoom or shift would carry past `CENTRE_LIMITS` stops there: such a patch is shifted less, so that no
-    ball is taught that the patch hardly shows. One that lies beyond in the file stays where it is.
-
-    Args:
-        x: float32 [n, h, w, planes], square.
-        y: float32 [n, 3], circles [radius, center_x, center_y].
-        transposed, flip_x, flip_y: bool [n].
-        zoom: [n] input pixels per output pixel, below 1 enlarges; 1 without it.
-        shift_x, shift_y: [n] pixels by which the content moves right and down; 0 without it.
-        offset: see `LABEL_OFFSET`.
-
-    Returns:
-        x and y, moved.
-    """
-    import tensorflow as tf
-
-    from common.training import augmentation_ops
-
-    y, offset = tf.convert_to_tensor(y, tf.float32), tf.constant(offset, tf.float32)
-    x = augmentation_ops.flip(augmentation_ops.transpose(x, transposed), flip_x, flip_y)
-    centre = y[:, 1:] - offset
-    centre = tf.where(transposed[:, tf.newaxis], centre[:, ::-1], centre)
-    centre = tf.where(tf.stack([flip_x, flip_y], 1), 1 - centre, centre)
-    y = tf.concat([y[:, :1], centre + offset], 1)
-    if zoom is None and shift_x is None and shift_y is None:
-        return x, y
-    none = tf.zeros_like(y[:, 0])
-    given = ((zoom, none + 1), (shift_x, none), (shift_y, none))
-    return _zoom_and_shift(x, y, *(default if value is None else value for value, default in given), offset)
-
-
-def _zoom_and_shift(x, y, zoom, shift_x, shift_y, offset):
-    """The second half of `move`; no centre passes the limits."""
-    import tensorflow as tf
-
-    from common.training import augmentation_ops
-
-    size, factor = x.shape[1], zoom[:, tf.newaxis]
-    centre = y[:, 1:] - offset
-    zoomed = 0.5 + (centre - 0.5) / factor
-    low, high = (limit - offset for limit in CENTRE_LIMITS)
-    moved = zoomed + tf.stack([shift_x, shift_y], 1) / size
-    moved = tf.clip_by_value(moved, tf.minimum(centre, low), tf.maximum(centre, high))
-    shifts = tf.unstack((zoomed - moved) * factor * size, axis=1)
-    x = augmentation_ops.resample(x, zoom, zoom, *shifts, tf.zeros_like(zoom))
-    return x, tf.concat([y[:, :1] / factor, moved + offset], 1)
+    return load_splits(TASK, options, synthetic_files)

@@ -14,16 +14,10 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
     os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
 
+from common.atomic_files import new_folder, replacing  # noqa: E402
+from common.cli.evaluation_options import evaluation_parser  # noqa: E402
 from common.cli.program import run_main  # noqa: E402
-from common.runs.evaluation import (  # noqa: E402
-    brightness_class,
-    evaluation_parser,
-    mean_brightness,
-    model_name,
-    predict_file,
-    read_files,
-    write_rows,
-)
+from common.cli.quiet import quiet_stderr  # noqa: E402
 from common.training.saved_model import find_model  # noqa: E402
 
 
@@ -31,11 +25,14 @@ def main(argv: list[str] | None = None) -> None:
     """Reads, scores, writes and prints."""
     arguments = evaluation_parser(__doc__.splitlines()[0]).parse_args(argv)
     model_file = find_model(arguments.model)
-
-    from common.atomic_files import new_folder, replacing
-    from detector_cnn_ball_radius_center.summary import group_table, table
+    from common.datasets.load import read_files
 
     patches, files = read_files(arguments.files, "detection")
+    with quiet_stderr():
+        from common.runs.evaluation import model_name, predict_file
+        from detector_cnn_ball_radius_center.report import report
+        from detector_cnn_ball_radius_center.summary import group_table, table
+
     circles = predict_file(model_file, patches.X, outputs=3)
     folder = new_folder(arguments.output_dir or Path.cwd() / f"evaluation-{model_name(model_file)}")
     mean_circle, origin = read_mean_circle(model_file, patches.y)
@@ -60,35 +57,6 @@ def read_mean_circle(model_file: Path, y) -> tuple[list[float], str]:
         return [radius, x, y_], "of the training patches (model.json)"
     except (OSError, ValueError, KeyError, TypeError):
         return y.mean(0).tolist(), "of these patches (the model ships none)"
-
-
-def report(folder: Path, patches, circles, mean_circle, name: str = "", files=None) -> dict:
-    """Computes every number of one set of patches, draws its pictures and writes one row per patch.
-
-    Args:
-        folder: an existing folder.
-        patches: common.datasets.patch_file.Patches.
-        circles: float32 [n, 3], predicted.
-        mean_circle: the mean of the training circles: the trivial baseline.
-        name: `validation`, `test`: comes before the names of the files and into the titles.
-        files: str [n], the file of each patch, where several are scored as one.
-
-    Returns:
-        `metrics` (flat, baseline included) and `groups` (per radius class, file, camera, recording and brightness).
-    """
-    from detector_cnn_ball_radius_center import metrics, plots
-
-    size = patches.X.shape[2]
-    groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
-    by_light = groups | {"brightness": brightness_class(mean_brightness(patches.X))}
-    numbers = metrics.evaluate(patches.y, circles, size) | metrics.baseline(patches.y, mean_circle, size)
-    plots.write_all(folder, patches.X, patches.y, circles, patches.recording, name)
-    columns = {"index": range(len(circles))}
-    for prefix, values in (("true", patches.y), ("predicted", circles)):
-        columns |= {f"{prefix}_{what}": values[:, i] for i, what in enumerate(("radius", "center_x", "center_y"))}
-    columns |= {"iou": metrics.circle_iou(patches.y, circles), **groups}
-    write_rows(Path(folder) / f"{name}{'_' if name else ''}circles.csv", columns)
-    return {"metrics": numbers, "groups": metrics.evaluate_groups(patches.y, circles, size, **by_light)}
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     """Reads, exports, proves and prints."""
     arguments = export_parser(__doc__.splitlines()[0]).parse_args(argv)
     launch.switch_off()
-    from detector_cnn_ball_radius_center.evaluate import report
+    from detector_cnn_ball_radius_center.report import report
     from robot_export.card import summary
     from robot_export.delivery import publish
 

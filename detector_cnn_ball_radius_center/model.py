@@ -6,6 +6,9 @@ A circle is [radius, center_x, center_y] in fractions of the patch, origin at it
 import math
 from collections.abc import Callable, Sequence
 
+import keras
+import tensorflow as tf
+
 from common.training.trunk import trunk
 
 HUBER_DELTA = 0.02  # fraction of the patch, a third of a pixel at 16x16: quadratic below, linear above
@@ -33,8 +36,6 @@ def build_model(
     Returns:
         A functional keras.Model: [n, height, width, channels] of raw 0..255 -> [n, 3] circles.
     """
-    import keras
-
     inputs = keras.Input(input_shape, name="patch")
     x = trunk(inputs, filters, dense, regularize, mean)
     start = keras.initializers.Constant([float(value) for value in mean_circle])
@@ -53,15 +54,11 @@ def make_loss(name: str) -> Callable:
 
 def mean_absolute_error(y, circle):
     """Mean distance of the three values, in fractions of the patch; [n, 3] and [n, 3] -> [n]."""
-    import tensorflow as tf
-
     return tf.reduce_mean(tf.abs(circle - y), 1)
 
 
 def huber(y, circle):
     """Huber's loss (Robust Estimation of a Location Parameter, 1964) in units of `HUBER_DELTA`; -> [n]."""
-    import tensorflow as tf
-
     error = tf.abs(circle - y) / HUBER_DELTA
     near = tf.minimum(error, 1.0)
     return tf.reduce_mean(near * (error - 0.5 * near), 1)
@@ -74,8 +71,6 @@ def circle_iou_loss(y, circle):
     The pull is the squared distance of the centres over that of the smallest circle around both, from boxes carried
     over to circles: Zheng et al., Distance-IoU Loss, 2020. A radius too small to be one costs what it lacks.
     """
-    import tensorflow as tf
-
     radius = tf.maximum(circle[:, 0], SMALLEST_RADIUS)
     # The floor keeps the distance's gradient finite where the centres meet; it is a thousandth of a pixel.
     distance = tf.sqrt(tf.reduce_sum((circle[:, 1:] - y[:, 1:]) ** 2, 1) + 1e-8)
@@ -92,7 +87,6 @@ def _lens_area(a, b, distance):
     The derivative by the distance is minus the common chord, that by a radius its arc inside the other circle: exact
     and finite everywhere, where automatic differentiation of acos and sqrt is not.
     """
-    import tensorflow as tf
 
     @tf.custom_gradient
     def area(a, b, distance):
@@ -113,7 +107,5 @@ def _lens_area(a, b, distance):
 
 def _half_angle(a, b, distance):
     """Half the angle under which circle a, from its centre, sees its arc inside circle b: 0 to pi; all [n]."""
-    import tensorflow as tf
-
     cosine = (distance**2 + a**2 - b**2) / (2 * a * tf.maximum(distance, 1e-6))
     return tf.acos(tf.clip_by_value(cosine, -1.0, 1.0))

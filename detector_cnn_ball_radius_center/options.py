@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from common.cli.training_options import TrainingOptions, parse, training_parser
 from common.errors import UserError
 
+PROJECT = "detector_cnn_ball_radius_center"
 DEFAULT_STEM = "ball_radius_center_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"
 LOSSES = ("huber", "mae", "circle-iou")
 EPILOG = """examples:

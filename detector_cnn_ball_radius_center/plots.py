@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from matplotlib.patches import Circle, Rectangle
 
 from common.runs import plots
 from common.runs.plots import ACCENT, BALL, INK, NO_BALL, shortened
@@ -62,8 +63,6 @@ def draw_target(axes, circle, left: float, top: float, side: float) -> None:
 
 def draw_circle(axes, circle, left: float, top: float, side: float, colour: str, line: str = "-") -> None:
     """One circle and its centre on a patch of a sheet, cut off at the patch's edge."""
-    from matplotlib.patches import Circle, Rectangle
-
     radius, x, y = (float(value) * side for value in circle)
     frame = Rectangle((left, top), side, side, transform=axes.transData)
     shape = Circle((left + x, top + y), max(radius, 0), fill=False, edgecolor=colour, linestyle=line, linewidth=1.8)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from common.runs.plots import ACCENT, INK, NO_BALL, WIDTH, figure, plain_log_axis
 from grid_search.plan import Plan
 from grid_search.ranking import pareto_front
@@ -80,8 +82,6 @@ def front_list(plan: Plan, front: list[dict]) -> str:
 
 def _array_panel(axes, plan: Plan, rows: list[dict], name: str) -> None:
     """Every training as a dot at its value, the median as a bar."""
-    import numpy as np
-
     values = plan.varies[name]
     for i, value in enumerate(values):
         found = np.array([row["quality"] for row in rows if row[name] == value])

@@ -2,6 +2,8 @@
 
 from types import SimpleNamespace
 
+from ray.tune.schedulers import AsyncHyperBandScheduler
+
 FIRST_RUNG = 1 / 16  # of all epochs: behind the learning rate's warm-up, which takes 1 / 20
 REDUCTION = 2  # the better half goes on at every rung: 1/16, 1/8, 1/4, 1/2 of the epochs
 
@@ -17,8 +19,6 @@ class Pruner:
     """
 
     def __init__(self, metric: str, lower_is_better: bool, epochs: int):
-        from ray.tune.schedulers import AsyncHyperBandScheduler
-
         self._metric = metric
         self._scheduler = AsyncHyperBandScheduler(
             time_attr="epoch",

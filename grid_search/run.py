@@ -8,6 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+import ray
+from filelock import FileLock, Timeout
+
 from common import provenance, tracking
 from common.cli.stop_request import StopRequest
 from common.cli.training_options import TrainingOptions
@@ -161,8 +164,6 @@ def _servers(plan: Plan, server) -> str:
 
 @contextmanager
 def _alone(plan: Plan) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
     lock = FileLock(plan.folder / "grid.lock")
     try:
         lock.acquire(timeout=0)
@@ -194,8 +195,6 @@ def _worker(plan: Plan, threads: int, start: bool) -> Iterator[str]:
 
 def _leave(plan: Plan) -> None:
     """Ends Ray, which takes a second or two in which there is nothing left to stop."""
-    import ray
-
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     ray.shutdown()
     cluster.clean_up(plan.folder)

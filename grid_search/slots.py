@@ -1,5 +1,6 @@
 """A slot: one place for trainings on one node of a Ray cluster, with a kept process that has everything imported."""
 
+import importlib
 import io
 import json
 import os
@@ -15,7 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import ray
+
 from common.cli import launch
+from common.cli.training_options import from_json
 from grid_search.folders import Change, apply, changes
 
 START_SECONDS = 60.0  # in which a worker listens, on the busiest machine
@@ -47,8 +51,6 @@ class Slot:
     """
 
     def __init__(self, module: str, driver_node: str, worker: str, threads: int):
-        import ray
-
         context = ray.get_runtime_context()
         self.node = context.get_node_id()
         self.far = self.node != driver_node
@@ -86,10 +88,6 @@ class Slot:
 
     def check_data(self, options: dict, defaults: tuple[str, ...]) -> dict[str, str]:
         """Fetches the data of a training to this node and returns the digest of each split."""
-        import importlib
-
-        from common.cli.training_options import from_json
-
         module = importlib.import_module(self._module)
         splits = module.load_data(from_json(module.Options, self._here(options, defaults)))
         return {split: part.digest for split, part in splits.parts.items()}

@@ -40,8 +40,8 @@ def prepare(arguments: argparse.Namespace, task: str, project: str, outputs: int
     Raises:
         UserError: files or a model that cannot be used, or test patches for calibration.
     """
+    from common.datasets.load import read_files
     from common.datasets.patch_file import concatenate
-    from common.runs.evaluation import read_files
     from common.training import devices
     from common.training.predict import make_predictor
     from common.training.saved_model import load_model
@@ -60,7 +60,7 @@ def prepare(arguments: argparse.Namespace, task: str, project: str, outputs: int
     _check_calibration(arguments.calibration, parts, told)
     if told and arguments.output_dir is None:
         _check_validation(parts["validation"], told)
-    devices.import_quietly()
+    devices.find_gpus()
     model = load_model(model_file, parts["validation"].X.shape[1:], outputs)
     fold(model)  # a layer that cannot be exported is named before anything is computed
     normalised = (arguments.input or ("normalised" if told and told["input"].get("normalised") else "raw")) != "raw"

@@ -93,7 +93,7 @@ def version(runtime: str) -> str:
 def _keras(path: Path) -> Opened:
     from common.training import devices
 
-    devices.import_quietly()
+    devices.find_gpus()
     import keras
     import tensorflow as tf
 
@@ -114,7 +114,7 @@ def _keras(path: Path) -> Opened:
 
 
 def _litert(path: Path) -> Opened:
-    from common.training.devices import quiet_stderr
+    from common.cli.quiet import quiet_stderr
 
     with quiet_stderr():
         from ai_edge_litert.interpreter import Interpreter

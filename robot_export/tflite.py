@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from common.cli.quiet import quiet_stderr
 from common.errors import UserError
-from common.training.devices import quiet_stderr
 from robot_export.folding import FoldedNetwork
 
 

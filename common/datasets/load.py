@@ -129,3 +129,17 @@ def _say(substituted: bool, notes: list[str]) -> None:
             print(f"\n{'!' * 100}\n{note}\n{'!' * 100}\n", file=sys.stderr)
         else:
             print(f"note: {note}", file=sys.stderr)
+
+
+def read_files(paths: Sequence[Path], task: str):
+    """Reads patch files as one set.
+
+    Returns:
+        Patches, and the file of each patch, str [n], or None where there is only one.
+
+    Raises:
+        UserError: a file that no model could be scored on, or files that do not fit together.
+    """
+    patches = stored_patches(paths, task)
+    names = [path.name for path, n in zip(paths, patches.X.lengths, strict=True) for _ in range(n)]
+    return patches, names if len(paths) > 1 else None

@@ -2,6 +2,10 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
+from common.runs.plots import augmentation_sheet
+
 ROWS, VERSIONS = 8, 7
 
 
@@ -14,10 +18,6 @@ def draw_augmentation(run, trainer, patches, overlay: Callable | None = None) ->
         patches: the training patches.
         overlay: (axes, target, left, top, side in inches) -> None, draws a patch's moved target over it.
     """
-    import numpy as np
-
-    from common.runs.plots import augmentation_sheet
-
     if trainer.augment is None:
         return
     chosen = patches.take(np.random.default_rng(0).permutation(len(patches))[:ROWS])

@@ -5,7 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from PIL import Image
 
 from common.atomic_files import replacing
 
@@ -40,9 +44,6 @@ def figure(path: Path, width: float = WIDTH, height: float = 5.0, layout: str | 
 
     Equal drawings give equal bytes.
     """
-    import matplotlib
-    from matplotlib.figure import Figure
-
     with matplotlib.rc_context(STYLE):
         drawing = Figure(figsize=(width, height), layout=layout)
         yield drawing
@@ -52,8 +53,6 @@ def figure(path: Path, width: float = WIDTH, height: float = 5.0, layout: str | 
 
 def plain_log_axis(axis) -> None:
     """Makes an axis logarithmic with plain numbers (0.001) at 1, 2 and 5; the default needs mathematical text."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else (1, 2, 5)))
@@ -73,8 +72,6 @@ def as_rgb(X: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: another shape or type.
     """
-    from PIL import Image
-
     if X.ndim != 4 or X.shape[3] not in (1, 2) or X.dtype != np.uint8:
         raise ValueError(f"Patches are uint8 [n, height, width, 1 or 2]. Received: {X.dtype} {list(X.shape)}")
     if X.shape[3] == 1 or not len(X):
@@ -180,8 +177,6 @@ def training_curves(
 
 
 def _curve_panel(axes, epochs: Sequence[Mapping[str, float]], name: str, best: int | None) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     for key, label, colour in ((name, "training", "#8d99a6"), (f"val_{name}", "validation", NO_BALL)):
         values = np.array([epoch.get(key, np.nan) for epoch in epochs], float)
         if np.isfinite(values).any():

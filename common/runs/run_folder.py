@@ -9,12 +9,13 @@ from pathlib import Path
 
 from common import provenance, tracking
 from common.archive.fetch import sha256_of
-from common.cli.program import outlasting_readers
-from common.errors import UserError
 from common.atomic_files import new_folder, replacing
+from common.cli.program import outlasting_readers
+from common.cli.stop_request import StopRequest
 from common.cli.training_options import TrainingOptions
 from common.datasets.load import Splits
-from common.cli.stop_request import StopRequest
+from common.errors import UserError
+from common.runs.plots import training_curves
 
 TRACKED = (".json", ".csv", ".png", ".md", ".tflite", ".onnx", ".h")  # model.keras is tracked as a model
 
@@ -49,8 +50,6 @@ class RunFolder:
 
     def save_model(self, model, history) -> None:
         """Saves model.keras, and the curves of the epochs that led to it."""
-        from common.runs.plots import training_curves
-
         with replacing(self.path / "model.keras") as new:
             whole = new.with_suffix(".keras")  # Keras insists on the ending
             model.save(whole)

@@ -6,6 +6,7 @@ small matrix products per patch instead of gathers. Every random number comes fr
 """
 
 import numpy as np
+import tensorflow as tf
 
 
 def draw(seed, n: int, low: float, high: float, salt: int):
@@ -18,8 +19,6 @@ def draw(seed, n: int, low: float, high: float, salt: int):
     Returns:
         float32 [n] in [low, high).
     """
-    import tensorflow as tf
-
     return tf.random.stateless_uniform([n], seed + tf.constant([salt * 1_000_003, 0]), low, high)
 
 
@@ -29,8 +28,6 @@ def unpack_chroma(x):
     Each U and V counts for two neighbouring pixels, so that a flip or shift moves colours with their pixels.
     One-channel patches pass unchanged.
     """
-    import tensorflow as tf
-
     if x.shape[-1] == 1:
         return x
     y, uv = x[..., :1], x[..., 1]
@@ -40,8 +37,6 @@ def unpack_chroma(x):
 
 def pack_chroma(x):
     """Undoes `unpack_chroma`: U and V become means over two neighbouring columns, interleaved again."""
-    import tensorflow as tf
-
     if x.shape[-1] == 1:
         return x
     means = 0.5 * (x[:, :, 0::2, 1:] + x[:, :, 1::2, 1:])  # [n, h, w / 2, (U, V)]
@@ -51,8 +46,6 @@ def pack_chroma(x):
 
 def transpose(x, chosen):
     """Mirrors the chosen patches [n] of bools at the main diagonal; with flips this makes the quarter turns."""
-    import tensorflow as tf
-
     return tf.where(chosen[:, tf.newaxis, tf.newaxis, tf.newaxis], tf.transpose(x, [0, 2, 1, 3]), x)
 
 
@@ -61,7 +54,6 @@ def flip(x, flip_x, flip_y):
 
     By products with mirrored identity matrices: reversing an axis costs several times as much.
     """
-    import tensorflow as tf
 
     def mirrors(size, chosen):
         identity = np.eye(size, dtype=np.float32)
@@ -89,8 +81,6 @@ def resample(x, scale_x, scale_y, shift_x, shift_y, blur):
 
 def _multiply(rows, x, columns):
     """Every plane of a patch from the left and, transposed, from the right; rows [n, h, h], columns [n, w, w]."""
-    import tensorflow as tf
-
     planes = [tf.squeeze(x, -1)] if x.shape[-1] == 1 else tf.unstack(x, axis=-1)  # taking one plane apart costs a copy
     planes = [tf.matmul(rows, tf.matmul(plane, columns, transpose_b=True)) for plane in planes]
     return planes[0][..., tf.newaxis] if len(planes) == 1 else tf.stack(planes, -1)
@@ -98,8 +88,6 @@ def _multiply(rows, x, columns):
 
 def _sampling_matrix(size: int, scale, shift, blur):
     """Rows of triangle weights around each sampled position, [n, size, size]; every row sums to 1."""
-    import tensorflow as tf
-
     middle = (size - 1) / 2
     pixels = tf.range(size, dtype=tf.float32)
     positions = (pixels - middle) * scale[:, tf.newaxis] + (middle + shift)[:, tf.newaxis]
@@ -117,8 +105,6 @@ def relight(x, brightness, contrast, tone):
         tone: [n] in -1..1, a gamma-like curve y + tone * y * (1 - y) on 0..1: 0.5 lifts the middle by 32 levels.
             (A true power costs more than all other augmentations together.)
     """
-    import tensorflow as tf
-
     brightness, contrast, tone = (v[:, tf.newaxis, tf.newaxis, tf.newaxis] for v in (brightness, contrast, tone))
     y = x[..., :1]
     mean = tf.reduce_mean(y, [1, 2], keepdims=True)
@@ -130,8 +116,6 @@ def relight(x, brightness, contrast, tone):
 
 def noise_pool(size: int, seed):
     """Draws standard normal noise [size] once, for many batches: drawn per batch it costs a sixth of the step."""
-    import tensorflow as tf
-
     return tf.random.stateless_normal([size], seed)
 
 
@@ -142,8 +126,6 @@ def add_noise(x, amplitude, pool, seed):
         amplitude: [n] standard deviation in grey levels.
         pool: float32 [m], see `noise_pool`, m at least the number of values of x.
     """
-    import tensorflow as tf
-
     # Whole rows of pixels are gathered: where a slice begins is, to XLA, a constant of the program, which it would
     # compile anew for every one.
     row = x.shape[2] * x.shape[3]

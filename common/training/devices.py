@@ -1,50 +1,19 @@
 """Threads, GPU memory and seeds: what has to be set before TensorFlow computes anything."""
 
-import os
 import sys
-import tempfile
-from contextlib import contextmanager
 
+import keras
+import tensorflow as tf
+
+from common.cli.quiet import quiet_stderr
 from common.errors import UserError
 from common.training import gpu_diagnosis
 
 
-def import_quietly() -> None:
-    """Imports TensorFlow and looks for GPUs without the page of native log lines that no setting keeps away.
-
-    What was held back is shown where the import fails.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def find_gpus() -> list:
+    """The GPUs that TensorFlow sees, without the log lines of its first look."""
     with quiet_stderr():
-        import keras  # noqa: F401
-        import tensorflow as tf
-
-        tf.config.list_physical_devices("GPU")
-
-
-@contextmanager
-def quiet_stderr():
-    """Holds back what native code writes to stderr, and shows it where the block ends with an error."""
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held, _stderr_to(held.fileno()) as stderr:
-        try:
-            yield
-        except BaseException:
-            held.seek(0)
-            os.write(stderr, held.read())
-            raise
-
-
-@contextmanager
-def _stderr_to(target: int):
-    """Sends file descriptor 2, which native code writes to, elsewhere; yields the real one."""
-    real = os.dup(2)
-    os.dup2(target, 2)
-    try:
-        yield real
-    finally:
-        os.dup2(real, 2)
-        os.close(real)
+        return tf.config.list_physical_devices("GPU")
 
 
 def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
@@ -58,10 +27,6 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
     Raises:
         UserError: `require_gpu`, and there is none to use; or there is one that does not compute.
     """
-    import_quietly()
-    import keras
-    import tensorflow as tf
-
     gpus = usable_gpus(require_gpu)
     if threads:
         try:
@@ -86,10 +51,7 @@ def usable_gpus(require: bool) -> list:
     Raises:
         UserError: `require`, and there is none.
     """
-    import_quietly()
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = find_gpus()
     why = gpu_diagnosis.trouble(gpu_diagnosis.ask_driver(), gpu_diagnosis.needs(), len(gpus))
     if require and (why or not gpus):
         raise UserError(f"--require-gpu, but {why or 'this machine shows none: there is no NVIDIA driver.'}")

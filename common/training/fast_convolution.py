@@ -3,7 +3,9 @@
 They differ from the plain ones in rounding only, and their gradients come from the products by themselves.
 """
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 BANDED_AT_MOST = 96  # width x channels x filters: above, the zeros in the band cost more than the product gains
 
@@ -16,8 +18,6 @@ def convolve(layer, x, first: bool):
         x: float32 [n, height, width, channels].
         first: nothing before the layer learns. The gradient back to x would cost a band more than it gains.
     """
-    import keras
-
     plain = {"strides": (1, 1), "dilation_rate": (1, 1), "groups": 1, "data_format": "channels_last"}
     plain |= {"use_bias": False, "activation": keras.activations.linear}
     if any(getattr(layer, name) != value for name, value in plain.items()):
@@ -33,16 +33,12 @@ def convolve(layer, x, first: bool):
 
 def whole(kernel, x):
     """A kernel that covers the whole input has one place to be: a dense layer."""
-    import tensorflow as tf
-
     size = np.prod(kernel.shape[:3])
     return tf.matmul(tf.reshape(x, [-1, size]), tf.reshape(kernel, [size, -1]))[:, tf.newaxis, tf.newaxis]
 
 
 def banded(kernel, x):
     """3x3 with padding: three neighbouring rows of pixels, times a matrix that holds the kernel once per column."""
-    import tensorflow as tf
-
     _, height, width, channels = x.shape
     filters = kernel.shape[3]
     # Matrix[row, column in, channel, column out, filter] = kernel[row, column in - column out + 1, channel, filter].

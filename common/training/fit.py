@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from common.atomic_files import replacing
+from common.cli.progress import progress_bar
 from common.errors import UserError
 from common.training.trainer import Trainer
 
@@ -50,8 +51,6 @@ def fit(
     Raises:
         UserError: the loss is not finite, or the checkpoint cannot be used.
     """
-    from common.cli.progress import progress_bar
-
     history = _restore(trainer, folder / "checkpoint.npz")
     epochs = trainer.settings.epochs
     with progress_bar(total=epochs, initial=len(history.epochs), desc="training", unit="epoch") as bar:

@@ -5,6 +5,8 @@ import os
 from dataclasses import dataclass
 from importlib import metadata
 
+import tensorflow as tf
+
 # The oldest Linux driver that runs programs of a CUDA major version: NVIDIA, CUDA Compatibility, minor version
 # compatibility, table 1.
 OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
@@ -63,8 +65,6 @@ def ask_driver(library: str = "libcuda.so.1") -> Driver | None:
 
 def needs() -> Needs:
     """Asks TensorFlow what it was built for. Imports TensorFlow."""
-    import tensorflow as tf
-
     build = tf.sysconfig.get_build_info()
     least = min((int(name.split("_")[1]) for name in build.get("cuda_compute_capabilities", ())), default=0)
     major, minor = (*build.get("cuda_version", "0.0").split("."), "0")[:2]
@@ -120,8 +120,6 @@ def computing_fails(device: str = "GPU:0") -> str | None:
 
     A card that others have filled, or a library that does not fit the driver, shows here and not before.
     """
-    import tensorflow as tf
-
     try:
         with tf.device(device):
             landed = tf.nn.conv2d(tf.ones((1, 4, 4, 1)), tf.ones((3, 3, 1, 1)), 1, "SAME").device

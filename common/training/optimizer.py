@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+import tensorflow as tf
+
 
 class AdamW:
     """Adam with decoupled weight decay (Loshchilov & Hutter, Decoupled Weight Decay Regularization, 2019).
@@ -18,8 +20,6 @@ class AdamW:
     BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
     def __init__(self, weights: Sequence, rate: Callable, weight_decay: float):
-        import tensorflow as tf
-
         self.weights, self.rate, self.weight_decay = weights, rate, weight_decay
         self.iterations = tf.Variable(0, dtype=tf.int64)
         self.moments = [(tf.Variable(tf.zeros(w.shape)), tf.Variable(tf.zeros(w.shape))) for w in weights]
@@ -31,8 +31,6 @@ class AdamW:
 
     def apply(self, gradients: Sequence) -> None:
         """Takes one step; `gradients` in the order of the weights."""
-        import tensorflow as tf
-
         rate = self.rate(self.iterations)
         step = tf.cast(self.iterations + 1, tf.float32)
         powers = {"beta1_power": self.BETA_1**step, "beta2_power": self.BETA_2**step}

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
+import tensorflow as tf
+
+from common.cli.progress import progress_bar
 
 BATCH = 1024  # beyond this the activations leave the cache of one core
 
@@ -13,9 +16,6 @@ def make_predictor(model) -> Callable[[np.ndarray], np.ndarray]:
     Returns:
         X uint8 [n, height, width, channels] -> float32 [n, outputs]; the last, smaller batch is never dropped.
     """
-    import tensorflow as tf
-
-    from common.cli.progress import progress_bar
 
     @tf.function(input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)], autograph=False)
     def call(batch):

@@ -9,8 +9,11 @@ for the next of hundreds of small kernels per step: there XLA fuses them, and an
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import keras
 import numpy as np
+import tensorflow as tf
 
+from common.datasets.streaming import StoredData
 from common.errors import UserError
 from common.training.fast_convolution import convolve
 from common.training.optimizer import AdamW
@@ -65,8 +68,6 @@ class MemoryData:
 
     def blocks(self, rng: np.random.Generator) -> Iterator[tuple]:
         """Yields (X, y, order) of one epoch: here everything at once, uploaded once, in a new order."""
-        import tensorflow as tf
-
         if self._device is None:
             self._device = tf.constant(self.X), tf.constant(self.y)
         yield *self._device, rng.permutation(len(self.X)).astype(np.int32)
@@ -76,8 +77,6 @@ def training_data(patches, batch_size: int):
     """Where the batches of a training come from: memory, or the files that the patches lie in (`--stream`)."""
     if isinstance(patches.X, np.ndarray):
         return MemoryData(patches.X, patches.y)
-    from common.datasets.streaming import StoredData
-
     return StoredData(patches, batch_size)
 
 
@@ -97,9 +96,6 @@ class Trainer:
     """
 
     def __init__(self, model, data, loss: Callable, augment: Callable | None, settings: Settings, head: str, xla=None):
-        import keras
-        import tensorflow as tf
-
         self.model, self.data, self.loss, self.augment, self.settings = model, data, loss, augment, settings
         layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
         self.layers = _pooled_first(layers[: [layer.name for layer in layers].index(head) + 1])
@@ -145,7 +141,6 @@ class Trainer:
 
     def _steps(self, X, y, order):
         """Runs one step per row of `order` [steps, batch size]; returns the sum of the losses."""
-        import tensorflow as tf
 
         def step(i, total):
             return i + 1, total + self.step(tf.gather(X, order[i]), tf.gather(y, order[i]))
@@ -154,8 +149,6 @@ class Trainer:
 
     def step(self, x, y):
         """One update from one batch of raw patches; returns the loss."""
-        import tensorflow as tf
-
         x = tf.cast(x, tf.float32)
         if self.augment is not None:
             x, y = self.augment(x, y, tf.stack([self.settings.seed, tf.cast(self.optimizer.iterations, tf.int32)]))
@@ -173,8 +166,6 @@ class Trainer:
 
     def _train_layer(self, layer, x):
         """Calls a layer in training mode, in the way that is fast on the device."""
-        import keras
-
         if isinstance(layer, keras.layers.BatchNormalization):
             return _normalise(layer, x)
         if _is_pooling(layer) and self.xla:
@@ -197,8 +188,6 @@ class Trainer:
 
 
 def _optimizer(model, settings: Settings, steps: int) -> AdamW:
-    import keras
-
     warmup = max(1, round(settings.warmup * steps))
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warmup), warmup_target=settings.learning_rate, warmup_steps=warmup
@@ -208,8 +197,6 @@ def _optimizer(model, settings: Settings, steps: int) -> AdamW:
 
 def _pooled_first(layers: list) -> list:
     """Moves every maximum before the activation it follows: both rise, so nothing changes but a quarter of the work."""
-    import keras
-
     layers = list(layers)
     for i in range(1, len(layers)):
         if _is_pooling(layers[i]) and isinstance(layers[i - 1], keras.layers.LeakyReLU):
@@ -219,23 +206,17 @@ def _pooled_first(layers: list) -> list:
 
 def pool(layer, x):
     """Max pooling as XLA likes it: the gradient of its own is a scatter, which determinism makes thousands of steps."""
-    import tensorflow as tf
-
     _, height, width, channels = x.shape
     down, right = layer.pool_size
     return tf.reduce_max(tf.reshape(x, [-1, height // down, down, width // right, right, channels]), [2, 4])
 
 
 def _is_pooling(layer) -> bool:
-    import keras
-
     return isinstance(layer, keras.layers.MaxPooling2D)
 
 
 def _normalise(layer, x):
     """Batch normalisation as one fused kernel (half as fast again in all)."""
-    import tensorflow as tf
-
     x, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x, scale=layer.gamma.value, offset=layer.beta.value, mean=[], variance=[], epsilon=layer.epsilon
     )

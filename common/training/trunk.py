@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import keras
+
 LEAKY_RELU_SLOPE = 0.1  # one slope for all layers, written down: library defaults differ (0.3, 0.2, 0.01)
 
 
@@ -18,8 +20,6 @@ def trunk(inputs, filters: Sequence[int], dense: int, regularize: bool, mean: Se
     Returns:
         The symbolic features [n, dense].
     """
-    import keras
-
     x = keras.layers.Rescaling(1 / 255, [-float(m) for m in mean], name="scale")(inputs)
     for block, count in enumerate(filters[:3], 1):
         x = _convolution(x, count, 3, "same", block)
@@ -32,8 +32,6 @@ def trunk(inputs, filters: Sequence[int], dense: int, regularize: bool, mean: Se
 
 
 def _convolution(x, filters: int, size: int, padding: str, number: int):
-    import keras
-
     # No bias: batch normalisation follows and has its own.
     x = keras.layers.Conv2D(
         filters, size, padding=padding, use_bias=False, kernel_initializer="he_normal", name=f"conv{number}"

@@ -11,7 +11,13 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+from filelock import FileLock
+
+from common.cli.progress import progress_bar
+from common.datasets.patch_file import write_patches
 from common.errors import UserError
+from dataset_tools.synthetic.scene import render_recording
 
 VERSION = 3  # part of the cache's folder: a changed renderer renders anew
 SEED = 2024
@@ -62,8 +68,6 @@ def synthetic_files(
     counts = dict(counts or COUNTS[task])
     if set(counts) != set(SPLITS) or min(counts.values()) < 2:
         raise UserError(f"synthetic patches: two or more for each of train, validation, test. Received: {counts}.")
-    from filelock import FileLock
-
     colour = "y_only" if channels == 1 else "yuv422"
     stem = f"synthetic_v{VERSION}_{task}_{colour}_{size}x{size}_seed{seed}_n{'_'.join(str(counts[s]) for s in SPLITS)}"
     folder = Path(root) / "synthetic" / stem
@@ -96,11 +100,6 @@ def plan(task: str, split: str, n: int, seed: int) -> list[tuple[tuple[int, ...]
 
 def _render(task, files, counts, size, channels, seed, workers, progress) -> None:
     """Renders and writes the given split files, all recordings spread over threads (NumPy works outside the lock)."""
-    import numpy as np
-
-    from common.cli.progress import progress_bar
-    from common.datasets.patch_file import write_patches
-    from dataset_tools.synthetic.scene import render_recording
 
     def render(job):
         job_seed, length = job

@@ -1,0 +1,103 @@
+"""The classifier's training: network, fit, evaluation, files."""
+
+import dataclasses
+import sys
+
+from classifier_cnn import metrics
+from classifier_cnn.augmentation import PATCHES_SEEN, make_augmentation
+from classifier_cnn.export import TARGET, project
+from classifier_cnn.model import build_model, make_loss
+from classifier_cnn.options import PROJECT, Options
+from classifier_cnn.report import report
+from classifier_cnn.summary import table
+from common.datasets.load import Splits
+from common.runs.augmentation_sheet import draw_augmentation
+from common.runs.run_folder import open_run
+from common.tracking import Server
+from common.training import devices
+from common.training.fit import fit
+from common.training.predict import make_predictor
+from common.training.saved_model import load_initial
+from common.training.trainer import Settings, Trainer, default_epochs, training_data
+from robot_export.delivery import Evidence, publish_run
+from robot_export.description import describe_model
+
+
+def train(options: Options, splits: Splits, server: Server) -> int:
+    """Network, fit, evaluation, files: one run from its data to its end.
+
+    Args:
+        options: of the run.
+        splits: its patches.
+        server: where it is tracked.
+
+    Returns:
+        0, or 128 + the number of the signal that stopped it.
+
+    Raises:
+        UserError: an option that cannot be used with these patches, or a loss that is not finite.
+    """
+    devices.prepare(options.seed, options.threads, options.require_gpu)
+    model, options = build(options, splits)
+    with open_run(PROJECT, options, splits, server) as run:
+        trainer, validate = prepare(model, options, splits)
+        draw_augmentation(run, trainer, splits.train)
+        history = fit(trainer, validate, run.path, run.epoch, run.stop)
+        if history.best is None:
+            print("Stopped within the first epoch: there is no model yet, --resume starts it over.")
+        else:
+            finish(run, options, splits, trainer.average, history)
+    return run.stop.status
+
+
+def build(options: Options, splits):
+    """The network on the training data's mean, or the one of --init; and the options that came of it."""
+    X = splits.train.X
+    options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
+    if options.init:
+        model, settings = load_initial(options.init, X.shape[1:], 1, options.regularize)
+        return model, dataclasses.replace(options, **settings)
+    mean = splits.train.channel_means / 255
+    return build_model(X.shape[1:], options.filters, options.dense, options.regularize, mean), options
+
+
+def prepare(model, options: Options, splits):
+    """What trains the network, and what scores it on the validation split after every epoch."""
+    settings = Settings.of(options, len(splits.train))
+    augment = make_augmentation(options.seed) if options.augment else None
+    data = training_data(splits.train, settings.batch_size)
+    trainer = Trainer(model, data, make_loss(options.positive_weight), augment, settings, head="logit")
+    predict = make_predictor(trainer.average)
+
+    def validate() -> dict[str, float]:
+        numbers = metrics.evaluate(splits.validation.y, predict(splits.validation.X), threshold=0.5)
+        names = {"log_loss": "val_loss", "auroc": "val_auroc", "recall_at_fpr_0.01": "val_recall_at_fpr_0.01"}
+        return {name: numbers[key] for key, name in names.items() if key in numbers}
+
+    return trainer, validate
+
+
+def finish(run, options: Options, splits, model, history) -> None:
+    """Saves the model, chooses its threshold on validation, evaluates it once on test, and says what came out."""
+    run.save_model(model, history)  # first: whatever fails below, the night's result is there
+    predict = make_predictor(model)
+    judged = {split: part for split, part in splits.parts.items() if split != "train"}
+    scores = {split: predict(part.X)[:, 0] for split, part in judged.items()}
+    chosen = metrics.choose_threshold(splits.validation.y, scores["validation"], options.max_fpr)
+    results = {split: report(run.path, part, scores[split], chosen.value, split) for split, part in judged.items()}
+    numbers = {split: result["metrics"] for split, result in results.items()}
+    more = {
+        "target": TARGET,
+        "threshold": {"keras": chosen.value},
+        "threshold_choice": vars(chosen),
+        "metrics": numbers,
+    }
+    run.write_json("evaluation.json", results)
+    print(table(numbers))
+    description = describe_model(model, PROJECT, options, splits, run, **more)
+    evidence = Evidence(splits.train.X, splits.validation, scores["validation"][:, None])
+    publish_run(run, history, model, description, evidence, project(options.max_fpr), results)
+    if chosen.warning:
+        print(f"warning: {chosen.warning}", file=sys.stderr)
+    print(f"threshold {chosen.value:.6g}, chosen on validation for at most {options.max_fpr:.2%} false positives")
+    print(f"model, numbers and pictures: {run.path}")

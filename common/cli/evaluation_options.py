@@ -1,0 +1,19 @@
+"""The command line that `evaluate.py` has in every project."""
+
+from pathlib import Path
+
+from common.cli.program import Parser
+
+
+def evaluation_parser(description: str) -> Parser:
+    """A parser for `evaluate.py MODEL FILE... [--output-dir DIR]`; the project adds its own options."""
+    parser = Parser(description=description)
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file, or the folder of a run")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5), scored as one set")
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        help="folder for the numbers, scores and pictures; default: a new evaluation-NAME in the working directory; "
+        "a name that is taken gets a number",
+    )
+    return parser

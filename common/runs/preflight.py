@@ -1,0 +1,41 @@
+"""What can go wrong with a run is found here, in the order of its cost and before TensorFlow loads."""
+
+from collections.abc import Callable
+
+from common import tracking
+from common.cli.training_options import TrainingOptions
+from common.datasets.listing import list_datasets
+from common.datasets.load import Splits
+from common.runs.run_folder import already_finished
+from common.tracking import Server
+
+
+def preflight(
+    options: TrainingOptions, task: str, load_data: Callable[[TrainingOptions], Splits]
+) -> tuple[Splits, Server] | None:
+    """Chooses the server, looks for a GPU where one is required, and loads the data.
+
+    Args:
+        options: of the run.
+        task: `classification` or `detection`, for `--list-datasets`.
+        load_data: the project's.
+
+    Returns:
+        The patches and the server; None where there is nothing to train: the datasets were listed, or the run that
+        should be resumed is finished.
+
+    Raises:
+        UserError: a server, a GPU or a file that is asked for cannot be had.
+    """
+    if options.list_datasets:
+        print(list_datasets(task, options.data_root, options.archive_url, options.offline))
+        return None
+    if already_finished(options):
+        return None
+    server = tracking.choose_server(options.tracking, options.output_dir, require=options.require_tracking)
+    print(server.words)
+    if options.require_gpu:  # before a gigabyte is fetched for nothing
+        from common.training import devices  # loads TensorFlow
+
+        devices.usable_gpus(require=True)
+    return load_data(options), server

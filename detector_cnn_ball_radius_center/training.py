@@ -1,0 +1,99 @@
+"""The detector's training: network, fit, evaluation, files."""
+
+import dataclasses
+
+import numpy as np
+
+from common.datasets.load import Splits
+from common.runs.augmentation_sheet import draw_augmentation
+from common.runs.run_folder import open_run
+from common.tracking import Server
+from common.training import devices
+from common.training.fit import fit
+from common.training.predict import make_predictor
+from common.training.saved_model import load_initial
+from common.training.trainer import Settings, Trainer, default_epochs, training_data
+from detector_cnn_ball_radius_center import metrics
+from detector_cnn_ball_radius_center.augmentation import PATCHES_SEEN, make_augmentation
+from detector_cnn_ball_radius_center.export import TARGET, project
+from detector_cnn_ball_radius_center.model import build_model, make_loss
+from detector_cnn_ball_radius_center.options import PROJECT, Options
+from detector_cnn_ball_radius_center.plots import draw_target
+from detector_cnn_ball_radius_center.report import report
+from detector_cnn_ball_radius_center.summary import table
+from robot_export.delivery import Evidence, publish_run
+from robot_export.description import describe_model
+
+
+def train(options: Options, splits: Splits, server: Server) -> int:
+    """Network, fit, evaluation, files: one run from its data to its end.
+
+    Args:
+        options: of the run.
+        splits: its patches.
+        server: where it is tracked.
+
+    Returns:
+        0, or 128 + the number of the signal that stopped it.
+
+    Raises:
+        UserError: an option that cannot be used with these patches, or a loss that is not finite.
+    """
+    devices.prepare(options.seed, options.threads, options.require_gpu)
+    model, options = build(options, splits)
+    with open_run(PROJECT, options, splits, server) as run:
+        trainer, validate = prepare(model, options, splits)
+        draw_augmentation(run, trainer, splits.train, draw_target)
+        history = fit(trainer, validate, run.path, run.epoch, run.stop)
+        if history.best is None:
+            print("Stopped within the first epoch: there is no model yet, --resume starts it over.")
+        else:
+            finish(run, options, splits, trainer.average, history)
+    return run.stop.status
+
+
+def build(options: Options, splits):
+    """The network that starts at the training data's means, or the one of --init; and the options that came of it."""
+    X, y = splits.train.X, splits.train.y
+    options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
+    if options.init:
+        model, settings = load_initial(options.init, X.shape[1:], 3, options.regularize)
+        return model, dataclasses.replace(options, **settings)
+    mean = splits.train.channel_means / 255
+    return build_model(X.shape[1:], options.filters, options.dense, options.regularize, mean, y.mean(0)), options
+
+
+def prepare(model, options: Options, splits):
+    """What trains the network, and what scores it on the validation split after every epoch."""
+    settings = Settings.of(options, len(splits.train))
+    augment = make_augmentation(options.seed) if options.augment else None
+    loss = make_loss(options.loss)
+    data = training_data(splits.train, settings.batch_size)
+    trainer = Trainer(model, data, loss, augment, settings, head="circle")
+    predict = make_predictor(trainer.average)
+
+    def validate() -> dict[str, float]:
+        y, circles = splits.validation.y, predict(splits.validation.X)
+        numbers = {"val_loss": float(np.mean(loss(y, circles)))}
+        found = metrics.evaluate(y, circles, splits.validation.X.shape[2])
+        return numbers | {f"val_{name}": found[name] for name in ("mean_iou", "median_center_error_px")}
+
+    return trainer, validate
+
+
+def finish(run, options: Options, splits, model, history) -> None:
+    """Saves the model, evaluates it on validation and, where there is one, once on test; says what came out."""
+    run.save_model(model, history)  # first: whatever fails below, the night's result is there
+    predict = make_predictor(model)
+    mean_circle = splits.train.y.mean(0).tolist()
+    judged = {split: part for split, part in splits.parts.items() if split != "train"}
+    circles = {split: predict(part.X) for split, part in judged.items()}
+    results = {split: report(run.path, part, circles[split], mean_circle, split) for split, part in judged.items()}
+    numbers = {split: result["metrics"] for split, result in results.items()}
+    more = {"target": TARGET | {"mean": mean_circle}, "metrics": numbers}
+    run.write_json("evaluation.json", results)
+    print(table(numbers))
+    description = describe_model(model, PROJECT, options, splits, run, **more)
+    evidence = Evidence(splits.train.X, splits.validation, circles["validation"])
+    publish_run(run, history, model, description, evidence, project(splits.validation.X.shape[2]), results)
+    print(f"model, numbers and pictures: {run.path}")
