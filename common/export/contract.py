@@ -7,8 +7,8 @@ from pathlib import Path
 from common.cli import UserError
 
 SCHEMA = Path(__file__).with_name("model.schema.json")
-# How far a form may be from its own test vectors on another machine: float32 in another order of additions; float16 and
-# the quantised forms where a runtime's kernels round differently.
+# How far a form may be from its own test vectors on another machine: float32 in another order of additions; the
+# quantised forms where a runtime's kernels round differently.
 TOLERANCE = {"exact": 1e-4, "quantised": 0.02}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from common.cli import UserError
 from common.export import contract
-from common.export.forms import CHOICES, FORMS, TEMPLATE, Material, select_calibration
+from common.export.forms import CHOICES, FORMER, FORMS, TEMPLATE, Material, select_calibration
 from common.export.onnx_file import OPSET
 from common.export.parity import Judge, compare
 from common.export.project import Project
@@ -215,11 +215,9 @@ def _prove(places: dict, told: dict, description: dict, evidence: Evidence, judg
 
 def _remove_stale(folder: Path, names) -> None:
     """Files of forms that an earlier export left and this one did not make: the contract no longer vouches for them."""
-    for name, form in FORMS.items():
-        if name not in names and form.write:
-            (folder / form.file).unlink(missing_ok=True)
-            if name == "cpp":
-                (folder / TEMPLATE.name).unlink(missing_ok=True)
+    stale = [form.file for name, form in FORMS.items() if name not in names and form.write]
+    for file in (*stale, *FORMER, *([TEMPLATE.name] if "cpp" not in names else [])):
+        (folder / file).unlink(missing_ok=True)
 
 
 def _spread(outputs: np.ndarray) -> list[int]:
