@@ -9,16 +9,15 @@ import pytest
 
 from .tiny import ROOT
 
-# A Python of a given version. `-m venv` makes an environment whose python writes its arguments down, and fails on request.
+# A Python of a given version, and the one in an environment that it makes, which fails on request.
 PYTHON = """#!/bin/sh
 case "$*" in
   --version) echo "Python {version}" ;;
   -c*) exit {unfit} ;;
-  "-m venv"*) for last; do :; done; mkdir -p "$last/bin"; echo {version} > "$last/made_by"; cp "{pip}" "$last/bin/python" ;;
+  "-m venv"*) mkdir -p .venv/bin; echo {version} > .venv/made_by; cp pip .venv/bin/python ;;
 esac
 """
 PIP = """#!/bin/sh
-echo "$*" >> pip.log
 case "$*" in *lint*) exit {lint} ;; *dev.lock*) echo "Downloading tensorflow (600 MB)"; exit {packages} ;; esac
 """
 
@@ -40,7 +39,7 @@ def add_python(checkout: Path, name: str, version: str, lint: int = 0, packages:
     (checkout / "pip").chmod(0o755)
     minor = int(version.split(".")[1])
     script = checkout / "tools" / name
-    script.write_text(PYTHON.format(version=version, unfit=int(not 11 <= minor < 14), pip=checkout / "pip"))
+    script.write_text(PYTHON.format(version=version, unfit=int(not 11 <= minor < 14)))
     script.chmod(0o755)
 
 
