@@ -23,7 +23,7 @@ GROW_SECONDS = 10.0  # between two looks for new nodes
 class Settings:
     """What drives a grid beside its plan.
 
-    worker: name of the process on this node that all trainings here are forks of. digests: of the data, which every
+    worker: socket of the process on this node that all trainings here are forks of. digests: of the data, which every
     node must have. tracked: the grid's run.
     """
 

@@ -16,7 +16,7 @@ from common.grid.options import GridOptions
 from common.grid.overview import Overview
 from common.grid.plan import Plan, find_module
 from common.grid.report import write_report
-from common.grid.slots import own, start_worker
+from common.grid.slots import meeting_place, start_worker
 from common.options import TrainingOptions
 from common.stopping import StopRequest
 from common.tracking.servers import target_of
@@ -184,16 +184,18 @@ def _alone(plan: Plan) -> Iterator[None]:
 
 @contextmanager
 def _worker(plan: Plan, threads: int, start: bool) -> Iterator[str]:
-    """Yields the name of this node's worker, which imports while Ray starts."""
-    name = f"grid-{plan.name[-8:]}-{secrets.token_hex(8)}"
+    """Yields the socket of this node's worker, which imports while Ray starts."""
+    place = meeting_place(secrets.token_hex(8))
     if not start:
-        yield name
+        yield str(place)
         return
-    with start_worker(plan.module, own(name), threads) as process:
+    with start_worker(plan.module, place, threads) as process:
         try:
-            yield name
+            yield str(place)
         finally:
             process.kill()  # the slots' forks have their own ends
+            for path in (place, place.with_suffix(".lock")):
+                path.unlink(missing_ok=True)
 
 
 def _leave(plan: Plan) -> None:

@@ -1,8 +1,8 @@
 """A process that has everything imported, and a fork of it for every training.
 
-python -m common.grid.worker MODULE NAME
+python -m common.grid.worker MODULE SOCKET
 
-It listens on the abstract socket NAME, from before its imports, which take five to ten seconds of a core, once per
+It listens on the Unix socket SOCKET, from before its imports, which take five to ten seconds of a core, once per
 node; on the driver's they pass while Ray starts. A slot that connects sends two pipes and gets a fork of this process,
 its kept one, which in turn forks for every training. A fork starts in milliseconds and begins as `train.py` does after
 its imports: fresh seeds and devices, so the same numbers; and what a training leaks, breaks or leaves on a GPU goes
@@ -13,7 +13,7 @@ status; the line "stop" asks the running training to end. Whenever a pipe closes
 on it ends at once.
 """
 
-import errno
+import fcntl
 import gc
 import importlib.util
 import io
@@ -22,10 +22,10 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 import threading
 import traceback
+from pathlib import Path
 
 from common.cli import UserError
 
@@ -43,13 +43,15 @@ PARTS = ("data", "evaluate", "export", "metrics", "model", "pictures", "summary"
 
 def main() -> int:
     """Makes kept processes until stdin closes."""
-    listener = socket.socket(socket.AF_UNIX)
+    place = Path(sys.argv[2])
+    lock = place.with_suffix(".lock").open("w")
     try:
-        listener.bind(f"\0{sys.argv[2]}")
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
         return 0  # another slot of this node was faster
+    place.unlink(missing_ok=True)  # of one that was killed
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(place))
     listener.listen()
     for number in (signal.SIGINT, signal.SIGTERM):  # for the training alone; this process ends when stdin closes
         signal.signal(number, signal.SIG_IGN)
@@ -58,11 +60,13 @@ def main() -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a kept process ended
     while 0 not in select.select([0, listener], [], [])[0]:
         connection, _ = listener.accept()
-        with connection:  # whose process is another user's gets nothing
-            _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-            if uid == os.getuid() and not os.fork():
+        with connection:
+            if not os.fork():
                 listener.close()
+                lock.close()
                 _serve(module, fault, connection)
+    for path in (place, Path(lock.name)):
+        path.unlink(missing_ok=True)
     return 0
 
 
