@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from common.cli import UserError
+from common.files import read_json
 
 SCHEMA = Path(__file__).with_name("model.schema.json")
 # How far a form may be from its own test vectors on another machine: float32 in another order of additions; the
@@ -45,9 +46,9 @@ def read(folder: Path) -> dict:
     """
     path = Path(folder) / "model.json"
     try:
-        contract = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"no contract can be read. Received: {path} ({error}). Name the folder of a run.") from None
+        contract = read_json(path)
+    except UserError as error:
+        raise UserError(f"no contract can be read. {error} Name the folder of a run.") from None
     check(contract, str(path))
     return contract
 

@@ -232,8 +232,12 @@ def _spread(outputs: np.ndarray) -> list[int]:
 
 
 def _vectors(evidence: Evidence, told: dict, outputs: dict[str, np.ndarray], chosen: list[int]) -> dict:
-    """The test vectors and every form's answers; of a form that could not run here, those of Keras."""
+    """The test vectors and every form's answers; of a form that could not run here, those of Keras.
+
+    Keras's are those in the header, so that `verify` can make the header again.
+    """
     patches = evidence.validation.X[np.array(chosen)].reshape(VECTORS, -1)
+    outputs = outputs | {"keras": evidence.outputs}
     expected = {name: outputs.get(name, evidence.outputs)[chosen].tolist() for name in told}
     return {"patches": patches.tolist(), "expected": expected}
 

@@ -91,13 +91,11 @@ def version(runtime: str) -> str:
 
 
 def _keras(path: Path) -> Opened:
-    from common import devices
+    from common import keras_file
 
-    devices.import_quietly()
-    import keras
+    model = keras_file.load(path)
     import tensorflow as tf
 
-    model = keras.models.load_model(path, compile=False)
     call = tf.function(
         lambda batch: model(batch, training=False),
         input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)],
