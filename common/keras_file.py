@@ -10,6 +10,7 @@ import math
 import shutil
 import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from common.cli import UserError
@@ -69,10 +70,8 @@ def load(path: Path):
             from common import devices
 
             devices.import_quietly()
-            import keras
-
-            with keras.StatelessScope():  # nothing is allocated in here
-                _check_size(_build(config), values)
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(_check_size, config, values).result()
             model = _build(config)
             model.load_weights(weights)
         except UserError as error:
@@ -201,8 +200,15 @@ def _build(config: dict):
     return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
 
 
-def _check_size(model, stored: int) -> None:
-    """Compares what the layers would take with what the file holds, before any of it is allocated."""
+def _check_size(config: dict, stored: int) -> None:
+    """Compares what the layers would take with what the file holds, before any of it is allocated.
+
+    Weights are not made within a scope of Keras, but when it is left: it is not left, and ends with its thread.
+    """
+    import keras
+
+    keras.StatelessScope().__enter__()
+    model = _build(config)
     layers = model._flatten_layers()
     if len(list(layers)) > _LAYERS:
         raise UserError(f"it has more than {_LAYERS} layers.")

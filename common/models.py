@@ -22,8 +22,8 @@ def find_model(path: Path) -> Path:
         raise UserError(f"there is no model. Received: {file}. Name a .keras file or the folder of a run.")
     if _starts_with(file, b"\x89HDF"):
         raise UserError(
-            f"this is an .h5 file: an .h5 model of an older Keras, or patches. Received: {file}. If it is a model "
-            "that you trust, convert it once: keras.models.load_model('old.h5', compile=False).save('new.keras')"
+            f"not a .keras file, but .h5: an .h5 model of an older Keras, or patches. Received: {file}. If it is a "
+            "model that you trust, convert it once: keras.models.load_model('old.h5', compile=False).save('new.keras')"
         )
     if not zipfile.is_zipfile(file):
         raise UserError(f"not a .keras file, or a damaged one. Received: {file}. Name a model that train.py saved.")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import resource
 import tracemalloc
 import zipfile
 
@@ -120,7 +121,9 @@ def test_a_table_of_contents_that_fills_the_memory_is_refused(model):
 )
 def test_layers_larger_than_the_file_are_refused_before_they_are_made(model, change_layer):
     change(model, "config.json", layer(change_layer))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused(model, "its layers take|more values per patch|cannot be loaded")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
 
 
 def weights(edit):
