@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from common.printable import printable
+
 
 class UserError(Exception):
     """Something the user can mend: says what was wrong, what was received and what to do, in one line."""
@@ -34,7 +36,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str):
         """Ends the program with status 2 and one line."""
-        print(f"{self.prog}: error: {' '.join(message.split())} (--help shows every option)", file=sys.stderr)
+        print(f"{self.prog}: error: {printable(message)} (--help shows every option)", file=sys.stderr)
         raise SystemExit(2)
 
 
@@ -54,7 +56,7 @@ def run_main(main: Callable[[], int | None]) -> int:
             make_temporary_folder()
             return main() or 0
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
         print("interrupted", file=sys.stderr)

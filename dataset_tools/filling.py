@@ -8,6 +8,7 @@ import numpy as np
 from common.archive import fetch
 from common.cli import UserError
 from common.families import ORIGINS, Family
+from common.printable import LIMIT, printable
 from common.progress import progress_bar
 from dataset_tools import labels, selection
 from dataset_tools.decoding import Plan, decode
@@ -92,5 +93,6 @@ def summary(store: Store) -> str:
         shown = ", ".join(f"{count} with a {name}" for name, count in counts.items())
         lines.append(f"  {NAOTH} without a ball: {shown}")
     for (name, reason), count in sorted(store.skipped.items()):
-        lines.append(f"  skipped {count} of {name}: {reason}, such as {', '.join(store.examples[name, reason])}")
+        examples = ", ".join(printable(example, LIMIT) for example in store.examples[name, reason])
+        lines.append(f"  skipped {count} of {name}: {reason}, such as {examples}")
     return "\n".join(lines)
