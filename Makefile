@@ -1,14 +1,20 @@
 # The commands that people and CI both run. `make` alone lists them.
-PYTHON ?= python3
+PYTHON ?=
 PROJECT ?= classifier_cnn
 ACCELERATOR ?= gpu
 ARGS ?=
 VENV := .venv
 RUN := $(VENV)/bin
+SIZE := about 0.8 GB to download, 3.4 GB on the disk, 2 to 15 minutes
+PIP := $(RUN)/python -m pip install --disable-pip-version-check --only-binary :all: --require-hashes --requirement
+RUNS = $(or $(BALL_OUTPUT_DIR),$(CURDIR)/runs)
 SHELL_SCRIPTS := $(shell git ls-files '*.sh' .ci/run 2>/dev/null)
 DOCKERFILES := $(shell git ls-files '*Dockerfile' 2>/dev/null)
 UV_COMPILE := $(RUN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+# $(call lint_with,LINTER,FILES): some linters have no wheel for some machines.
+lint_with = @if [ -n "$(2)" ] && [ ! -x $(RUN)/$(1) ]; then echo "note: $(1) is not installed: $(2) not checked"; \
+	elif [ -n "$(2)" ]; then echo "$(RUN)/$(1) $(2)"; $(RUN)/$(1) $(2); fi
 export RUFF_NO_CACHE := true
 export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -16,18 +22,23 @@ export MLFLOW_DISABLE_TELEMETRY := true
 .PHONY: help setup train test test-slow lint format bench image-check ui lock clean
 
 help:  ## list the commands
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## */\t/' | expand -t 12
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "%-12s%s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.complete  ## make the virtual environment with the locked versions
 
-$(VENV)/.complete: requirements-dev.lock pyproject.toml
-	@$(PYTHON) -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
-		{ echo "error: Python 3.11 to 3.13 with venv is needed. Received: $$($(PYTHON) --version 2>&1 | tail -n 1)." \
-		"Name another: make PYTHON=python3.12" >&2; exit 2; }
-	$(PYTHON) -m venv --clear $(VENV)
-	$(RUN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-		--require-hashes --requirement requirements-dev.lock
+# The first Python that will do. Python 3.9 is `python3` on many machines, and Debian's may lack ensurepip.
+$(VENV)/.complete: requirements-dev.lock requirements-lint.lock pyproject.toml
+	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python); do \
+		"$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || continue; \
+		echo "Installing into $(VENV) with $$($$python --version): $(SIZE)"; \
+		exec "$$python" -m venv --clear $(VENV); \
+	done; \
+	found=$$(for python in $(or $(PYTHON),python3 python); do "$$python" --version 2>&1 | tail -n 1; done | paste -s -d , -); \
+	echo "error: Python 3.11 to 3.13 with venv is needed. Received: $$found." \
+		"Install one (Debian, Ubuntu: with python3-venv), or choose it: make PYTHON=/path/to/python3.12" >&2; exit 2
+	$(PIP) requirements-dev.lock
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PIP) requirements-lint.lock --quiet || echo "note: not every linter can be installed here; only make lint needs them" >&2
 	@touch $@
 
 train: setup  ## train PROJECT on the embedded synthetic dataset, tracked locally: make train ARGS="--epochs 5"
@@ -42,24 +53,32 @@ test-slow: setup  ## run the tests that take minutes, too
 lint: setup  ## check style, shell scripts and Dockerfiles
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
-	$(if $(SHELL_SCRIPTS),$(RUN)/shellcheck $(SHELL_SCRIPTS))
-	$(if $(DOCKERFILES),$(RUN)/hadolint $(DOCKERFILES))
+	$(call lint_with,shellcheck,$(SHELL_SCRIPTS))
+	$(call lint_with,hadolint,$(DOCKERFILES))
 
-format: setup  ## mend the style
+format: setup  ## fix the style
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 
 image-check: setup  ## build the image of PROJECT and run it the way strangers will: make image-check ACCELERATOR=cpu
 	$(RUN)/python .ci/image_check $(PROJECT) --accelerator $(ACCELERATOR) $(ARGS)
 
-ui: setup  ## open MLflow on the local store at http://127.0.0.1:5000
-	$(RUN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/runs/mlflow.db $(ARGS)
+ui: setup  ## open MLflow on the local store, http://127.0.0.1:5000/?workflowType=machine_learning
+	@mkdir -p "$(RUNS)"
+	$(RUN)/mlflow ui --backend-store-uri "sqlite:///$(RUNS)/mlflow.db" --artifacts-destination "$(RUNS)/mlartifacts" $(ARGS)
 
 lock: setup  ## renew the lock files; all of them get the versions that suit every extra together
 	$(RUN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras pyproject.toml -o $(VENV)/all.txt $(ARGS)
 	$(UV_COMPILE) -c $(VENV)/all.txt pyproject.toml --extra grid -o requirements.lock
 	$(UV_COMPILE) -c $(VENV)/all.txt pyproject.toml --extra grid --extra gpu -o requirements-gpu.lock
 	$(UV_COMPILE) -c $(VENV)/all.txt pyproject.toml --extra grid --extra dev -o requirements-dev.lock
+	$(UV_COMPILE) --group lint -o requirements-lint.lock
+	@for platform in x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin; do for python in 3.11 3.12 3.13; do \
+		for lock in requirements.lock requirements-dev.lock; do \
+			MACOSX_DEPLOYMENT_TARGET=14.0 $(RUN)/uv pip install --quiet --dry-run --python-platform $$platform \
+				--python-version $$python --target $(VENV)/nowhere --only-binary :all: --require-hashes -r $$lock && \
+			echo "$$lock has a wheel of everything for $$platform, Python $$python" || exit 2; \
+		done; done; done
 
 clean:  ## remove the environment and caches; data and runs stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info

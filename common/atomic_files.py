@@ -1,10 +1,12 @@
-"""Files that are there whole or not at all, and folders that nobody else writes to."""
+"""Files that are there whole or not at all, new folders, and safe reading of folders that somebody else made."""
 
+import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from common.errors import UserError
 
@@ -52,3 +54,64 @@ def new_folder(wanted: Path | str) -> Path:
         raise UserError(
             f"the output folder cannot be made: {error.strerror}. Received: {wanted}. Name another with --output-dir."
         ) from None
+
+
+def open_inside(folder: Path, name: str):
+    """Opens a plain file inside `folder` for reading, following no link on the way: whoever made the folder chose them.
+
+    Every step is opened from the one before, so that nothing can be replaced between a check and its use.
+
+    Args:
+        folder: may be a link itself; the user named it.
+        name: relative, with slashes.
+
+    Raises:
+        OSError: it is not there, not a plain file, or leads out of the folder.
+    """
+    parts = PurePosixPath(name).parts
+    if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\0" in name:
+        raise PermissionError(0, "it lies outside the folder", name)
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts:
+            step = os.open(part, flags | (os.O_DIRECTORY if part is not parts[-1] else 0), dir_fd=handle)
+            os.close(handle)
+            handle = step
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise PermissionError(0, "it is not a plain file", name)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_inside(folder: Path, name: str, most: int) -> bytes:
+    """The content of a plain file inside a folder, see `open_inside`.
+
+    Raises:
+        OSError: it cannot be read, or has more than `most` bytes.
+    """
+    with open_inside(folder, name) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(0, f"it is larger than {most:,} bytes", name)
+    return content
+
+
+def read_json(path: Path, most: int = 16 << 20) -> dict:
+    """The object in a JSON file that anybody may have edited.
+
+    Raises:
+        UserError: it cannot be read, or is not an object.
+    """
+    path = Path(path)
+    try:
+        value = json.loads(read_inside(path.parent, path.name, most))
+    except OSError as error:
+        raise UserError(f"{path.name} cannot be read: {error.strerror or error}. Received: {path}.") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path.name} is damaged: {error}. Received: {path}.") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path.name} does not hold an object in braces. Received: {path}.")
+    return value

@@ -12,12 +12,14 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if __name__ == "__main__" and importlib.util.find_spec("h5py") is None and _VENV.exists():
     os.execv(_VENV, [str(_VENV), "-m", "dataset_tools.inspect", *sys.argv[1:]])  # noqa: S606  as create_datasets.py does
 
+from common.cli.printable import LIMIT, printable  # noqa: E402
 from common.cli.program import Parser, run_main  # noqa: E402
 from common.errors import UserError  # noqa: E402
 
 if TYPE_CHECKING:
     from dataset_tools.inspection.file_statistics import Statistics
 
+ATTRIBUTE_LIMIT = 2000  # characters of one attribute that are shown
 ROWS_MAX = 15  # groups shown in a table
 EPILOG = """\
 Works on every file of the archive's format, old ones included. With several files it also tells how many patches they
@@ -56,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
         try:
             found = file_statistics.gather(path, task_of(path))
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {printable(error)}", file=sys.stderr)
             status = 2
             continue
         described.append(found)
@@ -68,11 +70,12 @@ def main(argv: list[str] | None = None) -> int:
                 sheet.draw(found, picture, arguments.seed)
             except OSError as error:
                 raise UserError(f"{picture}: cannot be written: {error.strerror or error}.") from None
-            print(f"  picture: {picture}")
+            print(f"  picture: {printable(picture)}")
     for one, other in combinations(described, 2):
         number = file_statistics.shared(one, other) if one.shape[1:] == other.shape[1:] else 0
         if number:
-            print(f"warning: {number} of {len(other.y)} patches of {other.path.name} are in {one.path.name} too")
+            names = printable(other.path.name), printable(one.path.name)
+            print(f"warning: {number} of {len(other.y)} patches of {names[0]} are in {names[1]} too")
     return status
 
 
@@ -87,7 +90,7 @@ def describe(found: "Statistics") -> str:
 
     count, balls = len(found.y), int(found.balls.sum())
     shape = "x".join(str(size) for size in found.shape[1:])
-    lines = [str(found.path), f"  {found.task}, {count} patches {shape}: {balls} balls, {count - balls} without"]
+    lines = [printable(found.path), f"  {found.task}, {count} patches {shape}: {balls} balls, {count - balls} without"]
     if found.task == "detection":
         for name, values in zip(("radius", "center_x", "center_y"), found.y.T, strict=True):
             numbers = f"mean {values.mean():.3f}, std {values.std():.3f}, {values.min():.3f} to {values.max():.3f}"
@@ -97,11 +100,11 @@ def describe(found: "Statistics") -> str:
         rows = file_statistics.group_table(found, key)
         lines.append(f"  {key:16} {'patches':>8} {'balls':>8} {'brightness':>11}")
         for name, patches, ball, brightness in rows[:ROWS_MAX]:
-            lines.append(f"    {name or '(none)':14} {patches:8} {ball:8} {brightness:11.1f}")
+            lines.append(f"    {printable(name, LIMIT) or '(none)':14} {patches:8} {ball:8} {brightness:11.1f}")
         if len(rows) > ROWS_MAX:
             lines.append(f"    and {len(rows) - ROWS_MAX} more")
-    lines += [f"  {key}: {value}" for key, value in sorted(found.attributes.items())]
-    lines += [f"  warning: {warning}" for warning in file_statistics.warnings(found)]
+    lines += [f"  {key}: {printable(value, ATTRIBUTE_LIMIT)}" for key, value in sorted(found.attributes.items())]
+    lines += [f"  warning: {printable(warning)}" for warning in file_statistics.warnings(found)]
     return "\n".join(lines)
 
 

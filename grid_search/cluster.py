@@ -5,12 +5,15 @@ import logging
 import os
 import secrets
 import shutil
-import signal
 import socket
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
+import ray
+import ray._private.worker
 
 from common.cli import launch
 from common.errors import UserError
@@ -18,7 +21,7 @@ from common.errors import UserError
 OBJECT_STORE_BYTES = 80_000_000  # results travel through it, a few hundred kilobytes each
 CONNECT_SECONDS = 5.0
 STARTS = 5  # tries to start Ray, which gives its own helpers 15 s: a machine full of trainings may need more
-SOCKET_PATH = 107  # bytes that a Unix socket's path may have
+SOCKET_PATH = 103  # bytes that a Unix socket's path may have on macOS; Linux takes 107
 RAY_NEEDS = len("/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store")
 BASE_MEMORY = 700_000_000  # of a training beside its data: what it does not share with the process it is forked from
 DATA_FACTOR = 4  # copies of the patches on the way to the device and through evaluation
@@ -84,9 +87,6 @@ def connect(address: str | None, grid: Path) -> None:
         os.environ.setdefault("RAY_AUTH_MODE", "token")  # other users of this machine are kept out
         if not os.environ.get("RAY_AUTH_TOKEN_PATH"):
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # or Ray would write one to the home folder
-    import ray
-    import ray._private.worker
-
     ray._private.worker.print_to_stdstream = _say_nothing  # pages about a node that died, however log_to_driver is set
     settings = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == "local":
@@ -112,8 +112,6 @@ def _say_nothing(*_, **__) -> None:
 
 def nodes() -> dict[str, dict]:
     """The nodes that live now: id -> Ray's description (NodeManagerHostname, NodeManagerAddress, Resources)."""
-    import ray
-
     return {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
 
 
@@ -146,11 +144,6 @@ def clean_up(grid: Path) -> None:
 
 def _folder(grid: Path) -> Path:
     path = _path(grid)
-    if len(os.fsencode(path)) + RAY_NEEDS > SOCKET_PATH:
-        raise UserError(
-            f"Ray's sockets need a folder with a path of at most {SOCKET_PATH - RAY_NEEDS - len(path.name) - 1} "
-            f"characters. Received: {path.parent}. Name a shorter one: RAY_TMPDIR=/some/folder."
-        )
     _end_leftovers(path)
     shutil.rmtree(path, ignore_errors=True)
     return path
@@ -158,21 +151,37 @@ def _folder(grid: Path) -> Path:
 
 def _end_leftovers(folder: Path) -> None:
     """Kills what a start that failed left: processes of Ray whose command line names this folder, which is ours."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            if os.fsencode(f"{folder}/session_") in path.read_bytes():
-                os.kill(int(path.parent.name), signal.SIGKILL)
+    with suppress(psutil.Error, OSError):
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if f"{folder}/session_" in " ".join(process.cmdline()):
+                    process.kill()
 
 
 def _path(grid: Path) -> Path:
-    """A folder in RAY_TMPDIR, else in the system's temporary folder, else beside the grid's.
+    """Named for the grid's whole path: the same command for another output folder is another grid."""
+    name = f"grid-{hashlib.sha256(os.fsencode(grid.resolve())).hexdigest()[:8]}"
+    return short_folder(len(name) + 1 + RAY_NEEDS, otherwise=grid.parent) / name
 
-    Named for the grid's whole path: the same command for another output folder is another grid, perhaps another user's.
+
+def short_folder(room: int, otherwise: Path | None = None) -> Path:
+    """A folder whose path leaves `room` bytes for that of a Unix socket below it.
+
+    RAY_TMPDIR where it is set; else the system's temporary folder, which macOS gives a long name, /tmp, or `otherwise`.
+
+    Raises:
+        UserError: all of them are too long.
     """
-    base = os.environ.get("RAY_TMPDIR")
-    if not base:
-        try:
-            base = tempfile.gettempdir()
-        except FileNotFoundError:
-            base = grid.parent
-    return Path(base).absolute() / f"grid-{hashlib.sha256(os.fsencode(grid.resolve())).hexdigest()[:8]}"
+    bases = [os.environ.get("RAY_TMPDIR")]
+    if not bases[0]:
+        with suppress(FileNotFoundError):
+            bases.append(tempfile.gettempdir())
+        bases += ["/tmp", otherwise]  # noqa: S108 - the files in it have names of their own
+    bases = [Path(base).absolute() for base in bases if base]
+    for base in bases:
+        if len(os.fsencode(base)) + 1 + room <= SOCKET_PATH and (base == otherwise or os.access(base, os.W_OK)):
+            return base
+    raise UserError(
+        f"Unix sockets need a folder with a path of at most {SOCKET_PATH - room - 1} characters. "
+        f"Received: {bases[-1]}. Choose a shorter one: RAY_TMPDIR=/some/folder."
+    )

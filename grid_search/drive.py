@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass
 
+import ray
+
 from common import tracking
 from common.errors import UserError
 from common.tracking.pending import is_unsent
@@ -10,6 +12,7 @@ from grid_search import cluster, failures, folders
 from grid_search.folders import State
 from grid_search.plan import Plan, Training
 from grid_search.progress import Place, Progress, wait_for_writer
+from grid_search.pruning import Pruner
 from grid_search.slots import Job, Slot
 
 TRIES = 2  # a failure whose cause may pass is tried once more
@@ -23,7 +26,7 @@ GROW_SECONDS = 10.0  # between two looks for new nodes
 class Settings:
     """What drives a grid beside its plan.
 
-    worker: name of the process on this node that all trainings here are forks of. digests: of the data, which every
+    worker: socket of the process on this node that all trainings here are forks of. digests: of the data, which every
     node must have. tracked: the grid's run.
     """
 
@@ -41,8 +44,6 @@ class Drive:
     """One start of a grid, to its end or until `stop`. overview: is told what happens."""
 
     def __init__(self, plan: Plan, settings: Settings, overview, stop):
-        import ray
-
         self.plan, self.settings, self.overview, self.stop = plan, settings, overview, stop
         self.places: list[Place] = []
         self.futures: dict = {}  # what is asked of the slots -> (kind, place)
@@ -110,8 +111,6 @@ class Drive:
             self._add_slot()
 
     def _add_slot(self) -> None:
-        import ray
-
         need = self.settings.need
         remote = ray.remote(Slot).options(
             num_cpus=need.threads,
@@ -129,8 +128,6 @@ class Drive:
 
     def _remove(self, place: Place, words: str) -> None:
         """Gives a slot up; its training waits again."""
-        import ray
-
         if place not in self.places:
             return
         self.places.remove(place)
@@ -182,8 +179,6 @@ class Drive:
 
     def _wait(self) -> None:
         """Handles what the slots answer, at once: until then a slot does nothing."""
-        import ray
-
         if not self.futures:
             time.sleep(LOOK_SECONDS)
             return
@@ -308,8 +303,6 @@ class Drive:
         if not self.settings.prune or not state.rows or self.plan.metric not in state.rows[-1]:
             return False
         if self.pruner is None:
-            from grid_search.pruning import Pruner
-
             self.pruner = Pruner(self.plan.metric, self.plan.lower_is_better, state.epochs)
         return self.pruner.behind(index, state.rows) and len(state.rows) < state.epochs
 

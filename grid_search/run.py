@@ -22,7 +22,7 @@ from grid_search.options import GridOptions
 from grid_search.overview import Overview
 from grid_search.plan import Plan, find_module
 from grid_search.report import write_report
-from grid_search.slots import own, start_worker
+from grid_search.slots import meeting_place, start_worker
 
 DATA = ("dataset", "data_train", "data_val", "data_test", "seed")  # the seed: where validation is split off
 
@@ -181,16 +181,18 @@ def _alone(plan: Plan) -> Iterator[None]:
 
 @contextmanager
 def _worker(plan: Plan, threads: int, start: bool) -> Iterator[str]:
-    """Yields the name of this node's worker, which imports while Ray starts."""
-    name = f"grid-{plan.name[-8:]}-{secrets.token_hex(8)}"
+    """Yields the socket of this node's worker, which imports while Ray starts."""
+    place = meeting_place(secrets.token_hex(8))
     if not start:
-        yield name
+        yield str(place)
         return
-    with start_worker(plan.module, own(name), threads) as process:
+    with start_worker(plan.module, place, threads) as process:
         try:
-            yield name
+            yield str(place)
         finally:
             process.kill()  # the slots' forks have their own ends
+            for path in (place, place.with_suffix(".lock")):
+                path.unlink(missing_ok=True)
 
 
 def _leave(plan: Plan) -> None:

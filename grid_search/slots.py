@@ -1,5 +1,6 @@
 """A slot: one place for trainings on one node of a Ray cluster, with a kept process that has everything imported."""
 
+import hashlib
 import importlib
 import io
 import json
@@ -7,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -20,6 +22,8 @@ import ray
 
 from common.cli import launch
 from common.cli.training_options import from_json
+from common.errors import UserError
+from grid_search import cluster
 from grid_search.folders import Change, apply, changes
 
 START_SECONDS = 60.0  # in which a worker listens, on the busiest machine
@@ -56,7 +60,7 @@ class Slot:
         self.far = self.node != driver_node
         self.gpus = [str(gpu) for gpu in ray.get_gpu_ids()]
         self._module, self._threads = module, threads
-        self._worker = own(f"{worker}-{self.node}" if self.far else worker)
+        self._worker = meeting_place(f"{Path(worker).name} {self.node}") if self.far else Path(worker)
         self._root = _temporary_folder() if self.far else None
         self._folder: Path | None = None
         self._seen: dict = {}
@@ -159,11 +163,11 @@ class Slot:
             jobs, answers = os.fdopen(ours, "w"), os.fdopen(answers)
             try:
                 with socket.socket(socket.AF_UNIX) as connection:
-                    connection.connect(f"\0{self._worker}")
+                    connection.connect(str(self._worker))
                     socket.send_fds(connection, [environment], [theirs, their_answers])
                 self._jobs, self._answers = jobs, answers
                 return
-            except ConnectionError:  # it listens before it imports anything, so there is none
+            except (ConnectionError, FileNotFoundError):  # it listens before it imports anything, so there is none
                 jobs.close()
                 answers.close()
                 if started is None or started.poll() is not None:
@@ -178,20 +182,34 @@ class Slot:
         self._jobs.flush()
 
 
-def own(worker: str) -> str:
-    """The name of this user's worker: another user's gives us nothing."""
-    return f"{worker}-{os.getuid()}"
+def meeting_place(worker: str) -> Path:
+    """The socket of a worker: a file in a folder that no other user can enter, which every Unix has.
+
+    Raises:
+        UserError: somebody else made that folder.
+    """
+    name = hashlib.sha256(worker.encode()).hexdigest()[:16]
+    folder = f"grid-{os.getuid()}"
+    place = cluster.short_folder(len(f"{folder}/{name}")) / folder
+    place.mkdir(mode=0o700, exist_ok=True)
+    told = place.lstat()
+    if not stat.S_ISDIR(told.st_mode) or told.st_uid != os.getuid() or told.st_mode & 0o077:
+        raise UserError(
+            f"This folder has to be yours alone. Received: {place}. Remove it, or choose another RAY_TMPDIR."
+        )
+    return place / name
 
 
-def start_worker(module: str, name: str, threads: int) -> subprocess.Popen:
+def start_worker(module: str, place: Path, threads: int) -> subprocess.Popen:
     """Starts the process on this node that the slots' kept processes are forks of; it ends when its stdin closes."""
     environment = dict(os.environ)
     launch.switch_off(environment)
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    environment["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"  # macOS would end forks that use its frameworks
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), environment.get("PYTHONPATH")]))
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "grid_search.worker", module, name],
+        [sys.executable, "-P", "-m", "grid_search.worker", module, str(place)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -203,8 +221,12 @@ def start_worker(module: str, name: str, threads: int) -> subprocess.Popen:
 def _temporary_folder() -> Path:
     """A new folder; those of slots that are no more, which no slot can remove itself when it is killed, go."""
     for old in Path(tempfile.gettempdir()).glob("grid-slot-*-*"):
-        if not Path(f"/proc/{old.name.split('-')[2]}").exists():
+        try:
+            os.kill(int(old.name.split("-")[2]), 0)
+        except ProcessLookupError:
             shutil.rmtree(old, ignore_errors=True)
+        except PermissionError:  # another user's, at work
+            continue
     return Path(tempfile.mkdtemp(prefix=f"grid-slot-{os.getpid()}-"))
 
 

@@ -1,8 +1,8 @@
 """A process that has everything imported, and a fork of it for every training.
 
-python -m grid_search.worker MODULE NAME
+python -m grid_search.worker MODULE SOCKET
 
-It listens on the abstract socket NAME, from before its imports, which take five to ten seconds of a core, once per
+It listens on the Unix socket SOCKET, from before its imports, which take five to ten seconds of a core, once per
 node; on the driver's they pass while Ray starts. A slot that connects sends two pipes and gets a fork of this process,
 its kept one, which in turn forks for every training. A fork starts in milliseconds and begins as `train.py` does after
 its imports: fresh seeds and devices, so the same numbers; and what a training leaks, breaks or leaves on a GPU goes
@@ -13,44 +13,38 @@ status; the line "stop" asks the running training to end. Whenever a pipe closes
 on it ends at once.
 """
 
-import errno
+import fcntl
 import gc
 import importlib.util
-import io
 import json
 import os
 import select
 import signal
 import socket
-import struct
 import sys
 import threading
 import traceback
+from pathlib import Path
 
+from common.cli.printable import printable
+from common.cli.training_options import from_json
 from common.errors import UserError
 
 # Exit statuses beside those of train.py: the cause may pass (disk, memory, network), so a second try makes sense.
 MAY_PASS = 75  # EX_TEMPFAIL of sysexits.h
-# What a training imports on its way. None of them starts a thread or looks at a device, which a fork would not survive.
-PRELOADED = (
-    "common.runs.augmentation_sheet", "robot_export.description", "common.training.devices", "robot_export.card",
-    "robot_export.delivery", "common.training.fit", "common.training.saved_model", "common.runs.plots",
-    "common.training.predict", "common.runs.run_folder", "common.datasets.load", "dataset_tools.synthetic",
-    "common.training.trainer", "filelock", "h5py", "jsonschema", "keras", "matplotlib.backends.backend_agg",
-    "matplotlib.figure", "PIL.Image", "sklearn.metrics", "tensorflow", "tqdm",
-)  # fmt: skip
-PARTS = ("data", "evaluate", "export", "metrics", "model", "plots", "summary")  # of a project, where it has them
 
 
 def main() -> int:
     """Makes kept processes until stdin closes."""
-    listener = socket.socket(socket.AF_UNIX)
+    place = Path(sys.argv[2])
+    lock = place.with_suffix(".lock").open("w")
     try:
-        listener.bind(f"\0{sys.argv[2]}")
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
         return 0  # another slot of this node was faster
+    place.unlink(missing_ok=True)  # of one that was killed
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(place))
     listener.listen()
     for number in (signal.SIGINT, signal.SIGTERM):  # for the training alone; this process ends when stdin closes
         signal.signal(number, signal.SIG_IGN)
@@ -59,11 +53,13 @@ def main() -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a kept process ended
     while 0 not in select.select([0, listener], [], [])[0]:
         connection, _ = listener.accept()
-        with connection:  # whose process is another user's gets nothing
-            _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-            if uid == os.getuid() and not os.fork():
+        with connection:
+            if not os.fork():
                 listener.close()
+                lock.close()
                 _serve(module, fault, connection)
+    for path in (place, Path(lock.name)):
+        path.unlink(missing_ok=True)
     return 0
 
 
@@ -72,26 +68,12 @@ def _import() -> tuple:
     try:
         module = importlib.import_module(sys.argv[1])
         package = module.__name__.rpartition(".")[0]
-        parts = [f"{package}.{part}" for part in PARTS if package and importlib.util.find_spec(f"{package}.{part}")]
-        for name in (*PRELOADED, *parts):
-            importlib.import_module(name)
-        _draw_something()
+        if package and importlib.util.find_spec(f"{package}.training"):
+            importlib.import_module(f"{package}.training")  # it imports at its top all that a run needs
+        importlib.import_module("common.runs.plots").warm_up()
     except (Exception, SystemExit) as error:
-        return None, " ".join(f"{type(error).__name__}: {error}".split())
+        return None, printable(f"{type(error).__name__}: {error}")
     return module, ""
-
-
-def _draw_something() -> None:
-    """Reads fonts and all else that the first picture of a process needs, once for every training."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    from common.runs.plots import STYLE
-
-    with matplotlib.rc_context(STYLE):
-        drawing = Figure(layout="constrained")
-        drawing.subplots().set(title="0.0", xlabel="0.0")
-        drawing.savefig(io.BytesIO(), format="png")
 
 
 def _serve(module, fault: str, connection: socket.socket) -> None:
@@ -126,8 +108,6 @@ def _train(module, job: dict) -> None:
     os.environ.update(job["environment"])
     status = MAY_PASS
     try:
-        from common.cli.training_options import from_json
-
         status = module.train(from_json(module.Options, job["options"]))
     except UserError as error:
         # A full disk or a lost connection is told as one clear line, too.

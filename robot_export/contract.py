@@ -4,11 +4,12 @@ import json
 import re
 from pathlib import Path
 
+from common.atomic_files import read_json
 from common.errors import UserError
 
 SCHEMA = Path(__file__).with_name("model.schema.json")
-# How far a form may be from its own test vectors on another machine: float32 in another order of additions; float16 and
-# the quantised forms where a runtime's kernels round differently.
+# How far a form may be from its own test vectors on another machine: float32 in another order of additions; the
+# quantised forms where a runtime's kernels round differently.
 TOLERANCE = {"exact": 1e-4, "quantised": 0.02}
 
 
@@ -45,9 +46,9 @@ def read(folder: Path) -> dict:
     """
     path = Path(folder) / "model.json"
     try:
-        contract = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"no contract can be read. Received: {path} ({error}). Name the folder of a run.") from None
+        contract = read_json(path)
+    except UserError as error:
+        raise UserError(f"no contract can be read. {error} Name the folder of a run.") from None
     check(contract, str(path))
     return contract
 

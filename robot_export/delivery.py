@@ -15,7 +15,7 @@ from common.datasets.patch_file import BLOCK
 from common.errors import UserError
 from common.provenance import cpu
 from robot_export import contract
-from robot_export.forms import CHOICES, FORMS, TEMPLATE, Material, select_calibration
+from robot_export.forms import CHOICES, FORMER, FORMS, TEMPLATE, Material, select_calibration
 from robot_export.onnx_file import OPSET
 from robot_export.parity import Judge, compare
 from robot_export.project import Project
@@ -216,11 +216,9 @@ def _prove(places: dict, told: dict, description: dict, evidence: Evidence, judg
 
 def _remove_stale(folder: Path, names) -> None:
     """Files of forms that an earlier export left and this one did not make: the contract no longer vouches for them."""
-    for name, form in FORMS.items():
-        if name not in names and form.write:
-            (folder / form.file).unlink(missing_ok=True)
-            if name == "cpp":
-                (folder / TEMPLATE.name).unlink(missing_ok=True)
+    stale = [form.file for name, form in FORMS.items() if name not in names and form.write]
+    for file in (*stale, *FORMER, *([TEMPLATE.name] if "cpp" not in names else [])):
+        (folder / file).unlink(missing_ok=True)
 
 
 def _spread(outputs: np.ndarray) -> list[int]:
@@ -235,8 +233,12 @@ def _spread(outputs: np.ndarray) -> list[int]:
 
 
 def _vectors(evidence: Evidence, told: dict, outputs: dict[str, np.ndarray], chosen: list[int]) -> dict:
-    """The test vectors and every form's answers; of a form that could not run here, those of Keras."""
+    """The test vectors and every form's answers; of a form that could not run here, those of Keras.
+
+    Keras's are those in the header, so that `verify` can make the header again.
+    """
     patches = evidence.validation.X[np.array(chosen)].reshape(VECTORS, -1)
+    outputs = outputs | {"keras": evidence.outputs}
     expected = {name: outputs.get(name, evidence.outputs)[chosen].tolist() for name in told}
     return {"patches": patches.tolist(), "expected": expected}
 

@@ -1,5 +1,7 @@
 """What the robot side and later tools have to know of a model: the facts of `model.json` that a training knows."""
 
+import numpy as np
+
 from common.cli.training_options import TrainingOptions
 from common.datasets.load import Splits
 from robot_export.cost import count_cost
@@ -52,6 +54,6 @@ def describe_input(model, normalised: bool) -> dict:
         "normalised": normalised,
         "range": NORMALISED if normalised else RAW,
         "scale": float(scale.scale),
-        "mean": [-float(offset) for offset in scale.offset],
+        "mean": [-float(offset) for offset in np.ravel(scale.offset)],
         "sampling": "index int((k + 0.5) * step + 0.5) inside the patch, step = side / size, clamped to side - 1",
     }

@@ -70,13 +70,12 @@ def _cpp(path: Path, network: FoldedNetwork, material: Material) -> None:
 FORMS = {
     "keras": Form("model.keras", "Keras", None, exact=True, always_raw=True),
     "float32": Form("model_float32.tflite", "LiteRT", _tflite("float32"), exact=True),
-    "float16": Form("model_float16.tflite", "LiteRT", _tflite("float16")),
-    "dynamic": Form("model_dynamic.tflite", "LiteRT", _tflite("dynamic")),
     "int8": Form("model_int8.tflite", "LiteRT", _tflite("int8"), bytes=1),
     "uint8": Form("model_uint8.tflite", "LiteRT", _tflite("uint8"), bytes=1, takes="uint8"),
     "onnx": Form("model.onnx", "ONNX Runtime", _onnx, exact=True),
     "cpp": Form("model.h", "C++", _cpp, exact=True, takes="uint8", always_raw=True),
 }
+FORMER = ("model_float16.tflite", "model_dynamic.tflite")  # of exports before: no robot's code loads either
 TEMPLATE = Path(__file__).with_name("cpp") / "ball_models.h"  # goes with model.h: joins a classifier and a detector
 CHOICES = {"none": ("keras",), "keras": ("keras",), "all": tuple(FORMS)}
 CALIBRATION_PATCHES = 512

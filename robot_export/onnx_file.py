@@ -6,8 +6,8 @@ import numpy as np
 
 from robot_export.folding import FoldedNetwork
 
-OPSET = 17  # ONNX Runtime 1.12 and later; nothing here needs a newer one
-IR_VERSION = 8  # that of ONNX 1.12, which came with opset 17
+OPSET = 13  # the oldest with today's meaning of every operator here: ONNX Runtime 1.8, OpenCV 4.5.5, OpenVINO 2021
+IR_VERSION = 7  # that of ONNX 1.8, which came with opset 13
 
 
 def write(path: Path, network: FoldedNetwork, normalised: bool) -> None:
@@ -74,8 +74,8 @@ def _network(graph: _Graph, network: FoldedNetwork, normalised: bool) -> str:
     for number, layer in enumerate(network.dense):
         # The first one's inputs are flattened [row][column][channel]; here they come [channel][row][column].
         weights = layer.weights if number else _by_planes(layer.weights, height, width)
-        values = [x, graph.weight(f"{layer.name}.weights", weights), graph.weight(f"{layer.name}.bias", layer.bias)]
-        x = _leaky(graph, graph.node("Gemm", values, layer.name), layer)
+        values = [x, graph.weight(f"{layer.name}.weights", weights.T), graph.weight(f"{layer.name}.bias", layer.bias)]
+        x = _leaky(graph, graph.node("Gemm", values, layer.name, transB=1), layer)  # OpenCV 4.5 takes no other
     return x
 
 

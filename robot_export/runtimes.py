@@ -91,13 +91,12 @@ def version(runtime: str) -> str:
 
 
 def _keras(path: Path) -> Opened:
-    from common.training import devices
+    from common.training import devices, keras_file
 
     devices.find_gpus()
-    import keras
+    model = keras_file.load(path)
     import tensorflow as tf
 
-    model = keras.models.load_model(path, compile=False)
     call = tf.function(
         lambda batch: model(batch, training=False),
         input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)],

@@ -1,4 +1,4 @@
-"""TFLite files (LiteRT) of a folded network: float32, float16, dynamic range, int8 and uint8."""
+"""TFLite files (LiteRT) of a folded network: float32, int8, and int8 behind a uint8 input."""
 
 import logging
 import warnings
@@ -15,8 +15,7 @@ def convert(network: FoldedNetwork, kind: str, calibration: np.ndarray, normalis
     """Converts a network to a TFLite file.
 
     Args:
-        kind: "float32"; "float16": weights in half precision; "dynamic": weights int8, activations on the fly;
-            "int8": everything int8, input and output float32; "uint8": everything int8, input and output uint8.
+        kind: "float32"; "int8": everything int8 inside, input and output float32; "uint8": the same, input uint8.
         calibration: uint8 [n, height, width, channels], training patches for the ranges of the int8 kinds.
         normalised: the file takes raw * scale + offset instead of raw values.
 
@@ -28,18 +27,17 @@ def convert(network: FoldedNetwork, kind: str, calibration: np.ndarray, normalis
     shape = [1, *network.input_shape]
     function = tf.function(_forward(network, normalised), input_signature=[tf.TensorSpec(shape, tf.float32, "patch")])
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], tf.Module())
-    if kind != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if kind == "float16":
-        converter.target_spec.supported_types = [tf.float16]
     if kind in ("int8", "uint8"):
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        # One scale for the weights of a dense layer: one per output needs FULLY_CONNECTED 12, newer than TFLite 2.15.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         X = calibration.astype(np.float32)
         X = X * np.float32(network.scale) + np.float32(network.offset) if normalised else X
         converter.representative_dataset = lambda: ([patch[None]] for patch in X)
         # No other operators: a layer that cannot be quantised is an error, not float arithmetic in secret.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     if kind == "uint8":
-        converter.inference_input_type = converter.inference_output_type = tf.uint8
+        converter.inference_input_type = tf.uint8
     try:
         with quiet_stderr(), _quiet_python():
             return converter.convert()

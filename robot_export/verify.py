@@ -1,23 +1,35 @@
 """Checks on any machine that the files of a model are what its contract says: python -m robot_export.verify FOLDER
 
 Schema of model.json, sha256 of every file, and the eight test vectors through every runtime that is installed here.
-Ends with status 0 when nothing was found wrong, else 2. A missing runtime is said, and an error with --all.
+The folder may come from anybody: of its files, only data is loaded. model.h is code, so it is compiled only if it is,
+byte for byte, the header that this version makes of model.keras.
+Ends with status 0 when nothing was found wrong, else 2. A file that was not run is reported, and an error with --all.
 """
 
 import argparse
+import hashlib
 import math
 import sys
+import tempfile
 from pathlib import Path
 
+from common.atomic_files import read_inside
 from common.cli.program import Parser, run_main
 from common.errors import UserError
+
+MOST_BYTES = 1 << 30  # of one file
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The arguments."""
     parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a run's folder, with model.json and its files")
-    parser.add_argument("--all", action="store_true", help="a form whose runtime is missing here is an error")
+    parser.add_argument("--all", action="store_true", help="a file that is not run here is an error")
+    parser.add_argument(
+        "--run-foreign-code",
+        action="store_true",
+        help="compile and run model.h even if this version does not make it of model.keras: code of whoever sent it",
+    )
     return parser.parse_args(argv)
 
 
@@ -36,7 +48,7 @@ def main(argv: list[str] | None = None) -> None:
     failed, missing = [], []
     for name, entry in told["forms"].items():
         try:
-            line = verify_form(arguments.folder, told, name)
+            line = verify_form(arguments.folder, told, name, arguments.run_foreign_code)
         except UserError as error:
             line = str(error)
             failed.append(f"{name}: {line}")
@@ -55,22 +67,24 @@ def main(argv: list[str] | None = None) -> None:
     )
 
 
-def verify_form(folder: Path, told: dict, name: str) -> str:
+def verify_form(folder: Path, told: dict, name: str, foreign_code: bool = False) -> str:
     """Checks one form.
 
+    Args:
+        foreign_code: compile and run a header that this version does not make of model.keras.
+
     Returns:
-        What was found, in words; it starts with "not run" where its runtime is missing here.
+        What was found, in words; it starts with "not run" if the file was not run here.
 
     Raises:
         UserError: the file is missing or another one, or it does not answer as the contract says.
     """
-    import hashlib
-
     entry = told["forms"][name]
     try:
-        digest = hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest()
+        content = read_inside(folder, entry["file"], MOST_BYTES)
     except OSError as error:
-        raise UserError(f"{entry['file']} cannot be read ({error.strerror})") from None
+        raise UserError(f"{entry['file']} cannot be read ({error.strerror or error})") from None
+    digest = hashlib.sha256(content).hexdigest()
     if digest != entry["sha256"]:
         raise UserError(f"{entry['file']} is not the file that was exported (sha256 {digest[:12]}...)")
     from robot_export import runtimes
@@ -79,22 +93,55 @@ def verify_form(folder: Path, told: dict, name: str) -> str:
         raise UserError(f"{entry['file']} has no test vectors")
     if why := runtimes.missing(entry["runtime"]):
         return f"not run: {why}; the file is the one that was exported"
-    return f"the file that was exported; test vectors within {_vectors(folder, told, name):.2g}"
+    if entry["runtime"] == "C++" and not foreign_code and (why := _why_foreign(folder, told, content)):
+        return f"not run: it is code, and {why} (--run-foreign-code compiles and runs it)"
+    with tempfile.TemporaryDirectory(prefix="verify-") as own:  # what was checked, alone: nobody can replace it
+        file = Path(own) / entry["file"]
+        file.write_bytes(content)
+        return f"the file that was exported; test vectors within {_vectors(file, told, name):.2g}"
 
 
-def _vectors(folder: Path, told: dict, name: str) -> float:
-    """The largest difference between what the file answers here and what the contract says it answers."""
+def _why_foreign(folder: Path, told: dict, content: bytes) -> str:
+    """Why a header is not known to be ours; "" if it is what this version makes of model.keras and model.json."""
+    import numpy as np
+
+    from common.training import keras_file
+    from robot_export import contract, cpp_header
+    from robot_export.folding import fold
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="verify-") as own:
+            model = Path(own) / "model.keras"
+            model.write_bytes(read_inside(folder, model.name, MOST_BYTES))
+            network = fold(keras_file.load(model))
+        expected = np.array(told["vectors"]["expected"]["keras"], np.float32)
+        threshold = told.get("threshold", {}).get("keras")
+        arguments = (network, told["project"], _patches(told), expected, threshold, contract.facts(told))
+        made = cpp_header.header(*arguments)
+    except (UserError, OSError, ValueError, KeyError, TypeError) as error:
+        return f"no header can be made of model.keras to compare it with: {error}"
+    return "" if made.encode() == content else "it is not what this version makes of model.keras"
+
+
+def _patches(told: dict):
+    """The test vectors, uint8 [8, height, width, channels]."""
+    import numpy as np
+
+    size = tuple(told["input"][side] for side in ("height", "width", "channels"))
+    if any(len(patch) != math.prod(size) for patch in told["vectors"]["patches"]):
+        raise UserError(f"the test vectors are no patches of {'x'.join(map(str, size))}")
+    return np.array(told["vectors"]["patches"], np.uint8).reshape(-1, *size)
+
+
+def _vectors(file: Path, told: dict, name: str) -> float:
+    """The largest difference between what a file answers here and what the contract says it answers."""
     import numpy as np
 
     from robot_export import contract, runtimes
 
-    entry = told["forms"][name]
-    size = tuple(told["input"][side] for side in ("height", "width", "channels"))
-    if any(len(patch) != math.prod(size) for patch in told["vectors"]["patches"]):
-        raise UserError(f"the test vectors are no patches of {'x'.join(map(str, size))}")
-    X = np.array(told["vectors"]["patches"], np.uint8).reshape(-1, *size)
+    entry, X = told["forms"][name], _patches(told)
     wanted = np.array(told["vectors"]["expected"][name], np.float64)
-    opened = runtimes.open_file(folder / entry["file"], entry["runtime"])
+    opened = runtimes.open_file(file, entry["runtime"])
     try:
         found = opened.predict(runtimes.feed(X, opened, *contract.scaling(told), entry["normalised"]))
         if opened.self_test:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from common.errors import UserError
 
@@ -153,6 +154,15 @@ def get(session: "requests.Session", url: str, headers: dict, patience: Patience
     if status in WORTH_ANOTHER_TRY or status >= 500:
         raise Transient(f"the server answers with status {status}")
     raise ArchiveError(f"The archive refuses the file. Received: status {status} for {url}. Check the address.")
+
+
+def shown(url: str) -> str:
+    """An address as it may be printed: a redirect can carry a password, or a signature that is as good as one."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    except ValueError:
+        return "an address that cannot be read"
 
 
 def media_type(response: "requests.Response") -> str:

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.archive.http import ArchiveError, Patience, Transient, body_trouble, get, media_type, retry
+from common.archive.http import ArchiveError, Patience, Transient, body_trouble, get, media_type, retry, shown
 from common.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _refuse_other_content(response: "requests.Response", url: str) -> None:
     if media_type(response) in ("text/html", "application/xhtml+xml") and not re.search(r"\.x?html?$", url):
         raise ArchiveError(
             f"A web page came instead of the file, perhaps the log-in page of the network. Received: status 200, "
-            f"{media_type(response)} from {response.url}. Open the address in a browser to see."
+            f"{media_type(response)} from {shown(response.url)}. Open the address in a browser to see."
         )
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding != "identity":

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from common.cli.printable import printable
 from common.errors import UserError
 
 
@@ -32,7 +33,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str):
         """Ends the program with status 2 and one line."""
-        print(f"{self.prog}: error: {' '.join(message.split())} (--help shows every option)", file=sys.stderr)
+        print(f"{self.prog}: error: {printable(message)} (--help shows every option)", file=sys.stderr)
         raise SystemExit(2)
 
 
@@ -52,7 +53,7 @@ def run_main(main: Callable[[], int | None]) -> int:
             make_temporary_folder()
             return main() or 0
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
         print("interrupted", file=sys.stderr)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 
+from common.datasets.safe_hdf5 import SafeFile, check_room, open_hdf5
 from common.errors import UserError
 
 TASKS = ("classification", "detection")
@@ -16,55 +16,41 @@ ORDER_MIN = 30  # labels below which the order of the columns cannot be told fro
 ORDER_SIGMAS = 5.0  # how surely the centres must lie above the suspected radius
 
 
-def open_file(path: Path) -> h5py.File:
-    """Opens an HDF5 file for reading.
+def open_file(path: Path) -> SafeFile:
+    """Opens a patch file for reading; the caller closes it.
 
     Raises:
-        UserError: no such file, a folder, not readable, locked by who writes it, or no HDF5 inside.
+        UserError: no such file, not readable, no HDF5 inside, or values that the file does not hold itself.
     """
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise UserError(f"{path}: {what}. Give the path of an HDF5 patch file.")
-    try:
-        return h5py.File(path, "r")
-    except PermissionError:
-        raise UserError(f"{path}: may not be read. Check its permissions.") from None
-    except BlockingIOError:
-        raise UserError(
-            f"{path}: is open for writing in another program. Close it there, a notebook perhaps."
-        ) from None
-    except OSError:
-        with path.open("rb") as stream:
-            start = stream.read(8)
-        what = "a damaged or incomplete HDF5 file" if start == b"\x89HDF\r\n\x1a\n" else "not an HDF5 file"
-        raise UserError(f"{path}: {what}. Received: first bytes {start!r}. Fetch or build it again.") from None
+    return open_hdf5(path, ("X", "y", *KEYS))
 
 
-def layout(file: h5py.File, task: str, path: Path) -> None:
-    """Checks keys, shapes and types; reads neither pixels nor labels.
+def layout(file: SafeFile, task: str) -> None:
+    """Checks keys, shapes, types and the memory that all but X will take; reads neither pixels nor labels.
 
     Raises:
         UserError: what no training could use.
     """
+    path, columns = file.path, file.columns
     if task not in TASKS:
         raise UserError(f"unknown task. Received: {task!r}. Known: {', '.join(TASKS)}.")
     for key in ("X", "y"):
-        if not isinstance(file.get(key), h5py.Dataset):
-            raise UserError(f"{path}: has no {key}. Received: keys {sorted(file) or 'none'}. Not a patch file.")
-    pixels(file["X"].shape, file["X"].dtype, path)
-    count = file["X"].shape[0]
-    shape, dtype = file["y"].shape, file["y"].dtype
+        if key not in columns:
+            raise UserError(f"{path}: has no {key}. Received: keys {file.names() or 'none'}. Not a patch file.")
+    pixels(columns["X"].shape, columns["X"].dtype, path)
+    count = len(columns["X"])
+    shape, dtype = columns["y"].shape, columns["y"].dtype
     if not shape or shape[0] != count:
-        raise UserError(f"{path}: X and y differ in length. Received: X {file['X'].shape}, y {shape}.")
+        raise UserError(f"{path}: X and y differ in length. Received: X {columns['X'].shape}, y {shape}.")
     if dtype.kind not in "biuf":
         raise UserError(f"{path}: y must hold numbers. Received: {dtype}.")
     label_shape(shape, task, path)
-    for key in KEYS:
-        if key in file and (not isinstance(file[key], h5py.Dataset) or file[key].shape != (count,)):
-            shape = getattr(file[key], "shape", "a group")
-            raise UserError(f"{path}: {key} must hold one string per patch ({count}). Received: {shape}.")
-        if key in file and file[key].dtype.kind not in "SO":
-            raise UserError(f"{path}: {key} must hold strings. Received: {file[key].dtype}.")
+    for key in [key for key in KEYS if key in columns]:
+        if columns[key].shape != (count,):
+            raise UserError(f"{path}: {key} must hold one string per patch ({count}). Received: {columns[key].shape}.")
+        if columns[key].dtype.kind not in "SO":
+            raise UserError(f"{path}: {key} must hold strings. Received: {columns[key].dtype}.")
+    check_room(sum(column.bytes for key, column in columns.items() if key != "X"), path)
 
 
 def pixels(shape: tuple[int, ...], dtype: np.dtype, path: Path) -> None:
@@ -108,7 +94,8 @@ def labels(y: np.ndarray, task: str, path: Path) -> np.ndarray:
     Raises:
         UserError: NaN, infinite, or out of range.
     """
-    y = y.astype(np.float32)
+    with np.errstate(over="ignore"):  # what no float32 can hold is infinite, and refused below
+        y = y.astype(np.float32)
     bad = np.flatnonzero(~np.isfinite(y).reshape(len(y), -1).all(axis=1))
     if len(bad):
         raise UserError(f"{path}: y is not finite. Received: {y[bad[0]]} at index {bad[0]} ({len(bad)} such labels).")

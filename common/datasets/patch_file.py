@@ -6,17 +6,17 @@ per patch. The fields are described in `Patches`.
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from common.datasets import patch_checks, patch_writer
 from common.datasets.grouped_split import choose_groups
 from common.datasets.patch_checks import KEYS, SIDES, TASKS
+from common.datasets.safe_hdf5 import SafeFile
 from common.errors import UserError
 
 __all__ = [
@@ -92,14 +92,13 @@ class Patches:
 class PatchFile:
     """An open, checked patch file whose content is read in parts: for files that are larger than the memory.
 
-    `shape` is that of X; `attributes` are those of the file.
+    `shape` is that of X.
     """
 
     path: Path
     task: str
     shape: tuple[int, int, int, int]
-    attributes: dict[str, object]
-    _file: h5py.File
+    _file: SafeFile
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -111,15 +110,15 @@ class PatchFile:
             UserError: labels that cannot be, or a damaged part of the file.
         """
         start, stop, _ = slice(start, stop).indices(len(self))
-        X = np.empty((stop - start, *self.shape[1:]), np.uint8)
-        try:
-            if len(X):
-                self._file["X"].read_direct(X, np.s_[start:stop])
-            y = self._file["y"][start:stop]
-            columns = {key: patch_checks.text(self._file[key][start:stop]) for key in KEYS if key in self._file}
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self.path}: cannot be read to its end: {error}. Fetch it again.") from None
-        return Patches(X, patch_checks.labels(y, self.task, self.path), **columns, source=(self.path.name,))
+        read = {key: column.read(start, stop) for key, column in self._file.columns.items()}
+        X, y = read.pop("X"), patch_checks.labels(read.pop("y"), self.task, self.path)
+        columns = {key: patch_checks.text(values) for key, values in read.items()}
+        return Patches(X, y, **columns, source=(self.path.name,))
+
+    @property
+    def attributes(self) -> dict[str, object]:
+        """Those of the file; read when they are asked for, as no training needs them."""
+        return self._file.attributes()
 
     def blocks(self, size: int = BLOCK) -> Iterator[Patches]:
         """All patches in order, `size` at a time; the last block holds the remainder."""
@@ -134,10 +133,10 @@ def task_of(path: Path | str) -> str:
         UserError: not a patch file.
     """
     path = Path(path)
-    with patch_checks.open_file(path) as file:
-        y = file.get("y")
-        task = TASKS[1] if isinstance(y, h5py.Dataset) and y.shape[1:] == (3,) else TASKS[0]
-        patch_checks.layout(file, task, path)
+    with closing(patch_checks.open_file(path)) as file:
+        y = file.columns.get("y")
+        task = TASKS[1] if y is not None and y.shape[1:] == (3,) else TASKS[0]
+        patch_checks.layout(file, task)
     return task
 
 
@@ -149,9 +148,9 @@ def open_patches(path: Path | str, task: str) -> Iterator[PatchFile]:
         UserError: not a file, not HDF5, keys missing, or shapes and types that no training could use.
     """
     path = Path(path)
-    with patch_checks.open_file(path) as file:
-        patch_checks.layout(file, task, path)
-        yield PatchFile(path, task, file["X"].shape, dict(file.attrs), file)
+    with closing(patch_checks.open_file(path)) as file:
+        patch_checks.layout(file, task)
+        yield PatchFile(path, task, file.columns["X"].shape, file)
 
 
 def read_patches(path: Path | str, task: str) -> Patches:

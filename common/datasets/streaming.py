@@ -6,14 +6,14 @@ neighbours from all over the files, and shuffles inside them: files are sorted b
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from common.datasets import patch_checks
 from common.datasets.patch_file import BLOCK, KEYS, Patches
+from common.datasets.safe_hdf5 import Column, SafeFile, free_memory
 from common.errors import UserError
 
 RUN = 1024  # neighbours that are read together: one chunk of the files that we write at 16x16
@@ -29,11 +29,11 @@ class StoredPixels:
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, files: Sequence[h5py.File]):
-        self._files = list(files)
-        self.lengths = [len(file["X"]) for file in files]
+    def __init__(self, files: Sequence[SafeFile]):
+        self._files = list(files)  # HDF5 closes what belongs to a file that nobody holds
+        self.lengths = [len(file.columns["X"]) for file in files]
         self._ends = np.cumsum(self.lengths)
-        self.shape = (int(self._ends[-1]), *files[0]["X"].shape[1:])
+        self.shape = (int(self._ends[-1]), *files[0].columns["X"].shape[1:])
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -61,10 +61,7 @@ class StoredPixels:
         for file, end in zip(self._files, self._ends, strict=True):
             low, high = max(start, begin), min(stop, end)
             if low < high:
-                try:
-                    file["X"].read_direct(read, np.s_[low - begin : high - begin], np.s_[low - start : high - start])
-                except (OSError, ValueError) as error:
-                    raise UserError(f"{file.filename}: cannot be read: {error}. Fetch it again.") from None
+                file.columns["X"].read_into(read, low - begin, low - start, high - low)
             begin = end
         return read
 
@@ -114,8 +111,9 @@ def stored_patches(paths: Sequence[Path], task: str) -> Patches:
     """
     parts = [_labels(path, task) for path in paths]
     for path, (file, *_) in zip(paths, parts, strict=True):
-        if file["X"].shape[1:] != parts[0][0]["X"].shape[1:]:
-            sizes = ["x".join(map(str, f["X"].shape[1:])) for f in (file, parts[0][0])]
+        shapes = [opened.columns["X"].shape[1:] for opened in (file, parts[0][0])]
+        if shapes[0] != shapes[1]:
+            sizes = ["x".join(map(str, shape)) for shape in shapes]
             raise UserError(f"{path.name}: does not fit to {paths[0].name}. Received: {sizes[0]} beside {sizes[1]}.")
     files, labels, columns = zip(*parts, strict=True)
     known = [key for key in KEYS if all(key in column for column in columns)]
@@ -131,8 +129,8 @@ def check_memory(paths: Sequence[Path]) -> None:
     """
     pixels = 0
     for path in paths:
-        with patch_checks.open_file(path) as file:
-            pixels += file["X"].size if isinstance(file.get("X"), h5py.Dataset) else 0
+        with closing(patch_checks.open_file(path)) as file:
+            pixels += file.columns["X"].bytes if "X" in file.columns else 0
     free = free_memory()
     if free is not None and COPIES * pixels > free:
         raise UserError(
@@ -141,37 +139,21 @@ def check_memory(paths: Sequence[Path]) -> None:
         )
 
 
-def free_memory() -> int | None:
-    """Bytes that this process may still take, by the system and the container's limit; None where nobody tells."""
-    free = []
-    with suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free.append(1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]))
-    with suppress(OSError, ValueError):
-        group = Path("/sys/fs/cgroup")
-        free.append(int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
-    return min(free, default=None)
-
-
-def _labels(path: Path, task: str) -> tuple[h5py.File, np.ndarray, dict[str, np.ndarray]]:
+def _labels(path: Path, task: str) -> tuple[SafeFile, np.ndarray, dict[str, np.ndarray]]:
     """An open patch file, its checked labels, and what it says of each patch."""
     file = patch_checks.open_file(path)
-    patch_checks.layout(file, task, path)
-    try:
-        y = file["y"][:]
-        columns = {key: _names(file[key]) for key in KEYS if key in file}
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read to its end: {error}. Fetch it again.") from None
-    y = patch_checks.labels(y, task, path)
+    patch_checks.layout(file, task)
+    y = patch_checks.labels(file.columns["y"].read(), task, path)
+    columns = {key: _names(file.columns[key]) for key in KEYS if key in file.columns}
     if task == "detection":
         patch_checks.column_order(y, path)
     return file, y, columns
 
 
-def _names(column: h5py.Dataset) -> np.ndarray:
+def _names(column: Column) -> np.ndarray:
     """Strings as an array of objects: one pointer each, as there are few different ones."""
     names = np.empty(len(column), object)
     for start in range(0, len(names), BLOCK):
-        different, which = np.unique(patch_checks.text(column[start : start + BLOCK]), return_inverse=True)
+        different, which = np.unique(patch_checks.text(column.read(start, start + BLOCK)), return_inverse=True)
         names[start : start + BLOCK] = np.array([sys.intern(str(name)) for name in different], object)[which]
     return names

@@ -1,5 +1,6 @@
 """Pictures that every project draws: one style, readable on a phone, without pyplot and its global state."""
 
+import io
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,14 @@ def figure(path: Path, width: float = WIDTH, height: float = 5.0, layout: str | 
         yield drawing
         with replacing(path) as partial:
             drawing.savefig(partial, format="png", metadata={"Software": None})
+
+
+def warm_up() -> None:
+    """Reads the fonts and all else that a process needs for its first picture: once, before it is forked."""
+    with matplotlib.rc_context(STYLE):
+        drawing = Figure(layout="constrained")
+        drawing.subplots().set(title="0.0", xlabel="0.0")
+        drawing.savefig(io.BytesIO(), format="png")
 
 
 def plain_log_axis(axis) -> None:

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 from common.errors import UserError
+from common.training import keras_file
 
 FALLBACK_THRESHOLD = 0.5  # for a classifier that ships none
 
@@ -19,9 +20,22 @@ def find_model(path: Path) -> Path:
     file = path / "model.keras" if path.is_dir() else path
     if not file.is_file():
         raise UserError(f"there is no model. Received: {file}. Name a .keras file or the folder of a run.")
+    if _starts_with(file, b"\x89HDF"):
+        raise UserError(
+            f"not a .keras file, but .h5: an .h5 model of an older Keras, or patches. Received: {file}. If it is a "
+            "model that you trust, convert it once: keras.models.load_model('old.h5', compile=False).save('new.keras')"
+        )
     if not zipfile.is_zipfile(file):
         raise UserError(f"not a .keras file, or a damaged one. Received: {file}. Name a model that train.py saved.")
     return file
+
+
+def _starts_with(file: Path, signature: bytes) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(signature)) == signature
+    except OSError:
+        return False
 
 
 def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
@@ -55,12 +69,7 @@ def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
     Raises:
         UserError: not loadable, of the other project, or made for other patches.
     """
-    import keras
-
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises many kinds, whatever the archive holds
-        raise UserError(f"{path}: the model cannot be loaded: {str(error).splitlines()[0][:200]}") from None
+    model = keras_file.load(path)
     if isinstance(model.input_shape, list) or tuple(model.output_shape) != (None, outputs):
         kind = {1: "a classifier (one input, one score)", 3: "a detector (one input; radius, x and y)"}[outputs]
         raise UserError(f"{path}: not {kind}. Received: {model.input_shape} to {model.output_shape}.")

@@ -20,7 +20,10 @@ def trunk(inputs, filters: Sequence[int], dense: int, regularize: bool, mean: Se
     Returns:
         The symbolic features [n, dense].
     """
-    x = keras.layers.Rescaling(1 / 255, [-float(m) for m in mean], name="scale")(inputs)
+    offset = [-float(m) for m in mean]
+    if len(offset) == 1:  # a plain number: loaders of .keras files in other languages take no list
+        (offset,) = offset
+    x = keras.layers.Rescaling(1 / 255, offset, name="scale")(inputs)
     for block, count in enumerate(filters[:3], 1):
         x = _convolution(x, count, 3, "same", block)
         x = keras.layers.MaxPooling2D(2, name=f"pool{block}")(x)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from common.cli.printable import printable
 from dataset_tools.building.options import parse_args
 from dataset_tools.building.workers import warm_up
 
@@ -28,7 +29,7 @@ def create(task: str, argv: list[str] | None = None) -> int:
         outcomes, bad = build(settings), ("failed",)
     width = max((len(outcome.name) for outcome in outcomes), default=0)
     for outcome in outcomes:
-        print(f"{outcome.name:{width}}  {outcome.status:7}  {outcome.note}")
+        print(f"{outcome.name:{width}}  {outcome.status:7}  {printable(outcome.note)}")
     counts = Counter(outcome.status for outcome in outcomes)
     print(f"{task}: " + ", ".join(f"{number} {status}" for status, number in sorted(counts.items())))
     return 1 if any(outcome.status in bad for outcome in outcomes) else 0

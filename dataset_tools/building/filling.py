@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from common.archive.fetch import fetch
+from common.cli.printable import LIMIT, printable
 from common.cli.progress import progress_bar
 from common.datasets.families import ORIGINS, Family
 from common.errors import UserError
@@ -102,5 +103,6 @@ def summary(store: Store) -> str:
         shown = ", ".join(f"{count} with a {name}" for name, count in counts.items())
         lines.append(f"  {NAOTH} without a ball: {shown}")
     for (name, reason), count in sorted(store.skipped.items()):
-        lines.append(f"  skipped {count} of {name}: {reason}, such as {', '.join(store.examples[name, reason])}")
+        examples = ", ".join(printable(example, LIMIT) for example in store.examples[name, reason])
+        lines.append(f"  skipped {count} of {name}: {reason}, such as {examples}")
     return "\n".join(lines)

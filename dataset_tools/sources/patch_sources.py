@@ -18,7 +18,7 @@ from common.errors import UserError
 from dataset_tools.sources import labels, safe_pickle
 from dataset_tools.sources.labels import Facts, Refused
 from dataset_tools.sources.png import decode_png
-from dataset_tools.sources.zip_members import MEMBER_LIMIT_BYTES, Member, members, read_member
+from dataset_tools.sources.zip_members import FAULTS, MEMBER_LIMIT_BYTES, Member, members, read_member
 
 NAOTH, DEVILS, TK03 = ORIGINS
 CAMERAS = ("top", "bottom")
@@ -83,12 +83,19 @@ def naoth_chunks(root: Path, border: int) -> Iterator[Chunk | Skipped]:
 def size_of(root: Path) -> int:
     """Bytes of all files of the logs under `root`, about what will be read."""
     return sum(
-        (Path(folder) / name).stat().st_size
+        _size(Path(folder) / name)
         for camera in CAMERAS
         for folder, _, names in os.walk(root / camera)
         for name in names
-        if (Path(folder) / name).is_file()
     )
+
+
+def _size(path: Path) -> int:
+    """In bytes; 0 for what is no file or cannot be looked at: it is skipped when it is read."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
 
 
 def devils_chunks(path: Path) -> Iterator[Chunk]:
@@ -104,23 +111,29 @@ def _cut(chunk: Chunk, whole: bool = False) -> Iterator[Chunk | Skipped]:
     """`whole`: the zip is all there is, so one that cannot be read is an error and not a skip."""
     try:
         found = _files(chunk.path) if chunk.path.is_dir() else members(chunk.path)
-    except UserError:
+    except (UserError, OSError):
         if whole:
             raise
-        yield Skipped(str(chunk.path), "not a readable zip file")
+        yield Skipped(str(chunk.path), "cannot be read" if chunk.path.is_dir() else "not a readable zip file")
         return
+    if not found:
+        yield Skipped(str(chunk.path), "no PNG files in it")
     for start in range(0, len(found), CHUNK_PATCHES):
         part = tuple(found[start : start + CHUNK_PATCHES])
         yield Chunk(chunk.origin, chunk.path, part, chunk.camera, chunk.recording, chunk.border)
 
 
 def _files(folder: Path) -> list[Member]:
-    paths = (Path(at) / name for at, _, names in os.walk(folder) for name in names if name.lower().endswith(".png"))
+    def give_up(error: OSError) -> None:  # else a folder that may not be read looks empty
+        raise error
+
+    found = os.walk(folder, onerror=give_up)
+    paths = (Path(at) / name for at, _, names in found for name in names if name.lower().endswith(".png"))
     return sorted(_file_member(path, folder) for path in paths)
 
 
 def _file_member(path: Path, folder: Path) -> Member:
-    size = path.stat().st_size if path.is_file() else 0  # a broken link is skipped when it is read
+    size = _size(path)
     return Member(str(path.relative_to(folder)), -1, size, size, 0, 0, 0)
 
 
@@ -147,6 +160,8 @@ def read(chunk: Chunk, digest) -> Iterator[Patch | Skipped]:
                 yield _naoth(rgbx, text, chunk) if chunk.origin == NAOTH else _devils(rgbx, member.name)
             except Refused as refused:
                 yield Skipped(f"{chunk.path.name}: {member.name}", str(refused))
+            except FAULTS:
+                yield Skipped(f"{chunk.path.name}: {member.name}", "damaged")
 
 
 @contextmanager
@@ -163,9 +178,9 @@ def _reader(chunk: Chunk):
 
 
 def _read_file(path: Path) -> bytes:
-    if not path.is_file():
-        raise Refused("no file")  # a pipe would be waited for
     try:
+        if not path.is_file():
+            raise Refused("no file")  # a pipe would be waited for
         with path.open("rb") as stream:
             data = stream.read(MEMBER_LIMIT_BYTES + 1)
     except OSError:
@@ -202,22 +217,27 @@ def _read_tk03(path: Path, digest) -> Iterator[Patch | Skipped]:
     objects = list(safe_pickle.load_all(path))
     if len(objects) != 4:
         raise UserError(f"{path}: expected mean, images, targets and paths. Received: {len(objects)} objects.")
-    mean, images, targets = (np.asarray(part) for part in objects[:3])
-    count = len(images) if images.ndim else 0
-    shapes = (mean.shape, images.shape, targets.shape)
+    mean, images, targets = objects[:3]
+    if isinstance(mean, float | int):
+        mean = np.float64(mean)
+    shapes = tuple(getattr(part, "shape", type(part).__name__) for part in (mean, images, targets))
+    count = shapes[1][0] if isinstance(shapes[1], tuple) and shapes[1] else 0
     if shapes != ((), (count, TK03_SIDE, TK03_SIDE), (count, 4)) or any(
         part.dtype.kind not in "fiu" for part in (mean, images, targets)
     ):
-        raise UserError(f"{path}: expected a number, [n, 16, 16] and [n, 4]. Received: {shapes}.")
+        raise UserError(f"{path}: expected a number, arrays [n, 16, 16] and [n, 4]. Received: {shapes}.")
     for index in range(count):
         try:
-            yield _tk03(images[index] + mean, targets[index])
+            with np.errstate(all="ignore"):  # infinite numbers are refused as pixels
+                image = images[index] + mean
+            yield _tk03(image, targets[index])
         except Refused as refused:
             yield Skipped(f"{path.name}: patch {index}", str(refused))
 
 
 def _tk03(image: np.ndarray, target: np.ndarray) -> Patch:
-    gray = np.round(image.astype(np.float64) * 255)
+    with np.errstate(all="ignore"):
+        gray = np.round(image.astype(np.float64) * 255)
     if not ((gray >= 0) & (gray <= 255)).all():
         raise Refused("pixels outside 0..255")
     if target[3] not in (0, 1):

@@ -78,3 +78,5 @@ def _any(data: bytes) -> tuple[Image.Image, dict]:
 def _check_size(size: tuple[int, int]) -> None:
     if max(size) > SIDE_LIMIT:
         raise Refused(f"wider or higher than {SIDE_LIMIT} pixels")
+    if min(size) < 1:
+        raise Refused("a picture without pixels")

@@ -1,27 +1,42 @@
 """Reads pickles of NumPy arrays, numbers, strings and lists, and nothing that would run code.
 
 Not even NumPy's own reading of pickled arrays and types is used: a crafted state would make it follow pointers out of
-the file. Arrays are put together here, from bytes, a shape and a plain type.
+the file. Arrays are put together here, from bytes, a shape and a plain type. And nine bytes can ask for gigabytes: so
+every instruction is looked at before the first one is carried out.
 """
 
+import io
 import pickle
+import pickletools
+import re
+import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from common.cli.printable import LIMIT, printable
+from common.datasets.safe_hdf5 import check_room
 from common.errors import UserError
 
-KINDS = "biufSU"  # booleans, numbers and strings; no objects, no structures
+TYPE_NAME = re.compile(r"[<>|=]?[biufSU]\d+")  # booleans, numbers and strings; no objects, no structures
+INSTRUCTION_BYTES = 250  # of memory, at most, that one without content takes: an empty list, a place in the memo
+# No dictionaries and no sets: equal hashes make them slow for ever.
+ALLOWED = re.compile(
+    "PROTO|FRAME|STOP|MARK|MEMOIZE|((LONG_)?BIN)?(PUT|GET)|(STACK_)?GLOBAL|REDUCE|BUILD|NONE|NEWTRUE|NEWFALSE|INT|"
+    "BININT[12]?|LONG[14]?|(BIN)?FLOAT|((SHORT_)?BIN)?(STRING|UNICODE)|(SHORT_)?BINBYTES|(BINUNICODE|BINBYTES|BYTEARRAY)8|"
+    "EMPTY_TUPLE|TUPLE[123]?|(EMPTY_)?LIST|APPENDS?"
+)
 
 
 class _Type:
     """Stands in for a pickled np.dtype: its name, and the byte order that arrives as its state."""
 
     def __init__(self, name: object, *_):
-        self.dtype = np.dtype(str(name))
-        if self.dtype.kind not in KINDS or self.dtype.fields or self.dtype.subdtype:
+        if not TYPE_NAME.fullmatch(str(name)):
             raise pickle.UnpicklingError(f"it holds values of type {name!r}, which are no numbers or strings")
+        self.dtype = np.dtype(str(name))
 
     def __setstate__(self, state: tuple):
         if state[1] in ("<", ">"):
@@ -62,28 +77,69 @@ for _core in ("numpy.core", "numpy._core"):  # NumPy 1 and 2
 
 
 class _DataUnpickler(pickle.Unpickler):
+    """`room`: bytes that may be copied; the same text of the file can be turned into bytes any number of times."""
+
+    def __init__(self, stream: io.BytesIO, room: int):
+        super().__init__(stream)
+        self.room = room
+
     def find_class(self, module: str, name: str) -> object:
         if (module, name) not in STANDINS:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no array, number, string or list")
-        return STANDINS[module, name]
+        found = STANDINS[module, name]
+        return partial(self._copied, found) if found in (_latin, _scalar) else found
+
+    def _copied(self, function, *arguments) -> object:
+        made = function(*arguments)
+        self.room -= sys.getsizeof(made)
+        if self.room < 0:
+            raise pickle.UnpicklingError("it copies the same content again and again")
+        return made
+
+
+def _check(content: io.BytesIO, size: int, path: Path) -> None:
+    """Looks at every instruction: allowed, complete, and no more memory than the file's size explains.
+
+    Raises:
+        UserError: they need more than is free.
+        ValueError: an instruction that is not allowed, or whose content is not in the file.
+    """
+    count = 0
+    while content.tell() < size:
+        for code, argument, place in pickletools.genops(content):
+            count += 1
+            if not ALLOWED.fullmatch(code.name):
+                raise ValueError(f"it holds {code.name}, which is no array, number, string or list")
+            limit = {"PUT": count, "BINPUT": count, "LONG_BINPUT": count, "FRAME": size - place}.get(code.name)
+            if limit is not None and argument > limit:  # memory would be taken for all that is announced
+                raise ValueError(f"{code.name} {argument} in a file of {size} bytes")
+    check_room(INSTRUCTION_BYTES * count + 2 * size, path)
 
 
 def load_all(path: Path) -> Iterator[object]:
     """Yields the objects of a pickle file, one after the other.
 
     Raises:
-        UserError: the file is damaged, or would run code.
+        UserError: the file is damaged, would run code, or needs more memory than there is.
     """
     try:
-        with path.open("rb") as stream:
-            unpickler = _DataUnpickler(stream)
-            while stream.peek(1):
-                item = unpickler.load()
-                yield item.value if isinstance(item, _Array) else item
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise UserError(f"{path}: is not a regular file. Give the path of a pickle.")
+        size = path.stat().st_size
+        check_room(2 * size, path)
+        content = io.BytesIO(path.read_bytes())
+        _check(content, size, path)
+        content.seek(0)
+        unpickler = _DataUnpickler(content, 4 * size)
+        while content.tell() < size:
+            item = unpickler.load()
+            yield item.value if isinstance(item, _Array) else item
+    except UserError:
+        raise
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}.") from None
     except Exception as error:  # a hostile pickle may raise anything
-        what = " ".join(str(error).split())[:200].rstrip(".")
+        what = printable(error, LIMIT).rstrip(".")
         raise UserError(
             f"{path}: refused, not a plain data pickle. Received: {type(error).__name__}: {what}."
         ) from None

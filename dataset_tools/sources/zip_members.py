@@ -1,5 +1,6 @@
 """The PNG files of a zip, found once and read directly: much faster than zipfile, and nothing is unpacked to disk."""
 
+import io
 import os
 import struct
 import zipfile
@@ -7,10 +8,15 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+from common.cli.printable import LIMIT, printable
 from common.errors import UserError
 from dataset_tools.sources.labels import Refused
 
 MEMBER_LIMIT_BYTES = 4 << 20  # a patch has some kB; more is no patch
+DIRECTORY_LIMIT_BYTES = 128 << 20  # about a million members; each takes some 600 bytes of memory
+# What zipfile raises for damaged files beside its own class.
+FAULTS = (zipfile.BadZipFile, OSError, ValueError, LookupError, ArithmeticError, RuntimeError, MemoryError)
+FAULTS += (struct.error,)
 LOCAL_HEADER = 30  # bytes, before name and extra field
 EXTRA_GUESS = 64  # bytes read ahead for the extra field, so that one read is nearly always enough
 
@@ -36,7 +42,7 @@ def members(path: Path) -> list[Member]:
     if not path.is_file():  # a pipe would be waited for
         raise UserError(f"{path}: not a readable zip file. Received: no file.")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _Bounded(path) as stream, zipfile.ZipFile(stream) as archive:
             found = [
                 Member(
                     info.filename,
@@ -50,9 +56,18 @@ def members(path: Path) -> list[Member]:
                 for info in archive.infolist()
                 if info.filename.lower().endswith(".png")
             ]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-        raise UserError(f"{path}: not a readable zip file. Received: {error}.") from None
+    except FAULTS as error:
+        raise UserError(f"{path}: not a readable zip file. Received: {printable(error, LIMIT)}.") from None
     return sorted(found)
+
+
+class _Bounded(io.FileIO):
+    """A file that is read in parts that fit into memory, whatever it says about itself: zipfile believes it."""
+
+    def read(self, size: int = -1) -> bytes:
+        if size > DIRECTORY_LIMIT_BYTES:
+            raise ValueError(f"a directory of {size} bytes")
+        return super().read(size)
 
 
 def read_member(descriptor: int, member: Member) -> bytes:
@@ -92,6 +107,8 @@ def check_name(name: str) -> None:
 
 def _packed_bytes(descriptor: int, member: Member) -> bytes:
     name_guess = len(member.name.encode("utf-8", "replace"))
+    if not 0 <= member.offset < 1 << 62:
+        raise Refused("damaged in the zip")
     wanted = LOCAL_HEADER + name_guess + EXTRA_GUESS + member.packed
     data = os.pread(descriptor, wanted, member.offset)
     if len(data) < LOCAL_HEADER or data[:4] != b"PK\x03\x04":

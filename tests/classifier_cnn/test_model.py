@@ -61,6 +61,12 @@ def test_one_slope_everywhere():
     assert slopes == [LEAKY_RELU_SLOPE] * 5
 
 
+def test_the_offset_of_one_channel_is_a_plain_number():
+    """Loaders of .keras files in other languages refuse a list."""
+    assert np.ndim(build_model((16, 16, 1)).get_layer("scale").offset) == 0
+    assert np.ndim(build_model((16, 16, 2), mean=(0.4, 0.5)).get_layer("scale").offset) == 1
+
+
 def test_blocks_in_order():
     kinds = [type(layer).__name__ for layer in build_model((16, 16, 1)).layers]
     block = ["Conv2D", "BatchNormalization", "LeakyReLU"]

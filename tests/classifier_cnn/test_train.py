@@ -64,7 +64,7 @@ def test_every_form_is_in_the_folder_in_the_contract_and_on_mlflow(finished):
     from robot_export import verify
 
     told = json.loads((finished / "model.json").read_text())
-    assert set(told["forms"]) == {"keras", "float32", "float16", "dynamic", "int8", "uint8", "onnx", "cpp"}
+    assert set(told["forms"]) == {"keras", "float32", "int8", "uint8", "onnx", "cpp"}
     verify.main([str(finished)])
     client, (run,) = tracked_runs(finished.parent, "tests")
     names = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
@@ -72,7 +72,7 @@ def test_every_form_is_in_the_folder_in_the_contract_and_on_mlflow(finished):
     logged = run.data.metrics
     assert logged["cost_multiply_accumulates"] == told["cost"]["multiply_accumulates"]
     assert logged["int8_latency_us_median"] == pytest.approx(told["forms"]["int8"]["latency_us"]["median"])
-    assert logged["float16_max_difference"] == pytest.approx(told["forms"]["float16"]["parity"]["max_difference"])
+    assert logged["int8_max_difference"] == pytest.approx(told["forms"]["int8"]["parity"]["max_difference"])
     card = (finished / "README.md").read_text()
     assert 'src="test_curves.png"' in card
     assert "game2_0" in card  # a recording of the test file

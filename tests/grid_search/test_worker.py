@@ -5,25 +5,29 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from grid_search.slots import start_worker
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="trainings are forked")
+from common.errors import UserError
+from grid_search import cluster
+from grid_search.slots import meeting_place, start_worker
 
 
 @pytest.fixture
 def worker(request):
-    """A worker for a module that cannot be imported, and its name."""
-    name = f"test-{os.getpid()}-{request.node.name}"
-    process = start_worker("nowhere.train", name, threads=1)
-    yield process, name
+    """A worker for a module that cannot be imported, and its socket."""
+    place = meeting_place(f"test-{os.getpid()}-{request.node.name}")
+    process = start_worker("nowhere.train", place, threads=1)
+    yield process, place
     process.kill()
     process.wait()
     process.stdin.close()
+    for path in (place, place.with_suffix(".lock")):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -34,9 +38,9 @@ def asked(name):
         deadline = time.monotonic() + 60
         while True:
             try:
-                connection.connect(f"\0{name}")
+                connection.connect(str(name))
                 break
-            except ConnectionRefusedError:
+            except (ConnectionRefusedError, FileNotFoundError):
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
         socket.send_fds(connection, [json.dumps({}).encode()], [theirs, their_answers])
@@ -74,14 +78,47 @@ def test_only_one_worker_has_a_name(worker):
     assert process.poll() is None
 
 
-@pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="only root can become somebody else")
+def test_a_worker_that_was_killed_is_replaced_under_the_same_name(worker):
+    process, place = worker
+    assert first_line(place)
+    process.kill()
+    process.wait()
+    assert place.exists()  # nothing but its socket is left
+    with start_worker("nowhere.train", place, threads=1) as second:
+        assert first_line(place)
+        second.stdin.close()
+        assert second.wait(60) == 0
+    assert not place.exists()
+
+
+def test_a_folder_that_others_can_enter_is_refused(tmp_path, monkeypatch):
+    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:
+        monkeypatch.setenv("RAY_TMPDIR", folder)
+        (Path(folder) / f"grid-{os.getuid()}").mkdir(mode=0o755)
+        with pytest.raises(UserError, match=r"has to be yours alone\. Received: "):
+            meeting_place("any")
+
+
+def test_sockets_find_room_where_the_temporary_folder_has_a_long_name(tmp_path, monkeypatch):
+    """As on macOS: /var/folders and 40 characters more."""
+    long = tmp_path / ("x" * 60)
+    long.mkdir()
+    monkeypatch.delenv("RAY_TMPDIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    assert cluster.short_folder(60) == Path("/tmp")
+    monkeypatch.setenv("RAY_TMPDIR", str(long))
+    with pytest.raises(UserError, match="Choose a shorter one: RAY_TMPDIR"):
+        cluster.short_folder(60)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 def test_another_user_gets_nothing(worker):
     assert first_line(worker[1])
     program = (
-        "import os, socket, sys; os.setuid(65534); s = socket.socket(socket.AF_UNIX); s.connect('\\0' + sys.argv[1]);"
+        "import os, socket, sys; os.setuid(65534); s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
         "(r, w), (answers, v) = os.pipe(), os.pipe(); socket.send_fds(s, [b'{}'], [r, v]); os.close(v); os.close(r);"
         "print(os.read(answers, 100))"
     )
-    told = subprocess.run([sys.executable, "-c", program, worker[1]], capture_output=True, text=True, timeout=60)
-    assert told.stdout == "b''\n" or "BrokenPipeError" in told.stderr, told
+    told = subprocess.run([sys.executable, "-c", program, str(worker[1])], capture_output=True, text=True, timeout=60)
+    assert "PermissionError" in told.stderr, told
     assert worker[0].poll() is None

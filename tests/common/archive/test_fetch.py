@@ -345,6 +345,21 @@ def test_a_redirect_is_followed_and_a_circle_is_not(bring, server):
     assert "leads nowhere" in refused(bring, name="circle.h5")
 
 
+def test_a_password_in_a_redirect_is_not_printed(bring, server, capfd):
+    to = f"http://user:s3cret@127.0.0.1:{server.server_port}/page?signature=s3cret#s3cret"
+    page = Fault(body=b"<html>log in", headers={"Content-Type": "text/html"})
+    server.files["page"] = server.files["page?signature=s3cret"] = b""
+    server.faults.extend([Fault(status=302, headers={"Location": to}), page])
+    text = refused(bring)
+    assert "text/html from http://127.0.0.1" in text
+    for fault in (Fault(status=404), Fault(status=403), Fault(status=503), Fault(hang_up=True)):
+        server.faults.clear()
+        for _ in range(QUICK.attempts):
+            server.faults.extend([Fault(status=302, headers={"Location": to}), fault])
+        text += refused(bring, kind={404: NotInArchive, 403: ArchiveError}.get(fault.status, Unreachable))
+    assert "s3cret" not in text + "".join(capfd.readouterr())
+
+
 def test_a_server_that_stalls_in_the_middle_is_left(bring, server, tmp_path):
     server.always = Fault(stall_at=1000)
     server.faults.append(Fault(stall_at=100_000))

@@ -1,13 +1,20 @@
 """Pickles: data comes in, code does not."""
 
+import hashlib
 import os
 import pickle
+import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from common.errors import UserError
+from dataset_tools.sources.patch_sources import TK03, Chunk, read
 from dataset_tools.sources.safe_pickle import load_all
+
+from ..helpers import ROOT
 
 
 class Runs:
@@ -93,7 +100,7 @@ def test_code_is_refused_and_does_not_run(tmp_path, case):
 def test_arrays_of_anything_but_numbers_and_strings_are_refused(tmp_path, array):
     path = tmp_path / "odd.pkl"
     path.write_bytes(pickle.dumps(array))
-    with pytest.raises(UserError, match="which are no numbers or strings"):
+    with pytest.raises(UserError, match=r"which are no numbers or strings|EMPTY_DICT, which is no array"):
         list(load_all(path))
 
 
@@ -116,3 +123,70 @@ def test_damaged_is_refused(tmp_path, content):
 def test_missing(tmp_path):
     with pytest.raises(UserError, match="No such file"):
         list(load_all(tmp_path / "none.pkl"))
+
+
+def copies(text_bytes, count):
+    """The same text turned into bytes `count` times, which is how protocol 2 writes bytes."""
+    text = (
+        b"X" + struct.pack("<I", text_bytes) + b"x" * text_bytes + b"q\0" + b"U\6latin1q\1" + b"c_codecs\nencode\nq\2"
+    )
+    return b"\x80\x02" + text + b"](" + b"h\2h\0h\1\x86R" * count + b"e."
+
+
+GREEDY = {
+    "memo": b"N" + b"r\0\0\0\x10" + b".",
+    "memo in text": b"Np268435456\n.",
+    "bytes": b"B\0\0\0\x7fx.",
+    "bytes of 8": b"\x8e" + struct.pack("<Q", 1 << 31) + b".",
+    "bytearray": b"\x96" + struct.pack("<Q", 1 << 31) + b".",
+    "frame": b"\x80\x04\x95" + struct.pack("<Q", 1 << 31) + b"N.",
+    "copies": copies(1 << 20, 1500),
+}
+
+
+@pytest.mark.parametrize("case", GREEDY)
+def test_a_few_bytes_take_little_memory(tmp_path, case):
+    path = tmp_path / "greedy.pkl"
+    path.write_bytes(GREEDY[case])
+    program = f"""
+from pathlib import Path
+from common.cli import UserError
+from dataset_tools.safe_pickle import load_all
+try:
+    list(load_all(Path({str(path)!r})))
+except UserError as error:
+    print(error)
+print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+"""
+    found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    said, peak = found.stdout.splitlines()
+    assert "greedy.pkl: refused" in said
+    assert int(peak) < 150_000, "kB"
+
+
+def test_the_attacks_work_on_plain_pickle():
+    program = f"""
+import pickle
+try:
+    print(len(pickle.loads({GREEDY["memo"]!r}) or ""))
+finally:
+    print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert int(found.stdout.split()[-1]) > 1_000_000, "kB, of nine bytes"
+
+
+def test_lists_in_place_of_arrays_are_one_line(tmp_path):
+    rows = [[1.0] * 16] * 16
+    for images in ([rows, rows[:3]], [rows] * 2, "text", {}):
+        path = tmp_path / "tk03.pkl"
+        path.write_bytes(b"".join(pickle.dumps(part) for part in (0.5, images, np.zeros((2, 4)), [])))
+        with pytest.raises(UserError, match=r"tk03\.pkl: (expected a number, arrays|refused)") as caught:
+            list(read(Chunk(TK03, path), hashlib.sha256()))
+        assert "\n" not in str(caught.value)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.pkl")
+    with pytest.raises(UserError, match="is not a regular file"):
+        list(load_all(tmp_path / "pipe.pkl"))

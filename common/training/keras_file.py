@@ -1,0 +1,221 @@
+"""Reads .keras files that anybody may have made: sizes and layers are checked first, and no code of the file runs.
+
+Keras itself loads functions and files that a configuration names (CVE-2025-1550, CVE-2025-9905, CVE-2025-9906), so only
+plain layers of Keras are accepted, and weights are read from the file's own bytes alone.
+"""
+
+import copy
+import json
+import math
+import shutil
+import tempfile
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import h5py
+import keras
+
+from common.errors import UserError
+from common.training import devices
+
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_LIMITS = {CONFIG: 8 << 20, METADATA: 64 << 10, WEIGHTS: 1 << 30}  # bytes, unpacked
+_RATIO = 50  # weights hardly shrink: what grows more than this was made to fill the memory
+_DIRECTORY = 64 << 10  # bytes of the archive's table of contents; ours takes 200
+_LAYERS = 2000
+_VALUES = 1 << 26  # of one layer's output for one patch
+_KINDS = {
+    # Models and what is in their configurations.
+    "Functional Sequential Model DTypePolicy __keras_tensor__ __tuple__ slice",
+    # Layers that compute from their weights and their input alone.
+    "InputLayer Rescaling Normalization Conv1D Conv2D Conv2DTranspose DepthwiseConv2D SeparableConv2D Dense "
+    "BatchNormalization LayerNormalization GroupNormalization UnitNormalization Activation ReLU LeakyReLU PReLU ELU "
+    "Softmax MaxPooling2D AveragePooling2D GlobalMaxPooling2D GlobalAveragePooling2D Flatten Reshape Permute "
+    "RepeatVector ZeroPadding2D Cropping2D UpSampling2D Resizing Identity Concatenate Add Subtract Multiply Average "
+    "Maximum Minimum Dot Dropout SpatialDropout2D GaussianDropout GaussianNoise AlphaDropout ActivityRegularization "
+    "RandomFlip RandomRotation RandomTranslation RandomZoom RandomContrast RandomBrightness",
+    # How weights began and what held them: of no use any more, but old files have them.
+    "Zeros Ones Constant Identity RandomNormal RandomUniform TruncatedNormal VarianceScaling GlorotNormal "
+    "GlorotUniform HeNormal HeUniform LecunNormal LecunUniform Orthogonal",
+    "L1 L2 L1L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm",
+}
+_NAMES = {name for names in _KINDS for name in names.split()}
+_MODULES = {
+    None,
+    "builtins",
+    "keras",
+    "keras.layers",
+    "keras.models",
+    "keras.initializers",
+    "keras.regularizers",
+    "keras.constraints",
+    "keras.dtype_policies",
+    "keras.src.models.functional",
+    "keras.src.models.sequential",
+    "keras.src.models.model",
+}
+
+
+def load(path: Path):
+    """Loads the model in a .keras file, uncompiled.
+
+    Returns:
+        keras.Model.
+
+    Raises:
+        UserError: damaged, larger than it can be, of Keras 2, or with anything but plain layers of Keras in it.
+    """
+    with tempfile.TemporaryDirectory(prefix="model-") as folder:
+        weights = Path(folder) / WEIGHTS
+        try:
+            config = _unpack(path, weights)
+            values = _count_stored(weights)
+            devices.import_quietly()
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(_check_size, config, values).result()
+            model = _build(config)
+            model.load_weights(weights)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+        except (Exception, RecursionError) as error:  # zipfile, h5py and Keras raise many kinds
+            why = " ".join(str(error).split())[:200] or type(error).__name__
+            raise UserError(f"{path}: the model cannot be loaded, the file is damaged: {why}.") from None
+    return model
+
+
+def read_config(path: Path) -> dict:
+    """The configuration in a .keras file: layers by name and shape, nothing loaded.
+
+    Raises:
+        UserError: as `load`.
+    """
+    try:
+        return _unpack(path, None)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    except (Exception, RecursionError) as error:
+        raise UserError(f"{path}: not a .keras file, or a damaged one ({type(error).__name__}).") from None
+
+
+def _unpack(path: Path, weights: Path | None) -> dict:
+    """Returns the checked configuration; writes the weights to a file of their own."""
+    with path.open("rb") as file:
+        _check_directory(file)
+        with zipfile.ZipFile(file) as archive:
+            limit = (1 << 20) + _RATIO * path.stat().st_size
+            for name, most in _LIMITS.items():
+                if archive.getinfo(name).file_size > min(most, limit):
+                    raise UserError(f"{name} in it unpacks to more than a model can have. Received: {path.name}.")
+            _check_version(json.loads(archive.read(METADATA)))
+            config = json.loads(archive.read(CONFIG))
+            if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
+                raise UserError(f"{CONFIG} in it does not describe a model.")
+            config.pop("compile_config", None)
+            _check_config(config)
+            if weights:
+                with archive.open(WEIGHTS) as source, weights.open("wb") as target:
+                    shutil.copyfileobj(source, target)
+    return config
+
+
+def _check_directory(file) -> None:
+    """Refuses an archive whose table of contents would fill the memory: `zipfile` reads all of it at once."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - (1 << 16) - 22))
+    end = file.read()
+    at = end.rfind(b"PK\x05\x06")
+    if at < 0 or b"PK\x06\x07" in end or int.from_bytes(end[at + 12 : at + 16], "little") > _DIRECTORY:
+        raise UserError("not a .keras file, or a damaged one: it has no table of contents that a model can have.")
+
+
+def _check_version(metadata) -> None:
+    version = str(metadata.get("keras_version", "")) if isinstance(metadata, dict) else ""
+    if version.startswith(("0.", "1.", "2.")):
+        raise UserError(
+            f"the model was saved by Keras 2. Received: keras_version {version[:20]}. Convert it once where Keras 2 is "
+            "installed: keras.models.load_model(FILE, compile=False).save('old.h5'); then here, if you trust the file: "
+            "keras.models.load_model('old.h5', compile=False).save('new.keras')"
+        )
+
+
+def _check_config(value, depth: int = 0) -> None:
+    """Walks through a configuration: every object that Keras would make has to be a plain one of its own.
+
+    Raises:
+        UserError: another class, or a function.
+    """
+    if depth > 40:
+        raise UserError(f"{CONFIG} in it is nested too deeply.")
+    if isinstance(value, dict):
+        if "class_name" in value or "registered_name" in value:
+            name, module = value.get("class_name"), value.get("module")
+            known = isinstance(name, str) and name in _NAMES and (module is None or isinstance(module, str))
+            if not known or module not in _MODULES or value.get("registered_name") not in (None, name):
+                shown = f"{module}.{name}" if isinstance(module, str) else str(name)
+                raise UserError(
+                    f"it has something other than plain layers of Keras in it, which is not loaded: it could run code. "
+                    f"Received: {shown[:100]}."
+                )
+        if "lora_rank" in value or value.get("quantization_config") is not None:
+            raise UserError("it has quantised or LoRA layers, which are not loaded. Save the plain model.")
+        for item in value.values():
+            _check_config(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_config(item, depth + 1)
+
+
+def _count_stored(weights: Path) -> int:
+    """How many numbers the weights' file really holds.
+
+    Raises:
+        UserError: it leads to other files, or declares more than it holds.
+    """
+    total = objects = 0
+    with h5py.File(weights, "r") as file:
+        waiting = [file]
+        while waiting:
+            group = waiting.pop()
+            for name in group:
+                objects += 1
+                if objects > 20 * _LAYERS or not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                    raise UserError("its weights lead to somewhere else, which is not followed.")
+                item = group[name]
+                if isinstance(item, h5py.Group):
+                    waiting.append(item)
+                    continue
+                if not isinstance(item, h5py.Dataset):
+                    continue
+                elsewhere = item.is_virtual or item.external
+                if elsewhere or item.dtype.kind not in "fiub" or item.id.get_storage_size() < item.nbytes:
+                    raise UserError("its weights are not whole: a part of them lies elsewhere or is not there.")
+                total += item.size
+    return total
+
+
+def _build(config: dict):
+    return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
+
+
+def _check_size(config: dict, stored: int) -> None:
+    """Compares what the layers would take with what the file holds, before any of it is allocated.
+
+    Weights are not made within a scope of Keras, but when it is left: it is not left, and ends with its thread.
+    """
+    keras.StatelessScope().__enter__()
+    model = _build(config)
+    layers = model._flatten_layers()
+    if len(list(layers)) > _LAYERS:
+        raise UserError(f"it has more than {_LAYERS} layers.")
+    wanted = sum(math.prod(variable.shape) for variable in model.variables)
+    if wanted > stored + 1000:  # the state of a random generator, two numbers each, may be left out
+        raise UserError(f"its layers take {wanted:,} weights, the file holds {stored:,}.")
+    for layer in model.layers:
+        for shape in _shapes(layer.output):
+            if math.prod(side or 1 for side in shape) > _VALUES:
+                raise UserError(f"layer {layer.name} gives more values per patch than any network for patches.")
+
+
+def _shapes(output) -> list[tuple]:
+    return [tensor.shape for tensor in (output if isinstance(output, list | tuple) else [output])]

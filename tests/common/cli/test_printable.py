@@ -1,0 +1,37 @@
+"""Text of strangers on a terminal."""
+
+import pytest
+
+from common.cli.printable import printable
+from common.cli.program import run_main
+from common.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a ball", "a ball"),
+        ("Fußball ⚽", "Fußball ⚽"),
+        ("two\n lines\t", "two lines"),
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("\x9b2J", r"\x9b2J"),
+        ("abc\rdef\b\a", r"abc def\x08\x07"),
+        ("gnp.\u202egpj", r"gnp.\u202egpj"),
+        (b"\xff\x1b", r"\udcff\x1b"),
+        (None, "None"),
+    ],
+)
+def test_control_characters_become_visible(text, shown):
+    assert printable(text) == shown
+
+
+def test_long_texts_are_cut():
+    assert printable("x" * 1000, 10) == "xxxxxxxxxx... (1000 characters)"
+
+
+def test_a_line_of_an_error_is_printed_that_way(capsys):
+    def main():
+        raise UserError("no \x1b]0;title\x07 like\n this")
+
+    assert run_main(main) == 2
+    assert capsys.readouterr().err == "error: no \\x1b]0;title\\x07 like this\n"

@@ -1,0 +1,186 @@
+"""Models of others: nothing in a .keras file runs, opens another file or takes more memory than the file is worth."""
+
+import io
+import json
+import resource
+import tracemalloc
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from common.training.keras_file import load
+from common.training.saved_model import find_model, load_model
+
+SHAPE = (16, 16, 1)
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A small classifier in a file, made of plain layers that a colleague may use."""
+    inputs = keras.Input(SHAPE)
+    x = keras.layers.RandomFlip()(keras.layers.SeparableConv2D(4, 3, activation="relu")(inputs))
+    x = keras.layers.Dropout(0.2)(keras.layers.GlobalAveragePooling2D()(x))
+    outputs = keras.layers.Dense(1, activation="sigmoid", kernel_regularizer="l2")(x)
+    network = keras.Model(inputs, outputs)
+    network.compile("adam", "binary_crossentropy")
+    path = tmp_path / "model.keras"
+    network.save(path)
+    return path
+
+
+def change(path, member: str, edit, method=zipfile.ZIP_STORED) -> None:
+    """Rewrites one member of the archive."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts[member] = edit(parts[member])
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+
+def refused(path, words: str) -> None:
+    with pytest.raises(UserError, match=words) as caught:
+        load_model(path, SHAPE, 1)
+    assert len(str(caught.value)) < 600
+
+
+def test_plain_layers_give_what_keras_gives(model):
+    X = np.random.default_rng(0).random((5, *SHAPE), np.float32)
+    expected = keras.models.load_model(model, compile=False)(X)
+    np.testing.assert_array_equal(load_model(model, SHAPE, 1)(X), expected)
+
+
+def layer(change_layer):
+    """An edit of the configuration's last layer."""
+
+    def edit(content: bytes) -> bytes:
+        config = json.loads(content)
+        change_layer(config["config"]["layers"][-1])
+        return json.dumps(config).encode()
+
+    return edit
+
+
+GET_FILE = {"module": "keras.utils", "class_name": "get_file", "config": {}, "registered_name": None}
+FUNCTION = {"module": "builtins", "class_name": "function", "config": "get_file", "registered_name": "function"}
+OTHER_FILE = {"class_name": "StringLookup", "config": {"name": "x", "vocabulary": "/etc/passwd"}}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda told: told.update(module="os", class_name="system"),
+        lambda told: told.update(module="pickle"),
+        lambda told: told.update(class_name="Lambda"),
+        lambda told: told.update(OTHER_FILE),
+        lambda told: told.update(registered_name="package>Layer"),
+        lambda told: told["config"].update(activation=GET_FILE),
+        lambda told: told["config"].update(activation=FUNCTION),
+        lambda told: told["config"].update(kernel_initializer={"module": "keras.src.x", "class_name": "Zeros"}),
+    ],
+)
+def test_anything_but_plain_layers_is_refused(model, edit):
+    change(model, "config.json", layer(edit))
+    refused(model, "something other than plain layers")
+
+
+def test_a_lambda_of_keras_is_refused(tmp_path):
+    inputs = keras.Input(SHAPE)
+    network = keras.Model(inputs, keras.layers.Lambda(lambda x: x[:, 0, 0], output_shape=(1,))(inputs))
+    network.save(tmp_path / "m.keras")
+    refused(tmp_path / "m.keras", "something other than plain layers")
+
+
+@pytest.mark.parametrize("member", ["config.json", "metadata.json", "model.weights.h5"])
+def test_a_member_that_unpacks_to_a_gigabyte_is_refused_unread(model, member):
+    change(model, member, lambda content: content + b" " * 200_000_000, zipfile.ZIP_DEFLATED)
+    tracemalloc.start()
+    refused(model, "unpacks to more than a model can have")
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
+
+
+def test_a_table_of_contents_that_fills_the_memory_is_refused(model):
+    with zipfile.ZipFile(model, "a") as archive:
+        for number in range(3000):
+            archive.writestr(f"a-member-with-a-longer-name-{number}", b"")
+    refused(model, "no table of contents that a model can have")
+
+
+@pytest.mark.parametrize(
+    "change_layer",
+    [
+        lambda told: told["config"].update(units=10**9),
+        lambda told: told["config"].update(units=10**30),
+        lambda told: told.update(class_name="RepeatVector", config={"name": "x", "n": 10**9}, build_config=None),
+    ],
+)
+def test_layers_larger_than_the_file_are_refused_before_they_are_made(model, change_layer):
+    change(model, "config.json", layer(change_layer))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refused(model, "its layers take|more values per patch|cannot be loaded")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
+
+
+def weights(edit):
+    """An edit of the weights' HDF5 file: of the first dataset's group and name."""
+
+    def rewrite(content: bytes) -> bytes:
+        file = io.BytesIO(content)
+        with h5py.File(file, "r+") as opened:
+            names = []
+            opened.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+            shape = opened[names[0]].shape
+            del opened[names[0]]
+            edit(opened, names[0], shape)
+        return file.getvalue()
+
+    return rewrite
+
+
+def in_another_file(file, name, shape):
+    file.create_dataset(name, shape, "f4", external=[("/etc/passwd", 0, 4 * int(np.prod(shape)))])
+
+
+def of_a_link(file, name, shape):
+    file[name] = h5py.ExternalLink("/etc/passwd", "/")
+
+
+def of_a_virtual_dataset(file, name, shape):
+    layout = h5py.VirtualLayout(shape, "f4")
+    layout[...] = h5py.VirtualSource("/tmp/elsewhere.h5", "x", shape)
+    file.create_virtual_dataset(name, layout)
+
+
+def never_written(file, name, shape):
+    file.create_dataset(name, (10**7, 10**5), "f4", chunks=(64, 64))
+
+
+@pytest.mark.parametrize("edit", [in_another_file, of_a_link, of_a_virtual_dataset, never_written])
+def test_weights_that_lie_elsewhere_are_refused(model, edit):
+    change(model, "model.weights.h5", weights(edit))
+    refused(model, "its weights (are not whole|lead to somewhere else)")
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_file_is_one_line(model, kept):
+    content = model.read_bytes()
+    model.write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(UserError, match=r"not a \.keras file|cannot be loaded"):
+        load(find_model(model))
+
+
+def test_a_model_of_keras_2_says_how_to_convert_it(model):
+    change(model, "metadata.json", lambda _: b'{"keras_version": "2.15.0"}')
+    refused(model, r"saved by Keras 2\. .*load_model")
+
+
+def test_an_h5_model_says_how_to_convert_it(tmp_path):
+    with h5py.File(tmp_path / "old.h5", "w") as file:
+        file["x"] = 1
+    with pytest.raises(UserError, match=r"\.h5 model of an older Keras.*load_model"):
+        find_model(tmp_path / "old.h5")
