@@ -24,7 +24,7 @@ from common.cli.program import run_main
 from common.datasets.patch_file import Patches
 from common.errors import UserError
 from detector_cnn_ball_radius_center import metrics
-from detector_cnn_ball_radius_center.data import LABEL_OFFSET, LIGHT, NOISE
+from detector_cnn_ball_radius_center.augmentation import LABEL_OFFSET, LIGHT, NOISE
 from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, Options
 
 OPTIONS = ("dense", "epochs", "batch_size", "learning_rate", "loss", "augment", "regularize", "seed", "threads")
@@ -66,7 +66,7 @@ def trainer_maker(args: argparse.Namespace):
 
     def make(train: Patches):
         from common.training.trainer import MemoryData, Settings, Trainer
-        from detector_cnn_ball_radius_center.data import make_augmentation
+        from detector_cnn_ball_radius_center.augmentation import make_augmentation
         from detector_cnn_ball_radius_center.model import make_loss
         from detector_cnn_ball_radius_center.train import build
 
@@ -88,7 +88,7 @@ def moved_first(args: argparse.Namespace, augment):
     import tensorflow as tf
 
     from common.training.augmentation_ops import draw
-    from detector_cnn_ball_radius_center.data import move
+    from detector_cnn_ball_radius_center.augmentation import move
 
     if not args.shift and not args.zoom:
         return augment

@@ -8,7 +8,7 @@ import math
 
 import tensorflow as tf
 
-from detector_cnn_ball_radius_center.data import LABEL_OFFSET
+from detector_cnn_ball_radius_center.augmentation import LABEL_OFFSET
 
 
 def dataset(X, y, project: str, batch_size: int, augment: bool = True) -> tf.data.Dataset:

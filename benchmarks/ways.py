@@ -27,7 +27,7 @@ def compiled(project: str, train, validation, **settings):
     from common.datasets.patch_file import Patches
     from common.training.predict import make_predictor
 
-    training = importlib.import_module(f"{project}.train")
+    training = importlib.import_module(f"{project}.training")
     options = importlib.import_module(f"{project}.options").Options(**{"epochs": 1000} | settings)
     splits = SimpleNamespace(train=Patches(*train), validation=Patches(*validation))
     model, options = training.build(options, splits)
@@ -45,7 +45,7 @@ def textbook(project: str, train, validation, jit_compile="auto", **settings):
 
     options = importlib.import_module(f"{project}.options").Options(**{"epochs": 1000} | settings)
     splits = SimpleNamespace(train=Patches(*train))
-    model, options = importlib.import_module(f"{project}.train").build(options, splits)
+    model, options = importlib.import_module(f"{project}.training").build(options, splits)
     batch, steps = options.batch_size, options.epochs * -(-len(train[0]) // options.batch_size)
     y = train[1] if train[1].ndim == 2 else train[1][:, None]
     recipe.compile_model(model, project, options.learning_rate, steps, jit_compile)

@@ -19,7 +19,7 @@ from common.atomic_files import new_folder, replacing  # noqa: E402
 from common.cli.evaluation_options import evaluation_parser  # noqa: E402
 from common.cli.program import run_main  # noqa: E402
 from common.cli.quiet import quiet_stderr  # noqa: E402
-from common.training.saved_model import FALLBACK_THRESHOLD, find_model, read_threshold  # noqa: E402
+from common.training.model_path import FALLBACK_THRESHOLD, find_model, read_threshold  # noqa: E402
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -18,7 +18,7 @@ from common.atomic_files import new_folder, replacing  # noqa: E402
 from common.cli.evaluation_options import evaluation_parser  # noqa: E402
 from common.cli.program import run_main  # noqa: E402
 from common.cli.quiet import quiet_stderr  # noqa: E402
-from common.training.saved_model import find_model  # noqa: E402
+from common.training.model_path import find_model  # noqa: E402
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -16,7 +16,7 @@ if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VEN
 
 from common.cli.program import Parser, run_main  # noqa: E402
 from common.errors import UserError  # noqa: E402
-from common.training.saved_model import find_model, read_threshold  # noqa: E402
+from common.training.model_path import find_model, read_threshold  # noqa: E402
 
 ROWS = (
     ("patches with a ball", "balls", "d"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from common.cli.program import Parser
 from common.cli.training_options import INPUTS
 from common.errors import UserError
-from common.training.saved_model import find_model
+from common.training.model_path import find_model
 
 
 def export_parser(description: str) -> Parser:

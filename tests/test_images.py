@@ -13,6 +13,7 @@ from docker.utils.build import exclude_paths  # the Docker SDK's own reading of 
 
 from .tiny import ROOT
 
+SHARED = ("common", "dataset_tools", "grid_search", "robot_export")
 PROJECTS = {"classifier_cnn": "classification", "detector_cnn_ball_radius_center": "detection"}
 LOCKS = ("requirements.lock", "requirements-gpu.lock")
 
@@ -36,7 +37,7 @@ def populated(tmp_path):
     """The repository as it looks after a week of work: gigabytes and secrets beside the code."""
     for name in (*LOCKS, "requirements-dev.lock", "README.md", ".dockerignore", "pyproject.toml", "Makefile"):
         shutil.copy(ROOT / name, tmp_path / name)
-    for name in ("common", "dataset_tools", *PROJECTS):
+    for name in (*SHARED, *PROJECTS):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     junk = [
         "data/classification/big.h5",
@@ -63,11 +64,11 @@ def test_a_populated_tree_sends_code_and_lock_files_alone(populated):
     assert sum(sent.values()) < 5_000_000
     kinds = {Path(name).suffix or name for name in sent}
     assert kinds <= {".py", ".sh", ".json", ".h", ".hpp", ".cpp", ".lock", ".dockerignore"}, kinds
-    assert not [name for name in sent if name.startswith(("dataset_tools", "data/", "requirements-dev"))]
+    assert not [name for name in sent if name.startswith(("tests", "data/", "requirements-dev"))]
 
 
 def test_all_code_is_sent():
-    code = {path for name in ("common", *PROJECTS) for path in (ROOT / name).rglob("*.py")}
+    code = {path for name in (*SHARED, *PROJECTS) for path in (ROOT / name).rglob("*.py")}
     assert {str(path.relative_to(ROOT)) for path in code} <= set(context(ROOT))
     listed = subprocess.run(["git", "ls-files", "common", *PROJECTS], cwd=ROOT, capture_output=True, text=True)
     tracked = {name for name in listed.stdout.split() if Path(name).suffix in (".sh", ".json", ".h", ".hpp", ".cpp")}
@@ -88,7 +89,7 @@ def test_the_dockerfile_keeps_its_promises(project):
     assert re.fullmatch(r"PYTHON_IMAGE=python:3\.\d+\.\d+-slim\S*", steps[0][1])  # to the patch release
     assert steps[1] == ("FROM", "${PYTHON_IMAGE}")
     copied = [rest for name, rest in steps if name == "COPY"]
-    assert copied == [f"{' '.join(LOCKS)} /app/", "common /app/common", f"{project} /app/{project}"]
+    assert copied == [f"{' '.join(LOCKS)} /app/", *(f"{name} /app/{name}" for name in (*SHARED, project))]
     assert names.index("COPY") < names.index("RUN") < steps.index(("COPY", copied[1]))  # lock layer before code layer
     install = steps[names.index("RUN")][1]
     assert "--require-hashes" in install

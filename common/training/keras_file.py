@@ -71,7 +71,7 @@ def load(path: Path):
         try:
             config = _unpack(path, weights)
             values = _count_stored(weights)
-            devices.import_quietly()
+            devices.find_gpus()
             with ThreadPoolExecutor(1) as thread:
                 thread.submit(_check_size, config, values).result()
             model = _build(config)

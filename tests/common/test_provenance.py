@@ -65,8 +65,8 @@ def test_nothing_raises_where_nothing_is_known(tmp_path, monkeypatch):
 def test_telemetry_is_off_in_mlflow():
     program = """
         import json
-        from common import telemetry
-        telemetry.switch_off()
+        from common.cli import launch
+        launch.switch_off()
         from mlflow.telemetry.client import get_telemetry_client
         from mlflow.telemetry.utils import is_telemetry_disabled
         print(json.dumps([is_telemetry_disabled(), get_telemetry_client() is None]))

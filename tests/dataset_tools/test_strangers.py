@@ -15,7 +15,7 @@ from dataset_tools.sources.patch_sources import naoth_chunks
 from dataset_tools.sources.zip_members import members
 
 from .helpers import ROOT, load
-from .test_sources import everything
+from .sources.test_patch_sources import everything
 
 RED = "\x1b[31m"
 

@@ -15,7 +15,7 @@ import pytest
 from common.datasets.patch_file import read_patches
 from common.errors import UserError
 from common.runs.run_folder import RunFolder
-from detector_cnn_ball_radius_center import evaluate, train
+from detector_cnn_ball_radius_center import evaluate, train, training
 from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, parse_args
 
 from ..tiny import ROOT, classification_file, detection_file, program, tracked_runs
@@ -112,7 +112,7 @@ def test_every_loss_trains(loss, files):
     options = parse_args([*SMALL, "--loss", loss, "--epochs", "8"])
     train_part, validation = (read_patches(path, "detection") for path in files[1::2])
     splits = SimpleNamespace(train=train_part, validation=validation)
-    trainer, validate = train.prepare(*train.build(options, splits), splits)
+    trainer, validate = training.prepare(*training.build(options, splits), splits)
     before = validate()
     for epoch in range(8):
         trainer.train_epoch(epoch)

@@ -95,7 +95,7 @@ def test_a_cached_file_needs_no_archive_and_no_library_of_the_network(tmp_path):
     (tmp_path / "a.h5").write_bytes(b"old")
     program = f"""
 import sys
-from common.archive import fetch
+from common.archive.fetch import fetch
 fetch("a.h5", {str(tmp_path)!r}, "http://127.0.0.1:1")
 print([name for name in ("requests", "urllib3", "filelock", "tqdm") if name in sys.modules])
 """

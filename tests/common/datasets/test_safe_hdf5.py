@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from common.datasets import safe_hdf5
-from common.datasets.families import DEFAULT_STEMS, _check, parse_stem
+from common.datasets.families import DEFAULT_STEMS, parse_stem
 from common.datasets.hdf5_chunks import _lzf_length
 from common.datasets.patch_file import open_patches, read_patches, task_of
+from common.datasets.resolve import _check
 from common.datasets.streaming import check_memory, stored_patches
 from common.errors import UserError
 from common.runs import evaluation

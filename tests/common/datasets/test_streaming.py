@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from classifier_cnn.data import make_augmentation
+from classifier_cnn.augmentation import make_augmentation
 from classifier_cnn.model import build_model, make_loss
 from common.datasets import streaming
 from common.datasets.patch_file import concatenate, read_patches, write_patches

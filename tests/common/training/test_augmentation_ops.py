@@ -10,7 +10,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classifier_cnn.data import make_augmentation
+from classifier_cnn.augmentation import make_augmentation
 from common.training import augmentation_ops
 
 SEED = tf.constant([3, 5])
@@ -242,7 +242,7 @@ def test_augmentation_is_unbiased_in_place_and_light(bytes_of_one_patch):
 XLA = """
 import tensorflow as tf
 
-from {project}.data import make_augmentation
+from {project}.augmentation import make_augmentation
 
 augmentation, steps = make_augmentation(0), tf.Variable(0)
 

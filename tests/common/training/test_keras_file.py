@@ -13,7 +13,8 @@ import pytest
 
 from common.errors import UserError
 from common.training.keras_file import load
-from common.training.saved_model import find_model, load_model
+from common.training.model_path import find_model
+from common.training.saved_model import load_model
 
 SHAPE = (16, 16, 1)
 

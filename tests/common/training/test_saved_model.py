@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from classifier_cnn import train
+from classifier_cnn import train, training
 from common.errors import UserError
 from common.runs.run_folder import RunFolder
 
@@ -71,5 +71,5 @@ def test_a_dropout_of_the_model_is_recorded(files, tmp_path):
 
     build_model((16, 16, 1), (2, 2, 2, 2), 4, regularize=True).save(tmp_path / "initial.keras")
     options = train.parse_args([*files, "--init", str(tmp_path / "initial.keras")])
-    _, options = train.build(options, load_data(options))
+    _, options = training.build(options, load_data(options))
     assert (options.filters, options.dense, options.regularize) == ((2, 2, 2, 2), 4, True)

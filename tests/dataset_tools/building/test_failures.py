@@ -21,7 +21,7 @@ from ..helpers import ROOT, contents, family, load
 def test_a_failed_build_leaves_everything_as_it_was(tmp_path, build, naoth, monkeypatch, capsys):
     assert build("classification") == 0
     before = contents(tmp_path / "out")
-    original, calls = build.writing.write, []
+    original, calls = writing.write, []
 
     def fails_late(job):
         calls.append(job)
@@ -30,7 +30,7 @@ def test_a_failed_build_leaves_everything_as_it_was(tmp_path, build, naoth, monk
         return original(job)
 
     with monkeypatch.context() as patch:
-        patch.setattr(build.writing, "write", fails_late)
+        patch.setattr(writing, "write", fails_late)
         assert build("classification", "--seed", 1) == 1
     assert "No space left" in capsys.readouterr().out
     (naoth / "top" / "log_01.zip").write_bytes(b"broken")

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from dataset_tools.building import recording_splits
 from dataset_tools.building.recording_splits import TEST, TRAIN, VALIDATION
-from dataset_tools.leaks import hashes, pairs
+from dataset_tools.leaks import hashes
+from dataset_tools.leaks import pairs as leaks
+from dataset_tools.leaks.pairs import CORRELATION_MIN
 
 
 def columns_of(luma, recording):
@@ -28,7 +30,7 @@ def pictures(count, seed=0):
 
 
 def find(luma, recording):
-    return pairs.find(np.arange(len(luma)), columns_of(luma, recording), lambda indices: luma[indices])
+    return leaks.find(np.arange(len(luma)), columns_of(luma, recording), lambda indices: luma[indices])
 
 
 def as_set(pairs):
@@ -46,7 +48,7 @@ def test_planted_duplicates_are_found_and_nothing_else():
     alike = {(k, 420 + k) for k in range(50)}
     assert as_set(pairs) == exact | alike | {(b, a) for a, b in exact | alike}
     assert as_set(pairs.where(pairs.exact)) == exact | {(b, a) for a, b in exact}
-    assert pairs.correlation.min() > pairs.CORRELATION_MIN
+    assert pairs.correlation.min() > CORRELATION_MIN
 
 
 def test_every_pair_within_the_limit_is_a_candidate():
@@ -59,11 +61,11 @@ def test_every_pair_within_the_limit_is_a_candidate():
     recording = np.arange(600)
     found = {
         (int(a), int(b))
-        for left, right in pairs._candidates(np.arange(600), look, recording, int)
+        for left, right in leaks._candidates(np.arange(600), look, recording, int)
         for a, b in zip(left, right, strict=True)
     }
     distance = np.bitwise_count(look[:, None] ^ look[None])
-    wanted = {(a, b) for a, b in np.argwhere(distance <= pairs.NEAR_BITS).tolist() if a != b}
+    wanted = {(a, b) for a, b in np.argwhere(distance <= leaks.NEAR_BITS).tolist() if a != b}
     assert len(wanted) > 300
     assert found == wanted
 
@@ -76,9 +78,9 @@ def test_patches_of_one_recording_and_flat_ones_are_no_pairs():
 
 
 def test_nothing_to_compare():
-    assert len(pairs.find(np.empty(0, np.int64), columns_of(pictures(2), [0, 1]), lambda indices: None)) == 0
+    assert len(leaks.find(np.empty(0, np.int64), columns_of(pictures(2), [0, 1]), lambda indices: None)) == 0
     assert len(find(pictures(1), [0])) == 0
-    assert pairs.correlation(np.empty((0, 16, 16), np.uint8), np.empty((0, 16, 16), np.uint8)).shape == (0,)
+    assert leaks.correlation(np.empty((0, 16, 16), np.uint8), np.empty((0, 16, 16), np.uint8)).shape == (0,)
 
 
 def test_look_ignores_brightness_and_contrast_and_is_far_for_others():
@@ -86,7 +88,7 @@ def test_look_ignores_brightness_and_contrast_and_is_far_for_others():
     dimmed = (luma * 0.5 + 20).astype(np.uint8)
     assert np.bitwise_count(hashes.look(luma) ^ hashes.look(dimmed)).mean() < 2
     others = np.bitwise_count(hashes.look(luma[:100]) ^ hashes.look(luma[100:]))
-    assert others.min() > pairs.NEAR_BITS
+    assert others.min() > leaks.NEAR_BITS
 
 
 counts_of_recordings = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 100)), min_size=1, max_size=30)

@@ -98,7 +98,7 @@ def test_a_lost_file_alone_is_rendered_again(tmp_path):
 
 def test_eight_processes_render_once(tmp_path):
     program = (
-        "import sys; from common import synthetic; render = synthetic._render\n"
+        "import sys; from dataset_tools import synthetic; render = synthetic._render\n"
         "def counted(*a): print('rendered'); render(*a)\n"
         "synthetic._render = counted\n"
         "counts = {'train': 60, 'validation': 20, 'test': 20}\n"

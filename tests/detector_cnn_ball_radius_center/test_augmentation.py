@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.training.trainer import default_epochs
-from detector_cnn_ball_radius_center import data
-from detector_cnn_ball_radius_center.data import CENTRE_LIMITS, make_augmentation, move
+from detector_cnn_ball_radius_center import augmentation
+from detector_cnn_ball_radius_center.augmentation import CENTRE_LIMITS, make_augmentation, move
 
-OFFSET = np.float32([0, *data.LABEL_OFFSET])  # of a label against what is drawn
+OFFSET = np.float32([0, *augmentation.LABEL_OFFSET])  # of a label against what is drawn
 seeds = st.integers(0, 2**32 - 1)
 few = settings(deadline=None, max_examples=10)
 COUNT = 20
@@ -151,5 +151,7 @@ def test_the_recipe_varies_per_patch_and_step_and_is_the_same_compiled(channels)
 
 def test_a_default_training_sees_as_many_patches_whatever_the_size_of_the_file():
     for patches in (1768, 20_000):
-        assert default_epochs(patches, data.PATCHES_SEEN) * patches == pytest.approx(data.PATCHES_SEEN, rel=0.02)
-    assert default_epochs(10**7, data.PATCHES_SEEN) == 20
+        assert default_epochs(patches, augmentation.PATCHES_SEEN) * patches == pytest.approx(
+            augmentation.PATCHES_SEEN, rel=0.02
+        )
+    assert default_epochs(10**7, augmentation.PATCHES_SEEN) == 20

@@ -1,0 +1,57 @@
+"""Which file a model is, and the threshold that it ships: the standard library alone, before TensorFlow loads."""
+
+import json
+import math
+import zipfile
+from pathlib import Path
+
+from common.errors import UserError
+
+FALLBACK_THRESHOLD = 0.5  # for a classifier that ships none
+
+
+def find_model(path: Path) -> Path:
+    """The .keras file that `path` means: itself, or model.keras in the folder of a run.
+
+    Raises:
+        UserError: there is none, or it is not a .keras file.
+    """
+    file = path / "model.keras" if path.is_dir() else path
+    if not file.is_file():
+        raise UserError(f"there is no model. Received: {file}. Name a .keras file or the folder of a run.")
+    if _starts_with(file, b"\x89HDF"):
+        raise UserError(
+            f"not a .keras file, but .h5: an .h5 model of an older Keras, or patches. Received: {file}. If it is a "
+            "model that you trust, convert it once: keras.models.load_model('old.h5', compile=False).save('new.keras')"
+        )
+    if not zipfile.is_zipfile(file):
+        raise UserError(f"not a .keras file, or a damaged one. Received: {file}. Name a model that train.py saved.")
+    return file
+
+
+def _starts_with(file: Path, signature: bytes) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(signature)) == signature
+    except OSError:
+        return False
+
+
+def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
+    """The threshold to judge by, and in words where it comes from.
+
+    Raises:
+        UserError: model.json lies beside the model and cannot be used.
+    """
+    if given is not None:
+        return given, "from the command line"
+    contract = model_file.with_name("model.json")
+    if model_file.name != "model.keras" or not contract.is_file():
+        return FALLBACK_THRESHOLD, "a plain default, the model ships none"
+    try:
+        value = json.loads(contract.read_text(encoding="utf-8"))["threshold"]["keras"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{contract}: no threshold can be read ({error!r}). Give one with --threshold.") from None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise UserError(f"{contract}: the threshold is not a number. Received: {value!r}. Give one with --threshold.")
+    return float(value), f"shipped with the model ({contract.name})"
