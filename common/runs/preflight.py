@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from common import tracking
+from common.cli.quiet import quiet_stderr
 from common.cli.training_options import TrainingOptions
 from common.datasets.listing import list_datasets
 from common.datasets.load import Splits
@@ -35,7 +36,8 @@ def preflight(
     server = tracking.choose_server(options.tracking, options.output_dir, require=options.require_tracking)
     print(server.words)
     if options.require_gpu:  # before a gigabyte is fetched for nothing
-        from common.training import devices  # loads TensorFlow
+        with quiet_stderr():
+            from common.training import devices  # loads TensorFlow
 
         devices.usable_gpus(require=True)
     return load_data(options), server

@@ -101,8 +101,8 @@ def test_a_directory_larger_than_memory_is_not_read(tmp_path, png, zip_of):
         file.write(content[end : end + 12] + struct.pack("<LL", (3 << 30) - 10, 0) + b"\0\0")
     program = f"""
 from pathlib import Path
-from common.cli import UserError
-from dataset_tools.zip_members import members
+from common.errors import UserError
+from dataset_tools.sources.zip_members import members
 try:
     members(Path({str(path)!r}))
 except UserError as error:

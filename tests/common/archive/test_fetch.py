@@ -97,7 +97,7 @@ def test_a_cached_file_needs_no_archive_and_no_library_of_the_network(tmp_path):
 import sys
 from common.archive.fetch import fetch
 fetch("a.h5", {str(tmp_path)!r}, "http://127.0.0.1:1")
-print([name for name in ("requests", "urllib3", "filelock", "tqdm") if name in sys.modules])
+print([name for name in ("requests", "urllib3", "filelock") if name in sys.modules])
 """
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
 
@@ -291,7 +291,7 @@ def test_the_progress_bar_starts_where_the_download_goes_on(bring, server, monke
             super().__init__(*iterable, **options)
             bars.append(self)
 
-    monkeypatch.setattr(tqdm, "tqdm", Bar)
+    monkeypatch.setattr("common.cli.progress.tqdm", Bar)
     server.faults.append(Fault(cut_at=100_000))
     bring()
     assert [(bar.initial, bar.n, bar.total) for bar in bars] == [(0, 100_000, 300_000), (100_000, 300_000, 300_000)]
@@ -533,7 +533,7 @@ def test_sha256_of(tmp_path):
 
 LIMITED = """
 import resource, signal, sys
-from common.archive import fetch, Patience
+from common.archive.fetch import Patience, fetch
 from common.cli.program import run_main
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
@@ -619,7 +619,7 @@ def test_the_words_for_a_folder_that_cannot_be_written(bring, monkeypatch, numbe
 
 FETCH = """
 import sys
-from common.archive import Patience, fetch
+from common.archive.fetch import Patience, fetch
 print("ready", flush=True)
 sys.stdin.readline()
 print(fetch(sys.argv[1], sys.argv[2], sys.argv[3], patience=Patience(read_s=600)).stat().st_size)

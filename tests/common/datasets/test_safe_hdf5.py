@@ -337,7 +337,7 @@ def test_a_small_file_takes_little_memory(tmp_path, attack, reader):
     peak, words = peak_mb(
         f"""
         from pathlib import Path
-        from common.cli import UserError
+        from common.errors import UserError
         from common.datasets.patch_file import read_patches
         from common.stored import stored_patches
         path = Path({str(path)!r})

@@ -150,8 +150,8 @@ def test_a_few_bytes_take_little_memory(tmp_path, case):
     path.write_bytes(GREEDY[case])
     program = f"""
 from pathlib import Path
-from common.cli import UserError
-from dataset_tools.safe_pickle import load_all
+from common.errors import UserError
+from dataset_tools.sources.safe_pickle import load_all
 try:
     list(load_all(Path({str(path)!r})))
 except UserError as error:
