@@ -32,7 +32,7 @@ ASK_AGAIN_S = 24 * 3600.0  # a file that the archive does not have may be added 
 
 @dataclass(frozen=True)
 class Family:
-    """One family of dataset files; `border` in percent, `size` in pixels of the square patches."""
+    """One family of dataset files; `border` and `size` in pixels of the square patches."""
 
     task: str
     colour: str
