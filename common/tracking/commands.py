@@ -98,7 +98,7 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
             print(f"{run.name}: its process died; it ends as KILLED")
     jobs = [(run, target) for run in runs for target in ([target_of(run, uri)] if uri else targets(run))]
     for run, target in jobs:
-        if not may_be_sent(run, target, named):
+        if not may_be_sent(run, target, named) and pending(run, target):
             print(how_to_send(run, target))
             left = True
     jobs = [(run, target) for run, target in jobs if may_be_sent(run, target, named)]
