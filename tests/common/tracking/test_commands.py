@@ -187,7 +187,10 @@ def test_a_sync_beside_the_training_sends_nothing_twice(mlflow_3, tmp_path):
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     process.stdout.readline()
     while process.poll() is None:
-        assert main(["sync", str(tmp_path / "run"), "--to", mlflow_3.url]) in (0, 1)  # its mirror or we, whoever has the lock
+        assert main(["sync", str(tmp_path / "run"), "--to", mlflow_3.url]) in (
+            0,
+            1,
+        )  # its mirror or we, whoever has the lock
     process.communicate()
     assert main(["sync", str(tmp_path / "run"), "--to", mlflow_3.url]) == 0
     assert differences(tmp_path / "run", mlflow_3.url) == []
