@@ -25,7 +25,7 @@ SYNTHETIC = "synthetic"
 
 @dataclass(frozen=True)
 class Family:
-    """One family of dataset files; `border` in percent, `size` in pixels of the square patches."""
+    """One family of dataset files; `border` and `size` in pixels of the square patches."""
 
     task: str
     colour: str

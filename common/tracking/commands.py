@@ -6,11 +6,23 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.tracking import journal, marks
+from common.tracking.faults import words_of
 from common.tracking.pending import pending, place, targets
-from common.tracking.servers import is_http, probe, readable, resolve, target_of, uri_of
+from common.tracking.servers import (
+    how_to_send,
+    is_http,
+    may_be_sent,
+    named_now,
+    probe,
+    readable,
+    resolve,
+    target_of,
+    uri_of,
+)
 
 _ATTEMPTS = 3
 _OTHERS_SECONDS = 60.0
+_BAD_LINES = 5  # shown of one journal
 
 
 def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
@@ -36,7 +48,7 @@ def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
 
 def status(runs: list[Path]) -> int:
     """Prints one line per run and server. Returns 0 when nothing is pending, else 1."""
-    left = False
+    runs, left = _usable(runs)
     for run in runs:
         print(f"{run.name}  {_state(run)}")
         for target in targets(run):
@@ -47,6 +59,22 @@ def status(runs: list[Path]) -> int:
     if not runs:
         print("no runs")
     return int(left)
+
+
+def _usable(runs: list[Path]) -> tuple[list[Path], bool]:
+    """The runs whose folder can be written to, and whether some cannot; a line for each, and for each bad record."""
+    usable = []
+    for run in runs:
+        if fault := journal.fault_of_folder(run):
+            print(f"{run.name} is left alone: {fault}")
+            continue
+        usable.append(run)
+        bad = journal.bad_lines(run)
+        for line in bad[:_BAD_LINES]:
+            print(f"{run.name}: left out of its journal, {line}")
+        if len(bad) > _BAD_LINES:
+            print(f"{run.name}: and {len(bad) - _BAD_LINES} more such lines")
+    return usable, len(usable) < len(runs)
 
 
 def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
@@ -62,11 +90,18 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
     from tqdm import tqdm
 
     uri = resolve(to, output_dir) if to else None
+    named = {uri} if uri else named_now() | {resolve("local", output_dir)}
+    runs, left = _usable(runs)
     runs = sorted(runs, key=lambda run: journal.header(run).get("parent") is not None)  # a parent before its children
     for run in runs:
         if journal.repair(run):
             print(f"{run.name}: its process died; it ends as KILLED")
     jobs = [(run, target) for run in runs for target in ([target_of(run, uri)] if uri else targets(run))]
+    for run, target in jobs:
+        if not may_be_sent(run, target, named) and pending(run, target):
+            print(how_to_send(run, target))
+            left = True
+    jobs = [(run, target) for run, target in jobs if may_be_sent(run, target, named)]
     if to:
         for run, target in jobs:
             if not marks.mark_path(run, target).exists():
@@ -76,8 +111,11 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
     with tqdm(total=total, unit="item", desc="sync", file=sys.stderr, disable=not jobs) as bar:
         for run, target in jobs:
             bar.set_postfix_str(run.name[-30:])
-            _send(run, target, away, bar.update)
-    return _report(jobs, away)
+            try:
+                _send(run, target, away, bar.update)
+            except Exception as error:  # what is wrong with one run's folder must not keep the others from their server
+                print(f"{run.name}: cannot be sent to {readable(uri_of(run, target))}: {words_of(error)}")
+    return _report(jobs, away) or int(left)
 
 
 def _send(run: Path, target: str, away: dict[str, str], progress) -> None:

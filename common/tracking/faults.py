@@ -54,10 +54,16 @@ class Refusal(Exception):
     """Something that we know no server will take, said in words."""
 
 
+class Missing(Exception):
+    """The server has no such thing any more, or never had."""
+
+
 def fault_of(error: BaseException) -> Fault:
     """Sorts an exception of MLflow, requests or SQLAlchemy by what can be done about it."""
     if isinstance(error, Refusal):
         return Fault("refused", str(error))
+    if isinstance(error, Missing):
+        return Fault("missing", str(error))
     status = _status(error)
     code = getattr(error, "error_code", "")
     if code == "RESOURCE_DOES_NOT_EXIST":

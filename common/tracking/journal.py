@@ -16,11 +16,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from common.atomic_files import open_inside
 from common.errors import UserError
 from common.tracking.secrets import scrubber
+from common.tracking.wellformed import TERMINAL, fault_of_record
 
-TERMINAL = ("FINISHED", "FAILED", "KILLED")
+__all__ = ["TERMINAL", "Journal"]
 _TAIL_BYTES = 4096
+_LINE_BYTES = 1 << 20  # far more than any record of ours
+_NAME = "tracking/journal.jsonl"
 
 
 def tracking_folder(run: Path) -> Path:
@@ -40,11 +44,26 @@ def alive_lock(run: Path):
     return FileLock(tracking_folder(run) / "alive.lock", thread_local=False)
 
 
+def fault_of_folder(run: Path) -> str:
+    """Why RUN/tracking must not be written to, "" if nothing: a link in it would lead to other files of the user."""
+    for folder in (tracking_folder(run), tracking_folder(run) / "servers"):
+        try:
+            entries = [folder, *folder.iterdir()]
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            return f"{folder} cannot be read ({error.strerror})"
+        for path in entries:
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                return f"{path} is a link or no plain file; put a copy of what it stands for there"
+    return ""
+
+
 def is_alive(run: Path) -> bool:
     """Whether a training is writing this run right now."""
     from filelock import Timeout
 
-    if not tracking_folder(run).is_dir():  # the lock would make it
+    if not tracking_folder(run).is_dir() or fault_of_folder(run):  # the lock would make it, or follow a link
         return False
     try:
         with alive_lock(run).acquire(timeout=0):
@@ -66,7 +85,7 @@ class Journal:
         self.path = journal_path(run)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         _cut_torn_line(self.path)
-        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
         for folder in self.path.absolute().parents[:3]:  # a new file's name, and those of its folders
             _sync_folder(folder)
         self._backlog = b""
@@ -118,33 +137,53 @@ class Journal:
 def read(run: Path, offset: int = 0) -> Iterator[tuple[int, dict]]:
     """Yields (offset behind the record, record) from a byte offset on; a line still being written is left for later.
 
-    A line that is no JSON object (a damaged disk) is skipped: one bad line must not hide the others.
+    A line that is not a good record (a damaged disk, an edited file) is skipped: one bad line must not hide the others.
     """
+    for end, record, fault in _lines(run, offset):
+        if not fault:
+            yield end, record
+
+
+def bad_lines(run: Path) -> list[str]:
+    """What `read` leaves out, in words: "line 12: metrics with a wrong or missing 'step'"."""
+    return [f"line {i}: {fault}" for i, (_, _, fault) in enumerate(_lines(run, 0), 1) if fault]
+
+
+def _lines(run: Path, offset: int) -> Iterator[tuple[int, dict, str]]:
+    """Yields (offset behind the line, record, fault) of every complete line."""
     try:
-        file = journal_path(run).open("rb")
-    except (FileNotFoundError, NotADirectoryError):
+        file = open_inside(run, _NAME)
+    except OSError:
         return
     with file:
         file.seek(offset)
-        for line in file:
+        while line := file.readline(_LINE_BYTES):
+            offset += len(line)
+            if len(line) == _LINE_BYTES and not line.endswith(b"\n"):
+                while (more := file.readline(_LINE_BYTES)) and not more.endswith(b"\n"):
+                    offset += len(more)
+                offset += len(more)
+                yield offset, {}, f"it has more than {_LINE_BYTES:,} bytes"
+                continue
             if not line.endswith(b"\n"):
                 return
-            offset += len(line)
-            with contextlib.suppress(ValueError):
+            try:
                 record = json.loads(line)
-                if isinstance(record, dict) and "kind" in record and "t" in record:
-                    yield offset, record
+                fault = fault_of_record(record)
+            except (ValueError, RecursionError):
+                record, fault = {}, "it is not JSON"
+            yield offset, record, fault
 
 
 def flush(run: Path) -> None:
     """Waits until the disk has what the journal holds now, whoever wrote it."""
-    with contextlib.suppress(OSError), journal_path(run).open("rb") as file:
+    with contextlib.suppress(OSError), open_inside(run, _NAME) as file:
         _data_sync(file.fileno())
 
 
 def tail(run: Path, offset: int) -> str:
     """A digest of the last bytes before `offset`; "" where the journal is shorter."""
-    with contextlib.suppress(OSError), journal_path(run).open("rb") as file:
+    with contextlib.suppress(OSError, OverflowError), open_inside(run, _NAME) as file:
         file.seek(max(0, offset - _TAIL_BYTES))
         content = file.read(min(offset, _TAIL_BYTES))
         if len(content) == min(offset, _TAIL_BYTES):
@@ -198,7 +237,7 @@ def repair(run: Path) -> bool:
     """
     from filelock import Timeout
 
-    if not begun(run):  # nothing was: killed before its first record, or the folder was removed
+    if not begun(run) or fault_of_folder(run):  # killed before its first record, removed, or not to be written to
         return False
     with contextlib.suppress(Timeout, OSError, NotImplementedError), alive_lock(run).acquire(timeout=0):
         status, moment = last_status(run)

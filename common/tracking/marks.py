@@ -11,7 +11,10 @@ import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from common.atomic_files import read_inside
 from common.tracking.journal import tail, tracking_folder
+
+_MOST_BYTES = 16 << 20
 
 
 @dataclass
@@ -50,8 +53,8 @@ def mark_path(run: Path, server: str) -> Path:
 def load(run: Path, server: str) -> Mark:
     """The stored mark; a fresh one where there is none or it is damaged, and one from the start for another journal."""
     try:
-        mark = _parse(mark_path(run, server).read_bytes(), server)
-    except (OSError, ValueError, TypeError):
+        mark = _parse(_read(run, mark_path(run, server).name), server)
+    except (OSError, ValueError, TypeError, RecursionError):
         return Mark(server)
     if mark.offset and mark.tail and mark.tail != tail(run, mark.offset):
         mark.offset = 0
@@ -63,8 +66,8 @@ def load_all(run: Path) -> list[Mark]:
     marks = []
     for path in sorted((tracking_folder(run) / "servers").glob("*.json")):
         try:
-            marks.append(_parse(path.read_bytes(), None))
-        except (OSError, ValueError, TypeError):
+            marks.append(_parse(_read(run, path.name), None))
+        except (OSError, ValueError, TypeError, RecursionError):
             continue
     return marks
 
@@ -87,8 +90,19 @@ def save(run: Path, mark: Mark) -> None:
         raise
 
 
+def _read(run: Path, name: str) -> bytes:
+    return read_inside(run, f"tracking/servers/{name}", _MOST_BYTES)
+
+
 def _parse(content: bytes, server: str | None) -> Mark:
     mark = Mark(**json.loads(content))
+    for name, example in vars(Mark("")).items():
+        value = getattr(mark, name)
+        words = value.values() if isinstance(value, dict) else ()
+        if type(value) is not type(example) or not all(isinstance(word, str) for word in words):
+            raise ValueError(f"{name} is not what it can be")
+    if not 0 <= mark.offset < 1 << 62:
+        raise ValueError("no such place in the journal")
     if server is not None and mark.server != server:
         raise ValueError("another server's mark")
     return mark

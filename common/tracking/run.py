@@ -15,7 +15,7 @@ from common.errors import UserError
 from common.tracking import journal
 from common.tracking.pending import pending, place
 from common.tracking.secrets import scrub
-from common.tracking.servers import Server, target_of
+from common.tracking.servers import Server, may_be_sent, named_now, target_of, uri_of
 
 WAIT_SECONDS = 30.0
 LOCAL_WAIT_SECONDS = 120.0  # a local store is never away: a grid's other trainings are in the queue
@@ -47,6 +47,8 @@ def start(
         UserError: the folder holds a run already (or none, with `resume`), or another process is writing it.
     """
     folder = Path(folder).resolve()
+    if fault := journal.fault_of_folder(folder):
+        raise UserError(f"This run cannot be recorded: {fault}. Received: {folder}.")
     journal.tracking_folder(folder).mkdir(parents=True, exist_ok=True)
     alive = _lock(folder)
     try:
@@ -54,7 +56,7 @@ def start(
             journal.header(folder)
         elif journal.begun(folder):
             raise UserError(f"There is a run in this folder already. Received: {folder}. Resume it or choose another.")
-        run = Run(folder, alive)
+        run = Run(folder, alive, (server.uri, server.wanted))
     except BaseException:
         alive.release()
         raise
@@ -82,8 +84,8 @@ def start(
 class Run:
     """Records of one training. No call waits for a server, and none raises because of one."""
 
-    def __init__(self, folder: Path, alive):
-        self.folder = folder
+    def __init__(self, folder: Path, alive, chosen: tuple[str, ...]):
+        self.folder, self._chosen = folder, chosen
         self._alive = alive
         self._journal = journal.Journal(folder)
         self._mirror: subprocess.Popen | None = None
@@ -200,7 +202,7 @@ class Run:
         try:
             self._mirror = subprocess.Popen(
                 # -P: the modules of the folder that the training was started in must not shadow installed ones.
-                [sys.executable, "-P", "-m", "common.tracking.mirror.process", str(self.folder)],
+                [sys.executable, "-P", "-m", "common.tracking.mirror.process", str(self.folder), *self._chosen],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -259,6 +261,8 @@ def _report(folder: Path, target: str, children: list[Path]) -> str:
     words = [left.words()] if left else []
     words += [f"{len(behind)} of the {len(children)} runs below it"] if behind else []
     what = f"--output-dir {_short(folder.parent)}" if behind else _short(folder)
+    if not may_be_sent(folder, target, named_now()):
+        what += f" --to {shlex.quote(uri_of(folder, target))}"
     return f"Not yet on {where}: {' and '.join(words)}. Sent by: python -m common.tracking sync {what}"
 
 

@@ -1,9 +1,12 @@
 """Which MLflow server a training reports to, decided once at the start and said in words."""
 
+import contextlib
 import difflib
 import json
 import os
+import shlex
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -97,6 +100,36 @@ def _hostname(uri: str) -> str | None:
         return parts.hostname if parts.port != 0 else None
     except ValueError:  # a port that is no number, half an IPv6 address
         return None
+
+
+def named_now() -> set[str]:
+    """The servers that this user names: the team's, and the one of MLFLOW_TRACKING_URI."""
+    named = {resolve(name, Path()) for name in NAMES}
+    with contextlib.suppress(UserError):
+        named.add(resolve(os.environ.get("MLFLOW_TRACKING_URI") or "default", Path()))
+    return named
+
+
+def may_be_sent(run: Path, target: str, named: Collection[str]) -> bool:
+    """Whether a run goes to a server that its folder names: anybody can write an address into a folder.
+
+    Args:
+        named: addresses that the user names; credentials are sent there. The local store beside the run needs no name.
+    """
+    uri = uri_of(run, target)
+    if uri in named:
+        return True
+    local = uri.startswith(_SQLITE) and Path(uri.removeprefix(_SQLITE)).resolve()
+    return local == Path(run).resolve().parent / "mlflow.db"
+
+
+def how_to_send(run: Path, target: str) -> str:
+    """The line that asks for a server that only a folder names."""
+    uri = uri_of(run, target)
+    return (
+        f"{run.name}: nothing is sent to {readable(uri)}, which only its folder names. "
+        f"If you trust it: python -m common.tracking sync {shlex.quote(str(run))} --to {shlex.quote(uri)}"
+    )
 
 
 def target_of(run: Path, uri: str) -> str:

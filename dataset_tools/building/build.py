@@ -176,6 +176,8 @@ def _finish(family: Family, done: list[writing.Written | Exception], unfinished:
         for file in done:
             if isinstance(file, Exception):
                 raise file
+        if not any(file.balls for file in done):
+            raise UserError("not a single ball among its patches: labels missing, or the wrong folder?")
         writing.put_in_place(family, done, unfinished, settings.output_dir)
     except (UserError, OSError) as error:
         return Outcome(short(family), "failed", _reason(error, settings))

@@ -6,11 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dataset_tools.sources import borders
+
 BALL_ABOVE, PENALTY_ABOVE, ROBOT_ABOVE = 0.5, 0.75, 0.4  # overlap of patch and object from which it counts as shown
 NO_BALL, BALL, PARTIAL, AMBIGUOUS = range(4)
 KIND_NAMES = ("no ball", "ball", "partial", "ambiguous")
 OVERLAPS = ("ball_intersect", "penalty_intersect", "robot_intersect")
 BOX = ("p_min_x", "p_min_y", "p_max_x", "p_max_y")
+PLACES = tuple(f"{what}_center_{axis}" for what in ("ball", "penalty", "robot") for axis in "xy")
+KEYS = {*OVERLAPS, *BOX, *PLACES, "ball_radius"}
+CAMERA_PICTURE_MIN = 320  # pixels wide, 4 to 3
 COORDINATE_LIMIT = 10_000  # pixels; beyond this a number is not a place near a camera image
 CENTRE_RANGE, RADIUS_MAX = (-0.25, 1.25), 1.0  # fractions that common.datasets.patch_file accepts
 UNKNOWN = (math.nan, math.nan, math.nan)
@@ -33,14 +38,19 @@ def facts_from_text(text: Mapping[str, object], width: int, height: int, border:
     """Reads the text chunks of a NaoTH patch.
 
     Args:
-        text: keys and values of the chunks; a missing key means 0.
+        text: keys and values of the chunks. A missing key means 0 where there are others; without any the patch has no
+            label: an image tool dropped them, or it is something else.
         width: of the picture, pixels.
         height: of the picture, pixels.
-        border: of this root's pictures, as its name says; 0: none.
+        border: of this root's pictures in pixels, as its name says; 0: none.
 
     Raises:
-        Refused: values that are no numbers or no overlaps.
+        Refused: no label, a whole camera picture, or values that are no numbers or no overlaps.
     """
+    if width >= CAMERA_PICTURE_MIN and 3 * width == 4 * height:
+        raise Refused("a whole camera picture, not a patch")
+    if KEYS.isdisjoint(text):
+        raise Refused("no label in its PNG text")
     overlaps = [_number(text, key) for key in OVERLAPS]
     for key, value in zip(OVERLAPS, overlaps, strict=True):
         if not 0 <= value <= 1:
@@ -64,20 +74,15 @@ def _number(text: Mapping[str, object], key: str) -> float:
 def _circle(text: Mapping[str, object], width: int, height: int, border: int) -> tuple[float, float, float]:
     """[radius, x, y] in fractions of the picture, moved along with the border; NaN where they cannot be known.
 
-    Labels are relative to the patch's box. In a root with a border the picture may be larger than the box, by the same
-    on each side: then they move by that. If box and picture are of one size, or there is no box, they already belong to
-    the picture.
+    A picture has the size of its box. Without a border it may also lack the box.
     """
     x, y, radius = (_number(text, key) for key in ("ball_center_x", "ball_center_y", "ball_radius"))
-    left, top, right, bottom = (_number(text, key) for key in BOX)
-    grown = (width - (right - left), height - (bottom - top))
-    if (right, bottom) == (left, top) or grown == (0, 0):
-        shift = 0
-    elif border and grown[0] == grown[1] and 0 < grown[0] < width and grown[0] % 2 == 0:
-        shift = grown[0] / 2
-    else:
+    box = left, top, right, bottom = tuple(_number(text, key) for key in BOX)
+    moved = borders.shift(box, border) if border else (0, 0)
+    boxless = not border and (left, top) == (right, bottom)
+    if moved is None or not (boxless or (right - left, bottom - top) == (width, height)):
         return UNKNOWN
-    circle = (radius / width, (x + shift) / width, (y + shift) / height)
+    circle = (radius / width, (x + moved[0]) / width, (y + moved[1]) / height)
     low, high = CENTRE_RANGE
     plausible = 0 < circle[0] <= RADIUS_MAX and low <= circle[1] <= high and low <= circle[2] <= high
     return circle if plausible else UNKNOWN

@@ -5,6 +5,7 @@ what was left out and why. Nothing is ever unpacked to disk.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from dataset_tools.sources.zip_members import FAULTS, MEMBER_LIMIT_BYTES, Member
 NAOTH, DEVILS, TK03 = ORIGINS
 CAMERAS = ("top", "bottom")
 CHUNK_PATCHES = 1024  # fixed, so that results do not depend on the number of processes
+CLASS_FOLDERS = {"ball", "balls", "noball", "noballs", "positive", "positives", "negative", "negatives"}
 TK03_SIDE = 16
 
 
@@ -67,6 +69,10 @@ def naoth_chunks(root: Path, border: int) -> Iterator[Chunk | Skipped]:
         seen: set[str] = set()
         for path in sorted((root / camera).glob("*")):
             if path.name.startswith(".") or not (path.is_dir() or path.suffix.lower() == ".zip"):
+                continue
+            if re.sub(r"[^a-z]", "", path.stem.lower()) in CLASS_FOLDERS:
+                found = True
+                yield Skipped(str(path), "patches of one class, not a log: its recordings are not known")
                 continue
             recording = (path.name if path.is_dir() else path.stem).encode("utf-8", "replace").decode()
             if recording in seen:

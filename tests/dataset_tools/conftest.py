@@ -18,16 +18,16 @@ from dataset_tools.ball_detection_datasets import create_datasets as detection
 
 @pytest.fixture
 def png():
-    """A function from pixels (or a side length) and text chunks to the bytes of a PNG."""
+    """A function from pixels (or a side length) and text chunks to the bytes of a PNG; without any it is no ball."""
 
-    def make(pixels=20, seed=0, mode=None, **text):
+    def make(pixels=20, seed=0, mode=None, labelled=True, **text):
         if isinstance(pixels, int | tuple):
             width, height = (pixels, pixels) if isinstance(pixels, int) else pixels
             generator = np.random.default_rng([seed, width, height])
             coarse = generator.integers(0, 256, (5, 5, 3), dtype=np.uint8)  # low frequencies: no two look alike
             pixels = np.array(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
         info = PngImagePlugin.PngInfo()
-        for key, value in text.items():
+        for key, value in (text or ({"ball_intersect": 0} if labelled else {})).items():
             info.add_text(key, str(value))
         buffer = io.BytesIO()
         image = Image.fromarray(pixels)

@@ -14,7 +14,7 @@ from dataset_tools import inspect
 from dataset_tools.sources.patch_sources import naoth_chunks
 from dataset_tools.sources.zip_members import members
 
-from .helpers import ROOT, load
+from .helpers import ROOT, family, load
 from .sources.test_patch_sources import everything
 
 RED = "\x1b[31m"
@@ -166,3 +166,48 @@ def test_an_attribute_that_nobody_needs_costs_nothing(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "  n: 7" in out
     assert "  recorded: (" in out
+
+
+def test_pictures_without_a_label_are_left_out_and_an_error_under_strict(tmp_path, naoth, build, zip_of, png, capsys):
+    resaved = {f"{index}.png": png(24, seed=index, labelled=False) for index in range(30)}
+    zip_of(naoth / "top" / "resaved.zip", resaved)
+    zip_of(naoth / "top" / "frames.zip", {"1.png": png((640, 480), ball_intersect=0)})
+    for name in ("ball", "no_ball"):
+        folder = naoth / "bottom" / name
+        folder.mkdir()
+        (folder / "1.png").write_bytes(png(24, seed=99, ball_intersect=0))
+    assert build("classification") == 0
+    assert len(load(tmp_path / "out", "naoth").y) == 14 * 10
+    said = capsys.readouterr().err
+    assert "skipped 30 of naoth: no label in its PNG text" in said
+    assert "skipped 1 of naoth: a whole camera picture" in said
+    assert "skipped 2 of naoth: patches of one class, not a log" in said
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.h5")}
+    assert build("classification", "--strict") == 1
+    assert "--strict: 33 patches would be skipped" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.h5")} == before
+
+
+@pytest.mark.parametrize("task", ["classification", "detection"])
+def test_a_family_without_a_single_ball_fails(tmp_path, build, zip_of, png, task, capsys):
+    for log in range(6):
+        files = {f"{index}.png": png(24, seed=10 * log + index) for index in range(5)}
+        zip_of(tmp_path / "empty" / "top" / f"log{log}.zip", files)
+    assert build(task, "--naoth", str(tmp_path / "empty"), "--origins", "naoth") == 1
+    out = capsys.readouterr().out
+    assert {"classification": "not a single ball", "detection": "no patches with a label"}[task] in out
+    assert not list((tmp_path / "out").rglob("*.h5"))
+
+
+def test_places_in_a_root_with_a_border_move_into_the_file(tmp_path, build, zip_of, png):
+    for log in range(6):
+        files = {}
+        for index in range(5):
+            side, left, top = 30, 100 + 20 * index, 150 + log
+            box = {"p_min_x": left - 10, "p_min_y": top - 10, "p_max_x": left + side, "p_max_y": top + side}
+            ball = {"ball_intersect": 1, "ball_center_x": 12, "ball_center_y": 15, "ball_radius": 11}
+            files[f"{index}.png"] = png(side + 10, seed=50 * log + index, **box, **ball)
+        zip_of(tmp_path / "grown" / "top" / f"log{log}.zip", files)
+    assert build("detection", "--naoth", str(tmp_path / "grown"), "--border", "10", "--origins", "naoth") == 0
+    y = load(tmp_path / "out", "train", family("detection", border=10)).y
+    assert np.allclose(y, [11 / 40, 22 / 40, 25 / 40])

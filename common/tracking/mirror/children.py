@@ -1,14 +1,18 @@
 """Mirrors the runs of a grid from one process: a process with MLflow for each would cost more than a short training."""
 
 import contextlib
+import os
 import random
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from common.tracking import journal
 from common.tracking.faults import Fault, words_of
 from common.tracking.secrets import scrub
+from common.tracking.servers import how_to_send, may_be_sent
+from common.tracking.translate import clean
 
 POLL_SECONDS = 1.0
 BACK_OFF_SECONDS = (1, 2, 4, 8, 15, 30, 60)
@@ -18,7 +22,9 @@ LAST_ATTEMPTS = 3
 class Children:
     """The runs that a grid told of, one thread for each server that they go to."""
 
-    def __init__(self):
+    def __init__(self, named: Collection[str]):
+        """`named`: the servers that the user names, see `servers.may_be_sent`."""
+        self.named = named
         self.runs: list[Path] = []
         self._ending = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
@@ -28,7 +34,7 @@ class Children:
         if run in self.runs or not journal.begun(run):
             return
         self.runs.append(run)
-        for server in journal.servers(run):
+        for server in allowed_servers(run, self.named):
             if server not in self._threads:
                 thread = threading.Thread(target=self._carry, args=(server,), daemon=True)
                 self._threads[server] = thread
@@ -48,7 +54,8 @@ class Children:
             last = self._ending.is_set()
             fault = None
             for run in list(self.runs):
-                fault = _guarded_step(run, server, seen, senders) or fault
+                if server in allowed_servers(run, self.named, quiet=True):
+                    fault = _guarded_step(run, server, seen, senders) or fault
                 if fault is not None and fault.kind == "away":  # the next run would only wait as long
                     break
             failures = failures + 1 if fault is not None else 0
@@ -60,6 +67,16 @@ class Children:
                 continue
             pause = BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS)) - 1] if failures else POLL_SECONDS
             self._ending.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the attempts of several grids
+
+
+def allowed_servers(run: Path, named: Collection[str], quiet: bool = False) -> list[str]:
+    """The servers of a run that may be sent to; the mirror's log says which may not."""
+    found = journal.servers(run)
+    allowed = [target for target in found if may_be_sent(run, target, named)]
+    for target in [] if quiet else found:
+        if target not in allowed:
+            log(run, how_to_send(run, target))
+    return allowed
 
 
 def _guarded_step(run: Path, server: str, seen: dict, senders: dict) -> Fault | None:
@@ -98,5 +115,8 @@ def _step(run: Path, server: str, seen: dict, senders: dict) -> Fault | None:
 def log(run: Path, line: str) -> None:
     """Appends a line to RUN/tracking/mirror.log, without secrets."""
     moment = time.strftime("%Y-%m-%d %H:%M:%S")
-    with contextlib.suppress(OSError), (journal.tracking_folder(run) / "mirror.log").open("a") as file:
-        file.write(f"{moment} {scrub(' '.join(line.split()))}\n")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+    with contextlib.suppress(OSError):
+        handle = os.open(journal.tracking_folder(run) / "mirror.log", flags, 0o644)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{moment} {clean(scrub(' '.join(line.split())))}\n")

@@ -1,11 +1,13 @@
 """Sends the files of a run: artifacts and models that are complete and that the server has not."""
 
 import hashlib
+import os
 import posixpath
 import shutil
 import tempfile
 from pathlib import Path
 
+from common.atomic_files import open_inside
 from common.tracking import journal, marks
 from common.tracking.faults import Fault, fault_of
 from common.tracking.mirror.models import send_model
@@ -21,7 +23,7 @@ class Files:
         self.run, self.mark, self.client, self.write = run, mark, client, write
         self.barrier = ""  # why no file can be sent at all
         self._tried: dict[str, str] = {}  # what the server refused in this session: place -> sha256
-        self._hashes: dict[Path, tuple[tuple, str]] = {}
+        self._hashes: dict[str, tuple[tuple, str]] = {}
 
     def send(self, translator: Translator, progress=None) -> Fault | None:
         """Sends what is missing or changed.
@@ -31,13 +33,13 @@ class Files:
         """
         first = None
         for place, record in files_of(translator).items():
-            digest = self._digest(self.run / record["path"])
+            digest = self._digest(record["path"])
             if digest is None and place in self.mark.files:
                 continue  # it was sent, and somebody tidied up here
             if self.barrier and place not in self.mark.files:
                 self.mark.refused[f"file {place}"] = self.barrier
             elif digest is None:
-                self.mark.refused[f"file {place}"] = "the file is no longer in the run folder"
+                self.mark.refused[f"file {place}"] = "there is no such plain file in the run folder"
             elif digest not in (self.mark.files.get(place), self._tried.get(place)):
                 fault = self._send(place, record, digest)
                 first = first or fault
@@ -60,11 +62,18 @@ class Files:
             del self.mark.files[place]
 
     def _send(self, place: str, record: dict, digest: str) -> Fault | None:
+        """Sends a copy: MLflow opens a file by its name, which may lead elsewhere by then."""
         try:
-            if record["kind"] == "model":
-                send_model(self.client, self.mark, self.run / record["path"], place, record, self.write)
-            else:
-                self._send_artifact(place, self.run / record["path"])
+            with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
+                copy = Path(temporary) / posixpath.basename(place)
+                with open_inside(self.run, record["path"]) as source, copy.open("wb") as target:
+                    shutil.copyfileobj(source, target)
+                with copy.open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                if record["kind"] == "model":
+                    send_model(self.client, self.mark, copy, place, record, self.write)
+                else:
+                    self.client.log_artifact(self.mark.run_id, str(copy), posixpath.dirname(place) or None)
         except Exception as error:
             fault = fault_of(error)
             self.mark.refused[f"file {place}"] = fault.words
@@ -77,22 +86,13 @@ class Files:
         marks.save(self.run, self.mark)
         return None
 
-    def _send_artifact(self, place: str, path: Path) -> None:
-        folder, name = posixpath.split(place)
-        if path.name == name:
-            self.client.log_artifact(self.mark.run_id, str(path), folder or None)
-            return
-        with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
-            shutil.copyfile(path, Path(temporary) / name)
-            self.client.log_artifact(self.mark.run_id, str(Path(temporary) / name), folder or None)
-
-    def _digest(self, path: Path) -> str | None:
-        """sha256 of a file of the run; None when it is gone. Read again only when the file changed."""
+    def _digest(self, path: str) -> str | None:
+        """sha256 of a file of the run; None when there is no such file. Read again only when the file changed."""
         try:
-            facts = path.stat()
-            key = (facts.st_mtime_ns, facts.st_size, facts.st_ino)
-            if self._hashes.get(path, (None,))[0] != key:
-                with path.open("rb") as file:
+            with open_inside(self.run, path) as file:
+                facts = os.fstat(file.fileno())
+                key = (facts.st_mtime_ns, facts.st_size, facts.st_ino)
+                if self._hashes.get(path, (None,))[0] != key:
                     self._hashes[path] = (key, hashlib.file_digest(file, "sha256").hexdigest())
         except OSError:
             return None

@@ -17,26 +17,37 @@ import time
 from pathlib import Path
 
 from common.tracking import journal
-from common.tracking.mirror.children import BACK_OFF_SECONDS, LAST_ATTEMPTS, POLL_SECONDS, Children, log
+from common.tracking.mirror.children import (
+    BACK_OFF_SECONDS,
+    LAST_ATTEMPTS,
+    POLL_SECONDS,
+    Children,
+    allowed_servers,
+    log,
+)
+from common.tracking.servers import named_now
 
 LAST_SECONDS = 150.0  # when the training died and nobody waits; else the training decides
 NICENESS = 5  # more, and on a busy machine it would take minutes to import MLflow
 
 
 def main() -> int:
-    """Mirrors one run until its training ends. Returns 0 when every server has everything."""
-    run = Path(sys.argv[1])
+    """Mirrors one run until its training ends. Returns 0 when every server has everything.
+
+    Arguments: the run's folder, and the servers that its user chose; those that only a folder names get nothing.
+    """
+    run, named = Path(sys.argv[1]), named_now() | set(sys.argv[2:])
     with contextlib.suppress(OSError, AttributeError):
         os.nice(NICENESS)
     from common.tracking.mirror.send import prepare
 
     prepare()
     ending = threading.Event()
-    servers = journal.servers(run)
+    servers = allowed_servers(run, named)
     carriers = [threading.Thread(target=_guarded, args=(run, server, ending), daemon=True) for server in servers]
     for carrier in carriers:
         carrier.start()
-    children = Children()
+    children = Children(named)
     for line in iter(sys.stdin.buffer.readline, b""):  # the runs of a grid; ends when the training closes it or dies
         children.add(Path(os.fsdecode(line.rstrip(b"\n"))))
     _wait_for_end([run], 5)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from common.cli import launch
 from common.tracking import journal, marks
-from common.tracking.faults import Fault, Refusal, fault_of
+from common.tracking.faults import Fault, Missing, Refusal, fault_of
 from common.tracking.mirror import records, store
 from common.tracking.mirror.files import Files
 from common.tracking.servers import uri_of
@@ -120,6 +120,8 @@ class Sender:
             return
         if self.mark.run_id:
             found = self._client.get_run(self.mark.run_id)
+            if found.data.tags.get(UUID_TAG) != self.header["uuid"]:  # a mark of another run, or an edited one
+                raise Missing("the server has another run there")
             self.mark.deleted = found.info.lifecycle_stage == "deleted"
             if self.mark.deleted:
                 return

@@ -43,16 +43,15 @@ def artifact_location(server: str, experiment: str) -> str | None:
 def why_no_files(server: str, location: str) -> str:
     """Why a run's files would land where nobody looks for them, "" when they would not.
 
-    A server without an artifact store names a folder of its own disk, and MLflow would write to ours; a local store
-    that was moved still names the folder where it was.
+    A server without an artifact store names a folder of its own disk, and MLflow would write to ours. That holds for an
+    address on loopback too: it may lead into a container or through a tunnel. A local store that was moved still names
+    the folder where it was.
     """
     parts = urlsplit(location)
-    if parts.scheme not in ("", "file"):
-        return ""
+    on_disk = parts.scheme in ("", "file")
     if is_http(server):
-        if urlsplit(server).hostname not in ("127.0.0.1", "::1", "localhost"):
-            return "the server takes no files (it runs with --no-serve-artifacts)"
-    elif server.startswith("sqlite:///") and not Path(unquote(parts.path)).is_relative_to(_artifact_root(server)):
+        return "the server takes no files (it runs with --no-serve-artifacts)" if on_disk else ""
+    if not on_disk or not Path(unquote(parts.path)).resolve().is_relative_to(_artifact_root(server).resolve()):
         return "the local store was moved away from its mlartifacts"
     return ""
 

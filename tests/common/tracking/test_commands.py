@@ -166,7 +166,7 @@ def test_a_sync_that_is_stopped_in_an_upload_goes_on(number, status, mlflow_3, s
             run.artifact(name)
         run.finish("FINISHED")
         proxy.fault = Fault("silent", only="second.txt")
-        command = [sys.executable, "-m", "common.tracking", "sync", str(run.folder)]
+        command = [sys.executable, "-m", "common.tracking", "sync", str(run.folder), "--to", proxy.url]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         wait_until(lambda: any("second.txt" in path for _, path in proxy.requests), 120)
         process.send_signal(number)
@@ -187,9 +187,12 @@ def test_a_sync_beside_the_training_sends_nothing_twice(mlflow_3, tmp_path):
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     process.stdout.readline()
     while process.poll() is None:
-        assert main(["sync", str(tmp_path / "run")]) in (0, 1)  # its mirror or we, whoever has the lock
+        assert main(["sync", str(tmp_path / "run"), "--to", mlflow_3.url]) in (
+            0,
+            1,
+        )  # its mirror or we, whoever has the lock
     process.communicate()
-    assert main(["sync", str(tmp_path / "run")]) == 0
+    assert main(["sync", str(tmp_path / "run"), "--to", mlflow_3.url]) == 0
     assert differences(tmp_path / "run", mlflow_3.url) == []
 
 

@@ -81,8 +81,9 @@ def test_a_run_that_was_kept_here_is_pending_for_the_teams_server(tmp_path, no_m
         here, there = run.finish("FINISHED").splitlines()
         assert f"{tmp_path}/mlflow.db" in here
         assert there.startswith(f"Not yet on {team.url}: 3 records")
-        assert there.endswith(f"Sent by: python -m common.tracking sync {tmp_path / 'run'}")
+        assert there.endswith(f"Sent by: python -m common.tracking sync {tmp_path / 'run'} --to {team.url}")
         team.restore()
+        assert commands.sync([run.folder], tmp_path, team.url) == 0
         assert commands.sync([run.folder], tmp_path) == 0
         assert not pending(run.folder, team.url)
         assert differences(run.folder, team.url) == []
@@ -162,7 +163,7 @@ def test_credentials_appear_nowhere(tmp_path, mlflow_3, monkeypatch, capfd):
         wait_until(lambda: "(401)" in marks.load(run.folder, proxy.url).fault, 120)
         words = run.finish("FINISHED", wait_s=10)
         proxy.credentials = ("ada", secret)
-        assert commands.sync([run.folder], tmp_path) == 0
+        assert commands.sync([run.folder], tmp_path, proxy.url) == 0
         assert differences(run.folder, proxy.url) == []
     out, err = capfd.readouterr()
     assert secret not in words + out + err + server.words

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset_tools.sources import labels
@@ -33,8 +33,22 @@ def test_kinds(ball, robot, kind):
     assert labels.kinds(np.array([facts.ball]), np.array([facts.robot])).tolist() == [kind]
 
 
-def test_no_text_means_nothing_there():
-    assert facts_from_text({}, 20, 20, 0)[:3] == (0, 0, 0)
+@pytest.mark.parametrize("key", ["ball_intersect", "robot_intersect", "p_min_x", "ball_center_y", "ball_radius"])
+def test_a_missing_key_means_nothing_there_where_there_are_others(key):
+    assert facts_from_text({key: "0", "Software": "x"}, 20, 20, 0)[:3] == (0, 0, 0)
+
+
+@pytest.mark.parametrize("text", [{}, {"Software": "gimp"}, {"CameraID": "1"}, {"ball": "1"}])
+def test_no_key_of_a_label_is_no_label_and_never_no_ball(text):
+    with pytest.raises(Refused, match="no label in its PNG text"):
+        facts_from_text(text, 20, 20, 0)
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (320, 240), (1280, 960)])
+@pytest.mark.parametrize("text", [{}, {"ball_intersect": "0"}])
+def test_a_whole_camera_picture_is_no_patch(width, height, text):
+    with pytest.raises(Refused, match="a whole camera picture"):
+        facts_from_text(text, width, height, 0)
 
 
 def test_target_is_radius_x_y_in_fractions_of_width_and_height():
@@ -42,24 +56,97 @@ def test_target_is_radius_x_y_in_fractions_of_width_and_height():
     assert facts.circle == (16 / 40, 18 / 40, 22 / 80)
 
 
-def test_border_around_the_box_moves_the_centre_and_not_the_box_itself():
-    grown = facts_from_text(BALL_40 | BOX_40, 60, 60, 10)
-    assert grown.circle == (16 / 60, 28 / 60, 32 / 60)
-    same = facts_from_text(BALL_40 | BOX_40, 40, 40, 10)
-    assert same.circle == (16 / 40, 18 / 40, 22 / 40)
+def exported(left, top, side, border):
+    """The public exporter, in a few lines: box of the picture with border, and where the patch without begins in it."""
+    right, bottom, x, y = left + side, top + side, 0, 0
+    if left - border > 0:
+        left, x = left - border, border
+    if top - border > 0:
+        top, y = top - border, border
+    if right + border > 640:
+        right -= border
+    if bottom + border > 480:
+        bottom -= border
+    return (left, top, right, bottom), (x, y)
 
 
-@given(st.integers(8, 150), st.integers(1, 30), *[st.floats(0.1, 0.9)] * 3)
-def test_any_border_moves_the_centre_by_itself_and_leaves_the_radius(side, border, x, y, radius):
-    ball = {"ball_intersect": "1", "ball_center_x": x * side, "ball_center_y": y * side, "ball_radius": radius * side}
-    box = {"p_min_x": "7", "p_min_y": "9", "p_max_x": str(7 + side), "p_max_y": str(9 + side)}
-    plain = np.array(facts_from_text(ball | box, side, side, 0).circle) * side
-    large = side + 2 * border
-    grown = np.array(facts_from_text(ball | box, large, large, 10).circle) * large
-    assert np.allclose(grown - plain, [0, border, border])
+def facts(box, border, x=3, y=4, radius=5):
+    keys = dict(zip(labels.BOX, map(str, box), strict=True))
+    ball = {"ball_intersect": "1", "ball_center_x": str(x), "ball_center_y": str(y), "ball_radius": str(radius)}
+    return facts_from_text(ball | keys, box[2] - box[0], box[3] - box[1], border)
 
 
-@pytest.mark.parametrize(("width", "height", "border"), [(60, 60, 0), (60, 50, 10), (51, 51, 10), (30, 30, 10)])
+patches_in_the_picture = st.integers(21, 150).flatmap(
+    lambda side: st.tuples(st.integers(0, 640 - side), st.integers(0, 480 - side), st.just(side))
+)
+
+
+@settings(max_examples=2000)
+@given(patches_in_the_picture, st.sampled_from([10, 20]), st.integers(0, 20), st.integers(0, 20))
+def test_the_centre_moves_as_the_exporter_moved_it_or_is_unknown(patch, border, x, y):
+    box, (right, down) = exported(*patch, border)
+    width, height = box[2] - box[0], box[3] - box[1]
+    if width < 1 or height < 1:
+        return
+    found = facts(box, border, x, y, 7).circle
+    # Every patch that the exporter turns into this box: if they differ in their shifts, nobody can know.
+    left, top = patch[:2]
+    sources = {
+        shift
+        for a in {left - border, left, left + border}
+        for b in {top - border, top, top + border}
+        for side in range(max(1, patch[2] - 2 * border), patch[2] + 2 * border + 1)
+        for produced, shift in [exported(a, b, side, border)]
+        if produced == box and min(a, b) >= 0 and a + side <= 640 and b + side <= 480
+    }
+    assert (right, down) in sources
+    if math.isnan(found[0]):
+        return  # whether that is too careful is the next test's
+    assert np.allclose(np.multiply(found, (width, width, height)), [7, x + right, y + down])
+    assert len(sources) == 1
+
+
+def test_nearly_all_places_are_known():
+    generator = np.random.default_rng(0)
+    known = total = 0
+    for _ in range(5000):
+        side = int(generator.integers(21, 120))
+        patch = int(generator.integers(0, 640 - side)), int(generator.integers(0, 480 - side)), side
+        box, _ = exported(*patch, 10)
+        if box[2] - box[0] < 1 or box[3] - box[1] < 1:
+            continue
+        total += 1
+        known += not math.isnan(facts(box, 10).circle[0])
+    assert known > 0.9 * total
+
+
+@pytest.mark.parametrize(
+    ("patch", "moved"),
+    [
+        ((100, 100, 40), (10, 10)),  # in the middle: both
+        ((5, 100, 40), (0, 10)),  # at the left edge: only y; it is wider than high by that
+        ((100, 5, 40), (10, 0)),
+        ((595, 100, 40), (10, 10)),  # cut at the right
+        ((595, 435, 40), (10, 10)),  # cut at the right and the bottom
+        ((5, 5, 40), None),  # 40x40: of a patch of 40 that stayed, or of 30 that moved in both
+        ((5, 435, 40), None),  # 40x40: of 40 that stayed in x and was cut below, or of 30 that moved in both
+    ],
+)
+def test_places_by_hand(patch, moved):
+    box, true = exported(*patch, 10)
+    circle = facts(box, 10).circle
+    if moved is None:
+        assert math.isnan(circle[0])
+    else:
+        assert true == moved
+        assert (circle[1] * (box[2] - box[0]) - 3, circle[2] * (box[3] - box[1]) - 4) == pytest.approx(moved)
+
+
+def test_a_root_with_a_border_needs_the_box():
+    assert math.isnan(facts_from_text(BALL_40, 40, 40, 10).circle[0])
+
+
+@pytest.mark.parametrize(("width", "height", "border"), [(60, 60, 0), (60, 60, 10), (51, 51, 10), (30, 30, 10)])
 def test_a_box_that_does_not_fit_the_picture_leaves_the_place_unknown(width, height, border):
     facts = facts_from_text(BALL_40 | BOX_40, width, height, border)
     assert all(math.isnan(value) for value in facts.circle)

@@ -86,7 +86,7 @@ def test_a_run_whose_last_step_failed_is_tried_again_though_the_next_one_came_th
     for run in (first, second):
         run.finish()
     marks.save(first.folder, marks.Mark(TARGET, run_id="0" * 32))
-    children = Children()
+    children = Children(())
     children.end()
     children.runs.append(first.folder)  # before the thread starts: both are in its first round
     children.add(second.folder)
@@ -98,7 +98,7 @@ def test_a_run_whose_last_step_failed_is_tried_again_though_the_next_one_came_th
 
 def test_a_run_whose_folder_was_removed_keeps_no_other_from_being_sent(tmp_path, start_child):
     removed, other = start_child("removed"), start_child("other")
-    children = Children()
+    children = Children(())
     children.runs.append(removed.folder)  # before the thread starts: it comes first in every round
     shutil.rmtree(removed.folder)
     children.add(other.folder)
