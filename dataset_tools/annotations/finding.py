@@ -1,0 +1,75 @@
+"""Finds the pictures that an annotation names: exports carry folders, addresses and prefixes that are not here."""
+
+import os
+import re
+import unicodedata
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from dataset_tools.annotations.record import Unusable
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm"}
+UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # Label Studio puts this before the names of uploaded files
+
+
+def walk(folder: Path, suffixes: set[str]) -> list[str]:
+    """Paths below a folder of the files with these suffixes, sorted, `/` between folders; hidden ones left out."""
+    found = []
+    for at, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        inside = Path(at).relative_to(folder).as_posix()
+        for name in names:
+            if os.path.splitext(name)[1].lower() in suffixes and not name.startswith("."):  # noqa: PTH122  a tenth of the time
+                found.append(name if inside == "." else f"{inside}/{name}")
+    return sorted(found)
+
+
+def path_of(address: str) -> str:
+    """The path in an address or file name as annotations give it: no scheme, host or query, `/` between folders."""
+    if "://" in address or address.startswith("/data/"):
+        parts = urlsplit(address)
+        address = parse_qs(parts.query).get("d", [""])[0] or unquote(parts.path)  # ?d= : Label Studio's local files
+    return re.sub(r"^(?:[A-Za-z]:)?/+(?:data/upload/\d+/)?", "", address.replace("\\", "/"))
+
+
+class PictureFolder:
+    """The pictures below a folder, looked up by what an annotation calls them."""
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        """Paths below the root by file name; composed letters, since macOS takes umlauts apart."""
+        names: dict[str, list[str]] = {}
+        for path in walk(self.root, SUFFIXES):
+            names.setdefault(_composed(PurePosixPath(path).name), []).append(path)
+        return names
+
+    def find(self, name: str) -> Path:
+        """The file of a picture.
+
+        The whole name first, then with folders left off from the left, then the file name anywhere below the root.
+
+        Raises:
+            Unusable: nothing of that name, several, or a name that points out of the folder.
+        """
+        parts = PurePosixPath(name).parts
+        if not parts or ".." in parts or "\0" in name:
+            raise Unusable("picture's name points out of the folder")
+        for start in range(len(parts)):
+            path = self.root.joinpath(*parts[start:])
+            if len(os.fsencode(parts[-1])) < 256 and path.is_file():
+                return path
+        for wanted in (parts[-1], UPLOAD.sub("", parts[-1], count=1)):
+            found = self._by_name.get(_composed(wanted), [])
+            if len(found) == 1:
+                return self.root / found[0]
+            if found:
+                raise Unusable("picture's name is there in several folders")
+        raise Unusable("missing picture")
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)

@@ -1,0 +1,95 @@
+"""Label Studio's json export: tasks with annotations, results in percent of the picture, top left."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from dataset_tools.annotations import json_stream
+from dataset_tools.annotations.classes import Classes
+from dataset_tools.annotations.finding import path_of
+from dataset_tools.annotations.record import FRACTIONS, IGNORE, Box, Record, Skipped, Unusable
+from dataset_tools.annotations.values import mapping, number, numbers, sequence, size
+
+SHAPES = ("rectanglelabels", "ellipselabels", "polygonlabels")
+NO_PLACE = {"choices", "textarea", "rating", "taxonomy", "number", "relation"}  # say nothing about where something is
+
+
+def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
+    """The pictures of the tasks that somebody annotated.
+
+    Raises:
+        UserError: not a readable file.
+    """
+    for _, task in json_stream.elements(path):
+        task = mapping(task)
+        name = _name(task)
+        done = [entry for entry in map(mapping, sequence(task.get("annotations"))) if not entry.get("was_cancelled")]
+        if not name:
+            yield Skipped(f"task {task.get('id')}", "no picture's address in the task")
+        elif not done:
+            yield Skipped(name, "not annotated, or the annotation was cancelled")
+        else:
+            yield from _record(name, max(done, key=_age), classes)
+
+
+def _name(task: dict) -> str:
+    """The picture's path, as in `data.image` or the first value of `data` that looks like a picture's address."""
+    data = mapping(task.get("data"))
+    candidates = [data.get("image"), task.get("storage_filename"), *data.values()]
+    texts = [path_of(value) for value in candidates if isinstance(value, str)]
+    return next((text for text in texts if "." in text.rsplit("/", 1)[-1]), "")
+
+
+def _age(entry: dict) -> tuple[str, str, int]:
+    identifier = entry.get("id")
+    return (
+        str(entry.get("updated_at") or ""),
+        str(entry.get("created_at") or ""),
+        identifier if isinstance(identifier, int) else 0,
+    )
+
+
+def _record(name: str, entry: dict, classes: Classes) -> Iterator[Record | Skipped]:
+    boxes, sizes, certified = [], [], True
+    for result in map(mapping, sequence(entry.get("result"))):
+        if result.get("type") in NO_PLACE:
+            continue
+        declared = size(result.get("original_width"), result.get("original_height"))
+        sizes.append(declared)
+        try:
+            boxes.append(_box(result, declared or FRACTIONS, classes))
+        except Unusable as unusable:
+            certified = False
+            yield Skipped(name, str(unusable))
+    declared = next((found for found in sizes if found), FRACTIONS)
+    if any(found != declared for found in sizes) and sizes != [None] * len(sizes):
+        yield Skipped(name, "boxes of pictures of different sizes in one task")
+        return
+    yield Record(name, tuple(boxes), certified, declared)
+
+
+def _box(result: dict, declared: tuple[float, float], classes: Classes) -> Box:
+    value = mapping(result.get("value"))
+    shape = next((key for key in SHAPES if key in value), result.get("type"))
+    if shape not in SHAPES:
+        raise Unusable(f"label of type {str(result.get('type'))[:30]}, which has no box")
+    labels = sequence(value.get(shape))
+    kind = classes.kind(labels[0]) if labels else IGNORE
+    x_scale, y_scale = declared[0] / 100, declared[1] / 100
+    if shape == "polygonlabels":
+        points = [numbers(point, 2) for point in sequence(value.get("points"))]
+        if len(points) < 3:
+            raise Unusable("polygon without three points")
+        xs, ys = zip(*points, strict=True)
+        return Box(kind, min(xs) * x_scale, min(ys) * y_scale, max(xs) * x_scale, max(ys) * y_scale)
+    x, y = number(value.get("x")) * x_scale, number(value.get("y")) * y_scale
+    if shape == "ellipselabels":
+        half_x, half_y = number(value.get("radiusX")) * x_scale, number(value.get("radiusY")) * y_scale
+    else:
+        half_x, half_y = number(value.get("width")) * x_scale / 2, number(value.get("height")) * y_scale / 2
+        angle = math.radians(number(value.get("rotation") or 0))  # clockwise, about the top left corner, in pixels
+        x, y = (
+            x + half_x * math.cos(angle) - half_y * math.sin(angle),
+            y + half_x * math.sin(angle) + half_y * math.cos(angle),
+        )
+    return Box(kind, x - half_x, y - half_y, x + half_x, y + half_y)

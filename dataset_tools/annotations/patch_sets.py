@@ -1,0 +1,91 @@
+"""Sets of patches that are cut already: b-alls-2019.hdf5, folders of classes, the robot's own candidates in a log."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import h5py
+
+from common.cli import UserError
+from dataset_tools.annotations import naoth_log
+from dataset_tools.annotations.classes import Classes
+from dataset_tools.annotations.finding import SUFFIXES, walk
+from dataset_tools.annotations.record import Place, Record, Skipped
+
+ROWS = 256  # of an HDF5 file in one record
+GROUPS = ("negatives", "positives")
+CLASS_FOLDERS = {
+    "ball": "ball",
+    "balls": "ball",
+    "positive": "ball",
+    "positives": "ball",
+    "1": "ball",
+    "1.00": "ball",
+    "noball": "no ball",
+    "noballs": "no ball",
+    "nonball": "no ball",
+    "negative": "no ball",
+    "negatives": "no ball",
+    "0": "no ball",
+    "0.00": "no ball",
+}
+
+
+def class_of(folder: str) -> str:
+    """`ball`, `no ball`, or empty for a folder's name that is no class."""
+    return CLASS_FOLDERS.get(re.sub(r"[-_ ]", "", folder.casefold()), "")
+
+
+def read_class_folders(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
+    """Patches in folders such as `ball` and `noball`, at any depth; other folders are the recording."""
+    for name in walk(path, SUFFIXES):
+        parts = PurePosixPath(name).parts
+        at = next((index for index in range(len(parts) - 2, -1, -1) if class_of(parts[index])), None)
+        if at is None:
+            yield Skipped(name, "in no folder of a class")
+        else:
+            yield Record(name, (), True, picture=path / name, patch=class_of(parts[at]))
+
+
+def read_b_alls(path: Path, _: Classes) -> Iterator[Record | Skipped]:
+    """Groups `positives` and `negatives`, each `data` uint8 [n, 32, 32] and `labels` [n, 4] = is_ball, x, y, radius.
+
+    Raises:
+        UserError: another layout.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            shapes = {name: _checked(path, file, name) for name in GROUPS}
+    except OSError as error:
+        raise UserError(f"{path}: not a readable HDF5 file. Received: {str(error)[:100]}.") from None
+    for name, count in shapes.items():
+        for start in range(0, count, ROWS):
+            place = Place(start, min(ROWS, count - start), name, start)
+            yield Record(f"{name}/{start:07d}", (), True, picture=path, place=place, patch="labelled")
+
+
+def _checked(path: Path, file: h5py.File, name: str) -> int:
+    data, labels = (file.get(f"{name}/{key}") for key in ("data", "labels"))
+    if not isinstance(data, h5py.Dataset) or not isinstance(labels, h5py.Dataset):
+        raise UserError(f"{path}: no {name}/data and {name}/labels. Received: {', '.join(sorted(file)) or 'nothing'}.")
+    shape = data.shape or ()
+    square = len(shape) >= 3 and shape[1] == shape[2] and shape[3:] in ((), (1,))
+    if not square or data.dtype != "uint8" or labels.shape != (shape[0], 4) or labels.dtype.kind not in "iuf":
+        found = f"{data.dtype} {data.shape} and {labels.dtype} {labels.shape}"
+        raise UserError(f"{path}: {name} must be uint8 [n, side, side] and numbers [n, 4]. Received: {found}.")
+    return shape[0]
+
+
+def read_candidates(path: Path, _: Classes) -> Iterator[Record | Skipped]:
+    """The robot's own candidates of every frame of a log, which nobody has labelled.
+
+    Raises:
+        UserError: not a log.
+    """
+    for place in naoth_log.places(path):
+        if isinstance(place, Skipped):
+            yield place
+        elif place.message.startswith("BallCandidates"):
+            camera = naoth_log.CAMERAS[place.message]
+            name = f"{place.frame:07d}"
+            yield Record(name, (), False, picture=path, camera=camera, place=place, patch="unlabelled")

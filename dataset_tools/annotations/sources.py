@@ -1,0 +1,201 @@
+"""Which format a file or folder is in, and all its records with their pictures found."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import h5py
+
+from common.cli import UserError
+from dataset_tools.annotations import coco, json_stream, label_studio, naoth_log, patch_sets, torso, voc, yolo
+from dataset_tools.annotations.classes import Classes
+from dataset_tools.annotations.finding import SUFFIXES, UPLOAD, PictureFolder, walk
+from dataset_tools.annotations.record import Record, Skipped, Unusable
+
+Items = Iterator[Record | Skipped]
+NOT_ANNOTATED = "picture of the log that is not annotated"
+READERS: dict[str, Callable[[Path, Classes], Items]] = {
+    "yolo": yolo.read,
+    "coco": coco.read,
+    "voc": voc.read,
+    "label-studio": label_studio.read,
+    "torso": torso.read,
+    "b-alls": patch_sets.read_b_alls,
+    "classes": patch_sets.read_class_folders,
+    "naoth-candidates": patch_sets.read_candidates,
+    "naoth-log": None,  # read together with annotations, see `_log`
+}
+FORMATS = tuple(READERS)
+WORD = r"(?i:(?<![a-z])({})(?![a-z]))"
+CAMERA_WORDS = {"top": re.compile(WORD.format("top|upper")), "bottom": re.compile(WORD.format("bottom|lower"))}
+GENERIC = {  # names of folders and files that tell nothing
+    *("images", "image", "imgs", "img", "labels", "annotations", "jpegimages", "pictures", "frames", "dataset", "data"),
+    *("train", "val", "valid", "validation", "test", "obj_train_data", "log", "logs", "game", "combined", "export"),
+}
+
+
+class Source(NamedTuple):
+    """One file or folder, its format, and the folder in which its pictures are."""
+
+    path: Path
+    format: str
+    pictures: Path
+
+
+def recognise(path: Path, given: str | None = None, pictures: Path | None = None) -> list[Source]:
+    """The sources behind a path: itself, or the annotation files or logs in a folder.
+
+    Raises:
+        UserError: nothing there, no known format, or several.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder.")
+    found = [(file, kind) for file, kind in _candidates(path) if given in (None, kind)]
+    if not found and given in READERS:  # the user knows better
+        found = [(path, given)]
+    kinds = sorted({kind for _, kind in found})
+    if len(kinds) != 1:
+        what = f"annotations of several formats: {', '.join(kinds)}" if kinds else "no annotations of a known format"
+        raise UserError(f"{path}: {what}. Say which with --format. Known: {', '.join(FORMATS)}.")
+    return [Source(file, kind, pictures or (path if path.is_dir() else path.parent)) for file, kind in found]
+
+
+def _candidates(path: Path) -> Iterator[tuple[Path, str]]:
+    if not path.is_dir():
+        yield from ((path, kind) for kind in _of_file(path))
+        return
+    for folder in (path, path / "annotations"):
+        for file in sorted(folder.glob("*")):
+            if file.suffix.lower() in (".json", ".yaml", ".yml", ".h5", ".hdf5") and file.is_file():
+                yield from ((file, kind) for kind in _of_file(file) if kind != "yolo")
+    if walk(path, {".xml"}):
+        yield path, "voc"
+    yield from ((path / name, "naoth-log") for name in walk(path, {".log"}))
+    pictures = walk(path, SUFFIXES)
+    if {patch_sets.class_of(part) for name in pictures for part in PurePosixPath(name).parts[:-1]} >= {
+        "ball",
+        "no ball",
+    }:
+        yield path, "classes"
+    stems = {PurePosixPath(name).stem for name in pictures}
+    if any(PurePosixPath(name).stem in stems for name in walk(path, {".txt"})):
+        yield path, "yolo"
+
+
+def _of_file(path: Path) -> list[str]:
+    """The format of a file, by its ending and the first thing in it."""
+    ending = path.suffix.lower()
+    if ending == ".json":
+        key, value = next(json_stream.elements(path), ("", None))
+        if key == "" and isinstance(value, dict) and "data" in value:
+            return ["label-studio"]
+        known = {"images", "annotations", "categories", "info", "licenses"}
+        return ["coco"] if key in known else []
+    if ending in (".yaml", ".yml"):
+        with path.open("rb") as stream:
+            return ["torso"] if re.search(rb"^images:", stream.read(1 << 16), re.MULTILINE) else ["yolo"]
+    if ending in (".h5", ".hdf5"):
+        return ["b-alls"] if h5py.is_hdf5(path) else []
+    return {".xml": ["voc"], ".log": ["naoth-log"]}.get(ending, [])
+
+
+def records(source: Source, classes: Classes, annotations: list[Source], several_logs: bool = False) -> Items:
+    """Everything in a source; each record has its picture.
+
+    Args:
+        source: what to read.
+        classes: what class names mean.
+        annotations: of logs, COCO or Label Studio: their pictures' names have the frame's number in them.
+        several_logs: the names of annotated pictures must say which log they are from.
+
+    Raises:
+        UserError: not readable, or a log without annotations.
+    """
+    if source.format == "naoth-log":
+        yield from _log(source.path, classes, annotations, several_logs)
+        return
+    search, used = PictureFolder(source.pictures), {}
+    for item in READERS[source.format](source.path, classes):
+        if isinstance(item, Record) and item.place is None:
+            try:
+                item = item._replace(picture=item.picture or search.find(item.name))
+            except Unusable as unusable:
+                yield Skipped(item.name, str(unusable))
+                continue
+            if used.setdefault(item.picture, item.name) != item.name:
+                yield Skipped(item.name, "picture that several annotated names lead to")
+                continue
+        yield item
+
+
+def _log(path: Path, classes: Classes, annotations: list[Source], several_logs: bool) -> Items:
+    """The annotated pictures of a log."""
+    if not annotations:
+        raise UserError(
+            f"{path}: a log has no labels. Give a Label Studio or COCO file of its pictures with --annotations, or take"
+            " the robot's own candidates, without labels, with --format naoth-candidates."
+        )
+    wanted: dict[tuple[int, str], Record] = {}
+    for source in annotations:
+        for item in READERS[source.format](source.path, classes):
+            if isinstance(item, Skipped):
+                yield item
+            elif _is_of(item.name, path, several_logs):
+                key = (frame_of(item.name), camera_of(item.name))
+                if key in wanted:
+                    raise UserError(
+                        f"{source.path}: two pictures of one frame. Received: {wanted[key].name} and {item.name}."
+                        f" Their names must tell the camera (top, bottom), and the log where there are several."
+                    )
+                wanted[key] = item
+    for place in naoth_log.places(path):
+        if isinstance(place, Skipped):
+            yield place
+        elif place.message.startswith("Image"):
+            camera = naoth_log.CAMERAS[place.message]
+            found = wanted.pop((place.frame, camera), None) or wanted.pop((place.frame, ""), None)
+            if found is not None:
+                name = f"{place.frame:07d}_{camera}"
+                yield found._replace(name=name, picture=path, camera=camera, place=place)
+    yield from (Skipped(item.name, "annotated picture that is not in the log") for item in wanted.values())
+
+
+def _is_of(name: str, log: Path, several: bool) -> bool:
+    return not several or any(part in name for part in (log.stem, log.parent.name) if part not in GENERIC)
+
+
+def frame_of(name: str) -> int:
+    """The last number in a picture's file name; -1 if there is none."""
+    found = re.findall(r"\d+", PurePosixPath(UPLOAD.sub("", PurePosixPath(name).name)).stem)
+    return int(found[-1]) if found and len(found[-1]) < 10 else -1
+
+
+def camera_of(name: str) -> str:
+    """`top` or `bottom`, by the last word in a picture's path that says so (also upper, lower); else empty."""
+    last = {camera: max((m.start() for m in word.finditer(name)), default=-1) for camera, word in CAMERA_WORDS.items()}
+    camera = max(last, key=last.__getitem__)
+    return camera if last[camera] >= 0 else ""
+
+
+def recording_of(record: Record, label: str, pattern: re.Pattern | None) -> str:
+    """The name of the recording that a picture belongs to: pictures of one are never split up.
+
+    By the pattern, where there is one: its first group, or all that it matches. Otherwise the source's label, the
+    folders that mean something and, of names like `GAME-000123.png`, what stands before the last `-`.
+
+    Raises:
+        Unusable: a name that the pattern does not match.
+    """
+    path = PurePosixPath(record.name)
+    if pattern is not None:
+        found = pattern.search(record.name)
+        if found is None:
+            raise Unusable("name that --recording does not match")
+        return found.group(1 if pattern.groups else 0) or label
+    game, dash, frame = UPLOAD.sub("", path.stem).rpartition("-")
+    game = record.recording or (game if dash and any(map(str.isdigit, frame)) else "")
+    folders = [part for part in path.parts[:-1] if part.casefold() not in GENERIC and not patch_sets.class_of(part)]
+    if record.place is not None:
+        return label
+    return "_".join(part for part in (label, *folders, game) if part)

@@ -1,0 +1,47 @@
+"""TORSO-21: one yaml, `images[NAME]` with annotations whose `vector` is two corners in pixels."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dataset_tools.annotations import yaml_stream
+from dataset_tools.annotations.classes import Classes
+from dataset_tools.annotations.finding import path_of
+from dataset_tools.annotations.record import BALL, Box, Record, Skipped, Unusable
+from dataset_tools.annotations.values import mapping, numbers, sequence, size
+
+
+def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
+    """The pictures of a TORSO-21 file; one is certified where a ball is annotated, as in it or as not in it.
+
+    Raises:
+        UserError: not a readable file.
+    """
+    for name, value in yaml_stream.entries(path, streamed="images"):
+        entry = mapping(value)
+        if "annotations" not in entry:
+            continue
+        boxes, asked, certified = [], False, True
+        for annotation in map(mapping, sequence(entry["annotations"])):
+            kind = classes.kind(annotation.get("type", "unknown"))
+            asked |= kind == BALL
+            if str(annotation.get("in_image", "true")).casefold() == "false":
+                continue
+            try:
+                boxes.append(_box(kind, annotation.get("vector")))
+            except Unusable as unusable:
+                if kind == BALL:  # others may be points or lines
+                    certified = False
+                    yield Skipped(name, str(unusable))
+        if not asked:
+            yield Skipped(name, "says nothing about a ball, so it may show one")
+        recording = Path(name).name.partition("-")[0]
+        declared = size(entry.get("width"), entry.get("height"))
+        yield Record(path_of(name), tuple(boxes), certified and asked, declared, recording=recording)
+
+
+def _box(kind: str, vector: object) -> Box:
+    points = [numbers(point, 2) for point in sequence(vector)]
+    if len(points) < 2:
+        raise Unusable("box without its two corners")
+    xs, ys = zip(*points, strict=True)  # goalposts and obstacles: also four corners
+    return Box(kind, min(xs), min(ys), max(xs), max(ys))

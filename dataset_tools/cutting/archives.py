@@ -1,0 +1,92 @@
+"""Patch archives in the NaoTH form: ROOT/{top,bottom}/RECORDING.zip, all there at the end or none."""
+
+import re
+import unicodedata
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from common.cli import UserError
+
+DATE = (1980, 1, 1, 0, 0, 0)  # of every member: equal patches give equal archives
+NAME_MAX = 150  # bytes of a recording's name
+
+
+def file_name(text: str) -> str:
+    """A name that every file system takes, and that shows no way out of the folder."""
+    text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
+    text = "".join("_" if letter in '\\/:*?"<>|' or not letter.isprintable() else letter for letter in text)
+    return text.encode()[:NAME_MAX].decode("utf-8", "ignore").strip(" .") or "_"
+
+
+def member_name(text: str) -> str:
+    """A picture's path as the start of its patches' names in an archive."""
+    return "/".join(file_name(part) for part in re.split(r"[/\\]", text) if part not in ("", ".", ".."))
+
+
+class Archives:
+    """The zips of one run, in a hidden folder of the root until `publish`."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.written: list[str] = []
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            self._folder = TemporaryDirectory(prefix=".cut-", dir=root)
+        except OSError as error:
+            raise UserError(f"--output cannot be made: {error.strerror or error}. Received: {root}.") from None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._folder.cleanup()
+
+    def check(self, names: Iterable[str], replace: bool) -> None:
+        """Makes sure that nothing is lost.
+
+        Raises:
+            UserError: an archive of that name is there already.
+        """
+        there = sorted(name for name in names if (self.root / name).exists() or self._as_folder(name).exists())
+        if there and not replace:
+            shown = ", ".join(there[:5])
+            raise UserError(
+                f"{self.root} has recordings of these names. Received: {shown}. Choose another --output, or --replace."
+            )
+
+    def _as_folder(self, name: str) -> Path:
+        return (self.root / name).with_suffix("")
+
+    def write(self, name: str, members: Iterable[tuple[str, bytes]]) -> int:
+        """Writes one archive, none where there are no members.
+
+        Args:
+            name: `CAMERA/RECORDING.zip`.
+            members: start of the name and content of each; names that are there already get a number.
+
+        Returns:
+            The number of members.
+        """
+        path = Path(self._folder.name) / name
+        path.parent.mkdir(exist_ok=True)
+        names: set[str] = set()
+        with zipfile.ZipFile(path, "w") as archive:
+            for start, content in members:
+                number = 0
+                while (member := f"{start}_{number:02d}.png") in names:
+                    number += 1
+                names.add(member)
+                info = zipfile.ZipInfo(member, DATE)
+                info.create_system, info.external_attr = 3, 0o644 << 16  # the same on every system
+                archive.writestr(info, content)
+        if names:
+            self.written.append(name)
+        return len(names)
+
+    def publish(self) -> None:
+        """Moves all archives to their places."""
+        for name in self.written:
+            (self.root / name).parent.mkdir(exist_ok=True)
+            (Path(self._folder.name) / name).replace(self.root / name)

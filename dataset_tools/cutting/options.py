@@ -1,0 +1,153 @@
+"""The command line of `python -m dataset_tools.cut`."""
+
+import argparse
+import math
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.cli import Parser, UserError
+from dataset_tools.annotations.sources import FORMATS
+from dataset_tools.cutting.geometry import Geometry
+
+EPILOG = """\
+SOURCE is a folder or a file. The format is recognised; --format settles it:
+  yolo              labels/NAME.txt for images/NAME.jpg, or beside it; class names in a yaml file or classes.txt
+  coco, label-studio, torso   a json or yaml file; pictures in its folder or in --pictures
+  voc               an xml for each picture
+  naoth-log         game.log, with --annotations FILE: COCO or Label Studio, frame number in the pictures' names
+  naoth-candidates  game.log: the robot's own candidates, without labels
+  b-alls            b-alls-2019.hdf5
+  classes           patches in folders such as ball and noball
+
+What comes out: ROOT/top/RECORDING.zip and ROOT/bottom/RECORDING.zip with PNG patches, which create_datasets.py takes as
+--naoth ROOT. Negatives come only from pictures in which every ball has a box.
+
+Examples:
+  python -m dataset_tools.cut export.json --pictures ~/pictures --output patches
+  python -m dataset_tools.cut ~/yolo ~/logs/game.log --annotations boxes.json --output patches
+"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to cut and how; the field names are those of the options."""
+
+    sources: tuple[Path, ...]
+    output: Path
+    format: str | None
+    annotations: tuple[Path, ...]
+    pictures: Path | None
+    ball_class: tuple[str, ...]
+    robot_class: tuple[str, ...]
+    penalty_class: tuple[str, ...]
+    empty_is_negative: bool
+    camera: str | None
+    recording: re.Pattern | None
+    every: int
+    scale: tuple[float, float]
+    jitter: float
+    border: float
+    per_ball: int
+    negatives: int
+    max_per_picture: int
+    max_per_recording: int
+    seed: int
+    jobs: int
+    replace: bool
+
+    def __post_init__(self):
+        for name, low in (("every", 1), ("max_per_picture", 1), ("max_per_recording", 1), ("jobs", 1), ("seed", 0)):
+            self._check(name, getattr(self, name) >= low, f"must be at least {low}")
+        for name in ("per_ball", "negatives"):
+            self._check(name, 0 <= getattr(self, name) <= 1000, "must be between 0 and 1000")
+        low, high = self.scale
+        self._check(
+            "scale", 0.1 <= low <= high <= 20, "needs two numbers of diameters between 0.1 and 20, smaller first"
+        )
+        for name in ("jitter", "border"):
+            self._check(name, 0 <= getattr(self, name) <= 2, "must be between 0 and 2")
+        if self.pictures is not None and not self.pictures.is_dir():
+            raise UserError(f"--pictures must be a folder. Received: {self.pictures}.")
+
+    def _check(self, name: str, right: bool, wanted: str) -> None:
+        if not right:
+            value = getattr(self, name)
+            shown = " ".join(f"{part:g}" for part in value) if isinstance(value, tuple) else f"{value:g}"
+            raise UserError(f"--{name.replace('_', '-')} {wanted}. Received: {shown}.")
+
+    @property
+    def geometry(self) -> Geometry:
+        """How patches are cut."""
+        return Geometry(self.scale, self.jitter, self.border, self.per_ball, self.negatives)
+
+
+def parse_args(argv: list[str] | None = None) -> Settings:
+    """Reads the command line.
+
+    Raises:
+        UserError: values that cannot be.
+    """
+    values = vars(_parser().parse_args(argv))
+    return Settings(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="python -m dataset_tools.cut",
+        description="Cuts patches out of annotated pictures and logs, as the robot would.",
+        epilog=EPILOG,
+    )
+    add = parser.add_argument
+    add("sources", nargs="+", type=Path, metavar="SOURCE", help="annotated pictures, logs or patch sets, see below")
+    add("--output", type=Path, required=True, metavar="ROOT", help="folder of the patch archives")
+    add("--replace", action=argparse.BooleanOptionalAction, default=False, help="archives of the same names in ROOT")
+    add("--format", choices=FORMATS, help="of the sources (default: recognised)")
+    add("--annotations", nargs="+", type=Path, default=(), metavar="FILE", help="COCO or Label Studio files of logs")
+    add("--pictures", type=Path, metavar="DIR", help="where the pictures are (default: in the source's folder)")
+    add("--ball-class", nargs="+", default=(), metavar="NAME", help="class names that are a ball (default: ball, ...)")
+    add("--robot-class", nargs="+", default=(), metavar="NAME", help="... a robot (default: robot, nao, ...)")
+    add(
+        "--penalty-class", nargs="+", default=(), metavar="NAME", help="... a penalty mark (default: penalty_mark, ...)"
+    )
+    empty = "COCO: a picture that is listed without any box shows no ball"
+    add("--empty-is-negative", action=argparse.BooleanOptionalAction, default=False, help=empty)
+    camera = "of pictures whose path says neither top, upper, bottom nor lower (default: top, and a line says so)"
+    add("--camera", choices=("top", "bottom"), help=camera)
+    recording = "regular expression on a picture's path; its first group is the recording"
+    add("--recording", type=_pattern, metavar="REGEX", help=recording)
+    add("--every", type=int, default=1, metavar="N", help="take every Nth picture of a recording (default: 1)")
+    _add_geometry(parser)
+    add("--seed", type=int, default=0, help="of the choice of places (default: 0)")
+    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: %(default)s)")
+    return parser
+
+
+def _add_geometry(parser: Parser) -> None:
+    default = Geometry()
+    add = parser.add_argument_group("patches").add_argument
+    scale = "side of a patch in diameters of the ball (default: 1.0 1.7)"
+    add("--scale", nargs=2, type=_number, default=default.scale, metavar=("MIN", "MAX"), help=scale)
+    jitter = "largest offset from the ball's middle in sides (default: %(default)s)"
+    add("--jitter", type=_number, default=default.jitter, metavar="F", help=jitter)
+    border = "grow each side by this fraction of the candidate's radius (default: %(default)s)"
+    add("--border", type=_number, default=default.border, metavar="F", help=border)
+    add("--per-ball", type=int, default=default.per_ball, metavar="N", help="patches of a ball (default: %(default)s)")
+    add("--negatives", type=int, default=default.negatives, metavar="N", help="of a picture (default: %(default)s)")
+    add("--max-per-picture", type=int, default=50, metavar="N", help="patches (default: %(default)s)")
+    add("--max-per-recording", type=int, default=20_000, metavar="N", help="patches (default: %(default)s)")
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"must be a finite number. Received: {text}")
+    return value
+
+
+def _pattern(text: str) -> re.Pattern:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"not a regular expression: {error}. Received: {text}") from None

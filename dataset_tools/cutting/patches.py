@@ -1,0 +1,157 @@
+"""The patches of one record, as PNG files with labels; runs in any process."""
+
+import zlib
+from collections import Counter
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from dataset_tools.annotations import naoth_log, picture
+from dataset_tools.annotations.record import Record, Skipped, Unusable
+from dataset_tools.cutting import geometry, patch_png, scene
+from dataset_tools.cutting.geometry import Geometry
+
+PATCH_SIDE_MAX = 256  # pixels; a ready patch that is larger is a picture of something else
+BALL_ABOVE = 0.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is the same for all pictures: how patches are cut, sizes of the balls, and the seed."""
+
+    geometry: Geometry
+    diameters: np.ndarray
+    seed: int
+
+
+class Patches(NamedTuple):
+    """Of one record: its name, PNG files, what they show, what was left out, and a digest that tells equal pictures."""
+
+    name: str
+    files: list[bytes]
+    kinds: Counter
+    skipped: list[Skipped]
+    digest: tuple[int, ...]
+
+
+def of_records(records: list[tuple[Record, str, int]], plan: Plan) -> list[Patches]:
+    """The patches of several (record, camera, most patches); one that cannot be read gives the reason."""
+    result = []
+    for record, camera, most in records:
+        try:
+            result.append(_ready(record, camera, most) if record.patch else _cut(record, camera, most, plan))
+        except Unusable as unusable:
+            result.append(Patches(record.name, [], Counter(), [Skipped(record.name, str(unusable))], ()))
+    return result
+
+
+def _cut(record: Record, camera: str, most: int, plan: Plan) -> Patches:
+    data = picture.read_bytes(record)
+    digest = _digest(data)
+    image = picture.decode(data, record)
+    found, skipped = scene.scene_of(record, image.width, image.height, picture.scale(record, *image.size))
+    # Seeded by the picture: whatever the annotation's format, the order and the number of processes, the same patches.
+    rng = np.random.default_rng([plan.seed, *digest])
+    balls = geometry.around_balls(found, plan.geometry, rng)
+    patches = np.concatenate([balls, geometry.without_balls(found, image, plan.geometry, plan.diameters, rng)])
+    if len(patches) > most:
+        patches = patches[np.sort(rng.permutation(len(patches))[:most])]
+    files, kinds = [], Counter()
+    for (left, top, side), text in zip(patches.tolist(), _texts(found, patches, record, camera), strict=True):
+        pixels = image.crop((left, top, left + side, top + side)).tobytes()
+        files.append(patch_png.encode(pixels, side, text))
+        share = text["ball_intersect"]
+        kinds["ball" if share > BALL_ABOVE else "part of a ball" if share > 0 else "no ball"] += 1
+    return Patches(record.name, files, kinds, skipped, digest)
+
+
+def _digest(data: bytes) -> tuple[int, ...]:
+    """Tells pictures apart in a hundredth of the time of decoding them; nobody is kept from forging it."""
+    return len(data), zlib.crc32(data), zlib.adler32(data)
+
+
+def _texts(found: scene.Scene, patches: np.ndarray, record: Record, camera: str) -> list[dict[str, object]]:
+    """The text chunks of each patch; places are relative to the patch, not rounded; 0 is left out."""
+    name = record.name if record.place else record.picture.name
+    texts = [
+        {"CameraID": int(camera == "bottom"), "ball_intersect": 0.0}
+        | {
+            "p_min_x": left,
+            "p_min_y": top,
+            "p_max_x": left + side,
+            "p_max_y": top + side,
+            "side": side,
+            "picture": name,
+        }
+        for left, top, side in patches.tolist()
+    ]
+    for ball in found.balls:
+        for text, share, (left, top, _) in zip(texts, scene.ball_shares(ball, patches), patches.tolist(), strict=True):
+            if share > text["ball_intersect"]:
+                text |= {"ball_intersect": float(share), "ball_radius": float(ball.radius)}
+                text |= {"ball_center_x": float(ball.x - left), "ball_center_y": float(ball.y - top)}
+                text["ball_box"] = " ".join(f"{edge:.2f}" for edge in ball.box)
+    for kind, boxes in (("penalty", found.penalties), ("robot", found.robots)):
+        if not len(boxes):
+            continue
+        shares = scene.box_shares(boxes, patches)
+        values = shares.max(axis=1) if kind == "penalty" else scene.covered(boxes, patches)
+        for index in np.flatnonzero(shares.any(axis=1)):
+            box = boxes[shares[index].argmax()]
+            x, y = (box[:2] + box[2:]) / 2 - patches[index, :2]
+            texts[index] |= {f"{kind}_intersect": float(values[index]), f"{kind}_center_x": float(x)}
+            texts[index][f"{kind}_center_y"] = float(y)
+    return texts
+
+
+def _ready(record: Record, camera: str, most: int) -> Patches:
+    """Patches that are cut already. `subsampled`: they have the side at which they were saved, whatever they show."""
+    if record.patch == "labelled":
+        return _rows(record, camera)
+    data = picture.read_bytes(record)
+    if record.patch == "unlabelled":
+        return _candidates(data, record, most)
+    image = picture.decode(data, record)
+    if image.height != image.width or image.width > PATCH_SIDE_MAX:
+        raise Unusable(f"not square or larger than {PATCH_SIDE_MAX} pixels, so no patch but a picture")
+    text = {"CameraID": int(camera == "bottom"), "ball_intersect": float(record.patch == "ball")}
+    text |= {"subsampled": 1, "picture": record.picture.name}
+    content = patch_png.encode(image.tobytes(), image.width, text)
+    return Patches(record.name, [content], Counter([record.patch]), [], _digest(data))
+
+
+def _rows(record: Record, camera: str) -> Patches:
+    start, count, group, _ = record.place
+    rows = np.s_[start : start + count]
+    try:
+        with h5py.File(record.picture, "r") as file:
+            data, labels = file[group]["data"][rows], file[group]["labels"][rows].astype(float)
+    except (OSError, KeyError) as error:
+        raise Unusable("damaged part of the HDF5 file") from error
+    files, kinds, skipped = [], Counter(), []
+    for pixels, (is_ball, x, y, radius) in zip(data, labels, strict=True):
+        if is_ball not in (0, 1) or not np.isfinite([x, y, radius]).all():
+            skipped.append(Skipped(record.name, "label that is neither 0 nor 1, or without its place"))
+            continue
+        text = {"CameraID": int(camera == "bottom"), "ball_intersect": float(is_ball), "subsampled": 1}
+        if is_ball and radius > 0:
+            text |= {"ball_center_x": float(x), "ball_center_y": float(y), "ball_radius": float(radius)}
+        files.append(patch_png.encode(pixels.tobytes(), len(pixels), text))
+        kinds["ball" if is_ball else "no ball"] += 1
+    return Patches(record.name, files, kinds, skipped, ())
+
+
+def _candidates(data: bytes, record: Record, most: int) -> Patches:
+    """Without any of the keys that labels have: a patch that nobody has labelled is not one without a ball."""
+    files, skipped = [], []
+    for item in naoth_log.candidates(data):
+        if isinstance(item, Unusable):
+            skipped.append(Skipped(record.name, str(item)))
+        elif len(files) < most:
+            left, top, right, bottom = item.box
+            text = {"subsampled": 1, "side": right - left, "picture": record.name}
+            text["box"] = f"{left} {top} {right} {bottom}"
+            files.append(patch_png.encode(item.pixels.tobytes(), len(item.pixels), text))
+    return Patches(record.name, files, Counter({"unlabelled": len(files)}), skipped, ())

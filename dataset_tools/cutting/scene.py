@@ -1,0 +1,143 @@
+"""What lies where in a picture: circles of balls, boxes of other objects, places to stay away from."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from dataset_tools.annotations.record import BALL, IGNORE, PENALTY, ROBOT, Record, Skipped, Unusable
+
+RADIUS_MIN = 2.0  # pixels; nothing smaller can be told from noise
+ASPECT_MAX = 2.0  # a box less square, away from the picture's edge, shows part of a ball: its place is not known
+EDGE = 1.0  # pixels from the picture's edge within which a box touches it
+GRID = 1024  # to a pixel: percentages and pixels of one box must not differ by a rounding error
+AWAY = 0.1  # of the radius around a ball that negatives keep free too
+
+
+class Circle(NamedTuple):
+    """A ball in pixels, the origin at the top left corner of the picture, and the box it was annotated with."""
+
+    radius: float
+    x: float
+    y: float
+    box: tuple[float, float, float, float]
+
+
+class Scene(NamedTuple):
+    """One picture. Boxes: float [n, 4] left, top, right, bottom; not `free`: no negatives are cut."""
+
+    width: int
+    height: int
+    balls: list[Circle]
+    robots: np.ndarray
+    penalties: np.ndarray
+    others: np.ndarray
+    avoid: np.ndarray
+    free: bool
+
+
+def circle_of(box: tuple[float, float, float, float], width: float, height: float) -> Circle:
+    """The circle of a ball's box: its centre and a quarter of width + height.
+
+    Where the box touches the picture's edge the ball is cut off: the radius is half of the longer side then, and the
+    centre lies that far from the inner edge.
+    """
+    left, top, right, bottom = box
+    cut_x, cut_y = (left <= EDGE, right >= width - EDGE), (top <= EDGE, bottom >= height - EDGE)
+    cut = any(cut_x + cut_y)
+    radius = max(right - left, bottom - top) / 2 if cut else (right - left + bottom - top) / 4
+    return Circle(radius, _centre(left, right, cut_x, radius), _centre(top, bottom, cut_y, radius), box)
+
+
+def _centre(low: float, high: float, cut: tuple[bool, bool], radius: float) -> float:
+    if cut[0] == cut[1]:
+        return (low + high) / 2
+    return high - radius if cut[0] else low + radius
+
+
+def scene_of(record: Record, width: int, height: int, scale: tuple[float, float]) -> tuple[Scene, list[Skipped]]:
+    """Places of everything annotated, in pixels, and the boxes that were left out.
+
+    A ball's box that cannot be makes the picture uncertified: the ball is somewhere.
+    """
+    balls, avoid, skipped, free = [], [], [], record.certified
+    boxes: dict[str, list] = {}
+    for box in record.boxes:
+        pixels = tuple(edge * by for edge, by in zip(box[1:], scale * 2, strict=True))
+        try:
+            _check(pixels, width, height)
+            pixels = tuple(round(edge * GRID) / GRID for edge in pixels)
+            if box.kind == BALL:
+                avoid.append(pixels)
+                balls.append(_ball(pixels, width, height))
+                around = balls[-1].radius * (1 + AWAY)
+                x, y = balls[-1].x, balls[-1].y
+                avoid.append((x - around, y - around, x + around, y + around))
+            elif box.kind == IGNORE:
+                avoid.append(pixels)
+            else:
+                boxes.setdefault(box.kind, []).append(pixels)
+        except Unusable as unusable:
+            free &= box.kind not in (BALL, IGNORE) or pixels in avoid
+            skipped.append(Skipped(record.name, f"{box.kind}: {unusable}"))
+    kept = {kind: np.array(found, float) for kind, found in boxes.items()}
+    none = np.empty((0, 4))
+    robots, penalties = kept.pop(ROBOT, none), kept.pop(PENALTY, none)
+    others = np.concatenate([none, *kept.values()])
+    return Scene(width, height, balls, robots, penalties, others, np.array(avoid).reshape(-1, 4), free), skipped
+
+
+def _check(box: tuple[float, float, float, float], width: int, height: int) -> None:
+    left, top, right, bottom = box
+    if not all(map(math.isfinite, box)):
+        raise Unusable("box with a value that is not a number")
+    if right <= left or bottom <= top:
+        raise Unusable("box of no size")
+    if min(right, width) - max(left, 0) < 1 or min(bottom, height) - max(top, 0) < 1:
+        raise Unusable("box outside the picture")
+    if right - left > 2 * width or bottom - top > 2 * height:
+        raise Unusable("box much larger than the picture")
+
+
+def _ball(box: tuple[float, float, float, float], width: int, height: int) -> Circle:
+    left, top, right, bottom = box
+    circle = circle_of(box, width, height)
+    inside = left > EDGE and top > EDGE and right < width - EDGE and bottom < height - EDGE
+    if inside and max(right - left, bottom - top) > ASPECT_MAX * min(right - left, bottom - top):
+        raise Unusable("box far from square, so the ball's place is not known")
+    if circle.radius < RADIUS_MIN:
+        raise Unusable(f"smaller than {2 * RADIUS_MIN:g} pixels")
+    return circle
+
+
+def ball_shares(circle: Circle, patches: np.ndarray) -> np.ndarray:
+    """Which share of a disc lies in each patch: float [n], exact to 0.001, of patches [n, 3] left, top, side."""
+    left, top, side = patches.T.astype(float)
+    offsets = (np.arange(128) + 0.5) / 64 - 1  # rows through the disc, in radii
+    half = circle.radius * np.sqrt(1 - offsets**2)
+    rows = circle.y + circle.radius * offsets
+    inside = (rows > top[:, None]) & (rows < (top + side)[:, None])
+    right = np.minimum(circle.x + half, (left + side)[:, None])
+    chord = np.clip(right - np.maximum(circle.x - half, left[:, None]), 0, None)
+    return (chord * inside).sum(axis=1) / (2 * half.sum())
+
+
+def box_shares(boxes: np.ndarray, patches: np.ndarray) -> np.ndarray:
+    """Which share of each box lies in each patch: float [patches, boxes]."""
+    left, top, side = patches.T.astype(float)[:, :, None]
+    width = np.minimum(left + side, boxes[:, 2]) - np.maximum(left, boxes[:, 0])
+    height = np.minimum(top + side, boxes[:, 3]) - np.maximum(top, boxes[:, 1])
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return np.clip(width, 0, None) * np.clip(height, 0, None) / area
+
+
+def covered(boxes: np.ndarray, patches: np.ndarray) -> np.ndarray:
+    """Which share of each patch the boxes cover together: float [n], on a grid of 32 x 32."""
+    left, top, side = patches.T.astype(float)[:, :, None]
+    cells = (np.arange(32) + 0.5) / 32
+    x, y = left + side * cells, top + side * cells  # [n, 32]
+    result = np.zeros((len(patches), 32, 32), bool)
+    for box in boxes:
+        inside_x, inside_y = (x > box[0]) & (x < box[2]), (y > box[1]) & (y < box[3])
+        result |= inside_y[:, :, None] & inside_x[:, None, :]
+    return result.mean(axis=(1, 2))

@@ -1,0 +1,89 @@
+"""All records of a run, on disk; in memory is only what they are sorted by."""
+
+import math
+import pickle
+import re
+from collections import Counter
+from tempfile import TemporaryFile
+
+import numpy as np
+
+from dataset_tools.annotations.record import BALL, Record, Skipped
+
+EXAMPLES = 3  # names shown of each reason for leaving something out
+SIZES_MAX = 4096  # balls whose size is kept, evenly over all
+
+
+class Skips:
+    """What was left out: how often, and some examples."""
+
+    def __init__(self):
+        self.counts: Counter[str] = Counter()
+        self.examples: dict[str, list[str]] = {}
+
+    def add(self, item: Skipped) -> None:
+        """Counts one."""
+        self.counts[item.reason] += 1
+        names = self.examples.setdefault(item.reason, [])
+        if len(names) < EXAMPLES:
+            names.append(item.name)
+
+    def lines(self) -> list[str]:
+        """One line per reason."""
+        return [
+            f"  skipped {count}: {reason}, such as {', '.join(self.examples[reason])}"
+            for reason, count in sorted(self.counts.items())
+        ]
+
+
+class Spool:
+    """Records by (camera, recording), sorted by name in each: frame 9 before frame 10."""
+
+    def __init__(self):
+        self._file = TemporaryFile()  # noqa: SIM115  closed with the spool
+        self.groups: dict[tuple[str, str], list[tuple[str, int]]] = {}
+        self._diameters: list[float] = []
+        self._balls, self._step = 0, 1
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
+
+    def add(self, record: Record, camera: str, recording: str) -> None:
+        """Keeps one record."""
+        at = self._file.seek(0, 2)
+        pickle.dump(record, self._file, pickle.HIGHEST_PROTOCOL)
+        self.groups.setdefault((camera, recording), []).append((_natural(record.name), at))
+        self._measure(record)
+
+    def _measure(self, record: Record) -> None:
+        """Diameters of the balls in widths of the picture, of every ball until there are many, then of every second."""
+        if record.size is None:
+            return
+        for box in record.boxes:
+            if box.kind == BALL and math.isfinite(box.right - box.left) and box.right > box.left:
+                if self._balls % self._step == 0:
+                    self._diameters.append(round(min((box.right - box.left) / record.size[0], 1.0), 6))
+                self._balls += 1
+        if len(self._diameters) > 2 * SIZES_MAX:
+            self._diameters, self._step = self._diameters[::2], self._step * 2
+
+    def diameters(self) -> np.ndarray:
+        """Of the balls of all records; sorted, so that the order of the sources does not matter."""
+        return np.sort(np.array(self._diameters))
+
+    def offsets(self, group: tuple[str, str], every: int) -> list[int]:
+        """Where the records of a group lie, in the order of their names; one of every `every`."""
+        return [at for _, at in sorted(self.groups[group])[::every]]
+
+    def read(self, at: int) -> Record:
+        """One record."""
+        self._file.seek(at)
+        return pickle.load(self._file)  # noqa: S301  written above, by this process, to a file that has no name
+
+
+def _natural(name: str) -> str:
+    """A key by which numbers are sorted as numbers."""
+    return re.sub(r"\d+", lambda digits: f"{digits[0]:0>12}", name)

@@ -1,0 +1,154 @@
+"""From sources to patch archives: read the annotations, group by recording, cut in several processes, write."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+
+from common.cli import UserError
+from common.progress import progress_bar
+from dataset_tools.annotations import sources
+from dataset_tools.annotations.classes import Classes
+from dataset_tools.annotations.record import BALL, Record, Skipped, Unusable
+from dataset_tools.annotations.sources import GENERIC, Source
+from dataset_tools.cutting.archives import Archives, file_name, member_name
+from dataset_tools.cutting.options import Settings
+from dataset_tools.cutting.patches import Patches, Plan, of_records
+from dataset_tools.cutting.spool import Skips, Spool
+from dataset_tools.workers import warm_up, workers
+
+CHUNK = 8  # pictures per task
+WITH_NAMES = ("coco", "label-studio")  # formats whose pictures may lie in a log
+Group = tuple[str, str]  # camera, recording
+
+
+def cut(settings: Settings) -> None:
+    """Writes the archives of all sources and says what became of them.
+
+    Raises:
+        UserError: a source that cannot be read, nothing to cut, or archives that are there already.
+    """
+    skips, kinds = Skips(), Counter()
+    warm_up(settings.jobs)  # while this process reads the annotations
+    with Spool() as spool:
+        guessed = _gather(settings, spool, skips)
+        picks = {group: _pick(spool.offsets(group, settings.every), settings) for group in sorted(spool.groups)}
+        with Archives(settings.output) as archives:
+            archives.check([_archive(group) for group in picks], settings.replace)
+            plan = Plan(settings.geometry, spool.diameters(), settings.seed)
+            tasks = (
+                (part, plan)
+                for (camera, _), (offsets, most) in picks.items()
+                for part in _tasks(spool, offsets, camera, most)
+            )
+            with workers(settings.jobs) as spread:
+                total = sum(len(offsets) for offsets, _ in picks.values())
+                with progress_bar(total=total, desc="  cutting", unit=" pictures") as bar:
+                    results = (found for part in spread(of_records, tasks) for found in part if bar.update() or True)
+                    seen: set[tuple[int, ...]] = set()
+                    for group, (offsets, _) in picks.items():
+                        mine = islice(results, len(offsets))
+                        archives.write(_archive(group), _members(mine, seen, kinds, skips))
+            if not archives.written:
+                raise UserError("; ".join(["nothing to cut. Received: no picture that can be used", *skips.lines()]))
+            archives.publish()
+    _report(settings, archives.written, kinds, skips, guessed)
+
+
+def _gather(settings: Settings, spool: Spool, skips: Skips) -> int:
+    """Reads all annotations into the spool; the number of pictures whose camera nobody told."""
+    classes = Classes.of(settings.ball_class, settings.robot_class, settings.penalty_class, settings.empty_is_negative)
+    found = [
+        source
+        for path in dict.fromkeys(path.resolve() for path in settings.sources)
+        for source in sources.recognise(path, settings.format, settings.pictures)
+    ]
+    annotations = [source for path in settings.annotations for source in sources.recognise(path)]
+    logs = sum(source.format == "naoth-log" for source in found)
+    if annotations and (not logs or any(source.format not in WITH_NAMES for source in annotations)):
+        formats = ", ".join(source.format for source in (*found, *annotations))
+        raise UserError(f"--annotations are COCO or Label Studio files for a log. Received: {formats}.")
+    guessed = 0
+    with progress_bar(desc="  reading", unit=" pictures") as bar:
+        for source, label in zip(found, _labels(found), strict=True):
+            for item in sources.records(source, classes, annotations, logs > 1):
+                bar.update()
+                guessed += _add(item, label, settings, spool, skips)
+    return guessed
+
+
+def _add(item: Record | Skipped, label: str, settings: Settings, spool: Spool, skips: Skips) -> bool:
+    """Keeps a record or counts a skip; True if the record's camera is not known."""
+    if isinstance(item, Skipped):
+        skips.add(item)
+        return False
+    if not (item.patch or item.certified or any(box.kind == BALL for box in item.boxes)):
+        return False
+    try:
+        recording = file_name(sources.recording_of(item, label, settings.recording))
+    except Unusable as unusable:
+        skips.add(Skipped(item.name, str(unusable)))
+        return False
+    camera = item.camera or sources.camera_of(item.name)
+    spool.add(item, camera or settings.camera or "top", recording)
+    return not (camera or settings.camera)
+
+
+def _labels(found: list[Source]) -> list[str]:
+    """A name for each source, no two alike: of its file or folder, or the next one above that says something."""
+    labels: list[str] = []
+    for source in found:
+        path = source.path
+        names = [path.name if path.is_dir() else path.stem, *(folder.name for folder in path.parents)]
+        telling = [name for name in names if name.casefold() not in GENERIC and not name.startswith("instances_")]
+        label = next((name for name in (telling[0], "_".join(telling[1::-1])) if name and name not in labels), None)
+        number = 2
+        while label is None or label in labels:
+            label, number = f"{telling[0]}-{number}", number + 1
+        labels.append(label)
+    return labels
+
+
+def _pick(offsets: list[int], settings: Settings) -> tuple[list[int], int]:
+    """Which records of a recording are cut, and the most patches of each.
+
+    A recording that is too long gives fewer patches of each picture, or pictures evenly over its whole length.
+    """
+    most = settings.max_per_recording // max(len(offsets), 1)
+    if most:
+        return offsets, min(most, settings.max_per_picture)
+    count = settings.max_per_recording
+    return [offsets[index * len(offsets) // count] for index in range(count)], 1
+
+
+def _tasks(spool: Spool, offsets: list[int], camera: str, most: int) -> Iterator[list[tuple[Record, str, int]]]:
+    for start in range(0, len(offsets), CHUNK):
+        yield [(spool.read(at), camera, most) for at in offsets[start : start + CHUNK]]
+
+
+def _archive(group: Group) -> str:
+    return f"{group[0]}/{group[1]}.zip"
+
+
+def _members(
+    results: Iterator[Patches], seen: set[tuple[int, ...]], kinds: Counter, skips: Skips
+) -> Iterator[tuple[str, bytes]]:
+    """Names and contents for an archive; a picture that was there before, under any name, gives nothing."""
+    for found in results:
+        for item in found.skipped:
+            skips.add(item)
+        if found.digest in seen:
+            skips.add(Skipped(found.name, "picture that is there twice"))
+            continue
+        if found.digest:
+            seen.add(found.digest)
+        kinds.update(found.kinds)
+        yield from ((member_name(found.name), content) for content in found.files)
+
+
+def _report(settings: Settings, written: list[str], kinds: Counter, skips: Skips, guessed: int) -> None:
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    print(f"{settings.output}: {kinds.total()} patches of {len(written)} recordings: {counts}")
+    if guessed:
+        print(f"  {guessed} pictures do not say their camera and were put under top (--camera bottom changes that)")
+    print("\n".join(skips.lines()), file=sys.stderr)

@@ -1,0 +1,229 @@
+"""NaoTH logs, b-alls-2019.hdf5 and class folders: what is in them comes out, and nothing gets a label it has not."""
+
+import io
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from common.cli import UserError
+from dataset_tools import cut
+from dataset_tools.annotations import naoth_log
+from dataset_tools.annotations.record import Place, Skipped, Unusable
+from tests.dataset_tools.annotations import scenes
+from tests.dataset_tools.annotations.scenes import entry, message
+
+BALL = [("ball", 100, 80, 130, 110)]
+
+
+def run(*arguments):
+    return cut.main([str(argument) for argument in (*arguments, "--jobs", 1)])
+
+
+def image_message(pixels):
+    height, half, _ = pixels.shape
+    return message(f1=pixels.tobytes(), f2=half * 2, f3=height)
+
+
+def jpeg_message(pixels):
+    height, half, _ = pixels.shape
+    buffer = io.BytesIO()
+    Image.fromarray(255 - pixels, "CMYK").save(buffer, "JPEG", quality=100, subsampling=0)
+    return message(f1=buffer.getvalue(), f2=half * 2, f3=height, f5=2)
+
+
+def write_log(path, frames, kind="Image"):
+    make = jpeg_message if "JPEG" in kind else image_message
+    with path.open("wb") as stream:
+        for frame, image in frames.items():
+            stream.write(entry(frame, "FrameInfo", message(f1=frame)))
+            stream.write(entry(frame, f"{kind}Top", make(scenes.yuyv_of(image))))
+            stream.write(entry(frame, kind, make(scenes.yuyv_of(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))))
+            stream.write(entry(frame, "CameraMatrix", bytes(70)))
+    return path
+
+
+def messages(path):
+    with path.open("rb") as stream:
+        return {
+            (place.frame, place.message): naoth_log.read_message(stream, place)
+            for place in naoth_log.places(path)
+            if isinstance(place, Place)
+        }
+
+
+@pytest.mark.parametrize(("kind", "tolerance"), [("Image", 0), ("ImageJPEG", 6)])
+def test_pictures_of_a_log(kind, tolerance, tmp_path):
+    image = scenes.picture(1)
+    found = messages(write_log(tmp_path / "game.log", {7: image, 1008: image}, kind))
+    assert list(found) == [(7, f"{kind}Top"), (7, kind), (1008, f"{kind}Top"), (1008, kind)]
+    pixels = naoth_log.yuyv(found[7, f"{kind}Top"], "JPEG" in kind)
+    assert np.abs(pixels.astype(int) - scenes.yuyv_of(image)).max() <= tolerance
+    rgb = np.asarray(naoth_log.to_rgb(pixels)).astype(int)
+    assert np.abs(rgb - np.asarray(image)).mean() < 4
+
+
+@pytest.mark.parametrize("kind", ["Image", "ImageJPEG"])
+def test_a_log_with_the_boxes_of_a_label_studio_export(kind, tmp_path):
+    names = {f"spiel_top_{frame:07d}.png": BALL for frame in (7, 8)} | {
+        "spiel_top_0000009.png": [],
+        "spiel_top_0000999.png": [],
+    }
+    (tmp_path / "spiel").mkdir()
+    frames = {frame: scenes.picture(frame, boxes=BALL) for frame in (7, 8, 9, 10)}
+    log = write_log(tmp_path / "spiel" / "game.log", frames, kind)
+    export = scenes.label_studio(tmp_path, names)
+    assert run(log, "--annotations", export, "--output", tmp_path / "out") == 0
+    (archive,) = (tmp_path / "out").glob("*/*.zip")
+    assert archive.relative_to(tmp_path / "out").as_posix() == "top/spiel.zip"
+    with zipfile.ZipFile(archive) as members:
+        texts = {name: Image.open(io.BytesIO(members.read(name))).text for name in members.namelist()}
+    assert {text["picture"] for text in texts.values()} == {"0000007_top", "0000008_top", "0000009_top"}
+    assert {text["picture"] for text in texts.values() if "ball_radius" in text} == {"0000007_top", "0000008_top"}
+    centres = [float(text["ball_center_x"]) + int(text["p_min_x"]) for text in texts.values() if "ball_radius" in text]
+    assert centres == pytest.approx([115] * len(centres))
+
+
+def test_a_log_wants_annotations(tmp_path):
+    log = write_log(tmp_path / "game.log", {7: scenes.picture(7)})
+    with pytest.raises(UserError, match=r"a log has no labels.*--annotations.*naoth-candidates"):
+        run(log, "--output", tmp_path / "out")
+
+
+def test_names_that_do_not_tell_the_camera_or_log_are_asked_for(tmp_path):
+    log = write_log(tmp_path / "game.log", {7: scenes.picture(7)})
+    with pytest.raises(UserError, match="two pictures of one frame"):
+        run(
+            log,
+            "--annotations",
+            scenes.coco(tmp_path, {"a/0000007.png": BALL, "b/7.png": BALL}),
+            "--output",
+            tmp_path / "o",
+        )
+
+
+@pytest.mark.parametrize("size", [5, 20, 100_000])
+def test_a_truncated_log_is_used_up_to_there(size, tmp_path):
+    log = write_log(tmp_path / "game.log", {frame: scenes.picture(frame) for frame in (1, 2)})
+    whole = log.read_bytes()
+    log.write_bytes(whole[:-size])
+    found = list(naoth_log.places(log))
+    assert isinstance(found[-1], Skipped)
+    assert "ends in the middle" in found[-1].reason
+    assert len(found) in (4, 5)
+    log.write_bytes(whole + b"\x01\x00\x00\x00Image\x00\xff\xff\xff\xff" + bytes(50))  # a negative size
+    assert [type(item) for item in naoth_log.places(log)] == [Place] * 4 + [Skipped]
+
+
+@pytest.mark.parametrize(
+    "content", [b"hello", bytes(500), b"\x01\x00\x00\x00" + b"A" * 500, b"\x01\x00\x00\x00\n\x00" + bytes(9)]
+)
+def test_what_is_no_log_gets_one_line(content, tmp_path):
+    (tmp_path / "a.log").write_bytes(content)
+    with pytest.raises(UserError, match="not a NaoTH log"):
+        list(naoth_log.places(tmp_path / "a.log"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff" * 30,
+        message(f1=bytes(10)),
+        message(f1=bytes(640 * 480 * 2), f2=100_000_000, f3=480),
+        message(f1=bytes(641 * 2), f2=641, f3=1),
+        message(f1=5, f2=640, f3=480),
+        message(f1=bytes(100))[:-5],
+    ],
+)
+@pytest.mark.parametrize("jpeg", [False, True])
+def test_damaged_messages_are_refused(content, jpeg):
+    with pytest.raises(Unusable):
+        naoth_log.yuyv(content, jpeg)
+
+
+def candidate(pixels, box, kind):
+    corner = [message(f1=box[0], f2=box[1]), message(f1=box[2], f2=box[3])]
+    data = np.ascontiguousarray(pixels.swapaxes(0, 1)).tobytes()  # column by column
+    return message(f1=corner[0], f2=corner[1], f3=kind, f5=data)
+
+
+def test_the_robots_candidates_are_upright_and_without_a_label(tmp_path):
+    generator = np.random.default_rng(0)
+    gray = generator.integers(0, 256, (24, 24, 1), dtype=np.uint8)
+    yuvc = np.concatenate([np.asarray(scenes.picture(2).convert("YCbCr").resize((16, 16))), gray[:16, :16]], axis=2)
+    patches = message(f1=candidate(gray, (-3, 5, 45, 53), 0)) + message(f1=candidate(yuvc, (100, 80, 140, 120), 2))
+    patches += message(f1=candidate(gray[:, :5], (1, 1, 9, 9), 0))
+    (tmp_path / "a.log").write_bytes(entry(3, "BallCandidatesTop", patches) + entry(4, "BallCandidates", patches))
+    assert run(tmp_path / "a.log", "--format", "naoth-candidates", "--output", tmp_path / "out") == 0
+    assert {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").glob("*/*")} == {
+        "top/a.zip",
+        "bottom/a.zip",
+    }
+    with zipfile.ZipFile(tmp_path / "out" / "top" / "a.zip") as archive:
+        first, second = (Image.open(io.BytesIO(archive.read(name))) for name in sorted(archive.namelist()))
+    assert np.array_equal(np.asarray(first), gray[..., 0])
+    assert (first.text["side"], first.text["box"], second.text["box"]) == ("48", "-3 5 45 53", "100 80 140 120")
+    assert np.abs(np.asarray(second.convert("YCbCr")).astype(int) - yuvc[..., :3]).mean() < 2
+    labels = ("intersect", "center", "radius", "p_m", "CameraID")
+    assert not [key for key in (*first.text, *second.text) if any(word in key for word in labels)]
+
+
+def write_b_alls(path, shape=(32, 32, 1), count=300):
+    generator = np.random.default_rng(0)
+    with h5py.File(path, "w") as file:
+        for name, ball in (("negatives", 0), ("positives", 1)):
+            file[f"{name}/data"] = generator.integers(0, 256, (count, *shape)).astype("u1")
+            places = np.c_[ball * generator.uniform(12, 20, (count, 2)), ball * generator.uniform(6, 12, count)]
+            file[f"{name}/labels"] = np.c_[np.full(count, ball), places].astype("f4")
+    return path
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (32, 32, 1)])
+def test_b_alls(shape, tmp_path):
+    path = write_b_alls(tmp_path / "b-alls-2019.hdf5", shape)
+    assert run(path, "--output", tmp_path / "out", "--camera", "bottom") == 0
+    with zipfile.ZipFile(tmp_path / "out" / "bottom" / "b-alls-2019.zip") as archive:
+        images = [Image.open(io.BytesIO(archive.read(name))) for name in archive.namelist()]
+        pixels = np.stack([np.asarray(image) for image in images])
+    with h5py.File(path) as file:
+        wanted = np.concatenate([file[f"{name}/data"][:].reshape(-1, 32, 32) for name in ("negatives", "positives")])
+        labels = np.concatenate([file[f"{name}/labels"][:] for name in ("negatives", "positives")])
+    assert np.array_equal(pixels, wanted)
+    keys = ("ball_intersect", "ball_center_x", "ball_center_y", "ball_radius")
+    found = np.array([[float(image.text.get(key, 0)) for key in keys] for image in images])
+    assert found == pytest.approx(labels, abs=6e-4)
+
+
+def test_b_alls_of_another_layout_are_refused(tmp_path):
+    with pytest.raises(UserError, match="must be uint8"):
+        run(write_b_alls(tmp_path / "a.hdf5", (32, 31)), "--output", tmp_path / "out")
+    with h5py.File(tmp_path / "b.hdf5", "w") as file:
+        file["X"] = [1]
+    with pytest.raises(UserError, match=r"no negatives/data and negatives/labels. Received: X"):
+        run(tmp_path / "b.hdf5", "--output", tmp_path / "out")
+
+
+def test_class_folders(tmp_path):
+    for seed, name in enumerate(["game1/1/a.png", "game1/0/a.png", "game2/0/lower_b.png", "game2/1/c.png"]):
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scenes.picture(seed, (32, 32)).save(path)
+    scenes.picture(9, (640, 480)).save(tmp_path / "set" / "game2" / "0" / "whole.png")
+    scenes.picture(8, (32, 32)).save(tmp_path / "set" / "readme.png")
+    assert run(tmp_path / "set", "--output", tmp_path / "out") == 0
+    found = {}
+    for path in (tmp_path / "out").glob("*/*.zip"):
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                found[f"{path.parent.name}/{path.stem}/{name}"] = Image.open(io.BytesIO(archive.read(name))).text[
+                    "ball_intersect"
+                ]
+    assert found == {
+        "top/set_game1/game1/1/a.png_00.png": "1",
+        "top/set_game1/game1/0/a.png_00.png": "0",
+        "bottom/set_game2/game2/0/lower_b.png_00.png": "0",
+        "top/set_game2/game2/1/c.png_00.png": "1",
+    }
