@@ -13,12 +13,12 @@ from robot_export.cpp_weights import array, first_tiles, literal, pad_inputs, pa
 from robot_export.folding import FoldedNetwork, describe
 
 _PARTS = Path(__file__).with_name("cpp")
-_ANSWERS = {
+ANSWERS = {
     "sigmoid": "typedef float Answer;  // probability of a ball",
     "linear": "// Fractions of the patch's width and height, origin at the top left corner, x to the right, y down.\n"
     "struct Answer {\n  float radius, x, y;\n};",
 }
-_CONVERSIONS = {
+CONVERSIONS = {
     "sigmoid": "BALL_INLINE Answer to_answer(const float* p) { return p[0]; }\n"
     "BALL_INLINE void numbers(Answer a, float* p) { p[0] = a; }",
     "linear": "BALL_INLINE Answer to_answer(const float* p) { return Answer{p[0], p[1], p[2]}; }\n"
@@ -101,12 +101,12 @@ def header(network, name, patches, expected, threshold, facts) -> str:
         "#include <arm_neon.h>\n#endif",
         f"namespace {space} {{",
         constants(network, name, threshold, facts),
-        _ANSWERS[network.head],
+        ANSWERS[network.head],
         "namespace detail {",
         (_PARTS / "vectors.h").read_text(encoding="utf-8"),
         weights(network),
         (_PARTS / "input.h").read_text(encoding="utf-8"),
-        _CONVERSIONS[network.head],
+        CONVERSIONS[network.head],
         stages(network),
         run(network),
         "}  // namespace detail",
@@ -196,22 +196,23 @@ def _stages(network: FoldedNetwork, width: int) -> list[str]:
     counts = [len(layer.bias) for layer in network.convolutions]
     hidden = network.dense[0]
     return [
-        _function("layer1", cpp_tiles.first_convolution(side, channels, counts[0], one.slope, width)),
-        _function("layer2", cpp_tiles.convolution(2, side // 2, *counts[:2], two.slope, 1, width)),
-        _function("layer3", cpp_tiles.convolution(3, side // 4, *counts[1:3], three.slope, 0, width)),
-        _function("layer4", cpp_dense.small_convolution(4, side // 8, *counts[2:4], four.slope, width)),
-        _function("layer5", cpp_dense.dense((side // 8 - 1) ** 2, counts[3], len(hidden.bias), hidden.slope, width)),
-        _function("layer6", cpp_dense.head(len(hidden.bias), network.outputs, network.head == "sigmoid")),
+        function("layer1", cpp_tiles.first_convolution(side, channels, counts[0], one.slope, width)),
+        function("layer2", cpp_tiles.convolution(2, side // 2, *counts[:2], two.slope, 1, width)),
+        function("layer3", cpp_tiles.convolution(3, side // 4, *counts[1:3], three.slope, 0, width)),
+        function("layer4", cpp_dense.small_convolution(4, side // 8, *counts[2:4], four.slope, width)),
+        function("layer5", cpp_dense.dense((side // 8 - 1) ** 2, counts[3], len(hidden.bias), hidden.slope, width)),
+        function("layer6", cpp_dense.head(len(hidden.bias), network.outputs, network.head == "sigmoid")),
     ]
 
 
-def _function(name: str, body: list[str]) -> str:
+def function(name: str, body: list[str], given: str = "float", made: str = "float") -> str:
+    """A C++ function from `in` to `out`, indented; the types of their elements."""
     depth, lines = 1, []
     for line in body:
         depth -= line.startswith("}")
         lines.append("  " * depth + line)
         depth += line.count("{") - line.count("}") + line.startswith("}")
-    return "\n".join([f"static inline void {name}(const float* in, float* out) {{", *lines, "}"])
+    return "\n".join([f"static inline void {name}(const {given}* in, {made}* out) {{", *lines, "}"])
 
 
 def run(network: FoldedNetwork) -> str:

@@ -1,0 +1,93 @@
+"""Cycles of one call on a processor that is not here: a trace of its instructions, through llvm-mca.
+
+The program runs under qemu, which writes down the address of every instruction; the disassembly of those between entry
+and return of one function is what llvm-mca simulates, as straight-line code: branches are predicted, and memory is in
+the first cache.
+"""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How programs for it are compiled, run and simulated."""
+
+    compiler: tuple[str, ...]
+    objdump: str
+    qemu: tuple[str, ...]
+    mca: tuple[str, ...]
+    comment: str
+
+
+SILVERMONT = Machine(  # the NAO's Atom E3845
+    ("g++", "-std=c++11", "-O3", "-march=silvermont", "-static", "-no-pie"),
+    "objdump",
+    ("qemu-x86_64", "-cpu", "Nehalem,+movbe"),
+    ("llvm-mca", "-mtriple=x86_64", "-mcpu=silvermont"),
+    "#",
+)
+CORTEX_A78 = Machine(  # a Jetson Orin's
+    ("aarch64-linux-gnu-g++", "-std=c++11", "-O3", "-mcpu=cortex-a78", "-static", "-no-pie"),
+    "aarch64-linux-gnu-objdump",
+    ("qemu-aarch64", "-cpu", "max"),
+    ("llvm-mca", "-mtriple=aarch64", "-mcpu=cortex-a78", "-mattr=+all"),
+    "//",
+)
+
+
+def simulate(machine: Machine, program: Path, function: str) -> dict[str, int]:
+    """{"instructions", "cycles", "cycles_careful"} of the last call of an extern "C" function that is not inlined.
+
+    "cycles" takes it that no load waits for a store before it, "cycles_careful" that each waits for all of them.
+    """
+    code, start = _disassembly(machine, program, function)
+    trace = program.with_suffix(".trace")
+    subprocess.run([*machine.qemu, "-singlestep", "-d", "exec,nochain", "-D", trace, program], check=True)
+    called = _last_call(trace, start, code, machine)
+    trace.unlink()
+    source = program.with_suffix(".mca.s")
+    source.write_text("\n".join(_plain(code[address], machine.comment) for address in called) + "\n")
+    counts = {"instructions": len(called)}
+    for name, alias in (("cycles", "-noalias=true"), ("cycles_careful", "-noalias=false")):
+        command = [*machine.mca, "-iterations=1", "-instruction-info=false", "-resource-pressure=false", alias, source]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        counts[name] = int(re.search(r"Total Cycles:\s+(\d+)", said)[1])
+    return counts
+
+
+def _disassembly(machine: Machine, program: Path, function: str) -> tuple[dict[int, str], int]:
+    """Instructions by address, and where the function starts."""
+    command = [machine.objdump, "-d", "--no-show-raw-insn", program]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    code = {int(at, 16): text for at, text in re.findall(r"^\s+([0-9a-f]+):\s+(.*)$", said, re.MULTILINE)}
+    return code, int(re.search(rf"^([0-9a-f]+) <{function}>:", said, re.MULTILINE)[1], 16)
+
+
+def _last_call(trace: Path, start: int, code: dict[int, str], machine: Machine) -> list[int]:
+    """Addresses between the function's entry and its return."""
+    called, depth = [], 0
+    with trace.open() as lines:
+        for line in lines:
+            found = re.match(r"Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/", line)
+            address = int(found[1], 16) if found else -1
+            if address == start:
+                called, depth = [], 1
+            if depth and address in code:
+                called.append(address)
+                word = code[address].split()[0]
+                depth += (word in ("call", "bl", "blr")) - (word == "ret")
+    return called
+
+
+def _plain(text: str, comment: str) -> str:
+    """An instruction as the assembler reads it: numbers for targets, no comment."""
+    text = re.sub(r"\s*<[^>]*>", "", text.split(comment)[0]).strip() if comment == "//" else _x86(text)
+    return text
+
+
+def _x86(text: str) -> str:
+    text = re.sub(r"\s*<[^>]*>", "", text.split("#")[0]).strip()
+    return re.sub(r"^(j\w+|call)\s+([0-9a-f]+)$", r"\1 0x\2", text)

@@ -1,0 +1,184 @@
+"""A folded network in int16: whole numbers for every weight, shift and limit, and the proof that no sum overflows.
+
+Activations are int16 in [-8191, 8191] with one scale per layer, weights are int16 with one scale per layer. The 3x3
+convolutions are computed in tiles (Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, 2016), whose input
+transform adds four activations: 4 * 8191 still is an int16. The tiles' factors are what is rounded, so the bounds hold
+for the numbers that the robot multiplies. Sums may wrap on the way, as addition modulo 2^n allows; what is proven is
+that every product that is rounded on its own, and every sum at its end, fits.
+
+Rounding is to nearest, ties up: (a * b + 2^14) >> 15 for the product of two int16, (sum + 2^(s-1)) >> s for a sum.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.errors import UserError
+from robot_export.cpp_weights import pad_inputs, pad_last, tiles
+from robot_export.folding import FoldedNetwork
+
+LIMIT = 8191  # largest activation
+FRACTION = 5  # bits of a pixel behind the point: 255 * 32 = 8160
+LIGHT = 64  # what a brightness may add before pixels are clamped, in values of a pixel
+HEADROOM = 1.25  # above the largest activation of the calibration patches
+ONE = 1 << 15
+_A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
+_B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
+TO_OUTPUTS = np.kron(_A, _A)  # [4 outputs, 16 products] of a tile
+TO_INPUTS = np.kron(_B, _B)  # [16 products, 16 pixels] of a tile
+
+
+@dataclass(frozen=True)
+class Int16Layer:
+    """One layer: activation = clamp(leaky((sum of inputs * factors + bias) >> shift)).
+
+    factors: int64 [16, inputs, outputs] of a tiled convolution, else [inputs, outputs]; they fit into int16.
+    bias: int64 [outputs], with the half that rounds the shift. slope: of the LeakyReLU * 2^15, None for the answer.
+    bound: largest magnitude of the sum over all inputs within their limits.
+    """
+
+    name: str
+    factors: np.ndarray
+    bias: np.ndarray
+    shift: int
+    slope: int | None
+    bound: float
+
+
+@dataclass(frozen=True)
+class Int16Network:
+    """The layers in order, and how a pixel becomes an activation: raw * 32 + add[channel], clamped to [low, high].
+
+    Products of the first layer are rounded one by one, and its sum is not shifted. The answer is the last layer's
+    sum / 2^shift; a classifier's is the log2 of the odds.
+    """
+
+    input_shape: tuple[int, int, int]
+    head: str
+    add: np.ndarray
+    low: int
+    high: int
+    layers: tuple[Int16Layer, ...]
+
+
+def quantise(network: FoldedNetwork, calibration: np.ndarray) -> Int16Network:
+    """Chooses the scales and rounds.
+
+    Args:
+        network: one that `cpp_header.check` accepts.
+        calibration: uint8 [n, height, width, channels], training patches; the largest activation of each layer on them
+            gives its scale.
+
+    Raises:
+        UserError: a layer whose numbers do not fit; the line names it.
+    """
+    add = np.rint(np.array(network.offset) / network.scale * 2**FRACTION).astype(np.int64)
+    if add.max() > 0 or add.min() < -255 << FRACTION:
+        raise UserError(f"the input cannot become int16: its mean lies outside 0..1. Received: {network.offset}.")
+    low = max(-LIMIT, int(add.min()) - (LIGHT << FRACTION))
+    high = min(LIMIT, int(add.max()) + (255 + LIGHT << FRACTION))
+    sources, largest = (*network.convolutions, *network.dense), _largest(network, calibration)
+    layer, unit = _first(sources[0], network.scale / 2**FRACTION, largest[0], low, high)
+    layers = [layer]
+    for source, factors, most in zip(sources[1:-1], _factors(network), largest[1:], strict=False):
+        layer, unit = _later(source, factors * unit, most * HEADROOM / LIMIT)
+        layers.append(layer)
+    head = sources[-1]
+    layers.append(_answer(head, pad_last(pad_inputs(head.weights)) * unit, 2 if network.head == "sigmoid" else np.e))
+    return Int16Network(network.input_shape, network.head, add, low, high, tuple(layers))
+
+
+def _factors(network: FoldedNetwork) -> list[np.ndarray]:
+    """Those of the second layer to the hidden dense one, inputs and outputs padded to multiples of four."""
+    _, *tiled, last = network.convolutions
+    weights = network.dense[0].weights
+    hidden = pad_last(pad_inputs(weights.reshape(-1, len(last.bias), weights.shape[1])))
+    direct = [values.reshape(-1, values.shape[-1]) for values in (pad_last(pad_inputs(last.weights)), hidden)]
+    return [pad_inputs(tiles(layer.weights)) for layer in tiled] + direct
+
+
+def _largest(network: FoldedNetwork, X: np.ndarray) -> list[float]:
+    """The largest magnitude of every activation but the last on these patches, in float."""
+    x, largest = X * network.scale + np.array(network.offset), []
+    for layer in network.convolutions:
+        height, width = layer.weights.shape[:2]
+        x = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))) if layer.padding == "same" else x
+        windows = np.lib.stride_tricks.sliding_window_view(x, (height, width), axis=(1, 2))
+        x = np.tensordot(windows, layer.weights.astype(np.float64), ([3, 4, 5], [2, 0, 1])) + layer.bias
+        n, rows, columns, channels = x.shape
+        x = x.reshape(n, rows // layer.pool, layer.pool, columns // layer.pool, layer.pool, channels).max((2, 4))
+        x = np.maximum(x, layer.slope * x)
+        largest.append(float(np.abs(x).max()))
+    hidden = x.reshape(len(x), -1) @ network.dense[0].weights.astype(np.float64) + network.dense[0].bias
+    return [*largest, float(np.abs(np.maximum(hidden, network.dense[0].slope * hidden)).max())]
+
+
+def _first(source, scale: float, most: float, low: int, high: int) -> tuple[Int16Layer, float]:
+    """The first layer, and what its activations are counted in."""
+    real, bias = tiles(source.weights) * scale, pad_last(source.bias.astype(np.float64))
+    rounding = 0.5 * np.abs(TO_OUTPUTS).sum(axis=1).max() * real.shape[1]
+    unit = max(most * HEADROOM / LIMIT, 1e-20)
+    for _ in range(1000):
+        factors, whole = np.rint(real / unit * ONE), np.rint(bias / unit)
+        bound = _reach(factors, whole * ONE, low, high) / ONE + rounding
+        if np.abs(factors).max() < ONE and bound < ONE:
+            return Int16Layer(source.name, _whole(factors), _whole(whole), 0, _slope(source), bound), unit
+        unit *= 1.02
+    raise _too_large(source)
+
+
+def _later(source, real: np.ndarray, unit: float) -> tuple[Int16Layer, float]:
+    """A layer with int32 sums, and what its activations are counted in: `unit`, or more where that cannot be.
+
+    Args:
+        source: the layer in float.
+        real: its factors for inputs as they are counted.
+        unit: wanted for the activations.
+    """
+    unit = max(unit, 1e-20)
+    for _ in range(100):
+        for shift in range(16, 0, -1):
+            if layer := _rounded(source, real, unit, shift, 2.0 ** (shift - 1)):
+                return layer, unit
+        unit *= 2
+    raise _too_large(source)
+
+
+def _answer(source, real: np.ndarray, base: float) -> Int16Layer:
+    """The last layer, in logarithms to this base."""
+    for shift in range(30, -1, -1):
+        if layer := _rounded(source, real, np.log(base), shift, 0):
+            return layer
+    raise _too_large(source)
+
+
+def _rounded(source, real: np.ndarray, unit: float, shift: int, half: float) -> Int16Layer | None:
+    """The layer with this shift; None where a factor or a sum does not fit. In float64, in which the bound is exact."""
+    real, bias = real.astype(np.float64) / unit, source.bias.astype(np.float64) / unit
+    factors, whole = np.rint(real * 2.0**shift), np.rint(pad_last(bias) * 2.0**shift) + half
+    bound = _reach(factors, whole, -LIMIT, LIMIT)
+    if np.abs(factors).max() >= ONE or bound >= 2.0**31:
+        return None
+    return Int16Layer(source.name, _whole(factors), _whole(whole), shift, _slope(source), bound)
+
+
+def _reach(factors: np.ndarray, bias: np.ndarray, low: int, high: int) -> float:
+    """The largest magnitude of a sum when every input lies in [low, high], which holds 0; exact, not an estimate."""
+    linear = factors[None]  # [outputs of a tile, inputs, outputs]
+    if factors.ndim == 3:
+        linear = np.einsum("ok,kp,kcn->opcn", TO_OUTPUTS, TO_INPUTS, factors).reshape(4, -1, factors.shape[-1])
+    up, down = (np.maximum(sign * linear * low, sign * linear * high).sum(axis=1) for sign in (1, -1))
+    return float(np.maximum(up + bias, down - bias).max())
+
+
+def _slope(source) -> int | None:
+    slope = getattr(source, "slope", None)
+    return None if slope is None else min(int(np.rint(slope * ONE)), ONE - 1)
+
+
+def _whole(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.int64)
+
+
+def _too_large(source) -> UserError:
+    return UserError(f"layer {source.name} cannot become int16: its weights are too large for the values around it.")

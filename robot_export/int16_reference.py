@@ -1,0 +1,110 @@
+"""What the int16 header answers, bit by bit, in NumPy: the definition that every build of it is checked against."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot_export.int16_quantise import FRACTION, LIMIT, ONE, TO_INPUTS, TO_OUTPUTS, Int16Network
+
+_BLOCK = 256  # patches at once
+# 2^-f for f in [0, 1), a polynomial in f: coefficients in units of 2^-30, the highest first; wrong by 6e-8 at most.
+EXP2 = (-1016701, 9888282, -59375904, 257890191, -744256774, 1073741764)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """outputs: float32 [n, k]. clamped: {layer: (activations that were clamped, all)}."""
+
+    outputs: np.ndarray
+    clamped: dict[str, tuple[int, int]]
+
+
+def predict(network: Int16Network, X: np.ndarray, brightness: float = 0.0) -> Prediction:
+    """The answers to patches.
+
+    Args:
+        network: of `quantise`.
+        X: [n, height, width, channels], uint8, or float32 in the same range 0..255.
+        brightness: added to Y, in units of the full range.
+    """
+    outputs, clamped = [], {layer.name: np.zeros(2, int) for layer in network.layers[:-1]}
+    for start in range(0, len(X), _BLOCK):
+        x = _pixels(network, X[start : start + _BLOCK], brightness)
+        for number, layer in enumerate(network.layers):
+            if number < 3:
+                sums = _tiles(x, layer.factors, rounded=number == 0)
+            else:
+                size = 2 if number == 3 else x.shape[1] if x.ndim == 4 else 0
+                sums = _direct(x, layer.factors, size)
+            x = sums + layer.bias
+            if np.abs(x).max() > layer.bound:
+                raise ArithmeticError(f"layer {layer.name}: a sum is larger than its bound.")
+            if layer.slope is not None:
+                x, count = _activation(x >> layer.shift, layer.slope)
+                clamped[layer.name] += count, x.size
+        outputs.append(answer(network, x.reshape(len(x), -1)))
+    return Prediction(np.concatenate(outputs), {name: (int(n), int(of)) for name, (n, of) in clamped.items()})
+
+
+def _pixels(network: Int16Network, X: np.ndarray, brightness: float) -> np.ndarray:
+    """Pixels as int64; floats are rounded to nearest, ties up, and NaN is taken for the lowest."""
+    whole = X.astype(np.int64) << FRACTION
+    if X.dtype != np.uint8:
+        large = X.astype(np.float32) * np.float32(1 << FRACTION)
+        large = np.where(large > -65536, np.minimum(large, np.float32(65536)), np.float32(-65536))
+        whole = np.floor(large + np.float32(0.5)).astype(np.int64)
+    add = network.add.copy()
+    add[0] += light(brightness)
+    return np.clip(whole + add, network.low, network.high)
+
+
+def light(brightness: float) -> int:
+    """A brightness in units of a pixel, rounded to 2^-12 of the full range before, clamped to [-4, 4]."""
+    steps = np.float32(brightness) * np.float32(4096)
+    steps = np.float32(min(steps, np.float32(16384)) if steps > -16384 else -16384)
+    return (int(np.floor(steps + np.float32(0.5))) * (255 << FRACTION) + 2048) >> 12
+
+
+def _tiles(x: np.ndarray, factors: np.ndarray, rounded: bool) -> np.ndarray:
+    """A 3x3 convolution and maximum pooling by 2: [n, side, side, c] -> [n, side / 2, side / 2, outputs]."""
+    n, side, _, channels = x.shape
+    around = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(around, (4, 4), axis=(1, 2))[:, ::2, ::2]  # [n, y, x, c, 4, 4]
+    values = np.tensordot(windows.reshape(*windows.shape[:4], 16), TO_INPUTS, ([4], [1]))
+    if rounded:
+        terms = ((values[:, :, :, c, :, None] * factors[:, c] + (ONE >> 1)) >> 15 for c in range(channels))
+        sums = np.einsum("ok,nyxkc->onyxc", TO_OUTPUTS, sum(terms), optimize=True)
+    else:  # exact in float64: all sums are below 2^53
+        lines = values.transpose(4, 0, 1, 2, 3).reshape(16, -1, values.shape[3])
+        products = np.matmul(lines.astype(np.float64), factors)
+        sums = np.tensordot(TO_OUTPUTS, products, ([1], [0])).reshape(4, n, side // 2, side // 2, -1)
+    return np.max(sums, axis=0).astype(np.int64)
+
+
+def _direct(x: np.ndarray, factors: np.ndarray, size: int) -> np.ndarray:
+    """A convolution without padding, of this size, or with size 0 a dense layer."""
+    if size:
+        windows = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
+        x = windows.reshape(*windows.shape[:3], -1)
+    return (x.astype(np.float64) @ factors).astype(np.int64)
+
+
+def _activation(x: np.ndarray, slope: int) -> tuple[np.ndarray, int]:
+    """LeakyReLU of what is first clamped to int16; clamped to the limit after it, and how often that was needed."""
+    narrow = np.clip(x, -ONE, ONE - 1)
+    leaky = np.maximum(narrow, (narrow * slope + (ONE >> 1)) >> 15)
+    return np.clip(leaky, -LIMIT, LIMIT), int(np.sum(np.abs(leaky) > LIMIT))
+
+
+def answer(network: Int16Network, sums: np.ndarray) -> np.ndarray:
+    """The last layer's sums as float32 [n, outputs]: every step is exact or one correctly rounded operation."""
+    shift = network.layers[-1].shift
+    if network.head == "linear":
+        return sums[:, :3].astype(np.float32) * np.float32(2.0**-shift)
+    size = np.abs(sums[:, :1])
+    whole, part = size >> shift, (size & ((1 << shift) - 1)) << (30 - shift)
+    power = np.full_like(part, EXP2[0])
+    for term in EXP2[1:]:
+        power = term + ((power * part) >> 30)
+    small = (power >> 7).astype(np.float32) * np.float32(2.0) ** (-23 - np.minimum(whole, 100)).astype(np.float32)
+    return np.where(sums[:, :1] < 0, small, np.float32(1)) / (np.float32(1) + small)
