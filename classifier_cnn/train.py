@@ -17,6 +17,7 @@ from classifier_cnn.options import PROJECT, Options, parse_args  # noqa: E402
 from common.cli import launch  # noqa: E402
 from common.cli.program import run_main  # noqa: E402
 from common.cli.quiet import quiet_stderr  # noqa: E402
+from common.cli.terminal import outlasting_terminal  # noqa: E402
 
 __all__ = ["PROJECT", "Options", "load_data", "main", "parse_args", "train"]  # what a grid asks of the module
 
@@ -33,6 +34,7 @@ def load_data(options: Options):
     return data.load_data(options)
 
 
+@outlasting_terminal()
 def train(options: Options) -> int:
     """Checks what can be checked without TensorFlow, then trains; see `classifier_cnn.training.train`.
 

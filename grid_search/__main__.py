@@ -10,9 +10,11 @@ if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VEN
     os.execv(_VENV, [str(_VENV), "-m", "grid_search", *sys.argv[1:]])  # noqa: S606  no environment is active
 
 from common.cli.program import run_main  # noqa: E402
+from common.cli.terminal import outlasting_terminal  # noqa: E402
 from grid_search.options import output_dir, parse_args  # noqa: E402
 
 
+@outlasting_terminal()
 def main(argv: list[str] | None = None) -> int:
     """Checks, plans, trains, reports; returns the exit status."""
     options = parse_args(sys.argv[1:] if argv is None else argv)

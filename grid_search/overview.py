@@ -100,7 +100,8 @@ class Overview:
 
     def _erase(self) -> None:
         if self._drawn:
-            print(f"\x1b[{self._drawn}F\x1b[J", end="", flush=True)
+            getattr(sys.stdout, "control", sys.stdout.write)(f"\x1b[{self._drawn}F\x1b[J")
+            sys.stdout.flush()
             self._drawn = 0
 
 

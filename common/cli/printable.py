@@ -15,7 +15,19 @@ def printable(text: object, limit: int | None = None) -> str:
     text = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else str(text)
     if limit is not None and len(text) > limit:
         text = f"{text[:limit]}... ({len(text)} characters)"
-    words = " ".join(text.split())
-    if words.isprintable():
-        return words
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in words)
+    return _escaped(" ".join(text.split()))
+
+
+def visible(text: str) -> str:
+    """Text of one or more lines as `printable` shows it; lines, columns and progress bars stay what they are."""
+    shown = text.strip("\r")  # a bar goes back to the start of its line; within a text that would hide what came before
+    if not shown or text.isprintable():
+        return text
+    return text.replace(shown, _escaped(shown, kept="\n\t"))
+
+
+def _escaped(text: str, kept: str = "") -> str:
+    if text.isprintable():
+        return text
+    shown = (c if c.isprintable() or c in kept else c.encode("unicode_escape").decode() for c in text)
+    return "".join(shown)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from common.cli.printable import printable
+from common.cli.terminal import lead_nowhere, safe_terminal
 from common.errors import UserError
 
 
@@ -48,70 +49,35 @@ def run_main(main: Callable[[], int | None]) -> int:
         The exit status: 2 for a UserError or a full disk, 130 for Ctrl-C, 143 for SIGTERM, 141 if nobody reads the
         output any more (`| head`), else what `main` returned (None: 0).
     """
-    try:
-        with _sigterm_interrupts(), _flushed():
-            make_temporary_folder()
-            return main() or 0
-    except UserError as error:
-        print(f"error: {printable(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as interrupt:
-        print("interrupted", file=sys.stderr)
-        return 143 if isinstance(interrupt, Terminated) else 130
-    except BrokenPipeError:
-        _discard(sys.stdout, sys.stderr)
-        return 141  # as a shell reports SIGPIPE
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        _discard(sys.stdout)
-        with suppress(OSError):  # stderr may be a file on the same disk
-            where = f" Received: {error.filename}." if error.filename else ""
-            print(f"error: the disk is full: {error.strerror}.{where} Make room and run it again.", file=sys.stderr)
-        return 2
-
-
-def _discard(*streams) -> None:
-    """Leads streams nowhere: what is still buffered must not fail again at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in streams:
-        os.dup2(nowhere, stream.fileno())
-
-
-@contextmanager
-def outlasting_readers() -> Iterator[None]:
-    """Lets a training go on where its terminal is closed or its pipe ends: what it says from then on is dropped."""
-    before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = map(_Outlasting, before)
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = before
-
-
-class _Outlasting:
-    """A stream that leads nowhere from the moment on that nobody reads it."""
-
-    def __init__(self, stream):
-        self._stream = stream
-
-    def __getattr__(self, name: str):
-        return getattr(self._stream, name)
-
-    def write(self, text: str) -> int:
-        self._try(lambda: self._stream.write(text))
-        return len(text)
-
-    def flush(self) -> None:
-        self._try(self._stream.flush)
-
-    def _try(self, act: Callable[[], object]) -> None:
+    with safe_terminal():
         try:
-            act()
+            with _sigterm_interrupts(), _flushed():
+                make_temporary_folder()
+                return main() or 0
+        except UserError as error:
+            _tell(f"error: {printable(error)}")
+            return 2
+        except KeyboardInterrupt as interrupt:
+            _tell("interrupted")
+            return 143 if isinstance(interrupt, Terminated) else 130
+        except BrokenPipeError:
+            lead_nowhere(sys.stdout, sys.stderr)
+            return 141  # as a shell reports SIGPIPE
         except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.EIO):
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            _discard(self._stream)
+            lead_nowhere(sys.stdout)
+            where = f" Received: {error.filename}." if error.filename else ""
+            _tell(f"error: the disk is full: {error.strerror}.{where} Make room and run it again.")
+            return 2
+
+
+def _tell(line: str) -> None:
+    """The last line of a program, if it has a stderr that takes it: the log may lie on the disk that is full."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        lead_nowhere(sys.stderr)
 
 
 @contextmanager

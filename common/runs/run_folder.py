@@ -10,8 +10,8 @@ from pathlib import Path
 from common import provenance, tracking
 from common.archive.fetch import sha256_of
 from common.atomic_files import new_folder, replacing
-from common.cli.program import outlasting_readers
 from common.cli.stop_request import StopRequest
+from common.cli.terminal import outlasting_terminal
 from common.cli.training_options import TrainingOptions
 from common.datasets.load import Splits
 from common.errors import UserError
@@ -110,7 +110,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
         config = {"project": project, "name": name, "options": options.as_json(), "datasets": digests}
         more = {"substituted": splits.substituted, "provenance": facts}
         _write_json(path / "config.json", config | more)
-    with outlasting_readers(), StopRequest() as stop:
+    with outlasting_terminal(), StopRequest() as stop:
         tracked = tracking.start(
             path,
             server,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.cli.printable import printable
+from common.cli.printable import printable, visible
 from common.cli.program import run_main
 from common.errors import UserError
 
@@ -23,6 +23,20 @@ from common.errors import UserError
 )
 def test_control_characters_become_visible(text, shown):
     assert printable(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\rbar 10%\r", "\rbar 10%\r"),
+        ("\r", "\r"),
+        ("one\n\ttwo\n", "one\n\ttwo\n"),
+        ("failed\rok\n", "failed\\rok\n"),
+        ("a\x1b[2Jb\n", "a\\x1b[2Jb\n"),
+    ],
+)
+def test_lines_and_progress_bars_stay(text, shown):
+    assert visible(text) == shown
 
 
 def test_long_texts_are_cut():

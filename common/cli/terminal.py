@@ -1,0 +1,96 @@
+"""What a command says: control characters of files are shown, not obeyed, and no fault of a terminal ends a run."""
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator
+
+from common.cli.printable import visible
+
+_GONE = (errno.EPIPE, errno.EIO, errno.EBADF)  # nobody reads it any more: a closed pipe, a closed terminal
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Terminal:
+    """stdout or stderr of a command, around the stream that Python gave it.
+
+    A character that its encoding lacks is written as an escape, and so are control characters.
+    """
+
+    def __init__(self, stream, outlasting: bool = False):
+        """`outlasting`: what cannot be written is dropped, instead of an OSError."""
+        self._stream, self._outlasting = stream, outlasting
+
+    def __getattr__(self, name: str):
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes text that may hold anything."""
+        self.control(visible(text))
+        return len(text)
+
+    def control(self, text: str) -> None:
+        """Writes our own text, which may move the cursor."""
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        plain = text.encode(encoding, "backslashreplace").decode(encoding)
+        self._try(lambda: getattr(self._stream, "control", self._stream.write)(plain))
+
+    def flush(self) -> None:
+        """Writes what is buffered."""
+        self._try(self._stream.flush)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except OSError as error:
+            if not self._outlasting:
+                if error.errno in _GONE:
+                    raise BrokenPipeError(error.errno, error.strerror) from None
+                raise
+            if error.errno not in _FULL:  # there may be room again
+                lead_nowhere(self._stream)
+        except ValueError:  # closed
+            if not self._outlasting:
+                raise
+
+
+@contextlib.contextmanager
+def outlasting_terminal() -> Iterator[None]:
+    """Lets a run go on if its terminal is closed or its log's disk is full; what it says then is lost."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (Terminal(stream, outlasting=True) for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+        for stream in before:
+            try:
+                stream.flush()
+            except (OSError, ValueError):  # or it would fail again at exit
+                lead_nowhere(stream)
+
+
+@contextlib.contextmanager
+def safe_terminal() -> Iterator[None]:
+    """Lets `print` show control characters, and work where the program was started with closed streams."""
+    for number in range(3):  # a file that is opened later must not become what native code takes for stderr
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, this one
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (Terminal(stream or open(os.devnull, "w")) for stream in before)  # noqa: SIM115, PTH123
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def lead_nowhere(*streams) -> None:
+    """Leads streams nowhere: what is still buffered must not fail again at exit."""
+    for stream in streams:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
