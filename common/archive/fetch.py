@@ -8,16 +8,17 @@ import errno
 import hashlib
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from common.archive import index_page
+from common.archive import checksums, index_page
 from common.archive.http import PATIENCE, ArchiveError, NotInArchive, Patience, Unreachable, ask, get_text
 from common.archive.resumable import Version, discard, download
+from common.atomic_files import replacing
+from common.cli.printable import LIMIT, printable
 from common.errors import UserError
 
 __all__ = [
@@ -108,11 +109,8 @@ def sha256_of(path: Path | str) -> str:
 
 def origin_of(path: Path) -> str:
     """Where a cached file came from: the address it was downloaded from, else its own path."""
-    try:
-        note = Version(**json.loads(sibling(path, "origin").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return str(path)
-    return note.url if note.length == path.stat().st_size else str(path)  # replaced by hand since
+    note = Version.read(sibling(path, "origin"))
+    return note.url if note and note.length == path.stat().st_size else str(path)  # else replaced by hand since
 
 
 def sibling(target: Path, suffix: str) -> Path:
@@ -160,6 +158,8 @@ def _alone(target: Path) -> Iterator[None]:
     lock = FileLock(sibling(target, "lock"))
     try:
         lock.acquire(timeout=0.5)
+    except NotImplementedError:
+        print("note: this file system has no locks; start one download at a time", file=sys.stderr, flush=True)
     except Timeout:
         print(f"waiting for another process that downloads {target.name}", file=sys.stderr, flush=True)
         lock.acquire()
@@ -176,18 +176,19 @@ def _bring(source: str, target: Path, check: Callable[[Path], object] | None, pa
         _verify(source, part, target.name, check, patience)
     except Unreachable as error:  # what has arrived may well be right, and something has: not the plain "no archive"
         raise ArchiveError(f"{source} has arrived and is kept, but its {SUMS} cannot be read: {error}") from error
-    except UserError:
+    except Exception:
         discard(part)
         raise
     origin = Version(source, version.validator, part.stat().st_size)
-    sibling(target, "origin").write_text(json.dumps(vars(origin)), encoding="utf-8")
+    with suppress(UserError), replacing(sibling(target, "origin")) as note:  # something else may have its name
+        note.write_text(json.dumps(vars(origin)), encoding="utf-8")
     part.replace(target)
     discard(part)
     _sync_folder(target.parent)
 
 
 def _verify(source: str, part: Path, name: str, check: Callable[[Path], object] | None, patience: Patience) -> None:
-    """Holds a complete download against the archive's checksums, then against `check`."""
+    """Compares a complete download with the archive's checksums, then runs `check`."""
     with part.open("rb") as file:
         start = file.read(64).lstrip().lower()
     if start.startswith(HTML_STARTS) and not name.endswith((".html", ".htm")):
@@ -195,15 +196,16 @@ def _verify(source: str, part: Path, name: str, check: Callable[[Path], object] 
     expected = _expected_sum(source, name, patience)
     if expected and (received := sha256_of(part)) != expected:
         raise ArchiveError(
-            f"{source} does not match the archive's {SUMS} and was thrown away. Received: sha256 {received}, "
+            f"{source} does not match the archive's {SUMS} and was deleted. Received: sha256 {received}, "
             f"expected {expected}. Run again; if it stays, tell whoever keeps the archive."
         )
     if check:
         try:
             check(part)
-        except UserError as error:
-            text = str(error).replace(str(part), name).replace(part.name, name)
-            raise ArchiveError(f"{source} came whole but cannot be used and was thrown away: {text}") from error
+        except Exception as error:  # whatever it is: a file that cannot be used must not stay and block the next try
+            text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {printable(error, LIMIT)}"
+            text = text.replace(str(part), name).replace(part.name, name)
+            raise ArchiveError(f"{source} was downloaded completely but is invalid, and was deleted: {text}") from error
 
 
 def _expected_sum(source: str, name: str, patience: Patience) -> str | None:
@@ -211,11 +213,10 @@ def _expected_sum(source: str, name: str, patience: Patience) -> str | None:
     page = get_text(f"{source.rpartition('/')[0]}/{SUMS}", patience)
     if page is None or page.media_type == "text/html":  # some servers have a page for everything
         return None
-    for line in page.text.splitlines():
-        found = re.fullmatch(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)", line.rstrip())
-        if found and found[2] == name:
-            return found[1].lower()
-    return None
+    found = checksums.of_file(checksums.parse(page.text), unquote(urlsplit(source).path))
+    if found is None:
+        print(f"note: {SUMS} of the archive does not name {name}, so its checksum was not compared", file=sys.stderr)
+    return found
 
 
 def _sync_folder(folder: Path) -> None:

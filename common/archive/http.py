@@ -1,20 +1,27 @@
 """Requests to the archive: time-outs, retries with a growing pause, and every failure told in words."""
 
+import os
 import random
 import sys
+import threading
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
+from common.archive.checksums import decode
 from common.errors import UserError
 
 if TYPE_CHECKING:
     import requests
 
-TEXT_LIMIT_BYTES = 1 << 24  # an index page or a list of checksums is far smaller than this
+TEXT_LIMIT_BYTES = 1 << 22  # an index page or a list of checksums is far smaller than this
+CHUNK_BYTES = 1 << 17
+SLOWEST_BYTES_PER_S = 1000  # less for `Patience.slow_s` counts as no progress
 PAUSE_LIMIT_S = 60.0
+UNUSABLE_BUNDLE = ("X509", "PEM", "No such file", "Permission denied", "Is a directory")
 WORTH_ANOTHER_TRY = (408, 425, 429)  # and every 5xx
 
 T = TypeVar("T")
@@ -34,8 +41,9 @@ class NotInArchive(ArchiveError):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a transfer is given: seconds to connect, seconds of silence, and tries in a row that bring nothing new.
+    """How long a transfer is given.
 
+    Seconds to connect, seconds of silence, tries in a row that bring nothing new, and seconds of next to nothing.
     The pause before try k is `backoff_s * 2**(k - 1)` seconds, give or take half of it at random.
     """
 
@@ -43,6 +51,7 @@ class Patience:
     read_s: float = 30.0
     attempts: int = 4
     backoff_s: float = 1.0
+    slow_s: float = 30.0
 
 
 PATIENCE = Patience()
@@ -57,11 +66,14 @@ class Page(NamedTuple):
 
 
 class Transient(Exception):
-    """One try failed in a way that the next may not; `received` says whether it brought bytes of the file."""
+    """One try failed in a way that the next may not.
 
-    def __init__(self, reason: str, received: bool = False):
+    `received` says whether it brought bytes of the file, `slow` that they were next to nothing.
+    """
+
+    def __init__(self, reason: str, received: bool = False, slow: bool = False):
         super().__init__(reason)
-        self.received = received
+        self.received, self.slow = received, slow
 
 
 def ask(url: str, patience: Patience) -> None:
@@ -86,20 +98,17 @@ def get_text(url: str, patience: Patience) -> Page | None:
         Unreachable: No answer.
     """
     import requests
-    import urllib3
 
     def attempt() -> Page | None:
         with requests.Session() as session:
             try:
                 with get(session, url, {}, patience) as response:
-                    body = response.raw.read(TEXT_LIMIT_BYTES, decode_content=True)
-                    return Page(response.url, media_type(response), body.decode("utf-8", errors="replace"))
+                    body = _unpacked(response, patience)
+                    return None if body is None else Page(response.url, media_type(response), decode(body))
             except Unreachable:
                 raise
             except ArchiveError:
                 return None
-            except urllib3.exceptions.HTTPError as error:
-                raise Transient(body_trouble(error, patience)) from error
 
     return retry(url, patience, attempt)
 
@@ -113,7 +122,7 @@ def retry(url: str, patience: Patience, attempt: Callable[[], T], progress: Call
         except Transient as error:
             received |= error.received
             reached = progress()
-            failures = 1 if reached > furthest else failures + 1
+            failures = 1 if reached > furthest and not error.slow else failures + 1
             furthest = max(furthest, reached)
             if failures >= patience.attempts:
                 raise _gave_up(url, error, failures, reached, received) from error
@@ -137,14 +146,22 @@ def _gave_up(url: str, error: Transient, failures: int, reached: int, received: 
 def get(session: "requests.Session", url: str, headers: dict, patience: Patience) -> "requests.Response":
     """Sends one request; returns on 200, 206 and 416, and says in words what anything else means."""
     import requests
+    import urllib3
 
     timeouts = (patience.connect_s, patience.read_s)
     # Without "identity" a server may compress, and lengths, ranges and checksums would be those of something else.
     headers = {"Accept-Encoding": "identity", **headers}
     try:
-        response = session.get(url, headers=headers, stream=True, timeout=timeouts)
+        response = _within(
+            timeouts[0] + 2 * timeouts[1],
+            lambda: session.get(url, headers=headers, stream=True, timeout=timeouts),
+        )
     except requests.exceptions.RequestException as error:
         raise _request_trouble(error, url, patience) from error
+    except (ValueError, urllib3.exceptions.HTTPError) as error:  # a redirect to what is no address
+        raise ArchiveError(f"The address leads nowhere ({type(error).__name__}). Received: {url}. Check it.") from error
+    except OSError as error:  # what requests raises for certificates that are not there
+        raise _bundle_trouble(url) from error
     status = response.status_code
     if status in (200, 206, 416):
         return response
@@ -154,6 +171,75 @@ def get(session: "requests.Session", url: str, headers: dict, patience: Patience
     if status in WORTH_ANOTHER_TRY or status >= 500:
         raise Transient(f"the server answers with status {status}")
     raise ArchiveError(f"The archive refuses the file. Received: status {status} for {url}. Check the address.")
+
+
+def _within(seconds: float, call: "Callable[[], requests.Response]") -> "requests.Response":
+    """Lets a call take so long in all: a server that sends a header a byte per second keeps within every time-out.
+
+    Raises:
+        Transient: it took longer; its thread ends with the connection.
+    """
+    done: list = []
+    late = threading.Event()
+
+    def work() -> None:
+        try:
+            done.append((call(), None))
+            if late.is_set():
+                done[0][0].close()
+        except BaseException as error:  # handed over, whatever it is
+            done.append((None, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not done:
+        late.set()
+        raise Transient(f"no complete answer within {seconds:g} s")
+    result, error = done[0]
+    if error is not None:
+        raise error
+    return result
+
+
+def content(response: "requests.Response", patience: Patience) -> Iterator[bytes]:
+    """The body of an answer as it comes, still packed where the server packs it.
+
+    Raises:
+        Transient: it broke, fell silent, or brings less than `SLOWEST_BYTES_PER_S`.
+    """
+    import urllib3
+
+    since, received = time.monotonic(), 0
+    try:
+        while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
+            yield chunk
+            received += len(chunk)
+            passed = time.monotonic() - since
+            if passed >= patience.slow_s:
+                if received < SLOWEST_BYTES_PER_S * passed:
+                    raise Transient(f"only {received} bytes came in {passed:.0f} s", received=True, slow=True)
+                since, received = time.monotonic(), 0
+    except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:  # a chunk's length may be any nonsense
+        raise Transient(body_trouble(error, patience)) from error
+
+
+def _unpacked(response: "requests.Response", patience: Patience) -> bytes | None:
+    """The beginning of a body, at most TEXT_LIMIT_BYTES; None where it is packed in a way that was not asked for."""
+    body = b""
+    for chunk in content(response, patience):
+        body += chunk
+        if len(body) >= TEXT_LIMIT_BYTES:
+            break
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding == "identity":
+        return body[:TEXT_LIMIT_BYTES]
+    try:
+        return (
+            zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, TEXT_LIMIT_BYTES) if encoding == "gzip" else None
+        )
+    except zlib.error:
+        return None
 
 
 def shown(url: str) -> str:
@@ -168,6 +254,15 @@ def shown(url: str) -> str:
 def media_type(response: "requests.Response") -> str:
     """The media type of an answer without its parameters, in small letters."""
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _bundle_trouble(url: str) -> ArchiveError:
+    names = [name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name)]
+    named = ", ".join(f"{name}={os.environ[name]}" for name in names) or "those of this Python"
+    return ArchiveError(
+        f"The certificates that {url} is checked with cannot be read. Received: {named}. Name a file with them in "
+        "REQUESTS_CA_BUNDLE, or unset it."
+    )
 
 
 def _request_trouble(error: Exception, url: str, patience: Patience) -> Exception:
@@ -187,6 +282,8 @@ def _request_trouble(error: Exception, url: str, patience: Patience) -> Exceptio
         return Transient(f"no answer within {patience.read_s:g} s")
     if isinstance(error, kinds.TooManyRedirects | kinds.InvalidURL | kinds.InvalidSchema | kinds.MissingSchema):
         return ArchiveError(f"The address leads nowhere ({type(error).__name__}). Received: {url}. Check it.")
+    if isinstance(error, kinds.SSLError) and any(sign in text for sign in UNUSABLE_BUNDLE):
+        return _bundle_trouble(url)
     if isinstance(error, kinds.SSLError):
         return Transient("no TLS connection (is it an http:// address?)")
     if isinstance(error, kinds.ProxyError):

@@ -8,13 +8,15 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.archive.http import ArchiveError, Patience, Transient, body_trouble, get, media_type, retry, shown
+from common.archive.http import ArchiveError, Patience, Transient, content, get, media_type, retry, shown
+from common.atomic_files import read_json
 from common.cli.progress import progress_bar
+from common.errors import UserError
 
 if TYPE_CHECKING:
     import requests
 
-CHUNK_BYTES = 1 << 17
+UNKNOWN_LENGTH_MAX = 50 * 10**9  # bytes of a file whose server does not say how long it is
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,16 @@ class Version:
     url: str
     validator: str | None
     length: int | None
+
+    @classmethod
+    def read(cls, note: Path) -> "Version | None":
+        """What a note says; None where there is none, or anything else is in its place."""
+        try:
+            version = cls(**read_json(note))
+        except (UserError, TypeError):  # also half a note of a writer that was killed
+            return None
+        fits = isinstance(version.url, str) and isinstance(version.validator, str | None)
+        return version if fits and isinstance(version.length, int | None) else None
 
 
 def download(url: str, part: Path, patience: Patience) -> Version:
@@ -84,12 +96,9 @@ def _continue(session: "requests.Session", url: str, part: Path, patience: Patie
 
 def _held(url: str, part: Path) -> Version | None:
     """The version that `part` is the beginning of; None where a resume would be a guess."""
-    try:
-        version = Version(**json.loads(_note(part).read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):  # none, or a killed writer left half a note
-        return None
-    resumable = version.url == url and version.validator and version.length is not None
-    return version if resumable and part.exists() and _size(part) <= version.length else None
+    version = Version.read(_note(part))
+    resumable = version and version.url == url and version.validator and version.length is not None
+    return version if resumable and part.is_file() and _size(part) <= version.length else None
 
 
 def _version(response: "requests.Response", url: str) -> Version:
@@ -120,8 +129,6 @@ def _goes_on(response: "requests.Response", held: Version, offset: int) -> bool:
 
 
 def _append(response: "requests.Response", part: Path, offset: int, version: Version, patience: Patience) -> None:
-    import urllib3
-
     name = part.name.strip(".").removesuffix(".part")
     bar = progress_bar(
         total=version.length,
@@ -132,12 +139,18 @@ def _append(response: "requests.Response", part: Path, offset: int, version: Ver
     )
     with part.open("ab") as file, bar:
         try:
-            while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
+            for chunk in content(response, patience):
                 file.write(chunk)
                 file.flush()  # so that a killed process leaves all that has arrived
                 bar.update(len(chunk))
-        except urllib3.exceptions.HTTPError as error:
-            raise Transient(body_trouble(error, patience), received=file.tell() > offset) from error
+                if version.length is None and file.tell() > UNKNOWN_LENGTH_MAX:
+                    raise ArchiveError(
+                        f"The server sends without end. Received: {file.tell()} bytes of {version.url} so far. Check "
+                        "the address."
+                    )
+        except Transient as error:
+            error.received = file.tell() > offset
+            raise
         os.fsync(file.fileno())
     if version.length is not None and _size(part) != version.length:
         raise Transient(f"the body ended at byte {_size(part)} of {version.length}", received=True)

@@ -17,6 +17,7 @@ from common.archive.fetch import (
     sibling,
 )
 from common.archive.http import PATIENCE, Patience
+from common.atomic_files import read_inside, replacing
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, Family, parse_stem
 from common.datasets.streaming import stored_patches
 from common.errors import UserError
@@ -114,14 +115,16 @@ def _if_there_is_one(name: str, root: Path | str, url: str, bring: Callable[[], 
     """The file, or nothing where the archive has said that it has none: today, or ever if it cannot be asked now."""
     target = Path(root) / name
     note, source = sibling(target, "absent"), address(url, name)
-    noted = note.is_file() and note.read_text(encoding="utf-8") == source
-    if noted and not target.is_file() and time.time() - note.stat().st_mtime < ASK_AGAIN_S:
+    noted, age = False, 0.0
+    with suppress(OSError, ValueError):  # anything may have this name
+        noted, age = read_inside(note.parent, note.name, 1 << 16) == source.encode(), time.time() - note.stat().st_mtime
+    if noted and not target.is_file() and age < ASK_AGAIN_S:
         return ()
     try:
         return (bring(),)
     except NotInArchive:
-        with suppress(OSError):  # a cache that others own: then it is asked every time
-            note.write_text(source, encoding="utf-8")
+        with suppress(UserError), replacing(note) as partial:  # a cache that others own: then it is asked every time
+            partial.write_text(source, encoding="utf-8")
     except Unreachable:
         if not noted:
             raise

@@ -9,7 +9,7 @@ from common.archive.resumable import discard, download
 from common.datasets.families import Family
 from dataset_tools.building.build import Outcome, short
 from dataset_tools.building.options import Settings
-from dataset_tools.building.writing import parse_sums
+from dataset_tools.building.writing import read_sums
 
 
 def compare(settings: Settings) -> list[Outcome]:
@@ -56,7 +56,7 @@ def _compare_family(family: Family, settings: Settings) -> Outcome:
 def _sums(family: Family, url: str, folder: Path) -> dict[str, str]:
     """What the archive's SHA256SUMS say, by file name; empty if there are none."""
     try:
-        return parse_sums(fetch(f"{family.folder}/{SUMS}", folder, url).read_text(encoding="utf-8"))
+        return read_sums(fetch(f"{family.folder}/{SUMS}", folder, url))
     except NotInArchive:
         return {}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common.archive import checksums
 from common.archive.fetch import SUMS, sha256_of
 from common.atomic_files import replacing
 from common.datasets.families import ORIGINS, Family
@@ -170,10 +171,4 @@ def read_sums(path: Path) -> dict[str, str]:
     """sha256 by file name; empty where there is no such file."""
     if not path.is_file():
         return {}
-    return parse_sums(path.read_text(encoding="utf-8"))
-
-
-def parse_sums(text: str) -> dict[str, str]:
-    """The lines `sha256  name` of sha256sum."""
-    parts = (line.split(maxsplit=1) for line in text.splitlines())
-    return {part[1].removeprefix("*"): part[0] for part in parts if len(part) == 2}
+    return {Path(name).name: digest for name, digest in checksums.parse(checksums.decode(path.read_bytes()))}

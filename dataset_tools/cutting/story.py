@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
-from common.cli import UserError
 from common.progress import progress_bar
+
+from common.cli import UserError
 from dataset_tools.annotations import sources
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.record import BALL, Record, Skipped, Unusable

@@ -218,7 +218,7 @@ def test_a_missing_training_file_is_an_error(server, tmp_path, dataset):
 
 def test_a_download_that_is_no_patch_file_is_refused(server, tmp_path):
     server.files[parse_stem(STEM, "classification").file("train")] = b"not HDF5"
-    with pytest.raises(ArchiveError, match="cannot be used"):
+    with pytest.raises(ArchiveError, match="is invalid, and was deleted"):
         select(server, tmp_path / "data")
     assert not list((tmp_path / "data").rglob("*.h5"))
 

@@ -1,0 +1,30 @@
+"""A server on loopback with one file, and a client of it."""
+
+import pytest
+
+from common.archive.fetch import fetch
+
+from .client import CONTENT, NAME, QUICK
+from .misbehaving_server import MisbehavingServer
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    for key in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(key, raising=False)
+        monkeypatch.delenv(key.upper(), raising=False)
+
+
+@pytest.fixture
+def server():
+    with MisbehavingServer() as server:
+        server.files[NAME] = CONTENT
+        yield server
+
+
+@pytest.fixture
+def bring(server, tmp_path):
+    def bring(name=NAME, patience=QUICK, **options):
+        return fetch(name, tmp_path, server.url, patience=patience, **options)
+
+    return bring
