@@ -14,11 +14,11 @@ import pytest
 from common.datasets import safe_hdf5
 from common.datasets.families import DEFAULT_STEMS, parse_stem
 from common.datasets.hdf5_chunks import _lzf_length
+from common.datasets.load import read_files
 from common.datasets.patch_file import open_patches, read_patches, task_of
 from common.datasets.resolve import _check
 from common.datasets.streaming import check_memory, stored_patches
 from common.errors import UserError
-from common.runs import evaluation
 from dataset_tools.inspection import file_statistics
 
 from ...tiny import ROOT
@@ -33,7 +33,7 @@ READERS = {
     "--stream": lambda path: stored_patches([path], TASK).X[:],
     "memory": lambda path: check_memory([path]),
     "inspect": lambda path: file_statistics.gather(path, task_of(path)),
-    "evaluate": lambda path: evaluation.read_files([path], TASK)[0].X[:],
+    "evaluate": lambda path: read_files([path], TASK)[0].X[:],
     "download": _check(parse_stem(DEFAULT_STEMS[TASK], TASK)),
 }
 
@@ -339,7 +339,7 @@ def test_a_small_file_takes_little_memory(tmp_path, attack, reader):
         from pathlib import Path
         from common.errors import UserError
         from common.datasets.patch_file import read_patches
-        from common.stored import stored_patches
+        from common.datasets.streaming import stored_patches
         path = Path({str(path)!r})
         try:
             {reader}.X[:]
