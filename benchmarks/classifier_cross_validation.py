@@ -16,11 +16,13 @@ from types import SimpleNamespace
 
 import cross_validation
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from classifier_cnn import metrics
 from classifier_cnn.options import DEFAULT_STEM, Options
 from common.cli.program import run_main
 from common.datasets.patch_file import Patches
+from common.runs.bootstrap import bootstrap_interval
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -34,7 +36,7 @@ def trainer_maker(args: argparse.Namespace):
     options = Options(tuple(args.filters), args.dense, epochs=args.epochs, seed=args.seed, threads=args.threads)
 
     def make(train: Patches):
-        from classifier_cnn.train import build, prepare
+        from classifier_cnn.training import build, prepare
 
         splits = SimpleNamespace(train=train, validation=None)
         return prepare(*build(options, splits), splits)[0]
@@ -42,19 +44,29 @@ def trainer_maker(args: argparse.Namespace):
     return make
 
 
+def recall_at_fpr(y: np.ndarray, scores: np.ndarray, max_fpr: float) -> float | None:
+    """Highest recall with a false positive rate of at most `max_fpr`."""
+    return metrics.recall_at_fpr(metrics.curve(y, scores), max_fpr)
+
+
+def auroc(y: np.ndarray, scores: np.ndarray) -> float | None:
+    """Area under the ROC curve; None with one class only."""
+    return roc_auc_score(y, scores) if 0 < y.sum() < len(y) else None
+
+
 def summary(patches: Patches, scores: np.ndarray) -> dict:
     """The metrics with their 95 % intervals, for all patches and for each camera."""
     groups = {"all": np.ones(len(patches), bool)}
     groups |= {} if patches.camera is None else {name: patches.camera == name for name in np.unique(patches.camera)}
-    kinds = {f"recall_at_fpr_{limit:g}": partial(metrics.recall_at_fpr, max_fpr=limit) for limit in metrics.FPR_LIMITS}
-    kinds["auroc"] = metrics.auroc
+    kinds = {f"recall_at_fpr_{limit:g}": partial(recall_at_fpr, max_fpr=limit) for limit in metrics.FPR_LIMITS}
+    kinds["auroc"] = auroc
     result = {}
     for name, members in groups.items():
         y, p, recording = patches.y[members], scores[members], patches.recording[members]
         result[name] = {"patches": len(y), "balls": int(y.sum())}
         for kind, metric in kinds.items():
-            interval = metrics.bootstrap_interval(y, p, metric, groups=recording)
-            result[name][kind] = {"value": metric(metrics.curve(y, p)), "interval": interval}
+            interval = bootstrap_interval(metric, y, p, groups=recording)
+            result[name][kind] = {"value": metric(y, p), "interval": interval}
     return result
 
 

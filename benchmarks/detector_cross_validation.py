@@ -23,6 +23,7 @@ import numpy as np
 from common.cli.program import run_main
 from common.datasets.patch_file import Patches
 from common.errors import UserError
+from common.runs.bootstrap import bootstrap_interval
 from detector_cnn_ball_radius_center import metrics
 from detector_cnn_ball_radius_center.augmentation import LABEL_OFFSET, LIGHT, NOISE
 from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, Options
@@ -120,7 +121,9 @@ def summary(patches: Patches, circles: np.ndarray) -> dict:
     """All numbers, the three that count with 95 % intervals over the recordings, and the answers themselves."""
     size, recording = patches.X.shape[2], patches.recording
     found = figures(patches.y, circles, size)
-    intervals = {name: metrics.bootstrap_interval(*value, recording) for name, value in found.items()}
+    intervals = {
+        name: bootstrap_interval(statistic, values, groups=recording) for name, (values, statistic) in found.items()
+    }
     groups = metrics.evaluate_groups(patches.y, circles, size, camera=patches.camera)
     numbers = {"metrics": metrics.evaluate(patches.y, circles, size), "intervals": intervals, "groups": groups}
     return numbers | {"circles": np.round(circles, 5).tolist()}
@@ -136,7 +139,7 @@ def differences(patches: Patches, circles: np.ndarray, before: np.ndarray) -> di
         def grown(drawn, statistic=statistic):
             return statistic(drawn[:, 0]) - statistic(drawn[:, 1])
 
-        interval = metrics.bootstrap_interval(both, grown, patches.recording)
+        interval = bootstrap_interval(grown, both, groups=patches.recording)
         differ[name] = {"difference": float(grown(both)), "interval": interval}
     return differ
 

@@ -15,6 +15,7 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
     os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
 
+from classifier_cnn.options import add_max_fpr, check_max_fpr  # noqa: E402
 from common.atomic_files import new_folder, replacing  # noqa: E402
 from common.cli.evaluation_options import evaluation_parser  # noqa: E402
 from common.cli.program import run_main  # noqa: E402
@@ -31,16 +32,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="a score at or above it is a ball; default: the one in model.json beside the model, "
         f"else {FALLBACK_THRESHOLD}",
     )
-    parser.add_argument(
-        "--max-fpr",
-        type=float,
-        help="also report the threshold that these files would give for this highest false positive rate, in [0, 1)",
-    )
+    add_max_fpr(parser, "also report the threshold that these files would give for it")
     arguments = parser.parse_args(argv)
-    for name, low, high in (("threshold", 0, 2), ("max_fpr", 0, 1)):
-        value = getattr(arguments, name)
-        if value is not None and not low <= value < high:
-            parser.error(f"--{name.replace('_', '-')} lies in [{low}, {high}). Received: {value}")
+    if arguments.threshold is not None and not 0 <= arguments.threshold < 2:
+        parser.error(f"--threshold lies in [0, 2). Received: {arguments.threshold}")
+    check_max_fpr(arguments.max_fpr)
     return arguments
 
 
@@ -53,9 +49,9 @@ def main(argv: list[str] | None = None) -> None:
 
     patches, files = read_files(arguments.files, "classification")
     with quiet_stderr():
-        from classifier_cnn import metrics
         from classifier_cnn.report import report
         from classifier_cnn.summary import group_table, table
+        from classifier_cnn.threshold import choose_threshold
         from common.runs.evaluation import model_name, predict_file
     scores = predict_file(model_file, patches.X, outputs=1)[:, 0]
     folder = new_folder(arguments.output_dir or Path.cwd() / f"evaluation-{model_name(model_file)}")
@@ -65,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     print(group_table(result["groups"]))
     print(f"threshold {threshold:.6g}: {origin}")
     if arguments.max_fpr is not None:
-        chosen = metrics.choose_threshold(patches.y, scores, arguments.max_fpr)
+        chosen = choose_threshold(patches.y, scores, arguments.max_fpr)
         result["chosen_on_these_files"] = vars(chosen)
         print(describe(chosen))
     sources = {"model": str(arguments.model), "files": [str(path) for path in arguments.files]}
@@ -75,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def describe(chosen) -> str:
-    """One line about a newly chosen `metrics.Threshold`."""
+    """One line about a newly chosen `threshold.Threshold`."""
     rates = (("recall", chosen.recall), ("false positive rate", chosen.false_positive_rate))
     found = ", ".join(f"{what} {value:.2%}" for what, value in rates if value is not None)
     line = (

@@ -14,6 +14,7 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
     os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
 
+from classifier_cnn.options import MAX_FPR, add_max_fpr, check_max_fpr  # noqa: E402
 from common.cli import launch  # noqa: E402
 from common.cli.program import run_main  # noqa: E402
 from robot_export.command import export_parser, place, prepare  # noqa: E402
@@ -27,14 +28,9 @@ RECALL_LOST = 0.005  # of all balls; a form that loses more at its threshold is 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The arguments, checked as far as the files' names allow."""
     parser = export_parser(__doc__.splitlines()[0])
-    parser.add_argument(
-        "--max-fpr",
-        type=float,
-        help="highest false positive rate on validation, in [0, 1), for its thresholds (default: the run's, 0.01)",
-    )
+    add_max_fpr(parser, f"the thresholds are chosen for it (default: the run's, else {MAX_FPR})")
     arguments = parser.parse_args(argv)
-    if arguments.max_fpr is not None and not 0 <= arguments.max_fpr < 1:
-        parser.error(f"--max-fpr lies in [0, 1). Received: {arguments.max_fpr}")
+    check_max_fpr(arguments.max_fpr)
     return arguments
 
 
@@ -42,16 +38,18 @@ def main(argv: list[str] | None = None) -> None:
     """Reads, exports, proves and prints."""
     arguments = parse_args(argv)
     launch.switch_off()
-    from classifier_cnn import metrics
     from classifier_cnn.report import report
+    from classifier_cnn.threshold import choose_threshold
     from robot_export.card import summary
     from robot_export.delivery import publish
 
     model_file, model, description, evidence = prepare(arguments, TASK, PROJECT, outputs=1)
     y, scores = evidence.validation.y, evidence.outputs[:, 0]
-    max_fpr = next(v for v in (arguments.max_fpr, (description["options"] or {}).get("max_fpr"), 0.01) if v is not None)
+    max_fpr = next(
+        v for v in (arguments.max_fpr, (description["options"] or {}).get("max_fpr"), MAX_FPR) if v is not None
+    )
     if arguments.max_fpr is not None or "threshold" not in description:
-        chosen = metrics.choose_threshold(y, scores, max_fpr)
+        chosen = choose_threshold(y, scores, max_fpr)
         description["threshold"], description["threshold_choice"] = {"keras": chosen.value}, vars(chosen)
     threshold = description["threshold"]["keras"]
     description = {"target": TARGET} | description
@@ -71,6 +69,7 @@ def project(max_fpr: float):
     """
     from classifier_cnn import metrics
     from classifier_cnn.summary import group_table, table
+    from classifier_cnn.threshold import choose_threshold
     from robot_export.parity import Judge
     from robot_export.project import Project
 
@@ -92,7 +91,7 @@ def project(max_fpr: float):
         broken = after.get("false_positive_rate", 0) > max(max_fpr, before.get("false_positive_rate", 0))
         if not broken and after.get("recall", 0) >= before.get("recall", 0):
             return shipped
-        own = metrics.choose_threshold(y, outputs[:, 0], max_fpr).value
+        own = choose_threshold(y, outputs[:, 0], max_fpr).value
         return own if broken or measure(y, outputs, own)["recall"] > after["recall"] else shipped
 
     purpose = "Tells whether an image patch shows a ball: a score in 0..1, a ball from the threshold on."

@@ -7,6 +7,7 @@ from common.errors import UserError
 
 PROJECT = "classifier_cnn"
 DEFAULT_STEM = "classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"
+MAX_FPR = 0.01
 EPILOG = """examples:
   python train.py --filters 8 --dense 32             the team's default family, from the cache or the archive
   python train.py --dataset synthetic --tracking local   needs no network at all
@@ -22,14 +23,29 @@ class Options(TrainingOptions):
     """One training of the classifier; see the help of each option. What the defaults were measured with: RECIPE.md."""
 
     positive_weight: float = 1.0
-    max_fpr: float = 0.01
+    max_fpr: float = MAX_FPR
 
     def __post_init__(self):
         super().__post_init__()
         if not 0 < self.positive_weight <= 1000:
             raise UserError(f"--positive-weight lies above 0 and up to 1000. Received: {self.positive_weight}.")
-        if not 0 <= self.max_fpr < 1:
-            raise UserError(f"--max-fpr is a rate, at least 0 and below 1. Received: {self.max_fpr}.")
+        check_max_fpr(self.max_fpr)
+
+
+def add_max_fpr(group, meaning: str) -> None:
+    """Declares `--max-fpr`, for every command that chooses a threshold."""
+    text = f"highest false positive rate that the threshold may have on validation, from 0 to below 1; {meaning}"
+    group.add_argument("--max-fpr", type=float, metavar="X", help=text)
+
+
+def check_max_fpr(value: float | None) -> None:
+    """Refuses what is not a rate; None stands for the default.
+
+    Raises:
+        UserError: a value below 0, or 1 and more.
+    """
+    if value is not None and not 0 <= value < 1:
+        raise UserError(f"--max-fpr is a rate, at least 0 and below 1. Received: {value}.")
 
 
 def parse_args(argv: list[str] | None = None) -> Options:
@@ -37,10 +53,5 @@ def parse_args(argv: list[str] | None = None) -> Options:
     parser = training_parser("Trains the CNN that tells whether a patch shows a ball.", EPILOG, DEFAULT_STEM)
     group = parser.add_argument_group("ball or no ball")
     group.add_argument("--positive-weight", type=float, metavar="X", help="how much more a ball counts in the loss")
-    group.add_argument(
-        "--max-fpr",
-        type=float,
-        metavar="X",
-        help="highest false positive rate on validation; the threshold is chosen so",
-    )
+    add_max_fpr(group, "of the thresholds that keep it, the one that finds most balls is shipped")
     return parse(parser, Options, argv)

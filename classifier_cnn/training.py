@@ -10,6 +10,7 @@ from classifier_cnn.model import build_model, make_loss
 from classifier_cnn.options import PROJECT, Options
 from classifier_cnn.report import report
 from classifier_cnn.summary import table
+from classifier_cnn.threshold import choose_threshold
 from common.datasets.load import Splits
 from common.runs.augmentation_sheet import draw_augmentation
 from common.runs.run_folder import open_run
@@ -83,7 +84,7 @@ def finish(run, options: Options, splits, model, history) -> None:
     predict = make_predictor(model)
     judged = {split: part for split, part in splits.parts.items() if split != "train"}
     scores = {split: predict(part.X)[:, 0] for split, part in judged.items()}
-    chosen = metrics.choose_threshold(splits.validation.y, scores["validation"], options.max_fpr)
+    chosen = choose_threshold(splits.validation.y, scores["validation"], options.max_fpr)
     results = {split: report(run.path, part, scores[split], chosen.value, split) for split, part in judged.items()}
     numbers = {split: result["metrics"] for split, result in results.items()}
     more = {

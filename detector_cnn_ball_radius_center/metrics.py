@@ -3,8 +3,6 @@
 A circle is [radius, center_x, center_y] in fractions of the patch; errors in pixels are pixels of the network's input.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 RADIUS_CLASSES = {"below 0.35": 0.35, "0.35 to 0.45": 0.45, "0.45 and more": np.inf}  # upper ends, fractions
@@ -103,23 +101,3 @@ def baseline(y, mean_circle, size: int) -> dict[str, float]:
     numbers = evaluate(y, np.tile(np.asarray(mean_circle, np.float64), (len(y), 1)), size)
     kept = ("median_center_error_px", "median_radius_error_px", "mean_iou")
     return {f"baseline_{name}": numbers[name] for name in kept}
-
-
-def bootstrap_interval(
-    values, statistic: Callable[[np.ndarray], float] = np.mean, groups=None, n: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """The 95 % percentile interval of `statistic` over `n` resamples of whole groups (the cluster bootstrap).
-
-    Args:
-        values: [n], one number per patch: an error, an IoU.
-        statistic: `np.mean`, `np.median`, ...
-        groups: str or int [n], the recording of each patch; without it patch by patch.
-        n: resamples.
-        seed: the same seed, the same interval.
-    """
-    values = np.asarray(values)
-    members = np.arange(len(values)) if groups is None else np.unique(groups, return_inverse=True)[1].reshape(-1)
-    parts = [values[members == group] for group in range(members.max() + 1)]
-    rng = np.random.default_rng(seed)
-    drawn = [statistic(np.concatenate([parts[i] for i in rng.integers(len(parts), size=len(parts))])) for _ in range(n)]
-    return tuple(np.percentile(drawn, (2.5, 97.5)).tolist())

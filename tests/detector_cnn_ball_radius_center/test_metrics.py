@@ -103,16 +103,6 @@ def test_the_baseline_is_one_circle_for_all():
     assert numbers["baseline_mean_iou"] == pytest.approx(np.mean([9 / 16, 16 / 25, overlap]), abs=0.003)
 
 
-def test_the_interval_is_wider_by_recording_than_by_patch():
-    """Ten recordings of a hundred equal patches: as good as ten numbers."""
-    values, groups = np.repeat(np.arange(10.0), 100), np.repeat(np.arange(10), 100)
-    low, high = metrics.bootstrap_interval(values, np.mean, groups)
-    assert high - low == pytest.approx(2 * 1.96 * values.std() / 10**0.5, rel=0.15)
-    patch_low, patch_high = metrics.bootstrap_interval(values, np.mean)
-    assert patch_high - patch_low == pytest.approx((high - low) / 10, rel=0.2)
-    assert (low, high) == metrics.bootstrap_interval(values, np.mean, groups)
-
-
 @pytest.mark.parametrize(
     ("y", "found"),
     [
