@@ -155,7 +155,7 @@ def test_a_model_json_without_a_threshold(tmp_path, content):
         (["three.keras", "FILE"], "not a classifier"),
         (["colour.keras", "FILE"], "takes 16x16x2 patches"),
         (["broken.keras", "FILE"], "no numbers"),
-        (["run", "FILE", "--max-fpr", "1"], "[0, 1)"),
+        (["run", "FILE", "--max-fpr", "1"], "at least 0 and below 1"),
         (["run", "FILE", "--threshold", "nan"], "threshold"),
         (["run", "FILE", "--treshold", "0.5"], "--threshold"),
         (["run"], "FILE"),
