@@ -139,7 +139,7 @@ def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -
     """Balls found, and found where they are, against false positives, over all thresholds; the shipped one marked.
 
     Args:
-        curve: `together.operating_curve`.
+        curve: `pair_metrics.operating_curve`.
         numbers: `together.evaluate` at the threshold.
     """
     alarms = curve["false_positives_per_1000"]

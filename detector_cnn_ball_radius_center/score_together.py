@@ -14,7 +14,11 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
     os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
 
+from common.atomic_files import new_folder, replacing  # noqa: E402
 from common.cli.program import Parser, run_main  # noqa: E402
+from common.cli.quiet import quiet_stderr  # noqa: E402
+from common.cli.tables import group_table, table  # noqa: E402
+from common.datasets.families import all_families  # noqa: E402
 from common.errors import UserError  # noqa: E402
 from common.training.model_path import find_model, read_threshold  # noqa: E402
 
@@ -61,20 +65,20 @@ def main(argv: list[str] | None = None) -> None:
     classifier, detector = find_model(arguments.classifier), find_model(arguments.detector)
     threshold, origin = read_threshold(classifier, arguments.threshold)
     check_family(arguments.classification, arguments.detection)
-
-    from common.atomic_files import new_folder, replacing
-    from common.cli.tables import group_table, table
     from common.datasets.patch_file import read_patches
-    from common.runs.evaluation import model_name
-    from detector_cnn_ball_radius_center import together
-    from detector_cnn_ball_radius_center.plots import operating_points
 
     files = read_patches(arguments.classification, "classification"), read_patches(arguments.detection, "detection")
-    balls, others = score(classifier, detector, *files)
-    numbers = together.evaluate(balls, others, threshold)
-    rows = together.evaluate_groups(balls, others, threshold)
+    check_patches(*files)
+    with quiet_stderr():
+        from common.runs.evaluation import model_name
+        from detector_cnn_ball_radius_center import pair_metrics
+        from detector_cnn_ball_radius_center.plots import operating_points
+
+    balls, others = pair_metrics.score(classifier, detector, *files)
+    numbers = pair_metrics.evaluate(balls, others, threshold)
+    rows = pair_metrics.evaluate_groups(balls, others, threshold)
     folder = new_folder(arguments.output_dir or Path.cwd() / f"together-{model_name(detector)}")
-    operating_points(folder / "operating_points.png", together.operating_curve(balls, others), numbers, threshold)
+    operating_points(folder / "operating_points.png", pair_metrics.operating_curve(balls, others), numbers, threshold)
     result = {name: str(getattr(arguments, name)) for name in ("classifier", "detector", "classification", "detection")}
     result |= {"digests": [part.digest for part in files], "threshold": threshold, "threshold_from": origin}
     with replacing(folder / "together.json") as partial:
@@ -94,8 +98,6 @@ def check_family(classification: Path, detection: Path) -> None:
     Raises:
         UserError: they are of two families.
     """
-    from common.datasets.families import all_families
-
     kinds = []
     for path, task in ((classification, "classification"), (detection, "detection")):
         kinds += [family.stem.partition("_patches_")[2] for family in all_families(task) if _of(path, family.stem)]
@@ -110,33 +112,20 @@ def _of(path: Path, stem: str) -> bool:
     return path.name.startswith(f"{stem}_")
 
 
-def score(classifier: Path, detector: Path, classification, detection):
-    """Both models on the balls of the detection file and on the patches without a ball of the classification file.
-
-    Returns:
-        Two `together.Scored`: balls, others.
+def check_patches(classification, detection) -> None:
+    """Refuses patches that one pair of models cannot be scored on.
 
     Raises:
-        UserError: files or models that do not fit together.
+        UserError: they differ in size or colour, or none is without a ball.
     """
-    from common.runs.evaluation import predict_file
-    from detector_cnn_ball_radius_center.together import Scored
-
     if classification.X.shape[1:] != detection.X.shape[1:]:
         shapes = ("x".join(map(str, part.X.shape[1:])) for part in (classification, detection))
         raise UserError(
             f"the two files hold patches of different size or colour. Received: {' and '.join(shapes)}. "
             "Take a classification and a detection file of one family."
         )
-    empty = classification.take(classification.y == 0)
-    if not len(empty):
-        raise UserError(f"no patch without a ball. Received: {', '.join(classification.source)}. Name another file.")
-    parts = []
-    for X, truth in ((detection.X, detection.y), (empty.X, None)):
-        probability = predict_file(classifier, X, outputs=1)[:, 0]
-        circle = predict_file(detector, X, outputs=3)
-        parts.append(Scored(probability, circle, X[..., 0].mean((1, 2)), truth))
-    return parts
+    if not (classification.y == 0).any():
+        raise UserError(f"no patch without a ball. Received: {', '.join(classification.source)}. Choose another file.")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
-"""The numbers of classifier and detector together, as the robot uses them: pure functions, no input or output.
+"""The numbers of classifier and detector together, as the robot uses them.
 
 The classifier's probability is the confidence of the detector's circle: a patch is a detection when the probability
 reaches the threshold, and the circle says where.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from common.runs.evaluation import BRIGHTNESS_CLASSES, brightness_class
+from common.runs.evaluation import BRIGHTNESS_CLASSES, brightness_class, predict_file
 from detector_cnn_ball_radius_center import metrics
 
 
@@ -32,6 +33,25 @@ class Scored:
         """The chosen patches."""
         truth = None if self.truth is None else self.truth[chosen]
         return Scored(self.probability[chosen], self.circle[chosen], self.brightness[chosen], truth)
+
+
+def score(classifier: Path, detector: Path, classification, detection) -> tuple[Scored, Scored]:
+    """Both models on the balls of the detection file and on the patches without a ball of the classification file.
+
+    Args:
+        classifier, detector: .keras files.
+        classification, detection: common.datasets.patch_file.Patches.
+
+    Raises:
+        UserError: a model that cannot be loaded or takes other patches.
+    """
+    empty = classification.take(classification.y == 0)
+    parts = []
+    for X, truth in ((detection.X, detection.y), (empty.X, None)):
+        probability = predict_file(classifier, X, outputs=1)[:, 0]
+        circle = predict_file(detector, X, outputs=3)
+        parts.append(Scored(probability, circle, X[..., 0].mean((1, 2)), truth))
+    return tuple(parts)
 
 
 def evaluate(balls: Scored, others: Scored, threshold: float) -> dict[str, float]:
