@@ -11,6 +11,7 @@ if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VEN
 
 from common.cli.program import run_main  # noqa: E402
 from common.cli.terminal import outlasting_terminal  # noqa: E402
+from grid_search import ray_environment  # noqa: E402
 from grid_search.options import output_dir, parse_args  # noqa: E402
 
 
@@ -30,9 +31,11 @@ def main(argv: list[str] | None = None) -> int:
         print(write_report(plan))
         return 0
     plan, checked = make_plan(options)
-    from grid_search.run import run
+    address = ray_environment.head_node(options.address)
+    ray_environment.prepare(address)
+    from grid_search.run import run  # late: Ray reads its environment on import
 
-    return run(plan, checked, options)
+    return run(plan, checked, options, address)
 
 
 if __name__ == "__main__":

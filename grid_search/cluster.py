@@ -3,23 +3,21 @@
 import hashlib
 import logging
 import os
-import secrets
 import shutil
-import socket
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import ray
 import ray._private.worker
 
-from common.cli import launch
+import psutil  # isort: skip - Ray brings it, and finds it only once it is imported itself
+
 from common.errors import UserError
+from grid_search.ray_environment import LOCAL
 
 OBJECT_STORE_BYTES = 80_000_000  # results travel through it, a few hundred kilobytes each
-CONNECT_SECONDS = 5.0
 STARTS = 5  # tries to start Ray, which gives its own helpers 15 s: a machine full of trainings may need more
 SOCKET_PATH = 103  # bytes that a Unix socket's path may have on macOS; Linux takes 107
 RAY_NEEDS = len("/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store")
@@ -46,53 +44,22 @@ class Needs:
         return max(0, int(min(counts)))
 
 
-def wanted(address: str | None) -> str:
-    """The head node to join, after a look whether something listens there: Ray itself would try for minutes.
-
-    Returns:
-        HOST:PORT, of `address` or RAY_ADDRESS, or "local" for a private cluster.
-
-    Raises:
-        UserError: it is no such address, or nothing listens there.
-    """
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
-    if address == "local":
-        return address
-    host, _, port = address.rpartition(":")
-    if not host or "/" in host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise UserError(f"A Ray cluster is named by its head node, HOST:PORT. Received: {address}.")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
-    except OSError as error:
-        raise UserError(f"No Ray cluster answers there ({error.strerror or error}). Received: {address}.") from None
-    return address
-
-
-def connect(address: str | None, grid: Path) -> None:
-    """Joins the cluster at `address`, or RAY_ADDRESS, or starts one for this process alone, on loopback.
+def connect(address: str, grid: Path) -> None:
+    """Joins the cluster at `address`, or starts one for this process alone, on loopback.
 
     Args:
-        address: HOST:PORT of the head node.
+        address: of `ray_environment.head_node`; `ray_environment.prepare` comes before Ray is imported.
         grid: its folder, for which the folder of a private cluster's sockets and logs is named; that is emptied.
 
     Raises:
         UserError: no cluster answers there, or there is no folder with a short enough path.
     """
-    launch.switch_off()
-    address = wanted(address)
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the worker hides GPUs itself
-    if address == "local":  # settings that Ray reads when it is imported
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # listens on loopback, not on the network
-        os.environ.setdefault("RAY_worker_niceness", "0")  # as `train.py` has it; Ray's own is 15
-        os.environ.setdefault("RAY_AUTH_MODE", "token")  # other users of this machine are kept out
-        if not os.environ.get("RAY_AUTH_TOKEN_PATH"):
-            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # or Ray would write one to the home folder
     ray._private.worker.print_to_stdstream = _say_nothing  # pages about a node that died, however log_to_driver is set
     settings = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address == "local":
+    if address == LOCAL:
         settings |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
     for left in range(STARTS, 0, -1):
-        if address == "local":
+        if address == LOCAL:
             settings["_temp_dir"] = str(_folder(grid))
         try:
             ray.init(address, **settings)

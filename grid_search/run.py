@@ -27,14 +27,13 @@ from grid_search.slots import meeting_place, start_worker
 DATA = ("dataset", "data_train", "data_val", "data_test", "seed")  # the seed: where validation is split off
 
 
-def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions) -> int:
+def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, address: str) -> int:
     """Trains what is not trained yet; returns 0 when all came through, 1 when some failed, 128 + a signal.
 
     Raises:
         UserError: data, server or cluster cannot be used, or the grid runs already.
     """
     first = checked[0]
-    cluster.wanted(options.address)  # before the data is fetched
     module = find_module(plan.module)
     digests, data_bytes = fetch_data(module.load_data, checked)
     server = tracking.choose_server(first.tracking, first.output_dir, require=first.require_tracking)
@@ -43,7 +42,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions) -> int
     with _alone(plan), _worker(plan, first.threads, start=not options.dry_run) as worker:
         folders.remove_empty_folders(plan)
         try:
-            cluster.connect(options.address, plan.folder)
+            cluster.connect(address, plan.folder)
             need = cluster.needs(first.threads, options.gpus_per_training, options.memory, data_bytes)
             slots = tell_plan(plan, need, options)
             if options.dry_run:
