@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     plan, checked = make_plan(options)
     address = ray_environment.head_node(options.address)
     ray_environment.prepare(address)
-    from grid_search.run import run  # late: Ray reads its environment on import
+    from grid_search.grid import run  # late: Ray reads its environment on import
 
     return run(plan, checked, options, address)
 

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from common.tracking import journal
-from grid_search import folders
+from grid_search import run_folders
 from grid_search.plan import Plan
 
 MORE = ("val_auroc", "val_recall_at_fpr_0.01", "val_mean_iou")  # beside the metric that ranks, where there are such
@@ -17,7 +17,7 @@ def row(plan: Plan, training, status: str = "", reason: str = "") -> dict:
     Keys: index, label, status, the arrays, epochs, wanted, quality (the metric of the kept epoch), the other
     validation metrics of that epoch, costs, seconds, folder, reason.
     """
-    state = folders.read_state(plan, training)
+    state = run_folders.read_state(plan, training)
     if not status:
         status = {"waiting": "waiting", "finished": "finished"}.get(state.status) or _begun(state.folder)
     found = {"index": training.index, "label": training.label, "status": status, **training.varies}

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from common.runs.run_folder import is_finished
-from grid_search.folders import read_rows
+from grid_search.run_folders import read_rows
 
 from ..tiny import ROOT, classification_file, environment, program, tracked_runs
 
@@ -130,7 +130,7 @@ def processes(driver: int, kind: str) -> list[int]:
     """The pids of one kind among what a grid started: `slot`, `worker`, `kept process`, `training`."""
     commands = descendants(driver)
     found = {"slot": [pid for pid, command in commands.items() if command.startswith("ray::Slot")]}
-    found["worker"] = [pid for pid in children(driver) if "grid_search.worker" in commands.get(pid, "")]
+    found["worker"] = [pid for pid in children(driver) if "grid_search.fork_server" in commands.get(pid, "")]
     found["kept process"] = [pid for worker in found["worker"] for pid in children(worker)]
     found["training"] = [pid for kept in found["kept process"] for pid in children(kept)]
     return found[kind]

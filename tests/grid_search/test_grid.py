@@ -100,7 +100,7 @@ def test_the_driver_killed_in_the_middle_of_64_trainings(tmp_path):
     running = descendants(driver.pid)
     driver.kill()
     driver.wait()
-    assert any("grid_search.worker" in command for command in running.values())
+    assert any("grid_search.fork_server" in command for command in running.values())
     wait_until_gone(running)
     assert grid.run() == 0
     assert "goes on after epoch" in grid.said()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grid_search.cluster import Needs
-from grid_search.overview import span
+from grid_search.live_view import span
 from grid_search.plan import Plan, Training
 from grid_search.pruning import Pruner
 from grid_search.ranking import pareto_front

@@ -24,7 +24,7 @@ from common.cli import launch
 from common.cli.training_options import from_json
 from common.errors import UserError
 from grid_search import cluster
-from grid_search.folders import Change, apply, changes
+from grid_search.run_folders import Change, apply, changes
 
 START_SECONDS = 60.0  # in which a worker listens, on the busiest machine
 CONNECTIONS = 3  # to workers that die before they answer
@@ -209,7 +209,7 @@ def start_worker(module: str, place: Path, threads: int) -> subprocess.Popen:
     environment["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"  # macOS would end forks that use its frameworks
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), environment.get("PYTHONPATH")]))
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "grid_search.worker", module, str(place)],
+        [sys.executable, "-P", "-m", "grid_search.fork_server", module, str(place)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

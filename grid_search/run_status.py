@@ -7,9 +7,9 @@ from pathlib import Path
 
 from common import tracking
 from common.tracking import journal
-from grid_search import folders
-from grid_search.folders import State
+from grid_search import run_folders
 from grid_search.plan import Plan, Training
+from grid_search.run_folders import State
 
 
 @dataclass
@@ -35,10 +35,10 @@ class Progress:
         for name, offset, content in changes:
             folder, _, rest = name.partition("/")
             if not rest:
-                folders.apply(plan.folder / "logs", [(f"{self.training.index:03}.far.log", offset, content)])
+                run_folders.apply(plan.folder / "logs", [(f"{self.training.index:03}.far.log", offset, content)])
                 continue
             self.state = dataclasses.replace(self.state, folder=runs / folder)
-            folders.apply(runs / folder, [(rest, offset, content)])
+            run_folders.apply(runs / folder, [(rest, offset, content)])
             self.hold()
 
     def hold(self) -> None:

@@ -16,13 +16,13 @@ from common.cli.stop_request import StopRequest
 from common.cli.training_options import TrainingOptions
 from common.errors import UserError
 from common.tracking.servers import target_of
-from grid_search import cluster, folders
-from grid_search.drive import Drive, Settings
+from grid_search import cluster, run_folders
+from grid_search.live_view import LiveView
 from grid_search.options import GridOptions
-from grid_search.overview import Overview
 from grid_search.plan import Plan, find_module
 from grid_search.report import write_report
-from grid_search.slots import meeting_place, start_worker
+from grid_search.scheduler import Scheduler, Settings
+from grid_search.slot import meeting_place, start_worker
 
 DATA = ("dataset", "data_train", "data_val", "data_test", "seed")  # the seed: where validation is split off
 
@@ -40,7 +40,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
     print(server.words)
     plan.folder.mkdir(parents=True, exist_ok=True)
     with _alone(plan), _worker(plan, first.threads, start=not options.dry_run) as worker:
-        folders.remove_empty_folders(plan)
+        run_folders.remove_empty_folders(plan)
         try:
             cluster.connect(address, plan.folder)
             need = cluster.needs(first.threads, options.gpus_per_training, options.memory, data_bytes)
@@ -57,7 +57,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
                     if getattr(first, name) == getattr(TrainingOptions(), name)
                 )
                 settings = Settings(slots, worker, need, defaults, environment, digests, tracked, options.prune)
-                drive = Drive(plan, settings, Overview(plan, slots), stop)
+                drive = Scheduler(plan, settings, LiveView(plan, slots), stop)
                 drive.run()
                 tracked.status = "KILLED" if stop() or drive.ended else "FINISHED"
                 return finish(plan, drive, tracked, stop)
@@ -92,7 +92,7 @@ def tell_plan(plan: Plan, need: cluster.Needs, options: GridOptions) -> int:
     Raises:
         UserError: not even one fits.
     """
-    states = Counter(folders.read_state(plan, training).status for training in plan.trainings)
+    states = Counter(run_folders.read_state(plan, training).status for training in plan.trainings)
     per_node = {node: need.fit(told["Resources"]) for node, told in cluster.nodes().items()}
     fit = sum(per_node.values())
     if not fit:
@@ -132,7 +132,7 @@ def grid_run(plan: Plan, server) -> Iterator:
         print(tracked.finish(tracked.status))
 
 
-def finish(plan: Plan, drive: Drive, tracked, stop: StopRequest) -> int:
+def finish(plan: Plan, drive: Scheduler, tracked, stop: StopRequest) -> int:
     """Writes and tracks the report, says what failed, and returns the exit status."""
     print(write_report(plan, {p.training.index: (p.status, p.reason) for p in drive.all}))
     counts = Counter(progress.status for progress in drive.all)

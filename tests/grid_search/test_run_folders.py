@@ -5,9 +5,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grid_search.folders import apply, changes, find_folder, read_rows, read_state, remove_empty_folders
 from grid_search.options import parse_args
 from grid_search.plan import make_plan
+from grid_search.run_folders import apply, changes, find_folder, read_rows, read_state, remove_empty_folders
 
 STEPS = st.lists(
     st.one_of(

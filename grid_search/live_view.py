@@ -12,7 +12,7 @@ BLOCK_SECONDS = 60.0  # between two overviews in a log file
 FILE_SECONDS = 5.0
 
 
-class Overview:
+class LiveView:
     """Says what happens as it happens; overview.txt in the grid's folder has every training at any time."""
 
     def __init__(self, plan: Plan, slots: int):

@@ -1,6 +1,6 @@
 """A process that has everything imported, and a fork of it for every training.
 
-python -m grid_search.worker MODULE SOCKET
+python -m grid_search.fork_server MODULE SOCKET
 
 It listens on the Unix socket SOCKET, from before its imports, which take five to ten seconds of a core, once per
 node; on the driver's they pass while Ray starts. A slot that connects sends two pipes and gets a fork of this process,

@@ -14,7 +14,7 @@ import pytest
 
 from common.errors import UserError
 from grid_search import cluster
-from grid_search.slots import meeting_place, start_worker
+from grid_search.slot import meeting_place, start_worker
 
 
 @pytest.fixture

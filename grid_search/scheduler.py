@@ -8,12 +8,12 @@ import ray
 from common import tracking
 from common.errors import UserError
 from common.tracking.pending import is_unsent
-from grid_search import cluster, failures, folders
-from grid_search.folders import State
+from grid_search import cluster, retries, run_folders
 from grid_search.plan import Plan, Training
-from grid_search.progress import Place, Progress, wait_for_writer
 from grid_search.pruning import Pruner
-from grid_search.slots import Job, Slot
+from grid_search.run_folders import State
+from grid_search.run_status import Place, Progress, wait_for_writer
+from grid_search.slot import Job, Slot
 
 TRIES = 2  # a failure whose cause may pass is tried once more
 LOSSES = 3  # so often a training may lose its node or slot, which is not its own failure
@@ -40,7 +40,7 @@ class Settings:
     prune: bool
 
 
-class Drive:
+class Scheduler:
     """One start of a grid, to its end or until `stop`. overview: is told what happens."""
 
     def __init__(self, plan: Plan, settings: Settings, overview, stop):
@@ -77,7 +77,7 @@ class Drive:
 
     def _begin(self, training: Training) -> Progress:
         """Takes a training up where an earlier start left it, and says so."""
-        progress = Progress(training, folders.read_state(self.plan, training))
+        progress = Progress(training, run_folders.read_state(self.plan, training))
         if progress.state.folder is None:
             return progress
         self._behind(progress.state, training.index)  # remembered; who went on in an earlier start is not judged again
@@ -166,7 +166,7 @@ class Drive:
             file.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} on {place.about['host']}: {training.label}\n")
         options = training.options | {"run_name": training.run_name, "resume": str(folder) if folder else None}
         options["offline"] |= not far  # the driver has fetched the data
-        files = tuple(folders.changes(folder, {})) if folder and far else ()
+        files = tuple(run_folders.changes(folder, {})) if folder and far else ()
         if folder and far:
             progress.hold()
         defaults = self.settings.defaults
@@ -191,12 +191,12 @@ class Drive:
             try:
                 getattr(self, f"_on_{kind}")(place, ray.get(future))
             except ray.exceptions.RayActorError as error:  # the slot's process or its whole node is gone
-                self._remove(place, failures.why_lost(place, error))
+                self._remove(place, retries.why_lost(place, error))
             except ray.exceptions.RayError as error:
                 self._on_error(kind, place, error)
 
     def _on_error(self, kind: str, place: Place, error) -> None:
-        words = failures.first_line(getattr(error, "cause", None) or error)
+        words = retries.first_line(getattr(error, "cause", None) or error)
         self._broken += kind == "ready"
         if self._broken >= LOSSES:
             raise UserError(f"No process for trainings starts. Received: {words}")
@@ -246,7 +246,7 @@ class Drive:
     def _failed(self, progress: Progress, status: int) -> None:
         """A second try where the cause may pass: killed, no memory, a disk, a network; not where the input is bad."""
         log = self.plan.folder / "logs" / f"{progress.training.index:03}.log"
-        progress.reason = f"{failures.cause(status)}: {failures.last_lines(log)}"
+        progress.reason = f"{retries.cause(status)}: {retries.last_lines(log)}"
         progress.status = "failed" if status == 2 or progress.tries >= TRIES else "waiting"
 
     def _lost(self, progress: Progress, words: str) -> None:
@@ -288,7 +288,7 @@ class Drive:
         self.overview.update(self.all)
 
     def _refresh(self, progress: Progress) -> None:
-        progress.state = folders.read_state(self.plan, progress.training, progress.state.folder)
+        progress.state = run_folders.read_state(self.plan, progress.training, progress.state.folder)
         self._carry(progress)
 
     def _carry(self, progress: Progress) -> None:

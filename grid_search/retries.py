@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from grid_search import cluster
-from grid_search.progress import Place
-from grid_search.worker import MAY_PASS
+from grid_search.fork_server import MAY_PASS
+from grid_search.run_status import Place
 
 
 def why_lost(place: Place, error) -> str:
