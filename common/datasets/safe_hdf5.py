@@ -24,6 +24,7 @@ from common.errors import UserError
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LINKS_MAX = 16  # followed to one dataset
 ATTRIBUTE_BYTES_MAX = 1 << 24
+STRINGS_BYTES_MAX = 1 << 27  # that strings of variable length may take at once
 SHOWN = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID, h5py.h5t.TypeEnumID)
 NAME_BYTES_MAX = 1024  # of a recording, camera or origin
 # What h5py raises for damaged files; it has no class of its own.
@@ -77,7 +78,7 @@ class Column:
     def _strings(self, start: int, stop: int) -> np.ndarray:
         """Strings of variable length, a few at a time: each may be as long as the file, and all may be the same one."""
         longest = self.path.stat().st_size
-        step = max(1, min(8192, (free_memory() or 1 << 30) // 8 // max(1, longest)))
+        step = max(1, min(8192, STRINGS_BYTES_MAX // max(1, longest)))
         parts = [np.empty(0, object)]
         for first in range(start, stop, step):
             if self.chunks:
