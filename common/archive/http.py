@@ -109,6 +109,9 @@ def get_text(url: str, patience: Patience) -> Page | None:
                 raise
             except ArchiveError:
                 return None
+            except Transient as error:
+                error.received = False  # half a text is nothing
+                raise
 
     return retry(url, patience, attempt)
 
