@@ -68,7 +68,7 @@ def project(max_fpr: float):
         max_fpr: highest false positive rate that a threshold is chosen for.
     """
     from classifier_cnn import metrics
-    from classifier_cnn.summary import group_table, table
+    from classifier_cnn.summary import TRACKED, group_table, table
     from classifier_cnn.threshold import choose_threshold
     from robot_export.parity import Judge
     from robot_export.project import Project
@@ -101,7 +101,7 @@ def project(max_fpr: float):
         ("worst_false_positives", "worst false positives"),
         ("worst_false_negatives", "worst missed balls"),
     )
-    return Project(PROJECT, purpose, Judge(measure, reasons, choose), table, group_table, pictures)
+    return Project(PROJECT, purpose, Judge(measure, reasons, choose), table, group_table, pictures, TRACKED)
 
 
 if __name__ == "__main__":

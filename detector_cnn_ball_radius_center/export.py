@@ -54,7 +54,7 @@ def project(size: int):
         size: width of the patches in pixels.
     """
     from detector_cnn_ball_radius_center import metrics
-    from detector_cnn_ball_radius_center.summary import group_table, table
+    from detector_cnn_ball_radius_center.summary import TRACKED, group_table, table
     from robot_export.parity import Judge
     from robot_export.project import Project
 
@@ -78,7 +78,7 @@ def project(size: int):
         ("targets", "predicted against true values"),
         ("worst", "the worst patches"),
     )
-    return Project(PROJECT, purpose, Judge(measure, reasons), table, group_table, pictures)
+    return Project(PROJECT, purpose, Judge(measure, reasons), table, group_table, pictures, TRACKED)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,17 @@ _ROWS = (
     ("  median radius error (pixels)", "baseline_median_radius_error_px", ".3f"),
     ("  mean IoU", "baseline_mean_iou", ".4f"),
 )
+# By these runs are compared on MLflow; all others are in the table, evaluation.json and the model card.
+TRACKED = {
+    "validation": (
+        "median_center_error_px",
+        "p95_center_error_px",
+        "median_radius_error_px",
+        "mean_iou",
+        "iou_above_0.75",
+    ),
+    "test": ("median_center_error_px", "median_radius_error_px", "mean_iou"),
+}
 _GROUP_COLUMNS = (
     ("patches", "patches", "d"),
     ("centre px", "median_center_error_px", ".3f"),

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from common import provenance, tracking
 from common.cli.stop_request import StopRequest
 from common.cli.training_options import TrainingOptions
+from common.datasets.families import short_name
 from common.errors import UserError
 from common.tracking.servers import target_of
 from grid_search import cluster, run_folders
@@ -35,7 +36,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
     """
     first = checked[0]
     module = find_module(plan.module)
-    digests, data_bytes = fetch_data(module.load_data, checked)
+    digests, data_bytes, dataset = fetch_data(module.load_data, checked)
     server = tracking.choose_server(first.tracking, first.output_dir, require=first.require_tracking)
     print(server.words)
     plan.folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +50,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
                 return 0
             plan.write()
             (plan.folder / "logs").mkdir(exist_ok=True)
-            with grid_run(plan, server) as tracked, StopRequest() as stop:
+            with grid_run(plan, server, dataset) as tracked, StopRequest() as stop:
                 environment = {"BALL_PARENT_RUN": tracked.uuid, "BALL_GRID_SERVERS": _servers(plan, server)}
                 defaults = tuple(
                     name
@@ -65,25 +66,26 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
             _leave(plan)
 
 
-def fetch_data(load_data: Callable, checked: list[TrainingOptions]) -> tuple[list, int]:
+def fetch_data(load_data: Callable, checked: list[TrainingOptions]) -> tuple[list, int, str]:
     """Reads the data of every training once.
 
     Returns:
-        [(options, digest per split)] for each kind of data, and the bytes of the largest.
+        [(options, digest per split)] for each kind of data, the bytes of the largest, and a short name for all.
     """
     kinds = {json.dumps([options.as_json()[name] for name in DATA]): options for options in checked}
-    digests, largest, said = [], 0, set()
+    digests, largest, said, names = [], 0, set(), set()
     for options in kinds.values():
         splits = load_data(options)
         parts = splits.parts
         digests.append((options.as_json(), {split: part.digest for split, part in parts.items()}))
         largest = max(largest, sum(part.X.nbytes for part in parts.values()))
         sizes = ", ".join(f"{len(part):,} {split}" for split, part in parts.items())
+        names.add("SYNTHETIC-FALLBACK" if splits.substituted else short_name(splits.name))
         words = f"data: {splits.name} ({sizes})"
         if words not in said:
             said.add(words)
             print(words)
-    return digests, largest
+    return digests, largest, names.pop() if len(names) == 1 else f"{len(names)} datasets"
 
 
 def tell_plan(plan: Plan, need: cluster.Needs, options: GridOptions) -> int:
@@ -109,7 +111,7 @@ def tell_plan(plan: Plan, need: cluster.Needs, options: GridOptions) -> int:
 
 
 @contextmanager
-def grid_run(plan: Plan, server) -> Iterator:
+def grid_run(plan: Plan, server, dataset: str) -> Iterator:
     """The grid's own run, above those of its trainings; ends as its `status` says, FAILED where nothing was said."""
     begun = tracking.begun(plan.folder)
     arrays = {name: " | ".join(values) for name, values in plan.varies.items()}
@@ -117,10 +119,11 @@ def grid_run(plan: Plan, server) -> Iterator:
         plan.folder,
         server,
         experiment=plan.experiment,
-        name=plan.name,
+        name=f"grid of {len(plan.trainings)} {dataset} {plan.name[-8:]}",
         parameters={"module": plan.module, "trainings": len(plan.trainings), "metric": plan.metric, **arrays},
         tags={"grid": plan.name, **provenance.provenance()},
         resume=begun,
+        source=plan.module,
     )
     tracked.status = "FAILED"
     try:

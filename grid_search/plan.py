@@ -84,7 +84,7 @@ def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:
             raise UserError(f"Two trainings of this grid are the same. Received twice: {_in_words(label)}.")
     name = f"grid_{module.PROJECT}_{hashlib.sha256(json.dumps([options.module, keys]).encode()).hexdigest()[:8]}"
     trainings = tuple(
-        Training(i, label, f"{name[-8:]}-{i:03}_{_words(label)}", one.as_json())
+        Training(i, label, _run_name(one, label, f"{name[-8:]}-{i:03}"), one.as_json())
         for i, (label, one) in enumerate(zip(labels, checked, strict=True))
     )
     varies = {name: [_shown(value) for value in options.arrays[name]] for name in varying}
@@ -169,6 +169,11 @@ def _shown(value: str | None) -> str:
     return "on" if value is None else value
 
 
-def _words(label: dict[str, str]) -> str:
-    """A label that is good as a part of a file's name and still tells the trainings apart at 60 characters."""
-    return "_".join(f"{name}-{'-'.join(value.split())}" for name, value in label.items())[:60] or "training"
+def _run_name(options: TrainingOptions, label: dict[str, str], mark: str) -> str:
+    """`8-8-16-16 d64 augment-on combined 16x16 1a2b3c4d-007`: as a run outside of a grid, with what else varies.
+
+    The mark at its end, of grid and training, finds the folder again.
+    """
+    words = {"filters": "-".join(map(str, options.filters)), "dense": f"d{options.dense}"}
+    words |= {k: f"{k}-{'-'.join(Path(v).name.split())}" for k, v in label.items() if k not in (*words, "dataset")}
+    return f"{' '.join(words.values())[:45]} {{dataset}} {mark}"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
@@ -36,16 +37,22 @@ class State:
 
 def find_folder(plan: Plan, training: Training) -> Path | None:
     """The run folder of a training; the one that got furthest where there are several."""
-    found = [path for path in plan.folder.parent.glob(f"*_{plan.name[-8:]}-{training.index:03}_*") if path.is_dir()]
-    found = [path for path in found if (path / "config.json").is_file()]
+    found = [path for path in _folders(plan, f"{training.index:03}") if (path / "config.json").is_file()]
     return max(found, key=lambda path: (is_finished(path), len(read_rows(path)), path.name), default=None)
 
 
 def remove_empty_folders(plan: Plan) -> None:
     """Removes what trainings left that were killed before they wrote their settings: nothing can be resumed there."""
-    for path in plan.folder.parent.glob(f"*_{plan.name[-8:]}-[0-9][0-9][0-9]*_*"):
-        if path.is_dir() and not (path / "config.json").is_file():
+    for path in _folders(plan, r"\d{3,}"):
+        if not (path / "config.json").is_file():
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _folders(plan: Plan, index: str) -> list[Path]:
+    """The folders of trainings whose index matches; the mark of grid and training ends their names, or began them."""
+    mark = re.compile(rf"_(.*-)?{plan.name[-8:]}-{index}(-\d+|_.*)?")
+    found = plan.folder.parent.glob(f"*{plan.name[-8:]}-*")
+    return sorted(path for path in found if path.is_dir() and mark.fullmatch(path.name[path.name.find("_") :]))
 
 
 def read_state(plan: Plan, training: Training, folder: Path | None = None) -> State:

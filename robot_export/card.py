@@ -42,13 +42,7 @@ def write_card(
     ]
     parts = [
         f"# {folder.resolve().name}",
-        f"{purpose} Project `{contract['project']}`; what is said here is in `model.json`, too, for programs.",
-        _warnings(contract),
-        _what(contract),
-        "## Data",
-        _data(contract),
-        "## Numbers",
-        f"```\n{numbers}\n```",
+        head(contract, purpose, numbers),
         "\n".join(shown) or None,
         "## Forms",
         _forms(contract),
@@ -62,6 +56,20 @@ def write_card(
     with replacing(path) as partial:
         partial.write_text("\n\n".join(part for part in parts if part is not None), encoding="utf-8")
     return path
+
+
+def head(contract: dict, purpose: str, numbers: str) -> str:
+    """What the model is, its data and its numbers, without raw HTML; the description of the run on MLflow, too."""
+    parts = [
+        f"{purpose} Project `{contract['project']}`; what is said here is in `model.json`, too, for programs.",
+        _warnings(contract),
+        _what(contract),
+        "## Data",
+        _data(contract),
+        "## Numbers",
+        f"```\n{numbers}\n```",
+    ]
+    return "\n\n".join(part for part in parts if part is not None)
 
 
 def summary(contract: dict) -> str:

@@ -50,7 +50,7 @@ def publish_run(run, history, model, description: dict, evidence: Evidence, proj
     Raises:
         UserError: as `deliver`, after everything else has been recorded.
     """
-    from robot_export.card import summary
+    from robot_export import card
 
     export = "none" if run.stop() else description["options"]["export"]
     arguments = (run.path, model, description, evidence, project, results)
@@ -58,9 +58,12 @@ def publish_run(run, history, model, description: dict, evidence: Evidence, proj
     try:
         if export != "none":
             told = publish(*arguments, export=export)
-            print(summary(told))
+            print(card.summary(told))
     finally:
-        run.record_results({split: result["metrics"] for split, result in results.items()} | metrics_of(told), history)
+        numbers = {split: result["metrics"] for split, result in results.items()}
+        run.tracked.describe(card.head(told, project.purpose, project.table(numbers)))
+        few = {split: _chosen(found, project.tracked[split]) for split, found in numbers.items()}
+        run.record_results(few, history, facts_of(told))
 
 
 def publish(
@@ -243,14 +246,15 @@ def _vectors(evidence: Evidence, told: dict, outputs: dict[str, np.ndarray], cho
     return {"patches": patches.tolist(), "expected": expected}
 
 
-def metrics_of(result: dict) -> dict[str, dict[str, float]]:
-    """The costs and parity numbers of a contract as metrics for tracking: {"cost": {...}, "int8": {...}, ...}."""
-    sets = {"cost": {key: value for key, value in result["cost"].items() if key != "timed_on"}}
-    for name, entry in result["forms"].items():
-        numbers = {"bytes": entry["bytes"], "peak_activation_bytes": entry["peak_activation_bytes"]}
-        numbers |= {"fit": float(bool(entry["fit"]))} | (entry["parity"] or {})
-        numbers |= {f"latency_us_{key}": value for key, value in (entry["latency_us"] or {}).items()}
-        if name in result.get("threshold", {}):
-            numbers["threshold"] = result["threshold"][name]
-        sets[name] = {key: float(value) for key, value in numbers.items()}
-    return sets
+def _chosen(numbers: dict[str, float], names: tuple[str, ...]) -> dict[str, float]:
+    return {name: numbers[name] for name in names if name in numbers}
+
+
+def facts_of(result: dict) -> dict[str, float]:
+    """The numbers of model.json by which runs are compared on a server; those of each format stay in model.json."""
+    facts = {name: result["cost"][name] for name in ("parameters", "multiply_accumulates")}
+    if "threshold" in result:
+        facts["threshold"] = result["threshold"]["keras"]
+    if times := result["forms"].get("cpp", {}).get("latency_us"):
+        facts["latency_us"] = times["median"]
+    return facts | {"rejected_formats": sum(entry["fit"] is False for entry in result["forms"].values())}

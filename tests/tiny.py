@@ -82,6 +82,20 @@ def tracked_runs(output_dir: Path, experiment: str):
     return client, client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
 
 
+def check_sections(client, run, epochs: int) -> None:
+    """MLflow shows the curves in two sections and single numbers as bars, and they fit on a page."""
+    curves, single = set(), set()
+    for key in run.data.metrics:
+        steps = sorted({point.step for point in client.get_metric_history(run.info.run_id, key)})
+        assert steps in ([0], list(range(1, epochs + 1))), key
+        (single if steps == [0] else curves).add(key)
+    assert {"training/loss", "validation/loss"} <= curves
+    assert {key.partition("/")[0] for key in curves} == {"training", "validation"}
+    assert {key.partition("/")[0] for key in single if "/" in key} <= {"validation", "test"}
+    assert {"best_epoch", "parameters", "multiply_accumulates"} <= single
+    assert len(run.data.metrics) <= 40
+
+
 def environment() -> dict[str, str]:
     """The environment of a program under test: nothing that points to a server or a folder of the user."""
     ours = ("MLFLOW_", "BALL_")

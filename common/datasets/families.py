@@ -65,6 +65,13 @@ class Family:
         return f"{self.folder.partition('/')[2]}_{self.camera}_{self.size}x{self.size}"
 
     @property
+    def short_name(self) -> str:
+        """What differs from the team's default and the place it was cut: `combined 16x16`, `uv border10 top 32x32`."""
+        unusual = ["uv" * (self.channels == 2), self.patch_type.removeprefix("legacy"), f"border{self.border}"]
+        unusual = [word for word in unusual if word not in ("", "border0")]
+        return " ".join([*unusual, self.camera, f"{self.size}x{self.size}"])
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """What there may be files of: the splits.
 
@@ -93,6 +100,12 @@ def all_families(task: str) -> list[Family]:
         for colour, patch_type, border, camera, size in product(COLOURS, PATCH_TYPES, BORDERS, CAMERAS, SIZES)
         if patch_type != "segmentation" or camera == "bottom"
     ]
+
+
+def short_name(name: str) -> str:
+    """A dataset's name for lists and titles: short where it is a family's stem, else as it is, up to 40 characters."""
+    short = {family.stem: family.short_name for task in PREFIXES for family in all_families(task)}
+    return short.get(name, name if len(name) <= 40 else f"{name[:39]}…")
 
 
 def parse_stem(stem: str, task: str) -> Family:

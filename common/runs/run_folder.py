@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,8 @@ from common.archive.fetch import sha256_of
 from common.atomic_files import new_folder, replacing
 from common.cli.stop_request import StopRequest
 from common.cli.terminal import outlasting_terminal
-from common.cli.training_options import TrainingOptions
+from common.cli.training_options import REPOSITORY, TrainingOptions
+from common.datasets.families import short_name
 from common.datasets.load import Splits
 from common.errors import UserError
 from common.runs.plots import training_curves
@@ -26,8 +27,9 @@ class RunFolder:
     path: the folder. tracked: the tracking run. stop: whether a signal asked to end. provenance: of this start.
     """
 
-    def __init__(self, path: Path, tracked, stop: StopRequest, facts: dict[str, str]):
+    def __init__(self, path: Path, tracked, stop: StopRequest, facts: dict[str, str], former_names: bool = False):
         self.path, self.tracked, self.stop, self.provenance = path, tracked, stop, facts
+        self._former_names = former_names  # of a resumed run: its curves are not cut in two
         self._rows = None  # unknown: a killed run may have left some
 
     def epoch(self, number: int, numbers: dict[str, float]) -> None:
@@ -42,7 +44,8 @@ class RunFolder:
                 file.write(",".join(["epoch", *numbers]) + "\n")
             file.write(",".join([str(number + 1), *(f"{value:.8g}" for value in numbers.values())]) + "\n")
         self._rows = number + 1
-        self.tracked.metrics(numbers, step=number + 1)
+        names = {name: name if self._former_names else sectioned(name) for name in numbers if name != "epoch_seconds"}
+        self.tracked.metrics({names[name]: numbers[name] for name in names}, step=number + 1)
 
     def write_json(self, name: str, content: dict) -> Path:
         """Writes a JSON file into the folder, replacing an earlier one in one step."""
@@ -60,13 +63,28 @@ class RunFolder:
         panels = [name for name in dict.fromkeys(names) if name not in ("patches_per_second", "epoch_seconds")]
         training_curves(self.path / "training_curves.png", history.epochs, panels, title, history.best)
 
-    def record_results(self, numbers: dict[str, dict[str, float]], history) -> None:
-        """Tracks the final numbers per split, the best epoch, and every file that is not tracked yet."""
-        final = {f"{split}_{name}": value for split, values in numbers.items() for name, value in values.items()}
-        self.tracked.metrics(final | {"best_epoch": history.best + 1}, step=len(history.epochs))
+    def record_results(self, numbers: dict[str, dict[str, float]], history, facts: Mapping[str, float] = {}) -> None:
+        """Tracks the final numbers, the best epoch, and every file that is not tracked yet.
+
+        Args:
+            numbers: {split: {name: number}}; those of validation that are curves already are left to the curves.
+            history: common.fitting.History; what validation said of the epoch that was kept is tracked as best_NAME.
+            facts: numbers of the model that belong to no split.
+        """
+        kept = {name: value for name, value in history.epochs[history.best].items() if name.startswith("val_")}
+        final = {f"{split}/{name}": value for split, values in numbers.items() for name, value in values.items()}
+        final = {name: value for name, value in final.items() if name not in map(sectioned, kept)}
+        final |= {sectioned(name.replace("val_", "val_best_", 1)): value for name, value in kept.items()}
+        final |= {"best_epoch": history.best + 1, **facts}
+        self.tracked.metrics(final, step=0)  # MLflow draws single numbers of step 0 as bars, of other steps as dots
         for path in sorted(self.path.iterdir()):
             if path.is_file() and path.suffix in TRACKED and not path.name.startswith("."):
                 self.tracked.artifact(path)
+
+
+def sectioned(name: str) -> str:
+    """A column of metrics.csv as MLflow gets it: `training/loss`, `validation/auroc`; each beginning is a section."""
+    return f"validation/{name.removeprefix('val_')}" if name.startswith("val_") else f"training/{name}"
 
 
 def is_finished(path: Path) -> bool:
@@ -98,7 +116,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
     digests = {split: part.digest for split, part in splits.parts.items()}
     if options.init:  # what no checkpoint holds, such as its mean, is taken from it again
         digests["init"] = sha256_of(options.init)
-    name = options.run_name or _default_name(options, splits)
+    name = run_name(options, splits)
     if options.resume:
         path = Path(options.resume)
         _check_same_data(path, digests)
@@ -106,6 +124,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
         path = _new_folder(options.output_dir, name)
     facts = provenance.provenance()
     begun = bool(options.resume) and tracking.begun(path)
+    former_names = begun and "val_loss" in tracking.metric_names(path)
     if not options.resume:  # before the run is known anywhere: killed in any moment after this, it can be resumed
         config = {"project": project, "name": name, "options": options.as_json(), "datasets": digests}
         more = {"substituted": splits.substituted, "provenance": facts}
@@ -120,8 +139,9 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
             tags={"project": project, "dataset": splits.name, "synthetic_fallback": splits.substituted, **facts},
             parent=os.environ.get("BALL_PARENT_RUN"),  # set by a grid: its trainings are listed below it
             resume=begun,
+            source=f"{project}/train.py" if (REPOSITORY / project / "train.py").is_file() else project,
         )
-        run = RunFolder(path, tracked, stop, facts)
+        run = RunFolder(path, tracked, stop, facts, former_names)
         status = "FAILED"
         try:
             if not begun:
@@ -146,10 +166,11 @@ def _write_json(path: Path, content: dict) -> Path:
     return path
 
 
-def _default_name(options: TrainingOptions, splits: Splits) -> str:
-    dataset = "SYNTHETIC-FALLBACK" if splits.substituted else splits.name
-    network = f"f{'-'.join(map(str, options.filters))}_d{options.dense}"
-    return f"{'dry-run_' if options.dry_run else ''}{network}_{dataset}"
+def run_name(options: TrainingOptions, splits: Splits) -> str:
+    """--run-name, in which {dataset} stands for the dataset's short name; without it `8-8-16-16 d64 combined 16x16`."""
+    dataset = "SYNTHETIC-FALLBACK" if splits.substituted else short_name(splits.name)
+    name = options.run_name or f"{'-'.join(map(str, options.filters))} d{options.dense} {{dataset}}"
+    return f"{'dry-run ' if options.dry_run and not options.run_name else ''}{name.replace('{dataset}', dataset)}"
 
 
 def _new_folder(output_dir: Path, name: str) -> Path:

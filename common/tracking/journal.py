@@ -208,6 +208,11 @@ def header(run: Path) -> dict:
     raise UserError(f"There is no tracked run in this folder. Received: {run}.")
 
 
+def metric_names(run: Path) -> set[str]:
+    """Every metric that was recorded so far."""
+    return {name for _, record in read(run) if record["kind"] == "metrics" for name in record["values"]}
+
+
 def servers(run: Path) -> list[str]:
     """Where the run is to go, as it was decided at its start and at every resume: addresses, and local:PATH.
 

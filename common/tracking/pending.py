@@ -8,6 +8,8 @@ from common.tracking.mirror.files import files_of
 from common.tracking.servers import is_http, readable, uri_of
 from common.tracking.translate import Batch, Translator
 
+TRAINING_VIEW = "workflowType=machine_learning"  # MLflow 3 opens its view for language models otherwise; 2 ignores it
+
 
 @dataclass(frozen=True)
 class Pending:
@@ -68,5 +70,5 @@ def place(run: Path, target: str) -> str:
     """Where people find the run: its page on a server, the path of a local store."""
     mark, uri = marks.load(run, target), uri_of(run, target)
     if is_http(uri) and mark.run_id:
-        return f"{uri}/#/experiments/{mark.experiment_id}/runs/{mark.run_id}"
+        return f"{uri}/#/experiments/{mark.experiment_id}/runs/{mark.run_id}?{TRAINING_VIEW}"
     return readable(uri)

@@ -16,6 +16,7 @@ from common.tracking import journal
 from common.tracking.pending import pending, place
 from common.tracking.secrets import scrub
 from common.tracking.servers import Server, may_be_sent, named_now, target_of, uri_of
+from common.tracking.translate import DESCRIPTION_TAG
 
 WAIT_SECONDS = 30.0
 LOCAL_WAIT_SECONDS = 120.0  # a local store is never away: a grid's other trainings are in the queue
@@ -33,6 +34,7 @@ def start(
     tags: dict | None = None,
     parent: str | None = None,
     resume: bool = False,
+    source: str = "",
 ) -> "Run":
     """Starts a run in `folder`, or goes on with the one that is there, and starts the process that mirrors it.
 
@@ -41,6 +43,7 @@ def start(
         server: from choose_server. When the wanted server is away, the run is kept locally and is pending for it.
         parent: `uuid` of the run that this one belongs under, say a grid's; both in the same experiment. A resumed run
             keeps the one that it has.
+        source: of the code, from the top of the repository; shown with the commit of `tags`.
         resume: go on in the run that `folder` holds, on the servers it was started with and on this one.
 
     Raises:
@@ -75,7 +78,7 @@ def start(
             process=journal.process(),
         )
     run.parameters(parameters or {})
-    run.tags(tags or {})
+    run.tags((tags or {}) | _source_tags(source, (tags or {}).get("commit", "unknown")))
     if not server.sent_by_another:
         run._start_mirror()
     return run
@@ -127,6 +130,10 @@ class Run:
         """Tags; values become strings, and a later one replaces an earlier one."""
         if values:
             self._append("tags", values={str(name): str(value) for name, value in values.items()})
+
+    def describe(self, markdown: str) -> None:
+        """The description on the run's page. MLflow shows Markdown, raw HTML as it is written."""
+        self.tags({DESCRIPTION_TAG: markdown})
 
     def dataset(self, name: str, *, digest: str, source: str, context: str, patches: int) -> None:
         """A dataset that the run uses: sha256 of its content, where it came from, "training"/"validation"/"test"."""
@@ -238,6 +245,11 @@ class Run:
             self._mirror.wait(seconds)
             return True
         return False
+
+
+def _source_tags(source: str, commit: str) -> dict[str, str]:
+    tags = {"mlflow.source.name": source, "mlflow.source.type": "LOCAL"} if source else {}
+    return tags | ({"mlflow.source.git.commit": commit} if source and commit != "unknown" else {})
 
 
 def _lock(folder: Path):

@@ -15,6 +15,7 @@ DIGEST_LENGTH = 36
 UUID_TAG = "run.uuid"
 PARENT_TAG = "mlflow.parentRunId"  # MLflow shows the run under that one
 NOTES_TAG = "tracking.notes"
+DESCRIPTION_TAG = "mlflow.note.content"
 _ODD = re.compile(r"[^\w.\- /]", re.ASCII)
 
 

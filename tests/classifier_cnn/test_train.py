@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from classifier_cnn import export, train
 from classifier_cnn.options import parse_args
 from common.datasets.patch_file import write_patches
 from common.errors import UserError
+from common.provenance import commit_and_dirty
 
-from ..tiny import ROOT, bars, classification_file, environment, program, tracked_runs
+from ..tiny import ROOT, bars, check_sections, classification_file, environment, program, tracked_runs
 
 SMALL = ("--filters", "4", "--dense", "8", "--batch-size", "50", "--learning-rate", "0.01", "--tracking", "local")
 SMALL += ("--export", "none")  # where a test does not ask for more: the forms take seconds
@@ -46,7 +48,7 @@ def test_a_training_learns_and_leaves_everything(finished):
     model = json.loads((finished / "model.json").read_text())
     for split in ("validation", "test"):
         numbers = model["metrics"][split]
-        assert numbers["auroc"] > 0.95 > numbers["baseline_auroc"] - 0.5
+        assert numbers["auroc"] > max(0.95, numbers["baseline_auroc"])
         assert numbers["accuracy"] > numbers["baseline_accuracy"] + 0.2
     assert model["metrics"]["validation"]["false_positive_rate"] <= 0.01
     assert model["status"] == "finished"
@@ -70,9 +72,9 @@ def test_every_form_is_in_the_folder_in_the_contract_and_on_mlflow(finished):
     names = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
     assert {"README.md", *(entry["file"] for entry in told["forms"].values())} <= names | {"model.keras"}
     logged = run.data.metrics
-    assert logged["cost_multiply_accumulates"] == told["cost"]["multiply_accumulates"]
-    assert logged["int8_latency_us_median"] == pytest.approx(told["forms"]["int8"]["latency_us"]["median"])
-    assert logged["int8_max_difference"] == pytest.approx(told["forms"]["int8"]["parity"]["max_difference"])
+    assert logged["multiply_accumulates"] == told["cost"]["multiply_accumulates"]
+    assert logged["latency_us"] == pytest.approx(told["forms"]["cpp"]["latency_us"]["median"])
+    assert logged["rejected_formats"] == sum(entry["fit"] is False for entry in told["forms"].values())
     card = (finished / "README.md").read_text()
     assert 'src="test_curves.png"' in card
     assert "game2_0" in card  # a recording of the test file
@@ -90,10 +92,19 @@ def test_mlflow_holds_what_the_folder_holds(finished):
     assert run.info.status == "FINISHED"
     assert run.data.params["filters"] == "[4, 4, 4, 4]"
     assert run.data.params["dense"] == "8"
-    assert len(run.data.tags["commit"]) in (7, 40)
-    steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "val_loss")]
+    assert re.fullmatch("[0-9a-f]{40}|unknown", run.data.tags["commit"])
+    assert run.data.tags["commit"] == commit_and_dirty()[0]
+    assert run.data.tags["mlflow.source.name"] == "classifier_cnn/train.py"
+    assert run.data.tags.get("mlflow.source.git.commit", "unknown") == run.data.tags["commit"]
+    assert run.info.run_name == "4-4-4-4 d8 train"
+    check_sections(client, run, epochs=6)
+    described = run.data.tags["mlflow.note.content"]
+    assert "| train | train |" in described
+    assert "recall at 1 % false positives" in described
+    assert not re.search(r"<\w+", described)
+    steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "validation/loss")]
     assert steps == [1, 2, 3, 4, 5, 6]
-    assert run.data.metrics["test_auroc"] == pytest.approx(model["metrics"]["test"]["auroc"])
+    assert run.data.metrics["test/auroc"] == pytest.approx(model["metrics"]["test"]["auroc"])
     contexts = {tag.value: item.dataset for item in run.inputs.dataset_inputs for tag in item.tags}
     assert set(contexts) == {"training", "validation", "test"}
     for split, context in (("train", "training"), ("test", "test")):
@@ -139,7 +150,7 @@ def test_a_killed_and_a_stopped_run_end_as_if_nothing_had_happened(files, tmp_pa
     assert [row.split(",")[0] for row in rows[1:]] == [str(epoch + 1) for epoch in range(60)]
     client, (run,) = tracked_runs(folder.parent, "classifier_cnn")
     assert run.info.status == "FINISHED"
-    history = client.get_metric_history(run.info.run_id, "loss")
+    history = client.get_metric_history(run.info.run_id, "training/loss")
     assert sorted({metric.step for metric in history}) == list(range(1, 61))
 
 
@@ -176,7 +187,7 @@ def test_a_grid_asks_for_no_export(files, tmp_path):
     assert not list(folder.glob("*.tflite"))
     assert not (folder / "README.md").exists()
     _, (run,) = tracked_runs(tmp_path, "classifier_cnn")
-    assert run.data.metrics["cost_multiply_accumulates"] == told["cost"]["multiply_accumulates"]
+    assert run.data.metrics["multiply_accumulates"] == told["cost"]["multiply_accumulates"]
 
 
 def test_an_export_that_does_not_hold_fails_the_run_but_loses_none_of_it(files, tmp_path, monkeypatch):
@@ -198,7 +209,7 @@ def test_an_export_that_does_not_hold_fails_the_run_but_loses_none_of_it(files, 
     assert not list(folder.glob("*.tflite"))
     _, (run,) = tracked_runs(tmp_path, "classifier_cnn")
     assert run.info.status == "FAILED"
-    assert run.data.metrics["validation_auroc"] == told["metrics"]["validation"]["auroc"]
+    assert run.data.metrics["validation/recall"] == told["metrics"]["validation"]["recall"]
     # Mended, the run's own folder is completed by the command that the help names.
     monkeypatch.undo()
     export.main([str(folder), "--calibration", files[1], "--validation", files[3]])

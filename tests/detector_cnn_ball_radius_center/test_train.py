@@ -18,7 +18,7 @@ from common.runs.run_folder import RunFolder
 from detector_cnn_ball_radius_center import evaluate, train, training
 from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, parse_args
 
-from ..tiny import ROOT, classification_file, detection_file, program, tracked_runs
+from ..tiny import ROOT, check_sections, classification_file, detection_file, program, tracked_runs
 
 SMALL = ("--filters", "4", "--dense", "8", "--batch-size", "50", "--tracking", "local")
 SMALL += ("--export", "none")  # where a test does not ask for more: the forms take seconds
@@ -93,7 +93,8 @@ def test_mlflow_holds_what_the_folder_holds(finished):
     assert tracked.info.status == "FINISHED"
     assert tracked.data.params["loss"] == "huber"
     numbers = json.loads((finished / "model.json").read_text())["metrics"]["validation"]
-    assert tracked.data.metrics["validation_mean_iou"] == pytest.approx(numbers["mean_iou"])
+    check_sections(client, tracked, epochs=25)
+    assert tracked.data.metrics["validation/best_mean_iou"] == pytest.approx(numbers["mean_iou"])
     names = {artifact.path for artifact in client.list_artifacts(tracked.info.run_id)}
     assert {"model.json", "validation_worst.png", "validation_circles.csv"} <= names
 

@@ -85,7 +85,7 @@ class Grid:
         assert [run.info.status for run in children] == ["FINISHED"] * count
         assert len({run.info.run_name for run in children}) == count
         for run in children:
-            points = client.get_metric_history(run.info.run_id, "val_loss")
+            points = client.get_metric_history(run.info.run_id, "validation/loss")
             assert sorted({point.step for point in points}) == list(range(1, epochs + 1))
         for path in self.trainings():
             numbers = [line.split(",")[0] for line in (path / "metrics.csv").read_text().splitlines()[1:]]

@@ -69,13 +69,17 @@ def test_half_a_line_of_numbers_is_left_out(tmp_path):
 def test_the_folder_of_a_training_is_found_and_one_that_holds_nothing_removed(tmp_path):
     plan, _ = make_plan(parse_args(["classifier_cnn.train", "--dense", "8", "16", "--output-dir", str(tmp_path)]))
     one, two = plan.trainings
-    empty, begun, other = (tmp_path / f"20260101-00000{i}_{name}" for i, name in enumerate(
-        [one.run_name, one.run_name, "f8-8_d8_synthetic"]))  # fmt: skip
-    for path in (empty, begun, other):
+    mark = plan.name[-8:]
+    named = one.run_name.replace("{dataset}", "my-patches").replace(" ", "-")
+    empty, begun, other, former = (tmp_path / f"20260101-00000{i}_{name}" for i, name in enumerate(
+        [named, f"{named}-2", "8-8-d8-synthetic", f"{mark}-001_dense-16"]))  # fmt: skip
+    for path in (empty, begun, other, former):
         path.mkdir()
     (begun / "config.json").write_text(json.dumps({"options": {"epochs": 9}}))
     assert find_folder(plan, one) == begun
     assert find_folder(plan, two) is None
+    (former / "config.json").write_text("{}")
+    assert find_folder(plan, two) == former  # as folders were named before
     state = read_state(plan, one)
     assert (state.status, state.epochs, state.rows) == ("begun", 9, [])
     remove_empty_folders(plan)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +14,9 @@ from common import tracking
 from common.errors import UserError
 from common.datasets.families import DEFAULT_STEMS, parse_stem
 from common.training.fit import fit
-from common.runs.run_folder import RunFolder, is_finished, open_run
+from common.runs.run_folder import RunFolder, is_finished, open_run, run_name
 from classifier_cnn.train import load_data
-from common.tracking import choose_server
+from common.tracking import choose_server, journal
 
 from ...tiny import ROOT, classification_file, environment
 
@@ -101,7 +102,7 @@ import sys
 from classifier_cnn.options import parse_args
 from common.runs.run_folder import open_run
 from classifier_cnn.train import load_data
-from common.tracking import choose_server
+from common.tracking import choose_server, journal
 
 options = parse_args(sys.argv[1:])
 splits = load_data(options)
@@ -133,3 +134,47 @@ def test_a_training_outlasts_its_terminal(tmp_path, terminal):
         assert training.wait(600) == 0
     (folder,) = (path.parent for path in tmp_path.glob("runs/*/model.json"))
     assert is_finished(folder)
+
+
+def test_a_resumed_run_keeps_the_names_that_its_curves_began_with(tmp_path):
+    """Runs of before the sections: their curves would be cut in two."""
+    cache(tmp_path, "train", "validation")
+    folder = begin(tmp_path)
+    options = parse_args(["--resume", str(folder), "--offline"])
+    splits, server = load_data(options), choose_server("local", options.output_dir)
+    with open_run("classifier_cnn", options, splits, server) as run:  # as the version before wrote it
+        run.tracked.metrics({"loss": 1.0, "val_loss": 1.0}, step=1)
+    with open_run("classifier_cnn", options, splits, server) as run:
+        run.epoch(1, {"loss": 0.25, "val_loss": 0.25})
+    records = [record["values"] for _, record in journal.read(folder) if record["kind"] == "metrics"]
+    assert records == [{"loss": 1.0, "val_loss": 1.0}, {"loss": 0.25, "val_loss": 0.25}]
+
+
+def test_a_new_run_has_its_curves_in_sections(tmp_path):
+    cache(tmp_path, "train", "validation")
+    folder = begin(tmp_path)
+    options = parse_args(["--resume", str(folder), "--offline"])
+    splits = load_data(options)
+    with open_run("classifier_cnn", options, splits, choose_server("local", options.output_dir)) as run:
+        run.epoch(0, {"loss": 1.0, "val_auroc": 0.9, "val_recall_at_fpr_0.01": 0.5, "epoch_seconds": 1.0})
+    (values,) = (record["values"] for _, record in journal.read(folder) if record["kind"] == "metrics")
+    assert values == {"training/loss": 1.0, "validation/auroc": 0.9, "validation/recall_at_fpr_0.01": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("name", "substituted", "options", "expected"),
+    [
+        (DEFAULT_STEMS["classification"], False, {}, "8-8-16-16 d64 combined 16x16"),
+        ("synthetic", True, {"dense": 8}, "8-8-16-16 d8 SYNTHETIC-FALLBACK"),
+        ("synthetic", False, {"dry_run": True}, "dry-run 8-8-16-16 d64 synthetic"),
+        ("x" * 80, False, {"run_name": "a night {dataset} 1"}, f"a night {'x' * 39}… 1"),
+        (
+            "classification_patches_yuv422_pil_segmentation_border10_bottom_32x32",
+            False,
+            {},
+            "8-8-16-16 d64 uv segmentation border10 bottom 32x32",
+        ),
+    ],
+)
+def test_a_run_is_named_by_what_tells_it_apart_first(name, substituted, options, expected):
+    assert run_name(Options(**options), SimpleNamespace(name=name, substituted=substituted)) == expected

@@ -1,8 +1,5 @@
 """Servers for the tracking tests: one `mlflow server` of each version for the whole session."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from common import tracking
@@ -10,7 +7,7 @@ from common.tracking import servers
 from common.tracking.servers import Server
 
 from .fault_proxy import FaultProxy
-from .mlflow_server import MlflowServer
+from .mlflow_server import MlflowServer, mlflow_214
 
 
 @pytest.fixture(scope="session")
@@ -22,10 +19,8 @@ def mlflow_3(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def mlflow_2(tmp_path_factory):
-    """A server of MLflow 2.14, from an environment of its own: BALL_MLFLOW_214=/path/to/its/bin/mlflow."""
-    if not os.environ.get("BALL_MLFLOW_214"):
-        pytest.skip("BALL_MLFLOW_214 names no mlflow 2.14")
-    server = MlflowServer(tmp_path_factory.mktemp("mlflow2"), Path(os.environ["BALL_MLFLOW_214"]))
+    """A server of MLflow 2.14, from an environment of its own."""
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow2"), mlflow_214())
     yield server
     server.kill()
 

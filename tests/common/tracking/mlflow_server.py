@@ -11,12 +11,22 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from common.tracking import journal
 from common.tracking.servers import uri_of
 
 from .fault_proxy import wait_until
 
 MLFLOW = Path(sys.executable).with_name("mlflow")
+
+
+def mlflow_214() -> Path:
+    """The older mlflow: what BALL_MLFLOW_214 names, else that of the environment that `make test-slow` makes."""
+    place = Path(os.environ.get("BALL_MLFLOW_214") or Path(sys.prefix) / "mlflow-2.14/bin/mlflow")
+    if not place.exists():
+        pytest.skip("make test-slow installs MLflow 2.14 for this test")
+    return place
 
 
 class MlflowServer:

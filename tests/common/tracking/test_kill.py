@@ -14,7 +14,7 @@ import pytest
 
 from common.tracking import commands, journal
 
-from .mlflow_server import MLFLOW, MlflowServer, differences
+from .mlflow_server import MLFLOW, MlflowServer, differences, mlflow_214
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies warn about one another
 TRAINING = Path(__file__).with_name("training.py")
@@ -22,12 +22,8 @@ TRAINING = Path(__file__).with_name("training.py")
 
 @pytest.fixture(scope="module")
 def server(request, tmp_path_factory):
-    """A server that may be killed: of this environment, or the 2.14 that BALL_MLFLOW_214 names."""
-    mlflow = MLFLOW
-    if getattr(request, "param", "3") == "2.14":
-        if not os.environ.get("BALL_MLFLOW_214"):
-            pytest.skip("BALL_MLFLOW_214 names no mlflow 2.14")
-        mlflow = Path(os.environ["BALL_MLFLOW_214"])
+    """A server that may be killed: of this environment, or of MLflow 2.14."""
+    mlflow = mlflow_214() if getattr(request, "param", "3") == "2.14" else MLFLOW
     server = MlflowServer(tmp_path_factory.mktemp("server"), mlflow)
     yield server
     server.kill()
