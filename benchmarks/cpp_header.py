@@ -67,7 +67,7 @@ def write(folder: Path, name: str) -> dict:
     """Header, TFLite and ONNX of a network in a new folder; the sums of its multiplications."""
     from robot_export.cost import count_cost
     from robot_export.cpp_header import write_header
-    from robot_export.folding import fold
+    from robot_export.folding import Joint, fold
     from robot_export.onnx_file import write as write_onnx
     from robot_export.tflite import convert
     from tests.robot_export.models import patches, random_model
@@ -77,9 +77,9 @@ def write(folder: Path, name: str) -> dict:
     model = random_model(7, filters=filters, dense=dense)
     X = patches(1, PATCHES, (16, 16, 1))
     answers, network = model(X.astype(np.float32)).numpy(), fold(model)
-    write_header(folder / "model.h", network, "bench", X[:8], answers[:8], 0.5)
-    write_onnx(folder / "model.onnx", network, normalised=False)
-    (folder / "model.tflite").write_bytes(convert(network, "float32", X, normalised=False))
+    write_header(folder / "model.h", network, "ball_bench", X[:8], answers[:8], 0.5)
+    write_onnx(folder / "model.onnx", Joint((network,)))
+    (folder / "model.tflite").write_bytes(convert(Joint((network,)), "float32", X))
     inner = (1, *filters[:2])
     tiled = sum(256 // 4**i * 9 * inner[i] * filters[i] for i in range(3))  # direct; 4/9 of that in tiles
     direct = count_cost(model)["multiply_accumulates"]

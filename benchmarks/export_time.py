@@ -60,7 +60,7 @@ def case(project: str, args: argparse.Namespace):
     from robot_export.description import describe_input
 
     rng = np.random.default_rng(0)
-    model, module, judge = network(project, rng)
+    model, module, subject = network(project, rng)
     X = rng.integers(0, 256, (args.validation + args.training, 16, 16, 1), np.uint8)
     X[::2] = np.linspace(0, 255, 16).astype(np.uint8)[:, None] // rng.integers(1, 5, (len(X[::2]), 1, 1, 1), np.uint8)
     validation, training = X[: args.validation], X[args.validation :]
@@ -83,7 +83,8 @@ def case(project: str, args: argparse.Namespace):
     if outputs.shape[1] == 1:
         middle = float(np.median(outputs))
         y, description["threshold"] = (y[:, 0] > middle), {"keras": middle}
-    return model, description, Evidence(training, Patches(validation, y.astype(np.float32)), outputs), judge
+    evidence = Evidence(training, Patches(validation, y.astype(np.float32)), outputs)
+    return {"model": model, "description": description, "evidence": evidence, "project": subject, "results": {}}
 
 
 def network(project: str, rng):
@@ -92,27 +93,27 @@ def network(project: str, rng):
         from classifier_cnn import export as module
         from classifier_cnn.model import build_model
 
-        judge = module.project(0.01).judge
+        project = module.project(0.01)
     else:
         from detector_cnn_ball_radius_center import export as module
         from detector_cnn_ball_radius_center.model import build_model
 
-        judge = module.project(16).judge
+        project = module.project(16)
     model = build_model((16, 16, 1), regularize=False, mean=[0.4])
     for layer in model.layers:
         if layer.name.startswith("norm"):
             layer.set_weights([rng.uniform(0.5, 1.5, weight.shape) for weight in layer.weights])
-    return model, module, judge
+    return model, module, project
 
 
-def timed(export: str, *arguments) -> dict[str, float]:
+def timed(export: str, job: dict) -> dict[str, float]:
     """Wall and CPU seconds (compilers included) of one export."""
-    from robot_export.delivery import deliver
+    from robot_export.delivery import Job, deliver
 
     with tempfile.TemporaryDirectory() as folder:
-        arguments[0].save(Path(folder) / "model.keras")
+        job["model"].save(Path(folder) / "model.keras")
         wall, cpu = time.perf_counter(), cpu_seconds()
-        deliver(Path(folder), *arguments, export=export)
+        deliver(Job(Path(folder), **job), export)
         return {"wall": time.perf_counter() - wall, "cpu": cpu_seconds() - cpu}
 
 

@@ -17,7 +17,7 @@ if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VEN
 from classifier_cnn.options import MAX_FPR, add_max_fpr, check_max_fpr  # noqa: E402
 from common.cli import launch  # noqa: E402
 from common.cli.program import run_main  # noqa: E402
-from robot_export.command import export_parser, place, prepare  # noqa: E402
+from robot_export.command import export_parser, job_options, place, prepare, read_partner  # noqa: E402
 
 PROJECT = "classifier_cnn"
 TASK = "classification"
@@ -29,6 +29,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The arguments, checked as far as the files' names allow."""
     parser = export_parser(__doc__.splitlines()[0])
     add_max_fpr(parser, f"the thresholds are chosen for it (default: the run's, else {MAX_FPR})")
+    parser.add_argument(
+        "--detector",
+        type=Path,
+        metavar="RUN",
+        help="a detector for robots whose code reads whether and where from one file: joined with this classifier",
+    )
     arguments = parser.parse_args(argv)
     check_max_fpr(arguments.max_fpr)
     return arguments
@@ -41,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     from classifier_cnn.report import report
     from classifier_cnn.threshold import choose_threshold
     from robot_export.card import summary
-    from robot_export.delivery import publish
+    from robot_export.delivery import Job, publish
 
     model_file, model, description, evidence = prepare(arguments, TASK, PROJECT, outputs=1)
     y, scores = evidence.validation.y, evidence.outputs[:, 0]
@@ -57,7 +63,11 @@ def main(argv: list[str] | None = None) -> None:
     if not results or threshold != results["validation"]["metrics"]["threshold"]:
         results = {"validation": report(folder, evidence.validation, scores, threshold, "validation")}
         description["metrics"] = {"validation": results["validation"]["metrics"]}
-    print(summary(publish(folder, model, description, evidence, project(max_fpr), results, "all")))
+    detector = read_partner(arguments.detector, evidence.validation.X) if arguments.detector else None
+    job = Job(
+        folder, model, description, evidence, project(max_fpr), results, detector=detector, **job_options(arguments)
+    )
+    print(summary(publish(job)))
     print(f"files, contract and card: {folder}")
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from common.cli.training_options import TrainingOptions, parse, training_parser
 from common.errors import UserError
+from robot_export.robots import add_robot_options
 
 PROJECT = "classifier_cnn"
 DEFAULT_STEM = "classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"
@@ -54,4 +55,5 @@ def parse_args(argv: list[str] | None = None) -> Options:
     group = parser.add_argument_group("ball or no ball")
     group.add_argument("--positive-weight", type=float, metavar="X", help="how much more a ball counts in the loss")
     add_max_fpr(group, "of the thresholds that keep it, the one that finds most balls is shipped")
+    add_robot_options(parser.add_argument_group("robots"))
     return parse(parser, Options, argv)

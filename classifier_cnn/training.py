@@ -20,7 +20,7 @@ from common.training.fit import fit
 from common.training.predict import make_predictor
 from common.training.saved_model import load_initial
 from common.training.trainer import Settings, Trainer, default_epochs, training_data
-from robot_export.delivery import Evidence, publish_run
+from robot_export.delivery import Evidence, Job, publish_run
 from robot_export.description import describe_model
 
 
@@ -58,7 +58,7 @@ def build(options: Options, splits):
     if options.init:
         model, settings = load_initial(options.init, X.shape[1:], 1, options.regularize)
         return model, dataclasses.replace(options, **settings)
-    mean = splits.train.channel_means / 255
+    mean = options.mean or splits.train.channel_means / 255
     return build_model(X.shape[1:], options.filters, options.dense, options.regularize, mean), options
 
 
@@ -97,7 +97,8 @@ def finish(run, options: Options, splits, model, history) -> None:
     print(table(numbers))
     description = describe_model(model, PROJECT, options, splits, run, **more)
     evidence = Evidence(splits.train.X, splits.validation, scores["validation"][:, None])
-    publish_run(run, history, model, description, evidence, project(options.max_fpr), results)
+    job = Job(run.path, model, description, evidence, project(options.max_fpr), results, options.robot)
+    publish_run(run, history, dataclasses.replace(job, accept_sampling=options.accept_sampling))
     if chosen.warning:
         print(f"warning: {chosen.warning}", file=sys.stderr)
     print(f"threshold {chosen.value:.6g}, chosen on validation for at most {options.max_fpr:.2%} false positives")

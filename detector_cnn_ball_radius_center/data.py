@@ -3,6 +3,7 @@
 from common.datasets.load import Splits, load_splits
 from dataset_tools.synthetic import synthetic_files
 from detector_cnn_ball_radius_center.options import Options
+from robot_export.robots import check_all
 
 TASK = "detection"
 
@@ -11,6 +12,8 @@ def load_data(options: Options) -> Splits:
     """Finds, fetches and reads the patches of a run; synthetic ones where they are asked for or stand in.
 
     Raises:
-        UserError: no such dataset, no such file, or one that no training can use.
+        UserError: no such dataset, no such file, one that no training can use, or a robot that cannot use the model.
     """
-    return load_splits(TASK, options, synthetic_files)
+    splits = load_splits(TASK, options, synthetic_files)
+    check_all(options.robot, "detector", splits.train, options.accept_sampling)
+    return splits

@@ -15,7 +15,7 @@ if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VEN
 
 from common.cli import launch  # noqa: E402
 from common.cli.program import run_main  # noqa: E402
-from robot_export.command import export_parser, place, prepare  # noqa: E402
+from robot_export.command import export_parser, job_options, place, prepare  # noqa: E402
 
 PROJECT = "detector_cnn_ball_radius_center"
 TASK = "detection"
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     launch.switch_off()
     from detector_cnn_ball_radius_center.report import report
     from robot_export.card import summary
-    from robot_export.delivery import publish
+    from robot_export.delivery import Job, publish
 
     model_file, model, description, evidence = prepare(arguments, TASK, PROJECT, outputs=3)
     description = {"target": TARGET | {"mean": evidence.validation.y.mean(0).tolist()}} | description
@@ -43,7 +43,8 @@ def main(argv: list[str] | None = None) -> None:
         results = {"validation": report(folder, evidence.validation, evidence.outputs, mean_circle, "validation")}
         description["metrics"] = {"validation": results["validation"]["metrics"]}
     subject = project(evidence.validation.X.shape[2])
-    print(summary(publish(folder, model, description, evidence, subject, results, "all")))
+    job = Job(folder, model, description, evidence, subject, results, **job_options(arguments))
+    print(summary(publish(job)))
     print(f"files, contract and card: {folder}")
 
 

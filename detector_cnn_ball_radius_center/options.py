@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from common.cli.training_options import TrainingOptions, parse, training_parser
 from common.errors import UserError
+from robot_export.robots import add_robot_options
 
 PROJECT = "detector_cnn_ball_radius_center"
 DEFAULT_STEM = "ball_radius_center_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"
@@ -36,4 +37,5 @@ def parse_args(argv: list[str] | None = None) -> Options:
     parser = training_parser("Trains the CNN that tells where in a patch the ball is.", EPILOG, DEFAULT_STEM)
     group = parser.add_argument_group("circle")
     group.add_argument("--loss", choices=LOSSES, help="what is minimised; compared in the README")
+    add_robot_options(parser.add_argument_group("robots"))
     return parse(parser, Options, argv)

@@ -21,7 +21,7 @@ from detector_cnn_ball_radius_center.options import PROJECT, Options
 from detector_cnn_ball_radius_center.plots import draw_target
 from detector_cnn_ball_radius_center.report import report
 from detector_cnn_ball_radius_center.summary import table
-from robot_export.delivery import Evidence, publish_run
+from robot_export.delivery import Evidence, Job, publish_run
 from robot_export.description import describe_model
 
 
@@ -59,7 +59,7 @@ def build(options: Options, splits):
     if options.init:
         model, settings = load_initial(options.init, X.shape[1:], 3, options.regularize)
         return model, dataclasses.replace(options, **settings)
-    mean = splits.train.channel_means / 255
+    mean = options.mean or splits.train.channel_means / 255
     return build_model(X.shape[1:], options.filters, options.dense, options.regularize, mean, y.mean(0)), options
 
 
@@ -95,5 +95,6 @@ def finish(run, options: Options, splits, model, history) -> None:
     print(table(numbers))
     description = describe_model(model, PROJECT, options, splits, run, **more)
     evidence = Evidence(splits.train.X, splits.validation, circles["validation"])
-    publish_run(run, history, model, description, evidence, project(splits.validation.X.shape[2]), results)
+    job = Job(run.path, model, description, evidence, project(splits.validation.X.shape[2]), results, options.robot)
+    publish_run(run, history, dataclasses.replace(job, accept_sampling=options.accept_sampling))
     print(f"model, numbers and pictures: {run.path}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from common.atomic_files import replacing
 from robot_export import snippets
+from robot_export.robot_card import robots
 
 _PARITY = (
     ("largest difference", "max_difference", ".2g"),
@@ -46,6 +47,7 @@ def write_card(
         "\n".join(shown) or None,
         "## Forms",
         _forms(contract),
+        *robots(contract),
         "## Known weaknesses",
         f"Most errors first:\n\n```\n{weak.strip() or 'the files name neither recordings nor cameras'}\n```",
         "## Loading it",

@@ -2,13 +2,16 @@
 
 import argparse
 import json
+import re
 import shutil
 from pathlib import Path
 
+from common.atomic_files import read_json
 from common.cli.program import Parser
 from common.cli.training_options import INPUTS
 from common.errors import UserError
 from common.training.model_path import find_model
+from robot_export.robots import add_robot_options
 
 
 def export_parser(description: str) -> Parser:
@@ -23,12 +26,50 @@ def export_parser(description: str) -> Parser:
     parser.add_argument(
         "--input", choices=INPUTS, help="what the TFLite and ONNX files take (default: as the run, raw)"
     )
+    add_robot_options(parser)
+    parser.add_argument(
+        "--namespace", type=_namespace, metavar="NAME", help="of model.h (default: of project, size and run)"
+    )
     parser.add_argument(
         "--output-dir",
         type=Path,
         help="a new folder for the files; default: the run's own, for any other model a new export-NAME here",
     )
     return parser
+
+
+def _namespace(text: str) -> str:
+    """A name that C++ takes as a namespace."""
+    if not re.fullmatch("[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", text):
+        raise argparse.ArgumentTypeError(f"takes letters, digits and single underscores. Received: {text}.")
+    return text
+
+
+def read_partner(path: Path, X):
+    """The detector of --detector, run on the classifier's validation patches.
+
+    Returns:
+        robot_export.delivery.Partner.
+
+    Raises:
+        UserError: not a detector, or made for other patches.
+    """
+    from common.training.predict import make_predictor
+    from common.training.saved_model import load_model
+    from robot_export.delivery import Partner
+    from robot_export.description import describe_input
+
+    file = find_model(path)
+    model = load_model(file, X.shape[1:], outputs=3)
+    known = _contract_of(file)
+    rule = read_json(known)["input"].get("sampling_rule") if known else None
+    return Partner(model, make_predictor(model)(X), {"input": describe_input(model, False, rule)})
+
+
+def job_options(arguments: argparse.Namespace) -> dict:
+    """The command line's part of a robot_export.delivery.Job."""
+    robots = tuple(dict.fromkeys(arguments.robot or ()))
+    return {"robots": robots, "namespace": arguments.namespace or "", "accept_sampling": arguments.accept_sampling}
 
 
 def prepare(arguments: argparse.Namespace, task: str, project: str, outputs: int):
@@ -67,7 +108,8 @@ def prepare(arguments: argparse.Namespace, task: str, project: str, outputs: int
     description = told or _unknown(project, parts)
     if arguments.output_dir is not None:
         description["datasets"] |= {"validation": _dataset(parts["validation"])}
-    description |= {"input": describe_input(model, normalised), "cost": count_cost(model)}
+    rule = told["input"].get("sampling_rule") if told else parts["validation"].sampling
+    description |= {"input": describe_input(model, normalised, rule), "cost": count_cost(model)}
     scores = make_predictor(model)(parts["validation"].X)
     return model_file, model, description, Evidence(parts["train"].X, parts["validation"], scores)
 
@@ -106,7 +148,7 @@ def _told(model_file: Path, project: str) -> dict | None:
         raise UserError(f"{path}: cannot be read ({error!r}). Mend it, or export a copy of the model alone.") from None
     if found != project:
         raise UserError(f"{path}: a model of another project. Received: {found}. Use python -m {found}.export")
-    return {key: value for key, value in told.items() if key not in ("forms", "vectors", "parameters")}
+    return {key: value for key, value in told.items() if key not in ("forms", "vectors", "robots", "parameters")}
 
 
 def _unknown(project: str, parts: dict) -> dict:

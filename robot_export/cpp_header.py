@@ -24,6 +24,17 @@ CONVERSIONS = {
     "linear": "BALL_INLINE Answer to_answer(const float* p) { return Answer{p[0], p[1], p[2]}; }\n"
     "BALL_INLINE void numbers(Answer a, float* p) {\n  p[0] = a.radius;\n  p[1] = a.x;\n  p[2] = a.y;\n}",
 }
+TERMS = (
+    "// Generated for one trained model. Do not edit: train and export again.\n"
+    "// This generated code may be used, changed and shipped without restriction, with or without this line."
+)
+OWN = (
+    "struct Strides {\n  std::ptrdiff_t row, pixel;\n};\n\n"
+    "// Every source file that includes this has all of it for itself, compiled with its own flags.\nnamespace {"
+)
+_WARNING = """#if (defined(__x86_64__) || defined(__i386__)) && !defined(__SSE4_1__) && !defined(BALL_WITHOUT_SSE)
+#warning "ball model without SSE4.1, slow: compile with -march=silvermont (NAO) or -msse4.1, or define BALL_WITHOUT_SSE"
+#endif"""
 WIDTHS = (16, 8, 4)  # floats per vector: AVX-512, AVX2 with FMA, SSE4.1 and NEON
 
 
@@ -41,7 +52,7 @@ def write_header(
     Args:
         path: of the header.
         network: what to compute.
-        name: C++ namespace, made a valid identifier.
+        name: C++ namespace, a valid identifier.
         patches: uint8 [n, height, width, channels], the contract's test vectors.
         expected: float32 [n, outputs], what Keras answers for them.
         threshold: probability at or above which a patch is a ball; None for a detector.
@@ -90,18 +101,19 @@ def identifier(name: str) -> str:
 
 def header(network, name, patches, expected, threshold, facts) -> str:
     """The text of the header; arguments as `write_header`."""
-    space = identifier(name)
-    guard = f"{space.upper()}_H"
+    guard = f"{name.upper()}_H"
     parts = [
         f"// {quoted(name)}: {describe(network)}",
-        "// Written by robot_export for one trained model. Do not edit: train and export again.",
+        TERMS,
         f"#ifndef {guard}\n#define {guard}",
         "#include <cmath>\n#include <cstddef>\n#include <cstdint>\n#include <cstring>",
         "#if defined(__SSE4_1__)\n#include <immintrin.h>\n#elif defined(__aarch64__) && defined(__ARM_NEON)\n"
         "#include <arm_neon.h>\n#endif",
-        f"namespace {space} {{",
-        constants(network, name, threshold, facts),
+        _WARNING,
+        f"namespace {name} {{",
         ANSWERS[network.head],
+        OWN,
+        constants(network, name, threshold, facts),
         "namespace detail {",
         (_PARTS / "vectors.h").read_text(encoding="utf-8"),
         weights(network),
@@ -112,8 +124,9 @@ def header(network, name, patches, expected, threshold, facts) -> str:
         "}  // namespace detail",
         (_PARTS / "interface.h").read_text(encoding="utf-8"),
         self_test(patches, expected),
+        "}  // namespace",
         "#undef BALL_INLINE\n#undef BALL_WIDTH\n#undef BALL_FACTOR\n#undef BALL_REPEAT\n#undef BALL_BYTES",
-        f"}}  // namespace {space}\n#endif",
+        f"}}  // namespace {name}\n#endif",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -222,7 +235,7 @@ def run(network: FoldedNetwork) -> str:
     second = padded(len(network.convolutions[1].bias))
     return "\n".join(
         [
-            f"enum {{ spread_size = {size['spread']} }};",
+            f"static constexpr int spread_size = {size['spread']};",
             "static inline void run(const float* spread, float* out) {",
             f"  alignas(64) float {buffers};",
             f"  clear_border(map1, {side // 2 + 2}, {first});",

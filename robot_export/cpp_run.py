@@ -11,7 +11,7 @@ import numpy as np
 from common.errors import UserError
 
 RUNNER = Path(__file__).with_name("cpp") / "runner.cpp"
-WARNINGS = ("-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
+WARNINGS = ("-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wsign-conversion", "-Werror")
 
 
 def find_compiler() -> str | None:
@@ -39,7 +39,7 @@ class Program:
         header = Path(header).resolve()
         self.namespace, self.outputs = _read(header)
         self.path, self.launcher = Path(folder) / f"{header.stem}.program", list(launcher)
-        definitions = [f'-DHEADER="{header}"', f"-DMODEL={self.namespace}"]
+        definitions = [f'-DHEADER="{header}"', f"-DMODEL={self.namespace}", "-DBALL_WITHOUT_SSE"]
         command = [compiler, *WARNINGS, *flags, *definitions, str(RUNNER), "-o", str(self.path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -137,8 +137,8 @@ def convolution(number: int, side: int, channels: int, outputs: int, slope: floa
     ]
     for group in _runs(pieces(outer, width)):
         lines += _each(group, lambda kind: [
-            *pooled(kind, "m", lambda index: f"{kind}::load(q + {index * outer} + c)"),
-            f"store(p + c, leaky(m + {kind}::load(bias{number} + c), {slope:.9g}f));",
+            *pooled(kind, "top", lambda index: f"{kind}::load(q + {index * outer} + c)"),
+            f"store(p + c, leaky(top + {kind}::load(bias{number} + c), {slope:.9g}f));",
         ])  # fmt: skip
     return [*lines, "}", "}"]
 

@@ -1,6 +1,5 @@
-"""Makes the deployable forms of a model, holds each against it, and writes the contract and the card."""
+"""Exports a model to every format, compares each with it, and writes model.json and the card."""
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,10 +14,12 @@ from common.datasets.patch_file import BLOCK
 from common.errors import UserError
 from common.provenance import cpu
 from robot_export import contract
-from robot_export.forms import CHOICES, FORMER, FORMS, TEMPLATE, Material, select_calibration
-from robot_export.onnx_file import OPSET
-from robot_export.parity import Judge, compare
+from robot_export.cpp_header import identifier
+from robot_export.forms import CPP, FORMER, FORMS, TEMPLATES, Material, select_calibration
+from robot_export.items import Item, make_items, robot_file
+from robot_export.parity import compare
 from robot_export.project import Project
+from robot_export.robots import ROBOTS
 
 VECTORS = 8
 WEAKEST = 4  # recordings, cameras, brightnesses that the card names
@@ -26,7 +27,7 @@ WEAKEST = 4  # recordings, cameras, brightnesses that the card names
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the forms are made and judged with.
+    """What the files are made and judged with.
 
     calibration: uint8 [n, h, w, c], training patches. validation: common.datasets.patch_file.Patches, the whole split.
     outputs: float32 [n, k], what the Keras model says of it.
@@ -37,88 +38,120 @@ class Evidence:
     outputs: np.ndarray
 
 
-def publish_run(run, history, model, description: dict, evidence: Evidence, project: Project, results: dict) -> None:
-    """The end of a training: contract, forms and card into its folder, every number into tracking.
+@dataclass(frozen=True)
+class Partner:
+    """A detector that is joined with a classifier in one file.
 
-    The contract of model.keras alone is written first: an export that fails costs the night nothing but the export.
+    model: keras.Model. outputs: float32 [n, 3], what it says of the classifier's validation patches.
+    description: what its model.json says.
+    """
+
+    model: object
+    outputs: np.ndarray
+    description: dict
+
+
+@dataclass(frozen=True)
+class Job:
+    """A model to be exported.
+
+    folder: of the run, with model.keras in it; gets all files at the end, when every one has been proven.
+    model: the trained keras.Model. description: the facts of model.json that the training knows.
+    results: {split: {"metrics", "groups"}}. robots: names of --robot. detector: for files that answer both.
+    namespace: of model.h; made of project, size and run if empty. accept_sampling: see `robots.check`.
+    """
+
+    folder: Path
+    model: object
+    description: dict
+    evidence: Evidence
+    project: Project
+    results: dict
+    robots: tuple[str, ...] = ()
+    detector: Partner | None = None
+    namespace: str = ""
+    accept_sampling: bool = False
+
+    def __post_init__(self):
+        if not self.namespace:  # any number of models share a binary, and two runs of one project do, too
+            size, run = self.description["input"]["width"], self.folder.resolve().name
+            object.__setattr__(self, "namespace", identifier(f"{self.description['project']}_{size}_{run}"))
+
+
+def publish_run(run, history, job: Job) -> None:
+    """The end of a training: model.json, files and card into its folder, every number into tracking.
+
+    The manifest of model.keras alone is written first: an export that fails costs the night nothing but the export.
     A stopped training leaves no more than that; resumed, it exports at its end.
 
     Args:
-        run: a common.runs.run_folder.RunFolder. history: a common.training.fit.History.
-        results: {split: {"metrics", "groups"}}.
+        run: common.runs.RunFolder. history: common.fitting.History.
 
     Raises:
         UserError: as `deliver`, after everything else has been recorded.
     """
     from robot_export import card
 
-    export = "none" if run.stop() else description["options"]["export"]
-    arguments = (run.path, model, description, evidence, project, results)
-    told = publish(*arguments, export="none")
+    export = "none" if run.stop() else job.description["options"]["export"]
+    told = publish(job, export="none")
     try:
         if export != "none":
-            told = publish(*arguments, export=export)
+            told = publish(job, export=export)
             print(card.summary(told))
     finally:
-        numbers = {split: result["metrics"] for split, result in results.items()}
+        project, numbers = job.project, {split: result["metrics"] for split, result in job.results.items()}
         run.tracked.describe(card.head(told, project.purpose, project.table(numbers)))
         few = {split: _chosen(found, project.tracked[split]) for split, found in numbers.items()}
         run.record_results(few, history, facts_of(told))
 
 
-def publish(
-    folder: Path, model, description: dict, evidence: Evidence, project: Project, results: dict, export: str
-) -> dict:
-    """Delivers the forms and writes model.json and, unless `export` is "none", README.md; returns the contract."""
-    told = deliver(folder, model, description, evidence, project.judge, export)
-    with replacing(folder / "model.json") as new:
+def publish(job: Job, export: str = "all") -> dict:
+    """Delivers the files and writes model.json and, unless `export` is "none", README.md; returns the manifest."""
+    told = deliver(job, export)
+    with replacing(job.folder / "model.json") as new:
         new.write_text(contract.text(told), encoding="utf-8")
     if export != "none":
         from robot_export.card import write_card
 
-        numbers = project.table({split: result["metrics"] for split, result in results.items()})
-        judged = "test" if "test" in results else "validation"
-        weak = project.group_table(results[judged]["groups"], WEAKEST).strip("\n")
-        pictures = [(f"{judged}_{kind}.png", f"{words}, {judged}") for kind, words in project.pictures]
-        write_card(folder, told, project.purpose, numbers, f"{judged}\n{weak}", pictures)
+        numbers = job.project.table({split: result["metrics"] for split, result in job.results.items()})
+        judged = "test" if "test" in job.results else "validation"
+        weak = job.project.group_table(job.results[judged]["groups"], WEAKEST).strip("\n")
+        pictures = [(f"{judged}_{kind}.png", f"{words}, {judged}") for kind, words in job.project.pictures]
+        write_card(job.folder, told, job.project.purpose, numbers, f"{judged}\n{weak}", pictures)
     return told
 
 
-def deliver(folder: Path, model, description: dict, evidence: Evidence, judge: Judge, export: str = "all") -> dict:
-    """Makes the forms in `folder`, which holds model.keras, and returns the contract; the caller writes it.
+def deliver(job: Job, export: str = "all") -> dict:
+    """Makes the files in the job's folder and returns the manifest; the caller writes it.
 
     Args:
-        folder: gets the files, all of them at the end, when every one has been proven.
-        model: the trained keras.Model, as in `folder`/model.keras.
-        description: of `describe_model`; its input["normalised"] says what the files take.
-        evidence: see there.
-        judge: of the project.
         export: "none", "keras" or "all", as `--export`.
 
     Raises:
-        UserError: a layer or file that cannot be exported, or a float32 form that is not the model. Then no file of
-            `folder` has changed.
+        UserError: a layer or file that cannot be exported, a robot whose code cannot load this model, or a float32 file
+            that is not the model. Then no file of the folder has changed.
     """
-    names, chosen = CHOICES[export], _spread(evidence.outputs)
-    told = {name: _entry(folder / FORMS[name].file, name, description) for name in names if FORMS[name].write is None}
-    outputs, timed = {"keras": evidence.outputs}, {}
+    chosen = _spread(job.evidence.outputs)
+    items, named = make_items(job, export)
+    told = {"keras": items["keras"].entry(job.folder, job)}
+    answers, timed = {"keras": job.evidence.outputs[chosen]}, {}
     if export != "none":
-        with _new_files(folder) as new:
-            _write(new, names, model, evidence, description, chosen)
-            told |= {name: _entry(new / FORMS[name].file, name, description) for name in names if name not in told}
-            places = {name: (new if FORMS[name].write else folder) / FORMS[name].file for name in names}
-            outputs, timed = _prove(places, told, description, evidence, judge), {"timed_on": cpu()}
-            for name, place in places.items():
-                if place.parent == new:
-                    place.replace(folder / FORMS[name].file)
-            for template in new.glob(TEMPLATE.name):
-                template.replace(folder / template.name)
-    _remove_stale(folder, names)
-    vectors = _vectors(evidence, told, outputs, chosen)
-    result = description | {"cost": description["cost"] | timed, "forms": told, "vectors": vectors}
-    if "threshold" in description:
-        shipped = {name: entry.pop("threshold", description["threshold"]["keras"]) for name, entry in told.items()}
-        result["threshold"] = shipped
+        with _new_files(job.folder) as new:
+            _write(new, items, job, chosen)
+            told |= {name: item.entry(new, job) for name, item in items.items() if item.form.write}
+            places = {name: (new if item.form.write else job.folder) / item.file for name, item in items.items()}
+            answers = _prove(places, items, told, job, chosen) | answers  # of Keras those that the header has, too
+            timed = {"timed_on": cpu()}
+            for path in new.iterdir():
+                path.replace(job.folder / path.name)
+    _remove_stale(job.folder, items)
+    patches = job.evidence.validation.X[np.array(chosen)].reshape(VECTORS, -1)
+    expected = {name: answers.get(name, answers["keras"]).tolist() for name in told}
+    result = job.description | {"cost": job.description["cost"] | timed, "forms": told}
+    result |= {"vectors": {"patches": patches.tolist(), "expected": expected}} | ({"robots": named} if named else {})
+    if "threshold" in job.description:
+        shipped = job.description["threshold"]["keras"]
+        result["threshold"] = {name: entry.pop("threshold", shipped) for name, entry in told.items()}
     contract.check(result)
     return result
 
@@ -137,90 +170,70 @@ def _new_files(folder: Path) -> Iterator[Path]:
             shutil.rmtree(new)
 
 
-def _write(new: Path, names, model, evidence: Evidence, description: dict, chosen: list[int]) -> None:
-    made = [name for name in names if FORMS[name].write]
-    if not made:
-        return
+def _write(new: Path, items: dict[str, Item], job: Job, chosen: list[int]) -> None:
     from common.cli.progress import progress_bar
-    from robot_export.folding import fold
 
-    network = fold(model)
-    shutil.copyfile(TEMPLATE, new / TEMPLATE.name)
+    made = [item for item in items.values() if item.form.write]
     material = Material(
-        calibration=select_calibration(evidence.calibration),
-        normalised=description["input"]["normalised"],
-        patches=evidence.validation.X[np.array(chosen)],
-        expected=evidence.outputs[chosen],
-        name=description["project"],  # not the run's: a better model is put in the place of another without a change
-        threshold=description.get("threshold", {}).get("keras"),
-        facts=contract.facts(description),
+        calibration=select_calibration(job.evidence.calibration),
+        patches=job.evidence.validation.X[np.array(chosen)],
+        expected=job.evidence.outputs[chosen],
+        name=job.namespace,
+        threshold=job.description.get("threshold", {}).get("keras"),
+        facts=contract.facts(job.description),
     )
-    for name in progress_bar(made, desc="exporting", unit="form", delay=1, leave=False):
-        FORMS[name].write(new / FORMS[name].file, network, material)
+    for item in progress_bar(made, desc="exporting", unit="file", delay=1, leave=False):
+        item.form.write(new / item.file, item.layout.network(*item.networks), item.layout, material)
+    if "cpp" in items:
+        kind = "classifier" if "threshold" in job.description else "detector"
+        for template in TEMPLATES:
+            text = (CPP / template).read_text(encoding="utf-8")
+            text = text.replace(f"namespace {kind} = ::ball_{kind};", f"namespace {kind} = ::{job.namespace};")
+            (new / template).write_text(text, encoding="utf-8")
 
 
-def _entry(path: Path, name: str, description: dict) -> dict:
-    """What the contract says of a file before it has run."""
-    form, content = FORMS[name], path.read_bytes()
-    more = {"opset": OPSET} if form.runtime == "ONNX Runtime" else {}
-    return more | {
-        "file": form.file,
-        "runtime": form.runtime,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
-        "normalised": description["input"]["normalised"] and not form.always_raw,
-        "input_type": form.takes,
-        "quantised": None,
-        "peak_activation_bytes": description["cost"]["peak_activation_bytes"] * form.bytes // 4,
-        "fit": True,
-        "unfit": [],
-        "parity": None,
-        "latency_us": None,
-        "tolerance": contract.TOLERANCE["exact" if form.exact else "quantised"],
-    }
-
-
-def _prove(places: dict, told: dict, description: dict, evidence: Evidence, judge: Judge) -> dict[str, np.ndarray]:
-    """Runs every file over the validation split and times it; completes `told`; returns the outputs."""
+def _prove(places: dict, items: dict[str, Item], told: dict, job: Job, chosen: list[int]) -> dict[str, np.ndarray]:
+    """Runs every file over the validation split and times it; completes `told`; returns the answers to the vectors."""
     from common.cli.progress import progress_bar
     from robot_export import runtimes
     from robot_export.cost import measure_latency
 
-    threshold = description.get("threshold", {}).get("keras")
-    X, outputs, calls = evidence.validation.X, {}, {}
-    for name in progress_bar(places, desc="checking", unit="form", delay=1, leave=False):
-        form, entry = FORMS[name], told[name]
-        if why := runtimes.missing(form.runtime):
+    threshold = job.description.get("threshold", {}).get("keras")
+    X, answers, calls = job.evidence.validation.X, {}, {}
+    for name in progress_bar(places, desc="checking", unit="file", delay=1, leave=False):
+        item, entry = items[name], told[name]
+        if why := runtimes.missing(item.form.runtime):
             entry |= {"fit": None, "unfit": [f"not run when it was exported: {why}"]}
             continue
-        opened = runtimes.open_file(places[name], form.runtime)
-
-        def feed(patches, opened=opened, entry=entry):
-            return runtimes.feed(patches, opened, *contract.scaling(description), entry["normalised"])
-
+        opened = runtimes.open_file(places[name], item.form.runtime)
         blocks = (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))  # it may lie in a file
-        outputs[name] = np.concatenate([opened.predict(feed(block)) for block in blocks])
-        values = feed(X[:100])
-        verdict = compare(name, form.exact, evidence.validation.y, evidence.outputs, outputs[name], threshold, judge)
-        entry |= {"parity": verdict.numbers, "unfit": verdict.unfit, "fit": not verdict.unfit}
-        entry |= {"runtime_version": runtimes.version(form.runtime)}
+        found = np.concatenate([opened.predict(item.layout.feed(block)) for block in blocks])
+        answers[name], reference = found[chosen], job.evidence.outputs
+        if item.joint:
+            reference = np.concatenate([reference, job.detector.outputs], axis=1)
+        found, y = item.layout.read(found, X.shape[1]), job.evidence.validation.y
+        verdict = compare(name, item.form.exact, y, reference, found, threshold, job.project.judge)
+        entry |= {"parity": verdict.numbers, "fit": not verdict.unfit, "unfit": verdict.unfit}
+        entry |= {"runtime_version": runtimes.version(item.form.runtime)}
         if opened.quantised:
             entry["quantised"] = {"scale": float(opened.quantised[0]), "zero_point": int(opened.quantised[1])}
         if verdict.threshold is not None:
             entry["threshold"] = verdict.threshold
+        values = item.layout.feed(X[:100])
         if opened.times:
             entry["latency_us"] = opened.times(values)
         else:
             calls[name] = opened.single(values[:1])
     for name, times in measure_latency(calls).items():
         told[name]["latency_us"] = times
-    return outputs
+    return answers
 
 
-def _remove_stale(folder: Path, names) -> None:
-    """Files of forms that an earlier export left and this one did not make: the contract no longer vouches for them."""
-    stale = [form.file for name, form in FORMS.items() if name not in names and form.write]
-    for file in (*stale, *FORMER, *([TEMPLATE.name] if "cpp" not in names else [])):
+def _remove_stale(folder: Path, items: dict[str, Item]) -> None:
+    """Files that an earlier export left and this one did not make: the manifest no longer vouches for them."""
+    made = {item.file for item in items.values()} | (set(TEMPLATES) if "cpp" in items else set())
+    known = {form.file for form in FORMS.values() if form.write} | {robot_file(robot) for robot in ROBOTS.values()}
+    for file in (known | {*FORMER, *TEMPLATES}) - made:
         (folder / file).unlink(missing_ok=True)
 
 
@@ -233,17 +246,6 @@ def _spread(outputs: np.ndarray) -> list[int]:
         chosen.append(nearest)
         left = [i for i in left if i != nearest]
     return chosen
-
-
-def _vectors(evidence: Evidence, told: dict, outputs: dict[str, np.ndarray], chosen: list[int]) -> dict:
-    """The test vectors and every form's answers; of a form that could not run here, those of Keras.
-
-    Keras's are those in the header, so that `verify` can make the header again.
-    """
-    patches = evidence.validation.X[np.array(chosen)].reshape(VECTORS, -1)
-    outputs = outputs | {"keras": evidence.outputs}
-    expected = {name: outputs.get(name, evidence.outputs)[chosen].tolist() for name in told}
-    return {"patches": patches.tolist(), "expected": expected}
 
 
 def _chosen(numbers: dict[str, float], names: tuple[str, ...]) -> dict[str, float]:

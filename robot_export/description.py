@@ -4,11 +4,12 @@ import numpy as np
 
 from common.cli.training_options import TrainingOptions
 from common.datasets.load import Splits
+from common.datasets.sampling import RULES
 from robot_export.cost import count_cost
 
 COLOURS = {1: "Y of YUV422", 2: "Y, and U (even columns) and V (odd columns) of YUV422 interleaved"}
 RAW = "RAW 0..255: scale and mean are inside the files"
-NORMALISED = "NORMALISED: value / 255 - mean per channel; only model.keras and model.h take raw 0..255"
+NORMALISED = "NORMALISED: value / 255 - mean per channel; model.keras, model.h and the uint8 file take raw 0..255"
 
 
 def describe_model(model, project: str, options: TrainingOptions, splits: Splits, run, **more) -> dict:
@@ -23,7 +24,7 @@ def describe_model(model, project: str, options: TrainingOptions, splits: Splits
         "version": 1,
         "project": project,
         "status": "killed" if run.stop() else "finished",
-        "input": describe_input(model, normalised=options.input == "normalised"),
+        "input": describe_input(model, options.input == "normalised", splits.train.sampling),
         "cost": count_cost(model),
         "datasets": {
             split: {
@@ -41,8 +42,12 @@ def describe_model(model, project: str, options: TrainingOptions, splits: Splits
     }
 
 
-def describe_input(model, normalised: bool) -> dict:
-    """What the files of a model take, from the patch in the camera image to the numbers."""
+def describe_input(model, normalised: bool, sampling: str | None = None) -> dict:
+    """What the files of a model take, from the patch in the camera image to the numbers.
+
+    Args:
+        sampling: the rule that its patches were sampled by, a key of `RULES`; None where it is not known.
+    """
     height, width, channels = model.input_shape[1:]
     scale = next(layer for layer in model.layers if type(layer).__name__ == "Rescaling")
     return {
@@ -55,5 +60,6 @@ def describe_input(model, normalised: bool) -> dict:
         "range": NORMALISED if normalised else RAW,
         "scale": float(scale.scale),
         "mean": [-float(offset) for offset in np.ravel(scale.offset)],
-        "sampling": "index int((k + 0.5) * step + 0.5) inside the patch, step = side / size, clamped to side - 1",
+        "sampling": RULES[sampling or "centres"],
+        **({"sampling_rule": sampling} if sampling else {}),
     }

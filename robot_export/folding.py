@@ -62,6 +62,17 @@ class FoldedNetwork:
         return len(self.dense[-1].bias)
 
 
+@dataclass(frozen=True)
+class Joint:
+    """What a file computes: networks that see the same patch, their outputs one after the other.
+
+    mix: a last layer that turns those outputs into what a robot's code reads; None where it reads them as they are.
+    """
+
+    branches: tuple[FoldedNetwork, ...]
+    mix: DenseLayer | None = None
+
+
 def fold(model) -> FoldedNetwork:
     """Describes a trained keras.Model of our families, with batch normalisation folded in double precision.
 

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_export.folding import FoldedNetwork
+from robot_export import cpp_header, keras2_file, onnx_file, tflite
+from robot_export.folding import Joint
+from robot_export.layout import Layout
 
 
 @dataclass(frozen=True)
 class Material:
-    """What a form is made of, beside the folded network.
+    """What a file is made of, beside its networks.
 
-    calibration: uint8 [n, h, w, c]. normalised: the file takes raw * scale + offset instead of raw values.
-    patches uint8 [8, h, w, c], expected float32 [8, k]: the test vectors and what Keras answers.
-    name: of the C++ namespace. threshold: of Keras, or None. facts: constants of the C++ header.
+    calibration: uint8 [n, h, w, c], raw. patches uint8 [8, h, w, c], expected float32 [8, k]: the test vectors and what
+    Keras answers. name: of the C++ namespace. threshold: of Keras, or None. facts: constants of the C++ header.
     """
 
     calibration: np.ndarray
-    normalised: bool
     patches: np.ndarray
     expected: np.ndarray
     name: str
@@ -29,17 +29,17 @@ class Material:
 
 @dataclass(frozen=True)
 class Form:
-    """One way to run a network.
+    """One format that a network is exported to.
 
     file: its name in the run folder. runtime: what runs it, a key of `runtimes.RUNTIMES`.
-    write: (path, network, material) -> None makes the file; None where the training has saved it.
+    write: (path, networks, layout, material) -> None makes the file; None where the training has saved it.
     exact: float32 arithmetic, which has to agree with Keras. bytes: of one activation. takes: what it is fed.
     always_raw: it takes raw values even where the others take normalised ones.
     """
 
     file: str
     runtime: str
-    write: Callable[[Path, FoldedNetwork, Material], None] | None
+    write: Callable[[Path, Joint, Layout, Material], None] | None
     exact: bool = False
     bytes: int = 4
     takes: str = "float32"
@@ -47,36 +47,44 @@ class Form:
 
 
 def _tflite(kind: str) -> Callable:
-    def write(path: Path, network: FoldedNetwork, material: Material) -> None:
-        from robot_export.tflite import convert
-
-        path.write_bytes(convert(network, kind, material.calibration, material.normalised))
+    def write(path: Path, joint: Joint, layout: Layout, material: Material) -> None:
+        path.write_bytes(tflite.convert(joint, kind, layout.feed(material.calibration)))
 
     return write
 
 
-def _onnx(path: Path, network: FoldedNetwork, material: Material) -> None:
-    from robot_export.onnx_file import write
-
-    write(path, network, material.normalised)
+def _onnx(path: Path, joint: Joint, layout: Layout, material: Material) -> None:
+    onnx_file.write(path, joint, layout.dtype)
 
 
-def _cpp(path: Path, network: FoldedNetwork, material: Material) -> None:
-    from robot_export.cpp_header import write_header
+def _h5(path: Path, joint: Joint, layout: Layout, material: Material) -> None:
+    keras2_file.write(path, joint)
 
-    write_header(path, network, material.name, material.patches, material.expected, material.threshold, material.facts)
+
+def _cpp(path: Path, joint: Joint, layout: Layout, material: Material) -> None:
+    cpp_header.write_header(
+        path,
+        joint.branches[0],
+        material.name,
+        material.patches,
+        material.expected,
+        material.threshold,
+        material.facts,
+    )
 
 
 FORMS = {
     "keras": Form("model.keras", "Keras", None, exact=True, always_raw=True),
+    "h5": Form("model_keras2.h5", "Keras 2 layout", _h5, exact=True),
     "float32": Form("model_float32.tflite", "LiteRT", _tflite("float32"), exact=True),
     "int8": Form("model_int8.tflite", "LiteRT", _tflite("int8"), bytes=1),
-    "uint8": Form("model_uint8.tflite", "LiteRT", _tflite("uint8"), bytes=1, takes="uint8"),
+    "uint8": Form("model_uint8.tflite", "LiteRT", _tflite("uint8"), bytes=1, takes="uint8", always_raw=True),
     "onnx": Form("model.onnx", "ONNX Runtime", _onnx, exact=True),
     "cpp": Form("model.h", "C++", _cpp, exact=True, takes="uint8", always_raw=True),
 }
 FORMER = ("model_float16.tflite", "model_dynamic.tflite")  # of exports before: no robot's code loads either
-TEMPLATE = Path(__file__).with_name("cpp") / "ball_models.h"  # goes with model.h: joins a classifier and a detector
+CPP = Path(__file__).with_name("cpp")
+TEMPLATES = ("ball_models.h", "naoth_finder.h")  # go with model.h: join a classifier and a detector, also for NaoTH
 CHOICES = {"none": ("keras",), "keras": ("keras",), "all": tuple(FORMS)}
 CALIBRATION_PATCHES = 512
 CALIBRATION_SEED = 20260131  # committed: the same training patches give the same int8 files

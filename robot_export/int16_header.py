@@ -36,18 +36,18 @@ def write_header(
         UserError: the network is not of the families that the generator knows; the line names the layer.
     """
     cpp_header.check(network)
-    space = cpp_header.identifier(name)
-    guard = f"{space.upper()}_INT16_H"
+    guard = f"{name.upper()}_INT16_H"
     parts = [
         f"// {cpp_header.quoted(name)} in int16: {describe(network)}",
-        "// Written by robot_export for one trained model. Do not edit: train and export again.",
+        cpp_header.TERMS,
         f"#ifndef {guard}\n#define {guard}",
         "#include <cmath>\n#include <cstddef>\n#include <cstdint>\n#include <cstring>",
         "#if defined(__SSSE3__)\n#include <immintrin.h>\n#elif defined(__aarch64__) && defined(__ARM_NEON)\n"
         "#include <arm_neon.h>\n#endif",
-        f"namespace {space} {{",
-        cpp_header.constants(network, name, threshold, facts or {}),
+        f"namespace {name} {{",
         cpp_header.ANSWERS[network.head],
+        cpp_header.OWN,
+        cpp_header.constants(network, name, threshold, facts or {}),
         "namespace detail {",
         _numbers(whole),
         (_PARTS / "int16_vectors.h").read_text(encoding="utf-8"),
@@ -59,9 +59,10 @@ def write_header(
         "}  // namespace detail",
         (_PARTS / "interface.h").read_text(encoding="utf-8"),
         cpp_header.self_test(patches, predict(whole, patches).outputs),
+        "}  // namespace",
         "#undef BALL_INLINE\n#undef BALL_WIDTH\n#undef BALL_FACTOR\n#undef BALL_REPEAT\n#undef BALL_PAIRS\n"
         "#undef BALL_VECTOR",
-        f"}}  // namespace {space}\n#endif",
+        f"}}  // namespace {name}\n#endif",
     ]
     with replacing(path) as partial:
         partial.write_text("\n\n".join(parts) + "\n", encoding="utf-8")

@@ -1,29 +1,36 @@
-"""The ONNX file of a folded network."""
+"""The ONNX file of folded networks."""
 
 from pathlib import Path
 
 import numpy as np
 
-from robot_export.folding import FoldedNetwork
+from robot_export.folding import Convolution, DenseLayer, FoldedNetwork, Joint
 
 OPSET = 13  # the oldest with today's meaning of every operator here: ONNX Runtime 1.8, OpenCV 4.5.5, OpenVINO 2021
 IR_VERSION = 7  # that of ONNX 1.8, which came with opset 13
 
 
-def write(path: Path, network: FoldedNetwork, normalised: bool) -> None:
-    """Writes a network as ONNX, input "patch" [n, height, width, channels] float32, output "output" [n, outputs].
+def write(path: Path, joint: Joint, dtype: str = "float32") -> None:
+    """Writes a network as ONNX, input "patch" [n, height, width, channels], output "output" [n, outputs] float32.
 
     Args:
-        normalised: the file takes raw * scale + offset instead of raw values.
+        dtype: of the input, "float32" or "uint8".
     """
     import onnx
     from onnx import TensorProto, helper
 
-    graph = _Graph()
-    answer = _network(graph, network, normalised)
-    graph.node("Sigmoid" if network.head == "sigmoid" else "Identity", [answer], "output")
-    inputs = helper.make_tensor_value_info("patch", TensorProto.FLOAT, ["n", *network.input_shape])
-    outputs = helper.make_tensor_value_info("output", TensorProto.FLOAT, ["n", network.outputs])
+    graph, shape = _Graph(), joint.branches[0].input_shape
+    given = "patch" if dtype == "float32" else graph.node("Cast", ["patch"], "floats", to=TensorProto.FLOAT)
+    planes = graph.node("Transpose", [given], "planes", perm=[0, 3, 1, 2])
+    ends = [_branch(graph, network, planes, f".{i}" if i else "") for i, network in enumerate(joint.branches)]
+    end = ends[0] if len(ends) == 1 else graph.node("Concat", ends, "answers", axis=1)
+    count = sum(network.outputs for network in joint.branches)
+    if joint.mix is not None:
+        end, count = _dense(graph, end, joint.mix, joint.mix.weights, ""), len(joint.mix.bias)
+    graph.node("Identity", [end], "output")
+    kind = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8}[dtype]
+    inputs = helper.make_tensor_value_info("patch", kind, ["n", *shape])
+    outputs = helper.make_tensor_value_info("output", TensorProto.FLOAT, ["n", count])
     model = helper.make_model(
         helper.make_graph(graph.nodes, "network", [inputs], [outputs], graph.weights),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -53,48 +60,53 @@ class _Graph:
         return output
 
 
-def _network(graph: _Graph, network: FoldedNetwork, normalised: bool) -> str:
-    """Adds all layers; returns the name of the logits or circles.
+def _branch(graph: _Graph, network: FoldedNetwork, x: str, suffix: str) -> str:
+    """Adds all layers of a network; returns the name of its answers.
 
     The scale goes into the first weights; the offset cannot, because zero padding comes after it. Pooling comes before
     the activation, which never decreases.
     """
-    scale = np.float32(1 if normalised else network.scale)
-    x = graph.node("Transpose", ["patch"], "planes", perm=[0, 3, 1, 2])
-    if not normalised:
-        offset = graph.weight("offset", (np.float32(network.offset) / scale).reshape(1, -1, 1, 1))
-        x = graph.node("Add", [x, offset], "centred")
+    scale = np.float32(network.scale)
+    if any(network.offset):
+        offset = graph.weight(f"offset{suffix}", (np.float32(network.offset) / scale).reshape(1, -1, 1, 1))
+        x = graph.node("Add", [x, offset], f"centred{suffix}")
     height, width, _ = network.input_shape
     for number, layer in enumerate(network.convolutions):
-        x = _convolution(graph, x, layer, layer.weights if number else layer.weights * scale)
+        x = _convolution(graph, x, layer, layer.weights if number else layer.weights * scale, suffix)
         if layer.padding == "valid":
             height, width = (side - k + 1 for side, k in zip((height, width), layer.weights.shape, strict=False))
         height, width = height // layer.pool, width // layer.pool
-    x = graph.node("Flatten", [x], "flat")
+    x = graph.node("Flatten", [x], f"flat{suffix}")
     for number, layer in enumerate(network.dense):
         # The first one's inputs are flattened [row][column][channel]; here they come [channel][row][column].
         weights = layer.weights if number else _by_planes(layer.weights, height, width)
-        values = [x, graph.weight(f"{layer.name}.weights", weights.T), graph.weight(f"{layer.name}.bias", layer.bias)]
-        x = _leaky(graph, graph.node("Gemm", values, layer.name, transB=1), layer)  # OpenCV 4.5 takes no other
-    return x
+        x = _leaky(graph, _dense(graph, x, layer, weights, suffix), layer, suffix)
+    return graph.node("Sigmoid", [x], f"ball{suffix}") if network.head == "sigmoid" else x
 
 
-def _convolution(graph: _Graph, x: str, layer, weights: np.ndarray) -> str:
+def _dense(graph: _Graph, x: str, layer: DenseLayer, weights: np.ndarray, suffix: str) -> str:
+    name = layer.name + suffix
+    values = [x, graph.weight(f"{name}.weights", weights.T), graph.weight(f"{name}.bias", layer.bias)]
+    return graph.node("Gemm", values, name, transB=1)  # OpenCV 4.5 takes no other
+
+
+def _convolution(graph: _Graph, x: str, layer: Convolution, weights: np.ndarray, suffix: str) -> str:
+    name = layer.name + suffix
     before, after = ([(k - 1) // 2 for k in weights.shape[:2]], [k // 2 for k in weights.shape[:2]])
-    kernel = graph.weight(f"{layer.name}.weights", weights.transpose(3, 2, 0, 1))
-    bias = graph.weight(f"{layer.name}.bias", layer.bias)
+    kernel = graph.weight(f"{name}.weights", weights.transpose(3, 2, 0, 1))
+    bias = graph.weight(f"{name}.bias", layer.bias)
     pads = [*before, *after] if layer.padding == "same" else [0, 0, 0, 0]  # an even kernel's odd zero comes last
-    x = graph.node("Conv", [x, kernel, bias], layer.name, pads=pads, kernel_shape=weights.shape[:2])
+    x = graph.node("Conv", [x, kernel, bias], name, pads=pads, kernel_shape=weights.shape[:2])
     if layer.pool > 1:
         sides = [layer.pool, layer.pool]
-        x = graph.node("MaxPool", [x], f"{layer.name}.pool", kernel_shape=sides, strides=sides)
-    return _leaky(graph, x, layer)
+        x = graph.node("MaxPool", [x], f"{name}.pool", kernel_shape=sides, strides=sides)
+    return _leaky(graph, x, layer, suffix)
 
 
-def _leaky(graph: _Graph, x: str, layer) -> str:
+def _leaky(graph: _Graph, x: str, layer, suffix: str) -> str:
     if layer.slope is None:
         return x
-    return graph.node("LeakyRelu", [x], f"{layer.name}.activation", alpha=layer.slope)
+    return graph.node("LeakyRelu", [x], f"{layer.name}{suffix}.activation", alpha=layer.slope)
 
 
 def _by_planes(weights: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -12,17 +12,23 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
+from robot_export import keras2_file
 
 BATCH = 256
 CPP_FLAGS = ("-O2", "-march=native")
-_PACKAGES = {"Keras": "keras", "LiteRT": "ai-edge-litert", "ONNX Runtime": "onnxruntime"}
+_PACKAGES = {
+    "Keras": "keras",
+    "Keras 2 layout": "tensorflow",
+    "LiteRT": "ai-edge-litert",
+    "ONNX Runtime": "onnxruntime",
+}
 
 
 @dataclass(frozen=True)
 class Opened:
     """A file, ready to run.
 
-    predict: values as `feed` makes them [n, height, width, channels] -> float32 [n, outputs].
+    predict: values as `Layout.feed` makes them [n, height, width, channels] -> float32 [n, outputs].
     single: one such patch [1, height, width, channels] -> a call that runs it once, for timing; None where `times` is.
     times: values -> {"median", "p95"} microseconds per patch, where the file is timed by a program of its own.
     quantised: (scale, zero point) of the input where the file takes uint8, else None.
@@ -52,30 +58,15 @@ def open_file(path: Path, runtime: str) -> Opened:
     Raises:
         UserError: the runtime cannot read it.
     """
-    opener = {"Keras": _keras, "LiteRT": _litert, "ONNX Runtime": _onnx, "C++": _cpp}[runtime]
+    opener = {"Keras": _keras, "Keras 2 layout": _keras2, "LiteRT": _litert, "ONNX Runtime": _onnx, "C++": _cpp}[
+        runtime
+    ]
     try:
         return opener(path)
     except UserError:
         raise
     except Exception as error:  # every runtime raises its own kinds
         raise UserError(f"{path}: {runtime} cannot open it: {' '.join(str(error).split())[:200]}") from None
-
-
-def feed(X: np.ndarray, opened: Opened, scale: float, offset, normalised: bool) -> np.ndarray:
-    """What a file is fed for raw patches.
-
-    Args:
-        X: uint8 [n, height, width, channels].
-        scale, offset: of the normalisation; offset [channels] is minus the mean.
-        normalised: the file takes X * scale + offset; otherwise raw values.
-    """
-    values = X.astype(np.float32)
-    if normalised:
-        values = values * np.float32(scale) + np.asarray(offset, np.float32)
-    if opened.quantised is None:
-        return values
-    step, zero = opened.quantised
-    return np.clip(np.round(values / np.float32(step)) + zero, 0, 255).astype(np.uint8)
 
 
 def version(runtime: str) -> str:
@@ -95,18 +86,24 @@ def _keras(path: Path) -> Opened:
 
     devices.find_gpus()
     model = keras_file.load(path)
+    return _tensorflow(lambda batch: model(batch, training=False), model.input_shape[1:])
+
+
+def _keras2(path: Path) -> Opened:
+    return _tensorflow(*keras2_file.load(path))
+
+
+def _tensorflow(compute: Callable, input_shape: tuple[int, ...]) -> Opened:
     import tensorflow as tf
 
-    call = tf.function(
-        lambda batch: model(batch, training=False),
-        input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)],
-    )
+    call = tf.function(compute, input_signature=[tf.TensorSpec((None, *input_shape), tf.float32)])
+    outputs = call(np.zeros((1, *input_shape), np.float32)).shape[-1]
 
     def predict(values):
-        return _in_batches(lambda batch: call(batch).numpy(), values, model.output_shape[-1])
+        return _in_batches(lambda batch: call(batch).numpy(), values.astype(np.float32), outputs)
 
     def single(patch):
-        patch = tf.constant(patch)
+        patch = tf.constant(patch, tf.float32)
         return lambda: call(patch)
 
     return Opened(predict, single)
@@ -135,7 +132,7 @@ def _litert(path: Path) -> Opened:
         one.set_tensor(source["index"], patch)
         return one.invoke
 
-    quantised = tuple(source["quantization"]) if source["dtype"] is np.uint8 else None
+    quantised = tuple(source["quantization"]) if source["dtype"] is np.uint8 else None  # a raw byte is (1.0, 0)
     return Opened(lambda values: _in_batches(run, values, answer["shape"][-1]), single, quantised=quantised)
 
 

@@ -83,9 +83,7 @@ def _fill(contract: dict) -> str:
 
 
 def _header(contract: dict) -> str:
-    from robot_export.cpp_header import identifier
-
-    name = identifier(contract["project"])
+    name = contract["forms"]["cpp"]["namespace"]
     size, _ = _shape(contract)
     start = f"""#include "model.h"
 

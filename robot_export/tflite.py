@@ -8,32 +8,29 @@ import numpy as np
 
 from common.cli.quiet import quiet_stderr
 from common.errors import UserError
-from robot_export.folding import FoldedNetwork
+from robot_export.folding import FoldedNetwork, Joint
 
 
-def convert(network: FoldedNetwork, kind: str, calibration: np.ndarray, normalised: bool) -> bytes:
+def convert(joint: Joint, kind: str, calibration: np.ndarray) -> bytes:
     """Converts a network to a TFLite file.
 
     Args:
         kind: "float32"; "int8": everything int8 inside, input and output float32; "uint8": the same, input uint8.
-        calibration: uint8 [n, height, width, channels], training patches for the ranges of the int8 kinds.
-        normalised: the file takes raw * scale + offset instead of raw values.
+        calibration: [n, height, width, channels], training patches as the file is fed them, for the int8 ranges.
 
     Raises:
         UserError: the converter refuses a layer; the line names it.
     """
     import tensorflow as tf
 
-    shape = [1, *network.input_shape]
-    function = tf.function(_forward(network, normalised), input_signature=[tf.TensorSpec(shape, tf.float32, "patch")])
+    shape = [1, *joint.branches[0].input_shape]
+    function = tf.function(_forward(joint), input_signature=[tf.TensorSpec(shape, tf.float32, "patch")])
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], tf.Module())
     if kind in ("int8", "uint8"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         # One scale for the weights of a dense layer: one per output needs FULLY_CONNECTED 12, newer than TFLite 2.15.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-        X = calibration.astype(np.float32)
-        X = X * np.float32(network.scale) + np.float32(network.offset) if normalised else X
-        converter.representative_dataset = lambda: ([patch[None]] for patch in X)
+        converter.representative_dataset = lambda: ([patch[None]] for patch in calibration.astype(np.float32))
         # No other operators: a layer that cannot be quantised is an error, not float arithmetic in secret.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     if kind == "uint8":
@@ -42,36 +39,44 @@ def convert(network: FoldedNetwork, kind: str, calibration: np.ndarray, normalis
         with quiet_stderr(), _quiet_python():
             return converter.convert()
     except Exception as error:  # the converter raises many kinds
-        raise UserError(f"{_layer(network, str(error))} cannot be converted to {kind}: {_line(error)}") from None
+        raise UserError(f"{_layer(joint, str(error))} cannot be converted to {kind}: {_line(error)}") from None
 
 
-def _forward(network: FoldedNetwork, normalised: bool) -> Callable:
+def _forward(joint: Joint) -> Callable:
+    import tensorflow as tf
+
+    def forward(x):
+        answers = tf.concat([_branch(x, network) for network in joint.branches], 1)
+        if joint.mix is None:
+            return answers
+        with tf.name_scope(joint.mix.name):
+            return tf.matmul(answers, tf.constant(joint.mix.weights)) + joint.mix.bias
+
+    return forward
+
+
+def _branch(x, network: FoldedNetwork):
     """The network as constants. The scale goes into the first weights; the offset cannot, because of the border.
 
     Pooling comes before the activation, which never decreases: the same values, a quarter of the work.
     """
     import tensorflow as tf
 
-    scale = 1.0 if normalised else network.scale
-
-    def forward(x):
-        if not normalised:
-            x = x + tf.constant(np.float32(network.offset) / np.float32(scale), name="offset")
-        for number, layer in enumerate(network.convolutions):
-            with tf.name_scope(layer.name):
-                weights = layer.weights if number else layer.weights * np.float32(scale)
-                x = tf.nn.conv2d(x, tf.constant(weights), 1, layer.padding.upper()) + layer.bias
-                if layer.pool > 1:
-                    x = tf.nn.max_pool2d(x, layer.pool, layer.pool, "VALID")
-                x = x if layer.slope is None else tf.nn.leaky_relu(x, layer.slope)
-        x = tf.reshape(x, [1, -1])
-        for layer in network.dense:
-            with tf.name_scope(layer.name):
-                x = tf.matmul(x, tf.constant(layer.weights)) + layer.bias
-                x = x if layer.slope is None else tf.nn.leaky_relu(x, layer.slope)
-        return tf.nn.sigmoid(x) if network.head == "sigmoid" else x
-
-    return forward
+    if any(network.offset):
+        x = x + tf.constant(np.float32(network.offset) / np.float32(network.scale), name="offset")
+    for number, layer in enumerate(network.convolutions):
+        with tf.name_scope(layer.name):
+            weights = layer.weights if number else layer.weights * np.float32(network.scale)
+            x = tf.nn.conv2d(x, tf.constant(weights), 1, layer.padding.upper()) + layer.bias
+            if layer.pool > 1:
+                x = tf.nn.max_pool2d(x, layer.pool, layer.pool, "VALID")
+            x = x if layer.slope is None else tf.nn.leaky_relu(x, layer.slope)
+    x = tf.reshape(x, [1, -1])
+    for layer in network.dense:
+        with tf.name_scope(layer.name):
+            x = tf.matmul(x, tf.constant(layer.weights)) + layer.bias
+            x = x if layer.slope is None else tf.nn.leaky_relu(x, layer.slope)
+    return tf.nn.sigmoid(x) if network.head == "sigmoid" else x
 
 
 class _quiet_python(warnings.catch_warnings):
@@ -89,8 +94,9 @@ class _quiet_python(warnings.catch_warnings):
         super().__exit__(*details)
 
 
-def _layer(network: FoldedNetwork, message: str) -> str:
-    names = [layer.name for layer in (*network.convolutions, *network.dense) if layer.name in message]
+def _layer(joint: Joint, message: str) -> str:
+    layers = [layer for network in joint.branches for layer in (*network.convolutions, *network.dense)]
+    names = [layer.name for layer in layers if layer.name in message]
     return f"layer {names[0]}" if names else "the network"
 
 

@@ -116,7 +116,14 @@ def _why_foreign(folder: Path, told: dict, content: bytes) -> str:
             network = fold(keras_file.load(model))
         expected = np.array(told["vectors"]["expected"]["keras"], np.float32)
         threshold = told.get("threshold", {}).get("keras")
-        arguments = (network, told["project"], _patches(told), expected, threshold, contract.facts(told))
+        arguments = (
+            network,
+            told["forms"]["cpp"]["namespace"],
+            _patches(told),
+            expected,
+            threshold,
+            contract.facts(told),
+        )
         made = cpp_header.header(*arguments)
     except (UserError, OSError, ValueError, KeyError, TypeError) as error:
         return f"no header can be made of model.keras to compare it with: {error}"
@@ -137,13 +144,14 @@ def _vectors(file: Path, told: dict, name: str) -> float:
     """The largest difference between what a file answers here and what the contract says it answers."""
     import numpy as np
 
-    from robot_export import contract, runtimes
+    from robot_export import runtimes
+    from robot_export.layout import Layout
 
     entry, X = told["forms"][name], _patches(told)
     wanted = np.array(told["vectors"]["expected"][name], np.float64)
     opened = runtimes.open_file(file, entry["runtime"])
     try:
-        found = opened.predict(runtimes.feed(X, opened, *contract.scaling(told), entry["normalised"]))
+        found = opened.predict(Layout.of(entry, told).feed(X))
         if opened.self_test:
             opened.self_test()
     except Exception as error:  # every runtime raises its own kinds: a file for other patches, for one

@@ -26,6 +26,8 @@ FREE_ON_RESUME = {
     "require_gpu",
     "export",
     "input",
+    "robot",
+    "accept_sampling",
 }
 EXPORTS = ("none", "keras", "all")
 INPUTS = ("raw", "normalised")
@@ -56,6 +58,7 @@ class TrainingOptions:
     batch_size: int = 128
     learning_rate: float = 1e-2
     augment: bool = True
+    mean: tuple[float, ...] = ()  # empty: of the training patches
     regularize: bool = False
     seed: int = 0
     init: Path | None = None
@@ -63,6 +66,8 @@ class TrainingOptions:
     require_gpu: bool = False
     export: str = "all"
     input: str = "raw"
+    robot: tuple[str, ...] = ()
+    accept_sampling: bool = False
     tracking: str | None = None
     require_tracking: bool = False
     experiment: str | None = None
@@ -95,6 +100,12 @@ class TrainingOptions:
         for name, choices in (("export", EXPORTS), ("input", INPUTS)):
             if getattr(self, name) not in choices:
                 raise UserError(f"--{name} is one of {', '.join(choices)}. Received: {getattr(self, name)}.")
+        if any(not 0 <= value < 1 for value in self.mean) or len(self.mean) > 2:
+            raise UserError(
+                f"--mean takes a brightness of 0 to 1 per channel. Received: {' '.join(map(str, self.mean))}."
+            )
+        if self.robot and self.export != "all":
+            raise UserError(f"--robot writes files, which takes --export all. Received: --export {self.export}.")
         if self.init is not None and not self.init.is_file():
             raise UserError(f"--init names a model that is not there. Received: {self.init}.")
 
@@ -165,6 +176,14 @@ def _add_fit_options(group) -> None:
         "--learning-rate", type=float, metavar="X", help="highest rate of the warm-up and cosine schedule"
     )
     _boolean(group, "--augment", "augment the training patches")
+    group.add_argument(
+        "--mean",
+        type=float,
+        nargs="+",
+        metavar="M",
+        help="brightness per channel, 0 to 1, that the network subtracts (default: the training patches' own); two "
+        "models that share one file for a robot need the same",
+    )
     group.add_argument("--seed", type=int, metavar="N", help="seed of everything random")
     group.add_argument("--init", type=Path, metavar="MODEL.keras", help="start from this model's weights (fine-tuning)")
     group.add_argument(

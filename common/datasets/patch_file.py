@@ -5,7 +5,7 @@ per patch. The fields are described in `Patches`.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +17,7 @@ from common.datasets import patch_checks, patch_writer
 from common.datasets.grouped_split import choose_groups
 from common.datasets.patch_checks import KEYS, SIDES, TASKS
 from common.datasets.safe_hdf5 import SafeFile
+from common.datasets.sampling import rule_in
 from common.errors import UserError
 
 __all__ = [
@@ -45,6 +46,7 @@ class Patches:
     y: float32 [n], 1 ball and 0 no ball; or float32 [n, 3] = [radius, center_x, center_y], fractions of the patch.
     recording, camera, origin: str [n] each, or None where the file does not say.
     source: names of the files that the patches were read from.
+    sampling: how they were subsampled, keys of `common.datasets.sampling.RULES`, None if a file does not say.
     """
 
     X: np.ndarray
@@ -53,6 +55,7 @@ class Patches:
     camera: np.ndarray | None = None
     origin: np.ndarray | None = None
     source: tuple[str, ...] = ()
+    sampling: str | None = None
 
     def __len__(self) -> int:
         return len(self.X)
@@ -85,7 +88,7 @@ class Patches:
     def take(self, indices: np.ndarray) -> "Patches":
         """The patches at `indices` (integers or a bool mask), copied, in that order."""
         columns = {key: None if getattr(self, key) is None else getattr(self, key)[indices] for key in KEYS}
-        return Patches(self.X[indices], self.y[indices], **columns, source=self.source)
+        return Patches(self.X[indices], self.y[indices], **columns, source=self.source, sampling=self.sampling)
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,12 @@ class PatchFile:
         read = {key: column.read(start, stop) for key, column in self._file.columns.items()}
         X, y = read.pop("X"), patch_checks.labels(read.pop("y"), self.task, self.path)
         columns = {key: patch_checks.text(values) for key, values in read.items()}
-        return Patches(X, y, **columns, source=(self.path.name,))
+        return Patches(X, y, **columns, source=(self.path.name,), sampling=self.sampling)
+
+    @cached_property
+    def sampling(self) -> str | None:
+        """The sampling rule that the file states; None where its attributes state none, or cannot be read."""
+        return sampling_rule(self._file)
 
     @property
     def attributes(self) -> dict[str, object]:
@@ -124,6 +132,20 @@ class PatchFile:
         """All patches in order, `size` at a time; the last block holds the remainder."""
         for start in range(0, len(self), size):
             yield self.read(start, start + size)
+
+
+def sampling_rule(file: SafeFile) -> str | None:
+    """The sampling rule that an open file states; None where its attributes state none, or cannot be read."""
+    try:
+        return rule_in(file.attributes())
+    except UserError:
+        return None
+
+
+def joined_rule(rules: Iterable[str | None]) -> str | None:
+    """The rule of patches that are joined: theirs, all of several, None where one is not known."""
+    rules = sorted({rule or "" for rule in rules})
+    return " and ".join(rules) if all(rules) else None
 
 
 def task_of(path: Path | str) -> str:
@@ -194,7 +216,7 @@ def concatenate(parts: list[Patches]) -> Patches:
         columns[key] = None if any(value is None for value in values) else np.concatenate(values)
     source = tuple(name for part in parts for name in part.source)
     X, y = np.concatenate([part.X for part in parts]), np.concatenate([part.y for part in parts])
-    return Patches(X, y, **columns, source=source)
+    return Patches(X, y, **columns, source=source, sampling=joined_rule(part.sampling for part in parts))
 
 
 def _kind(patches: Patches) -> str:

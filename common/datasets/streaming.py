@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from common.datasets import patch_checks
-from common.datasets.patch_file import BLOCK, KEYS, Patches
+from common.datasets.patch_file import BLOCK, KEYS, Patches, joined_rule, sampling_rule
 from common.datasets.safe_hdf5 import Column, SafeFile, free_memory
 from common.errors import UserError
 
@@ -118,7 +118,13 @@ def stored_patches(paths: Sequence[Path], task: str) -> Patches:
     files, labels, columns = zip(*parts, strict=True)
     known = [key for key in KEYS if all(key in column for column in columns)]
     joined = {key: np.concatenate([column[key] for column in columns]) for key in known}
-    return Patches(StoredPixels(files), np.concatenate(labels), **joined, source=tuple(path.name for path in paths))
+    return Patches(
+        StoredPixels(files),
+        np.concatenate(labels),
+        **joined,
+        source=tuple(path.name for path in paths),
+        sampling=joined_rule(map(sampling_rule, files)),
+    )
 
 
 def check_memory(paths: Sequence[Path]) -> None:

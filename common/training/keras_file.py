@@ -70,7 +70,7 @@ def load(path: Path):
         weights = Path(folder) / WEIGHTS
         try:
             config = _unpack(path, weights)
-            values = _count_stored(weights)
+            values = count_stored(weights)
             devices.find_gpus()
             with ThreadPoolExecutor(1) as thread:
                 thread.submit(_check_size, config, values).result()
@@ -166,7 +166,7 @@ def _check_config(value, depth: int = 0) -> None:
             _check_config(item, depth + 1)
 
 
-def _count_stored(weights: Path) -> int:
+def count_stored(weights: Path) -> int:
     """How many numbers the weights' file really holds.
 
     Raises:

@@ -1,5 +1,6 @@
 // Classifier and detector behind one interface. A template: copy it into the robot's code base beside the two headers
 // and change what does not fit. C++11, no heap, no exception; one object per thread, for it remembers the last answer.
+// Include it in source files, not in headers: each has all of it for itself, weights included, with its own flags.
 //
 // Both models take RAW bytes 0..255, their scale and mean are inside: never subtract a mean before.
 #ifndef BALL_MODELS_H
@@ -12,25 +13,25 @@
 #include <cstdint>
 
 namespace ball {
+namespace {
 
-namespace classifier = ::ball_classifier_cnn;
-namespace detector = ::ball_detector_cnn_ball_radius_center;
+namespace classifier = ::ball_classifier;  // the namespaces of the two headers
+namespace detector = ::ball_detector;
 static_assert(classifier::height == detector::height && classifier::channels == detector::channels,
               "classifier and detector were trained on patches of different shapes");
 
-enum { size = classifier::height, channels = classifier::channels, bytes = size * size * channels };
+constexpr int size = classifier::height, channels = classifier::channels, bytes = size * size * channels;
 
-// Raw bytes of a patch: rows one after the other, or columns as the robot keeps them.
+// Raw bytes of a patch, wherever they lie; the channels of a pixel lie together.
 struct Patch {
   const std::uint8_t* data;
-  bool columns;           // data is [column][row][channel] instead of [row][column][channel]
-  std::ptrdiff_t stride;  // bytes from one row, or column, to the next
+  std::ptrdiff_t row, pixel;  // bytes from one row to the next, and from one pixel of a row to the next
 };
 inline Patch rows(const std::uint8_t* data, std::ptrdiff_t stride = size * channels) {
-  return Patch{data, false, stride};
+  return Patch{data, stride, channels};
 }
 inline Patch columns(const std::uint8_t* data, std::ptrdiff_t stride = size * channels) {
-  return Patch{data, true, stride};
+  return Patch{data, channels, stride};
 }
 
 // Fractions of the patch's width and height from its upper left corner: x to the right, y down.
@@ -46,18 +47,10 @@ class Finder {
 
   // meanBrightnessOffset: added to the brightness of the patch, in units of the full range: 0.1 adds 25.5.
   void predict(const Patch& patch, float meanBrightnessOffset = 0.0f) {
-    const float offset = meanBrightnessOffset;
-    if (patch.columns) {
-      confidence_ = classifier::predict(classifier::column_major(patch.data), patch.stride, offset);
-    } else {
-      confidence_ = classifier::predict(patch.data, patch.stride, offset);
-    }
-    if (!(confidence_ >= detect_from_)) {
-      circle_ = whole();
-    } else if (patch.columns) {
-      circle_ = detector::predict(detector::column_major(patch.data), patch.stride, offset);
-    } else {
-      circle_ = detector::predict(patch.data, patch.stride, offset);
+    confidence_ = classifier::predict(patch.data, classifier::Strides{patch.row, patch.pixel}, meanBrightnessOffset);
+    circle_ = whole();
+    if (confidence_ >= detect_from_) {
+      circle_ = detector::predict(patch.data, detector::Strides{patch.row, patch.pixel}, meanBrightnessOffset);
     }
   }
 
@@ -81,7 +74,7 @@ class Finder {
 template <class Brightness> void sample(Brightness y, int left, int top, int side, std::uint8_t* patch) {
   static_assert(channels == 1 && sizeof(Brightness) > 0, "these models take U and V, too");
   const double step = static_cast<double>(side) / size;
-  int at[size];
+  int at[static_cast<std::size_t>(size)];
   for (int k = 0; k < size; ++k) {
     at[k] = static_cast<int>((k + 0.5) * step + 0.5);
     if (at[k] > side - 1) at[k] = side - 1;
@@ -91,5 +84,6 @@ template <class Brightness> void sample(Brightness y, int left, int top, int sid
   }
 }
 
+}  // namespace
 }  // namespace ball
 #endif

@@ -4,7 +4,7 @@
 // vectors of any width load them. Row -1 is the first, so that it is even. What lies outside the patch is 0, after
 // scale and mean, as in training.
 template <int Side> struct Spread {
-  enum { tiles = Side / 2, plane = (tiles + 1) * tiles, channel = 8 * plane };
+  static constexpr int tiles = Side / 2, plane = (tiles + 1) * tiles, channel = 8 * plane;
   static inline int row(int y) { return ((y + 1) & 1) * plane + ((y + 1) >> 1) * tiles; }
 };
 
@@ -96,7 +96,7 @@ BALL_INLINE void spread_patch(const std::uint8_t* patch, std::ptrdiff_t rows, st
   if (columns == Channels) {
     spread_rows<Side, Channels>(patch, rows, add, out);
   } else if (Channels == 1 && rows == 1) {
-    alignas(16) std::uint8_t turned[Side * Side];
+    alignas(16) std::uint8_t turned[static_cast<std::size_t>(Side * Side)];
     turn<Side>(patch, columns, turned);
     spread_rows<Side, 1>(turned, Side, add, out);
   } else {
@@ -113,7 +113,7 @@ BALL_INLINE void spread_patch(const std::uint8_t* patch, std::ptrdiff_t rows, st
 
 template <int Side, int Channels, class Pixel>
 BALL_INLINE void spread(const Pixel* patch, std::ptrdiff_t rows, std::ptrdiff_t columns, float brightness, float* out) {
-  float add[Channels];
+  float add[static_cast<std::size_t>(Channels)];
   for (int channel = 0; channel < Channels; ++channel) add[channel] = shift[channel];
   add[0] += 255.0f * brightness;  // a matter of Y
   spread_patch<Side, Channels>(patch, rows, columns, add, out);

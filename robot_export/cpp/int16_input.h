@@ -3,7 +3,7 @@
 // then consecutive in memory, and vectors of any width load them. Row -1 is the first, so that it is even. What lies
 // outside the patch is 0, after scale and mean, as in training.
 template <int Side> struct Spread {
-  enum { tiles = Side / 2, plane = (tiles + 1) * tiles, channel = 8 * plane };
+  static constexpr int tiles = Side / 2, plane = (tiles + 1) * tiles, channel = 8 * plane;
   static inline int row(int y) { return ((y + 1) & 1) * plane + ((y + 1) >> 1) * tiles; }
 };
 

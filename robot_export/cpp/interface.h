@@ -10,6 +10,12 @@ static inline Answer predict(const float* patch, std::ptrdiff_t stride = width *
   return detail::answer(patch, stride, channels, brightness);
 }
 
+// Patches that lie anywhere: the distances of two rows and of two pixels of a row, in values; a pixel's channels lie
+// together. Strides{1, height} is a patch column after column, Strides{5, 5 * height} one of five bytes per pixel.
+template <class Pixel> static inline Answer predict(const Pixel* patch, Strides strides, float brightness = 0) {
+  return detail::answer(patch, strides.row, strides.pixel, brightness);
+}
+
 // A patch that is stored column after column, as the robot keeps it: predict(column_major(data)).
 template <class Pixel> struct ColumnMajor {
   const Pixel* data;

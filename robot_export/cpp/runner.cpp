@@ -1,13 +1,23 @@
 // Runs a generated header over patches: raw bytes from stdin, answers as floats to stdout. HEADER and MODEL are given
-// to the compiler. Modes: bytes, floats, columns, columns_of_floats, wide (rows with a gap), many, bright, self_test,
-// time (prints microseconds per patch, median and 95th percentile of blocks).
-#include HEADER
-
+// to the compiler. Modes: bytes, floats, columns, columns_of_floats, wide (rows with a gap), apart (column by column, bytes
+// between the pixels), many, bright, self_test, time (prints microseconds per patch, median and 95th percentile of blocks).
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <string>
 #include <vector>
+
+#if defined(PORTABLE)  // as a compiler that knows neither GNU extensions nor vectors; its own headers come before
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#undef __GNUC__
+#undef __SSE4_1__
+#undef __AVX2__
+#undef __AVX512F__
+#undef __ARM_NEON
+#endif
+#include HEADER
 
 // Runs `calls` patches in turn; returns microseconds per patch.
 static double block(const std::vector<std::uint8_t>& pixels, std::size_t size, std::size_t calls) {
@@ -68,6 +78,14 @@ int main(int argc, char** argv) {
         wide[static_cast<std::size_t>(y * (row + gap) + x)] = value;
       }
     }
+    const int pixel = channels + 4;  // the end of the last pixel is left out: sanitisers notice a read beyond it
+    std::vector<std::uint8_t> apart(static_cast<std::size_t>((MODEL::width * height - 1) * pixel + channels), 99);
+    for (int y = 0; y < height; ++y) {
+      for (int x = 0; x < row; ++x) {
+        apart[static_cast<std::size_t>((x / channels * height + y) * pixel + x % channels)] =
+            patch[static_cast<std::size_t>(y * row + x)];
+      }
+    }
     const std::vector<float> float_columns(columns.begin(), columns.end());
     many[i] = &pixels[i * size];
     if (mode == "bytes") answers[i] = MODEL::predict(patch.data());
@@ -75,6 +93,7 @@ int main(int argc, char** argv) {
     if (mode == "columns") answers[i] = MODEL::predict(MODEL::column_major(columns.data()));
     if (mode == "columns_of_floats") answers[i] = MODEL::predict(MODEL::column_major(float_columns.data()));
     if (mode == "wide") answers[i] = MODEL::predict(wide.data(), row + gap);
+    if (mode == "apart") answers[i] = MODEL::predict(apart.data(), MODEL::Strides{pixel, pixel * height});
     if (mode == "bright") answers[i] = MODEL::predict(patch.data(), row, 0.1f);
   }
   if (mode == "many") MODEL::predict_many(many.data(), count, answers.data());

@@ -1,5 +1,9 @@
 // Vectors of 4, 8 and 16 floats with one interface. The widest that the compiler may use is chosen at compile time.
+#if defined(__GNUC__)
 #define BALL_INLINE static inline __attribute__((always_inline))
+#else
+#define BALL_INLINE static inline
+#endif
 #if defined(__AVX512F__) && defined(__AVX2__) && defined(__FMA__)
 #define BALL_WIDTH 16
 #elif defined(__AVX2__) && defined(__FMA__)
@@ -58,9 +62,20 @@ BALL_INLINE void transpose(f4& a, f4& b, f4& c, f4& d) {
   c.v = vcombine_f32(vget_high_f32(ab.val[0]), vget_high_f32(cd.val[0]));
   d.v = vcombine_f32(vget_high_f32(ab.val[1]), vget_high_f32(cd.val[1]));
 }
-#else  // whatever else GCC and Clang compile for
+#else  // anything else
 struct f4 {
+#if defined(__GNUC__)
   typedef float native __attribute__((vector_size(16)));
+#else
+  struct native {
+    float lanes[4];
+    float& operator[](int i) { return lanes[i]; }
+    float operator[](int i) const { return lanes[i]; }
+    friend native operator+(native a, native b) { return native{a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]}; }
+    friend native operator-(native a, native b) { return native{a[0] - b[0], a[1] - b[1], a[2] - b[2], a[3] - b[3]}; }
+    friend native operator*(native a, native b) { return native{a[0] * b[0], a[1] * b[1], a[2] * b[2], a[3] * b[3]}; }
+  };
+#endif
   native v;
   BALL_INLINE f4 load(const float* p) { return f4{native{p[0], p[1], p[2], p[3]}}; }
   BALL_INLINE f4 all(float x) { return f4{native{x, x, x, x}}; }
@@ -142,9 +157,9 @@ template <class V> BALL_INLINE V leaky(V x, float slope) { return larger(x, x * 
 // Says that a register holds something new, at no cost. Without it, GCC computes one sum after the other, keeps every
 // broadcast value until the last of them, and runs out of registers.
 template <class V> BALL_INLINE V pinned(V a) {
-#if defined(__SSE4_1__)
+#if defined(__GNUC__) && defined(__SSE4_1__)
   __asm__("" : "+x"(a.v));
-#elif defined(__aarch64__) && defined(__ARM_NEON)
+#elif defined(__GNUC__) && defined(__aarch64__) && defined(__ARM_NEON)
   __asm__("" : "+w"(a.v));
 #endif
   return a;
@@ -152,7 +167,9 @@ template <class V> BALL_INLINE V pinned(V a) {
 
 // The same pointer, of which the compiler knows nothing: it cannot load weights ahead and spill them.
 BALL_INLINE const float* opaque(const float* p) {
+#if defined(__GNUC__)
   __asm__("" : "+r"(p));
+#endif
   return p;
 }
 

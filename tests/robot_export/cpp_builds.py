@@ -9,6 +9,7 @@ import pytest
 COMPILERS = ("g++", "clang++")
 LEVELS = ("-O0", "-O2", "-O3", "-Os")
 TARGETS = ("silvermont", "native", "x86-64-v3")
+PORTABLE = "-DPORTABLE"  # no GNU extensions, no vectors
 SANITIZERS = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 NEON = "aarch64-linux-gnu-g++"
 QEMU = ("qemu-aarch64",)
@@ -40,11 +41,16 @@ PLAIN = [
 SANITIZED = [Build(build.compiler, (*build.flags, *SANITIZERS)) for build in PLAIN]
 OTHERS = [
     *(Build(compiler, ("-O2",)) for compiler in COMPILERS),  # x86-64 without SSE4.1: plain vector extensions
+    *(Build(compiler, ("-O2", PORTABLE)) for compiler in COMPILERS),
     *(Build(NEON, (level, "-static"), QEMU) for level in LEVELS),
     *(Build(compiler, ("-O2", "-g", "-march=x86-64-v3"), VALGRIND) for compiler in COMPILERS),
     *(Build(compiler, ("-O2", "-g", "-march=silvermont"), VALGRIND) for compiler in COMPILERS),
 ]
 FEW = {  # the fast suite: every compiler and every width of vectors once
     "classifier": [Build("g++", ("-O1", "-march=silvermont")), Build("clang++", ("-O1", "-march=native"))],
-    "detector": [Build("g++", ("-O1", "-march=native")), Build("clang++", ("-O1",))],
+    "detector": [
+        Build("g++", ("-O1", "-march=native")),
+        Build("clang++", ("-O1",)),
+        Build("g++", ("-O1", PORTABLE)),
+    ],
 }

@@ -16,7 +16,7 @@ from .reference import forward
 
 COMPILER = find_compiler()
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler (c++, g++ or clang++) on this machine")
-MODES = ("bytes", "floats", "columns", "columns_of_floats", "wide", "many")
+MODES = ("bytes", "floats", "columns", "columns_of_floats", "wide", "apart", "many")
 MODELS = {
     "classifier": {"head": "sigmoid", "filters": (4, 4, 8, 8), "dense": 32},
     "detector": {"head": "linear", "filters": (5, 8, 9, 3), "dense": 10, "channels": 2, "side": 32},
@@ -26,7 +26,7 @@ MODELS = {
 def write(folder, network, X=None, **settings):
     X = patches(8, 8, network.input_shape) if X is None else X
     path = folder / "model.h"
-    write_header(path, network, "test", X, forward(network, X), **settings)
+    write_header(path, network, "ball_test", X, forward(network, X), **settings)
     return path
 
 
@@ -64,7 +64,7 @@ def test_every_way_in_gives_what_keras_gives(tmp_path, member, build):
 @pytest.mark.parametrize("wrong", ["answers", "arithmetic"])
 def test_self_test_fails_for_wrong_answers_and_wrong_arithmetic(tmp_path, network, wrong):
     X, path = patches(1, 2, network.input_shape), tmp_path / "wrong.h"
-    write_header(path, network, "wrong", X, forward(network, X) + (1e-3 if wrong == "answers" else 0))
+    write_header(path, network, "ball_wrong", X, forward(network, X) + (1e-3 if wrong == "answers" else 0))
     if wrong == "arithmetic":
         text = path.read_text()
         path.write_text(text.replace("r10 + r20", "r10 - r20"))

@@ -1,5 +1,6 @@
 """What a robot's programmer copies: the header that joins both models, the page about it, the code of the card."""
 
+import platform
 import re
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from robot_export import snippets
 from robot_export.cpp_header import write_header
 from robot_export.cpp_run import WARNINGS, find_compiler
 from robot_export.folding import fold
-from robot_export.forms import TEMPLATE
+from robot_export.forms import CPP
 
 from ..tiny import ROOT
 from .models import patches, random_model
@@ -19,7 +20,7 @@ from .reference import forward
 
 COMPILER = find_compiler()
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler (c++, g++ or clang++) on this machine")
-PROJECTS = {"ball_classifier.h": "classifier_cnn", "ball_detector.h": "detector_cnn_ball_radius_center"}
+NAMES = {"ball_classifier.h": "ball_classifier", "ball_detector.h": "ball_detector"}
 PAGE = ROOT / "docs" / "robot.md"
 FACTS = {"input_range": "raw", "input_mean": "0.4", "sampling_rule": "centres", "git_commit": "none"}
 
@@ -28,19 +29,19 @@ FACTS = {"input_range": "raw", "input_mean": "0.4", "sampling_rule": "centres", 
 def robot(tmp_path_factory):
     """A folder of headers as docs/robot.md has it, patches, and what both networks answer."""
     folder = tmp_path_factory.mktemp("models")
-    shutil.copy(TEMPLATE, folder)
+    shutil.copy(CPP / "ball_models.h", folder)
     X, networks = patches(3, 40, (16, 16, 1)), []
-    for (file, project), head in zip(PROJECTS.items(), ("sigmoid", "linear"), strict=True):
+    for (file, name), head in zip(NAMES.items(), ("sigmoid", "linear"), strict=True):
         network = fold(random_model(5, head=head))
         answers = forward(network, X)
         threshold = float(np.float32(np.median(answers))) if head == "sigmoid" else None
-        write_header(folder / file, network, project, X[:8], answers[:8], threshold, FACTS)
+        write_header(folder / file, network, name, X[:8], answers[:8], threshold, FACTS)
         networks.append(network)
     return folder, X, networks
 
 
-def compiled(folder, code, output):
-    command = [COMPILER, *WARNINGS, "-O1", "-I", folder, code, "-o", output]
+def compiled(folder, code, output, *flags):
+    command = [COMPILER, *WARNINGS, "-O1", "-DBALL_WITHOUT_SSE", *flags, "-I", folder, code, "-o", output]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert not done.returncode, done.stderr[:2000]
     return output
@@ -62,6 +63,72 @@ def test_both_models_behind_one_interface(robot, tmp_path):
         np.testing.assert_allclose(found, wanted, atol=1e-5, rtol=1e-5, err_msg=str(command))
 
 
+@pytest.mark.parametrize(("offset", "threshold"), [(0.0, "theirs"), (0.1, "theirs"), (0.0, "own")])
+def test_the_finder_for_naoth(robot, tmp_path, offset, threshold):
+    """Against declarations of the same shape, written for this test: pixels of five bytes, column by column."""
+    folder, X, (classifier, detector) = robot
+    shutil.copy(CPP / "naoth_finder.h", tmp_path)
+    (tmp_path / "AbstractCNNClassifier.h").touch()
+    code = ROOT / "tests/common/export/naoth_main.cpp"
+    program = compiled(folder, code, tmp_path / "program", "-I", tmp_path)
+    done = subprocess.run([program, str(offset), threshold], input=X.tobytes(), capture_output=True, check=True)
+    assert done.stderr == b"NaothFinder: a patch of 2 pixels, the models take 16\n"
+    found = np.frombuffer(done.stdout, np.float64).reshape(-1, 4)
+    wanted = np.concatenate([forward(network, X - 255.0 * offset) for network in (classifier, detector)], axis=1)
+    if threshold == "own":
+        chosen = np.median(forward(classifier, X))
+        np.testing.assert_array_equal(found[:, 0] >= 0.5, wanted[:, 0] >= np.float32(chosen))
+        assert (np.argsort(found[:, 0]) == np.argsort(wanted[:, 0])).all()
+    else:
+        np.testing.assert_allclose(found, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_two_models_of_one_project_and_two_source_files_share_a_binary(robot, tmp_path):
+    """Other flags per source file: nothing of a header may be merged by the linker."""
+    folder, X, (classifier, detector) = robot
+    for name, network in (("ball_first", classifier), ("ball_second", detector)):
+        write_header(
+            tmp_path / f"{name}.h", network, name, X[:8], forward(network, X[:8]), 0.5 if name == "ball_first" else None
+        )
+    code = "".join(f'#include "{name}.h"\n' for name in ("ball_first", "ball_second", "ball_models"))
+    code += "extern bool {0}();\nbool {0}() {{\n"
+    code += "  return ball_first::self_test() && ball_second::self_test() && ball::Finder::self_test();\n}}\n"
+    objects = []
+    for name, flags in (("one", ["-O0", "-DBALL_WITHOUT_SSE"]), ("two", ["-O1", "-march=native"])):
+        (tmp_path / f"{name}.cpp").write_text(code.format(name))
+        objects.append(compiled(folder, tmp_path / f"{name}.cpp", tmp_path / f"{name}.o", "-c", "-I", tmp_path, *flags))
+        said = subprocess.run(["nm", "-C", objects[-1]], capture_output=True, text=True, check=True).stdout
+        assert not re.findall(r"^\w+ [VW] .*ball.*$", said, re.MULTILINE)  # weak symbols are those that get merged
+    (tmp_path / "main.cpp").write_text("bool one();\nbool two();\nint main() { return one() && two() ? 0 : 1; }\n")
+    subprocess.run([compiled(folder, tmp_path / "main.cpp", tmp_path / "program", *objects)], check=True)
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_no_sse_is_said(robot, tmp_path, compiler):
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not installed")
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("not a PC")
+    command = [compiler, "-std=c++11", "-fsyntax-only", "-march=x86-64", "-x", "c++", robot[0] / "ball_classifier.h"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert "ball model without SSE4.1, slow" in said
+    said = subprocess.run([*command, "-DBALL_WITHOUT_SSE"], capture_output=True, text=True, check=True).stderr
+    assert "SSE4.1" not in said
+
+
+@pytest.mark.parametrize("standard", ["c++11", "c++14", "c++17", "c++20"])
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_no_standard_warns(robot, tmp_path, compiler, standard):
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not installed")
+    for target in (["-march=silvermont"], ["-march=x86-64-v3"], ["-march=x86-64-v4"], ["-DBALL_WITHOUT_SSE"]):
+        code = tmp_path / "all.cpp"
+        code.write_text('#include "ball_models.h"\nint main() { return ball::Finder::self_test() ? 0 : 1; }\n')
+        command = [compiler, *WARNINGS, f"-std={standard}", *target, "-fsyntax-only", "-I", robot[0], code]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 MAIN = """
 #include <cstdint>
 #include <cstdlib>
@@ -81,13 +148,13 @@ int main() {
       floats[16 * y + x] = patch[16 * y + x] = turned[16 * x + y] = image[2 * place];
     }
   }
-  const float wanted = ball_detector_cnn_ball_radius_center::predict(patch, 16, 0.1f).radius * 29;
+  const float wanted = ball_detector::predict(patch, 16, 0.1f).radius * 29;
   const std::uint8_t* const patches[] = {patch, patch};
   float confidences[2];
   classify(patches, 2, 16, confidences);
   tell();
-  const bool ball = confidences[1] >= ball_classifier_cnn::threshold;
-  const float radius = ball_detector_cnn_ball_radius_center::predict(patch).radius;
+  const bool ball = confidences[1] >= ball_classifier::threshold;
+  const float radius = ball_detector::predict(patch).radius;
   const bool same = circle.radius == wanted && isBall(turned) == ball && std::fabs(radiusOf(floats) - radius) < 1e-5f;
   return modelsAreRight() && same ? 0 : 1;
 }
@@ -103,7 +170,7 @@ def test_the_code_of_the_page(robot, tmp_path):
     code.write_text("\n".join(blocks("cpp")) + MAIN)
     program = compiled(robot[0], code, tmp_path / "program")
     said = subprocess.run([program], capture_output=True, text=True, check=True).stdout
-    shown = r"classifier_cnn, 16x16x1, raw, mean 0.4, centres, threshold 0\.\d{3}, commit none\n"
+    shown = r"ball_classifier, 16x16x1, raw, mean 0.4, centres, threshold 0\.\d{3}, commit none\n"
     assert re.fullmatch(shown, said)
 
 
@@ -128,9 +195,8 @@ def test_the_code_of_the_card(robot, tmp_path, file, outputs):
     """The header's; for those of TensorFlow Lite and ONNX Runtime, no headers come with the packages."""
     shutil.copy(robot[0] / file, tmp_path / "model.h")
     told = {
-        "project": PROJECTS[file],
         "input": {"height": 16, "width": 16, "channels": 1, "normalised": False},
-        "forms": {"cpp": {}},
+        "forms": {"cpp": {"namespace": NAMES[file]}},
     }
     told |= {"threshold": {"cpp": 0.5}} if outputs == 1 else {}
     (code,) = re.findall(r"```cpp\n(.*?)```", snippets.loading(told), re.DOTALL)

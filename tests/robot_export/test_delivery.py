@@ -10,12 +10,13 @@ from classifier_cnn import export as classifier
 from common.datasets.patch_file import Patches
 from common.errors import UserError
 from detector_cnn_ball_radius_center import export as detector
-from robot_export import contract, folding, runtimes, verify
+from robot_export import contract, items, runtimes, verify
 from robot_export.card import write_card
 from robot_export.cost import count_cost
-from robot_export.delivery import Evidence, deliver, facts_of
+from robot_export.delivery import Evidence, Job, deliver, facts_of
 from robot_export.description import describe_input
 from robot_export.forms import CHOICES, FORMS, select_calibration
+from robot_export.layout import Layout
 
 from .models import patches, random_model
 
@@ -27,7 +28,7 @@ SETUPS = {
 
 
 def prepared(name: str, folder, normalised: bool = False):
-    """A model in `folder`, and the arguments of `deliver` for it: labels agree with most of what the model says."""
+    """A model in `folder`, and the job for it: labels agree with most of what the model says."""
     head, module, size = SETUPS[name]
     model = random_model(11, head=head, **size)
     model.save(folder / "model.keras")
@@ -50,20 +51,21 @@ def prepared(name: str, folder, normalised: bool = False):
     if name == "classifier":
         y = (outputs[:, 0] > np.median(outputs)) ^ (rng.random(len(X)) < 0.1)
         description["threshold"] = {"keras": float(np.float32(np.median(outputs)))}
-        judge = module.project(0.1).judge
+        project = module.project(0.1)
     else:
-        y, judge = outputs + rng.normal(0, 0.05, outputs.shape), module.project(32).judge
-    return model, description, Evidence(X, Patches(X, y.astype(np.float32)), outputs), judge
+        y, project = outputs + rng.normal(0, 0.05, outputs.shape), module.project(32)
+    evidence = Evidence(X, Patches(X, y.astype(np.float32)), outputs)
+    return Job(folder, model, description, evidence, project, {})
 
 
 @pytest.fixture(scope="module", params=SETUPS)
 def delivered(request, tmp_path_factory):
-    """A folder with every form, the arguments that they were made with, and the contract."""
+    """A folder with every form, the job that they were made by, and the contract."""
     folder = tmp_path_factory.mktemp(request.param)
-    arguments = prepared(request.param, folder)
-    told = deliver(folder, *arguments)
+    job = prepared(request.param, folder)
+    told = deliver(job)
     (folder / "model.json").write_text(contract.text(told))
-    return folder, arguments, told
+    return folder, job, told
 
 
 def test_every_form_is_made_proven_and_timed(delivered):
@@ -72,6 +74,7 @@ def test_every_form_is_made_proven_and_timed(delivered):
     assert {path.name for path in folder.iterdir()} == {form.file for form in FORMS.values()} | {
         "model.json",
         "ball_models.h",
+        "naoth_finder.h",
     }
     for name, entry in told["forms"].items():
         assert entry["parity"]["patches"] == 203
@@ -129,19 +132,14 @@ def test_the_uint8_form_takes_raw_bytes(delivered):
     folder, _, told = delivered
     assert told["forms"]["uint8"]["quantised"] == {"scale": 1.0, "zero_point": 0}
     opened = runtimes.open_file(folder / "model_uint8.tflite", "LiteRT")
-    X = patches(5, 20, opened_shape(told))
-    np.testing.assert_array_equal(runtimes.feed(X, opened, *contract.scaling(told), normalised=False), X)
-
-
-def opened_shape(told):
-    return tuple(told["input"][side] for side in ("height", "width", "channels"))
+    assert opened.quantised == (1.0, 0)
 
 
 def test_a_batch_is_what_its_patches_are_one_by_one(delivered):
-    folder, (_, _, evidence, _), told = delivered
-    for name in ("float32", "int8", "onnx"):
+    folder, job, told = delivered
+    for name in ("float32", "h5", "int8", "onnx"):
         opened = runtimes.open_file(folder / FORMS[name].file, FORMS[name].runtime)
-        values = runtimes.feed(evidence.validation.X[:12], opened, *contract.scaling(told), normalised=False)
+        values = Layout.of(told["forms"][name], told).feed(job.evidence.validation.X[:12])
         single = np.concatenate([opened.predict(value[None]) for value in values])
         np.testing.assert_allclose(opened.predict(values), single, atol=1e-6)
 
@@ -245,28 +243,28 @@ def missing_normalisation(network):
 )
 def test_a_broken_export_is_refused_and_leaves_what_was_there(tmp_path, monkeypatch, name, breaks):
     monkeypatch.setitem(CHOICES, "all", ("keras", "float32"))
-    arguments = prepared(name, tmp_path)
+    job = prepared(name, tmp_path)
     (tmp_path / "model_float32.tflite").write_text("of an earlier export")
-    original = folding.fold
-    monkeypatch.setattr(folding, "fold", lambda model: breaks(original(model)))
+    original = items.fold
+    monkeypatch.setattr(items, "fold", lambda model: breaks(original(model)))
     with pytest.raises(UserError, match=r"the float32 form is not the trained model: .* where Keras gives"):
-        deliver(tmp_path, *arguments)
+        deliver(job)
     assert {path.name for path in tmp_path.iterdir()} == {"model.keras", "model_float32.tflite"}
     assert (tmp_path / "model_float32.tflite").read_text() == "of an earlier export"
 
 
 def test_normalised_input(tmp_path, monkeypatch):
     monkeypatch.setitem(CHOICES, "all", ("keras", "int8", "onnx", "cpp"))
-    arguments = prepared("classifier", tmp_path, normalised=True)
-    told = deliver(tmp_path, *arguments)
+    job = prepared("classifier", tmp_path, normalised=True)
+    told = deliver(job)
     assert told["forms"]["onnx"]["parity"]["max_difference"] < 1e-5
     assert told["forms"]["int8"]["parity"]["max_difference"] < 0.2
     assert [name for name, entry in told["forms"].items() if not entry["normalised"]] == ["keras", "cpp"]
-    X = arguments[2].validation.X[:5]
+    X = job.evidence.validation.X[:5]
     opened = runtimes.open_file(tmp_path / "model.onnx", "ONNX Runtime")
     scale, offset = contract.scaling(told)
     np.testing.assert_allclose(
-        opened.predict((X * scale + offset).astype(np.float32)), arguments[2].outputs[:5], atol=1e-5
+        opened.predict((X * scale + offset).astype(np.float32)), job.evidence.outputs[:5], atol=1e-5
     )
     card = write_card(tmp_path, told, "A test.", "numbers", "weak", ())
     assert "**NORMALISED: value / 255 - mean" in card.read_text()
@@ -286,11 +284,11 @@ def test_the_python_of_the_card_runs(delivered, monkeypatch):
 
 
 def test_only_keras_and_nothing(tmp_path):
-    arguments = prepared("classifier", tmp_path)
+    job = prepared("classifier", tmp_path)
     for stale in ("model_int8.tflite", "model_float16.tflite"):
         (tmp_path / stale).write_text("of an earlier training")
     for export, proven in (("keras", True), ("none", False)):
-        told = deliver(tmp_path, *arguments, export=export)
+        told = deliver(job, export)
         assert set(told["forms"]) == {"keras"}
         assert (told["forms"]["keras"]["latency_us"] is not None) == proven
         assert not list(tmp_path.glob("*.tflite"))
@@ -300,10 +298,10 @@ def test_only_keras_and_nothing(tmp_path):
 
 def test_without_a_compiler_the_header_is_there_but_not_called_fit(tmp_path, monkeypatch):
     monkeypatch.setitem(CHOICES, "all", ("keras", "cpp"))
-    arguments = prepared("classifier", tmp_path)
+    job = prepared("classifier", tmp_path)
     original = runtimes.missing
     monkeypatch.setattr(runtimes, "missing", lambda name: "no C++ compiler" if name == "C++" else original(name))
-    told = deliver(tmp_path, *arguments)
+    told = deliver(job)
     assert told["forms"]["cpp"]["fit"] is None
     assert told["forms"]["cpp"]["parity"] is None
     assert facts_of(told)["rejected_formats"] == 0

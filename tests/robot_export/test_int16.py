@@ -26,7 +26,7 @@ SSSE3 = Build("g++", ("-O2", "-mssse3"))
 def written(folder, network, X, calibration=None):
     """A header and what it was made of; `calibration` is half of X unless given."""
     whole, path = quantise(network, X[::2] if calibration is None else calibration), folder / "model_int16.h"
-    write_header(path, network, whole, "test", X[:8], 0.5)
+    write_header(path, network, whole, "ball_test", X[:8], 0.5)
     return path, whole
 
 
@@ -167,7 +167,7 @@ def test_refuses_by_name(tmp_path):
     conv1 = replace(network.convolutions[0], pool=1)
     wrong = replace(network, convolutions=(conv1, *network.convolutions[1:]))
     with pytest.raises(UserError, match="layer conv1 cannot become C"):
-        write_header(tmp_path / "model_int16.h", wrong, whole, "test", X[:8])
+        write_header(tmp_path / "model_int16.h", wrong, whole, "ball_test", X[:8])
     assert not list(tmp_path.iterdir())
 
 

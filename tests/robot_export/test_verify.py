@@ -20,10 +20,10 @@ from .export.test_delivery import prepared
 def delivered(tmp_path_factory):
     """A classifier's folder with its header."""
     folder = tmp_path_factory.mktemp("delivered")
-    arguments = prepared("classifier", folder)
+    job = prepared("classifier", folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(CHOICES, "all", ("keras", "onnx", "cpp"))
-        (folder / "model.json").write_text(contract.text(deliver(folder, *arguments)))
+        (folder / "model.json").write_text(contract.text(deliver(job)))
     return folder
 
 

@@ -1,0 +1,24 @@
+"""How a patch is subsampled to the size of the network: the rules of the robots' code, by name."""
+
+import json
+from collections.abc import Mapping
+
+RULES = {
+    "centres": "index int((k + 0.5) * step + 0.5) inside the patch, step = side / size, clamped to side - 1",
+    "corners": "index int(k * step) inside the patch, step = side / size",
+    "area": "mean of the pixels under each cell, weighted by their share in it",
+    "naoth": "as centres, but not clamped: up to the network's size, the last index is the pixel beyond the patch",
+}
+_FORMER = {"robot": "centres", "nearest": "corners"}  # names in files of before November 2026
+
+
+def rule_in(attributes: Mapping[str, object]) -> str | None:
+    """The rule that the attributes of a patch file state, None where they state none that is known."""
+    name = attributes.get("sampling")
+    if name is None:  # where files of before November 2026 have it
+        try:
+            name = json.loads(str(attributes["settings"]))["sampling"]
+        except (KeyError, ValueError, TypeError):
+            return None
+    name = _FORMER.get(name, name) if isinstance(name, str) else None
+    return name if name in RULES else None

@@ -1,0 +1,122 @@
+"""What a file is fed and what it answers, and the network that has exactly this layout."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from robot_export.folding import DenseLayer, FoldedNetwork, Joint
+
+OWN = {
+    1: ("ball",),
+    3: ("radius", "x", "y"),
+    4: ("ball", "radius", "x", "y"),
+}  # answers of our networks, by their number
+# What a robot's code may read in one place: (our answer, factor, summand); pixels count as many times the patch's side.
+_TERMS = {
+    "ball": ("ball", 1, 0),
+    "1 - ball": ("ball", -1, 1),
+    "logit": ("ball", 1, 0),
+    "0": (None, 0, 0),
+    "radius": ("radius", 1, 0),
+    "2 radius": ("radius", 2, 0),  # in half sides of the patch
+    "x": ("x", 1, 0),
+    "y": ("y", 1, 0),
+}
+_PIXELS = " px"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file is fed, from raw pixels 0..255, and what it answers.
+
+    scale, offset: it is fed raw * scale + offset, one offset per channel. dtype: "float32" or "uint8".
+    columns: it is fed [column][row][channel] instead of [row][column][channel].
+    outputs: what it answers, in the words of `_TERMS`; None for our own answers.
+    """
+
+    scale: float = 1.0
+    offset: tuple[float, ...] = (0.0,)
+    dtype: str = "float32"
+    columns: bool = False
+    outputs: tuple[str, ...] | None = None
+
+    def as_json(self) -> dict:
+        """For model.json, which has the dtype elsewhere."""
+        outputs = list(self.outputs) if self.outputs else None
+        return {"scale": self.scale, "offset": list(self.offset), "columns": self.columns, "outputs": outputs}
+
+    @staticmethod
+    def of(entry: dict, told: dict) -> "Layout":
+        """The layout of a file by what model.json says of it; runs of before November 2026 say it in other words."""
+        dtype = entry["input_type"]
+        if said := entry.get("layout"):
+            return Layout(
+                said["scale"], tuple(said["offset"]), dtype, said["columns"], said["outputs"] and tuple(said["outputs"])
+            )
+        scale, offset = (
+            (told["input"]["scale"], -np.array(told["input"]["mean"])) if entry["normalised"] else (1.0, 0.0)
+        )
+        step, zero = (entry["quantised"] or {"scale": 1.0, "zero_point": 0}).values()
+        return Layout(scale / step, tuple(np.atleast_1d(np.array(offset) / step + zero).tolist()), dtype)
+
+    def feed(self, X: np.ndarray) -> np.ndarray:
+        """uint8 patches [n, row, column, channel] -> what the file takes."""
+        X = X.transpose(0, 2, 1, 3) if self.columns else X
+        values = X.astype(np.float32) * np.float32(self.scale) + np.asarray(self.offset, np.float32)
+        if self.dtype == "uint8":
+            return np.clip(np.round(values), 0, 255).astype(np.uint8)
+        return values
+
+    def read(self, answers: np.ndarray, size: int) -> np.ndarray:
+        """What the file answers -> our own answers [n, 1, 3 or 4], as the robot's code will understand them."""
+        if self.outputs is None:
+            return answers
+        columns = {}
+        for place, output in enumerate(self.outputs):
+            name, factor, summand = term(output, size)
+            values = (answers[:, place] - np.float32(summand)) / np.float32(factor or 1)
+            columns.setdefault(name, 1 / (1 + np.exp(-values)) if output == "logit" else values)
+        return np.stack([columns[name] for name in _own(self.outputs, size)], axis=1)
+
+    def network(self, *networks: FoldedNetwork) -> Joint:
+        """The networks as one that is fed and answers like this."""
+        branches = tuple(_fed(network, self) for network in networks)
+        if self.outputs is None:
+            return Joint(branches)
+        if "logit" in self.outputs:
+            branches = tuple(replace(branch, head="linear") for branch in branches)
+        size, own = networks[0].input_shape[0], OWN[sum(network.outputs for network in networks)]
+        weights, bias = np.zeros((len(own), len(self.outputs)), np.float32), np.zeros(len(self.outputs), np.float32)
+        for place, output in enumerate(self.outputs):
+            name, factor, bias[place] = term(output, size)
+            if name is not None:
+                weights[own.index(name), place] = factor
+        if np.array_equal(weights, np.eye(len(own))) and not bias.any():
+            return Joint(branches)
+        return Joint(branches, DenseLayer("answers_as_read", weights, bias))
+
+
+def term(output: str, size: int) -> tuple[str | None, float, float]:
+    """(our answer, factor, summand) of one of the outputs that a robot's code reads."""
+    name, factor, summand = _TERMS[output.removesuffix(_PIXELS)]
+    return name, factor * (size if output.endswith(_PIXELS) else 1), summand
+
+
+def _own(outputs: tuple[str, ...], size: int) -> tuple[str, ...]:
+    found = {term(output, size)[0] for output in outputs} - {None}
+    return next(names for names in OWN.values() if set(names) == found)
+
+
+def _fed(network: FoldedNetwork, layout: Layout) -> FoldedNetwork:
+    """The network for values that were scaled and shifted, and perhaps transposed, before it gets them."""
+    gain = network.scale / layout.scale
+    offset = tuple((np.array(network.offset) - gain * np.array(layout.offset)).tolist())
+    network = replace(network, scale=gain, offset=offset)
+    if not layout.columns:
+        return network
+    turned = tuple(replace(layer, weights=layer.weights.transpose(1, 0, 2, 3)) for layer in network.convolutions)
+    first, channels = network.dense[0], network.convolutions[-1].weights.shape[-1]
+    side = round((len(first.weights) / channels) ** 0.5)
+    by_place = first.weights.reshape(side, side, channels, -1).transpose(1, 0, 2, 3)
+    dense = (replace(first, weights=by_place.reshape(first.weights.shape)), *network.dense[1:])
+    return replace(network, convolutions=turned, dense=dense)
