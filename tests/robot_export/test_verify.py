@@ -13,7 +13,7 @@ from robot_export import contract, verify
 from robot_export.delivery import deliver
 from robot_export.forms import CHOICES
 
-from .export.test_delivery import prepared
+from .test_delivery import prepared
 
 
 @pytest.fixture(scope="module")
