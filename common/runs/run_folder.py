@@ -18,7 +18,7 @@ from common.datasets.load import Splits
 from common.errors import UserError
 from common.runs.plots import training_curves
 
-TRACKED = (".json", ".csv", ".png", ".md", ".tflite", ".onnx", ".h")  # model.keras is tracked as a model
+TRACKED = (".json", ".csv", ".png", ".md", ".tflite", ".onnx", ".h", ".h5")  # model.keras is tracked as a model
 
 
 class RunFolder:

@@ -66,7 +66,7 @@ def test_every_form_is_in_the_folder_in_the_contract_and_on_mlflow(finished):
     from robot_export import verify
 
     told = json.loads((finished / "model.json").read_text())
-    assert set(told["forms"]) == {"keras", "float32", "int8", "uint8", "onnx", "cpp"}
+    assert set(told["forms"]) == {"keras", "h5", "float32", "int8", "uint8", "onnx", "cpp"}
     verify.main([str(finished)])
     client, (run,) = tracked_runs(finished.parent, "tests")
     names = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
@@ -191,16 +191,16 @@ def test_a_grid_asks_for_no_export(files, tmp_path):
 
 
 def test_an_export_that_does_not_hold_fails_the_run_but_loses_none_of_it(files, tmp_path, monkeypatch):
-    from robot_export import folding
+    from robot_export import items
 
-    original = folding.fold
+    original = items.fold
 
     def wrong_mean(model):
         network = original(model)
         return dataclasses.replace(network, offset=tuple(value + 0.1 for value in network.offset))
 
-    monkeypatch.setattr(folding, "fold", wrong_mean)
-    with pytest.raises(UserError, match=r"the float32 form is not the trained model"):
+    monkeypatch.setattr(items, "fold", wrong_mean)
+    with pytest.raises(UserError, match=r"the h5 form is not the trained model"):
         train.main([*files, *SMALL, "--epochs", "2", "--export", "all", "--output-dir", str(tmp_path)])
     (folder,) = (path.parent for path in tmp_path.glob("*/model.json"))
     told = json.loads((folder / "model.json").read_text())

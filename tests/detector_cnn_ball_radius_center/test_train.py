@@ -73,7 +73,7 @@ def test_every_form_is_in_the_folder_and_proven(finished):
     from robot_export import verify
 
     told = json.loads((finished / "model.json").read_text())
-    assert set(told["forms"]) == {"keras", "float32", "int8", "uint8", "onnx", "cpp"}
+    assert set(told["forms"]) == {"keras", "h5", "float32", "int8", "uint8", "onnx", "cpp"}
     assert told["forms"]["int8"]["parity"]["median_center_error_px"] > 0
     verify.main([str(finished)])
     card = (finished / "README.md").read_text()

@@ -69,7 +69,7 @@ def test_the_finder_for_naoth(robot, tmp_path, offset, threshold):
     folder, X, (classifier, detector) = robot
     shutil.copy(CPP / "naoth_finder.h", tmp_path)
     (tmp_path / "AbstractCNNClassifier.h").touch()
-    code = ROOT / "tests/common/export/naoth_main.cpp"
+    code = ROOT / "tests/robot_export/naoth_main.cpp"
     program = compiled(folder, code, tmp_path / "program", "-I", tmp_path)
     done = subprocess.run([program, str(offset), threshold], input=X.tobytes(), capture_output=True, check=True)
     assert done.stderr == b"NaothFinder: a patch of 2 pixels, the models take 16\n"
