@@ -1,4 +1,4 @@
-"""The classifier's training pipeline: what happens to a batch between the file and the network."""
+"""The classifier's training pipeline: the augmentation of a batch."""
 
 from collections.abc import Callable
 
@@ -6,14 +6,13 @@ import tensorflow as tf
 
 from common.training import augmentation_ops
 
-PATCHES_SEEN = 1_100_000  # in a training of default length: 200 passes over the real ones that the recipe was found on
+PATCHES_SEEN = 1_100_000  # in a run of default length: 200 passes over the real patches of the recipe search
 
 
 def make_augmentation(seed: int) -> Callable:
     """Makes the augmentation of the default recipe.
 
-    Order: geometry first (it interpolates, so it must not blur the noise), then light, then noise, then the range of a
-    camera's byte.
+    Order: geometry first (it interpolates and must not blur the noise), then light, then noise, then clipping to 0..255.
 
     Returns:
         (x float32 [n, h, w, c] of 0..255, y [n], seed int32 [2]) -> the same; drawn per patch.

@@ -1,4 +1,4 @@
-"""The classifier's numbers: pure functions of labels and scores, no input or output.
+"""The classifier's numbers: pure functions of labels and scores, no I/O.
 
 A patch counts as a ball when `score >= threshold`. Scores are compared as float32 everywhere, as the network gives them
 and the robot computes them; a threshold chosen here is a float32 value, so it survives JSON and C++ unchanged.
@@ -14,7 +14,7 @@ FPR_LIMITS = (0.01, 0.001)
 
 @dataclass(frozen=True)
 class Curve:
-    """Detections as the threshold sinks through the distinct scores; all arrays are float [m], m distinct scores.
+    """Detections as the threshold decreases through the distinct scores; all arrays are float [m], m distinct scores.
 
     The point above the highest score, where nothing is detected, is left out: it has no finite threshold.
     """
@@ -35,7 +35,7 @@ class Curve:
 
 
 def _checked(labels, scores) -> tuple[np.ndarray, np.ndarray]:
-    """Labels as bool [n] and scores as float32 [n]; ValueError for anything that no metric may be computed from."""
+    """Labels as bool [n] and scores as float32 [n]; ValueError if no metric can be computed from them."""
     labels, scores = np.asarray(labels).reshape(-1), np.asarray(scores, np.float32).reshape(-1)
     if len(labels) != len(scores) or not len(labels):
         raise ValueError(f"One score per label, at least one. Received: {len(labels)} labels, {len(scores)} scores")
@@ -59,8 +59,8 @@ def curve(labels, scores) -> Curve:
 def recall_at_fpr(points: Curve, max_fpr: float) -> float | None:
     """Highest recall that a threshold reaches with a false positive rate <= `max_fpr`; None with one class only.
 
-    Read from the ROC of the patches themselves, without interpolation: it tells how well the scores separate, not what
-    the shipped threshold does. The threshold above all scores (recall 0) always qualifies.
+    Read from the ROC of these patches, without interpolation: it measures how well the scores separate, not what the
+    shipped threshold does. The threshold above all scores (recall 0) always qualifies.
     """
     if not points.positives or not points.negatives:
         return None
@@ -69,10 +69,10 @@ def recall_at_fpr(points: Curve, max_fpr: float) -> float | None:
 
 
 def evaluate(labels, scores, threshold: float) -> dict[str, float]:
-    """Every number of one set of patches, by name. What is undefined (one class only, no detections) is left out.
+    """Every number of one set of patches, by name. Undefined numbers (one class only, no detections) are left out.
 
     `recall`, `precision`, `f1`, `accuracy` and `false_positive_rate` are at the threshold that is shipped;
-    `recall_at_fpr_*`, `auroc` and `average_precision` belong to the scores alone.
+    `recall_at_fpr_*`, `auroc` and `average_precision` depend on the scores alone.
     """
     points = curve(labels, scores)
     labels, scores = _checked(labels, scores)
@@ -114,7 +114,7 @@ def evaluate_groups(labels, scores, threshold: float, **groups) -> list[dict[str
         labels: [n], 1 ball, 0 no ball.
         scores: [n] in 0..1.
         threshold: the one that is shipped, the same for every group.
-        **groups: `camera=`, `recording=`: str [n], or None where the file does not say (no rows then).
+        **groups: `camera=`, `recording=`: str [n], or None if the file has none (then there are no rows).
     """
     labels, scores = _checked(labels, scores)
     rows = []
@@ -127,7 +127,7 @@ def evaluate_groups(labels, scores, threshold: float, **groups) -> list[dict[str
 
 
 def baseline(labels, X) -> dict[str, float]:
-    """What no network reaches: always "no ball", and how much brighter the middle of the patch is than all of it.
+    """Two baselines without a network: always "no ball", and how much brighter the middle is than the whole patch.
 
     On real patches this one subtraction separates better than the mean brightness or the contrast.
 

@@ -37,7 +37,7 @@ def make_loss(positive_weight: float = 1.0) -> Callable:
     """Makes the loss: cross-entropy of the sigmoid, computed from the logit so that it never overflows.
 
     Args:
-        positive_weight: what a ball counts against anything else; one output with one logit, so it cannot cancel out.
+        positive_weight: weight of a ball relative to a patch without one. With a single logit it cannot cancel out.
 
     Returns:
         (y [n] of 0 and 1, logit [n, 1]) -> loss per patch [n].

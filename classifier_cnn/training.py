@@ -25,7 +25,7 @@ from robot_export.description import describe_model
 
 
 def train(options: Options, splits: Splits, server: Server) -> int:
-    """Network, fit, evaluation, files: one run from its data to its end.
+    """Builds, fits, evaluates and writes: one run, given its data.
 
     Args:
         options: of the run.
@@ -52,7 +52,7 @@ def train(options: Options, splits: Splits, server: Server) -> int:
 
 
 def build(options: Options, splits):
-    """The network on the training data's mean, or the one of --init; and the options that came of it."""
+    """A new network with the mean of the training data, or the one of --init; with the options updated."""
     X = splits.train.X
     options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
     if options.init:
@@ -63,7 +63,7 @@ def build(options: Options, splits):
 
 
 def prepare(model, options: Options, splits):
-    """What trains the network, and what scores it on the validation split after every epoch."""
+    """The trainer, and the function that scores the network on validation after every epoch."""
     settings = Settings.of(options, len(splits.train))
     augment = make_augmentation(options.seed) if options.augment else None
     data = training_data(splits.train, settings.batch_size)
@@ -79,8 +79,8 @@ def prepare(model, options: Options, splits):
 
 
 def finish(run, options: Options, splits, model, history) -> None:
-    """Saves the model, chooses its threshold on validation, evaluates it once on test, and says what came out."""
-    run.save_model(model, history)  # first: whatever fails below, the night's result is there
+    """Saves the model, chooses its threshold on validation, evaluates it once on test, and prints the results."""
+    run.save_model(model, history)  # first: whatever fails below, the result of the night is safe
     predict = make_predictor(model)
     judged = {split: part for split, part in splits.parts.items() if split != "train"}
     scores = {split: predict(part.X)[:, 0] for split, part in judged.items()}

@@ -1,4 +1,4 @@
-"""The detector's training pipeline: pixels and circle of a patch move together between the file and the network."""
+"""The detector's training pipeline: pixels and circle of a patch move together."""
 
 from collections.abc import Callable
 
@@ -6,20 +6,23 @@ import tensorflow as tf
 
 from common.training import augmentation_ops
 
-# How far the labelled centre lies right of and below the middle of what the pixels show, fractions of the patch: about
-# a tenth of a pixel of 16. A flip mirrors the picture, but not how patches are sampled and labelled (RECIPE.md).
+# Offset of the labelled centre to the right of and below the centre that the pixels show, in fractions of the patch: about
+# a tenth of a pixel of 16. A flip mirrors the picture, but not the way patches are sampled and labelled (RECIPE.md).
 LABEL_OFFSET = (0.004, 0.01)
-LIGHT, NOISE = 1.0, 6.0  # how far light changes (see `make_augmentation`); highest deviation of the noise, grey levels
+LIGHT, NOISE = (
+    1.0,
+    6.0,
+)  # how far light changes (see `make_augmentation`); largest deviation of the noise, in grey levels
 CENTRE_LIMITS = (0.05, 0.95)  # fractions of the patch; augmentation never pushes a centre past them
-PATCHES_SEEN = 2_500_000  # in a training of default length
+PATCHES_SEEN = 2_500_000  # in a run of default length
 
 
 def make_augmentation(
     seed: int, flips: bool = True, turns: bool = True, offset=LABEL_OFFSET, light: float = LIGHT, noise: float = NOISE
 ) -> Callable:
-    """Makes the augmentation; the defaults are the recipe, all else is for measuring what it is worth.
+    """Makes the augmentation; the defaults are the recipe, the arguments are for measuring its parts.
 
-    Order: geometry first, then light, then noise, then the range of a camera's byte.
+    Order: geometry first, then light, then noise, then clipping to 0..255.
 
     Args:
         seed: of the noise.
@@ -55,8 +58,8 @@ def make_augmentation(
 def move(x, y, transposed, flip_x, flip_y, zoom=None, shift_x=None, shift_y=None, offset=LABEL_OFFSET):
     """Transposes, then flips, zooms and shifts patches, and moves their circles along.
 
-    A centre that a zoom or shift would carry past `CENTRE_LIMITS` stops there: such a patch is shifted less, so that no
-    ball is taught that the patch hardly shows. One that lies beyond in the file stays where it is.
+    A centre that a zoom or shift would move past `CENTRE_LIMITS` stops there: the patch is shifted less, so that the
+    network is not trained on balls that the patch hardly shows. A centre outside the limits in the file stays put.
 
     Args:
         x: float32 [n, h, w, planes], square.

@@ -1,4 +1,4 @@
-"""The detector's numbers: pure functions of true and predicted circles, no input or output.
+"""The detector's numbers: pure functions of true and predicted circles, no I/O.
 
 A circle is [radius, center_x, center_y] in fractions of the patch; errors in pixels are pixels of the network's input.
 """
@@ -10,7 +10,7 @@ IOU_LIMITS = (0.5, 0.75)
 
 
 def _checked(y, circles) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float64 [n, 3]; ValueError for anything that no metric may be computed from."""
+    """Both as float64 [n, 3]; ValueError if no metric can be computed from them."""
     y, circles = np.asarray(y, np.float64), np.asarray(circles, np.float64)
     if y.shape != circles.shape or y.ndim != 2 or y.shape[1] != 3 or not len(y):
         raise ValueError(f"One circle of three values per label, at least one. Received: {y.shape}, {circles.shape}")
@@ -20,7 +20,7 @@ def _checked(y, circles) -> tuple[np.ndarray, np.ndarray]:
 
 
 def circle_iou(a, b) -> np.ndarray:
-    """The area that two circles share over the area that they cover together.
+    """Intersection over union of two circles.
 
     Args:
         a, b: [n, 3], circles. A radius of 0 or less is an empty circle: its overlap is 0.
@@ -84,7 +84,7 @@ def evaluate_groups(y, circles, size: int, **groups) -> list[dict[str, str | flo
 
     Args:
         y, circles, size: see `evaluate`.
-        **groups: `camera=`, `recording=`: str [n], or None where the file does not say (no rows then).
+        **groups: `camera=`, `recording=`: str [n], or None if the file has none (then there are no rows).
     """
     y, circles = _checked(y, circles)
     rows = []
@@ -97,7 +97,7 @@ def evaluate_groups(y, circles, size: int, **groups) -> list[dict[str, str | flo
 
 
 def baseline(y, mean_circle, size: int) -> dict[str, float]:
-    """What no network reaches: the same circle for every patch, the mean of the training circles."""
+    """The baseline without a network: the same circle for every patch, the mean of the training circles."""
     numbers = evaluate(y, np.tile(np.asarray(mean_circle, np.float64), (len(y), 1)), size)
     kept = ("median_center_error_px", "median_radius_error_px", "mean_iou")
     return {f"baseline_{name}": numbers[name] for name in kept}

@@ -12,7 +12,7 @@ import tensorflow as tf
 from common.training.trunk import trunk
 
 HUBER_DELTA = 0.02  # fraction of the patch, a third of a pixel at 16x16: quadratic below, linear above
-SMALLEST_RADIUS = 0.01  # fraction of the patch; below it a radius is pushed up, not taken at its word
+SMALLEST_RADIUS = 0.01  # fraction of the patch; smaller radii are pushed up to it
 
 
 def build_model(
@@ -31,7 +31,7 @@ def build_model(
         dense: units of the hidden dense layer.
         regularize: put a dropout before the output.
         mean: mean of the training pixels per channel, in units of the full range 0..1.
-        mean_circle: mean of the training circles: where the answers start, or the first epochs only look for it.
+        mean_circle: mean of the training circles, where predictions start; otherwise the first epochs only search for it.
 
     Returns:
         A functional keras.Model: [n, height, width, channels] of raw 0..255 -> [n, 3] circles.

@@ -55,7 +55,7 @@ def score(classifier: Path, detector: Path, classification, detection) -> tuple[
 
 
 def evaluate(balls: Scored, others: Scored, threshold: float) -> dict[str, float]:
-    """Every number of the pair; what is undefined (no ball, none found, no other patch) is left out.
+    """Every number of the pair; undefined numbers (no ball, none found, no other patch) are left out.
 
     Args:
         balls: patches with a ball and their true circles, from the detection file.
@@ -98,7 +98,7 @@ def evaluate_groups(balls: Scored, others: Scored, threshold: float) -> list[dic
 
 
 def operating_curve(balls: Scored, others: Scored, points: int = 200) -> dict[str, np.ndarray]:
-    """Detections, well met ones, and false positives per 1000, as the threshold sinks through the scores."""
+    """Detections, detections with enough overlap, and false positives per 1000, as the threshold decreases."""
     thresholds = np.quantile(np.concatenate([balls.probability, others.probability]), np.linspace(1, 0, points))
     iou = metrics.circle_iou(balls.truth, balls.circle)
     found = balls.probability[None, :] >= thresholds[:, None]

@@ -1,4 +1,4 @@
-"""The detector's pictures: circles on patches, where the errors are, and how well each of the three values is met."""
+"""The detector's pictures: circles on patches, where the errors are, and predicted against true values."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from common.runs.plots import ACCENT, BALL, INK, NO_BALL, shortened
 from detector_cnn_ball_radius_center import metrics
 
 SHOWN = 20  # patches per gallery
-POINTS = 3000  # dots that a scatter still shows one by one
+POINTS = 3000  # dots that a scatter plot can still show individually
 TARGETS = ("radius", "x of the centre", "y of the centre")
 
 
@@ -115,7 +115,7 @@ def _median_map(y: np.ndarray, error: np.ndarray, bins: int = 9) -> tuple[np.nda
 
 
 def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
-    """Predicted against true, one panel per value: a slope below one is a network that answers with the mean."""
+    """Predicted against true, one panel per value: a slope below one means that the network tends to predict the mean."""
     y, circles = np.asarray(y, float), np.asarray(circles, float)
     with plots.figure(path, height=7.6) as drawing:
         panels = drawing.subplots(2, 2).ravel()
@@ -136,11 +136,11 @@ def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
 
 
 def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -> None:
-    """Balls found, and found where they are, against false positives, over all thresholds; the shipped one marked.
+    """Balls found, and found with enough overlap, against false positives, for all thresholds; the shipped one is marked.
 
     Args:
         curve: `pair_metrics.operating_curve`.
-        numbers: `together.evaluate` at the threshold.
+        numbers: `pair_metrics.evaluate` at the threshold.
     """
     alarms = curve["false_positives_per_1000"]
     left = max(0.5 * alarms[alarms > 0].min(initial=1000), 1e-3)  # no false positive has no place on a logarithmic axis

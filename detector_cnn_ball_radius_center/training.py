@@ -26,7 +26,7 @@ from robot_export.description import describe_model
 
 
 def train(options: Options, splits: Splits, server: Server) -> int:
-    """Network, fit, evaluation, files: one run from its data to its end.
+    """Builds, fits, evaluates and writes: one run, given its data.
 
     Args:
         options: of the run.
@@ -53,7 +53,7 @@ def train(options: Options, splits: Splits, server: Server) -> int:
 
 
 def build(options: Options, splits):
-    """The network that starts at the training data's means, or the one of --init; and the options that came of it."""
+    """A new network that starts at the means of the training data, or the one of --init; with the options updated."""
     X, y = splits.train.X, splits.train.y
     options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
     if options.init:
@@ -64,7 +64,7 @@ def build(options: Options, splits):
 
 
 def prepare(model, options: Options, splits):
-    """What trains the network, and what scores it on the validation split after every epoch."""
+    """The trainer, and the function that scores the network on validation after every epoch."""
     settings = Settings.of(options, len(splits.train))
     augment = make_augmentation(options.seed) if options.augment else None
     loss = make_loss(options.loss)
@@ -82,8 +82,8 @@ def prepare(model, options: Options, splits):
 
 
 def finish(run, options: Options, splits, model, history) -> None:
-    """Saves the model, evaluates it on validation and, where there is one, once on test; says what came out."""
-    run.save_model(model, history)  # first: whatever fails below, the night's result is there
+    """Saves the model, evaluates it on validation and, where there is one, once on test; prints the results."""
+    run.save_model(model, history)  # first: whatever fails below, the result of the night is safe
     predict = make_predictor(model)
     mean_circle = splits.train.y.mean(0).tolist()
     judged = {split: part for split, part in splits.parts.items() if split != "train"}
