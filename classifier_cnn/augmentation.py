@@ -12,7 +12,7 @@ PATCHES_SEEN = 1_100_000  # in a run of default length: 200 passes over the real
 def make_augmentation(seed: int) -> Callable:
     """Makes the augmentation of the default recipe.
 
-    Order: geometry first (it interpolates and must not blur the noise), then light, then noise, then clipping to 0..255.
+    Order: geometry first (it interpolates and must not blur the noise), then light, noise, and clipping to 0..255.
 
     Returns:
         (x float32 [n, h, w, c] of 0..255, y [n], seed int32 [2]) -> the same; drawn per patch.

@@ -31,7 +31,7 @@ def build_model(
         dense: units of the hidden dense layer.
         regularize: put a dropout before the output.
         mean: mean of the training pixels per channel, in units of the full range 0..1.
-        mean_circle: mean of the training circles, where predictions start; otherwise the first epochs only search for it.
+        mean_circle: mean of the training circles, where predictions start; else the first epochs only search for it.
 
     Returns:
         A functional keras.Model: [n, height, width, channels] of raw 0..255 -> [n, 3] circles.

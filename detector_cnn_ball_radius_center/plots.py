@@ -115,7 +115,7 @@ def _median_map(y: np.ndarray, error: np.ndarray, bins: int = 9) -> tuple[np.nda
 
 
 def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
-    """Predicted against true, one panel per value: a slope below one means that the network tends to predict the mean."""
+    """Predicted against true, one panel per value: a slope below one shows a network that predicts the mean."""
     y, circles = np.asarray(y, float), np.asarray(circles, float)
     with plots.figure(path, height=7.6) as drawing:
         panels = drawing.subplots(2, 2).ravel()
@@ -136,7 +136,7 @@ def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
 
 
 def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -> None:
-    """Balls found, and found with enough overlap, against false positives, for all thresholds; the shipped one is marked.
+    """Balls found, and found with enough overlap, against false positives, for all thresholds; the shipped one marked.
 
     Args:
         curve: `pair_metrics.operating_curve`.
