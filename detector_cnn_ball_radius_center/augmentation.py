@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from common.training import augmentation_ops
 
-# Offset of the labelled centre to the right of and below the centre that the pixels show, in fractions of the patch:
+# Offset of the labelled centre to the right of and below the centre that the pixels show, fractions of the patch:
 # about a tenth of a pixel of 16. A flip mirrors the picture, but not the way patches are sampled and labelled (RECIPE.md).
 LABEL_OFFSET = (0.004, 0.01)
 LIGHT, NOISE = (
