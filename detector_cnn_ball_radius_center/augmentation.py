@@ -6,13 +6,11 @@ import tensorflow as tf
 
 from common.training import augmentation_ops
 
-# Offset of the labelled centre to the right of and below the centre that the pixels show, fractions of the patch:
-# about a tenth of a pixel of 16. A flip mirrors the picture, but not the way patches are sampled and labelled (RECIPE.md).
+# Offset of the labelled centre to the right of and below the centre that the pixels show, as a fraction of the patch: a
+# tenth of a pixel of 16. A flip mirrors the picture, but not how patches are sampled and labelled (RECIPE.md).
 LABEL_OFFSET = (0.004, 0.01)
-LIGHT, NOISE = (
-    1.0,
-    6.0,
-)  # how far light changes (see `make_augmentation`); largest deviation of the noise, grey levels
+# How far light changes (see `make_augmentation`), and the largest deviation of the noise in grey levels.
+LIGHT, NOISE = 1.0, 6.0
 CENTRE_LIMITS = (0.05, 0.95)  # fractions of the patch; augmentation never pushes a centre past them
 PATCHES_SEEN = 2_500_000  # in a run of default length
 
