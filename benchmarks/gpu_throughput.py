@@ -48,7 +48,7 @@ def main(args: argparse.Namespace) -> dict:
 
 
 def run(variant: dict) -> dict:
-    """One variant in its own process; `error` where it did not come to its end."""
+    """One variant in its own process; `error` if it did not finish."""
     path = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "2"}
     if variant.get("cpu"):

@@ -1,4 +1,4 @@
-"""Sixteen short trainings as a shell loop with `&` and `wait` over train.py, and as a grid: wall and CPU time.
+"""Sixteen short runs as a shell loop with `&` and `wait` over train.py, and as a grid: wall and CPU time.
 
 python benchmarks/grid.py --rounds 1
 
@@ -85,13 +85,13 @@ def grid(options: list[str], runs: Path) -> None:
 
 
 def measure(way, options: list[str], runs: Path) -> dict[str, float]:
-    """Wall and CPU seconds of one way, and where they went; checks that all trainings came to their end."""
+    """Wall and CPU seconds of one method, and where they went; checks that all runs finished."""
     cpu, started, clock = cpu_seconds(), time.perf_counter(), time.time()
     way(options, runs)
     result = {"wall": time.perf_counter() - started, "cpu": cpu_seconds() - cpu}
     folders = [path.parent for path in runs.glob("*/model.json")]
     if len(folders) != len(FILTERS) * len(DENSE):
-        raise RuntimeError(f"only {len(folders)} trainings came to their end: {runs}.log")
+        raise RuntimeError(f"only {len(folders)} runs finished: {runs}.log")
     begun = [begin(folder) for folder in folders]
     spent = [journal.last_status(folder)[1] / 1000 - start for folder, start in zip(folders, begun, strict=True)]
     result |= {"first epoch possible after": min(begun) - clock, "one training, median": statistics.median(spent)}
@@ -133,7 +133,7 @@ def report(results: dict[str, list[dict[str, float]]]) -> None:
         name: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
         for name, rounds in results.items()
     }
-    print(f"\n{datetime.now():%Y-%m-%d %H:%M}, {os.cpu_count()} cores, {len(FILTERS) * len(DENSE)} trainings")
+    print(f"\n{datetime.now():%Y-%m-%d %H:%M}, {os.cpu_count()} cores, {len(FILTERS) * len(DENSE)} runs")
     print(f"{'seconds':30}" + "".join(f"{name:>14}" for name in medians) + f"{'ratio':>10}")
     one, other = medians.values()
     for key in one:

@@ -52,7 +52,7 @@ def worker(*arguments):
 
 
 def speed(project: str, rounds: int, patches: tuple[int, int]) -> dict:
-    """Textbook, one training, two trainings side by side, in turns: patches per second, all rounds and medians."""
+    """Textbook, one run, two runs side by side, alternating: patches per second, all rounds and medians."""
     with ExitStack() as stack:
         job = (project, 0, patches, SMALL)
         book = stack.enter_context(worker("textbook", *job))

@@ -1,4 +1,4 @@
-"""The training loop of most tutorials, for both projects: what train_throughput.py holds the compiled epoch against.
+"""The training loop of most tutorials, for both projects: what train_throughput.py compares the compiled epoch with.
 
 A dataset of single patches, shuffled, augmented one by one in parallel, batched, and `model.fit`. Network, optimiser,
 schedule and the law of the augmentation are those of the projects; the average of the weights is left out.

@@ -1,6 +1,6 @@
-"""How fast the trainings are, held against the textbook's way to train (textbook.py), on networks 4 4 8 8, dense 32.
+"""How fast training is, compared with the textbook method (textbook.py), on networks 4 4 8 8, dense 32.
 
-python benchmarks/train_throughput.py speed      patches/s of epochs and evaluation, one and two trainings; 3 minutes
+python benchmarks/train_throughput.py speed      patches/s of epochs and evaluation, one run and two; 3 minutes
 python benchmarks/train_throughput.py command    start, end, memory and imports of a whole train.py; 5 minutes
 python benchmarks/train_throughput.py sweep      patches/s by batch size and network size; 5 minutes
 python benchmarks/train_throughput.py profile    what the epochs of both ways consist of; 1 minute

@@ -13,7 +13,7 @@ EPILOG = """examples:
   python train.py --filters 8 --dense 32             the team's default family, from the cache or the archive
   python train.py --dataset synthetic --tracking local   needs no network at all
   python train.py --data-train a.h5 b.h5 --data-val c.h5
-  python train.py --resume NAME                      go on with a run that was stopped
+  python train.py --resume NAME                      resume a stopped run
 
 Ends with status 0, 2 for bad input, 130 or 143 when it was stopped (the best model so far is then saved and evaluated).
 """

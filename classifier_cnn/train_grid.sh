@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The large grid: which size, with or without augmentation and dropout? 64 trainings. On the default family 30 to 60 min
-# on two cores, minutes on a GPU server. The same command again goes on where it stopped.
+# The large grid: which size, with or without augmentation and dropout? 64 runs, 30 to 60 min on the default family
+# on two cores, minutes on a GPU server. The same command resumes an interrupted grid.
 #
-#   bash train_grid.sh [OPTION...]     every option reaches every training, and replaces an array of that name
+#   bash train_grid.sh [OPTION...]     options go to every run and replace an array of that name
 #   bash train_grid.sh --dry-run       says what would run; bash train_grid.sh --help explains everything
 set -euo pipefail
 AUGMENT=(on off)

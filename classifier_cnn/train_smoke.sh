@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Does everything work here? 2 x 2 short trainings on the embedded synthetic set, tracked locally: about two minutes on a
+# Does everything work here? 2 x 2 short runs on the embedded synthetic set, tracked locally: about two minutes on a
 # laptop, without any network.
 #
-#   bash train_smoke.sh [OPTION...]     every option reaches every training
+#   bash train_smoke.sh [OPTION...]     options go to every run
 set -euo pipefail
 FILTERS=("4 4 8 8" "8 8 16 16")
 DENSE=(16 32)

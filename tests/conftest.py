@@ -10,7 +10,7 @@ import pytest
 # What a script starts in the background ignores Ctrl-C, and so would every program that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# As train.py sets it, before any test computes: more threads add in another order, and equal trainings differ.
+# As train.py sets it, before any test computes: more threads add in another order, and identical runs would differ.
 os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 # Child processes are out of the patch's reach, but requests and urllib obey these: a proxy that refuses.

@@ -1,4 +1,4 @@
-"""The classifier from its command line to its files: real trainings on tiny data."""
+"""The classifier from its command line to its files: real runs on tiny data."""
 
 import dataclasses
 import json
@@ -36,7 +36,7 @@ def files(tmp_path_factory) -> list[str]:
 
 @pytest.fixture(scope="module")
 def finished(files, tmp_path_factory) -> Path:
-    """The folder of a training that came to its end."""
+    """The folder of a finished run."""
     output = tmp_path_factory.mktemp("runs")
     more = ("--epochs", "6", "--output-dir", str(output), "--experiment", "tests", "--export", "all")
     assert train.main([*files, *SMALL, *more]) == 0
@@ -210,7 +210,7 @@ def test_an_export_that_does_not_hold_fails_the_run_but_loses_none_of_it(files, 
     _, (run,) = tracked_runs(tmp_path, "classifier_cnn")
     assert run.info.status == "FAILED"
     assert run.data.metrics["validation/recall"] == told["metrics"]["validation"]["recall"]
-    # Mended, the run's own folder is completed by the command that the help names.
+    # Fixed, the run's own folder is completed by the command that the help names.
     monkeypatch.undo()
     export.main([str(folder), "--calibration", files[1], "--validation", files[3]])
     whole = json.loads((folder / "model.json").read_text())

@@ -1,4 +1,4 @@
-"""The detector from its command line to its files: real trainings on tiny data."""
+"""The detector from its command line to its files: real runs on tiny data."""
 
 import json
 import signal
@@ -45,7 +45,7 @@ def run(*arguments) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(files, tmp_path_factory) -> Path:
-    """The folder of a training that came to its end."""
+    """The folder of a finished run."""
     output = tmp_path_factory.mktemp("runs")
     return run(*files, *SMALL, *EPOCHS, "--output-dir", output, "--experiment", "tests", "--export", "all")
 
