@@ -59,14 +59,13 @@ def main(argv: list[str] | None = None) -> None:
         description["threshold"], description["threshold_choice"] = {"keras": chosen.value}, vars(chosen)
     threshold = description["threshold"]["keras"]
     description = {"target": TARGET} | description
-    folder, results = place(arguments, model_file, description)
+    detector = read_partner(arguments.detector, evidence.validation.X) if arguments.detector else None
+    folder, results = place(arguments, model_file, description, detector)
     if not results or threshold != results["validation"]["metrics"]["threshold"]:
         results = {"validation": report(folder, evidence.validation, scores, threshold, "validation")}
         description["metrics"] = {"validation": results["validation"]["metrics"]}
-    detector = read_partner(arguments.detector, evidence.validation.X) if arguments.detector else None
-    job = Job(
-        folder, model, description, evidence, project(max_fpr), results, detector=detector, **job_options(arguments)
-    )
+    more = job_options(arguments) | {"detector": detector}
+    job = Job(folder, model, description, evidence, project(max_fpr), results, **more)
     print(summary(publish(job)))
     print(f"files, contract and card: {folder}")
 

@@ -7,6 +7,10 @@ from common.atomic_files import replacing
 from robot_export import snippets
 from robot_export.robot_card import robots
 
+_OUTPUTS = (
+    "Nothing else: code that reads [no ball, ball], a confidence beside the circle or another order reads beyond it. "
+    "`--robot NAME` writes the file for it."
+)
 _PARITY = (
     ("largest difference", "max_difference", ".2g"),
     ("mean", "mean_difference", ".2g"),
@@ -107,7 +111,7 @@ def _what(contract: dict) -> str:
     lines = [
         f"- Input: {sides}, {given['layout']}, {given['colour']}. **{given['range']}** (mean {mean}).",
         f"- Sampling: {given['sampling']}.",
-        f"- Output: {', '.join(contract['target']['order'])}, {contract['target']['units']}.",
+        f"- Output: {', '.join(contract['target']['order'])}, {contract['target']['units']}. {_OUTPUTS}",
         f"- Cost: {cost['multiply_accumulates']:,} multiply-accumulates, {cost['parameters']:,} parameters.",
     ]
     if "threshold" in contract:

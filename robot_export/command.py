@@ -114,11 +114,20 @@ def prepare(arguments: argparse.Namespace, task: str, project: str, outputs: int
     return model_file, model, description, Evidence(parts["train"].X, parts["validation"], scores)
 
 
-def place(arguments: argparse.Namespace, model_file: Path, description: dict) -> tuple[Path, dict | None]:
-    """The folder that the files go to, with model.keras in it, and the run's own evaluation where there is one."""
+def place(arguments: argparse.Namespace, model_file: Path, description: dict, detector=None):
+    """Prepares the folder that the files go to.
+
+    Returns:
+        The folder, with model.keras in it, and the run's own evaluation where there is one, else None.
+
+    Raises:
+        UserError: as `items.robot_kinds`, before a folder is made.
+    """
     from common.atomic_files import new_folder, replacing
     from common.runs.evaluation import model_name
+    from robot_export.items import robot_kinds
 
+    robot_kinds(arguments.robot or (), description, detector, arguments.accept_sampling)
     if arguments.output_dir is None and _contract_of(model_file):
         try:
             results = json.loads(model_file.with_name("evaluation.json").read_text(encoding="utf-8"))

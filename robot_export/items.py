@@ -1,6 +1,7 @@
 """Which files an export makes: one per format, and those that a robot's code needs in a layout of its own."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -73,15 +74,11 @@ def make_items(job, export: str) -> tuple[dict[str, Item], dict[str, dict]]:
     description, names = job.description, CHOICES[export]
     networks = (fold(job.model),) if len(names) > 1 else ()
     items = {name: _item(FORMS[name], _layout(FORMS[name], description), networks) for name in names}
-    named = {}
-    for name in job.robots if export == "all" else ():
+    named, robots = {}, job.robots if export == "all" else ()
+    for name, kind in robot_kinds(robots, description, job.detector, job.accept_sampling).items():
         robot, chosen = find(name), networks
-        kind = _KINDS[networks[0].outputs]
-        if "joint" in robot.outputs and job.detector is not None:
-            check_joint(robot, description, job.detector.description)
-            kind, chosen = "joint", (*networks, fold(job.detector.model))
-        given = description["input"]
-        check(robot, kind, given["width"], given["channels"], given.get("sampling_rule"), job.accept_sampling)
+        if kind == "joint":
+            chosen = (*networks, fold(job.detector.model))
         layout = robot_layout(robot, description, kind)
         same = [key for key, item in items.items() if key == robot.form and item.layout == layout and kind != "joint"]
         if not same:
@@ -89,6 +86,28 @@ def make_items(job, export: str) -> tuple[dict[str, Item], dict[str, dict]]:
         key = same[0] if same else name
         named[name] = {"file": items[key].file, "form": key, "kind": kind, "sampling_rule": robot.sampling}
     return items, named
+
+
+def robot_kinds(names: Iterable[str], description: dict, detector, accept_sampling: bool) -> dict[str, str]:
+    """What each robot's file is made of: "classifier", "detector" or "joint".
+
+    Args:
+        names: of --robot.
+        description: of the model that is exported.
+        detector: None, or the robot_export.delivery.Partner of a classifier.
+        accept_sampling: see `robots.check`.
+
+    Raises:
+        UserError: a robot whose code cannot load this model, or two models that cannot share one input.
+    """
+    kinds, given = {}, description["input"]
+    for name in names:
+        robot, kinds[name] = find(name), _KINDS[len(description["target"]["order"])]
+        if "joint" in robot.outputs and detector is not None:
+            check_joint(robot, description, detector.description)
+            kinds[name] = "joint"
+        check(robot, kinds[name], given["width"], given["channels"], given.get("sampling_rule"), accept_sampling)
+    return kinds
 
 
 def robot_layout(robot: Robot, description: dict, kind: str) -> Layout:

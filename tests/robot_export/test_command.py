@@ -86,3 +86,37 @@ def test_test_patches_are_refused_for_calibration(files, tmp_path):
     path = classification_file(tmp_path / "D_test_ball_no_ball_X_y.h5", seed=5)
     with pytest.raises(UserError, match="never test"):
         classifier.main([str(files["sigmoid"]), *arguments(files, calibration=path)])
+
+
+def test_robots_and_the_namespace_from_the_command_line(files, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    more = [
+        "--robot",
+        "naoth-h5",
+        "naoth",
+        "--robot",
+        "naoth-h5",
+        "--detector",
+        str(files["linear"]),
+        "--namespace",
+        "ours",
+    ]
+    classifier.main([str(files["sigmoid"]), *arguments(files), *more])
+    (folder,) = tmp_path.iterdir()
+    told = json.loads((folder / "model.json").read_text())
+    assert {name: entry["file"] for name, entry in told["robots"].items()} == {
+        "naoth-h5": "model_naoth-h5.h5",
+        "naoth": "model.h",
+    }
+    assert len(told["vectors"]["expected"]["naoth-h5"][0]) == 4
+    assert "namespace ours {" in (folder / "model.h").read_text()
+    assert "namespace classifier = ::ours;" in (folder / "ball_models.h").read_text()
+    assert "## Put it on this robot" in (folder / "README.md").read_text()
+
+
+def test_a_robot_that_cannot_use_the_model_is_one_line_and_nothing_is_written(files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for robot, words in (("hulks", "takes 32x32 patches"), ("naoth-h5", "--detector RUN")):
+        with pytest.raises(UserError, match=words):
+            classifier.main([str(files["sigmoid"]), *arguments(files), "--robot", robot])
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,215 @@
+"""What each robot's code loads: files in its layout, proven through it; what it cannot use is refused."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from classifier_cnn import export as classifier
+from common.datasets.patch_file import Patches
+from common.datasets.sampling import RULES
+from common.errors import UserError
+from detector_cnn_ball_radius_center import export as detector
+from robot_export import contract, runtimes, verify
+from robot_export.card import write_card
+from robot_export.cost import count_cost
+from robot_export.delivery import Evidence, Job, Partner, deliver
+from robot_export.description import describe_input
+from robot_export.forms import FORMS
+from robot_export.layout import OWN, Layout, term
+from robot_export.robots import ROBOTS, check
+
+from .models import patches, random_model
+
+DATASET = {"name": "n", "source": "s", "digest": "0" * 64, "patches": 60}
+MODULES = {"classifier": (classifier, "sigmoid"), "detector": (detector, "linear")}
+
+
+def make_job(folder, kind: str, side: int, robots: tuple[str, ...], **other) -> Job:
+    module, head = MODULES[kind]
+    folder.mkdir(exist_ok=True)
+    model = random_model(21, side=side, head=head)
+    model.save(folder / "model.keras")
+    X = patches(5, 60, (side, side, 1))
+    outputs = model(X.astype(np.float32)).numpy()
+    description = {
+        "version": 1,
+        "project": module.PROJECT,
+        "status": "exported",
+        "input": describe_input(model, normalised=False),
+        "target": module.TARGET,
+        "cost": count_cost(model),
+        "datasets": {split: dict(DATASET) for split in ("train", "validation")},
+        "synthetic_fallback": False,
+        "options": None,
+        "provenance": {"commit": "unknown"},
+        "metrics": {},
+    }
+    if kind == "classifier":
+        middle = float(np.float32(np.median(outputs)))
+        description["threshold"], y, project = {"keras": middle}, outputs[:, 0] > middle, module.project(0.1)
+    else:
+        y, project = outputs + np.random.default_rng(1).normal(0, 0.05, outputs.shape), module.project(side)
+    evidence = Evidence(X, Patches(X, y.astype(np.float32)), outputs)
+    return Job(folder, model, description, evidence, project, {}, robots, **other)
+
+
+def partner(side: int, seed: int = 21) -> Partner:
+    model = random_model(seed, side=side, head="linear")
+    outputs = model(patches(5, 60, (side, side, 1)).astype(np.float32)).numpy()
+    return Partner(model, outputs, {"input": describe_input(model, normalised=False)})
+
+
+def named(kind: str, side: int) -> tuple[str, ...]:
+    return tuple(name for name, robot in ROBOTS.items() if kind in robot.outputs and side in robot.sizes)
+
+
+def as_the_robot_feeds(robot, X, mean: float):
+    """Written apart from `Layout.feed`: value by value, as the loops of the robots' code do it."""
+    size = X.shape[1]
+    fed = np.zeros(X.shape, np.uint8 if robot.dtype == "uint8" else np.float32)
+    for x in range(size):
+        for y in range(size):
+            value = X[:, y, x, 0] if robot.dtype == "uint8" else X[:, y, x, 0] * robot.scale
+            value = value - mean if robot.subtracts_mean else value
+            fed[(slice(None), x, y) if robot.columns else (slice(None), y, x)] = value[:, None]
+    return fed
+
+
+def as_the_robot_reads(outputs, found, size: int) -> dict[str, np.ndarray]:
+    read = dict(zip(outputs, found.T, strict=True))
+    answers = {}
+    for name, values in read.items():
+        for unit, factor in ((" px", size), ("2 radius", 2)):
+            values = values / factor if unit in name else values
+        answers[name.replace(" px", "").replace("2 radius", "radius")] = values
+    if "logit" in answers:
+        answers["ball"] = 1 / (1 + np.exp(-answers["logit"]))
+    if "1 - ball" in answers:
+        np.testing.assert_allclose(answers["1 - ball"] + answers["ball"], 1, atol=1e-6)
+    assert not np.any(answers.get("0", 0))
+    return answers
+
+
+@pytest.mark.parametrize(("kind", "side"), [("classifier", 16), ("classifier", 32), ("detector", 32), ("joint", 32)])
+def test_every_robot_gets_what_its_code_reads(tmp_path, kind, side):
+    joint = {"detector": partner(side)} if kind == "joint" else {}
+    job = make_job(tmp_path / "run", "classifier" if kind == "joint" else kind, side, named(kind, side), **joint)
+    told = deliver(job)
+    (job.folder / "model.json").write_text(contract.text(told))
+    verify.main([str(job.folder), "--all"])
+    wanted = np.concatenate([job.evidence.outputs, *([job.detector.outputs] if joint else [])], axis=1)
+    names = {1: ("ball",), 3: ("radius", "x", "y"), 4: ("ball", "radius", "x", "y")}[wanted.shape[1]]
+    X, mean = job.evidence.validation.X, job.description["input"]["mean"][0]
+    for name in job.robots:
+        robot, entry = ROBOTS[name], told["forms"][told["robots"][name]["form"]]
+        assert told["robots"][name]["file"] == entry["file"]
+        assert entry["parity"]["patches"] == 60
+        assert entry["fit"] or robot.form == "uint8"
+        if robot.form == "cpp":
+            continue  # model.h, read by naoth_finder.h: test_cpp_robot.py
+        found = runtimes.open_file(job.folder / entry["file"], entry["runtime"]).predict(
+            as_the_robot_feeds(robot, X, mean)
+        )
+        read = as_the_robot_reads(robot.outputs[kind], found, side)
+        for place, answer in enumerate(names):
+            if answer in read:
+                atol = 0.3 if robot.form == "uint8" else 1e-5
+                np.testing.assert_allclose(
+                    read[answer], wanted[:, place], atol=atol, rtol=1e-5, err_msg=f"{name} {answer}"
+                )
+
+
+def test_a_row_that_reads_an_existing_file_names_it(tmp_path):
+    told = deliver(make_job(tmp_path / "run", "classifier", 32, ("naoth", "nomadz", "spqr", "hulks")))
+    files = {name: entry["file"] for name, entry in told["robots"].items()}
+    assert files == {
+        "naoth": "model.h",
+        "nomadz": "model_float32.tflite",
+        "spqr": "model.onnx",
+        "hulks": "model_keras2.h5",
+    }
+
+
+def test_the_card_says_how_to_put_it_on_the_robot(tmp_path):
+    job = make_job(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
+    told = deliver(job)
+    card = write_card(job.folder, told, "A test.", "numbers", "weak", ()).read_text()
+    mean = job.description["input"]["mean"][0]
+    assert "### naoth-tflite: NaoTH" in card
+    assert "`model_naoth-tflite.tflite`" in card
+    assert f"**-{mean:.9g}**" in card
+    assert "[column][row]" in card
+    assert "Answers: 1 - ball, ball." in card
+    assert "sampled by an unknown rule" in card
+
+
+def test_a_layout_that_is_not_the_networks_is_not_shipped(tmp_path, monkeypatch):
+    """The network is made for another layout than the one that the file is fed in."""
+    original = Layout.network
+
+    def upright(layout, *networks):
+        return original(dataclasses.replace(layout, columns=False), *networks)
+
+    monkeypatch.setattr(Layout, "network", upright)
+    job = make_job(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
+    with pytest.raises(UserError, match="the naoth-tflite form is not the trained model"):
+        deliver(job)
+    assert [path.name for path in job.folder.iterdir()] == ["model.keras"]
+
+
+def test_files_of_robots_of_an_earlier_export_go(tmp_path):
+    job = make_job(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
+    deliver(job)
+    deliver(dataclasses.replace(job, robots=()))
+    assert not (job.folder / "model_naoth-tflite.tflite").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("naoth-h5", "joint", 32, 1, None), "takes 16x16 patches of Y alone. Received: 32x32, 1 channel."),
+        (("hulks", "classifier", 32, 2, None), "Received: 32x32, 2 channels."),
+        (("b-human", "classifier", 32, 1, None), "a classifier alone. Export the classifier with --detector RUN"),
+        (("nomadz", "detector", 32, 1, None), "loads no detector"),
+        (("hulks", "detector", 32, 1, "centres"), "Build the dataset with --sampling corners, or confirm"),
+    ],
+)
+def test_what_a_robot_cannot_use_is_refused(arguments, words):
+    name, *rest = arguments
+    with pytest.raises(UserError) as refused:
+        check(ROBOTS[name], *rest, accept_sampling=False)
+    assert words in str(refused.value)
+    assert str(refused.value).startswith(f"--robot {name}: ")
+
+
+def test_another_sampling_rule_may_be_confirmed():
+    check(ROBOTS["hulks"], "detector", 32, 1, "centres", accept_sampling=True)
+    check(ROBOTS["hulks"], "detector", 32, 1, "corners", accept_sampling=False)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("mean", [0.25], "the mean. Received: .* Train both with the same --mean"),
+        ("sampling", "another", "the sampling rule"),
+        ("width", 32, "the size"),
+    ],
+)
+def test_two_runs_that_do_not_share_an_input_are_not_joined(tmp_path, key, value, words):
+    other = partner(16)
+    other.description["input"][key] = value
+    job = make_job(tmp_path / "run", "classifier", 16, ("naoth-h5",), detector=other)
+    with pytest.raises(UserError, match=f"the models differ in {words}"):
+        deliver(job)
+    assert [path.name for path in job.folder.iterdir()] == ["model.keras"]
+
+
+@pytest.mark.parametrize("name", ROBOTS)
+def test_the_table_uses_known_words(name):
+    robot = ROBOTS[name]
+    assert robot.sampling in RULES
+    assert robot.form in FORMS
+    for kind, outputs in robot.outputs.items():
+        known = {term(output, 16)[0] for output in outputs} - {None}
+        assert tuple(sorted(known)) in {tuple(sorted(names)) for names in OWN.values()}, kind
