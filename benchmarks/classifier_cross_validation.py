@@ -17,9 +17,11 @@ from types import SimpleNamespace
 import cross_validation
 import numpy as np
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedGroupKFold
 
 from classifier_cnn import metrics
 from classifier_cnn.options import DEFAULT_STEM, Options
+from classifier_cnn.training import build, prepare
 from common.cli.program import run_main
 from common.datasets.patch_file import Patches
 from common.runs.bootstrap import bootstrap_interval
@@ -36,8 +38,6 @@ def trainer_maker(args: argparse.Namespace):
     options = Options(tuple(args.filters), args.dense, epochs=args.epochs, seed=args.seed, threads=args.threads)
 
     def make(train: Patches):
-        from classifier_cnn.training import build, prepare
-
         splits = SimpleNamespace(train=train, validation=None)
         return prepare(*build(options, splits), splits)[0]
 
@@ -82,8 +82,6 @@ def readable(numbers: dict) -> str:
 def main(argv=None) -> None:
     args = parse_args(argv)
     patches, _ = cross_validation.load(args, "classification", ("train", "validation", "test"))
-    from sklearn.model_selection import StratifiedGroupKFold
-
     splitter = StratifiedGroupKFold(args.folds, shuffle=True, random_state=args.split_seed)
     answers, about = cross_validation.measure(args, patches, splitter, trainer_maker(args))
     result = summary(patches, answers[:, 0])

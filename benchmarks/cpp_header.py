@@ -31,6 +31,14 @@ from pathlib import Path
 
 import numpy as np
 
+from common.cli import launch
+from common.training import devices
+from robot_export.cost import count_cost
+from robot_export.cpp_header import write_header
+from robot_export.folding import Joint, fold
+from robot_export.onnx_file import write as write_onnx
+from robot_export.tflite import convert
+
 NETWORKS = {"S": ((4, 4, 8, 8), 32), "M": ((8, 8, 16, 16), 64), "L": ((8, 16, 32, 64), 128)}
 TARGETS = {name: ("-std=c++11", "-O3", f"-march={name}") for name in ("silvermont", "x86-64-v3", "native")}
 HERE = Path(__file__).parent
@@ -50,9 +58,6 @@ def main(argv=None) -> None:
     args = parse_args(argv)
     if not shutil.which(args.compiler):
         sys.exit(f"error: a C++ compiler is needed. Received: {args.compiler}.")
-    from common.cli import launch
-    from common.training import devices
-
     launch.switch_off()
     devices.prepare(seed=0, threads=1)
     with tempfile.TemporaryDirectory() as folder:
@@ -65,11 +70,6 @@ def main(argv=None) -> None:
 
 def write(folder: Path, name: str) -> dict:
     """Header, TFLite and ONNX of a network in a new folder; the sums of its multiplications."""
-    from robot_export.cost import count_cost
-    from robot_export.cpp_header import write_header
-    from robot_export.folding import Joint, fold
-    from robot_export.onnx_file import write as write_onnx
-    from robot_export.tflite import convert
     from tests.robot_export.models import patches, random_model
 
     folder.mkdir()

@@ -6,12 +6,20 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
+import tensorflow as tf
 
+from common import provenance
+from common.archive.fetch import fetch
+from common.cli import launch
+from common.cli.progress import progress_bar
 from common.cli.training_options import TrainingOptions
 from common.datasets.families import parse_stem
 from common.datasets.patch_file import Patches, concatenate, read_patches
 from common.errors import UserError
+from common.training import devices
+from common.training.predict import make_predictor
 
 PLACES = ("data_root", "archive_url", "output", "against")  # arguments that say nothing about the numbers
 
@@ -37,8 +45,6 @@ def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> tuple[
     """The splits of the family as one, and each patch's split as its number [n]; the files must name recordings."""
     names = [parse_stem(args.dataset, task).file(split) for split in splits]
     if args.archive_url:
-        from common.archive.fetch import fetch
-
         paths = [fetch(name, args.data_root, args.archive_url) for name in names]
     else:
         paths = [args.data_root / name for name in names]
@@ -60,11 +66,6 @@ def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callab
         seed: of every network.
         make_trainer: training patches -> common.training.trainer.Trainer.
     """
-    import keras
-
-    from common.cli.progress import progress_bar
-    from common.training.predict import make_predictor
-
     folds, answers = list(splitter.split(patches.X, patches.y, patches.recording)), None
     for number, (train, held_out) in enumerate(folds, 1):
         keras.utils.set_random_seed(seed)
@@ -79,14 +80,8 @@ def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callab
 
 def measure(args: argparse.Namespace, patches: Patches, splitter, make_trainer: Callable) -> tuple[np.ndarray, dict]:
     """`held_out_answers`, and what the report says of data, machine and time."""
-    from common import provenance
-    from common.cli import launch
-    from common.training import devices
-
     launch.switch_off()
     devices.prepare(args.seed, args.threads)
-    import tensorflow as tf
-
     tf.get_logger().setLevel("ERROR")  # or it warns that every fold compiles its own network
     start = time.perf_counter()
     answers = held_out_answers(patches, splitter, args.seed, make_trainer)

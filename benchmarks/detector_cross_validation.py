@@ -19,14 +19,20 @@ from types import SimpleNamespace
 
 import cross_validation
 import numpy as np
+import tensorflow as tf
+from sklearn.model_selection import GroupKFold
 
 from common.cli.program import run_main
 from common.datasets.patch_file import Patches
 from common.errors import UserError
 from common.runs.bootstrap import bootstrap_interval
+from common.training.augmentation_ops import draw
+from common.training.trainer import MemoryData, Settings, Trainer
 from detector_cnn_ball_radius_center import metrics
-from detector_cnn_ball_radius_center.augmentation import LABEL_OFFSET, LIGHT, NOISE
+from detector_cnn_ball_radius_center.augmentation import LABEL_OFFSET, LIGHT, NOISE, make_augmentation, move
+from detector_cnn_ball_radius_center.model import make_loss
 from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, Options
+from detector_cnn_ball_radius_center.training import build
 
 OPTIONS = ("dense", "epochs", "batch_size", "learning_rate", "loss", "augment", "regularize", "seed", "threads")
 SETTINGS = ("weight_decay", "average")  # of common.training.trainer.Settings
@@ -66,11 +72,6 @@ def trainer_maker(args: argparse.Namespace):
     options = Options(tuple(args.filters), **{name: getattr(args, name) for name in OPTIONS})
 
     def make(train: Patches):
-        from common.training.trainer import MemoryData, Settings, Trainer
-        from detector_cnn_ball_radius_center.augmentation import make_augmentation
-        from detector_cnn_ball_radius_center.model import make_loss
-        from detector_cnn_ball_radius_center.train import build
-
         model, chosen = build(options, SimpleNamespace(train=train))
         changed = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
         settings = dataclasses.replace(Settings.of(chosen, len(train)), **changed)
@@ -86,11 +87,6 @@ def trainer_maker(args: argparse.Namespace):
 
 def moved_first(args: argparse.Namespace, augment):
     """The augmentation after shifts and zooms, which the recipe does without."""
-    import tensorflow as tf
-
-    from common.training.augmentation_ops import draw
-    from detector_cnn_ball_radius_center.augmentation import move
-
     if not args.shift and not args.zoom:
         return augment
 
@@ -163,8 +159,6 @@ def earlier_answers(path: Path, digest: str, balls: int) -> np.ndarray:
 def main(argv=None) -> None:
     args = parse_args(argv)
     patches, file = cross_validation.load(args, "detection", ("train", "validation"))
-    from sklearn.model_selection import GroupKFold
-
     splitter, answered = GroupKFold(args.folds, shuffle=True, random_state=args.split_seed), slice(None)
     if args.own_split:
         halves = [tuple(np.flatnonzero(file == number) for number in (0, 1))]

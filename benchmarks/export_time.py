@@ -11,12 +11,21 @@ prints wall and CPU seconds per project and `--export`, and writes export_time.j
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+
+from common.cli import launch
+from common.datasets.patch_file import Patches
+from common.training import devices
+from common.training.predict import make_predictor
+from robot_export.cost import count_cost
+from robot_export.delivery import Evidence, Job, deliver
+from robot_export.description import describe_input
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -32,9 +41,6 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 def main(argv=None) -> None:
     args = parse_args(argv)
-    from common.cli import launch
-    from common.training import devices
-
     launch.switch_off()
     devices.prepare(seed=0, threads=1)
     cases = {name: case(name, args) for name in ("classifier_cnn", "detector_cnn_ball_radius_center")}
@@ -53,12 +59,6 @@ def main(argv=None) -> None:
 
 def case(project: str, args: argparse.Namespace):
     """The model of a project and everything that its export takes."""
-    from common.datasets.patch_file import Patches
-    from common.training.predict import make_predictor
-    from robot_export.cost import count_cost
-    from robot_export.delivery import Evidence
-    from robot_export.description import describe_input
-
     rng = np.random.default_rng(0)
     model, module, subject = network(project, rng)
     X = rng.integers(0, 256, (args.validation + args.training, 16, 16, 1), np.uint8)
@@ -108,8 +108,6 @@ def network(project: str, rng):
 
 def timed(export: str, job: dict) -> dict[str, float]:
     """Wall and CPU seconds (compilers included) of one export."""
-    from robot_export.delivery import Job, deliver
-
     with tempfile.TemporaryDirectory() as folder:
         job["model"].save(Path(folder) / "model.keras")
         wall, cpu = time.perf_counter(), cpu_seconds()
@@ -118,8 +116,6 @@ def timed(export: str, job: dict) -> dict[str, float]:
 
 
 def cpu_seconds() -> float:
-    import os
-
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 

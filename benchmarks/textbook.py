@@ -6,9 +6,11 @@ schedule and the law of the augmentation are those of the projects; the average 
 
 import math
 
+import keras
 import tensorflow as tf
 
 from detector_cnn_ball_radius_center.augmentation import LABEL_OFFSET
+from detector_cnn_ball_radius_center.model import huber
 
 
 def dataset(X, y, project: str, batch_size: int, augment: bool = True) -> tf.data.Dataset:
@@ -66,10 +68,6 @@ def relight(image, chance):
 
 def compile_model(model, project: str, learning_rate: float, steps: int, jit_compile="auto") -> None:
     """The optimiser and loss of the projects, as `fit` takes them."""
-    import keras
-
-    from detector_cnn_ball_radius_center.model import huber
-
     warmup = max(1, math.ceil(0.05 * steps))
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warmup), warmup_target=learning_rate, warmup_steps=warmup

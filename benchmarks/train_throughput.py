@@ -3,9 +3,7 @@
 python benchmarks/train_throughput.py speed      patches/s of epochs and evaluation, one run and two; 3 minutes
 python benchmarks/train_throughput.py command    start, end, memory and imports of a whole train.py; 5 minutes
 python benchmarks/train_throughput.py sweep      patches/s by batch size and network size; 5 minutes
-python benchmarks/train_throughput.py profile    what the epochs of both ways consist of; 1 minute
-python benchmarks/train_throughput.py curves     do both ways learn the same? 5 minutes
-python benchmarks/train_throughput.py stream     the epoch and the memory of a training that leaves its patches in files
+python benchmarks/train_throughput.py stream     the epoch and the memory of a run that leaves its patches in files
 python benchmarks/train_throughput.py plot       pictures of what the JSON file holds
 python benchmarks/train_throughput.py gpu        seconds of an epoch on a GPU, with and without XLA; 10 minutes
 
@@ -19,9 +17,13 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+import gpu_throughput
+import side_by_side
+import throughput_pictures
 import ways
+import whole_command
 
-COMMANDS = ("speed", "command", "sweep", "profile", "curves", "stream", "plot", "gpu")
+COMMANDS = ("speed", "command", "sweep", "stream", "plot", "gpu")
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -42,13 +44,9 @@ def main(argv=None) -> int:
     args = parse_args(argv)
     sizes = (args.patches, args.evaluation)
     if args.command == "gpu":
-        import gpu_throughput
-
         gpu_throughput.main(args)
         return 0
     if args.command == "plot":
-        import throughput_pictures
-
         throughput_pictures.draw(json.loads(args.output.read_text()), args.output.parent)
         return 0
     for project in args.project:
@@ -60,15 +58,7 @@ def main(argv=None) -> int:
 def measure(command: str, project: str, sizes: tuple[int, int], rounds: int) -> dict:
     """The numbers of one command for one project."""
     if command in ("command", "stream"):
-        import whole_command
-
         return getattr(whole_command, {"command": "measure"}.get(command, command))(project, rounds, sizes)
-    if command in ("profile", "curves"):
-        import inside
-
-        return getattr(inside, command)(project, sizes)
-    import side_by_side
-
     return side_by_side.speed(project, rounds, sizes) if command == "speed" else side_by_side.sweep(project, sizes)
 
 

@@ -9,6 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import tensorflow as tf
+import textbook as recipe
+
+from common.datasets.patch_file import Patches
+from common.training import devices
+from common.training.predict import make_predictor
 
 PROJECTS = ("classifier_cnn", "detector_cnn_ball_radius_center")
 
@@ -24,9 +30,6 @@ def noise(project: str, n: int, seed: int = 0, size: int = 16):
 
 def compiled(project: str, train, validation, **settings):
     """The project's own trainer. `settings` are its options; returns (epoch, evaluation, trainer)."""
-    from common.datasets.patch_file import Patches
-    from common.training.predict import make_predictor
-
     training = importlib.import_module(f"{project}.training")
     options = importlib.import_module(f"{project}.options").Options(**{"epochs": 1000} | settings)
     splits = SimpleNamespace(train=Patches(*train), validation=Patches(*validation))
@@ -38,11 +41,6 @@ def compiled(project: str, train, validation, **settings):
 
 def textbook(project: str, train, validation, jit_compile="auto", **settings):
     """`fit` over a dataset of single patches; returns (epoch, evaluation, model)."""
-    import tensorflow as tf
-    import textbook as recipe
-
-    from common.datasets.patch_file import Patches
-
     options = importlib.import_module(f"{project}.options").Options(**{"epochs": 1000} | settings)
     splits = SimpleNamespace(train=Patches(*train))
     model, options = importlib.import_module(f"{project}.training").build(options, splits)
@@ -64,8 +62,6 @@ def serve(job: dict) -> None:
     Commands: `train`, `evaluate`, `memory` (bytes in place of seconds: grown since the imports, at most) and
     `set {...}`, which changes the settings of the network and the training.
     """
-    from common.training import devices
-
     devices.prepare(seed=0, threads=job["threads"])
     (train, validation), before = (noise(job["project"], n, n) for n in job["patches"]), reset_peak()
     answers = os.dup(1)

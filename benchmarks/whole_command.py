@@ -124,10 +124,7 @@ def main() -> None:
     if mode == "memory":
         from ways import peak, reset_peak
 
-        from grid_search.fork_server import PARTS, PRELOADED
-
-        for name in (*PRELOADED, *(f"{module.rpartition('.')[0]}.{part}" for part in PARTS)):
-            importlib.import_module(name)
+        importlib.import_module(f"{module.rpartition('.')[0]}.training")  # imports all that a run needs
         before = reset_peak()
     if mode == "start":
         from common.training import trainer
