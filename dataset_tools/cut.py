@@ -9,7 +9,7 @@ _VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
 if __name__ == "__main__" and importlib.util.find_spec("h5py") is None and _VENV.exists():
     os.execv(_VENV, [str(_VENV), "-m", "dataset_tools.cut", *sys.argv[1:]])  # noqa: S606  as create_datasets.py does
 
-from common.cli import run_main  # noqa: E402
+from common.cli.program import run_main  # noqa: E402
 from dataset_tools.cutting.options import parse_args  # noqa: E402
 
 

@@ -32,6 +32,8 @@ TOOLS = {
     "dataset_tools.sources": (),
     "dataset_tools.leaks": ("dataset_tools.sources",),
     "dataset_tools.building": ("dataset_tools.leaks", "dataset_tools.sources"),
+    "dataset_tools.annotations": ("dataset_tools.sources",),
+    "dataset_tools.cutting": ("dataset_tools.annotations", "dataset_tools.sources", "dataset_tools.building"),
     "dataset_tools.inspection": ("dataset_tools.leaks", "dataset_tools.sources"),
 }
 FILES = [path for package in ARROWS for path in sorted((ROOT / package).rglob("*.py"))]

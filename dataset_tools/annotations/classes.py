@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from common.cli import UserError
+from common.errors import UserError
 from dataset_tools.annotations.record import BALL, IGNORE, OTHER, PENALTY, ROBOT
 
 KNOWN = {

@@ -9,8 +9,10 @@ import numpy as np
 from dataset_tools.annotations import json_stream
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.finding import path_of
-from dataset_tools.annotations.record import BALL, IGNORE, KINDS, Box, Record, Skipped, Unusable
+from dataset_tools.annotations.record import BALL, IGNORE, KINDS, Box, Record
 from dataset_tools.annotations.values import numbers, size
+from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.patch_sources import Skipped
 
 
 class _Listing:
@@ -29,7 +31,7 @@ class _Listing:
         image = self.places.setdefault(_key(value.get("image_id")), len(self.places))
         try:
             box = numbers(value.get("bbox"), 4)
-        except Unusable:
+        except Refused:
             self.broken.add(image)
             return
         self.image.append(image)

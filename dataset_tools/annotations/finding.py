@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from dataset_tools.annotations.record import Unusable
+from dataset_tools.sources.labels import Refused
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm"}
 UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # Label Studio puts this before the names of uploaded files
@@ -53,11 +53,11 @@ class PictureFolder:
         The whole name first, then with folders left off from the left, then the file name anywhere below the root.
 
         Raises:
-            Unusable: nothing of that name, several, or a name that points out of the folder.
+            Refused: nothing of that name, several, or a name that points out of the folder.
         """
         parts = PurePosixPath(name).parts
         if not parts or ".." in parts or "\0" in name:
-            raise Unusable("picture's name points out of the folder")
+            raise Refused("picture's name points out of the folder")
         for start in range(len(parts)):
             path = self.root.joinpath(*parts[start:])
             if len(os.fsencode(parts[-1])) < 256 and path.is_file():
@@ -67,8 +67,8 @@ class PictureFolder:
             if len(found) == 1:
                 return self.root / found[0]
             if found:
-                raise Unusable("picture's name is there in several folders")
-        raise Unusable("missing picture")
+                raise Refused("picture's name is there in several folders")
+        raise Refused("missing picture")
 
 
 def _composed(name: str) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from common.cli import UserError
+from common.errors import UserError
 
 BLOCK = 1 << 20  # characters
 ELEMENT_MAX = 64 << 20  # characters of one element; a picture's annotations have some kB

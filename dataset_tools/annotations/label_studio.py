@@ -7,8 +7,10 @@ from pathlib import Path
 from dataset_tools.annotations import json_stream
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.finding import path_of
-from dataset_tools.annotations.record import FRACTIONS, IGNORE, Box, Record, Skipped, Unusable
+from dataset_tools.annotations.record import FRACTIONS, IGNORE, Box, Record
 from dataset_tools.annotations.values import mapping, number, numbers, sequence, size
+from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.patch_sources import Skipped
 
 SHAPES = ("rectanglelabels", "ellipselabels", "polygonlabels")
 NO_PLACE = {"choices", "textarea", "rating", "taxonomy", "number", "relation"}  # say nothing about where something is
@@ -58,9 +60,9 @@ def _record(name: str, entry: dict, classes: Classes) -> Iterator[Record | Skipp
         sizes.append(declared)
         try:
             boxes.append(_box(result, declared or FRACTIONS, classes))
-        except Unusable as unusable:
+        except Refused as refused:
             certified = False
-            yield Skipped(name, str(unusable))
+            yield Skipped(name, str(refused))
     declared = next((found for found in sizes if found), FRACTIONS)
     if any(found != declared for found in sizes) and sizes != [None] * len(sizes):
         yield Skipped(name, "boxes of pictures of different sizes in one task")
@@ -72,14 +74,14 @@ def _box(result: dict, declared: tuple[float, float], classes: Classes) -> Box:
     value = mapping(result.get("value"))
     shape = next((key for key in SHAPES if key in value), result.get("type"))
     if shape not in SHAPES:
-        raise Unusable(f"label of type {str(result.get('type'))[:30]}, which has no box")
+        raise Refused(f"label of type {str(result.get('type'))[:30]}, which has no box")
     labels = sequence(value.get(shape))
     kind = classes.kind(labels[0]) if labels else IGNORE
     x_scale, y_scale = declared[0] / 100, declared[1] / 100
     if shape == "polygonlabels":
         points = [numbers(point, 2) for point in sequence(value.get("points"))]
         if len(points) < 3:
-            raise Unusable("polygon without three points")
+            raise Refused("polygon without three points")
         xs, ys = zip(*points, strict=True)
         return Box(kind, min(xs) * x_scale, min(ys) * y_scale, max(xs) * x_scale, max(ys) * y_scale)
     x, y = number(value.get("x")) * x_scale, number(value.get("y")) * y_scale

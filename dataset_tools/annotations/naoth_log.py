@@ -10,9 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from common.cli import UserError
+from common.errors import UserError
 from dataset_tools.annotations.protobuf import fields, signed
-from dataset_tools.annotations.record import Place, Skipped, Unusable
+from dataset_tools.annotations.record import Place
+from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.patch_sources import Skipped
 
 CAMERAS = {  # of the messages that hold pixels
     "Image": "bottom",
@@ -72,14 +74,14 @@ def read_message(stream, place: Place) -> bytes:
     """The bytes of a message.
 
     Raises:
-        Unusable: absurdly large, or the file became shorter.
+        Refused: absurdly large, or the file became shorter.
     """
     if place.size > MESSAGE_MAX:
-        raise Unusable(f"message larger than {MESSAGE_MAX >> 20} MB")
+        raise Refused(f"message larger than {MESSAGE_MAX >> 20} MB")
     stream.seek(place.offset)
     data = stream.read(place.size)
     if len(data) != place.size:
-        raise Unusable("log that became shorter while it was read")
+        raise Refused("log that became shorter while it was read")
     return data
 
 
@@ -87,18 +89,18 @@ def yuyv(message: bytes, jpeg: bool) -> np.ndarray:
     """The camera image of an `Image` or `ImageJPEG` message: uint8 [height, width / 2, 4] of Y, U, Y, V.
 
     Raises:
-        Unusable: damaged, or of another layout.
+        Refused: damaged, or of another layout.
     """
     parts = dict(fields(memoryview(message)))
     data, width, height = parts.get(1), parts.get(2, 640), parts.get(3, 480)
     if not isinstance(data, memoryview) or not isinstance(width, int) or not isinstance(height, int):
-        raise Unusable("damaged message in the log")
+        raise Refused("damaged message in the log")
     if not (0 < width <= SIDE_MAX and 0 < height <= SIDE_MAX) or width % 2:
-        raise Unusable("camera image of no possible size")
+        raise Refused("camera image of no possible size")
     if jpeg:
         data = _inverted(data, width, height)
     if len(data) != width * height * 2:
-        raise Unusable("camera image that is not YUV422")
+        raise Refused("camera image that is not YUV422")
     return np.frombuffer(data, np.uint8).reshape(height, width // 2, 4)
 
 
@@ -107,10 +109,10 @@ def _inverted(data: memoryview, width: int, height: int) -> np.ndarray:
     try:
         image = Image.open(io.BytesIO(data), formats=["JPEG"])
         if image.width * image.height * len(image.getbands()) != width * height * 2:
-            raise Unusable("camera image that is not YUV422")
+            raise Refused("camera image that is not YUV422")
         return 255 - np.asarray(image).reshape(-1)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Unusable("damaged JPEG in the log") from None
+        raise Refused("damaged JPEG in the log") from None
 
 
 def to_rgb(pixels: np.ndarray) -> Image.Image:
@@ -130,18 +132,18 @@ class Candidate(NamedTuple):
     box: tuple[int, int, int, int]
 
 
-def candidates(message: bytes) -> Iterator[Candidate | Unusable]:
+def candidates(message: bytes) -> Iterator[Candidate | Refused]:
     """The patches of a `BallCandidates` message, upright: they are stored column by column.
 
     Raises:
-        Unusable: the message is damaged; a single patch that is comes out as such.
+        Refused: the message is damaged; a single patch that is comes out as such.
     """
     for number, value in fields(memoryview(message)):
         if number == 1 and isinstance(value, memoryview):
             try:
                 yield _candidate(dict(fields(value)))
-            except Unusable as unusable:
-                yield unusable
+            except Refused as refused:
+                yield refused
 
 
 def _candidate(parts: dict) -> Candidate:
@@ -149,13 +151,13 @@ def _candidate(parts: dict) -> Candidate:
     corners = [part.get(key) for part in (low, high) for key in (1, 2)]
     data, each = parts.get(5), BYTES_PER_PIXEL.get(parts.get(3, 0))
     if not isinstance(data, memoryview) or each is None or not all(isinstance(value, int) for value in corners):
-        raise Unusable("damaged candidate in the log")
+        raise Refused("damaged candidate in the log")
     left, top, right, bottom = (signed(value) for value in corners)
     side = isqrt(len(data) // each)
     if side == 0 or side * side * each != len(data) or side > SIDES_MAX:
-        raise Unusable("candidate that is not square")
+        raise Refused("candidate that is not square")
     if not (0 < right - left <= SIDES_MAX and 0 < bottom - top <= SIDES_MAX):
-        raise Unusable("candidate without a possible box")
+        raise Refused("candidate without a possible box")
     pixels = np.frombuffer(data, np.uint8).reshape(side, side, each).swapaxes(0, 1)[..., :3]
     if each > 1:
         pixels = np.asarray(Image.fromarray(np.ascontiguousarray(pixels), "YCbCr").convert("RGB"))

@@ -6,11 +6,12 @@ from pathlib import Path, PurePosixPath
 
 import h5py
 
-from common.cli import UserError
+from common.errors import UserError
 from dataset_tools.annotations import naoth_log
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.finding import SUFFIXES, walk
-from dataset_tools.annotations.record import Place, Record, Skipped
+from dataset_tools.annotations.record import Place, Record
+from dataset_tools.sources.patch_sources import Skipped
 
 ROWS = 256  # of an HDF5 file in one record
 GROUPS = ("negatives", "positives")

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from dataset_tools.annotations import naoth_log
-from dataset_tools.annotations.record import FRACTIONS, Record, Unusable
+from dataset_tools.annotations.record import FRACTIONS, Record
+from dataset_tools.sources.labels import Refused
 
 FORMATS = ["PNG", "JPEG", "BMP", "WEBP", "PPM"]
 PIXELS_MAX = 36_000_000  # 108 MB as RGB
@@ -23,20 +24,20 @@ def read_bytes(record: Record) -> bytes:
     """The bytes of a picture: of its file, or of its message in a log.
 
     Raises:
-        Unusable: no file, too large, or it cannot be read.
+        Refused: no file, too large, or it cannot be read.
     """
     path = record.picture
     try:
         if path is None or not path.is_file():
-            raise Unusable("missing picture")  # a pipe would be waited for
+            raise Refused("missing picture")  # a pipe would be waited for
         with path.open("rb") as stream:
             if record.place is not None:
                 return naoth_log.read_message(stream, record.place)
             if path.stat().st_size > BYTES_MAX:
-                raise Unusable(f"picture file larger than {BYTES_MAX >> 20} MB")
+                raise Refused(f"picture file larger than {BYTES_MAX >> 20} MB")
             return stream.read()
     except OSError:
-        raise Unusable("picture that cannot be read") from None
+        raise Refused("picture that cannot be read") from None
 
 
 def decode(data: bytes, record: Record) -> Image.Image:
@@ -45,7 +46,7 @@ def decode(data: bytes, record: Record) -> Image.Image:
     Turned as its EXIF data say, as all annotation tools show it, unless the annotation is of the picture unturned.
 
     Raises:
-        Unusable: damaged, absurdly large, or of another shape than the boxes are for.
+        Refused: damaged, absurdly large, or of another shape than the boxes are for.
     """
     if record.place is not None:
         return naoth_log.to_rgb(naoth_log.yuyv(data, "JPEG" in record.place.message))
@@ -54,14 +55,14 @@ def decode(data: bytes, record: Record) -> Image.Image:
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             if image.width * image.height > PIXELS_MAX:
-                raise Unusable(f"picture of more than {PIXELS_MAX // 10**6} megapixels")
+                raise Refused(f"picture of more than {PIXELS_MAX // 10**6} megapixels")
             image.load()
             image = _upright(image, record.size)
             return _rgb(image)
         except Image.DecompressionBombError:
-            raise Unusable(f"picture of more than {PIXELS_MAX // 10**6} megapixels") from None
+            raise Refused(f"picture of more than {PIXELS_MAX // 10**6} megapixels") from None
         except FAULTS:
-            raise Unusable("damaged picture, or none of PNG, JPEG, BMP, WebP and PPM") from None
+            raise Refused("damaged picture, or none of PNG, JPEG, BMP, WebP and PPM") from None
 
 
 def _upright(image: Image.Image, declared: tuple[float, float] | None) -> Image.Image:
@@ -79,7 +80,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         high = np.asarray(image, np.uint16) >> 8
         image = Image.fromarray(high.astype(np.uint8))
     elif image.mode in ("I", "F"):
-        raise Unusable("picture of more than 16 bits per channel")
+        raise Refused("picture of more than 16 bits per channel")
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     return image if image.mode == "RGB" else image.convert("RGB")
@@ -89,13 +90,13 @@ def scale(record: Record, width: int, height: int) -> tuple[float, float]:
     """By what the boxes' x and y are multiplied to be pixels of the picture as it is.
 
     Raises:
-        Unusable: the picture has another shape than the one that was annotated.
+        Refused: the picture has another shape than the one that was annotated.
     """
     if record.size is None:
         return 1.0, 1.0
     x, y = width / record.size[0], height / record.size[1]
     if record.size != FRACTIONS and abs(x / y - 1) > ASPECT_TOLERANCE:
-        raise Unusable("picture of another shape than its annotation says")
+        raise Refused("picture of another shape than its annotation says")
     return x, y
 
 

@@ -6,14 +6,14 @@ and bytes, 5 four bytes.
 
 from collections.abc import Iterator
 
-from dataset_tools.annotations.record import Unusable
+from dataset_tools.sources.labels import Refused
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """(number, value) of each field: an int, or the bytes of what has a length or a fixed size.
 
     Raises:
-        Unusable: no message, or cut off.
+        Refused: no message, or cut off.
     """
     at, end = 0, len(data)
     while at < end:
@@ -28,9 +28,9 @@ def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         elif kind in (1, 5):
             length = 8 if kind == 1 else 4
         else:
-            raise Unusable("damaged message in the log")
+            raise Refused("damaged message in the log")
         if length > end - at:
-            raise Unusable("damaged message in the log")
+            raise Refused("damaged message in the log")
         yield number, data[at : at + length]
         at += length
 
@@ -45,7 +45,7 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
         value |= (byte & 127) << shift
         if byte < 128:
             return value, at
-    raise Unusable("damaged message in the log")
+    raise Refused("damaged message in the log")
 
 
 def signed(value: int) -> int:

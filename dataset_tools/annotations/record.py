@@ -53,14 +53,3 @@ class Record(NamedTuple):
     recording: str = ""
     place: Place | None = None
     patch: str = ""
-
-
-class Skipped(NamedTuple):
-    """What was left out, and why; the reason is the same for everything with the same fault."""
-
-    name: str
-    reason: str
-
-
-class Unusable(Exception):
-    """This picture, box or patch is left out; the text is the reason."""

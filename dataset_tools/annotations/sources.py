@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 import h5py
 
-from common.cli import UserError
+from common.errors import UserError
 from dataset_tools.annotations import coco, json_stream, label_studio, naoth_log, patch_sets, torso, voc, yolo
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.finding import SUFFIXES, UPLOAD, PictureFolder, walk
-from dataset_tools.annotations.record import Record, Skipped, Unusable
+from dataset_tools.annotations.record import Record
+from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.patch_sources import Skipped
 
 Items = Iterator[Record | Skipped]
 NOT_ANNOTATED = "picture of the log that is not annotated"
@@ -120,8 +122,8 @@ def records(source: Source, classes: Classes, annotations: list[Source], several
         if isinstance(item, Record) and item.place is None:
             try:
                 item = item._replace(picture=item.picture or search.find(item.name))
-            except Unusable as unusable:
-                yield Skipped(item.name, str(unusable))
+            except Refused as refused:
+                yield Skipped(item.name, str(refused))
                 continue
             if used.setdefault(item.picture, item.name) != item.name:
                 yield Skipped(item.name, "picture that several annotated names lead to")
@@ -185,13 +187,13 @@ def recording_of(record: Record, label: str, pattern: re.Pattern | None) -> str:
     folders that mean something and, of names like `GAME-000123.png`, what stands before the last `-`.
 
     Raises:
-        Unusable: a name that the pattern does not match.
+        Refused: a name that the pattern does not match.
     """
     path = PurePosixPath(record.name)
     if pattern is not None:
         found = pattern.search(record.name)
         if found is None:
-            raise Unusable("name that --recording does not match")
+            raise Refused("name that --recording does not match")
         return found.group(1 if pattern.groups else 0) or label
     game, dash, frame = UPLOAD.sub("", path.stem).rpartition("-")
     game = record.recording or (game if dash and any(map(str.isdigit, frame)) else "")

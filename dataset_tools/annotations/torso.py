@@ -6,8 +6,10 @@ from pathlib import Path
 from dataset_tools.annotations import yaml_stream
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.finding import path_of
-from dataset_tools.annotations.record import BALL, Box, Record, Skipped, Unusable
+from dataset_tools.annotations.record import BALL, Box, Record
 from dataset_tools.annotations.values import mapping, numbers, sequence, size
+from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.patch_sources import Skipped
 
 
 def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
@@ -28,10 +30,10 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
                 continue
             try:
                 boxes.append(_box(kind, annotation.get("vector")))
-            except Unusable as unusable:
+            except Refused as refused:
                 if kind == BALL:  # others may be points or lines
                     certified = False
-                    yield Skipped(name, str(unusable))
+                    yield Skipped(name, str(refused))
         if not asked:
             yield Skipped(name, "says nothing about a ball, so it may show one")
         recording = Path(name).name.partition("-")[0]
@@ -42,6 +44,6 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
 def _box(kind: str, vector: object) -> Box:
     points = [numbers(point, 2) for point in sequence(vector)]
     if len(points) < 2:
-        raise Unusable("box without its two corners")
+        raise Refused("box without its two corners")
     xs, ys = zip(*points, strict=True)  # goalposts and obstacles: also four corners
     return Box(kind, min(xs), min(ys), max(xs), max(ys))

@@ -2,21 +2,21 @@
 
 import math
 
-from dataset_tools.annotations.record import Unusable
+from dataset_tools.sources.labels import Refused
 
 
 def number(value: object) -> float:
     """A finite number, also one written as text.
 
     Raises:
-        Unusable: anything else.
+        Refused: anything else.
     """
     try:
         result = float(value) if not isinstance(value, bool) else math.nan
     except (TypeError, ValueError, OverflowError):
         result = math.nan
     if not math.isfinite(result):
-        raise Unusable("box with a value that is not a number")
+        raise Refused("box with a value that is not a number")
     return result
 
 
@@ -24,10 +24,10 @@ def numbers(values: object, count: int) -> tuple[float, ...]:
     """`count` finite numbers of a list.
 
     Raises:
-        Unusable: not such a list.
+        Refused: not such a list.
     """
     if not isinstance(values, list) or len(values) != count:
-        raise Unusable(f"box without its {count} numbers")
+        raise Refused(f"box without its {count} numbers")
     return tuple(number(value) for value in values)
 
 
@@ -35,7 +35,7 @@ def size(width: object, height: object) -> tuple[float, float] | None:
     """Width and height of a picture in pixels; None where they are not given, or given as 0 as some programs do."""
     try:
         found = number(width), number(height)
-    except Unusable:
+    except Refused:
         return None
     return found if min(found) > 0 else None
 

@@ -6,8 +6,10 @@ from xml.etree import ElementTree
 
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.finding import SUFFIXES, PictureFolder, path_of, walk
-from dataset_tools.annotations.record import IGNORE, Box, Record, Skipped, Unusable
+from dataset_tools.annotations.record import IGNORE, Box, Record
 from dataset_tools.annotations.values import number, size
+from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.patch_sources import Skipped
 
 XML_MAX = 4 << 20  # bytes of one picture's annotations
 
@@ -16,7 +18,7 @@ class _Builder(ElementTree.TreeBuilder):
     """Refuses a document type: entities are only declared there, and no annotation needs any."""
 
     def doctype(self, *_):
-        raise Unusable("xml that declares a document type or entities")
+        raise Refused("xml that declares a document type or entities")
 
 
 def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
@@ -29,8 +31,8 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
         try:
             root = _parse(folder / name)
             picture = _picture(name, root, pictures, search)
-        except (Unusable, OSError) as error:
-            yield Skipped(name, str(error) if isinstance(error, Unusable) else "xml that cannot be read")
+        except (Refused, OSError) as error:
+            yield Skipped(name, str(error) if isinstance(error, Refused) else "xml that cannot be read")
             continue
         used.add(picture)
         yield from _record(folder, picture, root, classes)
@@ -41,13 +43,13 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
 
 def _parse(file: Path) -> ElementTree.Element:
     if file.stat().st_size > XML_MAX:
-        raise Unusable(f"xml larger than {XML_MAX >> 20} MB")
+        raise Refused(f"xml larger than {XML_MAX >> 20} MB")
     try:
         root = ElementTree.XML(file.read_bytes(), ElementTree.XMLParser(target=_Builder()))  # noqa: S314
     except (ElementTree.ParseError, ValueError, LookupError):
-        raise Unusable("not a readable xml file") from None
+        raise Refused("not a readable xml file") from None
     if root.tag != "annotation":
-        raise Unusable("xml of something else")
+        raise Refused("xml of something else")
     return root
 
 
@@ -67,9 +69,9 @@ def _record(folder: Path, name: str, root: ElementTree.Element, classes: Classes
     for item in root.iter("object"):
         try:
             boxes.append(_box(item, classes))
-        except Unusable as unusable:
+        except Refused as refused:
             certified = False
-            yield Skipped(name, str(unusable))
+            yield Skipped(name, str(refused))
     declared = size(root.findtext("size/width"), root.findtext("size/height"))
     yield Record(name, tuple(boxes), certified, declared, folder / name)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from common.cli import UserError
+from common.errors import UserError
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, twenty times as fast, where the package has it
 DEPTH_MAX = 20

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from common.cli import UserError
+from common.errors import UserError
 from dataset_tools.annotations import yaml_stream
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.finding import SUFFIXES, walk
-from dataset_tools.annotations.record import BALL, FRACTIONS, IGNORE, OTHER, Box, Record, Skipped, Unusable
+from dataset_tools.annotations.record import BALL, FRACTIONS, IGNORE, OTHER, Box, Record
 from dataset_tools.annotations.values import number
+from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.patch_sources import Skipped
 
 LINES_MAX = 10_000  # of one picture
 NOT_LABELS = {"classes", "train", "val", "valid", "test", "obj", "names", "readme", "requirements", "notes"}
@@ -92,18 +94,18 @@ def _record(folder: Path, name: str, stem: str, names: dict[str, str], classes: 
         with (folder / f"{stem}.txt").open(encoding="utf-8-sig", errors="replace") as stream:
             for count, line in enumerate(stream):
                 if count == LINES_MAX:
-                    raise Unusable(f"more than {LINES_MAX} boxes")
+                    raise Refused(f"more than {LINES_MAX} boxes")
                 if line.strip():
                     boxes.append(_box(line.split(), names, classes))
-    except (Unusable, OSError) as error:  # the lines that are left may hold balls
+    except (Refused, OSError) as error:  # the lines that are left may hold balls
         certified = False
-        yield Skipped(name, str(error) if isinstance(error, Unusable) else "labels that cannot be read")
+        yield Skipped(name, str(error) if isinstance(error, Refused) else "labels that cannot be read")
     yield Record(name, tuple(boxes), certified, FRACTIONS, folder / name)
 
 
 def _box(words: list[str], names: dict[str, str], classes: Classes) -> Box:
     if len(words) < 5:
-        raise Unusable("line without class and four numbers")
+        raise Refused("line without class and four numbers")
     index = str(int(number(words[0])))
     kind = classes.kind(index)
     kind = classes.kind(names.get(index, index)) if kind == OTHER else kind

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from common.cli import UserError
+from common.errors import UserError
 
 DATE = (1980, 1, 1, 0, 0, 0)  # of every member: equal patches give equal archives
 NAME_MAX = 150  # bytes of a recording's name

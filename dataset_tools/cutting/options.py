@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.cli import Parser, UserError
+from common.cli.program import Parser
+from common.errors import UserError
 from dataset_tools.annotations.sources import FORMATS
 from dataset_tools.cutting.geometry import Geometry
 

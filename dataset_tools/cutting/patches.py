@@ -9,9 +9,11 @@ import h5py
 import numpy as np
 
 from dataset_tools.annotations import naoth_log, picture
-from dataset_tools.annotations.record import Record, Skipped, Unusable
+from dataset_tools.annotations.record import Record
 from dataset_tools.cutting import geometry, patch_png, scene
 from dataset_tools.cutting.geometry import Geometry
+from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.patch_sources import Skipped
 
 PATCH_SIDE_MAX = 256  # pixels; a ready patch that is larger is a picture of something else
 BALL_ABOVE = 0.5
@@ -42,8 +44,8 @@ def of_records(records: list[tuple[Record, str, int]], plan: Plan) -> list[Patch
     for record, camera, most in records:
         try:
             result.append(_ready(record, camera, most) if record.patch else _cut(record, camera, most, plan))
-        except Unusable as unusable:
-            result.append(Patches(record.name, [], Counter(), [Skipped(record.name, str(unusable))], ()))
+        except Refused as refused:
+            result.append(Patches(record.name, [], Counter(), [Skipped(record.name, str(refused))], ()))
     return result
 
 
@@ -115,7 +117,7 @@ def _ready(record: Record, camera: str, most: int) -> Patches:
         return _candidates(data, record, most)
     image = picture.decode(data, record)
     if image.height != image.width or image.width > PATCH_SIDE_MAX:
-        raise Unusable(f"not square or larger than {PATCH_SIDE_MAX} pixels, so no patch but a picture")
+        raise Refused(f"not square or larger than {PATCH_SIDE_MAX} pixels, so no patch but a picture")
     text = {"CameraID": int(camera == "bottom"), "ball_intersect": float(record.patch == "ball")}
     text |= {"subsampled": 1, "picture": record.picture.name}
     content = patch_png.encode(image.tobytes(), image.width, text)
@@ -129,7 +131,7 @@ def _rows(record: Record, camera: str) -> Patches:
         with h5py.File(record.picture, "r") as file:
             data, labels = file[group]["data"][rows], file[group]["labels"][rows].astype(float)
     except (OSError, KeyError) as error:
-        raise Unusable("damaged part of the HDF5 file") from error
+        raise Refused("damaged part of the HDF5 file") from error
     files, kinds, skipped = [], Counter(), []
     for pixels, (is_ball, x, y, radius) in zip(data, labels, strict=True):
         if is_ball not in (0, 1) or not np.isfinite([x, y, radius]).all():
@@ -147,7 +149,7 @@ def _candidates(data: bytes, record: Record, most: int) -> Patches:
     """Without any of the keys that labels have: a patch that nobody has labelled is not one without a ball."""
     files, skipped = [], []
     for item in naoth_log.candidates(data):
-        if isinstance(item, Unusable):
+        if isinstance(item, Refused):
             skipped.append(Skipped(record.name, str(item)))
         elif len(files) < most:
             left, top, right, bottom = item.box

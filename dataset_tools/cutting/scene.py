@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dataset_tools.annotations.record import BALL, IGNORE, PENALTY, ROBOT, Record, Skipped, Unusable
+from dataset_tools.annotations.record import BALL, IGNORE, PENALTY, ROBOT, Record
+from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.patch_sources import Skipped
 
 RADIUS_MIN = 2.0  # pixels; nothing smaller can be told from noise
 ASPECT_MAX = 2.0  # a box less square, away from the picture's edge, shows part of a ball: its place is not known
@@ -77,9 +79,9 @@ def scene_of(record: Record, width: int, height: int, scale: tuple[float, float]
                 avoid.append(pixels)
             else:
                 boxes.setdefault(box.kind, []).append(pixels)
-        except Unusable as unusable:
+        except Refused as refused:
             free &= box.kind not in (BALL, IGNORE) or pixels in avoid
-            skipped.append(Skipped(record.name, f"{box.kind}: {unusable}"))
+            skipped.append(Skipped(record.name, f"{box.kind}: {refused}"))
     kept = {kind: np.array(found, float) for kind, found in boxes.items()}
     none = np.empty((0, 4))
     robots, penalties = kept.pop(ROBOT, none), kept.pop(PENALTY, none)
@@ -90,13 +92,13 @@ def scene_of(record: Record, width: int, height: int, scale: tuple[float, float]
 def _check(box: tuple[float, float, float, float], width: int, height: int) -> None:
     left, top, right, bottom = box
     if not all(map(math.isfinite, box)):
-        raise Unusable("box with a value that is not a number")
+        raise Refused("box with a value that is not a number")
     if right <= left or bottom <= top:
-        raise Unusable("box of no size")
+        raise Refused("box of no size")
     if min(right, width) - max(left, 0) < 1 or min(bottom, height) - max(top, 0) < 1:
-        raise Unusable("box outside the picture")
+        raise Refused("box outside the picture")
     if right - left > 2 * width or bottom - top > 2 * height:
-        raise Unusable("box much larger than the picture")
+        raise Refused("box much larger than the picture")
 
 
 def _ball(box: tuple[float, float, float, float], width: int, height: int) -> Circle:
@@ -104,9 +106,9 @@ def _ball(box: tuple[float, float, float, float], width: int, height: int) -> Ci
     circle = circle_of(box, width, height)
     inside = left > EDGE and top > EDGE and right < width - EDGE and bottom < height - EDGE
     if inside and max(right - left, bottom - top) > ASPECT_MAX * min(right - left, bottom - top):
-        raise Unusable("box far from square, so the ball's place is not known")
+        raise Refused("box far from square, so the ball's place is not known")
     if circle.radius < RADIUS_MIN:
-        raise Unusable(f"smaller than {2 * RADIUS_MIN:g} pixels")
+        raise Refused(f"smaller than {2 * RADIUS_MIN:g} pixels")
     return circle
 
 

@@ -8,7 +8,8 @@ from tempfile import TemporaryFile
 
 import numpy as np
 
-from dataset_tools.annotations.record import BALL, Record, Skipped
+from dataset_tools.annotations.record import BALL, Record
+from dataset_tools.sources.patch_sources import Skipped
 
 EXAMPLES = 3  # names shown of each reason for leaving something out
 SIZES_MAX = 4096  # balls whose size is kept, evenly over all

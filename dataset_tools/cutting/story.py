@@ -5,18 +5,19 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
-from common.progress import progress_bar
-
-from common.cli import UserError
+from common.cli.progress import progress_bar
+from common.errors import UserError
 from dataset_tools.annotations import sources
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.record import BALL, Record, Skipped, Unusable
+from dataset_tools.annotations.record import BALL, Record
 from dataset_tools.annotations.sources import GENERIC, Source
+from dataset_tools.building.workers import warm_up, workers
 from dataset_tools.cutting.archives import Archives, file_name, member_name
 from dataset_tools.cutting.options import Settings
 from dataset_tools.cutting.patches import Patches, Plan, of_records
 from dataset_tools.cutting.spool import Skips, Spool
-from dataset_tools.workers import warm_up, workers
+from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.patch_sources import Skipped
 
 CHUNK = 8  # pictures per task
 WITH_NAMES = ("coco", "label-studio")  # formats whose pictures may lie in a log
@@ -87,8 +88,8 @@ def _add(item: Record | Skipped, label: str, settings: Settings, spool: Spool, s
         return False
     try:
         recording = file_name(sources.recording_of(item, label, settings.recording))
-    except Unusable as unusable:
-        skips.add(Skipped(item.name, str(unusable)))
+    except Refused as refused:
+        skips.add(Skipped(item.name, str(refused)))
         return False
     camera = item.camera or sources.camera_of(item.name)
     spool.add(item, camera or settings.camera or "top", recording)

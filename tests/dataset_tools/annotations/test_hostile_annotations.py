@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.cli import UserError
+from common.errors import UserError
 from dataset_tools.annotations import json_stream, picture, sources, yaml_stream
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.record import Box, Record, Skipped, Unusable
+from dataset_tools.annotations.record import Box, Record
 from dataset_tools.cutting.scene import scene_of
+from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.patch_sources import Skipped
 from tests.dataset_tools.annotations import scenes
 
 BALL = [("ball", 100, 80, 130, 110)]
@@ -360,7 +362,7 @@ def test_exif_turns_the_picture_unless_the_boxes_are_of_the_unturned_one(tmp_pat
 def test_pictures_of_another_size_or_shape_than_annotated():
     record = Record("a", (), True, size=(640, 480))
     assert picture.scale(record, 320, 240) == (0.5, 0.5)
-    with pytest.raises(Unusable, match="another shape"):
+    with pytest.raises(Refused, match="another shape"):
         picture.scale(record, 480, 640)
 
 
@@ -379,7 +381,7 @@ def test_a_picture_of_a_hundred_megapixels_is_never_unpacked(side, tmp_path):
     (tmp_path / "a.png").write_bytes(huge_png(side, side))
     record = picture.picture_file(tmp_path / "a.png")
     tracemalloc.start()
-    with pytest.raises(Unusable, match="more than 36 megapixels"):
+    with pytest.raises(Refused, match="more than 36 megapixels"):
         picture.decode(picture.read_bytes(record), record)
     assert tracemalloc.get_traced_memory()[1] < 30 << 20
     tracemalloc.stop()
@@ -395,14 +397,14 @@ def test_damaged_pictures_are_refused(content, tmp_path):
         content = path.read_bytes()[:2000]
     path.write_bytes(content)
     record = picture.picture_file(path)
-    with pytest.raises(Unusable, match="damaged picture"):
+    with pytest.raises(Refused, match="damaged picture"):
         picture.decode(picture.read_bytes(record), record)
 
 
 @pytest.mark.parametrize("name", ["gone.png", "folder"])
 def test_pictures_that_are_no_files(name, tmp_path):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(Unusable, match="missing picture"):
+    with pytest.raises(Refused, match="missing picture"):
         picture.read_bytes(picture.picture_file(tmp_path / name))
 
 

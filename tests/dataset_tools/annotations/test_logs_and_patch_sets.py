@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.cli import UserError
+from common.errors import UserError
 from dataset_tools import cut
 from dataset_tools.annotations import naoth_log
-from dataset_tools.annotations.record import Place, Skipped, Unusable
+from dataset_tools.annotations.record import Place
+from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.patch_sources import Skipped
 from tests.dataset_tools.annotations import scenes
 from tests.dataset_tools.annotations.scenes import entry, message
 
@@ -140,7 +142,7 @@ def test_what_is_no_log_gets_one_line(content, tmp_path):
 )
 @pytest.mark.parametrize("jpeg", [False, True])
 def test_damaged_messages_are_refused(content, jpeg):
-    with pytest.raises(Unusable):
+    with pytest.raises(Refused):
         naoth_log.yuyv(content, jpeg)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.cli import UserError
+from common.errors import UserError
 from dataset_tools import cut
 from tests.dataset_tools.annotations import scenes
 
