@@ -19,6 +19,7 @@ import numpy as np
 
 from common.cli.printable import LIMIT, printable
 from common.datasets.hdf5_chunks import Chunks, chunks_of
+from common.datasets.hdf5_heap import check_heaps
 from common.errors import UserError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -112,6 +113,7 @@ class SafeFile:
         """The attributes of the file that are numbers or strings; of others, why they are not shown."""
         found = {}
         with readable(self.path):
+            check_heaps(self.path, _length_bytes(self.file))
             for index in range(min(h5py.h5a.get_num_attrs(self.file.id), 1000)):
                 attribute = h5py.h5a.open(self.file.id, index=index)
                 found[printable(attribute.name, LIMIT)] = _value(self.file, attribute)
@@ -257,6 +259,8 @@ def _column(file: h5py.File, key: str, path: Path) -> Column | None:
         raise UserError(f"{name} must hold plain numbers or strings. Received: {dtype} of objects.")
     if dtype.kind == "S" and item_bytes > NAME_BYTES_MAX:
         raise UserError(f"{name} must hold names of at most {NAME_BYTES_MAX} bytes. Received: {item_bytes} bytes each.")
+    if variable:
+        check_heaps(path, _length_bytes(file))
     if not prod(shape):
         return Column(path, opened, shape, dtype, 0, None, variable)
     chunks = None
@@ -296,6 +300,10 @@ def _follow(file: h5py.File, key: str, path: Path) -> h5py.h5g.GroupID | h5py.h5
         else:
             _refuse(name, f"an external link to {printable(group.links.get_val(first)[0], LIMIT)}")
     return _refuse(name, "links without an end")
+
+
+def _length_bytes(file: h5py.File) -> int:
+    return file.id.get_create_plist().get_sizes()[1]
 
 
 def _refuse(name: str, received: str) -> None:

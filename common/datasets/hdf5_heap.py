@@ -1,0 +1,37 @@
+"""Checks the heaps that hold an HDF5 file's strings of variable length: HDF5 1.14 walks a damaged one for ever."""
+
+import mmap
+from pathlib import Path
+
+SIGNATURE = b"GCOL\x01\0\0\0"  # of a collection of objects, and its version
+ALIGNED = 8  # bytes
+
+
+def check_heaps(path: Path, length_bytes: int) -> None:
+    """Walks every heap as HDF5 will, if each step leads on and stays inside the heap.
+
+    HDF5 file format, III.E "Disk Format: Level 1E - Global Heap".
+
+    Args:
+        path: of a file that is not empty.
+        length_bytes: of a length in this file, from its superblock.
+
+    Raises:
+        ValueError: a step that does not.
+    """
+    header = ALIGNED + length_bytes
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        start = content.find(SIGNATURE)
+        while start >= 0:
+            size = int.from_bytes(content[start + ALIGNED : start + header], "little")
+            at, end = start + -(-header // ALIGNED) * ALIGNED, start + size
+            if end > len(content):
+                raise ValueError("a heap that is larger than its file")
+            while at + header <= end:
+                index = int.from_bytes(content[at : at + 2], "little")
+                length = int.from_bytes(content[at + ALIGNED : at + header], "little")
+                step = header + -(-length // ALIGNED) * ALIGNED if index else length  # index 0: the free rest
+                if not header <= step <= end - at:
+                    raise ValueError("a heap whose objects do not fit into it")
+                at += step
+            start = content.find(SIGNATURE, start + 1)
