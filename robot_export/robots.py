@@ -210,7 +210,8 @@ def check(robot: Robot, kind: str, size: int, channels: int, sampling: str | Non
                 f"{kind} alone. Export the classifier with --detector RUN beside it, the run of a detector."
             )
         raise UserError(f"--robot {robot.name}: {robot.loader} loads no {kind}. Received: a {kind}.")
-    if sampling not in (None, robot.sampling) and not accept_sampling:
+    same = {"centres", "naoth"}  # but for the last index in patches of at most the network's size
+    if sampling not in (None, robot.sampling) and {sampling, robot.sampling} != same and not accept_sampling:
         raise UserError(
             f"--robot {robot.name}: {robot.loader} samples patches by the rule {robot.sampling}. Received: patches "
             f"sampled by {sampling}. Build the dataset with --sampling {robot.sampling}, or confirm: --accept-sampling."

@@ -77,7 +77,10 @@ def decode(chunk: Chunk, plan: Plan) -> Batch:
 def _sample(patch: Patch, size: int, plan: Plan) -> np.ndarray:
     """uint32 [1 or 2, size * size], see `pixels.sample_indices`."""
     height, width = patch.rgbx.shape
-    if patch.ready and height == width == size:
+    ready = patch.ready and height == width == size
+    if plan.method == "area" and not ready:
+        return np.stack([pixels.average(patch.rgbx, size)] * (2 if plan.chroma else 1))  # a cell has its own U and V
+    if ready:
         indices = pixels.as_it_is(height, width, plan.chroma)
     else:
         indices = pixels.sample_indices(height, width, size, plan.method, plan.chroma)

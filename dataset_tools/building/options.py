@@ -11,10 +11,10 @@ from pathlib import Path
 from common.archive.fetch import DEFAULT_URL
 from common.cli.program import Parser
 from common.datasets.families import BORDERS, CAMERAS, COLOURS, DEFAULT_STEMS, PATCH_TYPES, SIZES, Family, parse_stem
+from common.datasets.sampling import RULES
 from common.errors import UserError
 
 ORIGINS = {"classification": ("naoth", "devils", "tk03"), "detection": ("naoth", "tk03")}
-METHODS = ("robot", "nearest")
 PARTIAL = ("ignore", "negative")
 
 EPILOG = """\
@@ -164,8 +164,8 @@ def _add_families(parser: Parser, default: Family) -> None:
     add("--border", nargs="+", type=int, choices=BORDERS, default=[default.border], help="(default: %(default)s)")
     add("--camera", nargs="+", choices=CAMERAS, default=[default.camera], help="(default: %(default)s)")
     add("--size", nargs="+", type=int, choices=SIZES, default=[default.size], help="pixels (default: %(default)s)")
-    sampling = "robot: the middle of each cell, as on the robot; nearest: for comparison (default: %(default)s)"
-    add("--sampling", choices=METHODS, default=METHODS[0], help=sampling)
+    sampling = "how a patch is subsampled, as the robot's code does it (docs/export.md; default: %(default)s)"
+    add("--sampling", choices=RULES, default="centres", help=sampling)
     partial = "patches with 0 < ball_intersect <= 0.5: leave out, or count as no ball (default: %(default)s)"
     add("--partial", choices=PARTIAL, default=PARTIAL[0], help=partial)
 

@@ -11,22 +11,38 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-METHODS = ("robot", "nearest")
 
-
-def positions(side: int, size: int, method: str = "robot") -> np.ndarray:
+def positions(side: int, size: int, rule: str = "centres") -> np.ndarray:
     """Which pixels of a side the network sees: int [size], indices 0..side-1.
 
-    `robot` is the robot's rule, the middle of each cell: int((k + 0.5) * step + 0.5), step = side / size, clamped.
-    `nearest` is the plain resize, int(k * step): up to half a network pixel further up and left.
+    Args:
+        rule: a key of `common.datasets.sampling.RULES` that picks pixels. "naoth" asks for a pixel beyond patches of at
+            most the network's size; their files end there, so the last pixel stands in for it.
     """
     step = side / size
-    offset, rounding = (0.5, 0.5) if method == "robot" else (0.0, 0.0)
+    offset, rounding = (0.0, 0.0) if rule == "corners" else (0.5, 0.5)
     return np.array([min(int((k + offset) * step + rounding), side - 1) for k in range(size)])
 
 
+@lru_cache(maxsize=20_000)
+def _shares(side: int, size: int) -> np.ndarray:
+    """What part of each of `size` cells each pixel of a side covers: float64 [size, side], rows sum to 1."""
+    edges, step = np.arange(size + 1) * (side / size), side / size
+    pixel = np.arange(side)
+    covered = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
+    return np.maximum(covered, 0) / step
+
+
+def average(rgbx: np.ndarray, size: int) -> np.ndarray:
+    """The mean of the pixels under each cell, rounded: uint32 [height, width] -> [size * size], the rule "area"."""
+    height, width = rgbx.shape
+    channels = rgbx.astype("<u4").view(np.uint8).reshape(height, width, 4).astype(np.float64)
+    means = np.einsum("yi,xj,ijc->yxc", _shares(height, size), _shares(width, size), channels, optimize=True)
+    return np.ascontiguousarray(np.floor(means + 0.5 + 1e-9).astype(np.uint8)).view("<u4").reshape(-1)
+
+
 @lru_cache(maxsize=20_000)  # sides of 8 to 150 pixels, a few kB each
-def sample_indices(height: int, width: int, size: int, method: str, chroma: bool) -> np.ndarray:
+def sample_indices(height: int, width: int, size: int, rule: str, chroma: bool) -> np.ndarray:
     """Flat indices into a patch of the pixels that make the network's input.
 
     With chroma a second row holds each pixel's neighbour in its YUV422 pair (columns 0 and 1, 2 and 3, ...); the last
@@ -35,7 +51,7 @@ def sample_indices(height: int, width: int, size: int, method: str, chroma: bool
     Returns:
         int64 [1 or 2, size * size]
     """
-    rows, columns = positions(height, size, method), positions(width, size, method)
+    rows, columns = positions(height, size, rule), positions(width, size, rule)
     own = rows[:, None] * width + columns
     if not chroma:
         return own.reshape(1, -1)

@@ -87,8 +87,8 @@ def _of_sources(family: Family, store: Store, settings: Settings) -> dict[str, o
         "sources": {origin: digest for origin, digest in store.digests().items() if origin in used},
         "skipped": skipped,
         "tool": f"ball-models {version('ball-models')} dataset_tools",
+        "sampling": settings.sampling,
         "settings": {
-            "sampling": settings.sampling,
             "partial": settings.partial,
             "split": [round(share, 6) for share in settings.shares],
             "seed": settings.seed,

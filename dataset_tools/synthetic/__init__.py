@@ -120,6 +120,6 @@ def _render(task, files, counts, size, channels, seed, workers, progress) -> Non
                 bar.update(len(part[0]))
             X, y, camera = (np.concatenate([part[k] for part in parts]) for k in range(3))
             recording = np.repeat([part[3] for part in parts], [len(part[0]) for part in parts])
-            attributes = {"renderer": VERSION, "seed": seed, "split": split}
+            attributes = {"renderer": VERSION, "sampling": "centres", "seed": seed, "split": split}
             origin = np.full(len(X), "synthetic")
             write_patches(path, X, y, recording=recording, camera=camera, origin=origin, attributes=attributes)

@@ -149,12 +149,15 @@ def test_source_digests_follow_the_content(tmp_path, build, naoth, png, zip_of):
     assert digest() != first
 
 
-def test_nearest_is_another_dataset(tmp_path, build):
-    assert build("classification", output=tmp_path / "robot") == 0
-    assert build("classification", "--sampling", "nearest", output=tmp_path / "nearest") == 0
-    robot, nearest = (load(tmp_path / name, "naoth") for name in ("robot", "nearest"))
-    assert not np.array_equal(robot.X, nearest.X)
-    assert np.array_equal(load(tmp_path / "robot", "tk03").X, load(tmp_path / "nearest", "tk03").X)
+def test_another_sampling_rule_is_another_dataset_and_says_so(tmp_path, build):
+    rules = ("centres", "corners", "area")
+    for rule in rules:
+        assert build("classification", "--sampling", rule, output=tmp_path / rule) == 0
+    found = {rule: load(tmp_path / rule, "naoth") for rule in rules}
+    assert [part.sampling for part in found.values()] == list(rules)
+    assert not np.array_equal(found["centres"].X, found["corners"].X)
+    assert not np.array_equal(found["centres"].X, found["area"].X)
+    assert np.array_equal(load(tmp_path / "centres", "tk03").X, load(tmp_path / "area", "tk03").X)
 
 
 def test_pinned_test_recordings_and_other_shares(tmp_path, build, capsys):

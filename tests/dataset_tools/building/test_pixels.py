@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from dataset_tools.building.pixels import as_it_is, positions, sample_indices, to_channels
+from dataset_tools.building.pixels import as_it_is, average, positions, sample_indices, to_channels
 
 
 def rgbx(rgb):
@@ -24,12 +24,12 @@ def slow_positions(side, size, method):
     found = []
     for k in range(size):
         step = side / size
-        index = int((k + 0.5) * step + 0.5) if method == "robot" else int(k * step)
+        index = int((k + 0.5) * step + 0.5) if method != "corners" else int(k * step)
         found.append(min(index, side - 1))
     return found
 
 
-def slow_patch(rgb, size, chroma, method="robot"):
+def slow_patch(rgb, size, chroma, method="centres"):
     """Full-size YUV422 pixel by pixel, then sampled, then interleaved."""
     height, width, _ = rgb.shape
     ycbcr = [[one_pixel(rgb[row, column]) for column in range(width)] for row in range(height)]
@@ -45,14 +45,14 @@ def slow_patch(rgb, size, chroma, method="robot"):
     return result
 
 
-def fast_patch(rgb, size, chroma, method="robot"):
+def fast_patch(rgb, size, chroma, method="centres"):
     height, width, _ = rgb.shape
     indices = sample_indices(height, width, size, method, chroma)
     samples = rgbx(rgb).reshape(-1)[indices]
     return to_channels(samples.reshape(1, -1, size, size))[0]
 
 
-@pytest.mark.parametrize("method", ["robot", "nearest"])
+@pytest.mark.parametrize("method", ["centres", "corners", "naoth"])
 @pytest.mark.parametrize("chroma", [False, True])
 @pytest.mark.parametrize("size", [16, 32])
 @pytest.mark.parametrize("shape", [(9, 9), (16, 16), (21, 21), (32, 32), (40, 40), (47, 33), (20, 35), (1, 1), (7, 2)])
@@ -64,15 +64,31 @@ def test_equals_the_slow_way(shape, size, chroma, method):
 def test_a_batch_is_its_patches():
     generator = np.random.default_rng(0)
     patches = [generator.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (18, 23, 50)]
-    samples = [rgbx(rgb).reshape(-1)[sample_indices(*rgb.shape[:2], 16, "robot", True)] for rgb in patches]
+    samples = [rgbx(rgb).reshape(-1)[sample_indices(*rgb.shape[:2], 16, "centres", True)] for rgb in patches]
     batch = to_channels(np.array(samples).reshape(3, 2, 16, 16))
     assert np.array_equal(batch, np.stack([fast_patch(rgb, 16, True) for rgb in patches]))
+
+
+@pytest.mark.parametrize("size", [16, 32])
+@pytest.mark.parametrize("shape", [(9, 9), (16, 16), (21, 21), (40, 40), (47, 33), (1, 1)])
+def test_area_is_the_mean_of_what_a_cell_covers(shape, size):
+    """Every pixel becomes size x size small ones: then each cell covers whole ones, height x width of them."""
+    height, width = shape
+    rgb = np.random.default_rng(shape).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    small = rgb.repeat(size, 0).repeat(size, 1).reshape(size, height, size, width, 3).astype(np.float64)
+    wanted = np.floor(small.mean((1, 3)) + 0.5 + 1e-9)
+    assert np.array_equal(average(rgbx(rgb), size), rgbx(wanted.astype(np.uint8)).reshape(-1))
+
+
+def test_area_keeps_brightness_alone():
+    gray = np.full((20, 20), 77, np.uint32)  # no colour: the highest byte is 0
+    assert np.array_equal(average(gray, 16), np.full(256, 77))
 
 
 def test_positions_by_hand():
     # 40 pixels, 16 cells of 2.5: middles 1.25, 3.75, 6.25, ... plus 0.5, cut off
     assert positions(40, 16).tolist() == [1, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 29, 31, 34, 36, 39]
-    assert positions(40, 16, "nearest").tolist() == [0, 2, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27, 30, 32, 35, 37]
+    assert positions(40, 16, "corners").tolist() == [0, 2, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27, 30, 32, 35, 37]
     assert positions(16, 16).tolist() == [*range(1, 16), 15]
 
 

@@ -1,0 +1,38 @@
+"""The sampling rule that a patch file states, in the words of today and of before."""
+
+import json
+
+import numpy as np
+import pytest
+
+from common.datasets.patch_file import concatenate, read_patches, write_patches
+from common.datasets.sampling import rule_in
+from common.datasets.streaming import stored_patches
+
+
+@pytest.mark.parametrize(
+    ("attributes", "rule"),
+    [
+        ({"sampling": "area"}, "area"),
+        ({"settings": json.dumps({"sampling": "robot"})}, "centres"),
+        ({"settings": json.dumps({"sampling": "nearest"})}, "corners"),
+        ({"sampling": "by hand"}, None),
+        ({"sampling": 3}, None),
+        ({"settings": "[1]"}, None),
+        ({}, None),
+    ],
+)
+def test_what_the_attributes_say(attributes, rule):
+    assert rule_in(attributes) == rule
+
+
+def test_a_file_hands_its_rule_on(tmp_path):
+    X, y = np.zeros((6, 16, 16, 1), np.uint8), np.arange(6) % 2
+    for name, attributes in (("a", {"sampling": "area"}), ("b", {"sampling": "corners"}), ("c", {})):
+        write_patches(tmp_path / f"{name}.h5", X, y.astype(np.float32), attributes=attributes)
+    a, b, c = (read_patches(tmp_path / f"{name}.h5", "classification") for name in "abc")
+    assert [part.sampling for part in (a, b, c, a.take([0]))] == ["area", "corners", None, "area"]
+    assert concatenate([a, b]).sampling == "area and corners"
+    assert concatenate([a, c]).sampling is None
+    paths = [tmp_path / "a.h5", tmp_path / "b.h5"]
+    assert stored_patches(paths, "classification").sampling == "area and corners"
