@@ -1,0 +1,98 @@
+"""The rooms of the house, and which of them may import which: `python -m tests.house` prints them with their arrows."""
+
+import ast
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECTS = ("classifier_cnn", "detector_cnn_ball_radius_center")
+GROUND = ("common.errors", "common.atomic_files", "common.provenance")  # every room may import these
+# Room -> the rooms that it may import, besides itself and the ground floor. A folder stands for all its rooms.
+ROOMS = {
+    **dict.fromkeys(GROUND, ()),
+    "common.cli": (),
+    "common.archive": ("common.cli",),
+    "common.datasets": ("common.archive", "common.cli"),
+    "common.training": ("common.datasets", "common.archive", "common.cli"),
+    "common.tracking": ("common.cli",),
+    "common.runs": ("common.training", "common.datasets", "common.archive", "common.tracking", "common.cli"),
+    "robot_export": ("common",),
+    "dataset_tools": ("dataset_tools", "common"),  # the commands: cut, inspect, create_datasets
+    "dataset_tools.synthetic": ("common",),
+    "dataset_tools.sources": ("common",),
+    "dataset_tools.leaks": ("dataset_tools.sources", "common"),
+    "dataset_tools.building": ("dataset_tools.leaks", "dataset_tools.sources", "common"),
+    "dataset_tools.annotations": ("dataset_tools.sources", "common"),
+    "dataset_tools.cutting": (
+        "dataset_tools.annotations",
+        "dataset_tools.building",
+        "dataset_tools.sources",
+        "common",
+    ),
+    "dataset_tools.inspection": ("dataset_tools.leaks", "dataset_tools.sources", "common"),
+    "grid_search": ("common",),
+    **dict.fromkeys(PROJECTS, ("robot_export", "dataset_tools", "common")),
+}
+PACKAGES = tuple(dict.fromkeys(room.split(".")[0] for room in ROOMS))
+FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def name_of(path: Path) -> str:
+    """The dotted name of a file's module."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def is_in(name: str, room: str) -> bool:
+    """Whether a module or a room lies in a room."""
+    return name == room or name.startswith(f"{room}.")
+
+
+def room_of(name: str) -> str | None:
+    """The smallest room that a module lies in; None for modules that are not ours, and for `common` itself."""
+    return max((room for room in ROOMS if is_in(name, room)), key=len, default=None)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, late imports and `from folder import module` included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: imports are qualified"
+            folder = (ROOT / node.module.replace(".", "/")).is_dir()
+            yield from ((f"{node.module}.{name.name}" for name in node.names) if folder else [node.module])
+
+
+def may_import(room: str, other: str) -> bool:
+    """Whether the arrow from one room to another is allowed."""
+    return other in (room, *GROUND) or any(is_in(other, allowed) for allowed in ROOMS[room])
+
+
+def arrows() -> dict[str, Counter]:
+    """For each room, how often its files import each other room."""
+    found = defaultdict(Counter)
+    for path in FILES:
+        if own := room_of(name_of(path)):
+            found[own].update({room_of(name) for name in imports(path)} - {None, own})
+    return found
+
+
+def main() -> None:
+    """Prints every room with its files, lines and arrows, and the totals."""
+    counts, lines, drawn = Counter(), Counter(), arrows()
+    for path in FILES:
+        room = room_of(name_of(path)) or "common"
+        counts[room] += 1
+        lines[room] += len(path.read_text(encoding="utf-8").splitlines())
+    print(f"{'files':>5} {'lines':>6}  room")
+    for room in ROOMS:
+        to = ", ".join(f"{other} ({n})" for other, n in sorted(drawn[room].items()) if other not in GROUND)
+        print(f"{counts[room]:5} {lines[room]:6}  {room}{f'  ->  {to}' if to else ''}")
+    common = sum(n for room, n in lines.items() if is_in(room, "common"))
+    count = sum(other not in GROUND for others in drawn.values() for other in others)
+    print(f"{sum(counts.values()):5} {sum(lines.values()):6}  in all, {common} of them in common; {count} arrows")
+
+
+if __name__ == "__main__":
+    main()
