@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.atomic_files import replacing
 from robot_export import snippets
-from robot_export.robot_card import robots
+from robot_export.robot_card import header_to_take, robots
 
 _OUTPUTS = (
     "Nothing else: code that reads [no ball, ball], a confidence beside the circle or another order reads beyond it. "
@@ -51,6 +51,7 @@ def write_card(
         "\n".join(shown) or None,
         "## Forms",
         _forms(contract),
+        header_to_take(contract),
         *robots(contract),
         "## Known weaknesses",
         f"Most errors first:\n\n```\n{weak.strip() or 'the files name neither recordings nor cameras'}\n```",

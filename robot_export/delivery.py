@@ -17,7 +17,7 @@ from robot_export import contract
 from robot_export.cpp_header import identifier
 from robot_export.forms import CPP, FORMER, FORMS, TEMPLATES, Material, select_calibration
 from robot_export.items import Item, make_items, robot_file
-from robot_export.parity import compare
+from robot_export.parity import compare, own_threshold
 from robot_export.project import Project
 from robot_export.robots import ROBOTS
 
@@ -137,8 +137,8 @@ def deliver(job: Job, export: str = "all") -> dict:
     answers, timed = {"keras": job.evidence.outputs[chosen]}, {}
     if export != "none":
         with _new_files(job.folder) as new:
-            _write(new, items, job, chosen)
-            told |= {name: item.entry(new, job) for name, item in items.items() if item.form.write}
+            more = _write(new, items, job, chosen)
+            told |= {name: items[name].entry(new, job) | added for name, added in more.items()}
             places = {name: (new if item.form.write else job.folder) / item.file for name, item in items.items()}
             answers = _prove(places, items, told, job, chosen) | answers  # of Keras those that the header has, too
             timed = {"timed_on": cpu()}
@@ -170,26 +170,34 @@ def _new_files(folder: Path) -> Iterator[Path]:
             shutil.rmtree(new)
 
 
-def _write(new: Path, items: dict[str, Item], job: Job, chosen: list[int]) -> None:
+def _write(new: Path, items: dict[str, Item], job: Job, chosen: list[int]) -> dict[str, dict]:
+    """Makes the files; returns what each adds to its entry in model.json, by name."""
     from common.cli.progress import progress_bar
 
-    made = [item for item in items.values() if item.form.write]
+    made = [name for name, item in items.items() if item.form.write]
+    y, threshold = job.evidence.validation.y, job.description.get("threshold", {}).get("keras")
     material = Material(
         calibration=select_calibration(job.evidence.calibration),
+        validation=job.evidence.validation.X,
+        choose=lambda found: own_threshold(y, job.evidence.outputs, found, threshold, job.project.judge),
         patches=job.evidence.validation.X[np.array(chosen)],
         expected=job.evidence.outputs[chosen],
         name=job.namespace,
-        threshold=job.description.get("threshold", {}).get("keras"),
+        threshold=threshold,
         facts=contract.facts(job.description),
     )
-    for item in progress_bar(made, desc="exporting", unit="file", delay=1, leave=False):
-        item.form.write(new / item.file, item.layout.network(*item.networks), item.layout, material)
+    more = {}
+    for name in progress_bar(made, desc="exporting", unit="file", delay=1, leave=False):
+        item = items[name]
+        network = item.layout.network(*item.networks)
+        more[name] = item.form.write(new / item.file, network, item.layout, material) or {}
     if "cpp" in items:
         kind = "classifier" if "threshold" in job.description else "detector"
         for template in TEMPLATES:
             text = (CPP / template).read_text(encoding="utf-8")
             text = text.replace(f"namespace {kind} = ::ball_{kind};", f"namespace {kind} = ::{job.namespace};")
             (new / template).write_text(text, encoding="utf-8")
+    return more
 
 
 def _prove(places: dict, items: dict[str, Item], told: dict, job: Job, chosen: list[int]) -> dict[str, np.ndarray]:
@@ -202,12 +210,15 @@ def _prove(places: dict, items: dict[str, Item], told: dict, job: Job, chosen: l
     X, answers, calls = job.evidence.validation.X, {}, {}
     for name in progress_bar(places, desc="checking", unit="file", delay=1, leave=False):
         item, entry = items[name], told[name]
+        predicted = entry.pop("predicted", None)
         if why := runtimes.missing(item.form.runtime):
             entry |= {"fit": None, "unfit": [f"not run when it was exported: {why}"]}
             continue
         opened = runtimes.open_file(places[name], item.form.runtime)
         blocks = (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))  # it may lie in a file
         found = np.concatenate([opened.predict(item.layout.feed(block)) for block in blocks])
+        if predicted is not None and not np.array_equal(found, predicted):
+            raise UserError(f"the {name} form does not give the bits that were predicted. Not shipped.")
         answers[name], reference = found[chosen], job.evidence.outputs
         if item.joint:
             reference = np.concatenate([reference, job.detector.outputs], axis=1)

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_export import cpp_header, keras2_file, onnx_file, tflite
+from robot_export import (
+    cpp_header,
+    int16_header,
+    int16_quantise,
+    int16_reference,
+    keras2_file,
+    onnx_file,
+    tflite,
+)
 from robot_export.folding import Joint
 from robot_export.layout import Layout
 
@@ -15,11 +23,13 @@ from robot_export.layout import Layout
 class Material:
     """What a file is made of, beside its networks.
 
-    calibration: uint8 [n, h, w, c], raw. patches uint8 [8, h, w, c], expected float32 [8, k]: the test vectors and what
-    Keras answers. name: of the C++ namespace. threshold: of Keras, or None. facts: constants of the C++ header.
+    calibration, validation: uint8 [n, h, w, c], raw. patches uint8 [8, h, w, c], expected float32 [8, k]: the test
+    vectors and what Keras answers. choose: outputs on validation -> a format's own threshold. name: of the C++ namespace. threshold: of Keras, or None. facts: constants of the C++ header.
     """
 
     calibration: np.ndarray
+    validation: np.ndarray
+    choose: Callable[[np.ndarray], float | None]
     patches: np.ndarray
     expected: np.ndarray
     name: str
@@ -32,14 +42,15 @@ class Form:
     """One format that a network is exported to.
 
     file: its name in the run folder. runtime: what runs it, a key of `runtimes.RUNTIMES`.
-    write: (path, networks, layout, material) -> None makes the file; None where the training has saved it.
+    write: (path, networks, layout, material) makes the file, returns more fields for its entry in model.json, or None;
+        no function where the training has saved it.
     exact: float32 arithmetic, which has to agree with Keras. bytes: of one activation. takes: what it is fed.
     always_raw: it takes raw values even where the others take normalised ones.
     """
 
     file: str
     runtime: str
-    write: Callable[[Path, Joint, Layout, Material], None] | None
+    write: Callable[[Path, Joint, Layout, Material], dict | None] | None
     exact: bool = False
     bytes: int = 4
     takes: str = "float32"
@@ -73,6 +84,19 @@ def _cpp(path: Path, joint: Joint, layout: Layout, material: Material) -> None:
     )
 
 
+def _int16(path: Path, joint: Joint, layout: Layout, material: Material) -> dict:
+    network = joint.branches[0]
+    cpp_header.check(network)
+    ranges = int16_quantise.measure(network, material.calibration)
+    whole = int16_quantise.quantise(network, ranges)
+    found = int16_reference.predict(whole, material.validation)
+    threshold = material.choose(found.outputs)
+    text = int16_header.header(network, whole, material.name, material.patches, threshold, material.facts)
+    path.write_text(text, encoding="utf-8")
+    told = {"ranges": ranges, "clamped": found.clamped, "predicted": found.outputs}
+    return told if threshold is None else told | {"threshold": threshold}
+
+
 FORMS = {
     "keras": Form("model.keras", "Keras", None, exact=True, always_raw=True),
     "h5": Form("model_keras2.h5", "Keras 2 layout", _h5, exact=True),
@@ -81,6 +105,7 @@ FORMS = {
     "uint8": Form("model_uint8.tflite", "LiteRT", _tflite("uint8"), bytes=1, takes="uint8", always_raw=True),
     "onnx": Form("model.onnx", "ONNX Runtime", _onnx, exact=True),
     "cpp": Form("model.h", "C++", _cpp, exact=True, takes="uint8", always_raw=True),
+    "int16": Form("model_int16.h", "C++", _int16, bytes=2, takes="uint8", always_raw=True),
 }
 FORMER = ("model_float16.tflite", "model_dynamic.tflite")  # of exports before: no robot's code loads either
 CPP = Path(__file__).with_name("cpp")

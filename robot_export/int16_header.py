@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from common.atomic_files import replacing
 from robot_export import cpp_header, int16_layers
 from robot_export.cpp_weights import array, literal, padded
 from robot_export.folding import FoldedNetwork, describe
@@ -15,27 +14,21 @@ from robot_export.int16_reference import EXP2, predict
 _PARTS = Path(__file__).with_name("cpp")
 
 
-def write_header(
-    path: Path,
+def header(
     network: FoldedNetwork,
     whole: Int16Network,
     name: str,
     patches: np.ndarray,
     threshold: float | None = None,
     facts: Mapping[str, str | int | float] | None = None,
-) -> None:
-    """Writes the header; its self test expects exactly what `int16_reference.predict` answers.
+) -> str:
+    """The text of the header; its self test expects exactly what `int16_reference.predict` answers.
 
     Args:
-        path: of the header.
-        network: what to compute, in float; `whole` was made of it.
-        whole: the same, in whole numbers.
+        network: what to compute, in float; one that `cpp_header.check` accepts.
+        whole: the same in whole numbers, of `quantise`.
         name, patches, threshold, facts: as `cpp_header.write_header`.
-
-    Raises:
-        UserError: the network is not of the families that the generator knows; the line names the layer.
     """
-    cpp_header.check(network)
     guard = f"{name.upper()}_INT16_H"
     parts = [
         f"// {cpp_header.quoted(name)} in int16: {describe(network)}",
@@ -64,8 +57,7 @@ def write_header(
         "#undef BALL_VECTOR",
         f"}}  // namespace {name}\n#endif",
     ]
-    with replacing(path) as partial:
-        partial.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return "\n\n".join(parts) + "\n"
 
 
 def _numbers(whole: Int16Network) -> str:

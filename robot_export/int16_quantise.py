@@ -9,6 +9,7 @@ that every product that is rounded on its own, and every sum at its end, fits.
 Rounding is to nearest, ties up: (a * b + 2^14) >> 15 for the product of two int16, (sum + 2^(s-1)) >> s for a sum.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,13 +62,12 @@ class Int16Network:
     layers: tuple[Int16Layer, ...]
 
 
-def quantise(network: FoldedNetwork, calibration: np.ndarray) -> Int16Network:
+def quantise(network: FoldedNetwork, largest: Sequence[float]) -> Int16Network:
     """Chooses the scales and rounds.
 
     Args:
         network: one that `cpp_header.check` accepts.
-        calibration: uint8 [n, height, width, channels], training patches; the largest activation of each layer on them
-            gives its scale.
+        largest: of `measure`: all that a header needs beside the network itself.
 
     Raises:
         UserError: a layer whose numbers do not fit; the line names it.
@@ -77,7 +77,7 @@ def quantise(network: FoldedNetwork, calibration: np.ndarray) -> Int16Network:
         raise UserError(f"the input cannot become int16: its mean lies outside 0..1. Received: {network.offset}.")
     low = max(-LIMIT, int(add.min()) - (LIGHT << FRACTION))
     high = min(LIMIT, int(add.max()) + (255 + LIGHT << FRACTION))
-    sources, largest = (*network.convolutions, *network.dense), _largest(network, calibration)
+    sources = (*network.convolutions, *network.dense)
     layer, unit = _first(sources[0], network.scale / 2**FRACTION, largest[0], low, high)
     layers = [layer]
     for source, factors, most in zip(sources[1:-1], _factors(network), largest[1:], strict=False):
@@ -97,8 +97,13 @@ def _factors(network: FoldedNetwork) -> list[np.ndarray]:
     return [pad_inputs(tiles(layer.weights)) for layer in tiled] + direct
 
 
-def _largest(network: FoldedNetwork, X: np.ndarray) -> list[float]:
-    """The largest magnitude of every activation but the last on these patches, in float."""
+def measure(network: FoldedNetwork, X: np.ndarray) -> list[float]:
+    """The largest magnitude of an activation after each layer but the last, in float.
+
+    Args:
+        network: one that `cpp_header.check` accepts.
+        X: uint8 [n, height, width, channels], training patches.
+    """
     x, largest = X * network.scale + np.array(network.offset), []
     for layer in network.convolutions:
         height, width = layer.weights.shape[:2]

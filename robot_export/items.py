@@ -36,7 +36,7 @@ class Item:
         more = {"layout": self.layout.as_json()}
         more |= {"opset": OPSET} if form.runtime == "ONNX Runtime" else {}
         more |= {"namespace": job.namespace} if form.runtime == "C++" else {}
-        tolerance = contract.TOLERANCE["exact" if form.exact else "quantised"]
+        tolerance = contract.TOLERANCE["exact" if form.exact or form.runtime == "C++" else "quantised"]
         if self.layout.outputs:
             tolerance *= max(abs(term(output, size)[1]) for output in self.layout.outputs)
             tolerance *= 10 if "logit" in self.layout.outputs else 1  # it reaches 20 and more

@@ -34,6 +34,11 @@ class Verdict:
     unfit: list[str]
 
 
+def own_threshold(y, reference, outputs, threshold: float | None, judge: Judge) -> float | None:
+    """The threshold of a form that is not exact; arguments as `compare`."""
+    return judge.choose(y, outputs, judge.measure(y, reference, threshold), threshold) if judge.choose else threshold
+
+
 def compare(
     name: str,
     exact: bool,
@@ -62,7 +67,7 @@ def compare(
             f"where Keras gives {reference[worst]} (allowed: {EXACT:g}). Not shipped."
         )
     before = judge.measure(y, reference, threshold)
-    own = judge.choose(y, outputs, before, threshold) if judge.choose and not exact else threshold
+    own = threshold if exact else own_threshold(y, reference, outputs, threshold, judge)
     numbers = judge.measure(y, outputs, own)
     told = {"patches": len(y), "max_difference": float(difference.max()), "mean_difference": float(difference.mean())}
     if threshold is not None:

@@ -51,3 +51,25 @@ def _proof(manifest: dict, form: str) -> str:
     line = f"Read like this, the {parity['patches']:,} patches of validation differ from Keras by {difference}"
     threshold = f"; threshold {manifest['threshold'][form]:.6g}" if "threshold" in manifest else ""
     return f"{line} at most{threshold}."
+
+
+def header_to_take(contract: dict) -> str | None:
+    """Which of the two C++ headers to put on the robot, and why; None if there are not both."""
+    forms = contract["forms"]
+    if "cpp" not in forms or "int16" not in forms:
+        return None
+    whole, exact = forms["int16"], forms["cpp"]
+    if whole["fit"] is None:
+        return "Take `model.h` for the robot: `model_int16.h` was not run here."
+    if not whole["fit"]:
+        return f"Take `model.h` for the robot: `model_int16.h` is rejected ({'; '.join(whole['unfit'])})."
+    numbers, (fast, slow) = whole["parity"], (each["latency_us"]["median"] for each in (whole, exact))
+    changed = f", {numbers['flips']} decisions change at Keras's threshold" if "flips" in numbers else ""
+    clamped, of = (sum(counts) for counts in zip(*whole["clamped"].values(), strict=True))
+    reason = (
+        f"{fast:.2f} us per patch where `model.h` takes {slow:.2f}. On validation its answers differ from Keras's by "
+        f"at most {numbers['max_difference']:.2g}{changed}, and {clamped:,} of {of:,} activations were clamped"
+    )
+    if fast >= slow:
+        return f"Take `model.h` for a robot with this processor. `model_int16.h` takes {reason}."
+    return f"Take **`model_int16.h`** for the robot. It computes in int16 and takes {reason}."

@@ -1,8 +1,8 @@
 """Checks on any machine that the files of a model are what its contract says: python -m robot_export.verify FOLDER
 
 Schema of model.json, sha256 of every file, and the eight test vectors through every runtime that is installed here.
-The folder may come from anybody: of its files, only data is loaded. model.h is code, so it is compiled only if it is,
-byte for byte, the header that this version makes of model.keras.
+The folder may come from anybody: of its files, only data is loaded. Headers are code, so one is compiled only if it is,
+byte for byte, what this version makes of model.keras.
 Ends with status 0 when nothing was found wrong, else 2. A file that was not run is reported, and an error with --all.
 """
 
@@ -28,7 +28,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--run-foreign-code",
         action="store_true",
-        help="compile and run model.h even if this version does not make it of model.keras: code of whoever sent it",
+        help="compile and run headers that this version does not make of model.keras: code of whoever sent them",
     )
     return parser.parse_args(argv)
 
@@ -93,7 +93,7 @@ def verify_form(folder: Path, told: dict, name: str, foreign_code: bool = False)
         raise UserError(f"{entry['file']} has no test vectors")
     if why := runtimes.missing(entry["runtime"]):
         return f"not run: {why}; the file is the one that was exported"
-    if entry["runtime"] == "C++" and not foreign_code and (why := _why_foreign(folder, told, content)):
+    if entry["runtime"] == "C++" and not foreign_code and (why := _why_foreign(folder, told, name, content)):
         return f"not run: it is code, and {why} (--run-foreign-code compiles and runs it)"
     with tempfile.TemporaryDirectory(prefix="verify-") as own:  # what was checked, alone: nobody can replace it
         file = Path(own) / entry["file"]
@@ -101,12 +101,12 @@ def verify_form(folder: Path, told: dict, name: str, foreign_code: bool = False)
         return f"the file that was exported; test vectors within {_vectors(file, told, name):.2g}"
 
 
-def _why_foreign(folder: Path, told: dict, content: bytes) -> str:
+def _why_foreign(folder: Path, told: dict, name: str, content: bytes) -> str:
     """Why a header is not known to be ours; "" if it is what this version makes of model.keras and model.json."""
     import numpy as np
 
     from common.training import keras_file
-    from robot_export import contract, cpp_header
+    from robot_export import contract, cpp_header, int16_header, int16_quantise
     from robot_export.folding import fold
 
     try:
@@ -114,17 +114,15 @@ def _why_foreign(folder: Path, told: dict, content: bytes) -> str:
             model = Path(own) / "model.keras"
             model.write_bytes(read_inside(folder, model.name, MOST_BYTES))
             network = fold(keras_file.load(model))
-        expected = np.array(told["vectors"]["expected"]["keras"], np.float32)
-        threshold = told.get("threshold", {}).get("keras")
-        arguments = (
-            network,
-            told["forms"]["cpp"]["namespace"],
-            _patches(told),
-            expected,
-            threshold,
-            contract.facts(told),
-        )
-        made = cpp_header.header(*arguments)
+        entry, patches, facts = told["forms"][name], _patches(told), contract.facts(told)
+        threshold = told.get("threshold", {}).get(name)
+        if "ranges" in entry:
+            cpp_header.check(network)
+            whole = int16_quantise.quantise(network, entry["ranges"])
+            made = int16_header.header(network, whole, entry["namespace"], patches, threshold, facts)
+        else:
+            expected = np.array(told["vectors"]["expected"]["keras"], np.float32)
+            made = cpp_header.header(network, entry["namespace"], patches, expected, threshold, facts)
     except (UserError, OSError, ValueError, KeyError, TypeError) as error:
         return f"no header can be made of model.keras to compare it with: {error}"
     return "" if made.encode() == content else "it is not what this version makes of model.keras"

@@ -10,7 +10,7 @@ from classifier_cnn import export as classifier
 from common.datasets.patch_file import Patches
 from common.errors import UserError
 from detector_cnn_ball_radius_center import export as detector
-from robot_export import contract, items, runtimes, verify
+from robot_export import contract, int16_reference, items, runtimes, verify
 from robot_export.card import write_card
 from robot_export.cost import count_cost
 from robot_export.delivery import Evidence, Job, deliver, facts_of
@@ -84,6 +84,33 @@ def test_every_form_is_made_proven_and_timed(delivered):
         assert 0 < entry["latency_us"]["median"] <= entry["latency_us"]["p95"]
     assert told["forms"]["int8"]["parity"]["max_difference"] > told["forms"]["float32"]["parity"]["max_difference"]
     assert contract.read(folder) == told
+
+
+def test_the_int16_header_has_its_own_threshold_and_the_card_says_which_header_to_take(delivered, tmp_path):
+    folder, _, told = delivered
+    entry, text = told["forms"]["int16"], (folder / "model_int16.h").read_text()
+    assert 1e-6 < entry["parity"]["max_difference"] < 2e-3
+    assert entry["clamped"].keys() == {"conv1", "conv2", "conv3", "conv4", "dense"}
+    assert entry["tolerance"] == told["forms"]["cpp"]["tolerance"]
+    if "threshold" in told:
+        assert f"static const float threshold = {np.float32(told['threshold']['int16']):.9g}f;" in text
+    told = json.loads(contract.text(told))
+    entry, cards = told["forms"]["int16"], []
+    for change in ({"median": 0.01, "p95": 1}, {"median": 1e6, "p95": 1e6}, None):
+        entry |= {"latency_us": change, "fit": True} if change else {"fit": False, "unfit": ["bad"]}
+        cards.append(write_card(tmp_path, told, "", "", "", []).read_text())
+    assert "Take **`model_int16.h`** for the robot." in cards[0]
+    assert "Take `model.h` for a robot with this processor." in cards[1]
+    assert "Take `model.h` for the robot: `model_int16.h` is rejected (bad)." in cards[2]
+
+
+def test_an_int16_header_with_other_bits_than_predicted_is_not_shipped(tmp_path, monkeypatch):
+    job = prepared("classifier", tmp_path)
+    monkeypatch.setitem(CHOICES, "all", ("keras", "int16"))
+    monkeypatch.setattr(int16_reference, "ONE", 2)  # rounds products in another way
+    with pytest.raises(UserError, match="the int16 form does not give the bits that were predicted"):
+        deliver(job)
+    assert {path.name for path in tmp_path.iterdir()} == {"model.keras"}
 
 
 def test_batch_normalisation_is_folded_and_int8_is_int8_throughout(delivered):
