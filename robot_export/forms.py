@@ -23,8 +23,9 @@ from robot_export.layout import Layout
 class Material:
     """What a file is made of, beside its networks.
 
-    calibration, validation: uint8 [n, h, w, c], raw. patches uint8 [8, h, w, c], expected float32 [8, k]: the test
-    vectors and what Keras answers. choose: outputs on validation -> a format's own threshold. name: of the C++ namespace. threshold: of Keras, or None. facts: constants of the C++ header.
+    calibration, validation: uint8 [n, h, w, c], raw. choose: outputs on validation -> a format's own threshold.
+    patches uint8 [8, h, w, c], expected float32 [8, k]: the test vectors and what Keras answers.
+    name: of the C++ namespace. threshold: of Keras, or None. facts: constants of the C++ header.
     """
 
     calibration: np.ndarray
