@@ -28,12 +28,21 @@ extern "C" double block(const std::uint8_t* const* patches, int count, int round
   return cpu_seconds() - started;
 }
 
-// For callgrind: the test patches in turn; with an argument, all at once.
-int main(int argc, char**) {
+// One patch; benchmarks/cycles.py looks at the instructions in here.
+extern "C" __attribute__((noinline)) void once(const std::uint8_t* patch, float* out) {
+  *reinterpret_cast<MODEL::Answer*>(out) = MODEL::predict(patch);
+}
+
+// For callgrind: the test patches in turn; with the argument "many", all at once; with "once", one of them alone.
+int main(int argc, char** argv) {
   const std::uint8_t* patches[100];
   float out[100 * MODEL::outputs];
   for (int i = 0; i < 100; ++i) {
     patches[i] = MODEL::test_patches + i % MODEL::test_count * MODEL::height * MODEL::width * MODEL::channels;
+  }
+  if (argc > 1 && argv[1][0] == 'o') {
+    once(patches[3], out);
+    return 0;
   }
   work(patches, 100, argc > 1, out);
   return MODEL::self_test() ? 0 : 1;

@@ -71,8 +71,8 @@ def _first(side: int, channels: int, layer: Int16Layer, width: int) -> Lines:
     places = [f"p + {((k + 1) % 2 * (tiles // 2 + 1) + (k + 1) // 2) * count} + o" for k in range(8)]
     for start, end, together in ((0, count // 8 * 8, 8), (count // 8 * 8, count, 4)):
         loads = ", ".join(f"s8::load(y + (o + {k}) * {lanes} + i)" for k in range(together))
-        lines += [f"for (int o = {start}; o < {end}; o += {together}) {{", f"s8 a[] = {{{loads}}};"]
-        lines.append(f"transpose<{together}>(a);")
+        lines += [f"for (int o = {start}; o < {end}; o += {together}) {{", f"const s8 rows[] = {{{loads}}};"]
+        lines.append(f"s8 a[{together}];\ntranspose<{together}>(rows, a);")
         if together == 8:
             lines += [f"store({place}, a[{k}]);" for k, place in enumerate(places)]
         else:

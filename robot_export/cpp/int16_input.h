@@ -103,10 +103,10 @@ static inline void spread_columns(const std::uint8_t* patch, std::ptrdiff_t colu
   for (int tile = 0; tile < Side / 2; tile += 8) {
     for (int y = 0; y < Side; y += 16) {
       for (int right = 0; right < 2; ++right) {
-        s8 even[8], odd[8];
-        for (int i = 0; i < 8; ++i) split(patch + (2 * (tile + i) + right) * columns + y, even[i], odd[i]);
-        transpose<8>(even);
-        transpose<8>(odd);
+        s8 evens[8], odds[8], even[8], odd[8];
+        for (int i = 0; i < 8; ++i) split(patch + (2 * (tile + i) + right) * columns + y, evens[i], odds[i]);
+        transpose<8>(evens, even);
+        transpose<8>(odds, odd);
         for (int i = 0; i < 8; ++i) {
           put<Side>(out, y + 2 * i, tile, right, even[i], add[0]);
           put<Side>(out, y + 2 * i + 1, tile, right, odd[i], add[0]);

@@ -173,12 +173,19 @@ BALL_INLINE const std::int16_t* opaque(const std::int16_t* p) {
 }
 
 // Lanes [channel][tile] of N = 4 or 8 channels and 8 tiles -> [tile][channel]: a round moves one bit of the row's number.
-template <int N> BALL_INLINE void transpose(s8* a) {
-  s8 b[8];
-  for (int round = 2; round <= N; round *= 2) {
-    for (int i = 0; i < N / 2; ++i) zip(a[i], a[i + N / 2], b[2 * i], b[2 * i + 1]);
-    for (int i = 0; i < N; ++i) a[i] = b[i];
+template <int N> BALL_INLINE void zip_rows(const s8* a, s8* b) {
+  zip(a[0], a[N / 2], b[0], b[1]);
+  zip(a[1], a[N / 2 + 1], b[2], b[3]);
+  if (N == 8) {  // no loop: -O2 would keep it, and the rows in memory
+    zip(a[2], a[N / 2 + 2], b[4], b[5]);
+    zip(a[3], a[N / 2 + 3], b[6], b[7]);
   }
+}
+template <int N> BALL_INLINE void transpose(const s8* a, s8* out) {
+  s8 b[8], c[8];
+  zip_rows<N>(a, b);
+  zip_rows<N>(b, N == 8 ? c : out);
+  if (N == 8) zip_rows<N>(c, out);
 }
 
 static inline void clear(std::int16_t* p, int count) {

@@ -1,0 +1,127 @@
+"""Compares the int16 header with the float one: python -m benchmarks.int16_header
+
+Networks S, M, L of benchmarks/cpp_header.py at 16x16 and 32x32, both headers in one run. What is compared:
+
+- cycles on the robot's Silvermont and on a Cortex-A78, by llvm-mca over a trace of one predict (benchmarks/cycles.py);
+- instructions of a -march=silvermont build, by callgrind;
+- CPU time on this machine without AVX (-march=silvermont), with AVX2 and with all it has, in alternating blocks;
+- bytes of code and constants, and CPU seconds of the compiler;
+- what bounds the int16 code on Silvermont: its issue width is 2 instructions, its one multiplier takes a vector of
+  int16 every second cycle.
+
+Needs g++, valgrind, llvm, qemu-user and g++-aarch64-linux-gnu; what is missing is left out. Four minutes.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.cpp_header import HERE, NETWORKS, TARGETS, alternate, child_seconds, count, header_candidate
+from benchmarks.cycles import CORTEX_A78, SILVERMONT, simulate
+
+KINDS = ("float", "int16")
+MULTIPLIES = ("pmaddwd", "pmulhrsw", "mulps")
+
+
+def parse_args(argv=None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=100, help="blocks of each candidate (%(default)s)")
+    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="to run on (%(default)s)")
+    parser.add_argument("--output", type=Path, default=Path("int16_header.json"), help="(%(default)s)")
+    return parser.parse_args(argv)
+
+
+def main(argv=None) -> None:
+    args = parse_args(argv)
+    rows, candidates = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for side in (16, 32):
+            for name, (filters, dense) in NETWORKS.items():
+                network = write(Path(folder) / f"{name}{side}", filters, dense, side)
+                for kind in KINDS:
+                    label = f"{name} {side}x{side} {kind}"
+                    rows[label], libraries = measured(network, kind)
+                    candidates |= {f"{label}|{target}": library for target, library in libraries.items()}
+        os.sched_setaffinity(0, {args.core})
+        for label, seconds in alternate(candidates, args.rounds).items():
+            name, target = label.split("|")
+            rows[name][f"us {target}"] = seconds * 1e6
+    show(rows)
+    args.output.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+def write(folder: Path, filters, dense: int, side: int) -> dict:
+    """Both headers of a network in a new folder, patches, and what each header has to answer."""
+    from robot_export import cpp_header, int16_header, int16_quantise, int16_reference
+    from robot_export.folding import fold
+    from tests.robot_export.models import patches, random_model
+
+    for kind in KINDS:
+        (folder / kind).mkdir(parents=True)
+    model = random_model(7, side=side, filters=filters, dense=dense)
+    X, network = patches(1, 100, (side, side, 1)), fold(model)
+    answers = model(X.astype(np.float32)).numpy()
+    cpp_header.write_header(folder / "float" / "model.h", network, "ball_bench", X[:8], answers[:8], 0.5)
+    whole = int16_quantise.quantise(network, int16_quantise.measure(network, X))
+    text = int16_header.header(network, whole, "ball_bench", X[:8], 0.5)
+    (folder / "int16" / "model.h").write_text(text, encoding="utf-8")
+    wanted = {"float": answers, "int16": int16_reference.predict(whole, X).outputs}
+    return {"folder": folder, "X": X, "wanted": wanted}
+
+
+def measured(network: dict, kind: str) -> tuple[dict, dict]:
+    """What is counted of a header, and what is timed, by target."""
+    row, timed, folder = {}, {}, network["folder"] / kind
+    given = {"folder": folder, "X": network["X"], "answers": network["wanted"][kind]}
+    for target, flags in TARGETS.items():
+        unit, library, program = (folder / f"{target}.{end}" for end in ("o", "so", "program"))
+        began = child_seconds()
+        build("g++", *flags, "-fPIC", "-c", folder, unit)
+        row[f"compile s {target}"] = child_seconds() - began
+        said = subprocess.run(["size", unit], capture_output=True, text=True, check=True).stdout
+        row[f"text {target}"] = int(said.splitlines()[1].split()[0])
+        subprocess.run(["g++", "-shared", unit, "-o", library], check=True)
+        timed[target] = header_candidate(given, target, many=False)
+        if target == "silvermont" and shutil.which("valgrind"):
+            subprocess.run(["g++", unit, "-o", program], check=True)
+            row["instructions"] = count(program)
+    for label, machine in (("silvermont", SILVERMONT), ("cortex-a78", CORTEX_A78)):
+        program = folder / f"{label}.traced"
+        if all(shutil.which(tool) for tool in (machine.compiler[0], machine.qemu[0], machine.mca[0])):
+            build(*machine.compiler, folder, program)
+            found = simulate(machine, program, "once", ["once"])
+            row |= {f"{key} {label}": value for key, value in found.items()}
+            if label == "silvermont":
+                code = program.with_suffix(".mca.s").read_text().split("\n")
+                row["issue bound"] = len(code) // 2
+                row["multiplier bound"] = 2 * sum(line.startswith(MULTIPLIES) for line in code)
+    return row, timed
+
+
+def build(*command) -> None:
+    *flags, folder, output = command
+    header = [f'-DHEADER="{folder / "model.h"}"', "-DMODEL=ball_bench"]
+    subprocess.run([*flags, *header, HERE / "cpp_header.cpp", "-o", output], check=True)
+
+
+def show(rows: dict) -> None:
+    """A line per quantity and network: float, int16, how many times fewer."""
+    labels = sorted(
+        {label.rsplit(" ", 1)[0] for label in rows}, key=lambda label: (label.split()[1], "SML".index(label[0]))
+    )
+    for key in next(iter(rows.values())):
+        print(f"\n{key}")
+        for label in labels:
+            one, other = (rows[f"{label} {kind}"][key] for kind in KINDS)
+            print(f"  {label:10}{one:12,.2f}{other:12,.2f}{one / other:8.2f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
