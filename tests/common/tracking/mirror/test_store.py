@@ -23,7 +23,7 @@ pytestmark = [
 ]
 OPEN = """
 import sys, time
-from common.tracking import send, store
+from common.tracking.mirror import send, store
 send.prepare()
 store.open_client(sys.argv[1])
 time.sleep(600)  # it is there to be killed, however busy the machine that looks for the moment
@@ -62,7 +62,7 @@ def kill_on_the_way(database: Path) -> None:
     """Lets a process open the store, and kills it when the first of MLflow's migrations is done."""
     with subprocess.Popen([sys.executable, "-c", OPEN, f"sqlite:///{database}"], cwd=ROOT) as process:
         try:
-            wait_until(lambda: any(map(is_begun, database.parent.glob("*mlflow.db*"))), 300)
+            wait_until(lambda: process.poll() or any(map(is_begun, database.parent.glob("*mlflow.db*"))), 300)
         finally:
             process.kill()
     assert process.returncode == -signal.SIGKILL
