@@ -113,7 +113,7 @@ def child_seconds() -> float:
 
 
 def count_all(networks: dict) -> dict:
-    """Instructions per patch by callgrind, one by one and all at once; valgrind knows no AVX-512."""
+    """Instructions per patch by callgrind, one by one and all at once; valgrind does not support AVX-512."""
     if not shutil.which("valgrind"):
         print("\nno valgrind here: instructions are not counted")
         return {}

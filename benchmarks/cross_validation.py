@@ -21,7 +21,7 @@ from common.errors import UserError
 from common.training import devices
 from common.training.predict import make_predictor
 
-PLACES = ("data_root", "archive_url", "output", "against")  # arguments that say nothing about the numbers
+PLACES = ("data_root", "archive_url", "output", "against")  # arguments that do not affect the numbers
 
 
 def parser(description: str, options: type[TrainingOptions], stem: str, output: str) -> argparse.ArgumentParser:
@@ -79,10 +79,10 @@ def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callab
 
 
 def measure(args: argparse.Namespace, patches: Patches, splitter, make_trainer: Callable) -> tuple[np.ndarray, dict]:
-    """`held_out_answers`, and what the report says of data, machine and time."""
+    """`held_out_answers`, and the report's facts about data, machine and time."""
     launch.switch_off()
     devices.prepare(args.seed, args.threads)
-    tf.get_logger().setLevel("ERROR")  # or it warns that every fold compiles its own network
+    tf.get_logger().setLevel("ERROR")  # otherwise it warns that every fold compiles its own network
     start = time.perf_counter()
     answers = held_out_answers(patches, splitter, args.seed, make_trainer)
     seconds = round(time.perf_counter() - start, 1)
@@ -92,6 +92,6 @@ def measure(args: argparse.Namespace, patches: Patches, splitter, make_trainer: 
 
 
 def write(args: argparse.Namespace, result: dict) -> None:
-    """Writes the numbers and says where."""
+    """Writes the numbers and prints where."""
     args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(f"{args.folds} folds in {result['seconds']:.0f} s; more in {args.output}")

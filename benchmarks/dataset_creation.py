@@ -1,4 +1,4 @@
-"""How fast PNG patches become HDF5, against the textbook way and the PNG decoder alone; and how much memory it takes.
+"""How fast PNG patches become HDF5, compared with the textbook method and with the PNG decoder alone; and how much memory it takes.
 
     python benchmarks/dataset_creation.py speed ROOT
     python benchmarks/dataset_creation.py memory ROOT SCRATCH --patches 20000 100000 300000
@@ -24,7 +24,7 @@ BUILD = [sys.executable, "-m", "dataset_tools.ball_classification_datasets.creat
 
 
 def textbook(paths: list[Path], target: Path, size: int = 16) -> int:
-    """The way everybody writes it first: patch by patch, pixel by pixel."""
+    """The obvious first version: patch by patch, pixel by pixel."""
     X, y = [], []
     for path in paths:
         with zipfile.ZipFile(path) as archive:
@@ -56,7 +56,7 @@ def textbook(paths: list[Path], target: Path, size: int = 16) -> int:
 
 
 def decode_only(paths: list[Path]) -> int:
-    """The limit: every PNG decoded by Pillow, and nothing else done."""
+    """The limit: decode every PNG with Pillow and do nothing else."""
     count = 0
     for path in paths:
         with zipfile.ZipFile(path) as archive:
@@ -68,7 +68,7 @@ def decode_only(paths: list[Path]) -> int:
 
 
 def speed(root: Path, jobs: int) -> None:
-    """Prints patches per second of the textbook way, the decoder and the command, on the same patches."""
+    """Prints patches per second of the textbook method, the decoder and the command, on the same patches."""
     paths = sorted(root.glob("*/*.zip"))
     count = sum(len(zipfile.ZipFile(path).namelist()) for path in paths)
     with TemporaryDirectory() as folder:

@@ -68,7 +68,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def trainer_maker(args: argparse.Namespace):
-    """Training patches -> Trainer: as train.py makes it, but for what the arguments change."""
+    """Training patches -> Trainer: as train.py makes it, with the changes that the arguments ask for."""
     options = Options(tuple(args.filters), **{name: getattr(args, name) for name in OPTIONS})
 
     def make(train: Patches):
@@ -126,7 +126,7 @@ def summary(patches: Patches, circles: np.ndarray) -> dict:
 
 
 def differences(patches: Patches, circles: np.ndarray, before: np.ndarray) -> dict[str, dict]:
-    """How far the three numbers lie above those of other answers to the same balls, and the 95 % interval."""
+    """The differences of the three numbers from other predictions on the same balls, with 95 % intervals."""
     size, differ = patches.X.shape[2], {}
     old, new = (figures(patches.y, answers, size) for answers in (before, circles))
     for name, (values, statistic) in new.items():
@@ -144,7 +144,7 @@ def earlier_answers(path: Path, digest: str, balls: int) -> np.ndarray:
     """The circles [balls, 3] of an earlier output.
 
     Raises:
-        UserError: no output of this script, or one of other balls.
+        UserError: not an output of this script, or for other balls.
     """
     try:
         earlier = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Measures what the end of a training spends on the files for the robot: every form with parity and latency.
+"""Measures how long the end of a run takes for the robot's files: every form with parity and latency.
 
 The default networks of both projects, weights as a training might leave them, patches of noise and gradients: the work
 does not depend on what the patches show. The first round pays for the imports and the converter's start-up; the ways
@@ -88,7 +88,7 @@ def case(project: str, args: argparse.Namespace):
 
 
 def network(project: str, rng):
-    """The default network with weights that are not those of its start."""
+    """The default network with weights that differ from its initial ones."""
     if project == "classifier_cnn":
         from classifier_cnn import export as module
         from classifier_cnn.model import build_model

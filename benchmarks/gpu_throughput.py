@@ -96,7 +96,7 @@ def child(variant: dict) -> None:
 
 
 def timed(work) -> float:
-    """Wall seconds; what is timed ends with numbers on the host, so the device has ended, too."""
+    """Wall seconds; the timed work ends with numbers on the host, so the device is done too."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
@@ -116,7 +116,7 @@ def profile(epoch, steps: int) -> dict:
             tf.profiler.experimental.stop()
             space = xplane_pb2.XSpace()
             space.ParseFromString(next(Path(folder).rglob("*.xplane.pb")).read_bytes())
-        except Exception as error:  # a GPU without its profiling library: the timings stand all the same
+        except Exception as error:  # a GPU without its profiling library: the timings are still valid
             return {"error": str(error)[:300]}
     lines = {}
     for plane in space.planes:

@@ -2,7 +2,7 @@
 
 python benchmarks/grid.py --rounds 1
 
-Both ways train the same networks with the same options on the embedded set, tracked in a local store, in turn
+Both methods train the same networks with the same options on the embedded set, tracked in a local store, in turn
 on the same machine, which should have nothing else to do. CPU time is that of the benchmark's control group where it
 was put into one of its own, else of the whole machine (/proc/stat): neither Ray's processes nor MLflow's mirrors are
 all our children. Imports take twice as long where bytecode is not kept (a fresh `uv pip install`, an image that sets
@@ -27,7 +27,7 @@ from common.tracking import journal
 ROOT = Path(__file__).resolve().parents[1]
 FILTERS = ("4 4 4 4", "4 4 8 8", "8 8 8 8", "8 8 16 16")
 DENSE = ("8", "16", "32", "64")
-BYTECODE: dict[str, str] = {}  # settings of Python in both ways
+BYTECODE: dict[str, str] = {}  # settings of Python in both methods
 LOOP = """
 for filters in {filters}; do
   for dense in {dense}; do
@@ -39,9 +39,9 @@ wait
 
 
 def main() -> int:
-    """Times both ways in turn and prints a table."""
+    """Times both methods in turn and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=1, help="of both ways, in turn")
+    parser.add_argument("--rounds", type=int, default=1, help="of both methods, in turn")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--data-root", type=Path, default=ROOT / "data", help="holds the embedded set, once rendered")
     parser.add_argument("--without-bytecode", action="store_true", help="Python compiles whatever it imports")
@@ -50,7 +50,7 @@ def main() -> int:
     options += ["--data-root", str(arguments.data_root.absolute())]
     warm_up = [sys.executable, "-m", "classifier_cnn.train", "--dry-run", *options, "--output-dir"]
     folder = Path(tempfile.mkdtemp(prefix="grid-"))
-    if arguments.without_bytecode:  # what lies beside the sources is not looked at
+    if arguments.without_bytecode:  # files beside the sources are ignored
         BYTECODE.update(PYTHONDONTWRITEBYTECODE="1", PYTHONPYCACHEPREFIX=str(folder / "none"))
     try:
         subprocess.run([*warm_up, str(folder / "warm")], check=True, capture_output=True, env=environment())
@@ -67,7 +67,7 @@ def main() -> int:
 
 
 def loop(options: list[str], runs: Path) -> None:
-    """What people wrote before: all at once, exit statuses unseen."""
+    """The script people used before: all at once, exit statuses ignored."""
     filters, dense = (" ".join(f"'{value}'" for value in values) for values in (FILTERS, DENSE))
     words = " ".join([*options, "--output-dir", str(runs)])
     script = LOOP.format(filters=filters, dense=dense, python=sys.executable, options=words, runs=runs)
@@ -105,13 +105,13 @@ def begin(folder: Path) -> float:
 
 
 def epoch_seconds(folder: Path) -> float:
-    """What the epochs of a run took together."""
+    """Total seconds of a run's epochs."""
     names, *lines = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
     return sum(float(line[names.index("epoch_seconds")]) for line in lines)
 
 
 def cpu_seconds() -> float:
-    """CPU seconds that our control group (version 1) has spent so far, or this machine, all processes."""
+    """CPU seconds used so far by our control group (version 1), or by all processes of this machine."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, kinds, path = line.split(":", 2)
         if "cpuacct" in kinds.split(",") and path != "/":
@@ -121,7 +121,7 @@ def cpu_seconds() -> float:
 
 
 def environment() -> dict[str, str]:
-    """Nothing that points to a server or a folder of the user; this repository is the one imported."""
+    """An environment without the user's servers and folders, in which this repository is imported."""
     others = ("MLFLOW_", "BALL_", "RAY_", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     return kept | {"PYTHONPATH": str(ROOT)} | BYTECODE

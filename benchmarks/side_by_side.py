@@ -1,6 +1,6 @@
-"""Patches per second of both ways to train: workers in one process group that take turns, so that noise meets all.
+"""Patches per second of both methods of training: workers in one process group that alternate, so that noise affects all.
 
-Patches per CPU second tell more where others use the machine, too.
+Patches per CPU second are more reliable on a shared machine.
 """
 
 import json
@@ -17,7 +17,7 @@ BATCHES = (32, 128, 512, 2048)
 
 
 class Worker:
-    """A process of ways.py that has one way to train ready."""
+    """A process of ways.py that has one method ready."""
 
     def __init__(self, way: str, project: str, threads: int, patches: tuple[int, int], settings: dict):
         job = {"way": way, "project": project, "threads": threads, "patches": patches, "settings": settings}
@@ -88,7 +88,7 @@ def together(workers: list[Worker], command: str) -> float:
 
 
 def sweep(project: str, patches: tuple[int, int]) -> list[dict]:
-    """Both ways at several batch sizes and network sizes, in turns; the better of two epochs each."""
+    """Both methods at several batch sizes and network sizes, in turns; the better of two epochs each."""
     points = [{"batch_size": size} for size in BATCHES]
     points += [{"filters": network} for network in NETWORKS if network != SMALL["filters"]]
     rows = []

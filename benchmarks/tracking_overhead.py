@@ -1,4 +1,4 @@
-"""What tracking costs a training: python -m benchmarks.tracking_overhead (about 10 minutes on two quiet cores).
+"""What tracking costs a run: python -m benchmarks.tracking_overhead (about 10 minutes on two idle cores).
 
 1. 2,000 epochs x 20 metrics: seconds that the training spends in `run.metrics`.
 2. A small CNN trains while the tracking server behind a proxy has one fault after the other. Blocks of epochs with the
@@ -84,7 +84,7 @@ def count_metrics(url: str, folder: Path, epochs: int) -> None:
         began = time.perf_counter()
         run.metrics(metrics, step=epoch)
         times.append(time.perf_counter() - began)
-        time.sleep(0.002)  # the mirror works meanwhile, as in a training
+        time.sleep(0.002)  # the mirror works at the same time, as in a real run
     print(run.finish("FINISHED"))
     total = sum(times)
     print(
@@ -94,7 +94,7 @@ def count_metrics(url: str, folder: Path, epochs: int) -> None:
 
 
 def report(mirror: str, name: str, server: MlflowServer, folder: Path, options: argparse.Namespace) -> None:
-    """One line of the table, from a training in a process of its own."""
+    """One line of the table, from a run in a process of its own."""
     with FaultProxy(server.port) as proxy:
         if FAULTS[name] is None:
             proxy.refuse()
@@ -148,7 +148,7 @@ def _process(run):
 
 
 def _cpu_seconds(run) -> float:
-    """CPU time of the mirror's process so far; 0 for a thread, which the system does not count apart."""
+    """CPU time of the mirror's process so far; 0 for a thread, which the system does not count separately."""
     if run._mirror is None:
         return 0.0
     fields = Path(f"/proc/{run._mirror.pid}/stat").read_text().rpartition(")")[2].split()
@@ -181,9 +181,7 @@ class _Clock:
 
     def __init__(self, run, switch, seconds: float, block: int):
         self.run, self.switch, self.seconds, self.block = run, switch, seconds, block
-        self.blocks: list[
-            tuple[float, float]
-        ] = []  # seconds by the clock and of CPU, with the mirror and without, in turns
+        self.blocks: list[tuple[float, float]] = []  # wall and CPU seconds, with and without the mirror, alternating
         self.starting: list[float] = []
         self.began, self.started = time.perf_counter(), False
         self.last = self.began, time.process_time()
@@ -214,7 +212,7 @@ class _Clock:
             raise _Done
 
     def _has_settled(self, now: float) -> bool:
-        """Whether the mirror has imported MLflow: that takes seconds of CPU time, and then it needs next to none."""
+        """Whether the mirror has imported MLflow: that takes seconds of CPU time; afterwards it needs almost none."""
         self.watched.append((now, _cpu_seconds(self.run)))
         before = [cpu for moment, cpu in self.watched if now - moment > self.SETTLED_SECONDS]
         if now - self.watched[0][0] < self.START_SECONDS or not before:
@@ -222,7 +220,7 @@ class _Clock:
         return self.watched[-1][1] - before[-1] < 0.05 and (self.watched[-1][1] > 1 or self.run._mirror is None)
 
     def result(self) -> dict:
-        """Compares blocks with the mirror with those without it that follow them, by the clock and by CPU time."""
+        """Compares blocks with the mirror with those without it that follow them, by wall and CPU time."""
         wall, cpu = ([block[kind] for block in self.blocks] for kind in (0, 1))
         epoch_s = statistics.median(wall[1::2]) / self.block
         return {
@@ -250,7 +248,7 @@ def _slowdown(blocks: list[float]) -> tuple[float, float, float]:
 
 
 class _Done(Exception):
-    """The time is over."""
+    """The time is up."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The two ways to train that train_throughput.py compares, each as two functions: one epoch, one evaluation."""
+"""The two training methods that train_throughput.py compares, each as two functions: one epoch, one evaluation."""
 
 import importlib
 import json
@@ -65,7 +65,7 @@ def serve(job: dict) -> None:
     devices.prepare(seed=0, threads=job["threads"])
     (train, validation), before = (noise(job["project"], n, n) for n in job["patches"]), reset_peak()
     answers = os.dup(1)
-    os.dup2(2, 1)  # what Keras prints is no answer
+    os.dup2(2, 1)  # what Keras prints is not an answer
     settings, parts = job["settings"], None
     for line in map(str.strip, sys.stdin):
         if line.startswith("set ") or parts is None:
@@ -80,7 +80,7 @@ def serve(job: dict) -> None:
 
 
 def reset_peak() -> int:
-    """Forgets the highest memory use so far; returns the present one, in bytes."""
+    """Forgets the highest memory use so far; returns the current one, in bytes."""
     Path("/proc/self/clear_refs").write_text("5")
     return status("VmRSS")
 

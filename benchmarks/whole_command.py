@@ -1,6 +1,6 @@
 """What a whole `train.py` costs beside its epochs: start, end, memory, imports.
 
-Started as a program it is the training under test: `python whole_command.py MODE MODULE ARGUMENT...`.
+Started as a program, it is the run under test: `python whole_command.py MODE MODULE ARGUMENT...`.
 """
 
 import importlib
@@ -26,7 +26,7 @@ sys.addaudithook(note)
 
 
 def measure(project: str, rounds: int, patches: tuple[int, int]) -> dict:
-    """Start-up against bare imports, the end of a run, memory, and how often each process imports what is heavy."""
+    """Start-up against bare imports, the end of a run, memory, and how often each process imports the heavy libraries."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = write_files(project, folder, patches)
@@ -61,7 +61,7 @@ def measure(project: str, rounds: int, patches: tuple[int, int]) -> dict:
 
 
 def stream(project: str, rounds: int, patches: tuple[int, int]) -> dict:
-    """Memory and speed with and without --stream, of a training set and of one four times as large."""
+    """Memory and speed with and without --stream, for one training set and one four times as large."""
     rows = []
     for factor in (1, 4):
         with tempfile.TemporaryDirectory() as name:
@@ -97,7 +97,7 @@ def write_files(project: str, folder: Path, patches: tuple[int, int]) -> list[Pa
 
 
 def child(mode: str, module: str, *arguments) -> list[str]:
-    """The command line of a training under test."""
+    """The command line of a run under test."""
     return [sys.executable, __file__, mode, module, *map(str, arguments)]
 
 
@@ -113,13 +113,13 @@ def timed(command: list[str], environment: dict | None = None) -> tuple[float, s
 
 
 def told(output: str, what: str) -> list[float]:
-    """The numbers after `what` in the output of a training under test: wall and CPU time, in seconds."""
+    """The numbers after `what` in the output of a run under test: wall and CPU time, in seconds."""
     line = next(line for line in output.splitlines() if line.startswith(what))
     return [float(word) for word in line.removeprefix(what).split()]
 
 
 def main() -> None:
-    """One training: `start` tells when its first step is done, `memory` what it grew by once all was imported."""
+    """One run: `start` prints when its first step is done, `memory` how much it grew after the imports."""
     mode, module, *arguments = sys.argv[1:]
     if mode == "memory":
         from ways import peak, reset_peak
@@ -144,14 +144,14 @@ def main() -> None:
 
 
 def fit(original, *arguments):
-    """Fits, and tells when that is done: what comes after it is the end of a run."""
+    """Fits, and prints when that is done: everything after it is the end of a run."""
     history = original(*arguments)
     print("trained", time.time(), time.process_time(), flush=True)
     return history
 
 
 def first_step(trainer, *_):
-    """Stands in for the first epoch: says when one step is done, and ends as Ctrl-C does."""
+    """Replaces the first epoch: prints when one step is done, and ends like Ctrl-C."""
     import numpy as np
 
     for X, y, order in trainer.data.blocks(np.random.default_rng(0)):
