@@ -1,4 +1,4 @@
-"""How fast PNG patches become HDF5, compared with the textbook method and with the PNG decoder alone; and how much memory it takes.
+"""Speed and memory of turning PNG patches into HDF5, compared with the textbook method and the PNG decoder alone.
 
     python benchmarks/dataset_creation.py speed ROOT
     python benchmarks/dataset_creation.py memory ROOT SCRATCH --patches 20000 100000 300000

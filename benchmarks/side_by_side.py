@@ -1,4 +1,4 @@
-"""Patches per second of both methods of training: workers in one process group that alternate, so that noise affects all.
+"""Patches per second of both methods of training: workers of one process group alternate, so that noise affects all.
 
 Patches per CPU second are more reliable on a shared machine.
 """

@@ -26,7 +26,7 @@ sys.addaudithook(note)
 
 
 def measure(project: str, rounds: int, patches: tuple[int, int]) -> dict:
-    """Start-up against bare imports, the end of a run, memory, and how often each process imports the heavy libraries."""
+    """Start-up against bare imports, the end of a run, memory, and how often each process imports heavy libraries."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = write_files(project, folder, patches)
