@@ -121,7 +121,7 @@ def convolution(number: int, side: int, channels: int, outputs: int, slope: floa
         f"const float* const p = in + (y * {side + 2} + x) * {inner};",
         f"float* const q = v + i * {16 * inner};",
     ]
-    for group in _runs(pieces(inner, width)):
+    for group in runs(pieces(inner, width)):
         lines += _each(group, lambda kind: transform(
             kind,
             lambda row, column: f"{kind}::load(p + {(row * (side + 2) + column) * inner} + c)",
@@ -135,7 +135,7 @@ def convolution(number: int, side: int, channels: int, outputs: int, slope: floa
         f"float* const p = out + ((y + {border}) * {tiles + 2 * border} + x + {border}) * {outer};",
         f"const float* const q = m + i * {16 * outer};",
     ]
-    for group in _runs(pieces(outer, width)):
+    for group in runs(pieces(outer, width)):
         lines += _each(group, lambda kind: [
             *pooled(kind, "top", lambda index: f"{kind}::load(q + {index * outer} + c)"),
             f"store(p + c, leaky(top + {kind}::load(bias{number} + c), {slope:.9g}f));",
@@ -143,15 +143,15 @@ def convolution(number: int, side: int, channels: int, outputs: int, slope: floa
     return [*lines, "}", "}"]
 
 
-def _runs(parts: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
+def runs(parts: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
     """[(lanes, offset), ...] -> [(lanes, first offset, end), ...] with equal lanes together."""
-    runs = []
+    found = []
     for lanes, offset in parts:
-        if runs and runs[-1][0] == lanes:
-            runs[-1] = (lanes, runs[-1][1], offset + lanes)
+        if found and found[-1][0] == lanes:
+            found[-1] = (lanes, found[-1][1], offset + lanes)
         else:
-            runs.append((lanes, offset, offset + lanes))
-    return runs
+            found.append((lanes, offset, offset + lanes))
+    return found
 
 
 def _each(run: tuple[int, int, int], body: Callable[[str], Lines]) -> Lines:

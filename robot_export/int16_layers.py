@@ -2,7 +2,7 @@
 
 from robot_export.cpp_header import function
 from robot_export.cpp_products import ACCUMULATORS, Lines, chunks, pieces
-from robot_export.cpp_tiles import pooled, transform
+from robot_export.cpp_tiles import pooled, runs, transform
 from robot_export.cpp_weights import padded
 from robot_export.folding import FoldedNetwork
 from robot_export.int16_quantise import LIMIT, Int16Layer, Int16Network
@@ -103,7 +103,7 @@ def _tiled(number: int, side: int, used: int, inner: int, layer: Int16Layer, bor
         f"const std::int16_t* const p = in + (first / {tiles} + r) * {2 * row};",
         f"std::int16_t* const q = v + r * {tiles * inner};",
     ]
-    for lanes, start, end in _runs(pieces(tiles * inner // 2, width)):
+    for lanes, start, end in runs(pieces(tiles * inner // 2, width)):
         lines += [f"for (int c = {2 * start}; c < {2 * end}; c += {2 * lanes}) {{", *transform(
             f"s{2 * lanes}",
             lambda y, x, n=lanes: f"s{2 * n}::near(p + {y * row + x % 2 * plane + x // 2 * inner} + c)",
@@ -252,10 +252,3 @@ def _groups(outer: int, width: int) -> list[tuple[list[int], int, int]]:
     """What is narrowed together: [(lanes of the one or two vectors, start, end), ...]."""
     most, whole = [8] if width == 8 else [4, 4], outer // 8 * 8
     return [group for group in ((most, 0, whole), ([4], whole, outer)) if group[1] < group[2]]
-
-
-def _runs(parts: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """[(lanes, offset), ...] -> [(lanes, first offset, end), ...] with equal lanes together; the widest come first."""
-    kinds = sorted({lanes for lanes, _ in parts}, reverse=True)
-    found = [[offset for lanes, offset in parts if lanes == kind] for kind in kinds]
-    return [(kind, offsets[0], offsets[-1] + kind) for kind, offsets in zip(kinds, found, strict=True)]
