@@ -14,8 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import quote, unquote, urlsplit
 
+from filelock import FileLock, Timeout
+
 from common.archive import checksums, index_page
-from common.archive.http import PATIENCE, ArchiveError, NotInArchive, Patience, Unreachable, ask, get_text
+from common.archive.faults import PATIENCE, ArchiveError, NotInArchive, Patience, Unreachable
+from common.archive.http import ask, get_text
 from common.archive.resumable import Version, discard, download
 from common.atomic_files import replacing
 from common.cli.printable import LIMIT, printable
@@ -153,8 +156,6 @@ def _inside(name: str) -> PurePosixPath:
 @contextmanager
 def _alone(target: Path) -> Iterator[None]:
     """Lets one process at a time at `target`; the kernel frees the lock of one that was killed."""
-    from filelock import FileLock, Timeout
-
     lock = FileLock(sibling(target, "lock"))
     try:
         lock.acquire(timeout=0.5)

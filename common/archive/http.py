@@ -1,60 +1,35 @@
 """Requests to the archive: time-outs, retries with a growing pause, and every failure told in words."""
 
-import os
 import random
 import sys
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from typing import NamedTuple, TypeVar
+
+import requests
+import urllib3
 
 from common.archive.checksums import decode
-from common.errors import UserError
-
-if TYPE_CHECKING:
-    import requests
+from common.archive.faults import (
+    ArchiveError,
+    NotInArchive,
+    Patience,
+    Transient,
+    Unreachable,
+    body_trouble,
+    bundle_trouble,
+    request_trouble,
+)
 
 TEXT_LIMIT_BYTES = 1 << 22  # an index page or a list of checksums is far smaller than this
 CHUNK_BYTES = 1 << 17
 SLOWEST_BYTES_PER_S = 1000  # less for `Patience.slow_s` counts as no progress
 PAUSE_LIMIT_S = 60.0
-UNUSABLE_BUNDLE = ("X509", "PEM", "No such file", "Permission denied", "Is a directory")
 WORTH_ANOTHER_TRY = (408, 425, 429)  # and every 5xx
 
 T = TypeVar("T")
-
-
-class ArchiveError(UserError):
-    """A file could not be brought from the archive: says what, from where, and what to do."""
-
-
-class Unreachable(ArchiveError):
-    """Nothing came from the archive: no route, no name, refused, silent, or answering with server errors only."""
-
-
-class NotInArchive(ArchiveError):
-    """The archive answered, and it does not have the file."""
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a transfer is given.
-
-    Seconds to connect, seconds of silence, tries in a row that bring nothing new, and seconds of next to nothing.
-    The pause before try k is `backoff_s * 2**(k - 1)` seconds, give or take half of it at random.
-    """
-
-    connect_s: float = 5.0
-    read_s: float = 30.0
-    attempts: int = 4
-    backoff_s: float = 1.0
-    slow_s: float = 30.0
-
-
-PATIENCE = Patience()
 
 
 class Page(NamedTuple):
@@ -65,24 +40,12 @@ class Page(NamedTuple):
     text: str
 
 
-class Transient(Exception):
-    """One try failed in a way that the next may not.
-
-    `received` says whether it brought bytes of the file, `slow` that they were next to nothing.
-    """
-
-    def __init__(self, reason: str, received: bool = False, slow: bool = False):
-        super().__init__(reason)
-        self.received, self.slow = received, slow
-
-
 def ask(url: str, patience: Patience) -> None:
     """Asks for a file and takes nothing of it.
 
     Raises:
         ArchiveError: Unreachable, NotInArchive, or refused.
     """
-    import requests
 
     def attempt() -> None:
         with requests.Session() as session, get(session, url, {}, patience):
@@ -97,7 +60,6 @@ def get_text(url: str, patience: Patience) -> Page | None:
     Raises:
         Unreachable: No answer.
     """
-    import requests
 
     def attempt() -> Page | None:
         with requests.Session() as session:
@@ -146,11 +108,8 @@ def _gave_up(url: str, error: Transient, failures: int, reached: int, received: 
     )
 
 
-def get(session: "requests.Session", url: str, headers: dict, patience: Patience) -> "requests.Response":
+def get(session: requests.Session, url: str, headers: dict, patience: Patience) -> requests.Response:
     """Sends one request; returns on 200, 206 and 416, and says in words what anything else means."""
-    import requests
-    import urllib3
-
     timeouts = (patience.connect_s, patience.read_s)
     # Without "identity" a server may compress, and lengths, ranges and checksums would be those of something else.
     headers = {"Accept-Encoding": "identity", **headers}
@@ -160,11 +119,11 @@ def get(session: "requests.Session", url: str, headers: dict, patience: Patience
             lambda: session.get(url, headers=headers, stream=True, timeout=timeouts),
         )
     except requests.exceptions.RequestException as error:
-        raise _request_trouble(error, url, patience) from error
+        raise request_trouble(error, url, patience) from error
     except (ValueError, urllib3.exceptions.HTTPError) as error:  # a redirect to what is no address
         raise ArchiveError(f"The address leads nowhere ({type(error).__name__}). Received: {url}. Check it.") from error
     except OSError as error:  # what requests raises for certificates that are not there
-        raise _bundle_trouble(url) from error
+        raise bundle_trouble(url) from error
     status = response.status_code
     if status in (200, 206, 416):
         return response
@@ -176,7 +135,7 @@ def get(session: "requests.Session", url: str, headers: dict, patience: Patience
     raise ArchiveError(f"The archive refuses the file. Received: status {status} for {url}. Check the address.")
 
 
-def _within(seconds: float, call: "Callable[[], requests.Response]") -> "requests.Response":
+def _within(seconds: float, call: Callable[[], requests.Response]) -> requests.Response:
     """Lets a call take so long in all: a server that sends a header a byte per second keeps within every time-out.
 
     Raises:
@@ -193,26 +152,27 @@ def _within(seconds: float, call: "Callable[[], requests.Response]") -> "request
         except BaseException as error:  # handed over, whatever it is
             done.append((None, error))
 
-    thread = threading.Thread(target=work, daemon=True)
+    thread = threading.Thread(target=work, name="answer", daemon=True)
     thread.start()
     thread.join(seconds)
     if not done:
         late.set()
         raise Transient(f"no complete answer within {seconds:g} s")
-    result, error = done[0]
-    if error is not None:
-        raise error
-    return result
+    result, error = done.pop()
+    try:
+        if error is not None:
+            raise error
+        return result
+    finally:
+        del error  # else it and its traceback hold each other, and with them the connection
 
 
-def content(response: "requests.Response", patience: Patience) -> Iterator[bytes]:
+def content(response: requests.Response, patience: Patience) -> Iterator[bytes]:
     """The body of an answer as it comes, still packed where the server packs it.
 
     Raises:
         Transient: it broke, fell silent, or brings less than `SLOWEST_BYTES_PER_S`.
     """
-    import urllib3
-
     since, received = time.monotonic(), 0
     try:
         while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
@@ -227,7 +187,7 @@ def content(response: "requests.Response", patience: Patience) -> Iterator[bytes
         raise Transient(body_trouble(error, patience)) from error
 
 
-def _unpacked(response: "requests.Response", patience: Patience) -> bytes | None:
+def _unpacked(response: requests.Response, patience: Patience) -> bytes | None:
     """The beginning of a body, at most TEXT_LIMIT_BYTES; None where it is packed in a way that was not asked for."""
     body = b""
     for chunk in content(response, patience):
@@ -245,68 +205,6 @@ def _unpacked(response: "requests.Response", patience: Patience) -> bytes | None
         return None
 
 
-def shown(url: str) -> str:
-    """An address as it may be printed: a redirect can carry a password, or a signature that is as good as one."""
-    try:
-        parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    except ValueError:
-        return "an address that cannot be read"
-
-
-def media_type(response: "requests.Response") -> str:
+def media_type(response: requests.Response) -> str:
     """The media type of an answer without its parameters, in small letters."""
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
-
-def _bundle_trouble(url: str) -> ArchiveError:
-    names = [name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name)]
-    named = ", ".join(f"{name}={os.environ[name]}" for name in names) or "those of this Python"
-    return ArchiveError(
-        f"The certificates that {url} is checked with cannot be read. Received: {named}. Name a file with them in "
-        "REQUESTS_CA_BUNDLE, or unset it."
-    )
-
-
-def _request_trouble(error: Exception, url: str, patience: Patience) -> Exception:
-    """What a failed request means, in words: the library's own text is a paragraph of class names."""
-    import requests
-
-    text = str(error)
-    kinds = requests.exceptions
-    if isinstance(error, kinds.SSLError) and "CERTIFICATE_VERIFY_FAILED" in text:
-        return Unreachable(
-            f"The archive's certificate is not trusted. Received: {url}. Check the address and the clock, or name your "
-            "own certificates in REQUESTS_CA_BUNDLE."
-        )
-    if isinstance(error, kinds.ConnectTimeout):
-        return Transient(f"no connection within {patience.connect_s:g} s")
-    if isinstance(error, kinds.Timeout):
-        return Transient(f"no answer within {patience.read_s:g} s")
-    if isinstance(error, kinds.TooManyRedirects | kinds.InvalidURL | kinds.InvalidSchema | kinds.MissingSchema):
-        return ArchiveError(f"The address leads nowhere ({type(error).__name__}). Received: {url}. Check it.")
-    if isinstance(error, kinds.SSLError) and any(sign in text for sign in UNUSABLE_BUNDLE):
-        return _bundle_trouble(url)
-    if isinstance(error, kinds.SSLError):
-        return Transient("no TLS connection (is it an http:// address?)")
-    if isinstance(error, kinds.ProxyError):
-        return Transient("the proxy named in the environment does not let us through")
-    for sign, words in (
-        ("Failed to resolve", "the name of the server is unknown"),
-        ("Connection refused", "the connection is refused"),
-        ("unreachable", "there is no way to the server"),
-        ("Remote end closed", "the server hangs up without an answer"),
-        ("reset by peer", "the server hangs up without an answer"),
-    ):
-        if sign in text:
-            return Transient(words)
-    return Transient(f"the connection failed ({type(error).__name__})")
-
-
-def body_trouble(error: Exception, patience: Patience) -> str:
-    """Why a body ended before its end, in words."""
-    import urllib3
-
-    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
-        return f"the server fell silent for {patience.read_s:g} s"
-    return "the connection broke in the middle of the file"

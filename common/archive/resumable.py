@@ -6,15 +6,14 @@ import re
 from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from common.archive.http import ArchiveError, Patience, Transient, content, get, media_type, retry, shown
+import requests
+
+from common.archive.faults import ArchiveError, Patience, Transient, shown
+from common.archive.http import content, get, media_type, retry
 from common.atomic_files import read_json
 from common.cli.progress import progress_bar
 from common.errors import UserError
-
-if TYPE_CHECKING:
-    import requests
 
 UNKNOWN_LENGTH_MAX = 50 * 10**9  # bytes of a file whose server does not say how long it is
 
@@ -52,8 +51,6 @@ def download(url: str, part: Path, patience: Patience) -> Version:
         ArchiveError: Unreachable, NotInArchive, or an answer that is not the file; `part` is kept for the next time.
         OSError: `part` cannot be written.
     """
-    import requests
-
     with requests.Session() as session:
         return retry(url, patience, lambda: _continue(session, url, part, patience), progress=lambda: _size(part))
 
@@ -72,7 +69,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _continue(session: "requests.Session", url: str, part: Path, patience: Patience) -> Version:
+def _continue(session: requests.Session, url: str, part: Path, patience: Patience) -> Version:
     """One request: the rest of `part` where that is safe, else all of it."""
     held = _held(url, part)
     offset = _size(part) if held else 0
@@ -101,13 +98,13 @@ def _held(url: str, part: Path) -> Version | None:
     return version if resumable and part.is_file() and _size(part) <= version.length else None
 
 
-def _version(response: "requests.Response", url: str) -> Version:
+def _version(response: requests.Response, url: str) -> Version:
     length = response.headers.get("Content-Length", "")
     chunked = "Transfer-Encoding" in response.headers
     return Version(url, _validator(response), int(length) if length.isdecimal() and not chunked else None)
 
 
-def _validator(response: "requests.Response") -> str | None:
+def _validator(response: requests.Response) -> str | None:
     """What If-Range may carry (RFC 9110, 13.1.5): a strong ETag, else a date that was over when the answer was made."""
     etag = response.headers.get("ETag", "")
     if etag.startswith('"'):
@@ -120,7 +117,7 @@ def _validator(response: "requests.Response") -> str | None:
     return modified if age.total_seconds() >= 1 else None  # younger: it may change again within the same second
 
 
-def _goes_on(response: "requests.Response", held: Version, offset: int) -> bool:
+def _goes_on(response: requests.Response, held: Version, offset: int) -> bool:
     """Whether a 206 really is the rest of the version that is held."""
     expected = f"bytes {offset}-{held.length - 1}/{held.length}"
     # Compared here too: some servers know Range and ignore If-Range.
@@ -128,7 +125,7 @@ def _goes_on(response: "requests.Response", held: Version, offset: int) -> bool:
     return validator == held.validator and response.headers.get("Content-Range", "").strip() == expected
 
 
-def _append(response: "requests.Response", part: Path, offset: int, version: Version, patience: Patience) -> None:
+def _append(response: requests.Response, part: Path, offset: int, version: Version, patience: Patience) -> None:
     name = part.name.strip(".").removesuffix(".part")
     bar = progress_bar(
         total=version.length,
@@ -156,7 +153,7 @@ def _append(response: "requests.Response", part: Path, offset: int, version: Ver
         raise Transient(f"the body ended at byte {_size(part)} of {version.length}", received=True)
 
 
-def _refuse_other_content(response: "requests.Response", url: str) -> None:
+def _refuse_other_content(response: requests.Response, url: str) -> None:
     """Raises ArchiveError where status 200 hides a page, or bytes that are not those of the file."""
     if media_type(response) in ("text/html", "application/xhtml+xml") and not re.search(r"\.x?html?$", url):
         raise ArchiveError(

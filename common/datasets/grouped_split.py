@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from common.datasets.patch_file import Patches
+from common.errors import UserError
+
 ATTEMPTS = 400  # random orders tried; more do not come visibly closer with 10 to 200 recordings
 
 
@@ -41,3 +44,46 @@ def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
         held[taken] = with_group[taken]
         cost[taken] = new_cost[taken]
     return chosen[cost.argmin()]
+
+
+def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) -> tuple[Patches, Patches, str]:
+    """Splits a validation part off the training patches, for families without a validation file.
+
+    Whole recordings where the file knows at least two and both classes stay in the training, balanced in balls; else
+    patch by patch, classes stratified.
+
+    Returns:
+        training, validation and how it was done, in words for the user.
+
+    Raises:
+        UserError: fraction outside 0..1, or fewer than two patches.
+    """
+    if not 0 < fraction < 1 or len(patches) < 2:
+        raise UserError(f"cannot split validation off. Received: fraction {fraction} of {len(patches)} patches.")
+    balls = (patches.y > 0.5) if patches.task == "classification" else np.ones(len(patches), bool)
+    mask, why = None, "the file names no recordings"
+    if patches.recording is not None:
+        names, group = np.unique(patches.recording, return_inverse=True)
+        counts = np.stack([np.bincount(group), np.bincount(group, weights=balls)], axis=1)
+        chosen = choose_groups(counts, fraction, seed)
+        mask, why = chosen[group], "there is only one recording"
+        how = f"by recording ({chosen.sum()} of {len(names)} recordings, {mask.sum()}"
+        if chosen.any() and len(np.unique(balls)) > len(np.unique(balls[~mask])):  # two recordings of one class each
+            mask, why = None, "by recording the training would see one class only"
+    if mask is None or not mask.any():
+        mask = _stratified(balls, fraction, seed)
+        how = f"patch by patch, classes stratified, because {why}: near duplicates may be on both sides ({mask.sum()}"
+    return patches.take(~mask), patches.take(mask), f"{how} of {len(patches)} patches, seed {seed})"
+
+
+def _stratified(balls: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Bool [n]: the same fraction of either class, drawn at random, at least one patch on each side."""
+    generator = np.random.default_rng(seed)
+    mask = np.zeros(len(balls), bool)
+    for label in (False, True):
+        indices = generator.permutation(np.flatnonzero(balls == label))
+        mask[indices[: round(fraction * len(indices))]] = True
+    if not mask.any() or mask.all():
+        mask[:] = False
+        mask[generator.integers(len(mask))] = True
+    return mask

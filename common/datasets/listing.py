@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from common.archive.faults import Patience
 from common.archive.fetch import DEFAULT_URL, Unreachable, listing
-from common.archive.http import Patience
 from common.cli.progress import progress_bar
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, all_families
 

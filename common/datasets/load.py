@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from common.cli.training_options import TrainingOptions
-from common.datasets.patch_file import Patches, concatenate, read_patches, split_validation
+from common.datasets.grouped_split import split_validation
+from common.datasets.patch_file import Patches, concatenate, read_patches
 from common.datasets.resolve import SyntheticFiles, resolve
 from common.datasets.streaming import check_memory, stored_patches
 from common.errors import UserError
@@ -116,8 +119,6 @@ def _check_classes(train: Patches) -> None:
 
 
 def _sample(patches: Patches, seed: int) -> Patches:
-    import numpy as np
-
     chosen = np.random.default_rng(seed).permutation(len(patches))[:DRY_RUN_PATCHES]
     return patches.take(np.sort(chosen))
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from common.datasets.safe_hdf5 import SafeFile, check_room, open_hdf5
+from common.datasets.hdf5_column import check_room
+from common.datasets.safe_hdf5 import SafeFile, open_hdf5
 from common.errors import UserError
 
 TASKS = ("classification", "detection")

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from common.datasets import patch_checks, patch_writer
-from common.datasets.grouped_split import choose_groups
 from common.datasets.patch_checks import KEYS, SIDES, TASKS
 from common.datasets.safe_hdf5 import SafeFile
 from common.datasets.sampling import rule_in
@@ -29,7 +28,6 @@ __all__ = [
     "concatenate",
     "open_patches",
     "read_patches",
-    "split_validation",
     "task_of",
     "write_patches",
 ]
@@ -221,46 +219,3 @@ def concatenate(parts: list[Patches]) -> Patches:
 
 def _kind(patches: Patches) -> str:
     return f"{patches.task} {'x'.join(str(size) for size in patches.X.shape[1:])}"
-
-
-def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) -> tuple[Patches, Patches, str]:
-    """Splits a validation part off the training patches, for families without a validation file.
-
-    Whole recordings where the file knows at least two and both classes stay in the training, balanced in balls; else
-    patch by patch, classes stratified.
-
-    Returns:
-        training, validation and how it was done, in words for the user.
-
-    Raises:
-        UserError: fraction outside 0..1, or fewer than two patches.
-    """
-    if not 0 < fraction < 1 or len(patches) < 2:
-        raise UserError(f"cannot split validation off. Received: fraction {fraction} of {len(patches)} patches.")
-    balls = (patches.y > 0.5) if patches.task == "classification" else np.ones(len(patches), bool)
-    mask, why = None, "the file names no recordings"
-    if patches.recording is not None:
-        names, group = np.unique(patches.recording, return_inverse=True)
-        counts = np.stack([np.bincount(group), np.bincount(group, weights=balls)], axis=1)
-        chosen = choose_groups(counts, fraction, seed)
-        mask, why = chosen[group], "there is only one recording"
-        how = f"by recording ({chosen.sum()} of {len(names)} recordings, {mask.sum()}"
-        if chosen.any() and len(np.unique(balls)) > len(np.unique(balls[~mask])):  # two recordings of one class each
-            mask, why = None, "by recording the training would see one class only"
-    if mask is None or not mask.any():
-        mask = _stratified(balls, fraction, seed)
-        how = f"patch by patch, classes stratified, because {why}: near duplicates may be on both sides ({mask.sum()}"
-    return patches.take(~mask), patches.take(mask), f"{how} of {len(patches)} patches, seed {seed})"
-
-
-def _stratified(balls: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Bool [n]: the same fraction of either class, drawn at random, at least one patch on each side."""
-    generator = np.random.default_rng(seed)
-    mask = np.zeros(len(balls), bool)
-    for label in (False, True):
-        indices = generator.permutation(np.flatnonzero(balls == label))
-        mask[indices[: round(fraction * len(indices))]] = True
-    if not mask.any() or mask.all():
-        mask[:] = False
-        mask[generator.integers(len(mask))] = True
-    return mask

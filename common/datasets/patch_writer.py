@@ -21,10 +21,8 @@ def write_patches(
     X: np.ndarray,
     y: np.ndarray,
     *,
-    recording: Sequence[str] | np.ndarray | None = None,
-    camera: Sequence[str] | np.ndarray | None = None,
-    origin: Sequence[str] | np.ndarray | None = None,
     attributes: Mapping[str, object] | None = None,
+    **columns: Sequence[str] | np.ndarray | None,
 ) -> None:
     """Writes one patch file; the task is told by the shape of y.
 
@@ -35,16 +33,16 @@ def write_patches(
         X: uint8 [n, side, side, channels]; an array or anything with shape, dtype and slices (memmap, HDF5 dataset),
             read in blocks.
         y: [n] or [n, 1] of 0 and 1, or [n, 3] = [radius, center_x, center_y] in fractions.
-        recording: one string per patch; so are camera and origin.
-        camera: see recording.
-        origin: see recording.
         attributes: of the file; strings, numbers, or lists and dictionaries, which are stored as JSON.
+        columns: `recording`, `camera` and `origin`, one string per patch each; those that are None are left out.
 
     Raises:
         UserError: content that `read_patches` would refuse, or a place that cannot be written.
     """
     path = Path(path)
-    y, columns = _checked(path, X, y, {"recording": recording, "camera": camera, "origin": origin})
+    if unknown := set(columns) - set(patch_checks.KEYS):
+        raise TypeError(f"not a column of patch files: {', '.join(sorted(unknown))}")
+    y, columns = _checked(path, X, y, columns)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, X, y, columns, attributes or {})

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.archive.faults import PATIENCE, Patience
 from common.archive.fetch import (
     DEFAULT_URL,
     ArchiveError,
@@ -16,7 +17,6 @@ from common.archive.fetch import (
     origin_of,
     sibling,
 )
-from common.archive.http import PATIENCE, Patience
 from common.atomic_files import read_inside, replacing
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, Family, parse_stem
 from common.datasets.streaming import stored_patches

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from common.datasets import patch_checks
+from common.datasets.hdf5_column import Column, free_memory
 from common.datasets.patch_file import BLOCK, KEYS, Patches, joined_rule, sampling_rule
-from common.datasets.safe_hdf5 import Column, SafeFile, free_memory
+from common.datasets.safe_hdf5 import SafeFile
 from common.errors import UserError
 
 RUN = 1024  # neighbours that are read together: one chunk of the files that we write at 16x16

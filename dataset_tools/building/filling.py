@@ -10,12 +10,11 @@ from common.cli.printable import LIMIT, printable
 from common.cli.progress import progress_bar
 from common.datasets.families import ORIGINS, Family
 from common.errors import UserError
-from dataset_tools.building import selection
 from dataset_tools.building.decoding import Plan, decode
 from dataset_tools.building.options import Settings
 from dataset_tools.building.patch_store import Store
 from dataset_tools.building.workers import Map
-from dataset_tools.sources import labels
+from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.patch_sources import (
     DEVILS,
     NAOTH,
@@ -28,7 +27,6 @@ from dataset_tools.sources.patch_sources import (
 )
 
 DEVILS_NAME = "NaoDevils_Patches_GO24_32x32x3_nsamples_ 215820/patches_classification_naodevils_32x32x3_GO24.zip"
-TK03_NAME = "tk03_combined_detection.pkl"
 
 
 def fill(store: Store, settings: Settings, families: list[Family], root: Path | None, border: int, spread: Map) -> None:
@@ -62,8 +60,8 @@ def fill(store: Store, settings: Settings, families: list[Family], root: Path | 
 def _files(settings: Settings, families: list[Family]) -> dict[str, Path]:
     """The files of the sources that are one file, by origin: given, or from the archive before any work is done."""
     wanted = {DEVILS: (settings.devils, DEVILS_NAME)}
-    if any(selection.takes_tk03(family) for family in families):
-        wanted[TK03] = (settings.tk03, TK03_NAME)
+    if any(tk03.fits(family) for family in families):
+        wanted[TK03] = (settings.tk03, tk03.NAME)
     return {
         origin: given or fetch(name, settings.data_root, settings.archive_url, offline=settings.offline)
         for origin, (given, name) in wanted.items()

@@ -11,6 +11,7 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from common.datasets.families import ORIGINS
 from dataset_tools.building.decoding import CAMERA_CODES, THUMBNAIL, Batch, Plan
@@ -136,8 +137,6 @@ class Store:
 @contextmanager
 def temporary_store(folder: Path, plan: Plan) -> Iterator[Store]:
     """A store in a hidden folder under `folder`, gone when the block ends: on the disk that will hold the result."""
-    from filelock import FileLock
-
     folder.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(folder)
     with TemporaryDirectory(prefix=PREFIX, dir=folder) as name, FileLock(Path(name) / IN_USE):
@@ -150,8 +149,6 @@ def temporary_store(folder: Path, plan: Plan) -> Iterator[Store]:
 
 def _remove_abandoned(folder: Path) -> None:
     """Removes what builds left behind that were killed: their locks are free."""
-    from filelock import FileLock, Timeout
-
     for old in folder.glob(f"{PREFIX}*"):
         with suppress(Timeout, OSError):
             if time.time() - old.stat().st_mtime > LOCKED_AFTER_S:

@@ -7,7 +7,7 @@ import numpy as np
 from common.datasets.families import ORIGINS, SPLITS, Family
 from dataset_tools.building.decoding import CAMERA_CODES
 from dataset_tools.building.patch_store import Store
-from dataset_tools.sources import labels
+from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.patch_sources import TK03
 
 
@@ -18,11 +18,6 @@ class FileContent:
     name: str
     part: str
     indices: np.ndarray
-
-
-def takes_tk03(family: Family) -> bool:
-    """TK03's patches are gray, 16x16 and of no camera: they fit nothing else."""
-    return (family.channels, family.camera, family.size) == (1, "combined", 16)
 
 
 def usable(store: Store, task: str, partial: str) -> np.ndarray:
@@ -54,7 +49,7 @@ def of_family(family: Family, store: Store, ready: np.ndarray, side: np.ndarray)
     if family.camera != "combined":
         mask &= store.columns["camera"] == CAMERA_CODES[family.camera]
     origin = store.columns["origin"]
-    if not takes_tk03(family):
+    if not tk03.fits(family):
         mask &= origin != ORIGINS.index(TK03)
     parts = {name: mask & (side == index) for index, name in enumerate(SPLITS)}
     if family.task == "classification":

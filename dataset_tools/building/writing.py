@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from common.archive import checksums
 from common.archive.fetch import SUMS, sha256_of
@@ -15,9 +16,9 @@ from common.datasets.patch_file import KEYS, write_patches
 from common.errors import UserError
 from dataset_tools.building.options import Settings
 from dataset_tools.building.patch_store import Rows, Store
-from dataset_tools.building.selection import FileContent, takes_tk03, target
+from dataset_tools.building.selection import FileContent, target
 from dataset_tools.building.workers import uninterrupted
-from dataset_tools.sources import labels
+from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.patch_sources import NAOTH, TK03
 
 MEAN_BLOCK = 4096
@@ -81,7 +82,7 @@ def _of_family(family: Family) -> dict[str, object]:
 
 def _of_sources(family: Family, store: Store, settings: Settings) -> dict[str, object]:
     """Attributes that tell what was read, with which tool and settings."""
-    used = [origin for origin in ORIGINS if origin in settings.origins and (origin != TK03 or takes_tk03(family))]
+    used = [origin for origin in ORIGINS if origin in settings.origins and (origin != TK03 or tk03.fits(family))]
     skipped = {f"{origin}: {reason}": count for (origin, reason), count in store.skipped.items() if origin in used}
     return {
         "sources": {origin: digest for origin, digest in store.digests().items() if origin in used},
@@ -146,8 +147,6 @@ def put_in_place(family: Family, written: Iterable[Written], unfinished: Path, o
     Raises:
         UserError: the folder cannot be written, or something else has the name of a file; nothing has changed then.
     """
-    from filelock import FileLock
-
     sums_of_new = {file.name: file.sha256 for file in written}
     folder = output / family.folder
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 from common.datasets.families import ORIGINS
 from common.errors import UserError
-from dataset_tools.sources import labels, safe_pickle
+from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.labels import Facts, Refused
 from dataset_tools.sources.png import decode_png
 from dataset_tools.sources.zip_members import FAULTS, MEMBER_LIMIT_BYTES, Member, members, read_member
@@ -25,7 +25,6 @@ NAOTH, DEVILS, TK03 = ORIGINS
 CAMERAS = ("top", "bottom")
 CHUNK_PATCHES = 1024  # fixed, so that results do not depend on the number of processes
 CLASS_FOLDERS = {"ball", "balls", "noball", "noballs", "positive", "positives", "negative", "negatives"}
-TK03_SIDE = 16
 
 
 class Patch(NamedTuple):
@@ -154,7 +153,11 @@ def read(chunk: Chunk, digest) -> Iterator[Patch | Skipped]:
         UserError: the pickle is damaged or hostile, or the file vanished.
     """
     if chunk.origin == TK03:
-        yield from _read_tk03(chunk.path, digest)
+        for index, found in enumerate(tk03.read(chunk.path, digest)):
+            if isinstance(found, str):
+                yield Skipped(f"{chunk.path.name}: patch {index}", found)
+            else:
+                yield Patch(*found, "", "", TK03, ready=True)
         return
     with _reader(chunk) as bytes_of:
         for member in chunk.members:
@@ -213,44 +216,3 @@ def _devils(rgbx: np.ndarray, name: str) -> Patch:
     if not recording:
         raise Refused("no recording's folder above the class")
     return Patch(rgbx, Facts(float(label)), "top" if upper else "bottom", recording, DEVILS, ready=True)
-
-
-def _read_tk03(path: Path, digest) -> Iterator[Patch | Skipped]:
-    """Mean, images / 255 - mean [n, 16, 16], targets [radius, x, y, is_ball] [n, 4] and names, one after the other."""
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    objects = list(safe_pickle.load_all(path))
-    if len(objects) != 4:
-        raise UserError(f"{path}: expected mean, images, targets and paths. Received: {len(objects)} objects.")
-    mean, images, targets = objects[:3]
-    if isinstance(mean, float | int):
-        mean = np.float64(mean)
-    shapes = tuple(getattr(part, "shape", type(part).__name__) for part in (mean, images, targets))
-    count = shapes[1][0] if isinstance(shapes[1], tuple) and shapes[1] else 0
-    if shapes != ((), (count, TK03_SIDE, TK03_SIDE), (count, 4)) or any(
-        part.dtype.kind not in "fiu" for part in (mean, images, targets)
-    ):
-        raise UserError(f"{path}: expected a number, arrays [n, 16, 16] and [n, 4]. Received: {shapes}.")
-    for index in range(count):
-        try:
-            with np.errstate(all="ignore"):  # infinite numbers are refused as pixels
-                image = images[index] + mean
-            yield _tk03(image, targets[index])
-        except Refused as refused:
-            yield Skipped(f"{path.name}: patch {index}", str(refused))
-
-
-def _tk03(image: np.ndarray, target: np.ndarray) -> Patch:
-    with np.errstate(all="ignore"):
-        gray = np.round(image.astype(np.float64) * 255)
-    if not ((gray >= 0) & (gray <= 255)).all():
-        raise Refused("pixels outside 0..255")
-    if target[3] not in (0, 1):
-        raise Refused("is_ball is not 0 or 1")
-    rgbx = gray.astype("<u4")  # brightness alone, see dataset_tools.building.pixels
-    circle = tuple(float(value) for value in target[:3]) if target[3] else labels.UNKNOWN
-    low, high = labels.CENTRE_RANGE
-    if target[3] and not (0 < circle[0] <= labels.RADIUS_MAX and low <= min(circle[1:]) <= max(circle[1:]) <= high):
-        circle = labels.UNKNOWN
-    return Patch(rgbx, Facts(float(target[3]), circle=circle), "", "", TK03, ready=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from common.cli.printable import LIMIT, printable
-from common.datasets.safe_hdf5 import check_room
+from common.datasets.hdf5_column import check_room
 from common.errors import UserError
 
 TYPE_NAME = re.compile(r"[<>|=]?[biufSU]\d+")  # booleans, numbers and strings; no objects, no structures

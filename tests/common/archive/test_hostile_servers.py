@@ -10,8 +10,9 @@ import filelock
 import pytest
 
 from common.archive import http
+from common.archive.faults import Patience, Unreachable
 from common.archive.fetch import ArchiveError, fetch, listing, sibling
-from common.archive.http import Page, Patience, Unreachable
+from common.archive.http import Page
 from common.archive.index_page import names
 from common.datasets.families import DEFAULT_STEMS, parse_stem
 from common.datasets.resolve import resolve
@@ -109,6 +110,9 @@ def test_a_transfer_without_progress_ends(bring, server, monkeypatch, tmp_path, 
     assert time.monotonic() - begin < 10
     assert ("no complete answer within" if headers else "bytes came in") in text
     drip.over.set()
+    for thread in threading.enumerate():
+        if thread.name == "answer":
+            thread.join(5)
     if lists:  # the file itself has arrived
         assert "has arrived and is kept" in text
         assert sibling(tmp_path / NAME, "part").read_bytes() == CONTENT

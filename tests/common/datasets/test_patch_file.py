@@ -6,10 +6,8 @@ import sys
 import h5py
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from common.datasets.patch_file import Patches, concatenate, open_patches, read_patches, split_validation, write_patches
+from common.datasets.patch_file import Patches, concatenate, open_patches, read_patches, write_patches
 from common.errors import UserError
 
 from .small_patches import circles, pixels, raw, recorded
@@ -156,58 +154,6 @@ def test_take_keeps_rows_together():
     taken = patches.take(np.array([6, 0]))
     assert taken.recording.tolist() == ["log01", "log00"]
     assert np.array_equal(taken.X, patches.X[[6, 0]])
-
-
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.integers(1, 40), min_size=2, max_size=12), st.integers(0, 5), st.floats(0.05, 0.5))
-def test_a_recording_is_on_one_side_and_nothing_is_lost(counts, seed, fraction):
-    patches = recorded(counts, [count // 3 for count in counts])
-    train, validation, how = split_validation(patches, fraction, seed)
-    assert not set(train.recording) & set(validation.recording)
-    assert sorted([*train.recording, *validation.recording]) == sorted(patches.recording)
-    assert len(train)
-    assert len(validation)
-    assert how.startswith("by recording")
-
-
-def test_split_by_recording_is_near_the_fraction_balanced_and_seeded():
-    generator = np.random.default_rng(3)
-    counts = generator.integers(20, 120, 40)
-    balls = (counts * generator.uniform(0, 0.7, 40)).astype(int)
-    patches = recorded(counts, balls)
-    train, validation, _ = split_validation(patches, 0.15, seed=1)
-    assert abs(len(validation) / len(patches) - 0.15) < 0.01
-    assert abs(validation.y.sum() / patches.y.sum() - 0.15) < 0.01
-    again = split_validation(patches, 0.15, seed=1)
-    assert again[1].digest == validation.digest
-    assert again[0].digest == train.digest
-    assert split_validation(patches, 0.15, seed=2)[1].digest != validation.digest
-
-
-@pytest.mark.parametrize("recording", [None, np.array(["only"] * 200)])
-def test_without_recordings_the_split_is_stratified_and_says_so(recording):
-    patches = Patches(pixels(200), (np.arange(200) < 40).astype(np.float32), recording=recording)
-    train, validation, how = split_validation(patches, 0.1)
-    assert (len(train), len(validation)) == (180, 20)
-    assert validation.y.sum() == 4
-    assert "stratified" in how
-    assert ("no recordings" in how) == (recording is None)
-
-
-def test_a_split_by_recording_takes_no_class_from_the_training():
-    """One recording of balls, one without: by recording the training would see only one of them."""
-    train, validation, how = split_validation(recorded(np.array([100, 100]), np.array([100, 0])), 0.1)
-    assert (len(train), train.y.sum(), len(validation), validation.y.sum()) == (180, 90, 20, 10)
-    assert "stratified, because by recording the training would see one class only" in how
-
-
-def test_split_of_detection_patches_and_of_too_few():
-    train, validation, _ = split_validation(Patches(pixels(100), circles(100)), 0.2)
-    assert (len(train), len(validation)) == (80, 20)
-    train, validation, _ = split_validation(Patches(pixels(2), circles(2)), 0.1)
-    assert (len(train), len(validation)) == (1, 1)
-    with pytest.raises(UserError, match=r"fraction 1\.5"):
-        split_validation(Patches(pixels(2), circles(2)), 1.5)
 
 
 def test_a_disk_that_fills_up_is_one_line_and_crashes_nothing(tmp_path):

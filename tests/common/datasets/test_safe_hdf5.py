@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from common.datasets import safe_hdf5
+from common.datasets import hdf5_column
 from common.datasets.families import DEFAULT_STEMS, parse_stem
 from common.datasets.hdf5_chunks import _lzf_length
 from common.datasets.load import read_files
@@ -357,7 +357,7 @@ def test_more_than_the_free_memory_is_not_read(tmp_path, monkeypatch):
         file.create_dataset("X", data=np.zeros((n, 16, 16, 1), "u1"), chunks=(1 << 14, 16, 16, 1), compression="gzip")
         file["y"] = np.arange(n) % 2
     assert (tmp_path / "a.h5").stat().st_size < 3 << 20
-    monkeypatch.setattr(safe_hdf5, "free_memory", lambda: 30 << 20)
+    monkeypatch.setattr(hdf5_column, "free_memory", lambda: 30 << 20)
     with pytest.raises(UserError, match=r"does not fit into memory\. Received: 0\.0 GB to read"):
         read_patches(tmp_path / "a.h5", TASK)
 

@@ -1,0 +1,112 @@
+"""What goes wrong between here and the archive, in words: a library's own text is a paragraph of class names."""
+
+import os
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from common.errors import UserError
+
+UNUSABLE_BUNDLE = ("X509", "PEM", "No such file", "Permission denied", "Is a directory")
+
+
+class ArchiveError(UserError):
+    """A file could not be brought from the archive: says what, from where, and what to do."""
+
+
+class Unreachable(ArchiveError):
+    """Nothing came from the archive: no route, no name, refused, silent, or answering with server errors only."""
+
+
+class NotInArchive(ArchiveError):
+    """The archive answered, and it does not have the file."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a transfer is given.
+
+    Seconds to connect, seconds of silence, tries in a row that bring nothing new, and seconds of next to nothing.
+    The pause before try k is `backoff_s * 2**(k - 1)` seconds, give or take half of it at random.
+    """
+
+    connect_s: float = 5.0
+    read_s: float = 30.0
+    attempts: int = 4
+    backoff_s: float = 1.0
+    slow_s: float = 30.0
+
+
+PATIENCE = Patience()
+
+
+class Transient(Exception):
+    """One try failed in a way that the next may not.
+
+    `received` says whether it brought bytes of the file, `slow` that they were next to nothing.
+    """
+
+    def __init__(self, reason: str, received: bool = False, slow: bool = False):
+        super().__init__(reason)
+        self.received, self.slow = received, slow
+
+
+def shown(url: str) -> str:
+    """An address as it may be printed: a redirect can carry a password, or a signature that is as good as one."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    except ValueError:
+        return "an address that cannot be read"
+
+
+def bundle_trouble(url: str) -> ArchiveError:
+    """What certificates that cannot be read mean, in words."""
+    names = [name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name)]
+    named = ", ".join(f"{name}={os.environ[name]}" for name in names) or "those of this Python"
+    return ArchiveError(
+        f"The certificates that {url} is checked with cannot be read. Received: {named}. Name a file with them in "
+        "REQUESTS_CA_BUNDLE, or unset it."
+    )
+
+
+def request_trouble(error: Exception, url: str, patience: Patience) -> Exception:
+    """What a failed request means, in words: the library's own text is a paragraph of class names."""
+    text = str(error)
+    kinds = requests.exceptions
+    if isinstance(error, kinds.SSLError) and "CERTIFICATE_VERIFY_FAILED" in text:
+        return Unreachable(
+            f"The archive's certificate is not trusted. Received: {url}. Check the address and the clock, or name your "
+            "own certificates in REQUESTS_CA_BUNDLE."
+        )
+    if isinstance(error, kinds.ConnectTimeout):
+        return Transient(f"no connection within {patience.connect_s:g} s")
+    if isinstance(error, kinds.Timeout):
+        return Transient(f"no answer within {patience.read_s:g} s")
+    if isinstance(error, kinds.TooManyRedirects | kinds.InvalidURL | kinds.InvalidSchema | kinds.MissingSchema):
+        return ArchiveError(f"The address leads nowhere ({type(error).__name__}). Received: {url}. Check it.")
+    if isinstance(error, kinds.SSLError) and any(sign in text for sign in UNUSABLE_BUNDLE):
+        return bundle_trouble(url)
+    if isinstance(error, kinds.SSLError):
+        return Transient("no TLS connection (is it an http:// address?)")
+    if isinstance(error, kinds.ProxyError):
+        return Transient("the proxy named in the environment does not let us through")
+    for sign, words in (
+        ("Failed to resolve", "the name of the server is unknown"),
+        ("Connection refused", "the connection is refused"),
+        ("unreachable", "there is no way to the server"),
+        ("Remote end closed", "the server hangs up without an answer"),
+        ("reset by peer", "the server hangs up without an answer"),
+    ):
+        if sign in text:
+            return Transient(words)
+    return Transient(f"the connection failed ({type(error).__name__})")
+
+
+def body_trouble(error: Exception, patience: Patience) -> str:
+    """Why a body ended before its end, in words."""
+    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+        return f"the server fell silent for {patience.read_s:g} s"
+    return "the connection broke in the middle of the file"

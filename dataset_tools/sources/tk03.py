@@ -1,0 +1,75 @@
+"""The TK03 patches: gray, 16x16, of no camera and no recording, in one pickle of four objects.
+
+They are a number, the mean; images / 255 - mean [n, 16, 16]; targets [radius, x, y, is_ball] in fractions [n, 4]; and
+the names of files.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from common.datasets.families import Family
+from common.errors import UserError
+from dataset_tools.sources import labels, safe_pickle
+from dataset_tools.sources.labels import Facts, Refused
+
+NAME = "tk03_combined_detection.pkl"  # in the archive
+SIDE = 16  # pixels
+
+
+def fits(family: Family) -> bool:
+    """Whether a family takes these patches: they have no colour, one size and no camera."""
+    return (family.channels, family.camera, family.size) == (1, "combined", SIDE)
+
+
+def read(path: Path, digest) -> Iterator[tuple[np.ndarray, Facts] | str]:
+    """Reads the patches in order.
+
+    Args:
+        path: of the pickle.
+        digest: hashlib object that is fed with the file.
+
+    Yields:
+        A picture, uint32 [16, 16] of brightness alone (see dataset_tools.building.pixels), and what it shows; or why
+        this patch is left out.
+
+    Raises:
+        UserError: the pickle is damaged, hostile, or something else.
+    """
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    objects = list(safe_pickle.load_all(path))
+    if len(objects) != 4:
+        raise UserError(f"{path}: expected mean, images, targets and paths. Received: {len(objects)} objects.")
+    mean, images, targets = objects[:3]
+    if isinstance(mean, float | int):
+        mean = np.float64(mean)
+    shapes = tuple(getattr(part, "shape", type(part).__name__) for part in (mean, images, targets))
+    count = shapes[1][0] if isinstance(shapes[1], tuple) and shapes[1] else 0
+    if shapes != ((), (count, SIDE, SIDE), (count, 4)) or any(
+        part.dtype.kind not in "fiu" for part in (mean, images, targets)
+    ):
+        raise UserError(f"{path}: expected a number, arrays [n, 16, 16] and [n, 4]. Received: {shapes}.")
+    for index in range(count):
+        try:
+            with np.errstate(all="ignore"):  # infinite numbers are refused as pixels
+                image = images[index] + mean
+            yield _patch(image, targets[index])
+        except Refused as refused:
+            yield str(refused)
+
+
+def _patch(image: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, Facts]:
+    with np.errstate(all="ignore"):
+        gray = np.round(image.astype(np.float64) * 255)
+    if not ((gray >= 0) & (gray <= 255)).all():
+        raise Refused("pixels outside 0..255")
+    if target[3] not in (0, 1):
+        raise Refused("is_ball is not 0 or 1")
+    circle = tuple(float(value) for value in target[:3]) if target[3] else labels.UNKNOWN
+    low, high = labels.CENTRE_RANGE
+    if target[3] and not (0 < circle[0] <= labels.RADIUS_MAX and low <= min(circle[1:]) <= max(circle[1:]) <= high):
+        circle = labels.UNKNOWN
+    return gray.astype("<u4"), Facts(float(target[3]), circle=circle)
