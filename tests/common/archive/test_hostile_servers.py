@@ -1,5 +1,6 @@
 """Servers that mislead the archive client: one line, an end in bounded time, nothing that blocks the cache."""
 
+import gc
 import gzip
 import os
 import threading
@@ -20,9 +21,18 @@ from common.datasets.resolve import resolve
 from .client import CONTENT, NAME, QUICK, left_behind, refused
 from .misbehaving_server import Fault
 
+# requests leaves the connection of a redirect that it refuses to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 LIST = "classification/some family/SHA256SUMS"
 FILE = "patches_16x16.h5"
 SLOW = Patience(connect_s=2, read_s=2, attempts=2, backoff_s=0.001, slow_s=0.4)
+
+
+@pytest.fixture(autouse=True)
+def collected():
+    yield
+    gc.collect()
 
 
 def wrong(form, encoding="utf-8"):
