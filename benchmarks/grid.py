@@ -40,7 +40,7 @@ wait
 
 def main() -> int:
     """Times both methods in turn and prints a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or " ").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=1, help="of both methods, in turn")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--data-root", type=Path, default=ROOT / "data", help="holds the embedded set, once rendered")

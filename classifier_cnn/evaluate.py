@@ -25,7 +25,7 @@ from common.training.model_path import FALLBACK_THRESHOLD, find_model, read_thre
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The arguments, checked as far as the files' names allow."""
-    parser = evaluation_parser(__doc__.splitlines()[0])
+    parser = evaluation_parser((__doc__ or " ").splitlines()[0])
     parser.add_argument(
         "--threshold",
         type=float,

@@ -27,7 +27,7 @@ RECALL_LOST = 0.005  # of all balls; a form that loses more at its threshold is 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The arguments, checked as far as the files' names allow."""
-    parser = export_parser(__doc__.splitlines()[0])
+    parser = export_parser((__doc__ or " ").splitlines()[0])
     add_max_fpr(parser, f"the thresholds are chosen for it (default: the run's, else {MAX_FPR})")
     parser.add_argument(
         "--detector",

@@ -23,7 +23,7 @@ from common.training.model_path import find_model  # noqa: E402
 
 def main(argv: list[str] | None = None) -> None:
     """Reads, scores, writes and prints."""
-    arguments = evaluation_parser(__doc__.splitlines()[0]).parse_args(argv)
+    arguments = evaluation_parser((__doc__ or " ").splitlines()[0]).parse_args(argv)
     model_file = find_model(arguments.model)
     from common.datasets.load import read_files
 

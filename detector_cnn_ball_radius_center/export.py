@@ -29,7 +29,7 @@ ERROR_GROWN = 0.05  # of Keras's; a form whose centre error grows by more is unf
 
 def main(argv: list[str] | None = None) -> None:
     """Reads, exports, proves and prints."""
-    arguments = export_parser(__doc__.splitlines()[0]).parse_args(argv)
+    arguments = export_parser((__doc__ or " ").splitlines()[0]).parse_args(argv)
     launch.switch_off()
     from detector_cnn_ball_radius_center.report import report
     from robot_export.card import summary

@@ -44,7 +44,7 @@ COLUMNS = (
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The arguments, checked as far as the files' names allow."""
-    parser = Parser(description=__doc__.splitlines()[0])
+    parser = Parser(description=(__doc__ or " ").splitlines()[0])
     parser.add_argument("classifier", type=Path, metavar="CLASSIFIER", help="a .keras file, or the folder of a run")
     parser.add_argument("detector", type=Path, metavar="DETECTOR", help="a .keras file, or the folder of a run")
     parser.add_argument("classification", type=Path, metavar="CLASSIFICATION_FILE", help="its patches without a ball")

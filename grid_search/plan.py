@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.atomic_files import replacing
+from common.atomic_files import read_json, replacing
 from common.cli.training_options import FREE_ON_RESUME, TrainingOptions
 from common.errors import UserError
 from grid_search.options import GridOptions, arguments, combinations
@@ -101,13 +101,30 @@ def read_plan(folder: Path, metric: str | None = None) -> Plan:
         UserError: there is none.
     """
     try:
-        told = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+        told = read_json(folder / "plan.json")
         trainings = tuple(Training(**training) for training in told.pop("trainings"))
+        _check_plan(told, trainings)
         return Plan(
             name=folder.name, folder=folder, trainings=trainings, **told | ({"metric": metric} if metric else {})
         )
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"There is no grid in this folder ({type(error).__name__}). Received: {folder}.") from None
+    except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"There is no grid in this folder: {error}. Received: {folder}.") from None
+
+
+def _check_plan(told: dict, trainings: tuple[Training, ...]) -> None:
+    """Checks what an edited plan.json may have got wrong.
+
+    Raises:
+        ValueError: a value of another type.
+    """
+    texts = [told[name] for name in ("module", "experiment", "metric")]
+    for training in trainings:
+        texts += [training.run_name, *training.varies.values()]
+    texts += [value for values in told["varies"].values() for value in values]
+    whole = all(type(training.index) is int and isinstance(training.options, dict) for training in trainings)
+    same = all(training.varies.keys() == told["varies"].keys() for training in trainings)
+    if not trainings or not whole or not same or not all(isinstance(text, str) for text in texts):
+        raise ValueError("plan.json was edited into something else")
 
 
 def latest_plan(output_dir: Path, metric: str | None = None) -> Plan:
@@ -130,7 +147,7 @@ def find_module(name: str):
     """
     try:
         module = importlib.import_module(name)
-    except ImportError as error:
+    except (ImportError, ValueError, TypeError) as error:
         raise UserError(f"This training cannot be imported: {error}. Received: {name}.") from None
     missing = [part for part in ("PROJECT", "Options", "parse_args", "load_data", "train") if not hasattr(module, part)]
     if missing:

@@ -72,11 +72,14 @@ def _begun(folder) -> str:
 
 def _costs(model: dict) -> dict:
     """Parameters, multiply-accumulates, and the fastest fit form's median latency where it was measured."""
-    costs = {name: model["cost"][name] for name in COSTS[:2] if name in model.get("cost", {})}
-    times = []
-    for form in model.get("forms", {}).values():
-        with suppress(KeyError, TypeError):
-            times += [form["latency_us"]["median"]] if form.get("fit", True) else []
+    found, times = model.get("cost"), []
+    found = found if isinstance(found, dict) else {}
+    costs = {name: found[name] for name in COSTS[:2] if type(found.get(name)) is int and 0 < found[name] < 1 << 53}
+    with suppress(AttributeError):
+        for form in model.get("forms", {}).values():
+            with suppress(KeyError, TypeError, AttributeError):
+                times += [float(form["latency_us"]["median"])] if form.get("fit", True) else []
+    times = [time for time in times if 0 < time < 1e9]
     return costs | ({"latency_us": min(times)} if times else {})
 
 

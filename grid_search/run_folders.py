@@ -1,7 +1,7 @@
 """What the folder of a training says about it, and copying it between nodes while it is written."""
 
 import csv
-import json
+import math
 import re
 import shutil
 from collections.abc import Iterable
@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.atomic_files import read_json
+from common.errors import UserError
 from common.runs.run_folder import is_finished
 from grid_search.plan import Plan, Training
 
@@ -63,19 +65,23 @@ def read_state(plan: Plan, training: Training, folder: Path | None = None) -> St
     model = _read_json(folder / "model.json")
     status = "finished" if is_finished(folder) else "begun"
     config = _read_json(folder / "config.json") or {}
-    return State(folder, status, read_rows(folder), config.get("options", {}).get("epochs") or 0, model)
+    options = config.get("options")
+    epochs = options.get("epochs") if isinstance(options, dict) else 0
+    return State(folder, status, read_rows(folder), epochs if type(epochs) is int else 0, model)
 
 
 def read_rows(folder: Path) -> list[dict[str, float]]:
     """The numbers per epoch in metrics.csv; a line that is being written is left out."""
     try:
-        lines = (folder / "metrics.csv").read_text().splitlines(keepends=True)
+        lines = (folder / "metrics.csv").read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
     except OSError:
         return []
     rows = []
-    for row in csv.DictReader(line for line in lines if line.endswith("\n")):
-        with suppress(TypeError, ValueError):
-            rows.append({name: float(value) for name, value in row.items()})
+    with suppress(csv.Error):
+        for row in csv.DictReader(line for line in lines if line.endswith("\n")):
+            with suppress(TypeError, ValueError):
+                numbers = {name: float(value) for name, value in row.items()}
+                rows.append({name: value for name, value in numbers.items() if math.isfinite(value)})
     return rows
 
 
@@ -123,6 +129,6 @@ def apply(folder: Path, received: Iterable[Change]) -> None:
 
 def _read_json(path: Path) -> dict | None:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(path)
+    except UserError:
         return None

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from common import tracking
 from common.atomic_files import replacing
 from common.datasets.patch_file import BLOCK
 from common.errors import UserError
 from common.provenance import cpu
+from common.runs.run_folder import tracked_files
 from robot_export import contract
 from robot_export.cpp_header import identifier
 from robot_export.forms import CPP, FORMER, FORMS, TEMPLATES, Material, select_calibration
@@ -118,6 +120,8 @@ def publish(job: Job, export: str = "all") -> dict:
         weak = job.project.group_table(job.results[judged]["groups"], WEAKEST).strip("\n")
         pictures = [(f"{judged}_{kind}.png", f"{words}, {judged}") for kind, words in job.project.pictures]
         write_card(job.folder, told, job.project.purpose, numbers, f"{judged}\n{weak}", pictures)
+    if later := tracking.add_files(job.folder, tracked_files(job.folder)):  # of a run that had ended
+        print(later)
     return told
 
 

@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     for name, entry in told["forms"].items():
         try:
             line = verify_form(arguments.folder, told, name, arguments.run_foreign_code)
-        except UserError as error:
+        except (UserError, ArithmeticError, LookupError, TypeError, ValueError) as error:  # an edited model.json
             line = str(error)
             failed.append(f"{name}: {line}")
         if line.startswith("not run"):

@@ -25,6 +25,9 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args=None, namespace=None):
         """Parses all arguments; an unknown one gets the nearest known one as a hint."""
+        for word in sys.argv[1:] if args is None else args:
+            if word.startswith("--") and word.endswith("=--"):  # argparse takes the value for the end of the options
+                self.error(f"{word.removesuffix('=--')} takes a value. Received: --")
         result, unknown = self.parse_known_args(args, namespace)
         if unknown:
             name = unknown[0].split("=")[0]  # its value may be an address with a password in it

@@ -5,11 +5,13 @@ The defaults stand once, in the dataclass: the parser itself has none, so it tel
 
 import argparse
 import dataclasses
-import json
 import os
+import types
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args, get_origin
 
+from common.atomic_files import read_json
 from common.cli.program import Parser
 from common.errors import UserError
 
@@ -251,12 +253,7 @@ def _resumed(kind: type[TrainingOptions], given: dict) -> TrainingOptions:
             f"A resumed run keeps its settings. Received: {', '.join(fixed)} beside --resume. Leave them out."
         )
     folder = run_folder(given["resume"], given.get("output_dir", kind().output_dir))
-    try:
-        saved = json.loads((folder / "config.json").read_text())["options"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"This run cannot be resumed: config.json is {type(error).__name__}. Received: {folder}."
-        ) from None
+    saved = read_config(folder)["options"]
     if saved.keys() - {field.name for field in dataclasses.fields(kind)}:
         raise UserError(f"This run was made by another version or project. Received: {folder}.")
     return from_json(kind, saved, **given | {"resume": str(folder), "output_dir": folder.parent})
@@ -265,7 +262,21 @@ def _resumed(kind: type[TrainingOptions], given: dict) -> TrainingOptions:
 def from_json(kind: type[TrainingOptions], saved: dict, **changes) -> TrainingOptions:
     """The options that `as_json` wrote, with some of them changed."""
     names = {field.name: field.type for field in dataclasses.fields(kind)}
-    return kind(**{name: _typed(names[name], value) for name, value in saved.items()} | changes)
+    return kind(**{name: _typed(name, names[name], value) for name, value in saved.items()} | changes)
+
+
+def read_config(folder: Path) -> dict:
+    """config.json of a run, with options, datasets (split -> digest) and whether the dataset was substituted.
+
+    Raises:
+        UserError: it cannot be read, or was edited into something else.
+    """
+    config = {"datasets": {}, "substituted": False} | read_json(Path(folder) / "config.json")
+    digests = config["datasets"]
+    good = isinstance(config.get("options"), dict) and isinstance(digests, dict)
+    if not good or not all(isinstance(digest, str) for digest in digests.values()):
+        raise UserError(f"config.json is not that of a run. Received: {folder}. Start a new run.")
+    return config | {"substituted": config["substituted"] is True}
 
 
 def run_folder(run: str, output_dir: Path) -> Path:
@@ -282,8 +293,20 @@ def run_folder(run: str, output_dir: Path) -> Path:
     raise UserError(f"There is no such run: no config.json in {Path(run)} or {output_dir / run}. Received: {run}.")
 
 
-def _typed(kind, value):
-    """Turns a JSON value back into what the field holds."""
-    if isinstance(value, list):
-        return tuple(Path(item) if "Path" in str(kind) else item for item in value)
-    return Path(value) if value is not None and kind in (Path, Path | None) else value
+def _typed(name: str, kind, value):
+    """Turns a JSON value back into what the field holds.
+
+    Raises:
+        UserError: it is of another type.
+    """
+    if isinstance(kind, types.UnionType):
+        return None if value is None else _typed(name, get_args(kind)[0], value)
+    if get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_typed(name, get_args(kind)[0], item) for item in value)
+    if kind is Path and isinstance(value, str) and "\0" not in value:
+        return Path(value)
+    if kind is float and type(value) in (int, float) and abs(value) < 1e300:
+        return float(value)
+    if type(value) is kind:
+        return value
+    raise UserError(f"config.json holds a setting that cannot be. Received: {name}: {str(value)[:80]}.")

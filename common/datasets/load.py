@@ -1,6 +1,5 @@
 """The patches of one training: found, read, checked, and a validation part split off where there is none."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.cli.training_options import TrainingOptions
+from common.cli.training_options import TrainingOptions, read_config
 from common.datasets.grouped_split import split_validation
 from common.datasets.patch_file import Patches, concatenate, read_patches
 from common.datasets.resolve import SyntheticFiles, resolve
@@ -101,7 +100,7 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
 
 def _begun_with(options: TrainingOptions) -> dict:
     """config.json of the run to resume: the archive may have come back since it began. {} for a new run."""
-    return json.loads((Path(options.resume) / "config.json").read_text(encoding="utf-8")) if options.resume else {}
+    return read_config(Path(options.resume)) if options.resume else {}
 
 
 def _read(paths: Sequence[Path], task: str) -> Patches:

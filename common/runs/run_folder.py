@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -9,14 +10,15 @@ from pathlib import Path
 
 from common import provenance, tracking
 from common.archive.fetch import sha256_of
-from common.atomic_files import new_folder, replacing
+from common.atomic_files import new_folder, read_json, replacing
 from common.cli.stop_request import StopRequest
 from common.cli.terminal import outlasting_terminal
-from common.cli.training_options import REPOSITORY, TrainingOptions
+from common.cli.training_options import REPOSITORY, TrainingOptions, read_config
 from common.datasets.families import short_name
 from common.datasets.load import Splits
 from common.errors import UserError
 from common.runs.plots import training_curves
+from common.training import keras_file
 
 TRACKED = (".json", ".csv", ".png", ".md", ".tflite", ".onnx", ".h", ".h5")  # model.keras is tracked as a model
 
@@ -36,7 +38,11 @@ class RunFolder:
         """Records the numbers of an epoch (from 0): metrics.csv and tracking, both counted from 1."""
         path = self.path / "metrics.csv"
         if self._rows != number:  # first call: rows after the checkpoint that a killed run left are trained again
-            kept = path.read_text().splitlines()[: number + 1] if number and path.exists() else []
+            kept = (
+                path.read_text(encoding="utf-8", errors="replace").splitlines()[: number + 1]
+                if number and path.exists()
+                else []
+            )
             with replacing(path) as new:
                 new.write_text("".join(line + "\n" for line in kept))
         with path.open("a") as file:
@@ -54,9 +60,7 @@ class RunFolder:
     def save_model(self, model, history) -> None:
         """Saves model.keras, and the curves of the epochs that led to it."""
         with replacing(self.path / "model.keras") as new:
-            whole = new.with_suffix(".keras")  # Keras insists on the ending
-            model.save(whole)
-            whole.replace(new)
+            keras_file.save(model, new)
         self.tracked.model(self.path / "model.keras")
         title = f"{len(history.epochs)} epochs, the weights of epoch {history.best + 1} were kept"
         names = (name.removeprefix("val_") for name in history.epochs[-1])
@@ -77,9 +81,8 @@ class RunFolder:
         final |= {sectioned(name.replace("val_", "val_best_", 1)): value for name, value in kept.items()}
         final |= {"best_epoch": history.best + 1, **facts}
         self.tracked.metrics(final, step=0)  # MLflow draws single numbers of step 0 as bars, of other steps as dots
-        for path in sorted(self.path.iterdir()):
-            if path.is_file() and path.suffix in TRACKED and not path.name.startswith("."):
-                self.tracked.artifact(path)
+        for path in tracked_files(self.path):
+            self.tracked.artifact(path)
 
 
 def sectioned(name: str) -> str:
@@ -87,11 +90,27 @@ def sectioned(name: str) -> str:
     return f"validation/{name.removeprefix('val_')}" if name.startswith("val_") else f"training/{name}"
 
 
+def tracked_files(folder: Path) -> list[Path]:
+    """The files of a run's folder that belong on its servers, sorted."""
+    found = sorted(path for path in folder.iterdir() if path.suffix in TRACKED and not path.name.startswith("."))
+    return [path for path in found if path.is_file()]
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes half-written files that a killed process left: nobody else writes here while the run's lock is held."""
+    for pattern in (".*.part", ".*.keras", ".export.*"):
+        for path in folder.glob(pattern):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
 def is_finished(path: Path) -> bool:
     """Whether the run in a folder has come to its end, its record included: model.json is written a moment before."""
     try:
-        described = json.loads((path / "model.json").read_text(encoding="utf-8"))["status"]
-    except (OSError, ValueError, KeyError):
+        described = read_json(path / "model.json").get("status")
+    except UserError:
         return False
     return described == "finished" and tracking.last_status(path)[0] == "FINISHED"
 
@@ -144,6 +163,8 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
         run = RunFolder(path, tracked, stop, facts, former_names)
         status = "FAILED"
         try:
+            if options.resume:
+                remove_leftovers(path)
             if not begun:
                 tracked.artifact(path / "config.json")
             for split, part in splits.parts.items():
@@ -180,7 +201,7 @@ def _new_folder(output_dir: Path, name: str) -> Path:
 
 
 def _check_same_data(path: Path, digests: dict[str, str]) -> None:
-    config = json.loads((path / "config.json").read_text())
+    config = read_config(path)
     before = config["datasets"]
     if config["options"].get("init"):  # a run of before this was recorded
         before.setdefault("init", digests.get("init"))

@@ -4,13 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from common.cli.program import run_main
+from common.cli.program import Parser, run_main
 from common.cli.training_options import TrainingOptions
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The two commands and their options."""
-    parser = argparse.ArgumentParser(prog="python -m common.tracking", description=__doc__)
+    parser = Parser(prog="python -m common.tracking", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     sync = commands.add_parser("sync", help="send what servers lack, and end runs whose process died")
     status = commands.add_parser("status", help="list runs, where they are and what is pending")

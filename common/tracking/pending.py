@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.tracking import journal, marks
-from common.tracking.mirror.files import files_of
+from common.tracking.mirror.files import digest_of, files_of
 from common.tracking.servers import is_http, readable, uri_of
 from common.tracking.translate import Batch, Translator
 
@@ -51,7 +51,11 @@ def pending(run: Path, target: str) -> Pending:
         records += offset > mark.offset
     if mark.deleted:
         return Pending(0, (), False, False, {}, "somebody deleted the run there")
-    files = tuple(place for place in files_of(translator) if place not in mark.files)
+    files = tuple(
+        place
+        for place, record in files_of(translator).items()
+        if place not in mark.files or digest_of(run, record["path"], {}) not in (None, mark.files[place])
+    )
     lost = bool(journal.header(run).get("parent")) and not mark.parent_id
     return Pending(records, files, translator.status != mark.status, lost, mark.refused, mark.fault)
 

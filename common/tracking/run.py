@@ -84,6 +84,31 @@ def start(
     return run
 
 
+def add_files(folder: Path, paths: list[Path]) -> str:
+    """Records files that were made after the end of a run, such as exports: the next sync sends them.
+
+    Returns:
+        For each server, where the run is or what sends the files; "" if there is no run, or it is being written.
+    """
+    from filelock import Timeout
+
+    folder = Path(folder).resolve()
+    if not journal.begun(folder) or journal.fault_of_folder(folder):
+        return ""
+    known = {record["path"] for _, record in journal.read(folder) if record["kind"] in ("artifact", "model")}
+    new = [path.name for path in paths if path.name not in known]
+    try:
+        with journal.alive_lock(folder).acquire(timeout=0):
+            if new:
+                added = journal.Journal(folder)
+                for name in new:
+                    added.append("artifact", path=name, folder="")
+                added.close()
+    except (Timeout, OSError, NotImplementedError):  # a run that is being written records its files itself
+        return ""
+    return scrub("\n".join(_report(folder, target, []) for target in journal.servers(folder)))
+
+
 class Run:
     """Records of one training. No call waits for a server, and none raises because of one."""
 

@@ -1,9 +1,9 @@
 """From the first epoch to the last: validation, the best model, checkpoints, resume, a clean end."""
 
 import json
+import math
 import time
 import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,14 +91,45 @@ def _restore(trainer: Trainer, path: Path) -> History:
     if not path.exists():
         return History()
     try:
+        _check_sizes(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             state = [saved[key] for key in sorted(saved) if key.startswith("state")]
             weights = [saved[key] for key in sorted(saved) if key.startswith("best")]
-            told = json.loads(str(saved["history"]))
+            history = _history(json.loads(str(saved["history"])), weights, trainer.average.get_weights())
         trainer.restore(state)
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # NumPy, zipfile and TensorFlow raise many kinds, whatever the file holds
         raise UserError(
             f"{path} cannot be gone on with, it is damaged or of another version. Received: "
             f"{type(error).__name__}: {error}. Copy it again, or move it away to train from the first epoch."
         ) from None
-    return History(told["epochs"], told["best"], weights)
+    return history
+
+
+def _check_sizes(path: Path) -> None:
+    """Refuses arrays that declare more than the file holds, before memory is taken for them."""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as file:
+                if np.lib.format.read_magic(file) != (1, 0) or member.compress_type != zipfile.ZIP_STORED:
+                    raise ValueError(f"{member.filename} is not as it was written")
+                shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            if math.prod(shape) * dtype.itemsize > member.file_size:
+                raise ValueError(f"{member.filename} is not whole")
+
+
+def _history(told: dict, weights: list, expected: list) -> History:
+    """The checked history of a checkpoint.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is not one of this network.
+    """
+    epochs, best = told["epochs"], told["best"]
+    names = epochs[0].keys()
+    for numbers in epochs:
+        if numbers.keys() != names or not all(type(value) in (int, float) for value in numbers.values()):
+            raise ValueError("its epochs have other numbers")
+    if "val_loss" not in names or type(best) is not int or not 0 <= best < len(epochs):
+        raise ValueError("it does not say which epoch was the best")
+    if [array.shape for array in weights] != [array.shape for array in expected]:
+        raise ValueError("it is of another network")
+    return History(epochs, best, weights)

@@ -24,6 +24,7 @@ _LIMITS = {CONFIG: 8 << 20, METADATA: 64 << 10, WEIGHTS: 1 << 30}  # bytes, unpa
 _RATIO = 50  # weights hardly shrink: what grows more than this was made to fill the memory
 _DIRECTORY = 64 << 10  # bytes of the archive's table of contents; ours takes 200
 _LAYERS = 2000
+_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 _VALUES = 1 << 26  # of one layer's output for one patch
 _KINDS = {
     # Models and what is in their configurations.
@@ -84,21 +85,39 @@ def load(path: Path):
     return model
 
 
-def read_config(path: Path) -> dict:
-    """The configuration in a .keras file: layers by name and shape, nothing loaded.
+def save(model, path: Path) -> None:
+    """Saves a trained model for every Keras from 3.10 on: without what only its training needed.
 
-    Raises:
-        UserError: as `load`.
+    How weights began, for one: Keras 3.15 describes that with arguments that older versions refuse.
     """
+    whole = path.with_name(f"{path.name}.keras")  # Keras insists on the ending
     try:
-        return _unpack(path, None)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-    except (Exception, RecursionError) as error:
-        raise UserError(f"{path}: not a .keras file, or a damaged one ({type(error).__name__}).") from None
+        model.save(whole)
+        with zipfile.ZipFile(whole) as saved, zipfile.ZipFile(path, "w") as slim:
+            for name in saved.namelist():
+                content = saved.read(name)
+                if name == CONFIG:
+                    config = json.loads(content)
+                    config.pop("compile_config", None)
+                    content = json.dumps(_without_training(config)).encode()
+                slim.writestr(name, content)
+    finally:
+        whole.unlink(missing_ok=True)
 
 
-def _unpack(path: Path, weights: Path | None) -> dict:
+def _without_training(value):
+    """A configuration without initialisers, regularisers, constraints and switches that are off."""
+    if isinstance(value, list):
+        return [_without_training(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    value = {name: _without_training(item) for name, item in value.items() if not name.endswith(_OF_TRAINING)}
+    if value.get("renorm") is False or value.get("quantization_config", 0) is None:
+        value = {name: item for name, item in value.items() if not name.startswith(("renorm", "quantization_config"))}
+    return value
+
+
+def _unpack(path: Path, weights: Path) -> dict:
     """Returns the checked configuration; writes the weights to a file of their own."""
     with path.open("rb") as file:
         _check_directory(file)
@@ -113,9 +132,8 @@ def _unpack(path: Path, weights: Path | None) -> dict:
                 raise UserError(f"{CONFIG} in it does not describe a model.")
             config.pop("compile_config", None)
             _check_config(config)
-            if weights:
-                with archive.open(WEIGHTS) as source, weights.open("wb") as target:
-                    shutil.copyfileobj(source, target)
+            with archive.open(WEIGHTS) as source, weights.open("wb") as target:
+                shutil.copyfileobj(source, target)
     return config
 
 

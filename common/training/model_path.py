@@ -1,10 +1,9 @@
 """Which file a model is, and the threshold that it ships: the standard library alone, before TensorFlow loads."""
 
-import json
-import math
 import zipfile
 from pathlib import Path
 
+from common.atomic_files import read_json
 from common.errors import UserError
 
 FALLBACK_THRESHOLD = 0.5  # for a classifier that ships none
@@ -49,9 +48,12 @@ def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
     if model_file.name != "model.keras" or not contract.is_file():
         return FALLBACK_THRESHOLD, "a plain default, the model ships none"
     try:
-        value = json.loads(contract.read_text(encoding="utf-8"))["threshold"]["keras"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{contract}: no threshold can be read ({error!r}). Give one with --threshold.") from None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UserError(f"{contract}: the threshold is not a number. Received: {value!r}. Give one with --threshold.")
+        value = read_json(contract)["threshold"]["keras"]
+    except (UserError, KeyError, TypeError) as error:
+        raise UserError(f"{contract}: no threshold can be read ({error}). Give one with --threshold.") from None
+    if type(value) not in (int, float) or not 0 <= value <= 1.000001:
+        raise UserError(
+            f"{contract}: the threshold is not a number from 0 to 1. Received: {str(value)[:80]}. "
+            "Give one with --threshold."
+        )
     return float(value), f"shipped with the model ({contract.name})"

@@ -22,6 +22,7 @@ class Files:
     def __init__(self, run: Path, mark: marks.Mark, client, write):
         self.run, self.mark, self.client, self.write = run, mark, client, write
         self.barrier = ""  # why no file can be sent at all
+        self.confirm = None  # drops the marks of files that the server turns out not to have
         self._tried: dict[str, str] = {}  # what the server refused in this session: place -> sha256
         self._hashes: dict[str, tuple[tuple, str]] = {}
 
@@ -31,7 +32,7 @@ class Files:
         Returns:
             The first fault that is not the file's own; the others are tried all the same.
         """
-        first = None
+        first, before = None, dict(self.mark.files)
         for place, record in files_of(translator).items():
             digest = self._digest(record["path"])
             if digest is None and place in self.mark.files:
@@ -45,10 +46,17 @@ class Files:
                 first = first or fault
                 if progress and not fault:
                     progress(1)
+        if self.mark.files != before and self.confirm:
+            for place in self.confirm():
+                self.mark.refused[f"file {place}"] = "it was sent, but the server does not have it"
+            marks.save(self.run, self.mark)
         return first
 
-    def forget_missing(self, server: str, artifact_uri: str) -> None:
-        """Drops the marks of files that the server no longer has: its disk was replaced, or it came from a backup."""
+    def forget_missing(self, server: str, artifact_uri: str) -> set[str]:
+        """Drops the marks of files that the server does not have, and returns their places.
+
+        Its disk was replaced, it came from a backup, or it never got what was sent.
+        """
         # Not MlflowClient.list_artifacts: that of MLflow 3 asks for logged models too, which old servers do not know.
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
@@ -60,6 +68,7 @@ class Files:
         # A model that went up as plain files is a folder and is listed among the files beside it.
         for place in plain - there:
             del self.mark.files[place]
+        return plain - there
 
     def _send(self, place: str, record: dict, digest: str) -> Fault | None:
         """Sends a copy: MLflow opens a file by its name, which may lead elsewhere by then."""
@@ -88,15 +97,20 @@ class Files:
 
     def _digest(self, path: str) -> str | None:
         """sha256 of a file of the run; None when there is no such file. Read again only when the file changed."""
-        try:
-            with open_inside(self.run, path) as file:
-                facts = os.fstat(file.fileno())
-                key = (facts.st_mtime_ns, facts.st_size, facts.st_ino)
-                if self._hashes.get(path, (None,))[0] != key:
-                    self._hashes[path] = (key, hashlib.file_digest(file, "sha256").hexdigest())
-        except OSError:
-            return None
-        return self._hashes[path][1]
+        return digest_of(self.run, path, self._hashes)
+
+
+def digest_of(run: Path, path: str, known: dict[str, tuple[tuple, str]]) -> str | None:
+    """sha256 of a file of a run, None when there is no such file; `known` holds what was read of files that stayed."""
+    try:
+        with open_inside(run, path) as file:
+            facts = os.fstat(file.fileno())
+            key = (facts.st_mtime_ns, facts.st_size, facts.st_ino)
+            if known.get(path, (None,))[0] != key:
+                known[path] = (key, hashlib.file_digest(file, "sha256").hexdigest())
+    except OSError:
+        return None
+    return known[path][1]
 
 
 def files_of(translator: Translator) -> dict[str, dict]:

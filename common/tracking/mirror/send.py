@@ -133,7 +133,9 @@ class Sender:
             self.mark.run_id = self._adopt() or self._create()
             marks.save(self.run, self.mark)
             found = self._client.get_run(self.mark.run_id)
-        self.files.barrier = store.why_no_files(self.server, found.info.artifact_uri)
+        uri = found.info.artifact_uri
+        self.files.barrier = store.why_no_files(self.server, uri)
+        self.files.confirm = lambda: self.files.forget_missing(self.server, uri)
         self._sure, self._new = True, False
 
     def _check_claims(self, found) -> None:

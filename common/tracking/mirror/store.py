@@ -1,6 +1,8 @@
 """Opens MLflow stores: a server through its client, the local SQLite store with one writer at a time."""
 
 import contextlib
+import os
+import re
 import sqlite3
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -28,7 +30,17 @@ def open_client(server: str):
         _database(server).parent.mkdir(parents=True, exist_ok=True)
         with exclusive(server):
             _create(server)
+        client = MlflowClient(tracking_uri=_address(_database(server)))
+        if (twin := Path(_address(_database(server)).removeprefix("sqlite:///"))) != _database(server):
+            with contextlib.suppress(OSError):  # MLflow makes the folder of the escaped name, too
+                os.removedirs(twin.parent)
+        return client
     return MlflowClient(tracking_uri=server)
+
+
+def _address(database: Path) -> str:
+    """What MLflow is given for a database: the characters of a path that mean something in an address are escaped."""
+    return "sqlite:///" + re.sub("[%?#]", lambda match: f"%{ord(match[0]):02X}", str(database))
 
 
 def artifact_location(server: str, experiment: str) -> str | None:
@@ -71,7 +83,7 @@ def _create(server: str) -> None:
         return
     from mlflow.store.db import utils
 
-    engine = utils.create_sqlalchemy_engine(server)
+    engine = utils.create_sqlalchemy_engine(_address(_database(server)))
     current = utils._get_schema_version(engine) == utils._get_latest_schema_revision()
     engine.dispose()
     if not current:
@@ -118,7 +130,7 @@ def _migrate(copy: Path, artifact_root: str, store: sqlite3.Connection | None) -
     if store is not None:
         with contextlib.closing(sqlite3.connect(copy)) as target:
             store.backup(target)
-    uri = f"sqlite:///{copy}"
+    uri = _address(copy)
     try:
         SqlAlchemyStore(uri, artifact_root)
     except MlflowException as error:
