@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from classifier_cnn.options import Options, parse_args
-from common import tracking
-from common.errors import UserError
-from common.datasets.families import DEFAULT_STEMS, parse_stem
-from common.training.fit import fit
-from common.runs.run_folder import RunFolder, is_finished, open_run, run_name
 from classifier_cnn.train import load_data
+from common import tracking
+from common.datasets.families import DEFAULT_STEMS, parse_stem
+from common.errors import UserError
+from common.runs.run_folder import RunFolder, is_finished, open_run, run_name
 from common.tracking import choose_server, journal
+from common.training.fit import fit
 
 from ...tiny import ROOT, classification_file, environment
 
