@@ -21,6 +21,7 @@ from common.archive.faults import PATIENCE, ArchiveError, NotInArchive, Patience
 from common.archive.http import ask, get_text
 from common.archive.resumable import Version, discard, download
 from common.atomic_files import replacing
+from common.cli.archive_url import DEFAULT_URL
 from common.cli.printable import LIMIT, printable
 from common.errors import UserError
 
@@ -38,7 +39,6 @@ __all__ = [
     "sibling",
 ]
 
-DEFAULT_URL = "https://datasets.naoth.de"
 SUMS = "SHA256SUMS"
 READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 HTML_STARTS = (b"<!doctype html", b"<html")

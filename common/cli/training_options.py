@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import get_args, get_origin
 
 from common.atomic_files import read_json
+from common.cli.archive_url import DEFAULT_URL
 from common.cli.program import Parser
 from common.errors import UserError
 
@@ -50,9 +51,7 @@ class TrainingOptions:
     data_val: tuple[Path, ...] = ()
     data_test: tuple[Path, ...] = ()
     data_root: Path = dataclasses.field(default_factory=lambda: _folder("BALL_DATA_ROOT", "data"))
-    archive_url: str = dataclasses.field(
-        default_factory=lambda: os.environ.get("BALL_ARCHIVE_URL") or "https://datasets.naoth.de"
-    )
+    archive_url: str = dataclasses.field(default_factory=lambda: os.environ.get("BALL_ARCHIVE_URL") or DEFAULT_URL)
     offline: bool = False
     stream: bool = False
     list_datasets: bool = False

@@ -10,7 +10,7 @@ import numpy as np
 from common.cli.training_options import TrainingOptions, read_config
 from common.datasets.grouped_split import split_validation
 from common.datasets.patch_file import Patches, concatenate, read_patches
-from common.datasets.resolve import SyntheticFiles, resolve
+from common.datasets.resolve import Source, SyntheticFiles, Wanted, resolve
 from common.datasets.streaming import check_memory, stored_patches
 from common.errors import UserError
 
@@ -51,18 +51,9 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
         UserError: no such dataset, no such file, or one that no training can use.
     """
     before = _begun_with(options)
-    selection = resolve(
-        task,
-        dataset=options.dataset,
-        train=options.data_train,
-        validation=options.data_val,
-        test=options.data_test,
-        data_root=options.data_root,
-        archive_url=options.archive_url,
-        offline=options.offline,
-        substituted=before.get("substituted", False),
-        synthetic=synthetic,
-    )
+    wanted = Wanted(options.dataset, options.data_train, options.data_val, options.data_test)
+    source = Source(options.data_root, options.archive_url, options.offline)
+    selection = resolve(task, wanted, source, synthetic, before.get("substituted", False))
     files = {"train": selection.train, "validation": selection.validation, "test": selection.test}
     if before and "test" not in before["datasets"]:  # it had none that could be fetched when this run began
         files["test"] = ()

@@ -46,89 +46,94 @@ class Selection:
     warning: str | None = None
 
 
-def resolve(
-    task: str,
-    *,
-    dataset: str | None = None,
-    train: Sequence[Path | str] = (),
-    validation: Sequence[Path | str] = (),
-    test: Sequence[Path | str] = (),
-    data_root: Path | str,
-    archive_url: str = DEFAULT_URL,
-    offline: bool = False,
-    patience: Patience = PATIENCE,
-    substituted: bool = False,
-    synthetic: SyntheticFiles,
-) -> Selection:
-    """Finds the files to train on: files named one by one, else a dataset by name, else the team's default family.
+@dataclass(frozen=True)
+class Wanted:
+    """What a run asks for: a dataset by its name, or files one by one, or neither: the team's default family."""
 
-    A family comes from the cache in `data_root`, else from the archive. Only where no dataset was named, nothing of the
-    default family's training file is cached and the archive cannot be reached do synthetic patches stand in; and where
-    `substituted` says that they did when the run began that is resumed. `synthetic` brings them.
+    dataset: str | None = None
+    train: Sequence[Path | str] = ()
+    validation: Sequence[Path | str] = ()
+    test: Sequence[Path | str] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the files of a family come from: the cache in `data_root`, else the archive."""
+
+    data_root: Path | str
+    archive_url: str = DEFAULT_URL
+    offline: bool = False
+    patience: Patience = PATIENCE
+
+    def bring(self, family: Family, split: str) -> Path:
+        """The file of one split, checked if it has to be downloaded."""
+        name, check = family.file(split), _check(family)
+        return fetch(name, self.data_root, self.archive_url, offline=self.offline, check=check, patience=self.patience)
+
+    def bring_if_there(self, family: Family, split: str) -> tuple[Path, ...]:
+        """The file, or nothing where the archive said that it has none: today, or ever if it cannot be asked."""
+        name = family.file(split)
+        target = Path(self.data_root) / name
+        note, source = sibling(target, "absent"), address(self.archive_url, name)
+        noted, age = False, 0.0
+        with suppress(OSError, ValueError):  # anything may have this name
+            noted = read_inside(note.parent, note.name, 1 << 16) == source.encode()
+            age = time.time() - note.stat().st_mtime
+        if noted and not target.is_file() and age < ASK_AGAIN_S:
+            return ()
+        try:
+            return (self.bring(family, split),)
+        except NotInArchive:
+            with suppress(UserError), replacing(note) as partial:  # else, in a cache of others, it is asked each time
+                partial.write_text(source, encoding="utf-8")
+        except Unreachable:
+            if not noted:
+                raise
+        return ()
+
+
+def resolve(
+    task: str, wanted: Wanted, source: Source, synthetic: SyntheticFiles, substituted: bool = False
+) -> Selection:
+    """Finds the files to train on.
+
+    Only where no dataset was named, nothing of the default family's training file is cached and the archive cannot be
+    reached do synthetic patches stand in; and where `substituted` says that they did when the run began that is
+    resumed. `synthetic` brings them.
 
     Raises:
         UserError: Contradictory arguments, unknown names, missing files.
         ArchiveError: A named dataset, or the rest of a family that is cached in part, cannot be had.
     """
-    if train or validation or test:
-        return _named_files(dataset, train, validation, test)
-    if dataset == SYNTHETIC:
-        return _synthetic(task, data_root, synthetic)
-    family = parse_stem(dataset or DEFAULT_STEMS[task], task)
+    if wanted.train or wanted.validation or wanted.test:
+        return _named_files(wanted)
+    if wanted.dataset == SYNTHETIC:
+        return _synthetic(task, source, synthetic)
+    family = parse_stem(wanted.dataset or DEFAULT_STEMS[task], task)
+    instead = f"SYNTHETIC DATA instead of {family.stem}"
     if substituted:
-        return _synthetic(
-            task, data_root, synthetic, f"SYNTHETIC DATA instead of {family.stem}, as when this run began."
-        )
-
-    def bring(split: str) -> Path:
-        return fetch(
-            family.file(split), data_root, archive_url, offline=offline, check=_check(family), patience=patience
-        )
-
+        return _synthetic(task, source, synthetic, f"{instead}, as when this run began.")
     try:
-        train = (bring("train"),)
+        train = (source.bring(family, "train"),)
     except Unreachable as error:
-        if dataset is not None:
+        if wanted.dataset is not None:
             raise
-        warning = (
-            f"SYNTHETIC DATA instead of {family.stem}: {error} What this run learns and measures comes from rendered "
-            "patches, not from cameras."
-        )
-        return _synthetic(task, data_root, synthetic, warning)
+        warning = f"{instead}: {error} What this run learns and measures comes from rendered patches, not from cameras."
+        return _synthetic(task, source, synthetic, warning)
     except NotInArchive as error:
         raise NotInArchive(f"{error} --list-datasets shows what there is; --dataset synthetic needs none.") from error
     try:
-        validation = _if_there_is_one(family.file("validation"), data_root, archive_url, lambda: bring("validation"))
+        validation = source.bring_if_there(family, "validation")
     except Unreachable as error:  # splitting one off would quietly be another experiment
         raise ArchiveError(
             f"Of {family.stem} only the training file is cached: {error} To train without its validation file, name "
             f"the other: --data-train {train[0]}"
         ) from error
     try:
-        test, warning = _if_there_is_one(family.file("test"), data_root, archive_url, lambda: bring("test")), None
+        test, warning = source.bring_if_there(family, "test"), None
     except Unreachable as error:
         test, warning = (), f"No test file of {family.stem} is cached, so nothing is measured on it: {error}"
     return Selection(family.stem, train, validation, test, _origins(train + validation + test), False, warning)
-
-
-def _if_there_is_one(name: str, root: Path | str, url: str, bring: Callable[[], Path]) -> tuple[Path, ...]:
-    """The file, or nothing where the archive has said that it has none: today, or ever if it cannot be asked now."""
-    target = Path(root) / name
-    note, source = sibling(target, "absent"), address(url, name)
-    noted, age = False, 0.0
-    with suppress(OSError, ValueError):  # anything may have this name
-        noted, age = read_inside(note.parent, note.name, 1 << 16) == source.encode(), time.time() - note.stat().st_mtime
-    if noted and not target.is_file() and age < ASK_AGAIN_S:
-        return ()
-    try:
-        return (bring(),)
-    except NotInArchive:
-        with suppress(UserError), replacing(note) as partial:  # a cache that others own: then it is asked every time
-            partial.write_text(source, encoding="utf-8")
-    except Unreachable:
-        if not noted:
-            raise
-    return ()
 
 
 def _check(family: Family) -> Callable[[Path], None]:
@@ -145,34 +150,42 @@ def _check(family: Family) -> Callable[[Path], None]:
     return check
 
 
-def _named_files(
-    dataset: str | None, train: Sequence[Path | str], validation: Sequence[Path | str], test: Sequence[Path | str]
-) -> Selection:
-    if not train:
-        option, other = ("--data-val", validation) if validation else ("--data-test", test)
+def _named_files(wanted: Wanted) -> Selection:
+    if not wanted.train:
+        option, other = ("--data-val", wanted.validation) if wanted.validation else ("--data-test", wanted.test)
         raise UserError(
             f"{option} needs --data-train: a dataset has files of its own. Received: {option} {other[0]}. "
             "evaluate.py scores a trained model on other files."
         )
-    if dataset is not None:
-        raise UserError(f"--dataset and --data-train exclude each other. Received: {dataset} and {train[0]}. Drop one.")
-    splits = {"train": train, "val": validation, "test": test}
+    if wanted.dataset is not None:
+        raise UserError(
+            f"--dataset and --data-train exclude each other. Drop one. "
+            f"Received: {wanted.dataset} and {wanted.train[0]}."
+        )
+    splits = {"train": wanted.train, "val": wanted.validation, "test": wanted.test}
     splits = {split: tuple(Path(path) for path in paths) for split, paths in splits.items()}
     used = {}
     for split, paths in splits.items():
         for path in paths:
-            if not path.is_file():
+            if not _is_file(path):
                 raise UserError(f"There is no such file. Received: --data-{split} {path}. Check the path.")
             if used.setdefault(path.resolve(), split) != split:
                 raise UserError(
                     f"The same file for two purposes. Received: {path} as {used[path.resolve()]} and {split}."
                 )
-    more = f"+{len(train) - 1}" if len(train) > 1 else ""
+    more = f"+{len(wanted.train) - 1}" if len(wanted.train) > 1 else ""
     return Selection(splits["train"][0].stem + more, *splits.values(), _origins(sum(splits.values(), ())))
 
 
-def _synthetic(task: str, root: Path | str, synthetic: SyntheticFiles, warning: str | None = None) -> Selection:
-    files = synthetic(task, Path(root))
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, or a folder that may not be entered
+        return False
+
+
+def _synthetic(task: str, source: Source, synthetic: SyntheticFiles, warning: str | None = None) -> Selection:
+    files = synthetic(task, Path(source.data_root))
     splits = [(files[split],) for split in SPLITS]
     origin = {path: "rendered by dataset_tools.synthetic" for (path,) in splits}
     return Selection(SYNTHETIC, *splits, origin, warning is not None, warning)

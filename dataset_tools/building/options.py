@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from common.archive.fetch import DEFAULT_URL
+from common.cli.archive_url import DEFAULT_URL
 from common.cli.program import Parser
 from common.datasets.families import BORDERS, CAMERAS, COLOURS, DEFAULT_STEMS, PATCH_TYPES, SIZES, Family, parse_stem
 from common.datasets.sampling import RULES

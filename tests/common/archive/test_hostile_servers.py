@@ -16,7 +16,7 @@ from common.archive.fetch import ArchiveError, fetch, listing, sibling
 from common.archive.http import Page
 from common.archive.index_page import names
 from common.datasets.families import DEFAULT_STEMS, parse_stem
-from common.datasets.resolve import resolve
+from common.datasets.resolve import Source, Wanted, resolve
 
 from .client import CONTENT, NAME, QUICK, left_behind, refused
 from .misbehaving_server import Fault
@@ -240,9 +240,8 @@ def test_anything_may_lie_beside_a_cached_file(tmp_path, server, note, content):
     else:
         fetch(family.file("train"), tmp_path, server.url, patience=QUICK)
     (tmp_path / family.file("train")).write_bytes(CONTENT)
-    found = resolve(
-        "classification", data_root=tmp_path, archive_url=server.url, patience=QUICK, synthetic=lambda *_: {}
-    )
+    source = Source(tmp_path, server.url, patience=QUICK)
+    found = resolve("classification", Wanted(), source, lambda *_: {})
     assert found.validation == found.test == ()
 
 

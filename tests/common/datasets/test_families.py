@@ -11,7 +11,7 @@ from common.datasets import resolve as resolving
 from common.datasets.families import DEFAULT_STEMS, Family, all_families, parse_stem
 from common.datasets.listing import list_datasets
 from common.datasets.patch_file import write_patches
-from common.datasets.resolve import resolve
+from common.datasets.resolve import Source, Wanted, resolve
 from common.errors import UserError
 
 from ..archive.misbehaving_server import Fault, MisbehavingServer
@@ -57,9 +57,10 @@ def patch_file(tmp_path, task, size=16, channels=1):
     return (tmp_path / "made.h5").read_bytes()
 
 
-def select(server, root, task="classification", **options):
+def select(server, root, task="classification", substituted=False, **options):
     url = server if isinstance(server, str) else server.url
-    return resolve(task, data_root=root, archive_url=url, patience=QUICK, synthetic=synthetic_files, **options)
+    source = Source(root, url, options.pop("offline", False), QUICK)
+    return resolve(task, Wanted(**options), source, synthetic_files, substituted)
 
 
 # Names
@@ -382,3 +383,10 @@ def test_without_index_pages_the_list_names_all_that_can_be(server, tmp_path, ta
 def test_the_list_refuses_an_address_that_is_none(tmp_path):
     with pytest.raises(ArchiveError, match="address"):
         list_datasets("classification", tmp_path, "archive")
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".h5", "a" * 300 + "/b.h5", "folder/" * 2000 + "c.h5", "no\0name.h5"])
+def test_a_path_that_no_file_can_have_is_one_line(server, tmp_path, name):
+    with pytest.raises(UserError, match="There is no such file") as caught:
+        select(server, tmp_path, train=[tmp_path / name])
+    assert "\n" not in str(caught.value)
