@@ -1,0 +1,83 @@
+"""Describes patch files in text, one after the other."""
+
+import sys
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+from common.cli.printable import LIMIT, printable
+from common.cli.progress import progress_bar
+from common.datasets.patch_file import task_of
+from common.errors import UserError
+from dataset_tools.inspection import sheet
+from dataset_tools.inspection.file_statistics import Statistics, gather, group_table, shared, warnings
+
+ATTRIBUTE_LIMIT = 2000  # characters of one attribute that are shown
+ROWS_MAX = 15  # groups shown in a table
+
+
+def describe_all(files: Sequence[Path], folder: Path | None, seed: int) -> int:
+    """Prints what is in each file, and which of them share patches.
+
+    Args:
+        files: patch files; one that is not is a line on stderr.
+        folder: of the pictures; None: draw none.
+        seed: of the patches in the pictures.
+
+    Returns:
+        Exit status: 0, or 2 if a file could not be read.
+
+    Raises:
+        UserError: a picture cannot be written.
+    """
+    described, status = [], 0
+    for path in progress_bar(files, unit=" files", disable=len(files) < 2):
+        try:
+            found = gather(path, task_of(path))
+        except UserError as error:
+            print(f"error: {printable(error)}", file=sys.stderr)
+            status = 2
+            continue
+        described.append(found)
+        print(describe(found))
+        if folder is not None:
+            picture = folder / f"{_name(path, files)}_sheet.png"
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                sheet.draw(found, picture, seed)
+            except OSError as error:
+                raise UserError(f"{picture}: cannot be written: {error.strerror or error}.") from None
+            print(f"  picture: {printable(picture)}")
+    for one, other in combinations(described, 2):
+        number = shared(one, other) if one.shape[1:] == other.shape[1:] else 0
+        if number:
+            names = printable(other.path.name), printable(one.path.name)
+            print(f"warning: {number} of {len(other.y)} patches of {names[0]} are in {names[1]} too")
+    return status
+
+
+def _name(path: Path, files: list[Path]) -> str:
+    """Of a file's picture; with the folder where files of two folders have one name."""
+    return path.stem if [file.stem for file in files].count(path.stem) == 1 else f"{path.parent.name}_{path.stem}"
+
+
+def describe(found: Statistics) -> str:
+    """Everything about a file that can be said in text."""
+    count, balls = len(found.y), int(found.balls.sum())
+    shape = "x".join(str(size) for size in found.shape[1:])
+    lines = [printable(found.path), f"  {found.task}, {count} patches {shape}: {balls} balls, {count - balls} without"]
+    if found.task == "detection":
+        for name, values in zip(("radius", "center_x", "center_y"), found.y.T, strict=True):
+            numbers = f"mean {values.mean():.3f}, std {values.std():.3f}, {values.min():.3f} to {values.max():.3f}"
+            lines.append(f"  {name:9} {numbers}")
+    lines.append(f"  brightness mean {found.brightness.mean():.1f}, contrast {found.contrast.mean():.1f} gray levels")
+    for key in found.groups:
+        rows = group_table(found, key)
+        lines.append(f"  {key:16} {'patches':>8} {'balls':>8} {'brightness':>11}")
+        for name, patches, ball, brightness in rows[:ROWS_MAX]:
+            lines.append(f"    {printable(name, LIMIT) or '(none)':14} {patches:8} {ball:8} {brightness:11.1f}")
+        if len(rows) > ROWS_MAX:
+            lines.append(f"    and {len(rows) - ROWS_MAX} more")
+    lines += [f"  {key}: {printable(value, ATTRIBUTE_LIMIT)}" for key, value in sorted(found.attributes.items())]
+    lines += [f"  warning: {printable(warning)}" for warning in warnings(found)]
+    return "\n".join(lines)
