@@ -4,7 +4,7 @@ All splits of a family are joined and divided anew by recording. Five networks a
 and each one scores the fifth that it did not see; the metrics are taken over all of these scores together. The weights
 are the averaged ones after the last epoch, so nothing is chosen on the held-out patches.
 
-    python benchmarks/classifier_cross_validation.py --data-root data --filters 4 4 8 8
+    .venv/bin/python benchmarks/classifier_cross_validation.py --data-root data --filters 4 4 8 8
 
 takes about two and a half minutes on one core (7,000 patches, 300 epochs).
 """

@@ -1,4 +1,4 @@
-"""Times and counts the C++ headers against the runtimes: python -m benchmarks.cpp_header
+"""Times and counts the C++ headers against the runtimes: .venv/bin/python benchmarks/cpp_header.py
 
 Networks S (4 4 8 8, dense 32), M (8 8 16 16, dense 64), L (8 16 32 64, dense 128), 16x16x1, weights as a training may
 leave them. Everything runs on one core, pinned, in blocks of about 2 ms that alternate in a new order each round, and

@@ -1,7 +1,7 @@
 """Speed and memory of turning PNG patches into HDF5, compared with the textbook method and the PNG decoder alone.
 
-    python benchmarks/dataset_creation.py speed ROOT
-    python benchmarks/dataset_creation.py memory ROOT SCRATCH --patches 20000 100000 300000
+    .venv/bin/python benchmarks/dataset_creation.py speed ROOT
+    .venv/bin/python benchmarks/dataset_creation.py memory ROOT SCRATCH --patches 20000 100000 300000
 
 ROOT holds top/LOG.zip and bottom/LOG.zip. `memory` writes turned, noisy copies of its patches into SCRATCH, so that
 there is enough input without exact duplicates, and builds all colours, sizes and cameras from them. Linux only.

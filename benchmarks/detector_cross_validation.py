@@ -5,9 +5,10 @@ the recipe of train.py and each one answers for the fifth that it did not see; t
 answers together. With --own-split one network is trained on the training file and answers for the validation file, a
 fifth of the time. The options under "the recipe, changed" are the rows of the detector's RECIPE.md.
 
-    python benchmarks/detector_cross_validation.py --data-root data --loss huber
-    python benchmarks/detector_cross_validation.py --data-root data --own-split --output default.json
-    python benchmarks/detector_cross_validation.py --data-root data --own-split --no-turns --against default.json
+    .venv/bin/python benchmarks/detector_cross_validation.py --data-root data --loss huber
+    .venv/bin/python benchmarks/detector_cross_validation.py --data-root data --own-split --output default.json
+    .venv/bin/python benchmarks/detector_cross_validation.py --data-root data --own-split \
+        --no-turns --against default.json
 """
 
 import argparse

@@ -4,7 +4,7 @@ The default networks of both projects, weights as a training might leave them, p
 does not depend on what the patches show. The first round pays for the imports and the converter's start-up; the ways
 alternate within a round.
 
-    python benchmarks/export_time.py --validation 20000
+    .venv/bin/python benchmarks/export_time.py --validation 20000
 
 prints wall and CPU seconds per project and `--export`, and writes export_time.json. About two minutes on two cores.
 """

@@ -1,4 +1,4 @@
-"""Seconds of an epoch on a GPU, with and without XLA: `python benchmarks/train_throughput.py gpu`.
+"""Seconds of an epoch on a GPU, with and without XLA: `.venv/bin/python benchmarks/train_throughput.py gpu`.
 
 Every variant runs in a process of its own: one that fails, or takes too long, costs the others nothing.
 """

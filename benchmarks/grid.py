@@ -1,6 +1,6 @@
 """Sixteen short runs as a shell loop with `&` and `wait` over train.py, and as a grid: wall and CPU time.
 
-python benchmarks/grid.py --rounds 1
+.venv/bin/python benchmarks/grid.py --rounds 1
 
 Both methods train the same networks with the same options on the embedded set, tracked in a local store, in turn
 on the same machine, which should have nothing else to do. CPU time is that of the benchmark's control group where it
@@ -75,7 +75,7 @@ def loop(options: list[str], runs: Path) -> None:
 
 
 def grid(options: list[str], runs: Path) -> None:
-    """The same through `python -m grid_search`."""
+    """The same through `python3 grid_search`."""
     arrays = ["--filters", *FILTERS, "--dense", *DENSE]
     command = [sys.executable, "-m", "grid_search", "classifier_cnn.train", *arrays, "--", *options]
     with Path(f"{runs}.log").open("w") as log:

@@ -1,4 +1,4 @@
-"""What tracking costs a run: python -m benchmarks.tracking_overhead (about 10 minutes on two idle cores).
+"""What tracking costs: .venv/bin/python benchmarks/tracking_overhead.py (about 10 minutes on two quiet cores).
 
 1. 2,000 epochs x 20 metrics: seconds that the training spends in `run.metrics`.
 2. A small CNN trains while the tracking server behind a proxy has one fault after the other. Blocks of epochs with the

@@ -1,26 +1,27 @@
 """Scores a model on patch files: the same numbers and pictures as at the end of its training.
 
-python evaluate.py MODEL FILE...
-python -m classifier_cnn.evaluate MODEL FILE...
+python3 evaluate.py MODEL FILE...
+python3 classifier_cnn/evaluate.py MODEL FILE...
 """
 
 import argparse
-import importlib.util
 import json
-import os
 import sys
 from pathlib import Path
 
-_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
-if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
-    os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
+if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from common.cli import launch
 
-from classifier_cnn.options import add_max_fpr, check_max_fpr  # noqa: E402
-from common.atomic_files import new_folder, replacing  # noqa: E402
-from common.cli.evaluation_options import evaluation_parser  # noqa: E402
-from common.cli.program import run_main  # noqa: E402
-from common.cli.quiet import quiet_stderr  # noqa: E402
-from common.training.model_path import FALLBACK_THRESHOLD, find_model, read_threshold  # noqa: E402
+    launch.in_environment()
+
+from classifier_cnn.options import add_max_fpr, check_max_fpr
+from common.atomic_files import new_folder, replacing
+from common.cli.evaluation_options import evaluation_parser
+from common.cli.program import run_main
+from common.cli.quiet import quiet_stderr
+from common.cli.training_options import TrainingOptions
+from common.training.model_path import FALLBACK_THRESHOLD, find_model, read_threshold
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -54,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
         from classifier_cnn.threshold import choose_threshold
         from common.runs.evaluation import model_name, predict_file
     scores = predict_file(model_file, patches.X, outputs=1)[:, 0]
-    folder = new_folder(arguments.output_dir or Path.cwd() / f"evaluation-{model_name(model_file)}")
+    folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"evaluation-{model_name(model_file)}")
     result = report(folder, patches, scores, threshold, files=files)
     result["threshold_from"] = origin
     print(table({"": result["metrics"]}))

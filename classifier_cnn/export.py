@@ -1,23 +1,23 @@
 """Exports a trained classifier to every deployable form, each held against it, with contract and card.
 
-python export.py MODEL --calibration TRAIN.h5 --validation VALIDATION.h5
-python -m classifier_cnn.export MODEL --calibration TRAIN.h5 --validation VALIDATION.h5
+python3 export.py ../runs/NAME                            with the data that the run recorded
+python3 export.py MODEL --calibration TRAIN.h5 --validation VALIDATION.h5
 """
 
 import argparse
-import importlib.util
-import os
 import sys
 from pathlib import Path
 
-_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
-if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
-    os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
+if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from common.cli import launch
 
-from classifier_cnn.options import MAX_FPR, add_max_fpr, check_max_fpr  # noqa: E402
-from common.cli import launch  # noqa: E402
-from common.cli.program import run_main  # noqa: E402
-from robot_export.command import export_parser, job_options, place, prepare, read_partner  # noqa: E402
+    launch.in_environment()
+
+from classifier_cnn.options import MAX_FPR, Options, add_max_fpr, check_max_fpr
+from common.cli import launch
+from common.cli.program import run_main
+from robot_export.command import export_parser, job_options, place, prepare, read_partner
 
 PROJECT = "classifier_cnn"
 TASK = "classification"
@@ -44,12 +44,13 @@ def main(argv: list[str] | None = None) -> None:
     """Reads, exports, proves and prints."""
     arguments = parse_args(argv)
     launch.switch_off()
+    from classifier_cnn.data import load_data
     from classifier_cnn.report import report
     from classifier_cnn.threshold import choose_threshold
     from robot_export.card import summary
     from robot_export.delivery import Job, publish
 
-    model_file, model, description, evidence = prepare(arguments, TASK, PROJECT, outputs=1)
+    model_file, model, description, evidence = prepare(arguments, TASK, PROJECT, 1, Options, load_data)
     y, scores = evidence.validation.y, evidence.outputs[:, 0]
     max_fpr = next(
         v for v in (arguments.max_fpr, (description["options"] or {}).get("max_fpr"), MAX_FPR) if v is not None

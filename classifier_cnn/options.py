@@ -10,10 +10,10 @@ PROJECT = "classifier_cnn"
 DEFAULT_STEM = "classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"
 MAX_FPR = 0.01
 EPILOG = """examples:
-  python train.py --filters 8 --dense 32             the team's default family, from the cache or the archive
-  python train.py --dataset synthetic --tracking local   needs no network at all
-  python train.py --data-train a.h5 b.h5 --data-val c.h5
-  python train.py --resume NAME                      resume a stopped run
+  python3 train.py --filters 8 --dense 32             the team's default family, from the cache or the archive
+  python3 train.py --dataset synthetic --tracking local   needs no network at all
+  python3 train.py --data-train a.h5 b.h5 --data-val c.h5
+  python3 train.py --resume NAME                      resume a stopped run
 
 Ends with status 0, 2 for bad input, 130 or 143 when it was stopped (the best model so far is then saved and evaluated).
 """

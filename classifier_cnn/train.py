@@ -1,23 +1,23 @@
 """Trains the classifier: is it a ball?
 
-python train.py --filters 8 --dense 32
-python -m classifier_cnn.train --dataset synthetic --tracking local
+python3 train.py --filters 8 --dense 32
+python3 classifier_cnn/train.py --dataset synthetic --tracking local
 """
 
-import importlib.util
-import os
 import sys
 from pathlib import Path
 
-_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
-if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
-    os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
+if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from common.cli import launch
 
-from classifier_cnn.options import PROJECT, Options, parse_args  # noqa: E402
-from common.cli import launch  # noqa: E402
-from common.cli.program import run_main  # noqa: E402
-from common.cli.quiet import quiet_stderr  # noqa: E402
-from common.cli.terminal import outlasting_terminal  # noqa: E402
+    launch.in_environment()
+
+from classifier_cnn.options import PROJECT, Options, parse_args
+from common.cli import launch
+from common.cli.program import run_main
+from common.cli.quiet import quiet_stderr
+from common.cli.terminal import outlasting_terminal
 
 __all__ = ["PROJECT", "Options", "load_data", "main", "parse_args", "train"]  # what a grid asks of the module
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
 _CPU_FACTS = Path("/proc/cpuinfo")
+CODE = (".py", ".sh", ".toml", ".lock")
 _PACKAGES = ("tensorflow", "keras", "numpy", "h5py", "mlflow")
 
 
@@ -25,6 +26,8 @@ def provenance(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
         commit, dirty ("true", "false", "unknown"), host, user, device, python and `version.PACKAGE` entries.
     """
     commit, dirty = commit_and_dirty()
+    if _is_outside(Path(getattr(sys.modules["__main__"], "__file__", None) or _ROOT)):
+        dirty = "true"  # a project that lies elsewhere is in no commit of ours
     facts = {"commit": commit, "dirty": dirty, "host": host(), "user": user(), "device": device()}
     facts["python"] = platform.python_version()
     for package in packages:
@@ -34,7 +37,7 @@ def provenance(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
 
 
 def commit_and_dirty(folder: Path = _ROOT) -> tuple[str, str]:
-    """The commit of the code and whether tracked files differ from it.
+    """The commit of the code and whether tracked files differ from it, or there is code that it does not know.
 
     An image has no .git: there the build hands the commit in as BALL_COMMIT, with `-dirty` at its end as `git describe`
     writes it.
@@ -46,10 +49,18 @@ def commit_and_dirty(folder: Path = _ROOT) -> tuple[str, str]:
     # An unrelated repository above the code (site-packages inside somebody's checkout) must not lend its commit.
     top = _git(folder, "rev-parse", "--show-toplevel")
     if commit and top and Path(top).resolve() == folder.resolve():
-        changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
-        return commit, "unknown" if changes is None else str(bool(changes)).lower()
+        changes = _git(folder, "status", "--porcelain", "--untracked-files=all")
+        if changes is None:
+            return commit, "unknown"
+        code = [line for line in changes.splitlines() if not line.startswith("??") or line.rstrip('"').endswith(CODE)]
+        return commit, str(bool(code)).lower()
     commit = os.environ.get("BALL_COMMIT") or "unknown"
     return commit.removesuffix("-dirty"), "true" if commit.endswith("-dirty") else "unknown"
+
+
+def _is_outside(script: Path) -> bool:
+    places = (_ROOT, Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve())
+    return not any(script.resolve().is_relative_to(place) for place in places)
 
 
 def host() -> str:

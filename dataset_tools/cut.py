@@ -1,16 +1,16 @@
-"""Cuts patches out of annotated pictures and logs; `python -m dataset_tools.cut`."""
+"""Cuts patches out of annotated pictures and logs; `python3 dataset_tools/cut.py`."""
 
-import importlib.util
-import os
 import sys
 from pathlib import Path
 
-_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
-if __name__ == "__main__" and importlib.util.find_spec("h5py") is None and _VENV.exists():
-    os.execv(_VENV, [str(_VENV), "-m", "dataset_tools.cut", *sys.argv[1:]])  # noqa: S606  as create_datasets.py does
+if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from common.cli import launch
 
-from common.cli.program import run_main  # noqa: E402
-from dataset_tools.cutting.options import parse_args  # noqa: E402
+    launch.in_environment()
+
+from common.cli.program import run_main
+from dataset_tools.cutting.options import parse_args
 
 
 def main(argv: list[str] | None = None) -> int:

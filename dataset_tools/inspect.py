@@ -1,30 +1,30 @@
-"""Describes patch files: counts, labels, brightness, what is odd, and a picture; `python -m dataset_tools.inspect`."""
+"""Describes patch files: counts, labels, brightness, what is odd, and a picture; `python3 dataset_tools/inspect.py`."""
 
 import argparse
-import importlib.util
-import os
 import sys
 from pathlib import Path
 
-_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
-if __name__ == "__main__" and importlib.util.find_spec("h5py") is None and _VENV.exists():
-    os.execv(_VENV, [str(_VENV), "-m", "dataset_tools.inspect", *sys.argv[1:]])  # noqa: S606  as create_datasets.py does
+if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from common.cli import launch
 
-from common.cli.program import Parser, run_main  # noqa: E402
+    launch.in_environment()
+
+from common.cli.program import Parser, run_main
 
 EPILOG = """\
 Works on every file of the archive's format, old ones included. With several files it also tells how many patches they
 share, which between training and test should be none.
 
 Example:
-  python -m dataset_tools.inspect data/classification/*/*_16x16_*_ball_no_ball_X_y.h5 --output-dir sheets
+  python3 dataset_tools/inspect.py data/classification/*/*_16x16_*_ball_no_ball_X_y.h5 --output-dir sheets
 """
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
     parser = Parser(
-        prog="python -m dataset_tools.inspect",
+        prog="python3 dataset_tools/inspect.py",
         description="Describes patch files and draws one picture of each.",
         epilog=EPILOG,
     )

@@ -1,24 +1,25 @@
 """Scores a detector on patch files: the same numbers and pictures as at the end of its training.
 
-python evaluate.py MODEL FILE...
-python -m detector_cnn_ball_radius_center.evaluate MODEL FILE...
+python3 evaluate.py MODEL FILE...
+python3 detector_cnn_ball_radius_center/evaluate.py MODEL FILE...
 """
 
-import importlib.util
 import json
-import os
 import sys
 from pathlib import Path
 
-_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
-if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
-    os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
+if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from common.cli import launch
 
-from common.atomic_files import new_folder, replacing  # noqa: E402
-from common.cli.evaluation_options import evaluation_parser  # noqa: E402
-from common.cli.program import run_main  # noqa: E402
-from common.cli.quiet import quiet_stderr  # noqa: E402
-from common.training.model_path import find_model  # noqa: E402
+    launch.in_environment()
+
+from common.atomic_files import new_folder, replacing
+from common.cli.evaluation_options import evaluation_parser
+from common.cli.program import run_main
+from common.cli.quiet import quiet_stderr
+from common.cli.training_options import TrainingOptions
+from common.training.model_path import find_model
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
         from detector_cnn_ball_radius_center.summary import group_table, table
 
     circles = predict_file(model_file, patches.X, outputs=3)
-    folder = new_folder(arguments.output_dir or Path.cwd() / f"evaluation-{model_name(model_file)}")
+    folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"evaluation-{model_name(model_file)}")
     mean_circle, origin = read_mean_circle(model_file, patches.y)
     result = report(folder, patches, circles, mean_circle, files=files) | {"mean_circle_from": origin}
     print(table({"": result["metrics"]}))

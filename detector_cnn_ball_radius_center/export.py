@@ -1,21 +1,22 @@
 """Exports a trained detector to every deployable form, each held against it, with contract and card.
 
-python export.py MODEL --calibration TRAIN.h5 --validation VALIDATION.h5
-python -m detector_cnn_ball_radius_center.export MODEL --calibration TRAIN.h5 --validation VALIDATION.h5
+python3 export.py ../runs/NAME                            with the data that the run recorded
+python3 export.py MODEL --calibration TRAIN.h5 --validation VALIDATION.h5
 """
 
-import importlib.util
-import os
 import sys
 from pathlib import Path
 
-_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
-if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
-    os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
+if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from common.cli import launch
 
-from common.cli import launch  # noqa: E402
-from common.cli.program import run_main  # noqa: E402
-from robot_export.command import export_parser, job_options, place, prepare  # noqa: E402
+    launch.in_environment()
+
+from common.cli import launch
+from common.cli.program import run_main
+from detector_cnn_ball_radius_center.options import Options
+from robot_export.command import export_parser, job_options, place, prepare
 
 PROJECT = "detector_cnn_ball_radius_center"
 TASK = "detection"
@@ -31,11 +32,12 @@ def main(argv: list[str] | None = None) -> None:
     """Reads, exports, proves and prints."""
     arguments = export_parser((__doc__ or " ").splitlines()[0]).parse_args(argv)
     launch.switch_off()
+    from detector_cnn_ball_radius_center.data import load_data
     from detector_cnn_ball_radius_center.report import report
     from robot_export.card import summary
     from robot_export.delivery import Job, publish
 
-    model_file, model, description, evidence = prepare(arguments, TASK, PROJECT, outputs=3)
+    model_file, model, description, evidence = prepare(arguments, TASK, PROJECT, 3, Options, load_data)
     description = {"target": TARGET | {"mean": evidence.validation.y.mean(0).tolist()}} | description
     folder, results = place(arguments, model_file, description)
     if not results:

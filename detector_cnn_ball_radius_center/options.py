@@ -10,11 +10,11 @@ PROJECT = "detector_cnn_ball_radius_center"
 DEFAULT_STEM = "ball_radius_center_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"
 LOSSES = ("huber", "mae", "circle-iou")
 EPILOG = """examples:
-  python train.py                                    the team's default family, from the cache or the archive
-  python train.py --loss circle-iou --filters 8 --dense 32
-  python train.py --dataset synthetic --tracking local   needs no network at all
-  python train.py --data-train a.h5 b.h5 --data-val c.h5
-  python train.py --resume NAME                      resume a stopped run
+  python3 train.py                                    the team's default family, from the cache or the archive
+  python3 train.py --loss circle-iou --filters 8 --dense 32
+  python3 train.py --dataset synthetic --tracking local   needs no network at all
+  python3 train.py --data-train a.h5 b.h5 --data-val c.h5
+  python3 train.py --resume NAME                      resume a stopped run
 
 Ends with status 0, 2 for bad input, 130 or 143 when it was stopped (the best model so far is then saved and evaluated).
 """

@@ -1,26 +1,27 @@
 """Scores a classifier and a detector together, as the robot uses them: its probability decides, its circle is used.
 
-python score_together.py CLASSIFIER DETECTOR CLASSIFICATION_FILE DETECTION_FILE
+python3 score_together.py CLASSIFIER DETECTOR CLASSIFICATION_FILE DETECTION_FILE
 """
 
 import argparse
-import importlib.util
 import json
-import os
 import sys
 from pathlib import Path
 
-_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
-if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
-    os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
+if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from common.cli import launch
 
-from common.atomic_files import new_folder, replacing  # noqa: E402
-from common.cli.program import Parser, run_main  # noqa: E402
-from common.cli.quiet import quiet_stderr  # noqa: E402
-from common.cli.tables import group_table, table  # noqa: E402
-from common.datasets.families import all_families  # noqa: E402
-from common.errors import UserError  # noqa: E402
-from common.training.model_path import find_model, read_threshold  # noqa: E402
+    launch.in_environment()
+
+from common.atomic_files import new_folder, replacing
+from common.cli.program import Parser, run_main
+from common.cli.quiet import quiet_stderr
+from common.cli.tables import group_table, table
+from common.cli.training_options import TrainingOptions
+from common.datasets.families import all_families
+from common.errors import UserError
+from common.training.model_path import find_model, read_threshold
 
 ROWS = (
     ("patches with a ball", "balls", "d"),
@@ -51,7 +52,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("detection", type=Path, metavar="DETECTION_FILE", help="balls with their circles, same family")
     parser.add_argument("--threshold", type=float, help="default: the one shipped with the classifier, in model.json")
     parser.add_argument(
-        "--output-dir", type=Path, help="folder for numbers and picture; default: a new together-NAME here"
+        "--output-dir",
+        type=Path,
+        help="folder for numbers and picture; default: a new together-NAME in the output folder",
     )
     arguments = parser.parse_args(argv)
     if arguments.threshold is not None and not 0 <= arguments.threshold < 2:
@@ -77,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
     balls, others = pair_metrics.score(classifier, detector, *files)
     numbers = pair_metrics.evaluate(balls, others, threshold)
     rows = pair_metrics.evaluate_groups(balls, others, threshold)
-    folder = new_folder(arguments.output_dir or Path.cwd() / f"together-{model_name(detector)}")
+    folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"together-{model_name(detector)}")
     operating_points(folder / "operating_points.png", pair_metrics.operating_curve(balls, others), numbers, threshold)
     result = {name: str(getattr(arguments, name)) for name in ("classifier", "detector", "classification", "detection")}
     result |= {"digests": [part.digest for part in files], "threshold": threshold, "threshold_from": origin}

@@ -1,23 +1,23 @@
 """Trains the detector: where in the patch is the ball, and how large?
 
-python train.py --loss huber
-python -m detector_cnn_ball_radius_center.train --dataset synthetic --tracking local
+python3 train.py --loss huber
+python3 detector_cnn_ball_radius_center/train.py --dataset synthetic --tracking local
 """
 
-import importlib.util
-import os
 import sys
 from pathlib import Path
 
-_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
-if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
-    os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
+if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from common.cli import launch
 
-from common.cli import launch  # noqa: E402
-from common.cli.program import run_main  # noqa: E402
-from common.cli.quiet import quiet_stderr  # noqa: E402
-from common.cli.terminal import outlasting_terminal  # noqa: E402
-from detector_cnn_ball_radius_center.options import PROJECT, Options, parse_args  # noqa: E402
+    launch.in_environment()
+
+from common.cli import launch
+from common.cli.program import run_main
+from common.cli.quiet import quiet_stderr
+from common.cli.terminal import outlasting_terminal
+from detector_cnn_ball_radius_center.options import PROJECT, Options, parse_args
 
 __all__ = ["PROJECT", "Options", "load_data", "main", "parse_args", "train"]  # what a grid asks of the module
 

@@ -1,6 +1,6 @@
 """Many trainings: every combination of some options, in parallel, resumable, on one machine or a Ray cluster.
 
-python -m grid_search classifier_cnn.train --filters "4 4 8 8" "8 8 16 16" --dense 32 64 -- --dataset synthetic
+python3 grid_search classifier_cnn.train --filters "4 4 8 8" "8 8 16 16" --dense 32 64 -- --dataset synthetic
 
 Ray's core schedules, places and watches; Ray Tune's scheduler prunes. Tune's own experiments are not used: they need a
 file system that all nodes share, and a training here already has a folder that it can be resumed from. The driver's

@@ -1,18 +1,18 @@
 """Trains every combination of some options: in parallel, resumable, on one machine or a Ray cluster."""
 
-import importlib.util
-import os
 import sys
 from pathlib import Path
 
-_VENV = Path(__file__).resolve().parents[1] / ".venv" / "bin" / "python"
-if __name__ == "__main__" and importlib.util.find_spec("keras") is None and _VENV.exists():
-    os.execv(_VENV, [str(_VENV), "-m", "grid_search", *sys.argv[1:]])  # noqa: S606  no environment is active
+if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from common.cli import launch
 
-from common.cli.program import run_main  # noqa: E402
-from common.cli.terminal import outlasting_terminal  # noqa: E402
-from grid_search import ray_environment  # noqa: E402
-from grid_search.options import output_dir, parse_args  # noqa: E402
+    launch.in_environment()
+
+from common.cli.program import run_main
+from common.cli.terminal import outlasting_terminal
+from grid_search import ray_environment
+from grid_search.options import output_dir, parse_args
 
 
 @outlasting_terminal()

@@ -15,10 +15,10 @@ EPILOG = """Any other option is one of the training's, with one value or with se
 Given twice, the last one counts. What follows `--` goes to every training as it is.
 
 examples:
-  python -m grid_search classifier_cnn.train --filters "4 4 8 8" "8 8 16 16" --dense 32 64 -- --dataset synthetic
+  python3 grid_search classifier_cnn.train --filters "4 4 8 8" "8 8 16 16" --dense 32 64 -- --dataset synthetic
   bash train_grid.sh --epochs 50 --jobs 8      arrays from the script, everything else from here
   bash train_grid.sh                           the same command again goes on where it stopped
-  python -m grid_search --report               the overview of the latest grid, running or not
+  python3 grid_search --report               the overview of the latest grid, running or not
 
 Ends with status 0 when every training came through, 1 when some failed, 2 for bad input, 130 or 143 when stopped.
 """
@@ -29,7 +29,7 @@ ONE_FOR_ALL = ("output-dir", "data-root", "archive-url", "tracking", "require-tr
 
 @dataclass(frozen=True)
 class GridOptions:
-    """What `python -m grid_search` was asked for.
+    """What `python3 grid_search` was asked for.
 
     arrays: training option without dashes -> its values as on the command line; None: a switch that is on, "off" that
     is off. rest: arguments that every training gets.
@@ -72,14 +72,14 @@ def parse_args(argv: list[str]) -> GridOptions:
         if name in ONE_FOR_ALL and len(arrays[name]) > 1:
             raise UserError(f"--{name} is the same for all trainings. Received: {', '.join(map(str, arrays[name]))}.")
     if given.module is None and not given.report:
-        raise UserError("Which training? Name its module, for example: python -m grid_search classifier_cnn.train.")
+        raise UserError("Which training? Name its module, for example: python3 grid_search classifier_cnn.train.")
     if given.module is None and (set(arrays) - {"output-dir"} or rest):
         raise UserError(f"--report without a module takes --output-dir alone. Received: {', '.join([*arrays, *rest])}.")
     return GridOptions(arrays=arrays, rest=rest, **vars(given))
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="python -m grid_search", description=__doc__, epilog=EPILOG)
+    parser = Parser(prog="python3 grid_search", description=__doc__, epilog=EPILOG)
     parser.add_argument("module", nargs="?", metavar="MODULE", help="the training: classifier_cnn.train")
     parser.add_argument("--jobs", type=int, metavar="N", help="trainings at once (default: as many as fit)")
     parser.add_argument(

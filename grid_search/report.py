@@ -4,6 +4,8 @@ import csv
 from collections.abc import Mapping
 
 from common.atomic_files import replacing
+from common.cli import launch
+from common.cli.training_options import REPOSITORY
 from grid_search.plan import Plan
 from grid_search.plots import draw_grid
 from grid_search.ranking import pareto_front, ranked, ranking, row
@@ -41,7 +43,7 @@ def write_report(plan: Plan, ends: Mapping[int, tuple[str, str]] = {}) -> str:
             f"  {row['multiply_accumulates']:>9,} MACs  {plan.metric} {row['quality']:<10.5g} {row['label']}"
             for row in front
         ]
-        shown += [f"every deployable form of the best: {_export_command(plan, rows[0])}"]
+        shown += _export_command(plan, rows)
     return "\n".join([*shown, f"overview: {plan.folder}/grid.csv, ranking.txt, grid.png"])
 
 
@@ -54,5 +56,11 @@ def _write_csv(plan: Plan, rows: list[dict]) -> None:
             writer.writerow({"place": place} | row)
 
 
-def _export_command(plan: Plan, best: dict) -> str:
-    return f"python -m {plan.module} --resume {plan.folder.parent / best['folder']} --export all"
+def _export_command(plan: Plan, rows: list[dict]) -> list[str]:
+    """The line that exports the best run that is finished, by the data that it recorded; none for other projects."""
+    finished = [row for row in rows if row["status"] == "finished"]
+    script = f"{plan.module.rpartition('.')[0]}/export.py"
+    if not finished or not (REPOSITORY / script).is_file():
+        return []
+    folder = launch.shortest(plan.folder.parent / finished[0]["folder"])
+    return [f"every format of the best: {launch.command(script, folder)}"]

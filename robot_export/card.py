@@ -153,7 +153,7 @@ def _forms(contract: dict) -> str:
     how = f"One thread, called from Python on {contract['cost']['timed_on']}; {', '.join(versions)}."
     patches = contract["datasets"]["validation"]["patches"]
     held = f"Held against Keras on all {patches:,} patches of validation, each by its own runtime:"
-    check = "`python -m robot_export.verify FOLDER` checks the files again on any machine."
+    check = "`python3 robot_export/verify.py FOLDER`, from the top of the repository, checks the files again anywhere."
     return "\n\n".join([_table(cost, 2), how, held, _table(parity, 1), check])
 
 

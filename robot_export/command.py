@@ -1,14 +1,16 @@
-"""`python -m PROJECT.export`: what exporting a saved model takes in every project."""
+"""`export.py`: what exporting a saved model takes in every project."""
 
 import argparse
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from common.atomic_files import read_json
+from common.cli import launch
 from common.cli.program import Parser
-from common.cli.training_options import INPUTS
+from common.cli.training_options import INPUTS, TrainingOptions, from_json
 from common.errors import UserError
 from common.training.model_path import find_model
 from robot_export.robots import add_robot_options
@@ -22,7 +24,8 @@ def export_parser(description: str) -> Parser:
         ("calibration", "training patches (.h5) for the ranges of the int8 forms, never test"),
         ("validation", "patches (.h5) that every form is held against Keras on"),
     ):
-        parser.add_argument(f"--{name}", type=Path, nargs="+", required=True, metavar="FILE", help=text)
+        text += "; default: what the run recorded"
+        parser.add_argument(f"--{name}", type=Path, nargs="+", metavar="FILE", help=text)
     parser.add_argument(
         "--input", choices=INPUTS, help="what the TFLite and ONNX files take (default: as the run, raw)"
     )
@@ -33,7 +36,7 @@ def export_parser(description: str) -> Parser:
     parser.add_argument(
         "--output-dir",
         type=Path,
-        help="a new folder for the files; default: the run's own, for any other model a new export-NAME here",
+        help="a new folder for the files; default: the run's own, else a new export-NAME in the output folder",
     )
     return parser
 
@@ -72,8 +75,12 @@ def job_options(arguments: argparse.Namespace) -> dict:
     return {"robots": robots, "namespace": arguments.namespace or "", "accept_sampling": arguments.accept_sampling}
 
 
-def prepare(arguments: argparse.Namespace, task: str, project: str, outputs: int):
+def prepare(arguments: argparse.Namespace, task: str, project: str, outputs: int, kind: type, load_data: Callable):
     """Reads the patches and the model, and scores them.
+
+    Args:
+        arguments: of the command line. task, project: of the model. outputs: of the network.
+        kind: the project's Options. load_data: the project's; finds the patches that the run recorded.
 
     Returns:
         The model's file, the keras.Model, the description so far and the delivery.Evidence.
@@ -93,12 +100,15 @@ def prepare(arguments: argparse.Namespace, task: str, project: str, outputs: int
 
     model_file = find_model(arguments.model)
     told = _told(model_file, project)
-    parts = {
-        "train": read_files(arguments.calibration, task)[0],
-        "validation": read_files(arguments.validation, task)[0],
-    }
+    if arguments.calibration and arguments.validation:
+        parts = {
+            "train": read_files(arguments.calibration, task)[0],
+            "validation": read_files(arguments.validation, task)[0],
+        }
+    else:
+        parts = _recorded(arguments, model_file, told, kind, load_data)
     concatenate([part.take([0]) for part in parts.values()])  # one size and colour, or one clear line
-    _check_calibration(arguments.calibration, parts, told)
+    _check_calibration(arguments.calibration or [], parts, told)
     if told and arguments.output_dir is None:
         _check_validation(parts["validation"], told)
     devices.find_gpus()
@@ -112,6 +122,28 @@ def prepare(arguments: argparse.Namespace, task: str, project: str, outputs: int
     description |= {"input": describe_input(model, normalised, rule), "cost": count_cost(model)}
     scores = make_predictor(model)(parts["validation"].X)
     return model_file, model, description, Evidence(parts["train"].X, parts["validation"], scores)
+
+
+def _recorded(arguments: argparse.Namespace, model_file: Path, told: dict | None, kind: type, load_data: Callable):
+    """The training and validation patches of a run, by what its config.json says."""
+    config = model_file.with_name("config.json")
+    if arguments.calibration or arguments.validation or told is None or not config.is_file():
+        raise UserError(
+            f"an export takes --calibration and --validation, or neither of them and the folder of a run. "
+            f"Received: {arguments.model}. Add both."
+        )
+    saved = read_json(config)["options"]
+    root = {} if Path(saved["data_root"]).is_dir() else {"data_root": kind().data_root}  # the run was made elsewhere
+    places = {"resume": str(config.parent.resolve()), "output_dir": config.parent.resolve().parent} | root
+    splits = load_data(from_json(kind, saved, **places))
+    parts = {"train": splits.train, "validation": splits.validation}
+    changed = [split for split, part in parts.items() if part.digest != told["datasets"].get(split, {}).get("digest")]
+    if changed:
+        raise UserError(
+            f"the patches that this run recorded have changed ({', '.join(changed)}). Received: {model_file.parent}. "
+            "Choose the files: --calibration TRAIN.h5 --validation VALIDATION.h5"
+        )
+    return parts
 
 
 def place(arguments: argparse.Namespace, model_file: Path, description: dict, detector=None):
@@ -134,7 +166,7 @@ def place(arguments: argparse.Namespace, model_file: Path, description: dict, de
             return model_file.parent, results if results.keys() == description["metrics"].keys() else None
         except (OSError, ValueError, KeyError, AttributeError):
             return model_file.parent, None
-    folder = new_folder(arguments.output_dir or Path.cwd() / f"export-{model_name(model_file)}")
+    folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"export-{model_name(model_file)}")
     with replacing(folder / "model.keras") as new:
         shutil.copyfile(model_file, new)
     return folder, None
@@ -156,7 +188,10 @@ def _told(model_file: Path, project: str) -> dict | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: cannot be read ({error!r}). Mend it, or export a copy of the model alone.") from None
     if found != project:
-        raise UserError(f"{path}: a model of another project. Received: {found}. Use python -m {found}.export")
+        raise UserError(
+            f"{path}: a model of another project. Received: {found}. "
+            f"Use {launch.command(f'{found}/export.py', model_file)}"
+        )
     return {key: value for key, value in told.items() if key not in ("forms", "vectors", "robots", "parameters")}
 
 

@@ -46,7 +46,7 @@ def robots(manifest: dict) -> list[str]:
 def _proof(manifest: dict, form: str) -> str:
     parity = manifest["forms"][form]["parity"]
     if not parity:
-        return "**Not proven here**: `python -m common.verify FOLDER` runs it where its runtime is."
+        return "**Not proven here**: `python3 robot_export/verify.py FOLDER` runs it where its runtime is."
     difference = f"{parity['max_difference']:.2g}"
     line = f"Read like this, the {parity['patches']:,} patches of validation differ from Keras by {difference}"
     threshold = f"; threshold {manifest['threshold'][form]:.6g}" if "threshold" in manifest else ""

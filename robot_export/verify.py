@@ -1,4 +1,4 @@
-"""Checks on any machine that the files of a model are what its contract says: python -m robot_export.verify FOLDER
+"""Checks on any machine that the files of a model are what its contract says: python3 robot_export/verify.py FOLDER
 
 Schema of model.json, sha256 of every file, and the eight test vectors through every runtime that is installed here.
 The folder may come from anybody: of its files, only data is loaded. Headers are code, so one is compiled only if it is,
@@ -12,6 +12,12 @@ import math
 import sys
 import tempfile
 from pathlib import Path
+
+if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from common.cli import launch
+
+    launch.in_environment()
 
 from common.atomic_files import read_inside
 from common.cli.program import Parser, run_main

@@ -1,6 +1,7 @@
 """The arrows of the house run one way between the rooms, and nobody edits sys.path."""
 
 import ast
+import re
 
 from . import house
 from .house import FILES, GROUND, PROJECTS, ROOT
@@ -54,8 +55,11 @@ def test_only_tracking_knows_mlflow():
 
 
 def test_nobody_edits_the_path_of_imports():
+    """But a program, for the launcher: by the four lines that are the same in every one."""
+    stub = r'if __name__ == "__main__":.*\n    sys\.path\[0\] = str\(.*\n    from common\.cli import launch\n'
     for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = re.sub(stub, "if True:\n", path.read_text(encoding="utf-8"), count=1)
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 assert (node.value.id, node.attr) != ("sys", "path"), path
 

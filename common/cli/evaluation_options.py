@@ -13,7 +13,7 @@ def evaluation_parser(description: str) -> Parser:
     parser.add_argument(
         "--output-dir",
         type=Path,
-        help="folder for the numbers, scores and pictures; default: a new evaluation-NAME in the working directory; "
+        help="folder for the numbers, scores and pictures; default: a new evaluation-NAME in the output folder; "
         "a name that is taken gets a number",
     )
     return parser

@@ -1,8 +1,22 @@
-"""Switches the usage telemetry of the libraries off. Called before any of them is imported."""
+"""Starts a program of this repository in the right environment, and prints commands that do.
+
+Whatever Python begins reads this file first: a student's Python 3.9, or one with a Keras of its own. So it needs
+nothing but the standard library, of Python 3.7.
+"""
+
+from __future__ import annotations
 
 import os
-from collections.abc import MutableMapping
+import re
+import shlex
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import MutableMapping  # noqa: UP035 - collections.abc has no [] before Python 3.9
 
+ROOT = Path(__file__).resolve().parents[2]
+VENV = ROOT / ".venv"
 OFF = {
     "ENABLE_RUNTIME_UPTIME_TELEMETRY": "0",  # TensorFlow sets it to 1 on import unless it is there
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -12,9 +26,75 @@ OFF = {
 }
 
 
+def in_environment() -> None:
+    """Starts this program again with the Python of .venv, unless this one has the same TensorFlow and Keras.
+
+    Ends the program with one line and status 2 where neither will do.
+    """
+    python = VENV / "bin" / "python"
+    if python.exists() and not _is_venv() and not _has_our_versions():
+        os.execv(str(python), [str(python), *sys.argv])  # noqa: S606 - the same arguments, no shell
+    if sys.version_info < (3, 11) or find_spec("tensorflow") is None or find_spec("h5py") is None:
+        version = ".".join(map(str, sys.version_info[:3]))
+        print(
+            f"error: this Python does not have the packages that are needed. Received: {sys.executable}, "
+            f"Python {version}. Install them: make -C {shlex.quote(str(ROOT))} setup",
+            file=sys.stderr,
+        )
+        raise SystemExit(2)
+    switch_off()
+
+
 def switch_off(environment: MutableMapping[str, str] = os.environ) -> None:
     """Sets the variables that keep MLflow, Ray and others from reporting usage, here and in every child process.
 
-    Keras, ONNX Runtime on Linux and LiteRT send none.
+    Keras, ONNX Runtime on Linux and LiteRT send none. Called before any of them is imported.
     """
     environment.update(OFF)
+
+
+def command(place: str, *words: object) -> str:
+    """A command line that runs as it is printed, from the working directory: `python3 ../common/tracking sync`.
+
+    Args:
+        place: a script, or a folder with a `__main__.py`, from the top of the repository.
+        words: its arguments; a path below the working directory is shortened.
+    """
+    return shlex.join([_python(), shortest(ROOT / place), *map(str, words)])
+
+
+def shortest(path: Path) -> str:
+    """A path from the working directory, or as it is where that is shorter."""
+    try:
+        return min(os.path.relpath(path), str(path), key=len)
+    except OSError:  # the working directory is gone
+        return str(path)
+
+
+def _python() -> str:
+    """`python3` where that leads to the packages: to .venv by `in_environment`, or to this very environment."""
+    found = shutil.which("python3")
+    if found and ((VENV / "bin" / "python").exists() or Path(found).parent == Path(sys.prefix) / "bin"):
+        return "python3"
+    return sys.executable
+
+
+def _is_venv() -> bool:
+    return os.path.realpath(sys.prefix) == os.path.realpath(VENV)
+
+
+def _has_our_versions() -> bool:
+    """Whether this is a Python with the versions of TensorFlow and Keras that pyproject.toml asks for."""
+    if not (3, 11) <= sys.version_info < (3, 14):
+        return False
+    from importlib import metadata  # late: not in Python 3.7, and costs every start 20 ms
+
+    for name, version in re.findall(
+        r'^  "(tensorflow|keras)>=([\d.]+)', (ROOT / "pyproject.toml").read_text(), re.MULTILINE
+    ):
+        try:
+            if not metadata.version(name).startswith(f"{version}."):
+                return False
+        except metadata.PackageNotFoundError:
+            return False
+    return True

@@ -6,6 +6,7 @@ The defaults stand once, in the dataclass: the parser itself has none, so it tel
 import argparse
 import dataclasses
 import os
+import sys
 import types
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,7 +203,7 @@ def _add_export_options(group) -> None:
         choices=EXPORTS,
         help="all: every deployable form with parity, cost and model card; keras: model.keras with its card; none: "
         "model.keras and model.json with numbers, threshold and counted cost, nothing timed, for grids: "
-        "`python -m PROJECT.export` makes the rest for the winner",
+        "`export.py RUN` makes the rest for the winner",
     )
     group.add_argument(
         "--input",
@@ -219,10 +220,16 @@ def _add_run_options(group) -> None:
     )
     _boolean(group, "--require-tracking", "end with an error where that server does not answer")
     group.add_argument("--experiment", metavar="NAME", help="MLflow experiment (default: the project's name)")
-    group.add_argument("--run-name", metavar="NAME", help="name of the run (default: made of network and dataset)")
+    group.add_argument(
+        "--run-name",
+        metavar="NAME",
+        help="name of the run; {dataset} in it becomes the dataset's (default: network and dataset)",
+    )
     group.add_argument("--output-dir", type=Path, metavar="DIR", help="every run gets a folder of its own in here")
     group.add_argument(
-        "--resume", metavar="RUN", help="go on with a stopped run: its folder, or its name in the output folder"
+        "--resume",
+        metavar="RUN",
+        help="resume a stopped run: its folder, or its name (the newest of that name)",
     )
     group.add_argument(
         "--dry-run", action="store_true", help="one step through the whole path, to see that all is in place"
@@ -289,7 +296,20 @@ def run_folder(run: str, output_dir: Path) -> Path:
     for folder in (Path(run), output_dir / run):
         if (folder / "config.json").is_file():
             return folder.resolve()
+    if named := [path for path in sorted(output_dir.glob("*/config.json")) if _name_of(path) == run]:
+        folder = max(named, key=lambda path: (path.stat().st_mtime, path)).parent
+        newest = f", the newest of {len(named)} runs of that name" if len(named) > 1 else ""
+        print(f"note: resuming {folder.name}{newest}", file=sys.stderr)
+        return folder.resolve()
     raise UserError(f"There is no such run: no config.json in {Path(run)} or {output_dir / run}. Received: {run}.")
+
+
+def _name_of(config: Path) -> str | None:
+    """The name of a run, by its config.json; None where that cannot be read."""
+    try:
+        return json.loads(config.read_text(encoding="utf-8"))["name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _typed(name: str, kind, value):

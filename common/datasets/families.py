@@ -120,6 +120,6 @@ def parse_stem(stem: str, task: str) -> Family:
     for other in PREFIXES:
         if other != task and stem in {family.stem for family in all_families(other)}:
             raise UserError(f"This is a dataset for {other}, wanted is one for {task}. Received: --dataset {stem}.")
-    near = difflib.get_close_matches(stem, [*families, SYNTHETIC], n=1)
+    near = difflib.get_close_matches(stem, [*families, SYNTHETIC], n=1, cutoff=0.4)
     hint = f"Did you mean {near[0]}?" if near else "--list-datasets shows the names."
     raise UserError(f"There is no {task} dataset of this name. Received: --dataset {stem}. {hint}")

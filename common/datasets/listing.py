@@ -8,6 +8,7 @@ from common.cli.archive_url import DEFAULT_URL
 from common.cli.progress import progress_bar
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, all_families
 
+UNKNOWN = "below are the default and what is cached, --dataset takes other names, too"
 BRIEF = Patience(attempts=2)  # a list is not worth a long wait: there is an answer without the archive
 
 
@@ -23,15 +24,19 @@ def list_datasets(
     Raises:
         ArchiveError: `archive_url` is not an address.
     """
-    served, how = (set(), "not asked (--offline)") if offline else _served(task, archive_url, patience)
+    served, how = (
+        (set(), "not asked (--offline); below are the default and what is cached")
+        if offline
+        else _served(task, archive_url, patience)
+    )
     families = all_families(task)
     width = max(len(family.stem) for family in families)
     lines = [f"{task} datasets; the archive {archive_url}: {how}", "", f"{'stem':<{width}}  {'archive':<21}  cached"]
     for family in families:
         cached = [split for split in SPLITS if (Path(data_root) / family.file(split)).is_file()]
         there = [split for split in SPLITS if family.file(split) in served]
-        if there or cached or not served:
-            archive = "+".join(there) if served else "?"
+        if there or cached or family.stem == DEFAULT_STEMS[task]:
+            archive = "+".join(there) if served else "unknown"
             default = "  (default)" if family.stem == DEFAULT_STEMS[task] else ""
             lines.append(f"{family.stem:<{width}}  {archive or '-':<21}  {'+'.join(cached) or '-'}{default}")
     lines.append(f"{SYNTHETIC:<{width}}  {'-':<21}  rendered on this machine")
@@ -40,16 +45,15 @@ def list_datasets(
 
 def _served(task: str, url: str, patience: Patience) -> tuple[set[str], str]:
     """Paths of the files that the archive's index pages name, and in words where that came from."""
-    unknown = "below are all names that can be"
     try:
         folders = listing(task, url, patience=patience)
         if folders is None:
-            return set(), f"shows no index; {unknown}"
+            return set(), f"shows no index; {UNKNOWN}"
         known = {family.folder for family in all_families(task)}
         folders = [f"{task}/{folder.rstrip('/')}" for folder in folders]
         folders = [folder for folder in folders if folder in known]
         bar = progress_bar(folders, desc="index pages", unit="page", leave=False)
         files = {f"{folder}/{name}" for folder in bar for name in listing(folder, url, patience=patience) or ()}
     except Unreachable as error:
-        return set(), f"{error} {unknown.capitalize()}."
-    return files, "after its index pages" if files else f"shows no files; {unknown}"
+        return set(), f"{error} {UNKNOWN.capitalize()}."
+    return files, "after its index pages" if files else f"shows no files; {UNKNOWN}"

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shlex
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,6 +13,7 @@ from pathlib import Path
 from common import provenance, tracking
 from common.archive.fetch import sha256_of
 from common.atomic_files import new_folder, read_json, replacing
+from common.cli import launch
 from common.cli.stop_request import StopRequest
 from common.cli.terminal import outlasting_terminal
 from common.cli.training_options import REPOSITORY, TrainingOptions, read_config
@@ -119,7 +122,11 @@ def already_finished(options: TrainingOptions) -> bool:
     """True, with a line that says so, where the run to resume has come to its end."""
     finished = bool(options.resume) and is_finished(Path(options.resume))
     if finished:
-        print(f"This run is finished, there is nothing to resume: {options.resume}")
+        model = launch.shortest(Path(options.resume) / "model.keras")
+        print(
+            f"This run is finished, and a finished run is not extended: {options.resume}\n"
+            f"A new run can start from its model: --init {shlex.quote(model)}"
+        )
     return finished
 
 
@@ -174,11 +181,20 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
                 )
             yield run
             status = "KILLED" if stop() else "FINISHED"
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             status = "KILLED"
+            interrupt.add_note(_how_to_resume(project, path))
             raise
         finally:
             print(tracked.finish(status))
+            if stop() and status == "KILLED" and not os.environ.get("BALL_PARENT_RUN"):  # a grid resumes its own
+                print(_how_to_resume(project, path))
+
+
+def _how_to_resume(project: str, path: Path) -> str:
+    script = REPOSITORY / project / "train.py"
+    script = script if script.is_file() else Path(sys.argv[0]).resolve()
+    return f"Stopped. It resumes with: {launch.command(script, '--resume', launch.shortest(path))}"
 
 
 def _write_json(path: Path, content: dict) -> Path:

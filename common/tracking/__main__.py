@@ -1,8 +1,14 @@
-"""`python -m common.tracking sync | status`: what is where, and sending what is missing."""
+"""`python3 common/tracking sync | status`: what is where, and sending what is missing."""
 
 import argparse
 import sys
 from pathlib import Path
+
+if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+    from common.cli import launch
+
+    launch.in_environment()
 
 from common.cli.program import Parser, run_main
 from common.cli.training_options import TrainingOptions
@@ -10,7 +16,7 @@ from common.cli.training_options import TrainingOptions
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The two commands and their options."""
-    parser = Parser(prog="python -m common.tracking", description=__doc__)
+    parser = Parser(prog="python3 common/tracking", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     sync = commands.add_parser("sync", help="send what servers lack, and end runs whose process died")
     status = commands.add_parser("status", help="list runs, where they are and what is pending")

@@ -1,4 +1,4 @@
-"""What `python -m common.tracking` does: status and sync over any number of runs."""
+"""What `python3 common/tracking` does: status and sync over any number of runs."""
 
 import sys
 import time

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shlex
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 from common import provenance
+from common.cli import launch
 from common.errors import UserError
 from common.tracking import journal
 from common.tracking.pending import pending, place
@@ -297,11 +297,7 @@ def _report(folder: Path, target: str, children: list[Path]) -> str:
         return f"Tracked: {where}"
     words = [left.words()] if left else []
     words += [f"{len(behind)} of the {len(children)} runs below it"] if behind else []
-    what = f"--output-dir {_short(folder.parent)}" if behind else _short(folder)
+    what = ["--output-dir", launch.shortest(folder.parent)] if behind else [launch.shortest(folder)]
     if not may_be_sent(folder, target, named_now()):
-        what += f" --to {shlex.quote(uri_of(folder, target))}"
-    return f"Not yet on {where}: {' and '.join(words)}. Sent by: python -m common.tracking sync {what}"
-
-
-def _short(path: Path) -> str:
-    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
+        what += ["--to", uri_of(folder, target)]
+    return f"Not yet on {where}: {' and '.join(words)}. Sent by: {launch.command('common/tracking', 'sync', *what)}"

@@ -4,13 +4,13 @@ import contextlib
 import difflib
 import json
 import os
-import shlex
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from common.cli import launch
 from common.errors import UserError
 from common.tracking.secrets import stored_credentials, without_credentials
 
@@ -128,7 +128,7 @@ def how_to_send(run: Path, target: str) -> str:
     uri = uri_of(run, target)
     return (
         f"{run.name}: nothing is sent to {readable(uri)}, which only its folder names. "
-        f"If you trust it: python -m common.tracking sync {shlex.quote(str(run))} --to {shlex.quote(uri)}"
+        f"If you trust it: {launch.command('common/tracking', 'sync', run, '--to', uri)}"
     )
 
 

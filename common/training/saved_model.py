@@ -21,7 +21,10 @@ def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
     model = keras_file.load(path)
     if isinstance(model.input_shape, list) or tuple(model.output_shape) != (None, outputs):
         kind = {1: "a classifier (one input, one score)", 3: "a detector (one input; radius, x and y)"}[outputs]
-        raise UserError(f"{path}: not {kind}. Received: {model.input_shape} to {model.output_shape}.")
+        given = {1: "a classifier", 3: "a detector"}.get(model.output_shape[-1] if model.output_shape else None)
+        other = {1: "classifier_cnn", 3: "detector_cnn_ball_radius_center"}
+        hint = f"{given}; use the tools in {other[model.output_shape[-1]]}" if given else "another network"
+        raise UserError(f"{path}: not {kind}. Received: {hint} ({model.input_shape} to {model.output_shape}).")
     if tuple(model.input_shape[1:]) != tuple(input_shape):
         wanted, given = ("x".join(map(str, shape)) for shape in (model.input_shape[1:], input_shape))
         raise UserError(

@@ -1,16 +1,16 @@
 """Builds the ball radius and centre patch datasets; `--help` tells how."""
 
-import importlib.util
-import os
 import sys
 from pathlib import Path
 
-_VENV = Path(__file__).resolve().parents[2] / ".venv" / "bin" / "python"
-if __name__ == "__main__" and importlib.util.find_spec("h5py") is None and _VENV.exists():
-    os.execv(_VENV, [str(_VENV), *sys.argv])  # noqa: S606  no environment is active: use the repository's
+if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+    from common.cli import launch
 
-from common.cli.program import run_main  # noqa: E402
-from dataset_tools.building.command import create  # noqa: E402
+    launch.in_environment()
+
+from common.cli.program import run_main
+from dataset_tools.building.command import create
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -16,10 +16,7 @@ if [[ $# -lt 2 || $1 == -* || $2 == -* ]]; then
   exit 2
 fi
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-python=python
-if [[ -z ${VIRTUAL_ENV:-} && -x $here/../../.venv/bin/python ]]; then
-  python=$here/../../.venv/bin/python
-fi
+python=$(command -v python3 || command -v python || echo "$here/../../.venv/bin/python")
 roots=$1
 output=$2
 shift 2

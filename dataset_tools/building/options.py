@@ -28,9 +28,9 @@ What comes out, below --output-dir, named like the dataset archive:
   {task}/reports/TYPE_borderB_leaks.png with the pairs of patches that are alike on two sides of the split
 
 Examples:
-  python create_datasets.py --naoth ~/naoth_patches            the team's default family
-  python create_datasets.py --naoth ~/naoth_patches --camera combined top bottom --size 16 32
-  python create_datasets.py --check-published https://datasets.naoth.de
+  python3 create_datasets.py --naoth ~/naoth_patches            the team's default family
+  python3 create_datasets.py --naoth ~/naoth_patches --camera combined top bottom --size 16 32
+  python3 create_datasets.py --check-published https://datasets.naoth.de
 
 Exit status: 0 all built (or published as it is here), 1 some combination failed, 2 wrong arguments, 130 and
 143 interrupted.

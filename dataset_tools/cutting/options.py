@@ -1,4 +1,4 @@
-"""The command line of `python -m dataset_tools.cut`."""
+"""The command line of `python3 dataset_tools/cut.py`."""
 
 import argparse
 import math
@@ -26,8 +26,8 @@ What comes out: ROOT/top/RECORDING.zip and ROOT/bottom/RECORDING.zip with PNG pa
 --naoth ROOT. Negatives come only from pictures in which every ball has a box.
 
 Examples:
-  python -m dataset_tools.cut export.json --pictures ~/pictures --output patches
-  python -m dataset_tools.cut ~/yolo ~/logs/game.log --annotations boxes.json --output patches
+  python3 dataset_tools/cut.py export.json --pictures ~/pictures --output patches
+  python3 dataset_tools/cut.py ~/yolo ~/logs/game.log --annotations boxes.json --output patches
 """
 
 
@@ -96,7 +96,7 @@ def parse_args(argv: list[str] | None = None) -> Settings:
 
 def _parser() -> Parser:
     parser = Parser(
-        prog="python -m dataset_tools.cut",
+        prog="python3 dataset_tools/cut.py",
         description="Cuts patches out of annotated pictures and logs, as the robot would.",
         epilog=EPILOG,
     )

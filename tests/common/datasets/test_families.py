@@ -374,10 +374,15 @@ def test_the_list_shows_what_the_index_pages_name_and_what_is_cached(server, tmp
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(("url", "offline"), [(None, False), (NOWHERE, False), (NOWHERE, True)])
-def test_without_index_pages_the_list_names_all_that_can_be(server, tmp_path, task, url, offline):
+def test_without_index_pages_the_list_names_the_default_and_what_is_cached(server, tmp_path, task, url, offline):
     table = rows(list_datasets(task, tmp_path, url or server.url, offline, patience=QUICK))
-    assert list(table) == [*(family.stem for family in all_families(task)), "synthetic"]
-    assert table[DEFAULT_STEMS[task]] == ["?", "-", "(default)"]
+    assert list(table) == [DEFAULT_STEMS[task], "synthetic"]
+    assert table[DEFAULT_STEMS[task]] == ["unknown", "-", "(default)"]
+    other = all_families(task)[-1]
+    (tmp_path / other.file("train")).parent.mkdir(parents=True)
+    (tmp_path / other.file("train")).touch()
+    table = rows(list_datasets(task, tmp_path, url or server.url, offline, patience=QUICK))
+    assert table[other.stem] == ["unknown", "train"]
 
 
 def test_the_list_refuses_an_address_that_is_none(tmp_path):

@@ -140,7 +140,7 @@ def test_a_server_that_only_the_folder_names_gets_nothing_and_the_line_says_how(
         assert main(["sync", "--output-dir", str(tmp_path)]) == 1
         assert stranger.requests == []
         said = capsys.readouterr().out
-        command = re.search(r"python -m common.tracking (sync .*)", said)[1].split()
+        command = re.search(r"common/tracking (sync .*)", said)[1].split()
         assert command == ["sync", str(run), "--to", stranger.url]
         assert main(command) == 0
         assert stranger.requests

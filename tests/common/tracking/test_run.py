@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from common import tracking
+from common.cli import launch
 from common.errors import UserError
 from common.tracking import Server, commands, journal, marks
 from common.tracking.pending import pending
@@ -81,7 +82,7 @@ def test_a_run_that_was_kept_here_is_pending_for_the_teams_server(tmp_path, no_m
         here, there = run.finish("FINISHED").splitlines()
         assert f"{tmp_path}/mlflow.db" in here
         assert there.startswith(f"Not yet on {team.url}: 3 records")
-        assert there.endswith(f"Sent by: python -m common.tracking sync {tmp_path / 'run'} --to {team.url}")
+        assert there.endswith(f"common/tracking sync {launch.shortest(tmp_path / 'run')} --to {team.url}")
         team.restore()
         assert commands.sync([run.folder], tmp_path, team.url) == 0
         assert commands.sync([run.folder], tmp_path) == 0

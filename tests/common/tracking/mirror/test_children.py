@@ -9,6 +9,7 @@ import pytest
 from filelock import FileLock
 
 from common import tracking
+from common.cli import launch
 from common.tracking import commands, journal, marks
 from common.tracking.mirror.children import Children
 from common.tracking.mirror.send import Sender, prepare
@@ -121,7 +122,7 @@ def test_the_end_of_a_grid_says_which_of_its_runs_were_not_sent(tmp_path, start_
             grid.carry(run.folder)
         line = grid.finish()
     assert line.startswith(f"Not yet on {tmp_path}/mlflow.db: 1 of the 2 runs below it. Sent by: ")
-    assert line.endswith(f"python -m common.tracking sync --output-dir {tmp_path}")
+    assert line.endswith(f"common/tracking sync --output-dir {launch.shortest(tmp_path)}")
 
 
 def test_the_trainings_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_child):

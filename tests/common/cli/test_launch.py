@@ -1,0 +1,122 @@
+"""Programs started as a newcomer does: by a Python without our packages, from any folder, as documents print them."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.cli import launch
+
+from ...tiny import ROOT, environment
+
+DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("*/[Rr][Ee][Aa][Dd][Mm][Ee].md")), *sorted(ROOT.glob("docs/*.md"))]
+PROGRAM = (
+    r"(?:python3|\.venv/bin/python) (?:(?:[\w.]+/)*\w+\.py|(?:\.\./)*(?:grid_search|common/tracking))(?![\w./])"
+    r"|bash (?:[\w.]+/)*\w+\.sh"
+)
+BARE = Path(sys._base_executable)
+
+
+def documented() -> dict[tuple[str, str], list[str]]:
+    """(folder, program) -> what follows it, of every document, card and help text that names one."""
+    found = {}
+    for path in sorted({*DOCUMENTS, *ROOT.glob("*/*.py"), *ROOT.glob("*/*.sh"), *ROOT.glob("dataset_tools/*/*.py")}):
+        if path.parts[len(ROOT.parts)] in (".venv", "tests"):
+            continue
+        text = re.sub(r"\\\n\s*", " ", path.read_text(encoding="utf-8"))
+        for program, rest in re.findall(rf"({PROGRAM})([^\n`\"']*)", text):
+            script = program.split()[1]
+            if script.endswith("my_cnn.py"):  # the reader's own; tests/test_readme.py runs it
+                continue
+            # Said in the folder of the document, from the top of the repository, or after a `cd` into a project.
+            places = [path.parent, ROOT, *ROOT.glob("*_cnn*/"), *ROOT.glob("dataset_tools/*/")]
+            folder = next((place for place in places if (place / script).exists()), None)
+            assert folder, f"{path.relative_to(ROOT)}: {program}"
+            found.setdefault((str(folder), program), []).append(rest.split("#")[0])
+    return found
+
+
+@pytest.fixture(params=["bare", "a_keras_of_its_own"])
+def newcomer(request, tmp_path):
+    """The environment of a shell in which no environment is active and only `python3` is a name of Python."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    paths = f"{tools}:/usr/bin:/bin"
+    (tools / "python3").write_text(f'#!/bin/sh\nexec "{BARE}" "$@"\n')
+    (tools / "python3").chmod(0o755)
+    found = {name: value for name, value in environment().items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    if request.param == "a_keras_of_its_own":
+        for name in ("keras", "tensorflow", "h5py"):
+            (tmp_path / "site" / name).mkdir(parents=True)
+            (tmp_path / "site" / name / "__init__.py").write_text("raise SystemExit('another Keras')")
+        found["PYTHONPATH"] = str(tmp_path / "site")
+    return found | {"PATH": paths}
+
+
+needs_venv = pytest.mark.skipif(not (ROOT / ".venv/bin/python").exists(), reason="the environment is somewhere else")
+
+
+def test_documents_name_programs():
+    assert len(documented()) > 15
+
+
+@needs_venv
+@pytest.mark.parametrize(("folder", "program"), sorted(documented()), ids=lambda value: Path(value).name)
+def test_every_documented_program_starts_and_knows_the_options(folder, program, newcomer):
+    script = program.split()[1]
+    if "benchmarks" in (script.partition("/")[0], Path(folder).name):  # for developers: no launcher
+        assert program.startswith(".venv/bin/python")
+        return
+    ask = [] if script.endswith("create_datasets.sh") else ["--help"]
+    told = subprocess.run(
+        [*program.split(), *ask], cwd=folder, env=newcomer, capture_output=True, text=True, check=False
+    )
+    if not ask:
+        assert told.returncode == 2
+        assert "Usage:" in told.stderr
+        return
+    assert told.returncode == 0, told.stderr
+    if script.endswith(".sh") or "grid_search" in script or "tracking" in script:  # options of the runs, of commands
+        return
+    known = set(re.findall(r"--[a-z][\w-]*", told.stdout))
+    for rest in documented()[folder, program]:
+        assert set(re.findall(r"(?<![\w-])--[a-z][\w-]*", rest)) <= known, rest
+
+
+@needs_venv
+def test_a_printed_command_runs_from_where_it_is_printed(newcomer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", newcomer["PATH"])
+    (tmp_path / "my runs").mkdir()
+    line = launch.command("common/tracking", "status", "--output-dir", launch.shortest(tmp_path / "my runs"))
+    told = subprocess.run(line, shell=True, cwd=tmp_path, env=newcomer, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout) == (0, "no runs\n"), told.stderr
+
+
+def test_without_an_environment_one_line_says_how_to_make_it(tmp_path):
+    for name in ("common/__init__.py", "common/cli/__init__.py", "common/cli/launch.py", "classifier_cnn/train.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    told = subprocess.run(
+        [BARE, "-I", tmp_path / "classifier_cnn/train.py"], capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 2
+    assert told.stderr.count("\n") == 1
+    assert f"make -C {tmp_path} setup" in told.stderr
+
+
+def test_the_launcher_needs_no_new_python():
+    """Python 3.9 reads it before it hands over: none of what came later."""
+    import ast
+
+    ast.parse((ROOT / "common/cli/launch.py").read_text(), feature_version=(3, 7))
+    for name in ("common/__init__.py", "common/cli/__init__.py"):
+        assert not [node for node in ast.parse((ROOT / name).read_text()).body if not isinstance(node, ast.Expr)]
+
+
+def test_an_environment_with_the_same_versions_is_kept():
+    assert launch._has_our_versions()
+    assert os.path.realpath(sys.prefix) == os.path.realpath(launch.VENV) or not launch._is_venv()

@@ -1,0 +1,90 @@
+"""What a newcomer does after the first run: stop it, resume it by the printed line, by its name, export it, go on."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from .tiny import ROOT, classification_file, detection_file, environment, program
+
+SMALL = ("--filters", "4", "--dense", "8", "--tracking", "local", "--export", "none", "--run-name", "mine")
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A run that Ctrl-C stopped: its folder, and what it printed."""
+    folder = tmp_path_factory.mktemp("first")
+    files = [
+        "--data-train",
+        classification_file(folder / "a.h5"),
+        "--data-val",
+        classification_file(folder / "b.h5", seed=1),
+    ]
+    arguments = [*files, *SMALL, "--epochs", "300", "--output-dir", folder / "runs"]
+    with subprocess.Popen(
+        [sys.executable, ROOT / "classifier_cnn/train.py", *map(str, arguments)],
+        cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as process:  # fmt: skip
+        while not list(folder.glob("runs/*/checkpoint.npz")):
+            assert process.poll() is None, process.stdout.read()
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=300)[0]
+    assert process.returncode == 130, said
+    (run,) = (path.parent for path in folder.glob("runs/*/config.json"))
+    return run, said
+
+
+def shell(line: str, folder):
+    ended = subprocess.run(
+        line, shell=True, cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=600
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout + ended.stderr
+
+
+def test_the_last_line_resumes_and_a_finished_run_is_exported_by_its_own_data(stopped):
+    run, said = stopped
+    last = said.strip().splitlines()[-1]
+    line = last.partition("It resumes with: ")[2]
+    assert line.endswith(f"--resume runs/{run.name}")
+    shell(line, run.parents[1])
+    assert json.loads((run / "model.json").read_text())["status"] == "finished"
+    again = program("classifier_cnn.train", "--resume", "mine", "--output-dir", run.parent)
+    assert again.returncode == 0
+    assert f"note: resuming {run.name}" in again.stderr
+    assert re.search(r"a finished run is not extended: .*\n.*--init \S*model\.keras", again.stdout)
+    exported = program("classifier_cnn.export", run)
+    assert exported.returncode == 0, exported.stderr
+    assert (run / "model_int8.tflite").exists()
+    assert json.loads((run / "model.json").read_text())["status"] == "finished"
+    classification_file(run.parents[1] / "b.h5", seed=7)
+    changed = program("classifier_cnn.export", run)
+    assert changed.returncode == 2
+    assert "the patches that this run recorded have changed (validation)" in changed.stderr
+
+
+def test_the_newest_of_a_name_is_resumed(tmp_path):
+    from common.cli.training_options import run_folder
+
+    for second in (1, 2):
+        folder = tmp_path / f"20260101-00000{second}_mine"
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps({"name": "mine"}))
+    assert run_folder("mine", tmp_path).name == "20260101-000002_mine"
+
+
+def test_a_detector_given_to_the_classifiers_tools_is_called_a_detector(tmp_path):
+    from detector_cnn_ball_radius_center.model import build_model
+
+    build_model((16, 16, 1), (4, 4, 4, 4), 8, False, [0.4], [0.3, 0.5, 0.5]).save(tmp_path / "model.keras")
+    told = program("classifier_cnn.evaluate", tmp_path / "model.keras", classification_file(tmp_path / "a.h5"))
+    assert told.returncode == 2
+    assert "Received: a detector; use the tools in detector_cnn_ball_radius_center" in told.stderr
+    file = detection_file(tmp_path / "d.h5")
+    told = program(
+        "detector_cnn_ball_radius_center.evaluate", tmp_path / "model.keras", file, "--output-dir", tmp_path / "out"
+    )
+    assert told.returncode == 0, told.stderr
