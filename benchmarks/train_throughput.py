@@ -1,11 +1,11 @@
 """How fast training is, compared with the textbook method (textbook.py), on networks 4 4 8 8, dense 32.
 
-.venv/bin/python benchmarks/train_throughput.py speed      patches/s of epochs and evaluation, one run and two; 3 minutes
-.venv/bin/python benchmarks/train_throughput.py command    start, end, memory and imports of a whole train.py; 5 minutes
-.venv/bin/python benchmarks/train_throughput.py sweep      patches/s by batch size and network size; 5 minutes
-.venv/bin/python benchmarks/train_throughput.py stream     the epoch and the memory of a run that leaves its patches in files
-.venv/bin/python benchmarks/train_throughput.py plot       pictures of what the JSON file holds
-.venv/bin/python benchmarks/train_throughput.py gpu        seconds of an epoch on a GPU, with and without XLA; 10 minutes
+.venv/bin/python benchmarks/train_throughput.py speed  patches/s of epochs and evaluation, one run and two; 3 minutes
+.venv/bin/python benchmarks/train_throughput.py command  start, end, memory and imports of a whole train.py; 5 minutes
+.venv/bin/python benchmarks/train_throughput.py sweep  patches/s by batch size and network size; 5 minutes
+.venv/bin/python benchmarks/train_throughput.py stream  epoch and memory of a run that leaves its patches in files
+.venv/bin/python benchmarks/train_throughput.py plot  pictures of what the JSON file holds
+.venv/bin/python benchmarks/train_throughput.py gpu  seconds of an epoch on a GPU, with and without XLA; 10 minutes
 
 Each adds its part to the JSON file. The machine should have nothing else to do.
 """

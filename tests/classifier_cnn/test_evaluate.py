@@ -75,6 +75,7 @@ def test_every_patch_is_scored_in_order_whatever_the_batch(models, file, monkeyp
 
 def test_the_command_writes_numbers_scores_and_pictures(models, file, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     assert run_main(lambda: evaluate.main([str(models / "run"), str(file), "--max-fpr", "0.05"])) == 0
     folder, out = tmp_path / "evaluation-run", capsys.readouterr().out
     patches = read_patches(file, "classification")

@@ -37,6 +37,7 @@ def arguments(files, kind="classification", **other):
 )
 def test_a_model_alone_gets_a_folder_with_everything(files, tmp_path, monkeypatch, capsys, module, head, kind):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     module.main([str(files[head]), *arguments(files, kind)])
     (folder,) = tmp_path.iterdir()
     told = json.loads((folder / "model.json").read_text())
@@ -58,6 +59,7 @@ def test_an_unsupported_layer_is_refused_by_name(files, tmp_path, monkeypatch):
     odd = keras.Model(model.inputs, keras.layers.Dense(1, "sigmoid")(layer(model.get_layer("flatten").output)))
     odd.save(tmp_path / "odd.keras")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     with pytest.raises(UserError, match=r"layer my_elu \(ELU\) cannot be exported"):
         classifier.main(["odd.keras", *arguments(files)])
     assert [path.name for path in tmp_path.iterdir()] == ["odd.keras"]
@@ -75,6 +77,7 @@ def test_an_unsupported_layer_is_refused_by_name(files, tmp_path, monkeypatch):
 )
 def test_bad_input_is_one_line(files, tmp_path, monkeypatch, capsys, changes, words):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     changes = {name: files.get(value, value) for name, value in changes.items()}
     with pytest.raises((UserError, SystemExit)) as end:
         classifier.main([str(files["sigmoid"]), *arguments(files, **changes)])
@@ -90,6 +93,7 @@ def test_test_patches_are_refused_for_calibration(files, tmp_path):
 
 def test_robots_and_the_namespace_from_the_command_line(files, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     more = [
         "--robot",
         "naoth-h5",
@@ -116,6 +120,7 @@ def test_robots_and_the_namespace_from_the_command_line(files, tmp_path, monkeyp
 
 def test_a_robot_that_cannot_use_the_model_is_one_line_and_nothing_is_written(files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     for robot, words in (("hulks", "takes 32x32 patches"), ("naoth-h5", "--detector RUN")):
         with pytest.raises(UserError, match=words):
             classifier.main([str(files["sigmoid"]), *arguments(files), "--robot", robot])

@@ -42,18 +42,16 @@ def documented() -> dict[tuple[str, str], list[str]]:
 @pytest.fixture(params=["bare", "a_keras_of_its_own"])
 def newcomer(request, tmp_path):
     """The environment of a shell in which no environment is active and only `python3` is a name of Python."""
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    paths = f"{tools}:/usr/bin:/bin"
-    (tools / "python3").write_text(f'#!/bin/sh\nexec "{BARE}" "$@"\n')
-    (tools / "python3").chmod(0o755)
-    found = {name: value for name, value in environment().items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    environment_of = tmp_path / "theirs"
+    subprocess.run([BARE, "-m", "venv", "--without-pip", environment_of], check=True)
+    (environment_of / "bin/python").unlink()
     if request.param == "a_keras_of_its_own":
+        (packages,) = environment_of.glob("lib/python*/site-packages")
         for name in ("keras", "tensorflow", "h5py"):
-            (tmp_path / "site" / name).mkdir(parents=True)
-            (tmp_path / "site" / name / "__init__.py").write_text("raise SystemExit('another Keras')")
-        found["PYTHONPATH"] = str(tmp_path / "site")
-    return found | {"PATH": paths}
+            (packages / name).mkdir()
+            (packages / name / "__init__.py").write_text("raise SystemExit('another Keras')")
+    found = {name: value for name, value in environment().items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    return found | {"PATH": f"{environment_of}/bin:/usr/bin:/bin"}
 
 
 needs_venv = pytest.mark.skipif(not (ROOT / ".venv/bin/python").exists(), reason="the environment is somewhere else")
