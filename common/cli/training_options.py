@@ -5,6 +5,7 @@ The defaults stand once, in the dataclass: the parser itself has none, so it tel
 
 import argparse
 import dataclasses
+import json
 import os
 import sys
 import types
