@@ -128,7 +128,7 @@ def check_patches(classification, detection) -> None:
             "Take a classification and a detection file of one family."
         )
     if not (classification.y == 0).any():
-        raise UserError(f"no patch without a ball. Received: {', '.join(classification.source)}. Choose another file.")
+        raise UserError(f"no patch without a ball. Received: {', '.join(classification.files)}. Choose another file.")
 
 
 if __name__ == "__main__":

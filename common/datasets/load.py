@@ -104,7 +104,7 @@ def _check_classes(train: Patches) -> None:
     if balls in (0, len(train)):
         raise UserError(
             f"A training needs patches with and without a ball. Received: {balls} balls of {len(train)} training "
-            f"patches, {', '.join(train.source)}. Add files to --data-train."
+            f"patches, {', '.join(train.files)}. Add files to --data-train."
         )
 
 

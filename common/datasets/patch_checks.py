@@ -10,6 +10,7 @@ from common.errors import UserError
 
 TASKS = ("classification", "detection")
 KEYS = ("recording", "camera", "origin")  # one string per patch, in newer files
+DETAILS = {"side": "fiu", "source": "SO"}  # one number, one string per patch, in files since then: kinds of their types
 SIDES = (16, 32)  # pixels; the networks of this repository are built for these two
 CENTRE_RANGE = (-0.25, 1.25)  # fractions of the patch; real labels reach 0.02..1.014
 RADIUS_MAX = 1.0  # fraction of the patch; real labels reach 0.3..0.55
@@ -23,7 +24,7 @@ def open_file(path: Path) -> SafeFile:
     Raises:
         UserError: no such file, not readable, no HDF5 inside, or values that the file does not hold itself.
     """
-    return open_hdf5(path, ("X", "y", *KEYS))
+    return open_hdf5(path, ("X", "y", *KEYS, *DETAILS))
 
 
 def layout(file: SafeFile, task: str) -> None:
@@ -51,6 +52,11 @@ def layout(file: SafeFile, task: str) -> None:
             raise UserError(f"{path}: {key} must hold one string per patch ({count}). Received: {columns[key].shape}.")
         if columns[key].dtype.kind not in "SO":
             raise UserError(f"{path}: {key} must hold strings. Received: {columns[key].dtype}.")
+    for key in [key for key in DETAILS if key in columns]:
+        if columns[key].shape != (count,) or columns[key].dtype.kind not in DETAILS[key]:
+            found = f"{columns[key].dtype} {columns[key].shape}"
+            what = "string" if key == "source" else "number"
+            raise UserError(f"{path}: {key} must hold one {what} per patch ({count}). Received: {found}.")
     check_room(sum(column.bytes for key, column in columns.items() if key != "X"), path)
 
 

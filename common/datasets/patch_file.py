@@ -1,7 +1,7 @@
 """The HDF5 patch format of the archive: opened, checked in full and written in one place.
 
 A file holds `X` uint8 [n, side, side, channels] and `y`; newer files add `recording`, `camera` and `origin`, one string
-per patch. The fields are described in `Patches`.
+per patch, and the newest `side` and `source`. The fields are described in `Patches`.
 """
 
 import hashlib
@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 BLOCK = 8192  # patches per block where a file is walked through: 16 MB at 32x32x2
+COLUMNS = (*KEYS, *patch_checks.DETAILS)
 write_patches = patch_writer.write_patches
 
 
@@ -43,7 +44,9 @@ class Patches:
     X: uint8 [n, side, side, channels]; one channel is Y, two are Y and the interleaved U/V of YUV422.
     y: float32 [n], 1 ball and 0 no ball; or float32 [n, 3] = [radius, center_x, center_y], fractions of the patch.
     recording, camera, origin: str [n] each, or None where the file does not say.
-    source: names of the files that the patches were read from.
+    side: float32 [n], pixels of the patch in the camera picture, NaN where unknown; or None.
+    source: bytes [n], UTF-8, archive and member of each patch, no two alike; or None. As text it would outgrow X.
+    files: names of the files that the patches were read from.
     sampling: how they were subsampled, keys of `common.datasets.sampling.RULES`, None if a file does not say.
     """
 
@@ -52,7 +55,9 @@ class Patches:
     recording: np.ndarray | None = None
     camera: np.ndarray | None = None
     origin: np.ndarray | None = None
-    source: tuple[str, ...] = ()
+    side: np.ndarray | None = None
+    source: np.ndarray | None = None
+    files: tuple[str, ...] = ()
     sampling: str | None = None
 
     def __len__(self) -> int:
@@ -85,8 +90,8 @@ class Patches:
 
     def take(self, indices: np.ndarray) -> "Patches":
         """The patches at `indices` (integers or a bool mask), copied, in that order."""
-        columns = {key: None if getattr(self, key) is None else getattr(self, key)[indices] for key in KEYS}
-        return Patches(self.X[indices], self.y[indices], **columns, source=self.source, sampling=self.sampling)
+        columns = {key: None if getattr(self, key) is None else getattr(self, key)[indices] for key in COLUMNS}
+        return Patches(self.X[indices], self.y[indices], **columns, files=self.files, sampling=self.sampling)
 
 
 @dataclass(frozen=True)
@@ -113,8 +118,12 @@ class PatchFile:
         start, stop, _ = slice(start, stop).indices(len(self))
         read = {key: column.read(start, stop) for key, column in self._file.columns.items()}
         X, y = read.pop("X"), patch_checks.labels(read.pop("y"), self.task, self.path)
-        columns = {key: patch_checks.text(values) for key, values in read.items()}
-        return Patches(X, y, **columns, source=(self.path.name,), sampling=self.sampling)
+        columns = {key: patch_checks.text(values) for key, values in read.items() if key in KEYS}
+        if "side" in read:
+            columns["side"] = read["side"].astype(np.float32)
+        if "source" in read:
+            columns["source"] = read["source"].astype("S")
+        return Patches(X, y, **columns, files=(self.path.name,), sampling=self.sampling)
 
     @cached_property
     def sampling(self) -> str | None:
@@ -193,7 +202,7 @@ def read_patches(path: Path | str, task: str) -> Patches:
 def concatenate(parts: list[Patches]) -> Patches:
     """Joins patches of one task, size and number of channels, in order.
 
-    recording, camera and origin survive only where every part has them.
+    What is known of each patch, recording and the rest, survives only where every part has it.
 
     Raises:
         UserError: nothing to join, or parts that do not fit together.
@@ -205,16 +214,16 @@ def concatenate(parts: list[Patches]) -> Patches:
     for part in parts[1:]:
         if (part.X.shape[1:], part.y.shape[1:]) != (parts[0].X.shape[1:], parts[0].y.shape[1:]):
             raise UserError(
-                f"{', '.join(part.source) or 'patches'}: does not fit to {', '.join(parts[0].source) or 'the others'}."
+                f"{', '.join(part.files) or 'patches'}: does not fit to {', '.join(parts[0].files) or 'the others'}."
                 f" Received: {_kind(part)} beside {_kind(parts[0])}. Use files of one size, colour and task."
             )
     columns = {}
-    for key in KEYS:
+    for key in COLUMNS:
         values = [getattr(part, key) for part in parts]
         columns[key] = None if any(value is None for value in values) else np.concatenate(values)
-    source = tuple(name for part in parts for name in part.source)
+    files = tuple(name for part in parts for name in part.files)
     X, y = np.concatenate([part.X for part in parts]), np.concatenate([part.y for part in parts])
-    return Patches(X, y, **columns, source=source, sampling=joined_rule(part.sampling for part in parts))
+    return Patches(X, y, **columns, files=files, sampling=joined_rule(part.sampling for part in parts))
 
 
 def _kind(patches: Patches) -> str:

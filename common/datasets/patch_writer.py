@@ -34,13 +34,14 @@ def write_patches(
             read in blocks.
         y: [n] or [n, 1] of 0 and 1, or [n, 3] = [radius, center_x, center_y] in fractions.
         attributes: of the file; strings, numbers, or lists and dictionaries, which are stored as JSON.
-        columns: `recording`, `camera` and `origin`, one string per patch each; those that are None are left out.
+        columns: `recording`, `camera`, `origin` and `source`, one string per patch each, and `side`, one number, pixels
+            in the camera picture, NaN where unknown; those that are None are left out.
 
     Raises:
         UserError: content that `read_patches` would refuse, or a place that cannot be written.
     """
     path = Path(path)
-    if unknown := set(columns) - set(patch_checks.KEYS):
+    if unknown := set(columns) - {*patch_checks.KEYS, *patch_checks.DETAILS}:
         raise TypeError(f"not a column of patch files: {', '.join(sorted(unknown))}")
     y, columns = _checked(path, X, y, columns)
     try:
@@ -70,6 +71,8 @@ def _checked(path: Path, X: np.ndarray, y: np.ndarray, columns: dict) -> tuple[n
 def _encode(values: Sequence[str] | np.ndarray, key: str) -> np.ndarray:
     """UTF-8 bytes of fixed length [n]."""
     array = np.asarray(values)
+    if key == "side" and array.dtype.kind in patch_checks.DETAILS["side"]:
+        return array.astype(np.float32)
     if array.dtype.kind == "O":
         array = array.astype(str)
     if array.ndim != 1 or array.dtype.kind not in "US":
@@ -123,7 +126,9 @@ def _write(path: Path, X: np.ndarray, y: np.ndarray, columns: dict, attributes: 
                     stream.check()
                 _dataset(file, "y", y.shape, y.dtype, 1 << 15)[:] = y
                 for key, values in columns.items():
-                    dtype = h5py.string_dtype("utf-8", max(1, values.dtype.itemsize))
+                    dtype = values.dtype
+                    if dtype.kind == "S":
+                        dtype = h5py.string_dtype("utf-8", max(1, values.dtype.itemsize))
                     _dataset(file, key, values.shape, dtype, 1 << 15)[:] = values.astype(dtype)
                 for key in sorted(attributes):
                     value = attributes[key]

@@ -123,7 +123,7 @@ def stored_patches(paths: Sequence[Path], task: str) -> Patches:
         StoredPixels(files),
         np.concatenate(labels),
         **joined,
-        source=tuple(path.name for path in paths),
+        files=tuple(path.name for path in paths),
         sampling=joined_rule(map(sampling_rule, files)),
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 from common.cli.progress import progress_bar
 from common.datasets.families import ORIGINS, Family
 from common.errors import UserError
-from dataset_tools.building import filling, recording_splits, selection, writing
+from dataset_tools.building import corrections, filling, recording_splits, selection, writing
 from dataset_tools.building.decoding import Plan
 from dataset_tools.building.options import Settings
 from dataset_tools.building.patch_store import Store, temporary_store
@@ -104,6 +104,7 @@ def _build_root(
     )
     with temporary_store(settings.output_dir / settings.task, plan) as store:
         filling.fill(store, settings, families, root, border, spread)
+        corrections.apply(store, settings, {(family.size, family.channels) for family in families})
         print(filling.summary(store), file=sys.stderr)
         if settings.strict and store.skipped:
             raise UserError(f"--strict: {store.skipped.total()} patches would be skipped, see the reasons above.")

@@ -95,6 +95,8 @@ def _columns(patches: list[Patch], thumbnails: np.ndarray) -> dict[str, np.ndarr
         "penalty": np.array([fact.penalty for fact in facts], np.float64),
         "robot": np.array([fact.robot for fact in facts], np.float64),
         "circle": np.array([fact.circle for fact in facts], np.float32).reshape(-1, 3),
+        "side": np.array([patch.side for patch in patches], np.float32),
+        "source": np.array([patch.source.encode("utf-8", "replace") for patch in patches], "S"),
         "camera": np.array([CAMERA_CODES[patch.camera] for patch in patches], np.uint8),
         "origin": np.array([ORIGINS.index(patch.origin) for patch in patches], np.uint8),
         "content": hashes.content(luma),  # brightness alone: what is a duplicate never depends on the colours built

@@ -89,11 +89,12 @@ def _skip_unplaced(store: Store) -> None:
 def summary(store: Store) -> str:
     """Counts by origin and kind, and what was skipped, as a table."""
     kind, origin = store.columns["kind"], store.columns["origin"]
-    lines = [f"  {'':8}" + "".join(f"{name:>11}" for name in ("patches", *labels.KIND_NAMES))]
+    names = labels.KIND_NAMES if (kind == labels.DROPPED).any() else labels.KIND_NAMES[:-1]
+    lines = [f"  {'':8}" + "".join(f"{name:>11}" for name in ("patches", *names))]
     for code, name in enumerate(ORIGINS):
         mine = kind[origin == code]
         if len(mine):
-            counts = (len(mine), *np.bincount(mine, minlength=len(labels.KIND_NAMES)))
+            counts = (len(mine), *np.bincount(mine, minlength=len(names)))
             lines.append(f"  {name:8}" + "".join(f"{count:>11}" for count in counts))
     no_ball = (kind == labels.NO_BALL) & (origin == ORIGINS.index(NAOTH))
     if no_ball.any():

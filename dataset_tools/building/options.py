@@ -59,6 +59,8 @@ class Settings:
     keep_linked: bool
     max_leaks: float
     strict: bool
+    drop: Path | None
+    relabel: Path | None
     output_dir: Path
     data_root: Path
     archive_url: str
@@ -73,7 +75,12 @@ class Settings:
             )
         if self.naoth is not None and not self.naoth.is_dir():
             raise UserError(f"--naoth must be a folder. Received: {self.naoth}.")
-        for option, path in (("--devils", self.devils), ("--tk03", self.tk03)):
+        for option, path in (
+            ("--devils", self.devils),
+            ("--tk03", self.tk03),
+            ("--drop", self.drop),
+            ("--relabel", self.relabel),
+        ):
             if path is not None and not path.is_file():
                 raise UserError(f"{option} must be a file. Received: {path}.")
         if not (min(self.split) >= 0 and self.split[0] > 0 and sum(self.split) < math.inf):  # also NaN
@@ -144,6 +151,9 @@ def _parser(task: str) -> Parser:
     add("--archive-url", default=DEFAULT_URL, metavar="URL", help="(default: %(default)s)")
     add("--offline", action=argparse.BooleanOptionalAction, default=False, help="never ask the archive")
     add("--strict", action=argparse.BooleanOptionalAction, default=False, help="what would be skipped is an error")
+    lines = "one `source` of a patch per line, or sha256 of pixels and label for files without sources"
+    add("--drop", type=Path, metavar="FILE", help=f"leave these patches out: {lines}; or a CSV with such a column")
+    add("--relabel", type=Path, metavar="FILE", help="a CSV like that with a second column, label: ball or no ball")
     _add_families(parser, default)
     _add_split(parser)
     add = parser.add_argument_group("output").add_argument

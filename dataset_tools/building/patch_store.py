@@ -14,6 +14,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from common.datasets.families import ORIGINS
+from common.datasets.patch_checks import DETAILS
 from dataset_tools.building.decoding import CAMERA_CODES, THUMBNAIL, Batch, Plan
 from dataset_tools.sources import labels
 from dataset_tools.sources.patch_sources import Skipped
@@ -65,6 +66,7 @@ class Store:
         self._seen: set[str] = set()
         self._files = {size: self._path(size).open("wb") for size in {*plan.sizes, "thumbnail"}}
         self.columns: dict[str, np.ndarray] = {}
+        self.corrections: dict[str, object] = {}  # what --drop and --relabel changed
 
     def _path(self, size: int | str) -> Path:
         return self.folder / f"{size}.u8"
@@ -125,7 +127,9 @@ class Store:
         return Rows(self._path("thumbnail"), len(self), shape, indices, 1)[:][..., 0]
 
     def names(self, key: str, indices: np.ndarray) -> np.ndarray:
-        """`recording`, `camera` or `origin` of the patches at `indices`, as UTF-8 bytes [n]."""
+        """One of COLUMNS of the patches at `indices`: numbers, or names as UTF-8 bytes [n]."""
+        if key in DETAILS:
+            return self.columns[key][indices]
         table = {"recording": self.recordings, "camera": CAMERA_NAMES, "origin": ORIGINS}[key]
         return np.char.encode(np.array(table, dtype=str), "utf-8")[self.columns[key][indices]]
 

@@ -12,7 +12,7 @@ from common.archive import checksums
 from common.archive.fetch import SUMS, sha256_of
 from common.atomic_files import replacing
 from common.datasets.families import ORIGINS, Family
-from common.datasets.patch_file import KEYS, write_patches
+from common.datasets.patch_file import COLUMNS, write_patches
 from common.errors import UserError
 from dataset_tools.building.options import Settings
 from dataset_tools.building.patch_store import Rows, Store
@@ -51,7 +51,7 @@ def job(family: Family, content: FileContent, store: Store, settings: Settings, 
     """Collects what one file of a family will hold."""
     indices = content.indices
     y = target(store, family.task, indices)
-    columns = {key: store.names(key, indices) for key in KEYS}
+    columns = {key: store.names(key, indices) for key in COLUMNS}
     attributes = _of_family(family) | {"part": content.part} | _of_sources(family, store, settings)
     if y.ndim == 2:
         attributes |= {
@@ -96,6 +96,7 @@ def _of_sources(family: Family, store: Store, settings: Settings) -> dict[str, o
             "test_recordings": list(settings.test_recordings),
             "keep_linked": settings.keep_linked,
             "origins": used,
+            **store.corrections,
         },
     }
 

@@ -9,8 +9,8 @@ import numpy as np
 from dataset_tools.sources import borders
 
 BALL_ABOVE, PENALTY_ABOVE, ROBOT_ABOVE = 0.5, 0.75, 0.4  # overlap of patch and object from which it counts as shown
-NO_BALL, BALL, PARTIAL, AMBIGUOUS = range(4)
-KIND_NAMES = ("no ball", "ball", "partial", "ambiguous")
+NO_BALL, BALL, PARTIAL, AMBIGUOUS, DROPPED = range(5)
+KIND_NAMES = ("no ball", "ball", "partial", "ambiguous", "dropped")
 OVERLAPS = ("ball_intersect", "penalty_intersect", "robot_intersect")
 BOX = ("p_min_x", "p_min_y", "p_max_x", "p_max_y")
 PLACES = tuple(f"{what}_center_{axis}" for what in ("ball", "penalty", "robot") for axis in "xy")
@@ -51,7 +51,7 @@ def facts_from_text(text: Mapping[str, object], width: int, height: int, border:
         raise Refused("a whole camera picture, not a patch")
     if KEYS.isdisjoint(text):
         raise Refused("no label in its PNG text")
-    overlaps = [_number(text, key) for key in OVERLAPS]
+    overlaps = [number(text, key) for key in OVERLAPS]
     for key, value in zip(OVERLAPS, overlaps, strict=True):
         if not 0 <= value <= 1:
             raise Refused(f"{key} is not within 0..1")
@@ -61,7 +61,12 @@ def facts_from_text(text: Mapping[str, object], width: int, height: int, border:
     return Facts(ball, penalty, robot, _circle(text, width, height, border))
 
 
-def _number(text: Mapping[str, object], key: str) -> float:
+def number(text: Mapping[str, object], key: str) -> float:
+    """The value of a text chunk, 0 where there is none.
+
+    Raises:
+        Refused: not a number, or absurd.
+    """
     try:
         value = float(text.get(key, 0))
     except (TypeError, ValueError):
@@ -76,8 +81,8 @@ def _circle(text: Mapping[str, object], width: int, height: int, border: int) ->
 
     A picture has the size of its box. Without a border it may also lack the box.
     """
-    x, y, radius = (_number(text, key) for key in ("ball_center_x", "ball_center_y", "ball_radius"))
-    box = left, top, right, bottom = tuple(_number(text, key) for key in BOX)
+    x, y, radius = (number(text, key) for key in ("ball_center_x", "ball_center_y", "ball_radius"))
+    box = left, top, right, bottom = tuple(number(text, key) for key in BOX)
     moved = borders.shift(box, border) if border else (0, 0)
     boxless = not border and (left, top) == (right, bottom)
     if moved is None or not (boxless or (right - left, bottom - top) == (width, height)):

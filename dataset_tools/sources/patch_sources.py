@@ -4,6 +4,7 @@ Work is cut into chunks that any process can read on its own; a reader yields ea
 what was left out and why. Nothing is ever unpacked to disk.
 """
 
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -28,7 +29,12 @@ CLASS_FOLDERS = {"ball", "balls", "noball", "noballs", "positive", "positives", 
 
 
 class Patch(NamedTuple):
-    """One patch. `ready`: subsampled to the network's size before it was saved, at which it is taken as it is."""
+    """One patch.
+
+    ready: subsampled to the network's size before it was saved, at which it is taken as it is.
+    side: pixels of the patch in the camera picture, NaN where unknown.
+    source: origin or camera, archive and member: no two alike, whatever the sources' folders are called.
+    """
 
     rgbx: np.ndarray  # uint32 [height, width], see dataset_tools.building.pixels
     facts: Facts
@@ -36,6 +42,8 @@ class Patch(NamedTuple):
     recording: str
     origin: str
     ready: bool = False
+    side: float = math.nan
+    source: str = ""
 
 
 class Skipped(NamedTuple):
@@ -157,7 +165,7 @@ def read(chunk: Chunk, digest) -> Iterator[Patch | Skipped]:
             if isinstance(found, str):
                 yield Skipped(f"{chunk.path.name}: patch {index}", found)
             else:
-                yield Patch(*found, "", "", TK03, ready=True)
+                yield Patch(*found, "", "", TK03, ready=True, source=f"{TK03}/{index}")
         return
     with _reader(chunk) as bytes_of:
         for member in chunk.members:
@@ -166,7 +174,10 @@ def read(chunk: Chunk, digest) -> Iterator[Patch | Skipped]:
                 data = bytes_of(member)
                 digest.update(data)
                 rgbx, text = decode_png(data)
-                yield _naoth(rgbx, text, chunk) if chunk.origin == NAOTH else _devils(rgbx, member.name)
+                if chunk.origin == NAOTH:
+                    yield _naoth(rgbx, text, chunk, member.name)
+                else:
+                    yield _devils(rgbx, member.name)._replace(source=f"{DEVILS}/{member.name}")
             except Refused as refused:
                 yield Skipped(f"{chunk.path.name}: {member.name}", str(refused))
             except FAULTS:
@@ -199,10 +210,14 @@ def _read_file(path: Path) -> bytes:
     return data
 
 
-def _naoth(rgbx: np.ndarray, text: dict, chunk: Chunk) -> Patch:
+def _naoth(rgbx: np.ndarray, text: dict, chunk: Chunk, name: str) -> Patch:
+    """A patch as cut from the camera picture, whose side is its own; `subsampled`: only its text can say that."""
     height, width = rgbx.shape
     facts = labels.facts_from_text(text, width, height, chunk.border)
-    return Patch(rgbx, facts, chunk.camera, chunk.recording, NAOTH)
+    ready = "subsampled" in text
+    side = labels.number(text, "side") if "side" in text else math.nan if ready else width
+    source = f"{chunk.camera}/{chunk.recording}/{name}"
+    return Patch(rgbx, facts, chunk.camera, chunk.recording, NAOTH, ready, side, source)
 
 
 def _devils(rgbx: np.ndarray, name: str) -> Patch:

@@ -29,7 +29,7 @@ def test_writes_and_reads_back_everything(tmp_path):
     assert patches.recording.dtype.kind == "U"
     assert set(patches.camera) == {"top"}
     assert set(patches.origin) == {"naoth"}
-    assert patches.source == ("a.h5",)
+    assert patches.files == ("a.h5",)
     assert patches.task == "classification"
     with h5py.File(path) as file:
         assert file["y"].dtype == np.uint8
@@ -135,16 +135,16 @@ def test_blocks_are_the_file_in_order(tmp_path):
 
 
 def test_concatenate_joins_and_keeps_only_common_columns():
-    one = Patches(pixels(3), np.zeros(3, np.float32), recording=np.array(["a"] * 3), source=("1.h5",))
-    two = Patches(pixels(2, seed=1), np.ones(2, np.float32), recording=np.array(["long"] * 2), source=("2.h5",))
+    one = Patches(pixels(3), np.zeros(3, np.float32), recording=np.array(["a"] * 3), files=("1.h5",))
+    two = Patches(pixels(2, seed=1), np.ones(2, np.float32), recording=np.array(["long"] * 2), files=("2.h5",))
     joined = concatenate([one, two])
     assert joined.recording.tolist() == ["a"] * 3 + ["long"] * 2
-    assert joined.source == ("1.h5", "2.h5")
+    assert joined.files == ("1.h5", "2.h5")
     assert joined.y.tolist() == [0, 0, 0, 1, 1]
     assert (joined.X[3:] == two.X).all()
     assert concatenate([one, Patches(two.X, two.y)]).recording is None
     with pytest.raises(UserError, match=r"2\.h5: does not fit .*classification 32x32x1 beside classification 16x16x1"):
-        concatenate([one, Patches(pixels(2, side=32), two.y, source=("2.h5",))])
+        concatenate([one, Patches(pixels(2, side=32), two.y, files=("2.h5",))])
     with pytest.raises(UserError, match="empty list"):
         concatenate([])
 

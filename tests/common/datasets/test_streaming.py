@@ -42,7 +42,7 @@ def test_stored_is_what_is_read(files):
     assert lazy.digest == read.digest
     assert len(lazy) == len(read) == 470
     assert lazy.X.lengths == [300, 170]
-    assert lazy.source == read.source
+    assert lazy.files == read.files
     np.testing.assert_array_equal(lazy.y, read.y)
     np.testing.assert_array_equal(lazy.channel_means, read.channel_means)
     np.testing.assert_allclose(read.channel_means, read.X.mean((0, 1, 2)))
