@@ -1,5 +1,6 @@
 """Reads one dataset of an HDF5 file that was checked, in parts, and never more than fits into memory."""
 
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -70,7 +71,8 @@ class Column:
         for first in range(start, stop, step):
             if self.chunks:
                 self.chunks.check(first, min(stop, first + step))
-            part = self.dataset[first : min(stop, first + step)]
+            with little_memory(longest):
+                part = self.dataset[first : min(stop, first + step)]
             if max(map(len, part)) > NAME_BYTES_MAX:
                 raise ValueError(f"a name of more than {NAME_BYTES_MAX} characters")
             parts.append(part)
@@ -89,6 +91,28 @@ def readable(path: Path) -> Iterator[None]:
     except FAULTS as error:
         why = printable(error, LIMIT).rstrip(".") or type(error).__name__
         raise UserError(f"{path}: cannot be read, a damaged file. Received: {why}. Fetch it again.") from None
+
+
+@contextmanager
+def little_memory(file_bytes: int) -> Iterator[None]:
+    """Limits this process while HDF5 reads strings of variable length from a file of so many bytes.
+
+    It takes and clears as many bytes as a string claims to have, up to 4 GB, before it looks whether they are there.
+    Where the system does not tell what a process has, nothing is limited.
+    """
+    try:
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        yield
+        return
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    most = used + 2 * (STRINGS_BYTES_MAX + file_bytes)
+    if before[0] == resource.RLIM_INFINITY or most < before[0]:
+        resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def check_room(needed: int, path: Path) -> None:

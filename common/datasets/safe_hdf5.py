@@ -18,7 +18,7 @@ import h5py
 
 from common.cli.printable import LIMIT, printable
 from common.datasets.hdf5_chunks import chunks_of
-from common.datasets.hdf5_column import FAULTS, NAME_BYTES_MAX, Column, readable
+from common.datasets.hdf5_column import FAULTS, NAME_BYTES_MAX, Column, little_memory, readable
 from common.datasets.hdf5_heap import check_heaps
 from common.errors import UserError
 
@@ -218,6 +218,7 @@ def _value(file: h5py.File, attribute: h5py.h5a.AttrID) -> object:
     if not isinstance(kind, SHOWN) or count > limit or space.get_simple_extent_type() == h5py.h5s.NULL:
         return f"(not shown: {count} of a kind other than numbers and strings, or too many)"
     try:
-        return file.attrs[attribute.name.decode()]
+        with little_memory(file.id.get_filesize()):
+            return file.attrs[attribute.name.decode()]
     except FAULTS:
         return "(cannot be read)"

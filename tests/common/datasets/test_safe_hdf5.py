@@ -329,8 +329,20 @@ def one_name_for_all(path):
     path.write_bytes(content)
 
 
+def name_of_gigabytes(path):
+    """A string of variable length that claims to have 2 GB."""
+    raw(path, X=pixels(N), y=LABELS, recording=np.array(["a"] * N, dtype=object))
+    with h5py.File(path) as file:
+        at = file["recording"].id.get_offset()
+    content = bytearray(path.read_bytes())
+    content[at : at + 4] = (1 << 31).to_bytes(4, "little")
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize("reader", ["read_patches(path, 'classification')", "stored_patches([path], 'classification')"])
-@pytest.mark.parametrize("attack", [deflate_bomb, declared, large_chunk, one_name_for_all], ids=lambda a: a.__name__)
+@pytest.mark.parametrize(
+    "attack", [deflate_bomb, declared, large_chunk, one_name_for_all, name_of_gigabytes], ids=lambda a: a.__name__
+)
 def test_a_small_file_takes_little_memory(tmp_path, attack, reader):
     path = tmp_path / "a.h5"
     attack(path)
