@@ -28,7 +28,6 @@ READERS: dict[str, Callable[[Path, Classes], Items]] = {
     "naoth-candidates": patch_sets.read_candidates,
     "naoth-log": None,  # read together with annotations, see `_log`
 }
-FORMATS = tuple(READERS)
 WORD = r"(?i:(?<![a-z])({})(?![a-z]))"
 CAMERA_WORDS = {"top": re.compile(WORD.format("top|upper")), "bottom": re.compile(WORD.format("bottom|lower"))}
 GENERIC = {  # names of folders and files that tell nothing
@@ -59,7 +58,7 @@ def recognise(path: Path, given: str | None = None, pictures: Path | None = None
     kinds = sorted({kind for _, kind in found})
     if len(kinds) != 1:
         what = f"annotations of several formats: {', '.join(kinds)}" if kinds else "no annotations of a known format"
-        raise UserError(f"{path}: {what}. Say which with --format. Known: {', '.join(FORMATS)}.")
+        raise UserError(f"{path}: {what}. Say which with --format. Known: {', '.join(READERS)}.")
     return [Source(file, kind, pictures or (path if path.is_dir() else path.parent)) for file, kind in found]
 
 

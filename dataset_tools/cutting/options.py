@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.cli.program import Parser
 from common.errors import UserError
-from dataset_tools.annotations.sources import FORMATS
+from dataset_tools.annotations.sources import READERS
 from dataset_tools.cutting.geometry import Geometry
 
 EPILOG = """\
@@ -104,7 +104,7 @@ def _parser() -> Parser:
     add("sources", nargs="+", type=Path, metavar="SOURCE", help="annotated pictures, logs or patch sets, see below")
     add("--output", type=Path, required=True, metavar="ROOT", help="folder of the patch archives")
     add("--replace", action=argparse.BooleanOptionalAction, default=False, help="archives of the same names in ROOT")
-    add("--format", choices=FORMATS, help="of the sources (default: recognised)")
+    add("--format", choices=tuple(READERS), help="of the sources (default: recognised)")
     add("--annotations", nargs="+", type=Path, default=(), metavar="FILE", help="COCO or Label Studio files of logs")
     add("--pictures", type=Path, metavar="DIR", help="where the pictures are (default: in the source's folder)")
     add("--ball-class", nargs="+", default=(), metavar="NAME", help="class names that are a ball (default: ball, ...)")
