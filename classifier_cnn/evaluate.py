@@ -15,7 +15,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
     launch.in_environment()
 
-from classifier_cnn.options import add_max_fpr, check_max_fpr
+from classifier_cnn.options import CONFIDENCE, add_limit, check_limit
 from common.atomic_files import new_folder, replacing
 from common.cli.evaluation_options import evaluation_parser
 from common.cli.program import run_main
@@ -33,11 +33,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="a score at or above it is a ball; default: the one in model.json beside the model, "
         f"else {FALLBACK_THRESHOLD}",
     )
-    add_max_fpr(parser, "also report the threshold that these files would give for it")
+    add_limit(parser, "also report the threshold that these files would give for it")
     arguments = parser.parse_args(argv)
     if arguments.threshold is not None and not 0 <= arguments.threshold < 2:
         parser.error(f"--threshold lies in [0, 2). Received: {arguments.threshold}")
-    check_max_fpr(arguments.max_fpr)
+    check_limit(arguments.max_fpr, arguments.confidence)
     return arguments
 
 
@@ -56,13 +56,14 @@ def main(argv: list[str] | None = None) -> None:
         from common.runs.evaluation import model_name, predict_file
     scores = predict_file(model_file, patches.X, outputs=1)[:, 0]
     folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"evaluation-{model_name(model_file)}")
-    result = report(folder, patches, scores, threshold, files=files)
+    confidence = CONFIDENCE if arguments.confidence is None else arguments.confidence
+    result = report(folder, patches, scores, threshold, files=files, confidence=confidence)
     result["threshold_from"] = origin
     print(table({"": result["metrics"]}))
     print(group_table(result["groups"]))
     print(f"threshold {threshold:.6g}: {origin}")
     if arguments.max_fpr is not None:
-        chosen = choose_threshold(patches.y, scores, arguments.max_fpr)
+        chosen = choose_threshold(patches.y, scores, arguments.max_fpr, confidence)
         result["chosen_on_these_files"] = vars(chosen)
         print(describe(chosen))
     sources = {"model": str(arguments.model), "files": [str(path) for path in arguments.files]}
@@ -78,6 +79,7 @@ def describe(chosen) -> str:
     line = (
         f"chosen on these files for a false positive rate of at most {chosen.max_fpr:g}: {chosen.value:.9g} ({found})"
     )
+    line += f"; {chosen.promise}"
     return line + (f"\nwarning: {chosen.warning}" if chosen.warning else "")
 
 

@@ -7,9 +7,13 @@ and the robot computes them; a threshold chosen here is a float32 value, so it s
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
+from common.runs.bootstrap import bootstrap_interval
+
 FPR_LIMITS = (0.01, 0.001)
+CANDIDATES_PER_MINUTE = 25 * 2 * 30 * 60  # per camera, cameras, frames a second, seconds
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,25 @@ def _at_threshold(labels: np.ndarray, found: np.ndarray) -> dict[str, float | No
         "f1": 2 * hits / (balls + detections) if balls + detections else None,
         "false_positive_rate": alarms / others if others else None,
     }
+
+
+def false_positive_interval(labels, scores, threshold: float, recording=None) -> dict[str, float]:
+    """The 95 % interval of the false positive rate: `false_positive_rate_low` and `_high`; {} without negatives.
+
+    The wider, on either side, of the exact binomial interval and a bootstrap over whole recordings, where they are
+    known: patches of one recording resemble each other. It promises nothing for a threshold chosen on these patches.
+    """
+    labels, scores = _checked(labels, scores)
+    passed = scores[~labels] >= np.float32(threshold)
+    if not len(passed):
+        return {}
+    interval = [*binomtest(int(passed.sum()), len(passed)).proportion_ci(0.95)]
+    if recording is not None:
+        members = np.unique(np.asarray(recording)[~labels], return_inverse=True)[1].reshape(-1)
+        counts = np.bincount(members, weights=passed), np.bincount(members)  # one row per recording
+        low, high = bootstrap_interval(lambda passed, patches: passed.sum() / patches.sum(), *counts)
+        interval = [min(low, interval[0]), max(high, interval[1])]
+    return {"false_positive_rate_low": float(interval[0]), "false_positive_rate_high": float(interval[1])}
 
 
 def evaluate_groups(labels, scores, threshold: float, **groups) -> list[dict[str, str | float]]:

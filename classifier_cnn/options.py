@@ -9,6 +9,7 @@ from robot_export.robots import add_robot_options
 PROJECT = "classifier_cnn"
 DEFAULT_STEM = "classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"
 MAX_FPR = 0.01
+CONFIDENCE = 0.95
 EPILOG = """examples:
   python3 train.py --filters 8 --dense 32             the team's default family, from the cache or the archive
   python3 train.py --dataset synthetic --tracking local   needs no network at all
@@ -25,28 +26,34 @@ class Options(TrainingOptions):
 
     positive_weight: float = 1.0
     max_fpr: float = MAX_FPR
+    confidence: float = CONFIDENCE
 
     def __post_init__(self):
         super().__post_init__()
         if not 0 < self.positive_weight <= 1000:
             raise UserError(f"--positive-weight lies above 0 and up to 1000. Received: {self.positive_weight}.")
-        check_max_fpr(self.max_fpr)
+        check_limit(self.max_fpr, self.confidence)
 
 
-def add_max_fpr(group, meaning: str) -> None:
-    """Declares `--max-fpr`, for every command that chooses a threshold."""
-    text = f"highest false positive rate that the threshold may have on validation, from 0 to below 1; {meaning}"
+def add_limit(group, meaning: str) -> None:
+    """Declares `--max-fpr` and `--confidence`, for every command that chooses a threshold."""
+    text = f"highest false positive rate that the threshold may have, from 0 to below 1; {meaning}"
     group.add_argument("--max-fpr", type=float, metavar="X", help=text)
+    text = "how sure it must be that other patches like these keep that rate, from 0.5 to below 1; 0 asks for no "
+    text += "guarantee: the rate is then kept on these patches alone, and exceeded on others half of the time"
+    group.add_argument("--confidence", type=float, metavar="X", help=text)
 
 
-def check_max_fpr(value: float | None) -> None:
-    """Refuses what is not a rate; None stands for the default.
+def check_limit(max_fpr: float | None, confidence: float | None) -> None:
+    """Refuses what is not a rate or a confidence; None stands for the default.
 
     Raises:
-        UserError: a value below 0, or 1 and more.
+        UserError: a value out of range.
     """
-    if value is not None and not 0 <= value < 1:
-        raise UserError(f"--max-fpr is a rate, at least 0 and below 1. Received: {value}.")
+    if max_fpr is not None and not 0 <= max_fpr < 1:
+        raise UserError(f"--max-fpr is a rate, at least 0 and below 1. Received: {max_fpr}.")
+    if confidence is not None and confidence != 0 and not 0.5 <= confidence < 1:
+        raise UserError(f"--confidence is 0, or at least 0.5 and below 1. Received: {confidence}.")
 
 
 def parse_args(argv: list[str] | None = None) -> Options:
@@ -54,6 +61,6 @@ def parse_args(argv: list[str] | None = None) -> Options:
     parser = training_parser("Trains the CNN that tells whether a patch shows a ball.", EPILOG, DEFAULT_STEM)
     group = parser.add_argument_group("ball or no ball")
     group.add_argument("--positive-weight", type=float, metavar="X", help="how much more a ball counts in the loss")
-    add_max_fpr(group, "of the thresholds that keep it, the one that finds most balls is shipped")
+    add_limit(group, "of the thresholds that keep it, the one that finds most balls is shipped")
     add_robot_options(parser.add_argument_group("robots"))
     return parse(parser, Options, argv)

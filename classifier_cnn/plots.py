@@ -5,13 +5,17 @@ from pathlib import Path
 import numpy as np
 
 from classifier_cnn import metrics
+from classifier_cnn.options import CONFIDENCE
+from classifier_cnn.threshold import upper_bound
 from common.runs import plots
 from common.runs.plots import ACCENT, BALL, INK, NO_BALL, shortened
 
 WORST = 20  # patches per gallery
 
 
-def write_all(folder: Path, X, labels, scores, threshold: float, recording=None, name: str = "") -> list[Path]:
+def write_all(
+    folder: Path, X, labels, scores, threshold: float, recording=None, name: str = "", confidence: float = CONFIDENCE
+) -> list[Path]:
     """Draws every picture of one evaluated set of patches.
 
     Args:
@@ -22,6 +26,7 @@ def write_all(folder: Path, X, labels, scores, threshold: float, recording=None,
         threshold: the operating point.
         recording: str [n] or None.
         name: the set, `validation` or `test`: goes into the titles and before the names of the files.
+        confidence: of the ROC band; 0 draws none.
 
     Returns:
         The files, in the order in which they are worth a look.
@@ -32,15 +37,18 @@ def write_all(folder: Path, X, labels, scores, threshold: float, recording=None,
         part: Path(folder) / f"{before}{part}.png"
         for part in ("curves", "scores", "worst_false_positives", "worst_false_negatives")
     }
-    curves(files["curves"], labels, scores, threshold, name)
+    curves(files["curves"], labels, scores, threshold, name, confidence)
     score_histogram(files["scores"], labels, scores, threshold, name)
     worst_false_positives(files["worst_false_positives"], X, labels, scores, threshold, recording, name)
     worst_false_negatives(files["worst_false_negatives"], X, labels, scores, threshold, recording, name)
     return list(files.values())
 
 
-def curves(path: Path, labels, scores, threshold: float, name: str = "") -> None:
-    """ROC on a logarithmic false positive rate and precision against recall, the operating point in both."""
+def curves(path: Path, labels, scores, threshold: float, name: str = "", confidence: float = CONFIDENCE) -> None:
+    """ROC on a logarithmic false positive rate and precision against recall, the operating point in both.
+
+    The band of the ROC reaches to the rate that every threshold may truly have, with the given confidence.
+    """
     points, numbers = metrics.curve(labels, scores), metrics.evaluate(labels, scores, threshold)
     where = f" on {name}" if name else ""
     with plots.figure(path, height=9.4) as drawing:
@@ -51,7 +59,7 @@ def curves(path: Path, labels, scores, threshold: float, name: str = "") -> None
             upper.set_title(f"No curves{where}: they need patches with and without a ball")
             return
         recall = points.true_positives / points.positives
-        _roc(upper, points, recall, numbers)
+        _roc(upper, points, recall, numbers, confidence)
         upper.set_title(
             f"{numbers['recall']:.1%} of the balls found{where}\n"
             f"at {numbers['false_positive_rate']:.2%} false positives (AUROC {numbers['auroc']:.4f})"
@@ -68,12 +76,16 @@ def curves(path: Path, labels, scores, threshold: float, name: str = "") -> None
         lower.set_title(f"{share}\n(average precision {numbers['average_precision']:.4f})")
 
 
-def _roc(axes, points: metrics.Curve, recall: np.ndarray, numbers: dict[str, float]) -> None:
+def _roc(axes, points: metrics.Curve, recall: np.ndarray, numbers: dict[str, float], confidence: float) -> None:
     """Recall against the false positive rate; no false positive at all is drawn at the left edge, below one patch."""
     one = 1 / points.negatives
     left = one / 2  # the rate 0 has no place on a logarithmic axis
     rate = np.maximum(points.false_positives / points.negatives, left)
     axes.step(np.append(left, rate), np.append(0, recall), where="post", color=NO_BALL)
+    if confidence:
+        bound = upper_bound(points.false_positives, int(points.negatives), confidence)
+        label = f"up to here with {confidence:.4g} confidence"
+        axes.fill_betweenx(recall, rate, np.maximum(rate, bound), color=NO_BALL, alpha=0.2, linewidth=0, label=label)
     for limit in metrics.FPR_LIMITS:
         if limit > left:
             axes.axvline(limit, color=INK, linestyle=":", linewidth=1.2)

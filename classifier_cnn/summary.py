@@ -13,6 +13,9 @@ _ROWS = (
     ("  F1", "f1", ".4f"),
     ("  accuracy", "accuracy", ".2%"),
     ("  false positive rate", "false_positive_rate", ".3%"),
+    ("    true rate at most", "false_positive_bound", ".3%"),
+    ("    95 % interval, from", "false_positive_rate_low", ".3%"),
+    ("    to", "false_positive_rate_high", ".3%"),
     ("  false positives", "false_positives", "d"),
     ("  missed balls", "false_negatives", "d"),
     ("by the scores alone", "", ""),
@@ -29,7 +32,15 @@ _ROWS = (
 )
 # By these runs are compared on MLflow; all others are in the table, evaluation.json and the model card.
 TRACKED = {
-    "validation": ("recall", "false_positive_rate", "auroc", "recall_at_fpr_0.01", "recall_at_fpr_0.001"),
+    "validation": (
+        "recall",
+        "false_positive_rate",
+        "false_positive_bound",
+        "false_positive_rate_high",
+        "auroc",
+        "recall_at_fpr_0.01",
+        "recall_at_fpr_0.001",
+    ),
     "test": ("recall", "false_positive_rate", "auroc"),
 }
 _GROUP_COLUMNS = (

@@ -1,25 +1,37 @@
 """The choice of the decision threshold on validation patches."""
 
 from dataclasses import dataclass
+from math import ceil, log, log1p
 
 import numpy as np
+from scipy.stats import beta, binom
 
 from classifier_cnn.metrics import Curve, curve
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """A finite decision threshold, and what it does on the patches it was chosen on."""
+    """A finite decision threshold, what it does on the patches it was chosen on, and what it promises for others."""
 
     value: float
     max_fpr: float
+    confidence: float
     false_positive_rate: float | None  # None without negatives
     recall: float | None  # None without positives
+    guaranteed: bool  # the true rate is at most max_fpr with this confidence
+    false_positive_bound: float | None  # the true rate is at most this, with this confidence; None where none is asked
+    negatives_missing: int | None  # for the guarantee; None where no number is enough
+    promise: str  # the four above in words
     warning: str | None = None  # why it should not be trusted
 
 
-def choose_threshold(labels, scores, max_fpr: float) -> Threshold:
-    """The threshold of the highest recall whose false positive rate on these patches is <= `max_fpr`.
+def choose_threshold(labels, scores, max_fpr: float, confidence: float) -> Threshold:
+    """The threshold of the highest recall whose true false positive rate is <= `max_fpr` with the given confidence.
+
+    The k-th highest negative is an order statistic: how often the true rate above it exceeds a limit follows from the
+    binomial distribution alone, whatever the scores (Tong, Feng & Li, Neyman-Pearson classification algorithms and NP
+    receiver operating characteristics, Science Advances 2018). With ties it happens less often. Where the negatives are
+    too few for a guarantee, or `confidence` is 0, the rate on these patches is <= `max_fpr`.
 
     Of those that find the same balls it lets the fewest false positives pass: with well separated classes the lowest
     allowed would lie among saturated scores near 0. It lies midway between the lowest score still detected and the next
@@ -29,17 +41,25 @@ def choose_threshold(labels, scores, max_fpr: float) -> Threshold:
         labels: [n], 1 ball, 0 no ball.
         scores: [n] in 0..1.
         max_fpr: at least 0, below 1.
+        confidence: at least 0, below 1; 0 asks for no guarantee.
 
     Raises:
-        ValueError: labels or scores that no metric can be computed from, or `max_fpr` out of range.
+        ValueError: labels or scores that no metric can be computed from, or a rate or confidence out of range.
     """
-    if not 0 <= max_fpr < 1:
-        raise ValueError(f"The highest false positive rate lies in [0, 1). Received: {max_fpr}")
+    if not (0 <= max_fpr < 1 and 0 <= confidence < 1):
+        raise ValueError(f"Rate and confidence lie in [0, 1). Received: {max_fpr}, {confidence}")
     points = curve(labels, scores)
+    allowed, promised = allowed_false_positives(int(points.negatives), max_fpr, confidence)
+    bound = upper_bound(allowed, int(points.negatives), confidence) if confidence and points.negatives else None
+    needed = needed_negatives(max_fpr, confidence)
+    missing = None if needed is None else max(0, needed - int(points.negatives))
+    promise = _promise(max_fpr, confidence, promised, bound, missing)
+    about = (promised, bound, missing, promise)
     if not points.negatives:
         recall = float(points.true_positives[points.scores >= 0.5].max(initial=0) / points.positives)
-        return Threshold(0.5, max_fpr, None, recall, "no patch without a ball: the threshold is a plain 0.5")
-    kept = int(np.sum(points.false_positives / points.negatives <= max_fpr))  # distinct scores that may be detected
+        warning = "no patch without a ball: the threshold is a plain 0.5"
+        return Threshold(0.5, max_fpr, confidence, None, recall, *about, warning)
+    kept = int(np.sum(points.false_positives <= allowed))  # distinct scores that may be detected
     if points.positives:  # those below the last ball would add false positives alone
         hits = np.append(0, points.true_positives[:kept])
         kept = int(np.searchsorted(hits, hits[-1]))
@@ -47,7 +67,48 @@ def choose_threshold(labels, scores, max_fpr: float) -> Threshold:
     value = _between(points.scores[kept], points.scores[kept - 1] if kept else None)
     rate = float(points.false_positives[kept - 1] / points.negatives) if kept else 0.0
     recall = float(hits[kept] / points.positives) if points.positives else None
-    return Threshold(value, max_fpr, rate, recall, _warning(points, max_fpr, recall))
+    return Threshold(value, max_fpr, confidence, rate, recall, *about, _warning(points, max_fpr, recall))
+
+
+def allowed_false_positives(negatives: int, max_fpr: float, confidence: float) -> tuple[int, bool]:
+    """How many of `negatives` patches may pass, and whether that guarantees the limit.
+
+    The most for which P(Binomial(negatives, max_fpr) <= allowed) <= 1 - confidence; without such a number, or without a
+    confidence, the most whose rate on these patches is <= max_fpr.
+    """
+    empirical = int(max_fpr * negatives) + 1
+    empirical -= empirical > max_fpr * negatives * (1 + 1e-12)  # 0.29 * 100 is 28.999...
+    if not confidence:
+        return empirical, False
+    allowed = int(binom.ppf(1 - confidence, negatives, max_fpr)) if negatives else -1
+    allowed -= binom.cdf(allowed, negatives, max_fpr) > 1 - confidence  # ppf is the first that reaches it
+    return (min(allowed, empirical), True) if allowed >= 0 else (empirical, False)
+
+
+def upper_bound(false_positives, negatives: int, confidence: float):
+    """The highest true rate that explains so few false positives (Clopper & Pearson 1934); number or array."""
+    passed = np.asarray(false_positives, float)
+    bound = np.where(passed < negatives, beta.ppf(confidence, passed + 1, np.maximum(negatives - passed, 1e-9)), 1.0)
+    return float(bound) if bound.ndim == 0 else bound
+
+
+def needed_negatives(max_fpr: float, confidence: float) -> int | None:
+    """The fewest patches without a ball that can guarantee the limit: 299 for 1 % with 95 %; None if no number can."""
+    return ceil(log(1 - confidence) / log1p(-max_fpr)) if max_fpr else None
+
+
+def _promise(max_fpr: float, confidence: float, promised: bool, bound: float | None, missing: int | None) -> str:
+    if not confidence:
+        return f"chosen for at most {max_fpr:.4g} false positives on validation; no guarantee was asked for"
+    if promised:
+        return f"guaranteed: at most {max_fpr:.4g} false positives with {confidence:.4g} confidence"
+    upto = "" if bound is None else f"the true rate may be up to {bound:.3g} with {confidence:.4g} confidence; "
+    more = (
+        "no number of patches can guarantee 0"
+        if missing is None
+        else f"it takes {missing:,} more patches without a ball"
+    )
+    return f"not guaranteed: {upto}{more}"
 
 
 def _between(below: float, above: float | None) -> float:

@@ -84,8 +84,13 @@ def finish(run, options: Options, splits, model, history) -> None:
     predict = make_predictor(model)
     judged = {split: part for split, part in splits.parts.items() if split != "train"}
     scores = {split: predict(part.X)[:, 0] for split, part in judged.items()}
-    chosen = choose_threshold(splits.validation.y, scores["validation"], options.max_fpr)
-    results = {split: report(run.path, part, scores[split], chosen.value, split) for split, part in judged.items()}
+    chosen = choose_threshold(splits.validation.y, scores["validation"], options.max_fpr, options.confidence)
+    results = {
+        split: report(run.path, part, scores[split], chosen.value, split, confidence=options.confidence)
+        for split, part in judged.items()
+    }
+    if chosen.false_positive_bound is not None:
+        results["validation"]["metrics"]["false_positive_bound"] = chosen.false_positive_bound
     numbers = {split: result["metrics"] for split, result in results.items()}
     more = {
         "target": TARGET,
@@ -97,9 +102,10 @@ def finish(run, options: Options, splits, model, history) -> None:
     print(table(numbers))
     description = describe_model(model, PROJECT, options, splits, run, **more)
     evidence = Evidence(splits.train.X, splits.validation, scores["validation"][:, None])
-    job = Job(run.path, model, description, evidence, project(options.max_fpr), results, options.robot)
+    about = project(options.max_fpr, options.confidence)
+    job = Job(run.path, model, description, evidence, about, results, options.robot)
     publish_run(run, history, dataclasses.replace(job, accept_sampling=options.accept_sampling))
     if chosen.warning:
         print(f"warning: {chosen.warning}", file=sys.stderr)
-    print(f"threshold {chosen.value:.6g}, chosen on validation for at most {options.max_fpr:.2%} false positives")
+    print(f"threshold {chosen.value:.6g}, {chosen.promise}")
     print(f"model, numbers and pictures: {run.path}")

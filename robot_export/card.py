@@ -27,7 +27,13 @@ _PARITY = (
 
 
 def write_card(
-    folder: Path, contract: dict, purpose: str, numbers: str, weak: str, pictures: Sequence[tuple[str, str]]
+    folder: Path,
+    contract: dict,
+    purpose: str,
+    numbers: str,
+    weak: str,
+    pictures: Sequence[tuple[str, str]],
+    notes: Sequence[str] = (),
 ) -> Path:
     """Writes README.md.
 
@@ -38,6 +44,7 @@ def write_card(
         numbers: the table of the splits, as text.
         weak: the worst recordings, cameras and brightnesses, as text.
         pictures: (file, what it shows).
+        notes: what the numbers mean, one sentence each.
     """
     # Two beside one another, as GitHub shows them: one below the other they were most of the page.
     shown = [
@@ -48,6 +55,7 @@ def write_card(
     parts = [
         f"# {folder.resolve().name}",
         head(contract, purpose, numbers),
+        "\n".join(f"- {note}" for note in notes) or None,
         "\n".join(shown) or None,
         "## Forms",
         _forms(contract),
@@ -118,6 +126,8 @@ def _what(contract: dict) -> str:
     if "threshold" in contract:
         shipped = contract["threshold"]["keras"]
         lines.append(f"- Threshold {shipped:.6g}, of each form below: a score at or above it, as float32, is a ball.")
+        if promise := contract.get("threshold_choice", {}).get("promise"):
+            lines.append(f"- False positives: {promise}. The guarantee is for patches like those of validation.")
     return "\n".join(lines)
 
 

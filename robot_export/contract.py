@@ -67,6 +67,8 @@ def facts(description: dict) -> dict[str, str | int | float]:
         "target_units": description["target"]["units"],
         "git_commit": description["provenance"]["commit"],
     }
+    if promise := description.get("threshold_choice", {}).get("promise"):
+        told["threshold_promise"] = promise
     return told | {f"{split}_digest": data["digest"] for split, data in description["datasets"].items()}
 
 

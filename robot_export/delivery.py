@@ -119,7 +119,8 @@ def publish(job: Job, export: str = "all") -> dict:
         judged = "test" if "test" in job.results else "validation"
         weak = job.project.group_table(job.results[judged]["groups"], WEAKEST).strip("\n")
         pictures = [(f"{judged}_{kind}.png", f"{words}, {judged}") for kind, words in job.project.pictures]
-        write_card(job.folder, told, job.project.purpose, numbers, f"{judged}\n{weak}", pictures)
+        notes = job.results[judged].get("notes", ())
+        write_card(job.folder, told, job.project.purpose, numbers, f"{judged}\n{weak}", pictures, notes)
     if later := tracking.add_files(job.folder, tracked_files(job.folder)):  # of a run that had ended
         print(later)
     return told

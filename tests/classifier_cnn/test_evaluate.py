@@ -88,7 +88,10 @@ def test_the_command_writes_numbers_scores_and_pictures(models, file, tmp_path, 
         ("1", "log2", "top"),
     ]
     written = json.loads((folder / "evaluation.json").read_text())
-    assert written["metrics"] == metrics.evaluate(patches.y, scores, 0.55) | metrics.baseline(patches.y, patches.X)
+    interval = metrics.false_positive_interval(patches.y, scores, 0.55, patches.recording)
+    expected = metrics.evaluate(patches.y, scores, 0.55) | metrics.baseline(patches.y, patches.X) | interval
+    assert written["metrics"] == expected
+    assert "false balls per minute" in written["notes"][0]
     rows = {row["name"]: row for row in written["groups"]}
     lights = ["dark, mean Y below 70", "mean Y 70 to 140", "bright, mean Y 140 and more"]
     assert rows.keys() == {"log1", "log2", "top", "bottom", *lights}

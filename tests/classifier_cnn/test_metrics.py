@@ -88,3 +88,16 @@ def test_the_baseline_sees_a_bright_middle_and_nothing_else():
     assert numbers["baseline_accuracy"] == 0.75
     assert numbers["baseline_auroc"] == numbers["baseline_recall_at_fpr_0.01"] == 1
     assert metrics.baseline(labels, 255 - X)["baseline_auroc"] == 0
+
+
+def test_the_interval_of_the_false_positive_rate_is_the_wider_of_patches_and_recordings():
+    labels, scores = np.zeros(400), np.zeros(400)
+    exact = metrics.false_positive_interval(labels, scores, 0.5)
+    assert exact["false_positive_rate_low"] == 0
+    assert exact["false_positive_rate_high"] == pytest.approx(1 - 0.025 ** (1 / 400))  # none of 400
+    recording = np.repeat(["a", "b", "c", "d"], 100)
+    scores[:40] = 1  # all in one recording: another evening may hold none or several like it
+    alone, whole = (metrics.false_positive_interval(labels, scores, 0.5, names) for names in (None, recording))
+    assert whole["false_positive_rate_low"] == 0 < alone["false_positive_rate_low"]
+    assert whole["false_positive_rate_high"] > 1.5 * alone["false_positive_rate_high"]
+    assert metrics.false_positive_interval([1, 1], [0.1, 0.2], 0.5) == {}

@@ -3,21 +3,22 @@ import json
 import numpy as np
 import pytest
 from hypothesis import given
+from scipy.stats import binom
 
-from classifier_cnn.threshold import choose_threshold
+from classifier_cnn.threshold import allowed_false_positives, choose_threshold, needed_negatives, upper_bound
 
 from .test_metrics import LIMITS, PATCHES
 
 
-def choose(positives, negatives, max_fpr):
+def choose(positives, negatives, max_fpr, confidence=0):
     labels = [1] * len(positives) + [0] * len(negatives)
-    return choose_threshold(labels, [*positives, *negatives], max_fpr)
+    return choose_threshold(labels, [*positives, *negatives], max_fpr, confidence)
 
 
 @given(PATCHES, LIMITS)
 def test_the_threshold_keeps_its_promise_and_none_that_does_finds_more(patches, max_fpr):
     labels, scores = np.array([label for label, _ in patches]), np.array([score for _, score in patches], np.float32)
-    chosen = choose_threshold(labels, scores, max_fpr)
+    chosen = choose_threshold(labels, scores, max_fpr, confidence=0)
     assert 0 < chosen.value <= np.nextafter(np.float32(1), np.float32(2))
     assert json.loads(json.dumps(chosen.value)) == np.float32(chosen.value)
     if labels.all():
@@ -94,3 +95,60 @@ def test_a_limit_that_no_ball_reaches_lets_nothing_pass():
 def test_an_impossible_limit_is_an_error(max_fpr):
     with pytest.raises(ValueError, match="Received"):
         choose([0.9], [0.1], max_fpr)
+
+
+@pytest.mark.parametrize(("max_fpr", "needed"), [(0.01, 299), (0.001, 2995), (0, None)])
+def test_the_fewest_negatives_that_can_guarantee_a_limit(max_fpr, needed):
+    assert needed_negatives(max_fpr, 0.95) == needed
+    if needed:
+        assert allowed_false_positives(needed, max_fpr, 0.95) == (0, True)
+        assert not allowed_false_positives(needed - 1, max_fpr, 0.95)[1]
+
+
+@pytest.mark.parametrize(("max_fpr", "confidence"), [(0.01, 0.95), (0.001, 0.95), (0.05, 0.5), (0.3, 0.999)])
+def test_the_exact_probability_of_exceeding_the_limit_is_small_and_one_more_would_be_too_many(max_fpr, confidence):
+    for negatives in [*range(1, 700), 736, 2994, 2995, 2996, 20_000, 10**7]:
+        allowed, promised = allowed_false_positives(negatives, max_fpr, confidence)
+        assert promised == (negatives >= needed_negatives(max_fpr, confidence))
+        if promised:  # the limit is exceeded where so few negatives lie above the true quantile
+            assert binom.cdf(allowed, negatives, max_fpr) <= 1 - confidence
+            assert binom.cdf(allowed + 1, negatives, max_fpr) > 1 - confidence
+            assert upper_bound(allowed, negatives, confidence) <= max_fpr * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("levels", [None, 40])  # continuous scores, and many ties
+@pytest.mark.parametrize("negatives", [300, 736])
+def test_in_a_simulation_the_limit_is_exceeded_as_rarely_as_promised(levels, negatives):
+    random, exceeded, tries = np.random.default_rng(1), {0.95: 0, 0: 0}, 400
+    for _ in range(tries):
+        noise, balls = random.random(negatives), random.random(200) / 5 + 0.8
+        if levels:
+            noise, balls = np.ceil(noise * levels) / levels, np.ceil(balls * levels) / levels
+        for confidence in exceeded:
+            chosen = choose(balls.tolist(), noise.tolist(), 0.05, confidence)
+            passed = 1 - min(1, np.ceil(chosen.value * levels - 1e-6) / levels - 1 / levels if levels else chosen.value)
+            exceeded[confidence] += passed > 0.05 + 1e-9
+    assert exceeded[0.95] / tries <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / tries)
+    assert levels or exceeded[0] / tries > 0.35  # the empirical limit breaks its own promise
+
+
+def test_too_few_negatives_ship_the_empirical_limit_and_say_how_many_more_it_takes():
+    few = choose([0.9] * 10, [0.1] * 100, 0.01, 0.95)
+    assert (few.guaranteed, few.negatives_missing) == (False, 199)
+    assert "not guaranteed" in few.promise
+    assert "199 more" in few.promise
+    assert few.value == choose([0.9] * 10, [0.1] * 100, 0.01).value
+    enough = choose([0.9] * 10, [0.1] * 299, 0.01, 0.95)
+    assert (enough.guaranteed, enough.negatives_missing) == (True, 0)
+    assert enough.promise == "guaranteed: at most 0.01 false positives with 0.95 confidence"
+    assert "no number of patches" in choose([0.9], [0.1] * 5000, 0, 0.95).promise
+
+
+def test_a_guarantee_costs_the_balls_among_the_highest_negatives():
+    negatives = np.linspace(0, 0.9, 736).tolist()
+    balls = np.linspace(0.5, 1, 100).tolist()
+    empirical, guaranteed = choose(balls, negatives, 0.01), choose(balls, negatives, 0.01, 0.95)
+    assert round(empirical.false_positive_rate * 736) <= 7
+    assert round(guaranteed.false_positive_rate * 736) <= 2
+    assert guaranteed.value > empirical.value
+    assert guaranteed.recall <= empirical.recall

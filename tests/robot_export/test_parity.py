@@ -47,7 +47,7 @@ def test_false_positives_above_the_limit_move_the_threshold():
     outputs[:20] = 0.55  # 2 % of those without a ball
     verdict = judged(outputs)
     assert verdict.threshold > 0.55
-    assert verdict.numbers["false_positive_rate"] <= 0.01
+    assert verdict.numbers["false_positive_rate"] <= 0.004  # of 1,000 patches four may pass, if 1 % is guaranteed
     assert verdict.unfit == []
 
 
