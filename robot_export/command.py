@@ -226,11 +226,11 @@ def _check_validation(validation, told: dict) -> None:
     """Refuses other patches than the run was validated on: its contract would vouch for what was never checked."""
     if validation.digest != told["datasets"].get("validation", {}).get("digest"):
         raise UserError(
-            f"these are not the patches that the run was validated on. Received: {', '.join(validation.source)}. "
+            f"these are not the patches that the run was validated on. Received: {', '.join(validation.files)}. "
             "Name those, or a new folder with --output-dir."
         )
 
 
 def _dataset(part) -> dict:
-    names = ", ".join(part.source)
+    names = ", ".join(part.files)
     return {"name": names, "source": names, "digest": part.digest, "patches": len(part)}
