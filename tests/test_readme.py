@@ -10,24 +10,57 @@ from .tiny import ROOT, classification_file, environment
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_page_for_a_new_project_trains(tmp_path):
+def page(folder):
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(code.splitlines()) < 66  # a page
-    script = tmp_path / "my_cnn.py"
+    assert len(code.splitlines()) < 85  # a page
+    script = folder / "my_cnn.py"
     script.write_text(code, encoding="utf-8")
-    files = ["--data-train", classification_file(tmp_path / "a.h5"), "--output-dir", tmp_path / "runs"]
-    ended = subprocess.run(
-        [sys.executable, script, *files, "--tracking", "local", "--epochs", "3"],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        check=False,
+    return script
+
+
+def run(script, *arguments):
+    return subprocess.run(
+        [sys.executable, script, *arguments], capture_output=True, text=True, env=environment(), check=False
     )
+
+
+def test_the_page_for_a_new_project_trains(tmp_path):
+    script, output = page(tmp_path), ("--output-dir", tmp_path / "runs")
+    files = ["--data-train", classification_file(tmp_path / "a.h5"), "--tracking", "local"]
+    ended = run(script, *files, *output, "--kernel", "5")  # as in its first line, without --epochs
     assert ended.returncode == 0, ended.stderr
     assert "There is no validation file" in ended.stderr
     (folder,) = (path.parent for path in (tmp_path / "runs").glob("*/model.keras"))
-    assert len((folder / "metrics.csv").read_text().splitlines()) == 4
-    assert json.loads((folder / "config.json").read_text())["project"] == "my_cnn"
+    rows = (folder / "metrics.csv").read_text()
+    assert len(rows.splitlines()) == 21
+    config = json.loads((folder / "config.json").read_text())
+    assert (config["project"], config["name"], config["options"]["kernel"]) == ("my_cnn", "my_cnn a", 5)
+    assert config["provenance"]["dirty"] == "true"  # the page is in no commit
+    journal = (folder / "tracking/journal.jsonl").read_bytes()
+    again = run(script, "--resume", folder.name, *output)
+    assert again.returncode == 0, again.stderr
+    assert "a finished run is not extended" in again.stdout
+    assert (folder / "tracking/journal.jsonl").read_bytes() == journal
+
+
+def test_the_page_lists_datasets_and_offers_only_what_it_uses(tmp_path):
+    script = page(tmp_path)
+    listed = run(script, "--list-datasets", "--offline", "--data-root", tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    assert "(default)" in listed.stdout
+    told = run(script, "--help").stdout
+    assert "--kernel" in told
+    for option in ("--filters", "--dense", "--export", "--init", "--augment"):
+        assert option not in told
+        assert run(script, option, "1").returncode == 2
+
+
+def test_the_page_has_what_a_grid_asks_for(tmp_path, monkeypatch):
+    from grid_search.plan import find_module
+
+    page(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert find_module("my_cnn").parse_args(["--kernel", "5"]).kernel == 5
 
 
 def test_links_lead_somewhere():

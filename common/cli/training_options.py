@@ -5,7 +5,6 @@ The defaults stand once, in the dataclass: the parser itself has none, so it tel
 
 import argparse
 import dataclasses
-import json
 import os
 import sys
 import types
@@ -34,6 +33,11 @@ FREE_ON_RESUME = {
     "robot",
     "accept_sampling",
 }
+# What a project with a network of its own and no exports leaves out of its command line.
+OF_OUR_NETWORKS = (
+    *("filters", "dense", "regularize", "augment", "init", "stream"),
+    *("export", "input", "robot", "namespace", "accept_sampling"),
+)
 EXPORTS = ("none", "keras", "all")
 INPUTS = ("raw", "normalised")
 
@@ -128,8 +132,11 @@ def _plain(value):
     return str(value.absolute()) if isinstance(value, Path) else value
 
 
-def training_parser(description: str, epilog: str, default_stem: str) -> Parser:
-    """A parser with every option that both trainings have; the project adds its own and calls `parse`."""
+def training_parser(description: str, epilog: str, default_stem: str, without: tuple[str, ...] = ()) -> Parser:
+    """A parser with every option that both trainings have, but those that a project leaves out.
+
+    The project adds its own and calls `parse`.
+    """
     parser = Parser(description=description, epilog=epilog, argument_default=argparse.SUPPRESS)
     group = parser.add_argument_group("network")
     group.add_argument(
@@ -141,6 +148,13 @@ def training_parser(description: str, epilog: str, default_stem: str) -> Parser:
     _add_fit_options(parser.add_argument_group("training"))
     _add_export_options(parser.add_argument_group("files for the robot"))
     _add_run_options(parser.add_argument_group("run and tracking"))
+    for action in [action for action in parser._actions if action.dest in without]:
+        parser._remove_action(action)
+        for group in parser._action_groups:
+            if action in group._group_actions:
+                group._group_actions.remove(action)
+        for name in action.option_strings:
+            del parser._option_string_actions[name]
     return parser
 
 
@@ -308,8 +322,8 @@ def run_folder(run: str, output_dir: Path) -> Path:
 def _name_of(config: Path) -> str | None:
     """The name of a run, by its config.json; None where that cannot be read."""
     try:
-        return json.loads(config.read_text(encoding="utf-8"))["name"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_json(config).get("name")
+    except UserError:
         return None
 
 

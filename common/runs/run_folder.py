@@ -110,12 +110,18 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def is_finished(path: Path) -> bool:
-    """Whether the run in a folder has come to its end, its record included: model.json is written a moment before."""
-    try:
-        described = read_json(path / "model.json").get("status")
-    except UserError:
-        return False
-    return described == "finished" and tracking.last_status(path)[0] == "FINISHED"
+    """Whether the run in a folder has come to its end, its record included.
+
+    A project without exports writes no model.json; where there is one, it was written a moment before.
+    """
+    described = "finished"
+    if (path / "model.json").exists():
+        try:
+            described = read_json(path / "model.json").get("status")
+        except UserError:
+            return False
+    ended = (path / "model.keras").exists() and described == "finished"
+    return ended and tracking.last_status(path)[0] == "FINISHED"
 
 
 def already_finished(options: TrainingOptions) -> bool:
