@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from common.training.trunk import trunk
+from common.training.trunk import forget_initializers, trunk
 
 
 def build_model(
@@ -30,7 +30,8 @@ def build_model(
     inputs = keras.Input(input_shape, name="patch")
     x = trunk(inputs, filters, dense, regularize, mean)
     x = keras.layers.Dense(1, name="logit")(x)
-    return keras.Model(inputs, keras.layers.Activation("sigmoid", name="ball")(x), name="classifier_cnn")
+    outputs = keras.layers.Activation("sigmoid", name="ball")(x)
+    return forget_initializers(keras.Model(inputs, outputs, name="classifier_cnn"))
 
 
 def make_loss(positive_weight: float = 1.0) -> Callable:

@@ -283,6 +283,8 @@ def _resumed(kind: type[TrainingOptions], given: dict) -> TrainingOptions:
 def from_json(kind: type[TrainingOptions], saved: dict, **changes) -> TrainingOptions:
     """The options that `as_json` wrote, with some of them changed."""
     names = {field.name: field.type for field in dataclasses.fields(kind)}
+    if unknown := sorted(saved.keys() - names.keys()):
+        raise UserError(f"config.json is of another version or project. Received: {', '.join(unknown)[:200]}.")
     return kind(**{name: _typed(name, names[name], value) for name, value in saved.items()} | changes)
 
 

@@ -1,6 +1,7 @@
 """What a record of the journal has to look like: folders are edited and damaged, and a bad line is left out alone."""
 
 import math
+import os
 import re
 from pathlib import PurePosixPath
 
@@ -25,14 +26,19 @@ def _number(value) -> bool:
     return value in ("nan", "inf", "-inf") or _whole(value) or (isinstance(value, float) and math.isfinite(value))
 
 
+def _address(value) -> bool:
+    """An address, or the path of a store: text that the file system takes."""
+    return _text(value) and "\0" not in value and bool(os.fsencode(value))
+
+
 def _uuid(value) -> bool:
     return _text(value) and re.fullmatch(r"[0-9A-Za-z-]{1,64}", value) is not None
 
 
 def _path(value) -> bool:
     """A relative path that stays in its folder."""
-    path = PurePosixPath(value) if _text(value) else None
-    return path is not None and not path.is_absolute() and ".." not in path.parts and "\0" not in value
+    path = PurePosixPath(value) if value == "" or _address(value) else None
+    return path is not None and not path.is_absolute() and ".." not in path.parts
 
 
 def _each(check):
@@ -44,8 +50,8 @@ def _values(check):
 
 
 _FIELDS = {
-    "run": {"uuid": _uuid, "experiment": _text, "name": _text, "user": _text, "servers": _each(_text)},
-    "resume": {"servers": _each(_text)},
+    "run": {"uuid": _uuid, "experiment": _text, "name": _text, "user": _text, "servers": _each(_address)},
+    "resume": {"servers": _each(_address)},
     "parameters": {"values": _values(_text)},
     "tags": {"values": _values(_text)},
     "metrics": {"step": _whole, "values": _values(_number)},
@@ -66,7 +72,7 @@ def fault_of_record(record) -> str:
     for name, check in wanted.items():
         try:
             good = name in record and check(record[name])
-        except TypeError:  # a list where a text is compared
+        except (TypeError, ValueError):  # a list where a text is compared, half a character
             good = False
         if not good:
             return f"{record['kind'][:20]} with a wrong or missing {name!r}"
