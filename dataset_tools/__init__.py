@@ -1,1 +1,1 @@
-"""Creates, checks and describes the patch datasets that the trainings read."""
+"""Creates, checks and describes the patch datasets that runs train on."""

@@ -101,7 +101,7 @@ def _gave_up(url: str, error: Transient, failures: int, reached: int, received: 
     if received:
         return ArchiveError(
             f"The download of {url} broke off after {reached} bytes: {error} ({tries}). "
-            "What has arrived is kept: run the same command again to go on from there."
+            "What has arrived is kept: run the same command again to resume from there."
         )
     return Unreachable(
         f"The archive cannot be reached: {error} ({tries}). Received: {url}. Check the network and the address."

@@ -32,7 +32,7 @@ class Version:
 
     @classmethod
     def read(cls, note: Path) -> "Version | None":
-        """What a note says; None where there is none, or anything else is in its place."""
+        """The version in a note; None if there is no note or it is damaged."""
         try:
             version = cls(**read_json(note))
         except (UserError, TypeError):  # also half a note of a writer that was killed
@@ -42,7 +42,7 @@ class Version:
 
 
 def download(url: str, part: Path, patience: Patience) -> Version:
-    """Completes `part` with the content of `url`, going on where an earlier transfer of the same version ended.
+    """Completes `part` with the content of `url`, resuming an earlier transfer of the same version.
 
     Returns:
         The version that `part` now holds completely, on the disk.

@@ -1,4 +1,4 @@
-"""The patches of one training: found, read, checked, and a validation part split off where there is none."""
+"""Loads the patches of a run: finds the files, reads and checks them, and splits off validation if there is none."""
 
 import sys
 from collections.abc import Sequence
@@ -114,7 +114,7 @@ def _sample(patches: Patches, seed: int) -> Patches:
 
 
 def _say(substituted: bool, notes: list[str]) -> None:
-    """Prints the notes; a substituted dataset in a frame that nobody overlooks."""
+    """Prints the notes; a frame makes a substituted dataset hard to miss."""
     for note in notes:
         if substituted and note is notes[0]:
             print(f"\n{'!' * 100}\n{note}\n{'!' * 100}\n", file=sys.stderr)

@@ -31,7 +31,7 @@ class StoredPixels:
     dtype = np.dtype(np.uint8)
 
     def __init__(self, files: Sequence[SafeFile]):
-        self._files = list(files)  # HDF5 closes what belongs to a file that nobody holds
+        self._files = list(files)  # keeps the files open: HDF5 closes a file's datasets with the file
         self.lengths = [len(file.columns["X"]) for file in files]
         self._ends = np.cumsum(self.lengths)
         self.shape = (int(self._ends[-1]), *files[0].columns["X"].shape[1:])

@@ -1,4 +1,4 @@
-"""What both create_datasets.py run: reads the command line, builds or compares, and tells what became of it all."""
+"""What both create_datasets.py run: reads the command line, builds or compares, and prints the results."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Reads all sources of one root into a store, and tells what was in them."""
+"""Reads all sources of one root into a store, and counts what was in them."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -28,7 +28,7 @@ def of_store(
 
     Depends on the NaoTH recordings alone, on their balls and other patches, never on the task, colour, size, camera or
     on partial balls: so that a recording is on the same side in all families of one root. Then the Nao Devils' own
-    recordings are split; what has no recording (TK03) is for training.
+    recordings are split; patches without a recording (TK03) go into the train split.
 
     Args:
         store: the patches.

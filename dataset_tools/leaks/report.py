@@ -1,4 +1,4 @@
-"""What the search for duplicates found between the sides of a split: counted, drawn, and held against a limit."""
+"""What the search for duplicates found between the sides of a split: counted, drawn, and compared with a limit."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -45,7 +45,7 @@ def facts_from_text(text: Mapping[str, object], width: int, height: int, border:
         border: of this root's pictures in pixels, as its name says; 0: none.
 
     Raises:
-        Refused: no label, a whole camera picture, or values that are no numbers or no overlaps.
+        Refused: no label, a whole camera picture, or a value that is not a number or not an overlap.
     """
     if width >= CAMERA_PICTURE_MIN and 3 * width == 4 * height:
         raise Refused("a whole camera picture, not a patch")

@@ -35,7 +35,7 @@ class _Type:
 
     def __init__(self, name: object, *_):
         if not TYPE_NAME.fullmatch(str(name)):
-            raise pickle.UnpicklingError(f"it holds values of type {name!r}, which are no numbers or strings")
+            raise pickle.UnpicklingError(f"it holds values of type {name!r}, which are neither numbers nor strings")
         self.dtype = np.dtype(str(name))
 
     def __setstate__(self, state: tuple):

@@ -12,7 +12,7 @@ from common.cli.printable import LIMIT, printable
 from common.errors import UserError
 from dataset_tools.sources.labels import Refused
 
-MEMBER_LIMIT_BYTES = 4 << 20  # a patch has some kB; more is no patch
+MEMBER_LIMIT_BYTES = 4 << 20  # a patch has some kB
 DIRECTORY_LIMIT_BYTES = 128 << 20  # about a million members; each takes some 600 bytes of memory
 # What zipfile raises for damaged files beside its own class.
 FAULTS = (zipfile.BadZipFile, OSError, ValueError, LookupError, ArithmeticError, RuntimeError, MemoryError)

@@ -73,7 +73,7 @@ def test_without_a_list_nothing_is_said(bring, capsys):
 @pytest.mark.parametrize("fault", [RuntimeError, MemoryError, TypeError, KeyError, OSError, RecursionError])
 def test_whatever_a_check_fails_with_the_next_try_starts_anew(bring, server, tmp_path, fault):
     def check(path):
-        raise fault("of a kind \x1b[31m that nobody thought of")
+        raise fault("an unexpected \x1b[31m fault")
 
     text = refused(bring, check=check)
     assert "is invalid, and was deleted" in text

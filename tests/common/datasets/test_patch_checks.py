@@ -1,4 +1,4 @@
-"""What is no patch file: refused, with one line that says why; and what is unusual but legal."""
+"""Files that are not patch files are refused in one line that says why; unusual but legal ones are read."""
 
 import subprocess
 import sys

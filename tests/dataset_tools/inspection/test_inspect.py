@@ -1,4 +1,4 @@
-"""inspect on files of every kind: numbers, warnings, a picture, and one line for what is no patch file."""
+"""inspect on files of every kind: numbers, warnings, a picture, and one line for anything else."""
 
 import h5py
 import numpy as np

@@ -100,7 +100,7 @@ def test_code_is_refused_and_does_not_run(tmp_path, case):
 def test_arrays_of_anything_but_numbers_and_strings_are_refused(tmp_path, array):
     path = tmp_path / "odd.pkl"
     path.write_bytes(pickle.dumps(array))
-    with pytest.raises(UserError, match=r"which are no numbers or strings|EMPTY_DICT, which is no array"):
+    with pytest.raises(UserError, match=r"which are neither numbers nor strings|EMPTY_DICT, which is no array"):
         list(load_all(path))
 
 
