@@ -81,7 +81,7 @@ def error_maps(path: Path, y, circles, size: int, name: str = "") -> None:
         upper.plot(y[:POINTS, 0], error[:POINTS], ".", color=NO_BALL, alpha=0.4, markersize=4)
         middles, medians = _running_median(y[:, 0], error)
         upper.plot(middles, medians, color=ACCENT, label="median")
-        upper.set(xlabel="true radius, fraction of the patch", ylabel="distance of the centres, pixels")
+        upper.set(xlabel="true radius, fraction of the patch", ylabel="median distance of the centres, pixels")
         top = max(1e-6, 1.5 * np.percentile(error, 97))
         upper.set_ylim(0, top)
         beyond = f"\n({np.sum(error > top)} of {len(error)} above the edge)" if (error > top).any() else ""
@@ -89,10 +89,12 @@ def error_maps(path: Path, y, circles, size: int, name: str = "") -> None:
         upper.legend(loc="upper right")
         cells, x_edges, y_edges = _median_map(y, error)
         drawn = lower.pcolormesh(x_edges, y_edges, cells.T, cmap="viridis")
-        lower.set(xlabel="true x of the centre", ylabel="true y of the centre", aspect="equal")
+        lower.set(
+            xlabel="true x of the centre, fraction of the patch", ylabel="true y, fraction of the patch", aspect="equal"
+        )
         lower.invert_yaxis()
         lower.set_title("Median error in pixels by position\n(white: fewer than three balls)")
-        drawing.colorbar(drawn, ax=lower, shrink=0.85)
+        drawing.colorbar(drawn, ax=lower, shrink=0.85, label="median distance of the centres, pixels")
 
 
 def _running_median(position: np.ndarray, value: np.ndarray, bins: int = 10) -> tuple[np.ndarray, np.ndarray]:
@@ -128,7 +130,13 @@ def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
             slope = np.cov(true, predicted, bias=True)[0, 1] / max(true.var(), 1e-12)
             bias = (predicted - true).mean() * size
             axes.set_title(f"{what}\nslope {slope:.2f}, bias {bias:+.2f} px", fontsize=12)
-            axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="true", ylabel="predicted")
+            axes.set(
+                xlim=(low, high),
+                ylim=(low, high),
+                aspect="equal",
+                xlabel="true, fraction of the patch",
+                ylabel="predicted, fraction of the patch",
+            )
         panels[3].axis("off")
         panels[3].legend(*axes.get_legend_handles_labels(), loc="center left")
         where = f", {name}" if name else ""

@@ -26,6 +26,7 @@ def row(plan: Plan, training, status: str = "", reason: str = "") -> dict:
         if name.startswith("val_"):
             found[name] = state.best(name)
     found |= _costs(state.model or {})
+    found["rejected"] = _rejected(state.model or {})
     found["seconds"] = round(sum(line.get("epoch_seconds", 0) for line in state.rows), 1)
     return found | {"folder": state.folder.name if state.folder else "", "reason": reason}
 
@@ -52,7 +53,8 @@ def ranking(plan: Plan, rows: list[dict]) -> list[str]:
     for place, row in enumerate(rows, 1):
         cells = "".join(_cell(row, name, width, form) for (name, _, form), width in zip(columns, widths, strict=True))
         epochs = f"{row['epochs']}/{row['wanted'] or '?'}"
-        lines.append(f"{place:>3}{cells}  {row['status']:10}{epochs:>10}  {row['label']}")
+        rejected = f"  REJECTED: {row['rejected']}" if row.get("rejected") else ""
+        lines.append(f"{place:>3}{cells}  {row['status']:10}{epochs:>10}  {row['label']}{rejected}")
     return lines
 
 
@@ -68,6 +70,15 @@ def pareto_front(rows: list[dict], cost: str, lower_is_better: bool) -> list[dic
 
 def _begun(folder) -> str:
     return "running" if journal.is_alive(folder) else "stopped"
+
+
+def _rejected(model: dict) -> str:
+    """The formats that lost too much, by the model.json of the run."""
+    forms = model.get("forms")
+    entries = forms.items() if isinstance(forms, dict) else ()
+    return " ".join(
+        sorted(str(name) for name, entry in entries if isinstance(entry, dict) and entry.get("fit") is False)
+    )
 
 
 def _costs(model: dict) -> dict:

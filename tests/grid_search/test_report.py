@@ -9,7 +9,7 @@ from grid_search.cluster import Needs
 from grid_search.live_view import span
 from grid_search.plan import Plan, Training
 from grid_search.pruning import Pruner
-from grid_search.ranking import pareto_front
+from grid_search.ranking import pareto_front, ranking, row
 from grid_search.report import write_report
 
 POINTS = st.lists(st.fixed_dictionaries({"cost": st.integers(1, 9), "quality": st.integers(1, 9)}), min_size=1)
@@ -76,3 +76,17 @@ def test_what_fits_on_a_node():
 
 def test_spans_of_time_as_people_say_them():
     assert [span(seconds) for seconds in (3.4, 200, 7800)] == ["3 s", "3 min 20 s", "2 h 10 min"]
+
+
+def test_the_table_marks_rejected_formats(tmp_path):
+    folder = tmp_path / "grid_small_training_12345678"
+    training = Training(0, {"seed": "1"}, "seed-1 12345678-000", {})
+    plan = Plan("small_training", folder.name, folder, "e", "val_loss", {}, (training,))
+    run = tmp_path / "20260101-000000_seed-1-12345678-000"
+    run.mkdir()
+    (run / "config.json").write_text('{"options": {"epochs": 1}}')
+    (run / "metrics.csv").write_text("epoch,val_loss\n1,0.5\n")
+    (run / "model.json").write_text(
+        '{"forms": {"int8": {"fit": false}, "float32": {"fit": true}, "cpp": {"fit": null}}}'
+    )
+    assert ranking(plan, [row(plan, training)])[1].endswith("seed 1  REJECTED: int8")
