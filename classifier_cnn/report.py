@@ -4,7 +4,7 @@ from pathlib import Path
 
 from classifier_cnn import metrics, plots
 from classifier_cnn.options import CONFIDENCE
-from common.runs.evaluation import brightness_class, mean_brightness, write_rows
+from common.runs.evaluation import brightness_class, mean_brightness, size_class, write_rows
 
 
 def report(
@@ -22,11 +22,12 @@ def report(
         confidence: of the band in the ROC curve.
 
     Returns:
-        `metrics` (flat, baseline included), `groups` (per file, camera and recording, where known, and brightness) and
-        `notes`, sentences for the model card.
+        `metrics` (flat, baseline included), `groups` (per file, camera, recording, side, brightness),
+        and `notes`, sentences for the model card.
     """
     groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
-    by_light = groups | {"brightness": brightness_class(mean_brightness(patches.X))}
+    by_class = {"side": size_class(patches.side), "brightness": brightness_class(mean_brightness(patches.X))}
+    by_light = groups | by_class
     numbers = metrics.evaluate(patches.y, scores, threshold) | metrics.baseline(patches.y, patches.X)
     numbers |= metrics.false_positive_interval(patches.y, scores, threshold, patches.recording)
     result = {

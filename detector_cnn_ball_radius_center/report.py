@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from common.runs.evaluation import brightness_class, mean_brightness, write_rows
+from common.runs.evaluation import brightness_class, mean_brightness, size_class, write_rows
 from detector_cnn_ball_radius_center import metrics, plots
 
 
@@ -18,11 +18,12 @@ def report(folder: Path, patches, circles, mean_circle, name: str = "", files=No
         files: str [n], the file of each patch, where several are scored as one.
 
     Returns:
-        `metrics` (flat, baseline included) and `groups` (per radius class, file, camera, recording and brightness).
+        `metrics` (flat, baseline included) and `groups` (per radius class, file, camera, recording, side, brightness).
     """
     size = patches.X.shape[2]
     groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
-    by_light = groups | {"brightness": brightness_class(mean_brightness(patches.X))}
+    by_class = {"side": size_class(patches.side), "brightness": brightness_class(mean_brightness(patches.X))}
+    by_light = groups | by_class
     numbers = metrics.evaluate(patches.y, circles, size) | metrics.baseline(patches.y, mean_circle, size)
     plots.write_all(folder, patches.X, patches.y, circles, patches.recording, name)
     columns = {"index": range(len(circles))}

@@ -12,6 +12,13 @@ from common.training import devices
 from common.training.predict import make_predictor
 from common.training.saved_model import load_model
 
+# A patch of 16 pixels is as large as the smallest input of a network; a ball near the feet fills some 100.
+SIDE_CLASSES = {
+    "far, side below 16 px": 16,
+    "side 16 to 32 px": 32,
+    "side 32 to 64 px": 64,
+    "near, side 64 px and more": np.inf,
+}
 BRIGHTNESS_CLASSES = {"dark, mean Y below 70": 70, "mean Y 70 to 140": 140, "bright, mean Y 140 and more": 256}
 
 
@@ -50,6 +57,18 @@ def brightness_class(mean_y):
     """The class of brightness of each patch, str [n], by its mean of Y, [n]: dark ones are the first to fail."""
     edges = list(BRIGHTNESS_CLASSES.values())[:-1]
     return np.array(list(BRIGHTNESS_CLASSES))[np.digitize(mean_y, edges)]
+
+
+def size_class(side):
+    """The class of size of each patch, str [n], by its side in camera pixels, [n]: far balls are the hard ones.
+
+    None where no side is known; `side` None or NaN stands for an unknown one.
+    """
+    if side is None or np.isnan(side).all():
+        return None
+    edges = [upper for upper in SIDE_CLASSES.values() if upper < np.inf]
+    classes = np.array(list(SIDE_CLASSES))[np.digitize(side, edges)]
+    return np.where(np.isnan(side), "side unknown", classes)
 
 
 def write_rows(path: Path, columns: Mapping[str, Sequence | None]) -> None:
