@@ -97,36 +97,18 @@ static inline void spread_rows(const std::uint8_t* patch, std::ptrdiff_t rows, c
   for (int channel = 0; channel < Channels; ++channel) clear_outside<Side>(out + channel * Spread<Side>::channel);
 }
 
-// One channel, column after column.
-template <int Side>
-static inline void spread_columns(const std::uint8_t* patch, std::ptrdiff_t columns, const int* add, std::int16_t* out) {
-  for (int tile = 0; tile < Side / 2; tile += 8) {
-    for (int y = 0; y < Side; y += 16) {
-      for (int right = 0; right < 2; ++right) {
-        s8 evens[8], odds[8], even[8], odd[8];
-        for (int i = 0; i < 8; ++i) split(patch + (2 * (tile + i) + right) * columns + y, evens[i], odds[i]);
-        transpose<8>(evens, even);
-        transpose<8>(odds, odd);
-        for (int i = 0; i < 8; ++i) {
-          put<Side>(out, y + 2 * i, tile, right, even[i], add[0]);
-          put<Side>(out, y + 2 * i + 1, tile, right, odd[i], add[0]);
-        }
-      }
-    }
-  }
-  clear_outside<Side>(out);
-}
-
 template <int Side, int Channels>
 BALL_INLINE void spread_patch(const std::uint8_t* patch, std::ptrdiff_t rows, std::ptrdiff_t columns, const int* add,
                               std::int16_t* out) {
-  if (columns == Channels) {
-    spread_rows<Side, Channels>(patch, rows, add, out);
-  } else if (Channels == 1 && rows == 1) {
-    spread_columns<Side>(patch, columns, add, out);
-  } else {
-    spread_pixels<Side, Channels>(patch, rows, columns, add, out);
+  if (columns == Channels) return spread_rows<Side, Channels>(patch, rows, add, out);
+  std::uint8_t together[height * width * channels], *q = together;
+  for (int y = 0; y < Side; ++y) {
+    const std::uint8_t* p = patch + y * rows;
+    for (int x = 0; x < Side; ++x, p += columns) {
+      for (int channel = 0; channel < Channels; ++channel) *q++ = p[channel];
+    }
   }
+  spread_rows<Side, Channels>(together, Side * Channels, add, out);
 }
 #endif
 

@@ -1,5 +1,6 @@
 """The int16 header gives the bits of the reference in NumPy, no sum overflows, and answers are close to the float's."""
 
+import shutil
 import subprocess
 from dataclasses import replace
 
@@ -9,10 +10,12 @@ import pytest
 from common.errors import UserError
 from robot_export.cpp_run import Program, find_compiler
 from robot_export.folding import fold
+from robot_export.forms import CPP
 from robot_export.int16_header import header
 from robot_export.int16_quantise import LIMIT, ONE, measure, quantise
 from robot_export.int16_reference import answer, light, predict
 
+from ..tiny import ROOT
 from .cpp_builds import COMPILERS, FEW, NEON, OTHERS, PLAIN, QEMU, SANITIZED, TARGETS, Build
 from .models import patches, random_model
 from .reference import forward
@@ -52,6 +55,26 @@ def test_every_way_in_gives_the_bits_of_the_reference(tmp_path, name, build):
     check(Program(path, tmp_path, build.compiler, build.flags), whole, X)
     difference = np.abs(predict(whole, X).outputs - forward(network, X))
     assert difference.max() < 2e-3 * np.ptp(forward(network, X))
+
+
+def test_it_takes_the_place_of_the_float_header(tmp_path):
+    """Classifier and detector behind the template of the page, under the same names."""
+    if find_compiler() is None:
+        pytest.skip("no C++ compiler (c++, g++ or clang++) on this machine")
+    X, wanted = patches(3, 40, (16, 16, 1)), []
+    shutil.copy(CPP / "ball_models.h", tmp_path)
+    for name, head in (("ball_classifier", "sigmoid"), ("ball_detector", "linear")):
+        network = fold(random_model(5, head=head))
+        whole = made(network, X)
+        threshold = 0.0 if head == "sigmoid" else None
+        (tmp_path / f"{name}.h").write_text(header(network, whole, name, X[:8], threshold))
+        wanted.append(predict(whole, X).outputs)
+    command = [find_compiler(), "-std=c++11", "-O1", "-I", tmp_path, ROOT / "tests/robot_export/ball_models_main.cpp"]
+    subprocess.run([*command, "-o", tmp_path / "program"], check=True)
+    for layout in ("rows", "columns", "wide"):
+        program = [tmp_path / "program", layout, "0", "0"]
+        said = subprocess.run(program, input=X.tobytes(), capture_output=True, check=True).stdout
+        np.testing.assert_array_equal(np.frombuffer(said, np.float32).reshape(-1, 4), np.concatenate(wanted, axis=1))
 
 
 FLOATS = """
