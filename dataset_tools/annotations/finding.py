@@ -50,12 +50,13 @@ class PictureFolder:
     def find(self, name: str) -> Path:
         """The file of a picture.
 
-        The whole name first, then with folders left off from the left, then the file name anywhere below the root.
+        The whole name first, then with folders left off from the left, then the file name anywhere below the root. Of
+        names such as Label Studio's `../../media/upload/1/a.jpg` only what follows the last `..` counts.
 
         Raises:
             Refused: nothing of that name, several, or a name that points out of the folder.
         """
-        parts = PurePosixPath(name).parts
+        parts = PurePosixPath(name.rpartition("../")[2]).parts
         if not parts or ".." in parts or "\0" in name:
             raise Refused("picture's name points out of the folder")
         for start in range(len(parts)):

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import h5py
 
+from common.datasets.safe_hdf5 import open_hdf5
 from common.errors import UserError
 from dataset_tools.annotations import naoth_log
 from dataset_tools.annotations.classes import Classes
@@ -56,6 +57,8 @@ def read_b_alls(path: Path, _: Classes) -> Iterator[Record | Skipped]:
     """
     try:
         with h5py.File(path, "r") as file:
+            own = [name for name in GROUPS if isinstance(file.get(name, getlink=True), h5py.HardLink)]
+            open_hdf5(path, [f"{name}/{key}" for name in own for key in ("data", "labels")]).close()  # values lie in it
             shapes = {name: _checked(path, file, name) for name in GROUPS}
     except OSError as error:
         raise UserError(f"{path}: not a readable HDF5 file. Received: {str(error)[:100]}.") from None

@@ -202,6 +202,11 @@ def test_b_alls(shape, tmp_path):
 def test_b_alls_of_another_layout_are_refused(tmp_path):
     with pytest.raises(UserError, match="must be uint8"):
         run(write_b_alls(tmp_path / "a.hdf5", (32, 31)), "--output", tmp_path / "out")
+    with h5py.File(write_b_alls(tmp_path / "c.hdf5"), "a") as file:
+        del file["negatives/data"]
+        file["negatives/data"] = h5py.ExternalLink("a.hdf5", "negatives/data")
+    with pytest.raises(UserError, match=r"not stored in the file itself"):
+        run(tmp_path / "c.hdf5", "--output", tmp_path / "out")
     with h5py.File(tmp_path / "b.hdf5", "w") as file:
         file["X"] = [1]
     with pytest.raises(UserError, match=r"no negatives/data and negatives/labels. Received: X"):

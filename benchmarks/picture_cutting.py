@@ -1,0 +1,55 @@
+"""How fast pictures are cut into patches, compared with decoding the same pictures and nothing else.
+
+Both in as many processes, in turns, best of some rounds: `python benchmarks/picture_cutting.py FOLDER` with any
+annotated folder that `dataset_tools.cut` reads.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+from dataset_tools.annotations import picture, sources
+from dataset_tools.annotations.classes import Classes
+from dataset_tools.annotations.record import Record
+from dataset_tools.building.workers import workers
+from dataset_tools.cutting.geometry import USUAL_DIAMETERS, Geometry
+from dataset_tools.cutting.patches import Plan, of_records
+
+CHUNK = 8
+
+
+def decode(records: list[tuple[Record, str, int]]) -> int:
+    """Decodes pictures; the number of their pixels."""
+    return sum(picture.decode(picture.read_bytes(record), record).width for record, *_ in records)
+
+
+def main() -> None:
+    """Prints pictures per second of both, and their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--pictures", type=int, default=400)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    (source,) = sources.recognise(arguments.folder)
+    found = [item for item in sources.records(source, Classes(), []) if isinstance(item, Record)]
+    found = (found * -(-arguments.pictures // len(found)))[: arguments.pictures]
+    parts = [[(record, "top", 50) for record in found[at : at + CHUNK]] for at in range(0, len(found), CHUNK)]
+    plan = Plan(Geometry(), USUAL_DIAMETERS, 0)
+    best = {"decode": float("inf"), "cut": float("inf")}
+    with workers(arguments.jobs) as spread:
+        for _ in range(arguments.rounds):
+            for name, function, tasks in (
+                ("decode", decode, [(part,) for part in parts]),
+                ("cut", of_records, [(part, plan) for part in parts]),
+            ):
+                start = time.perf_counter()
+                list(spread(function, tasks))
+                best[name] = min(best[name], time.perf_counter() - start)
+    for name, seconds in best.items():
+        print(f"{name:6} {len(found) / seconds:7.0f} pictures/s")
+    print(f"cutting has {best['decode'] / best['cut']:.0%} of the throughput of decoding")
+
+
+if __name__ == "__main__":
+    main()
