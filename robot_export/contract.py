@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+from jsonschema import Draft202012Validator
+
 from common.atomic_files import read_json
 from common.errors import UserError
 
@@ -24,8 +26,6 @@ def check(contract: dict, where: str = "model.json") -> None:
     Raises:
         UserError: it does not follow the schema; the line names the place.
     """
-    from jsonschema import Draft202012Validator
-
     errors = sorted(Draft202012Validator(schema()).iter_errors(contract), key=lambda error: len(error.path))
     if errors:
         place = ".".join(map(str, errors[0].path)) or "the whole"

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 
+import keras
 import numpy as np
 
 BYTES = 4  # of a float32 activation
@@ -25,8 +26,6 @@ def count_cost(model) -> dict[str, int]:
 
 def multiply_accumulates(model) -> int:
     """Multiply-accumulates per patch of the convolutions (taps on the zero border count) and dense layers."""
-    import keras
-
     total = 0
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv2D):
@@ -38,8 +37,6 @@ def multiply_accumulates(model) -> int:
 
 def peak_activations(model) -> int:
     """Values that are held at once: the largest input and output of one layer; those left out here work in place."""
-    import keras
-
     kinds = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.MaxPooling2D)
     shapes = [(layer.input.shape, layer.output.shape) for layer in model.layers if isinstance(layer, kinds)]
     return max(math.prod(before[1:]) + math.prod(after[1:]) for before, after in shapes)

@@ -11,11 +11,13 @@ import numpy as np
 
 from common import tracking
 from common.atomic_files import replacing
+from common.cli.progress import progress_bar
 from common.datasets.patch_file import BLOCK
 from common.errors import UserError
 from common.provenance import cpu
 from common.runs.run_folder import tracked_files
-from robot_export import contract
+from robot_export import card, contract, runtimes
+from robot_export.cost import measure_latency
 from robot_export.cpp_header import identifier
 from robot_export.forms import CPP, FORMER, FORMS, TEMPLATES, Material, select_calibration
 from robot_export.items import Item, make_items, robot_file
@@ -92,8 +94,6 @@ def publish_run(run, history, job: Job) -> None:
     Raises:
         UserError: as `deliver`, after everything else has been recorded.
     """
-    from robot_export import card
-
     export = "none" if run.stop() else job.description["options"]["export"]
     told = publish(job, export="none")
     try:
@@ -113,14 +113,12 @@ def publish(job: Job, export: str = "all") -> dict:
     with replacing(job.folder / "model.json") as new:
         new.write_text(contract.text(told), encoding="utf-8")
     if export != "none":
-        from robot_export.card import write_card
-
         numbers = job.project.table({split: result["metrics"] for split, result in job.results.items()})
         judged = "test" if "test" in job.results else "validation"
         weak = job.project.group_table(job.results[judged]["groups"], WEAKEST).strip("\n")
         pictures = [(f"{judged}_{kind}.png", f"{words}, {judged}") for kind, words in job.project.pictures]
         notes = job.results[judged].get("notes", ())
-        write_card(job.folder, told, job.project.purpose, numbers, f"{judged}\n{weak}", pictures, notes)
+        card.write_card(job.folder, told, job.project.purpose, numbers, f"{judged}\n{weak}", pictures, notes)
     if later := tracking.add_files(job.folder, tracked_files(job.folder)):  # of a run that had ended
         print(later)
     return told
@@ -177,8 +175,6 @@ def _new_files(folder: Path) -> Iterator[Path]:
 
 def _write(new: Path, items: dict[str, Item], job: Job, chosen: list[int]) -> dict[str, dict]:
     """Makes the files; returns what each adds to its entry in model.json, by name."""
-    from common.cli.progress import progress_bar
-
     made = [name for name, item in items.items() if item.form.write]
     y, threshold = job.evidence.validation.y, job.description.get("threshold", {}).get("keras")
     material = Material(
@@ -207,10 +203,6 @@ def _write(new: Path, items: dict[str, Item], job: Job, chosen: list[int]) -> di
 
 def _prove(places: dict, items: dict[str, Item], told: dict, job: Job, chosen: list[int]) -> dict[str, np.ndarray]:
     """Runs every file over the validation split and times it; completes `told`; returns the answers to the vectors."""
-    from common.cli.progress import progress_bar
-    from robot_export import runtimes
-    from robot_export.cost import measure_latency
-
     threshold = job.description.get("threshold", {}).get("keras")
     X, answers, calls = job.evidence.validation.X, {}, {}
     for name in progress_bar(places, desc="checking", unit="file", delay=1, leave=False):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import tensorflow as tf
 
 from common.errors import UserError
 from common.training.keras_file import count_stored
@@ -121,8 +122,6 @@ def load(path: Path) -> tuple[Callable, tuple[int, ...]]:
     Raises:
         UserError: a layer that this module does not write, or weights that lie elsewhere.
     """
-    import tensorflow as tf
-
     count_stored(path)
     with h5py.File(path) as file:
         config = json.loads(file.attrs["model_config"])["config"]

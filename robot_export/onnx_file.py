@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 
 from robot_export.folding import Convolution, DenseLayer, FoldedNetwork, Joint
 
@@ -16,9 +18,6 @@ def write(path: Path, joint: Joint, dtype: str = "float32") -> None:
     Args:
         dtype: of the input, "float32" or "uint8".
     """
-    import onnx
-    from onnx import TensorProto, helper
-
     graph, shape = _Graph(), joint.branches[0].input_shape
     given = "patch" if dtype == "float32" else graph.node("Cast", ["patch"], "floats", to=TensorProto.FLOAT)
     planes = graph.node("Transpose", [given], "planes", perm=[0, 3, 1, 2])
@@ -48,13 +47,11 @@ class _Graph:
         self.nodes, self.weights = [], []
 
     def weight(self, name: str, values) -> str:
-        from onnx import numpy_helper
 
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
     def node(self, kind: str, inputs: list[str], output: str, **attributes) -> str:
-        from onnx import helper
 
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output

@@ -7,12 +7,17 @@ import tempfile
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
+from common.cli.quiet import quiet_stderr
 from common.errors import UserError
+from common.training import devices, keras_file
 from robot_export import keras2_file
+from robot_export.cpp_run import Program, find_compiler
 
 BATCH = 256
 CPP_FLAGS = ("-O2", "-march=native")
@@ -45,8 +50,6 @@ class Opened:
 def missing(runtime: str) -> str | None:
     """Why a runtime cannot run here; None where it can."""
     if runtime == "C++":
-        from robot_export.cpp_run import find_compiler
-
         return None if find_compiler() else "no C++ compiler is installed"
     module = _PACKAGES[runtime].replace("-", "_")
     return None if importlib.util.find_spec(module) else f"{module} is not installed"
@@ -72,17 +75,13 @@ def open_file(path: Path, runtime: str) -> Opened:
 def version(runtime: str) -> str:
     """Name and version of a runtime, as it is installed here."""
     if runtime == "C++":
-        from robot_export.cpp_run import find_compiler
-
         said = subprocess.run([find_compiler(), "--version"], capture_output=True, text=True, check=False).stdout
         return f"{said.splitlines()[0] if said else 'C++ compiler'} {' '.join(CPP_FLAGS)}"
-    from importlib import metadata
 
     return f"{runtime} {metadata.version(_PACKAGES[runtime])}"
 
 
 def _keras(path: Path) -> Opened:
-    from common.training import devices, keras_file
 
     devices.find_gpus()
     model = keras_file.load(path)
@@ -94,7 +93,6 @@ def _keras2(path: Path) -> Opened:
 
 
 def _tensorflow(compute: Callable, input_shape: tuple[int, ...]) -> Opened:
-    import tensorflow as tf
 
     call = tf.function(compute, input_signature=[tf.TensorSpec((None, *input_shape), tf.float32)])
     outputs = call(np.zeros((1, *input_shape), np.float32)).shape[-1]
@@ -110,7 +108,6 @@ def _tensorflow(compute: Callable, input_shape: tuple[int, ...]) -> Opened:
 
 
 def _litert(path: Path) -> Opened:
-    from common.cli.quiet import quiet_stderr
 
     with quiet_stderr():
         from ai_edge_litert.interpreter import Interpreter
@@ -152,7 +149,6 @@ def _onnx(path: Path) -> Opened:
 
 
 def _cpp(path: Path) -> Opened:
-    from robot_export.cpp_run import Program, find_compiler
 
     folder = tempfile.mkdtemp(prefix="model-")
     try:

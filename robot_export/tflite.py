@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+import tensorflow as tf
 
 from common.cli.quiet import quiet_stderr
 from common.errors import UserError
@@ -21,8 +22,6 @@ def convert(joint: Joint, kind: str, calibration: np.ndarray) -> bytes:
     Raises:
         UserError: the converter refuses a layer; the line names it.
     """
-    import tensorflow as tf
-
     shape = [1, *joint.branches[0].input_shape]
     function = tf.function(_forward(joint), input_signature=[tf.TensorSpec(shape, tf.float32, "patch")])
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], tf.Module())
@@ -43,7 +42,6 @@ def convert(joint: Joint, kind: str, calibration: np.ndarray) -> bytes:
 
 
 def _forward(joint: Joint) -> Callable:
-    import tensorflow as tf
 
     def forward(x):
         answers = tf.concat([_branch(x, network) for network in joint.branches], 1)
@@ -60,8 +58,6 @@ def _branch(x, network: FoldedNetwork):
 
     Pooling comes before the activation, which never decreases: the same values, a quarter of the work.
     """
-    import tensorflow as tf
-
     if any(network.offset):
         x = x + tf.constant(np.float32(network.offset) / np.float32(network.scale), name="offset")
     for number, layer in enumerate(network.convolutions):
