@@ -1,8 +1,8 @@
-"""Many trainings: every combination of some options, in parallel, resumable, on one machine or a Ray cluster.
+"""Many runs: every combination of some options, in parallel, resumable, on one machine or a Ray cluster.
 
 python3 grid_search classifier_cnn.train --filters "4 4 8 8" "8 8 16 16" --dense 32 64 -- --dataset synthetic
 
 Ray's core schedules, places and watches; Ray Tune's scheduler prunes. Tune's own experiments are not used: they need a
-file system that all nodes share, and a training here already has a folder that it can be resumed from. The driver's
+file system that all nodes share, and a run here already has a folder that it can be resumed from. The driver's
 run folders are the truth; whatever a node far away writes is copied into them while it trains.
 """

@@ -1,14 +1,14 @@
-"""A process that has everything imported, and a fork of it for every training.
+"""A process that has everything imported, and a fork of it for every run.
 
 python -m grid_search.fork_server MODULE SOCKET
 
 It listens on the Unix socket SOCKET, from before its imports, which take five to ten seconds of a core, once per
 node; on the driver's they pass while Ray starts. A slot that connects sends two pipes and gets a fork of this process,
-its kept one, which in turn forks for every training. A fork starts in milliseconds and begins as `train.py` does after
-its imports: fresh seeds and devices, so the same numbers; and what a training leaks, breaks or leaves on a GPU goes
+its kept one, which in turn forks for every run. A fork starts in milliseconds and begins as `train.py` does after
+its imports: fresh seeds and devices, so the same numbers; and what a run leaks, breaks or leaves on a GPU goes
 when it ends.
 
-A kept process reads a job per line (JSON: `options`, `log`, `environment`) and answers with the training's exit
+A kept process reads a job per line (JSON: `options`, `log`, `environment`) and answers with the run's exit
 status; the line "stop" asks the running training to end. Whenever a pipe closes, for whoever held it died, what hangs
 on it ends at once.
 """
@@ -30,7 +30,7 @@ from common.cli.printable import printable
 from common.cli.training_options import from_json
 from common.errors import UserError
 
-# Exit statuses beside those of train.py: the cause may pass (disk, memory, network), so a second try makes sense.
+# Exit statuses beside those of train.py: a temporary cause (disk, memory, network), worth a second try.
 MAY_PASS = 75  # EX_TEMPFAIL of sysexits.h
 
 
@@ -88,7 +88,7 @@ def _serve(module, fault: str, connection: socket.socket) -> None:
     os.environ.update(json.loads(message))
     _say(fault or f"ready {os.getpid()}")
     while line := _line():
-        if not line.startswith("{"):  # "stop", for a training that has just ended
+        if not line.startswith("{"):  # "stop", for a run that has just ended
             continue
         child = os.fork()
         if not child:

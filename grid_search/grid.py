@@ -29,7 +29,7 @@ DATA = ("dataset", "data_train", "data_val", "data_test", "seed")  # the seed: w
 
 
 def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, address: str) -> int:
-    """Trains what is not trained yet; returns 0 when all came through, 1 when some failed, 128 + a signal.
+    """Trains what is not trained yet; returns 0 when all succeeded, 1 when some failed, 128 + a signal.
 
     Raises:
         UserError: data, server or cluster cannot be used, or the grid runs already.
@@ -67,7 +67,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
 
 
 def fetch_data(load_data: Callable, checked: list[TrainingOptions]) -> tuple[list, int, str]:
-    """Reads the data of every training once.
+    """Reads the data of every run once.
 
     Returns:
         [(options, digest per split)] for each kind of data, the bytes of the largest, and a short name for all.
@@ -89,7 +89,7 @@ def fetch_data(load_data: Callable, checked: list[TrainingOptions]) -> tuple[lis
 
 
 def tell_plan(plan: Plan, need: cluster.Needs, options: GridOptions) -> int:
-    """Prints how many trainings there are, how many at once and where; returns the latter number.
+    """Prints how many runs there are, how many at once and where; returns the latter number.
 
     Raises:
         UserError: not even one fits.
@@ -105,14 +105,14 @@ def tell_plan(plan: Plan, need: cluster.Needs, options: GridOptions) -> int:
     known = len(plan.trainings) - states["waiting"]
     before = f" ({states['finished']} finished, {states['begun']} begun before)" if known else ""
     places = cluster.words(per_node, need)
-    print(f"{len(plan.trainings)} trainings{before}, {slots} at once of the {fit} that fit: {places}")
+    print(f"{len(plan.trainings)} runs{before}, {slots} at once of the {fit} that fit: {places}")
     print(f"grid: {plan.folder}")
     return slots
 
 
 @contextmanager
 def grid_run(plan: Plan, server, dataset: str) -> Iterator:
-    """The grid's own run, above those of its trainings; ends as its `status` says, FAILED where nothing was said."""
+    """The grid's own run, the parent of its runs; ends with its `status`, FAILED if none was set."""
     begun = tracking.begun(plan.folder)
     arrays = {name: " | ".join(values) for name, values in plan.varies.items()}
     tracked = tracking.start(
@@ -152,15 +152,15 @@ def finish(plan: Plan, drive: Scheduler, tracked, stop: StopRequest) -> int:
         if progress.status == "failed":
             print(f"failed: {progress.training.index:03} {progress.training.label}: {progress.reason}")
     if stop():
-        print("stopped; the same command again goes on from here")
+        print("stopped; the same command again resumes from here")
         return stop.status
     if drive.ended:
-        print("Ray was killed or has died; the same command again goes on from here")
+        print("Ray was killed or has died; the same command again resumes from here")
     return int(counts["failed"] > 0 or drive.ended)
 
 
 def _servers(plan: Plan, server) -> str:
-    """Where the trainings are tracked, as a path from a run's folder: it holds on every node."""
+    """Where the runs are tracked, as a path from a run's folder: it holds on every node."""
     return json.dumps([target_of(plan.folder, uri) for uri in (server.uri, server.wanted)])
 
 

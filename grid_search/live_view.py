@@ -13,7 +13,7 @@ FILE_SECONDS = 5.0
 
 
 class LiveView:
-    """Says what happens as it happens; overview.txt in the grid's folder has every training at any time."""
+    """Says what happens as it happens; overview.txt in the grid's folder has every run at any time."""
 
     def __init__(self, plan: Plan, slots: int):
         self.plan, self.slots = plan, slots
@@ -28,7 +28,7 @@ class LiveView:
         print(f"{time.strftime('%H:%M:%S')}  {words}", flush=True)
 
     def started(self, progress) -> None:
-        """Says what a training starts from."""
+        """Says what a run starts from."""
         done, again = len(progress.state.rows), progress.tries > 1 or progress.losses
         how = "starts"
         if progress.state.folder:
@@ -36,7 +36,7 @@ class LiveView:
         self.say(f"{self._name(progress)} {how} on {progress.host}{' (second try)' if again else ''}")
 
     def ended(self, progress) -> None:
-        """Says how a training ended, or why it waits again."""
+        """Says how a run ended, or why it waits again."""
         took = time.monotonic() - progress.started
         if progress.status == "finished":
             self._took.append(took)
@@ -47,7 +47,7 @@ class LiveView:
         self.say(f"{self._name(progress)} {status} after epoch {len(progress.state.rows)}{number}, {span(took)}{why}")
 
     def update(self, trainings: list) -> None:
-        """Shows all trainings, where and as often as it suits."""
+        """Shows all runs, where and as often as it suits."""
         now = time.monotonic()
         running = [self.line(progress) for progress in trainings if progress.status == "running"]
         if now - self._written > FILE_SECONDS:
@@ -75,7 +75,7 @@ class LiveView:
         self.write(trainings)
 
     def line(self, progress) -> str:
-        """A training in one line: number, status, epoch, metric, time left, what it is."""
+        """A run in one line: number, status, epoch, metric, time left, what it is."""
         state = progress.state
         metric = state.best(self.plan.metric)
         number = "" if metric is None else f"{self.plan.metric} {metric:.4g}"
@@ -86,14 +86,14 @@ class LiveView:
         return f"{progress.status:9}{epoch:16}{number:24}{time_left:16}{progress.host:14}{name}"
 
     def summary(self, trainings: list) -> str:
-        """All trainings in one line."""
+        """All runs in one line."""
         counts = Counter(progress.status for progress in trainings)
         words = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
         waiting = counts["waiting"] * (sum(self._took) / len(self._took) if self._took else 0) / self.slots
         running = max([seconds_left(p.state) or 0 for p in trainings if p.status == "running"], default=0)
         known = self._took or not counts["waiting"]
         left = f", about {span(waiting + running)} left" if known and counts["running"] else ""
-        return f"{len(trainings)} trainings: {words}{left}"
+        return f"{len(trainings)} runs: {words}{left}"
 
     def _name(self, progress) -> str:
         return f"{progress.training.index:03} {progress.training.label}"

@@ -1,4 +1,4 @@
-"""The command line of a grid: its own options, arrays of training options, and after `--` what every training gets."""
+"""The command line of a grid: its own options, arrays of training options, and after `--` what every run gets."""
 
 import re
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from pathlib import Path
 from common.cli.program import Parser
 from common.errors import UserError
 
-EPILOG = """Any other option is one of the training's, with one value or with several to try: an array.
+EPILOG = """Any other option is one of train.py's, with one value or with several to try: an array.
   --filters "4 4 8 8" "8 8 16 16"   two values; one that has several numbers is quoted
   --augment on off                  a switch, tried both ways; --augment, --no-augment: one way
-  --epochs 20                       one value: every training gets it
-Given twice, the last one counts. What follows `--` goes to every training as it is.
+  --epochs 20                       one value: every run gets it
+Given twice, the last one counts. What follows `--` goes to every run as it is.
 
 examples:
   python3 grid_search classifier_cnn.train --filters "4 4 8 8" "8 8 16 16" --dense 32 64 -- --dataset synthetic
   bash train_grid.sh --epochs 50 --jobs 8      arrays from the script, everything else from here
-  bash train_grid.sh                           the same command again goes on where it stopped
+  bash train_grid.sh                           the same command resumes where it stopped
   python3 grid_search --report               the overview of the latest grid, running or not
 
-Ends with status 0 when every training came through, 1 when some failed, 2 for bad input, 130 or 143 when stopped.
+Ends with status 0 when every run succeeded, 1 when some failed, 2 for bad input, 130 or 143 when stopped.
 """
 # Where a run lies and what it is called is the grid's business; the rest cannot differ within one grid.
 RESERVED = ("resume", "run-name", "list-datasets", "help")
@@ -32,7 +32,7 @@ class GridOptions:
     """What `python3 grid_search` was asked for.
 
     arrays: training option without dashes -> its values as on the command line; None: a switch that is on, "off" that
-    is off. rest: arguments that every training gets.
+    is off. rest: arguments that every run gets.
     """
 
     module: str | None
@@ -58,7 +58,7 @@ class GridOptions:
 
 
 def parse_args(argv: list[str]) -> GridOptions:
-    """Splits the command line into the grid's options and those of the trainings.
+    """Splits the command line into the grid's options and those of the runs.
 
     Raises:
         UserError: no module, an option that a grid sets itself, or values that cannot be.
@@ -70,7 +70,7 @@ def parse_args(argv: list[str]) -> GridOptions:
         if name in RESERVED:
             raise UserError(f"A grid decides --{name} itself. Received: --{name}. Leave it out.")
         if name in ONE_FOR_ALL and len(arrays[name]) > 1:
-            raise UserError(f"--{name} is the same for all trainings. Received: {', '.join(map(str, arrays[name]))}.")
+            raise UserError(f"--{name} is the same for all runs. Received: {', '.join(map(str, arrays[name]))}.")
     if given.module is None and not given.report:
         raise UserError("Which training? Name its module, for example: python3 grid_search classifier_cnn.train.")
     if given.module is None and (set(arrays) - {"output-dir"} or rest):
@@ -81,7 +81,7 @@ def parse_args(argv: list[str]) -> GridOptions:
 def _parser() -> Parser:
     parser = Parser(prog="python3 grid_search", description=__doc__, epilog=EPILOG)
     parser.add_argument("module", nargs="?", metavar="MODULE", help="the training: classifier_cnn.train")
-    parser.add_argument("--jobs", type=int, metavar="N", help="trainings at once (default: as many as fit)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="runs at once (default: as many as fit)")
     parser.add_argument(
         "--gpus-per-training", type=float, metavar="X", help="share of a GPU (default: 0.25 where there is one)"
     )
@@ -94,7 +94,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--prune",
         action="store_true",
-        help="stop trainings that are behind: asynchronous successive halving on the metric",
+        help="stop runs that are behind: asynchronous successive halving on the metric",
     )
     parser.add_argument(
         "--metric", metavar="NAME", help="column of metrics.csv that ranks and prunes (default: val_loss)"
@@ -108,7 +108,7 @@ def split(argv: list[str], own_options: set[str]) -> tuple[list[str], dict[str, 
     """Separates (arguments of the grid, arrays, what follows `--`). An array that is given again replaces the former.
 
     Raises:
-        UserError: a single dash, which the trainings do not know.
+        UserError: a single dash, which the runs do not know.
     """
     before, rest = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     own, arrays, current = [], {}, None

@@ -1,4 +1,4 @@
-"""The plan of a grid: which trainings there are, each checked as train.py checks it, and the folder that holds it."""
+"""The plan of a grid: which runs there are, each checked as train.py checks it, and the folder that holds it."""
 
 import contextlib
 import hashlib
@@ -19,7 +19,7 @@ FREE = FREE_ON_RESUME | {"tracking", "require_tracking", "list_datasets", "run_n
 
 @dataclass(frozen=True)
 class Training:
-    """One training of a grid. label: what tells it from the others, in words. run_name: of its folder and in MLflow."""
+    """One run of a grid. label: what tells it from the others, in words. run_name: of its folder and in MLflow."""
 
     index: int
     varies: dict[str, str]
@@ -34,7 +34,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Plan:
-    """All trainings of a grid.
+    """All runs of a grid.
 
     module: `train.py`'s, as Python names it. name: of the folder. metric: ranks, a column of metrics.csv.
     varies: the arrays with more than one value. folder: plan, logs and overview; the runs lie beside it.
@@ -67,7 +67,7 @@ class Plan:
 
 
 def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:
-    """Checks every combination as train.py would and gives each training a name that it has in every start.
+    """Checks every combination as train.py would and gives each run a name that it has in every start.
 
     Raises:
         UserError: a combination that train.py would refuse, or two that are the same.
@@ -81,7 +81,7 @@ def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:
     keys = [_key(one) for one in checked]
     for key, label in zip(keys, labels, strict=True):
         if keys.count(key) > 1:
-            raise UserError(f"Two trainings of this grid are the same. Received twice: {_in_words(label)}.")
+            raise UserError(f"Two runs of this grid are the same. Received twice: {_in_words(label)}.")
     name = f"grid_{module.PROJECT}_{hashlib.sha256(json.dumps([options.module, keys]).encode()).hexdigest()[:8]}"
     trainings = tuple(
         Training(i, label, _run_name(one, label, f"{name[-8:]}-{i:03}"), one.as_json())
@@ -151,12 +151,12 @@ def find_module(name: str):
         raise UserError(f"This training cannot be imported: {error}. Received: {name}.") from None
     missing = [part for part in ("PROJECT", "Options", "parse_args", "load_data", "train") if not hasattr(module, part)]
     if missing:
-        raise UserError(f"This module is no training: it lacks {', '.join(missing)}. Received: {name}.")
+        raise UserError(f"not a training module: {', '.join(missing)} missing. Received: {name}.")
     return module
 
 
 def _check(module, words: list[str], label: dict[str, str]) -> TrainingOptions:
-    """The options of one training, in which its error names the combination."""
+    """The options of one run, in which its error names the combination."""
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
@@ -169,7 +169,7 @@ def _check(module, words: list[str], label: dict[str, str]) -> TrainingOptions:
     if options.resume or options.list_datasets or options.run_name:
         raise UserError("A grid decides --resume, --run-name and --list-datasets itself. Leave them out.")
     if not options.threads:
-        raise UserError("In a grid every training has its threads, at least one. Received: --threads 0.")
+        raise UserError("In a grid every run has its threads, at least one. Received: --threads 0.")
     return options
 
 

@@ -26,7 +26,7 @@ def draw_grid(path: Path, plan: Plan, rows: list[dict]) -> None:
         plan: the grid.
         rows: of `ranking.row`, each with `quality` and costs.
     """
-    enough = min(2, len(plan.trainings))  # one dot says nothing, but where there is one training
+    enough = min(2, len(plan.trainings))  # one dot says nothing, but where there is one run
     costs = [cost for cost in TITLES if sum(cost in row for row in rows) >= enough]
     arrays = list(plan.varies)
     kinds = [(costs, 1, 4.2, _cost_panel), (arrays, 2, 3.4, _array_panel)]
@@ -35,7 +35,7 @@ def draw_grid(path: Path, plan: Plan, rows: list[dict]) -> None:
     with figure(path, WIDTH * 1.5, 0.6 + sum(heights)) as drawing:
         best = min if plan.lower_is_better else max
         top = best(rows, key=lambda row: row["quality"])
-        title = f"{plan.name}: {len(rows)} of {len(plan.trainings)} trainings, best {plan.metric} {top['quality']:.4g}"
+        title = f"{plan.name}: {len(rows)} of {len(plan.trainings)} runs, best {plan.metric} {top['quality']:.4g}"
         drawing.suptitle(title, x=0.012, ha="left", weight="bold", fontsize=15)
         boxes = drawing.subfigures(len(parts), 1, squeeze=False, height_ratios=heights)[:, 0]
         for box, (names, columns, lines, _, draw) in zip(boxes, parts, strict=True):
@@ -47,7 +47,7 @@ def draw_grid(path: Path, plan: Plan, rows: list[dict]) -> None:
 
 
 def _cost_panel(axes, plan: Plan, rows: list[dict], cost: str) -> None:
-    """Every training as a dot, the front as a line whose points have numbers, the list of those beside it."""
+    """Every run as a dot, the front as a line whose points have numbers, the list of those beside it."""
     front = pareto_front(rows, cost, plan.lower_is_better)
     looks = ((False, "not trained to the end", HOLLOW), (True, "trained to the end", {"color": NO_BALL}))
     for whole, label, look in looks:
@@ -72,7 +72,7 @@ def _cost_panel(axes, plan: Plan, rows: list[dict], cost: str) -> None:
 
 
 def front_list(plan: Plan, front: list[dict]) -> str:
-    """The trainings of a front as a table: number, quality, and the value of every array."""
+    """The runs of a front as a table: number, quality, and the value of every array."""
     heading = ["", plan.metric.removeprefix("val_"), *plan.varies]
     lines = [[str(i), f"{row['quality']:.4g}", *(row[name] for name in plan.varies)] for i, row in enumerate(front, 1)]
     cells = [[cell if len(cell) <= CELL else f"{cell[: CELL - 1]}…" for cell in line] for line in [heading, *lines]]
@@ -81,7 +81,7 @@ def front_list(plan: Plan, front: list[dict]) -> str:
 
 
 def _array_panel(axes, plan: Plan, rows: list[dict], name: str) -> None:
-    """Every training as a dot at its value, the median as a bar."""
+    """Every run as a dot at its value, the median as a bar."""
     values = plan.varies[name]
     for i, value in enumerate(values):
         found = np.array([row["quality"] for row in rows if row[name] == value])

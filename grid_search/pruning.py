@@ -1,4 +1,4 @@
-"""Stops trainings that are behind: Ray Tune's asynchronous successive halving on the epochs' metric."""
+"""Stops runs that are behind: Ray Tune's asynchronous successive halving on the epochs' metric."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ REDUCTION = 2  # the better half goes on at every rung: 1/16, 1/8, 1/4, 1/2 of t
 class Pruner:
     """Asynchronous successive halving (Li et al., A System for Massively Parallel Hyperparameter Tuning, 2020).
 
-    A training that reaches a rung goes on when it is in the better half of those that reached it before.
+    A run that reaches a rung goes on when it is in the better half of those that reached it before.
 
     Args:
         metric: name in the rows; lower_is_better: its direction.

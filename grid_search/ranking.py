@@ -12,7 +12,7 @@ COSTS = ("parameters", "multiply_accumulates", "latency_us")
 
 
 def row(plan: Plan, training, status: str = "", reason: str = "") -> dict:
-    """Everything about one training on one line.
+    """Everything about one run on one line.
 
     Keys: index, label, status, the arrays, epochs, wanted, quality (the metric of the kept epoch), the other
     validation metrics of that epoch, costs, seconds, folder, reason.

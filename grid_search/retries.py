@@ -1,4 +1,4 @@
-"""Why a training failed, or lost its place, in a few words."""
+"""Why a run failed, or lost its place, in a few words."""
 
 from pathlib import Path
 
@@ -23,13 +23,13 @@ def cause(status: int) -> str:
 
 
 def last_lines(log: Path, count: int = 3) -> str:
-    """What a training said last, on one line; of a traceback, which is in its log, only the end."""
+    """What a run said last, on one line; of a traceback, which is in its log, only the end."""
     far = log.with_suffix(".far.log")
     text = "".join(path.read_text(errors="replace") for path in (log, far) if path.exists())
     lines = [line.split("\r")[-1].rstrip() for line in text.rpartition("\n--- ")[2].splitlines()]
     aside = (" ", "Traceback", "Not yet on ", "Tracked: ")
     told = [line for line in lines[1:] if line and "%|" not in line and not line.startswith(aside)]
-    return " | ".join(told[-count:]) or "it said nothing"
+    return " | ".join(told[-count:]) or "it printed nothing"
 
 
 def first_line(error) -> str:

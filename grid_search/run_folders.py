@@ -1,4 +1,4 @@
-"""What the folder of a training says about it, and copying it between nodes while it is written."""
+"""What the folder of a run says about it, and copying it between nodes while it is written."""
 
 import csv
 import math
@@ -20,7 +20,7 @@ Change = tuple[str, int, bytes]
 
 @dataclass
 class State:
-    """A training as its folder tells it.
+    """A run as its folder describes it.
 
     status: waiting (no folder yet), begun, finished. rows: numbers per epoch. epochs: wanted. model: model.json.
     """
@@ -38,27 +38,27 @@ class State:
 
 
 def find_folder(plan: Plan, training: Training) -> Path | None:
-    """The run folder of a training; the one that got furthest where there are several."""
+    """The folder of a run; if there are several, the one that got furthest."""
     found = [path for path in _folders(plan, f"{training.index:03}") if (path / "config.json").is_file()]
     return max(found, key=lambda path: (is_finished(path), len(read_rows(path)), path.name), default=None)
 
 
 def remove_empty_folders(plan: Plan) -> None:
-    """Removes what trainings left that were killed before they wrote their settings: nothing can be resumed there."""
+    """Removes what runs left that were killed before they wrote their settings: nothing can be resumed there."""
     for path in _folders(plan, r"\d{3,}"):
         if not (path / "config.json").is_file():
             shutil.rmtree(path, ignore_errors=True)
 
 
 def _folders(plan: Plan, index: str) -> list[Path]:
-    """The folders of trainings whose index matches; the mark of grid and training ends their names, or began them."""
+    """The folders of runs whose index matches; the mark of grid and training ends their names, or began them."""
     mark = re.compile(rf"_(.*-)?{plan.name[-8:]}-{index}(-\d+|_.*)?")
     found = plan.folder.parent.glob(f"*{plan.name[-8:]}-*")
     return sorted(path for path in found if path.is_dir() and mark.fullmatch(path.name[path.name.find("_") :]))
 
 
 def read_state(plan: Plan, training: Training, folder: Path | None = None) -> State:
-    """Everything about a training from its folder, whoever is writing it right now."""
+    """Everything about a run from its folder, whoever is writing it right now."""
     folder = folder or find_folder(plan, training)
     if folder is None:
         return State()

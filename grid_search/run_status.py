@@ -1,4 +1,4 @@
-"""How far a training of a grid is, and the slot that works on it, as the driver sees them."""
+"""How far a run of a grid is, and the slot that works on it, as the driver sees them."""
 
 import dataclasses
 import time
@@ -14,7 +14,7 @@ from grid_search.run_folders import State
 
 @dataclass
 class Progress:
-    """A training on its way. status: waiting, running, finished, pruned, failed or stopped."""
+    """A run on its way. status: waiting, running, finished, pruned, failed or stopped."""
 
     training: Training
     state: State
@@ -30,7 +30,7 @@ class Progress:
     lock: object = None  # see `hold`
 
     def receive(self, plan: Plan, changes: list) -> None:
-        """Writes what a training on another node wrote into the driver's folders."""
+        """Writes what a run on another node wrote into the driver's folders."""
         runs = plan.folder.parent
         for name, offset, content in changes:
             folder, _, rest = name.partition("/")
@@ -67,7 +67,7 @@ class Place:
 
 
 def wait_for_writer(folder: Path, seconds: float = 60.0) -> None:
-    """A training of a driver that was killed ends a moment after it."""
+    """A run of a driver that was killed ends a moment after it."""
     deadline = time.monotonic() + seconds
     while journal.is_alive(folder) and time.monotonic() < deadline:
         time.sleep(0.2)

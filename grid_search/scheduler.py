@@ -1,4 +1,4 @@
-"""Drives a grid: gives trainings to slots, watches them, tries again, prunes, stops."""
+"""Drives a grid: gives runs to slots, watches them, tries again, prunes, stops."""
 
 import time
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from grid_search.run_folders import State
 from grid_search.run_status import Place, Progress, wait_for_writer
 from grid_search.slot import Job, Slot
 
-TRIES = 2  # a failure whose cause may pass is tried once more
-LOSSES = 3  # so often a training may lose its node or slot, which is not its own failure
+TRIES = 2  # a failure whose cause may be temporary is tried once more
+LOSSES = 3  # so often a run may lose its node or slot, which is not its own failure
 LOOK_SECONDS = 1.0
-FETCH_SECONDS = 5.0  # between two fetches of what a training on another node wrote
+FETCH_SECONDS = 5.0  # between two fetches of what a run on another node wrote
 GROW_SECONDS = 10.0  # between two looks for new nodes
 
 
@@ -26,7 +26,7 @@ GROW_SECONDS = 10.0  # between two looks for new nodes
 class Settings:
     """What drives a grid beside its plan.
 
-    worker: socket of the process on this node that all trainings here are forks of. digests: of the data, which every
+    worker: socket of the process on this node that all runs here are forks of. digests: of the data, which every
     node must have. tracked: the grid's run.
     """
 
@@ -55,7 +55,7 @@ class Scheduler:
         self.all = [self._begin(training) for training in plan.trainings]
 
     def run(self) -> None:
-        """Returns when every training came to its end, or was stopped."""
+        """Returns when every run has finished or was stopped."""
         while any(progress.status in ("waiting", "running") for progress in self.all):
             if self.ended:
                 break
@@ -76,7 +76,7 @@ class Scheduler:
     # -- before
 
     def _begin(self, training: Training) -> Progress:
-        """Takes a training up where an earlier start left it, and says so."""
+        """Resumes a run where an earlier start left it, and says so."""
         progress = Progress(training, run_folders.read_state(self.plan, training))
         if progress.state.folder is None:
             return progress
@@ -98,7 +98,7 @@ class Scheduler:
     # -- slots
 
     def _grow(self) -> None:
-        """Makes a slot for every training that fits, as nodes come and slots go."""
+        """Makes a slot for every run that fits, as nodes come and slots go."""
         if time.monotonic() - self._grown < GROW_SECONDS:
             return
         self._grown = time.monotonic()
@@ -136,7 +136,7 @@ class Scheduler:
         if place.work:
             self._lost(place.work, words)
 
-    # -- trainings
+    # -- runs
 
     def _assign(self) -> None:
         for place in self.places:
@@ -199,7 +199,7 @@ class Scheduler:
         words = retries.first_line(getattr(error, "cause", None) or error)
         self._broken += kind == "ready"
         if self._broken >= LOSSES:
-            raise UserError(f"No process for trainings starts. Received: {words}")
+            raise UserError(f"No process for runs starts. Received: {words}")
         if kind == "data":
             self.nodes[place.about["node"]] = False
             self.overview.say(f"{place.about['host']} is not used, it lacks the data: {words}")
@@ -244,7 +244,7 @@ class Scheduler:
         self.overview.ended(progress)
 
     def _failed(self, progress: Progress, status: int) -> None:
-        """A second try where the cause may pass: killed, no memory, a disk, a network; not where the input is bad."""
+        """A second try if the cause may be temporary (killed, memory, disk, network), not for bad input."""
         log = self.plan.folder / "logs" / f"{progress.training.index:03}.log"
         progress.reason = f"{retries.cause(status)}: {retries.last_lines(log)}"
         progress.status = "failed" if status == 2 or progress.tries >= TRIES else "waiting"
@@ -263,7 +263,7 @@ class Scheduler:
     # -- watching
 
     def _look(self) -> None:
-        """Reads how far every training is, fetches what others wrote, prunes; once in LOOK_SECONDS."""
+        """Reads how far every run is, fetches what others wrote, prunes; once in LOOK_SECONDS."""
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
             return
@@ -299,7 +299,7 @@ class Scheduler:
             self.settings.tracked.carry(folder)
 
     def _behind(self, state: State, index: int) -> bool:
-        """Whether a training should stop, by what the others reached."""
+        """Whether a run should stop, by what the others reached."""
         if not self.settings.prune or not state.rows or self.plan.metric not in state.rows[-1]:
             return False
         if self.pruner is None:

@@ -1,4 +1,4 @@
-"""A slot: one place for trainings on one node of a Ray cluster, with a kept process that has everything imported."""
+"""A slot: one place for runs on one node of a Ray cluster, with a kept process that has everything imported."""
 
 import hashlib
 import importlib
@@ -33,10 +33,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Job:
-    """One training for a slot.
+    """One run for a slot.
 
     options: as `TrainingOptions.as_json`, for the driver's node. defaults: those of them that another node decides by
-    its own environment. log: of the driver's node. environment: for the training's process. files: of the run to
+    its own environment. log: of the driver's node. environment: for the run's process. files: of the run to
     resume, for other nodes.
     """
 
@@ -50,7 +50,7 @@ class Job:
 class Slot:
     """Runs in a Ray actor of its own, with threads: one trains, others look and stop.
 
-    On the driver's node trainings write into the driver's folders. On others they write into a temporary folder, whose
+    On the driver's node runs write into the driver's folders. On others they write into a temporary folder, whose
     changes the driver fetches.
     """
 
@@ -91,7 +91,7 @@ class Slot:
         }
 
     def check_data(self, options: dict, defaults: tuple[str, ...]) -> dict[str, str]:
-        """Fetches the data of a training to this node and returns the digest of each split."""
+        """Fetches the data of a run to this node and returns the digest of each split."""
         module = importlib.import_module(self._module)
         splits = module.load_data(from_json(module.Options, self._here(options, defaults)))
         return {split: part.digest for split, part in splits.parts.items()}
@@ -140,7 +140,7 @@ class Slot:
         return {name: value for name, value in options.items() if not (self.far and name in defaults)}
 
     def _unpack(self, job: Job, options: dict) -> dict:
-        """Makes room for a training of the driver's node here, with what it has of the run to resume."""
+        """Makes room for a run of the driver's node here, with what it has of the run to resume."""
         shutil.rmtree(self._root, ignore_errors=True)
         runs = self._root / "runs"
         runs.mkdir(parents=True)
@@ -155,7 +155,7 @@ class Slot:
 
     def _connect(self) -> None:
         """Asks the worker of this node for a kept process; starts the worker where there is none yet."""
-        self._answers = io.StringIO("the worker, which trainings are forks of, does not start")
+        self._answers = io.StringIO("the worker, which runs are forks of, does not start")
         started, deadline = None, time.monotonic() + START_SECONDS
         environment = json.dumps({"CUDA_VISIBLE_DEVICES": ",".join(self.gpus) or "-1"}).encode()
         while time.monotonic() < deadline:
@@ -214,7 +214,7 @@ def start_worker(module: str, place: Path, threads: int) -> subprocess.Popen:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=environment,
-        start_new_session=True,  # Ctrl-C is for the driver, which tells the trainings
+        start_new_session=True,  # Ctrl-C is for the driver, which tells the runs
     )
 
 

@@ -122,7 +122,7 @@ def descendants(pid: int) -> dict[int, str]:
 
 
 def half_done(grid: Grid) -> bool:
-    """Whether a training has some epochs and more before it."""
+    """Whether a run has some epochs and more before it."""
     return any(2 <= len(read_rows(path)) <= 4 and not is_finished(path) for path in grid.trainings())
 
 

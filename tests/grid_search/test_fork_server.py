@@ -1,4 +1,4 @@
-"""The process that trainings of a grid are forks of, without Ray."""
+"""The process that runs of a grid are forks of, without Ray."""
 
 import json
 import os

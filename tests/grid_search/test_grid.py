@@ -21,12 +21,12 @@ from ..common.tracking.mlflow_server import MlflowServer, differences
 from ..tiny import classification_file, program, tracked_runs
 from .grids import HERE, Grid, descendants, half_done, processes, wait_until, wait_until_gone
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="trainings are forked")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="runs are forked")
 MANY = ("--learning-rate", *(f"0.0{i}" for i in range(1, 9)), "--seed", *map(str, range(8)), "--epochs", "5")
 
 
 def test_a_grid_from_start_to_end_and_again(tmp_path, capsys):
-    """With failures among its trainings: two tries if the cause may be temporary, one if it cannot be.
+    """With failures among its runs: two tries if the cause may be temporary, one if it cannot be.
 
     As on macOS, where there is no /proc and every Unix socket is a file.
     """
@@ -165,7 +165,7 @@ def test_without_the_worker_the_kept_processes_go_on(tmp_path):
 def test_ray_is_killed_under_the_grid(tmp_path, victim, epochs):
     """As a reboot does it with the whole process tree: the same command again goes on.
 
-    Without its head process Ray, and the trainings with it, lives on for a minute, 120 epochs.
+    Without its head process Ray, and the runs with it, lives on for a minute, 120 epochs.
     """
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", str(epochs), "--delay", "0.5")
     driver = grid.start()

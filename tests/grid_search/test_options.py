@@ -45,7 +45,7 @@ def test_only_several_numbers_are_taken_apart():
     [
         ([], "Which training"),
         (["no_such.train"], "cannot be imported"),
-        (["json"], "is no training"),
+        (["json"], "not a training module"),
         ([*GRID, "--dense", "16", "0"], "--dense takes a whole number.*filters 4 4 4 4, dense 0"),
         ([*GRID, "--filtres", "1"], "unknown argument --filtres, did you mean --filters"),
         ([*GRID, "--dense", "16", "16"], "are the same"),

@@ -1,4 +1,4 @@
-"""Copying the folder of a training while it is written, and what a folder says."""
+"""Copying the folder of a run while it is written, and what a folder says."""
 
 import json
 
