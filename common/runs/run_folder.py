@@ -120,8 +120,9 @@ def is_finished(path: Path) -> bool:
             described = read_json(path / "model.json").get("status")
         except UserError:
             return False
-    ended = (path / "model.keras").exists() and described == "finished"
-    return ended and tracking.last_status(path)[0] == "FINISHED"
+    elif not (path / "model.keras").exists():
+        return False
+    return described == "finished" and tracking.last_status(path)[0] == "FINISHED"
 
 
 def already_finished(options: TrainingOptions) -> bool:
