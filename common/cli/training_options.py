@@ -113,7 +113,7 @@ class TrainingOptions:
             )
         if self.robot and self.export != "all":
             raise UserError(f"--robot writes files, which takes --export all. Received: --export {self.export}.")
-        if self.init is not None and not self.init.is_file():
+        if self.init is not None and not os.path.isfile(self.init):  # noqa: PTH113 - False for a name that is too long, too
             raise UserError(f"--init names a model that is not there. Received: {self.init}.")
 
     def as_json(self) -> dict:
@@ -311,7 +311,7 @@ def run_folder(run: str, output_dir: Path) -> Path:
     if not run.strip():  # a variable of the shell that is not set: never the working directory, nor a new run
         raise UserError("--resume names a run. Received: an empty name. Give its folder or its name.")
     for folder in (Path(run), output_dir / run):
-        if (folder / "config.json").is_file():
+        if os.path.isfile(folder / "config.json"):  # noqa: PTH113 - as above
             return folder.resolve()
     if named := [path for path in sorted(output_dir.glob("*/config.json")) if _name_of(path) == run]:
         folder = max(named, key=lambda path: (path.stat().st_mtime, path)).parent

@@ -1,5 +1,6 @@
 """Which file a model is, and the threshold that it ships: the standard library alone, before TensorFlow loads."""
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -15,8 +16,8 @@ def find_model(path: Path) -> Path:
     Raises:
         UserError: there is none, or it is not a .keras file.
     """
-    file = path / "model.keras" if path.is_dir() else path
-    if not file.is_file():
+    file = path / "model.keras" if os.path.isdir(path) else path  # noqa: PTH112 - as below
+    if not os.path.isfile(file):  # noqa: PTH113 - False for a name that is too long, too
         raise UserError(f"there is no model. Received: {file}. Name a .keras file or the folder of a run.")
     if _starts_with(file, b"\x89HDF"):
         raise UserError(
