@@ -51,13 +51,17 @@ def main(argv: list[str] | None = None) -> None:
     patches, files = read_files(arguments.files, "classification")
     with quiet_stderr():
         from classifier_cnn.report import report
+        from classifier_cnn.robustness import sheet
         from classifier_cnn.summary import group_table, table
         from classifier_cnn.threshold import choose_threshold
         from common.runs.evaluation import model_name, predict_file
+        from common.training.predict import make_predictor
+        from common.training.saved_model import load_model
     scores = predict_file(model_file, patches.X, outputs=1)[:, 0]
     folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"evaluation-{model_name(model_file)}")
     confidence = CONFIDENCE if arguments.confidence is None else arguments.confidence
     result = report(folder, patches, scores, threshold, files=files, confidence=confidence)
+    sheet(folder, result, make_predictor(load_model(model_file, patches.X.shape[1:], 1)), patches, threshold)
     result["threshold_from"] = origin
     print(table({"": result["metrics"]}))
     print(group_table(result["groups"]))

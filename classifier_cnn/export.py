@@ -115,6 +115,7 @@ def project(max_fpr: float, confidence: float = CONFIDENCE):
         ("scores", "scores"),
         ("worst_false_positives", "worst false positives"),
         ("worst_false_negatives", "worst missed balls"),
+        ("robustness", "recall and false positives on worse pictures"),
     )
     return Project(PROJECT, purpose, Judge(measure, reasons, choose), table, group_table, pictures, TRACKED)
 

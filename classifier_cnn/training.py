@@ -9,6 +9,7 @@ from classifier_cnn.export import TARGET, project
 from classifier_cnn.model import build_model, make_loss
 from classifier_cnn.options import PROJECT, Options
 from classifier_cnn.report import report
+from classifier_cnn.robustness import sheet
 from classifier_cnn.summary import table
 from classifier_cnn.threshold import choose_threshold
 from common.datasets.load import Splits
@@ -89,6 +90,9 @@ def finish(run, options: Options, splits, model, history) -> None:
         split: report(run.path, part, scores[split], chosen.value, split, confidence=options.confidence)
         for split, part in judged.items()
     }
+    if options.export == "all":  # not in every run of a grid
+        last = list(judged)[-1]
+        sheet(run.path, results[last], predict, judged[last], chosen.value, last)
     if chosen.false_positive_bound is not None:
         results["validation"]["metrics"]["false_positive_bound"] = chosen.false_positive_bound
     numbers = {split: result["metrics"] for split, result in results.items()}

@@ -1,0 +1,41 @@
+"""The robustness sheet: a corruption changes what it is named after, more with every strength, and leaves its input."""
+
+import numpy as np
+import pytest
+
+from classifier_cnn import robustness
+
+from ..tiny import bars
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("kind", robustness.STRENGTHS)
+def test_a_corruption_keeps_the_form_and_grows_with_its_strength(kind, channels):
+    if kind.startswith("colour") and channels == 1:
+        pytest.skip("gray patches have no colour")
+    X = bars(20, 0, 16, channels)
+    before = X.copy()
+    far = [np.abs(robustness.corrupt(X, kind, s).astype(int) - X).mean() for s in robustness.STRENGTHS[kind]]
+    changed = robustness.corrupt(X, kind, robustness.STRENGTHS[kind][2])
+    assert (changed.shape, changed.dtype) == (X.shape, X.dtype)
+    np.testing.assert_array_equal(X, before)
+    assert far[0] > 0
+    assert far[-1] > far[0]
+
+
+def test_the_sheet_measures_the_threshold_and_names_the_weakest(tmp_path):
+    X = np.repeat(np.array([200, 60], np.uint8), 30)[:, None, None, None] * np.ones((1, 16, 16, 1), np.uint8)
+    y = np.repeat([1.0, 0.0], 30)
+
+    class Lot:
+        pass
+
+    lot, result = Lot(), {"metrics": {"recall": 1.0}, "notes": []}
+    lot.X, lot.y = X, y
+    robustness.sheet(tmp_path, result, lambda X: X.mean((1, 2, 3))[:, None] / 255, lot, 150 / 255, "test")
+    darker = result["robustness"]["darker, grey levels"]
+    assert [row["recall"] for row in darker] == [1, 1, 1, 0, 0]  # 200 - 45 is still bright, 200 - 60 is not
+    assert result["robustness"]["brighter, grey levels"][4]["false_positive_rate"] == 0  # 60 + 80 is dark
+    assert "colour cast, grey levels" not in result["robustness"]  # one channel
+    assert (tmp_path / "test_robustness.png").stat().st_size > 10_000
+    assert result["notes"][0].startswith("Worse pictures: weakest against")
