@@ -1,0 +1,239 @@
+"""Run folders that were edited or damaged, in bulk: every reader ends well or in one line."""
+
+import json
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from classifier_cnn.options import Options
+from common.cli.training_options import from_json, read_config
+from common.errors import UserError
+from common.runs.run_folder import is_finished, remove_leftovers
+from common.tracking import commands, journal, marks
+from common.tracking.pending import pending, targets
+from common.training import fit, keras_file
+from common.training.model_path import find_model, read_threshold
+from grid_search.plan import read_plan
+from grid_search.ranking import _costs
+from grid_search.run_folders import read_rows
+from robot_export import contract
+
+from ...tiny import ROOT, classification_file, environment
+
+ODD = [None, [], {}, "", "x", "\x1b[2J", "../x", True, -5, 0, 7, 1e30, -1e-300, float("nan"), float("inf"), 10**400]
+ODD += [[[]], {"a": 1}, [1, "2"], "\ud800", [None], "9" * 5000]
+BULK = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """The folder of a small finished run."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name, n in (("train", 90), ("validation", 60)):
+        classification_file(folder / f"{name}.h5", n=n)
+    command = [sys.executable, "-m", "classifier_cnn.train", "--data-train", folder / "train.h5"]
+    command += ["--data-val", folder / "validation.h5", "--filters", 2, "--dense", 4, "--epochs", 2, "--export", "none"]
+    command += ["--tracking", "local", "--output-dir", folder / "out", "--run-name", "run"]
+    subprocess.run(list(map(str, command)), cwd=ROOT, env=environment(), check=True, capture_output=True)
+    (run,) = [path for path in (folder / "out").glob("*_run*") if path.is_dir()]
+    return run
+
+
+@pytest.fixture
+def run(finished, tmp_path) -> Path:
+    return shutil.copytree(finished, tmp_path / finished.name)
+
+
+def edited(rng: random.Random, value):
+    """A JSON value with one part of it replaced, left out or doubled."""
+    if isinstance(value, (dict, list)) and value and rng.random() < 0.9:
+        value = value.copy()
+        key = rng.choice(list(value)) if isinstance(value, dict) else rng.randrange(len(value))
+        if rng.random() < 0.1:
+            del value[key]
+        else:
+            value[key] = edited(rng, value[key])
+        return value
+    return rng.choice(ODD)
+
+
+def damaged(rng: random.Random, content: bytes) -> bytes:
+    """Bytes with some replaced, cut off, or repeated."""
+    content = bytearray(content)
+    kind = rng.random()
+    if kind < 0.3:
+        return bytes(content[: rng.randrange(len(content) + 1)])
+    for _ in range(rng.randint(1, 6)):
+        at = rng.randrange(len(content))
+        content[at] = rng.randrange(256)
+    if kind > 0.9:
+        at = rng.randrange(len(content))
+        content[at:at] = content[: rng.randrange(200)]
+    return bytes(content)
+
+
+def mutant(rng: random.Random, content: bytes) -> bytes:
+    if rng.random() < 0.25:
+        return damaged(rng, content)
+    lines = content.decode().split("\n") if content.count(b"\n{") else [content.decode()]
+    at = rng.randrange(len(lines))
+    value = edited(rng, json.loads(lines[at] or "0"))
+    lines[at] = json.dumps(value)
+    return "\n".join(lines).encode("utf-8", "replace")
+
+
+def bulk(path: Path, times: int, read, mutate=mutant) -> int:
+    """Reads so many mutants of a file; returns how many were refused. Anything but a UserError fails."""
+    original, rng, refused = path.read_bytes(), random.Random(path.name), 0
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number in range(times):
+        content = mutate(rng, original)
+        path.write_bytes(content)
+        try:
+            read()
+        except UserError:
+            refused += 1
+        except Exception as error:
+            raise AssertionError(f"mutant {number} of {path.name}: {error!r}: {content[:3000]!r}") from error
+    path.write_bytes(original)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1_000_000  # kB
+    return refused
+
+
+@pytest.mark.parametrize("times", [60, pytest.param(4000, marks=BULK)])
+def test_settings(run, times):
+    def read():
+        from_json(Options, read_config(run)["options"])
+
+    assert bulk(run / "config.json", times, read) > times // 10
+
+
+@pytest.mark.parametrize("times", [60, pytest.param(2000, marks=[BULK, pytest.mark.timeout(1800)])])
+def test_the_record_of_the_model(run, times):
+    def read():
+        is_finished(run)
+        _costs(json.loads(path.read_text()) if is_dict(path) else {})
+        read_threshold(run / "model.keras", None)
+        contract.read(run)
+
+    path = run / "model.json"
+    assert bulk(path, times, read) > times // 10
+
+
+def is_dict(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_bytes()), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+@pytest.mark.parametrize("times", [60, pytest.param(3000, marks=BULK)])
+def test_the_numbers_of_the_epochs(run, times):
+    bulk(run / "metrics.csv", times, lambda: read_rows(run), damaged)
+
+
+@pytest.mark.parametrize("times", [60, pytest.param(2000, marks=BULK)])
+def test_the_journal(run, times, capsys):
+    def read():
+        commands.status([run] if journal.begun(run) else [])
+
+    bulk(journal.journal_path(run), times, read)
+
+
+@pytest.mark.parametrize("times", [60, pytest.param(2000, marks=BULK)])
+def test_the_marks(run, times):
+    target = journal.servers(run)[0]
+    bulk(marks.mark_path(run, target), times, lambda: [pending(run, each) for each in targets(run)])
+
+
+@pytest.mark.parametrize("times", [60, pytest.param(2000, marks=BULK)])
+def test_the_checkpoint(run, times):
+    with np.load(run / "checkpoint.npz") as saved:
+        shapes = [saved[key].shape for key in sorted(saved) if key.startswith("best")]
+    average = SimpleNamespace(get_weights=lambda: [np.zeros(shape) for shape in shapes])
+    trainer = SimpleNamespace(average=average, restore=lambda _: None)
+    assert len(fit._restore(trainer, run / "checkpoint.npz").epochs) == 2
+    bulk(run / "checkpoint.npz", times, lambda: fit._restore(trainer, run / "checkpoint.npz"), damaged)
+
+
+@pytest.mark.parametrize("times", [60, pytest.param(3000, marks=BULK)])
+def test_the_plan_of_a_grid(tmp_path, times):
+    training = {"index": 0, "varies": {"dense": "8"}, "run_name": "x", "options": {}}
+    plan = {"module": "m", "experiment": "e", "metric": "val_loss", "varies": {"dense": ["8", "9"]}}
+    (tmp_path / "plan.json").write_text(json.dumps(plan | {"trainings": [training, training | {"index": 1}]}))
+    assert read_plan(tmp_path).module == "m"
+    assert bulk(tmp_path / "plan.json", times, lambda: read_plan(tmp_path)) > times // 10
+
+
+def of_a_member(rng: random.Random, content: bytes) -> bytes:
+    """A .keras file with one member changed, or the archive itself."""
+    if rng.random() < 0.3:
+        return damaged(rng, content)
+    whole = Path(of_a_member.folder) / "m.zip"
+    whole.write_bytes(content)
+    with zipfile.ZipFile(whole) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    name = rng.choice(list(parts))
+    parts[name] = (damaged if name.endswith("h5") else mutant)(rng, parts[name])
+    with zipfile.ZipFile(whole, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return whole.read_bytes()
+
+
+@pytest.mark.parametrize("times", [40, pytest.param(2000, marks=[BULK, pytest.mark.timeout(1800)])])
+def test_the_model(run, times, tmp_path):
+    of_a_member.folder = tmp_path
+    path = run / "model.keras"
+    assert bulk(path, times, lambda: keras_file.load(find_model(path)), of_a_member) > times // 4
+
+
+@pytest.mark.parametrize("value", [-5, 1e30, float("nan"), True, "0.5", None, [], 10**400])
+def test_a_threshold_that_cannot_be_is_not_used(run, value):
+    told = json.loads((run / "model.json").read_text())
+    told["threshold"]["keras"] = value
+    (run / "model.json").write_text(json.dumps(told))
+    with pytest.raises(UserError, match="threshold"):
+        read_threshold(run / "model.keras", None)
+
+
+def test_a_name_that_is_too_long_is_one_line(run):
+    with pytest.raises(UserError, match="--init names a model that is not there"):
+        Options(init=Path("9" * 5000))
+    with pytest.raises(UserError, match="there is no model"):
+        find_model(Path("9" * 5000))
+
+
+def test_an_array_that_declares_more_than_the_file_holds_is_refused(run):
+    path = run / "checkpoint.npz"
+    with zipfile.ZipFile(path, "a") as archive:
+        header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (100000000000,), }".ljust(117) + b"\n"
+        archive.writestr("state9999.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(UserError, match=r"state9999\.npy is not whole"):
+        fit._restore(SimpleNamespace(), path)
+
+
+def test_what_a_kill_left_is_removed(run):
+    for name in (".model.keras.77.keras", ".model.keras.77.part", ".metrics.csv.77.part"):
+        (run / name).write_text("half")
+    (run / ".export.77").mkdir()
+    kept = {path.name for path in run.iterdir() if not path.name.startswith(".")}
+    remove_leftovers(run)
+    assert {path.name for path in run.iterdir()} == kept
+
+
+def test_a_saved_model_holds_nothing_that_only_training_needed(run):
+    with zipfile.ZipFile(run / "model.keras") as archive:
+        config = archive.read("config.json").decode()
+    assert "initializer" not in config
+    assert "quantization_config" not in config
+    assert keras.models.load_model(run / "model.keras").count_params() > 0
