@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
+from common.cli.printable import printable
 from common.cli.progress import progress_bar
 from common.errors import UserError
 from dataset_tools.annotations import sources
@@ -153,4 +154,4 @@ def _report(settings: Settings, written: list[str], kinds: Counter, skips: Skips
     print(f"{settings.output}: {kinds.total()} patches of {len(written)} recordings: {counts}")
     if guessed:
         print(f"  {guessed} pictures do not say their camera and were put under top (--camera bottom changes that)")
-    print("\n".join(skips.lines()), file=sys.stderr)
+    print("\n".join(f"  {printable(line)}" for line in skips.lines()), file=sys.stderr)

@@ -46,9 +46,7 @@ def test_other_arrays_are_an_error(X):
 
 @pytest.mark.parametrize(("n", "channels"), [(0, 1), (1, 2), (7, 1), (20, 2)])
 def test_a_gallery_grows_with_its_rows(tmp_path, n, channels):
-    plots.gallery(
-        tmp_path / "g.png", patches(n, channels), [f"0.9  #{i}\nlog $1_a$" for i in range(n)], "Title", "how"
-    )
+    plots.gallery(tmp_path / "g.png", patches(n, channels), [f"0.9  #{i}\nlog $1_a$" for i in range(n)], "Title", "how")
     width, height = size_of(tmp_path / "g.png")
     assert width == 1050
     assert height == pytest.approx(121 + (-(-n // 5) * 270 if n else 150), abs=10)
