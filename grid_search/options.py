@@ -6,6 +6,7 @@ from itertools import product
 from pathlib import Path
 
 from common.cli.program import Parser
+from common.cli.training_options import TrainingOptions
 from common.errors import UserError
 
 EPILOG = """Any other option is one of train.py's, with one value or with several to try: an array.
@@ -149,7 +150,5 @@ def arguments(combination: dict[str, str | None], rest: tuple[str, ...] = ()) ->
 
 def output_dir(options: GridOptions) -> Path:
     """Where `--report` without a module looks."""
-    from common.cli.training_options import TrainingOptions
-
     given = options.arrays.get("output-dir", (None,))[0]
     return Path(given) if given else TrainingOptions().output_dir

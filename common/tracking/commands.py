@@ -4,6 +4,9 @@ import sys
 import time
 from pathlib import Path
 
+from filelock import Timeout
+from tqdm import tqdm
+
 from common.errors import UserError
 from common.tracking import journal, marks
 from common.tracking.faults import words_of
@@ -87,8 +90,6 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
     Raises:
         UserError: `to` means nothing.
     """
-    from tqdm import tqdm
-
     uri = resolve(to, output_dir) if to else None
     named = {uri} if uri else named_now() | {resolve("local", output_dir)}
     runs, left = _usable(runs)
@@ -120,8 +121,6 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
 
 def _send(run: Path, target: str, away: dict[str, str], progress) -> None:
     """Sends one run to one server; one that is away is not asked again for the next run."""
-    from filelock import Timeout
-
     from common.tracking.mirror.send import Sender, prepare
 
     uri = uri_of(run, target)

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from common.atomic_files import open_inside
 from common.errors import UserError
 from common.tracking.secrets import scrubber
@@ -39,8 +41,6 @@ def journal_path(run: Path) -> Path:
 
 def alive_lock(run: Path):
     """The lock that the training process holds as long as it lives; the kernel frees it on kill -9 too."""
-    from filelock import FileLock
-
     return FileLock(tracking_folder(run) / "alive.lock", thread_local=False)
 
 
@@ -61,8 +61,6 @@ def fault_of_folder(run: Path) -> str:
 
 def is_alive(run: Path) -> bool:
     """Whether a training is writing this run right now."""
-    from filelock import Timeout
-
     if not tracking_folder(run).is_dir() or fault_of_folder(run):  # the lock would make it, or follow a link
         return False
     try:
@@ -240,8 +238,6 @@ def repair(run: Path) -> bool:
     Returns:
         True when there was something to repair.
     """
-    from filelock import Timeout
-
     if not begun(run) or fault_of_folder(run):  # killed before its first record, removed, or not to be written to
         return False
     with contextlib.suppress(Timeout, OSError, NotImplementedError), alive_lock(run).acquire(timeout=0):

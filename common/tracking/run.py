@@ -9,6 +9,8 @@ import uuid
 import zipfile
 from pathlib import Path
 
+from filelock import Timeout
+
 from common import provenance
 from common.cli import launch
 from common.errors import UserError
@@ -90,8 +92,6 @@ def add_files(folder: Path, paths: list[Path]) -> str:
     Returns:
         For each server, where the run is or what sends the files; "" if there is no run, or it is being written.
     """
-    from filelock import Timeout
-
     folder = Path(folder).resolve()
     if not journal.begun(folder) or journal.fault_of_folder(folder):
         return ""
@@ -278,8 +278,6 @@ def _source_tags(source: str, commit: str) -> dict[str, str]:
 
 
 def _lock(folder: Path):
-    from filelock import Timeout
-
     lock = journal.alive_lock(folder)
     try:
         lock.acquire(timeout=2)  # `status` holds it for a moment

@@ -1,6 +1,7 @@
 """Keeps credentials out of everything that is written down: journals, logs, errors, tags."""
 
 import base64
+import configparser
 import os
 import re
 from collections.abc import Callable
@@ -47,8 +48,6 @@ def scrubber() -> Callable[[str], str]:
 
 def stored_credentials() -> dict[str, str]:
     """What ~/.mlflow/credentials holds; empty where there is none or it cannot be read."""
-    import configparser
-
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read(Path("~/.mlflow/credentials").expanduser(), encoding="utf-8")

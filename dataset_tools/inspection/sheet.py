@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from matplotlib.patches import Circle, Rectangle
 
 from common.datasets.patch_file import open_patches
 from common.runs import plots
@@ -59,8 +60,6 @@ def _choose(statistics: Statistics, generator: np.random.Generator) -> list[tupl
 
 def _strip(axes, statistics: Statistics, name: str, indices: np.ndarray) -> None:
     """A row of patches side by side; detection labels as circles."""
-    from matplotlib.patches import Circle, Rectangle
-
     with open_patches(statistics.path, statistics.task) as file:
         X = np.concatenate([file.read(index, index + 1).X for index in indices.tolist()])
     side = X.shape[1]

@@ -8,6 +8,8 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
+from filelock import Timeout
+
 from common.tracking import journal
 from common.tracking.faults import Fault, words_of
 from common.tracking.secrets import scrub
@@ -90,8 +92,6 @@ def _guarded_step(run: Path, server: str, seen: dict, senders: dict) -> Fault | 
 
 def _step(run: Path, server: str, seen: dict, senders: dict) -> Fault | None:
     """Sends what is new of one run; a run that came to its end is forgotten."""
-    from filelock import Timeout
-
     from common.tracking.mirror.send import Sender
 
     size = journal.journal_path(run).stat().st_size

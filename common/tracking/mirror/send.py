@@ -5,10 +5,13 @@ parameters, tags, datasets and files are simply set again.
 """
 
 import contextlib
+import logging
 import os
 import warnings
 from collections import Counter
 from pathlib import Path
+
+from filelock import FileLock
 
 from common.cli import launch
 from common.tracking import journal, marks
@@ -29,8 +32,6 @@ def prepare() -> None:
     No own retries (the caller backs off), no usage reports, no progress bars, no log lines that hold addresses, and
     no way to switch the check of certificates off.
     """
-    import logging
-
     launch.switch_off()
     os.environ.pop("MLFLOW_TRACKING_INSECURE_TLS", None)
     os.environ.pop("MLFLOW_TRACKING_URI", None)
@@ -49,8 +50,6 @@ class Sender:
 
     def __init__(self, run: Path, target: str, progress=None):
         """`target` as in journal.servers; `progress(n)` is called for every n records or files that arrived."""
-        from filelock import FileLock
-
         self.run, self.target, self.server = Path(run), target, uri_of(run, target)
         self.progress = progress
         path = marks.mark_path(run, target)

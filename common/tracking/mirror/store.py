@@ -7,7 +7,10 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from filelock import FileLock
+
 from common.tracking.servers import is_http
+from common.tracking.translate import allowed_key
 
 _known: dict[str, tuple[int, int] | None] = {}  # local store -> the database file that was created or checked
 _LOCK_SECONDS = 600  # sixteen writers in a queue, one of them creating the database
@@ -17,8 +20,6 @@ def exclusive(server: str):
     """The lock that every writer of a local SQLite store takes; nothing for a server, which sorts that out itself."""
     if not server.startswith("sqlite:///"):
         return contextlib.nullcontext()
-    from filelock import FileLock
-
     return FileLock(f"{_database(server)}.lock", timeout=_LOCK_SECONDS)
 
 
@@ -47,8 +48,6 @@ def artifact_location(server: str, experiment: str) -> str | None:
     """Where a new experiment keeps its files: beside the local database whatever the working directory; else None."""
     if is_http(server) or not server.startswith("sqlite:///"):
         return None
-    from common.tracking.translate import allowed_key
-
     return (_artifact_root(server) / allowed_key(experiment).replace("/", "_")).as_uri()
 
 
