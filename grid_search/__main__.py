@@ -13,16 +13,15 @@ from common.cli.program import run_main
 from common.cli.terminal import outlasting_terminal
 from grid_search import ray_environment
 from grid_search.options import output_dir, parse_args
+from grid_search.plan import latest_plan, make_plan, read_plan
 
 
 @outlasting_terminal()
 def main(argv: list[str] | None = None) -> int:
     """Checks, plans, trains, reports; returns the exit status."""
     options = parse_args(sys.argv[1:] if argv is None else argv)
-    from grid_search.plan import latest_plan, make_plan, read_plan
-
     if options.report:
-        from grid_search.report import write_report
+        from grid_search.report import write_report  # late: Matplotlib
 
         if options.module:
             plan = read_plan(make_plan(options)[0].folder, options.metric)

@@ -1,10 +1,27 @@
-"""Why a run failed, or lost its place, in a few words."""
+"""Whether a run is tried again after it failed or lost its slot, and why it did, in a few words."""
 
 from pathlib import Path
 
 from grid_search import cluster
 from grid_search.fork_server import MAY_PASS
-from grid_search.run_status import Place
+from grid_search.run_status import Place, Progress
+
+TRIES = 2  # a failure whose cause may be temporary is tried once more
+LOSSES = 3  # so often a run may lose its node or slot, which is not its own failure
+
+
+def after_failure(progress: Progress, status: int, log: Path) -> None:
+    """A second try if the cause may be temporary (killed, memory, disk, network), none if the input is bad."""
+    progress.reason = f"{cause(status)}: {last_lines(log)}"
+    progress.status = "failed" if status == 2 or progress.tries >= TRIES else "waiting"
+
+
+def after_loss(progress: Progress, words: str) -> None:
+    """Another slot for a run whose slot or node was lost; this does not count as a try."""
+    progress.losses += 1
+    progress.tries -= 1
+    progress.reason = words
+    progress.status = "waiting" if progress.losses < LOSSES else "failed"
 
 
 def why_lost(place: Place, error) -> str:

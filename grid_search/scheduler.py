@@ -15,8 +15,6 @@ from grid_search.run_folders import State
 from grid_search.run_status import Place, Progress, wait_for_writer
 from grid_search.slot import Job, Slot
 
-TRIES = 2  # a failure whose cause may be temporary is tried once more
-LOSSES = 3  # so often a run may lose its node or slot, which is not its own failure
 LOOK_SECONDS = 1.0
 FETCH_SECONDS = 5.0  # between two fetches of what a run on another node wrote
 GROW_SECONDS = 10.0  # between two looks for new nodes
@@ -198,7 +196,7 @@ class Scheduler:
     def _on_error(self, kind: str, place: Place, error) -> None:
         words = retries.first_line(getattr(error, "cause", None) or error)
         self._broken += kind == "ready"
-        if self._broken >= LOSSES:
+        if self._broken >= retries.LOSSES:
             raise UserError(f"No process for runs starts. Received: {words}")
         if kind == "data":
             self.nodes[place.about["node"]] = False
@@ -240,24 +238,16 @@ class Scheduler:
         elif self.stop():
             progress.status = "stopped"
         else:
-            self._failed(progress, status)
+            log = self.plan.folder / "logs" / f"{progress.training.index:03}.log"
+            retries.after_failure(progress, status, log)
         self.overview.ended(progress)
 
-    def _failed(self, progress: Progress, status: int) -> None:
-        """A second try if the cause may be temporary (killed, memory, disk, network), not for bad input."""
-        log = self.plan.folder / "logs" / f"{progress.training.index:03}.log"
-        progress.reason = f"{retries.cause(status)}: {retries.last_lines(log)}"
-        progress.status = "failed" if status == 2 or progress.tries >= TRIES else "waiting"
-
     def _lost(self, progress: Progress, words: str) -> None:
-        progress.losses += 1
-        progress.tries -= 1
-        progress.reason = words
         progress.let_go()
         self._refresh(progress)
         if progress.state.folder:
             wait_for_writer(progress.state.folder, 10)
-        progress.status = "waiting" if progress.losses < LOSSES else "failed"
+        retries.after_loss(progress, words)
         self.overview.ended(progress)
 
     # -- watching
