@@ -8,8 +8,6 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
-import numpy as np
-
 from common.tracking.faults import fault_of
 
 
@@ -78,6 +76,7 @@ def _logged_model(client, mark, place: str, write) -> str | None:
 
 def _write_folder(folder: Path, path: Path, record: dict, run_id: str, model_id: str | None) -> None:
     """The layout that mlflow.keras.load_model reads: MLmodel, data/model.keras, requirements.txt."""
+    import numpy as np
     from mlflow.models import Model, ModelSignature
     from mlflow.types import Schema, TensorSpec
 
