@@ -132,5 +132,16 @@ def read_files(paths: Sequence[Path], task: str):
         UserError: a file that no model could be scored on, or files that do not fit together.
     """
     patches = stored_patches(paths, task)
-    names = [path.name for path, n in zip(paths, patches.X.lengths, strict=True) for _ in range(n)]
+    names = [name for name, n in zip(_told_apart(paths), patches.X.lengths, strict=True) for _ in range(n)]
     return patches, names if len(paths) > 1 else None
+
+
+def _told_apart(paths: Sequence[Path]) -> list[str]:
+    """Names of the files, with as many of their folders as it takes: the same name is often in two folders."""
+    parts = [path.absolute().parts for path in paths]
+    names = [path.name for path in paths]
+    for depth in range(2, max(map(len, parts), default=0) + 1):
+        if len(set(names)) == len(set(parts)):
+            break
+        names = ["/".join(part[-depth:]) for part in parts]
+    return names

@@ -106,6 +106,19 @@ def test_the_command_writes_numbers_scores_and_pictures(models, file, tmp_path, 
     assert f"{written['metrics']['recall']:.2%}" in out
 
 
+def test_files_of_one_name_stay_apart(models, file, tmp_path):
+    twins = [tmp_path / name / "set" / file.name for name in ("a", "b")]
+    for twin in twins:
+        twin.parent.mkdir(parents=True)
+        twin.write_bytes(file.read_bytes())
+    evaluate.main([str(models / "run"), *map(str, twins), "--output-dir", str(tmp_path / "out")])
+    names = [f"{name}/set/{file.name}" for name in ("a", "b")]
+    with (tmp_path / "out" / "scores.csv").open(newline="") as rows:
+        assert [row["file"] for row in csv.DictReader(rows)] == [name for name in names for _ in range(50)]
+    groups = json.loads((tmp_path / "out" / "evaluation.json").read_text())["groups"]
+    assert dict.fromkeys(names, 50) == {row["name"]: row["patches"] for row in groups if row["name"] in names}
+
+
 def test_a_second_run_takes_another_folder_and_the_given_threshold(models, file, tmp_path, capsys):
     for _ in range(2):
         evaluate.main(
