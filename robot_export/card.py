@@ -94,9 +94,8 @@ def summary(contract: dict) -> str:
         parity, times = entry["parity"] or {}, entry["latency_us"] or {}
         numbers = f"{entry['bytes']:>8,} bytes {times.get('median', float('nan')):8.1f} us"
         line = f"{name:8} {entry['file']:22} {numbers}   difference {parity.get('max_difference', float('nan')):.2g}"
-        lines.append(
-            line + ("" if entry["fit"] else f"   {'UNFIT: ' * (entry['fit'] is False)}{'; '.join(entry['unfit'])}")
-        )
+        verdict = {True: "", False: "   rejected: ", None: "   "}[entry["fit"]]
+        lines.append(line + verdict + "; ".join(entry["unfit"] if verdict else ()))
     return "\n".join(lines)
 
 
@@ -108,7 +107,7 @@ def _warnings(contract: dict) -> str | None:
         lines.append("**Trained on the SYNTHETIC FALLBACK: the dataset it was meant for could not be reached.**")
     for entry in contract["forms"].values():
         if not entry["fit"]:
-            what = "is UNFIT for the robot" if entry["fit"] is False else "is not proven"
+            what = "is rejected" if entry["fit"] is False else "is not proven"
             lines.append(f"**`{entry['file']}` {what}**: {'; '.join(entry['unfit'])}.")
     return "\n\n".join(lines) or None
 

@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
             failed.append(f"{name}: {line}")
         if line.startswith("not run"):
             missing.append(f"{name}: {line}")
-        unfit = "" if entry["fit"] is not False else f"; UNFIT: {'; '.join(entry['unfit'])}"
+        unfit = "" if entry["fit"] is not False else f"; rejected: {'; '.join(entry['unfit'])}"
         print(f"{name:8} {entry['file']:22} {line}{unfit}")
     if arguments.all:
         failed += missing
