@@ -80,9 +80,8 @@ def describe(chosen) -> str:
     """One line about a newly chosen `threshold.Threshold`."""
     rates = (("recall", chosen.recall), ("false positive rate", chosen.false_positive_rate))
     found = ", ".join(f"{what} {value:.2%}" for what, value in rates if value is not None)
-    line = (
-        f"chosen on these files for a false positive rate of at most {chosen.max_fpr:g}: {chosen.value:.9g} ({found})"
-    )
+    limit = f"{chosen.max_fpr * 100:.4g} %"
+    line = f"chosen on these files for a false positive rate of at most {limit}: {chosen.value:.9g} ({found})"
     line += f"; {chosen.promise}"
     return line + (f"\nwarning: {chosen.warning}" if chosen.warning else "")
 

@@ -84,20 +84,22 @@ def _roc(axes, points: metrics.Curve, recall: np.ndarray, numbers: dict[str, flo
     axes.step(np.append(left, rate), np.append(0, recall), where="post", color=NO_BALL)
     if confidence:
         bound = upper_bound(points.false_positives, int(points.negatives), confidence)
-        label = f"up to here with {confidence:.4g} confidence"
+        label = f"up to here with {plots.percent(confidence)} confidence"
         axes.fill_betweenx(recall, rate, np.maximum(rate, bound), color=NO_BALL, alpha=0.2, linewidth=0, label=label)
     for limit in metrics.FPR_LIMITS:
         if limit > left:
             axes.axvline(limit, color=INK, linestyle=":", linewidth=1.2)
             found = metrics.recall_at_fpr(points, limit)
-            axes.text(limit * 1.08, 0.03, f"{found:.1%} at {limit * 100:g}%", fontsize=11, rotation=90, va="bottom")
+            axes.text(
+                limit * 1.08, 0.03, f"{found:.1%} at {plots.percent(limit)}", fontsize=11, rotation=90, va="bottom"
+            )
     shown = max(numbers["false_positive_rate"], left)
     label = f"threshold {numbers['threshold']:.4g}"
     axes.plot(shown, numbers["recall"], "o", color=ACCENT, markersize=10, zorder=5, label=label, clip_on=False)
     axes.set(xlim=(left, 1), ylim=(0, 1.03), ylabel="recall: share of the balls found")
     axes.set_xlabel(f"false positive rate (left edge: none of {points.negatives:.0f})")
     plots.plain_log_axis(axes.xaxis)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value * 100:g}%")
+    axes.xaxis.set_major_formatter(lambda value, _: plots.percent(value))
     axes.legend(loc="lower right")
 
 

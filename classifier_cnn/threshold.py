@@ -98,11 +98,12 @@ def needed_negatives(max_fpr: float, confidence: float) -> int | None:
 
 
 def _promise(max_fpr: float, confidence: float, promised: bool, bound: float | None, missing: int | None) -> str:
+    limit, sure = f"{max_fpr * 100:.4g} %", f"{confidence * 100:.4g} %"
     if not confidence:
-        return f"chosen for at most {max_fpr:.4g} false positives on validation; no guarantee was asked for"
+        return f"chosen for at most {limit} false positives on validation; no guarantee was asked for"
     if promised:
-        return f"guaranteed: at most {max_fpr:.4g} false positives with {confidence:.4g} confidence"
-    upto = "" if bound is None else f"the true rate may be up to {bound:.3g} with {confidence:.4g} confidence; "
+        return f"guaranteed: at most {limit} false positives with {sure} confidence"
+    upto = "" if bound is None else f"the true rate may be up to {bound * 100:.3g} % with {sure} confidence; "
     more = (
         "no number of patches can guarantee 0"
         if missing is None
@@ -121,15 +122,14 @@ def _between(below: float, above: float | None) -> float:
 
 def _warning(points: Curve, max_fpr: float, recall: float | None) -> str | None:
     """What the user must know about a threshold that keeps its promise; None if all is well."""
+    limit = f"{max_fpr * 100:.4g} %"
     if recall is None:
         return "no patch with a ball to choose on: the threshold knows only what is not a ball"
     if not recall:
         return (
-            f"no ball scores above the limit: with a false positive rate of at most {max_fpr:g} nothing is found "
+            f"no ball scores above the limit: with a false positive rate of at most {limit} nothing is found "
             f"(the highest score is {points.scores[0]:.4g})"
         )
     if max_fpr * points.negatives < 1:
-        return (
-            f"{points.negatives:.0f} patches without a ball are too few to measure a rate of {max_fpr:g}: none passes"
-        )
+        return f"{points.negatives:.0f} patches without a ball are too few to measure a rate of {limit}: none passes"
     return None

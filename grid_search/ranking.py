@@ -7,7 +7,7 @@ from grid_search import run_folders
 from grid_search.plan import Plan
 
 MORE = ("val_auroc", "val_recall_at_fpr_0.01", "val_mean_iou")  # beside the metric that ranks, where there are such
-SHORT = {"val_recall_at_fpr_0.01": "recall@1%fpr"}
+SHORT = {"val_recall_at_fpr_0.01": "recall at 1 %"}
 COSTS = ("parameters", "multiply_accumulates", "latency_us")
 
 

@@ -1,6 +1,7 @@
 """Pictures that every project draws: one style, readable on a phone, without pyplot and its global state."""
 
 import io
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -176,12 +177,12 @@ def training_curves(
     rows = -(-len(names) // columns)
     with figure(path, WIDTH * (1 if columns == 1 else 1.35), 1.1 + 2.7 * rows) as drawing:
         drawing.suptitle(_wrapped(title), x=0.012, ha="left", weight="bold", fontsize=15)
-        panels = drawing.subplots(rows, columns, squeeze=False).ravel()
-        for axes, name in zip(panels, names, strict=False):
-            _curve_panel(axes, epochs, name, best)
-        for axes in panels[len(names) :]:
-            axes.remove()
-        lines = {line.get_label(): line for axes in panels[: len(names)] for line in axes.lines}
+        grid = drawing.add_gridspec(rows, columns)
+        wide = len(names) % columns  # a panel that would stand beside an empty place takes the first row for itself
+        for i, name in enumerate(names):
+            row, column = divmod(i + bool(wide and i), columns)
+            _curve_panel(drawing.add_subplot(grid[0, :] if wide and not i else grid[row, column]), epochs, name, best)
+        lines = {line.get_label(): line for axes in drawing.axes for line in axes.lines}
         drawing.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3)  # once, beside the curves
 
 
@@ -203,12 +204,22 @@ def _curve_panel(axes, epochs: Sequence[Mapping[str, float]], name: str, best: i
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     if len(epochs) == 1:
         axes.set_xlim(0.5, 1.5)
-    names = {"auroc": "AUROC", "fpr": "FPR", "iou": "IoU"}
-    axes.set(title=" ".join(names.get(word, word) for word in name.split("_")), xlabel="epoch")
+    title = re.sub(r"_at_fpr_([\d.]+)$", lambda limit: f" at {percent(float(limit[1]))} false positives", name)
+    names = {"auroc": "AUROC", "iou": "IoU"}
+    axes.set(title=" ".join(names.get(word, word) for word in title.replace("_", " ").split()), xlabel="epoch")
+
+
+def percent(rate: float) -> str:
+    """A limit as people read it: 0.01 is `1 %`."""
+    return f"{rate * 100:.4g} %"
 
 
 def shortened(name: str, length: int = 13) -> str:
-    """A name cut in the middle, where the names of recordings differ least, to `length` characters."""
+    """A name cut in the middle, where the names of recordings differ least, to `length` characters.
+
+    Synthetic recordings differ in their number alone: `synthetic_0000012` is `syn 12`.
+    """
+    name = re.sub(r"^synthetic_0*(?=\d)", "syn ", name)
     half = (length - 1) // 2
     return name if len(name) <= length else f"{name[: length - 1 - half]}…{name[-half:]}"
 

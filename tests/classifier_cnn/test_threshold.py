@@ -140,7 +140,7 @@ def test_too_few_negatives_ship_the_empirical_limit_and_say_how_many_more_it_tak
     assert few.value == choose([0.9] * 10, [0.1] * 100, 0.01).value
     enough = choose([0.9] * 10, [0.1] * 299, 0.01, 0.95)
     assert (enough.guaranteed, enough.negatives_missing) == (True, 0)
-    assert enough.promise == "guaranteed: at most 0.01 false positives with 0.95 confidence"
+    assert enough.promise == "guaranteed: at most 1 % false positives with 95 % confidence"
     assert "no number of patches" in choose([0.9], [0.1] * 5000, 0, 0.95).promise
 
 

@@ -81,7 +81,7 @@ def test_training_curves(tmp_path, count):
     epochs = [{"loss": 1 / (i + 1), "val_loss": 0.5, "val_recall_at_fpr_0.01": i / 100} for i in range(count)]
     if count > 1:
         del epochs[0]["val_recall_at_fpr_0.01"]
-    names = ("loss", "recall_at_fpr_0.01", "absent")
+    names = ("loss", "recall_at_fpr_0.01", "absent", "auroc")
     plots.training_curves(tmp_path / "t.png", epochs, names, "A long title. " * 10, best=count - 1)
     width, height = size_of(tmp_path / "t.png")
     assert 1000 < width < 1500
@@ -105,3 +105,27 @@ def test_names_are_cut_in_the_middle(name):
     cut = plots.shortened(name)
     assert len(cut) <= 13
     assert (cut[:3], cut[-3:]) == (name[:3], name[-3:])
+
+
+@pytest.mark.parametrize("length", [8, 13])
+def test_names_of_synthetic_recordings_show_their_numbers(length):
+    names = [plots.shortened(f"synthetic_{i:07d}", length) for i in (0, 12, 1234)]
+    assert names == ["syn 0", "syn 12", "syn 1234"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_the_curves_fill_their_picture(tmp_path, monkeypatch, count):
+    axes = []
+    monkeypatch.setattr(plots, "_curve_panel", lambda panel, *_: axes.append(panel))
+    plots.training_curves(tmp_path / "t.png", [], [f"m{i}" for i in range(count)], "Title")
+    grid = axes[0].get_gridspec()
+    places = [spot.colspan for spot in (panel.get_subplotspec() for panel in axes)]
+    assert sum(map(len, places)) == grid.nrows * grid.ncols
+
+
+def test_a_limit_is_a_percentage_for_people(tmp_path, monkeypatch):
+    assert [plots.percent(rate) for rate in (0.001, 0.01, 0.29, 1)] == ["0.1 %", "1 %", "29 %", "100 %"]
+    with plots.figure(tmp_path / "f.png") as drawing:
+        axes = drawing.subplots()
+        plots._curve_panel(axes, [{"val_recall_at_fpr_0.01": 0.5}], "recall_at_fpr_0.01", None)
+        assert axes.get_title(loc="left") == "recall at 1 % false positives"
