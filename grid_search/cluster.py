@@ -1,4 +1,4 @@
-"""The Ray cluster of a grid: a private one on this machine, or one that is named; and how many runs fit on it."""
+"""The Ray cluster of a grid: a private one on this machine, or one that is named."""
 
 import hashlib
 import logging
@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import ray
@@ -21,27 +20,6 @@ OBJECT_STORE_BYTES = 80_000_000  # results travel through it, a few hundred kilo
 STARTS = 5  # tries to start Ray, which gives its own helpers 15 s: a machine full of runs may need more
 SOCKET_PATH = 103  # bytes that a Unix socket's path may have on macOS; Linux takes 107
 RAY_NEEDS = len("/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store")
-BASE_MEMORY = 700_000_000  # of a run beside its data: what it does not share with the process it is forked from
-DATA_FACTOR = 4  # copies of the patches on the way to the device and through evaluation
-GPUS_PER_TRAINING = 0.25  # these networks leave a GPU idle most of the time
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What Ray reserves for one run: cores, GPUs (a fraction: shared), bytes of memory."""
-
-    threads: int
-    gpus: float
-    memory: int
-
-    def fit(self, resources: dict[str, float]) -> int:
-        """How many fit into the resources of a node, as Ray names them."""
-        counts = [resources.get("CPU", 0) // self.threads, resources.get("memory", 0) // self.memory]
-        if self.gpus >= 1:
-            counts.append(resources.get("GPU", 0) // self.gpus)
-        elif self.gpus:  # no run is spread over two cards
-            counts.append(int(resources.get("GPU", 0)) * int(1 / self.gpus + 1e-9))
-        return max(0, int(min(counts)))
 
 
 def connect(address: str, grid: Path) -> None:
@@ -75,33 +53,6 @@ def connect(address: str, grid: Path) -> None:
 
 def _say_nothing(*_, **__) -> None:
     pass
-
-
-def nodes() -> dict[str, dict]:
-    """The nodes that live now: id -> Ray's description (NodeManagerHostname, NodeManagerAddress, Resources)."""
-    return {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
-
-
-def needs(threads: int, gpus: float | None, memory_gb: float | None, data_bytes: int) -> Needs:
-    """What a run needs; a quarter of a GPU where the cluster has one and nothing else was said."""
-    if gpus is None:
-        gpus = GPUS_PER_TRAINING if any(node["Resources"].get("GPU") for node in nodes().values()) else 0.0
-    memory = memory_gb * 1e9 if memory_gb else BASE_MEMORY + DATA_FACTOR * data_bytes
-    return Needs(threads, gpus, int(memory))
-
-
-def words(per_node: dict[str, int], need: Needs) -> str:
-    """How many runs at once, and where."""
-    threads = f"{need.threads} thread{'s' * (need.threads > 1)}"
-    each = f"each {threads}, {need.memory / 1e9:.1f} GB" + (f", {need.gpus:g} GPU" if need.gpus else ", no GPU")
-    known = nodes()
-    places = [
-        f"{count} on {known[node]['NodeManagerHostname']} ({known[node]['NodeManagerAddress']}, "
-        f"{known[node]['Resources'].get('CPU', 0):g} cores, {known[node]['Resources'].get('GPU', 0):g} GPUs, "
-        f"{known[node]['Resources'].get('memory', 0) / 1e9:.1f} GB)"
-        for node, count in per_node.items()
-    ]
-    return f"{', '.join(places)}; {each}"
 
 
 def clean_up(grid: Path) -> None:

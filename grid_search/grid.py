@@ -17,7 +17,7 @@ from common.cli.training_options import TrainingOptions
 from common.datasets.families import short_name
 from common.errors import UserError
 from common.tracking.servers import target_of
-from grid_search import cluster, run_folders
+from grid_search import capacity, cluster, run_folders
 from grid_search.live_view import LiveView
 from grid_search.options import GridOptions
 from grid_search.plan import Plan, find_module
@@ -44,7 +44,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
         run_folders.remove_empty_folders(plan)
         try:
             cluster.connect(address, plan.folder)
-            need = cluster.needs(first.threads, options.gpus_per_training, options.memory, data_bytes)
+            need = capacity.needs(first.threads, options.gpus_per_training, options.memory, data_bytes)
             slots = tell_plan(plan, need, options)
             if options.dry_run:
                 return 0
@@ -88,23 +88,23 @@ def fetch_data(load_data: Callable, checked: list[TrainingOptions]) -> tuple[lis
     return digests, largest, names.pop() if len(names) == 1 else f"{len(names)} datasets"
 
 
-def tell_plan(plan: Plan, need: cluster.Needs, options: GridOptions) -> int:
+def tell_plan(plan: Plan, need: capacity.Needs, options: GridOptions) -> int:
     """Prints how many runs there are, how many at once and where; returns the latter number.
 
     Raises:
         UserError: not even one fits.
     """
     states = Counter(run_folders.read_state(plan, training).status for training in plan.trainings)
-    per_node = {node: need.fit(told["Resources"]) for node, told in cluster.nodes().items()}
+    per_node = {node: need.fit(told["Resources"]) for node, told in capacity.nodes().items()}
     fit = sum(per_node.values())
     if not fit:
-        raise UserError(f"No training fits on this machine or cluster. Received: {cluster.words(per_node, need)}.")
+        raise UserError(f"No training fits on this machine or cluster. Received: {capacity.words(per_node, need)}.")
     slots = min(options.jobs or fit, fit, len(plan.trainings))
     for name, values in plan.varies.items():
         print(f"  {name}: {' | '.join(values)}")
     known = len(plan.trainings) - states["waiting"]
     before = f" ({states['finished']} finished, {states['begun']} begun before)" if known else ""
-    places = cluster.words(per_node, need)
+    places = capacity.words(per_node, need)
     print(f"{len(plan.trainings)} runs{before}, {slots} at once of the {fit} that fit: {places}")
     print(f"grid: {plan.folder}")
     return slots

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from grid_search import cluster
+from grid_search import capacity
 from grid_search.fork_server import MAY_PASS
 from grid_search.run_status import Place, Progress
 
@@ -28,7 +28,7 @@ def why_lost(place: Place, error) -> str:
     """What took a slot away, by the error of Ray that says so."""
     if type(error).__name__ == "ActorUnavailableError":  # Ray needs half a minute to call a node dead
         return "its node does not answer"
-    gone = place.about is not None and place.about["node"] not in cluster.nodes()
+    gone = place.about is not None and place.about["node"] not in capacity.nodes()
     return "its node is gone" if gone else "its slot was killed"
 
 

@@ -8,7 +8,7 @@ import ray
 from common import tracking
 from common.errors import UserError
 from common.tracking.pending import is_unsent
-from grid_search import cluster, retries, run_folders
+from grid_search import capacity, retries, run_folders
 from grid_search.plan import Plan, Training
 from grid_search.pruning import Pruner
 from grid_search.run_folders import State
@@ -30,7 +30,7 @@ class Settings:
 
     jobs: int
     worker: str
-    need: cluster.Needs
+    need: capacity.Needs
     defaults: tuple[str, ...]
     environment: dict[str, str]
     digests: list[tuple[dict, dict]]
@@ -101,7 +101,7 @@ class Scheduler:
             return
         self._grown = time.monotonic()
         unfinished = sum(progress.status in ("waiting", "running") for progress in self.all)
-        alive = cluster.nodes()
+        alive = capacity.nodes()
         self.ended = self.home not in alive
         usable = {node: told for node, told in alive.items() if self.nodes.get(node) is not False}
         fit = sum(self.settings.need.fit(node["Resources"]) for node in usable.values())

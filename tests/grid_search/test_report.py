@@ -5,7 +5,6 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grid_search.cluster import Needs
 from grid_search.live_view import span
 from grid_search.plan import Plan, Training
 from grid_search.pruning import Pruner
@@ -61,17 +60,6 @@ def test_a_larger_metric_may_be_the_better_one():
     assert not pruner.behind(0, [{"epoch": 1, "val_auroc": 0.9}])
     assert pruner.behind(1, [{"epoch": 1, "val_auroc": 0.8}])
     assert not pruner.behind(2, [{"epoch": 1, "val_auroc": 0.95}])
-
-
-def test_what_fits_on_a_node():
-    node = {"CPU": 8.0, "GPU": 2.0, "memory": 10e9}
-    assert Needs(1, 0.0, 10**9).fit(node) == 8
-    assert Needs(2, 0.0, 10**9).fit(node) == 4
-    assert Needs(1, 0.0, 3 * 10**9).fit(node) == 3
-    assert Needs(1, 0.4, 10**9).fit(node) == 4  # two on each card
-    assert Needs(1, 0.3, 10**9).fit(node) == 6
-    assert Needs(1, 2.0, 10**9).fit(node) == 1
-    assert Needs(1, 0.5, 10**9).fit({"CPU": 8.0, "memory": 10e9}) == 0
 
 
 def test_spans_of_time_as_people_say_them():
