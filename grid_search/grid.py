@@ -11,12 +11,11 @@ from contextlib import contextmanager, suppress
 import ray
 from filelock import FileLock, Timeout
 
-from common import provenance, tracking
+from common import tracking
 from common.cli.stop_request import StopRequest
 from common.cli.training_options import TrainingOptions
 from common.datasets.families import short_name
 from common.errors import UserError
-from common.tracking.servers import target_of
 from grid_search import capacity, cluster, run_folders
 from grid_search.live_view import LiveView
 from grid_search.options import GridOptions
@@ -24,6 +23,7 @@ from grid_search.plan import Plan, find_module
 from grid_search.report import write_report
 from grid_search.scheduler import Scheduler, Settings
 from grid_search.slot import meeting_place, start_worker
+from grid_search.tracking import grid_run, servers
 
 DATA = ("dataset", "data_train", "data_val", "data_test", "seed")  # the seed: where validation is split off
 
@@ -51,7 +51,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
             plan.write()
             (plan.folder / "logs").mkdir(exist_ok=True)
             with grid_run(plan, server, dataset) as tracked, StopRequest() as stop:
-                environment = {"BALL_PARENT_RUN": tracked.uuid, "BALL_GRID_SERVERS": _servers(plan, server)}
+                environment = {"BALL_PARENT_RUN": tracked.uuid, "BALL_GRID_SERVERS": servers(plan, server)}
                 defaults = tuple(
                     name
                     for name in ("data_root", "archive_url")
@@ -110,31 +110,6 @@ def tell_plan(plan: Plan, need: capacity.Needs, options: GridOptions) -> int:
     return slots
 
 
-@contextmanager
-def grid_run(plan: Plan, server, dataset: str) -> Iterator:
-    """The grid's own run, the parent of its runs; ends with its `status`, FAILED if none was set."""
-    begun = tracking.begun(plan.folder)
-    arrays = {name: " | ".join(values) for name, values in plan.varies.items()}
-    tracked = tracking.start(
-        plan.folder,
-        server,
-        experiment=plan.experiment,
-        name=f"grid of {len(plan.trainings)} {dataset} {plan.name[-8:]}",
-        parameters={"module": plan.module, "trainings": len(plan.trainings), "metric": plan.metric, **arrays},
-        tags={"grid": plan.name, **provenance.provenance()},
-        resume=begun,
-        source=plan.module,
-    )
-    tracked.status = "FAILED"
-    try:
-        yield tracked
-    except KeyboardInterrupt:
-        tracked.status = "KILLED"
-        raise
-    finally:
-        print(tracked.finish(tracked.status))
-
-
 def finish(plan: Plan, drive: Scheduler, tracked, stop: StopRequest) -> int:
     """Writes and tracks the report, says what failed, and returns the exit status."""
     print(write_report(plan, {p.training.index: (p.status, p.reason) for p in drive.all}))
@@ -157,11 +132,6 @@ def finish(plan: Plan, drive: Scheduler, tracked, stop: StopRequest) -> int:
     if drive.ended:
         print("Ray was killed or has died; the same command again resumes from here")
     return int(counts["failed"] > 0 or drive.ended)
-
-
-def _servers(plan: Plan, server) -> str:
-    """Where the runs are tracked, as a path from a run's folder: it holds on every node."""
-    return json.dumps([target_of(plan.folder, uri) for uri in (server.uri, server.wanted)])
 
 
 @contextmanager
