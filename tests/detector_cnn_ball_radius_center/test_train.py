@@ -73,8 +73,10 @@ def test_every_form_is_in_the_folder_and_proven(finished):
     from robot_export import verify
 
     told = json.loads((finished / "model.json").read_text())
-    assert set(told["forms"]) == {"keras", "h5", "float32", "int8", "uint8", "onnx", "cpp"}
-    assert told["forms"]["int8"]["parity"]["median_center_error_px"] > 0
+    assert set(told["forms"]) == {"keras", "h5", "float32", "int8", "uint8", "onnx", "cpp", "int16"}
+    shipped = told["metrics"]["validation"]["median_center_error_px"]
+    assert told["forms"]["float32"]["parity"]["median_center_error_px"] == pytest.approx(shipped, rel=1e-3)
+    assert told["forms"]["int8"]["parity"]["median_center_error_px"] == pytest.approx(shipped, rel=0.5)
     verify.main([str(finished)])
     card = (finished / "README.md").read_text()
     assert "radius, center_x, center_y" in card
@@ -187,7 +189,7 @@ def test_a_file_of_x_y_radius_is_refused_with_one_line(files, tmp_path):
         (["--learning-rate", "nan"], "--learning-rate lies"),
         (["--filters", "8", "8"], "--filters takes one number"),
         (["--resume", "no-such-run"], "There is no such run"),
-        (["--dataset", DEFAULT_STEM.replace("center", "centre")], DEFAULT_STEM),
+        (["--dataset", DEFAULT_STEM.replace("center", "centre")], f"Did you mean {DEFAULT_STEM}?"),
         (["--dataset", "classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"], "for classification"),
         (["--data-train", "missing.h5"], "missing.h5"),
     ],
