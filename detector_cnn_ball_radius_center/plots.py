@@ -81,7 +81,7 @@ def error_maps(path: Path, y, circles, size: int, name: str = "") -> None:
         upper.plot(y[:POINTS, 0], error[:POINTS], ".", color=NO_BALL, alpha=0.4, markersize=4)
         middles, medians = _running_median(y[:, 0], error)
         upper.plot(middles, medians, color=ACCENT, label="median")
-        upper.set(xlabel="true radius, fraction of the patch", ylabel="median distance of the centres, pixels")
+        upper.set(xlabel="true radius, fraction of the patch", ylabel="distance of the centres, pixels")
         top = max(1e-6, 1.5 * np.percentile(error, 97))
         upper.set_ylim(0, top)
         beyond = f"\n({np.sum(error > top)} of {len(error)} above the edge)" if (error > top).any() else ""
@@ -90,7 +90,9 @@ def error_maps(path: Path, y, circles, size: int, name: str = "") -> None:
         cells, x_edges, y_edges = _median_map(y, error)
         drawn = lower.pcolormesh(x_edges, y_edges, cells.T, cmap="viridis")
         lower.set(
-            xlabel="true x of the centre, fraction of the patch", ylabel="true y, fraction of the patch", aspect="equal"
+            xlabel="true x of the centre, fraction of the patch",
+            ylabel="true y of the centre, fraction of the patch",
+            aspect="equal",
         )
         lower.invert_yaxis()
         lower.set_title("Median error in pixels by position\n(white: fewer than three balls)")
