@@ -11,7 +11,7 @@ from pathlib import Path
 
 from common.atomic_files import read_json
 from common.errors import UserError
-from common.runs.run_folder import is_finished
+from common.runs.finished import is_finished
 from grid_search.plan import Plan, Training
 
 # (path inside the folder, offset, content): what has to be written where. Journals only grow: their ends travel.

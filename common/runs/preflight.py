@@ -7,7 +7,7 @@ from common.cli.quiet import quiet_stderr
 from common.cli.training_options import TrainingOptions
 from common.datasets.listing import list_datasets
 from common.datasets.load import Splits
-from common.runs.run_folder import already_finished
+from common.runs.finished import already_finished
 from common.tracking import Server
 
 

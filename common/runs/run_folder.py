@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from common import provenance, tracking
 from common.archive.fetch import sha256_of
-from common.atomic_files import new_folder, read_json, replacing
+from common.atomic_files import new_folder, replacing
 from common.cli import launch
 from common.cli.stop_request import StopRequest
 from common.cli.terminal import outlasting_terminal
@@ -107,34 +106,6 @@ def remove_leftovers(folder: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
-
-
-def is_finished(path: Path) -> bool:
-    """Whether the run in a folder has come to its end, its record included.
-
-    A project without exports writes no model.json; where there is one, it was written a moment before.
-    """
-    described = "finished"
-    if (path / "model.json").exists():
-        try:
-            described = read_json(path / "model.json").get("status")
-        except UserError:
-            return False
-    elif not (path / "model.keras").exists():
-        return False
-    return described == "finished" and tracking.last_status(path)[0] == "FINISHED"
-
-
-def already_finished(options: TrainingOptions) -> bool:
-    """True, with a line that says so, where the run to resume has come to its end."""
-    finished = bool(options.resume) and is_finished(Path(options.resume))
-    if finished:
-        model = launch.shortest(Path(options.resume) / "model.keras")
-        print(
-            f"This run is finished, and a finished run is not extended: {options.resume}\n"
-            f"A new run can start from its model: --init {shlex.quote(model)}"
-        )
-    return finished
 
 
 @contextmanager

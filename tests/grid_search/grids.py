@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from common.runs.run_folder import is_finished
+from common.runs.finished import is_finished
 from grid_search.run_folders import read_rows
 
 from ..tiny import ROOT, classification_file, environment, program, tracked_runs

@@ -82,7 +82,8 @@ def load_data(options):
 
 
 def train(options):
-    from common.runs.run_folder import already_finished, open_run
+    from common.runs.finished import already_finished
+    from common.runs.run_folder import open_run
     from common.training.fit import fit
 
     if already_finished(options):

@@ -17,7 +17,8 @@ import pytest
 from classifier_cnn.options import Options
 from common.cli.training_options import from_json, read_config
 from common.errors import UserError
-from common.runs.run_folder import is_finished, remove_leftovers
+from common.runs.finished import is_finished
+from common.runs.run_folder import remove_leftovers
 from common.tracking import commands, journal, marks
 from common.tracking.pending import pending, targets
 from common.training import fit, keras_file

@@ -14,7 +14,8 @@ from classifier_cnn.train import load_data
 from common import tracking
 from common.datasets.families import DEFAULT_STEMS, parse_stem
 from common.errors import UserError
-from common.runs.run_folder import RunFolder, is_finished, open_run, run_name
+from common.runs.finished import is_finished
+from common.runs.run_folder import RunFolder, open_run, run_name
 from common.tracking import choose_server, journal
 from common.training.fit import fit
 

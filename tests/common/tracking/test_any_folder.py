@@ -42,7 +42,7 @@ def test_files_that_are_made_after_the_end_are_sent_by_the_next_sync(tmp_path, c
         (run / name).write_text("exported")
     said = tracking.add_files(run, [run / "a.txt", run / "model.h"])
     assert "1 record and 2 files" in said
-    assert said.endswith(f"python -m common.tracking sync {run}")
+    assert said.endswith(f"common/tracking sync {run}")
     assert commands.status([run]) == 1
     assert commands.sync([run], tmp_path) == 0
     assert commands.status([run]) == 0

@@ -34,7 +34,7 @@ def test_the_environment_comes_before_the_default_and_the_choice_before_both(tea
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (Fault("silent"), "no answer within 1 s"),
+        (Fault("silent"), ("no answer within 1 s", "it does not answer in time")),  # the probe's limit or the request's
         (Fault("status", 401), "credentials (401)"),
         (Fault("status", 403), "does not let us in (403)"),
         (Fault("status", 500), "it answers 500"),
@@ -50,7 +50,7 @@ def test_a_server_that_is_away_means_local_said_plainly(team, tmp_path, fault, w
     server = choose_server(None, tmp_path)
     assert server.uri == f"sqlite:///{tmp_path}/mlflow.db"
     assert server.wanted == team.url
-    assert words in server.words
+    assert any(wanted in server.words for wanted in ([words] if isinstance(words, str) else words))
     assert "is not available" in server.words
     with pytest.raises(UserError, match="required but not available"):
         choose_server(None, tmp_path, require=True)

@@ -1,0 +1,38 @@
+"""Whether a run has finished: asked before TensorFlow loads, and by grids."""
+
+import shlex
+from pathlib import Path
+
+from common import tracking
+from common.atomic_files import read_json
+from common.cli import launch
+from common.cli.training_options import TrainingOptions
+from common.errors import UserError
+
+
+def is_finished(path: Path) -> bool:
+    """Whether the run in a folder has finished, its record included.
+
+    A project without exports writes no model.json; if there is one, it was written a moment before.
+    """
+    described = "finished"
+    if (path / "model.json").exists():
+        try:
+            described = read_json(path / "model.json").get("status")
+        except UserError:
+            return False
+    elif not (path / "model.keras").exists():
+        return False
+    return described == "finished" and tracking.last_status(path)[0] == "FINISHED"
+
+
+def already_finished(options: TrainingOptions) -> bool:
+    """True, with a line that says so, if the run to resume has finished."""
+    finished = bool(options.resume) and is_finished(Path(options.resume))
+    if finished:
+        model = launch.shortest(Path(options.resume) / "model.keras")
+        print(
+            f"This run is finished, and a finished run is not extended: {options.resume}\n"
+            f"A new run can start from its model: --init {shlex.quote(model)}"
+        )
+    return finished
