@@ -21,6 +21,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
 from common.atomic_files import read_inside
 from common.cli.program import Parser, run_main
+from common.cli.quiet import quiet_stderr
 from common.errors import UserError
 
 MOST_BYTES = 1 << 30  # of one file
@@ -51,6 +52,8 @@ def main(argv: list[str] | None = None) -> None:
 
     switch_off()
     told = contract.read(arguments.folder)
+    with quiet_stderr():
+        from robot_export import runtimes  # noqa: F401 - TensorFlow, without its log lines
     failed, missing = [], []
     for name, entry in told["forms"].items():
         try:
