@@ -1,7 +1,7 @@
 """`export.py`: what exporting a saved model takes in every project."""
 
 import argparse
-import json
+import math
 import re
 import shutil
 from collections.abc import Callable
@@ -162,14 +162,28 @@ def place(arguments: argparse.Namespace, model_file: Path, description: dict, de
     robot_kinds(arguments.robot or (), description, detector, arguments.accept_sampling)
     if arguments.output_dir is None and _contract_of(model_file):
         try:
-            results = json.loads(model_file.with_name("evaluation.json").read_text(encoding="utf-8"))
-            return model_file.parent, results if results.keys() == description["metrics"].keys() else None
-        except (OSError, ValueError, KeyError, AttributeError):
+            results = read_json(model_file.with_name("evaluation.json"))
+        except UserError:
             return model_file.parent, None
+        whole = results.keys() == description["metrics"].keys() and all(map(_is_evaluation, results.values()))
+        return model_file.parent, results if whole else None
     folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"export-{model_name(model_file)}")
     with replacing(folder / "model.keras") as new:
         shutil.copyfile(model_file, new)
     return folder, None
+
+
+def _is_evaluation(result) -> bool:
+    """Whether this is what `report` makes of one split: numbers by name, and rows of groups."""
+    if not isinstance(result, dict) or not isinstance(result.get("metrics"), dict):
+        return False
+    groups = result.get("groups")
+    if not isinstance(groups, list) or not all(
+        isinstance(row, dict) and {"group", "name"} <= row.keys() for row in groups
+    ):
+        return False
+    numbers = [result["metrics"], *({k: v for k, v in row.items() if k not in ("group", "name")} for row in groups)]
+    return all(isinstance(value, int | float) and math.isfinite(value) for some in numbers for value in some.values())
 
 
 def _contract_of(model_file: Path) -> Path | None:
@@ -182,17 +196,18 @@ def _told(model_file: Path, project: str) -> dict | None:
     path = _contract_of(model_file)
     if path is None:
         return None
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        found, *_ = (told[key] for key in ("project", "input", "datasets", "metrics"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: cannot be read ({error!r}). Mend it, or export a copy of the model alone.") from None
-    if found != project:
+    from robot_export import contract  # loads jsonschema
+
+    told = read_json(path)
+    told = {key: value for key, value in told.items() if key not in ("forms", "vectors", "robots", "parameters")}
+    if (found := told.get("project")) == project:
+        contract.check(told, str(path), exported=False)
+    else:
         raise UserError(
             f"{path}: a model of another project. Received: {found}. "
             f"Use {launch.command(f'{found}/export.py', model_file)}"
         )
-    return {key: value for key, value in told.items() if key not in ("forms", "vectors", "robots", "parameters")}
+    return told
 
 
 def _unknown(project: str, parts: dict) -> dict:

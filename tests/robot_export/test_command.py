@@ -1,6 +1,7 @@
 """`python -m PROJECT.export` on models of ours and on others; what a person can get wrong."""
 
 import json
+import shutil
 
 import keras
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from classifier_cnn import export as classifier
 from common.errors import UserError
 from detector_cnn_ball_radius_center import export as detector
+from robot_export import command
 
 from ..tiny import classification_file, detection_file
 from .models import random_model
@@ -125,3 +127,64 @@ def test_a_robot_that_cannot_use_the_model_is_one_line_and_nothing_is_written(fi
         with pytest.raises(UserError, match=words):
             classifier.main([str(files["sigmoid"]), *arguments(files), "--robot", robot])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def exported(files, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported") / "run"
+    classifier.main([str(files["sigmoid"]), *arguments(files), "--output-dir", str(folder)])
+    return folder
+
+
+def set_in(told, place, value):
+    *above, last = place
+    for key in above:
+        told = told[key]
+    told[last] = value
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (["input"], []),
+        (["input", "height"], "16"),
+        (["input", "mean"], 0.5),
+        (["datasets"], None),
+        (["datasets", "validation"], []),
+        (["metrics"], [1]),
+        (["cost"], "small"),
+        (["threshold"], 0.5),
+        (["threshold", "keras"], "high"),
+        (["options"], 7),
+        (["provenance"], {}),
+        (["target"], {"order": 3}),
+        (["version"], 9),
+        (["project"], None),
+    ],
+)
+def test_an_edited_model_json_is_one_line(exported, files, tmp_path, place, value):
+    folder = shutil.copytree(exported, tmp_path / "run")
+    told = json.loads((folder / "model.json").read_text())
+    set_in(told, place, value)
+    (folder / "model.json").write_text(json.dumps(told))
+    with pytest.raises(UserError, match=r"model\.json"):
+        classifier.main([str(folder), *arguments(files)])
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        [],
+        3,
+        {"metrics": [], "groups": []},
+        {"metrics": {"auroc": "good"}, "groups": []},
+        {"metrics": {}, "groups": [1]},
+    ],
+)
+def test_an_edited_evaluation_is_not_believed(result):
+    assert not command._is_evaluation(result)
+
+
+def test_an_evaluation_of_ours_is_believed():
+    row = {"group": "camera", "name": "top", "recall": 0.9}
+    assert command._is_evaluation({"metrics": {"auroc": 0.9, "patches": 3}, "groups": [row]})
