@@ -100,7 +100,7 @@ def _roc(axes, points: metrics.Curve, recall: np.ndarray, numbers: dict[str, flo
     axes.set_xlabel(f"false positive rate (left edge: none of {points.negatives:.0f})")
     plots.plain_log_axis(axes.xaxis)
     axes.xaxis.set_major_formatter(lambda value, _: plots.percent(value))
-    axes.legend(loc="lower right")
+    axes.legend(loc="center right")  # below it stand the recalls at the limits
 
 
 def score_histogram(path: Path, labels, scores, threshold: float, name: str = "") -> None:
