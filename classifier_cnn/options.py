@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from common.cli.training_options import TrainingOptions, parse, training_parser
+from common.datasets.families import DEFAULT_STEMS
 from common.errors import UserError
 from robot_export.robots import add_robot_options
 
 PROJECT = "classifier_cnn"
-DEFAULT_STEM = "classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"
+DEFAULT_STEM = DEFAULT_STEMS["classification"]
 MAX_FPR = 0.01
 CONFIDENCE = 0.95
 EPILOG = """examples:

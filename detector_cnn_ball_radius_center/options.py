@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from common.cli.training_options import TrainingOptions, parse, training_parser
+from common.datasets.families import DEFAULT_STEMS
 from common.errors import UserError
 from robot_export.robots import add_robot_options
 
 PROJECT = "detector_cnn_ball_radius_center"
-DEFAULT_STEM = "ball_radius_center_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"
+DEFAULT_STEM = DEFAULT_STEMS["detection"]
 LOSSES = ("huber", "mae", "circle-iou")
 EPILOG = """examples:
   python3 train.py                                    the team's default family, from the cache or the archive
