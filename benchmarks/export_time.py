@@ -24,8 +24,8 @@ from common.datasets.patch_file import Patches
 from common.training import devices
 from common.training.predict import make_predictor
 from robot_export.cost import count_cost
-from robot_export.delivery import Evidence, Job, deliver
-from robot_export.description import describe_input
+from robot_export.export_model import Evidence, Job, deliver
+from robot_export.model_facts import describe_input
 
 
 def parse_args(argv=None) -> argparse.Namespace:

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-import ways
+import training_methods
 
 LIMIT_S = 150  # of one variant, imports and compilation included
 GRAPHS = "--xla_gpu_enable_command_buffer=FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,CONDITIONAL,WHILE"
@@ -20,8 +20,8 @@ COMPILED = {"way": "compiled", "project": "classifier_cnn", "batch": 128, "profi
 VARIANTS = {  # the first two are what `train.py` does
     "compiled, batch 128": COMPILED,
     "compiled, batch 1024": COMPILED | {"batch": 1024},
-    "compiled, detector, batch 128": COMPILED | {"project": ways.PROJECTS[1]},
-    "compiled, detector, batch 1024": COMPILED | {"project": ways.PROJECTS[1], "batch": 1024},
+    "compiled, detector, batch 128": COMPILED | {"project": training_methods.PROJECTS[1]},
+    "compiled, detector, batch 1024": COMPILED | {"project": training_methods.PROJECTS[1], "batch": 1024},
     "without XLA, batch 128": COMPILED | {"jit": False},
     "without XLA, batch 1024": COMPILED | {"jit": False, "batch": 1024},
     "not deterministic, batch 128": COMPILED | {"deterministic": False},
@@ -76,9 +76,11 @@ def child(variant: dict) -> None:
     devices.prepare(seed=0, threads=0 if variant["way"] == "textbook" else 1, require_gpu=not variant.get("cpu"))
     if variant.get("pooling") == "keras":
         trainer.pool = lambda layer, x: layer(x)
-    train, validation = (ways.noise(variant["project"], n, n) for n in (variant["patches"], 20_000))
+    train, validation = (training_methods.noise(variant["project"], n, n) for n in (variant["patches"], 20_000))
     network = {"filters": (4, 4, 8, 8), "dense": 32, "batch_size": variant["batch"]}
-    epoch, evaluation, trainer = getattr(ways, variant["way"])(variant["project"], train, validation, **network)
+    epoch, evaluation, trainer = getattr(training_methods, variant["way"])(
+        variant["project"], train, validation, **network
+    )
     if not variant.get("jit", True):
         trainer.run = tf.function(trainer._steps, reduce_retracing=True)
         trainer.steps_per_call = trainer.STEPS_PER_CALL

@@ -8,7 +8,7 @@ import argparse
 import time
 from pathlib import Path
 
-from dataset_tools.annotations import picture, sources
+from dataset_tools.annotations import picture, recognise
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.record import Record
 from dataset_tools.building.workers import workers
@@ -31,8 +31,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    (source,) = sources.recognise(arguments.folder)
-    found = [item for item in sources.records(source, Classes(), []) if isinstance(item, Record)]
+    (source,) = recognise.recognise(arguments.folder)
+    found = [item for item in recognise.records(source, Classes(), []) if isinstance(item, Record)]
     found = (found * -(-arguments.pictures // len(found)))[: arguments.pictures]
     parts = [[(record, "top", 50) for record in found[at : at + CHUNK]] for at in range(0, len(found), CHUNK)]
     plan = Plan(Geometry(), USUAL_DIAMETERS, 0)

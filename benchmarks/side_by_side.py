@@ -17,16 +17,16 @@ BATCHES = (32, 128, 512, 2048)
 
 
 class Worker:
-    """A process of ways.py that has one method ready."""
+    """A process of training_methods.py that has one method ready."""
 
     def __init__(self, way: str, project: str, threads: int, patches: tuple[int, int], settings: dict):
         job = {"way": way, "project": project, "threads": threads, "patches": patches, "settings": settings}
-        command = [sys.executable, str(Path(__file__).with_name("ways.py")), json.dumps(job)]
+        command = [sys.executable, str(Path(__file__).with_name("training_methods.py")), json.dumps(job)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen(command, text=True, bufsize=1, **pipes)
 
     def start(self, command: str) -> None:
-        """Sends a command, see `ways.serve`."""
+        """Sends a command, see `training_methods.serve`."""
         self.process.stdin.write(command + "\n")
 
     def answer(self) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from pathlib import Path
 import gpu_throughput
 import side_by_side
 import throughput_pictures
-import ways
+import training_methods
 import whole_command
 
 COMMANDS = ("speed", "command", "sweep", "stream", "plot", "gpu")
@@ -29,14 +29,14 @@ COMMANDS = ("speed", "command", "sweep", "stream", "plot", "gpu")
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("--project", choices=ways.PROJECTS, action="append", help="(default: both)")
+    parser.add_argument("--project", choices=training_methods.PROJECTS, action="append", help="(default: both)")
     parser.add_argument("--patches", type=int, default=60_000, help="of an epoch (%(default)s)")
     parser.add_argument("--evaluation", type=int, default=20_000, help="patches that are evaluated (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
     parser.add_argument("--only", default="", metavar="TEXT", help="gpu: variants whose name holds this")
     parser.add_argument("--output", type=Path, default=Path("train_throughput.json"), help="(%(default)s)")
     args = parser.parse_args(argv)
-    args.project = args.project or list(ways.PROJECTS)
+    args.project = args.project or list(training_methods.PROJECTS)
     return args
 
 

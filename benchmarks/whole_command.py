@@ -82,7 +82,7 @@ def stream(project: str, rounds: int, patches: tuple[int, int]) -> dict:
 
 def write_files(project: str, folder: Path, patches: tuple[int, int]) -> list[Path]:
     """A training and a validation file of noise with cameras and recordings."""
-    from ways import noise
+    from training_methods import noise
 
     from common.datasets.patch_file import write_patches
 
@@ -122,7 +122,7 @@ def main() -> None:
     """One run: `start` prints when its first step is done, `memory` how much it grew after the imports."""
     mode, module, *arguments = sys.argv[1:]
     if mode == "memory":
-        from ways import peak, reset_peak
+        from training_methods import peak, reset_peak
 
         importlib.import_module(f"{module.rpartition('.')[0]}.training")  # imports all that a run needs
         before = reset_peak()

@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> None:
     from classifier_cnn.report import report
     from classifier_cnn.threshold import choose_threshold
     from robot_export.card import summary
-    from robot_export.delivery import Job, publish
+    from robot_export.export_model import Job, publish
 
     model_file, model, description, evidence = prepare(arguments, TASK, PROJECT, 1, Options, load_data)
     y, scores = evidence.validation.y, evidence.outputs[:, 0]

@@ -21,8 +21,8 @@ from common.training.fit import fit
 from common.training.predict import make_predictor
 from common.training.saved_model import load_initial
 from common.training.trainer import Settings, Trainer, default_epochs, training_data
-from robot_export.delivery import Evidence, Job, publish_run
-from robot_export.description import describe_model
+from robot_export.export_model import Evidence, Job, publish_run
+from robot_export.model_facts import describe_model
 
 
 def train(options: Options, splits: Splits, server: Server) -> int:

@@ -16,7 +16,7 @@ from dataset_tools.cutting.options import parse_args
 def main(argv: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     settings = parse_args(argv)
-    from dataset_tools.cutting.story import cut
+    from dataset_tools.cutting.cut_pictures import cut
 
     cut(settings)
     return 0

@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     from detector_cnn_ball_radius_center.data import load_data
     from detector_cnn_ball_radius_center.report import report
     from robot_export.card import summary
-    from robot_export.delivery import Job, publish
+    from robot_export.export_model import Job, publish
 
     model_file, model, description, evidence = prepare(arguments, TASK, PROJECT, 3, Options, load_data)
     description = {"target": TARGET | {"mean": evidence.validation.y.mean(0).tolist()}} | description

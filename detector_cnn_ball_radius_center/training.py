@@ -21,8 +21,8 @@ from detector_cnn_ball_radius_center.options import PROJECT, Options
 from detector_cnn_ball_radius_center.plots import draw_target
 from detector_cnn_ball_radius_center.report import report
 from detector_cnn_ball_radius_center.summary import table
-from robot_export.delivery import Evidence, Job, publish_run
-from robot_export.description import describe_model
+from robot_export.export_model import Evidence, Job, publish_run
+from robot_export.model_facts import describe_model
 
 
 def train(options: Options, splits: Splits, server: Server) -> int:

@@ -19,11 +19,11 @@ from common.errors import UserError
 from grid_search import capacity, cluster, run_folders
 from grid_search.live_view import LiveView
 from grid_search.options import GridOptions
+from grid_search.parent_run import grid_run, servers
 from grid_search.plan import Plan, find_module
 from grid_search.report import write_report
 from grid_search.scheduler import Scheduler, Settings
 from grid_search.slot import meeting_place, start_worker
-from grid_search.tracking import grid_run, servers
 
 DATA = ("dataset", "data_train", "data_val", "data_test", "seed")  # the seed: where validation is split off
 

@@ -52,15 +52,15 @@ def read_partner(path: Path, X):
     """The detector of --detector, run on the classifier's validation patches.
 
     Returns:
-        robot_export.delivery.Partner.
+        robot_export.export_model.Partner.
 
     Raises:
         UserError: not a detector, or made for other patches.
     """
     from common.training.predict import make_predictor
     from common.training.saved_model import load_model
-    from robot_export.delivery import Partner
-    from robot_export.description import describe_input
+    from robot_export.export_model import Partner
+    from robot_export.model_facts import describe_input
 
     file = find_model(path)
     model = load_model(file, X.shape[1:], outputs=3)
@@ -70,7 +70,7 @@ def read_partner(path: Path, X):
 
 
 def job_options(arguments: argparse.Namespace) -> dict:
-    """The command line's part of a robot_export.delivery.Job."""
+    """The command line's part of a robot_export.export_model.Job."""
     robots = tuple(dict.fromkeys(arguments.robot or ()))
     return {"robots": robots, "namespace": arguments.namespace or "", "accept_sampling": arguments.accept_sampling}
 
@@ -83,7 +83,7 @@ def prepare(arguments: argparse.Namespace, task: str, project: str, outputs: int
         kind: the project's Options. load_data: the project's; finds the patches that the run recorded.
 
     Returns:
-        The model's file, the keras.Model, the description so far and the delivery.Evidence.
+        The model's file, the keras.Model, the description so far and the export_model.Evidence.
 
     Raises:
         UserError: files or a model that cannot be used, or test patches for calibration.
@@ -94,9 +94,9 @@ def prepare(arguments: argparse.Namespace, task: str, project: str, outputs: int
     from common.training.predict import make_predictor
     from common.training.saved_model import load_model
     from robot_export.cost import count_cost
-    from robot_export.delivery import Evidence
-    from robot_export.description import describe_input
+    from robot_export.export_model import Evidence
     from robot_export.folding import fold
+    from robot_export.model_facts import describe_input
 
     model_file = find_model(arguments.model)
     told = _told(model_file, project)
@@ -157,7 +157,7 @@ def place(arguments: argparse.Namespace, model_file: Path, description: dict, de
     """
     from common.atomic_files import new_folder, replacing
     from common.runs.evaluation import model_name
-    from robot_export.items import robot_kinds
+    from robot_export.export_files import robot_kinds
 
     robot_kinds(arguments.robot or (), description, detector, arguments.accept_sampling)
     if arguments.output_dir is None and _contract_of(model_file):
@@ -196,12 +196,12 @@ def _told(model_file: Path, project: str) -> dict | None:
     path = _contract_of(model_file)
     if path is None:
         return None
-    from robot_export import contract  # loads jsonschema
+    from robot_export import model_json  # loads jsonschema
 
     told = read_json(path)
     told = {key: value for key, value in told.items() if key not in ("forms", "vectors", "robots", "parameters")}
     if (found := told.get("project")) == project:
-        contract.check(told, str(path), exported=False)
+        model_json.check(told, str(path), exported=False)
     else:
         raise UserError(
             f"{path}: a model of another project. Received: {found}. "

@@ -1,6 +1,6 @@
 """How to load an exported model: the code of a model card."""
 
-from robot_export.contract import scaling
+from robot_export.model_json import scaling
 
 
 def loading(contract: dict) -> str:

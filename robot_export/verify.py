@@ -48,10 +48,10 @@ def main(argv: list[str] | None = None) -> None:
     """
     arguments = parse_args(argv)
     from common.cli.launch import switch_off
-    from robot_export import contract
+    from robot_export import model_json
 
     switch_off()
-    told = contract.read(arguments.folder)
+    told = model_json.read(arguments.folder)
     with quiet_stderr():
         from robot_export import runtimes  # noqa: F401 - TensorFlow, without its log lines
     failed, missing = [], []
@@ -115,7 +115,7 @@ def _why_foreign(folder: Path, told: dict, name: str, content: bytes) -> str:
     import numpy as np
 
     from common.training import keras_file
-    from robot_export import contract, cpp_header, int16_header, int16_quantise
+    from robot_export import cpp_header, int16_header, int16_quantise, model_json
     from robot_export.folding import fold
 
     try:
@@ -123,7 +123,7 @@ def _why_foreign(folder: Path, told: dict, name: str, content: bytes) -> str:
             model = Path(own) / "model.keras"
             model.write_bytes(read_inside(folder, model.name, MOST_BYTES))
             network = fold(keras_file.load(model))
-        entry, patches, facts = told["forms"][name], _patches(told), contract.facts(told)
+        entry, patches, facts = told["forms"][name], _patches(told), model_json.facts(told)
         threshold = told.get("threshold", {}).get(name)
         if "ranges" in entry:
             cpp_header.check(network)

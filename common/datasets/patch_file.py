@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from common.datasets import patch_checks, patch_writer
-from common.datasets.patch_checks import KEYS, SIDES, TASKS
+from common.datasets import patch_format, patch_writer
+from common.datasets.patch_format import KEYS, SIDES, TASKS
 from common.datasets.safe_hdf5 import SafeFile
 from common.datasets.sampling import rule_in
 from common.errors import UserError
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 BLOCK = 8192  # patches per block where a file is walked through: 16 MB at 32x32x2
-COLUMNS = (*KEYS, *patch_checks.DETAILS)
+COLUMNS = (*KEYS, *patch_format.DETAILS)
 write_patches = patch_writer.write_patches
 
 
@@ -117,8 +117,8 @@ class PatchFile:
         """
         start, stop, _ = slice(start, stop).indices(len(self))
         read = {key: column.read(start, stop) for key, column in self._file.columns.items()}
-        X, y = read.pop("X"), patch_checks.labels(read.pop("y"), self.task, self.path)
-        columns = {key: patch_checks.text(values) for key, values in read.items() if key in KEYS}
+        X, y = read.pop("X"), patch_format.labels(read.pop("y"), self.task, self.path)
+        columns = {key: patch_format.text(values) for key, values in read.items() if key in KEYS}
         if "side" in read:
             columns["side"] = read["side"].astype(np.float32)
         if "source" in read:
@@ -162,10 +162,10 @@ def task_of(path: Path | str) -> str:
         UserError: not a patch file.
     """
     path = Path(path)
-    with closing(patch_checks.open_file(path)) as file:
+    with closing(patch_format.open_file(path)) as file:
         y = file.columns.get("y")
         task = TASKS[1] if y is not None and y.shape[1:] == (3,) else TASKS[0]
-        patch_checks.layout(file, task)
+        patch_format.layout(file, task)
     return task
 
 
@@ -177,8 +177,8 @@ def open_patches(path: Path | str, task: str) -> Iterator[PatchFile]:
         UserError: not a file, not HDF5, keys missing, or shapes and types that no training could use.
     """
     path = Path(path)
-    with closing(patch_checks.open_file(path)) as file:
-        patch_checks.layout(file, task)
+    with closing(patch_format.open_file(path)) as file:
+        patch_format.layout(file, task)
         yield PatchFile(path, task, file.columns["X"].shape, file)
 
 
@@ -195,7 +195,7 @@ def read_patches(path: Path | str, task: str) -> Patches:
     with open_patches(path, task) as file:
         patches = file.read()
     if task == "detection":
-        patch_checks.column_order(patches.y, Path(path))
+        patch_format.column_order(patches.y, Path(path))
     return patches
 
 

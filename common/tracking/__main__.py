@@ -36,12 +36,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Runs a command. Returns 0 when nothing is pending, else 1."""
     options = parse_args(argv)
-    from common.tracking import commands
+    from common.tracking import sync_and_status
 
-    runs = commands.find_runs(options.runs, options.output_dir)
+    runs = sync_and_status.find_runs(options.runs, options.output_dir)
     if options.command == "status":
-        return commands.status(runs)
-    return commands.sync(runs, options.output_dir, options.to)
+        return sync_and_status.status(runs)
+    return sync_and_status.sync(runs, options.output_dir, options.to)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ from filelock import FileLock, Timeout
 
 from common.atomic_files import open_inside
 from common.errors import UserError
+from common.tracking.record_checks import TERMINAL, fault_of_record
 from common.tracking.secrets import scrubber
-from common.tracking.wellformed import TERMINAL, fault_of_record
 
 __all__ = ["TERMINAL", "Journal"]
 _TAIL_BYTES = 4096

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.tracking import journal, marks
+from common.tracking import journal, server_state
 from common.tracking.mirror.files import digest_of, files_of
 from common.tracking.servers import is_http, readable, uri_of
 from common.tracking.translate import Batch, Translator
@@ -45,7 +45,7 @@ class Pending:
 
 def pending(run: Path, target: str) -> Pending:
     """Compares the journal with the target's mark."""
-    mark, translator, records = marks.load(run, target), Translator(), 0
+    mark, translator, records = server_state.load(run, target), Translator(), 0
     for offset, record in journal.read(run):
         translator.read(record, Batch())
         records += offset > mark.offset
@@ -67,12 +67,12 @@ def is_unsent(run: Path) -> bool:
 
 def targets(run: Path) -> list[str]:
     """Every server that is to have the run: those chosen at its start, those that it was mirrored to later."""
-    return list(dict.fromkeys([*journal.servers(run), *(mark.server for mark in marks.load_all(run))]))
+    return list(dict.fromkeys([*journal.servers(run), *(mark.server for mark in server_state.load_all(run))]))
 
 
 def place(run: Path, target: str) -> str:
     """Where people find the run: its page on a server, the path of a local store."""
-    mark, uri = marks.load(run, target), uri_of(run, target)
+    mark, uri = server_state.load(run, target), uri_of(run, target)
     if is_http(uri) and mark.run_id:
         return f"{uri}/#/experiments/{mark.experiment_id}/runs/{mark.run_id}?{TRAINING_VIEW}"
     return readable(uri)

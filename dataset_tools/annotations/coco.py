@@ -8,7 +8,7 @@ import numpy as np
 
 from dataset_tools.annotations import json_stream
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.finding import path_of
+from dataset_tools.annotations.find_pictures import path_of
 from dataset_tools.annotations.record import BALL, IGNORE, KINDS, Box, Record
 from dataset_tools.annotations.values import numbers, size
 from dataset_tools.sources.labels import Refused

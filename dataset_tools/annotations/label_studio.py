@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dataset_tools.annotations import json_stream
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.finding import path_of
+from dataset_tools.annotations.find_pictures import path_of
 from dataset_tools.annotations.record import FRACTIONS, IGNORE, Box, Record
 from dataset_tools.annotations.values import mapping, number, numbers, sequence, size
 from dataset_tools.sources.labels import Refused

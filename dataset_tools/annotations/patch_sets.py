@@ -10,7 +10,7 @@ from common.datasets.safe_hdf5 import open_hdf5
 from common.errors import UserError
 from dataset_tools.annotations import naoth_log
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.finding import SUFFIXES, walk
+from dataset_tools.annotations.find_pictures import SUFFIXES, walk
 from dataset_tools.annotations.record import Place, Record
 from dataset_tools.sources.patch_sources import Skipped
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dataset_tools.annotations import yaml_stream
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.finding import path_of
+from dataset_tools.annotations.find_pictures import path_of
 from dataset_tools.annotations.record import BALL, Box, Record
 from dataset_tools.annotations.values import mapping, numbers, sequence, size
 from dataset_tools.sources.labels import Refused

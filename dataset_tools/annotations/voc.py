@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.finding import SUFFIXES, PictureFolder, path_of, walk
+from dataset_tools.annotations.find_pictures import SUFFIXES, PictureFolder, path_of, walk
 from dataset_tools.annotations.record import IGNORE, Box, Record
 from dataset_tools.annotations.values import number, size
 from dataset_tools.sources.labels import Refused

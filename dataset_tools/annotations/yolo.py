@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from common.errors import UserError
 from dataset_tools.annotations import yaml_stream
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.finding import SUFFIXES, walk
+from dataset_tools.annotations.find_pictures import SUFFIXES, walk
 from dataset_tools.annotations.record import BALL, FRACTIONS, IGNORE, OTHER, Box, Record
 from dataset_tools.annotations.values import number
 from dataset_tools.sources.labels import Refused

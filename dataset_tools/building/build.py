@@ -11,14 +11,14 @@ import numpy as np
 from common.cli.progress import progress_bar
 from common.datasets.families import ORIGINS, Family
 from common.errors import UserError
-from dataset_tools.building import corrections, filling, recording_splits, selection, writing
+from dataset_tools.building import corrections, read_sources, recording_splits, selection, write_families
 from dataset_tools.building.decoding import Plan
 from dataset_tools.building.options import Settings
 from dataset_tools.building.patch_store import Store, temporary_store
 from dataset_tools.building.workers import Map, workers
 from dataset_tools.leaks import report
-from dataset_tools.leaks.pairs import Pairs
-from dataset_tools.leaks.pairs import find as find_pairs
+from dataset_tools.leaks.duplicates import Pairs
+from dataset_tools.leaks.duplicates import find as find_pairs
 from dataset_tools.sources import labels
 from dataset_tools.sources.patch_sources import DEVILS, NAOTH
 
@@ -103,9 +103,9 @@ def _build_root(
         settings.sampling,
     )
     with temporary_store(settings.output_dir / settings.task, plan) as store:
-        filling.fill(store, settings, families, root, border, spread)
+        read_sources.fill(store, settings, families, root, border, spread)
         corrections.apply(store, settings, {(family.size, family.channels) for family in families})
-        print(filling.summary(store), file=sys.stderr)
+        print(read_sources.summary(store), file=sys.stderr)
         if settings.strict and store.skipped:
             raise UserError(f"--strict: {store.skipped.total()} patches would be skipped, see the reasons above.")
         ready = selection.usable(store, settings.task, settings.partial)
@@ -154,13 +154,13 @@ def _write_all(
     unfinished = store.folder / "files"
     contents = {family: selection.of_family(family, store, ready, side) for family in families}
     tasks = (
-        (writing.job(family, content, store, settings, unfinished),)
+        (write_families.job(family, content, store, settings, unfinished),)
         for family, files in contents.items()
         for content in files
     )
     done = []  # all first: an interrupted build leaves every family as it was
     with progress_bar(total=sum(map(len, contents.values())), desc="  writing", unit=" files") as bar:
-        for result in spread(writing.attempt, tasks):
+        for result in spread(write_families.attempt, tasks):
             done.append(result)
             bar.update()
     results = iter(done)
@@ -169,7 +169,9 @@ def _write_all(
     ]
 
 
-def _finish(family: Family, done: list[writing.Written | Exception], unfinished: Path, settings: Settings) -> Outcome:
+def _finish(
+    family: Family, done: list[write_families.Written | Exception], unfinished: Path, settings: Settings
+) -> Outcome:
     """Puts the files of a family in place, if all were written; its failure is not that of the next one."""
     if not done:
         return Outcome(short(family), "failed", "no patches with a label for it")
@@ -179,7 +181,7 @@ def _finish(family: Family, done: list[writing.Written | Exception], unfinished:
                 raise file
         if not any(file.balls for file in done):
             raise UserError("not a single ball among its patches: labels missing, or the wrong folder?")
-        writing.put_in_place(family, done, unfinished, settings.output_dir)
+        write_families.put_in_place(family, done, unfinished, settings.output_dir)
     except (UserError, OSError) as error:
         return Outcome(short(family), "failed", _reason(error, settings))
     counts = ", ".join(f"{file.part} {file.patches} ({file.balls} balls)" for file in done)

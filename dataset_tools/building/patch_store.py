@@ -14,7 +14,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from common.datasets.families import ORIGINS
-from common.datasets.patch_checks import DETAILS
+from common.datasets.patch_format import DETAILS
 from dataset_tools.building.decoding import CAMERA_CODES, THUMBNAIL, Batch, Plan
 from dataset_tools.sources import labels
 from dataset_tools.sources.patch_sources import Skipped

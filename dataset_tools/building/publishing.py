@@ -9,7 +9,7 @@ from common.archive.resumable import discard, download
 from common.datasets.families import Family
 from dataset_tools.building.build import Outcome, short
 from dataset_tools.building.options import Settings
-from dataset_tools.building.writing import read_sums
+from dataset_tools.building.write_families import read_sums
 
 
 def compare(settings: Settings) -> list[Outcome]:

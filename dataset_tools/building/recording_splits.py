@@ -9,7 +9,7 @@ from common.datasets.families import ORIGINS, SPLITS
 from common.datasets.grouped_split import choose_groups
 from common.errors import UserError
 from dataset_tools.building.patch_store import Store
-from dataset_tools.leaks.pairs import Pairs
+from dataset_tools.leaks.duplicates import Pairs
 from dataset_tools.sources import labels
 from dataset_tools.sources.patch_sources import DEVILS, NAOTH
 

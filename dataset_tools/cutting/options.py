@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.cli.program import Parser
 from common.errors import UserError
-from dataset_tools.annotations.sources import READERS
+from dataset_tools.annotations.recognise import READERS
 from dataset_tools.cutting.geometry import Geometry
 
 EPILOG = """\

@@ -10,7 +10,7 @@ import numpy as np
 
 from dataset_tools.annotations import naoth_log, picture
 from dataset_tools.annotations.record import Record
-from dataset_tools.cutting import geometry, patch_png, scene
+from dataset_tools.cutting import geometry, scene, write_png
 from dataset_tools.cutting.geometry import Geometry
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
@@ -63,7 +63,7 @@ def _cut(record: Record, camera: str, most: int, plan: Plan) -> Patches:
     files, kinds = [], Counter()
     for (left, top, side), text in zip(patches.tolist(), _texts(found, patches, record, camera), strict=True):
         pixels = image.crop((left, top, left + side, top + side)).tobytes()
-        files.append(patch_png.encode(pixels, side, text))
+        files.append(write_png.encode(pixels, side, text))
         share = text["ball_intersect"]
         kinds["ball" if share > BALL_ABOVE else "part of a ball" if share > 0 else "no ball"] += 1
     return Patches(record.name, files, kinds, skipped, digest)
@@ -120,7 +120,7 @@ def _ready(record: Record, camera: str, most: int) -> Patches:
         raise Refused(f"not square or larger than {PATCH_SIDE_MAX} pixels, so no patch but a picture")
     text = {"CameraID": int(camera == "bottom"), "ball_intersect": float(record.patch == "ball")}
     text |= {"subsampled": 1, "picture": record.picture.name}
-    content = patch_png.encode(image.tobytes(), image.width, text)
+    content = write_png.encode(image.tobytes(), image.width, text)
     return Patches(record.name, [content], Counter([record.patch]), [], _digest(data))
 
 
@@ -140,7 +140,7 @@ def _rows(record: Record, camera: str) -> Patches:
         text = {"CameraID": int(camera == "bottom"), "ball_intersect": float(is_ball), "subsampled": 1}
         if is_ball and radius > 0:
             text |= {"ball_center_x": float(x), "ball_center_y": float(y), "ball_radius": float(radius)}
-        files.append(patch_png.encode(pixels.tobytes(), len(pixels), text))
+        files.append(write_png.encode(pixels.tobytes(), len(pixels), text))
         kinds["ball" if is_ball else "no ball"] += 1
     return Patches(record.name, files, kinds, skipped, ())
 
@@ -155,5 +155,5 @@ def _candidates(data: bytes, record: Record, most: int) -> Patches:
             left, top, right, bottom = item.box
             text = {"subsampled": 1, "side": right - left, "picture": record.name}
             text["box"] = f"{left} {top} {right} {bottom}"
-            files.append(patch_png.encode(item.pixels.tobytes(), len(item.pixels), text))
+            files.append(write_png.encode(item.pixels.tobytes(), len(item.pixels), text))
     return Patches(record.name, files, Counter({"unlabelled": len(files)}), skipped, ())

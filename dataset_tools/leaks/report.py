@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from common.atomic_files import replacing
 from common.datasets.families import SPLITS
-from dataset_tools.leaks.pairs import Pairs
+from dataset_tools.leaks.duplicates import Pairs
 from dataset_tools.sources.labels import KIND_NAMES
 
 PAIRS_MAX = 60  # in the picture

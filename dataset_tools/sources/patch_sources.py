@@ -19,7 +19,7 @@ from common.datasets.families import ORIGINS
 from common.errors import UserError
 from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.labels import Facts, Refused
-from dataset_tools.sources.png import decode_png
+from dataset_tools.sources.read_png import decode_png
 from dataset_tools.sources.zip_members import FAULTS, MEMBER_LIMIT_BYTES, Member, members, read_member
 
 NAOTH, DEVILS, TK03 = ORIGINS

@@ -191,15 +191,15 @@ def test_a_grid_asks_for_no_export(files, tmp_path):
 
 
 def test_an_export_that_does_not_hold_fails_the_run_but_loses_none_of_it(files, tmp_path, monkeypatch):
-    from robot_export import items
+    from robot_export import export_files
 
-    original = items.fold
+    original = export_files.fold
 
     def wrong_mean(model):
         network = original(model)
         return dataclasses.replace(network, offset=tuple(value + 0.1 for value in network.offset))
 
-    monkeypatch.setattr(items, "fold", wrong_mean)
+    monkeypatch.setattr(export_files, "fold", wrong_mean)
     with pytest.raises(UserError, match=r"the h5 form is not the trained model"):
         train.main([*files, *SMALL, "--epochs", "2", "--export", "all", "--output-dir", str(tmp_path)])
     (folder,) = (path.parent for path in tmp_path.glob("*/model.json"))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.tracking import journal, marks
+from common.tracking import journal, server_state
 from common.tracking.pending import pending
 from grid_search.__main__ import main
 
@@ -287,7 +287,7 @@ def test_the_process_that_sends_is_started_again_while_the_grid_runs(tmp_path):
 
 def sent(run: Path) -> int:
     """Bytes of its journal that the local store has."""
-    return marks.load(run, "local:../mlflow.db").offset
+    return server_state.load(run, "local:../mlflow.db").offset
 
 
 @pytest.mark.slow

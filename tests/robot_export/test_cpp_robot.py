@@ -12,7 +12,7 @@ from robot_export import snippets
 from robot_export.cpp_header import write_header
 from robot_export.cpp_run import WARNINGS, find_compiler
 from robot_export.folding import fold
-from robot_export.forms import CPP
+from robot_export.formats import CPP
 
 from ..tiny import ROOT
 from .models import patches, random_model
@@ -21,13 +21,13 @@ from .reference import forward
 COMPILER = find_compiler()
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler (c++, g++ or clang++) on this machine")
 NAMES = {"ball_classifier.h": "ball_classifier", "ball_detector.h": "ball_detector"}
-PAGE = ROOT / "docs" / "robot.md"
+PAGE = ROOT / "docs" / "cpp_header.md"
 FACTS = {"input_range": "raw", "input_mean": "0.4", "sampling_rule": "centres", "git_commit": "none"}
 
 
 @pytest.fixture(scope="module")
 def robot(tmp_path_factory):
-    """A folder of headers as docs/robot.md has it, patches, and what both networks answer."""
+    """A folder of headers as docs/cpp_header.md has it, patches, and what both networks answer."""
     folder = tmp_path_factory.mktemp("models")
     shutil.copy(CPP / "ball_models.h", folder)
     X, networks = patches(3, 40, (16, 16, 1)), []

@@ -10,7 +10,7 @@ import pytest
 from common.errors import UserError
 from robot_export.cpp_run import Program, find_compiler
 from robot_export.folding import fold
-from robot_export.forms import CPP
+from robot_export.formats import CPP
 from robot_export.int16_header import header
 from robot_export.int16_quantise import LIMIT, ONE, measure, quantise
 from robot_export.int16_reference import answer, light, predict

@@ -10,13 +10,13 @@ from common.datasets.patch_file import Patches
 from common.datasets.sampling import RULES
 from common.errors import UserError
 from detector_cnn_ball_radius_center import export as detector
-from robot_export import contract, runtimes, verify
+from robot_export import model_json, runtimes, verify
 from robot_export.card import write_card
 from robot_export.cost import count_cost
-from robot_export.delivery import Evidence, Job, Partner, deliver
-from robot_export.description import describe_input
-from robot_export.forms import FORMS
+from robot_export.export_model import Evidence, Job, Partner, deliver
+from robot_export.formats import FORMS
 from robot_export.layout import OWN, Layout, term
+from robot_export.model_facts import describe_input
 from robot_export.robots import ROBOTS, check
 
 from .models import patches, random_model
@@ -96,7 +96,7 @@ def test_every_robot_gets_what_its_code_reads(tmp_path, kind, side):
     joint = {"detector": partner(side)} if kind == "joint" else {}
     job = make_job(tmp_path / "run", "classifier" if kind == "joint" else kind, side, named(kind, side), **joint)
     told = deliver(job)
-    (job.folder / "model.json").write_text(contract.text(told))
+    (job.folder / "model.json").write_text(model_json.text(told))
     verify.main([str(job.folder), "--all"])
     wanted = np.concatenate([job.evidence.outputs, *([job.detector.outputs] if joint else [])], axis=1)
     names = {1: ("ball",), 3: ("radius", "x", "y"), 4: ("ball", "radius", "x", "y")}[wanted.shape[1]]

@@ -9,11 +9,11 @@ import shutil
 import pytest
 
 from common.errors import UserError
-from robot_export import contract, verify
-from robot_export.delivery import deliver
-from robot_export.forms import CHOICES
+from robot_export import model_json, verify
+from robot_export.export_model import deliver
+from robot_export.formats import CHOICES
 
-from .test_delivery import prepared
+from .test_export_model import prepared
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def delivered(tmp_path_factory):
     job = prepared("classifier", folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(CHOICES, "all", ("keras", "onnx", "cpp"))
-        (folder / "model.json").write_text(contract.text(deliver(job)))
+        (folder / "model.json").write_text(model_json.text(deliver(job)))
     return folder
 
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from common.atomic_files import open_inside
-from common.tracking import journal, marks
+from common.tracking import journal, server_state
 from common.tracking.faults import Fault, fault_of
 from common.tracking.mirror.models import send_model
 from common.tracking.translate import Translator
@@ -19,7 +19,7 @@ JOURNAL_PLACE = "tracking/journal.jsonl"
 class Files:
     """The files of one run on their way to one server."""
 
-    def __init__(self, run: Path, mark: marks.Mark, client, write):
+    def __init__(self, run: Path, mark: server_state.Mark, client, write):
         self.run, self.mark, self.client, self.write = run, mark, client, write
         self.barrier = ""  # why no file can be sent at all
         self.confirm = None  # drops the marks of files that the server turns out not to have
@@ -49,7 +49,7 @@ class Files:
         if self.mark.files != before and self.confirm:
             for place in self.confirm():
                 self.mark.refused[f"file {place}"] = "it was sent, but the server does not have it"
-            marks.save(self.run, self.mark)
+            server_state.save(self.run, self.mark)
         return first
 
     def forget_missing(self, server: str, artifact_uri: str) -> set[str]:
@@ -92,7 +92,7 @@ class Files:
         else:
             self.mark.files[place] = digest
             self.mark.refused.pop(f"file {place}", None)
-        marks.save(self.run, self.mark)
+        server_state.save(self.run, self.mark)
         return None
 
     def _digest(self, path: str) -> str | None:

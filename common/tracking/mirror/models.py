@@ -37,7 +37,7 @@ def send_model(client, mark, path: Path, place: str, record: dict, write) -> Non
     """Puts a model on the server: as a logged model of the run where it knows such (MLflow 3), else as plain files.
 
     Args:
-        client: MlflowClient. mark: marks.Mark of the server, gets the model's id. path: the .keras file.
+        client: MlflowClient. mark: server_state.Mark of the server, gets the model's id. path: the .keras file.
         place: its name there. record: the journal's model record. write: calls a function under the store's lock.
     """
     with tempfile.TemporaryDirectory(prefix="model-") as folder:

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from common.tracking import journal, marks
+from common.tracking import journal, server_state
 from common.tracking.faults import fault_of
 from common.tracking.servers import is_http
 from common.tracking.translate import DIGEST_LENGTH, UUID_TAG, Batch, Translator, clean
@@ -17,7 +17,7 @@ _POISON = 3
 class Records:
     """The records of one run on their way to one server, in the order of the journal."""
 
-    def __init__(self, run: Path, mark: marks.Mark, translator: Translator, client, write, failures: Counter):
+    def __init__(self, run: Path, mark: server_state.Mark, translator: Translator, client, write, failures: Counter):
         """`write` calls a function under the store's lock; `failures` counts requests that failed, see _is_poison."""
         self.run, self.mark, self.translator, self.client, self.write = run, mark, translator, client, write
         self._failures = failures
@@ -36,7 +36,7 @@ class Records:
             journal.flush(self.run)  # after a power cut, no server may know more than the folder
             self._deliver(batch)
             self.mark.offset = end
-            marks.save(self.run, self.mark)
+            server_state.save(self.run, self.mark)
             if progress:
                 progress(count)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from common.cli import launch
-from common.tracking import journal, marks
+from common.tracking import journal, server_state
 from common.tracking.faults import Fault, Missing, Refusal, fault_of
 from common.tracking.mirror import records, store
 from common.tracking.mirror.files import Files
@@ -52,7 +52,7 @@ class Sender:
         """`target` as in journal.servers; `progress(n)` is called for every n records or files that arrived."""
         self.run, self.target, self.server = Path(run), target, uri_of(run, target)
         self.progress = progress
-        path = marks.mark_path(run, target)
+        path = server_state.mark_path(run, target)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.lock = FileLock(path.with_suffix(".lock"), thread_local=False)
         self.header = journal.header(run)
@@ -71,12 +71,12 @@ class Sender:
             fault = fault_of(error)
             self._sure = False
             if fault.kind == "missing":  # the server came back empty, or somebody wiped it: from the beginning
-                marks.save(self.run, marks.Mark(self.target))
+                server_state.save(self.run, server_state.Mark(self.target))
                 self._load_mark()
-        mark = self.mark if self._client is not None else marks.load(self.run, self.target)
+        mark = self.mark if self._client is not None else server_state.load(self.run, self.target)
         mark.fault = fault.words if fault else ""
         with contextlib.suppress(OSError):
-            marks.save(self.run, mark)
+            server_state.save(self.run, mark)
         return fault
 
     def _send(self) -> Fault | None:
@@ -93,7 +93,7 @@ class Sender:
 
     def _load_mark(self) -> None:
         """Takes up the stored mark: another process may have sent something since."""
-        self.mark = marks.load(self.run, self.target)
+        self.mark = server_state.load(self.run, self.target)
         self._sure = False  # whether the server was seen to have the run since the last fault
         self.placed = not self.header.get("parent")  # whether it is where it belongs below another run
         self.files = Files(self.run, self.mark, self._client, self._write)
@@ -130,7 +130,7 @@ class Sender:
         else:
             self.mark.experiment_id = self._experiment()
             self.mark.run_id = self._adopt() or self._create()
-            marks.save(self.run, self.mark)
+            server_state.save(self.run, self.mark)
             found = self._client.get_run(self.mark.run_id)
         uri = found.info.artifact_uri
         self.files.barrier = store.why_no_files(self.server, uri)

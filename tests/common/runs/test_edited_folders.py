@@ -19,14 +19,14 @@ from common.cli.training_options import from_json, read_config
 from common.errors import UserError
 from common.runs.finished import is_finished
 from common.runs.run_folder import remove_leftovers
-from common.tracking import commands, journal, marks
+from common.tracking import journal, server_state, sync_and_status
 from common.tracking.pending import pending, targets
 from common.training import fit, keras_file
 from common.training.model_path import find_model, read_threshold
 from grid_search.plan import read_plan
 from grid_search.ranking import _costs
 from grid_search.run_folders import read_rows
-from robot_export import contract
+from robot_export import model_json
 
 from ...tiny import ROOT, classification_file, environment
 
@@ -124,7 +124,7 @@ def test_the_record_of_the_model(run, times):
         is_finished(run)
         _costs(json.loads(path.read_text()) if is_dict(path) else {})
         read_threshold(run / "model.keras", None)
-        contract.read(run)
+        model_json.read(run)
 
     path = run / "model.json"
     assert bulk(path, times, read) > times // 10
@@ -145,7 +145,7 @@ def test_the_numbers_of_the_epochs(run, times):
 @pytest.mark.parametrize("times", [60, pytest.param(2000, marks=BULK)])
 def test_the_journal(run, times, capsys):
     def read():
-        commands.status([run] if journal.begun(run) else [])
+        sync_and_status.status([run] if journal.begun(run) else [])
 
     bulk(journal.journal_path(run), times, read)
 
@@ -153,7 +153,7 @@ def test_the_journal(run, times, capsys):
 @pytest.mark.parametrize("times", [60, pytest.param(2000, marks=BULK)])
 def test_the_marks(run, times):
     target = journal.servers(run)[0]
-    bulk(marks.mark_path(run, target), times, lambda: [pending(run, each) for each in targets(run)])
+    bulk(server_state.mark_path(run, target), times, lambda: [pending(run, each) for each in targets(run)])
 
 
 @pytest.mark.parametrize("times", [60, pytest.param(2000, marks=BULK)])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common import tracking
-from common.tracking import choose_server, commands, journal, marks
+from common.tracking import choose_server, journal, server_state, sync_and_status
 from common.tracking.pending import pending
 
 pytestmark = [pytest.mark.usefixtures("no_mirror"), pytest.mark.filterwarnings("default")]
@@ -27,8 +27,8 @@ def finished(folder: Path) -> Path:
 def test_the_store_is_in_the_folder_that_was_named(tmp_path, name):
     folder = tmp_path / name
     run = finished(folder)
-    assert commands.sync([run], folder) == 0
-    assert commands.status([run]) == 0
+    assert sync_and_status.sync([run], folder) == 0
+    assert sync_and_status.status([run]) == 0
     with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as store:
         assert store.execute("SELECT count(*) FROM runs").fetchone() == (1,)
     assert [path.read_text() for path in (folder / "mlartifacts").rglob("a.txt")] == ["x"]
@@ -37,15 +37,15 @@ def test_the_store_is_in_the_folder_that_was_named(tmp_path, name):
 
 def test_files_that_are_made_after_the_end_are_sent_by_the_next_sync(tmp_path, capsys):
     run = finished(tmp_path)
-    assert commands.sync([run], tmp_path) == 0
+    assert sync_and_status.sync([run], tmp_path) == 0
     for name in ("a.txt", "model.h"):
         (run / name).write_text("exported")
     said = tracking.add_files(run, [run / "a.txt", run / "model.h"])
     assert "1 record and 2 files" in said
     assert said.endswith(f"common/tracking sync {run}")
-    assert commands.status([run]) == 1
-    assert commands.sync([run], tmp_path) == 0
-    assert commands.status([run]) == 0
+    assert sync_and_status.status([run]) == 1
+    assert sync_and_status.sync([run], tmp_path) == 0
+    assert sync_and_status.status([run]) == 0
     sent = {path.name: path.read_text() for path in (tmp_path / "mlartifacts").rglob("*") if path.is_file()}
     assert sent == {"a.txt": "exported", "model.h": "exported"}
     assert "has everything" in capsys.readouterr().out
@@ -69,8 +69,8 @@ def test_a_file_that_the_server_does_not_list_is_not_said_to_be_there(mlflow_3, 
     run.artifact("a.txt")
     run.finish("FINISHED")
     monkeypatch.setattr("mlflow.tracking.MlflowClient.log_artifact", lambda *_: None)  # a disk that keeps nothing
-    assert commands.sync([run.folder], tmp_path) == 1
+    assert sync_and_status.sync([run.folder], tmp_path) == 1
     assert pending(run.folder, mlflow_3.url).words() == "1 file (it was sent, but the server does not have it)"
     monkeypatch.undo()
-    assert commands.sync([run.folder], tmp_path, mlflow_3.url) == 0
-    assert "a.txt" in marks.load(run.folder, mlflow_3.url).files
+    assert sync_and_status.sync([run.folder], tmp_path, mlflow_3.url) == 0
+    assert "a.txt" in server_state.load(run.folder, mlflow_3.url).files

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from common.tracking import journal, marks
+from common.tracking import journal, server_state
 from common.tracking.mirror.send import REFUSED_TAG, Sender, prepare
 from common.tracking.pending import pending
 
@@ -135,7 +135,7 @@ def test_a_file_that_is_too_large_holds_nothing_up(proxy, start):
 def remote_tags(run, url):
     from mlflow.tracking import MlflowClient
 
-    return MlflowClient(url).get_run(marks.load(run.folder, url).run_id).data.tags
+    return MlflowClient(url).get_run(server_state.load(run.folder, url).run_id).data.tags
 
 
 def test_a_server_that_fails_for_long_is_not_mistaken_for_a_bad_value(proxy, start):

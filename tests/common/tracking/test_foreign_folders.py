@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.tracking import journal, marks, servers
+from common.tracking import journal, server_state, servers
 from common.tracking.__main__ import main
 from common.tracking.mirror.send import Sender, prepare
 
@@ -154,7 +154,7 @@ def test_the_server_of_the_environment_is_one_that_the_user_names(run, mlflow_3,
 
 def test_a_mark_names_a_server_no_more_than_a_journal_does(run, mlflow_3, tmp_path):
     with FaultProxy(mlflow_3.port) as stranger:
-        marks.save(run, marks.Mark(stranger.url))
+        server_state.save(run, server_state.Mark(stranger.url))
         assert main(["sync", "--output-dir", str(tmp_path)]) == 1
         assert stranger.requests == []
 
@@ -230,8 +230,8 @@ def test_a_mark_of_another_run_does_not_write_into_that_one(run, start, mlflow_3
     victim = start(mlflow_3.url, "victim")
     victim.finish("FINISHED")
     assert main(["sync", "victim", "--output-dir", str(tmp_path)]) == 0
-    mark = marks.load(victim.folder, mlflow_3.url)
-    marks.save(run, marks.Mark(mlflow_3.url, run_id=mark.run_id, experiment_id=mark.experiment_id))
+    mark = server_state.load(victim.folder, mlflow_3.url)
+    server_state.save(run, server_state.Mark(mlflow_3.url, run_id=mark.run_id, experiment_id=mark.experiment_id))
     main(["sync", "run", "--output-dir", str(tmp_path)])
     assert "loss" not in MlflowClient(mlflow_3.url).get_run(mark.run_id).data.metrics
     assert differences(run, mlflow_3.url) == differences(victim.folder, mlflow_3.url) == []
@@ -240,7 +240,7 @@ def test_a_mark_of_another_run_does_not_write_into_that_one(run, start, mlflow_3
 @pytest.mark.parametrize("change", [{"offset": -5}, {"offset": "x"}, {"files": []}, {"files": {"a": 1}}, {"fault": 7}])
 def test_an_edited_mark_is_as_if_it_were_not_there(run, tmp_path, change):
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
-    path = marks.mark_path(run, "local:../mlflow.db")
+    path = server_state.mark_path(run, "local:../mlflow.db")
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     assert main(["status", "--output-dir", str(tmp_path)]) == 1
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from common.tracking import journal, marks
+from common.tracking import journal, server_state
 
 from .fault_proxy import wait_until
 
@@ -167,11 +167,11 @@ def test_a_mark_of_another_journal_counts_for_nothing(tmp_path):
     early = journal.journal_path(tmp_path).read_bytes()
     written.append("metrics", step=0, values={"loss": 1.0})
     written.close()
-    marks.save(tmp_path, marks.Mark("https://x", offset=journal.journal_path(tmp_path).stat().st_size))
-    assert marks.load(tmp_path, "https://x").offset
+    server_state.save(tmp_path, server_state.Mark("https://x", offset=journal.journal_path(tmp_path).stat().st_size))
+    assert server_state.load(tmp_path, "https://x").offset
     journal.journal_path(tmp_path).write_bytes(early)
-    assert marks.load(tmp_path, "https://x").offset == 0
+    assert server_state.load(tmp_path, "https://x").offset == 0
     again = journal.Journal(tmp_path)
     again.append("metrics", step=0, values={"loss": 2.0})  # as long as what was there
     again.close()
-    assert marks.load(tmp_path, "https://x").offset == 0
+    assert server_state.load(tmp_path, "https://x").offset == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from common.tracking import commands, journal
+from common.tracking import journal, sync_and_status
 
 from .mlflow_server import MLFLOW, MlflowServer, differences, mlflow_214
 
@@ -84,7 +84,7 @@ def test_kill_anything_at_any_time(rounds, server, tmp_path, capsys):
     for number in range(rounds):
         folder = tmp_path / f"round{number}"
         done = one_round(folder, server, random.Random(seed + number))
-        code = commands.sync([folder], tmp_path, server.url)
+        code = sync_and_status.sync([folder], tmp_path, server.url)
         with capsys.disabled():
             print(f"\nround {number}, seed {seed + number}: {done}", end="")
         assert code == 0
@@ -101,5 +101,5 @@ def test_a_server_that_comes_back_empty_gets_everything_again(server, tmp_path):
     for path in server.folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     server.start()
-    assert commands.sync([folder], tmp_path, server.url) == 0
+    assert sync_and_status.sync([folder], tmp_path, server.url) == 0
     assert differences(folder, server.url) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common import tracking
-from common.tracking import choose_server, commands, journal
+from common.tracking import choose_server, journal, sync_and_status
 from common.tracking.mirror.send import Sender, prepare
 from common.tracking.pending import pending
 
@@ -52,7 +52,7 @@ def test_a_store_of_an_older_mlflow_is_migrated(tmp_path, no_mirror, mlflow_2):
     run = tracking.start(tmp_path / "run", choose_server("local", tmp_path), experiment="new", name="run")
     run.metrics({"loss": 1.0}, step=0)
     run.finish("FINISHED", wait_s=0)
-    assert commands.sync([run.folder], tmp_path) == 0
+    assert sync_and_status.sync([run.folder], tmp_path) == 0
     assert differences(run.folder, "local:../mlflow.db") == []
 
 
@@ -64,7 +64,9 @@ def test_sixteen_living_trainings_share_one_store(tmp_path):
         for i in range(16)
     ]
     assert [training.wait() for training in trainings] == [0] * 16
-    assert commands.sync(commands.find_runs([], tmp_path), tmp_path) == 0  # what did not fit into the wait at the end
+    assert (
+        sync_and_status.sync(sync_and_status.find_runs([], tmp_path), tmp_path) == 0
+    )  # what did not fit into the wait at the end
     for i in range(16):
         assert differences(tmp_path / f"run{i}", "local:../mlflow.db") == []
 
@@ -86,16 +88,16 @@ def test_the_mirror_is_up_to_date_while_the_training_runs(tmp_path):
 
 
 def _offset(run):
-    from common.tracking import marks
+    from common.tracking import server_state
 
-    return marks.load(run, "local:../mlflow.db").offset
+    return server_state.load(run, "local:../mlflow.db").offset
 
 
 def test_a_store_that_was_deleted_is_filled_again(tmp_path, no_mirror):
     run = tracking.start(tmp_path / "run", choose_server("local", tmp_path), experiment="e", name="run")
     run.metrics({"loss": 1.0}, step=0)
     run.finish("KILLED", wait_s=0)
-    assert commands.sync([run.folder], tmp_path) == 0
+    assert sync_and_status.sync([run.folder], tmp_path) == 0
     for path in tmp_path.glob("mlflow.db*"):
         path.unlink()
     command = [sys.executable, "-m", "common.tracking", "sync", str(run.folder)]
@@ -109,7 +111,7 @@ def test_a_store_that_was_moved_away_from_its_files_says_so(tmp_path, no_mirror)
         (run.folder / "a.txt").write_text("x")
         run.artifact("a.txt")
         run.finish("FINISHED", wait_s=0)
-    assert commands.sync([tmp_path / "a" / "one"], tmp_path / "a") == 0
+    assert sync_and_status.sync([tmp_path / "a" / "one"], tmp_path / "a") == 0
     (tmp_path / "a").rename(tmp_path / "b")
     prepare()
     two = tmp_path / "b" / "two"

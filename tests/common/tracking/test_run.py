@@ -11,7 +11,7 @@ import pytest
 from common import tracking
 from common.cli import launch
 from common.errors import UserError
-from common.tracking import Server, commands, journal, marks
+from common.tracking import Server, journal, server_state, sync_and_status
 from common.tracking.pending import pending
 
 from .fault_proxy import Fault, FaultProxy, wait_until
@@ -84,8 +84,8 @@ def test_a_run_that_was_kept_here_is_pending_for_the_teams_server(tmp_path, no_m
         assert there.startswith(f"Not yet on {team.url}: 3 records")
         assert there.endswith(f"common/tracking sync {launch.shortest(tmp_path / 'run')} --to {team.url}")
         team.restore()
-        assert commands.sync([run.folder], tmp_path, team.url) == 0
-        assert commands.sync([run.folder], tmp_path) == 0
+        assert sync_and_status.sync([run.folder], tmp_path, team.url) == 0
+        assert sync_and_status.sync([run.folder], tmp_path) == 0
         assert not pending(run.folder, team.url)
         assert differences(run.folder, team.url) == []
         assert differences(run.folder, "local:../mlflow.db") == []
@@ -97,7 +97,7 @@ def test_the_mirror_catches_up_by_itself(tmp_path, mlflow_3, monkeypatch):
         proxy.fault = Fault("status", 503)
         run = begin(tmp_path / "run", Server(proxy.url, "", proxy.url))
         run.metrics({"loss": 1.0}, step=0)
-        wait_until(lambda: marks.load(run.folder, proxy.url).fault == "it is not ready (503)", 120)
+        wait_until(lambda: server_state.load(run.folder, proxy.url).fault == "it is not ready (503)", 120)
         proxy.fault = Fault()
         wait_until(lambda: not pending(run.folder, proxy.url).records, 120)
         assert "RUNNING" in journal.last_status(run.folder)
@@ -131,7 +131,7 @@ def test_the_end_of_a_training_that_says_nothing_is_told_by_its_mirror(tmp_path,
     """
     command = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path / "run"), mlflow_3.url]
     assert subprocess.run(command, check=False).returncode == 3
-    wait_until(lambda: marks.load(tmp_path / "run", mlflow_3.url).status == "KILLED", 120)
+    wait_until(lambda: server_state.load(tmp_path / "run", mlflow_3.url).status == "KILLED", 120)
     assert differences(tmp_path / "run", mlflow_3.url) == []
 
 
@@ -161,10 +161,10 @@ def test_credentials_appear_nowhere(tmp_path, mlflow_3, monkeypatch, capfd):
         wait_until(lambda: not pending(run.folder, proxy.url).records, 120)
         proxy.credentials = ("ada", "changed on the server")
         run.metrics({"loss": 0.5}, step=1)
-        wait_until(lambda: "(401)" in marks.load(run.folder, proxy.url).fault, 120)
+        wait_until(lambda: "(401)" in server_state.load(run.folder, proxy.url).fault, 120)
         words = run.finish("FINISHED", wait_s=10)
         proxy.credentials = ("ada", secret)
-        assert commands.sync([run.folder], tmp_path, proxy.url) == 0
+        assert sync_and_status.sync([run.folder], tmp_path, proxy.url) == 0
         assert differences(run.folder, proxy.url) == []
     out, err = capfd.readouterr()
     assert secret not in words + out + err + server.words

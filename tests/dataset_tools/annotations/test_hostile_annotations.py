@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from common.errors import UserError
-from dataset_tools.annotations import json_stream, picture, sources, yaml_stream
+from dataset_tools.annotations import json_stream, picture, recognise, yaml_stream
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.record import Box, Record
 from dataset_tools.cutting.scene import scene_of
@@ -25,8 +25,8 @@ def read(path, pictures=None, kind=None, **classes):
     """All records by name, and all skips as {name: reason}."""
     items = [
         item
-        for source in sources.recognise(path, kind, pictures)
-        for item in sources.records(source, Classes.of(**classes), [])
+        for source in recognise.recognise(path, kind, pictures)
+        for item in recognise.records(source, Classes.of(**classes), [])
     ]
     skipped = {item.name: item.reason for item in items if isinstance(item, Skipped)}
     return {item.name: item for item in items if isinstance(item, Record)}, skipped
@@ -291,7 +291,7 @@ def test_a_hundred_thousand_annotations_of_coco_stay_small(folder, tmp_path):
         )
         stream.write('], "images": [{"id": 0, "file_name": "a.png"}]}')
     tracemalloc.start()
-    for item in sources.records(sources.recognise(tmp_path / "boxes.json", None, folder)[0], Classes(), []):
+    for item in recognise.records(recognise.recognise(tmp_path / "boxes.json", None, folder)[0], Classes(), []):
         if isinstance(item, Record):
             assert len(item.boxes) == 50_000
     peak = tracemalloc.get_traced_memory()[1]

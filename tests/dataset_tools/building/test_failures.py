@@ -12,8 +12,8 @@ from filelock import FileLock
 from common.archive.fetch import sha256_of
 from common.errors import UserError
 from dataset_tools.ball_classification_datasets import create_datasets as classification
-from dataset_tools.building import writing
-from dataset_tools.building.writing import read_sums
+from dataset_tools.building import write_families
+from dataset_tools.building.write_families import read_sums
 
 from ..helpers import ROOT, contents, family, load
 
@@ -21,7 +21,7 @@ from ..helpers import ROOT, contents, family, load
 def test_a_failed_build_leaves_everything_as_it_was(tmp_path, build, naoth, monkeypatch, capsys):
     assert build("classification") == 0
     before = contents(tmp_path / "out")
-    original, calls = writing.write, []
+    original, calls = write_families.write, []
 
     def fails_late(job):
         calls.append(job)
@@ -30,7 +30,7 @@ def test_a_failed_build_leaves_everything_as_it_was(tmp_path, build, naoth, monk
         return original(job)
 
     with monkeypatch.context() as patch:
-        patch.setattr(writing, "write", fails_late)
+        patch.setattr(write_families, "write", fails_late)
         assert build("classification", "--seed", 1) == 1
     assert "No space left" in capsys.readouterr().out
     (naoth / "top" / "log_01.zip").write_bytes(b"broken")
@@ -157,14 +157,14 @@ def test_a_family_that_fails_stays_as_it_was_and_the_others_are_built(tmp_path, 
 def test_a_file_that_cannot_be_written_fails_its_family_alone(tmp_path, build, monkeypatch, capsys):
     assert build("classification", "--size", 16, 32) == 0
     before = contents(tmp_path / "out")
-    original = writing.write_patches
+    original = write_families.write_patches
 
     def no_room_for_large_ones(path, *arguments, **more):
         if "32x32" in path.name:
             raise UserError(f"{path}: cannot be written: No space left on device.")
         return original(path, *arguments, **more)
 
-    monkeypatch.setattr(writing, "write_patches", no_room_for_large_ones)
+    monkeypatch.setattr(write_families, "write_patches", no_room_for_large_ones)
     capsys.readouterr()
     assert build("classification", "--size", 16, 32, "--seed", 1) == 1
     small, large, _ = capsys.readouterr().out.splitlines()

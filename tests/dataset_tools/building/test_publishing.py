@@ -11,7 +11,7 @@ import pytest
 from common.archive.fetch import Unreachable
 from common.errors import UserError
 from dataset_tools.ball_classification_datasets import create_datasets as classification
-from dataset_tools.building import filling, publishing
+from dataset_tools.building import publishing, read_sources
 from dataset_tools.sources import tk03 as tk03_source
 
 from ..helpers import ROOT, family, load
@@ -79,7 +79,7 @@ def test_check_published(tmp_path, build, serve, capsys, monkeypatch):
 
 def test_sources_come_from_the_archive_without_a_path(tmp_path, naoth, devils, tk03, serve):
     archive = tmp_path / "archive"
-    for path, name in ((devils, filling.DEVILS_NAME), (tk03[0], tk03_source.NAME)):
+    for path, name in ((devils, read_sources.DEVILS_NAME), (tk03[0], tk03_source.NAME)):
         (archive / name).parent.mkdir(parents=True, exist_ok=True)
         (archive / name).write_bytes(path.read_bytes())
     common = ["--naoth", str(naoth), "--output-dir", str(tmp_path / "out"), "--data-root", str(tmp_path / "data")]

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from dataset_tools.building import recording_splits
 from dataset_tools.building.recording_splits import TEST, TRAIN, VALIDATION
+from dataset_tools.leaks import duplicates as leaks
 from dataset_tools.leaks import hashes
-from dataset_tools.leaks import pairs as leaks
-from dataset_tools.leaks.pairs import CORRELATION_MIN
+from dataset_tools.leaks.duplicates import CORRELATION_MIN
 
 
 def columns_of(luma, recording):

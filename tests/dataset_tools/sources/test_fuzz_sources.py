@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 from dataset_tools.building.decoding import Plan, decode
 from dataset_tools.sources import safe_pickle
 from dataset_tools.sources.patch_sources import DEVILS, TK03, Chunk, Skipped, _cut, naoth_chunks, read
-from dataset_tools.sources.png import decode_png
+from dataset_tools.sources.read_png import decode_png
 
 from ...fuzzing import mutated, survives
 

@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from common import tracking
 from common.cli import launch
-from common.tracking import commands, journal, marks
+from common.tracking import journal, server_state, sync_and_status
 from common.tracking.mirror.children import Children
 from common.tracking.mirror.send import Sender, prepare
 from common.tracking.pending import pending
@@ -19,7 +19,7 @@ from common.tracking.servers import Server, choose_server
 from ....tiny import ROOT
 from ..fault_proxy import wait_until
 from ..mlflow_server import differences
-from ..test_commands import parent_of
+from ..test_sync_and_status import parent_of
 
 TARGET = "local:../mlflow.db"
 DRIVER = """
@@ -62,7 +62,7 @@ def client(tmp_path):
 
 def hold(run):
     """Keeps others from sending this run."""
-    path = marks.mark_path(run, TARGET).with_suffix(".lock")
+    path = server_state.mark_path(run, TARGET).with_suffix(".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(path).acquire()
 
@@ -74,10 +74,10 @@ def test_a_run_that_is_there_before_its_grid_hangs_below_it_all_the_same(tmp_pat
         child = start_child("child", grid.uuid)
         child.finish()
         grid.carry(child.folder)
-        wait_until(lambda: marks.load(child.folder, TARGET).status == "FINISHED", 120)
+        wait_until(lambda: server_state.load(child.folder, TARGET).status == "FINISHED", 120)
         time.sleep(2)  # it is looked at once more, and the grid's run is still not there
     assert grid.finish() == f"Tracked: {tmp_path}/mlflow.db"
-    assert parent_of(child.folder, TARGET) == marks.load(grid.folder, TARGET).run_id
+    assert parent_of(child.folder, TARGET) == server_state.load(grid.folder, TARGET).run_id
     assert differences(child.folder, TARGET) == []
 
 
@@ -86,7 +86,7 @@ def test_a_run_whose_last_step_failed_is_tried_again_though_the_next_one_came_th
     first, second = start_child("first"), start_child("second")
     for run in (first, second):
         run.finish()
-    marks.save(first.folder, marks.Mark(TARGET, run_id="0" * 32))
+    server_state.save(first.folder, server_state.Mark(TARGET, run_id="0" * 32))
     children = Children(())
     children.end()
     children.runs.append(first.folder)  # before the thread starts: both are in its first round
@@ -103,7 +103,7 @@ def test_a_run_whose_folder_was_removed_keeps_no_other_from_being_sent(tmp_path,
     children.runs.append(removed.folder)  # before the thread starts: it comes first in every round
     shutil.rmtree(removed.folder)
     children.add(other.folder)
-    wait_until(lambda: marks.load(other.folder, TARGET).run_id, 120)
+    wait_until(lambda: server_state.load(other.folder, TARGET).run_id, 120)
     other.finish()
     for thread in children.end():
         thread.join(120)
@@ -130,22 +130,22 @@ def test_the_trainings_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_ch
     child = start_child("child")
     command = [sys.executable, "-c", DRIVER, str(tmp_path / "grid"), str(child.folder)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE) as driver:
-        wait_until(lambda: marks.load(child.folder, TARGET).status == "RUNNING", 300)
+        wait_until(lambda: server_state.load(child.folder, TARGET).status == "RUNNING", 300)
         driver.kill()
     time.sleep(2)
     child._alive.release()  # as the end of its process does
     for run in (tmp_path / "grid", child.folder):
-        wait_until(lambda run=run: marks.load(run, TARGET).status == "KILLED", 120)
+        wait_until(lambda run=run: server_state.load(run, TARGET).status == "KILLED", 120)
         assert differences(run, TARGET) == []
 
 
 def test_a_run_whose_grid_somebody_deleted_there_is_complete_without_it(tmp_path, no_mirror, start_child):
     grid = start_child("grid")
     assert Sender(grid.folder, TARGET).step() is None
-    client(tmp_path).delete_run(marks.load(grid.folder, TARGET).run_id)
+    client(tmp_path).delete_run(server_state.load(grid.folder, TARGET).run_id)
     child = start_child("child", grid.uuid)
     child.finish()
-    assert commands.sync([child.folder], tmp_path) == 0
+    assert sync_and_status.sync([child.folder], tmp_path) == 0
     assert differences(child.folder, TARGET) == []
 
 
@@ -154,7 +154,7 @@ def test_a_run_below_a_double_of_its_grid_is_put_below_the_one_that_stays(tmp_pa
     grid = start_child("grid")
     sender = Sender(grid.folder, TARGET)
     assert sender.step() is None
-    mark, head = marks.load(grid.folder, TARGET), journal.header(grid.folder)
+    mark, head = server_state.load(grid.folder, TARGET), journal.header(grid.folder)
     double = client(tmp_path).create_run(mark.experiment_id, head["t"] - 1, {"run.uuid": head["uuid"]}).info.run_id
     child = start_child("child", grid.uuid)
     child.finish()

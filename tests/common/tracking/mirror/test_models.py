@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from common.tracking import commands, marks
+from common.tracking import server_state, sync_and_status
 from common.tracking.mirror.models import shapes_of
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow, TensorFlow and their dependencies warn a lot
@@ -29,8 +29,8 @@ def test_the_model_comes_back_with_its_signature(model, mlflow_server, start, tm
     assert shapes_of(run.folder / "model.keras") == ([-1, 16, 16, 2], [-1, 3])
     run.model("model.keras")
     run.finish("FINISHED")
-    assert commands.sync([run.folder], tmp_path) == 0
-    mark = marks.load(run.folder, mlflow_server.url)
+    assert sync_and_status.sync([run.folder], tmp_path) == 0
+    mark = server_state.load(run.folder, mlflow_server.url)
     assert set(mark.files) == {"model"}
     mlflow.set_tracking_uri(mlflow_server.url)
     model_id = mark.model_ids.get("model")
@@ -48,13 +48,13 @@ def test_a_model_of_mlflow_3_belongs_to_its_run_once(model, mlflow_3, start, tmp
     run = start(mlflow_3.url)
     model.save(run.folder / "model.keras")
     run.model("model.keras")
-    assert commands.sync([run.folder], tmp_path) == 0
-    assert set(marks.load(run.folder, mlflow_3.url).files) == {"model"}
+    assert sync_and_status.sync([run.folder], tmp_path) == 0
+    assert set(server_state.load(run.folder, mlflow_3.url).files) == {"model"}
     run.model("model.keras")  # said twice, and sent again after the mark was lost
     run.finish("FINISHED")
-    marks.mark_path(run.folder, mlflow_3.url).unlink()
-    assert commands.sync([run.folder], tmp_path) == 0
-    mark, client = marks.load(run.folder, mlflow_3.url), MlflowClient(mlflow_3.url)
+    server_state.mark_path(run.folder, mlflow_3.url).unlink()
+    assert sync_and_status.sync([run.folder], tmp_path) == 0
+    mark, client = server_state.load(run.folder, mlflow_3.url), MlflowClient(mlflow_3.url)
     found = client.search_logged_models([mark.experiment_id], f"source_run_id = '{mark.run_id}'")
     assert [(found.model_id, str(found.status)) for found in found] == [(mark.model_ids["model"], "READY")]
     outputs = client.get_run(mark.run_id).outputs.model_outputs

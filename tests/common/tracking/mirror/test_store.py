@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from common import tracking
-from common.tracking import choose_server, commands
+from common.tracking import choose_server, sync_and_status
 from common.tracking.mirror.send import prepare
 
 from ....tiny import ROOT
@@ -78,7 +78,7 @@ def is_begun(path: Path) -> bool:
 
 
 def check_sent(database: Path) -> None:
-    assert commands.sync([database.parent / "run"], database.parent) == 0
+    assert sync_and_status.sync([database.parent / "run"], database.parent) == 0
     assert differences(database.parent / "run", "local:../mlflow.db") == []
     left = {path.name for path in database.parent.iterdir()}
     assert left <= {"run", "mlflow.db", "mlflow.db-wal", "mlflow.db-shm", "mlflow.db.lock", "mlartifacts"}
@@ -111,7 +111,7 @@ def test_a_store_with_runs_that_cannot_be_migrated_stays_as_it_is(database, caps
     with contextlib.closing(sqlite3.connect(database)) as store:
         store.execute(FIRST_MIGRATION)
         before = list(store.iterdump())
-    assert commands.sync([database.parent / "run"], database.parent) == 1
+    assert sync_and_status.sync([database.parent / "run"], database.parent) == 1
     assert f"lacks 3 records ({DAMAGED}" in capsys.readouterr().out
     with contextlib.closing(sqlite3.connect(database)) as store:
         assert list(store.iterdump()) == before
@@ -125,7 +125,7 @@ def test_the_database_of_another_program_stays_as_it_is(database, capsys):
             "CREATE TABLE studies (name TEXT); INSERT INTO studies VALUES ('of three nights');"
         )
         before = list(store.iterdump())
-    assert commands.sync([database.parent / "run"], database.parent) == 1
+    assert sync_and_status.sync([database.parent / "run"], database.parent) == 1
     assert "lacks 3 records (its database is of a newer MLflow" in capsys.readouterr().out
     with contextlib.closing(sqlite3.connect(database)) as store:
         assert list(store.iterdump()) == before
@@ -137,8 +137,8 @@ def test_a_file_that_is_no_store(database, content, capsys):
     if not content:
         check_sent(database)
         return
-    assert commands.sync([database.parent / "run"], database.parent) == 1
+    assert sync_and_status.sync([database.parent / "run"], database.parent) == 1
     assert DAMAGED in capsys.readouterr().out
     assert database.read_bytes() == content
     database.rename(database.with_name("damaged"))
-    assert commands.sync([database.parent / "run"], database.parent) == 0
+    assert sync_and_status.sync([database.parent / "run"], database.parent) == 0

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import tensorflow as tf
-import textbook as recipe
+import textbook_loop as recipe
 
 from common.datasets.patch_file import Patches
 from common.training import devices

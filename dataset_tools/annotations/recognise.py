@@ -10,7 +10,7 @@ import h5py
 from common.errors import UserError
 from dataset_tools.annotations import coco, json_stream, label_studio, naoth_log, patch_sets, torso, voc, yolo
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.finding import SUFFIXES, UPLOAD, PictureFolder, walk
+from dataset_tools.annotations.find_pictures import SUFFIXES, UPLOAD, PictureFolder, walk
 from dataset_tools.annotations.record import Record
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from dataset_tools.sources.labels import Refused
-from dataset_tools.sources.png import decode_png
+from dataset_tools.sources.read_png import decode_png
 
 
 def png(pixels, mode="RGB", level=6, compressed=False, **text):

@@ -8,7 +8,7 @@ from filelock import Timeout
 from tqdm import tqdm
 
 from common.errors import UserError
-from common.tracking import journal, marks
+from common.tracking import journal, server_state
 from common.tracking.faults import words_of
 from common.tracking.pending import pending, place, targets
 from common.tracking.servers import (
@@ -105,8 +105,8 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
     jobs = [(run, target) for run, target in jobs if may_be_sent(run, target, named)]
     if to:
         for run, target in jobs:
-            if not marks.mark_path(run, target).exists():
-                marks.save(run, marks.Mark(target))
+            if not server_state.mark_path(run, target).exists():
+                server_state.save(run, server_state.Mark(target))
     total = sum(_size(run, target) for run, target in jobs)
     away: dict[str, str] = {}
     with tqdm(total=total, unit="item", desc="sync", file=sys.stderr, disable=not jobs) as bar:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from common.tracking import commands, journal, marks
+from common.tracking import journal, server_state, sync_and_status
 from common.tracking.__main__ import main
 from common.tracking.pending import pending
 from common.tracking.servers import uri_of
@@ -33,7 +33,7 @@ def test_a_run_that_is_sent_twice_exists_once(mlflow_server, start, tmp_path):
     run = finished(start, mlflow_server.url)
     for _ in range(2):
         assert main(["sync", "--output-dir", str(tmp_path)]) == 0
-    marks.mark_path(run, mlflow_server.url).unlink()  # as if the folder had been copied without its marks
+    server_state.mark_path(run, mlflow_server.url).unlink()  # as if the folder had been copied without its marks
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
     assert differences(run, mlflow_server.url) == []
 
@@ -79,14 +79,14 @@ def test_a_run_hangs_below_its_parent_on_every_server(mlflow_server, start, tmp_
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
     for uri in (mlflow_server.url, "local:../mlflow.db"):
         assert differences(grid.folder, uri) == differences(child.folder, uri) == []
-        assert parent_of(child.folder, uri) == marks.load(grid.folder, uri).run_id
+        assert parent_of(child.folder, uri) == server_state.load(grid.folder, uri).run_id
     assert parent_of(child.folder, mlflow_server.url) != parent_of(child.folder, "local:../mlflow.db")
 
 
 def parent_of(run, target):
     from mlflow.tracking import MlflowClient
 
-    remote = MlflowClient(uri_of(run, target)).get_run(marks.load(run, target).run_id)
+    remote = MlflowClient(uri_of(run, target)).get_run(server_state.load(run, target).run_id)
     return remote.data.tags["mlflow.parentRunId"]
 
 
@@ -98,10 +98,10 @@ def test_a_parent_that_comes_back_as_another_run_is_found(mlflow_server, start, 
     grid.finish("FINISHED")
     child.finish("FINISHED")
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
-    MlflowClient(mlflow_server.url).delete_run(marks.load(grid.folder, mlflow_server.url).run_id)
-    marks.mark_path(grid.folder, mlflow_server.url).unlink()
+    MlflowClient(mlflow_server.url).delete_run(server_state.load(grid.folder, mlflow_server.url).run_id)
+    server_state.mark_path(grid.folder, mlflow_server.url).unlink()
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
-    assert parent_of(child.folder, mlflow_server.url) == marks.load(grid.folder, mlflow_server.url).run_id
+    assert parent_of(child.folder, mlflow_server.url) == server_state.load(grid.folder, mlflow_server.url).run_id
 
 
 def test_sync_ends_runs_whose_process_died(mlflow_3, start, tmp_path, capsys):
@@ -126,7 +126,7 @@ def test_one_server_that_is_away_is_asked_once_and_the_others_get_theirs(proxy, 
     assert out.count("127.0.0.1:9") == 1
     assert "1 of 4 mirrors have everything" in out
     assert differences(here, proxy.url) == []
-    assert [marks.load(run, "http://127.0.0.1:9").offset for run in away] == [0, 0, 0]
+    assert [server_state.load(run, "http://127.0.0.1:9").offset for run in away] == [0, 0, 0]
 
 
 def test_an_interrupted_sync_goes_on_where_it_stopped(proxy, start, tmp_path):
@@ -201,7 +201,7 @@ def test_a_run_that_somebody_deleted_stays_deleted(mlflow_server, start, tmp_pat
 
     run = finished(start, mlflow_server.url)
     assert main(["sync", str(run)]) == 0
-    client, run_id = MlflowClient(mlflow_server.url), marks.load(run, mlflow_server.url).run_id
+    client, run_id = MlflowClient(mlflow_server.url), server_state.load(run, mlflow_server.url).run_id
     client.delete_run(run_id)
     assert main(["sync", str(run)]) == 0
     assert main(["status", str(run)]) == 0
@@ -218,9 +218,9 @@ def test_a_server_from_a_backup_gets_what_it_forgot(mlflow_server, start, tmp_pa
     assert main(["sync", str(run.folder)]) == 0
     for epoch in range(1, 5):
         run.metrics({"loss": 1.0}, step=epoch)
-    mark = marks.load(run.folder, mlflow_server.url)
+    mark = server_state.load(run.folder, mlflow_server.url)
     mark.offset = journal.journal_path(run.folder).stat().st_size
-    marks.save(run.folder, mark)
+    server_state.save(run.folder, mark)
     run.finish("FINISHED")
     assert main(["sync", str(run.folder)]) == 0
     assert differences(run.folder, mlflow_server.url) == []
@@ -245,7 +245,7 @@ def test_bad_input_is_one_line(arguments, tmp_path):
         main([*arguments, "--output-dir", str(tmp_path)])
     if "--to" not in arguments:
         with pytest.raises(UserError, match="nowhere"):
-            commands.find_runs([tmp_path / "nowhere"], tmp_path)
+            sync_and_status.find_runs([tmp_path / "nowhere"], tmp_path)
 
 
 def test_names_and_values_that_mlflow_refuses_are_visible_there(mlflow_server, start, tmp_path):
@@ -266,7 +266,7 @@ def test_names_and_values_that_mlflow_refuses_are_visible_there(mlflow_server, s
     run.artifact("odd #1%?.txt")
     run.finish("FINISHED")
     assert main(["sync", str(run.folder)]) == 0
-    mark = marks.load(run.folder, mlflow_server.url)
+    mark = server_state.load(run.folder, mlflow_server.url)
     assert mark.refused == {}
     client = MlflowClient(mlflow_server.url)
     remote = client.get_run(mark.run_id)

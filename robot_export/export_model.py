@@ -16,11 +16,11 @@ from common.datasets.patch_file import BLOCK
 from common.errors import UserError
 from common.provenance import cpu
 from common.runs.run_folder import tracked_files
-from robot_export import card, contract, runtimes
+from robot_export import card, model_json, runtimes
 from robot_export.cost import measure_latency
 from robot_export.cpp_header import identifier
-from robot_export.forms import CPP, FORMER, FORMS, TEMPLATES, Material, select_calibration
-from robot_export.items import Item, make_items, robot_file
+from robot_export.export_files import Item, make_items, robot_file
+from robot_export.formats import CPP, FORMER, FORMS, TEMPLATES, Material, select_calibration
 from robot_export.parity import compare, own_threshold
 from robot_export.project import Project
 from robot_export.robots import ROBOTS
@@ -111,7 +111,7 @@ def publish(job: Job, export: str = "all") -> dict:
     """Delivers the files and writes model.json and, unless `export` is "none", README.md; returns the manifest."""
     told = deliver(job, export)
     with replacing(job.folder / "model.json") as new:
-        new.write_text(contract.text(told), encoding="utf-8")
+        new.write_text(model_json.text(told), encoding="utf-8")
     if export != "none":
         numbers = job.project.table({split: result["metrics"] for split, result in job.results.items()})
         judged = "test" if "test" in job.results else "validation"
@@ -155,7 +155,7 @@ def deliver(job: Job, export: str = "all") -> dict:
     if "threshold" in job.description:
         shipped = job.description["threshold"]["keras"]
         result["threshold"] = {name: entry.pop("threshold", shipped) for name, entry in told.items()}
-    contract.check(result)
+    model_json.check(result)
     return result
 
 
@@ -185,7 +185,7 @@ def _write(new: Path, items: dict[str, Item], job: Job, chosen: list[int]) -> di
         expected=job.evidence.outputs[chosen],
         name=job.namespace,
         threshold=threshold,
-        facts=contract.facts(job.description),
+        facts=model_json.facts(job.description),
     )
     more = {}
     for name in progress_bar(made, desc="exporting", unit="file", delay=1, leave=False):

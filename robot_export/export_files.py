@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from common.errors import UserError
-from robot_export import contract
+from robot_export import model_json
 from robot_export.folding import FoldedNetwork, fold
-from robot_export.forms import CHOICES, FORMS, Form
+from robot_export.formats import CHOICES, FORMS, Form
 from robot_export.layout import OWN, Layout, term
 from robot_export.onnx_file import OPSET
 from robot_export.robots import Robot, check, find
@@ -31,12 +31,12 @@ class Item:
         return len(self.networks) > 1
 
     def entry(self, folder: Path, job) -> dict:
-        """What the manifest says of the file before it has run; `job` is a robot_export.delivery.Job."""
+        """What the manifest says of the file before it has run; `job` is a robot_export.export_model.Job."""
         content, form, size = (folder / self.file).read_bytes(), self.form, job.description["input"]["width"]
         more = {"layout": self.layout.as_json()}
         more |= {"opset": OPSET} if form.runtime == "ONNX Runtime" else {}
         more |= {"namespace": job.namespace} if form.runtime == "C++" else {}
-        tolerance = contract.TOLERANCE["exact" if form.exact or form.runtime == "C++" else "quantised"]
+        tolerance = model_json.TOLERANCE["exact" if form.exact or form.runtime == "C++" else "quantised"]
         if self.layout.outputs:
             tolerance *= max(abs(term(output, size)[1]) for output in self.layout.outputs)
             tolerance *= 10 if "logit" in self.layout.outputs else 1  # it reaches 20 and more
@@ -61,7 +61,7 @@ def make_items(job, export: str) -> tuple[dict[str, Item], dict[str, dict]]:
     """The files of a job.
 
     Args:
-        job: robot_export.delivery.Job.
+        job: robot_export.export_model.Job.
         export: "none", "keras" or "all", as `--export`; robots get theirs with "all".
 
     Returns:
@@ -94,7 +94,7 @@ def robot_kinds(names: Iterable[str], description: dict, detector, accept_sampli
     Args:
         names: of --robot.
         description: of the model that is exported.
-        detector: None, or the robot_export.delivery.Partner of a classifier.
+        detector: None, or the robot_export.export_model.Partner of a classifier.
         accept_sampling: see `robots.check`.
 
     Raises:
@@ -150,7 +150,7 @@ def check_joint(robot: Robot, classifier: dict, detector: dict) -> None:
 def _layout(form: Form, description: dict) -> Layout:
     scale, offset = 1.0, tuple(0.0 for _ in description["input"]["mean"])
     if description["input"]["normalised"] and not form.always_raw:
-        scale, offset = contract.scaling(description)
+        scale, offset = model_json.scaling(description)
     return Layout(scale, tuple(offset), form.takes)
 
 

@@ -37,11 +37,11 @@ class Skips:
         ]
 
 
-class Spool:
+class RecordStore:
     """Records by (camera, recording), sorted by name in each: frame 9 before frame 10."""
 
     def __init__(self):
-        self._file = TemporaryFile()  # noqa: SIM115  closed with the spool
+        self._file = TemporaryFile()  # noqa: SIM115  closed with the store
         self.groups: dict[tuple[str, str], list[tuple[str, int]]] = {}
         self._diameters: list[float] = []
         self._balls, self._step = 0, 1

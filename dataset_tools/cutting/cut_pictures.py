@@ -8,15 +8,15 @@ from itertools import islice
 from common.cli.printable import printable
 from common.cli.progress import progress_bar
 from common.errors import UserError
-from dataset_tools.annotations import sources
+from dataset_tools.annotations import recognise
 from dataset_tools.annotations.classes import Classes
+from dataset_tools.annotations.recognise import GENERIC, Source
 from dataset_tools.annotations.record import BALL, Record
-from dataset_tools.annotations.sources import GENERIC, Source
 from dataset_tools.building.workers import warm_up, workers
 from dataset_tools.cutting.archives import Archives, file_name, member_name
 from dataset_tools.cutting.options import Settings
 from dataset_tools.cutting.patches import Patches, Plan, of_records
-from dataset_tools.cutting.spool import Skips, Spool
+from dataset_tools.cutting.record_store import RecordStore, Skips
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
@@ -33,16 +33,16 @@ def cut(settings: Settings) -> None:
     """
     skips, kinds = Skips(), Counter()
     warm_up(settings.jobs)  # while this process reads the annotations
-    with Spool() as spool:
-        guessed = _gather(settings, spool, skips)
-        picks = {group: _pick(spool.offsets(group, settings.every), settings) for group in sorted(spool.groups)}
+    with RecordStore() as store:
+        guessed = _gather(settings, store, skips)
+        picks = {group: _pick(store.offsets(group, settings.every), settings) for group in sorted(store.groups)}
         with Archives(settings.output) as archives:
             archives.check([_archive(group) for group in picks], settings.replace)
-            plan = Plan(settings.geometry, spool.diameters(), settings.seed)
+            plan = Plan(settings.geometry, store.diameters(), settings.seed)
             tasks = (
                 (part, plan)
                 for (camera, _), (offsets, most) in picks.items()
-                for part in _tasks(spool, offsets, camera, most)
+                for part in _tasks(store, offsets, camera, most)
             )
             with workers(settings.jobs) as spread:
                 total = sum(len(offsets) for offsets, _ in picks.values())
@@ -58,15 +58,15 @@ def cut(settings: Settings) -> None:
     _report(settings, archives.written, kinds, skips, guessed)
 
 
-def _gather(settings: Settings, spool: Spool, skips: Skips) -> int:
-    """Reads all annotations into the spool; the number of pictures whose camera nobody told."""
+def _gather(settings: Settings, store: RecordStore, skips: Skips) -> int:
+    """Reads all annotations into the store; the number of pictures whose camera nobody told."""
     classes = Classes.of(settings.ball_class, settings.robot_class, settings.penalty_class, settings.empty_is_negative)
     found = [
         source
         for path in dict.fromkeys(path.resolve() for path in settings.sources)
-        for source in sources.recognise(path, settings.format, settings.pictures)
+        for source in recognise.recognise(path, settings.format, settings.pictures)
     ]
-    annotations = [source for path in settings.annotations for source in sources.recognise(path)]
+    annotations = [source for path in settings.annotations for source in recognise.recognise(path)]
     logs = sum(source.format == "naoth-log" for source in found)
     if annotations and (not logs or any(source.format not in WITH_NAMES for source in annotations)):
         formats = ", ".join(source.format for source in (*found, *annotations))
@@ -74,13 +74,13 @@ def _gather(settings: Settings, spool: Spool, skips: Skips) -> int:
     guessed = 0
     with progress_bar(desc="  reading", unit=" pictures") as bar:
         for source, label in zip(found, _labels(found), strict=True):
-            for item in sources.records(source, classes, annotations, logs > 1):
+            for item in recognise.records(source, classes, annotations, logs > 1):
                 bar.update()
-                guessed += _add(item, label, settings, spool, skips)
+                guessed += _add(item, label, settings, store, skips)
     return guessed
 
 
-def _add(item: Record | Skipped, label: str, settings: Settings, spool: Spool, skips: Skips) -> bool:
+def _add(item: Record | Skipped, label: str, settings: Settings, store: RecordStore, skips: Skips) -> bool:
     """Keeps a record or counts a skip; True if the record's camera is not known."""
     if isinstance(item, Skipped):
         skips.add(item)
@@ -88,12 +88,12 @@ def _add(item: Record | Skipped, label: str, settings: Settings, spool: Spool, s
     if not (item.patch or item.certified or any(box.kind == BALL for box in item.boxes)):
         return False
     try:
-        recording = file_name(sources.recording_of(item, label, settings.recording))
+        recording = file_name(recognise.recording_of(item, label, settings.recording))
     except Refused as refused:
         skips.add(Skipped(item.name, str(refused)))
         return False
-    camera = item.camera or sources.camera_of(item.name)
-    spool.add(item, camera or settings.camera or "top", recording)
+    camera = item.camera or recognise.camera_of(item.name)
+    store.add(item, camera or settings.camera or "top", recording)
     return not (camera or settings.camera)
 
 
@@ -124,9 +124,9 @@ def _pick(offsets: list[int], settings: Settings) -> tuple[list[int], int]:
     return [offsets[index * len(offsets) // count] for index in range(count)], 1
 
 
-def _tasks(spool: Spool, offsets: list[int], camera: str, most: int) -> Iterator[list[tuple[Record, str, int]]]:
+def _tasks(store: RecordStore, offsets: list[int], camera: str, most: int) -> Iterator[list[tuple[Record, str, int]]]:
     for start in range(0, len(offsets), CHUNK):
-        yield [(spool.read(at), camera, most) for at in offsets[start : start + CHUNK]]
+        yield [(store.read(at), camera, most) for at in offsets[start : start + CHUNK]]
 
 
 def _archive(group: Group) -> str:

@@ -10,13 +10,13 @@ from classifier_cnn import export as classifier
 from common.datasets.patch_file import Patches
 from common.errors import UserError
 from detector_cnn_ball_radius_center import export as detector
-from robot_export import contract, int16_reference, items, runtimes, verify
+from robot_export import export_files, int16_reference, model_json, runtimes, verify
 from robot_export.card import write_card
 from robot_export.cost import count_cost
-from robot_export.delivery import Evidence, Job, deliver, facts_of
-from robot_export.description import describe_input
-from robot_export.forms import CHOICES, FORMS, select_calibration
+from robot_export.export_model import Evidence, Job, deliver, facts_of
+from robot_export.formats import CHOICES, FORMS, select_calibration
 from robot_export.layout import Layout
+from robot_export.model_facts import describe_input
 
 from .models import patches, random_model
 
@@ -64,7 +64,7 @@ def delivered(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     job = prepared(request.param, folder)
     told = deliver(job)
-    (folder / "model.json").write_text(contract.text(told))
+    (folder / "model.json").write_text(model_json.text(told))
     return folder, job, told
 
 
@@ -83,7 +83,7 @@ def test_every_form_is_made_proven_and_timed(delivered):
             assert entry["fit"]
         assert 0 < entry["latency_us"]["median"] <= entry["latency_us"]["p95"]
     assert told["forms"]["int8"]["parity"]["max_difference"] > told["forms"]["float32"]["parity"]["max_difference"]
-    assert contract.read(folder) == told
+    assert model_json.read(folder) == told
 
 
 def test_the_int16_header_has_its_own_threshold_and_the_card_says_which_header_to_take(delivered, tmp_path):
@@ -94,7 +94,7 @@ def test_the_int16_header_has_its_own_threshold_and_the_card_says_which_header_t
     assert entry["tolerance"] == told["forms"]["cpp"]["tolerance"]
     if "threshold" in told:
         assert f"static const float threshold = {np.float32(told['threshold']['int16']):.9g}f;" in text
-    told = json.loads(contract.text(told))
+    told = json.loads(model_json.text(told))
     entry, cards = told["forms"]["int16"], []
     for change in ({"fit": True}, {"fit": False, "unfit": ["bad"]}, {"fit": None}):
         entry |= change
@@ -272,8 +272,8 @@ def test_a_broken_export_is_refused_and_leaves_what_was_there(tmp_path, monkeypa
     monkeypatch.setitem(CHOICES, "all", ("keras", "float32"))
     job = prepared(name, tmp_path)
     (tmp_path / "model_float32.tflite").write_text("of an earlier export")
-    original = items.fold
-    monkeypatch.setattr(items, "fold", lambda model: breaks(original(model)))
+    original = export_files.fold
+    monkeypatch.setattr(export_files, "fold", lambda model: breaks(original(model)))
     with pytest.raises(UserError, match=r"the float32 form is not the trained model: .* where Keras gives"):
         deliver(job)
     assert {path.name for path in tmp_path.iterdir()} == {"model.keras", "model_float32.tflite"}
@@ -289,7 +289,7 @@ def test_normalised_input(tmp_path, monkeypatch):
     assert [name for name, entry in told["forms"].items() if not entry["normalised"]] == ["keras", "cpp"]
     X = job.evidence.validation.X[:5]
     opened = runtimes.open_file(tmp_path / "model.onnx", "ONNX Runtime")
-    scale, offset = contract.scaling(told)
+    scale, offset = model_json.scaling(told)
     np.testing.assert_allclose(
         opened.predict((X * scale + offset).astype(np.float32)), job.evidence.outputs[:5], atol=1e-5
     )
@@ -319,7 +319,7 @@ def test_only_keras_and_nothing(tmp_path):
         assert set(told["forms"]) == {"keras"}
         assert (told["forms"]["keras"]["latency_us"] is not None) == proven
         assert not list(tmp_path.glob("*.tflite"))
-        (tmp_path / "model.json").write_text(contract.text(told))
+        (tmp_path / "model.json").write_text(model_json.text(told))
         verify.main([str(tmp_path)])
 
 
@@ -334,7 +334,7 @@ def test_without_a_compiler_the_header_is_there_but_not_called_fit(tmp_path, mon
     assert facts_of(told)["rejected_formats"] == 0
     card = write_card(tmp_path, told, "A test.", "numbers", "weak", ()).read_text()
     assert "**`model.h` is not proven**: not run when it was exported: no C++ compiler." in card
-    (tmp_path / "model.json").write_text(contract.text(told))
+    (tmp_path / "model.json").write_text(model_json.text(told))
     monkeypatch.undo()
     verify.main([str(tmp_path)])  # where there is one
 
