@@ -34,7 +34,7 @@ import numpy as np
 from common.cli import launch
 from common.training import devices
 from robot_export.cost import count_cost
-from robot_export.cpp_header import write_header
+from robot_export.cpp.header import write_header
 from robot_export.folding import Joint, fold
 from robot_export.onnx_file import write as write_onnx
 from robot_export.tflite import convert

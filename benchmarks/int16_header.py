@@ -59,7 +59,7 @@ def main(argv=None) -> None:
 
 def write(folder: Path, filters, dense: int, side: int) -> dict:
     """Both headers of a network in a new folder, patches, and what each header has to answer."""
-    from robot_export import cpp_header, int16_header, int16_quantise, int16_reference
+    from robot_export.cpp import header, int16_header, int16_quantise, int16_reference
     from robot_export.folding import fold
     from tests.robot_export.models import patches, random_model
 
@@ -68,7 +68,7 @@ def write(folder: Path, filters, dense: int, side: int) -> dict:
     model = random_model(7, side=side, filters=filters, dense=dense)
     X, network = patches(1, 100, (side, side, 1)), fold(model)
     answers = model(X.astype(np.float32)).numpy()
-    cpp_header.write_header(folder / "float" / "model.h", network, "ball_bench", X[:8], answers[:8], 0.5)
+    header.write_header(folder / "float" / "model.h", network, "ball_bench", X[:8], answers[:8], 0.5)
     whole = int16_quantise.quantise(network, int16_quantise.measure(network, X))
     text = int16_header.header(network, whole, "ball_bench", X[:8], 0.5)
     (folder / "int16" / "model.h").write_text(text, encoding="utf-8")

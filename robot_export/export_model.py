@@ -18,7 +18,7 @@ from common.provenance import cpu
 from common.runs.run_folder import tracked_files
 from robot_export import card, model_json, runtimes
 from robot_export.cost import measure_latency
-from robot_export.cpp_header import identifier
+from robot_export.cpp.header import identifier
 from robot_export.export_files import Item, make_items, robot_file
 from robot_export.formats import CPP, FORMER, FORMS, TEMPLATES, Material, select_calibration
 from robot_export.parity import compare, own_threshold

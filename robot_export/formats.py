@@ -6,15 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_export import (
-    cpp_header,
-    int16_header,
-    int16_quantise,
-    int16_reference,
-    keras2_file,
-    onnx_file,
-    tflite,
-)
+from robot_export import keras2_file, onnx_file, tflite
+from robot_export.cpp import header, int16_header, int16_quantise, int16_reference
 from robot_export.folding import Joint
 from robot_export.layout import Layout
 
@@ -74,7 +67,7 @@ def _h5(path: Path, joint: Joint, layout: Layout, material: Material) -> None:
 
 
 def _cpp(path: Path, joint: Joint, layout: Layout, material: Material) -> None:
-    cpp_header.write_header(
+    header.write_header(
         path,
         joint.branches[0],
         material.name,
@@ -87,7 +80,7 @@ def _cpp(path: Path, joint: Joint, layout: Layout, material: Material) -> None:
 
 def _int16(path: Path, joint: Joint, layout: Layout, material: Material) -> dict:
     network = joint.branches[0]
-    cpp_header.check(network)
+    header.check(network)
     ranges = int16_quantise.measure(network, material.calibration)
     whole = int16_quantise.quantise(network, ranges)
     found = int16_reference.predict(whole, material.validation)

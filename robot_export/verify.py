@@ -115,7 +115,8 @@ def _why_foreign(folder: Path, told: dict, name: str, content: bytes) -> str:
     import numpy as np
 
     from common.training import keras_file
-    from robot_export import cpp_header, int16_header, int16_quantise, model_json
+    from robot_export import model_json
+    from robot_export.cpp import header, int16_header, int16_quantise
     from robot_export.folding import fold
 
     try:
@@ -126,12 +127,12 @@ def _why_foreign(folder: Path, told: dict, name: str, content: bytes) -> str:
         entry, patches, facts = told["forms"][name], _patches(told), model_json.facts(told)
         threshold = told.get("threshold", {}).get(name)
         if "ranges" in entry:
-            cpp_header.check(network)
+            header.check(network)
             whole = int16_quantise.quantise(network, entry["ranges"])
             made = int16_header.header(network, whole, entry["namespace"], patches, threshold, facts)
         else:
             expected = np.array(told["vectors"]["expected"]["keras"], np.float32)
-            made = cpp_header.header(network, entry["namespace"], patches, expected, threshold, facts)
+            made = header.header(network, entry["namespace"], patches, expected, threshold, facts)
     except (UserError, OSError, ValueError, KeyError, TypeError) as error:
         return f"no header can be made of model.keras to compare it with: {error}"
     return "" if made.encode() == content else "it is not what this version makes of model.keras"

@@ -10,9 +10,10 @@ from classifier_cnn import export as classifier
 from common.datasets.patch_file import Patches
 from common.errors import UserError
 from detector_cnn_ball_radius_center import export as detector
-from robot_export import export_files, int16_reference, model_json, runtimes, verify
+from robot_export import export_files, model_json, runtimes, verify
 from robot_export.card import write_card
 from robot_export.cost import count_cost
+from robot_export.cpp import int16_reference
 from robot_export.export_model import Evidence, Job, deliver, facts_of
 from robot_export.formats import CHOICES, FORMS, select_calibration
 from robot_export.layout import Layout

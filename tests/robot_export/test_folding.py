@@ -7,8 +7,8 @@ import pytest
 from common.errors import UserError
 from robot_export.folding import describe, fold
 
+from .cpp.reference import forward
 from .models import patches, random_model
-from .reference import forward
 
 
 @pytest.mark.parametrize("head", ["sigmoid", "linear"])

@@ -8,11 +8,12 @@ import numpy as np
 
 from common.atomic_files import replacing
 from common.errors import UserError
-from robot_export import cpp_dense, cpp_tiles
-from robot_export.cpp_weights import array, first_tiles, literal, pad_inputs, pad_last, padded, tiles
+from robot_export.cpp import dense as dense_layers
+from robot_export.cpp import tiles as tile_layers
+from robot_export.cpp.weights import array, first_tiles, literal, pad_inputs, pad_last, padded, tiles
 from robot_export.folding import FoldedNetwork, describe
 
-_PARTS = Path(__file__).with_name("cpp")
+_PARTS = Path(__file__).parent
 ANSWERS = {
     "sigmoid": "typedef float Answer;  // probability of a ball",
     "linear": "// Fractions of the patch's width and height, origin at the top left corner, x to the right, y down.\n"
@@ -165,7 +166,7 @@ def weights(network: FoldedNetwork) -> str:
     lines = [array("factors1", factors, macro="BALL_FACTOR"), array("bias1", pad_last(first.bias))]
     for number, layer in enumerate(later, 2):
         factors, side = tiles(layer.weights), network.input_shape[0] >> (number - 1)
-        if cpp_tiles.is_short(side, *factors.shape[1:]):
+        if tile_layers.is_short(side, *factors.shape[1:]):
             factors = np.delete(factors, range(8, 12), axis=0)
         lines += [array(f"factors{number}", factors), array(f"bias{number}", pad_last(layer.bias))]
     hidden, head = network.dense
@@ -209,12 +210,12 @@ def _stages(network: FoldedNetwork, width: int) -> list[str]:
     counts = [len(layer.bias) for layer in network.convolutions]
     hidden = network.dense[0]
     return [
-        function("layer1", cpp_tiles.first_convolution(side, channels, counts[0], one.slope, width)),
-        function("layer2", cpp_tiles.convolution(2, side // 2, *counts[:2], two.slope, 1, width)),
-        function("layer3", cpp_tiles.convolution(3, side // 4, *counts[1:3], three.slope, 0, width)),
-        function("layer4", cpp_dense.small_convolution(4, side // 8, *counts[2:4], four.slope, width)),
-        function("layer5", cpp_dense.dense((side // 8 - 1) ** 2, counts[3], len(hidden.bias), hidden.slope, width)),
-        function("layer6", cpp_dense.head(len(hidden.bias), network.outputs, network.head == "sigmoid")),
+        function("layer1", tile_layers.first_convolution(side, channels, counts[0], one.slope, width)),
+        function("layer2", tile_layers.convolution(2, side // 2, *counts[:2], two.slope, 1, width)),
+        function("layer3", tile_layers.convolution(3, side // 4, *counts[1:3], three.slope, 0, width)),
+        function("layer4", dense_layers.small_convolution(4, side // 8, *counts[2:4], four.slope, width)),
+        function("layer5", dense_layers.dense((side // 8 - 1) ** 2, counts[3], len(hidden.bias), hidden.slope, width)),
+        function("layer6", dense_layers.head(len(hidden.bias), network.outputs, network.head == "sigmoid")),
     ]
 
 

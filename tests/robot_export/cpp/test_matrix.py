@@ -5,12 +5,12 @@ import pytest
 
 from common.datasets.patch_file import read_patches
 from dataset_tools.synthetic import synthetic_files
-from robot_export.cpp_run import Program
+from robot_export.cpp.program import Program
 from robot_export.folding import fold
 
-from .cpp_builds import COMPILERS, NEON, OTHERS, PLAIN, QEMU, SANITIZED, TARGETS, Build
-from .models import patches, random_model
-from .test_cpp_header import MODES, write
+from ..models import patches, random_model
+from .builds import COMPILERS, NEON, OTHERS, PLAIN, QEMU, SANITIZED, TARGETS, Build
+from .test_header import MODES, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 KINDS = {

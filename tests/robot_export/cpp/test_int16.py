@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from robot_export.cpp_run import Program, find_compiler
+from robot_export.cpp.int16_header import header
+from robot_export.cpp.int16_quantise import LIMIT, ONE, measure, quantise
+from robot_export.cpp.int16_reference import answer, light, predict
+from robot_export.cpp.program import Program, find_compiler
 from robot_export.folding import fold
 from robot_export.formats import CPP
-from robot_export.int16_header import header
-from robot_export.int16_quantise import LIMIT, ONE, measure, quantise
-from robot_export.int16_reference import answer, light, predict
 
-from ..tiny import ROOT
-from .cpp_builds import COMPILERS, FEW, NEON, OTHERS, PLAIN, QEMU, SANITIZED, TARGETS, Build
-from .models import patches, random_model
+from ...tiny import ROOT
+from ..models import patches, random_model
+from .builds import COMPILERS, FEW, NEON, OTHERS, PLAIN, QEMU, SANITIZED, TARGETS, Build
 from .reference import forward
-from .test_cpp_header import MODELS, MODES
-from .test_cpp_matrix import drawn
+from .test_header import MODELS, MODES
+from .test_matrix import drawn
 
 STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wsign-conversion", "-Werror", "-fsyntax-only")
 SSSE3 = Build("g++", ("-O2", "-mssse3"))
@@ -69,7 +69,14 @@ def test_it_takes_the_place_of_the_float_header(tmp_path):
         threshold = 0.0 if head == "sigmoid" else None
         (tmp_path / f"{name}.h").write_text(header(network, whole, name, X[:8], threshold))
         wanted.append(predict(whole, X).outputs)
-    command = [find_compiler(), "-std=c++11", "-O1", "-I", tmp_path, ROOT / "tests/robot_export/ball_models_main.cpp"]
+    command = [
+        find_compiler(),
+        "-std=c++11",
+        "-O1",
+        "-I",
+        tmp_path,
+        ROOT / "tests/robot_export/cpp/ball_models_main.cpp",
+    ]
     subprocess.run([*command, "-o", tmp_path / "program"], check=True)
     for layout in ("rows", "columns", "wide"):
         program = [tmp_path / "program", layout, "0", "0"]

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_export import cpp_header, int16_layers
-from robot_export.cpp_weights import array, literal, padded
+from robot_export.cpp import header as cpp_header
+from robot_export.cpp import int16_layers
+from robot_export.cpp.int16_quantise import LIMIT, Int16Network
+from robot_export.cpp.int16_reference import EXP2, predict
+from robot_export.cpp.weights import array, literal, padded
 from robot_export.folding import FoldedNetwork, describe
-from robot_export.int16_quantise import LIMIT, Int16Network
-from robot_export.int16_reference import EXP2, predict
 
-_PARTS = Path(__file__).with_name("cpp")
+_PARTS = Path(__file__).parent
 
 
 def header(

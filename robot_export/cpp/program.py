@@ -10,7 +10,7 @@ import numpy as np
 
 from common.errors import UserError
 
-RUNNER = Path(__file__).with_name("cpp") / "runner.cpp"
+RUNNER = Path(__file__).with_name("runner.cpp")
 WARNINGS = ("-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wsign-conversion", "-Werror")
 
 

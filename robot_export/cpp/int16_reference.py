@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robot_export.int16_quantise import FRACTION, LIMIT, ONE, TO_INPUTS, TO_OUTPUTS, Int16Network
+from robot_export.cpp.int16_quantise import FRACTION, LIMIT, ONE, TO_INPUTS, TO_OUTPUTS, Int16Network
 
 _BLOCK = 256  # patches at once
 # 2^-f for f in [0, 1), a polynomial in f: coefficients in units of 2^-30, the highest first; wrong by 6e-8 at most.

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from robot_export.cpp_header import identifier, quoted, write_header
-from robot_export.cpp_run import Program, find_compiler
+from robot_export.cpp.header import identifier, quoted, write_header
+from robot_export.cpp.program import Program, find_compiler
 from robot_export.folding import fold
 
-from .cpp_builds import FEW
-from .models import patches, random_model
+from ..models import patches, random_model
+from .builds import FEW
 from .reference import forward
 
 COMPILER = find_compiler()

@@ -7,8 +7,8 @@ few more additions; nothing is approximated.
 
 from collections.abc import Callable
 
-from robot_export.cpp_products import ACCUMULATORS, Lines, accumulate, chunks, pieces
-from robot_export.cpp_weights import padded
+from robot_export.cpp.products import ACCUMULATORS, Lines, accumulate, chunks, pieces
+from robot_export.cpp.weights import padded
 
 
 def transform(kind: str, load: Callable[[int, int], str], keep: Callable[[int, str], str]) -> Lines:

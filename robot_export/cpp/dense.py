@@ -1,7 +1,7 @@
 """C++ text of the layers after the pooled ones: a 2x2 convolution, dense layers, the head."""
 
-from robot_export.cpp_products import Lines, accumulate, chunks
-from robot_export.cpp_weights import padded
+from robot_export.cpp.products import Lines, accumulate, chunks
+from robot_export.cpp.weights import padded
 
 
 def small_convolution(number: int, side: int, channels: int, outputs: int, slope: float, width: int) -> Lines:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import UserError
-from robot_export.cpp_weights import pad_inputs, pad_last, tiles
+from robot_export.cpp.weights import pad_inputs, pad_last, tiles
 from robot_export.folding import FoldedNetwork
 
 LIMIT = 8191  # largest activation

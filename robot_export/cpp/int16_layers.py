@@ -1,11 +1,11 @@
 """C++ text of the layers in int16: tiles as in cpp_tiles, products of pairs of inputs, summed in int32."""
 
-from robot_export.cpp_header import function
-from robot_export.cpp_products import ACCUMULATORS, Lines, chunks, pieces
-from robot_export.cpp_tiles import pooled, runs, transform
-from robot_export.cpp_weights import padded
+from robot_export.cpp.header import function
+from robot_export.cpp.int16_quantise import LIMIT, Int16Layer, Int16Network
+from robot_export.cpp.products import ACCUMULATORS, Lines, chunks, pieces
+from robot_export.cpp.tiles import pooled, runs, transform
+from robot_export.cpp.weights import padded
 from robot_export.folding import FoldedNetwork
-from robot_export.int16_quantise import LIMIT, Int16Layer, Int16Network
 
 WIDTHS = (8, 4)  # int32 per vector: AVX2; SSE, NEON and any other machine
 

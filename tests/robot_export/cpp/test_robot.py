@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from robot_export import snippets
-from robot_export.cpp_header import write_header
-from robot_export.cpp_run import WARNINGS, find_compiler
+from robot_export.cpp.header import write_header
+from robot_export.cpp.program import WARNINGS, find_compiler
 from robot_export.folding import fold
 from robot_export.formats import CPP
 
-from ..tiny import ROOT
-from .models import patches, random_model
+from ...tiny import ROOT
+from ..models import patches, random_model
 from .reference import forward
 
 COMPILER = find_compiler()
@@ -49,7 +49,7 @@ def compiled(folder, code, output, *flags):
 
 def test_both_models_behind_one_interface(robot, tmp_path):
     folder, X, (classifier, detector) = robot
-    program = compiled(folder, ROOT / "tests/robot_export/ball_models_main.cpp", tmp_path / "program")
+    program = compiled(folder, ROOT / "tests/robot_export/cpp/ball_models_main.cpp", tmp_path / "program")
     middle = float(np.median(forward(classifier, X)))
     for layout, offset, start in (("rows", 0, 0), ("columns", 0, 0), ("wide", 0.1, 0), ("columns", 0, middle)):
         command = [program, layout, str(offset), f"{np.float32(start):.9g}"]
@@ -69,7 +69,7 @@ def test_the_finder_for_naoth(robot, tmp_path, offset, threshold):
     folder, X, (classifier, detector) = robot
     shutil.copy(CPP / "naoth_finder.h", tmp_path)
     (tmp_path / "AbstractCNNClassifier.h").touch()
-    code = ROOT / "tests/robot_export/naoth_main.cpp"
+    code = ROOT / "tests/robot_export/cpp/naoth_main.cpp"
     program = compiled(folder, code, tmp_path / "program", "-I", tmp_path)
     done = subprocess.run([program, str(offset), threshold], input=X.tobytes(), capture_output=True, check=True)
     assert done.stderr == b"NaothFinder: a patch of 2 pixels, the models take 16\n"
