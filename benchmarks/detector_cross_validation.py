@@ -28,7 +28,8 @@ from common.datasets.patch_file import Patches
 from common.errors import UserError
 from common.runs.bootstrap import bootstrap_interval
 from common.training.augmentation_ops import draw
-from common.training.trainer import MemoryData, Settings, Trainer
+from common.training.batches import MemoryData
+from common.training.trainer import Settings, Trainer
 from detector_cnn_ball_radius_center import metrics
 from detector_cnn_ball_radius_center.augmentation import LABEL_OFFSET, LIGHT, NOISE, make_augmentation, move
 from detector_cnn_ball_radius_center.model import make_loss

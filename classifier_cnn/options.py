@@ -1,4 +1,4 @@
-"""The classifier's command line."""
+"""The classifier's command line: its own options, beside those of every run (`common/cli/training_options.py`)."""
 
 from dataclasses import dataclass
 

@@ -17,10 +17,11 @@ from common.runs.augmentation_sheet import draw_augmentation
 from common.runs.run_folder import open_run
 from common.tracking import Server
 from common.training import devices
+from common.training.batches import training_data
 from common.training.fit import fit
 from common.training.predict import make_predictor
 from common.training.saved_model import load_initial
-from common.training.trainer import Settings, Trainer, default_epochs, training_data
+from common.training.trainer import Settings, Trainer, default_epochs
 from robot_export.export_model import Evidence, Job, publish_run
 from robot_export.model_facts import describe_model
 

@@ -1,4 +1,4 @@
-"""The detector's command line."""
+"""The detector's command line: its own options, beside those of every run (`common/cli/training_options.py`)."""
 
 from dataclasses import dataclass
 

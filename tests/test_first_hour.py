@@ -67,13 +67,13 @@ def test_the_last_line_resumes_and_a_finished_run_is_exported_by_its_own_data(st
 
 
 def test_the_newest_of_a_name_is_resumed(tmp_path):
-    from common.cli.training_options import run_folder
+    from common.cli.find_run import find_run
 
     for second in (1, 2):
         folder = tmp_path / f"20260101-00000{second}_mine"
         folder.mkdir()
         (folder / "config.json").write_text(json.dumps({"name": "mine"}))
-    assert run_folder("mine", tmp_path).name == "20260101-000002_mine"
+    assert find_run("mine", tmp_path).name == "20260101-000002_mine"
 
 
 def test_a_detector_given_to_the_classifiers_tools_is_called_a_detector(tmp_path):

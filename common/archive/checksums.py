@@ -1,9 +1,15 @@
-"""Lists of sha256 checksums, in all the forms that people publish."""
+"""Compares downloads with the archive's list of sha256 checksums, in all the forms that people publish."""
 
-import codecs
+import hashlib
 import re
-from pathlib import PurePosixPath
+import sys
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
 
+from common.archive.faults import ArchiveError, Patience
+from common.archive.http import decode, get_text
+
+SUMS = "SHA256SUMS"  # the list beside the files that it names
 LINE_MAX = 5000  # characters: a longer line is not one of a list
 _HASH = r"(?P<hash>[0-9a-fA-F]{64})"
 FORMS = [
@@ -13,30 +19,38 @@ FORMS = [
         rf"(?:SHA256\s+)?\\?{_HASH}\s+\*?(?P<name>\S.*)",  # sha256sum, shasum, PowerShell's Get-FileHash
     )
 ]
-MARKS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF32_LE: "utf-32-le",  # before UTF-16, which begins alike
-    codecs.BOM_UTF16_LE: "utf-16-le",
-    codecs.BOM_UTF16_BE: "utf-16-be",
-}
 
 
-def decode(content: bytes) -> str:
-    """Text by its byte order mark, else UTF-16 where every second byte is 0, else UTF-8; never fails."""
-    for mark, encoding in MARKS.items():
-        if content.startswith(mark):
-            return content[len(mark) :].decode(encoding, "replace")
-    start = content[:200]
-    for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
-        if zeros and not any(zeros):
-            return content.decode(encoding, "replace")
-    return content.decode("utf-8", "replace")
+def sha256_of(path: Path | str) -> str:
+    """The sha256 of a file's bytes, as 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def parse(text: str) -> list[tuple[str, str]]:
+def compare(part: Path, source: str, name: str, patience: Patience) -> None:
+    """Compares a complete download with the list in its folder of the archive, if there is one that names it.
+
+    Raises:
+        ArchiveError: they differ.
+        Unreachable: the archive no longer answers.
+    """
+    page = get_text(f"{source.rpartition('/')[0]}/{SUMS}", patience)
+    if page is None or page.media_type == "text/html":  # some servers have a page for everything
+        return
+    expected = of_file(parse(page.text), unquote(urlsplit(source).path))
+    if expected is None:
+        print(f"note: {SUMS} of the archive does not name {name}, so its checksum was not compared", file=sys.stderr)
+    elif (received := sha256_of(part)) != expected:
+        raise ArchiveError(
+            f"{source} does not match the archive's {SUMS} and was deleted. Received: sha256 {received}, "
+            f"expected {expected}. Run again; if it stays, tell whoever keeps the archive."
+        )
+
+
+def parse(content: bytes | str) -> list[tuple[str, str]]:
     """Path and sha256, in small letters, of every line that names one; paths with `/`, as they stand."""
     found = []
-    for line in text.splitlines():
+    for line in (decode(content) if isinstance(content, bytes) else content).splitlines():
         line = line.strip()
         match = next(filter(None, (form.fullmatch(line) for form in FORMS)), None) if len(line) < LINE_MAX else None
         if match:

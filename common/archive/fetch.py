@@ -5,19 +5,18 @@ download that can go on), `.NAME.part.json` (which version it is), `.NAME.lock` 
 """
 
 import errno
-import hashlib
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from filelock import FileLock, Timeout
 
 from common.archive import checksums, index_page
-from common.archive.faults import PATIENCE, ArchiveError, NotInArchive, Patience, Unreachable
+from common.archive.faults import PATIENCE, ArchiveError, Patience, Unreachable
 from common.archive.http import ask, get_text
 from common.archive.resumable import Version, discard, download
 from common.atomic_files import replacing
@@ -25,21 +24,6 @@ from common.cli.archive_url import DEFAULT_URL
 from common.cli.printable import LIMIT, printable
 from common.errors import UserError
 
-__all__ = [
-    "DEFAULT_URL",
-    "ArchiveError",
-    "NotInArchive",
-    "Patience",
-    "Unreachable",
-    "address",
-    "fetch",
-    "listing",
-    "origin_of",
-    "sha256_of",
-    "sibling",
-]
-
-SUMS = "SHA256SUMS"
 READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 HTML_STARTS = (b"<!doctype html", b"<html")
 
@@ -102,12 +86,6 @@ def listing(folder: str, url: str = DEFAULT_URL, *, patience: Patience = PATIENC
     """
     page = get_text(address(url, folder).rstrip("/") + "/", patience)
     return None if page is None else index_page.names(page)
-
-
-def sha256_of(path: Path | str) -> str:
-    """The sha256 of a file's bytes, as 64 hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def origin_of(path: Path) -> str:
@@ -176,7 +154,9 @@ def _bring(source: str, target: Path, check: Callable[[Path], object] | None, pa
     try:
         _verify(source, part, target.name, check, patience)
     except Unreachable as error:  # what has arrived may well be right, and something has: not the plain "no archive"
-        raise ArchiveError(f"{source} has arrived and is kept, but its {SUMS} cannot be read: {error}") from error
+        raise ArchiveError(
+            f"{source} has arrived and is kept, but its {checksums.SUMS} cannot be read: {error}"
+        ) from error
     except Exception:
         discard(part)
         raise
@@ -194,12 +174,7 @@ def _verify(source: str, part: Path, name: str, check: Callable[[Path], object] 
         start = file.read(64).lstrip().lower()
     if start.startswith(HTML_STARTS) and not name.endswith((".html", ".htm")):
         raise ArchiveError(f"A web page came instead of the file. Received: {source}. Open it in a browser to see.")
-    expected = _expected_sum(source, name, patience)
-    if expected and (received := sha256_of(part)) != expected:
-        raise ArchiveError(
-            f"{source} does not match the archive's {SUMS} and was deleted. Received: sha256 {received}, "
-            f"expected {expected}. Run again; if it stays, tell whoever keeps the archive."
-        )
+    checksums.compare(part, source, name, patience)
     if check:
         try:
             check(part)
@@ -207,17 +182,6 @@ def _verify(source: str, part: Path, name: str, check: Callable[[Path], object] 
             text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {printable(error, LIMIT)}"
             text = text.replace(str(part), name).replace(part.name, name)
             raise ArchiveError(f"{source} was downloaded completely but is invalid, and was deleted: {text}") from error
-
-
-def _expected_sum(source: str, name: str, patience: Patience) -> str | None:
-    """The file's sha256 after the list beside it in the archive; None where there is no list or it leaves it out."""
-    page = get_text(f"{source.rpartition('/')[0]}/{SUMS}", patience)
-    if page is None or page.media_type == "text/html":  # some servers have a page for everything
-        return None
-    found = checksums.of_file(checksums.parse(page.text), unquote(urlsplit(source).path))
-    if found is None:
-        print(f"note: {SUMS} of the archive does not name {name}, so its checksum was not compared", file=sys.stderr)
-    return found
 
 
 def _sync_folder(folder: Path) -> None:

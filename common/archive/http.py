@@ -1,5 +1,6 @@
 """Requests to the archive: time-outs, retries with a growing pause, and every failure told in words."""
 
+import codecs
 import random
 import sys
 import threading
@@ -11,7 +12,6 @@ from typing import NamedTuple, TypeVar
 import requests
 import urllib3
 
-from common.archive.checksums import decode
 from common.archive.faults import (
     ArchiveError,
     NotInArchive,
@@ -28,6 +28,13 @@ CHUNK_BYTES = 1 << 17
 SLOWEST_BYTES_PER_S = 1000  # less for `Patience.slow_s` counts as no progress
 PAUSE_LIMIT_S = 60.0
 WORTH_ANOTHER_TRY = (408, 425, 429)  # and every 5xx
+
+MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",  # before UTF-16, which begins alike
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
 
 T = TypeVar("T")
 
@@ -208,3 +215,15 @@ def _unpacked(response: requests.Response, patience: Patience) -> bytes | None:
 def media_type(response: requests.Response) -> str:
     """The media type of an answer without its parameters, in small letters."""
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def decode(content: bytes) -> str:
+    """Text by its byte order mark, else UTF-16 where every second byte is 0, else UTF-8; never fails."""
+    for mark, encoding in MARKS.items():
+        if content.startswith(mark):
+            return content[len(mark) :].decode(encoding, "replace")
+    start = content[:200]
+    for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
+        if zeros and not any(zeros):
+            return content.decode(encoding, "replace")
+    return content.decode("utf-8", "replace")

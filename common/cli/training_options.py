@@ -6,14 +6,13 @@ The defaults stand once, in the dataclass: the parser itself has none, so it tel
 import argparse
 import dataclasses
 import os
-import sys
 import types
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args, get_origin
 
-from common.atomic_files import read_json
 from common.cli.archive_url import DEFAULT_URL
+from common.cli.find_run import find_run, read_config
 from common.cli.program import Parser
 from common.errors import UserError
 
@@ -273,7 +272,7 @@ def _resumed(kind: type[TrainingOptions], given: dict) -> TrainingOptions:
         raise UserError(
             f"A resumed run keeps its settings. Received: {', '.join(fixed)} beside --resume. Leave them out."
         )
-    folder = run_folder(given["resume"], given.get("output_dir", kind().output_dir))
+    folder = find_run(given["resume"], given.get("output_dir", kind().output_dir))
     saved = read_config(folder)["options"]
     if saved.keys() - {field.name for field in dataclasses.fields(kind)}:
         raise UserError(f"This run was made by another version or project. Received: {folder}.")
@@ -286,47 +285,6 @@ def from_json(kind: type[TrainingOptions], saved: dict, **changes) -> TrainingOp
     if unknown := sorted(saved.keys() - names.keys()):
         raise UserError(f"config.json is of another version or project. Received: {', '.join(unknown)[:200]}.")
     return kind(**{name: _typed(name, names[name], value) for name, value in saved.items()} | changes)
-
-
-def read_config(folder: Path) -> dict:
-    """config.json of a run, with options, datasets (split -> digest) and whether the dataset was substituted.
-
-    Raises:
-        UserError: it cannot be read, or was edited into something else.
-    """
-    config = {"datasets": {}, "substituted": False} | read_json(Path(folder) / "config.json")
-    digests = config["datasets"]
-    good = isinstance(config.get("options"), dict) and isinstance(digests, dict)
-    if not good or not all(isinstance(digest, str) for digest in digests.values()):
-        raise UserError(f"config.json is not that of a run. Received: {folder}. Start a new run.")
-    return config | {"substituted": config["substituted"] is True}
-
-
-def run_folder(run: str, output_dir: Path) -> Path:
-    """The folder of a run that is given by path or by its name in the output folder.
-
-    Raises:
-        UserError: there is no such run.
-    """
-    if not run.strip():  # a variable of the shell that is not set: never the working directory, nor a new run
-        raise UserError("--resume names a run. Received: an empty name. Give its folder or its name.")
-    for folder in (Path(run), output_dir / run):
-        if os.path.isfile(folder / "config.json"):  # noqa: PTH113 - as above
-            return folder.resolve()
-    if named := [path for path in sorted(output_dir.glob("*/config.json")) if _name_of(path) == run]:
-        folder = max(named, key=lambda path: (path.stat().st_mtime, path)).parent
-        newest = f", the newest of {len(named)} runs of that name" if len(named) > 1 else ""
-        print(f"note: resuming {folder.name}{newest}", file=sys.stderr)
-        return folder.resolve()
-    raise UserError(f"There is no such run: no config.json in {Path(run)} or {output_dir / run}. Received: {run}.")
-
-
-def _name_of(config: Path) -> str | None:
-    """The name of a run, by its config.json; None where that cannot be read."""
-    try:
-        return read_json(config).get("name")
-    except UserError:
-        return None
 
 
 def _typed(name: str, kind, value):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from common.cli.training_options import TrainingOptions, read_config
+from common.cli.find_run import read_config
+from common.cli.training_options import TrainingOptions
 from common.datasets.grouped_split import split_validation
 from common.datasets.patch_file import Patches, concatenate, read_patches
 from common.datasets.resolve import Source, SyntheticFiles, Wanted, resolve

@@ -6,18 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.archive.faults import PATIENCE, Patience
-from common.archive.fetch import (
-    DEFAULT_URL,
-    ArchiveError,
-    NotInArchive,
-    Unreachable,
-    address,
-    fetch,
-    origin_of,
-    sibling,
-)
+from common.archive.faults import PATIENCE, ArchiveError, NotInArchive, Patience, Unreachable
+from common.archive.fetch import address, fetch, origin_of, sibling
 from common.atomic_files import read_inside, replacing
+from common.cli.archive_url import DEFAULT_URL
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, Family, parse_stem
 from common.datasets.streaming import stored_patches
 from common.errors import UserError

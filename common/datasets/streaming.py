@@ -1,11 +1,10 @@
 """Patches that stay in their HDF5 files and are read as they are needed: for datasets larger than the memory.
 
-Labels and names stay in memory, about 30 bytes per patch. An epoch reads blocks, each mixed out of short runs of
-neighbours from all over the files, and shuffles inside them: files are sorted by source and recording.
+Labels and names stay in memory, about 30 bytes per patch.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -17,9 +16,8 @@ from common.datasets.patch_file import BLOCK, KEYS, Patches, joined_rule, sampli
 from common.datasets.safe_hdf5 import SafeFile
 from common.errors import UserError
 
-RUN = 1024  # neighbours that are read together: one chunk of the files that we write at 16x16
 COPIES = 2  # of the pixels that a training in memory holds: the array and the device's
-SHUFFLED = 1 << 16  # patches of a block of an epoch: 16 MB at 16x16x1, 128 MB at 32x32x2
+SHUFFLED = 1 << 16  # patches that training holds and shuffles at once: 16 MB at 16x16x1, 128 MB at 32x32x2
 
 
 class StoredPixels:
@@ -65,43 +63,6 @@ class StoredPixels:
                 file.columns["X"].read_into(read, low - begin, low - start, high - low)
             begin = end
         return read
-
-
-class StoredData:
-    """Batches for `common.training.trainer.Trainer` from patches that lie in files.
-
-    Args:
-        patches: whose X is a `StoredPixels`.
-        batch_size: blocks hold a multiple of it, so that only the last one has to be filled.
-    """
-
-    def __init__(self, patches: Patches, batch_size: int):
-        self.X, self.y = patches.X, patches.y
-        self.block = -(-SHUFFLED // batch_size) * batch_size
-
-    def __len__(self) -> int:
-        return len(self.X)
-
-    def blocks(self, rng: np.random.Generator) -> Iterator[tuple]:
-        """Yields (X, y, order) of one epoch, all blocks of one size but the last; all draws come from `rng`."""
-        import tensorflow as tf
-
-        X, y, held = [], [], 0
-        for start in RUN * rng.permutation(-(-len(self) // RUN)):
-            X.append(self.X[start : start + RUN])
-            y.append(self.y[start : start + RUN])
-            held += len(X[-1])
-            if held < self.block:
-                continue
-            X, y = np.concatenate(X), np.concatenate(y)
-            yield tf.constant(X[: self.block]), tf.constant(y[: self.block]), _order(rng, self.block)
-            X, y, held = [X[self.block :]], [y[self.block :]], held - self.block
-        if held:
-            yield tf.constant(np.concatenate(X)), tf.constant(np.concatenate(y)), _order(rng, held)
-
-
-def _order(rng: np.random.Generator, n: int) -> np.ndarray:
-    return rng.permutation(n).astype(np.int32)
 
 
 def stored_patches(paths: Sequence[Path], task: str) -> Patches:

@@ -10,12 +10,13 @@ from datetime import datetime
 from pathlib import Path
 
 from common import provenance, tracking
-from common.archive.fetch import sha256_of
+from common.archive.checksums import sha256_of
 from common.atomic_files import new_folder, replacing
 from common.cli import launch
+from common.cli.find_run import read_config
 from common.cli.stop_request import StopRequest
 from common.cli.terminal import outlasting_terminal
-from common.cli.training_options import REPOSITORY, TrainingOptions, read_config
+from common.cli.training_options import REPOSITORY, TrainingOptions
 from common.datasets.families import short_name
 from common.datasets.load import Splits
 from common.errors import UserError

@@ -1,7 +1,8 @@
-"""AdamW as one fused kernel per weight."""
+"""The optimiser and its learning rate: AdamW as one fused kernel per weight, warm-up and half a cosine."""
 
 from collections.abc import Callable, Sequence
 
+import keras
 import tensorflow as tf
 
 
@@ -49,3 +50,18 @@ class AdamW:
                 grad=gradient,
             )
         self.iterations.assign_add(1)
+
+
+def make_optimizer(model, settings, steps: int) -> AdamW:
+    """The optimiser of a run: its rate rises linearly during the warm-up, then falls to zero along half a cosine.
+
+    Args:
+        model: the keras.Model to train.
+        settings: common.training.trainer.Settings.
+        steps: of the whole run.
+    """
+    warmup = max(1, round(settings.warmup * steps))
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warmup), warmup_target=settings.learning_rate, warmup_steps=warmup
+    )
+    return AdamW(model.trainable_variables, rate, settings.weight_decay)

@@ -6,17 +6,16 @@ batch normalisation is one fused kernel, and Python looks in a few times per epo
 for the next of hundreds of small kernels per step: there XLA fuses them, and an epoch is a single call.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from common.datasets.streaming import StoredData
 from common.errors import UserError
 from common.training.fast_convolution import convolve
-from common.training.optimizer import AdamW
+from common.training.optimizer import make_optimizer
 
 STEPS_PER_CALL = 256  # a stop request is noticed between calls, about once a second on one core
 
@@ -25,7 +24,8 @@ STEPS_PER_CALL = 256  # a stop request is noticed between calls, about once a se
 class Settings:
     """How to train.
 
-    The learning rate warms up linearly over the share `warmup` of all steps and then falls to zero along half a cosine.
+    `learning_rate` is the highest rate of the schedule, `warmup` the share of all steps until it is reached, see
+    `common.training.optimizer.make_optimizer`.
     `average` is the decay per step of the moving average of all weights; the average is what is evaluated and shipped
     (Polyak & Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992).
     """
@@ -51,35 +51,6 @@ def default_epochs(patches: int, patches_seen: int) -> int:
     return max(20, round(patches_seen / patches))
 
 
-class MemoryData:
-    """Patches and targets in memory.
-
-    Args:
-        X: uint8 [n, height, width, channels].
-        y: float32 [n] or [n, targets].
-    """
-
-    def __init__(self, X: np.ndarray, y: np.ndarray):
-        self.X, self.y = X, y.astype(np.float32)
-        self._device = None
-
-    def __len__(self) -> int:
-        return len(self.X)
-
-    def blocks(self, rng: np.random.Generator) -> Iterator[tuple]:
-        """Yields (X, y, order) of one epoch: here everything at once, uploaded once, in a new order."""
-        if self._device is None:
-            self._device = tf.constant(self.X), tf.constant(self.y)
-        yield *self._device, rng.permutation(len(self.X)).astype(np.int32)
-
-
-def training_data(patches, batch_size: int):
-    """Where the batches of a training come from: memory, or the files that the patches lie in (`--stream`)."""
-    if isinstance(patches.X, np.ndarray):
-        return MemoryData(patches.X, patches.y)
-    return StoredData(patches, batch_size)
-
-
 class Trainer:
     """One training: the network, its moving average, the optimiser and the compiled steps.
 
@@ -87,7 +58,7 @@ class Trainer:
 
     Args:
         model: a functional keras.Model without branches.
-        data: where the batches come from, see `MemoryData`.
+        data: where the batches come from, see `common.training.batches`.
         loss: (y, output) -> loss per patch [n].
         augment: (x float32 [n, h, w, c], y, seed int32 [2]) -> (x, y), run inside the compiled step; or None.
         settings: see `Settings`.
@@ -101,7 +72,7 @@ class Trainer:
         self.layers = _pooled_first(layers[: [layer.name for layer in layers].index(head) + 1])
         self.first = next((layer for layer in self.layers if layer.trainable_weights), None)  # nothing learns before it
         self.batch_size = min(settings.batch_size, len(data))
-        self.optimizer = _optimizer(model, settings, steps=settings.epochs * -(-len(data) // self.batch_size))
+        self.optimizer = make_optimizer(model, settings, steps=settings.epochs * -(-len(data) // self.batch_size))
         self.average = keras.models.clone_model(model)
         self.average.set_weights(model.get_weights())
         pairs = zip(self.average.variables, model.variables, strict=True)
@@ -185,14 +156,6 @@ class Trainer:
 
     def _variables(self) -> list:
         return [*self.model.variables, *self.average.variables, *self.optimizer.variables]
-
-
-def _optimizer(model, settings: Settings, steps: int) -> AdamW:
-    warmup = max(1, round(settings.warmup * steps))
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warmup), warmup_target=settings.learning_rate, warmup_steps=warmup
-    )
-    return AdamW(model.trainable_variables, rate, settings.weight_decay)
 
 
 def _pooled_first(layers: list) -> list:

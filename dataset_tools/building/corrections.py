@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.archive.fetch import sha256_of
+from common.archive.checksums import sha256_of
 from common.cli.printable import LIMIT, printable
 from common.datasets.patch_keys import digests
 from common.errors import UserError

@@ -4,7 +4,9 @@ from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from common.archive.fetch import PATIENCE, SUMS, ArchiveError, NotInArchive, address, fetch, listing, sha256_of
+from common.archive.checksums import SUMS, sha256_of
+from common.archive.faults import PATIENCE, ArchiveError, NotInArchive
+from common.archive.fetch import address, fetch, listing
 from common.archive.resumable import discard, download
 from common.datasets.families import Family
 from dataset_tools.building.build import Outcome, short

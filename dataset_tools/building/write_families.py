@@ -9,7 +9,7 @@ import numpy as np
 from filelock import FileLock
 
 from common.archive import checksums
-from common.archive.fetch import SUMS, sha256_of
+from common.archive.checksums import SUMS, sha256_of
 from common.atomic_files import replacing
 from common.datasets.families import ORIGINS, Family
 from common.datasets.patch_file import COLUMNS, write_patches
@@ -171,4 +171,4 @@ def read_sums(path: Path) -> dict[str, str]:
     """sha256 by file name; empty where there is no such file."""
     if not path.is_file():
         return {}
-    return {Path(name).name: digest for name, digest in checksums.parse(checksums.decode(path.read_bytes()))}
+    return {Path(name).name: digest for name, digest in checksums.parse(path.read_bytes())}

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from common.archive.checksums import decode, of_file, parse
+from common.archive.checksums import of_file, parse, sha256_of
 
 NAME = "patches 16x16.h5"
 PATH = f"classification/family/{NAME}"
@@ -41,7 +41,7 @@ def test_every_usual_form_is_read(form, ending, encoding):
         FORMS[form].format(h=SUM.upper(), n=NAME),
         "",
     ]
-    entries = parse(decode(ending.join(lines).encode(encoding)))
+    entries = parse(ending.join(lines).encode(encoding))
     assert of_file(entries, PATH) == SUM
     assert of_file(entries, "classification/family/other.h5") == "f" * 64
     assert of_file(entries, "classification/family/none.h5") is None
@@ -72,4 +72,9 @@ def test_a_long_line_takes_no_time(piece):
 def test_any_bytes_are_text():
     generator = random.Random(0)
     for _ in range(2000):
-        parse(decode(generator.randbytes(generator.randrange(300))))
+        parse(generator.randbytes(generator.randrange(300)))
+
+
+def test_sha256_of(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert sha256_of(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from common.archive import fetch as archive
 from common.archive import http
-from common.archive.fetch import ArchiveError, NotInArchive, Patience, Unreachable, fetch
+from common.archive.faults import ArchiveError, NotInArchive, Patience, Unreachable
+from common.archive.fetch import fetch
 from common.errors import UserError
 
 from .client import CONTENT, NAME, QUICK, left_behind, refused
@@ -478,17 +479,13 @@ def test_a_file_is_checked_before_it_is_put_in_place(bring, tmp_path):
     assert left_behind(tmp_path) == []
 
 
-def test_sha256_of(tmp_path):
-    (tmp_path / "abc").write_bytes(b"abc")
-    assert archive.sha256_of(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-
-
 # Disks
 
 
 LIMITED = """
 import resource, signal, sys
-from common.archive.fetch import Patience, fetch
+from common.archive.faults import Patience
+from common.archive.fetch import fetch
 from common.cli.program import run_main
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
@@ -573,7 +570,8 @@ def test_the_words_for_a_folder_that_cannot_be_written(bring, monkeypatch, numbe
 
 FETCH = """
 import sys
-from common.archive.fetch import Patience, fetch
+from common.archive.faults import Patience
+from common.archive.fetch import fetch
 print("ready", flush=True)
 sys.stdin.readline()
 print(fetch(sys.argv[1], sys.argv[2], sys.argv[3], patience=Patience(read_s=600)).stat().st_size)

@@ -5,7 +5,7 @@ import pytest
 from common.archive import checksums
 from common.archive.faults import Patience
 from common.archive.fetch import listing
-from common.archive.http import Page
+from common.archive.http import Page, decode
 from common.archive.index_page import names
 from common.errors import UserError
 
@@ -32,12 +32,12 @@ ADDRESSES = [b"http://127.0.0.1:9/a/b?c=d#e", b"http://user:word@[::1]:9/x", b"/
 
 def read_page(content):
     for kind in ("text/html", "text/plain"):
-        found = names(Page("http://127.0.0.1/a/", kind, checksums.decode(content)))
+        found = names(Page("http://127.0.0.1/a/", kind, decode(content)))
         assert found is None or all(name.isprintable() for name in found)
 
 
 def read_list(content):
-    checksums.of_file(checksums.parse(checksums.decode(content)), NAME)
+    checksums.of_file(checksums.parse(content), NAME)
 
 
 @pytest.mark.parametrize(("bases", "read"), [(PAGES, read_page), (LISTS, read_list)])

@@ -11,8 +11,8 @@ import filelock
 import pytest
 
 from common.archive import http
-from common.archive.faults import Patience, Unreachable
-from common.archive.fetch import ArchiveError, fetch, listing, sibling
+from common.archive.faults import ArchiveError, Patience, Unreachable
+from common.archive.fetch import fetch, listing, sibling
 from common.archive.http import Page
 from common.archive.index_page import names
 from common.datasets.families import DEFAULT_STEMS, parse_stem

@@ -1,19 +1,13 @@
-"""Patches that stay in their files: the same values as in memory, every one seen once an epoch, nothing held."""
-
-import itertools
+"""Patches that stay in their files: the same values as in memory."""
 
 import h5py
-import keras
 import numpy as np
 import pytest
 
-from classifier_cnn.augmentation import make_augmentation
-from classifier_cnn.model import build_model, make_loss
 from common.datasets import streaming
 from common.datasets.patch_file import concatenate, read_patches, write_patches
-from common.datasets.streaming import StoredData, check_memory, stored_patches
+from common.datasets.streaming import check_memory, stored_patches
 from common.errors import UserError
-from common.training.trainer import MemoryData, Settings, Trainer, training_data
 
 from ...tiny import classification_file, discs
 
@@ -23,12 +17,6 @@ def files(tmp_path_factory):
     """Two files, 300 and 170 patches."""
     folder = tmp_path_factory.mktemp("files")
     return [classification_file(folder / f"{n}.h5", n, seed=n) for n in (300, 170)]
-
-
-@pytest.fixture
-def small_blocks(monkeypatch):
-    monkeypatch.setattr(streaming, "RUN", 16)
-    monkeypatch.setattr(streaming, "SHUFFLED", 100)
 
 
 def both(files):
@@ -88,62 +76,6 @@ def test_files_of_different_sizes_are_one_line(files, tmp_path):
     other = classification_file(tmp_path / "32.h5", 20, size=32)
     with pytest.raises(UserError, match=r"32\.h5: does not fit to 300\.h5\. Received: 32x32x1 beside 16x16x1"):
         stored_patches([files[0], other], "classification")
-
-
-def epochs(data, batch_size, seeds):
-    """[(first pixels, labels, order)] of every block of an epoch per seed."""
-    found = []
-    for seed in seeds:
-        blocks = [(X.numpy(), y.numpy(), order) for X, y, order in data.blocks(np.random.default_rng(seed))]
-        assert all(len(X) == len(y) == len(order) for X, y, order in blocks)
-        assert all(len(order) % batch_size == 0 for _, _, order in blocks[:-1])
-        found.append(blocks)
-    return found
-
-
-def test_an_epoch_sees_every_patch_once_in_a_new_order(files, small_blocks):
-    patches = stored_patches(files, "classification")
-    first, again, other = epochs(StoredData(patches, 32), 32, (1, 1, 2))
-    assert [len(order) for *_, order in first] == [128, 128, 128, 86] == [len(order) for *_, order in other]
-    rows = [np.concatenate([X[order].reshape(len(X), -1) for X, _, order in blocks]) for blocks in (first, other)]
-    expected = patches.X[:].reshape(470, -1)
-    for found in rows:
-        assert np.array_equal(np.unique(found, axis=0), np.unique(expected, axis=0))
-    assert not np.array_equal(*rows)
-    for a, b in zip(itertools.chain(*first), itertools.chain(*again), strict=True):
-        np.testing.assert_array_equal(a, b)
-    labels = {row.tobytes(): label for row, label in zip(expected, patches.y, strict=True)}
-    for X, y, _ in first:
-        assert [labels[row.tobytes()] for row in X.reshape(len(X), -1)] == y.tolist()
-
-
-def test_a_block_is_mixed_out_of_the_whole_file(files, small_blocks):
-    """A batch shows many recordings, though the file is sorted by them."""
-    patches = stored_patches(files, "classification")
-    recordings = {row.tobytes(): name for row, name in zip(patches.X[:], patches.recording, strict=True)}
-    (blocks,) = epochs(StoredData(patches, 32), 32, [0])
-    seen = {recordings[row.tobytes()] for row in blocks[0][0][blocks[0][2][:32]]}
-    assert len(seen) >= 4  # of 10; read in order it were 1
-
-
-def test_one_block_trains_as_memory_does(files):
-    """With everything in one block only the order differs; given the same order, the weights are the same."""
-    patches = stored_patches(files, "classification")
-
-    class SameOrder(MemoryData):
-        def blocks(self, rng):
-            return StoredData(patches, 32).blocks(rng)
-
-    weights = []
-    for data in (training_data(patches, 32), SameOrder(patches.X[:], patches.y)):
-        keras.utils.set_random_seed(5)
-        model = build_model((16, 16, 1), (2, 2, 3, 3), 4, regularize=False)
-        trainer = Trainer(model, data, make_loss(), make_augmentation(0), Settings(2, 32), head="logit")
-        trainer.train_epoch(0)
-        weights.append(trainer.model.get_weights())
-    assert isinstance(training_data(patches, 32), StoredData)
-    for a, b in zip(*weights, strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 def test_more_than_the_memory_is_told_beforehand(files, monkeypatch):

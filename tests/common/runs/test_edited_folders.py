@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from classifier_cnn.options import Options
-from common.cli.training_options import from_json, read_config
+from common.cli.find_run import read_config
+from common.cli.training_options import from_json
 from common.errors import UserError
 from common.runs.finished import is_finished
 from common.runs.run_folder import remove_leftovers

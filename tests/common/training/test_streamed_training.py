@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from common.datasets import streaming
+from common.training import batches
 
 from ...tiny import classification_file, detection_file
 
@@ -18,7 +19,7 @@ SMALL = ("--filters", "2", "--dense", "4", "--batch-size", "50", "--tracking", "
 
 @pytest.mark.parametrize("project", PROJECTS)
 def test_a_streamed_training_resumes_judges_and_exports_as_any_other(project, tmp_path, monkeypatch):
-    monkeypatch.setattr(streaming, "RUN", 20)
+    monkeypatch.setattr(batches, "NEIGHBOURS", 20)
     monkeypatch.setattr(streaming, "SHUFFLED", 100)
     train = importlib.import_module(f"{project}.train")
     parts = [PROJECTS[project](tmp_path / f"{name}.h5", n=230, seed=i) for i, name in enumerate("abcd")]

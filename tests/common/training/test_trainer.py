@@ -8,7 +8,8 @@ import tensorflow as tf
 from classifier_cnn.model import build_model, make_loss
 from common.errors import UserError
 from common.training import trainer as training
-from common.training.trainer import MemoryData, Settings, Trainer
+from common.training.batches import MemoryData
+from common.training.trainer import Settings, Trainer
 
 BATCH, EPOCHS = 16, 5
 
@@ -179,12 +180,6 @@ def test_every_patch_is_seen_in_an_epoch(n, batch_size):
     seen.clear()
     run.train_epoch(1)
     assert np.any(order != np.concatenate(seen))  # shuffled anew
-
-
-def test_learning_rate_warms_up_and_falls_to_zero(patches):
-    schedule = training._optimizer(small_model(), Settings(10, learning_rate=0.01, warmup=0.1), 100).rate
-    rates = [float(schedule(step)) for step in (0, 5, 10, 55, 100)]
-    np.testing.assert_allclose(rates, [0, 0.005, 0.01, 0.005, 0], atol=1e-6)
 
 
 @pytest.mark.parametrize("xla", [False, True])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from common.archive.fetch import sha256_of
+from common.archive.checksums import sha256_of
 from common.errors import UserError
 from dataset_tools.ball_classification_datasets import create_datasets as classification
 from dataset_tools.building import write_families

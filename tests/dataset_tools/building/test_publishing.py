@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.archive.fetch import Unreachable
+from common.archive.faults import Unreachable
 from common.errors import UserError
 from dataset_tools.ball_classification_datasets import create_datasets as classification
 from dataset_tools.building import publishing, read_sources
@@ -18,7 +18,8 @@ from ..helpers import ROOT, family, load
 
 
 def test_sums_are_those_of_the_files_and_the_archive_client_accepts_them(tmp_path, build, serve):
-    from common.archive.fetch import fetch, sha256_of
+    from common.archive.checksums import sha256_of
+    from common.archive.fetch import fetch
 
     assert build("classification", "--camera", "combined", "top") == 0
     folder = tmp_path / "out" / family().folder

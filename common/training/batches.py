@@ -1,0 +1,77 @@
+"""Where the batches of a run come from: patches in memory, or in files that are larger than the memory."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from common.datasets import streaming
+from common.datasets.patch_file import Patches
+
+NEIGHBOURS = 1024  # patches that are read together: one chunk of the files that we write at 16x16
+
+
+class MemoryData:
+    """Patches and targets in memory.
+
+    Args:
+        X: uint8 [n, height, width, channels].
+        y: float32 [n] or [n, targets].
+    """
+
+    def __init__(self, X: np.ndarray, y: np.ndarray):
+        self.X, self.y = X, y.astype(np.float32)
+        self._device = None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def blocks(self, rng: np.random.Generator) -> Iterator[tuple]:
+        """Yields (X, y, order) of one epoch: here everything at once, uploaded once, in a new order."""
+        if self._device is None:
+            self._device = tf.constant(self.X), tf.constant(self.y)
+        yield *self._device, rng.permutation(len(self.X)).astype(np.int32)
+
+
+class StoredData:
+    """Patches in files. An epoch reads blocks, each mixed from short stretches of neighbours from all over the files.
+
+    Inside a block they are shuffled: files are sorted by source and recording.
+
+    Args:
+        patches: of `streaming.stored_patches`.
+        batch_size: blocks hold a multiple of it, so that only the last one has to be filled.
+    """
+
+    def __init__(self, patches: Patches, batch_size: int):
+        self.X, self.y = patches.X, patches.y
+        self.block = -(-streaming.SHUFFLED // batch_size) * batch_size
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def blocks(self, rng: np.random.Generator) -> Iterator[tuple]:
+        """Yields (X, y, order) of one epoch, all blocks of one size but the last; all draws come from `rng`."""
+        X, y, held = [], [], 0
+        for start in NEIGHBOURS * rng.permutation(-(-len(self) // NEIGHBOURS)):
+            X.append(self.X[start : start + NEIGHBOURS])
+            y.append(self.y[start : start + NEIGHBOURS])
+            held += len(X[-1])
+            if held < self.block:
+                continue
+            X, y = np.concatenate(X), np.concatenate(y)
+            yield tf.constant(X[: self.block]), tf.constant(y[: self.block]), _order(rng, self.block)
+            X, y, held = [X[self.block :]], [y[self.block :]], held - self.block
+        if held:
+            yield tf.constant(np.concatenate(X)), tf.constant(np.concatenate(y)), _order(rng, held)
+
+
+def _order(rng: np.random.Generator, n: int) -> np.ndarray:
+    return rng.permutation(n).astype(np.int32)
+
+
+def training_data(patches, batch_size: int):
+    """Where the batches of a run come from: memory, or the files that the patches lie in (`--stream`)."""
+    if isinstance(patches.X, np.ndarray):
+        return MemoryData(patches.X, patches.y)
+    return StoredData(patches, batch_size)
