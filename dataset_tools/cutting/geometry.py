@@ -1,12 +1,16 @@
-"""Which patches are cut from a picture: around each ball as the robot's candidates lie, and where there is none."""
+"""Which patches are cut from a picture: around each ball as the robot's candidates lie, and where there is none.
 
+A picture has a dozen patches, so plain numbers are faster than arrays here. A patch is (left, top, side) in pixels.
+"""
+
+import math
 from dataclasses import dataclass
+from operator import mul
+from random import Random
 
 import numpy as np
-from PIL import Image
 
-from dataset_tools.building.pixels import positions
-from dataset_tools.cutting.scene import Scene
+from dataset_tools.cutting.scene import Circle, Scene
 
 SIDE_MIN = 8  # pixels; the robot looks at nothing smaller
 PARTIAL_EVERY = 4  # one of so many patches of a ball shows only a part of it
@@ -15,6 +19,8 @@ TRIES = 6  # places looked at per negative
 CONTRAST_MIN = 6.0  # standard deviation in gray levels; the robot's detector looks at nothing flatter
 STEP = 8  # pixels between the samples in which edges are looked for
 USUAL_DIAMETERS = np.geomspace(0.02, 0.2, 16)  # in widths of the picture, where a source has no ball at all
+
+Patch = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -32,97 +38,104 @@ class Geometry:
     negatives: int = 8
 
 
-def around_balls(scene: Scene, geometry: Geometry, rng: np.random.Generator) -> np.ndarray:
-    """Patches of the balls of a picture: int [n, 3], left, top, side in pixels, all inside the picture."""
-    shape = (len(scene.balls), geometry.per_ball)
-    circles = np.array([ball[:3] for ball in scene.balls]).reshape(-1, 1, 3)
-    diameters = rng.uniform(*geometry.scale, shape)
-    offsets = rng.uniform(-geometry.jitter, geometry.jitter, (*shape, 2))
-    # In a partial view the patch's edge passes near the ball's middle, at 0.5 sides from its own.
-    angle, beyond = rng.uniform(0, 2 * np.pi, shape), rng.uniform(-0.2, 0.35, shape) / diameters
-    direction = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    aside = direction / np.abs(direction).max(axis=-1, keepdims=True) * (0.5 + beyond[..., None])
-    partial = np.arange(geometry.per_ball) % PARTIAL_EVERY == PARTIAL_EVERY - 1
-    offsets[:, partial] = aside[:, partial]
-    sides = _sides(2 * circles[..., 0] * diameters, geometry, scene)
-    return _inside(circles[..., 1:] + offsets * sides[..., None], sides, scene).reshape(-1, 3)
+def around_balls(scene: Scene, geometry: Geometry, rng: Random) -> list[Patch]:
+    """Patches of the balls of a picture, all inside the picture."""
+    return [
+        _around(ball, scene, geometry, index % PARTIAL_EVERY == PARTIAL_EVERY - 1, rng)
+        for ball in scene.balls
+        for index in range(geometry.per_ball)
+    ]
 
 
-def _sides(sides: np.ndarray, geometry: Geometry, scene: Scene) -> np.ndarray:
-    grown = np.rint(sides * (1 + geometry.border)).astype(int)
-    return np.clip(grown, min(SIDE_MIN, scene.width, scene.height), min(scene.width, scene.height))
+def _around(ball: Circle, scene: Scene, geometry: Geometry, partial: bool, rng: Random) -> Patch:
+    diameters = rng.uniform(*geometry.scale)
+    side = _side(2 * ball.radius * diameters, scene, geometry)
+    if partial:  # the patch's edge passes near the ball's middle, which is at 0.5 sides from its own
+        angle, aside = rng.uniform(0, math.tau), 0.5 + rng.uniform(-0.2, 0.35) / diameters
+        x, y = math.cos(angle), math.sin(angle)
+        longer = max(abs(x), abs(y))
+        x, y = x / longer * aside, y / longer * aside
+    else:
+        x, y = rng.uniform(-geometry.jitter, geometry.jitter), rng.uniform(-geometry.jitter, geometry.jitter)
+    return _inside(ball.x + x * side, ball.y + y * side, side, scene)
 
 
-def _inside(middles: np.ndarray, sides: np.ndarray, scene: Scene) -> np.ndarray:
-    """Patches [..., 3] around the middles [..., 2], moved into the picture: the robot's candidates never leave it."""
-    corners = np.rint(middles - sides[..., None] / 2).astype(int)
-    corners = np.clip(corners, 0, np.array([scene.width, scene.height]) - sides[..., None])
-    return np.concatenate([corners, sides[..., None]], axis=-1)
+def _side(side: float, scene: Scene, geometry: Geometry) -> int:
+    most = min(scene.width, scene.height)
+    return min(max(round(side * (1 + geometry.border)), SIDE_MIN), most)
+
+
+def _inside(x: float, y: float, side: int, scene: Scene) -> Patch:
+    """A patch around a place, moved into the picture: the robot's candidates never leave it."""
+    left, top = round(x - side / 2), round(y - side / 2)
+    return min(max(left, 0), scene.width - side), min(max(top, 0), scene.height - side), side
 
 
 def without_balls(
-    scene: Scene, image: Image.Image, geometry: Geometry, diameters: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Patches that certainly show no ball: int [n, 3], none from a picture whose balls are not all known.
+    scene: Scene, pixels: np.ndarray, geometry: Geometry, diameters: np.ndarray, rng: Random
+) -> list[Patch]:
+    """Patches that certainly show no ball, none from a picture whose balls are not all known.
 
     Three of four lie where something is to be seen: on robots, penalty marks and other annotated objects, or on edges,
     such as lines.
 
     Args:
         scene: what is in the picture.
-        image: the picture, RGB.
+        pixels: of the picture, uint8 [height, width, 3].
         geometry: how patches are cut.
         diameters: of the balls of all pictures, in widths of their picture: sizes are drawn from these.
         rng: of the choice.
     """
-    tries, found = TRIES * geometry.negatives, []
-    if not scene.free or not tries:
-        return np.empty((0, 3), int)
-    drawn = rng.choice(diameters if len(diameters) else USUAL_DIAMETERS, tries) * scene.width
-    sides = _sides(drawn * rng.uniform(*geometry.scale, tries), geometry, scene)
-    anywhere = rng.uniform(0, (scene.width, scene.height), (tries, 2))
-    patches = _inside(np.stack([_of_something(scene, image, anywhere, rng), anywhere]), np.stack([sides, sides]), scene)
-    free = _free(patches.reshape(-1, 3), scene.avoid).reshape(2, tries)
-    patches = patches.tolist()
-    for index in range(tries):
+    found: list[Patch] = []
+    if not scene.free or not geometry.negatives:
+        return found
+    green = pixels[..., 1]
+    edges = _edges(green)
+    sizes = diameters if len(diameters) else USUAL_DIAMETERS
+    for _ in range(TRIES * geometry.negatives):
         if len(found) == geometry.negatives:
             break
-        kind = int(len(found) % ANYWHERE_EVERY == ANYWHERE_EVERY - 1)
-        patch = patches[kind][index]
-        if free[kind, index] and not _repeats(patch, found) and _contrast(image, patch) >= CONTRAST_MIN:
+        side = _side(sizes[rng.randrange(len(sizes))] * scene.width * rng.uniform(*geometry.scale), scene, geometry)
+        if len(found) % ANYWHERE_EVERY == ANYWHERE_EVERY - 1:
+            x, y = rng.random() * scene.width, rng.random() * scene.height
+        else:
+            x, y = _of_something(scene, edges, rng)
+        patch = _inside(x, y, side, scene)
+        if not _touches(patch, scene.avoid) and not _repeats(patch, found) and _contrast(green, patch) >= CONTRAST_MIN:
             found.append(patch)
-    return np.array(found, int).reshape(-1, 3)
-
-
-def _of_something(scene: Scene, image: Image.Image, otherwise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Places [n, 2] where something is to be seen: on annotated objects, half of them, and on edges."""
-    count, found = len(otherwise), otherwise.copy()
-    small = image.resize((-(-scene.width // STEP), -(-scene.height // STEP)), Image.Resampling.NEAREST)
-    green = np.asarray(small)[..., 1].astype(np.int32)
-    edges = np.zeros_like(green)
-    edges[:, 1:] += np.abs(np.diff(green, axis=1))
-    edges[1:] += np.abs(np.diff(green, axis=0))
-    mean = edges.mean()
-    weights = np.cumsum(np.maximum(edges - 2 * mean, 0).ravel())  # twice the mean: lines and objects, not the noise
-    cells, inside = rng.random(count), rng.random((count, 2))
-    if weights[-1] > 0:
-        cells = np.searchsorted(weights, cells * weights[-1], side="right")
-        found = (np.stack([cells % green.shape[1], cells // green.shape[1]], axis=-1) + inside) * STEP
-    objects = np.concatenate([scene.robots, scene.penalties, scene.others])
-    if len(objects):
-        boxes = objects[rng.integers(len(objects), size=count)]
-        found[::2] = (boxes[:, :2] + inside * (boxes[:, 2:] - boxes[:, :2]))[::2]
     return found
 
 
-def _free(patches: np.ndarray, avoid: np.ndarray) -> np.ndarray:
-    """bool [n]: touches none of the boxes."""
-    left, top, side = patches.T[:, :, None]
-    apart = (avoid[:, 0] >= left + side) | (avoid[:, 2] <= left) | (avoid[:, 1] >= top + side) | (avoid[:, 3] <= top)
-    return apart.all(axis=1)
+def _edges(green: np.ndarray) -> np.ndarray:
+    """Sums over the picture's cells of STEP pixels, row by row, of how much brightness changes beyond twice the mean.
+
+    That is at lines and objects, not in the noise. float [rows, columns], the last one the sum of all.
+    """
+    small = green[STEP // 2 :: STEP, STEP // 2 :: STEP].astype(np.int32)
+    edges = np.zeros_like(small)
+    edges[:, 1:] += np.abs(small[:, 1:] - small[:, :-1])
+    edges[1:] += np.abs(small[1:] - small[:-1])
+    return np.maximum(edges - 2 * edges.mean(), 0).cumsum().reshape(edges.shape) if edges.size else edges
 
 
-def _repeats(patch: list[int], found: list[list[int]]) -> bool:
+def _of_something(scene: Scene, edges: np.ndarray, rng: Random) -> tuple[float, float]:
+    """A place where something is to be seen: on an edge or, where there are any, half of them on annotated objects."""
+    x, y = rng.random(), rng.random()
+    if scene.objects and rng.random() < 0.5:
+        left, top, right, bottom = scene.objects[rng.randrange(len(scene.objects))]
+        return left + x * (right - left), top + y * (bottom - top)
+    if edges.size and edges[-1, -1] > 0:
+        row, column = divmod(int(edges.ravel().searchsorted(rng.random() * edges[-1, -1], "right")), edges.shape[1])
+        return (column + x) * STEP, (row + y) * STEP
+    return x * scene.width, y * scene.height
+
+
+def _touches(patch: Patch, boxes: list[tuple[float, float, float, float]]) -> bool:
+    left, top, side = patch
+    return any(box[0] < left + side and box[2] > left and box[1] < top + side and box[3] > top for box in boxes)
+
+
+def _repeats(patch: Patch, found: list[Patch]) -> bool:
     """Whether a patch's middle lies in the inner half of an earlier one."""
     left, top, side = patch
     return any(
@@ -131,8 +144,10 @@ def _repeats(patch: list[int], found: list[list[int]]) -> bool:
     )
 
 
-def _contrast(image: Image.Image, patch: list[int]) -> float:
+def _contrast(green: np.ndarray, patch: Patch) -> float:
+    """Standard deviation of some 8 x 8 pixels. Two patches that the network sees as flat would be exact duplicates."""
     left, top, side = patch
-    pixels = np.frombuffer(image.crop((left, top, left + side, top + side)).tobytes(), np.uint8)
-    seen = positions(side, 16)  # of what the network sees: two that it sees as flat would be exact duplicates
-    return float(pixels.reshape(side, side, 3)[seen][:, seen, 1].std())
+    step = -(-side // 8)
+    seen = green[top + step // 2 : top + side : step, left + step // 2 : left + side : step].tobytes()
+    mean = sum(seen) / len(seen)
+    return math.sqrt(max(sum(map(mul, seen, seen)) / len(seen) - mean * mean, 0))

@@ -3,6 +3,7 @@
 import zlib
 from collections import Counter
 from dataclasses import dataclass
+from random import Random
 from typing import NamedTuple
 
 import h5py
@@ -11,7 +12,7 @@ import numpy as np
 from dataset_tools.annotations import naoth_log, picture
 from dataset_tools.annotations.record import Record
 from dataset_tools.cutting import geometry, scene, write_png
-from dataset_tools.cutting.geometry import Geometry
+from dataset_tools.cutting.geometry import Geometry, Patch
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
@@ -55,26 +56,27 @@ def _cut(record: Record, camera: str, most: int, plan: Plan) -> Patches:
     image = picture.decode(data, record)
     found, skipped = scene.scene_of(record, image.width, image.height, picture.scale(record, *image.size))
     # Seeded by the picture: whatever the annotation's format, the order and the number of processes, the same patches.
-    rng = np.random.default_rng([plan.seed, *digest])
-    balls = geometry.around_balls(found, plan.geometry, rng)
-    patches = np.concatenate([balls, geometry.without_balls(found, image, plan.geometry, plan.diameters, rng)])
+    rng = Random(repr((plan.seed, digest)))  # noqa: S311  no secret
+    pixels = np.asarray(image)
+    patches = geometry.around_balls(found, plan.geometry, rng)
+    patches += geometry.without_balls(found, pixels, plan.geometry, plan.diameters, rng)
     if len(patches) > most:
-        patches = patches[np.sort(rng.permutation(len(patches))[:most])]
-    files, kinds = [], Counter()
-    for (left, top, side), text in zip(patches.tolist(), _texts(found, patches, record, camera), strict=True):
-        pixels = image.crop((left, top, left + side, top + side)).tobytes()
-        files.append(write_png.encode(pixels, side, text))
+        patches = [patches[index] for index in sorted(rng.sample(range(len(patches)), most))]
+    files, kinds, lines = [], Counter(), pixels.reshape(image.height, -1)
+    for (left, top, side), text in zip(patches, _texts(found, patches, record, camera), strict=True):
+        files.append(write_png.encode(lines[top : top + side, 3 * left : 3 * (left + side)], text))
         share = text["ball_intersect"]
         kinds["ball" if share > BALL_ABOVE else "part of a ball" if share > 0 else "no ball"] += 1
     return Patches(record.name, files, kinds, skipped, digest)
 
 
 def _digest(data: bytes) -> tuple[int, ...]:
-    """Tells pictures apart in a hundredth of the time of decoding them; nobody is kept from forging it."""
-    return len(data), zlib.crc32(data), zlib.adler32(data)
+    """Tells pictures apart in a fiftieth of the time of decoding them; nobody is kept from forging it."""
+    half, view = len(data) // 2, memoryview(data)
+    return len(data), zlib.crc32(view[:half]), zlib.crc32(view[half:])
 
 
-def _texts(found: scene.Scene, patches: np.ndarray, record: Record, camera: str) -> list[dict[str, object]]:
+def _texts(found: scene.Scene, patches: list[Patch], record: Record, camera: str) -> list[dict[str, object]]:
     """The text chunks of each patch; places are relative to the patch, not rounded; 0 is left out."""
     name = record.name if record.place else record.picture.name
     texts = [
@@ -87,24 +89,24 @@ def _texts(found: scene.Scene, patches: np.ndarray, record: Record, camera: str)
             "side": side,
             "picture": name,
         }
-        for left, top, side in patches.tolist()
+        for left, top, side in patches
     ]
+    places = np.array(patches, float).reshape(-1, 3)
     for ball in found.balls:
-        for text, share, (left, top, _) in zip(texts, scene.ball_shares(ball, patches), patches.tolist(), strict=True):
+        for text, share, (left, top, _) in zip(texts, scene.ball_shares(ball, places).tolist(), patches, strict=True):
             if share > text["ball_intersect"]:
-                text |= {"ball_intersect": float(share), "ball_radius": float(ball.radius)}
+                text |= {"ball_intersect": share, "ball_radius": float(ball.radius)}
                 text |= {"ball_center_x": float(ball.x - left), "ball_center_y": float(ball.y - top)}
                 text["ball_box"] = " ".join(f"{edge:.2f}" for edge in ball.box)
     for kind, boxes in (("penalty", found.penalties), ("robot", found.robots)):
-        if not len(boxes):
+        if not boxes:
             continue
-        shares = scene.box_shares(boxes, patches)
-        values = shares.max(axis=1) if kind == "penalty" else scene.covered(boxes, patches)
+        shares = scene.box_shares(np.array(boxes), places)
+        values = shares.max(axis=1) if kind == "penalty" else scene.covered(boxes, places)
         for index in np.flatnonzero(shares.any(axis=1)):
             box = boxes[shares[index].argmax()]
-            x, y = (box[:2] + box[2:]) / 2 - patches[index, :2]
-            texts[index] |= {f"{kind}_intersect": float(values[index]), f"{kind}_center_x": float(x)}
-            texts[index][f"{kind}_center_y"] = float(y)
+            x, y = (box[0] + box[2]) / 2 - patches[index][0], (box[1] + box[3]) / 2 - patches[index][1]
+            texts[index] |= {f"{kind}_intersect": float(values[index]), f"{kind}_center_x": x, f"{kind}_center_y": y}
     return texts
 
 
@@ -120,7 +122,7 @@ def _ready(record: Record, camera: str, most: int) -> Patches:
         raise Refused(f"not square or larger than {PATCH_SIDE_MAX} pixels, so no patch but a picture")
     text = {"CameraID": int(camera == "bottom"), "ball_intersect": float(record.patch == "ball")}
     text |= {"subsampled": 1, "picture": record.picture.name}
-    content = write_png.encode(image.tobytes(), image.width, text)
+    content = write_png.encode(np.asarray(image).reshape(image.height, -1), text)
     return Patches(record.name, [content], Counter([record.patch]), [], _digest(data))
 
 
@@ -140,7 +142,7 @@ def _rows(record: Record, camera: str) -> Patches:
         text = {"CameraID": int(camera == "bottom"), "ball_intersect": float(is_ball), "subsampled": 1}
         if is_ball and radius > 0:
             text |= {"ball_center_x": float(x), "ball_center_y": float(y), "ball_radius": float(radius)}
-        files.append(write_png.encode(pixels.tobytes(), len(pixels), text))
+        files.append(write_png.encode(pixels.reshape(len(pixels), -1), text))
         kinds["ball" if is_ball else "no ball"] += 1
     return Patches(record.name, files, kinds, skipped, ())
 
@@ -155,5 +157,5 @@ def _candidates(data: bytes, record: Record, most: int) -> Patches:
             left, top, right, bottom = item.box
             text = {"subsampled": 1, "side": right - left, "picture": record.name}
             text["box"] = f"{left} {top} {right} {bottom}"
-            files.append(write_png.encode(item.pixels.tobytes(), len(item.pixels), text))
+            files.append(write_png.encode(item.pixels.reshape(len(item.pixels), -1), text))
     return Patches(record.name, files, Counter({"unlabelled": len(files)}), skipped, ())

@@ -16,29 +16,32 @@ GRID = 1024  # to a pixel: percentages and pixels of one box must not differ by 
 AWAY = 0.1  # of the radius around a ball that negatives keep free too
 
 
+Edges = tuple[float, float, float, float]  # left, top, right, bottom
+
+
 class Circle(NamedTuple):
     """A ball in pixels, the origin at the top left corner of the picture, and the box it was annotated with."""
 
     radius: float
     x: float
     y: float
-    box: tuple[float, float, float, float]
+    box: Edges
 
 
 class Scene(NamedTuple):
-    """One picture. Boxes: float [n, 4] left, top, right, bottom; not `free`: no negatives are cut."""
+    """One picture. Boxes: left, top, right, bottom; `objects` are all but balls; not `free`: no negatives are cut."""
 
     width: int
     height: int
     balls: list[Circle]
-    robots: np.ndarray
-    penalties: np.ndarray
-    others: np.ndarray
-    avoid: np.ndarray
+    robots: list[Edges]
+    penalties: list[Edges]
+    objects: list[Edges]
+    avoid: list[Edges]
     free: bool
 
 
-def circle_of(box: tuple[float, float, float, float], width: float, height: float) -> Circle:
+def circle_of(box: Edges, width: float, height: float) -> Circle:
     """The circle of a ball's box: its centre and a quarter of width + height.
 
     Where the box touches the picture's edge the ball is cut off: the radius is half of the longer side then, and the
@@ -63,7 +66,7 @@ def scene_of(record: Record, width: int, height: int, scale: tuple[float, float]
     A ball's box that cannot be makes the picture uncertified: the ball is somewhere.
     """
     balls, avoid, skipped, free = [], [], [], record.certified
-    boxes: dict[str, list] = {}
+    boxes: dict[str, list[Edges]] = {}
     for box in record.boxes:
         pixels = tuple(edge * by for edge, by in zip(box[1:], scale * 2, strict=True))
         try:
@@ -82,14 +85,12 @@ def scene_of(record: Record, width: int, height: int, scale: tuple[float, float]
         except Refused as refused:
             free &= box.kind not in (BALL, IGNORE) or pixels in avoid
             skipped.append(Skipped(record.name, f"{box.kind}: {refused}"))
-    kept = {kind: np.array(found, float) for kind, found in boxes.items()}
-    none = np.empty((0, 4))
-    robots, penalties = kept.pop(ROBOT, none), kept.pop(PENALTY, none)
-    others = np.concatenate([none, *kept.values()])
-    return Scene(width, height, balls, robots, penalties, others, np.array(avoid).reshape(-1, 4), free), skipped
+    objects = [edges for found in boxes.values() for edges in found]
+    robots, penalties = boxes.get(ROBOT, []), boxes.get(PENALTY, [])
+    return Scene(width, height, balls, robots, penalties, objects, avoid, free), skipped
 
 
-def _check(box: tuple[float, float, float, float], width: int, height: int) -> None:
+def _check(box: Edges, width: int, height: int) -> None:
     left, top, right, bottom = box
     if not all(map(math.isfinite, box)):
         raise Refused("box with a value that is not a number")
@@ -101,7 +102,7 @@ def _check(box: tuple[float, float, float, float], width: int, height: int) -> N
         raise Refused("box much larger than the picture")
 
 
-def _ball(box: tuple[float, float, float, float], width: int, height: int) -> Circle:
+def _ball(box: Edges, width: int, height: int) -> Circle:
     left, top, right, bottom = box
     circle = circle_of(box, width, height)
     inside = left > EDGE and top > EDGE and right < width - EDGE and bottom < height - EDGE

@@ -139,7 +139,7 @@ def test_robot_and_penalty_overlaps_are_told(tmp_path, pictures):
             if f"{kind}_intersect" in text:
                 assert f"{kind}_center_x" in text
                 found.append(number(text, f"{kind}_intersect"))
-    assert max(shares["robot"]) > 0.9  # of the patch
+    assert max(shares["robot"]) > 0.8  # of the patch; one that is all on the drawn robot is flat
     assert max(shares["penalty"]) > 0.9  # of the mark
 
 
