@@ -1,27 +1,22 @@
 """All patches of one pass: pixels in flat files on disk, what is known about them in memory (about 80 bytes each)."""
 
 import hashlib
-import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
-from tempfile import TemporaryDirectory
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from common.datasets.families import ORIGINS
 from common.datasets.patch_format import DETAILS
 from dataset_tools.building.decoding import CAMERA_CODES, THUMBNAIL, Batch, Plan
+from dataset_tools.building.working_folder import working_folder
 from dataset_tools.sources import labels
 from dataset_tools.sources.patch_sources import Skipped
 
 CAMERA_NAMES = tuple(CAMERA_CODES)
-PREFIX, IN_USE = ".build-", "in_use.lock"
-LOCKED_AFTER_S = 60.0  # a build has surely locked its new folder by then
 EXAMPLES = 3  # names kept of each reason for leaving something out
 
 
@@ -141,20 +136,9 @@ class Store:
 @contextmanager
 def temporary_store(folder: Path, plan: Plan) -> Iterator[Store]:
     """A store in a hidden folder under `folder`, gone when the block ends: on the disk that will hold the result."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(folder)
-    with TemporaryDirectory(prefix=PREFIX, dir=folder) as name, FileLock(Path(name) / IN_USE):
-        store = Store(Path(name), plan)
+    with working_folder(folder, ".build-") as own:
+        store = Store(own, plan)
         try:
             yield store
         finally:
             store.close_files()
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Removes what builds left behind that were killed: their locks are free."""
-    for old in folder.glob(f"{PREFIX}*"):
-        with suppress(Timeout, OSError):
-            if time.time() - old.stat().st_mtime > LOCKED_AFTER_S:
-                with FileLock(old / IN_USE, timeout=0):
-                    rmtree(old)

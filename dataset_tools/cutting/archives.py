@@ -5,9 +5,9 @@ import unicodedata
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from common.errors import UserError
+from dataset_tools.building.workers import uninterrupted
 
 DATE = (1980, 1, 1, 0, 0, 0)  # of every member: equal patches give equal archives
 NAME_MAX = 150  # bytes of a recording's name
@@ -26,22 +26,11 @@ def member_name(text: str) -> str:
 
 
 class Archives:
-    """The zips of one run, in a hidden folder of the root until `publish`."""
+    """The zips of one run, in a folder of their own until `publish`."""
 
-    def __init__(self, root: Path):
-        self.root = root
+    def __init__(self, root: Path, folder: Path):
+        self.root, self.folder = root, folder
         self.written: list[str] = []
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            self._folder = TemporaryDirectory(prefix=".cut-", dir=root)
-        except OSError as error:
-            raise UserError(f"--output cannot be made: {error.strerror or error}. Received: {root}.") from None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._folder.cleanup()
 
     def check(self, names: Iterable[str], replace: bool) -> None:
         """Makes sure that nothing is lost.
@@ -69,7 +58,7 @@ class Archives:
         Returns:
             The number of members.
         """
-        path = Path(self._folder.name) / name
+        path = self.folder / name
         path.parent.mkdir(exist_ok=True)
         names: set[str] = set()
         with zipfile.ZipFile(path, "w") as archive:
@@ -87,6 +76,7 @@ class Archives:
 
     def publish(self) -> None:
         """Moves all archives to their places."""
-        for name in self.written:
-            (self.root / name).parent.mkdir(exist_ok=True)
-            (Path(self._folder.name) / name).replace(self.root / name)
+        with uninterrupted():
+            for name in self.written:
+                (self.root / name).parent.mkdir(exist_ok=True)
+                (self.folder / name).replace(self.root / name)

@@ -13,6 +13,7 @@ from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.recognise import GENERIC, Source
 from dataset_tools.annotations.record import BALL, Record
 from dataset_tools.building.workers import warm_up, workers
+from dataset_tools.building.working_folder import working_folder
 from dataset_tools.cutting.archives import Archives, file_name, member_name
 from dataset_tools.cutting.options import Settings
 from dataset_tools.cutting.patches import Patches, Plan, of_records
@@ -29,33 +30,39 @@ def cut(settings: Settings) -> None:
     """Writes the archives of all sources and says what became of them.
 
     Raises:
-        UserError: a source that cannot be read, nothing to cut, or archives that are there already.
+        UserError: a source that cannot be read, nothing to cut, archives that are there already, or no room.
     """
-    skips, kinds = Skips(), Counter()
     warm_up(settings.jobs)  # while this process reads the annotations
-    with RecordStore() as store:
-        guessed = _gather(settings, store, skips)
-        picks = {group: _pick(store.offsets(group, settings.every), settings) for group in sorted(store.groups)}
-        with Archives(settings.output) as archives:
-            archives.check([_archive(group) for group in picks], settings.replace)
-            plan = Plan(settings.geometry, store.diameters(), settings.seed)
-            tasks = (
-                (part, plan)
-                for (camera, _), (offsets, most) in picks.items()
-                for part in _tasks(store, offsets, camera, most)
-            )
-            with workers(settings.jobs) as spread:
-                total = sum(len(offsets) for offsets, _ in picks.values())
-                with progress_bar(total=total, desc="  cutting", unit=" pictures") as bar:
-                    results = (found for part in spread(of_records, tasks) for found in part if bar.update() or True)
-                    seen: set[tuple[int, ...]] = set()
-                    for group, (offsets, _) in picks.items():
-                        mine = islice(results, len(offsets))
-                        archives.write(_archive(group), _members(mine, seen, kinds, skips))
-            if not archives.written:
-                raise UserError("; ".join(["nothing to cut. Received: no picture that can be used", *skips.lines()]))
+    skips, kinds = Skips(), Counter()
+    try:
+        with working_folder(settings.output, ".cut-") as folder, RecordStore(folder) as store:
+            guessed = _gather(settings, store, skips)
+            archives = Archives(settings.output, folder)
+            _cut_all(settings, store, archives, kinds, skips)
             archives.publish()
+    except OSError as error:
+        where = error.filename or settings.output
+        raise UserError(
+            f"{where}: {error.strerror or error}. Check room and rights, or choose another --output."
+        ) from None
     _report(settings, archives.written, kinds, skips, guessed)
+
+
+def _cut_all(settings: Settings, store: RecordStore, archives: Archives, kinds: Counter, skips: Skips) -> None:
+    picks = {group: _pick(store.offsets(group, settings.every), settings) for group in sorted(store.groups)}
+    archives.check([_archive(group) for group in picks], settings.replace)
+    plan = Plan(settings.geometry, store.diameters(), settings.seed)
+    tasks = (
+        (part, plan) for (camera, _), (offsets, most) in picks.items() for part in _tasks(store, offsets, camera, most)
+    )
+    total = sum(len(offsets) for offsets, _ in picks.values())
+    with workers(settings.jobs) as spread, progress_bar(total=total, desc="  cutting", unit=" pictures") as bar:
+        results = (found for part in spread(of_records, tasks) for found in part if bar.update() or True)
+        seen: set[tuple[int, ...]] = set()
+        for group, (offsets, _) in picks.items():
+            archives.write(_archive(group), _members(islice(results, len(offsets)), seen, kinds, skips))
+    if not archives.written:
+        raise UserError("; ".join(["nothing to cut. Received: no picture that can be used", *skips.lines()]))
 
 
 def _gather(settings: Settings, store: RecordStore, skips: Skips) -> int:

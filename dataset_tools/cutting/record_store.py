@@ -4,7 +4,7 @@ import math
 import pickle
 import re
 from collections import Counter
-from tempfile import TemporaryFile
+from pathlib import Path
 
 import numpy as np
 
@@ -40,8 +40,8 @@ class Skips:
 class RecordStore:
     """Records by (camera, recording), sorted by name in each: frame 9 before frame 10."""
 
-    def __init__(self):
-        self._file = TemporaryFile()  # noqa: SIM115  closed with the store
+    def __init__(self, folder: Path):
+        self._file = (folder / "records").open("w+b")
         self.groups: dict[tuple[str, str], list[tuple[str, int]]] = {}
         self._diameters: list[float] = []
         self._balls, self._step = 0, 1
@@ -82,7 +82,7 @@ class RecordStore:
     def read(self, at: int) -> Record:
         """One record."""
         self._file.seek(at)
-        return pickle.load(self._file)  # noqa: S301  written above, by this process, to a file that has no name
+        return pickle.load(self._file)  # noqa: S301  written above, by this process
 
 
 def _natural(name: str) -> str:

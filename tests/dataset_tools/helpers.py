@@ -1,5 +1,6 @@
-"""Where built files are, and what is in them."""
+"""Where built files are, what is in them, and how long to wait for them."""
 
+import time
 from pathlib import Path
 
 from common.datasets.families import DEFAULT_STEMS, Family, parse_stem
@@ -21,3 +22,13 @@ def load(output, part, chosen=None):
 
 def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def wait_for(condition, process):
+    """What `condition` returns, as soon as it is true of the running process."""
+    deadline = time.monotonic() + 60
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "the process never came that far"
+        assert process.poll() is None
+        time.sleep(0.005)
+    return found

@@ -4,14 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from dataset_tools.building.workers import workers
 
-from ..helpers import ROOT, contents
+from ..helpers import ROOT, contents, wait_for
 
 
 def start_build(output, naoth, *more):
@@ -20,15 +19,6 @@ def start_build(output, naoth, *more):
     command += ["--origins", "naoth", "--jobs", "2", "--output-dir", output, *more]
     pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
-
-
-def wait_for(condition, process):
-    deadline = time.monotonic() + 60
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "the build never came that far"
-        assert process.poll() is None
-        time.sleep(0.005)
-    return found
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
