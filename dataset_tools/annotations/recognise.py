@@ -50,10 +50,12 @@ def recognise(path: Path, given: str | None = None, pictures: Path | None = None
     Raises:
         UserError: nothing there, no known format, or several.
     """
+    if given not in (None, *READERS):
+        raise UserError(f"--format must be one of {', '.join(READERS)}. Received: {given}.")
     if not path.exists():
         raise UserError(f"{path}: no such file or folder.")
     found = [(file, kind) for file, kind in _candidates(path) if given in (None, kind)]
-    if not found and given in READERS:  # the user knows better
+    if not found and given:  # the user knows better
         found = [(path, given)]
     kinds = sorted({kind for _, kind in found})
     if len(kinds) != 1:

@@ -4,12 +4,12 @@ A picture has a dozen patches, so plain numbers are faster than arrays here. A p
 """
 
 import math
-from dataclasses import dataclass
 from operator import mul
 from random import Random
 
 import numpy as np
 
+from dataset_tools.cutting.options import Geometry
 from dataset_tools.cutting.scene import Circle, Scene
 
 SIDE_MIN = 8  # pixels; the robot looks at nothing smaller
@@ -21,21 +21,6 @@ STEP = 8  # pixels between the samples in which edges are looked for
 USUAL_DIAMETERS = np.geomspace(0.02, 0.2, 16)  # in widths of the picture, where a source has no ball at all
 
 Patch = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """How patches are cut; the field names are those of the options.
-
-    scale: smallest and largest side, in diameters of the ball; jitter: largest offset of a patch's middle from the
-    ball's, in sides; border: by which a patch grows on every side, in its own radii.
-    """
-
-    scale: tuple[float, float] = (1.0, 1.7)
-    jitter: float = 0.15
-    border: float = 0.0
-    per_ball: int = 4
-    negatives: int = 8
 
 
 def around_balls(scene: Scene, geometry: Geometry, rng: Random) -> list[Patch]:

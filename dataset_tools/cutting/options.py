@@ -9,8 +9,6 @@ from pathlib import Path
 
 from common.cli.program import Parser
 from common.errors import UserError
-from dataset_tools.annotations.recognise import READERS
-from dataset_tools.cutting.geometry import Geometry
 
 EPILOG = """\
 SOURCE is a folder or a file. The format is recognised; --format settles it:
@@ -29,6 +27,21 @@ Examples:
   python3 dataset_tools/cut.py export.json --pictures ~/pictures --output patches
   python3 dataset_tools/cut.py ~/yolo ~/logs/game.log --annotations boxes.json --output patches
 """
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How patches are cut; the field names are those of the options.
+
+    scale: smallest and largest side, in diameters of the ball; jitter: largest offset of a patch's middle from the
+    ball's, in sides; border: by which a patch grows on every side, in its own radii.
+    """
+
+    scale: tuple[float, float] = (1.0, 1.7)
+    jitter: float = 0.15
+    border: float = 0.0
+    per_ball: int = 4
+    negatives: int = 8
 
 
 @dataclass(frozen=True)
@@ -104,7 +117,7 @@ def _parser() -> Parser:
     add("sources", nargs="+", type=Path, metavar="SOURCE", help="annotated pictures, logs or patch sets, see below")
     add("--output", type=Path, required=True, metavar="ROOT", help="folder of the patch archives")
     add("--replace", action=argparse.BooleanOptionalAction, default=False, help="archives of the same names in ROOT")
-    add("--format", choices=tuple(READERS), help="of the sources (default: recognised)")
+    add("--format", metavar="NAME", help="of the sources, see below (default: recognised)")
     add("--annotations", nargs="+", type=Path, default=(), metavar="FILE", help="COCO or Label Studio files of logs")
     add("--pictures", type=Path, metavar="DIR", help="where the pictures are (default: in the source's folder)")
     add("--ball-class", nargs="+", default=(), metavar="NAME", help="class names that are a ball (default: ball, ...)")

@@ -12,7 +12,8 @@ import numpy as np
 from dataset_tools.annotations import naoth_log, picture
 from dataset_tools.annotations.record import Record
 from dataset_tools.cutting import geometry, scene, write_png
-from dataset_tools.cutting.geometry import Geometry, Patch
+from dataset_tools.cutting.geometry import Patch
+from dataset_tools.cutting.options import Geometry
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 

@@ -224,6 +224,7 @@ def test_nothing_is_left_where_nothing_can_be_cut(tmp_path):
         (["--pictures", "nowhere"], "--pictures must be a folder"),
         (["--annotations", "{boxes}"], "--annotations are COCO or Label Studio files for a log"),
         (["--format", "voc"], "nothing to cut"),
+        (["--format", "yolov8"], "--format must be one of yolo, coco"),
     ],
 )
 def test_wrong_arguments_get_one_line(arguments, message, tmp_path, pictures):
