@@ -14,6 +14,7 @@ from servers import mlflow_server, tracked
 from verdict import CheckFailed, expect
 
 PROJECTS = ("classifier_cnn", "detector_cnn_ball_radius_center")
+SHARED = ("common", "dataset_tools", "grid_search", "robot_export")
 STRANGER = "54321:54321"  # a user that no image knows
 DEAD_PROXY = "http://127.0.0.1:9"
 PASSWORD = "not-to-be-seen-anywhere"  # noqa: S105 - it is looked for in everything that a run leaves
@@ -74,8 +75,8 @@ def contents(check: Check) -> str:
     expect(not foreign, "no data, secrets or caches in the image", f"{foreign[:5]}")
     (project,) = set(code) & set(PROJECTS)
     expect(
-        set(code) == {"common", project, "requirements.lock", "requirements-gpu.lock"},
-        "one project, common and lock files",
+        set(code) == {*SHARED, project, "requirements.lock", "requirements-gpu.lock"},
+        "one project, the folders that it uses and lock files",
         str(code),
     )
     return f"/app holds {', '.join(code)}"
@@ -96,15 +97,12 @@ def strict(check: Check) -> str:
     terms = check.strict()
     out = check.run([*QUICK, "--tracking", "deepl"], terms)
     folder = only_run(terms.volume, out)
-    contract = json.loads((folder / "model.json").read_text())
-    expect(contract["status"] == "finished", "a finished run", contract["status"], out)
-    unproven = [name for name, form in contract["forms"].items() if form["fit"] is None]
-    expect(
-        len(contract["forms"]) == 8 and unproven in ([], ["cpp", "int16"]),
-        "eight forms",
-        f"{[*contract['forms']]}",
-        out,
-    )
+    manifest = json.loads((folder / "model.json").read_text())
+    expect(manifest["status"] == "finished", "a finished run", manifest["status"], out)
+    formats = manifest["forms"]
+    unchecked = [name for name, entry in formats.items() if entry["fit"] is None]
+    no_compiler = ["cpp", "int16"]
+    expect(len(formats) == 8 and unchecked in ([], no_compiler), "eight export formats", f"{[*formats]}", out)
     expect("SYNTHETIC" in folder.name, "the replaced dataset in the run's name", folder.name, out)
     expect("tracking sync" in out, "a line that tells how the pending run is sent", "none", out)
     with_password = [
@@ -140,7 +138,7 @@ def stopped(check: Check) -> str:
     process = check.engine.start(check.image, arguments, terms)
     deadline = time.monotonic() + check.limit
     while not [path for path in terms.volume.glob("runs/*/metrics.csv") if path.read_text().count("\n") > 2]:
-        expect(process.poll() is None, "a training", "it ended", process.stdout.read() if process.poll() else "")
+        expect(process.poll() is None, "a run", "it ended", process.stdout.read() if process.poll() else "")
         expect(time.monotonic() < deadline, "a first epoch in time", "none")
         time.sleep(0.2)
     out, seconds = stop_and_wait(check, process, 143)
@@ -175,7 +173,7 @@ def grid(check: Check) -> str:
     out = check.run(["train_smoke.sh"], terms, "bash")
     models = len(list(terms.volume.glob("runs/*/model.keras")))
     expect(models == 4, "four models", str(models), out)
-    return f"{models} trainings"
+    return f"{models} runs"
 
 
 def require_gpu(check: Check) -> str:
