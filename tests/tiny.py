@@ -91,7 +91,7 @@ def check_sections(client, run, epochs: int) -> None:
         (single if steps == [0] else curves).add(key)
     assert {"training/loss", "validation/loss"} <= curves
     assert {key.partition("/")[0] for key in curves} == {"training", "validation"}
-    assert {key.partition("/")[0] for key in single if "/" in key} <= {"validation", "test"}
+    assert {key.partition("/")[0] for key in single if "/" in key} <= {"validation_final", "test"}
     assert {"best_epoch", "parameters", "multiply_accumulates"} <= single
     assert len(run.data.metrics) <= 40
 

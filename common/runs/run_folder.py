@@ -73,15 +73,18 @@ class RunFolder:
     def record_results(self, numbers: dict[str, dict[str, float]], history, facts: Mapping[str, float] = {}) -> None:
         """Tracks the final numbers, the best epoch, and every file that is not tracked yet.
 
+        Single numbers stay out of `training/` and `validation/`, the sections of the curves on MLflow: those of
+        validation, with the best epoch's, are in `validation_final/`.
+
         Args:
-            numbers: {split: {name: number}}; those of validation that are curves already are left to the curves.
-            history: common.fitting.History; what validation said of the epoch that was kept is tracked as best_NAME.
+            numbers: {split: {name: number}}.
+            history: common.training.fit.History.
             facts: numbers of the model that belong to no split.
         """
-        kept = {name: value for name, value in history.epochs[history.best].items() if name.startswith("val_")}
-        final = {f"{split}/{name}": value for split, values in numbers.items() for name, value in values.items()}
-        final = {name: value for name, value in final.items() if name not in map(sectioned, kept)}
-        final |= {sectioned(name.replace("val_", "val_best_", 1)): value for name, value in kept.items()}
+        best = {name.removeprefix("val_"): x for name, x in history.epochs[history.best].items() if name[:4] == "val_"}
+        splits = {**numbers, "validation": best | numbers.get("validation", {})}
+        sections = {"validation_final" if split == "validation" else split: values for split, values in splits.items()}
+        final = {f"{section}/{name}": value for section, values in sections.items() for name, value in values.items()}
         final |= {"best_epoch": history.best + 1, **facts}
         self.tracked.metrics(final, step=0)  # MLflow draws single numbers of step 0 as bars, of other steps as dots
         for path in tracked_files(self.path):

@@ -209,7 +209,7 @@ def test_an_export_that_does_not_hold_fails_the_run_but_loses_none_of_it(files, 
     assert not list(folder.glob("*.tflite"))
     _, (run,) = tracked_runs(tmp_path, "classifier_cnn")
     assert run.info.status == "FAILED"
-    assert run.data.metrics["validation/recall"] == told["metrics"]["validation"]["recall"]
+    assert run.data.metrics["validation_final/recall"] == told["metrics"]["validation"]["recall"]
     # Fixed, the run's own folder is completed by the command that the help names.
     monkeypatch.undo()
     export.main([str(folder), "--calibration", files[1], "--validation", files[3]])

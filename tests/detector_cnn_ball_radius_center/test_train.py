@@ -96,7 +96,7 @@ def test_mlflow_holds_what_the_folder_holds(finished):
     assert tracked.data.params["loss"] == "huber"
     numbers = json.loads((finished / "model.json").read_text())["metrics"]["validation"]
     check_sections(client, tracked, epochs=25)
-    assert tracked.data.metrics["validation/best_mean_iou"] == pytest.approx(numbers["mean_iou"])
+    assert tracked.data.metrics["validation_final/mean_iou"] == pytest.approx(numbers["mean_iou"])
     names = {artifact.path for artifact in client.list_artifacts(tracked.info.run_id)}
     assert {"model.json", "validation_worst.png", "validation_circles.csv"} <= names
 
