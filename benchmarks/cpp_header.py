@@ -1,4 +1,4 @@
-"""Times and counts the C++ headers against the runtimes: .venv/bin/python benchmarks/cpp_header.py
+"""Times and counts the C++ headers against the runtimes: .venv/bin/python -m benchmarks.cpp_header
 
 Networks S (4 4 8 8, dense 32), M (8 8 16 16, dense 64), L (8 16 32 64, dense 128), 16x16x1, weights as a training may
 leave them. Everything runs on one core, pinned, in blocks of about 2 ms that alternate in a new order each round, and
@@ -30,6 +30,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
+from ai_edge_litert.interpreter import Interpreter
 
 from common.cli import launch
 from common.training import devices
@@ -38,6 +40,7 @@ from robot_export.cpp.header import write_header
 from robot_export.folding import Joint, fold
 from robot_export.onnx_file import write as write_onnx
 from robot_export.tflite import convert
+from tests.robot_export.models import patches, random_model
 
 NETWORKS = {"S": ((4, 4, 8, 8), 32), "M": ((8, 8, 16, 16), 64), "L": ((8, 16, 32, 64), 128)}
 TARGETS = {name: ("-std=c++11", "-O3", f"-march={name}") for name in ("silvermont", "x86-64-v3", "native")}
@@ -70,8 +73,6 @@ def main(argv=None) -> None:
 
 def write(folder: Path, name: str) -> dict:
     """Header, TFLite and ONNX of a network in a new folder; the sums of its multiplications."""
-    from tests.robot_export.models import patches, random_model
-
     folder.mkdir()
     filters, dense = NETWORKS[name]
     model = random_model(7, filters=filters, dense=dense)
@@ -162,8 +163,6 @@ def called(call: Callable[[], object]) -> Candidate:
 
 
 def litert_candidate(network: dict) -> Candidate:
-    from ai_edge_litert.interpreter import Interpreter
-
     interpreter = Interpreter(model_path=str(network["folder"] / "model.tflite"), num_threads=1)
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], network["X"][:1].astype(np.float32))
@@ -174,8 +173,6 @@ def litert_candidate(network: dict) -> Candidate:
 
 
 def onnx_candidate(network: dict) -> Candidate:
-    import onnxruntime
-
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(network["folder"] / "model.onnx", options, ["CPUExecutionProvider"])

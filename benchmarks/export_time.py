@@ -19,10 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
+from classifier_cnn import export as classifier_export
+from classifier_cnn import model as classifier_model
 from common.cli import launch
 from common.datasets.patch_file import Patches
 from common.training import devices
 from common.training.predict import make_predictor
+from detector_cnn_ball_radius_center import export as detector_export
+from detector_cnn_ball_radius_center import model as detector_model
 from robot_export.cost import count_cost
 from robot_export.export_model import Evidence, Job, deliver
 from robot_export.model_facts import describe_input
@@ -90,16 +94,10 @@ def case(project: str, args: argparse.Namespace):
 def network(project: str, rng):
     """The default network with weights that differ from its initial ones."""
     if project == "classifier_cnn":
-        from classifier_cnn import export as module
-        from classifier_cnn.model import build_model
-
-        project = module.project(0.01)
+        module, build, project = classifier_export, classifier_model.build_model, classifier_export.project(0.01)
     else:
-        from detector_cnn_ball_radius_center import export as module
-        from detector_cnn_ball_radius_center.model import build_model
-
-        project = module.project(16)
-    model = build_model((16, 16, 1), regularize=False, mean=[0.4])
+        module, build, project = detector_export, detector_model.build_model, detector_export.project(16)
+    model = build((16, 16, 1), regularize=False, mean=[0.4])
     for layer in model.layers:
         if layer.name.startswith("norm"):
             layer.set_weights([rng.uniform(0.5, 1.5, weight.shape) for weight in layer.weights])

@@ -9,10 +9,16 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+import tensorflow as tf
 import training_methods
+from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+from common.training import devices
+from common.training import trainer as training
 
 LIMIT_S = 150  # of one variant, imports and compilation included
 GRAPHS = "--xla_gpu_enable_command_buffer=FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,CONDITIONAL,WHILE"
@@ -67,15 +73,11 @@ def run(variant: dict) -> dict:
 
 def child(variant: dict) -> None:
     """Times epochs of one variant and prints JSON."""
-    import tensorflow as tf
-
-    from common.training import devices, trainer
-
     if not variant.get("deterministic", True):
         tf.config.experimental.enable_op_determinism = lambda: None
     devices.prepare(seed=0, threads=0 if variant["way"] == "textbook" else 1, require_gpu=not variant.get("cpu"))
     if variant.get("pooling") == "keras":
-        trainer.pool = lambda layer, x: layer(x)
+        training.pool = lambda layer, x: layer(x)
     train, validation = (training_methods.noise(variant["project"], n, n) for n in (variant["patches"], 20_000))
     network = {"filters": (4, 4, 8, 8), "dense": 32, "batch_size": variant["batch"]}
     epoch, evaluation, trainer = getattr(training_methods, variant["way"])(
@@ -106,11 +108,6 @@ def timed(work) -> float:
 
 def profile(epoch, steps: int) -> dict:
     """Microseconds and count per step of every kernel, the longest first, for every line of TensorFlow's profile."""
-    import tempfile
-
-    import tensorflow as tf
-    from tensorflow.tsl.profiler.protobuf import xplane_pb2
-
     with tempfile.TemporaryDirectory() as folder:
         try:
             tf.profiler.experimental.start(folder)

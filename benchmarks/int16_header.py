@@ -25,6 +25,9 @@ import numpy as np
 
 from benchmarks.cpp_header import HERE, NETWORKS, TARGETS, alternate, child_seconds, count, header_candidate
 from benchmarks.cycles import CORTEX_A78, SILVERMONT, simulate
+from robot_export.cpp import header, int16_header, int16_quantise, int16_reference
+from robot_export.folding import fold
+from tests.robot_export.models import patches, random_model
 
 KINDS = ("float", "int16")
 MULTIPLIES = ("pmaddwd", "pmulhrsw", "mulps")
@@ -59,10 +62,6 @@ def main(argv=None) -> None:
 
 def write(folder: Path, filters, dense: int, side: int) -> dict:
     """Both headers of a network in a new folder, patches, and what each header has to answer."""
-    from robot_export.cpp import header, int16_header, int16_quantise, int16_reference
-    from robot_export.folding import fold
-    from tests.robot_export.models import patches, random_model
-
     for kind in KINDS:
         (folder / kind).mkdir(parents=True)
     model = random_model(7, side=side, filters=filters, dense=dense)

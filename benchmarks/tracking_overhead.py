@@ -1,4 +1,4 @@
-"""What tracking costs: .venv/bin/python benchmarks/tracking_overhead.py (about 10 minutes on two quiet cores).
+"""What tracking costs: .venv/bin/python -m benchmarks.tracking_overhead (about 10 minutes on two quiet cores).
 
 1. 2,000 epochs x 20 metrics: seconds that the training spends in `run.metrics`.
 2. A small CNN trains while the tracking server behind a proxy has one fault after the other. Blocks of epochs with the
@@ -7,8 +7,6 @@
    two do not depend on it: `training` compares the CPU time that the training itself needs, `mirror` is the mirror's
    CPU time by the training's, once started. Where every core is taken the slowdown is the sum of these two; where a
    core is free it is the first alone. `start` is what the mirror's start costs once.
-3. With --thread, the same with the mirror as a thread of the training instead of a process, whose CPU time is not told
-   apart.
 """
 
 import argparse
@@ -21,10 +19,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
+import keras
+import numpy as np
+
+from common import tracking
 from tests.common.tracking.fault_proxy import Fault, FaultProxy
 from tests.common.tracking.mlflow_server import MlflowServer
 
@@ -44,18 +45,17 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60, help="length of each training (default: %(default)s)")
     parser.add_argument("--block", type=int, default=10, help="epochs per block (default: %(default)s)")
-    parser.add_argument("--thread", action="store_true", help="measure the mirror as a thread, too")
     parser.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS))
     parser.add_argument("--epochs", type=int, default=2000, help="epochs of the first part (default: %(default)s)")
-    parser.add_argument("--train", nargs=3, metavar=("MIRROR", "URL", "FOLDER"), help=argparse.SUPPRESS)
+    parser.add_argument("--train", nargs=2, metavar=("URL", "FOLDER"), help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 
 
 def main() -> None:
     options = parse_args()
     if options.train:
-        mirror, url, folder = options.train
-        print(json.dumps(train(mirror, url, Path(folder), options.seconds, options.block)))
+        url, folder = options.train
+        print(json.dumps(train(url, Path(folder), options.seconds, options.block)))
         return
     with tempfile.TemporaryDirectory() as folder:
         server = MlflowServer(Path(folder) / "server")
@@ -64,19 +64,15 @@ def main() -> None:
             heads = (
                 f"{'epoch':>8} {'wall, 90 % interval':>26} {'training, 90 % interval':>26} {'mirror':>7} {'start':>7}"
             )
-            print(f"\n{'mirror':8} {'fault':24} {heads}")
+            print(f"\n{'fault':24} {heads}")
             for name in options.faults:
-                report("process", name, server, Path(folder), options)
-            for name in ("none", "time-out") if options.thread else ():
-                report("thread", name, server, Path(folder), options)
+                report(name, server, Path(folder), options)
         finally:
             server.kill()
 
 
 def count_metrics(url: str, folder: Path, epochs: int) -> None:
     """Part 1, with a mirror that sends to a healthy server meanwhile."""
-    from common import tracking
-
     run = tracking.start(folder, tracking.Server(url, "", url), experiment="benchmark", name="metrics")
     metrics = {f"metric_{i}": i / 7 for i in range(20)}
     times = []
@@ -93,7 +89,7 @@ def count_metrics(url: str, folder: Path, epochs: int) -> None:
     )
 
 
-def report(mirror: str, name: str, server: MlflowServer, folder: Path, options: argparse.Namespace) -> None:
+def report(name: str, server: MlflowServer, folder: Path, options: argparse.Namespace) -> None:
     """One line of the table, from a run in a process of its own."""
     with FaultProxy(server.port) as proxy:
         if FAULTS[name] is None:
@@ -101,26 +97,21 @@ def report(mirror: str, name: str, server: MlflowServer, folder: Path, options: 
         else:
             proxy.fault = FAULTS[name]
         command = [sys.executable, "-m", "benchmarks.tracking_overhead", "--seconds", str(options.seconds)]
-        command += ["--block", str(options.block), "--train", mirror, proxy.url, str(folder / f"{mirror} {name}")]
+        command += ["--block", str(options.block), "--train", proxy.url, str(folder / name)]
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
         done = subprocess.run(command, capture_output=True, env=environment, text=True, check=True)
         proxy.restore() if FAULTS[name] is None else None
     answer = json.loads(done.stdout.splitlines()[-1])
     wall, training = (f"{m:+7.2%} {low:+7.2%} ..{high:+7.2%}" for m, low, high in (answer["wall"], answer["training"]))
     print(
-        f"{mirror:8} {name:24} {answer['epoch_s'] * 1e3:5.0f} ms {wall:>26} {training:>26} {answer['cpu']:7.2%} "
+        f"{name:24} {answer['epoch_s'] * 1e3:5.0f} ms {wall:>26} {training:>26} {answer['cpu']:7.2%} "
         f"{answer['start_s']:5.2f} s",
         flush=True,
     )
 
 
-def train(mirror: str, url: str, folder: Path, seconds: float, block: int) -> dict:
+def train(url: str, folder: Path, seconds: float, block: int) -> dict:
     """Trains for `seconds`. Returns the median epoch, the slowdown with its interval, and the cost of the start."""
-    import keras
-    import numpy as np
-
-    from common import tracking
-
     draw = np.random.default_rng(0)
     X, y = draw.random((1500, 16, 16, 1), np.float32), draw.integers(0, 2, 1500).astype(np.float32)
     layers = [keras.Input((16, 16, 1))]
@@ -129,48 +120,21 @@ def train(mirror: str, url: str, folder: Path, seconds: float, block: int) -> di
     model = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(1, activation="sigmoid")])
     model.compile("adam", "binary_crossentropy")
     model.fit(X, y, batch_size=128, epochs=2, verbose=0)
-    if mirror == "thread":
-        tracking.Run._start_mirror = lambda self: None
     run = tracking.start(folder, tracking.Server(url, "", url), experiment="benchmark", name=folder.name)
     (folder / "large.bin").write_bytes(os.urandom(1_000_000))
     run.artifact("large.bin")
-    switch = _thread(run.folder, url) if mirror == "thread" else _process(run)
-    clock = _Clock(run, switch, seconds, block)
+    clock = _Clock(run, seconds, block)
     with contextlib.suppress(_Done):
-        model.fit(X, y, batch_size=128, epochs=100_000, verbose=0, callbacks=[clock.callback(keras)])
-    switch(True)
+        model.fit(X, y, batch_size=128, epochs=100_000, verbose=0, callbacks=[clock.callback()])
+    run._mirror.process.send_signal(signal.SIGCONT)
     run.finish("FINISHED", wait_s=0)
     return clock.result()
 
 
-def _process(run):
-    return lambda on: os.kill(run._mirror.pid, signal.SIGCONT if on else signal.SIGSTOP)
-
-
 def _cpu_seconds(run) -> float:
-    """CPU time of the mirror's process so far; 0 for a thread, which the system does not count separately."""
-    if run._mirror is None:
-        return 0.0
-    fields = Path(f"/proc/{run._mirror.pid}/stat").read_text().rpartition(")")[2].split()
+    """CPU time of the mirror's process so far."""
+    fields = Path(f"/proc/{run._mirror.process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _thread(folder: Path, url: str):
-    """Starts the mirror's loop as a thread of this process; returns what stops it between two steps."""
-    from common.tracking.mirror import process, send
-
-    gate = threading.Event()
-    gate.set()
-    step = send.Sender.step
-
-    def gated(self):
-        gate.wait()
-        return step(self)
-
-    send.prepare()
-    send.Sender.step = gated
-    threading.Thread(target=process.carry, args=(folder, url, threading.Event()), daemon=True).start()
-    return lambda on: gate.set() if on else gate.clear()
 
 
 class _Clock:
@@ -179,8 +143,8 @@ class _Clock:
     START_SECONDS = 12.0
     SETTLED_SECONDS = 5.0
 
-    def __init__(self, run, switch, seconds: float, block: int):
-        self.run, self.switch, self.seconds, self.block = run, switch, seconds, block
+    def __init__(self, run, seconds: float, block: int):
+        self.run, self.seconds, self.block = run, seconds, block
         self.blocks: list[tuple[float, float]] = []  # wall and CPU seconds, with and without the mirror, alternating
         self.starting: list[float] = []
         self.began, self.started = time.perf_counter(), False
@@ -188,7 +152,7 @@ class _Clock:
         self.watched = [(self.began, 0.0)]  # the mirror's CPU time while it starts
         self.on, self.epoch, self.spent = True, 0, (0.0, 0.0)
 
-    def callback(self, keras):
+    def callback(self):
         return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self.end_of_epoch(epoch))
 
     def end_of_epoch(self, epoch: int) -> None:
@@ -205,7 +169,7 @@ class _Clock:
             if self.epoch % self.block == 0:
                 self.blocks.append(self.spent)
                 self.on, self.spent = not self.on, (0.0, 0.0)
-                self.switch(self.on)
+                self.run._mirror.process.send_signal(signal.SIGCONT if self.on else signal.SIGSTOP)
         self.last = time.perf_counter(), time.process_time()
         if self.started and now[0] - self.began > self.seconds:
             self.cpu = self.cpu[0] + _cpu_seconds(self.run), self.cpu[1] + time.process_time()
@@ -217,7 +181,7 @@ class _Clock:
         before = [cpu for moment, cpu in self.watched if now - moment > self.SETTLED_SECONDS]
         if now - self.watched[0][0] < self.START_SECONDS or not before:
             return False
-        return self.watched[-1][1] - before[-1] < 0.05 and (self.watched[-1][1] > 1 or self.run._mirror is None)
+        return self.watched[-1][1] - before[-1] < 0.05 and self.watched[-1][1] > 1
 
     def result(self) -> dict:
         """Compares blocks with the mirror with those without it that follow them, by wall and CPU time."""

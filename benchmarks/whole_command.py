@@ -14,6 +14,13 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from training_methods import noise, peak, reset_peak
+
+from common.datasets.patch_file import write_patches
+from common.training import fit as fitting
+from common.training import trainer as training
+
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("tensorflow", "mlflow", "keras", "matplotlib", "sklearn", "h5py")
 WATCH = f"""import os, sys
@@ -82,10 +89,6 @@ def stream(project: str, rounds: int, patches: tuple[int, int]) -> dict:
 
 def write_files(project: str, folder: Path, patches: tuple[int, int]) -> list[Path]:
     """A training and a validation file of noise with cameras and recordings."""
-    from training_methods import noise
-
-    from common.datasets.patch_file import write_patches
-
     files = []
     for split, n in zip(("train", "val"), patches, strict=True):
         X, y = noise(project, n, seed=n)
@@ -122,18 +125,12 @@ def main() -> None:
     """One run: `start` prints when its first step is done, `memory` how much it grew after the imports."""
     mode, module, *arguments = sys.argv[1:]
     if mode == "memory":
-        from training_methods import peak, reset_peak
-
         importlib.import_module(f"{module.rpartition('.')[0]}.training")  # imports all that a run needs
         before = reset_peak()
     if mode == "start":
-        from common.training import trainer
-
-        trainer.Trainer.train_epoch = first_step
+        training.Trainer.train_epoch = first_step
     if mode == "plain":
-        from common.training import fit
-
-        fit.fit = partial(fit, fit.fit)
+        fitting.fit = partial(fit, fitting.fit)
     try:
         importlib.import_module(module).main(arguments)
     except KeyboardInterrupt:
@@ -152,8 +149,6 @@ def fit(original, *arguments):
 
 def first_step(trainer, *_):
     """Replaces the first epoch: prints when one step is done, and ends like Ctrl-C."""
-    import numpy as np
-
     for X, y, order in trainer.data.blocks(np.random.default_rng(0)):
         trainer.run(X, y, order[None, : trainer.batch_size])
         print("first step", time.time(), time.process_time(), flush=True)

@@ -34,6 +34,27 @@ def replacing(path: Path | str) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+def sync_folder(folder: Path) -> None:
+    """Makes new names in a folder survive a power cut; a folder cannot be synchronised on every system."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file, see `replacing`."""
+    with replacing(path) as new:
+        new.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Writes a JSON file, see `replacing`; NaN and infinite numbers are a ValueError."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
 def new_folder(wanted: Path | str) -> Path:
     """Makes the folder `wanted`, or `wanted-2`, `wanted-3`, ... where that name is taken. Two callers never share one.
 

@@ -5,7 +5,7 @@ import sys
 import time
 from collections import Counter
 
-from common.atomic_files import replacing
+from common.atomic_files import write_text
 from grid_search.plan import Plan
 
 BLOCK_SECONDS = 60.0  # between two overviews in a log file
@@ -65,9 +65,8 @@ class LiveView:
     def write(self, trainings: list) -> None:
         """Brings overview.txt up to date."""
         self._written = time.monotonic()
-        with replacing(self.plan.folder / "overview.txt") as new:
-            lines = [self.line(progress) for progress in trainings]
-            new.write_text("\n".join([*lines, self.summary(trainings)]) + "\n", encoding="utf-8")
+        lines = [self.line(progress) for progress in trainings]
+        write_text(self.plan.folder / "overview.txt", "\n".join([*lines, self.summary(trainings)]) + "\n")
 
     def close(self, trainings: list) -> None:
         """The last state of all, when nothing runs any more."""

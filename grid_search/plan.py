@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.atomic_files import read_json, replacing
+from common.atomic_files import read_json, write_json
 from common.cli.training_options import FREE_ON_RESUME, TrainingOptions
 from common.errors import UserError
 from grid_search.options import GridOptions, arguments, combinations
@@ -62,8 +62,7 @@ class Plan:
             "varies": self.varies,
             "trainings": [vars(training) for training in self.trainings],
         }
-        with replacing(self.folder / "plan.json") as new:
-            new.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_json(self.folder / "plan.json", content)
 
 
 def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Mapping
 
-from common.atomic_files import replacing
+from common.atomic_files import replacing, write_text
 from common.cli import launch
 from common.cli.training_options import REPOSITORY
 from grid_search.plan import Plan
@@ -26,8 +26,7 @@ def write_report(plan: Plan, ends: Mapping[int, tuple[str, str]] = {}) -> str:
     rows = ranked(plan, [row(plan, training, *ends.get(training.index, ("", ""))) for training in plan.trainings])
     _write_csv(plan, rows)
     lines = ranking(plan, rows)
-    with replacing(plan.folder / "ranking.txt") as new:
-        new.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(plan.folder / "ranking.txt", "\n".join(lines) + "\n")
     numbered = sum(row["quality"] is not None for row in rows)
     shown = lines[: 1 + min(SHOWN, numbered)]
     if numbered > SHOWN:

@@ -5,8 +5,6 @@ download that can go on), `.NAME.part.json` (which version it is), `.NAME.lock` 
 """
 
 import errno
-import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +17,7 @@ from common.archive import checksums, index_page
 from common.archive.faults import PATIENCE, ArchiveError, Patience, Unreachable
 from common.archive.http import ask, get_text
 from common.archive.resumable import Version, discard, download
-from common.atomic_files import replacing
+from common.atomic_files import sync_folder, write_json
 from common.cli.archive_url import DEFAULT_URL
 from common.cli.printable import LIMIT, printable
 from common.errors import UserError
@@ -161,11 +159,11 @@ def _bring(source: str, target: Path, check: Callable[[Path], object] | None, pa
         discard(part)
         raise
     origin = Version(source, version.validator, part.stat().st_size)
-    with suppress(UserError), replacing(sibling(target, "origin")) as note:  # something else may have its name
-        note.write_text(json.dumps(vars(origin)), encoding="utf-8")
+    with suppress(UserError):  # something else may have its name
+        write_json(sibling(target, "origin"), vars(origin))
     part.replace(target)
     discard(part)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 def _verify(source: str, part: Path, name: str, check: Callable[[Path], object] | None, patience: Patience) -> None:
@@ -182,16 +180,6 @@ def _verify(source: str, part: Path, name: str, check: Callable[[Path], object] 
             text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {printable(error, LIMIT)}"
             text = text.replace(str(part), name).replace(part.name, name)
             raise ArchiveError(f"{source} was downloaded completely but is invalid, and was deleted: {text}") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename outlast a power cut, where the system can."""
-    if hasattr(os, "O_DIRECTORY"):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _disk_trouble(error: OSError) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common.archive.faults import PATIENCE, ArchiveError, NotInArchive, Patience, Unreachable
 from common.archive.fetch import address, fetch, origin_of, sibling
-from common.atomic_files import read_inside, replacing
+from common.atomic_files import read_inside, write_text
 from common.cli.archive_url import DEFAULT_URL
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, Family, parse_stem
 from common.datasets.streaming import stored_patches
@@ -76,8 +76,8 @@ class Source:
         try:
             return (self.bring(family, split),)
         except NotInArchive:
-            with suppress(UserError), replacing(note) as partial:  # else, in a cache of others, it is asked each time
-                partial.write_text(source, encoding="utf-8")
+            with suppress(UserError):  # in a cache of others, it is asked each time
+                write_text(note, source)
         except Unreachable:
             if not noted:
                 raise

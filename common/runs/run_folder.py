@@ -1,6 +1,5 @@
 """One training's folder and its record: settings first, numbers as they come, a status at the end."""
 
-import json
 import os
 import shutil
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from common import provenance, tracking
 from common.archive.checksums import sha256_of
-from common.atomic_files import new_folder, replacing
+from common.atomic_files import new_folder, replacing, write_json, write_text
 from common.cli import launch
 from common.cli.find_run import read_config
 from common.cli.stop_request import StopRequest
@@ -23,7 +22,7 @@ from common.errors import UserError
 from common.runs.plots import training_curves
 from common.training import keras_file
 
-TRACKED = (".json", ".csv", ".png", ".md", ".tflite", ".onnx", ".h", ".h5")  # model.keras is tracked as a model
+TRACKED = (".json", ".csv", ".png", ".md", ".tflite", ".onnx", ".h", ".h5", ".keras")
 
 
 class RunFolder:
@@ -46,8 +45,7 @@ class RunFolder:
                 if number and path.exists()
                 else []
             )
-            with replacing(path) as new:
-                new.write_text("".join(line + "\n" for line in kept))
+            write_text(path, "".join(line + "\n" for line in kept))
         with path.open("a") as file:
             if not number:
                 file.write(",".join(["epoch", *numbers]) + "\n")
@@ -58,13 +56,14 @@ class RunFolder:
 
     def write_json(self, name: str, content: dict) -> Path:
         """Writes a JSON file into the folder, replacing an earlier one in one step."""
-        return _write_json(self.path / name, content)
+        write_json(self.path / name, content)
+        return self.path / name
 
     def save_model(self, model, history) -> None:
         """Saves model.keras, and the curves of the epochs that led to it."""
         with replacing(self.path / "model.keras") as new:
             keras_file.save(model, new)
-        self.tracked.model(self.path / "model.keras")
+        self.tracked.artifact(self.path / "model.keras")
         title = f"{len(history.epochs)} epochs, the weights of epoch {history.best + 1} were kept"
         names = (name.removeprefix("val_") for name in history.epochs[-1])
         panels = [name for name in dict.fromkeys(names) if name not in ("patches_per_second", "epoch_seconds")]
@@ -136,7 +135,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
     if not options.resume:  # before the run is known anywhere: killed in any moment after this, it can be resumed
         config = {"project": project, "name": name, "options": options.as_json(), "datasets": digests}
         more = {"substituted": splits.substituted, "provenance": facts}
-        _write_json(path / "config.json", config | more)
+        write_json(path / "config.json", config | more)
     with outlasting_terminal(), StopRequest() as stop:
         tracked = tracking.start(
             path,
@@ -177,12 +176,6 @@ def _how_to_resume(project: str, path: Path) -> str:
     script = REPOSITORY / project / "train.py"
     script = script if script.is_file() else Path(sys.argv[0]).resolve()
     return f"Stopped. It resumes with: {launch.command(script, '--resume', launch.shortest(path))}"
-
-
-def _write_json(path: Path, content: dict) -> Path:
-    with replacing(path) as new:
-        new.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    return path
 
 
 def run_name(options: TrainingOptions, splits: Splits) -> str:

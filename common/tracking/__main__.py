@@ -12,6 +12,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
 from common.cli.program import Parser, run_main
 from common.cli.training_options import TrainingOptions
+from common.tracking import sync_and_status
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -36,8 +37,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Runs a command. Returns 0 when nothing is pending, else 1."""
     options = parse_args(argv)
-    from common.tracking import sync_and_status
-
     runs = sync_and_status.find_runs(options.runs, options.output_dir)
     if options.command == "status":
         return sync_and_status.status(runs)

@@ -1,14 +1,17 @@
 """What a server still lacks of a run, computed from the run folder alone."""
 
+import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.atomic_files import open_inside
 from common.tracking import journal, server_state
-from common.tracking.mirror.files import digest_of, files_of
 from common.tracking.servers import is_http, readable, uri_of
 from common.tracking.translate import Batch, Translator
 
 TRAINING_VIEW = "workflowType=machine_learning"  # MLflow 3 opens its view for language models otherwise; 2 ignores it
+JOURNAL_PLACE = "tracking/journal.jsonl"
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,27 @@ def pending(run: Path, target: str) -> Pending:
     )
     lost = bool(journal.header(run).get("parent")) and not mark.parent_id
     return Pending(records, files, translator.status != mark.status, lost, mark.refused, mark.fault)
+
+
+def digest_of(run: Path, path: str, known: dict[str, tuple[tuple, str]]) -> str | None:
+    """sha256 of a file of a run, None when there is no such file; `known` holds what was read of files that stayed."""
+    try:
+        with open_inside(run, path) as file:
+            facts = os.fstat(file.fileno())
+            key = (facts.st_mtime_ns, facts.st_size, facts.st_ino)
+            if known.get(path, (None,))[0] != key:
+                known[path] = (key, hashlib.file_digest(file, "sha256").hexdigest())
+    except OSError:
+        return None
+    return known[path][1]
+
+
+def files_of(translator: Translator) -> dict[str, dict]:
+    """Place -> record of every file that belongs on a server; the journal too, once notes say that it is needed."""
+    files = dict(translator.files)
+    if translator.notes and translator.status in journal.TERMINAL:
+        files[JOURNAL_PLACE] = {"kind": "artifact", "path": JOURNAL_PLACE, "folder": "tracking"}
+    return files
 
 
 def is_unsent(run: Path) -> bool:

@@ -57,7 +57,7 @@ _FIELDS = {
     "metrics": {"step": _whole, "values": _values(_number)},
     "dataset": {"name": _text, "digest": _text, "source": _text, "context": _text, "patches": _whole},
     "artifact": {"path": _path, "folder": _path},
-    "model": {"path": _path, "name": _path, "inputs": _each(_whole), "outputs": _each(_whole)},
+    "model": {"path": _path, "name": _path},  # of runs of before December 2026
     "status": {"status": TERMINAL.__contains__},
 }
 _OPTIONAL = {"parent": _uuid, "ended": _moment}

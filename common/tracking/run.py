@@ -1,12 +1,7 @@
 """A run as the training sees it: everything is written to the run's folder at once, and sent by another process."""
 
-import contextlib
-import os
-import subprocess
 import sys
-import time
 import uuid
-import zipfile
 from pathlib import Path
 
 from filelock import Timeout
@@ -14,16 +9,12 @@ from filelock import Timeout
 from common import provenance
 from common.cli import launch
 from common.errors import UserError
-from common.tracking import journal
+from common.tracking import journal, journal_writer
+from common.tracking.mirror_process import MirrorProcess
 from common.tracking.pending import pending, place
 from common.tracking.secrets import scrub
 from common.tracking.servers import Server, may_be_sent, named_now, target_of, uri_of
 from common.tracking.translate import DESCRIPTION_TAG
-
-WAIT_SECONDS = 30.0
-LOCAL_WAIT_SECONDS = 120.0  # a local store is never away: a grid's other trainings are in the queue
-_RESTART_SECONDS = 30.0
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 def start(
@@ -67,7 +58,7 @@ def start(
         raise
     servers = list(dict.fromkeys(target_of(folder, uri) for uri in (server.uri, server.wanted)))
     if resume:
-        run._append("resume", servers=servers, process=journal.process())
+        run._append("resume", servers=servers, process=journal_writer.process())
     else:
         run._append(
             "run",
@@ -77,12 +68,12 @@ def start(
             user=provenance.user(),
             servers=servers,
             parent=parent,
-            process=journal.process(),
+            process=journal_writer.process(),
         )
     run.parameters(parameters or {})
     run.tags((tags or {}) | _source_tags(source, (tags or {}).get("commit", "unknown")))
     if not server.sent_by_another:
-        run._start_mirror()
+        run._mirror.start()
     return run
 
 
@@ -100,7 +91,7 @@ def add_files(folder: Path, paths: list[Path]) -> str:
     try:
         with journal.alive_lock(folder).acquire(timeout=0):
             if new:
-                added = journal.Journal(folder)
+                added = journal_writer.Journal(folder)
                 for name in new:
                     added.append("artifact", path=name, folder="")
                 added.close()
@@ -113,12 +104,9 @@ class Run:
     """Records of one training. No call waits for a server, and none raises because of one."""
 
     def __init__(self, folder: Path, alive, chosen: tuple[str, ...]):
-        self.folder, self._chosen = folder, chosen
-        self._alive = alive
-        self._journal = journal.Journal(folder)
-        self._mirror: subprocess.Popen | None = None
-        self._mirror_started = 0.0
-        self._children: list[Path] = []
+        self.folder, self._alive = folder, alive
+        self._journal = journal_writer.Journal(folder)
+        self._mirror = MirrorProcess(folder, chosen)
         self._ended = False
 
     @property
@@ -127,14 +115,8 @@ class Run:
         return journal.header(self.folder)["uuid"]
 
     def carry(self, child: Path) -> None:
-        """Lets the process that mirrors this run mirror that one, too: a grid's trainings start none of their own."""
-        self._children.append(child)
-        self._tell(child)
-
-    def _tell(self, child: Path) -> None:
-        with contextlib.suppress(OSError, AttributeError):  # it died: the next one is told
-            self._mirror.stdin.write(os.fsencode(child) + b"\n")
-            self._mirror.stdin.flush()
+        """Lets the process that sends this run send that one, too: a grid's runs start none of their own."""
+        self._mirror.carry(child)
 
     def metrics(self, values: dict[str, float], step: int) -> None:
         """Metrics of one step (epoch): one record, in the file when this returns. NaN and infinite values are kept."""
@@ -143,8 +125,7 @@ class Run:
 
     def keep_sending(self) -> None:
         """Starts the process that sends again, should it have died; a grid, which has no epochs, asks now and then."""
-        if self._mirror and self._mirror.poll() is not None:
-            self._start_mirror()
+        self._mirror.keep_alive()
 
     def parameters(self, values: dict) -> None:
         """Parameters; values become strings. One that differs after a resume is kept beside the first."""
@@ -172,25 +153,8 @@ class Run:
         """
         self._append("artifact", path=self._inside(path), folder=folder)
 
-    def model(self, path: Path, name: str = "model") -> None:
-        """A complete .keras file: a logged model with signature on MLflow 3, files in `name` on MLflow 2.
-
-        One whose shapes cannot be read, say with several inputs, goes up as a plain artifact.
-        """
-        from common.tracking.mirror.models import shapes_of
-
-        try:
-            inputs, outputs = shapes_of(self.folder / self._inside(path))
-        except (OSError, LookupError, ValueError, zipfile.BadZipFile) as error:
-            print(f"warning: {path} is logged without a signature ({error})", file=sys.stderr)
-            self.artifact(path)
-            return
-        self._append("model", path=self._inside(path), name=name, inputs=inputs, outputs=outputs)
-
     def finish(self, status: str = "FINISHED", wait_s: float | None = None) -> str:
-        """Ends the run as FINISHED, FAILED or KILLED and waits for the mirror, at most `wait_s` seconds.
-
-        Without `wait_s`: WAIT_SECONDS for servers, LOCAL_WAIT_SECONDS for what a local store still lacks.
+        """Ends the run as FINISHED, FAILED or KILLED and waits for the mirror, see `MirrorProcess.end`.
 
         A second call changes nothing.
 
@@ -207,9 +171,9 @@ class Run:
             if not self._journal.close():
                 lines = [f"The journal in {self.folder} could not be written to the end."]
             self._alive.release()
-            self._stop_mirror(wait_s)
+            self._mirror.end(wait_s)
         for target in journal.servers(self.folder):
-            lines.append(_report(self.folder, target, self._children))
+            lines.append(_report(self.folder, target, self._mirror.runs[1:]))
         return scrub("\n".join(lines))
 
     def _append(self, kind: str, **fields) -> None:
@@ -220,56 +184,6 @@ class Run:
         if not path.is_relative_to(self.folder):
             raise ValueError(f"An artifact lies inside the run folder. Received: {path}, run folder {self.folder}")
         return path.relative_to(self.folder).as_posix()
-
-    def _start_mirror(self) -> None:
-        """Starts the mirror; one that dies (out of memory) is started again, but not in a loop."""
-        if time.monotonic() - self._mirror_started < _RESTART_SECONDS and self._mirror_started:
-            return
-        self._mirror_started = time.monotonic()
-        if self._mirror is not None:
-            with contextlib.suppress(OSError):
-                self._mirror.stdin.close()
-        environment = dict(os.environ)
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), environment.get("PYTHONPATH")]))
-        try:
-            self._mirror = subprocess.Popen(
-                # -P: the modules of the folder that the training was started in must not shadow installed ones.
-                [sys.executable, "-P", "-m", "common.tracking.mirror.process", str(self.folder), *self._chosen],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd=_ROOT,
-                env=environment,
-                start_new_session=True,  # Ctrl-C is for the training
-            )
-            for child in self._children:
-                self._tell(child)
-        except OSError as error:
-            print(f"warning: nothing is sent during the training: {error}", file=sys.stderr)
-
-    def _stop_mirror(self, wait_s: float | None) -> None:
-        if self._mirror is None:
-            return
-        if self._mirror.poll() is not None:  # it died on the way: one more try for what is left
-            self._mirror_started = 0.0
-            self._start_mirror()
-        with contextlib.suppress(OSError):
-            self._mirror.stdin.close()
-        if self._mirror_ended(WAIT_SECONDS if wait_s is None else wait_s):
-            return
-        local = [target for target in journal.servers(self.folder) if target.startswith("local:")]
-        runs = [self.folder, *self._children]
-        slow = wait_s is None and any(pending(run, target) for run in runs for target in local)
-        if slow and self._mirror_ended(LOCAL_WAIT_SECONDS - WAIT_SECONDS):
-            return
-        self._mirror.kill()
-        self._mirror.wait()
-
-    def _mirror_ended(self, seconds: float) -> bool:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._mirror.wait(seconds)
-            return True
-        return False
 
 
 def _source_tags(source: str, commit: str) -> dict[str, str]:

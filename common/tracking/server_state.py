@@ -5,13 +5,11 @@ A mark is only a memory: when it is lost or the server forgot, everything is sen
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from common.atomic_files import read_inside
+from common.atomic_files import read_inside, write_json
 from common.tracking.journal import tail, tracking_folder
 
 _MOST_BYTES = 16 << 20
@@ -24,7 +22,7 @@ class Mark:
     offset: bytes of the journal that the server has. tail: digest of the last of them; it differs where a folder was
     copied while it was written, and then gone on with: its journal is not the one that was sent.
     files: place in the run's artifacts -> sha256 that it has.
-    parent_id: the run above it there. model_ids: place -> logged model. status, notes: the last that it was told.
+    parent_id: the run above it there. status, notes: the last that it was told.
     refused: item -> why the server did not take it. fault: why nothing more can be sent now, "" if nothing.
     deleted: somebody deleted the run there, and it stays so.
     """
@@ -36,7 +34,6 @@ class Mark:
     offset: int = 0
     tail: str = ""
     files: dict[str, str] = field(default_factory=dict)
-    model_ids: dict[str, str] = field(default_factory=dict)
     status: str = ""
     notes: str = ""
     refused: dict[str, str] = field(default_factory=dict)
@@ -77,17 +74,7 @@ def save(run: Path, mark: Mark) -> None:
     mark.tail = tail(run, mark.offset)
     path = mark_path(run, mark.server)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(asdict(mark), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_json(path, asdict(mark))
 
 
 def _read(run: Path, name: str) -> bytes:
@@ -95,8 +82,9 @@ def _read(run: Path, name: str) -> bytes:
 
 
 def _parse(content: bytes, server: str | None) -> Mark:
-    mark = Mark(**json.loads(content))
-    for name, example in vars(Mark("")).items():
+    fields, told = vars(Mark("")), json.loads(content)
+    mark = Mark(**{name: told[name] for name in fields if name in told})  # other versions have others
+    for name, example in fields.items():
         value = getattr(mark, name)
         words = value.values() if isinstance(value, dict) else ()
         if type(value) is not type(example) or not all(isinstance(word, str) for word in words):

@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import requests
+from requests.auth import HTTPBasicAuth
+
 from common.cli import launch
 from common.errors import UserError
+from common.tracking.faults import http_words, words_of
 from common.tracking.secrets import stored_credentials, without_credentials
 
 NAMES = {
@@ -182,10 +186,6 @@ def _asked_for(choice: str | None) -> tuple[str, str]:
 
 
 def _ask(uri: str, seconds: float) -> str | None:
-    import requests
-
-    from common.tracking.faults import http_words, words_of
-
     try:
         answer = requests.get(
             f"{uri}/api/2.0/mlflow/experiments/search",
@@ -205,8 +205,6 @@ def _ask(uri: str, seconds: float) -> str | None:
 
 def _authorize(request):
     """Adds the credentials in MLflow's order: environment, then ~/.mlflow/credentials. Never part of the URL."""
-    from requests.auth import HTTPBasicAuth
-
     stored = stored_credentials()
     user = os.environ.get("MLFLOW_TRACKING_USERNAME") or stored.get("mlflow_tracking_username")
     password = os.environ.get("MLFLOW_TRACKING_PASSWORD") or stored.get("mlflow_tracking_password")

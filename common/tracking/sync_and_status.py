@@ -8,8 +8,9 @@ from filelock import Timeout
 from tqdm import tqdm
 
 from common.errors import UserError
-from common.tracking import journal, server_state
+from common.tracking import journal, journal_writer, server_state
 from common.tracking.faults import words_of
+from common.tracking.mirror.mlflow_settings import prepare
 from common.tracking.pending import pending, place, targets
 from common.tracking.servers import (
     how_to_send,
@@ -95,7 +96,7 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
     runs, left = _usable(runs)
     runs = sorted(runs, key=lambda run: journal.header(run).get("parent") is not None)  # a parent before its children
     for run in runs:
-        if journal.repair(run):
+        if journal_writer.repair(run):
             print(f"{run.name}: its process died; it ends as KILLED")
     jobs = [(run, target) for run in runs for target in ([target_of(run, uri)] if uri else targets(run))]
     for run, target in jobs:
@@ -121,12 +122,12 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
 
 def _send(run: Path, target: str, away: dict[str, str], progress) -> None:
     """Sends one run to one server; one that is away is not asked again for the next run."""
-    from common.tracking.mirror.send import Sender, prepare
-
     uri = uri_of(run, target)
     if uri in away:
         return
     prepare()
+    from common.tracking.mirror.send import Sender
+
     sender = Sender(run, target, progress)
     try:
         # A living training sends its own run; another sync will be done with it in a moment.

@@ -276,7 +276,7 @@ def test_the_process_that_sends_is_started_again_while_the_grid_runs(tmp_path):
     grid = Grid(tmp_path, "--seed", "0", "--epochs", "5000", "--delay", "0.5")
     driver = grid.start()
     wait_until(lambda: any(sent(path) for path in grid.trainings()), driver)
-    (mirror,) = [pid for pid, command in descendants(driver.pid).items() if "common.tracking.mirror.process" in command]
+    (mirror,) = [pid for pid, command in descendants(driver.pid).items() if "common.tracking.mirror" in command]
     os.kill(mirror, signal.SIGKILL)
     (training,) = grid.trainings()
     before = sent(training)

@@ -4,6 +4,8 @@ import json
 from collections import Counter
 from pathlib import Path
 
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+
 from common.tracking import journal, server_state
 from common.tracking.faults import fault_of
 from common.tracking.servers import is_http
@@ -45,8 +47,6 @@ class Records:
         return not any(True for _ in journal.read(self.run, self.mark.offset))
 
     def _deliver(self, batch: Batch) -> None:
-        from mlflow.entities import Metric, Param, RunTag
-
         self._log([Param(*item) for item in batch.parameters.items()], "params")
         self._log([RunTag(*item) for item in batch.tags.items()], "tags")
         self._log([Metric(*item) for item in batch.metrics], "metrics")
@@ -89,8 +89,6 @@ class Records:
 
 def _dataset_input(record: dict):
     """The journal's dataset as MLflow's: its digest has 36 characters, the whole sha256 goes into the profile."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
     source = clean(record["source"])[:60_000]
     remote = is_http(source)
     dataset = Dataset(

@@ -5,15 +5,12 @@ parameters, tags, datasets and files are simply set again.
 """
 
 import contextlib
-import logging
-import os
-import warnings
 from collections import Counter
 from pathlib import Path
 
 from filelock import FileLock
+from mlflow.entities import ViewType
 
-from common.cli import launch
 from common.tracking import journal, server_state
 from common.tracking.faults import Fault, Missing, Refusal, fault_of
 from common.tracking.mirror import records, store
@@ -21,28 +18,7 @@ from common.tracking.mirror.files import Files
 from common.tracking.servers import uri_of
 from common.tracking.translate import NAME_LENGTH, NOTES_TAG, PARENT_TAG, UUID_TAG, Batch, Translator, clean
 
-# Slow is not down: a server that answers after a minute still gets everything. The training never waits for this.
-_REQUEST_SECONDS = 90
 REFUSED_TAG = "tracking.refused"
-
-
-def prepare() -> None:
-    """Settings of this process for MLflow; call it before MLflow is imported.
-
-    No own retries (the caller backs off), no usage reports, no progress bars, no log lines that hold addresses, and
-    no way to switch the check of certificates off.
-    """
-    launch.switch_off()
-    os.environ.pop("MLFLOW_TRACKING_INSECURE_TLS", None)
-    os.environ.pop("MLFLOW_TRACKING_URI", None)
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(_REQUEST_SECONDS))
-    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
-    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
-    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
-    os.environ["MLFLOW_LOGGING_LEVEL"] = "CRITICAL"
-    for name in ("mlflow", "urllib3", "requests", "sqlalchemy", "alembic"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    warnings.simplefilter("ignore")
 
 
 class Sender:
@@ -96,7 +72,7 @@ class Sender:
         self.mark = server_state.load(self.run, self.target)
         self._sure = False  # whether the server was seen to have the run since the last fault
         self.placed = not self.header.get("parent")  # whether it is where it belongs below another run
-        self.files = Files(self.run, self.mark, self._client, self._write)
+        self.files = Files(self.run, self.mark, self._client)
         self._rewind()
 
     def _rewind(self) -> None:
@@ -203,8 +179,6 @@ class Sender:
 
     def _search(self, tag: str, value: str, deleted: bool = False) -> list:
         """The runs of the experiment with this tag: those that are there, or those that somebody deleted."""
-        from mlflow.entities import ViewType
-
         kind = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
         return self._client.search_runs([self.mark.experiment_id], f"tags.`{tag}` = '{value}'", kind)
 

@@ -11,12 +11,12 @@ import pytest
 
 from classifier_cnn.options import Options, parse_args
 from classifier_cnn.train import load_data
-from common import tracking
 from common.datasets.families import DEFAULT_STEMS, parse_stem
 from common.errors import UserError
 from common.runs.finished import is_finished
 from common.runs.run_folder import RunFolder, open_run, run_name
 from common.tracking import choose_server, journal
+from common.tracking.mirror_process import MirrorProcess
 from common.training.fit import fit
 
 from ...tiny import ROOT, classification_file, environment
@@ -26,7 +26,7 @@ FAMILY = parse_stem(DEFAULT_STEMS["classification"], "classification")
 
 @pytest.fixture(autouse=True)
 def tiny_synthetic(monkeypatch):
-    monkeypatch.setattr(tracking.Run, "_start_mirror", lambda self: None)
+    monkeypatch.setattr(MirrorProcess, "start", lambda self: None)
 
     def synthetic_files(task, root, **_):
         return {

@@ -4,6 +4,7 @@ import pytest
 
 from common import tracking
 from common.tracking import servers
+from common.tracking.mirror_process import MirrorProcess
 from common.tracking.servers import Server
 
 from .fault_proxy import FaultProxy
@@ -42,7 +43,7 @@ def proxy(mlflow_server, monkeypatch):
 @pytest.fixture
 def no_mirror(monkeypatch):
     """Runs that only write their folder; the test sends by itself."""
-    monkeypatch.setattr(tracking.Run, "_start_mirror", lambda self: None)
+    monkeypatch.setattr(MirrorProcess, "start", lambda self: None)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import socket
 import pytest
 
 from common.tracking import journal, server_state
-from common.tracking.mirror.send import REFUSED_TAG, Sender, prepare
+from common.tracking.mirror.mlflow_settings import prepare
+from common.tracking.mirror.send import REFUSED_TAG, Sender
 from common.tracking.pending import pending
 
 from .fault_proxy import Fault, FaultProxy

@@ -10,7 +10,8 @@ import pytest
 
 from common.tracking import journal, server_state, servers
 from common.tracking.__main__ import main
-from common.tracking.mirror.send import Sender, prepare
+from common.tracking.mirror.mlflow_settings import prepare
+from common.tracking.mirror.send import Sender
 
 from .fault_proxy import FaultProxy
 from .mlflow_server import differences
@@ -197,7 +198,7 @@ BAD = [
     '{"kind":"status","t":1,"status":[]}\n',
     '{"kind":"parameters","t":1,"values":[1]}\n',
     '{"kind":"dataset","t":1,"name":"x"}\n',
-    '{"kind":"model","t":1,"path":"model.bin","name":"m","inputs":"?","outputs":[1]}\n',
+    '{"kind":"model","t":1,"path":"model.bin","name":["m"]}\n',
     '{"kind":"resume","t":1,"servers":[7]}\n',
     "[" * 100_000 + "\n",
     '{"kind":"tags","t":1,"values":{"a":"' + "x" * 3_000_000 + '"}}\n',

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from common.tracking import journal, server_state
+from common.tracking import journal, journal_writer, server_state
 
 from .fault_proxy import wait_until
 
@@ -18,7 +18,7 @@ def records(run):
 
 
 def test_what_is_appended_is_read(tmp_path):
-    written = journal.Journal(tmp_path)
+    written = journal_writer.Journal(tmp_path)
     written.append("metrics", step=3, values={"loss": 0.5, "nan": float("nan"), "inf": float("-inf")})
     written.append("tags", values={"name": "Größe\n"})
     assert written.close()
@@ -33,7 +33,7 @@ def test_what_is_appended_is_read(tmp_path):
 
 def test_a_journal_that_is_torn_anywhere_loses_the_torn_record_alone(tmp_path):
     """Cut at every byte, as a power cut may: what was whole is read, and what is appended then follows it."""
-    written = journal.Journal(tmp_path)
+    written = journal_writer.Journal(tmp_path)
     written.append("run", uuid="0", experiment="e", name="n", user="u", servers=["https://x"], parent=None)
     written.append("parameters", values={"größe": "8 8\n16"})
     for step in range(2):
@@ -45,7 +45,7 @@ def test_a_journal_that_is_torn_anywhere_loses_the_torn_record_alone(tmp_path):
         journal.journal_path(tmp_path).write_bytes(whole[:cut])
         kept = lines[: whole[:cut].count(b"\n")]
         assert records(tmp_path) == kept
-        again = journal.Journal(tmp_path)
+        again = journal_writer.Journal(tmp_path)
         again.append("tags", values={"resumed": "1"})
         again.close()
         assert records(tmp_path)[:-1] == kept
@@ -68,7 +68,7 @@ def test_every_record_reaches_the_disk(tmp_path, monkeypatch):
         monkeypatch.setattr(os, name, watch(name))
     run = (tmp_path / "runs" / "run").resolve()
     run.mkdir(parents=True)
-    written, path = journal.Journal(run), journal.journal_path(run)
+    written, path = journal_writer.Journal(run), journal.journal_path(run)
     assert {path.parent, run, run.parent} <= set(disk)
     for step in range(20):
         written.append("metrics", step=step, values={"loss": 1.0})
@@ -83,19 +83,19 @@ def test_every_record_reaches_the_disk(tmp_path, monkeypatch):
 
 
 def test_a_damaged_line_hides_only_itself(tmp_path):
-    written = journal.Journal(tmp_path)
+    written = journal_writer.Journal(tmp_path)
     written.append("tags", values={"a": "1"})
     written.close()
     with journal.journal_path(tmp_path).open("ab") as file:
         file.write(b"\x00\xff rubbish\n[1]\n")
-    written = journal.Journal(tmp_path)
+    written = journal_writer.Journal(tmp_path)
     written.append("tags", values={"b": "2"})
     written.close()
     assert [record["values"] for record in records(tmp_path)] == [{"a": "1"}, {"b": "2"}]
 
 
 def test_a_full_disk_is_waited_for(tmp_path, monkeypatch, capsys):
-    written = journal.Journal(tmp_path)
+    written = journal_writer.Journal(tmp_path)
     real_write = os.write
     room = [40]
 
@@ -120,12 +120,12 @@ def test_kill_9_loses_nothing_that_was_logged(tmp_path):
     program = """
         import os, signal, sys
         from pathlib import Path
-        from common.tracking import journal
+        from common.tracking import journal, journal_writer
         run = Path(sys.argv[1])
         journal.tracking_folder(run).mkdir()
         lock = journal.alive_lock(run)
         lock.acquire()
-        written = journal.Journal(run)
+        written = journal_writer.Journal(run)
         written.append("run", uuid="0", experiment="e", name="n", user="u", servers=[])
         for step in range(50):
             written.append("metrics", step=step, values={"loss": 1.0})
@@ -140,17 +140,17 @@ def test_kill_9_loses_nothing_that_was_logged(tmp_path):
     assert not journal.is_alive(tmp_path)
     assert journal.last_status(tmp_path)[0] == "RUNNING"
     last = records(tmp_path)[-1]["t"]
-    assert journal.repair(tmp_path)
-    assert not journal.repair(tmp_path)
+    assert journal_writer.repair(tmp_path)
+    assert not journal_writer.repair(tmp_path)
     assert journal.last_status(tmp_path)[0] == "KILLED"
     assert records(tmp_path)[-1]["ended"] == last
 
 
 def test_a_living_run_is_not_repaired(tmp_path):
-    written = journal.Journal(tmp_path)
+    written = journal_writer.Journal(tmp_path)
     written.append("run", uuid="0", experiment="e", name="n", user="u", servers=[])
     with journal.alive_lock(tmp_path):
-        assert not journal.repair(tmp_path)
+        assert not journal_writer.repair(tmp_path)
     written.close()
     assert journal.last_status(tmp_path)[0] == "RUNNING"
 
@@ -162,7 +162,7 @@ def test_a_folder_without_a_run(tmp_path):
 
 def test_a_mark_of_another_journal_counts_for_nothing(tmp_path):
     """A folder copied while it is written has newer marks than journal; what is appended there must not be skipped."""
-    written = journal.Journal(tmp_path)
+    written = journal_writer.Journal(tmp_path)
     written.append("run", uuid="0", experiment="e", name="n", user="u", servers=[])
     early = journal.journal_path(tmp_path).read_bytes()
     written.append("metrics", step=0, values={"loss": 1.0})
@@ -171,7 +171,7 @@ def test_a_mark_of_another_journal_counts_for_nothing(tmp_path):
     assert server_state.load(tmp_path, "https://x").offset
     journal.journal_path(tmp_path).write_bytes(early)
     assert server_state.load(tmp_path, "https://x").offset == 0
-    again = journal.Journal(tmp_path)
+    again = journal_writer.Journal(tmp_path)
     again.append("metrics", step=0, values={"loss": 2.0})  # as long as what was there
     again.close()
     assert server_state.load(tmp_path, "https://x").offset == 0

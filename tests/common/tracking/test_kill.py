@@ -40,7 +40,7 @@ def kill_mirror(folder: Path) -> None:
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             line = (entry / "cmdline").read_bytes().split(b"\0")
-            if b"common.tracking.mirror.process" in line and str(folder).encode() in line:
+            if b"common.tracking.mirror" in line and str(folder).encode() in line:
                 os.kill(int(entry.name), signal.SIGKILL)
 
 

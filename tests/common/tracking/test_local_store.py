@@ -10,7 +10,8 @@ import pytest
 
 from common import tracking
 from common.tracking import choose_server, journal, sync_and_status
-from common.tracking.mirror.send import Sender, prepare
+from common.tracking.mirror.mlflow_settings import prepare
+from common.tracking.mirror.send import Sender
 from common.tracking.pending import pending
 
 from .fault_proxy import wait_until

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from common.tracking import journal, server_state, sync_and_status
+from common.tracking import journal, journal_writer, server_state, sync_and_status
 from common.tracking.__main__ import main
 from common.tracking.pending import pending
 from common.tracking.servers import uri_of
@@ -134,7 +134,8 @@ def test_an_interrupted_sync_goes_on_where_it_stopped(proxy, start, tmp_path):
     for epoch in range(300):
         run.metrics({f"metric_{i}": epoch for i in range(20)}, step=epoch)
     run.finish("FINISHED")
-    from common.tracking.mirror.send import Sender, prepare
+    from common.tracking.mirror.mlflow_settings import prepare
+    from common.tracking.mirror.send import Sender
 
     prepare()
     batches = []
@@ -292,8 +293,23 @@ def test_the_commands_look_where_trainings_put_their_runs(monkeypatch, tmp_path)
 def test_a_run_without_a_first_record_keeps_no_other_from_being_sent(start, tmp_path, capsys):
     """Its training was killed in that very moment."""
     run = finished(start, f"sqlite:///{tmp_path}/mlflow.db")
-    journal.Journal(tmp_path / "killed").close()
+    journal_writer.Journal(tmp_path / "killed").close()
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
     assert "killed: nothing of it is known" in capsys.readouterr().out
     assert differences(run, "local:../mlflow.db") == []
     assert not journal.begun(tmp_path / "killed")
+
+
+def test_a_model_as_older_runs_recorded_it_arrives_as_a_file(mlflow_server, start, tmp_path):
+    from mlflow.tracking import MlflowClient
+
+    run = start(mlflow_server.url)
+    (run.folder / "model.keras").write_bytes(b"weights")
+    run._append("model", path="model.keras", name="model", inputs=[-1, 16, 16, 1], outputs=[-1, 1])
+    run.finish("FINISHED")
+    for _ in range(2):
+        assert main(["sync", "--output-dir", str(tmp_path)]) == 0
+        mark = server_state.load(run.folder, mlflow_server.url)
+        file = MlflowClient(mlflow_server.url).download_artifacts(mark.run_id, "model/model.keras", str(tmp_path))
+        assert Path(file).read_bytes() == b"weights"
+        assert set(mark.files) == {"model"}

@@ -11,7 +11,7 @@ import pytest
 
 from common import tracking
 from common.tracking import choose_server, sync_and_status
-from common.tracking.mirror.send import prepare
+from common.tracking.mirror.mlflow_settings import prepare
 
 from ....tiny import ROOT
 from ..fault_proxy import wait_until
@@ -23,8 +23,9 @@ pytestmark = [
 ]
 OPEN = """
 import sys, time
-from common.tracking.mirror import send, store
-send.prepare()
+from common.tracking.mirror.mlflow_settings import prepare
+prepare()
+from common.tracking.mirror import store
 store.open_client(sys.argv[1])
 time.sleep(600)  # it is there to be killed, however busy the machine that looks for the moment
 """

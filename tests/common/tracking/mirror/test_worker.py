@@ -1,4 +1,4 @@
-"""A grid's one process that carries the runs of its trainings, too."""
+"""The one process of a grid that sends all its runs."""
 
 import shutil
 import subprocess
@@ -10,9 +10,10 @@ from filelock import FileLock
 
 from common import tracking
 from common.cli import launch
-from common.tracking import journal, server_state, sync_and_status
-from common.tracking.mirror.children import Children
-from common.tracking.mirror.send import Sender, prepare
+from common.tracking import journal, journal_writer, server_state, sync_and_status
+from common.tracking.mirror.mlflow_settings import prepare
+from common.tracking.mirror.send import Sender
+from common.tracking.mirror.worker import Worker
 from common.tracking.pending import pending
 from common.tracking.servers import Server, choose_server
 
@@ -87,27 +88,25 @@ def test_a_run_whose_last_step_failed_is_tried_again_though_the_next_one_came_th
     for run in (first, second):
         run.finish()
     server_state.save(first.folder, server_state.Mark(TARGET, run_id="0" * 32))
-    children = Children(())
-    children.end()
-    children.runs.append(first.folder)  # before the thread starts: both are in its first round
-    children.add(second.folder)
-    for thread in children.end():
-        thread.join(120)
+    worker = Worker(())
+    worker.end(0)
+    worker.runs[first.folder] = [TARGET]  # before the thread starts: both are in its first round
+    worker.add(second.folder)
+    assert worker.end(120)
     assert not pending(first.folder, TARGET)
     assert differences(first.folder, TARGET) == differences(second.folder, TARGET) == []
 
 
 def test_a_run_whose_folder_was_removed_keeps_no_other_from_being_sent(tmp_path, start_child):
     removed, other = start_child("removed"), start_child("other")
-    children = Children(())
-    children.runs.append(removed.folder)  # before the thread starts: it comes first in every round
+    worker = Worker(())
+    worker.runs[removed.folder] = [TARGET]  # before the thread starts: it comes first in every round
     shutil.rmtree(removed.folder)
-    children.add(other.folder)
+    worker.add(other.folder)
     wait_until(lambda: server_state.load(other.folder, TARGET).run_id, 120)
     other.finish()
-    for thread in children.end():
-        thread.join(120)
-    assert not journal.repair(removed.folder)
+    assert worker.end(120)
+    assert not journal_writer.repair(removed.folder)
     assert not removed.folder.exists()  # an empty one would be in the way of `sync`
     assert differences(other.folder, TARGET) == []
 

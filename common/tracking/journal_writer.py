@@ -1,0 +1,126 @@
+"""Writes a run's journal: each record is in the file at once, and on the disk in a moment."""
+
+import contextlib
+import json
+import math
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import Timeout
+
+from common.atomic_files import sync_folder
+from common.tracking import journal
+from common.tracking.secrets import scrubber
+
+
+class Journal:
+    """Appends records. Each is written at once, which survives kill -9, and is on the disk in a moment.
+
+    A thread waits for the disk: with many writers a flush takes milliseconds, and a power cut costs the epoch in
+    flight at most. A full disk never ends the training: what could not be written is kept and tried again.
+    """
+
+    def __init__(self, run: Path):
+        self.path = journal.journal_path(run)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        _cut_torn_line(self.path)
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+        for folder in self.path.absolute().parents[:3]:  # a new file's name, and those of its folders
+            sync_folder(folder)
+        self._backlog = b""
+        self._written = threading.Semaphore(0)  # released for every write, and once more at the end
+        self._closing = False
+        self._flusher = threading.Thread(target=self._flush, daemon=True)
+        self._flusher.start()
+
+    def append(self, kind: str, **fields) -> None:
+        """Writes one record with the time of now."""
+        record = {"kind": kind, "t": time.time_ns() // 1_000_000, **fields}
+        line = json.dumps(_plain(record, scrubber()), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+        self._backlog += line.encode() + b"\n"
+        end = None
+        try:
+            end = os.fstat(self._file).st_size
+            written = os.write(self._file, self._backlog)
+            if written < len(self._backlog):
+                raise OSError("the disk took only a part of the line")
+        except OSError as error:
+            if end is not None:
+                with contextlib.suppress(OSError):  # a torn line in the middle would hide what follows it
+                    os.ftruncate(self._file, end)
+            print(f"warning: {self.path} cannot be written ({error}); tried again later", file=sys.stderr)
+            return
+        self._backlog = b""
+        self._written.release()
+
+    def close(self) -> bool:
+        """Waits for the disk and closes the file. Returns False when records could not be written."""
+        self._closing = True
+        self._written.release()
+        self._flusher.join()
+        os.close(self._file)
+        return not self._backlog
+
+    def _flush(self) -> None:
+        while True:
+            self._written.acquire()
+            while self._written.acquire(blocking=False):  # one flush is enough for all of them
+                pass
+            last = self._closing
+            with contextlib.suppress(OSError):
+                journal.data_sync(self._file)
+            if last:
+                return
+
+
+def repair(run: Path) -> bool:
+    """Ends a run whose process died without a word (kill -9, power cut) as KILLED, at the time of its last record.
+
+    Returns:
+        True when there was something to repair.
+    """
+    if not journal.begun(run) or journal.fault_of_folder(
+        run
+    ):  # killed before its first record, removed, or not to be written to
+        return False
+    with contextlib.suppress(Timeout, OSError, NotImplementedError), journal.alive_lock(run).acquire(timeout=0):
+        status, moment = journal.last_status(run)
+        if status == "RUNNING":
+            written = Journal(run)
+            written.append("status", status="KILLED", repaired=True, ended=moment)
+            return written.close()
+    return False
+
+
+def process() -> dict:
+    """Which process writes: pid, host and boot, for people who look for it."""
+    boot = ""
+    with contextlib.suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return {"pid": os.getpid(), "host": socket.gethostname(), "boot": boot}
+
+
+def _plain(value, clean: Callable[[str], str]):
+    """JSON without NaN or secrets: what JSON lacks becomes the strings nan, inf, -inf; NumPy scalars Python's."""
+    if isinstance(value, dict):
+        return {clean(str(key)): _plain(item, clean) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, clean) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(float(value))
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return _plain(value.item(), clean) if hasattr(value, "item") else clean(str(value))
+
+
+def _cut_torn_line(path: Path) -> None:
+    """A power cut may leave half a line at the end: cut it, so that the next record starts on a line of its own."""
+    with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
+        content = file.read()
+        if content and not content.endswith(b"\n"):
+            file.truncate(content.rfind(b"\n") + 1)

@@ -1,0 +1,57 @@
+"""The process beside a training that carries the journal to the servers.
+
+python -m common.tracking.mirror RUN SERVER...
+
+A process, not a thread: a hung request can be ended with it, so that the end of a training is bounded; it outlives a
+training that was killed and says so; and MLflow's import and JSON need no share of the training's interpreter. In speed
+the two could not be told apart. It lives as long as the training holds its stdin open, and ends on its own when
+everything has arrived.
+"""
+
+import contextlib
+import os
+import sys
+import time
+from pathlib import Path
+
+from common.tracking import journal, journal_writer
+from common.tracking.mirror.mlflow_settings import prepare
+from common.tracking.servers import named_now
+
+LAST_SECONDS = 150.0  # when the training died and nobody waits; else the training decides
+NICENESS = 5  # more, and on a busy machine it would take minutes to import MLflow
+
+
+def main() -> int:
+    """Mirrors one run until its training ends. Returns 0 when every server has everything.
+
+    Arguments: the run's folder, and the servers that its user chose; those that only a folder names get nothing.
+    """
+    run, named = Path(sys.argv[1]), named_now() | set(sys.argv[2:])
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(NICENESS)
+    prepare()
+    from common.tracking.mirror.worker import Worker
+
+    worker = Worker(named)
+    worker.add(run)
+    for line in iter(sys.stdin.buffer.readline, b""):  # the runs of a grid; ends when the training closes it or dies
+        worker.add(Path(os.fsdecode(line.rstrip(b"\n"))))
+    _wait_for_end([run], 5)
+    _wait_for_end(worker.runs, 20)  # the runs of a grid that was killed notice it after a second or two
+    for ended in worker.runs:
+        journal_writer.repair(ended)
+    return int(not worker.end(LAST_SECONDS))
+
+
+def _wait_for_end(runs: list[Path], seconds: float) -> None:
+    """A process that is being killed closes its files one after the other: wait for the locks, but not for ever."""
+    deadline = time.monotonic() + seconds
+    while any(map(journal.is_alive, runs)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    status = main()
+    # Daemon threads may hang in a request; nothing is left to clean up.
+    os._exit(status)

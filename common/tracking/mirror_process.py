@@ -1,0 +1,99 @@
+"""Starts, watches and ends the process that sends a run, see `common.tracking.mirror`."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from common.tracking import journal
+from common.tracking.pending import pending
+
+WAIT_SECONDS = 30.0
+LOCAL_WAIT_SECONDS = 120.0  # a local store is never away: a grid's other runs are in the queue
+_RESTART_SECONDS = 30.0
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class MirrorProcess:
+    """The process that sends one run, and the runs below it that it is told of. No call here raises.
+
+    `chosen`: the servers that the user chose. `runs`: what it sends, the run itself first.
+    """
+
+    def __init__(self, run: Path, chosen: tuple[str, ...]):
+        self.runs, self._chosen = [run], chosen
+        self.process: subprocess.Popen | None = None
+        self._started = 0.0
+
+    def start(self) -> None:
+        """Starts the process; one that dies (out of memory) is started again, but not in a loop."""
+        if time.monotonic() - self._started < _RESTART_SECONDS and self._started:
+            return
+        self._started = time.monotonic()
+        self._close()
+        environment = dict(os.environ)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), environment.get("PYTHONPATH")]))
+        try:
+            self.process = subprocess.Popen(
+                # -P: the modules of the folder that the training was started in must not shadow installed ones.
+                [sys.executable, "-P", "-m", "common.tracking.mirror", str(self.runs[0]), *self._chosen],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=_ROOT,
+                env=environment,
+                start_new_session=True,  # Ctrl-C is for the training
+            )
+        except OSError as error:
+            print(f"warning: nothing is sent during the training: {error}", file=sys.stderr)
+            return
+        for run in self.runs[1:]:
+            self._tell(run)
+
+    def carry(self, run: Path) -> None:
+        """Sends this run, too."""
+        self.runs.append(run)
+        self._tell(run)
+
+    def keep_alive(self) -> None:
+        """Starts the process again, should it have died."""
+        if self.process and self.process.poll() is not None:
+            self.start()
+
+    def end(self, wait_s: float | None) -> None:
+        """Waits until it has sent everything, then ends it.
+
+        Args:
+            wait_s: at most so many seconds; None: WAIT_SECONDS, LOCAL_WAIT_SECONDS for what a local store still lacks.
+        """
+        if self.process is None:
+            return
+        if self.process.poll() is not None:  # it died on the way: one more try for what is left
+            self._started = 0.0
+            self.start()
+        self._close()
+        if self._ended(WAIT_SECONDS if wait_s is None else wait_s):
+            return
+        local = [target for target in journal.servers(self.runs[0]) if target.startswith("local:")]
+        slow = wait_s is None and any(pending(run, target) for run in self.runs for target in local)
+        if slow and self._ended(LOCAL_WAIT_SECONDS - WAIT_SECONDS):
+            return
+        self.process.kill()
+        self.process.wait()
+
+    def _tell(self, run: Path) -> None:
+        with contextlib.suppress(OSError, AttributeError):  # it died: the next one is told
+            self.process.stdin.write(os.fsencode(run) + b"\n")
+            self.process.stdin.flush()
+
+    def _close(self) -> None:
+        with contextlib.suppress(OSError, AttributeError):
+            self.process.stdin.close()
+
+    def _ended(self, seconds: float) -> bool:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+            return True
+        return False
