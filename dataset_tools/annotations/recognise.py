@@ -181,6 +181,13 @@ def camera_of(name: str) -> str:
     return camera if last[camera] >= 0 else ""
 
 
+def label_of(path: Path) -> str:
+    """A name for a source: of its file or folder, or of the next folder above it that says something."""
+    path = path.absolute()
+    names = [path.name if path.is_dir() else path.stem, *(folder.name for folder in path.parents)]
+    return next((name for name in names if name and name.casefold() not in GENERIC), names[0])
+
+
 def recording_of(record: Record, label: str, pattern: re.Pattern | None) -> str:
     """The name of the recording that a picture belongs to: pictures of one are never split up.
 

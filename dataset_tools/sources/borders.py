@@ -7,6 +7,8 @@ away there. It keeps the grown patch's box, but the ball's place in the patch wi
 
 from itertools import product
 
+import numpy as np
+
 CAMERA_WIDTH, CAMERA_HEIGHT = 640, 480  # pixels
 
 
@@ -36,3 +38,18 @@ def _changes(low: float, high: float, size: int, border: int) -> list[tuple[int,
     added = [border] if low > border else [border, 0] if low > 0 else [0]
     taken = [0] if high <= size - 2 * border else [0, border]
     return list(product(added, taken))
+
+
+def grow(boxes: np.ndarray, border: int, width: int, height: int) -> np.ndarray:
+    """What the exporter makes of patches without border, see above: int64 [n, 4], left, top, right, bottom.
+
+    Args:
+        boxes: int64 [n, 4].
+        border: pixels.
+        width, height: of the picture, pixels.
+    """
+    low, high = boxes[:, :2], boxes[:, 2:]
+    low = np.where(low > border, low - border, low)
+    high = np.where(high + border > (width, height), high - border, high)
+    usable = (high > low).all(axis=1, keepdims=True)  # near the edge nothing may be left of a small one
+    return np.where(usable, np.concatenate([low, high], axis=1), boxes)

@@ -33,8 +33,8 @@ class Member(NamedTuple):
     flags: int
 
 
-def members(path: Path) -> list[Member]:
-    """The PNG files that a zip's directory names, sorted by name; other files are none of ours.
+def members(path: Path, suffixes: tuple[str, ...] = (".png",)) -> list[Member]:
+    """The files with these suffixes that a zip's directory names, sorted by name; others are none of ours.
 
     Raises:
         UserError: not a zip file.
@@ -54,7 +54,7 @@ def members(path: Path) -> list[Member]:
                     info.flag_bits,
                 )
                 for info in archive.infolist()
-                if info.filename.lower().endswith(".png")
+                if info.filename.lower().endswith(suffixes)
             ]
     except FAULTS as error:
         raise UserError(f"{path}: not a readable zip file. Received: {printable(error, LIMIT)}.") from None
@@ -70,12 +70,13 @@ class _Bounded(io.FileIO):
         return super().read(size)
 
 
-def read_member(descriptor: int, member: Member) -> bytes:
+def read_member(descriptor: int, member: Member, most: int = MEMBER_LIMIT_BYTES) -> bytes:
     """The unpacked bytes of a member.
 
     Args:
         descriptor: of the zip, open for reading.
         member: which.
+        most: bytes that it may have, packed and unpacked.
 
     Raises:
         Refused: unsafe name, encrypted, too large, damaged, or packed in a way that the format does not name.
@@ -83,8 +84,8 @@ def read_member(descriptor: int, member: Member) -> bytes:
     check_name(member.name)
     if member.flags & 1:
         raise Refused("encrypted")
-    if max(member.size, member.packed) > MEMBER_LIMIT_BYTES:
-        raise Refused(f"larger than {MEMBER_LIMIT_BYTES >> 20} MB unpacked")
+    if max(member.size, member.packed) > most:
+        raise Refused(f"larger than {most >> 20} MB unpacked")
     if member.method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise Refused("neither stored nor deflated")
     packed = _packed_bytes(descriptor, member)

@@ -1,0 +1,48 @@
+"""Finds balls in pictures, logs and patches: the classifier decides, a detector may say where exactly.
+
+python3 predict.py MODEL SOURCE...
+python3 predict.py MODEL game.log --detector RUN --label-studio
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from common.cli import launch
+
+    launch.in_environment()
+
+from common.cli.program import run_main
+from common.cli.quiet import quiet_stderr
+from common.cli.training_options import TrainingOptions
+from dataset_tools.scanning.command import check_arguments, predict, prediction_parser
+from robot_export.foreign import add_foreign_options, foreign
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """The arguments, checked as far as the files' names allow."""
+    parser = prediction_parser((__doc__ or " ").splitlines()[0])
+    text = "the run or file of a detector: its circles are drawn (default: the middle of the patch)"
+    parser.add_argument("--detector", type=Path, metavar="MODEL", help=text)
+    add_foreign_options(parser)
+    arguments = parser.parse_args(argv)
+    check_arguments(arguments)
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Opens the models, scans and writes."""
+    arguments = parse_args(argv)
+    given = foreign(arguments)
+    with quiet_stderr():
+        from robot_export.scorer import check_pair, open_scorer
+    classifier = open_scorer(arguments.model, (1, 4), given, arguments.threshold)
+    detector = open_scorer(arguments.detector, (3,), given) if arguments.detector else None
+    check_pair(classifier, detector)
+    predict(arguments, classifier, detector and detector.predict, TrainingOptions().output_dir)
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

@@ -1,0 +1,85 @@
+"""Where in a picture a ball may be: squares that differ from what surrounds them, at every size asked for.
+
+Sums over a square cost four look-ups in an integral image (Crow 1984), whatever its size, so that most of a picture is
+passed over without being cut out.
+"""
+
+import numpy as np
+
+from dataset_tools.cutting.geometry import CONTRAST_MIN, SIDE_MIN
+
+RATIO = 1.25  # from one radius to the next: a patch fits balls of 0.9 to 1.12 times its radius
+STEP = 0.15  # between neighbouring squares, in sides
+INNER = 0.8  # side of the inner square in diameters; the square inside a circle has 0.71
+SIDE_MAX_32 = 256  # pixels; sums of squares over larger squares take more than 32 bits
+
+
+def find(luma: np.ndarray, radius: tuple[float, float], scale: float, most: int) -> np.ndarray:
+    """The squares of a picture that look most like something round before a plain background.
+
+    Their inner part differs from the outer one in brightness or has more contrast. Of neighbours the best is taken.
+
+    Args:
+        luma: uint8 [height, width].
+        radius: smallest and largest of a ball, pixels.
+        scale: side of a square in diameters.
+        most: number of squares.
+
+    Returns:
+        int64 [n, 3]: left, top, side; the most likely first.
+    """
+    sides = _sides(radius, scale, min(luma.shape))
+    if not sides:
+        return np.empty((0, 3), np.int64)
+    wide = np.uint32 if max(sides) <= SIDE_MAX_32 else np.uint64
+    sums = _integral(luma, wide), _integral(luma.astype(np.uint16) ** 2, wide)
+    found, values = [], []
+    for side in sides:
+        step = max(1, round(side * STEP))
+        places, best = _of_side(sums, side, round(side * INNER / scale), step)
+        found.append(np.concatenate([places[:, ::-1] * step, np.full((len(places), 1), side)], axis=1))
+        values.append(best)
+    squares, value = np.concatenate(found), np.concatenate(values)
+    return squares[np.lexsort((*squares.T, -value))[:most]]
+
+
+def _sides(radius: tuple[float, float], scale: float, most: int) -> list[int]:
+    count = int(np.log(radius[1] / radius[0]) / np.log(RATIO) + 1e-6) + 1
+    sides = (round(2 * radius[0] * RATIO**number * scale) for number in range(count))
+    return sorted({side for side in sides if SIDE_MIN <= side <= most})
+
+
+def _integral(values: np.ndarray, wide: type) -> np.ndarray:
+    """Sums from the top left corner; they may overflow: differences are right all the same."""
+    sums = np.zeros((values.shape[0] + 1, values.shape[1] + 1), wide)
+    np.cumsum(values, axis=0, dtype=wide, out=sums[1:, 1:])
+    return np.cumsum(sums, axis=1, dtype=wide, out=sums)
+
+
+def _box(sums: np.ndarray, start: int, side: int, outer: int, step: int) -> np.ndarray:
+    """Sums over the squares of `side` that begin `start` pixels inside every square of `outer`: float32."""
+    rows, columns = sums.shape[0] - outer + start, sums.shape[1] - outer + start
+    top, bottom = sums[start:rows:step], sums[start + side : rows + side : step]
+    left, right = slice(start, columns, step), slice(start + side, columns + side, step)
+    return (bottom[:, right] - bottom[:, left] - top[:, right] + top[:, left]).astype(np.float32)
+
+
+def _of_side(sums: tuple[np.ndarray, np.ndarray], side: int, inner: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column, in steps, of the best squares among their neighbours, and their values."""
+    start, area, core = (side - inner) // 2, side * side, inner * inner
+    whole = [_box(part, 0, side, side, step) for part in sums]
+    middle = [_box(part, start, inner, side, step) for part in sums]
+    around = [(a - b) / (area - core) for a, b in zip(whole, middle, strict=True)]
+    mean, mean_inside = whole[0] / area, middle[0] / core
+    contrast = _deviation(whole[1] / area, mean)
+    value = np.abs(mean_inside - around[0]) + _deviation(middle[1] / core, mean_inside) - _deviation(*around[::-1])
+    value = np.where(contrast >= CONTRAST_MIN, value, -np.inf)
+    padded = np.pad(value, 1, constant_values=-np.inf)
+    rows = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
+    highest = np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+    places = np.argwhere((value == highest) & (value > -np.inf))
+    return places, value[tuple(places.T)]
+
+
+def _deviation(mean_of_squares: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(mean_of_squares - mean * mean, 0))

@@ -1,0 +1,79 @@
+"""Predictions in Label Studio's format, so that labelling begins from them."""
+
+import hashlib
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from dataset_tools.annotations.find_pictures import SUFFIXES
+from dataset_tools.cutting.archives import file_name
+from dataset_tools.scanning.frames import Frame, read_bytes
+
+FROM_NAME, TO_NAME, LABEL = "label", "image", "ball"
+LOCAL_FILES = "/data/local-files/?d="  # Label Studio's address of files that lie on its own machine
+# The labels of a new project: those of NaoTH, which `dataset_tools.cut` knows.
+CONFIG = f"""<View>
+  <Image name="{TO_NAME}" value="$image"/>
+  <RectangleLabels name="{FROM_NAME}" toName="{TO_NAME}">
+    <Label value="{LABEL}"/>
+    <Label value="nao"/>
+    <Label value="penalty_mark"/>
+  </RectangleLabels>
+</View>
+"""
+
+
+def task(address: str, size: tuple[int, int], circles, scores, model: str) -> dict:
+    """One task with its predicted balls as boxes in percent.
+
+    Args:
+        address: of the picture, as Label Studio finds it.
+        size: width and height in pixels. circles: [n, 3], radius, x and y in pixels. scores: [n].
+        model: shown as the version of the prediction.
+    """
+    width, height = size
+    results = []
+    for number, ((radius, x, y), score) in enumerate(zip(circles.tolist(), scores.tolist(), strict=True)):
+        left, top = max(x - radius, 0), max(y - radius, 0)
+        right, bottom = min(x + radius, width), min(y + radius, height)
+        value = {"x": 100 * left / width, "y": 100 * top / height, "rotation": 0, "rectanglelabels": [LABEL]}
+        value |= {"width": 100 * (right - left) / width, "height": 100 * (bottom - top) / height}
+        results.append(
+            {
+                "id": f"ball{number}",
+                "from_name": FROM_NAME,
+                "to_name": TO_NAME,
+                "type": "rectanglelabels",
+                "original_width": width,
+                "original_height": height,
+                "image_rotation": 0,
+                "value": value,
+                "score": score,
+            }
+        )
+    prediction = {"model_version": model, "score": max(scores.tolist(), default=0.0), "result": results}
+    return {"data": {"image": address}, "predictions": [prediction]}
+
+
+def picture_name(frame: Frame) -> str:
+    """A name for a picture among those of all sources, such as `game-0000123_top`: `cut` reads the recording from it."""
+    source = f"{frame.record.picture}/{frame.record.name}"
+    stem = file_name(Path(frame.record.name).stem).replace("/", "_")
+    frame_ = stem if any(map(str.isdigit, stem)) else f"{stem}_0"
+    mark = hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{file_name(frame.recording)}_{mark}-{frame_}"
+
+
+def save_picture(frame: Frame, image: Image.Image, folder: Path) -> str:
+    """Writes a picture as a file for Label Studio, as it is where it is one; the file's name."""
+    suffix = Path(frame.record.name).suffix.lower()
+    if frame.record.place is None and suffix in SUFFIXES - {".ppm"}:
+        content = read_bytes(frame)
+    else:
+        suffix, buffer = ".png", io.BytesIO()
+        image.save(buffer, "PNG", compress_level=1)
+        content = buffer.getvalue()
+    name = picture_name(frame) + suffix
+    (folder / name).write_bytes(content)
+    return name

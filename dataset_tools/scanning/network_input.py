@@ -1,0 +1,81 @@
+"""Cuts patches out of a picture as those that a network was trained on: border, sampling and colour."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from dataset_tools.building import pixels
+from dataset_tools.sources.borders import grow
+
+
+@dataclass(frozen=True)
+class NetworkInput:
+    """What a network takes.
+
+    size: side in pixels; channels: 1 (Y) or 2 (Y and U/V); rule: of sampling, a key of `common.datasets.sampling.RULES`;
+    border: pixels by which its training patches were cut larger than the candidate.
+    """
+
+    size: int
+    channels: int
+    rule: str = "centres"
+    border: int = 0
+
+
+def rgbx(image: Image.Image) -> np.ndarray:
+    """An RGB picture as `pixels` takes it: uint32 [height, width]."""
+    return np.frombuffer(image.tobytes("raw", "RGBX"), "<u4").reshape(image.height, image.width)
+
+
+def grown(squares: np.ndarray, border: int, width: int, height: int) -> np.ndarray:
+    """Boxes int64 [n, 4], left, top, right and bottom, of squares [n, 3] with the border of the training patches."""
+    boxes = np.concatenate([squares[:, :2], squares[:, :2] + squares[:, 2:]], axis=1)
+    return grow(boxes, border, width, height) if border else boxes
+
+
+def cut(picture: np.ndarray, boxes: np.ndarray, wanted: NetworkInput) -> np.ndarray:
+    """What the network sees of boxes of a picture.
+
+    Args:
+        picture: uint32 [height, width], see `rgbx`.
+        boxes: int64 [n, 4], left, top, right, bottom, all inside.
+        wanted: of the network.
+
+    Returns:
+        uint8 [n, size, size, channels].
+    """
+    size, planes = wanted.size, wanted.channels
+    samples = np.empty((len(boxes), planes, size * size), np.uint32)
+    shapes = np.stack([boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0]], axis=1)
+    flat, across = picture.reshape(-1), picture.shape[1]
+    for height, width in np.unique(shapes, axis=0).tolist():
+        mine = np.flatnonzero((shapes == (height, width)).all(axis=1))
+        if wanted.rule == "area":
+            for index in mine:
+                left, top, right, bottom = boxes[index]
+                samples[index] = pixels.average(picture[top:bottom, left:right], size)
+            continue
+        rows, columns = np.divmod(pixels.sample_indices(height, width, size, wanted.rule, planes == 2), width)
+        corner = boxes[mine, 1] * across + boxes[mine, 0]
+        samples[mine] = flat[corner[:, None, None] + rows * across + columns]
+    return pixels.to_channels(samples.reshape(-1, planes, size, size)) if len(boxes) else _none(wanted)
+
+
+def _none(wanted: NetworkInput) -> np.ndarray:
+    return np.empty((0, wanted.size, wanted.size, wanted.channels), np.uint8)
+
+
+def whole(picture: np.ndarray, wanted: NetworkInput, ready: bool) -> np.ndarray:
+    """What the network sees of a patch that was cut out before: [1, size, size, channels].
+
+    Args:
+        picture: uint32 [height, width], see `rgbx`.
+        wanted: of the network.
+        ready: it was subsampled before it was saved; one of the network's own size is then taken as it is.
+    """
+    height, width = picture.shape
+    if ready and height == width == wanted.size:
+        indices = pixels.as_it_is(height, width, wanted.channels == 2)
+        return pixels.to_channels(picture.reshape(-1)[indices].reshape(1, wanted.channels, height, width))
+    return cut(picture, np.array([[0, 0, width, height]]), wanted)

@@ -1,0 +1,186 @@
+"""What a scan leaves: a folder with a table, pictures and tasks, there as a whole or not at all."""
+
+import csv
+import heapq
+import json
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from common.atomic_files import new_folder
+from common.cli.printable import printable
+from common.errors import UserError
+from dataset_tools.scanning import circles as drawing
+from dataset_tools.scanning import label_studio_tasks
+from dataset_tools.scanning.frames import Frame, is_patch, read_picture
+from dataset_tools.scanning.scan import Found
+from dataset_tools.sources.labels import Refused
+
+COLUMNS = ("picture", "source", "recording", "camera", "frame", "score", "x", "y", "radius", "left", "top", "side")
+SHEET_MAX, SHEET_COLUMNS, CELL, CAPTION = 60, 10, 96, 30  # detections; in a row; pixels of a patch and of its text
+AROUND = 1.8  # of a circle's radius that the sheet shows
+
+
+@contextmanager
+def whole_folder(wanted: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """Yields a hidden folder to write into, and a list that gets the place to which it was moved at the end.
+
+    Raises:
+        UserError: it cannot be made, or the disk is full; nothing is left behind then.
+    """
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{wanted.name[:40]}-", dir=wanted.parent, ignore_cleanup_errors=True) as hidden:
+            inner, place = Path(hidden) / "folder", []
+            inner.mkdir()
+            yield inner, place
+            place.append(new_folder(wanted))
+            inner.replace(place[0])  # over the empty folder that holds the name
+    except OSError as error:
+        raise UserError(f"{wanted} cannot be written: {error.strerror or error}. Choose another --output-dir.") from None
+
+
+class Results:
+    """Writes detections as they come; holds the best few for the contact sheet."""
+
+    def __init__(self, folder: Path, about: dict, total: int, drawn: int, label_studio: bool):
+        self.folder, self.about, self.label_studio = folder, about, label_studio
+        self.total, self.drawn = total, drawn
+        self.pictures = self.patches = self.candidates = self.balls = 0
+        self._best: list[tuple[float, int, Frame, np.ndarray, np.ndarray]] = []
+        self._order = count()
+        self._seen = 0
+
+    def __enter__(self):
+        self._files = ExitStack()
+        table = self._files.enter_context((self.folder / "detections.csv").open("w", newline="", encoding="utf-8"))
+        self._table = csv.writer(table, lineterminator="\n")
+        self._table.writerow(COLUMNS)
+        self._json = _JsonList(self._files, self.folder / "detections.json", self.about, "detections")
+        (self.folder / "pictures").mkdir()
+        self._tasks = None
+        if self.label_studio:
+            (self.folder / "label_studio" / "pictures").mkdir(parents=True)
+            (self.folder / "label_studio" / "labels.xml").write_text(label_studio_tasks.CONFIG, encoding="utf-8")
+            self._tasks = _JsonList(self._files, self.folder / "label_studio" / "tasks.json", None, "")
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            counts = {"pictures": self.pictures, "patches": self.patches, "candidates": self.candidates}
+            self._json.end(counts | {"balls": self.balls})
+            if self._tasks:
+                self._tasks.end({})
+        self._files.close()
+        if kind is None:
+            self._sheet()
+
+    def add(self, found: Found, circles: np.ndarray, scores: np.ndarray, kept: np.ndarray) -> None:
+        """The balls of one frame.
+
+        Args:
+            found: its candidates.
+            circles: float [k, 3], radius, x and y in pixels. scores: [k]. kept: index of the candidate of each, [k].
+        """
+        frame = found.frame
+        rows = frame.record.patch == "rows"
+        self.patches += len(found.X) if found.size is None else 0
+        self.pictures += found.size is not None
+        self.candidates += len(found.X)
+        self.balls += len(kept)
+        for circle, score, index in zip(circles.tolist(), scores.tolist(), kept.tolist(), strict=True):
+            number = frame.number + index if rows else frame.number
+            self._write(frame, number, score, circle, found.boxes[index].tolist())
+        for place in np.argsort(-scores)[:SHEET_MAX].tolist():
+            entry = (float(scores[place]), next(self._order), frame, circles[place], found.X[kept[place]])
+            (heapq.heappush if len(self._best) < SHEET_MAX else heapq.heappushpop)(self._best, entry)
+        if found.size is not None and self._is_drawn():
+            self._picture(frame, circles, scores)
+
+    def _write(self, frame: Frame, number: int, score: float, circle: list[float], box: list[int]) -> None:
+        radius, x, y = (round(value, 2) for value in circle)
+        source, name = frame.record.picture.name, frame.record.name
+        values = (name, source, frame.recording, frame.camera, number, float(f"{score:.7g}"), x, y, radius)
+        row = dict(zip(COLUMNS, (*values, box[0], box[1], box[2] - box[0]), strict=True))
+        self._table.writerow([printable(value) if isinstance(value, str) else value for value in row.values()])
+        self._json.add(row)
+
+    def _is_drawn(self) -> bool:
+        """Whether this picture is one of those drawn: all, or some evenly over all."""
+        self._seen += 1
+        most = min(self.drawn, self.total)
+        return math.floor(self._seen * most / self.total) > math.floor((self._seen - 1) * most / self.total)
+
+    def _picture(self, frame: Frame, circles: np.ndarray, scores: np.ndarray) -> None:
+        image = read_picture(frame)
+        name = label_studio_tasks.picture_name(frame)
+        drawing.draw(image, circles, scores).save(self.folder / "pictures" / f"{name}.jpg", quality=90)
+        if self._tasks:
+            name = label_studio_tasks.save_picture(frame, image, self.folder / "label_studio" / "pictures")
+            address = f"{label_studio_tasks.LOCAL_FILES}pictures/{name}"
+            self._tasks.add(label_studio_tasks.task(address, image.size, circles, scores, self.about["model"]))
+
+    def _sheet(self) -> None:
+        best = sorted(self._best, key=lambda entry: (-entry[0], entry[1]))
+        cells = []
+        for score, _, frame, circle, X in best:
+            cells.append((_cell(frame, circle, X), f"{score:.3f}\n{frame.recording[:14]}"))
+        contact_sheet(cells).save(self.folder / "sheet.png")
+
+
+def _cell(frame: Frame, circle: np.ndarray, X: np.ndarray) -> Image.Image:
+    """A ball with what is around it; of a patch, what the network sees."""
+    try:
+        image = None if frame.record.patch else read_picture(frame)
+    except Refused:  # it was there a moment ago
+        image = None
+    if image is None or is_patch(image):
+        return Image.fromarray(X[..., 0]).resize((CELL, CELL), Image.Resampling.NEAREST)
+    radius, x, y = circle
+    half = max(radius * AROUND, 4)
+    around = image.crop(tuple(round(edge) for edge in (x - half, y - half, x + half, y + half)))
+    around = around.resize((CELL, CELL), Image.Resampling.BILINEAR)
+    middle, size = CELL / 2, CELL / 2 / half * radius
+    ImageDraw.Draw(around).ellipse((middle - size, middle - size, middle + size, middle + size), outline=drawing.COLOUR)
+    return around
+
+
+def contact_sheet(cells: list[tuple[Image.Image, str]]) -> Image.Image:
+    """Pictures of CELL pixels with captions, in reading order."""
+    rows = max(1, -(-len(cells) // SHEET_COLUMNS))
+    step = (CELL + 8, CELL + CAPTION + 8)
+    sheet = Image.new("RGB", (SHEET_COLUMNS * step[0] + 8, rows * step[1] + 8), "white")
+    pen = ImageDraw.Draw(sheet)
+    pen.font = ImageFont.load_default(11)
+    for number, (picture, caption) in enumerate(cells):
+        left, top = number % SHEET_COLUMNS * step[0] + 8, number // SHEET_COLUMNS * step[1] + 8
+        sheet.paste(picture, (left, top))
+        pen.text((left, top + CELL + 2), caption, fill="black")
+    if not cells:
+        pen.text((16, 16), "none", fill="black")
+    return sheet
+
+
+class _JsonList:
+    """A JSON file with a long list, written as it comes: alone, or as `key` of an object that begins with `about`."""
+
+    def __init__(self, files: ExitStack, path: Path, about: dict | None, key: str):
+        self._file = files.enter_context(path.open("w", encoding="utf-8"))
+        self._inside = about is not None
+        head = "".join(f"{json.dumps(name)}: {json.dumps(value)},\n" for name, value in (about or {}).items())
+        self._file.write(f"{{\n{head}{json.dumps(key)}: [" if self._inside else "[")
+        self._between = "\n"
+
+    def add(self, value: dict) -> None:
+        self._file.write(self._between + json.dumps(value))
+        self._between = ",\n"
+
+    def end(self, counts: dict) -> None:
+        tail = "".join(f",\n{json.dumps(name)}: {json.dumps(value)}" for name, value in counts.items())
+        self._file.write(f"\n]{tail}\n}}\n" if self._inside else "\n]\n")
