@@ -17,7 +17,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
 from common.cli.training_options import TrainingOptions
-from dataset_tools.scanning.command import check_arguments, predict, prediction_parser
+from dataset_tools.scanning.command import check_arguments, prediction_parser
 from robot_export.foreign import add_foreign_options, foreign
 
 
@@ -37,6 +37,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parse_args(argv)
     given = foreign(arguments)
     with quiet_stderr():
+        from dataset_tools.scanning.find_balls import predict
         from robot_export.scorer import check_pair, every_patch, open_scorer
     detector = open_scorer(arguments.model, (3,), given)
     if arguments.classifier:

@@ -28,7 +28,9 @@ def add_foreign_options(parser: argparse.ArgumentParser) -> None:
     add("--input-scale", type=float, default=1.0, metavar="F", help="it is fed Y * F + OFFSET (default: 1, raw 0..255)")
     add("--input-offset", type=float, nargs="+", default=[0.0], metavar="OFFSET", help="per channel (default: 0)")
     add("--input-columns", action="store_true", help="it is fed column by column: transposed")
-    text = f"what it answers, in order: {', '.join(OUTPUTS)}, also with ' px'; 0 for what is not used (default: by number)"
+    text = (
+        f"what it answers, in order: {', '.join(OUTPUTS)}, also with ' px'; 0 for what is not used (default: by number)"
+    )
     add("--outputs", nargs="+", metavar="NAME", help=text)
     add("--sampling", choices=tuple(RULES), default="centres", help="how its patches are subsampled (%(default)s)")
 

@@ -85,7 +85,11 @@ def _exported(path: Path, given: Foreign, threshold: float | None) -> Scorer:
     opened = Isolated(path, RUNTIMES[path.suffix.lower()])
     told = _told(path)
     name, entry = _entry(told, path)
-    layout = _layout_in(entry, path) if entry else Layout(given.scale, given.offset, opened.dtype, given.columns, given.outputs)
+    layout = (
+        _layout_in(entry, path)
+        if entry
+        else Layout(given.scale, given.offset, opened.dtype, given.columns, given.outputs)
+    )
     size = opened.shape[1]
     _check_layout(path, layout, opened)
     own = {term(output, size)[0] for output in layout.outputs} - {None} if layout.outputs else range(opened.outputs)
@@ -151,9 +155,13 @@ def _layout_in(entry: dict, path: Path) -> Layout:
         outputs = tuple(said["outputs"]) if said["outputs"] else None
         for output in outputs or ():
             term(output, 1)
-        return Layout(float(said["scale"]), tuple(map(float, said["offset"])), entry["input_type"], bool(said["columns"]), outputs)
+        return Layout(
+            float(said["scale"]), tuple(map(float, said["offset"])), entry["input_type"], bool(said["columns"]), outputs
+        )
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise UserError(f"{path}: model.json does not say what it is fed. Export the run again with export.py.") from None
+        raise UserError(
+            f"{path}: model.json does not say what it is fed. Export the run again with export.py."
+        ) from None
 
 
 def _threshold_in(told: dict, name: str, path: Path) -> float:
@@ -196,7 +204,14 @@ def check_pair(classifier: Scorer, detector: Scorer | None) -> None:
 
 def every_patch(detector: Scorer) -> Scorer:
     """A classifier that takes every patch for a ball, for a detector that is alone."""
-    return replace(detector, file=None, outputs=1, predict=_certain, threshold=0.5, threshold_from="every patch is taken for a ball")
+    return replace(
+        detector,
+        file=None,
+        outputs=1,
+        predict=_certain,
+        threshold=0.5,
+        threshold_from="every patch is taken for a ball",
+    )
 
 
 def _certain(X: np.ndarray) -> np.ndarray:

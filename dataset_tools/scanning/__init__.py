@@ -1,1 +1,1 @@
-"""Looks for balls in pictures and logs that nobody annotated: candidates, their pixels, circles, and what is written."""
+"""Looks for balls in pictures and logs: candidates, their pixels, circles, and what is written."""

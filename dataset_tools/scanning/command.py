@@ -1,13 +1,10 @@
-"""`predict.py`: what finding balls in pictures takes in every project; the command line and the story."""
+"""`predict.py`: the command line of finding balls in pictures, in every project."""
 
 import argparse
 import math
 import os
-import sys
-import time
 from pathlib import Path
 
-from common.cli.printable import printable
 from common.cli.program import Parser
 from common.errors import UserError
 
@@ -53,10 +50,14 @@ def prediction_parser(description: str) -> Parser:
     parser = Parser(description=description)
     add = parser.add_argument
     add("model", type=Path, metavar="MODEL", help="the folder of a run, a .keras, .tflite or .onnx file")
-    add("sources", type=Path, nargs="+", metavar="SOURCE", help="pictures, folders, zips, NaoTH logs, patch files (.h5)")
+    add(
+        "sources", type=Path, nargs="+", metavar="SOURCE", help="pictures, folders, zips, NaoTH logs, patch files (.h5)"
+    )
     text = "a score at or above it is a ball (default: the one shipped with the classifier)"
     add("--threshold", type=float, metavar="X", help=text)
-    text = "folder for all that is written (default: a new predict-NAME in the output folder; a taken name gets a number)"
+    text = (
+        "folder for all that is written (default: a new predict-NAME in the output folder; a taken name gets a number)"
+    )
     add("--output-dir", type=Path, metavar="DIR", help=text)
     text = "most pictures that are drawn, evenly over all (default: %(default)s)"
     add("--max-pictures", type=int, default=PICTURES, metavar="N", help=text)
@@ -80,59 +81,3 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     for path in arguments.sources:
         if not path.exists():
             raise UserError(f"there is no such file or folder. Received: {path}.")
-
-
-def predict(arguments: argparse.Namespace, scorer, locate, output_dir: Path) -> None:
-    """Finds balls in all sources, writes and prints.
-
-    Args:
-        arguments: of the command line.
-        scorer: decides: a robot_export.scorer.Scorer, or alike; without a file it takes every patch for a ball.
-        locate: X -> [n, 3], the circle in fractions of the patch; None: the middle of the candidate.
-        output_dir: where the folder is made, unless the command line names it.
-    """
-    from dataset_tools.scanning import circles as found_circles
-    from dataset_tools.scanning.frames import Frame, frames
-    from dataset_tools.scanning.network_input import NetworkInput
-    from dataset_tools.scanning.results import Results, whole_folder
-    from dataset_tools.scanning.scan import Plan, scan
-    from dataset_tools.cutting.record_store import Skips
-
-    border = scorer.border if arguments.border is None else arguments.border
-    wanted = NetworkInput(scorer.size, scorer.channels, scorer.rule, border)
-    plan = Plan(wanted, tuple(arguments.radius), arguments.scale, arguments.candidates)
-    total = sum(isinstance(item, Frame) for item in frames(arguments.sources))
-    about = {"model": scorer.name, "threshold": scorer.threshold, "radius": list(arguments.radius)}
-    folder = arguments.output_dir or output_dir / f"predict-{scorer.name.replace('/', '-')}"
-    skips, start = Skips(), time.perf_counter()
-    with whole_folder(folder) as (hidden, place):
-        with Results(hidden, about, total, arguments.max_pictures, arguments.label_studio) as results:
-            for found, answers in scan(
-                frames(arguments.sources), total, plan, scorer.predict, arguments.jobs, skips.add
-            ):
-                chosen = (answers[:, 0] >= scorer.threshold).nonzero()[0]
-                scores, boxes = answers[chosen, 0], found.boxes[chosen]
-                if locate is not None and len(chosen):
-                    balls = found_circles.of_answers(boxes, locate(found.X[chosen]))
-                elif answers.shape[1] == 4:
-                    balls = found_circles.of_answers(boxes, answers[chosen, 1:])
-                else:
-                    balls = found_circles.of_boxes(boxes, arguments.scale)
-                if found.size is not None:
-                    if scorer.file is None:
-                        raise UserError("pictures need --classifier: a detector alone does not say what is a ball.")
-                    kept = found_circles.merge(balls, scores)
-                    balls, scores, chosen = balls[kept], scores[kept], chosen[kept]
-                results.add(found, balls, scores, chosen)
-    seconds = time.perf_counter() - start
-    for line in skips.lines():
-        print(printable(line), file=sys.stderr)
-    print(f"threshold {scorer.threshold:.6g}: {scorer.threshold_from}")
-    seen = " and ".join(
-        f"{number} {what}" for number, what in ((results.pictures, "pictures"), (results.patches, "patches")) if number
-    )
-    print(
-        f"{results.balls} balls in {seen or 'nothing that can be read'}; {results.candidates} candidates, "
-        f"{(results.pictures or results.patches) / seconds:.1f} {'pictures' if results.pictures else 'patches'} per second"
-    )
-    print(f"detections, pictures and contact sheet: {place[0]}")

@@ -57,7 +57,7 @@ def task(address: str, size: tuple[int, int], circles, scores, model: str) -> di
 
 
 def picture_name(frame: Frame) -> str:
-    """A name for a picture among those of all sources, such as `game-0000123_top`: `cut` reads the recording from it."""
+    """A name for a picture, no two alike, such as `game_12ab34cd-0000123_top`: `cut` reads the recording from it."""
     source = f"{frame.record.picture}/{frame.record.name}"
     stem = file_name(Path(frame.record.name).stem).replace("/", "_")
     frame_ = stem if any(map(str.isdigit, stem)) else f"{stem}_0"

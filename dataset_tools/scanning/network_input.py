@@ -13,8 +13,8 @@ from dataset_tools.sources.borders import grow
 class NetworkInput:
     """What a network takes.
 
-    size: side in pixels; channels: 1 (Y) or 2 (Y and U/V); rule: of sampling, a key of `common.datasets.sampling.RULES`;
-    border: pixels by which its training patches were cut larger than the candidate.
+    size: side in pixels. channels: 1 (Y) or 2 (Y and U/V). rule: of sampling, a key of
+        `common.datasets.sampling.RULES`. border: pixels by which its patches were cut larger than candidates.
     """
 
     size: int

@@ -36,14 +36,18 @@ def whole_folder(wanted: Path) -> Iterator[tuple[Path, list[Path]]]:
     """
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f".{wanted.name[:40]}-", dir=wanted.parent, ignore_cleanup_errors=True) as hidden:
+        with TemporaryDirectory(
+            prefix=f".{wanted.name[:40]}-", dir=wanted.parent, ignore_cleanup_errors=True
+        ) as hidden:
             inner, place = Path(hidden) / "folder", []
             inner.mkdir()
             yield inner, place
             place.append(new_folder(wanted))
             inner.replace(place[0])  # over the empty folder that holds the name
     except OSError as error:
-        raise UserError(f"{wanted} cannot be written: {error.strerror or error}. Choose another --output-dir.") from None
+        raise UserError(
+            f"{wanted} cannot be written: {error.strerror or error}. Choose another --output-dir."
+        ) from None
 
 
 class Results:
@@ -102,6 +106,14 @@ class Results:
             (heapq.heappush if len(self._best) < SHEET_MAX else heapq.heappushpop)(self._best, entry)
         if found.size is not None and self._is_drawn():
             self._picture(frame, circles, scores)
+
+    def summary(self, seconds: float) -> str:
+        """What was found, in one line, and how fast."""
+        counts = ((self.pictures, "pictures"), (self.patches, "patches"))
+        seen = " and ".join(f"{number} {what}" for number, what in counts if number) or "nothing that can be read"
+        number, what = counts[0] if self.pictures else counts[1]
+        rate = f"{number / seconds:.1f} {what} per second"
+        return f"{self.balls} balls in {seen}; {self.candidates} candidates, {rate}"
 
     def _write(self, frame: Frame, number: int, score: float, circle: list[float], box: list[int]) -> None:
         radius, x, y = (round(value, 2) for value in circle)

@@ -129,7 +129,9 @@ def _rows(frame: Frame, wanted: NetworkInput) -> Found:
     X = read_rows(frame)
     if X.shape[1:] != (wanted.size, wanted.size, wanted.channels):
         shapes = ("x".join(map(str, shape)) for shape in (X.shape[1:], (wanted.size, wanted.size, wanted.channels)))
-        raise UserError(f"{frame.record.picture}: patches of another size. Received: {next(shapes)}, not {next(shapes)}.")
+        raise UserError(
+            f"{frame.record.picture}: patches of another size. Received: {next(shapes)}, not {next(shapes)}."
+        )
     return Found(frame, np.tile([0, 0, *X.shape[2:0:-1]], (len(X), 1)), X, None)
 
 
@@ -146,4 +148,3 @@ def _small(pixels: np.ndarray, wanted: NetworkInput) -> np.ndarray:
         return network_input.whole(pixels[..., 0].astype(np.uint32), wanted, True)
     rgbx = np.concatenate([pixels, np.full((*pixels.shape[:2], 1), 255, np.uint8)], axis=2)
     return network_input.whole(np.ascontiguousarray(rgbx).view("<u4")[..., 0], wanted, True)
-
