@@ -1,0 +1,133 @@
+"""Every line of the pages' shell blocks, run as it is printed, against a small archive on this machine."""
+
+import functools
+import re
+import subprocess
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from common.datasets.families import parse_stem
+
+from .tiny import ROOT, classification_file, detection_file, environment
+
+PAGES = ["README.md", "classifier_cnn/README.md", "detector_cnn_ball_radius_center/README.md"]
+PAGES += [f"docs/{name}.md" for name in ("export", "grid", "robots", "reliability", "loop", "speed")]
+# Run by other tests: the images by `make image-check`, two nodes by tests/grid_search, the cutting of pictures by
+# tests/dataset_tools/test_readme_pages.py; benchmarks are for developers.
+ELSEWHERE = (
+    "docker ",
+    "make ",
+    "export ",
+    ".venv/bin/ray",
+    "mkdir ",
+    "python3 -m http.server",
+    "docs/",
+    "benchmarks/",
+    "--address",
+)
+STEMS = {
+    "classification": ["classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16",
+                       "classification_patches_yuv422_pil_legacy_border10_combined_32x32"],
+    "detection": ["ball_radius_center_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"],
+}  # fmt: skip
+SHORT = ("--epochs", "1")
+SMALL_GRID = (*SHORT, "--filters", "4", "--dense", "8", "--export", "none")
+
+
+def printed() -> list[tuple[str, str]]:
+    """(page, line) of all shell blocks, without comments and repetitions; a `cd` belongs to the lines below it."""
+    found = []
+    for page in PAGES:
+        if not (ROOT / page).exists():
+            continue
+        for block in re.findall(r"^ *```sh\n(.*?)^ *```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE):
+            folder = ""
+            for raw in re.sub(r"\\\n\s*", " ", block).splitlines():
+                for line in re.sub(r"\s+#.*| *\[--.*\]", "", raw).strip().split("; "):
+                    if line.startswith("cd ") and "&&" not in line:
+                        folder = line + " && "
+                    elif line and not any(word in line for word in ELSEWHERE):
+                        found.append((page, folder + line))
+    return list(dict.fromkeys(found))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """An archive, and one run of each project: what the lines' own words stand for, and their environment."""
+    folder = tmp_path_factory.mktemp("place")
+    for task, make in (("classification", classification_file), ("detection", detection_file)):
+        for stem in STEMS[task]:
+            family = parse_stem(stem, task)
+            for seed, part in enumerate(family.parts):
+                path = folder / "archive" / family.file(part)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                make(path, seed=seed, size=family.size, channels=family.channels)
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=folder / "archive")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        settings = environment() | {
+            "BALL_ARCHIVE_URL": f"http://127.0.0.1:{server.server_port}",
+            "BALL_DATA_ROOT": str(folder / "data"),
+            "BALL_OUTPUT_DIR": str(folder / "runs"),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+        }
+        words = {}
+        for project, word in (("classifier_cnn", "CLASSIFIER"), ("detector_cnn_ball_radius_center", "DETECTOR")):
+            small = "--epochs 1 --filters 4 --dense 8 --mean 0.43"  # one mean for both: docs/robots.md joins them
+            ran(f"cd {project} && python3 train.py {small} --run-name {word}", ROOT, settings)
+            (words[word],) = (folder / "runs").glob(f"*_{word}")
+        yield folder, settings, words
+        server.shutdown()
+
+
+def ran(line: str, folder, settings) -> str:
+    ended = subprocess.run(
+        ["bash", "-ec", line], cwd=folder, env=settings, capture_output=True, text=True, check=False, timeout=900
+    )
+    assert ended.returncode == 0, f"{line}\n{ended.stdout[-2000:]}\n{ended.stderr[-2000:]}"
+    return ended.stdout
+
+
+def concrete(page: str, line: str, folder, words: dict) -> str:
+    """The line with files and runs that exist in place of the words that stand for them, and cut short."""
+    detector = page.startswith("detector") or "cd detector" in line
+    task = "detection" if detector or "detector_cnn_ball_radius_center/export" in line else "classification"
+    families = {name: parse_stem(stems[0], name) for name, stems in STEMS.items()}
+    files = {name: folder / "archive" / family.file("validation") for name, family in families.items()}
+    first = folder / "archive" / families[task].file(families[task].parts[0])
+    run = words["DETECTOR" if task == "detection" else "CLASSIFIER"]
+    for pattern, value in (
+        (r"(?:\.\./)?runs/(?:CLASSIFIER|A)\b", words["CLASSIFIER"]),
+        (r"(?:\.\./)?runs/DETECTOR\b", words["DETECTOR"]),
+        (r"(?:\.\./)?runs/(?:NAME|B)\b", run),
+        (r"--resume NAME", f"--resume {run}"),
+        (r"\bMODEL\.keras", run / "model.keras"),
+        (r"\b(?:classification|TEST_ball_no_ball_X_y)\.h5", files["classification"]),
+        (r"\b(?:detection|VALIDATION_ball_radius_center_X_y)\.h5", files["detection"]),
+        (r"\b(?:some_patches|new_patches|VALIDATION)\.h5", files[task]),
+        (r"\b(?:venue|TRAIN)\.h5", first),
+    ):
+        line = re.sub(pattern, str(value), line)
+    line = re.sub(r"--epochs \d+", "", line)
+    if re.search(r"\btrain\.py(?! --(?:list|resume))", line):
+        line = " ".join((line, *SHORT))
+    if re.search(r"train_\w+\.sh", line):
+        line = " ".join((line, *SMALL_GRID))
+    if "grid_search " in line:
+        line = re.sub(r'--filters ".*on off', "--filters 4 --dense 8", line) + " " + " ".join((*SHORT, "--export none"))
+    start = f"cd {page.partition('/')[0]} && " if page.startswith(("classifier", "detector")) else ""
+    return start + line
+
+
+def test_the_pages_print_commands():
+    assert len(printed()) > 30
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("page", "line"), printed(), ids=lambda value: value.replace("/", " ")[:60])
+def test_a_documented_command_runs_as_printed(page, line, place):
+    folder, settings, words = place
+    ran(concrete(page, line, folder, words), ROOT, settings)
