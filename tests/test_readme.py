@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from .tiny import ROOT, classification_file, environment
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,6 +63,26 @@ def test_the_page_has_what_a_grid_asks_for(tmp_path, monkeypatch):
     page(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     assert find_module("my_cnn").parse_args(["--kernel", "5"]).kernel == 5
+
+
+@pytest.mark.slow
+def test_the_page_runs_in_a_grid(tmp_path):
+    page(tmp_path)
+    files = [
+        "--data-train",
+        classification_file(tmp_path / "a.h5"),
+        "--data-val",
+        classification_file(tmp_path / "b.h5"),
+    ]
+    arguments = ["my_cnn", "--kernel", "3", "5", "--", *files, "--tracking", "local", "--epochs", "2"]
+    ended = subprocess.run(
+        [sys.executable, ROOT / "grid_search", *arguments, "--output-dir", tmp_path / "runs"],
+        capture_output=True, text=True, env=environment() | {"PYTHONPATH": str(tmp_path)}, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    kernels = [json.loads(path.read_text())["options"]["kernel"] for path in (tmp_path / "runs").glob("*/config.json")]
+    assert sorted(kernels) == [3, 5]
+    assert len(list((tmp_path / "runs").glob("*/model.keras"))) == 2
 
 
 def test_links_lead_somewhere():
