@@ -165,7 +165,7 @@ def _check(module, words: list[str], label: dict[str, str]) -> TrainingOptions:
         raise UserError(f"{why} In the training with {_in_words(label)}.") from None
     except UserError as error:
         raise UserError(f"{error} In the training with {_in_words(label)}.") from None
-    if options.resume or options.list_datasets or options.run_name:
+    if options.resume or options.list_datasets or options.run_name != type(options).run_name:
         raise UserError("A grid decides --resume, --run-name and --list-datasets itself. Leave them out.")
     if not options.threads:
         raise UserError("In a grid every run has its threads, at least one. Received: --threads 0.")
@@ -191,5 +191,7 @@ def _run_name(options: TrainingOptions, label: dict[str, str], mark: str) -> str
     The mark at its end, of grid and training, finds the folder again.
     """
     words = {"filters": "-".join(map(str, options.filters)), "dense": f"d{options.dense}"}
+    if options.run_name:  # a project's own default, such as `my_cnn {dataset}`
+        words = {"name": options.run_name.replace("{dataset}", "").strip()}
     words |= {k: f"{k}-{'-'.join(Path(v).name.split())}" for k, v in label.items() if k not in (*words, "dataset")}
     return f"{' '.join(words.values())[:45]} {{dataset}} {mark}"

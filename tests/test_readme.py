@@ -82,6 +82,7 @@ def test_the_page_runs_in_a_grid(tmp_path):
     assert ended.returncode == 0, ended.stderr
     kernels = [json.loads(path.read_text())["options"]["kernel"] for path in (tmp_path / "runs").glob("*/config.json")]
     assert sorted(kernels) == [3, 5]
+    assert len(list((tmp_path / "runs").glob("*_my_cnn-kernel-*"))) == 2
     assert len(list((tmp_path / "runs").glob("*/model.keras"))) == 2
 
 
