@@ -72,6 +72,50 @@ def recall_at_fpr(points: Curve, max_fpr: float) -> float | None:
     return float(np.max(points.true_positives, where=allowed, initial=0) / points.positives)
 
 
+def recall_at_equal_fpr(hits: np.ndarray, alarms: np.ndarray, rate: float) -> float:
+    """Recall at exactly the false positives that a rate allows on these patches: the same number for every model.
+
+    Where the last of them is tied with other patches, ties are broken at random: the expected recall is on the line
+    between both points of the ROC (Fawcett, Pattern Recognition Letters 2006). `recall_at_fpr` would leave a model of
+    few different scores, such as a quantised one, with fewer false positives than it may have.
+
+    Args:
+        hits, alarms: detections as the threshold decreases, float [m], as in `Curve`. rate: 0..1.
+    """
+    hits, alarms = np.append(0, hits), np.append(0, alarms)
+    allowed = np.floor(rate * alarms[-1] * (1 + 1e-12))
+    i = int(np.searchsorted(alarms, allowed, side="right")) - 1
+    found = hits[i]
+    if alarms[i] < allowed:
+        found += (hits[i + 1] - hits[i]) * (allowed - alarms[i]) / (alarms[i + 1] - alarms[i])
+    return float(found / hits[-1])
+
+
+def of_drawn_patches(labels, scores, threshold: float, limits):
+    """A function from drawn rows of these patches, int [any], to the numbers that models are compared by.
+
+    They are recall at each of `limits`, AUROC, recall and false positive rate at the threshold; None where the rows are
+    of one class. Scores are sorted once for all draws.
+    """
+    labels, scores = _checked(labels, scores)
+    found, order = scores >= np.float32(threshold), np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    balls = labels[order]
+
+    def measure(rows):
+        times = np.bincount(rows, minlength=len(labels))
+        drawn = times[order]
+        hits, alarms = (np.cumsum(drawn * kind)[ends].astype(float) for kind in (balls, ~balls))
+        if not hits[-1] or not alarms[-1]:
+            return (None,) * (len(limits) + 3)
+        recalls = [recall_at_equal_fpr(hits, alarms, limit) for limit in limits]
+        auroc = np.trapezoid(np.append(0, hits), np.append(0, alarms)) / (hits[-1] * alarms[-1])
+        rates = (times[found & labels].sum() / hits[-1], times[found & ~labels].sum() / alarms[-1])
+        return (*recalls, float(auroc), *map(float, rates))
+
+    return measure
+
+
 def evaluate(labels, scores, threshold: float) -> dict[str, float]:
     """Every number of one set of patches, by name. Undefined numbers (one class only, no detections) are left out.
 

@@ -149,3 +149,11 @@ def _worst(path: Path, X, chosen: np.ndarray, scores, recording, words, threshol
     if recording is not None:
         captions = [f"{text}\n{shortened(str(recording[i]))}" for text, i in zip(captions, shown, strict=True)]
     plots.gallery(path, X[shown], captions, title, subtitle)
+
+
+def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtitle: str) -> None:
+    """Patches that one of two models gets right, with the scores of both below."""
+    a, b = (scores[:, 0] for scores in answers)
+    captions = [f"{('no ball', 'ball')[int(patches.y[i])]}  #{i}\n{a[i]:.2f} > {b[i]:.2f}" for i in chosen]
+    subtitle += "label, index; score of the first and of the other model"
+    plots.gallery(path, patches.X[chosen], captions, title, subtitle)

@@ -73,6 +73,23 @@ def evaluate(y, circles, size: int) -> dict[str, float]:
     return numbers | {f"bias_{name}_px": float(v) for name, v in zip(("radius", "x", "y"), bias, strict=True)}
 
 
+def of_drawn_patches(y, circles, size: int):
+    """A function from drawn rows of these patches, int [any], to the numbers that models are compared by.
+
+    They are median centre error and median radius error in pixels, mean IoU, and the share of the IoU above 0.75.
+    """
+    y, circles = _checked(y, circles)
+    centre, radius = center_errors(y, circles) * size, np.abs(circles[:, 0] - y[:, 0]) * size
+    iou = circle_iou(y, circles)
+
+    def measure(rows):
+        overlap = iou[rows]
+        medians = float(np.median(centre[rows])), float(np.median(radius[rows]))
+        return (*medians, float(overlap.mean()), float(np.mean(overlap > IOU_LIMITS[1])))
+
+    return measure
+
+
 def radius_class(radius) -> np.ndarray:
     """The name of the radius class of each patch, str [n]."""
     edges = list(RADIUS_CLASSES.values())[:-1]

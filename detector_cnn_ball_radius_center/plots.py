@@ -56,6 +56,20 @@ def circle_gallery(path: Path, X, y, circles, chosen, title: str, recording=None
     plots.gallery(path, X[chosen], captions, title, subtitle, overlay=overlay)
 
 
+def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtitle: str) -> None:
+    """Patches that one of two models gets right, with the circles of both and their IoU below."""
+    a, b = (metrics.circle_iou(patches.y, circles) for circles in answers)
+    captions = [f"{a[i]:.2f} > {b[i]:.2f}\n#{i}" for i in chosen]
+
+    def overlay(axes, i, left, top, side):
+        draw_circle(axes, patches.y[chosen[i]], left, top, side, BALL)
+        for circles, colour in zip(answers, (NO_BALL, ACCENT), strict=True):
+            draw_circle(axes, circles[chosen[i]], left, top, side, colour, "--")
+
+    subtitle += f"right: IoU above {metrics.IOU_LIMITS[1]:g}; true: orange, A: blue, the other: purple"
+    plots.gallery(path, patches.X[chosen], captions, title, subtitle, overlay=overlay)
+
+
 def draw_target(axes, circle, left: float, top: float, side: float) -> None:
     """The circle that the network is taught for a patch, on the sheet of augmented patches."""
     draw_circle(axes, circle, left, top, side, BALL)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from common.atomic_files import read_json
 from common.cli import launch
+from common.cli.find_run import read_config
 from common.cli.program import Parser
 from common.cli.training_options import INPUTS, TrainingOptions, from_json
 from common.errors import UserError
@@ -132,10 +133,7 @@ def _recorded(arguments: argparse.Namespace, model_file: Path, told: dict | None
             f"an export takes --calibration and --validation, or neither of them and the folder of a run. "
             f"Received: {arguments.model}. Add both."
         )
-    saved = read_json(config)["options"]
-    root = {} if Path(saved["data_root"]).is_dir() else {"data_root": kind().data_root}  # the run was made elsewhere
-    places = {"resume": str(config.parent.resolve()), "output_dir": config.parent.resolve().parent} | root
-    splits = load_data(from_json(kind, saved, **places))
+    splits = recorded_splits(model_file.parent, kind, load_data)
     parts = {"train": splits.train, "validation": splits.validation}
     changed = [split for split, part in parts.items() if part.digest != told["datasets"].get(split, {}).get("digest")]
     if changed:
@@ -144,6 +142,21 @@ def _recorded(arguments: argparse.Namespace, model_file: Path, told: dict | None
             "Choose the files: --calibration TRAIN.h5 --validation VALIDATION.h5"
         )
     return parts
+
+
+def recorded_splits(folder: Path, kind: type, load_data: Callable):
+    """The patches of a run, by what its config.json says: common.datasets.load.Splits.
+
+    Args:
+        folder: of the run. kind: the project's Options. load_data: the project's.
+
+    Raises:
+        UserError: they are not there any more, or config.json is not that of a run of this project.
+    """
+    saved = read_config(folder)["options"]
+    root = {} if Path(str(saved.get("data_root"))).is_dir() else {"data_root": kind().data_root}  # made elsewhere
+    places = {"resume": str(folder.resolve()), "output_dir": folder.resolve().parent} | root
+    return load_data(from_json(kind, saved, **places))
 
 
 def place(arguments: argparse.Namespace, model_file: Path, description: dict, detector=None):

@@ -78,7 +78,7 @@ def stored_patches(paths: Sequence[Path], task: str) -> Patches:
             sizes = ["x".join(map(str, shape)) for shape in shapes]
             raise UserError(f"{path.name}: does not fit to {paths[0].name}. Received: {sizes[0]} beside {sizes[1]}.")
     files, labels, columns = zip(*parts, strict=True)
-    known = [key for key in KEYS if all(key in column for column in columns)]
+    known = [key for key in (*KEYS, "side") if all(key in column for column in columns)]
     joined = {key: np.concatenate([column[key] for column in columns]) for key in known}
     return Patches(
         StoredPixels(files),
@@ -113,6 +113,8 @@ def _labels(path: Path, task: str) -> tuple[SafeFile, np.ndarray, dict[str, np.n
     patch_format.layout(file, task)
     y = patch_format.labels(file.columns["y"].read(), task, path)
     columns = {key: _names(file.columns[key]) for key in KEYS if key in file.columns}
+    if "side" in file.columns:
+        columns["side"] = file.columns["side"].read().astype(np.float32)
     if task == "detection":
         patch_format.column_order(y, path)
     return file, y, columns

@@ -176,7 +176,7 @@ def training_curves(
     columns = 1 if len(names) < 3 else 2
     rows = -(-len(names) // columns)
     with figure(path, WIDTH * (1 if columns == 1 else 1.35), 1.1 + 2.7 * rows) as drawing:
-        drawing.suptitle(_wrapped(title), x=0.012, ha="left", weight="bold", fontsize=15)
+        drawing.suptitle(wrapped(title), x=0.012, ha="left", weight="bold", fontsize=15)
         grid = drawing.add_gridspec(rows, columns)
         wide = len(names) % columns  # a panel that would stand beside an empty place takes the first row for itself
         for i, name in enumerate(names):
@@ -224,13 +224,14 @@ def shortened(name: str, length: int = 13) -> str:
     return name if len(name) <= length else f"{name[: length - 1 - half]}…{name[-half:]}"
 
 
-def _wrapped(title: str) -> str:
+def wrapped(title: str) -> str:
+    """A title in lines of at most 60 characters."""
     return "\n".join(textwrap.wrap(title, 60))
 
 
 def _heading(title: str, subtitle: str = "") -> float:
     """Height in inches that the title of a sheet takes."""
-    return 0.3 + 0.26 * (_wrapped(title).count("\n") + 1) + (0.24 if subtitle else 0)
+    return 0.3 + 0.26 * (wrapped(title).count("\n") + 1) + (0.24 if subtitle else 0)
 
 
 def _sheet(drawing, title: str, subtitle: str = ""):
@@ -239,7 +240,7 @@ def _sheet(drawing, title: str, subtitle: str = ""):
     axes = drawing.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
     axes.axis("off")
-    axes.text(0.14, 0.14, _wrapped(title), va="top", weight="bold", fontsize=15)
+    axes.text(0.14, 0.14, wrapped(title), va="top", weight="bold", fontsize=15)
     axes.text(0.14, _heading(title) - 0.1, subtitle, va="top", fontsize=12)
     return axes
 

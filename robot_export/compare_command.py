@@ -1,0 +1,176 @@
+"""`compare.py`: the models and patches of a command line, scored; shared by both projects."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from common.atomic_files import read_json
+from common.cli.printable import printable
+from common.cli.program import Parser
+from common.cli.training_options import TrainingOptions
+from common.errors import UserError
+from common.training.model_path import find_model
+from robot_export.foreign import RUNTIMES, add_foreign_options
+
+PATCH_FILES = (".h5", ".hdf5")
+
+
+def compare_parser(description: str) -> Parser:
+    """A parser for `compare.py MODEL MODEL... [FILE...]`; the project may add options of its own."""
+    parser = Parser(description=description)
+    text = (
+        "two or more models (a run's folder, .keras, .tflite or .onnx), then the patch files (.h5) to compare them on; "
+    )
+    text += "without a file: the validation patches that the runs recorded"
+    parser.add_argument("names", type=Path, nargs="+", metavar="MODEL|FILE", help=text)
+    text = "folder for the numbers, scores and pictures; default: a new comparison-A-B in the output folder"
+    parser.add_argument("--output-dir", type=Path, help=text)
+    add_foreign_options(parser)
+    return parser
+
+
+def divide(names: list[Path]) -> tuple[list[Path], list[Path]]:
+    """The models and the patch files among the arguments, checked as far as their names allow.
+
+    Raises:
+        UserError: fewer than two models, or one that is not there.
+    """
+    files = [path for path in names if path.suffix.lower() in PATCH_FILES]
+    models = [path for path in names if path not in files]
+    if len(models) < 2:
+        shown = " ".join(printable(path) for path in names)
+        raise UserError(
+            f"a comparison takes two or more models. Received: {shown}. Name a run's folder or a model file."
+        )
+    for path in models:
+        if path.suffix.lower() not in RUNTIMES:
+            find_model(path)
+    return models, files
+
+
+def read_patches(models: list[Path], files: list[Path], task: str, kind: type[TrainingOptions], load_data: Callable):
+    """The patches to compare on: those of the files, else the validation patches that every run recorded.
+
+    Args:
+        kind: the project's Options. load_data: the project's; finds the patches that a run recorded.
+
+    Raises:
+        UserError: files that cannot be used, or runs that were validated on different patches.
+    """
+    from common.datasets.load import read_files
+    from robot_export.command import recorded_splits
+
+    if files:
+        return read_files(files, task)[0]
+    runs = {path: folder for path in models if (folder := _run_of(path))}
+    if not runs:
+        raise UserError("none of the models is a run, so there are no recorded patches. Name the patch files.")
+    told = {path: _validation(folder) for path, folder in runs.items()}
+    if len(set(told.values())) > 1:
+        shown = ", ".join(printable(path) for path in told)
+        raise UserError(f"these runs were validated on different patches. Received: {shown}. Name the patch files.")
+    validation = recorded_splits(next(iter(runs.values())), kind, load_data).validation
+    if validation.digest not in told.values():
+        raise UserError("the patches that these runs recorded have changed. Name the patch files.")
+    return validation
+
+
+def open_models(paths: list[Path], arguments: argparse.Namespace, outputs: int, patches) -> list:
+    """Every model, ready to answer for these patches.
+
+    Args:
+        outputs: 1 for classifiers, 3 for detectors; a file that holds both will do.
+
+    Returns:
+        list of robot_export.scorer.Scorer.
+
+    Raises:
+        UserError: not such a model, or models that cannot be compared on the same patches.
+    """
+    from robot_export.foreign import foreign
+    from robot_export.scorer import open_scorer
+
+    given, threshold, models = foreign(arguments), getattr(arguments, "threshold", None), []
+    for path in paths:
+        ships_none = not (path if path.is_dir() else path.parent).joinpath("model.json").is_file()
+        models.append(open_scorer(path, (outputs, 4), given, threshold if ships_none else None))
+    for model in models[1:]:
+        for theirs, own in (
+            (_input(model), _input(models[0])),
+            (f"border {model.border}", f"border {models[0].border}"),
+        ):
+            if theirs != own:
+                raise UserError(
+                    f"models of different patches cannot be compared on the same ones. Received: {model.name}, "
+                    f"{theirs}, beside {models[0].name}, {own}. Score each on files of its own with evaluate.py."
+                )
+    found = "x".join(map(str, patches.X.shape[1:]))
+    if _input(models[0]) != found:
+        raise UserError(f"the models take {_input(models[0])} patches, the files hold others. Received: {found}.")
+    return models
+
+
+def answers_of(model, X, outputs: int):
+    """What a model answers, float32 [n, outputs]; X is read in blocks.
+
+    Raises:
+        UserError: it answers NaN, or a classifier's score is outside 0..1.
+    """
+    import numpy as np
+
+    from common.cli.progress import progress_bar
+    from common.datasets.patch_file import BLOCK
+
+    blocks = progress_bar(
+        range(0, len(X), BLOCK), desc=f"scoring with {model.name}", unit="block", delay=1, leave=False
+    )
+    answers = np.concatenate([model.predict(X[start : start + BLOCK]) for start in blocks])
+    answers = answers[:, :1] if outputs == 1 else answers[:, -3:]
+    if wrong := int(np.sum(~np.isfinite(answers).all(1))):
+        raise UserError(f"{model.file}: the model's outputs are NaN or infinite. Received: {wrong} of {len(answers)}.")
+    if outputs == 1 and not ((answers >= 0) & (answers <= 1)).all():
+        shown = f"{answers.min():.4g} to {answers.max():.4g}"
+        raise UserError(f"{model.file}: scores lie in 0..1. Received: {shown}. A file of logits takes --outputs logit.")
+    return answers
+
+
+def notes(models: list, patches) -> list[str]:
+    """What somebody should know who believes the comparison."""
+    found = []
+    for model in models:
+        told = _datasets(model.file.parent).get("train")
+        if isinstance(told, dict) and told.get("digest") == patches.digest:
+            found.append(f"{model.name} was trained on these patches: compare on others")
+    if len({model.rule for model in models}) > 1:
+        found.append("the models' patches were sampled by different rules; these files follow one of them at most")
+    names = 0 if patches.recording is None else len(set(patches.recording))
+    if names < 2:
+        known = "one recording only" if names else "the files name no recordings"
+        found.append(f"{known}: the intervals are over single patches, and say nothing about another game")
+    elif names < 10:
+        found.append(f"{names} recordings only: the intervals are rough")
+    return found
+
+
+def _input(model) -> str:
+    return f"{model.size}x{model.size}x{model.channels}"
+
+
+def _run_of(path: Path) -> Path | None:
+    """The run's folder that a model lies in; None for a file of elsewhere."""
+    folder = path if path.is_dir() else path.parent
+    return folder if (folder / "config.json").is_file() and (folder / "model.json").is_file() else None
+
+
+def _datasets(folder: Path) -> dict:
+    beside = folder / "model.json"
+    told = read_json(beside).get("datasets") if beside.is_file() else None
+    return told if isinstance(told, dict) else {}
+
+
+def _validation(folder: Path) -> str:
+    entry = _datasets(folder).get("validation")
+    digest = entry.get("digest") if isinstance(entry, dict) else None
+    if not isinstance(digest, str):
+        raise UserError(f"{folder / 'model.json'}: does not say what the run was validated on. Name the patch files.")
+    return digest

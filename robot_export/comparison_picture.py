@@ -1,0 +1,70 @@
+"""The one picture of a comparison: the differences with their intervals, and where patches were fixed and broken."""
+
+import textwrap
+from pathlib import Path
+
+from common.runs import plots
+
+GROUPS = 8  # bars per kind of group: those where most patches changed
+
+
+def draw(path: Path, measures, numbers: list[dict], rows: list[dict], title: str, names: tuple[str, str]) -> None:
+    """Draws the picture of two models.
+
+    Args:
+        measures, numbers: of `comparison.differences`. rows: of `comparison.group_rows`.
+        title: the sentence. names: of both models.
+    """
+    defined = [pair for pair in zip(measures, numbers, strict=True) if pair[1]["interval"] is not None]
+    bars = _bars(rows)
+    with plots.figure(path, height=1.0 + 0.85 * len(defined) + 0.7 + 0.26 * len(bars)) as drawing:
+        drawing.suptitle(plots.wrapped(title), x=0.012, ha="left", weight="bold", fontsize=14)
+        panels = drawing.subplots(len(defined) + 1, 1, height_ratios=[0.85] * len(defined) + [0.7 + 0.26 * len(bars)])
+        for axes, (measure, row) in zip(panels[:-1] if defined else [], defined, strict=True):
+            _strip(axes, measure, row, names)
+        _changes(panels[-1] if defined else panels, bars, names)
+
+
+def _strip(axes, measure, row: dict, names: tuple[str, str]) -> None:
+    """One difference with its interval, in colour where that does not hold 0."""
+    low, value, high = (end * measure.scale for end in (row["interval"][0], row["difference"], row["interval"][1]))
+    colour = {"better": plots.BALL, "worse": plots.NO_BALL, "none": plots.INK}[row["verdict"]]
+    axes.plot([low, high], [0, 0], color=colour, linewidth=4, solid_capstyle="round")
+    axes.plot(value, 0, "o", color=colour, markersize=9)
+    axes.axvline(0, color=plots.INK, linewidth=1, linestyle=":")
+    reach = 1.25 * max(abs(low), abs(high), abs(value), 10.0**-measure.digits)
+    axes.set(xlim=(-reach, reach))
+    axes.set_yticks([0], [textwrap.fill(measure.label, 24)], fontsize=11)
+    axes.spines["left"].set_visible(False)
+    axes.grid(False)
+    values = ", ".join(f"{name} {measure.shown(row[key])}" for key, name in zip("AB", names, strict=True))
+    axes.set_title(f"{values}; {names[1]} - {names[0]}:", fontsize=11)
+    axes.tick_params(labelsize=10)
+
+
+def _bars(rows: list[dict]) -> list[dict]:
+    """The rows to draw, in order, at most GROUPS of each kind; of the patches that changed, most first."""
+    bars = []
+    for group in dict.fromkeys(row["group"] for row in rows):
+        members = [row for row in rows if row["group"] == group]
+        changed = sorted(members, key=lambda row: -row["fixed"] - row["broken"])[:GROUPS]
+        bars += changed if group == "recording" else members[:GROUPS]
+    return bars
+
+
+def _changes(axes, bars: list[dict], names: tuple[str, str]) -> None:
+    """Patches fixed to the right, broken to the left, per group."""
+    places = range(len(bars))
+    axes.barh(places, [row["fixed"] for row in bars], color=plots.BALL, label=f"fixed by {names[1]}")
+    axes.barh(places, [-row["broken"] for row in bars], color=plots.NO_BALL, label=f"broken by {names[1]}")
+    most = max([1, *(max(row["fixed"], row["broken"]) for row in bars)])
+    for place, row in zip(places, bars, strict=True):
+        for value, sign, side in ((row["fixed"], 1, "left"), (row["broken"], -1, "right")):
+            axes.text(sign * (value + 0.02 * most), place, str(value), ha=side, va="center", fontsize=9)
+    labels = [f"{plots.shortened(row['name'], 26)} ({row['patches']})" for row in bars]
+    axes.set_yticks(list(places), labels, fontsize=10)
+    axes.invert_yaxis()
+    axes.axvline(0, color=plots.INK, linewidth=1)
+    axes.set(xlim=(-1.2 * most, 1.2 * most), xticks=[], xlabel="patches")
+    axes.set_title("Patches that changed, by group (patches in it)", fontsize=12)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.04), ncols=2)
