@@ -1,9 +1,10 @@
-"""The model card: README.md of a run folder, one page to read before a model goes onto a robot."""
+"""The model card: README.md of a run folder and report.html, the page to read before a model goes onto a robot."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common.atomic_files import replacing
+from common.runs.page import write_page
 from robot_export import snippets
 from robot_export.robot_card import header_to_take, robots
 
@@ -11,6 +12,7 @@ _OUTPUTS = (
     "Nothing else: code that reads [no ball, ball], a confidence beside the circle or another order reads beyond it. "
     "`--robot NAME` writes the file for it."
 )
+PAIRED = 4  # pictures
 _PARITY = (
     ("largest difference", "max_difference", ".2g"),
     ("mean", "mean_difference", ".2g"),
@@ -32,10 +34,11 @@ def write_card(
     purpose: str,
     numbers: str,
     weak: str,
+    slices: str,
     pictures: Sequence[tuple[str, str]],
     notes: Sequence[str] = (),
 ) -> Path:
-    """Writes README.md.
+    """Writes README.md, and report.html: the same with every slice.
 
     Args:
         folder: of the run; pictures that are not in it are left out.
@@ -43,20 +46,19 @@ def write_card(
         purpose: one sentence, what the model does.
         numbers: the table of the splits, as text.
         weak: the worst recordings, cameras and brightnesses, as text.
+        slices: all of them, as text.
         pictures: (file, what it shows).
         notes: what the numbers mean, one sentence each.
     """
-    # Two beside one another, as GitHub shows them: one below the other they were most of the page.
-    shown = [
-        f'<img src="{name}" alt="{words}" width="49%" align="top">'
-        for name, words in pictures
-        if (folder / name).is_file()
-    ]
+    shown = [f"![{words}]({name})" for name, words in pictures if (folder / name).is_file()]
+    # Two beside one another, or they were most of the page; the wide ones, which come last, would be too small.
+    pairs = [[*shown[i : min(i + 2, PAIRED)], ""][:2] for i in range(0, min(len(shown), PAIRED), 2)]
     parts = [
         f"# {folder.resolve().name}",
         head(contract, purpose, numbers),
         "\n".join(f"- {note}" for note in notes) or None,
-        "\n".join(shown) or None,
+        _table(pairs, 2) if pairs else None,
+        *shown[PAIRED:],
         "## Forms",
         _forms(contract),
         header_to_take(contract),
@@ -68,8 +70,10 @@ def write_card(
         "",
     ]
     path = folder / "README.md"
+    text = "\n\n".join(part for part in parts if part is not None)
     with replacing(path) as partial:
-        partial.write_text("\n\n".join(part for part in parts if part is not None), encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
+    write_page(folder / "report.html", f"{text}## All slices\n\n```\n{slices}\n```\n")
     return path
 
 

@@ -26,7 +26,7 @@ from robot_export.project import Project
 from robot_export.robots import ROBOTS
 
 VECTORS = 8
-WEAKEST = 4  # recordings, cameras, brightnesses that the card names
+WEAKEST, SLICES = 4, 200  # recordings, cameras, brightnesses that the card and the page name, of each kind
 
 
 @dataclass(frozen=True)
@@ -108,17 +108,19 @@ def publish_run(run, history, job: Job) -> None:
 
 
 def publish(job: Job, export: str = "all") -> dict:
-    """Delivers the files and writes model.json and, unless `export` is "none", README.md; returns the manifest."""
+    """Delivers the files and writes model.json and, unless `export` is "none", the card; returns the manifest."""
     told = deliver(job, export)
     with replacing(job.folder / "model.json") as new:
         new.write_text(model_json.text(told), encoding="utf-8")
     if export != "none":
         numbers = job.project.table({split: result["metrics"] for split, result in job.results.items()})
         judged = "test" if "test" in job.results else "validation"
-        weak = job.project.group_table(job.results[judged]["groups"], WEAKEST).strip("\n")
+        groups = job.results[judged]["groups"]
+        weak, slices = (f"{judged}\n{job.project.group_table(groups, n).strip(chr(10))}" for n in (WEAKEST, SLICES))
         pictures = [(f"{judged}_{kind}.png", f"{words}, {judged}") for kind, words in job.project.pictures]
+        pictures.append(("training_curves.png", "the numbers of every epoch"))
         notes = job.results[judged].get("notes", ())
-        card.write_card(job.folder, told, job.project.purpose, numbers, f"{judged}\n{weak}", pictures, notes)
+        card.write_card(job.folder, told, job.project.purpose, numbers, weak, slices, pictures, notes)
     if later := tracking.add_files(job.folder, tracked_files(job.folder)):  # of a run that had ended
         print(later)
     return told

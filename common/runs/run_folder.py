@@ -22,7 +22,7 @@ from common.errors import UserError
 from common.runs.plots import training_curves
 from common.training import keras_file
 
-TRACKED = (".json", ".csv", ".png", ".md", ".tflite", ".onnx", ".h", ".h5", ".keras")
+TRACKED = (".json", ".csv", ".png", ".md", ".html", ".tflite", ".onnx", ".h", ".h5", ".keras")
 
 
 class RunFolder:

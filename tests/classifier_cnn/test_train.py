@@ -76,7 +76,7 @@ def test_every_form_is_in_the_folder_in_the_contract_and_on_mlflow(finished):
     assert logged["latency_us"] == pytest.approx(told["forms"]["cpp"]["latency_us"]["median"])
     assert logged["rejected_formats"] == sum(entry["fit"] is False for entry in told["forms"].values())
     card = (finished / "README.md").read_text()
-    assert 'src="test_curves.png"' in card
+    assert "](test_curves.png)" in card
     assert "game2_0" in card  # a recording of the test file
 
 

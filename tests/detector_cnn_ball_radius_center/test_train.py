@@ -80,7 +80,7 @@ def test_every_form_is_in_the_folder_and_proven(finished):
     verify.main([str(finished)])
     card = (finished / "README.md").read_text()
     assert "radius, center_x, center_y" in card
-    assert 'src="validation_errors.png"' in card
+    assert "](validation_errors.png)" in card
 
 
 def test_the_best_epoch_was_kept(finished):

@@ -48,7 +48,7 @@ def test_a_model_alone_gets_a_folder_with_everything(files, tmp_path, monkeypatc
     assert told["datasets"]["train"]["name"] == files[f"{kind}_train"].name
     card = (folder / "README.md").read_text()
     assert "brightness" in card
-    assert '<img src="validation_' in card
+    assert "](validation_" in card
     assert "game1_0" in card
     out = capsys.readouterr().out
     assert "model_int8.tflite" in out

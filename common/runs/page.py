@@ -1,0 +1,65 @@
+"""Markdown as one HTML page that opens anywhere: its pictures are inside, and nothing comes from elsewhere."""
+
+import base64
+import html
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+
+from common.atomic_files import open_inside, replacing
+from common.errors import UserError
+
+LIMIT = 2_900_000  # bytes of pictures, in base64; a larger page is slow to open from MLflow
+# The policy lets the browser load nothing, whatever a name in the text should have become.
+HEAD = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{title}</title><style>
+:root {{ color-scheme: light dark; --ink: #22303c; --paper: #fff; --line: #d5dce2; --shade: #f2f5f7 }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --ink: #dde5ec; --paper: #171d23; --line: #3b4752; --shade: #222b33 }} }}
+body {{ color: var(--ink); background: var(--paper); font: 16px/1.5 system-ui, sans-serif; max-width: 1100px;
+  margin: 2em auto; padding: 0 1em; overflow-wrap: break-word }}
+h2 {{ border-bottom: 1px solid var(--line); margin-top: 2em }}
+table {{ display: block; overflow-x: auto; border-collapse: collapse; font-size: 14px }}
+th, td {{ border: 1px solid var(--line); padding: .3em .6em; vertical-align: top }}
+code, pre {{ font-family: ui-monospace, monospace; font-size: .9em; background: var(--shade); overflow-x: auto }}
+pre {{ padding: .8em }}
+img {{ max-width: 100%; background: #fff }}
+@media print {{
+  :root {{ --ink: #000; --paper: #fff; --line: #bbb; --shade: #f2f5f7 }}
+  body {{ max-width: none; margin: 0; padding: 0; font-size: 10pt }}
+  h2, h3 {{ break-after: avoid }} img, tr {{ break-inside: avoid }}
+  table {{ display: table; font-size: 7pt; width: 100% }} th, td {{ padding: 2pt; overflow-wrap: anywhere }}
+  pre, pre code {{ white-space: pre-wrap; font-size: 7.5pt }}
+}}
+</style></head><body>
+"""
+
+
+def write_page(path: Path, text: str) -> None:
+    """Writes Markdown as HTML, replacing an earlier page in one step.
+
+    Tags and links in the text are shown as they are written: the names in it come from anywhere. Pictures are read from
+    the page's folder; one that is not there, or would make the page larger than `LIMIT`, is named instead.
+    """
+    room = LIMIT
+
+    def picture(tokens, i, options, env) -> str:
+        nonlocal room
+        name, words = str(tokens[i].attrs["src"]), html.escape(tokens[i].content)
+        try:
+            with open_inside(path.parent, name) as file:
+                data = base64.b64encode(file.read(room + 1)).decode()
+        except (OSError, UserError, ValueError):
+            return f"{words} (no such picture)"
+        if len(data) > room:
+            return f"{words}: {html.escape(name)}, beside this page"
+        room -= len(data)
+        return f'<img alt="{words}" title="{words}" src="data:image/png;base64,{data}">'
+
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["link", "autolink"])
+    markdown.renderer.rules["image"] = picture
+    title = html.escape(text.partition("\n")[0].lstrip("# "))
+    with replacing(path) as new:
+        new.write_text(HEAD.format(title=title) + markdown.render(text) + "</body></html>\n", encoding="utf-8")
