@@ -121,7 +121,7 @@ def finish(plan: Plan, drive: Scheduler, tracked, stop: StopRequest) -> int:
         numbers[f"best_{plan.metric}"] = min(found) if plan.lower_is_better else max(found)
     tracked.metrics(numbers, step=1)
     for path in sorted(plan.folder.iterdir()):
-        if path.suffix in (".csv", ".png", ".json", ".txt") and not path.name.startswith("."):
+        if path.suffix in (".csv", ".png", ".json", ".txt", ".html") and not path.name.startswith("."):
             tracked.artifact(path)
     for progress in drive.all:
         if progress.status == "failed":

@@ -67,6 +67,11 @@ def parse_args(argv: list[str]) -> GridOptions:
     parser = _parser()
     own, arrays, rest = split(argv, {option for action in parser._actions for option in action.option_strings})
     given = parser.parse_args(own)
+    seeds = vars(given).pop("seeds")
+    if seeds is not None:
+        arrays = {"seed": _seeds(seeds, arrays.get("seed", ("0",)), rest)} | {
+            name: values for name, values in arrays.items() if name != "seed"
+        }
     for name in arrays:
         if name in RESERVED:
             raise UserError(f"A grid decides --{name} itself. Received: --{name}. Leave it out.")
@@ -100,9 +105,29 @@ def _parser() -> Parser:
     parser.add_argument(
         "--metric", metavar="NAME", help="column of metrics.csv that ranks and prunes (default: val_loss)"
     )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="train every setting N times, from --seed on, and rank by the mean: one seed is half luck",
+    )
     parser.add_argument("--dry-run", action="store_true", help="check everything, fetch the data, print the plan, end")
     parser.add_argument("--report", action="store_true", help="rebuild the overview from what is there, and end")
     return parser
+
+
+def _seeds(count: int, first: tuple[str | None, ...], rest: tuple[str, ...]) -> tuple[str, ...]:
+    """The array that `--seeds` stands for; first among the arrays, so that every setting is trained once before twice.
+
+    Raises:
+        UserError: a number that cannot be, or seeds that are named one by one, too.
+    """
+    if not 1 <= count <= 1000:
+        raise UserError(f"--seeds lies between 1 and 1000. Received: {count}.")
+    if len(first) > 1 or not str(first[0]).isdecimal() or any(word.startswith("--seed") for word in rest):
+        given = " ".join(map(str, first)) if len(first) > 1 or first[0] != "0" else " ".join(rest)
+        raise UserError(f"--seeds counts from one --seed on, named before `--`. Received: {given}.")
+    return tuple(str(int(str(first[0])) + i) for i in range(count))
 
 
 def split(argv: list[str], own_options: set[str]) -> tuple[list[str], dict[str, tuple], tuple[str, ...]]:

@@ -35,7 +35,8 @@ def draw_grid(path: Path, plan: Plan, rows: list[dict]) -> None:
     with figure(path, WIDTH * 1.5, 0.6 + sum(heights)) as drawing:
         best = min if plan.lower_is_better else max
         top = best(rows, key=lambda row: row["quality"])
-        title = f"{plan.name}: {len(rows)} of {len(plan.trainings)} runs, best {plan.metric} {top['quality']:.4g}"
+        what = "settings" if "of_seeds" in top else "runs"
+        title = f"{plan.name}: {len(rows)} of {len(plan.trainings)} {what}, best {plan.metric} {top['quality']:.4g}"
         drawing.suptitle(title, x=0.012, ha="left", weight="bold", fontsize=15)
         boxes = drawing.subfigures(len(parts), 1, squeeze=False, height_ratios=heights)[:, 0]
         for box, (names, columns, lines, _, draw) in zip(boxes, parts, strict=True):
@@ -54,6 +55,8 @@ def _cost_panel(axes, plan: Plan, rows: list[dict], cost: str) -> None:
         group = [row for row in rows if (row["status"] == "finished") is whole]
         if group:
             axes.scatter([row[cost] for row in group], [row["quality"] for row in group], 36, label=label, **look)
+    sure = [row for row in rows if "low" in row]
+    axes.vlines(*([row[name] for row in sure] for name in (cost, "low", "high")), color=NO_BALL, alpha=0.5)
     line = [[row[cost] for row in front], [row["quality"] for row in front]]
     axes.plot(*line, "o-", color=ACCENT, label="Pareto front", zorder=3)
     axes.set(xlabel=TITLES[cost], ylabel=plan.metric)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from common.tracking import journal
 from grid_search import run_folders
 from grid_search.plan import Plan
+from grid_search.repeats import smallest_real_difference
 
 MORE = ("val_auroc", "val_recall_at_fpr_0.01", "val_mean_iou")  # beside the metric that ranks, where there are such
 SHORT = {"val_recall_at_fpr_0.01": "recall at 1 %"}
@@ -32,9 +33,14 @@ def row(plan: Plan, training, status: str = "", reason: str = "") -> dict:
 
 
 def ranked(plan: Plan, rows: list[dict]) -> list[dict]:
-    """Best first; what has no number yet comes last."""
+    """Best first; then settings that lack seeds, then what has no number yet."""
     sign = 1 if plan.lower_is_better else -1
-    return sorted(rows, key=lambda row: (row["quality"] is None, sign * (row["quality"] or 0), row["index"]))
+
+    def place(row):
+        lacks = "of_seeds" in row and "low" not in row
+        return row["quality"] is None, lacks, sign * (row["quality"] or 0), row["index"]
+
+    return sorted(rows, key=place)
 
 
 def ranking(plan: Plan, rows: list[dict]) -> list[str]:
@@ -46,15 +52,20 @@ def ranking(plan: Plan, rows: list[dict]) -> list[str]:
         ("latency_us", "us/patch", ".2f"),
     ]
     columns = [column for column in columns if any(column[0] in row for row in rows)]
-    columns = [("quality", plan.metric, ".5g"), *columns]
+    interval = [("low", "95 % from", ".5g"), ("high", "to", ".5g")] if any("low" in row for row in rows) else []
+    columns = [("quality", plan.metric, ".5g"), *interval, *columns]
+    real = smallest_real_difference(rows)
+    best = next((row["quality"] for row in rows if "low" in row), None)
     widths = [max(11, len(title)) + 1 for _, title, _ in columns]
     heading = "".join(f"{title:>{width}}" for (_, title, _), width in zip(columns, widths, strict=True))
-    lines = [f"{'':3}{heading}  {'status':10}{'epochs':>10}  training"]
+    lines = [f"{'':4}{heading}  {'status':10}{'epochs':>10}  training"]
     for place, row in enumerate(rows, 1):
+        tied = "low" in row and place > 1 and real is not None and abs(row["quality"] - best) <= real
         cells = "".join(_cell(row, name, width, form) for (name, _, form), width in zip(columns, widths, strict=True))
         epochs = f"{row['epochs']}/{row['wanted'] or '?'}"
         rejected = f"  REJECTED: {row['rejected']}" if row.get("rejected") else ""
-        lines.append(f"{place:>3}{cells}  {row['status']:10}{epochs:>10}  {row['label']}{rejected}")
+        number = f"{'=' if tied else ''}{place}"
+        lines.append(f"{number:>4}{cells}  {row['status']:10}{epochs:>10}  {row['label']}{rejected}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""The overview of a grid from what lies in its folders: grid.csv, the ranking, the picture."""
+"""The overview of a grid from what lies in its folders: grid.csv, the ranking, the picture, the page."""
 
 import csv
 from collections.abc import Mapping
@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from common.atomic_files import replacing, write_text
 from common.cli import launch
 from common.cli.training_options import REPOSITORY
+from common.runs.page import write_page
 from grid_search.plan import Plan
 from grid_search.plots import draw_grid
 from grid_search.ranking import pareto_front, ranked, ranking, row
+from grid_search.repeats import by_setting, differences
 
 SHOWN = 15  # rows of the ranking in the terminal; ranking.txt and grid.csv have all
 
 
 def write_report(plan: Plan, ends: Mapping[int, tuple[str, str]] = {}) -> str:
-    """Writes grid.csv, ranking.txt and grid.png into the grid's folder, running grids included.
+    """Writes grid.csv, ranking.txt, grid.png and report.html into the grid's folder, running grids included.
 
     Args:
         plan: the grid.
@@ -23,9 +25,11 @@ def write_report(plan: Plan, ends: Mapping[int, tuple[str, str]] = {}) -> str:
     Returns:
         The best of the ranking, what failed, and where the files lie, as text.
     """
-    rows = ranked(plan, [row(plan, training, *ends.get(training.index, ("", ""))) for training in plan.trainings])
-    _write_csv(plan, rows)
-    lines = ranking(plan, rows)
+    runs = ranked(plan, [row(plan, training, *ends.get(training.index, ("", ""))) for training in plan.trainings])
+    _write_csv(plan, runs)
+    plan, rows = by_setting(plan, runs)
+    rows = ranked(plan, rows)
+    lines, words = ranking(plan, rows), differences(plan, rows)
     write_text(plan.folder / "ranking.txt", "\n".join(lines) + "\n")
     numbered = sum(row["quality"] is not None for row in rows)
     shown = lines[: 1 + min(SHOWN, numbered)]
@@ -33,17 +37,26 @@ def write_report(plan: Plan, ends: Mapping[int, tuple[str, str]] = {}) -> str:
         shown += [f"... and {numbered - SHOWN} more in ranking.txt"]
     if numbered < len(rows):
         shown += [f"{len(rows) - numbered} without a number yet"]
+    shown += ["", words]
+    page = [f"# {plan.name}", words, "## Ranking", *_block(lines)]
     judged = [row for row in rows if row.get("quality") is not None and "multiply_accumulates" in row]
     if judged:
         draw_grid(plan.folder / "grid.png", plan, judged)
         front = pareto_front(judged, "multiply_accumulates", plan.lower_is_better)
-        shown += ["", "best for their multiply-accumulates (the Pareto front):"]
-        shown += [
+        best = [
             f"  {row['multiply_accumulates']:>9,} MACs  {plan.metric} {row['quality']:<10.5g} {row['label']}"
             for row in front
         ]
-        shown += _export_command(plan, rows)
-    return "\n".join([*shown, f"overview: {plan.folder}/grid.csv, ranking.txt, grid.png"])
+        export = _export_command(plan, rows)
+        shown += ["", "best for their multiply-accumulates (the Pareto front):", *best, *export]
+        page += ["![quality against cost](grid.png)", "## Best for their multiply-accumulates", *_block(best + export)]
+    write_page(plan.folder / "report.html", "\n\n".join(page))
+    return "\n".join([*shown, f"overview: {plan.folder}/report.html, grid.csv, ranking.txt, grid.png"])
+
+
+def _block(lines: list[str]) -> list[str]:
+    """Lines that keep their columns in Markdown, whatever is in them."""
+    return ["\n".join(f"    {line}" for line in lines)]
 
 
 def _write_csv(plan: Plan, rows: list[dict]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from common.atomic_files import replacing
+from common.atomic_files import write_text
 from common.runs.page import write_page
 from robot_export import snippets
 from robot_export.robot_card import header_to_take, robots
@@ -71,8 +71,7 @@ def write_card(
     ]
     path = folder / "README.md"
     text = "\n\n".join(part for part in parts if part is not None)
-    with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    write_text(path, text)
     write_page(folder / "report.html", f"{text}## All slices\n\n```\n{slices}\n```\n")
     return path
 

@@ -118,7 +118,7 @@ def publish(job: Job, export: str = "all") -> dict:
         groups = job.results[judged]["groups"]
         weak, slices = (f"{judged}\n{job.project.group_table(groups, n).strip(chr(10))}" for n in (WEAKEST, SLICES))
         pictures = [(f"{judged}_{kind}.png", f"{words}, {judged}") for kind, words in job.project.pictures]
-        pictures.append(("training_curves.png", "the numbers of every epoch"))
+        pictures.insert(len(pictures) - 1, ("training_curves.png", "the numbers of every epoch"))  # before the heat map
         notes = job.results[judged].get("notes", ())
         card.write_card(job.folder, told, job.project.purpose, numbers, weak, slices, pictures, notes)
     if later := tracking.add_files(job.folder, tracked_files(job.folder)):  # of a run that had ended

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from common.atomic_files import open_inside, replacing
+from common.atomic_files import open_inside, write_text
 from common.errors import UserError
 
 LIMIT = 2_900_000  # bytes of pictures, in base64; a larger page is slow to open from MLflow
@@ -24,7 +24,7 @@ h2 {{ border-bottom: 1px solid var(--line); margin-top: 2em }}
 table {{ display: block; overflow-x: auto; border-collapse: collapse; font-size: 14px }}
 th, td {{ border: 1px solid var(--line); padding: .3em .6em; vertical-align: top }}
 code, pre {{ font-family: ui-monospace, monospace; font-size: .9em; background: var(--shade); overflow-x: auto }}
-pre {{ padding: .8em }}
+pre {{ padding: .8em }} pre code {{ font-size: inherit }}
 img {{ max-width: 100%; background: #fff }}
 @media print {{
   :root {{ --ink: #000; --paper: #fff; --line: #bbb; --shade: #f2f5f7 }}
@@ -61,5 +61,4 @@ def write_page(path: Path, text: str) -> None:
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["link", "autolink"])
     markdown.renderer.rules["image"] = picture
     title = html.escape(text.partition("\n")[0].lstrip("# "))
-    with replacing(path) as new:
-        new.write_text(HEAD.format(title=title) + markdown.render(text) + "</body></html>\n", encoding="utf-8")
+    write_text(path, HEAD.format(title=title) + markdown.render(text) + "</body></html>\n")

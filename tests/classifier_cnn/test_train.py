@@ -70,7 +70,7 @@ def test_every_form_is_in_the_folder_in_the_contract_and_on_mlflow(finished):
     verify.main([str(finished)])
     client, (run,) = tracked_runs(finished.parent, "tests")
     names = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
-    assert {"README.md", *(entry["file"] for entry in told["forms"].values())} <= names | {"model.keras"}
+    assert {"README.md", "report.html", *(entry["file"] for entry in told["forms"].values())} <= names | {"model.keras"}
     logged = run.data.metrics
     assert logged["multiply_accumulates"] == told["cost"]["multiply_accumulates"]
     assert logged["latency_us"] == pytest.approx(told["forms"]["cpp"]["latency_us"]["median"])
@@ -78,6 +78,10 @@ def test_every_form_is_in_the_folder_in_the_contract_and_on_mlflow(finished):
     card = (finished / "README.md").read_text()
     assert "](test_curves.png)" in card
     assert "game2_0" in card  # a recording of the test file
+    page = (finished / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == card.count("](") == 6
+    assert "All slices" in page
+    assert len(page) < 3_000_000
 
 
 def _mean(path: str) -> float:

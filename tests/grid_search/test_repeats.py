@@ -1,0 +1,95 @@
+"""Seeds of a grid: one row per setting, and the law of the smallest real difference."""
+
+import json
+
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from grid_search import repeats
+from grid_search.options import combinations, parse_args
+from grid_search.plan import Plan, Training
+from grid_search.report import write_report
+
+LOSSES = {("8", "0"): 0.30, ("16", "0"): 0.21, ("32", "0"): 0.20} | {
+    ("8", "1"): 0.32, ("16", "1"): 0.20, ("32", "1"): 0.21,
+}  # fmt: skip
+
+
+def grid(folder, losses):
+    """A grid of --dense and --seed whose runs lie in `folder`."""
+    place = folder / "grid_small_training_12345678"
+    place.mkdir(parents=True)
+    trainings = []
+    for i, ((dense, seed), loss) in enumerate(losses.items()):
+        trainings.append(Training(i, {"seed": seed, "dense": dense}, f"12345678-{i:03}", {}))
+        run = folder / f"20260101-000000_d{dense}-12345678-{i:03}"
+        run.mkdir()
+        (run / "config.json").write_text('{"options": {"epochs": 1}}')
+        (run / "metrics.csv").write_text(f"epoch,val_loss\n1,{loss}\n")
+        cost = {"parameters": 10 * int(dense), "multiply_accumulates": 20 * int(dense)}
+        (run / "model.json").write_text(json.dumps({"status": "finished", "cost": cost}))
+    varies = {name: list(dict.fromkeys(one.varies[name] for one in trainings)) for name in ("seed", "dense")}
+    varies = {name: values for name, values in varies.items() if len(values) > 1}
+    return Plan("small_training", place.name, place, "e", "val_loss", varies, tuple(trainings))
+
+
+def ends(plan):
+    return {training.index: ("finished", "") for training in plan.trainings}
+
+
+def rows_of(table):
+    return [{"status": "finished", "of_seeds": list(values)} for values in table]
+
+
+def test_settings_are_ranked_by_their_mean_and_ties_are_marked(tmp_path):
+    plan = grid(tmp_path, LOSSES)
+    said = write_report(plan, ends(plan))
+    ranking = (plan.folder / "ranking.txt").read_text().splitlines()
+    assert [line.split()[0] for line in ranking[1:]] == ["1", "=2", "3"]
+    assert [line.split()[-1] for line in ranking[1:]] == ["16", "32", "8"]
+    assert ranking[1].split()[1] == "0.205"
+    assert "Of 3 settings 1 are really behind the best; 1 may be as good" in said
+    page = (plan.folder / "report.html").read_text()
+    assert "really behind the best" in page
+    assert "data:image/png;base64," in page
+    assert len((plan.folder / "grid.csv").read_text().splitlines()) == 7  # every run
+
+
+def test_a_setting_that_lacks_a_seed_comes_after_those_that_do_not(tmp_path):
+    plan = grid(tmp_path, LOSSES)
+    write_report(plan, ends(plan) | {1: ("pruned", "")})
+    ranking = (plan.folder / "ranking.txt").read_text().splitlines()
+    assert [line.split()[-1] for line in ranking[1:]] == ["32", "8", "16"]
+    assert "1 of 2" in ranking[3]
+
+
+def test_one_seed_tells_nothing(tmp_path):
+    plan = grid(tmp_path, {key: loss for key, loss in LOSSES.items() if key[1] == "0"})
+    assert "with one seed" in write_report(plan)
+
+
+def test_equal_settings_are_told_apart_by_luck_in_five_percent_of_grids():
+    random, wrong = np.random.default_rng(0), 0
+    for _ in range(2000):
+        table = random.normal(size=(5, 3)) + random.normal(size=3) * 10  # some seeds are easier for all
+        wrong += np.ptp(table.mean(1)) > repeats.smallest_real_difference(rows_of(table))
+    assert wrong / 2000 == pytest.approx(0.05, abs=0.015)
+
+
+def test_hundreds_of_runs_fit_on_a_page(tmp_path):
+    plan = grid(tmp_path, {(str(d), str(s)): 0.1 + d / 1e4 for d in range(1, 151) for s in range(2)})
+    write_report(plan, ends(plan))
+    assert (plan.folder / "report.html").stat().st_size < 3_000_000
+
+
+def test_seeds_are_an_array_that_varies_slowest():
+    options = parse_args(["m", "--dense", "8", "16", "--seed", "5", "--seeds", "2"])
+    assert options.arrays == {"seed": ("5", "6"), "dense": ("8", "16")}
+    assert [one["seed"] for one in combinations(options)] == ["5", "5", "6", "6"]
+
+
+@pytest.mark.parametrize("words", ["--seeds 0", "--seed 1 2 --seeds 2", "--seeds 2 -- --seed 4", "--seed x --seeds 2"])
+def test_seeds_that_cannot_be(words):
+    with pytest.raises(UserError, match="--seed"):
+        parse_args(["m", *words.split()])
