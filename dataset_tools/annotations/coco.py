@@ -19,7 +19,7 @@ class _Listing:
     """The file in compact form, 50 bytes per annotation; its parts come in any order."""
 
     def __init__(self):
-        self.images: dict[object, dict] = {}
+        self.images: dict[object, tuple] = {}  # name, and size as `values.size` gives it
         self.names: dict[object, object] = {}
         self.places: dict[object, int] = {}  # of images, in the order in which they are first met
         self.categories: dict[object, int] = {}
@@ -54,8 +54,10 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
             if _key(value.get("id")) in listing.images:
                 yield Skipped(str(value.get("file_name")), "picture listed twice")
                 continue
-            kept = ("file_name", "width", "height")
-            listing.images[_key(value.get("id"))] = {name: value.get(name) for name in kept}
+            listing.images[_key(value.get("id"))] = (
+                value.get("file_name"),
+                size(value.get("width"), value.get("height")),
+            )
         elif key == "categories" and isinstance(value, dict):
             listing.names[_key(value.get("id"))] = value.get("name")
     classes.check(listing.names.values(), path)
@@ -70,8 +72,8 @@ def _records(listing: _Listing, classes: Classes) -> Iterator[Record | Skipped]:
     order = np.argsort(image, kind="stable")
     starts = np.searchsorted(image[order], np.arange(len(listing.places) + 1))
     boxes = np.frombuffer(listing.boxes).reshape(-1, 4)
-    for key, entry in listing.images.items():
-        name, place = entry["file_name"], listing.places.pop(key, None)
+    for key, (name, declared) in listing.images.items():
+        place = listing.places.pop(key, None)
         if not isinstance(name, str) or not name:
             yield Skipped(f"image {key}", "no file name")
             continue
@@ -82,12 +84,10 @@ def _records(listing: _Listing, classes: Classes) -> Iterator[Record | Skipped]:
         )
         if place in listing.broken:
             yield Skipped(name, "box with a value that is not a number")
-        empty = place is None
-        if empty and not classes.empty_certified:
+        if place is None and not classes.empty_certified:
             yield Skipped(name, "listed without any box: not certified to show no ball (--empty-is-negative)")
             continue
-        certified = place not in listing.broken
-        yield Record(path_of(name), found, certified, size(entry["width"], entry["height"]))
+        yield Record(path_of(name), found, place not in listing.broken, declared)
     for key in listing.places:
         yield Skipped(f"image {key}", "annotations of a picture that is not listed")
 

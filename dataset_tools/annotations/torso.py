@@ -1,7 +1,7 @@
 """TORSO-21: one yaml, `images[NAME]` with annotations whose `vector` is two corners in pixels."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from dataset_tools.annotations import yaml_stream
 from dataset_tools.annotations.classes import Classes
@@ -36,9 +36,9 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
                     yield Skipped(name, str(refused))
         if not asked:
             yield Skipped(name, "says nothing about a ball, so it may show one")
-        recording = Path(name).name.partition("-")[0]
+        recording, dash, _ = PurePosixPath(name).name.partition("-")
         declared = size(entry.get("width"), entry.get("height"))
-        yield Record(path_of(name), tuple(boxes), certified and asked, declared, recording=recording)
+        yield Record(path_of(name), tuple(boxes), certified and asked, declared, recording=recording if dash else "")
 
 
 def _box(kind: str, vector: object) -> Box:
