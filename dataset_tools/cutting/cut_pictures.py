@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
+from common.cli import launch
 from common.cli.printable import printable
 from common.cli.progress import progress_bar
 from common.errors import UserError
@@ -157,8 +158,14 @@ def _members(
 
 
 def _report(settings: Settings, written: list[str], kinds: Counter, skips: Skips, guessed: int) -> None:
+    for line in skips.lines():
+        print(printable(line), file=sys.stderr)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    print(f"{settings.output}: {kinds.total()} patches of {len(written)} recordings: {counts}")
+    print(f"{settings.output}: {kinds.total()} patches, {len(written)} archives: {counts}")
     if guessed:
-        print(f"  {guessed} pictures do not say their camera and were put under top (--camera bottom changes that)")
-    print("\n".join(f"  {printable(line)}" for line in skips.lines()), file=sys.stderr)
+        print(f"  put under top, for want of a camera in their path: {guessed} pictures (--camera bottom changes that)")
+    if not set(kinds) - {"unlabelled"}:
+        return
+    script = "dataset_tools/ball_classification_datasets/create_datasets.py"
+    naoth = ("--naoth", launch.shortest(settings.output), "--origins", "naoth")
+    print(f"Build datasets of them: {launch.command(script, *naoth, '--output-dir', 'datasets')}")

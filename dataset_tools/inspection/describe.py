@@ -13,6 +13,9 @@ from dataset_tools.inspection import sheet
 from dataset_tools.inspection.file_statistics import Statistics, gather, group_table, shared, warnings
 
 ATTRIBUTE_LIMIT = 2000  # characters of one attribute that are shown
+CUT_FIRST = (
+    "Patches of other layouts (b-alls-2019.hdf5, class folders) and pictures go through dataset_tools/cut.py first."
+)
 ROWS_MAX = 15  # groups shown in a table
 
 
@@ -35,7 +38,8 @@ def describe_all(files: Sequence[Path], folder: Path | None, seed: int) -> int:
         try:
             found = gather(path, task_of(path))
         except UserError as error:
-            print(f"error: {printable(error)}", file=sys.stderr)
+            hint = f" {CUT_FIRST}" if "Not a patch file" in str(error) else ""
+            print(f"error: {printable(error)}{hint}", file=sys.stderr)
             status = 2
             continue
         described.append(found)

@@ -34,7 +34,7 @@ def test_the_reader_of_another_format_cuts_patches(tmp_path):
         ]
         (folder / name).with_suffix(".json").write_text(json.dumps(items))
     told = run("python", script, folder, "--output", tmp_path / "out", "--jobs", 1)
-    assert re.search(r"48 patches of 2 recordings: \d+ ball, 32 no ball", told)
+    assert re.search(r"48 patches, 2 archives: \d+ ball, 32 no ball", told)
 
 
 def test_the_example_of_a_patch_file_runs(tmp_path):

@@ -3,6 +3,8 @@
 import io
 import itertools
 import math
+import shlex
+import subprocess
 import zipfile
 
 import numpy as np
@@ -51,6 +53,18 @@ def test_every_format_gives_the_patches_of_coco(kind, tmp_path, pictures):
     assert run(source, "--pictures", pictures, "--output", tmp_path / "other", "--empty-is-negative") == 0
     assert content(tmp_path / "other") == content(tmp_path / "coco")
     assert len(content(tmp_path / "coco")) > 30
+
+
+def test_the_next_command_is_printed_as_it_runs(tmp_path, pictures, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(scenes.yolo(pictures), "--output", "my patches") == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("my patches: 48 patches, 2 archives: ")
+    command = shlex.split(told[-1].removeprefix("Build datasets of them: "))
+    assert (
+        subprocess.run([*command, "--max-leaks", "1", "--no-keep-linked", "--jobs", "1"], check=False).returncode == 0
+    )
+    assert list(tmp_path.glob("datasets/classification/*/*_train_*.h5"))
 
 
 def test_labels_are_where_the_balls_are(tmp_path, pictures):

@@ -100,6 +100,15 @@ def test_files_that_share_patches_and_files_that_are_none(tmp_path, capsys):
     out, err = capsys.readouterr()
     assert "warning: 10 of 20 patches of test.h5 are in train.h5 too" in out
     assert "page.h5: not an HDF5 file" in err
+    assert "cut.py" not in err
+
+
+def test_a_patch_set_of_another_layout_is_sent_to_cut(tmp_path, capsys):
+    with h5py.File(tmp_path / "b-alls-2019.hdf5", "w") as file:
+        file["positives/data"] = textured(4)
+    assert inspect.main([str(tmp_path / "b-alls-2019.hdf5")]) == 2
+    assert "has no X" in (err := capsys.readouterr().err)
+    assert err.endswith("go through dataset_tools/cut.py first.\n")
 
 
 def test_the_same_picture_twice(tmp_path):
