@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from common.training.trunk import forget_initializers, trunk
+from common.training.trunk import trunk
 
 
 def build_model(
@@ -31,7 +31,7 @@ def build_model(
     x = trunk(inputs, filters, dense, regularize, mean)
     x = keras.layers.Dense(1, name="logit")(x)
     outputs = keras.layers.Activation("sigmoid", name="ball")(x)
-    return forget_initializers(keras.Model(inputs, outputs, name="classifier_cnn"))
+    return keras.Model(inputs, outputs, name="classifier_cnn")
 
 
 def make_loss(positive_weight: float = 1.0) -> Callable:

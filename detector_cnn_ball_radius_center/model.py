@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from common.training.trunk import forget_initializers, trunk
+from common.training.trunk import trunk
 
 HUBER_DELTA = 0.02  # fraction of the patch, a third of a pixel at 16x16: quadratic below, linear above
 SMALLEST_RADIUS = 0.01  # fraction of the patch; smaller radii are pushed up to it
@@ -40,7 +40,7 @@ def build_model(
     x = trunk(inputs, filters, dense, regularize, mean)
     start = keras.initializers.Constant([float(value) for value in mean_circle])
     outputs = keras.layers.Dense(3, bias_initializer=start, name="circle")(x)
-    return forget_initializers(keras.Model(inputs, outputs, name="detector_cnn_ball_radius_center"))
+    return keras.Model(inputs, outputs, name="detector_cnn_ball_radius_center")
 
 
 def make_loss(name: str) -> Callable:

@@ -26,8 +26,8 @@ import threading
 import traceback
 from pathlib import Path
 
+from common.cli.option import from_json
 from common.cli.printable import printable
-from common.cli.training_options import from_json
 from common.errors import UserError
 
 # Exit statuses beside those of train.py: a temporary cause (disk, memory, network), worth a second try.

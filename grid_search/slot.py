@@ -21,7 +21,7 @@ from pathlib import Path
 import ray
 
 from common.cli import launch
-from common.cli.training_options import from_json
+from common.cli.option import from_json
 from common.errors import UserError
 from grid_search import cluster
 from grid_search.run_folders import Change, apply, changes

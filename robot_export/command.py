@@ -10,8 +10,9 @@ from pathlib import Path
 from common.atomic_files import read_json
 from common.cli import launch
 from common.cli.find_run import read_config
+from common.cli.option import from_json
 from common.cli.program import Parser
-from common.cli.training_options import INPUTS, TrainingOptions, from_json
+from common.cli.training_options import INPUTS, TrainingOptions
 from common.errors import UserError
 from common.training.model_path import find_model
 from robot_export.robots import add_robot_options

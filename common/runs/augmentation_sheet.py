@@ -1,12 +1,13 @@
-"""What the network sees of some training patches: the first thing to look at when a training teaches nothing."""
+"""What the network sees of some training patches: the first thing to look at when a run learns nothing."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from common.runs.plots import augmentation_sheet
+from common.runs.plots import WIDTH, as_rgb, figure, heading_height, place, sheet
 
 ROWS, VERSIONS = 8, 7
+GAP, ASIDE = 0.07, 0.25  # inches; `ASIDE` sets the originals apart
 
 
 def draw_augmentation(run, trainer, patches, overlay: Callable | None = None) -> None:
@@ -22,10 +23,20 @@ def draw_augmentation(run, trainer, patches, overlay: Callable | None = None) ->
         return
     chosen = patches.take(np.random.default_rng(0).permutation(len(patches))[:ROWS])
     drawn = [trainer.augment(chosen.X.astype("float32"), chosen.y, [i, 0]) for i in range(VERSIONS)]
-    versions = np.rint([np.asarray(x) for x, _ in drawn]).astype(np.uint8)  # [versions, n, height, width, channels]
+    images = [as_rgb(np.rint(x).astype(np.uint8)) for x in (chosen.X, *(x for x, _ in drawn))]
     targets = [chosen.y, *(np.asarray(y) for _, y in drawn)]
-    mark = overlay and (lambda axes, place, *box: overlay(axes, targets[place[1]][place[0]], *box))
-    path = run.path / "augmentation.png"
+    side = (WIDTH - ASIDE) / len(images) - GAP
     title = f"What the network sees of {len(chosen)} training patches"
-    augmentation_sheet(path, chosen.X, versions.swapaxes(0, 1), title, mark)
+    top, path = heading_height(title) + 0.3, run.path / "augmentation.png"
+    with figure(path, height=top + len(chosen) * (side + GAP) + GAP, layout=None) as drawing:
+        axes = sheet(drawing, title)
+        axes.text(GAP, top - 0.1, "original", fontsize=12)
+        axes.text(GAP + side + ASIDE, top - 0.1, "augmented, drawn anew for every patch and epoch", fontsize=12)
+        for column, (versions, moved) in enumerate(zip(images, targets, strict=True)):
+            left = GAP + column * (side + GAP) + (ASIDE - GAP if column else 0)
+            for row, image in enumerate(versions):
+                box = left, top + row * (side + GAP), side
+                place(axes, image, *box)
+                if overlay is not None:
+                    overlay(axes, moved[row], *box)
     run.tracked.artifact(path)

@@ -38,6 +38,7 @@ STYLE = {
     "text.parse_math": False,  # a recording's name may hold dollar signs
 }
 WIDTH = 7.0  # inches: 1050 pixels, a phone held upright shows them all
+COLUMNS = 5  # patches of a gallery, side by side
 
 
 @contextmanager
@@ -99,8 +100,6 @@ def gallery(
     captions: Sequence[str],
     title: str,
     subtitle: str = "",
-    *,
-    columns: int = 5,
     overlay: Callable | None = None,
 ) -> None:
     """A contact sheet: enlarged patches in reading order with a caption of up to two lines each.
@@ -113,51 +112,22 @@ def gallery(
         captions: [n].
         title: what there is to see.
         subtitle: how it was chosen.
-        columns: patches side by side.
         overlay: (axes, i, left, top, side in inches) -> None, draws over patch i.
     """
-    side, gap = (WIDTH - 0.15) / columns - 0.15, 0.15  # inches
-    heading = _heading(title, subtitle)
+    side, gap = (WIDTH - 0.15) / COLUMNS - 0.15, 0.15  # inches
+    top_row = heading_height(title, subtitle)
     step = side + gap + 0.21 * max((caption.count("\n") + 1 for caption in captions), default=0)
-    rows = -(-len(X) // columns)
-    with figure(path, height=heading + (rows * step if rows else 1) + 0.05, layout=None) as drawing:
-        axes = _sheet(drawing, title, subtitle)
+    rows = -(-len(X) // COLUMNS)
+    with figure(path, height=top_row + (rows * step if rows else 1) + 0.05, layout=None) as drawing:
+        axes = sheet(drawing, title, subtitle)
         if not len(X):
-            axes.text(WIDTH / 2, heading + 0.35, "none", ha="center", va="center", fontsize=18, style="italic")
+            axes.text(WIDTH / 2, top_row + 0.35, "none", ha="center", va="center", fontsize=18, style="italic")
         for i, (image, caption) in enumerate(zip(as_rgb(X), captions, strict=True)):
-            left, top = gap + i % columns * (side + gap), heading + i // columns * step
-            _place(axes, image, left, top, side)
+            left, top = gap + i % COLUMNS * (side + gap), top_row + i // COLUMNS * step
+            place(axes, image, left, top, side)
             if overlay is not None:
                 overlay(axes, i, left, top, side)
             axes.text(left + side / 2, top + side + 0.05, caption, ha="center", va="top", fontsize=11, linespacing=1.1)
-
-
-def augmentation_sheet(
-    path: Path, originals: np.ndarray, augmented: np.ndarray, title: str, overlay: Callable | None = None
-) -> None:
-    """One row per patch: the original, then its augmented versions.
-
-    Args:
-        path: the PNG.
-        originals: uint8 [n, height, width, 1 or 2].
-        augmented: uint8 [n, k, height, width, 1 or 2].
-        title: what there is to see.
-        overlay: (axes, (row, column), left, top, side in inches) -> None, draws over a patch; column 0 is the original.
-    """
-    count = augmented.shape[1]
-    gap, aside = 0.07, 0.25  # inches; `aside` sets the originals apart
-    side = (WIDTH - aside) / (count + 1) - gap
-    top = _heading(title) + 0.3
-    with figure(path, height=top + len(originals) * (side + gap) + gap, layout=None) as drawing:
-        axes = _sheet(drawing, title)
-        axes.text(gap, top - 0.1, "original", fontsize=12)
-        axes.text(gap + side + aside, top - 0.1, "augmented, drawn anew for every patch and epoch", fontsize=12)
-        for row, (original, versions) in enumerate(zip(originals, augmented, strict=True)):
-            for column, image in enumerate(as_rgb(np.concatenate([original[None], versions]))):
-                left = gap + column * (side + gap) + (aside - gap if column else 0)
-                _place(axes, image, left, top + row * (side + gap), side)
-                if overlay is not None:
-                    overlay(axes, (row, column), left, top + row * (side + gap), side)
 
 
 def training_curves(
@@ -229,23 +199,23 @@ def wrapped(title: str) -> str:
     return "\n".join(textwrap.wrap(title, 60))
 
 
-def _heading(title: str, subtitle: str = "") -> float:
+def heading_height(title: str, subtitle: str = "") -> float:
     """Height in inches that the title of a sheet takes."""
     return 0.3 + 0.26 * (wrapped(title).count("\n") + 1) + (0.24 if subtitle else 0)
 
 
-def _sheet(drawing, title: str, subtitle: str = ""):
+def sheet(drawing, title: str, subtitle: str = ""):
     """One axes over the whole figure, in inches from its top left corner, with a title."""
     width, height = drawing.get_size_inches()
     axes = drawing.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
     axes.axis("off")
     axes.text(0.14, 0.14, wrapped(title), va="top", weight="bold", fontsize=15)
-    axes.text(0.14, _heading(title) - 0.1, subtitle, va="top", fontsize=12)
+    axes.text(0.14, heading_height(title) - 0.1, subtitle, va="top", fontsize=12)
     return axes
 
 
-def _place(axes, image: np.ndarray, left: float, top: float, side: float) -> None:
+def place(axes, image: np.ndarray, left: float, top: float, side: float) -> None:
     """An RGB patch at a place in inches, every pixel a sharp square, never stretched to another range of brightness."""
     box = (left, left + side, top + side, top)
     axes.imshow(image, extent=box, aspect="auto", interpolation="nearest")

@@ -34,18 +34,6 @@ def trunk(inputs, filters: Sequence[int], dense: int, regularize: bool, mean: Se
     return keras.layers.Dropout(0.2, name="dropout")(x) if regularize else x
 
 
-def forget_initializers(model):
-    """The model, whose file then loads in every Keras from 3.10 on.
-
-    Keras 3.15 describes how weights began with arguments that older versions refuse; the weights are there by now.
-    """
-    for layer in model.layers:
-        for name in ("kernel_initializer", "bias_initializer"):
-            if hasattr(layer, name):
-                setattr(layer, name, keras.initializers.Zeros())
-    return model
-
-
 def _convolution(x, filters: int, size: int, padding: str, number: int):
     # No bias: batch normalisation follows and has its own.
     x = keras.layers.Conv2D(

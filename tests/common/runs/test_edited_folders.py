@@ -16,7 +16,7 @@ import pytest
 
 from classifier_cnn.options import Options
 from common.cli.find_run import read_config
-from common.cli.training_options import from_json
+from common.cli.option import from_json
 from common.errors import UserError
 from common.runs.finished import is_finished
 from common.runs.run_folder import remove_leftovers

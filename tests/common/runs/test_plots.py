@@ -67,15 +67,6 @@ def test_one_caption_per_patch(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("channels", [1, 2])
-def test_the_augmentation_sheet_has_a_row_per_patch(tmp_path, channels):
-    X = patches(3, channels)
-    plots.augmentation_sheet(tmp_path / "a.png", X, np.stack([X] * 6, axis=1), "Augmented")
-    width, height = size_of(tmp_path / "a.png")
-    assert width == 1050
-    assert 500 < height < 700
-
-
 @pytest.mark.parametrize("count", [1, 12, 100])
 def test_training_curves(tmp_path, count):
     epochs = [{"loss": 1 / (i + 1), "val_loss": 0.5, "val_recall_at_fpr_0.01": i / 100} for i in range(count)]

@@ -1,0 +1,118 @@
+"""Options that are declared once: a dataclass field holds an option's type, default, range and help."""
+
+import argparse
+import dataclasses
+import types
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import get_args, get_origin
+
+from common.errors import UserError
+
+
+def option(default, text: str, metavar: str | None = None, **limits):
+    """A dataclass field that is an option of the command line.
+
+    Args:
+        default: its value, or a function that returns it.
+        text: its help.
+        metavar: how the help writes its value.
+        limits: `low` and `high`, both allowed, or `choices`.
+    """
+    metadata = {"help": text, "metavar": metavar, **limits}
+    if callable(default):
+        return dataclasses.field(default_factory=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def add_options(parser, kind: type, groups: Mapping[str, str], without: Collection[str] = ()) -> None:
+    """Adds the options of a dataclass to a parser, without their defaults.
+
+    Args:
+        parser: gets them.
+        kind: the dataclass; fields that are not an `option` are left out.
+        groups: name of a field -> title of the group that begins with it.
+        without: names of fields to leave out.
+    """
+    group = parser
+    for field in dataclasses.fields(kind):
+        if field.name in groups:
+            group = parser.add_argument_group(groups[field.name])
+        if not field.metadata or field.name in without:
+            continue
+        settings = {"type": _value_type(field.type), "metavar": field.metadata["metavar"]}
+        if settings["type"] is bool:
+            settings = {"action": argparse.BooleanOptionalAction}
+        elif get_origin(field.type) is tuple:
+            settings["nargs"] = "+"
+        elif "choices" in field.metadata:
+            settings = {"choices": field.metadata["choices"]}
+        group.add_argument(spelled(field.name), help=field.metadata["help"], **settings)
+    parser._action_groups = [group for group in parser._action_groups if group._group_actions]
+
+
+def spelled(name: str) -> str:
+    """The option of a field: `batch_size` is `--batch-size`."""
+    return "--" + name.replace("_", "-")
+
+
+def check_limits(options) -> None:
+    """Compares every option with its limits; None, which stands for a default by the data, has none.
+
+    Raises:
+        UserError: a value outside of them.
+    """
+    for field in dataclasses.fields(options):
+        value, limits = getattr(options, field.name), field.metadata
+        if "choices" in limits and value not in limits["choices"]:
+            raise UserError(f"{spelled(field.name)} is one of {', '.join(limits['choices'])}. Received: {value}.")
+        if "low" in limits and value is not None and not limits["low"] <= value <= limits["high"]:
+            allowed = f"from {limits['low']} to {limits['high']}"
+            raise UserError(f"{spelled(field.name)} takes a whole number {allowed}. Received: {value}.")
+
+
+def as_json(options) -> dict:
+    """The options as plain values."""
+    return {field.name: _plain(getattr(options, field.name)) for field in dataclasses.fields(options)}
+
+
+def from_json(kind: type, saved: dict, **changes):
+    """The options that `as_json` wrote, with some of them changed.
+
+    Raises:
+        UserError: an option that `kind` does not have, or a value of another type.
+    """
+    fields = {field.name: field.type for field in dataclasses.fields(kind)}
+    if unknown := sorted(saved.keys() - fields.keys()):
+        raise UserError(f"config.json is of another version or project. Received: {', '.join(unknown)[:200]}.")
+    return kind(**{name: _typed(name, fields[name], value) for name, value in saved.items()} | changes)
+
+
+def _plain(value):
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value.absolute()) if isinstance(value, Path) else value
+
+
+def _value_type(kind):
+    """The type of one value: int of `int`, `int | None` and `tuple[int, ...]`."""
+    return get_args(kind)[0] if isinstance(kind, types.UnionType) or get_origin(kind) is tuple else kind
+
+
+def _typed(name: str, kind, value):
+    """Turns a JSON value back into what the field holds.
+
+    Raises:
+        UserError: it is of another type.
+    """
+    if isinstance(kind, types.UnionType):
+        return None if value is None else _typed(name, _value_type(kind), value)
+    if get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_typed(name, _value_type(kind), item) for item in value)
+    if kind is Path and isinstance(value, str) and "\0" not in value:
+        return Path(value)
+    if kind is float and type(value) in (int, float) and abs(value) < 1e300:
+        return float(value)
+    if type(value) is kind:
+        return value
+    raise UserError(f"config.json holds a setting that cannot be. Received: {name}: {str(value)[:80]}.")
