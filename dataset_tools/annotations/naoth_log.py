@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 from PIL import Image
 
 from common.errors import UserError
-from dataset_tools.annotations.protobuf import fields, signed
 from dataset_tools.annotations.record import Place
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
@@ -85,15 +87,27 @@ def read_message(stream, place: Place) -> bytes:
     return data
 
 
+def fields(message: bytes) -> list[tuple[int, int | bytes]]:
+    """(number, value) of each field of a protobuf message whose description is not at hand.
+
+    Raises:
+        Refused: no message, or cut off.
+    """
+    try:
+        return [(field.field_number, field.data) for field in UnknownFieldSet(Empty.FromString(message))]
+    except DecodeError:
+        raise Refused("damaged message in the log") from None
+
+
 def yuyv(message: bytes, jpeg: bool) -> np.ndarray:
     """The camera image of an `Image` or `ImageJPEG` message: uint8 [height, width / 2, 4] of Y, U, Y, V.
 
     Raises:
         Refused: damaged, or of another layout.
     """
-    parts = dict(fields(memoryview(message)))
+    parts = dict(fields(message))
     data, width, height = parts.get(1), parts.get(2, 640), parts.get(3, 480)
-    if not isinstance(data, memoryview) or not isinstance(width, int) or not isinstance(height, int):
+    if not isinstance(data, bytes) or not isinstance(width, int) or not isinstance(height, int):
         raise Refused("damaged message in the log")
     if not (0 < width <= SIDE_MAX and 0 < height <= SIDE_MAX) or width % 2:
         raise Refused("camera image of no possible size")
@@ -104,7 +118,7 @@ def yuyv(message: bytes, jpeg: bool) -> np.ndarray:
     return np.frombuffer(data, np.uint8).reshape(height, width // 2, 4)
 
 
-def _inverted(data: memoryview, width: int, height: int) -> np.ndarray:
+def _inverted(data: bytes, width: int, height: int) -> np.ndarray:
     """The robot's JPEG holds Y, U, Y, V as four channels of half the width; decoders invert those, as if of a print."""
     try:
         image = Image.open(io.BytesIO(data), formats=["JPEG"])
@@ -138,8 +152,8 @@ def candidates(message: bytes) -> Iterator[Candidate | Refused]:
     Raises:
         Refused: the message is damaged; a single patch that is comes out as such.
     """
-    for number, value in fields(memoryview(message)):
-        if number == 1 and isinstance(value, memoryview):
+    for number, value in fields(message):
+        if number == 1 and isinstance(value, bytes):
             try:
                 yield _candidate(dict(fields(value)))
             except Refused as refused:
@@ -147,12 +161,16 @@ def candidates(message: bytes) -> Iterator[Candidate | Refused]:
 
 
 def _candidate(parts: dict) -> Candidate:
-    low, high = (dict(fields(parts[key])) for key in (1, 2)) if {1, 2} <= parts.keys() else ({}, {})
-    corners = [part.get(key) for part in (low, high) for key in (1, 2)]
+    corners = [
+        dict(fields(part)).get(key)
+        for part in (parts.get(1), parts.get(2))
+        if isinstance(part, bytes)
+        for key in (1, 2)
+    ]
     data, each = parts.get(5), BYTES_PER_PIXEL.get(parts.get(3, 0))
-    if not isinstance(data, memoryview) or each is None or not all(isinstance(value, int) for value in corners):
+    if not isinstance(data, bytes) or each is None or [type(value) for value in corners] != [int] * 4:
         raise Refused("damaged candidate in the log")
-    left, top, right, bottom = (signed(value) for value in corners)
+    left, top, right, bottom = (value - (value >> 63 << 64) for value in corners)  # negative: two's complement
     side = isqrt(len(data) // each)
     if side == 0 or side * side * each != len(data) or side > SIDES_MAX:
         raise Refused("candidate that is not square")

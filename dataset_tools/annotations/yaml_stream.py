@@ -13,6 +13,8 @@ from common.errors import UserError
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, twenty times as fast, where the package has it
 DEPTH_MAX = 20
 
+Events = Iterator[yaml.Event]
+
 
 def entries(path: Path, streamed: str = "") -> Iterator[tuple[str, object]]:
     """The entries of the mapping at the top of a YAML file as (key, value); of key `streamed`: its entries instead.
@@ -24,11 +26,14 @@ def entries(path: Path, streamed: str = "") -> Iterator[tuple[str, object]]:
     """
     try:
         with path.open("rb") as stream:
-            loader = LOADER(stream)
-            try:
-                yield from _Builder(loader).top(streamed)
-            finally:
-                loader.dispose()
+            events, anchors = yaml.parse(stream, LOADER), {}
+            if not isinstance([next(events), next(events), next(events, None)][-1], yaml.MappingStartEvent):
+                raise ValueError("no mapping of names to values")
+            for key, event in _pairs(events, anchors, 1):
+                if key == streamed and isinstance(event, yaml.MappingStartEvent):
+                    yield from ((name, _value(inner, events, anchors, 2)) for name, inner in _pairs(events, anchors, 2))
+                else:
+                    yield key, _value(event, events, anchors, 1)
     except (yaml.YAMLError, ValueError) as error:
         what = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: not a readable YAML file. Received: {what}.") from None
@@ -36,53 +41,29 @@ def entries(path: Path, streamed: str = "") -> Iterator[tuple[str, object]]:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}.") from None
 
 
-class _Builder:
-    def __init__(self, loader):
-        self.loader = loader
-        self.anchors: dict[str, object] = {}
+def _pairs(events: Events, anchors: dict[str, object], depth: int) -> Iterator[tuple[str, yaml.Event]]:
+    """Keys of a mapping, and the event with which each value begins; empty for a key that is no text."""
+    for event in events:
+        if isinstance(event, yaml.MappingEndEvent):
+            return
+        key = _value(event, events, anchors, depth)
+        yield key if isinstance(key, str) else "", next(events)
 
-    def top(self, streamed: str) -> Iterator[tuple[str, object]]:
-        self._skip(yaml.StreamStartEvent, yaml.DocumentStartEvent)
-        if not self.loader.check_event(yaml.MappingStartEvent):
-            raise ValueError("no mapping of names to values")
-        for key in self._keys():
-            if key == streamed and self.loader.check_event(yaml.MappingStartEvent):
-                yield from ((name, self.value(2)) for name in self._keys())
-            else:
-                yield key, self.value(1)
 
-    def _skip(self, *kinds) -> None:
-        while self.loader.check_event(*kinds):
-            self.loader.get_event()
-
-    def _keys(self) -> Iterator[str]:
-        self.loader.get_event()
-        while not self.loader.check_event(yaml.MappingEndEvent):
-            key = self.value(1)
-            yield key if isinstance(key, str) else ""
-        self.loader.get_event()
-
-    def value(self, depth: int) -> object:
-        event = self.loader.get_event()
-        if depth > DEPTH_MAX:
-            raise ValueError(f"nested more than {DEPTH_MAX} levels deep")
-        if isinstance(event, yaml.AliasEvent):
-            return self.anchors.get(event.anchor, "")
-        if isinstance(event, yaml.ScalarEvent):
-            built: object = event.value
-        elif isinstance(event, yaml.SequenceStartEvent):
-            built = []
-            while not self.loader.check_event(yaml.SequenceEndEvent):
-                built.append(self.value(depth + 1))
-            self.loader.get_event()
-        elif isinstance(event, yaml.MappingStartEvent):
-            built = {}
-            while not self.loader.check_event(yaml.MappingEndEvent):
-                key = self.value(depth + 1)
-                built[key if isinstance(key, str) else ""] = self.value(depth + 1)
-            self.loader.get_event()
-        else:
-            raise ValueError("it ends in the middle")
-        if event.anchor is not None:
-            self.anchors[event.anchor] = built
-        return built
+def _value(event: yaml.Event, events: Events, anchors: dict[str, object], depth: int) -> object:
+    if depth > DEPTH_MAX:
+        raise ValueError(f"nested more than {DEPTH_MAX} levels deep")
+    if isinstance(event, yaml.AliasEvent):
+        return anchors.get(event.anchor, "")
+    if isinstance(event, yaml.ScalarEvent):
+        built: object = event.value
+    elif isinstance(event, yaml.SequenceStartEvent):
+        built = []
+        while not isinstance(inner := next(events), yaml.SequenceEndEvent):
+            built.append(_value(inner, events, anchors, depth + 1))
+    else:
+        pairs = _pairs(events, anchors, depth + 1)
+        built = {key: _value(inner, events, anchors, depth + 1) for key, inner in pairs}
+    if event.anchor is not None:
+        anchors[event.anchor] = built
+    return built
