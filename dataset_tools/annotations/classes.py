@@ -25,19 +25,11 @@ class Classes(NamedTuple):
     empty_certified: bool = False
 
     @classmethod
-    def of(
-        cls,
-        ball: Iterable[str] = (),
-        robot: Iterable[str] = (),
-        penalty: Iterable[str] = (),
-        empty_certified: bool = False,
-    ) -> "Classes":
-        """The usual names; for a kind with names given, those in their place."""
-        given = {BALL: ball, ROBOT: robot, PENALTY: penalty}
-        chosen = {kind: {_plain(name) for name in given.get(kind) or names} for kind, names in KNOWN.items()}
-        taken = set().union(*({_plain(name) for name in names} for names in given.values()))
-        names = {kind: names if given.get(kind) else names - taken for kind, names in chosen.items()}
-        return cls(names, empty_certified)
+    def of(cls, empty_certified: bool = False, **given: Iterable[str]) -> "Classes":
+        """The usual names; for a kind (`ball`, `robot`, `penalty`) with names given, those in their place."""
+        own = {kind: {_plain(name) for name in given.get(kind.split()[0], ())} for kind in KNOWN}
+        taken = set().union(*own.values())
+        return cls({kind: own[kind] or names - taken for kind, names in KNOWN.items()}, empty_certified)
 
     def kind(self, name: object) -> str:
         """The kind that a class name means, OTHER for all that are not listed."""

@@ -16,26 +16,16 @@ from dataset_tools.sources.patch_sources import Skipped
 
 ROWS = 256  # of an HDF5 file in one record
 GROUPS = ("negatives", "positives")
-CLASS_FOLDERS = {
-    "ball": "ball",
-    "balls": "ball",
-    "positive": "ball",
-    "positives": "ball",
-    "1": "ball",
-    "1.00": "ball",
-    "noball": "no ball",
-    "noballs": "no ball",
-    "nonball": "no ball",
-    "negative": "no ball",
-    "negatives": "no ball",
-    "0": "no ball",
-    "0.00": "no ball",
+CLASS_FOLDERS = {  # names without spaces, `-` and `_`
+    "ball": {"ball", "balls", "positive", "positives", "1", "1.00"},
+    "no ball": {"noball", "noballs", "nonball", "negative", "negatives", "0", "0.00"},
 }
 
 
 def class_of(folder: str) -> str:
     """`ball`, `no ball`, or empty for a folder's name that is no class."""
-    return CLASS_FOLDERS.get(re.sub(r"[-_ ]", "", folder.casefold()), "")
+    plain = re.sub(r"[-_ ]", "", folder.casefold())
+    return next((kind for kind, names in CLASS_FOLDERS.items() if plain in names), "")
 
 
 def read_class_folders(path: Path, classes: Classes) -> Iterator[Record | Skipped]:

@@ -3,7 +3,6 @@
 import io
 import warnings
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -98,8 +97,3 @@ def scale(record: Record, width: int, height: int) -> tuple[float, float]:
     if record.size != FRACTIONS and abs(x / y - 1) > ASPECT_TOLERANCE:
         raise Refused("picture of another shape than its annotation says")
     return x, y
-
-
-def picture_file(path: Path) -> Record:
-    """The record of a picture that nobody annotated."""
-    return Record(path.name, (), False, picture=path)

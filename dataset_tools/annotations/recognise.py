@@ -185,7 +185,8 @@ def label_of(path: Path) -> str:
     """A name for a source: of its file or folder, or of the next folder above it that says something."""
     path = path.absolute()
     names = [path.name if path.is_dir() else path.stem, *(folder.name for folder in path.parents)]
-    return next((name for name in names if name and name.casefold() not in GENERIC), names[0])
+    telling = (name for name in names if name and not name.startswith("instances_") and name.casefold() not in GENERIC)
+    return next(telling, names[0])
 
 
 def recording_of(record: Record, label: str, pattern: re.Pattern | None) -> str:

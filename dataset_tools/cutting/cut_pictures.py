@@ -8,10 +8,11 @@ from itertools import islice
 from common.cli import launch
 from common.cli.printable import printable
 from common.cli.progress import progress_bar
+from common.datasets.families import SPLITS
 from common.errors import UserError
 from dataset_tools.annotations import recognise
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.recognise import GENERIC, Source
+from dataset_tools.annotations.recognise import Source
 from dataset_tools.annotations.record import BALL, Record
 from dataset_tools.building.workers import warm_up, workers
 from dataset_tools.building.working_folder import working_folder
@@ -68,7 +69,8 @@ def _cut_all(settings: Settings, store: RecordStore, archives: Archives, kinds: 
 
 def _gather(settings: Settings, store: RecordStore, skips: Skips) -> int:
     """Reads all annotations into the store; the number of pictures whose camera nobody told."""
-    classes = Classes.of(settings.ball_class, settings.robot_class, settings.penalty_class, settings.empty_is_negative)
+    own = {"ball": settings.ball_class, "robot": settings.robot_class, "penalty": settings.penalty_class}
+    classes = Classes.of(settings.empty_is_negative, **own)
     found = [
         source
         for path in dict.fromkeys(path.resolve() for path in settings.sources)
@@ -106,18 +108,9 @@ def _add(item: Record | Skipped, label: str, settings: Settings, store: RecordSt
 
 
 def _labels(found: list[Source]) -> list[str]:
-    """A name for each source, no two alike: of its file or folder, or the next one above that says something."""
-    labels: list[str] = []
-    for source in found:
-        path = source.path
-        names = [path.name if path.is_dir() else path.stem, *(folder.name for folder in path.parents)]
-        telling = [name for name in names if name.casefold() not in GENERIC and not name.startswith("instances_")]
-        label = next((name for name in (telling[0], "_".join(telling[1::-1])) if name and name not in labels), None)
-        number = 2
-        while label is None or label in labels:
-            label, number = f"{telling[0]}-{number}", number + 1
-        labels.append(label)
-    return labels
+    """A name for each source, no two alike."""
+    names = [recognise.label_of(source.path) for source in found]
+    return [f"{name}-{names[: at + 1].count(name)}" if name in names[:at] else name for at, name in enumerate(names)]
 
 
 def _pick(offsets: list[int], settings: Settings) -> tuple[list[int], int]:
@@ -166,6 +159,10 @@ def _report(settings: Settings, written: list[str], kinds: Counter, skips: Skips
         print(f"  put under top, for want of a camera in their path: {guessed} pictures (--camera bottom changes that)")
     if not set(kinds) - {"unlabelled"}:
         return
+    if len({name.partition("/")[2] for name in written}) < len(SPLITS):
+        print(
+            "  too few recordings for training, validation and test files: add sources, or divide by --recording REGEX"
+        )
     script = "dataset_tools/ball_classification_datasets/create_datasets.py"
     naoth = ("--naoth", launch.shortest(settings.output), "--origins", "naoth")
     print(f"Build datasets of them: {launch.command(script, *naoth, '--output-dir', 'datasets')}")

@@ -4,7 +4,7 @@ import argparse
 import math
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from common.cli.program import Parser
@@ -43,6 +43,15 @@ class Geometry:
     per_ball: int = 4
     negatives: int = 8
 
+    def __post_init__(self):
+        low, high = self.scale
+        if not 0.1 <= low <= high <= 20:
+            raise UserError(f"--scale needs two numbers from 0.1 to 20, smaller first. Received: {low:g} {high:g}.")
+        for name in ("jitter", "border"):
+            _check(self, name, 0, 2)
+        for name in ("per_ball", "negatives"):
+            _check(self, name, 0, 1000)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -60,11 +69,7 @@ class Settings:
     camera: str | None
     recording: re.Pattern | None
     every: int
-    scale: tuple[float, float]
-    jitter: float
-    border: float
-    per_ball: int
-    negatives: int
+    geometry: Geometry
     max_per_picture: int
     max_per_recording: int
     seed: int
@@ -72,29 +77,18 @@ class Settings:
     replace: bool
 
     def __post_init__(self):
-        for name, low in (("every", 1), ("max_per_picture", 1), ("max_per_recording", 1), ("jobs", 1), ("seed", 0)):
-            self._check(name, getattr(self, name) >= low, f"must be at least {low}")
-        for name in ("per_ball", "negatives"):
-            self._check(name, 0 <= getattr(self, name) <= 1000, "must be between 0 and 1000")
-        low, high = self.scale
-        self._check(
-            "scale", 0.1 <= low <= high <= 20, "needs two numbers of diameters between 0.1 and 20, smaller first"
-        )
-        for name in ("jitter", "border"):
-            self._check(name, 0 <= getattr(self, name) <= 2, "must be between 0 and 2")
+        for name in ("every", "max_per_picture", "max_per_recording", "jobs"):
+            _check(self, name, 1)
+        _check(self, "seed", 0)
         if self.pictures is not None and not self.pictures.is_dir():
             raise UserError(f"--pictures must be a folder. Received: {self.pictures}.")
 
-    def _check(self, name: str, right: bool, wanted: str) -> None:
-        if not right:
-            value = getattr(self, name)
-            shown = " ".join(f"{part:g}" for part in value) if isinstance(value, tuple) else f"{value:g}"
-            raise UserError(f"--{name.replace('_', '-')} {wanted}. Received: {shown}.")
 
-    @property
-    def geometry(self) -> Geometry:
-        """How patches are cut."""
-        return Geometry(self.scale, self.jitter, self.border, self.per_ball, self.negatives)
+def _check(settings: Geometry | Settings, name: str, low: int, high: float = math.inf) -> None:
+    value = getattr(settings, name)
+    if not low <= value <= high:
+        wanted = f"at least {low}" if high == math.inf else f"from {low} to {high}"
+        raise UserError(f"--{name.replace('_', '-')} must be {wanted}. Received: {value:g}.")
 
 
 def parse_args(argv: list[str] | None = None) -> Settings:
@@ -103,8 +97,9 @@ def parse_args(argv: list[str] | None = None) -> Settings:
     Raises:
         UserError: values that cannot be.
     """
-    values = vars(_parser().parse_args(argv))
-    return Settings(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    given = vars(_parser().parse_args(argv))
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    return Settings(geometry=Geometry(**{field.name: values.pop(field.name) for field in fields(Geometry)}), **values)
 
 
 def _parser() -> Parser:
@@ -142,22 +137,15 @@ def _add_geometry(parser: Parser) -> None:
     default = Geometry()
     add = parser.add_argument_group("patches").add_argument
     scale = "side of a patch in diameters of the ball (default: 1.0 1.7)"
-    add("--scale", nargs=2, type=_number, default=default.scale, metavar=("MIN", "MAX"), help=scale)
+    add("--scale", nargs=2, type=float, default=default.scale, metavar=("MIN", "MAX"), help=scale)
     jitter = "largest offset from the ball's middle in sides (default: %(default)s)"
-    add("--jitter", type=_number, default=default.jitter, metavar="F", help=jitter)
+    add("--jitter", type=float, default=default.jitter, metavar="F", help=jitter)
     border = "grow each side by this fraction of the candidate's radius (default: %(default)s)"
-    add("--border", type=_number, default=default.border, metavar="F", help=border)
+    add("--border", type=float, default=default.border, metavar="F", help=border)
     add("--per-ball", type=int, default=default.per_ball, metavar="N", help="patches of a ball (default: %(default)s)")
     add("--negatives", type=int, default=default.negatives, metavar="N", help="of a picture (default: %(default)s)")
     add("--max-per-picture", type=int, default=50, metavar="N", help="patches (default: %(default)s)")
     add("--max-per-recording", type=int, default=20_000, metavar="N", help="patches (default: %(default)s)")
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"must be a finite number. Received: {text}")
-    return value
 
 
 def _pattern(text: str) -> re.Pattern:

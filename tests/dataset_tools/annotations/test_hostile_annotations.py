@@ -328,9 +328,13 @@ def test_a_ball_whose_place_is_not_known_is_kept_away_from(box):
     assert len(skipped) == 1
 
 
+def picture_file(path):
+    return Record(path.name, (), False, picture=path)
+
+
 def saved(path, image, **options):
     image.save(path, **options)
-    return picture.picture_file(path)
+    return picture_file(path)
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "LA", "RGBA", "CMYK", "I;16"])
@@ -379,7 +383,7 @@ def huge_png(width, height):
 @pytest.mark.parametrize("side", [10_000, 40_000])
 def test_a_picture_of_a_hundred_megapixels_is_never_unpacked(side, tmp_path):
     (tmp_path / "a.png").write_bytes(huge_png(side, side))
-    record = picture.picture_file(tmp_path / "a.png")
+    record = picture_file(tmp_path / "a.png")
     tracemalloc.start()
     with pytest.raises(Refused, match="more than 36 megapixels"):
         picture.decode(picture.read_bytes(record), record)
@@ -396,7 +400,7 @@ def test_damaged_pictures_are_refused(content, tmp_path):
         scenes.picture(1).save(path)
         content = path.read_bytes()[:2000]
     path.write_bytes(content)
-    record = picture.picture_file(path)
+    record = picture_file(path)
     with pytest.raises(Refused, match="damaged picture"):
         picture.decode(picture.read_bytes(record), record)
 
@@ -405,7 +409,7 @@ def test_damaged_pictures_are_refused(content, tmp_path):
 def test_pictures_that_are_no_files(name, tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(Refused, match="missing picture"):
-        picture.read_bytes(picture.picture_file(tmp_path / name))
+        picture.read_bytes(picture_file(tmp_path / name))
 
 
 def test_formats_that_cannot_be_told_are_asked_for(folder, tmp_path):

@@ -60,6 +60,7 @@ def test_the_next_command_is_printed_as_it_runs(tmp_path, pictures, capsys, monk
     assert run(scenes.yolo(pictures), "--output", "my patches") == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("my patches: 48 patches, 2 archives: ")
+    assert "too few recordings" in told[-2]
     command = shlex.split(told[-1].removeprefix("Build datasets of them: "))
     assert (
         subprocess.run([*command, "--max-leaks", "1", "--no-keep-linked", "--jobs", "1"], check=False).returncode == 0
@@ -234,7 +235,8 @@ def test_nothing_is_left_where_nothing_can_be_cut(tmp_path):
         (["--scale", "2", "1"], "--scale needs two numbers"),
         (["--every", "0"], "--every must be at least 1"),
         (["--seed", "-1"], "--seed must be at least 0"),
-        (["--border", "-1"], "--border must be between"),
+        (["--border", "-1"], "--border must be from 0 to 2. Received: -1"),
+        (["--jitter", "nan"], "--jitter must be from 0 to 2. Received: nan"),
         (["--pictures", "nowhere"], "--pictures must be a folder"),
         (["--annotations", "{boxes}"], "--annotations are COCO or Label Studio files for a log"),
         (["--format", "voc"], "nothing to cut"),
