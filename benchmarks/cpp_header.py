@@ -36,7 +36,8 @@ from ai_edge_litert.interpreter import Interpreter
 from common.cli import launch
 from common.training import devices
 from robot_export.cost import count_cost
-from robot_export.cpp.header import write_header
+from robot_export.cpp.header import About
+from robot_export.cpp.header import write as write_header
 from robot_export.folding import Joint, fold
 from robot_export.onnx_file import write as write_onnx
 from robot_export.tflite import convert
@@ -78,7 +79,7 @@ def write(folder: Path, name: str) -> dict:
     model = random_model(7, filters=filters, dense=dense)
     X = patches(1, PATCHES, (16, 16, 1))
     answers, network = model(X.astype(np.float32)).numpy(), fold(model)
-    write_header(folder / "model.h", network, "ball_bench", X[:8], answers[:8], 0.5)
+    write_header(folder / "model.h", network, About("ball_bench", X[:8], answers[:8], 0.5))
     write_onnx(folder / "model.onnx", Joint((network,)))
     (folder / "model.tflite").write_bytes(convert(Joint((network,)), "float32", X))
     inner = (1, *filters[:2])

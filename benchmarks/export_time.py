@@ -1,4 +1,4 @@
-"""Measures how long the end of a run takes for the robot's files: every form with parity and latency.
+"""Measures how long the end of a run takes for the robot's files: every format with parity and latency.
 
 The default networks of both projects, weights as a training might leave them, patches of noise and gradients: the work
 does not depend on what the patches show. The first round pays for the imports and the converter's start-up; the ways
@@ -19,23 +19,23 @@ from pathlib import Path
 
 import numpy as np
 
-from classifier_cnn import export as classifier_export
-from classifier_cnn import model as classifier_model
+from classifier_cnn import exporting as exporting_classifier
+from classifier_cnn import model as classifier
 from common.cli import launch
 from common.datasets.patch_file import Patches
 from common.training import devices
 from common.training.predict import make_predictor
-from detector_cnn_ball_radius_center import export as detector_export
-from detector_cnn_ball_radius_center import model as detector_model
-from robot_export.cost import count_cost
-from robot_export.export_model import Evidence, Job, deliver
-from robot_export.model_facts import describe_input
+from detector_cnn_ball_radius_center import exporting as exporting_detector
+from detector_cnn_ball_radius_center import model as detector
+from robot_export.export_model import deliver
+from robot_export.job import Evidence, Job
+from robot_export.model_facts import describe_model
 
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--validation", type=int, default=20_000, help="patches that every form is run on (%(default)s)"
+        "--validation", type=int, default=20_000, help="patches that every format is run on (%(default)s)"
     )
     parser.add_argument("--training", type=int, default=60_000, help="patches to calibrate from (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="(%(default)s)")
@@ -50,15 +50,15 @@ def main(argv=None) -> None:
     cases = {name: case(name, args) for name in ("classifier_cnn", "detector_cnn_ball_radius_center")}
     rows = []
     for number in range(args.rounds):
-        for project, arguments in cases.items():
+        for project, job in cases.items():
             for export in ("all", "keras"):
-                rows.append({"round": number, "project": project, "export": export} | timed(export, *arguments))
+                rows.append({"round": number, "project": project, "export": export} | timed(export, job))
                 print("{round}  {project:34}{export:6} {wall:6.1f} s wall {cpu:6.1f} s CPU".format(**rows[-1]))
     result = {"arguments": {key: str(value) for key, value in vars(args).items()}, "rows": rows}
     args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     cold = sum(row["wall"] for row in rows if row["round"] == 0 and row["export"] == "all") / len(cases)
     warm = np.median([row["wall"] for row in rows if row["round"] and row["export"] == "all"])
-    print(f"all forms with parity on {args.validation} patches: {cold:.1f} s in the first round, then {warm:.1f} s")
+    print(f"all formats with parity on {args.validation} patches: {cold:.1f} s in the first round, then {warm:.1f} s")
 
 
 def case(project: str, args: argparse.Namespace):
@@ -69,39 +69,28 @@ def case(project: str, args: argparse.Namespace):
     X[::2] = np.linspace(0, 255, 16).astype(np.uint8)[:, None] // rng.integers(1, 5, (len(X[::2]), 1, 1, 1), np.uint8)
     validation, training = X[: args.validation], X[args.validation :]
     outputs = make_predictor(model)(validation)
-    one = {"name": "noise", "source": "noise", "digest": "0" * 64, "patches": len(X)}
-    description = {
-        "version": 1,
-        "project": project,
-        "status": "exported",
-        "input": describe_input(model, normalised=False),
-        "target": module.TARGET,
-        "cost": count_cost(model),
-        "datasets": {"train": one, "validation": one},
-        "synthetic_fallback": False,
-        "options": None,
-        "provenance": {"commit": "unknown"},
-        "metrics": {},
-    }
     y = outputs + rng.normal(0, 0.02, outputs.shape)
+    more = {"project": project, "target": module.TARGET}
     if outputs.shape[1] == 1:
         middle = float(np.median(outputs))
-        y, description["threshold"] = (y[:, 0] > middle), {"keras": middle}
-    evidence = Evidence(training, Patches(validation, y.astype(np.float32)), outputs)
-    return {"model": model, "description": description, "evidence": evidence, "project": subject, "results": {}}
+        y, more["threshold"] = (y[:, 0] > middle), {"keras": middle}
+    parts = {"train": Patches(training, training), "validation": Patches(validation, y.astype(np.float32))}
+    manifest = describe_model(model, parts, normalised=False, **more)
+    evidence = Evidence(training, parts["validation"], outputs)
+    return {"model": model, "manifest": manifest, "evidence": evidence, "project": subject, "results": {}}
 
 
 def network(project: str, rng):
     """The default network with weights that differ from its initial ones."""
-    if project == "classifier_cnn":
-        module, build, project = classifier_export, classifier_model.build_model, classifier_export.project(0.01)
-    else:
-        module, build, project = detector_export, detector_model.build_model, detector_export.project(16)
+    build, module, subject = {
+        "classifier_cnn": (classifier.build_model, exporting_classifier, exporting_classifier.project(0.01)),
+        "detector_cnn_ball_radius_center": (detector.build_model, exporting_detector, exporting_detector.project(16)),
+    }[project]
     model = build((16, 16, 1), regularize=False, mean=[0.4])
     for layer in model.layers:
         if layer.name.startswith("norm"):
             layer.set_weights([rng.uniform(0.5, 1.5, weight.shape) for weight in layer.weights])
-    return model, module, project
+    return model, module, subject
 
 
 def timed(export: str, job: dict) -> dict[str, float]:

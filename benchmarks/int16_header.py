@@ -67,9 +67,10 @@ def write(folder: Path, filters, dense: int, side: int) -> dict:
     model = random_model(7, side=side, filters=filters, dense=dense)
     X, network = patches(1, 100, (side, side, 1)), fold(model)
     answers = model(X.astype(np.float32)).numpy()
-    header.write_header(folder / "float" / "model.h", network, "ball_bench", X[:8], answers[:8], 0.5)
+    about = header.About("ball_bench", X[:8], answers[:8], 0.5)
+    header.write(folder / "float" / "model.h", network, about)
     whole = int16_quantise.quantise(network, int16_quantise.measure(network, X))
-    text = int16_header.header(network, whole, "ball_bench", X[:8], 0.5)
+    text = int16_header.text(network, whole, about)
     (folder / "int16" / "model.h").write_text(text, encoding="utf-8")
     wanted = {"float": answers, "int16": int16_reference.predict(whole, X).outputs}
     return {"folder": folder, "X": X, "wanted": wanted}

@@ -5,7 +5,7 @@ import sys
 
 from classifier_cnn import metrics
 from classifier_cnn.augmentation import PATCHES_SEEN, make_augmentation
-from classifier_cnn.export import TARGET, project
+from classifier_cnn.exporting import TARGET, project
 from classifier_cnn.model import build_model, make_loss
 from classifier_cnn.options import PROJECT, Options
 from classifier_cnn.report import report
@@ -22,8 +22,9 @@ from common.training.fit import fit
 from common.training.predict import make_predictor
 from common.training.saved_model import load_initial
 from common.training.trainer import Settings, Trainer, default_epochs
-from robot_export.export_model import Evidence, Job, publish_run
-from robot_export.model_facts import describe_model
+from robot_export.job import Evidence, Job, Wishes
+from robot_export.model_facts import describe_run
+from robot_export.publish import publish_run
 
 
 def train(options: Options, splits: Splits, server: Server) -> int:
@@ -97,19 +98,14 @@ def finish(run, options: Options, splits, model, history) -> None:
     if chosen.false_positive_bound is not None:
         results["validation"]["metrics"]["false_positive_bound"] = chosen.false_positive_bound
     numbers = {split: result["metrics"] for split, result in results.items()}
-    more = {
-        "target": TARGET,
-        "threshold": {"keras": chosen.value},
-        "threshold_choice": vars(chosen),
-        "metrics": numbers,
-    }
     run.write_json("evaluation.json", results)
     print(table(numbers))
-    description = describe_model(model, PROJECT, options, splits, run, **more)
+    known = {"target": TARGET, "threshold": {"keras": chosen.value}, "threshold_choice": vars(chosen)}
+    manifest = describe_run(model, options, splits, run, project=PROJECT, metrics=numbers, **known)
     evidence = Evidence(splits.train.X, splits.validation, scores["validation"][:, None])
+    wishes = Wishes(options.robot, options.accept_sampling)
     about = project(options.max_fpr, options.confidence)
-    job = Job(run.path, model, description, evidence, about, results, options.robot)
-    publish_run(run, history, dataclasses.replace(job, accept_sampling=options.accept_sampling))
+    publish_run(run, history, Job(run.path, model, manifest, evidence, about, results, wishes))
     if chosen.warning:
         print(f"warning: {chosen.warning}", file=sys.stderr)
     print(f"threshold {chosen.value:.6g}, {chosen.promise}")

@@ -16,14 +16,15 @@ from common.training.saved_model import load_initial
 from common.training.trainer import Settings, Trainer, default_epochs
 from detector_cnn_ball_radius_center import metrics
 from detector_cnn_ball_radius_center.augmentation import PATCHES_SEEN, make_augmentation
-from detector_cnn_ball_radius_center.export import TARGET, project
+from detector_cnn_ball_radius_center.exporting import TARGET, project
 from detector_cnn_ball_radius_center.model import build_model, make_loss
 from detector_cnn_ball_radius_center.options import PROJECT, Options
 from detector_cnn_ball_radius_center.plots import draw_target
 from detector_cnn_ball_radius_center.report import report
 from detector_cnn_ball_radius_center.summary import table
-from robot_export.export_model import Evidence, Job, publish_run
-from robot_export.model_facts import describe_model
+from robot_export.job import Evidence, Job, Wishes
+from robot_export.model_facts import describe_run
+from robot_export.publish import publish_run
 
 
 def train(options: Options, splits: Splits, server: Server) -> int:
@@ -91,11 +92,12 @@ def finish(run, options: Options, splits, model, history) -> None:
     circles = {split: predict(part.X) for split, part in judged.items()}
     results = {split: report(run.path, part, circles[split], mean_circle, split) for split, part in judged.items()}
     numbers = {split: result["metrics"] for split, result in results.items()}
-    more = {"target": TARGET | {"mean": mean_circle}, "metrics": numbers}
+    target = TARGET | {"mean": mean_circle}
     run.write_json("evaluation.json", results)
     print(table(numbers))
-    description = describe_model(model, PROJECT, options, splits, run, **more)
+    manifest = describe_run(model, options, splits, run, project=PROJECT, target=target, metrics=numbers)
     evidence = Evidence(splits.train.X, splits.validation, circles["validation"])
-    job = Job(run.path, model, description, evidence, project(splits.validation.X.shape[2]), results, options.robot)
-    publish_run(run, history, dataclasses.replace(job, accept_sampling=options.accept_sampling))
+    wishes = Wishes(options.robot, options.accept_sampling)
+    about = project(splits.validation.X.shape[2])
+    publish_run(run, history, Job(run.path, model, manifest, evidence, about, results, wishes))
     print(f"model, numbers and pictures: {run.path}")

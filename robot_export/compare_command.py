@@ -58,7 +58,7 @@ def read_patches(models: list[Path], files: list[Path], task: str, kind: type[Tr
         UserError: files that cannot be used, or runs that were validated on different patches.
     """
     from common.datasets.load import read_files
-    from robot_export.command import recorded_splits
+    from robot_export.recorded_patches import recorded_splits
 
     if files:
         return read_files(files, task)[0]

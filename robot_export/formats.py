@@ -1,7 +1,7 @@
-"""The deployable forms of a model: their files, what runs them, and how they are made."""
+"""The export formats of a model: their files, what runs them, and how they are made."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,37 +14,44 @@ from robot_export.layout import Layout
 
 @dataclass(frozen=True)
 class Material:
-    """What a file is made of, beside its networks.
+    """What a file is made of, besides its networks.
 
     calibration, validation: uint8 [n, h, w, c], raw. choose: outputs on validation -> a format's own threshold.
-    patches uint8 [8, h, w, c], expected float32 [8, k]: the test vectors and what Keras answers.
-    name: of the C++ namespace. threshold: of Keras, or None. facts: constants of the C++ header.
+    about: what the C++ headers say of the model.
     """
 
     calibration: np.ndarray
     validation: np.ndarray
     choose: Callable[[np.ndarray], float | None]
-    patches: np.ndarray
-    expected: np.ndarray
-    name: str
-    threshold: float | None
-    facts: dict[str, str | int | float]
+    about: header.About
 
 
 @dataclass(frozen=True)
-class Form:
+class Written:
+    """What is known of a file once it is written.
+
+    fields: more of its `model_json.ExportedFile`. threshold: the one in it, None for a detector.
+    outputs: float32 [n, k], what it has to answer on validation, bit by bit; None if it may differ.
+    """
+
+    fields: dict
+    threshold: float | None
+    outputs: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Format:
     """One format that a network is exported to.
 
-    file: its name in the run folder. runtime: what runs it, a key of `runtimes.RUNTIMES`.
-    write: (path, networks, layout, material) makes the file, returns more fields for its entry in model.json, or None;
-        no function where the training has saved it.
+    file: its name in the run folder. runtime: what runs it, a key of `runtimes.OPENERS`.
+    write: (path, networks, layout, material) makes the file; None for the one that training saves.
     exact: float32 arithmetic, which has to agree with Keras. bytes: of one activation. takes: what it is fed.
     always_raw: it takes raw values even where the others take normalised ones.
     """
 
     file: str
     runtime: str
-    write: Callable[[Path, Joint, Layout, Material], dict | None] | None
+    write: Callable[[Path, Joint, Layout, Material], Written | None] | None
     exact: bool = False
     bytes: int = 4
     takes: str = "float32"
@@ -67,44 +74,32 @@ def _h5(path: Path, joint: Joint, layout: Layout, material: Material) -> None:
 
 
 def _cpp(path: Path, joint: Joint, layout: Layout, material: Material) -> None:
-    header.write_header(
-        path,
-        joint.branches[0],
-        material.name,
-        material.patches,
-        material.expected,
-        material.threshold,
-        material.facts,
-    )
+    header.write(path, joint.branches[0], material.about)
 
 
-def _int16(path: Path, joint: Joint, layout: Layout, material: Material) -> dict:
+def _int16(path: Path, joint: Joint, layout: Layout, material: Material) -> Written:
     network = joint.branches[0]
-    header.check(network)
     ranges = int16_quantise.measure(network, material.calibration)
     whole = int16_quantise.quantise(network, ranges)
     found = int16_reference.predict(whole, material.validation)
     threshold = material.choose(found.outputs)
-    text = int16_header.header(network, whole, material.name, material.patches, threshold, material.facts)
-    path.write_text(text, encoding="utf-8")
-    told = {"ranges": ranges, "clamped": found.clamped, "predicted": found.outputs}
-    return told if threshold is None else told | {"threshold": threshold}
+    about = replace(material.about, threshold=threshold)
+    path.write_text(int16_header.text(network, whole, about), encoding="utf-8")
+    return Written({"ranges": ranges, "clamped": found.clamped}, threshold, found.outputs)
 
 
-FORMS = {
-    "keras": Form("model.keras", "Keras", None, exact=True, always_raw=True),
-    "h5": Form("model_keras2.h5", "Keras 2 layout", _h5, exact=True),
-    "float32": Form("model_float32.tflite", "LiteRT", _tflite("float32"), exact=True),
-    "int8": Form("model_int8.tflite", "LiteRT", _tflite("int8"), bytes=1),
-    "uint8": Form("model_uint8.tflite", "LiteRT", _tflite("uint8"), bytes=1, takes="uint8", always_raw=True),
-    "onnx": Form("model.onnx", "ONNX Runtime", _onnx, exact=True),
-    "cpp": Form("model.h", "C++", _cpp, exact=True, takes="uint8", always_raw=True),
-    "int16": Form("model_int16.h", "C++", _int16, bytes=2, takes="uint8", always_raw=True),
+FORMATS = {
+    "keras": Format("model.keras", "Keras", None, exact=True, always_raw=True),
+    "h5": Format("model_keras2.h5", "Keras 2 layout", _h5, exact=True),
+    "float32": Format("model_float32.tflite", "LiteRT", _tflite("float32"), exact=True),
+    "int8": Format("model_int8.tflite", "LiteRT", _tflite("int8"), bytes=1),
+    "uint8": Format("model_uint8.tflite", "LiteRT", _tflite("uint8"), bytes=1, takes="uint8", always_raw=True),
+    "onnx": Format("model.onnx", "ONNX Runtime", _onnx, exact=True),
+    "cpp": Format("model.h", "C++", _cpp, exact=True, takes="uint8", always_raw=True),
+    "int16": Format("model_int16.h", "C++", _int16, bytes=2, takes="uint8", always_raw=True),
 }
-FORMER = ("model_float16.tflite", "model_dynamic.tflite")  # of exports before: no robot's code loads either
-CPP = Path(__file__).with_name("cpp")
-TEMPLATES = ("ball_models.h", "naoth_finder.h")  # go with model.h: join a classifier and a detector, also for NaoTH
-CHOICES = {"none": ("keras",), "keras": ("keras",), "all": tuple(FORMS)}
+FORMER = ("model_float16.tflite", "model_dynamic.tflite")  # of earlier versions: no robot's code loads either
+CHOICES = {"none": ("keras",), "keras": ("keras",), "all": tuple(FORMATS)}
 CALIBRATION_PATCHES = 512
 CALIBRATION_SEED = 20260131  # committed: the same training patches give the same int8 files
 
@@ -112,8 +107,8 @@ CALIBRATION_SEED = 20260131  # committed: the same training patches give the sam
 def select_calibration(X: np.ndarray) -> np.ndarray:
     """The training patches that int8 ranges are measured on: a seeded draw without replacement, in the file's order.
 
-    The patch with the widest range comes once more with its darkest pixel 0 and its brightest 255, so that the input of
-    the quantised forms spans the whole byte and a raw byte is its own quantised value.
+    The patch with the widest range is added once more with its darkest pixel 0 and its brightest 255, so that the input
+    of the quantised formats spans the whole byte and a raw byte is its own quantised value.
 
     Args:
         X: uint8 [n, height, width, channels] of the training split, never of validation or test.

@@ -5,13 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from robot_export.folding import DenseLayer, FoldedNetwork, Joint
+from robot_export.model_json import ExportedFile, Input
 
-OWN = {
-    1: ("ball",),
-    3: ("radius", "x", "y"),
-    4: ("ball", "radius", "x", "y"),
-}  # answers of our networks, by their number
-# What a robot's code may read in one place: (our answer, factor, summand); pixels count as many times the patch's side.
+# The outputs of our networks, by their number.
+OWN = {1: ("ball",), 3: ("radius", "x", "y"), 4: ("ball", "radius", "x", "y")}
+# What a robot's code may read as one output: (our output, factor, summand). In pixels, the factor is the patch's side.
 _TERMS = {
     "ball": ("ball", 1, 0),
     "1 - ball": ("ball", -1, 1),
@@ -31,7 +29,7 @@ class Layout:
 
     scale, offset: it is fed raw * scale + offset, one offset per channel. dtype: "float32" or "uint8".
     columns: it is fed [column][row][channel] instead of [row][column][channel].
-    outputs: what it answers, in the words of `_TERMS`; None for our own answers.
+    outputs: what it answers, in the words of `_TERMS`; None for the outputs of our networks.
     """
 
     scale: float = 1.0
@@ -46,18 +44,14 @@ class Layout:
         return {"scale": self.scale, "offset": list(self.offset), "columns": self.columns, "outputs": outputs}
 
     @staticmethod
-    def of(entry: dict, told: dict) -> "Layout":
-        """The layout of a file by what model.json says of it; runs of before November 2026 say it in other words."""
-        dtype = entry["input_type"]
-        if said := entry.get("layout"):
-            return Layout(
-                said["scale"], tuple(said["offset"]), dtype, said["columns"], said["outputs"] and tuple(said["outputs"])
-            )
-        scale, offset = (
-            (told["input"]["scale"], -np.array(told["input"]["mean"])) if entry["normalised"] else (1.0, 0.0)
-        )
-        step, zero = (entry["quantised"] or {"scale": 1.0, "zero_point": 0}).values()
-        return Layout(scale / step, tuple(np.atleast_1d(np.array(offset) / step + zero).tolist()), dtype)
+    def of(file: ExportedFile, given: Input) -> "Layout":
+        """The layout of a file, as model.json has it; files of before November 2026 have it in other words."""
+        if told := file.layout:
+            outputs = told["outputs"] and tuple(told["outputs"])
+            return Layout(told["scale"], tuple(told["offset"]), file.input_type, told["columns"], outputs)
+        scale, offset = (given.scale, np.array(given.offset)) if file.normalised else (1.0, np.zeros(1))
+        step, zero = (file.quantised or {"scale": 1.0, "zero_point": 0}).values()
+        return Layout(scale / step, tuple((offset / step + zero).tolist()), file.input_type)
 
     def feed(self, X: np.ndarray) -> np.ndarray:
         """uint8 patches [n, row, column, channel] -> what the file takes."""

@@ -1,65 +1,114 @@
-"""What the robot side and later tools have to know of a model: the facts of `model.json` that a training knows."""
+"""What the record of model.json says of a trained model before it is exported."""
 
 import numpy as np
 
 from common.cli.training_options import TrainingOptions
 from common.datasets.load import Splits
+from common.datasets.patch_file import Patches
 from common.datasets.sampling import RULES
+from common.provenance import provenance
 from robot_export.cost import count_cost
+from robot_export.model_json import Input, Manifest
 
 COLOURS = {1: "Y of YUV422", 2: "Y, and U (even columns) and V (odd columns) of YUV422 interleaved"}
 RAW = "RAW 0..255: scale and mean are inside the files"
 NORMALISED = "NORMALISED: value / 255 - mean per channel; model.keras, model.h and the uint8 file take raw 0..255"
 
 
-def describe_model(model, project: str, options: TrainingOptions, splits: Splits, run, **more) -> dict:
-    """Describes a trained model as plain JSON values.
+def describe_run(model, options: TrainingOptions, splits: Splits, run, **known) -> Manifest:
+    """Describes the model of a run.
 
     Args:
         model: the keras.Model that is shipped.
         run: common.runs.run_folder.RunFolder; its provenance is that of the start: the code may have changed overnight.
-        **more: what only the project knows: thresholds, target order, metrics.
+        **known: what only the project knows: its name, target, metrics, thresholds.
     """
-    return {
-        "version": 1,
-        "project": project,
-        "status": "killed" if run.stop() else "finished",
-        "input": describe_input(model, options.input == "normalised", splits.train.sampling),
-        "cost": count_cost(model),
-        "datasets": {
-            split: {
-                "name": splits.name,
-                "source": splits.origin[split],
-                "digest": part.digest,
-                "patches": len(part),
-            }
-            for split, part in splits.parts.items()
-        },
-        "synthetic_fallback": splits.substituted,
-        "options": options.as_json(),
-        "provenance": run.provenance,
-        **more,
-    }
+    return Manifest(
+        version=1,
+        status="killed" if run.stop() else "finished",
+        input=describe_input(model, options.input == "normalised", splits.train.sampling),
+        cost=count_cost(model),
+        datasets={split: _dataset(part, splits.name, splits.origin[split]) for split, part in splits.parts.items()},
+        synthetic_fallback=splits.substituted,
+        options=options.as_json(),
+        provenance=run.provenance,
+        **known,
+    )
 
 
-def describe_input(model, normalised: bool, sampling: str | None = None) -> dict:
-    """What the files of a model take, from the patch in the camera image to the numbers.
+def describe_model(model, parts: dict[str, Patches], normalised: bool, **known) -> Manifest:
+    """Describes a model that comes alone: nothing is known of its training but the files that the user named.
 
     Args:
-        sampling: the rule that its patches were sampled by, a key of `RULES`; None where it is not known.
+        model: the keras.Model.
+        parts: train and validation.
+        normalised: the TFLite and ONNX files take normalised values.
+        **known: project and target.
+    """
+    return Manifest(
+        version=1,
+        status="exported",
+        input=describe_input(model, normalised, parts["validation"].sampling),
+        cost=count_cost(model),
+        datasets={split: describe_files(part) for split, part in parts.items()},
+        synthetic_fallback=False,
+        options=None,
+        provenance=provenance(),
+        metrics={},
+        **known,
+    )
+
+
+def describe_input(model, normalised: bool, sampling: str | None = None) -> Input:
+    """What the files of a model take, from the patch in the camera picture to the numbers.
+
+    Args:
+        model: the keras.Model.
+        normalised: the TFLite and ONNX files take normalised values.
+        sampling: the rule that its patches were sampled by, a key of `RULES`; None if unknown.
     """
     height, width, channels = model.input_shape[1:]
     scale = next(layer for layer in model.layers if type(layer).__name__ == "Rescaling")
-    return {
-        "height": height,
-        "width": width,
-        "channels": channels,
-        "layout": "[row][column][channel], upright",
-        "colour": COLOURS[channels] + ", Pillow's RGB to YCbCr",
-        "normalised": normalised,
-        "range": NORMALISED if normalised else RAW,
-        "scale": float(scale.scale),
-        "mean": [-float(offset) for offset in np.ravel(scale.offset)],
-        "sampling": RULES[sampling or "centres"],
-        **({"sampling_rule": sampling} if sampling else {}),
+    return Input(
+        height=height,
+        width=width,
+        channels=channels,
+        layout="[row][column][channel], upright",
+        colour=COLOURS[channels] + ", Pillow's RGB to YCbCr",
+        normalised=normalised,
+        range=NORMALISED if normalised else RAW,
+        scale=float(scale.scale),
+        mean=[-float(offset) for offset in np.ravel(scale.offset)],
+        sampling=RULES[sampling or "centres"],
+        sampling_rule=sampling,
+    )
+
+
+def describe_files(part: Patches) -> dict:
+    """The entry of a split that was read from files."""
+    names = ", ".join(part.files)
+    return _dataset(part, names, names)
+
+
+def _dataset(part: Patches, name: str, source: str) -> dict:
+    return {"name": name, "source": source, "digest": part.digest, "patches": len(part)}
+
+
+def header_constants(manifest: Manifest) -> dict[str, str | int | float]:
+    """What model.json says that becomes constants of the C++ header, by their names there."""
+    given, target = manifest.input, manifest.target
+    constants = {
+        "contract_version": manifest.version,
+        "input_range": "raw 0..255; scale and mean are inside",
+        "input_scale": given.scale,
+        "input_mean": ", ".join(f"{mean:.9g}" for mean in given.mean),
+        "input_layout": given.layout,
+        "input_colour": given.colour,
+        "sampling_rule": given.sampling,
+        "target_order": ", ".join(target["order"]),
+        "target_units": target["units"],
+        "git_commit": manifest.provenance["commit"],
     }
+    if promise := (manifest.threshold_choice or {}).get("promise"):
+        constants["threshold_promise"] = promise
+    return constants | {f"{split}_digest": data["digest"] for split, data in manifest.datasets.items()}

@@ -1,27 +1,169 @@
-"""The contract of a model, model.json version 1: checked against its JSON Schema before it is written or believed."""
+"""`model.json`, version 1, as one record: what is known of a model and of its exported files.
+
+The file is checked against its JSON Schema before it is written and before it is believed.
+"""
 
 import json
 import re
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
-from common.atomic_files import read_json
+from common.atomic_files import read_json, write_text
 from common.errors import UserError
 
 SCHEMA = Path(__file__).with_name("model.schema.json")
-# How far a form may be from its own test vectors on another machine: float32 in another order of additions; the
-# quantised forms where a runtime's kernels round differently.
-TOLERANCE = {"exact": 1e-4, "quantised": 0.02}
+# Keys that keep the names of the file's first version: robots and older programs read them.
+_KEYS = {"formats": "forms", "accepted": "fit", "reasons": "unfit"}
 
 
-def schema() -> dict:
-    """The JSON Schema of model.json."""
-    return json.loads(SCHEMA.read_text(encoding="utf-8"))
+@dataclass(frozen=True)
+class Input:
+    """What the files are fed, from the patch in the camera picture to the numbers.
+
+    scale, mean: normalised = raw * scale - mean, per channel. normalised: the TFLite and ONNX files take such values.
+    sampling: how patches are cut, in words. sampling_rule: a key of `common.datasets.sampling.RULES`, None if unknown.
+    """
+
+    height: int
+    width: int
+    channels: int
+    layout: str
+    colour: str
+    normalised: bool
+    range: str
+    scale: float
+    mean: list[float]
+    sampling: str
+    sampling_rule: str | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of a patch."""
+        return self.height, self.width, self.channels
+
+    @property
+    def offset(self) -> list[float]:
+        """What is added per channel after the scale."""
+        return [-mean for mean in self.mean]
 
 
-def check(contract: dict, where: str = "model.json", exported: bool = True) -> None:
-    """Checks a contract.
+@dataclass(frozen=True)
+class ExportedFile:
+    """One file, how to run it, and how it compares with the trained model.
+
+    accepted: False if it loses too much, None if it was not run; reasons: why. parity: numbers on the validation split.
+    layout: of `layout.Layout`; older files lack it. normalised, input_type: the same in the words of older readers.
+    latency_us: {"median", "p95"}. tolerance: of the test vectors. ranges, clamped: of the int16 header.
+    """
+
+    file: str
+    runtime: str
+    sha256: str
+    bytes: int
+    normalised: bool
+    input_type: str
+    quantised: dict | None
+    peak_activation_bytes: int
+    accepted: bool | None
+    reasons: list[str]
+    parity: dict[str, float] | None
+    latency_us: dict[str, float] | None
+    tolerance: float
+    layout: dict | None = None
+    opset: int | None = None
+    namespace: str | None = None
+    runtime_version: str | None = None
+    ranges: list[float] | None = None
+    clamped: dict[str, list[int]] | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All of model.json. Fields without a value (None by default) are left out of the file.
+
+    target: {"order", "units", ...} of the outputs. cost: of `cost.count_cost`. datasets: by split. metrics: by split.
+    options: of the run, None if unknown. formats: by name; empty until the model is exported.
+    vectors: {"patches", "expected"}, eight raw patches and what each format answers.
+    threshold: per format; None for a detector. robots: per --robot, the file that its code loads.
+    """
+
+    version: int
+    project: str
+    status: str
+    input: Input
+    target: dict
+    cost: dict
+    datasets: dict[str, dict]
+    synthetic_fallback: bool
+    options: dict | None
+    provenance: dict[str, str]
+    metrics: dict[str, dict]
+    formats: dict[str, ExportedFile] = field(default_factory=dict)
+    vectors: dict | None = None
+    threshold: dict[str, float] | None = None
+    threshold_choice: dict | None = None
+    robots: dict[str, dict] | None = None
+
+    @property
+    def trained_threshold(self) -> float | None:
+        """The threshold that was chosen for the Keras model; None for a detector."""
+        return self.threshold["keras"] if self.threshold else None
+
+    def as_json(self) -> dict:
+        """The object in model.json."""
+        files = {name: _values(file) for name, file in self.formats.items()}
+        return _values(replace(self, input=_values(self.input), formats=files))
+
+
+def from_json(values: dict) -> Manifest:
+    """The record of an object that follows the schema; keys that are not known are ignored."""
+    files = {name: _record(ExportedFile, file) for name, file in values.get("forms", {}).items()}
+    return _record(Manifest, values | {"input": _record(Input, values["input"]), "forms": files})
+
+
+def read(folder: Path) -> Manifest:
+    """Reads and checks the model.json of a run folder.
+
+    Raises:
+        UserError: there is none, or it does not follow the schema.
+    """
+    path = Path(folder) / "model.json"
+    try:
+        values = read_json(path)
+    except UserError as error:
+        raise UserError(f"no model.json can be read. {error} Name the folder of a run.") from None
+    check(values, str(path))
+    return from_json(values)
+
+
+def read_without_files(path: Path) -> Manifest:
+    """What a model.json says of the model itself; the files of its last export, if any, are left out.
+
+    Raises:
+        UserError: it cannot be read, or does not follow the schema.
+    """
+    values = {key: value for key, value in read_json(path).items() if key not in ("forms", "vectors", "robots")}
+    check(values, str(path), exported=False)
+    return from_json(values)
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    """Checks the record and writes model.json; lists of numbers stand on one line each.
+
+    Raises:
+        UserError: it does not follow the schema, or cannot be written.
+    """
+    values = manifest.as_json()
+    check(values)
+    plain = json.dumps(values, indent=2, allow_nan=False)
+    plain = re.sub(r"\[[-+.,\s\de]+\]", lambda match: " ".join(match[0].split()), plain)
+    write_text(Path(folder) / "model.json", plain + "\n")
+
+
+def check(values: dict, where: str = "model.json", exported: bool = True) -> None:
+    """Checks an object against the schema.
 
     Args:
         where: names it in the error.
@@ -30,55 +172,26 @@ def check(contract: dict, where: str = "model.json", exported: bool = True) -> N
     Raises:
         UserError: it does not follow the schema; the line names the place.
     """
-    rules = schema()
+    rules = json.loads(SCHEMA.read_text(encoding="utf-8"))
     if not exported:
         rules["required"] = [name for name in rules["required"] if name not in ("forms", "vectors")]
-    errors = sorted(Draft202012Validator(rules).iter_errors(contract), key=lambda error: len(error.path))
+    errors = sorted(Draft202012Validator(rules).iter_errors(values), key=lambda error: len(error.path))
     if errors:
-        place = ".".join(map(str, errors[0].path)) or "the whole"
-        raise UserError(f"{where} is no contract of version 1: {place}: {errors[0].message[:300]}.")
+        place = ".".join(map(str, errors[0].path)) or "the whole file"
+        raise UserError(f"{where} is not a model.json of version 1: {place}: {errors[0].message[:300]}.")
 
 
-def text(contract: dict) -> str:
-    """The contract as JSON that people can read, too: lists of numbers on one line each."""
-    plain = json.dumps(contract, indent=2, allow_nan=False)
-    return re.sub(r"\[[-+.,\s\de]+\]", lambda match: " ".join(match[0].split()), plain) + "\n"
-
-
-def read(folder: Path) -> dict:
-    """Reads and checks the contract of a run folder.
-
-    Raises:
-        UserError: there is none, or it cannot be believed.
-    """
-    path = Path(folder) / "model.json"
-    try:
-        contract = read_json(path)
-    except UserError as error:
-        raise UserError(f"no contract can be read. {error} Name the folder of a run.") from None
-    check(contract, str(path))
-    return contract
-
-
-def facts(description: dict) -> dict[str, str | int | float]:
-    """The fields of the contract that become constants of the C++ header."""
-    told = {
-        "contract_version": description["version"],
-        "input_range": "raw 0..255; scale and mean are inside",
-        "input_scale": description["input"]["scale"],
-        "input_mean": ", ".join(f"{mean:.9g}" for mean in description["input"]["mean"]),
-        "input_layout": description["input"]["layout"],
-        "input_colour": description["input"]["colour"],
-        "sampling_rule": description["input"]["sampling"],
-        "target_order": ", ".join(description["target"]["order"]),
-        "target_units": description["target"]["units"],
-        "git_commit": description["provenance"]["commit"],
+def _values(record) -> dict:
+    """The fields of a record by their keys in the file, without the optional ones that have no value."""
+    values = {each: getattr(record, each.name) for each in fields(record)}
+    return {
+        _KEYS.get(each.name, each.name): value
+        for each, value in values.items()
+        if value is not None or each.default is MISSING
     }
-    if promise := description.get("threshold_choice", {}).get("promise"):
-        told["threshold_promise"] = promise
-    return told | {f"{split}_digest": data["digest"] for split, data in description["datasets"].items()}
 
 
-def scaling(contract: dict) -> tuple[float, list[float]]:
-    """Factor and summands per channel that turn raw values into normalised ones."""
-    return contract["input"]["scale"], [-mean for mean in contract["input"]["mean"]]
+def _record(kind: type, values: dict):
+    """A record of the values that belong to its fields."""
+    keys = {each.name: _KEYS.get(each.name, each.name) for each in fields(kind)}
+    return kind(**{name: values[key] for name, key in keys.items() if key in values})

@@ -1,4 +1,4 @@
-"""Whether an exported form does what the trained model does, over a whole split of patches."""
+"""Whether an exported file does what the trained model does, judged on a whole split of patches."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ import numpy as np
 
 from common.errors import UserError
 
-EXACT = 1e-4  # highest difference of a float32 form
+EXACT = 1e-4  # largest difference of a float32 format: another order of additions explains no more
+QUANTISED = 0.02  # of a quantised format from its own test vectors: kernels of other processors round differently
 
 
 @dataclass(frozen=True)
@@ -15,9 +16,9 @@ class Judge:
     """What a project knows of its outputs.
 
     measure: (y, outputs [n, k], threshold or None) -> numbers by name, for the parity table.
-    reasons: (Keras's numbers, the form's) -> why the form is unfit, in words; empty where it is fit.
-    choose: (y, outputs, Keras's numbers, its threshold) -> the threshold of a form: Keras's, or another where that
-        helps; None where the project has none.
+    reasons: (Keras's numbers, the format's) -> why the format is rejected, in words; empty if it is accepted.
+    choose: (y, outputs, Keras's numbers, its threshold) -> the threshold of a format: Keras's, or another if that
+        helps; None if the project has no threshold.
     """
 
     measure: Callable[[np.ndarray, np.ndarray, float | None], dict[str, float]]
@@ -26,55 +27,61 @@ class Judge:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """What every format is compared with.
+
+    y: labels of the patches. outputs: float32 [n, k], what Keras answers. threshold: Keras's, None for a detector.
+    judge: of the project.
+    """
+
+    y: np.ndarray
+    outputs: np.ndarray
+    threshold: float | None
+    judge: Judge
+
+    def own_threshold(self, outputs: np.ndarray) -> float | None:
+        """The threshold of a format that is not exact."""
+        if self.judge.choose is None:
+            return self.threshold
+        return self.judge.choose(self.y, outputs, self._numbers(), self.threshold)
+
+    def compare(self, name: str, exact: bool, outputs: np.ndarray) -> "Verdict":
+        """Compares a format's outputs [n, k] with Keras's.
+
+        A format that is not exact is judged at the threshold that the project chooses for it.
+
+        Raises:
+            UserError: an exact format that differs by more than `EXACT`, or outputs that are NaN or infinite.
+        """
+        difference = np.abs(outputs.astype(np.float64) - self.outputs)
+        if not np.isfinite(difference).all():
+            broken = np.sum(~np.isfinite(outputs).all(axis=1))
+            raise UserError(
+                f"outputs of the {name} format are NaN or infinite. Received: {broken} of {len(outputs)}. Not exported."
+            )
+        if exact and difference.max() > EXACT:
+            worst = int(difference.max(axis=1).argmax())
+            raise UserError(
+                f"the {name} format differs from the trained model: for validation patch {worst} it gives "
+                f"{outputs[worst]}, Keras {self.outputs[worst]} (allowed: {EXACT:g}). Not exported."
+            )
+        own = self.threshold if exact else self.own_threshold(outputs)
+        numbers = self.judge.measure(self.y, outputs, own)
+        found = {"patches": len(outputs), "max_difference": float(difference.max())}
+        found |= {"mean_difference": float(difference.mean())}
+        if self.threshold is not None:
+            limit = np.float32(self.threshold)
+            found |= {"flips": int(np.sum((outputs[:, 0] >= limit) != (self.outputs[:, 0] >= limit)))}
+        return Verdict(found | numbers, own, self.judge.reasons(self._numbers(), numbers))
+
+    def _numbers(self) -> dict[str, float]:
+        return self.judge.measure(self.y, self.outputs, self.threshold)
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """How a form compares: `numbers` for the table, `threshold` that it is shipped with, `unfit`: why it is."""
+    """How a format compares: `numbers` for the table, the `threshold` it is used with, and why it is rejected."""
 
     numbers: dict[str, float]
     threshold: float | None
-    unfit: list[str]
-
-
-def own_threshold(y, reference, outputs, threshold: float | None, judge: Judge) -> float | None:
-    """The threshold of a form that is not exact; arguments as `compare`."""
-    return judge.choose(y, outputs, judge.measure(y, reference, threshold), threshold) if judge.choose else threshold
-
-
-def compare(
-    name: str,
-    exact: bool,
-    y: np.ndarray,
-    reference: np.ndarray,
-    outputs: np.ndarray,
-    threshold: float | None,
-    judge: Judge,
-) -> Verdict:
-    """Compares a form's outputs with Keras's, both [n, k], on patches with labels y.
-
-    A form that is not exact is judged at the threshold that the project chooses for it.
-
-    Raises:
-        UserError: an exact form that differs by more than `EXACT`, or outputs that are no numbers.
-    """
-    difference = np.abs(outputs.astype(np.float64) - reference)
-    if not np.isfinite(difference).all():
-        raise UserError(
-            f"the {name} form gives answers that are no numbers. Received: {_broken(outputs)}. Not shipped."
-        )
-    if exact and difference.max() > EXACT:
-        worst = int(difference.max(axis=1).argmax())
-        raise UserError(
-            f"the {name} form is not the trained model: its answer to validation patch {worst} is {outputs[worst]} "
-            f"where Keras gives {reference[worst]} (allowed: {EXACT:g}). Not shipped."
-        )
-    before = judge.measure(y, reference, threshold)
-    own = threshold if exact else own_threshold(y, reference, outputs, threshold, judge)
-    numbers = judge.measure(y, outputs, own)
-    told = {"patches": len(y), "max_difference": float(difference.max()), "mean_difference": float(difference.mean())}
-    if threshold is not None:
-        same = (outputs[:, 0] >= np.float32(threshold)) == (reference[:, 0] >= np.float32(threshold))
-        told |= {"flips": int(np.sum(~same))}
-    return Verdict(told | numbers, own, judge.reasons(before, numbers))
-
-
-def _broken(outputs: np.ndarray) -> str:
-    return f"{np.sum(~np.isfinite(outputs).all(axis=1))} of {len(outputs)}"
+    reasons: list[str]

@@ -1,4 +1,4 @@
-"""What an export has to know of a training project, which hands it in."""
+"""What an export has to know of a training project, which passes it in."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,74 +1,72 @@
-"""The card's part for each robot that was named: how to put the model on it."""
+"""The card's part for robots: which C++ header to take, and how to put the model on each robot that was named."""
 
 from common.datasets.sampling import RULES
-from robot_export.layout import OWN
+from robot_export.layout import OWN, Layout
+from robot_export.model_json import Manifest
 from robot_export.robots import find
 
-_LOADS = {
-    "classifier": "",
-    "detector": "true, true, false",
-    "joint": "true, true, true",
-}  # has radius, center, confidence
+# NaoTH's flags has_radius, has_center, has_confidence
+_LOADS = {"classifier": "", "detector": "true, true, false", "joint": "true, true, true"}
 
 
-def robots(manifest: dict) -> list[str]:
-    """Paragraphs of Markdown, none where no robot was named."""
-    parts = []
-    for name, told in manifest.get("robots", {}).items():
-        robot, entry, given = find(name), manifest["forms"][told["form"]], manifest["input"]
-        layout, size, mean = entry["layout"], given["width"], given["mean"][0]
-        fed = f"Y * {layout['scale']:.9g}" + (f" - {mean:.9g}" if any(layout["offset"]) else "")
-        order = "[column][row]" if layout["columns"] else "[row][column]"
-        outputs = layout["outputs"] or OWN[1 if told["kind"] == "classifier" else 3]
-        words = {
-            "file": entry["file"],
-            "mean": f"{mean:.9g}",
-            "minus_mean": f"{-mean:.9g}",
-            "suffix": "32" if size == 32 else "",
-            "flags": _LOADS[told["kind"]],
-            "hulks": "classifier" if told["kind"] == "classifier" else "positioner",
-        }
-        rule = given.get("sampling_rule")
-        sampled = (
-            "" if rule == robot.sampling else f" **This model's patches were sampled by {rule or 'an unknown rule'}.**"
-        )
-        lines = [
-            *(step.format(**words) for step in robot.steps),
-            f"Fed: {size}x{size}, {order}, {entry['input_type']}, {fed}.",
-            f"Answers: {', '.join(outputs)}" + ("; px are pixels of the patch." if "px" in str(outputs) else "."),
-            f"Sampled by {robot.sampling}: {RULES[robot.sampling]}.{sampled}",
-            _proof(manifest, told["form"]),
-        ]
-        parts += [f"### {name}: {robot.loader}", "\n".join(f"- {line}" for line in lines)]
+def robots(manifest: Manifest) -> list[str]:
+    """Paragraphs of Markdown, none if no robot was named."""
+    parts = [text for name, chosen in (manifest.robots or {}).items() for text in _robot(manifest, name, chosen)]
     return ["## Put it on this robot", *parts] if parts else []
 
 
-def _proof(manifest: dict, form: str) -> str:
-    parity = manifest["forms"][form]["parity"]
+def _robot(manifest: Manifest, name: str, chosen: dict[str, str]) -> list[str]:
+    """Heading and list of one robot; `chosen` is its entry in model.json."""
+    robot, file, given = find(name), manifest.formats[chosen["form"]], manifest.input
+    layout, size, mean, classifier = Layout.of(file, given), given.width, given.mean[0], chosen["kind"] == "classifier"
+    outputs = layout.outputs or OWN[1 if classifier else 3]
+    words = {
+        "file": file.file,
+        "mean": f"{mean:.9g}",
+        "minus_mean": f"{-mean:.9g}",
+        "suffix": "32" if size == 32 else "",
+        "flags": _LOADS[chosen["kind"]],
+        "hulks": "classifier" if classifier else "positioner",
+    }
+    order = "[column][row]" if layout.columns else "[row][column]"
+    fed = f"Y * {layout.scale:.9g}" + (f" - {mean:.9g}" if any(layout.offset) else "")
+    rule = given.sampling_rule
+    other = "" if rule == robot.sampling else f" **This model's patches were sampled by {rule or 'an unknown rule'}.**"
+    lines = [
+        *(step.format(**words) for step in robot.steps),
+        f"Input: {size}x{size}, {order}, {layout.dtype}, {fed}.",
+        f"Outputs: {', '.join(outputs)}" + ("; px are pixels of the patch." if "px" in str(outputs) else "."),
+        f"Sampling: {robot.sampling}: {RULES[robot.sampling]}.{other}",
+        _proof(manifest, chosen["form"]),
+    ]
+    return [f"### {name}: {robot.loader}", "\n".join(f"- {line}" for line in lines)]
+
+
+def _proof(manifest: Manifest, name: str) -> str:
+    parity = manifest.formats[name].parity
     if not parity:
-        return "**Not proven here**: `python3 robot_export/verify.py FOLDER` runs it where its runtime is."
-    difference = f"{parity['max_difference']:.2g}"
-    line = f"Read like this, the {parity['patches']:,} patches of validation differ from Keras by {difference}"
-    threshold = f"; threshold {manifest['threshold'][form]:.6g}" if "threshold" in manifest else ""
-    return f"{line} at most{threshold}."
+        return "**Not checked yet**: `python3 robot_export/verify.py FOLDER` runs it on a machine with its runtime."
+    line = f"On the {parity['patches']:,} validation patches it differs from Keras by at most "
+    line += f"{parity['max_difference']:.2g}"
+    return line + (f"; threshold {manifest.threshold[name]:.6g}." if manifest.threshold else ".")
 
 
-def header_to_take(contract: dict) -> str | None:
-    """Which of the two C++ headers to put on the robot, and why; None if there are not both."""
-    forms = contract["forms"]
-    if "cpp" not in forms or "int16" not in forms:
+def header_to_take(manifest: Manifest) -> str | None:
+    """Which of the two C++ headers to put on the robot, and why; None unless there are both."""
+    files = manifest.formats
+    if "cpp" not in files or "int16" not in files:
         return None
-    whole, exact = forms["int16"], forms["cpp"]
-    if whole["fit"] is None:
+    whole, exact = files["int16"], files["cpp"]
+    if whole.accepted is None:
         return "Take `model.h` for the robot: `model_int16.h` was not run here."
-    if not whole["fit"]:
-        return f"Take `model.h` for the robot: `model_int16.h` is rejected ({'; '.join(whole['unfit'])})."
-    numbers, fast, slow = whole["parity"], whole["latency_us"]["median"], exact["latency_us"]["median"]
+    if not whole.accepted:
+        return f"Take `model.h` for the robot: `model_int16.h` is rejected ({'; '.join(whole.reasons)})."
+    numbers, fast, slow = whole.parity, whole.latency_us["median"], exact.latency_us["median"]
     changed = f", {numbers['flips']} decisions change at Keras's threshold" if "flips" in numbers else ""
-    clamped, of = (sum(counts) for counts in zip(*whole["clamped"].values(), strict=True))
+    clamped, of = (sum(counts) for counts in zip(*whole.clamped.values(), strict=True))
     return (
-        "Take **`model_int16.h`** for the robot. It computes in int16, on the NAO's processor twice as fast as "
-        f"`model.h`; on this machine it took {fast:.2f} us per patch instead of {slow:.2f}. On validation its answers "
+        "Take **`model_int16.h`** for the robot. It computes in int16 and is twice as fast as `model.h` on the NAO's "
+        f"processor; on this machine it took {fast:.2f} us per patch instead of {slow:.2f}. On validation its answers "
         f"differ from Keras's by at most {numbers['max_difference']:.2g}{changed}, and {clamped:,} of {of:,} "
         "activations were clamped. `model.h` has the same functions and computes in float32."
     )

@@ -1,6 +1,6 @@
 """What each team's robot code reads: one row per loader, from public code of 2024 to November 2026.
 
-A file in the wrong layout runs and answers nonsense, so a row says all of it: format, type and range of the input, its
+A file in the wrong layout runs and answers nonsense. So a row gives all of it: format, type and range of the input, its
 order, the mean, the size, the sampling rule, the outputs with their units, and the sign of a brightness offset.
 """
 
@@ -16,17 +16,17 @@ UNIT = 1 / 255
 class Robot:
     """The part of one team's code that loads a ball network.
 
-    name: of --robot. loader: whose code, and which part of it. form: the format of its file, a key of `FORMS`.
+    name: of --robot. loader: whose code, and which part of it. format: of its file, a key of `FORMATS`.
     sizes: sides of its patches in pixels. sampling: its rule for them, a key of `common.datasets.sampling.RULES`.
-    outputs: what it reads, in the words of `layout.py`, for a classifier, a detector, or both joined in one file;
-        what is missing here cannot be loaded there.
+    outputs: what it reads, in the words of `layout.py`, of a classifier, a detector, or both joined in one file;
+        it cannot load a kind that is missing here.
     scale: it feeds Y times this, minus the mean where `subtracts_mean`. dtype: of the input.
     columns: it fills the input column by column. steps: lines for the card, "put it on this robot".
     """
 
     name: str
     loader: str
-    form: str
+    format: str
     sizes: tuple[int, ...]
     sampling: str
     outputs: dict[str, tuple[str, ...]]
@@ -137,7 +137,7 @@ _ROWS = (
         {"classifier": ("logit", "0", "0")},
         (
             "Copy `{file}` to `Config/` in place of the network with position. It takes bytes and answers in float.",
-            "They apply the sigmoid to all three outputs: 0 becomes 0.5, so the centre stays that of the candidate.",
+            "They apply the sigmoid to all three outputs: 0 becomes 0.5, so the centre remains that of the candidate.",
         ),
         dtype="uint8",
     ),
@@ -187,18 +187,19 @@ def find(name: str) -> Robot:
     return ROBOTS[name]
 
 
-def check(robot: Robot, kind: str, size: int, channels: int, sampling: str | None, accept_sampling: bool) -> None:
+def check(robot: Robot, kind: str, shape: tuple[int, int, int], sampling: str | None, accept_sampling: bool) -> None:
     """Refuses a model that this robot's code cannot use.
 
     Args:
         kind: "classifier", "detector" or "joint".
-        size, channels: of its patches.
-        sampling: the rule that its patches were cut by, None where their files do not say.
-        accept_sampling: another rule than the robot's has been confirmed.
+        shape: of its patches, (height, width, channels).
+        sampling: the rule that its patches were cut by, None if their files do not state it.
+        accept_sampling: the user confirmed another rule than the robot's.
 
     Raises:
-        UserError: the line names the robot and what does not fit.
+        UserError: the line names the robot and what it cannot load.
     """
+    _, size, channels = shape
     taken = " and ".join(f"{side}x{side}" for side in robot.sizes)
     if size not in robot.sizes or channels != 1:
         received = f"{size}x{size}, {channels} channel{'s' * (channels > 1)}"
@@ -207,10 +208,10 @@ def check(robot: Robot, kind: str, size: int, channels: int, sampling: str | Non
         if "joint" in robot.outputs and kind != "joint":
             raise UserError(
                 f"--robot {robot.name}: {robot.loader} reads one file that answers whether and where. Received: a "
-                f"{kind} alone. Export the classifier with --detector RUN beside it, the run of a detector."
+                f"{kind} alone. Export the classifier with --detector RUN, the run of a detector."
             )
         raise UserError(f"--robot {robot.name}: {robot.loader} loads no {kind}. Received: a {kind}.")
-    same = {"centres", "naoth"}  # but for the last index in patches of at most the network's size
+    same = {"centres", "naoth"}  # except for the last index in patches of at most the network's size
     if sampling not in (None, robot.sampling) and {sampling, robot.sampling} != same and not accept_sampling:
         raise UserError(
             f"--robot {robot.name}: {robot.loader} samples patches by the rule {robot.sampling}. Received: patches "
@@ -219,13 +220,13 @@ def check(robot: Robot, kind: str, size: int, channels: int, sampling: str | Non
 
 
 def check_all(names: Iterable[str], kind: str, patches, accept_sampling: bool) -> None:
-    """Refuses, before a training, robots whose code cannot use what will come of it; `patches` are its Patches.
+    """Refuses, before a run, robots whose code could not load its model; `patches` are its Patches.
 
     Raises:
         UserError: as `find` and `check`.
     """
     for name in names:
-        check(find(name), kind, *patches.X.shape[2:], patches.sampling, accept_sampling)
+        check(find(name), kind, patches.X.shape[1:], patches.sampling, accept_sampling)
 
 
 def add_robot_options(parser) -> None:
@@ -236,10 +237,10 @@ def add_robot_options(parser) -> None:
         action="extend",
         choices=ROBOTS,
         metavar="NAME",
-        help=f"also write what the code of these robots loads: {', '.join(ROBOTS)} (docs/export.md)",
+        help=f"also write the file that the code of these robots loads: {', '.join(ROBOTS)} (docs/robots.md)",
     )
     parser.add_argument(
         "--accept-sampling",
         action="store_true",
-        help="write a robot's file although the patches were sampled by another rule",
+        help="write a robot's file even if the patches were sampled by another rule",
     )

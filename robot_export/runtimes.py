@@ -1,6 +1,5 @@
 """Runs an exported file by its real runtime, one thread, as the robot would."""
 
-import importlib.util
 import shutil
 import subprocess
 import tempfile
@@ -11,7 +10,9 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 from common.cli.quiet import quiet_stderr
 from common.errors import UserError
@@ -48,11 +49,8 @@ class Opened:
 
 
 def missing(runtime: str) -> str | None:
-    """Why a runtime cannot run here; None where it can."""
-    if runtime == "C++":
-        return None if find_compiler() else "no C++ compiler is installed"
-    module = _PACKAGES[runtime].replace("-", "_")
-    return None if importlib.util.find_spec(module) else f"{module} is not installed"
+    """Why a runtime cannot run here; None if it can. All but the C++ compiler are packages that we depend on."""
+    return "no C++ compiler is installed" if runtime == "C++" and not find_compiler() else None
 
 
 def open_file(path: Path, runtime: str) -> Opened:
@@ -61,11 +59,8 @@ def open_file(path: Path, runtime: str) -> Opened:
     Raises:
         UserError: the runtime cannot read it.
     """
-    opener = {"Keras": _keras, "Keras 2 layout": _keras2, "LiteRT": _litert, "ONNX Runtime": _onnx, "C++": _cpp}[
-        runtime
-    ]
     try:
-        return opener(path)
+        return OPENERS[runtime](path)
     except UserError:
         raise
     except Exception as error:  # every runtime raises its own kinds
@@ -77,12 +72,10 @@ def version(runtime: str) -> str:
     if runtime == "C++":
         said = subprocess.run([find_compiler(), "--version"], capture_output=True, text=True, check=False).stdout
         return f"{said.splitlines()[0] if said else 'C++ compiler'} {' '.join(CPP_FLAGS)}"
-
     return f"{runtime} {metadata.version(_PACKAGES[runtime])}"
 
 
 def _keras(path: Path) -> Opened:
-
     devices.find_gpus()
     model = keras_file.load(path)
     return _tensorflow(lambda batch: model(batch, training=False), model.input_shape[1:])
@@ -93,7 +86,6 @@ def _keras2(path: Path) -> Opened:
 
 
 def _tensorflow(compute: Callable, input_shape: tuple[int, ...]) -> Opened:
-
     call = tf.function(compute, input_signature=[tf.TensorSpec((None, *input_shape), tf.float32)])
     outputs = call(np.zeros((1, *input_shape), np.float32)).shape[-1]
 
@@ -108,10 +100,7 @@ def _tensorflow(compute: Callable, input_shape: tuple[int, ...]) -> Opened:
 
 
 def _litert(path: Path) -> Opened:
-
     with quiet_stderr():
-        from ai_edge_litert.interpreter import Interpreter
-
         many, one = (Interpreter(model_path=str(path), num_threads=1) for _ in range(2))
         one.allocate_tensors()
         source, answer = one.get_input_details()[0], one.get_output_details()[0]
@@ -134,8 +123,6 @@ def _litert(path: Path) -> Opened:
 
 
 def _onnx(path: Path) -> Opened:
-    import onnxruntime
-
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
@@ -149,7 +136,6 @@ def _onnx(path: Path) -> Opened:
 
 
 def _cpp(path: Path) -> Opened:
-
     folder = tempfile.mkdtemp(prefix="model-")
     try:
         program = Program(path, Path(folder), find_compiler(), CPP_FLAGS)
@@ -165,3 +151,6 @@ def _in_batches(run: Callable[[np.ndarray], np.ndarray], values: np.ndarray, out
     for start in range(0, len(values), BATCH):
         answers[start : start + BATCH] = run(values[start : start + BATCH])
     return answers
+
+
+OPENERS = {"Keras": _keras, "Keras 2 layout": _keras2, "LiteRT": _litert, "ONNX Runtime": _onnx, "C++": _cpp}

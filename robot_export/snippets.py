@@ -1,103 +1,93 @@
 """How to load an exported model: the code of a model card."""
 
-from robot_export.model_json import scaling
+from robot_export.model_json import Manifest
 
 
-def loading(contract: dict) -> str:
-    """Python and C++ for the forms that the contract lists, its numbers filled in."""
-    parts = []
-    if "float32" in contract["forms"]:
-        parts += [f"Python, LiteRT:\n\n```python\n{_litert(contract)}```"]
-    if "onnx" in contract["forms"]:
-        parts += [f"Python, ONNX Runtime:\n\n```python\n{_onnx(contract)}```"]
-    if "cpp" in contract["forms"]:
-        what = "C++, the header alone, the fastest (`ball_models.h` joins a classifier and a detector)"
-        parts += [f"{what}:\n\n```cpp\n{_header(contract)}```"]
-    if "float32" in contract["forms"]:
-        parts += [f"C++, the C API of TensorFlow Lite:\n\n```cpp\n{_tflite_c(contract)}```"]
-    if "onnx" in contract["forms"]:
-        parts += [f"C++, ONNX Runtime:\n\n```cpp\n{_onnx_cpp(contract)}```"]
-    keras = 'import keras\n\nmodel = keras.models.load_model("model.keras", compile=False)  # raw 0..255 in\n'
-    return "\n\n".join([*parts, f"Keras:\n\n```python\n{keras}```"])
+def loading(manifest: Manifest) -> str:
+    """Python and C++ for the formats that the model has, its numbers filled in."""
+    litert = "from ai_edge_litert.interpreter import Interpreter"
+    header = "C++, the header alone, the fastest (`ball_models.h` joins a classifier and a detector)"
+    blocks = (
+        ("float32", "Python, LiteRT", "python", lambda: _python(manifest, litert, _LITERT)),
+        ("onnx", "Python, ONNX Runtime", "python", lambda: _python(manifest, "import onnxruntime", _ONNX)),
+        ("cpp", header, "cpp", lambda: _header(manifest)),
+        ("float32", "C++, the C API of TensorFlow Lite", "cpp", lambda: _tflite_c(manifest)),
+        ("onnx", "C++, ONNX Runtime", "cpp", lambda: _onnx_cpp(manifest)),
+        ("keras", "Keras", "python", lambda: _KERAS),
+    )
+    shown = [block for block in blocks if block[0] in manifest.formats]
+    return "\n\n".join(f"{title}:\n\n```{language}\n{code()}```" for _, title, language, code in shown)
 
 
-def _feed(contract: dict) -> str:
-    """The line of Python that makes the input of the raw patches."""
-    if not contract["input"]["normalised"]:
-        return 'patches = raw.astype("float32")  # RAW 0..255'
-    scale, offset = scaling(contract)
-    return f'patches = raw.astype("float32") * {scale!r} + {offset!r}  # NORMALISED'
-
-
-def _litert(contract: dict) -> str:
+def _python(manifest: Manifest, imports: str, run: str) -> str:
+    """Python that feeds the test vectors of model.json to a file."""
+    given = manifest.input
+    feed = 'raw.astype("float32")  # RAW 0..255'
+    if given.normalised:
+        feed = f'raw.astype("float32") * {given.scale!r} + {given.offset!r}  # NORMALISED'
     return f"""import json
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+{imports}
 
-contract = json.loads(Path("model.json").read_text())
-raw = np.array(contract["vectors"]["patches"], "uint8").reshape(-1, {_shape(contract)[1]})  # [n, row, column, channel]
-{_feed(contract)}
-network = Interpreter("model_float32.tflite", num_threads=1)
+vectors = json.loads(Path("model.json").read_text())["vectors"]
+raw = np.array(vectors["patches"], "uint8").reshape(-1, {_shape(manifest)[1]})  # [n, row, column, channel]
+patches = {feed}
+{run}"""
+
+
+_KERAS = """import keras
+
+model = keras.models.load_model("model.keras", compile=False)  # raw 0..255 in
+"""
+_LITERT = """network = Interpreter("model_float32.tflite", num_threads=1)
 network.allocate_tensors()
 source, answer = network.get_input_details()[0]["index"], network.get_output_details()[0]["index"]
-for patch, expected in zip(patches, contract["vectors"]["expected"]["float32"]):
+for patch, expected in zip(patches, vectors["expected"]["float32"]):
     network.set_tensor(source, patch[None].astype("float32"))
     network.invoke()
     np.testing.assert_allclose(network.get_tensor(answer)[0], expected, atol=1e-4)
 """
-
-
-def _onnx(contract: dict) -> str:
-    return f"""import json
-from pathlib import Path
-
-import numpy as np
-import onnxruntime
-
-contract = json.loads(Path("model.json").read_text())
-raw = np.array(contract["vectors"]["patches"], "uint8").reshape(-1, {_shape(contract)[1]})  # [n, row, column, channel]
-{_feed(contract)}
-network = onnxruntime.InferenceSession("model.onnx")
-answers = network.run(None, {{"patch": patches.astype("float32")}})[0]
-np.testing.assert_allclose(answers, contract["vectors"]["expected"]["onnx"], atol=1e-4)
+_ONNX = """network = onnxruntime.InferenceSession("model.onnx")
+answers = network.run(None, {"patch": patches.astype("float32")})[0]
+np.testing.assert_allclose(answers, vectors["expected"]["onnx"], atol=1e-4)
 """
 
 
-def _shape(contract: dict) -> tuple[int, str]:
-    sides = [contract["input"][side] for side in ("height", "width", "channels")]
+def _shape(manifest: Manifest) -> tuple[int, str]:
+    sides = manifest.input.shape
     return sides[0] * sides[1] * sides[2], ", ".join(map(str, sides))
 
 
-def _decision(contract: dict, form: str) -> str:
-    if "threshold" not in contract:
+def _decision(manifest: Manifest, name: str) -> str:
+    if not manifest.threshold:
         return "// answer: radius, center_x, center_y, fractions of the patch"
-    return f"bool ball = answer[0] >= {contract['threshold'][form]:.9g}f;"
+    return f"bool ball = answer[0] >= {manifest.threshold[name]:.9g}f;"
 
 
-def _fill(contract: dict) -> str:
-    if not contract["input"]["normalised"]:
+def _fill(manifest: Manifest) -> str:
+    if not manifest.input.normalised:
         return "// patch[] holds raw 0..255, [row][column][channel]"
     return "// patch[] holds value / 255 - mean, [row][column][channel]"
 
 
-def _header(contract: dict) -> str:
-    name = contract["forms"]["cpp"]["namespace"]
-    size, _ = _shape(contract)
+def _header(manifest: Manifest) -> str:
+    name = manifest.formats["cpp"].namespace
+    size, _ = _shape(manifest)
     start = f"""#include "model.h"
 
 const bool right = {name}::self_test();  // once, at start-up
 std::uint8_t patch[{size}];  // RAW 0..255, [row][column][channel]
 const {name}::Answer answer = {name}::predict(patch);
 """
-    if "threshold" in contract:
+    if manifest.threshold:
         return start + f"const bool ball = answer >= {name}::threshold;\n"
     return start + "// answer.radius, answer.x, answer.y: fractions of the patch\n"
 
 
-def _tflite_c(contract: dict) -> str:
-    size, _ = _shape(contract)
+def _tflite_c(manifest: Manifest) -> str:
+    size, _ = _shape(manifest)
     return f"""#include "tensorflow/lite/c/c_api.h"
 
 TfLiteModel* model = TfLiteModelCreateFromFile("model_float32.tflite");
@@ -106,17 +96,17 @@ TfLiteInterpreterOptionsSetNumThreads(options, 1);
 TfLiteInterpreter* network = TfLiteInterpreterCreate(model, options);
 TfLiteInterpreterAllocateTensors(network);
 
-float patch[{size}];  {_fill(contract)}
-float answer[{len(contract["target"]["order"])}];
+float patch[{size}];  {_fill(manifest)}
+float answer[{len(manifest.target["order"])}];
 TfLiteTensorCopyFromBuffer(TfLiteInterpreterGetInputTensor(network, 0), patch, sizeof patch);
 TfLiteInterpreterInvoke(network);
 TfLiteTensorCopyToBuffer(TfLiteInterpreterGetOutputTensor(network, 0), answer, sizeof answer);
-{_decision(contract, "float32")}
+{_decision(manifest, "float32")}
 """
 
 
-def _onnx_cpp(contract: dict) -> str:
-    size, sides = _shape(contract)
+def _onnx_cpp(manifest: Manifest) -> str:
+    size, sides = _shape(manifest)
     return f"""#include <onnxruntime_cxx_api.h>
 
 Ort::Env env;
@@ -124,7 +114,7 @@ Ort::SessionOptions options;
 options.SetIntraOpNumThreads(1);
 Ort::Session network(env, "model.onnx", options);
 
-float patch[{size}];  {_fill(contract)}
+float patch[{size}];  {_fill(manifest)}
 const int64_t shape[] = {{1, {sides}}};
 const char* inputs[] = {{"patch"}};
 const char* outputs[] = {{"output"}};
@@ -132,5 +122,5 @@ auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
 auto input = Ort::Value::CreateTensor<float>(memory, patch, {size}, shape, 4);
 auto result = network.Run(Ort::RunOptions{{nullptr}}, inputs, &input, 1, outputs, 1);
 const float* answer = result[0].GetTensorData<float>();
-{_decision(contract, "onnx")}
+{_decision(manifest, "onnx")}
 """

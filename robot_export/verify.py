@@ -1,16 +1,22 @@
-"""Checks on any machine that the files of a model are what its contract says: python3 robot_export/verify.py FOLDER
+"""Checks on any machine that a model's files are what its model.json says: python3 robot_export/verify.py FOLDER
 
-Schema of model.json, sha256 of every file, and the eight test vectors through every runtime that is installed here.
-The folder may come from anybody: of its files, only data is loaded. Headers are code, so one is compiled only if it is,
-byte for byte, what this version makes of model.keras.
-Ends with status 0 when nothing was found wrong, else 2. A file that was not run is reported, and an error with --all.
+Checks model.json against its schema, the sha256 of every file, and the eight test vectors through every runtime that is
+installed here. The folder may come from anybody: only data is loaded, in a child process with a limit of time and
+memory. Headers are code: one is compiled only if it is, byte for byte, what this version makes of model.keras.
+Ends with status 0 if nothing is wrong, else 2. A file that was not run is reported; with --all it is an error.
 """
 
 import argparse
 import hashlib
-import math
+import json
+import os
+import signal
+import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
@@ -20,11 +26,15 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
     launch.in_environment()
 
 from common.atomic_files import read_inside
+from common.cli import launch
 from common.cli.program import Parser, run_main
-from common.cli.quiet import quiet_stderr
 from common.errors import UserError
+from robot_export import model_json
+from robot_export.model_json import ExportedFile, Manifest
 
 MOST_BYTES = 1 << 30  # of one file
+LOADING, SECONDS = 300.0, 60.0  # limits: for all runtimes, which load in five seconds, and for each file
+_ALONE = {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -35,145 +45,123 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--run-foreign-code",
         action="store_true",
-        help="compile and run headers that this version does not make of model.keras: code of whoever sent them",
+        help="compile and run headers that this version does not make of model.keras; trust whoever sent them",
     )
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Checks and prints one line per form.
+    """Checks and prints one line per file.
 
     Raises:
-        UserError: something does not hold; the line names every form and why.
+        UserError: something is wrong; the line names every file and why.
     """
     arguments = parse_args(argv)
-    from common.cli.launch import switch_off
-    from robot_export import model_json
-
-    switch_off()
-    told = model_json.read(arguments.folder)
-    with quiet_stderr():
-        from robot_export import runtimes  # noqa: F401 - TensorFlow, without its log lines
-    failed, missing = [], []
-    for name, entry in told["forms"].items():
-        try:
-            line = verify_form(arguments.folder, told, name, arguments.run_foreign_code)
-        except (UserError, ArithmeticError, LookupError, TypeError, ValueError) as error:  # an edited model.json
-            line = str(error)
+    launch.switch_off()
+    manifest = model_json.read(arguments.folder)
+    failed, skipped = [], []
+    for name, line, right in verify(arguments.folder, manifest, arguments.run_foreign_code):
+        file = manifest.formats[name]
+        if not right:
             failed.append(f"{name}: {line}")
-        if line.startswith("not run"):
-            missing.append(f"{name}: {line}")
-        unfit = "" if entry["fit"] is not False else f"; rejected: {'; '.join(entry['unfit'])}"
-        print(f"{name:8} {entry['file']:22} {line}{unfit}")
+        elif line.startswith("not run"):
+            skipped.append(f"{name}: {line}")
+        rejected = "" if file.accepted is not False else f"; rejected: {'; '.join(file.reasons)}"
+        print(f"{name:8} {file.file:22} {line}{rejected}", flush=True)
     if arguments.all:
-        failed += missing
+        failed += skipped
     if failed:
-        raise UserError(f"{arguments.folder} does not keep its contract: {'; '.join(failed)}")
-    proven = len(told["forms"]) - len(missing)
-    print(
-        f"{arguments.folder}: {proven} of {len(told['forms'])} forms proven here"
-        + (", the rest not run" * bool(missing))
-    )
+        raise UserError(f"{arguments.folder} is not what its model.json says: {'; '.join(failed)}")
+    count = len(manifest.formats)
+    rest = ", the others were not run" if skipped else ""
+    print(f"{arguments.folder}: {count - len(skipped)} of {count} files checked here{rest}")
 
 
-def verify_form(folder: Path, told: dict, name: str, foreign_code: bool = False) -> str:
-    """Checks one form.
+def verify(folder: Path, manifest: Manifest, foreign_code: bool = False) -> Iterator[tuple[str, str, bool]]:
+    """Checks the files one by one; a file that crashes or hangs its runtime does not stop the check of the others.
 
     Args:
         foreign_code: compile and run a header that this version does not make of model.keras.
 
-    Returns:
-        What was found, in words; it starts with "not run" if the file was not run here.
-
-    Raises:
-        UserError: the file is missing or another one, or it does not answer as the contract says.
+    Yields:
+        Name of the format; what was found, in words ("not run ..." if it was not run here); whether it is right.
     """
-    entry = told["forms"][name]
-    try:
-        content = read_inside(folder, entry["file"], MOST_BYTES)
-    except OSError as error:
-        raise UserError(f"{entry['file']} cannot be read ({error.strerror or error})") from None
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != entry["sha256"]:
-        raise UserError(f"{entry['file']} is not the file that was exported (sha256 {digest[:12]}...)")
-    from robot_export import runtimes
-
-    if name not in told["vectors"]["expected"]:
-        raise UserError(f"{entry['file']} has no test vectors")
-    if why := runtimes.missing(entry["runtime"]):
-        return f"not run: {why}; the file is the one that was exported"
-    if entry["runtime"] == "C++" and not foreign_code and (why := _why_foreign(folder, told, name, content)):
-        return f"not run: it is code, and {why} (--run-foreign-code compiles and runs it)"
+    child, names = None, list(manifest.formats)
     with tempfile.TemporaryDirectory(prefix="verify-") as own:  # what was checked, alone: nobody can replace it
-        file = Path(own) / entry["file"]
-        file.write_bytes(content)
-        return f"the file that was exported; test vectors within {_vectors(file, told, name):.2g}"
+        wrong = [_copy(folder, Path(own), manifest.formats[name]) for name in names]
+        model_json.write(Path(own), manifest)
+        left = [number for number, why in enumerate(wrong) if not why]
+        try:
+            for number, name in enumerate(names):
+                if wrong[number]:
+                    yield name, wrong[number], False
+                    continue
+                child = child or _Child(Path(own), foreign_code, left)
+                answer = child.answer(SECONDS)
+                left.remove(number)
+                if answer is None:
+                    file, ended, child = manifest.formats[name], child.end(), None
+                    answer = {"wrong": f"{file.file}: {file.runtime} {ended}"}
+                yield name, answer.get("found") or answer["wrong"], "found" in answer
+        finally:
+            if child:
+                child.end()
 
 
-def _why_foreign(folder: Path, told: dict, name: str, content: bytes) -> str:
-    """Why a header is not known to be ours; "" if it is what this version makes of model.keras and model.json."""
-    import numpy as np
-
-    from common.training import keras_file
-    from robot_export import model_json
-    from robot_export.cpp import header, int16_header, int16_quantise
-    from robot_export.folding import fold
-
+def _copy(folder: Path, own: Path, file: ExportedFile) -> str:
+    """Copies a file whose hash is right into a folder of our own; else returns what is wrong with it."""
     try:
-        with tempfile.TemporaryDirectory(prefix="verify-") as own:
-            model = Path(own) / "model.keras"
-            model.write_bytes(read_inside(folder, model.name, MOST_BYTES))
-            network = fold(keras_file.load(model))
-        entry, patches, facts = told["forms"][name], _patches(told), model_json.facts(told)
-        threshold = told.get("threshold", {}).get(name)
-        if "ranges" in entry:
-            header.check(network)
-            whole = int16_quantise.quantise(network, entry["ranges"])
-            made = int16_header.header(network, whole, entry["namespace"], patches, threshold, facts)
-        else:
-            expected = np.array(told["vectors"]["expected"]["keras"], np.float32)
-            made = header.header(network, entry["namespace"], patches, expected, threshold, facts)
-    except (UserError, OSError, ValueError, KeyError, TypeError) as error:
-        return f"no header can be made of model.keras to compare it with: {error}"
-    return "" if made.encode() == content else "it is not what this version makes of model.keras"
+        content = read_inside(folder, file.file, MOST_BYTES)
+    except OSError as error:
+        return f"{file.file} cannot be read ({error.strerror or error})"
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != file.sha256:
+        return f"{file.file} has changed since it was exported (sha256 {digest[:12]}...)"
+    (own / file.file).write_bytes(content)
+    return ""
 
 
-def _patches(told: dict):
-    """The test vectors, uint8 [8, height, width, channels]."""
-    import numpy as np
+class _Child:
+    """A process that runs the files of these numbers, one after the other; see `verify_child`."""
 
-    size = tuple(told["input"][side] for side in ("height", "width", "channels"))
-    if any(len(patch) != math.prod(size) for patch in told["vectors"]["patches"]):
-        raise UserError(f"the test vectors are no patches of {'x'.join(map(str, size))}")
-    return np.array(told["vectors"]["patches"], np.uint8).reshape(-1, *size)
+    def __init__(self, folder: Path, foreign_code: bool, numbers: list[int]):
+        command = [
+            sys.executable,
+            "-m",
+            "robot_export.verify_child",
+            folder,
+            str(int(foreign_code)),
+            *map(str, numbers),
+        ]
+        settings = {"cwd": launch.ROOT, "env": os.environ | _ALONE, "start_new_session": True}
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **settings)
+        self._late = False
+        self.answer(LOADING)
 
+    def answer(self, seconds: float) -> dict | None:
+        """Its next line: what it found in a file. None if it crashed or took too long."""
+        timer = threading.Timer(seconds, self._stop)
+        timer.start()
+        line = self._process.stdout.readline()
+        timer.cancel()
+        return json.loads(line) if line.endswith(b"\n") else None
 
-def _vectors(file: Path, told: dict, name: str) -> float:
-    """The largest difference between what a file answers here and what the contract says it answers."""
-    import numpy as np
+    def end(self) -> str:
+        """Ends the process and all that it started; returns how it ended, in words."""
+        self._kill()
+        status = self._process.wait()
+        self._process.stdout.close()
+        if self._late:
+            return f"did not finish within {SECONDS:g} s"
+        return f"crashed ({signal.Signals(-status).name})" if status < 0 else f"ended with status {status}"
 
-    from robot_export import runtimes
-    from robot_export.layout import Layout
+    def _stop(self) -> None:
+        self._late = True
+        self._kill()
 
-    entry, X = told["forms"][name], _patches(told)
-    wanted = np.array(told["vectors"]["expected"][name], np.float64)
-    opened = runtimes.open_file(file, entry["runtime"])
-    try:
-        found = opened.predict(Layout.of(entry, told).feed(X))
-        if opened.self_test:
-            opened.self_test()
-    except Exception as error:  # every runtime raises its own kinds: a file for other patches, for one
-        raise UserError(f"{entry['file']} does not take the patches: {' '.join(str(error).split())[:200]}") from None
-    if found.shape != wanted.shape:
-        raise UserError(f"{entry['file']} gives {found.shape[1]} numbers per patch, not {wanted.shape[1]}")
-    difference = np.abs(found - wanted).max(axis=1)
-    if not difference.max() <= entry["tolerance"]:  # NaN is wrong, too
-        worst = int(np.argmax(np.nan_to_num(difference, nan=np.inf)))
-        raise UserError(
-            f"{entry['file']} answers {found[worst].tolist()} to test vector {worst}, "
-            f"the contract says {wanted[worst].tolist()} (allowed: {entry['tolerance']:g})"
-        )
-    return float(difference.max())
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from robot_export.cpp import tiles as tile_layers
 from robot_export.cpp.weights import array, first_tiles, literal, pad_inputs, pad_last, padded, tiles
 from robot_export.folding import FoldedNetwork, describe
 
-_PARTS = Path(__file__).parent
+PARTS = Path(__file__).parent
+TEMPLATES = ("ball_models.h", "naoth_finder.h")  # go with model.h: join a classifier and a detector, also for NaoTH
 ANSWERS = {
     "sigmoid": "typedef float Answer;  // probability of a ball",
     "linear": "// Fractions of the patch's width and height, origin at the top left corner, x to the right, y down.\n"
@@ -39,32 +41,37 @@ _WARNING = """#if (defined(__x86_64__) || defined(__i386__)) && !defined(__SSE4_
 WIDTHS = (16, 8, 4)  # floats per vector: AVX-512, AVX2 with FMA, SSE4.1 and NEON
 
 
-def write_header(
-    path: Path,
-    network: FoldedNetwork,
-    name: str,
-    patches: np.ndarray,
-    expected: np.ndarray,
-    threshold: float | None = None,
-    facts: Mapping[str, str | int | float] | None = None,
-) -> None:
-    """Writes the header.
+@dataclass(frozen=True)
+class About:
+    """What a header says of a model besides the network.
 
-    Args:
-        path: of the header.
-        network: what to compute.
-        name: C++ namespace, a valid identifier.
-        patches: uint8 [n, height, width, channels], the contract's test vectors.
-        expected: float32 [n, outputs], what Keras answers for them.
-        threshold: probability at or above which a patch is a ball; None for a detector.
-        facts: fields of the contract that become constants, by name.
+    name: C++ namespace, a valid identifier. patches: uint8 [n, height, width, channels], the test vectors.
+    expected: float32 [n, outputs], what Keras answers. facts: constants by name.
+    threshold: probability at or above which a patch is a ball; None for a detector.
+    """
+
+    name: str
+    patches: np.ndarray
+    expected: np.ndarray
+    threshold: float | None = None
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+def write(path: Path, network: FoldedNetwork, about: About) -> None:
+    """Writes the header of a network.
 
     Raises:
         UserError: the network is not of the families that the generator knows; the line names the layer.
     """
     check(network)
     with replacing(path) as partial:
-        partial.write_text(header(network, name, patches, expected, threshold, facts or {}), encoding="utf-8")
+        partial.write_text(text(network, about), encoding="utf-8")
+
+
+def fill_template(file: str, kind: str, namespace: str) -> str:
+    """A template with the namespace of a model filled in; kind: "classifier" or "detector"."""
+    content = (PARTS / file).read_text(encoding="utf-8")
+    return content.replace(f"namespace {kind} = ::ball_{kind};", f"namespace {kind} = ::{namespace};")
 
 
 def check(network: FoldedNetwork) -> None:
@@ -100,47 +107,47 @@ def identifier(name: str) -> str:
     return re.sub("[^A-Za-z0-9]+", "_", f"ball_{name}").strip("_")
 
 
-def header(network, name, patches, expected, threshold, facts) -> str:
-    """The text of the header; arguments as `write_header`."""
-    guard = f"{name.upper()}_H"
+def text(network: FoldedNetwork, about: About) -> str:
+    """The text of the header of a network that `check` accepts."""
+    guard = f"{about.name.upper()}_H"
     parts = [
-        f"// {quoted(name)}: {describe(network)}",
+        f"// {quoted(about.name)}: {describe(network)}",
         TERMS,
         f"#ifndef {guard}\n#define {guard}",
         "#include <cmath>\n#include <cstddef>\n#include <cstdint>\n#include <cstring>",
         "#if defined(__SSE4_1__)\n#include <immintrin.h>\n#elif defined(__aarch64__) && defined(__ARM_NEON)\n"
         "#include <arm_neon.h>\n#endif",
         _WARNING,
-        f"namespace {name} {{",
+        f"namespace {about.name} {{",
         ANSWERS[network.head],
         OWN,
-        constants(network, name, threshold, facts),
+        constants(network, about),
         "namespace detail {",
-        (_PARTS / "vectors.h").read_text(encoding="utf-8"),
+        (PARTS / "vectors.h").read_text(encoding="utf-8"),
         weights(network),
-        (_PARTS / "input.h").read_text(encoding="utf-8"),
+        (PARTS / "input.h").read_text(encoding="utf-8"),
         CONVERSIONS[network.head],
         stages(network),
         run(network),
         "}  // namespace detail",
-        (_PARTS / "interface.h").read_text(encoding="utf-8"),
-        self_test(patches, expected),
+        (PARTS / "interface.h").read_text(encoding="utf-8"),
+        self_test(about.patches, about.expected),
         "}  // namespace",
         "#undef BALL_INLINE\n#undef BALL_WIDTH\n#undef BALL_FACTOR\n#undef BALL_REPEAT\n#undef BALL_BYTES",
-        f"}}  // namespace {name}\n#endif",
+        f"}}  // namespace {about.name}\n#endif",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def constants(network, name, threshold, facts) -> str:
+def constants(network: FoldedNetwork, about: About) -> str:
     """What the robot's code may ask about the model."""
     height, width, channels = network.input_shape
-    values = {"name": name, "height": height, "width": width, "channels": channels, "outputs": network.outputs}
-    if threshold is not None:
-        values["threshold"] = float(threshold)
-    if wrong := [key for key in facts if key in values or not re.fullmatch("[a-z][a-z0-9]*(_[a-z0-9]+)+", key)]:
+    values = {"name": about.name, "height": height, "width": width, "channels": channels, "outputs": network.outputs}
+    if about.threshold is not None:
+        values["threshold"] = float(about.threshold)
+    if wrong := [key for key in about.facts if key in values or not re.fullmatch("[a-z][a-z0-9]*(_[a-z0-9]+)+", key)]:
         raise ValueError(f"facts are named like_this, in at least two words. Received: {wrong}")
-    return "\n".join(_constant(key, value) for key, value in (values | dict(facts)).items())
+    return "\n".join(_constant(key, value) for key, value in (values | dict(about.facts)).items())
 
 
 def _constant(name: str, value) -> str:
@@ -260,6 +267,6 @@ def self_test(patches: np.ndarray, expected: np.ndarray) -> str:
             array("test_patches", patches, "std::uint8_t"),
             array("test_answers", expected),
             f"static const int test_count = {n};",
-            (_PARTS / "self_test.h").read_text(encoding="utf-8"),
+            (PARTS / "self_test.h").read_text(encoding="utf-8"),
         ]
     )

@@ -1,62 +1,51 @@
 """Writes a network as one C++ header in int16 arithmetic, for robots on which the float one takes too long."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 import numpy as np
 
 from robot_export.cpp import header as cpp_header
 from robot_export.cpp import int16_layers
+from robot_export.cpp.header import PARTS, About
 from robot_export.cpp.int16_quantise import LIMIT, Int16Network
 from robot_export.cpp.int16_reference import EXP2, predict
 from robot_export.cpp.weights import array, literal, padded
 from robot_export.folding import FoldedNetwork, describe
 
-_PARTS = Path(__file__).parent
 
-
-def header(
-    network: FoldedNetwork,
-    whole: Int16Network,
-    name: str,
-    patches: np.ndarray,
-    threshold: float | None = None,
-    facts: Mapping[str, str | int | float] | None = None,
-) -> str:
+def text(network: FoldedNetwork, whole: Int16Network, about: About) -> str:
     """The text of the header; its self test expects exactly what `int16_reference.predict` answers.
 
     Args:
-        network: what to compute, in float; one that `cpp_header.check` accepts.
+        network: what to compute, in float; one that `header.check` accepts.
         whole: the same in whole numbers, of `quantise`.
-        name, patches, threshold, facts: as `cpp_header.write_header`.
+        about: as of the float header.
     """
-    guard = f"{name.upper()}_INT16_H"
+    guard = f"{about.name.upper()}_INT16_H"
     parts = [
-        f"// {cpp_header.quoted(name)} in int16: {describe(network)}",
+        f"// {cpp_header.quoted(about.name)} in int16: {describe(network)}",
         cpp_header.TERMS,
         f"#ifndef {guard}\n#define {guard}",
         "#include <cmath>\n#include <cstddef>\n#include <cstdint>\n#include <cstring>",
         "#if defined(__SSSE3__)\n#include <immintrin.h>\n#elif defined(__aarch64__) && defined(__ARM_NEON)\n"
         "#include <arm_neon.h>\n#endif",
-        f"namespace {name} {{",
+        f"namespace {about.name} {{",
         cpp_header.ANSWERS[network.head],
         cpp_header.OWN,
-        cpp_header.constants(network, name, threshold, facts or {}),
+        cpp_header.constants(network, about),
         "namespace detail {",
         _numbers(whole),
-        (_PARTS / "int16_vectors.h").read_text(encoding="utf-8"),
+        (PARTS / "int16_vectors.h").read_text(encoding="utf-8"),
         _weights(network, whole),
-        (_PARTS / "int16_input.h").read_text(encoding="utf-8"),
+        (PARTS / "int16_input.h").read_text(encoding="utf-8"),
         cpp_header.CONVERSIONS[network.head],
         int16_layers.text(network, whole),
         _run(network, whole),
         "}  // namespace detail",
-        (_PARTS / "interface.h").read_text(encoding="utf-8"),
-        cpp_header.self_test(patches, predict(whole, patches).outputs),
+        (PARTS / "interface.h").read_text(encoding="utf-8"),
+        cpp_header.self_test(about.patches, predict(whole, about.patches).outputs),
         "}  // namespace",
         "#undef BALL_INLINE\n#undef BALL_WIDTH\n#undef BALL_FACTOR\n#undef BALL_REPEAT\n#undef BALL_PAIRS\n"
         "#undef BALL_VECTOR",
-        f"}}  // namespace {name}\n#endif",
+        f"}}  // namespace {about.name}\n#endif",
     ]
     return "\n\n".join(parts) + "\n"
 

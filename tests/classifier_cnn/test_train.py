@@ -21,7 +21,7 @@ from common.errors import UserError
 from ..tiny import ROOT, bars, check_sections, classification_file, environment, program, tracked_runs
 
 SMALL = ("--filters", "4", "--dense", "8", "--batch-size", "50", "--learning-rate", "0.01", "--tracking", "local")
-SMALL += ("--export", "none")  # where a test does not ask for more: the forms take seconds
+SMALL += ("--export", "none")  # where a test does not ask for more: the exports take seconds
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +204,7 @@ def test_an_export_that_does_not_hold_fails_the_run_but_loses_none_of_it(files, 
         return dataclasses.replace(network, offset=tuple(value + 0.1 for value in network.offset))
 
     monkeypatch.setattr(export_files, "fold", wrong_mean)
-    with pytest.raises(UserError, match=r"the h5 form is not the trained model"):
+    with pytest.raises(UserError, match=r"the h5 format differs from the trained model"):
         train.main([*files, *SMALL, "--epochs", "2", "--export", "all", "--output-dir", str(tmp_path)])
     (folder,) = (path.parent for path in tmp_path.glob("*/model.json"))
     told = json.loads((folder / "model.json").read_text())

@@ -21,7 +21,7 @@ from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, parse_
 from ..tiny import ROOT, check_sections, classification_file, detection_file, program, tracked_runs
 
 SMALL = ("--filters", "4", "--dense", "8", "--batch-size", "50", "--tracking", "local")
-SMALL += ("--export", "none")  # where a test does not ask for more: the forms take seconds
+SMALL += ("--export", "none")  # where a test does not ask for more: the exports take seconds
 EPOCHS = ("--epochs", "25")
 
 

@@ -1,24 +1,24 @@
-"""When a form is fit, and with which threshold: cases worked out by hand."""
+"""When a format is accepted, and with which threshold: cases worked out by hand."""
 
 import numpy as np
 import pytest
 
-from classifier_cnn.export import project as classifier
+from classifier_cnn.exporting import project as classifier
 from common.errors import UserError
-from detector_cnn_ball_radius_center.export import project as detector
-from robot_export.parity import compare
+from detector_cnn_ball_radius_center.exporting import project as detector
+from robot_export.parity import Reference
 
 Y = np.repeat([0.0, 1.0], [1000, 1000]).astype(np.float32)
 SCORES = np.concatenate([np.linspace(0, 0.4, 1000), np.linspace(0.6, 1, 1000)]).astype(np.float32)[:, None]
 
 
 def judged(outputs, exact=False, max_fpr=0.01):
-    return compare("int8", exact, Y, SCORES, outputs, 0.5, classifier(max_fpr).judge)
+    return Reference(Y, SCORES, 0.5, classifier(max_fpr).judge).compare("int8", exact, outputs)
 
 
-def test_a_form_that_agrees_keeps_the_threshold():
+def test_a_format_that_agrees_keeps_the_threshold():
     verdict = judged(SCORES + np.float32(1e-3) * (SCORES < 0.5))
-    assert (verdict.threshold, verdict.unfit, verdict.numbers["flips"]) == (0.5, [], 0)
+    assert (verdict.threshold, verdict.reasons, verdict.numbers["flips"]) == (0.5, [], 0)
     assert verdict.numbers["max_difference"] == pytest.approx(1e-3, rel=1e-3)
     assert verdict.numbers["mean_difference"] == pytest.approx(5e-4, rel=1e-3)
 
@@ -28,18 +28,18 @@ def test_scores_that_are_only_shifted_get_a_threshold_of_their_own():
     assert verdict.numbers["flips"] > 100
     assert 0.4 < verdict.threshold < 0.43
     assert verdict.numbers["recall"] == 1.0
-    assert verdict.unfit == []
+    assert verdict.reasons == []
 
 
 def test_a_few_balls_that_another_threshold_finds_again_are_not_given_up():
     outputs = SCORES.copy()
-    outputs[1000:1005] = 0.45  # half a point: fit even without them
+    outputs[1000:1005] = 0.45  # half a point: accepted even without them
     verdict = judged(outputs)
     assert 0.4 < verdict.threshold < 0.45
     assert verdict.numbers["recall"] == 1.0
     outputs[1000:1005] = 0.0  # no threshold finds these
     verdict = judged(outputs)
-    assert (verdict.threshold, verdict.unfit) == (0.5, [])
+    assert (verdict.threshold, verdict.reasons) == (0.5, [])
 
 
 def test_false_positives_above_the_limit_move_the_threshold():
@@ -48,31 +48,32 @@ def test_false_positives_above_the_limit_move_the_threshold():
     verdict = judged(outputs)
     assert verdict.threshold > 0.55
     assert verdict.numbers["false_positive_rate"] <= 0.004  # of 1,000 patches four may pass, if 1 % is guaranteed
-    assert verdict.unfit == []
+    assert verdict.reasons == []
 
 
-def test_lost_balls_make_it_unfit_and_the_reason_says_how_many():
+def test_lost_balls_reject_it_and_the_reason_says_how_many():
     outputs = SCORES.copy()
     outputs[-20:] = 0.0  # 2 % of the balls, among the patches without one
     verdict = judged(outputs)
-    assert verdict.unfit == ["at its threshold it finds 98.00% of the balls, 2.00 points below Keras"]
+    assert verdict.reasons == ["at its threshold it finds 98.00% of the balls, 2.00 points below Keras"]
     outputs[-20:-5] = SCORES[-20:-5]  # half a point is allowed
-    assert judged(outputs).unfit == []
+    assert judged(outputs).reasons == []
 
 
-def test_an_exact_form_may_not_differ():
-    with pytest.raises(UserError, match=r"not the trained model: its answer to validation patch 1999 is"):
+def test_an_exact_format_may_not_differ():
+    with pytest.raises(UserError, match=r"differs from the trained model: for validation patch 1999 it gives"):
         judged(SCORES + np.float32([[0.0]] * 1999 + [[-2e-4]]), exact=True)
-    with pytest.raises(UserError, match=r"no numbers. Received: 1 of 2000"):
+    with pytest.raises(UserError, match=r"are NaN or infinite. Received: 1 of 2000"):
         judged(np.where(np.arange(2000)[:, None] == 7, np.nan, SCORES), exact=True)
 
 
-@pytest.mark.parametrize(("grown", "unfit"), [(1.04, 0), (1.06, 2)])
-def test_a_detector_is_unfit_when_its_centres_are_five_percent_worse(grown, unfit):
+@pytest.mark.parametrize(("grown", "count"), [(1.04, 0), (1.06, 2)])
+def test_a_detector_is_rejected_when_its_centres_are_five_percent_worse(grown, count):
     rng = np.random.default_rng(0)
     y = np.tile(np.float32([0.4, 0.5, 0.5]), (500, 1))
     error = rng.normal(0, 0.02, (500, 3)).astype(np.float32)
-    verdict = compare("int8", False, y, y + error, y + np.float32(grown) * error, None, detector(16).judge)
-    assert len(verdict.unfit) == unfit
+    reference = Reference(y, y + error, None, detector(16).judge)
+    verdict = reference.compare("int8", False, y + np.float32(grown) * error)
+    assert len(verdict.reasons) == count
     assert verdict.threshold is None
     assert "flips" not in verdict.numbers

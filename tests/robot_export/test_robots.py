@@ -5,59 +5,29 @@ import dataclasses
 import numpy as np
 import pytest
 
-from classifier_cnn import export as classifier
-from common.datasets.patch_file import Patches
 from common.datasets.sampling import RULES
 from common.errors import UserError
-from detector_cnn_ball_radius_center import export as detector
-from robot_export import model_json, runtimes, verify
-from robot_export.card import write_card
-from robot_export.cost import count_cost
-from robot_export.export_model import Evidence, Job, Partner, deliver
-from robot_export.formats import FORMS
+from robot_export import model_json, runtimes, verify_child
+from robot_export.card import Findings, write_card
+from robot_export.export_model import deliver
+from robot_export.formats import FORMATS
+from robot_export.job import Job, Partner, Wishes
 from robot_export.layout import OWN, Layout, term
 from robot_export.model_facts import describe_input
 from robot_export.robots import ROBOTS, check
 
+from .jobs import make_job
 from .models import patches, random_model
 
-DATASET = {"name": "n", "source": "s", "digest": "0" * 64, "patches": 60}
-MODULES = {"classifier": (classifier, "sigmoid"), "detector": (detector, "linear")}
 
-
-def make_job(folder, kind: str, side: int, robots: tuple[str, ...], **other) -> Job:
-    module, head = MODULES[kind]
-    folder.mkdir(exist_ok=True)
-    model = random_model(21, side=side, head=head)
-    model.save(folder / "model.keras")
-    X = patches(5, 60, (side, side, 1))
-    outputs = model(X.astype(np.float32)).numpy()
-    description = {
-        "version": 1,
-        "project": module.PROJECT,
-        "status": "exported",
-        "input": describe_input(model, normalised=False),
-        "target": module.TARGET,
-        "cost": count_cost(model),
-        "datasets": {split: dict(DATASET) for split in ("train", "validation")},
-        "synthetic_fallback": False,
-        "options": None,
-        "provenance": {"commit": "unknown"},
-        "metrics": {},
-    }
-    if kind == "classifier":
-        middle = float(np.float32(np.median(outputs)))
-        description["threshold"], y, project = {"keras": middle}, outputs[:, 0] > middle, module.project(0.1)
-    else:
-        y, project = outputs + np.random.default_rng(1).normal(0, 0.05, outputs.shape), module.project(side)
-    evidence = Evidence(X, Patches(X, y.astype(np.float32)), outputs)
-    return Job(folder, model, description, evidence, project, {}, robots, **other)
+def make(folder, kind: str, side: int, robots: tuple[str, ...], detector=None) -> Job:
+    return make_job(folder, kind, Wishes(robots, detector=detector), seed=21, patch_count=60, side=side)
 
 
 def partner(side: int, seed: int = 21) -> Partner:
     model = random_model(seed, side=side, head="linear")
-    outputs = model(patches(5, 60, (side, side, 1)).astype(np.float32)).numpy()
-    return Partner(model, outputs, {"input": describe_input(model, normalised=False)})
+    outputs = model(patches(12, 60, (side, side, 1)).astype(np.float32)).numpy()
+    return Partner(model, outputs, describe_input(model, normalised=False))
 
 
 def named(kind: str, side: int) -> tuple[str, ...]:
@@ -93,36 +63,36 @@ def as_the_robot_reads(outputs, found, size: int) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize(("kind", "side"), [("classifier", 16), ("classifier", 32), ("detector", 32), ("joint", 32)])
 def test_every_robot_gets_what_its_code_reads(tmp_path, kind, side):
-    joint = {"detector": partner(side)} if kind == "joint" else {}
-    job = make_job(tmp_path / "run", "classifier" if kind == "joint" else kind, side, named(kind, side), **joint)
+    joint = partner(side) if kind == "joint" else None
+    job = make(tmp_path / "run", "classifier" if joint else kind, side, named(kind, side), joint)
     told = deliver(job)
-    (job.folder / "model.json").write_text(model_json.text(told))
-    verify.main([str(job.folder), "--all"])
-    wanted = np.concatenate([job.evidence.outputs, *([job.detector.outputs] if joint else [])], axis=1)
+    model_json.write(job.folder, told)
+    for name in told.formats:
+        assert verify_child.check_file(job.folder, model_json.read(job.folder), name).startswith("unchanged")
+    wanted = np.concatenate([job.evidence.outputs, *([joint.outputs] if joint else [])], axis=1)
     names = {1: ("ball",), 3: ("radius", "x", "y"), 4: ("ball", "radius", "x", "y")}[wanted.shape[1]]
-    X, mean = job.evidence.validation.X, job.description["input"]["mean"][0]
-    for name in job.robots:
-        robot, entry = ROBOTS[name], told["forms"][told["robots"][name]["form"]]
-        assert told["robots"][name]["file"] == entry["file"]
-        assert entry["parity"]["patches"] == 60
-        assert entry["fit"] or robot.form == "uint8"
-        if robot.form == "cpp":
-            continue  # model.h, read by naoth_finder.h: test_cpp_robot.py
-        found = runtimes.open_file(job.folder / entry["file"], entry["runtime"]).predict(
-            as_the_robot_feeds(robot, X, mean)
-        )
+    X, mean = job.evidence.validation.X, job.manifest.input.mean[0]
+    for name in job.wishes.robots:
+        robot, file = ROBOTS[name], told.formats[told.robots[name]["form"]]
+        assert told.robots[name]["file"] == file.file
+        assert file.parity["patches"] == 60
+        assert file.accepted or robot.format == "uint8"
+        if robot.format == "cpp":
+            continue  # model.h, read by naoth_finder.h: cpp/test_robot.py
+        opened = runtimes.open_file(job.folder / file.file, file.runtime)
+        found = opened.predict(as_the_robot_feeds(robot, X, mean))
         read = as_the_robot_reads(robot.outputs[kind], found, side)
         for place, answer in enumerate(names):
             if answer in read:
-                atol = 0.3 if robot.form == "uint8" else 1e-5
+                atol = 0.3 if robot.format == "uint8" else 1e-5
                 np.testing.assert_allclose(
                     read[answer], wanted[:, place], atol=atol, rtol=1e-5, err_msg=f"{name} {answer}"
                 )
 
 
 def test_a_row_that_reads_an_existing_file_names_it(tmp_path):
-    told = deliver(make_job(tmp_path / "run", "classifier", 32, ("naoth", "nomadz", "spqr", "hulks")))
-    files = {name: entry["file"] for name, entry in told["robots"].items()}
+    told = deliver(make(tmp_path / "run", "classifier", 32, ("naoth", "nomadz", "spqr", "hulks")))
+    files = {name: entry["file"] for name, entry in told.robots.items()}
     assert files == {
         "naoth": "model.h",
         "nomadz": "model_float32.tflite",
@@ -132,15 +102,15 @@ def test_a_row_that_reads_an_existing_file_names_it(tmp_path):
 
 
 def test_the_card_says_how_to_put_it_on_the_robot(tmp_path):
-    job = make_job(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
+    job = make(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
     told = deliver(job)
-    card = write_card(job.folder, told, "A test.", "numbers", "weak", ()).read_text()
-    mean = job.description["input"]["mean"][0]
+    card = write_card(job.folder, told, Findings("A test.", "numbers", "weak")).read_text()
+    mean = job.manifest.input.mean[0]
     assert "### naoth-tflite: NaoTH" in card
     assert "`model_naoth-tflite.tflite`" in card
     assert f"**-{mean:.9g}**" in card
     assert "[column][row]" in card
-    assert "Answers: 1 - ball, ball." in card
+    assert "Outputs: 1 - ball, ball." in card
     assert "sampled by an unknown rule" in card
 
 
@@ -152,27 +122,27 @@ def test_a_layout_that_is_not_the_networks_is_not_shipped(tmp_path, monkeypatch)
         return original(dataclasses.replace(layout, columns=False), *networks)
 
     monkeypatch.setattr(Layout, "network", upright)
-    job = make_job(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
-    with pytest.raises(UserError, match="the naoth-tflite form is not the trained model"):
+    job = make(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
+    with pytest.raises(UserError, match="the naoth-tflite format differs from the trained model"):
         deliver(job)
     assert [path.name for path in job.folder.iterdir()] == ["model.keras"]
 
 
 def test_files_of_robots_of_an_earlier_export_go(tmp_path):
-    job = make_job(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
+    job = make(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
     deliver(job)
-    deliver(dataclasses.replace(job, robots=()))
+    deliver(dataclasses.replace(job, wishes=Wishes()))
     assert not (job.folder / "model_naoth-tflite.tflite").exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("naoth-h5", "joint", 32, 1, None), "takes 16x16 patches of Y alone. Received: 32x32, 1 channel."),
-        (("hulks", "classifier", 32, 2, None), "Received: 32x32, 2 channels."),
-        (("b-human", "classifier", 32, 1, None), "a classifier alone. Export the classifier with --detector RUN"),
-        (("nomadz", "detector", 32, 1, None), "loads no detector"),
-        (("hulks", "detector", 32, 1, "centres"), "Build the dataset with --sampling corners, or confirm"),
+        (("naoth-h5", "joint", (32, 32, 1), None), "takes 16x16 patches of Y alone. Received: 32x32, 1 channel."),
+        (("hulks", "classifier", (32, 32, 2), None), "Received: 32x32, 2 channels."),
+        (("b-human", "classifier", (32, 32, 1), None), "a classifier alone. Export the classifier with --detector RUN"),
+        (("nomadz", "detector", (32, 32, 1), None), "loads no detector"),
+        (("hulks", "detector", (32, 32, 1), "centres"), "Build the dataset with --sampling corners, or confirm"),
     ],
 )
 def test_what_a_robot_cannot_use_is_refused(arguments, words):
@@ -184,8 +154,8 @@ def test_what_a_robot_cannot_use_is_refused(arguments, words):
 
 
 def test_another_sampling_rule_may_be_confirmed():
-    check(ROBOTS["hulks"], "detector", 32, 1, "centres", accept_sampling=True)
-    check(ROBOTS["hulks"], "detector", 32, 1, "corners", accept_sampling=False)
+    check(ROBOTS["hulks"], "detector", (32, 32, 1), "centres", accept_sampling=True)
+    check(ROBOTS["hulks"], "detector", (32, 32, 1), "corners", accept_sampling=False)
 
 
 @pytest.mark.parametrize(
@@ -198,8 +168,8 @@ def test_another_sampling_rule_may_be_confirmed():
 )
 def test_two_runs_that_do_not_share_an_input_are_not_joined(tmp_path, key, value, words):
     other = partner(16)
-    other.description["input"][key] = value
-    job = make_job(tmp_path / "run", "classifier", 16, ("naoth-h5",), detector=other)
+    other = dataclasses.replace(other, input=dataclasses.replace(other.input, **{key: value}))
+    job = make(tmp_path / "run", "classifier", 16, ("naoth-h5",), other)
     with pytest.raises(UserError, match=f"the models differ in {words}"):
         deliver(job)
     assert [path.name for path in job.folder.iterdir()] == ["model.keras"]
@@ -209,7 +179,7 @@ def test_two_runs_that_do_not_share_an_input_are_not_joined(tmp_path, key, value
 def test_the_table_uses_known_words(name):
     robot = ROBOTS[name]
     assert robot.sampling in RULES
-    assert robot.form in FORMS
+    assert robot.format in FORMATS
     for kind, outputs in robot.outputs.items():
         known = {term(output, 16)[0] for output in outputs} - {None}
         assert tuple(sorted(known)) in {tuple(sorted(names)) for names in OWN.values()}, kind

@@ -1,29 +1,34 @@
-"""`python -m robot_export.verify` on folders of others: none of their code runs, and no file outside is read."""
+"""`verify.py` on folders of others: none of their code runs, no file outside is read, and no file stops the command."""
 
+import dataclasses
 import hashlib
 import json
 import os
 import re
 import shutil
 
+import flatbuffers
+import numpy as np
+import onnx
 import pytest
+from tensorflow.lite.python import schema_py_generated as schema
 
 from common.errors import UserError
-from robot_export import model_json, verify
+from robot_export import model_json, verify, verify_child
 from robot_export.export_model import deliver
 from robot_export.formats import CHOICES
 
-from .test_export_model import prepared
+from .jobs import make_job
 
 
 @pytest.fixture(scope="module")
 def delivered(tmp_path_factory):
-    """A classifier's folder with its header."""
+    """A classifier's folder with a file of each runtime."""
     folder = tmp_path_factory.mktemp("delivered")
-    job = prepared("classifier", folder)
+    job = make_job(folder, "classifier")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(CHOICES, "all", ("keras", "onnx", "cpp"))
-        (folder / "model.json").write_text(model_json.text(deliver(job)))
+        patch.setitem(CHOICES, "all", ("keras", "h5", "int8", "onnx", "cpp"))
+        model_json.write(folder, deliver(job))
     return folder
 
 
@@ -32,12 +37,31 @@ def folder(delivered, tmp_path):
     return shutil.copytree(delivered, tmp_path / "run")
 
 
+def edit(folder, change) -> None:
+    """Changes the object in model.json."""
+    values = json.loads((folder / "model.json").read_text())
+    change(values)
+    (folder / "model.json").write_text(json.dumps(values))
+
+
 def replace(folder, name: str, content: bytes, **entry) -> None:
-    """Puts other content into the file of an entry, and its hash into model.json, as a sender can."""
-    told = json.loads((folder / "model.json").read_text())
-    told["forms"][name] |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)} | entry
-    (folder / told["forms"][name]["file"]).write_bytes(content)
-    (folder / "model.json").write_text(json.dumps(told))
+    """Puts other content into the file of a format, and its hash into model.json, as a sender can."""
+
+    def change(values):
+        values["forms"][name] |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)} | entry
+        (folder / values["forms"][name]["file"]).write_bytes(content)
+
+    edit(folder, change)
+
+
+def keep(folder, *names: str) -> None:
+    """Leaves these formats in model.json, in this order; Keras comes last, for the schema wants it."""
+    edit(folder, lambda values: values.update(forms={name: values["forms"][name] for name in (*names, "keras")}))
+
+
+def run_here(folder, name: str, **settings) -> str:
+    """The check of one file, without a child process."""
+    return verify_child.check_file(folder, model_json.read(folder), name, **settings)
 
 
 def with_code(folder, marker) -> bytes:
@@ -47,11 +71,21 @@ def with_code(folder, marker) -> bytes:
     return (text.replace("#include <cstdint>\n", code, 1) + "\nstatic int use_run_() { return run_; }\n").encode()
 
 
+def test_our_own_files_are_right(folder, capsys):
+    verify.main([str(folder), "--all"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[:-1]] == ["keras", "h5", "int8", "onnx", "cpp"]
+    assert all("unchanged; test vectors differ by at most" in line for line in lines[:-1])
+    assert lines[-1].endswith("5 of 5 files checked here")
+
+
 def test_a_header_with_other_code_is_not_run(folder, tmp_path, capsys):
     replace(folder, "cpp", with_code(folder, tmp_path / "ran"))
+    keep(folder, "cpp")
     verify.main([str(folder)])
-    assert not (tmp_path / "ran").exists()
-    assert re.search(r"cpp .* not run: it is code, and it is not what this version makes", capsys.readouterr().out)
+    out = capsys.readouterr().out
+    assert re.search(r"cpp .* not run: it is code, and it is not what this version makes", out)
+    assert "1 of 2 files checked here, the others were not run" in out
     with pytest.raises(UserError, match="cpp: not run"):
         verify.main([str(folder), "--all"])
     assert not (tmp_path / "ran").exists()
@@ -59,19 +93,30 @@ def test_a_header_with_other_code_is_not_run(folder, tmp_path, capsys):
 
 def test_another_entry_that_says_cpp_is_not_run_either(folder, tmp_path):
     replace(folder, "onnx", with_code(folder, tmp_path / "ran"), runtime="C++")
-    verify.main([str(folder)])
+    assert run_here(folder, "onnx").startswith("not run: it is code")
     assert not (tmp_path / "ran").exists()
 
 
-def test_an_option_that_says_so_runs_it(folder, tmp_path):
+def test_an_option_that_says_so_runs_it(folder):
     text = (folder / "model.h").read_text() + "// a comment that an older version wrote\n"
     replace(folder, "cpp", text.encode())
-    verify.main([str(folder), "--all", "--run-foreign-code"])
+    assert run_here(folder, "cpp", foreign_code=True).startswith("unchanged")
 
 
-def test_our_own_header_is_run(folder, capsys):
-    verify.main([str(folder), "--all"])
-    assert re.search(r"cpp .* test vectors within", capsys.readouterr().out)
+def test_without_a_compiler_a_header_is_not_run(folder, monkeypatch):
+    monkeypatch.setenv("PATH", str(folder))
+    assert run_here(folder, "cpp") == "not run: no C++ compiler is installed; the file is unchanged"
+
+
+def test_a_changed_file_is_noticed_by_its_hash_and_the_others_are_checked(folder, capsys):
+    content = bytearray((folder / "model_int8.tflite").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "model_int8.tflite").write_bytes(content)
+    keep(folder, "int8", "onnx")
+    with pytest.raises(UserError, match=r"int8: model_int8.tflite has changed since it was exported") as error:
+        verify.main([str(folder)])
+    assert "onnx" not in str(error.value)
+    assert re.search("onnx .* unchanged", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo"])
@@ -83,13 +128,22 @@ def test_what_is_not_a_plain_file_is_not_read(folder, tmp_path, kind):
         (folder / "model.onnx").symlink_to(tmp_path / "elsewhere")
     else:
         os.mkfifo(folder / "model.onnx")
-    with pytest.raises(UserError, match=r"onnx: model.onnx cannot be read"):
-        verify.main([str(folder)])
+    keep(folder, "onnx")
+    name, line, right = next(verify.verify(folder, model_json.read(folder)))
+    assert (name, right) == ("onnx", False)
+    assert line.startswith("model.onnx cannot be read")
+
+
+def test_another_model_with_the_right_hash_is_noticed_by_the_test_vectors(folder):
+    model = onnx.load(folder / "model.onnx")
+    (bias,) = [tensor for tensor in model.graph.initializer if tensor.name == "logit.bias"]
+    bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + 1, bias.name))
+    replace(folder, "onnx", model.SerializeToString())
+    with pytest.raises(UserError, match=r"model.onnx answers .* to test vector \d"):
+        run_here(folder, "onnx")
 
 
 def test_onnx_weights_in_another_file_are_not_read(folder, tmp_path):
-    import onnx
-
     secret = tmp_path / "secret"
     secret.write_bytes(bytes(1 << 16))
     for location in (str(secret), "../secret"):
@@ -99,5 +153,132 @@ def test_onnx_weights_in_another_file_are_not_read(folder, tmp_path):
         tensor.data_location = onnx.TensorProto.EXTERNAL
         tensor.external_data.add(key="location", value=location)
         replace(folder, "onnx", model.SerializeToString())
-        with pytest.raises(UserError, match=r"onnx: .*cannot open it"):
-            verify.main([str(folder)])
+        with pytest.raises(UserError, match="cannot open it"):
+            run_here(folder, "onnx")
+
+
+def edited_tflite(folder, change) -> bytes:
+    model = schema.ModelT.InitFromPackedBuf((folder / "model_int8.tflite").read_bytes(), 0)
+    change(model.subgraphs[0].tensors)
+    builder = flatbuffers.Builder(1 << 14)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def crashing(folder) -> None:
+    """A scale that LiteRT divides by without a look at it."""
+
+    def change(tensors):
+        scales = [tensor.quantization.scale for tensor in tensors]
+        tensor = tensors[next(i for i, scale in enumerate(scales) if scale is not None and list(scale) == [1])]
+        tensor.quantization.scale = np.float32([-1e-38])
+
+    replace(folder, "int8", edited_tflite(folder, change))
+
+
+def endless(folder) -> None:
+    """A loop of 2^62 rounds in front of the network."""
+    make = onnx.helper
+    model = onnx.load(folder / "model.onnx")
+    names = {"round": onnx.TensorProto.INT64, "on": onnx.TensorProto.BOOL, "x": onnx.TensorProto.FLOAT}
+    inputs = [make.make_tensor_value_info(name, kind, None if name == "x" else []) for name, kind in names.items()]
+    nodes = [make.make_node("Identity", [name], [f"{name}_out"]) for name in ("on", "x")]
+    outputs = [
+        make.make_tensor_value_info(f"{name}_out", names[name], None if name == "x" else []) for name in ("on", "x")
+    ]
+    body = make.make_graph(nodes, "body", inputs, outputs)
+    loop = make.make_node("Loop", ["rounds", "always", "patch"], ["looped"], body=body)
+    model.graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.array(value), name) for name, value in (("rounds", 2**62), ("always", True))
+    )
+    for node in model.graph.node:
+        node.input[:] = ["looped" if name == "patch" else name for name in node.input]
+    model.graph.node.insert(0, loop)
+    replace(folder, "onnx", model.SerializeToString())
+
+
+def hungry(folder) -> None:
+    """An input of 4 GB."""
+
+    def change(tensors):
+        tensors[0].shape = [1, 16, 16 << 20, 1]
+
+    replace(folder, "int8", edited_tflite(folder, change))
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "words"),
+    [
+        (crashing, "int8", r"model_int8.tflite: LiteRT crashed \(SIG[A-Z]+\)"),
+        (endless, "onnx", "model.onnx: ONNX Runtime did not finish within 2 s"),
+        (hungry, "int8", "model_int8.tflite"),
+    ],
+)
+def test_a_file_that_breaks_its_runtime_is_one_line_and_the_others_are_checked(
+    folder, monkeypatch, capsys, make, name, words
+):
+    make(folder)
+    keep(folder, name, "h5")
+    monkeypatch.setattr(verify, "SECONDS", 2.0 if make is endless else 60.0)
+    with pytest.raises(UserError, match=words) as error:
+        verify.main([str(folder)])
+    assert "\n" not in str(error.value)
+    assert re.search(r"h5 .* unchanged", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda values: values.update(version=2), "version"),
+        (lambda values: values["input"].pop("mean"), "input: 'mean' is a required property"),
+        (lambda values: values["forms"]["onnx"].update(sha256="?"), "forms.onnx.sha256"),
+        (lambda values: values["vectors"]["patches"].pop(), "vectors.patches"),
+        (lambda values: values["forms"]["onnx"].update(file="../x"), "forms.onnx.file"),
+    ],
+)
+def test_a_model_json_that_is_broken_is_one_line(folder, change, words):
+    edit(folder, change)
+    with pytest.raises(UserError, match=words):
+        verify.main([str(folder)])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda values: values["vectors"]["patches"][3].pop(), "the test vectors are not patches of 16x16x1"),
+        (lambda values: values["vectors"]["expected"].pop("int8"), "model_int8.tflite has no test vectors"),
+    ],
+)
+def test_test_vectors_that_are_broken_are_one_line(folder, change, words):
+    edit(folder, change)
+    with pytest.raises(UserError, match=words):
+        run_here(folder, "int8")
+
+
+def test_each_format_has_its_own_input(folder):
+    """What model.json says of the input of all files is for people."""
+    edit(folder, lambda values: values["input"].update(mean=[0.1], normalised=True))
+    assert run_here(folder, "int8").startswith("unchanged")
+
+
+def test_a_folder_of_before_november_2026(folder):
+    """Its files have no layout: it follows from other fields."""
+    edit(folder, lambda values: [entry.pop("layout") for entry in values["forms"].values()])
+    for name in ("keras", "h5", "int8", "onnx"):
+        assert run_here(folder, name).startswith("unchanged")
+
+
+def test_a_folder_without_model_json_is_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"no model\.json can be read"):
+        verify.main([str(tmp_path)])
+
+
+def test_fields_without_a_value_are_left_out(folder):
+    manifest = model_json.read(folder)
+    assert manifest.formats["int8"].opset is None
+    values = json.loads((folder / "model.json").read_text())
+    assert values == manifest.as_json()
+    assert "opset" not in values["forms"]["int8"]
+    assert values["options"] is None
+    assert model_json.from_json(values | {"parameters": 3}) == manifest
+    assert dataclasses.replace(manifest, threshold=None).trained_threshold is None

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from robot_export.cpp.header import identifier, quoted, write_header
+from robot_export.cpp.header import About, identifier, quoted
+from robot_export.cpp.header import write as write_header
 from robot_export.cpp.program import Program, find_compiler
 from robot_export.folding import fold
 
@@ -26,7 +27,7 @@ MODELS = {
 def write(folder, network, X=None, **settings):
     X = patches(8, 8, network.input_shape) if X is None else X
     path = folder / "model.h"
-    write_header(path, network, "ball_test", X, forward(network, X), **settings)
+    write_header(path, network, About("ball_test", X, forward(network, X), **settings))
     return path
 
 
@@ -64,7 +65,8 @@ def test_every_way_in_gives_what_keras_gives(tmp_path, member, build):
 @pytest.mark.parametrize("wrong", ["answers", "arithmetic"])
 def test_self_test_fails_for_wrong_answers_and_wrong_arithmetic(tmp_path, network, wrong):
     X, path = patches(1, 2, network.input_shape), tmp_path / "wrong.h"
-    write_header(path, network, "ball_wrong", X, forward(network, X) + (1e-3 if wrong == "answers" else 0))
+    answers = forward(network, X) + (1e-3 if wrong == "answers" else 0)
+    write_header(path, network, About("ball_wrong", X, answers))
     if wrong == "arithmetic":
         text = path.read_text()
         path.write_text(text.replace("r10 + r20", "r10 - r20"))
@@ -82,7 +84,7 @@ def test_a_header_that_does_not_compile_is_one_clear_line(tmp_path, network):
     assert "\n" not in str(refused.value)
 
 
-def test_constants_of_the_contract(tmp_path, network):
+def test_facts_of_model_json_become_constants(tmp_path, network):
     facts = {"git_commit": 'say "hi"\n??/ä1', "input_range": "0..255", "largest_error": 2.0, "test_patch_count": 8}
     text = write(tmp_path, network, threshold=0.25, facts=facts).read_text()
     assert "namespace ball_test {" in text
@@ -117,5 +119,5 @@ def test_refuses_networks_by_the_layers_name(tmp_path, network):
     }
     for name, change in wrong.items():
         with pytest.raises(UserError, match=f"{name} cannot become C"):
-            write_header(tmp_path / "model.h", replace(network, **change), "x", np.zeros(0), np.zeros(0))
+            write_header(tmp_path / "model.h", replace(network, **change), About("x", np.zeros(0), np.zeros(0)))
     assert not list(tmp_path.iterdir())

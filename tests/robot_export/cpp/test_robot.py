@@ -4,15 +4,17 @@ import platform
 import re
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from robot_export import snippets
-from robot_export.cpp.header import write_header
+from robot_export.cpp.header import PARTS, About
+from robot_export.cpp.header import write as write_header
 from robot_export.cpp.program import WARNINGS, find_compiler
 from robot_export.folding import fold
-from robot_export.formats import CPP
+from robot_export.model_facts import describe_input
 
 from ...tiny import ROOT
 from ..models import patches, random_model
@@ -29,13 +31,13 @@ FACTS = {"input_range": "raw", "input_mean": "0.4", "sampling_rule": "centres", 
 def robot(tmp_path_factory):
     """A folder of headers as docs/cpp_header.md has it, patches, and what both networks answer."""
     folder = tmp_path_factory.mktemp("models")
-    shutil.copy(CPP / "ball_models.h", folder)
+    shutil.copy(PARTS / "ball_models.h", folder)
     X, networks = patches(3, 40, (16, 16, 1)), []
     for (file, name), head in zip(NAMES.items(), ("sigmoid", "linear"), strict=True):
         network = fold(random_model(5, head=head))
         answers = forward(network, X)
         threshold = float(np.float32(np.median(answers))) if head == "sigmoid" else None
-        write_header(folder / file, network, name, X[:8], answers[:8], threshold, FACTS)
+        write_header(folder / file, network, About(name, X[:8], answers[:8], threshold, FACTS))
         networks.append(network)
     return folder, X, networks
 
@@ -67,7 +69,7 @@ def test_both_models_behind_one_interface(robot, tmp_path):
 def test_the_finder_for_naoth(robot, tmp_path, offset, threshold):
     """Against declarations of the same shape, written for this test: pixels of five bytes, column by column."""
     folder, X, (classifier, detector) = robot
-    shutil.copy(CPP / "naoth_finder.h", tmp_path)
+    shutil.copy(PARTS / "naoth_finder.h", tmp_path)
     (tmp_path / "AbstractCNNClassifier.h").touch()
     code = ROOT / "tests/robot_export/cpp/naoth_main.cpp"
     program = compiled(folder, code, tmp_path / "program", "-I", tmp_path)
@@ -87,9 +89,8 @@ def test_two_models_of_one_project_and_two_source_files_share_a_binary(robot, tm
     """Other flags per source file: nothing of a header may be merged by the linker."""
     folder, X, (classifier, detector) = robot
     for name, network in (("ball_first", classifier), ("ball_second", detector)):
-        write_header(
-            tmp_path / f"{name}.h", network, name, X[:8], forward(network, X[:8]), 0.5 if name == "ball_first" else None
-        )
+        about = About(name, X[:8], forward(network, X[:8]), 0.5 if name == "ball_first" else None)
+        write_header(tmp_path / f"{name}.h", network, about)
     code = "".join(f'#include "{name}.h"\n' for name in ("ball_first", "ball_second", "ball_models"))
     code += "extern bool {0}();\nbool {0}() {{\n"
     code += "  return ball_first::self_test() && ball_second::self_test() && ball::Finder::self_test();\n}}\n"
@@ -194,11 +195,11 @@ def test_the_cmake_of_the_page(robot, tmp_path):
 def test_the_code_of_the_card(robot, tmp_path, file, outputs):
     """The header's; for those of TensorFlow Lite and ONNX Runtime, no headers come with the packages."""
     shutil.copy(robot[0] / file, tmp_path / "model.h")
-    told = {
-        "input": {"height": 16, "width": 16, "channels": 1, "normalised": False},
-        "forms": {"cpp": {"namespace": NAMES[file]}},
-    }
-    told |= {"threshold": {"cpp": 0.5}} if outputs == 1 else {}
-    (code,) = re.findall(r"```cpp\n(.*?)```", snippets.loading(told), re.DOTALL)
+    manifest = SimpleNamespace(
+        input=describe_input(random_model(5), normalised=False),
+        formats={"cpp": SimpleNamespace(namespace=NAMES[file])},
+        threshold={"cpp": 0.5} if outputs == 1 else None,
+    )
+    (code,) = re.findall(r"```cpp\n(.*?)```", snippets.loading(manifest), re.DOTALL)
     (tmp_path / "card.cpp").write_text(code + "\nint main() { return right ? 0 : 1; }\n")
     subprocess.run([compiled(tmp_path, tmp_path / "card.cpp", tmp_path / "program")], check=True)

@@ -1,4 +1,4 @@
-"""`python -m PROJECT.export` on models of ours and on others; what a person can get wrong."""
+"""`export.py` on models of ours and on others; what a person can get wrong."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import pytest
 from classifier_cnn import export as classifier
 from common.errors import UserError
 from detector_cnn_ball_radius_center import export as detector
-from robot_export import command
+from robot_export import export_source
 
 from ..tiny import classification_file, detection_file
 from .models import random_model
@@ -182,9 +182,9 @@ def test_an_edited_model_json_is_one_line(exported, files, tmp_path, place, valu
     ],
 )
 def test_an_edited_evaluation_is_not_believed(result):
-    assert not command._is_evaluation(result)
+    assert not export_source._is_evaluation(result)
 
 
 def test_an_evaluation_of_ours_is_believed():
     row = {"group": "camera", "name": "top", "recall": 0.9}
-    assert command._is_evaluation({"metrics": {"auroc": 0.9, "patches": 3}, "groups": [row]})
+    assert export_source._is_evaluation({"metrics": {"auroc": 0.9, "patches": 3}, "groups": [row]})

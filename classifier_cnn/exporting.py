@@ -1,0 +1,97 @@
+"""The classifier's export: patches, threshold, files; and when a format is rejected."""
+
+import argparse
+from dataclasses import replace
+
+from classifier_cnn import metrics
+from classifier_cnn.data import load_data
+from classifier_cnn.options import CONFIDENCE, MAX_FPR, PROJECT, Options
+from classifier_cnn.report import report
+from classifier_cnn.summary import TRACKED, group_table, table
+from classifier_cnn.threshold import allowed_false_positives, choose_threshold
+from robot_export.card import summary
+from robot_export.export_source import Source, Task, prepare_folder, read_source, read_wishes
+from robot_export.job import Job
+from robot_export.parity import Judge
+from robot_export.project import Project
+from robot_export.publish import publish
+
+TARGET = {"order": ["ball"], "units": "probability of a ball, 0..1"}
+RECALL_LOST = 0.005  # of all balls; a format that loses more at its threshold is rejected
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Reads, exports, checks and prints; the arguments are those of export.py.
+
+    Raises:
+        UserError: files or a model that cannot be used, or a format that differs from the model.
+    """
+    source = read_source(arguments, Task(PROJECT, "classification", TARGET, Options, load_data))
+    source, max_fpr, confidence = with_threshold(source, arguments)
+    manifest, patches = source.manifest, source.evidence.validation
+    threshold = manifest.trained_threshold
+    wishes = read_wishes(arguments, patches.X)
+    folder, results = prepare_folder(arguments, source, wishes)
+    if not results or threshold != results["validation"]["metrics"]["threshold"]:
+        scores = source.evidence.outputs[:, 0]
+        results = {"validation": report(folder, patches, scores, threshold, "validation", confidence=confidence)}
+        manifest = replace(manifest, metrics={"validation": results["validation"]["metrics"]})
+    about = project(max_fpr, confidence)
+    print(summary(publish(Job(folder, source.model, manifest, source.evidence, about, results, wishes))))
+    print(f"files, model.json and model card: {folder}")
+
+
+def with_threshold(source: Source, arguments: argparse.Namespace) -> tuple[Source, float, float]:
+    """Chooses a threshold if the command line asks for one or the model has none; also returns the limit it keeps."""
+    given = {name: getattr(arguments, name) for name in ("max_fpr", "confidence")}
+    given = {name: value for name, value in given.items() if value is not None}
+    limit = {"max_fpr": MAX_FPR, "confidence": CONFIDENCE} | (source.manifest.options or {}) | given
+    max_fpr, confidence = limit["max_fpr"], limit["confidence"]
+    if given or not source.manifest.threshold:
+        evidence = source.evidence
+        chosen = choose_threshold(evidence.validation.y, evidence.outputs[:, 0], max_fpr, confidence)
+        more = {"threshold": {"keras": chosen.value}, "threshold_choice": vars(chosen)}
+        source = replace(source, manifest=replace(source.manifest, **more))
+    return source, max_fpr, confidence
+
+
+def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
+    """What the exports have to know of the classifier.
+
+    Args:
+        max_fpr: highest false positive rate that a threshold is chosen for.
+        confidence: of the guarantee that it is chosen with.
+    """
+
+    def measure(y, outputs, threshold):
+        numbers = metrics.evaluate(y, outputs[:, 0], threshold)
+        limit = metrics.recall_at_fpr(metrics.curve(y, outputs[:, 0]), max_fpr)
+        kept = {name: numbers.get(name) for name in ("auroc", "recall", "false_positive_rate")}
+        return {name: value for name, value in (kept | {"recall_at_limit": limit}).items() if value is not None}
+
+    def reasons(before, after):
+        lost = before.get("recall", 0) - after.get("recall", 0)
+        if lost <= RECALL_LOST + 1e-9:  # rounding is not a ball
+            return []
+        return [f"at its threshold it finds {after['recall']:.2%} of the balls, {100 * lost:.2f} points below Keras"]
+
+    def choose(y, outputs, before, shipped):
+        """Keras's threshold if the format keeps limit and recall with it, else its own if that is better."""
+        after = measure(y, outputs, shipped)
+        negatives = int((y == 0).sum())
+        limit = allowed_false_positives(negatives, max_fpr, confidence)[0] / max(1, negatives)
+        broken = after.get("false_positive_rate", 0) > max(limit, before.get("false_positive_rate", 0))
+        if not broken and after.get("recall", 0) >= before.get("recall", 0):
+            return shipped
+        own = choose_threshold(y, outputs[:, 0], max_fpr, confidence).value
+        return own if broken or measure(y, outputs, own)["recall"] > after["recall"] else shipped
+
+    purpose = "Decides whether an image patch shows a ball: a score in 0..1, a ball at or above the threshold."
+    pictures = (
+        ("curves", "recall against false positives"),
+        ("scores", "scores"),
+        ("worst_false_positives", "worst false positives"),
+        ("worst_false_negatives", "worst missed balls"),
+        ("robustness", "recall and false positives on worse pictures"),
+    )
+    return Project(PROJECT, purpose, Judge(measure, reasons, choose), table, group_table, pictures, TRACKED)

@@ -1,0 +1,74 @@
+"""The detector's export: patches, files; and when a format is rejected."""
+
+import argparse
+from dataclasses import replace
+
+from detector_cnn_ball_radius_center import metrics
+from detector_cnn_ball_radius_center.data import load_data
+from detector_cnn_ball_radius_center.options import PROJECT, Options
+from detector_cnn_ball_radius_center.report import report
+from detector_cnn_ball_radius_center.summary import TRACKED, group_table, table
+from robot_export.card import summary
+from robot_export.export_source import Task, prepare_folder, read_source, read_wishes
+from robot_export.job import Job
+from robot_export.parity import Judge
+from robot_export.project import Project
+from robot_export.publish import publish
+
+TARGET = {
+    "order": ["radius", "center_x", "center_y"],
+    "units": "fractions of the patch's width and height",
+    "origin": "top left corner of the patch, x to the right, y down",
+}
+ERROR_GROWN = 0.05  # of Keras's; a format whose centre error grows by more is rejected
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Reads, exports, checks and prints; the arguments are those of export.py.
+
+    Raises:
+        UserError: files or a model that cannot be used, or a format that differs from the model.
+    """
+    source = read_source(arguments, Task(PROJECT, "detection", TARGET, Options, load_data))
+    manifest, patches = source.manifest, source.evidence.validation
+    if "mean" not in manifest.target:
+        manifest = replace(manifest, target=manifest.target | {"mean": patches.y.mean(0).tolist()})
+    wishes = read_wishes(arguments, patches.X)
+    folder, results = prepare_folder(arguments, source, wishes)
+    if not results:
+        circle = manifest.target["mean"]
+        results = {"validation": report(folder, patches, source.evidence.outputs, circle, "validation")}
+        manifest = replace(manifest, metrics={"validation": results["validation"]["metrics"]})
+    about = project(patches.X.shape[2])
+    print(summary(publish(Job(folder, source.model, manifest, source.evidence, about, results, wishes))))
+    print(f"files, model.json and model card: {folder}")
+
+
+def project(size: int) -> Project:
+    """What the exports have to know of the detector.
+
+    Args:
+        size: width of the patches in pixels.
+    """
+
+    def measure(y, outputs, threshold):
+        numbers = metrics.evaluate(y, outputs, size)
+        names = ("median_center_error_px", "mean_center_error_px", "mean_iou")
+        return {name: numbers[name] for name in names}
+
+    def reasons(before, after):
+        found = []
+        for what in ("median", "mean"):
+            name = f"{what}_center_error_px"
+            grown = after[name] / before[name] - 1 if before[name] else 0.0
+            if grown > ERROR_GROWN:
+                found.append(f"its {what} centre error is {after[name]:.3f} px, {grown:.1%} above Keras's")
+        return found
+
+    purpose = "Finds where in an image patch the ball is, and how large: radius and centre in fractions of the patch."
+    pictures = (
+        ("errors", "errors"),
+        ("targets", "predicted against true values"),
+        ("worst", "the worst patches"),
+    )
+    return Project(PROJECT, purpose, Judge(measure, reasons), table, group_table, pictures, TRACKED)

@@ -1,0 +1,217 @@
+"""What `export.py` exports: the model of a run or of a file, its record, and the patches that it is judged on."""
+
+import argparse
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from common.atomic_files import new_folder, read_json, replacing
+from common.cli import launch
+from common.cli.training_options import TrainingOptions
+from common.datasets.load import read_files
+from common.datasets.patch_file import Patches, concatenate
+from common.errors import UserError
+from common.runs.evaluation import model_name
+from common.training import devices
+from common.training.model_path import find_model
+from common.training.predict import make_predictor
+from common.training.saved_model import load_model
+from robot_export import model_json
+from robot_export.cost import count_cost
+from robot_export.export_files import robot_kinds
+from robot_export.folding import fold
+from robot_export.job import Evidence, Partner, Wishes
+from robot_export.model_facts import describe_files, describe_input, describe_model
+from robot_export.model_json import Manifest
+from robot_export.recorded_patches import recorded_splits
+
+
+@dataclass(frozen=True)
+class Task:
+    """A project's models.
+
+    project: its package. name: `classification` or `detection`. target: of model.json; its "order" names the outputs.
+    options: the project's Options. load_data: finds the patches that a run recorded.
+    """
+
+    project: str
+    name: str
+    target: dict
+    options: type
+    load_data: Callable
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is exported: the model's file, the keras.Model, its record, the patches and its answers."""
+
+    file: Path
+    model: object
+    manifest: Manifest
+    evidence: Evidence
+
+
+def read_source(arguments: argparse.Namespace, task: Task) -> Source:
+    """Reads the patches and the model, and scores them.
+
+    Raises:
+        UserError: files or a model that cannot be used, or test patches for calibration.
+    """
+    file = find_model(arguments.model)
+    known = _known(file, task.project)
+    if arguments.calibration and arguments.validation:
+        named = {"train": arguments.calibration, "validation": arguments.validation}
+        parts = {split: read_files(paths, task.name)[0] for split, paths in named.items()}
+    else:
+        parts = _recorded(arguments, file, known, task)
+    concatenate([part.take([0]) for part in parts.values()])  # one size and colour, or one clear line
+    _check_calibration(arguments.calibration or [], parts, known)
+    if known and arguments.output_dir is None:
+        _check_validation(parts["validation"], known)
+    devices.find_gpus()
+    model = load_model(file, parts["validation"].X.shape[1:], len(task.target["order"]))
+    fold(model)  # a layer that cannot be exported is named before anything is computed
+    manifest = _describe(model, arguments, task, parts, known)
+    scores = make_predictor(model)(parts["validation"].X)
+    return Source(file, model, manifest, Evidence(parts["train"].X, parts["validation"], scores))
+
+
+def read_wishes(arguments: argparse.Namespace, X) -> Wishes:
+    """What the command line asks for besides the usual files.
+
+    Args:
+        X: the validation patches, for the detector of --detector.
+
+    Raises:
+        UserError: --detector is not a detector, or made for other patches.
+    """
+    robots = tuple(dict.fromkeys(arguments.robot or ()))
+    path = getattr(arguments, "detector", None)
+    detector = _read_partner(path, X) if path else None
+    return Wishes(robots, arguments.accept_sampling, detector, arguments.namespace or "")
+
+
+def prepare_folder(arguments: argparse.Namespace, source: Source, wishes: Wishes) -> tuple[Path, dict | None]:
+    """Prepares the folder that the files are written to.
+
+    Returns:
+        The folder, with model.keras in it, and the run's own evaluation if it has one that is whole, else None.
+
+    Raises:
+        UserError: as `export_files.robot_kinds`, before a folder is made.
+    """
+    robot_kinds(wishes, source.manifest)
+    if arguments.output_dir is None and _manifest_file(source.file):
+        return source.file.parent, _read_evaluation(source.file.parent, source.manifest.metrics)
+    name = f"export-{model_name(source.file)}"
+    folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / name)
+    with replacing(folder / "model.keras") as new:
+        shutil.copyfile(source.file, new)
+    return folder, None
+
+
+def _known(file: Path, project: str) -> Manifest | None:
+    """What the run's own model.json says of the model; None if there is none."""
+    path = _manifest_file(file)
+    if path is None:
+        return None
+    known = model_json.read_without_files(path)
+    if known.project != project:
+        command = launch.command(f"{known.project}/export.py", file)
+        raise UserError(f"{path}: a model of another project. Received: {known.project}. Use {command}")
+    return known
+
+
+def _manifest_file(file: Path) -> Path | None:
+    """The model.json of a model file, None if it has none."""
+    path = file.with_name("model.json")
+    return path if file.name == "model.keras" and path.is_file() else None
+
+
+def _recorded(arguments: argparse.Namespace, file: Path, known: Manifest | None, task: Task) -> dict[str, Patches]:
+    """The training and validation patches of a run, by its config.json."""
+    config = file.with_name("config.json")
+    if arguments.calibration or arguments.validation or known is None or not config.is_file():
+        raise UserError(
+            f"an export takes --calibration and --validation, or neither of them and the folder of a run. "
+            f"Received: {arguments.model}. Add both."
+        )
+    splits = recorded_splits(file.parent, task.options, task.load_data)
+    parts = {"train": splits.train, "validation": splits.validation}
+    if changed := [split for split, part in parts.items() if part.digest != _digest(known, split)]:
+        raise UserError(
+            f"the patches that this run recorded have changed ({', '.join(changed)}). Received: {file.parent}. "
+            "Choose the files: --calibration TRAIN.h5 --validation VALIDATION.h5"
+        )
+    return parts
+
+
+def _describe(model, arguments: argparse.Namespace, task: Task, parts: dict, known: Manifest | None) -> Manifest:
+    """The record of the model, with the input that the command line asks for."""
+    asked = arguments.input or ("normalised" if known and known.input.normalised else "raw")
+    normalised = asked == "normalised"
+    if known is None:
+        return describe_model(model, parts, normalised, project=task.project, target=task.target)
+    given = describe_input(model, normalised, known.input.sampling_rule)
+    datasets = known.datasets
+    if arguments.output_dir is not None:
+        datasets = datasets | {"validation": describe_files(parts["validation"])}
+    return replace(known, input=given, cost=count_cost(model), datasets=datasets)
+
+
+def _read_partner(path: Path, X) -> Partner:
+    """A detector, run on the classifier's validation patches."""
+    file = find_model(path)
+    model = load_model(file, X.shape[1:], outputs=3)
+    manifest = _manifest_file(file)
+    rule = read_json(manifest)["input"].get("sampling_rule") if manifest else None
+    return Partner(model, make_predictor(model)(X), describe_input(model, False, rule))
+
+
+def _read_evaluation(folder: Path, metrics: dict) -> dict | None:
+    """The evaluation.json of a run, None if it is missing, edited, or of other splits than model.json."""
+    try:
+        results = read_json(folder / "evaluation.json")
+    except UserError:
+        return None
+    return results if results.keys() == metrics.keys() and all(map(_is_evaluation, results.values())) else None
+
+
+def _is_evaluation(result) -> bool:
+    """Whether this is what `report` makes of one split: numbers by name, and rows of groups."""
+    if not isinstance(result, dict) or not isinstance(result.get("metrics"), dict):
+        return False
+    groups = result.get("groups")
+    if not isinstance(groups, list) or not all(
+        isinstance(row, dict) and {"group", "name"} <= row.keys() for row in groups
+    ):
+        return False
+    numbers = [result["metrics"], *({k: v for k, v in row.items() if k not in ("group", "name")} for row in groups)]
+    return all(isinstance(value, int | float) and math.isfinite(value) for some in numbers for value in some.values())
+
+
+def _check_calibration(paths: list[Path], parts: dict[str, Patches], known: Manifest | None) -> None:
+    """Refuses test and validation patches for calibration: the parity on validation would look too good."""
+    digest = parts["train"].digest
+    tests = [path.name for path in paths if "_test_" in path.name]
+    if known and digest == _digest(known, "test"):
+        tests = [path.name for path in paths]
+    if tests:
+        raise UserError(f"calibration takes training patches, never test patches. Received: {', '.join(tests)}.")
+    if digest == parts["validation"].digest:
+        raise UserError("calibration takes training patches. Received: the validation patches. Choose other files.")
+
+
+def _check_validation(validation: Patches, known: Manifest) -> None:
+    """Refuses other patches than the run was validated on: its model.json names those."""
+    if validation.digest != _digest(known, "validation"):
+        raise UserError(
+            f"these are not the patches that the run was validated on. Received: {', '.join(validation.files)}. "
+            "Choose those, or a new folder with --output-dir."
+        )
+
+
+def _digest(known: Manifest, split: str) -> str | None:
+    return known.datasets.get(split, {}).get("digest")

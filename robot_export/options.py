@@ -1,0 +1,59 @@
+"""The command line that `export.py` has in every project; light, so that `--help` and a typo are answered at once."""
+
+import argparse
+import re
+from pathlib import Path
+
+from common.cli.program import Parser
+from common.cli.training_options import INPUTS
+from common.errors import UserError
+from common.training.model_path import find_model
+from robot_export.robots import add_robot_options
+
+
+def export_parser(description: str) -> Parser:
+    """A parser for `export.py MODEL [--calibration FILE... --validation FILE...]`; the project adds its own options."""
+    parser = Parser(description=description)
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file, or the folder of a run")
+    for name, text in (
+        ("calibration", "training patches (.h5) for the ranges of the quantised formats, never test patches"),
+        ("validation", "patches (.h5) on which every format is compared with Keras"),
+    ):
+        text += "; default: the ones that the run recorded"
+        parser.add_argument(f"--{name}", type=Path, nargs="+", metavar="FILE", help=text)
+    parser.add_argument(
+        "--input", choices=INPUTS, help="what the TFLite and ONNX files take (default: as the run, else raw)"
+    )
+    add_robot_options(parser)
+    parser.add_argument(
+        "--namespace", type=_namespace, metavar="NAME", help="of model.h (default: made from project, size and run)"
+    )
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        help="a new folder for the files; default: the run's own, else a new export-NAME in the output folder",
+    )
+    return parser
+
+
+def check_files(arguments: argparse.Namespace) -> argparse.Namespace:
+    """Refuses files that are not there, before TensorFlow loads; returns the arguments.
+
+    Raises:
+        UserError: a file is missing, or the model is not a .keras file.
+    """
+    for path in (arguments.model, getattr(arguments, "detector", None)):
+        if path is not None:
+            find_model(path)
+    for name in ("calibration", "validation"):
+        for path in getattr(arguments, name) or ():
+            if not path.exists():
+                raise UserError(f"There is no such file. Received: --{name} {path}. Check the path.")
+    return arguments
+
+
+def _namespace(text: str) -> str:
+    """A name that C++ takes as a namespace."""
+    if not re.fullmatch("[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", text):
+        raise argparse.ArgumentTypeError(f"takes letters, digits and single underscores. Received: {text}.")
+    return text

@@ -1,0 +1,73 @@
+"""The end of a run and of `export.py`: files, model.json and the model card, and their numbers on the server."""
+
+from common import tracking
+from common.runs.run_folder import tracked_files
+from robot_export import card, model_json
+from robot_export.export_model import deliver
+from robot_export.job import Job
+from robot_export.model_json import Manifest
+
+WEAKEST, SLICES = 4, 200  # recordings, cameras and brightnesses of each kind, on the card and on the page
+
+
+def publish_run(run, history, job: Job) -> None:
+    """The end of a run: model.json, files and card into its folder, every number into tracking.
+
+    The manifest of model.keras alone is written first: an export that fails costs the night nothing but the export.
+    A stopped run leaves no more than that; resumed, it exports at its end.
+
+    Args:
+        run: common.runs.RunFolder. history: common.fitting.History.
+
+    Raises:
+        UserError: as `deliver`, after everything else has been recorded.
+    """
+    export = "none" if run.stop() else job.manifest.options["export"]
+    manifest = publish(job, export="none")
+    try:
+        if export != "none":
+            manifest = publish(job, export=export)
+            print(card.summary(manifest))
+    finally:
+        project, numbers = job.project, {split: result["metrics"] for split, result in job.results.items()}
+        run.tracked.describe(card.head(manifest, project.purpose, project.table(numbers)))
+        few = {split: _chosen(found, project.tracked[split]) for split, found in numbers.items()}
+        run.record_results(few, history, tracked_facts(manifest))
+
+
+def publish(job: Job, export: str = "all") -> Manifest:
+    """Makes the files, writes model.json and, unless `export` is "none", the card; returns the manifest."""
+    manifest = deliver(job, export)
+    model_json.write(job.folder, manifest)
+    if export != "none":
+        split = "test" if "test" in job.results else "validation"
+        groups = job.results[split]["groups"]
+        weak, slices = (f"{split}\n{job.project.group_table(groups, n)}".rstrip("\n") for n in (WEAKEST, SLICES))
+        pictures = [(f"{split}_{kind}.png", f"{words}, {split}") for kind, words in job.project.pictures]
+        pictures.insert(len(pictures) - 1, ("training_curves.png", "the numbers of every epoch"))  # before the heat map
+        findings = card.Findings(
+            purpose=job.project.purpose,
+            numbers=job.project.table({split: result["metrics"] for split, result in job.results.items()}),
+            weak=weak,
+            slices=slices,
+            pictures=pictures,
+            notes=job.results[split].get("notes", ()),
+        )
+        card.write_card(job.folder, manifest, findings)
+    if later := tracking.add_files(job.folder, tracked_files(job.folder)):  # of a run that had ended
+        print(later)
+    return manifest
+
+
+def tracked_facts(manifest: Manifest) -> dict[str, float]:
+    """The numbers of model.json by which runs are compared on a server; those of each format stay in model.json."""
+    facts = {name: manifest.cost[name] for name in ("parameters", "multiply_accumulates")}
+    if manifest.threshold:
+        facts["threshold"] = manifest.trained_threshold
+    if "cpp" in manifest.formats and (times := manifest.formats["cpp"].latency_us):
+        facts["latency_us"] = times["median"]
+    return facts | {"rejected_formats": sum(file.accepted is False for file in manifest.formats.values())}
+
+
+def _chosen(numbers: dict[str, float], names: tuple[str, ...]) -> dict[str, float]:
+    return {name: numbers[name] for name in names if name in numbers}
