@@ -48,7 +48,7 @@ class Findings:
 
 
 def write_card(folder: Path, manifest: Manifest, findings: Findings) -> Path:
-    """Writes README.md, and report.html: the same with every slice. Pictures that are not in the folder are left out."""
+    """Writes README.md, and report.html, the same with every slice; pictures that are not there are left out."""
     shown = [f"![{words}]({name})" for name, words in findings.pictures if (folder / name).is_file()]
     # Two side by side, or they were most of the page; the wide ones, which come last, would be too small.
     pairs = [[*shown[i : min(i + 2, PAIRED)], ""][:2] for i in range(0, min(len(shown), PAIRED), 2)]

@@ -42,7 +42,7 @@ def publish(job: Job, export: str = "all") -> Manifest:
     if export != "none":
         split = "test" if "test" in job.results else "validation"
         groups = job.results[split]["groups"]
-        weak, slices = (f"{split}\n{job.project.group_table(groups, n)}".rstrip("\n") for n in (WEAKEST, SLICES))
+        weak, slices = (split + "\n" + job.project.group_table(groups, n).strip("\n") for n in (WEAKEST, SLICES))
         pictures = [(f"{split}_{kind}.png", f"{words}, {split}") for kind, words in job.project.pictures]
         pictures.insert(len(pictures) - 1, ("training_curves.png", "the numbers of every epoch"))  # before the heat map
         findings = card.Findings(
