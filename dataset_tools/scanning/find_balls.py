@@ -12,7 +12,7 @@ from common.cli.printable import printable
 from common.errors import UserError
 from dataset_tools.cutting.record_store import Skips
 from dataset_tools.scanning import circles
-from dataset_tools.scanning.frames import Frame, frames
+from dataset_tools.scanning.frames import frames
 from dataset_tools.scanning.network_input import NetworkInput
 from dataset_tools.scanning.results import Results, whole_folder
 from dataset_tools.scanning.scan import Found, Plan, scan
@@ -39,7 +39,7 @@ def predict(arguments: argparse.Namespace, scorer, locate: Locate | None, output
     Raises:
         UserError: a source or a model that cannot be used; nothing is written then.
     """
-    total = sum(isinstance(item, Frame) for item in frames(arguments.sources))
+    total = sum(1 for _ in frames(arguments.sources))
     about = {"model": scorer.name, "threshold": scorer.threshold, "radius": list(arguments.radius)}
     wanted = arguments.output_dir or output_dir / f"predict-{scorer.name.replace('/', '-')}"
     skips, start = Skips(), time.perf_counter()

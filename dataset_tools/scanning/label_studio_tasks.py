@@ -57,12 +57,12 @@ def task(address: str, size: tuple[int, int], circles, scores, model: str) -> di
 
 
 def picture_name(frame: Frame) -> str:
-    """A name for a picture, no two alike, such as `game_12ab34cd-0000123_top`: `cut` reads the recording from it."""
+    """A name for a picture, no two alike, such as `game_12ab34-0000123_top`: `cut` reads the recording from it."""
     source = f"{frame.record.picture}/{frame.record.name}"
-    stem = file_name(Path(frame.record.name).stem).replace("/", "_")
-    frame_ = stem if any(map(str.isdigit, stem)) else f"{stem}_0"
-    mark = hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    return f"{file_name(frame.recording)}_{mark}-{frame_}"
+    stem = file_name(Path(frame.record.name).stem).replace("-", "_")
+    numbered = stem if any(map(str.isdigit, stem)) else f"{stem}_0"
+    mark = hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:6]  # with 8, `cut` leaves it out
+    return f"{file_name(frame.recording)}_{mark}-{numbered}"
 
 
 def save_picture(frame: Frame, image: Image.Image, folder: Path) -> str:

@@ -32,22 +32,19 @@ def whole_folder(wanted: Path) -> Iterator[tuple[Path, list[Path]]]:
     """Yields a hidden folder to write into, and a list that gets the place to which it was moved at the end.
 
     Raises:
-        UserError: it cannot be made, or the disk is full; nothing is left behind then.
+        UserError: it cannot be made. Whatever ends the block with an error, nothing is left behind.
     """
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(
-            prefix=f".{wanted.name[:40]}-", dir=wanted.parent, ignore_cleanup_errors=True
-        ) as hidden:
-            inner, place = Path(hidden) / "folder", []
-            inner.mkdir()
-            yield inner, place
-            place.append(new_folder(wanted))
-            inner.replace(place[0])  # over the empty folder that holds the name
+        hidden = TemporaryDirectory(prefix=f".{wanted.name[:40]}-", dir=wanted.parent, ignore_cleanup_errors=True)
     except OSError as error:
-        raise UserError(
-            f"{wanted} cannot be written: {error.strerror or error}. Choose another --output-dir."
-        ) from None
+        raise UserError(f"{wanted} cannot be made: {error.strerror or error}. Choose another --output-dir.") from None
+    with hidden as name:
+        inner, place = Path(name) / "folder", []
+        inner.mkdir()
+        yield inner, place
+        place.append(new_folder(wanted))
+        inner.replace(place[0])  # over the empty folder that holds the name
 
 
 class Results:
@@ -66,21 +63,18 @@ class Results:
         table = self._files.enter_context((self.folder / "detections.csv").open("w", newline="", encoding="utf-8"))
         self._table = csv.writer(table, lineterminator="\n")
         self._table.writerow(COLUMNS)
-        self._json = _JsonList(self._files, self.folder / "detections.json", self.about, "detections")
+        self._json = self._files.enter_context(JsonList(self.folder / "detections.json", self.about, "detections"))
         (self.folder / "pictures").mkdir()
         self._tasks = None
         if self.label_studio:
             (self.folder / "label_studio" / "pictures").mkdir(parents=True)
             (self.folder / "label_studio" / "labels.xml").write_text(label_studio_tasks.CONFIG, encoding="utf-8")
-            self._tasks = _JsonList(self._files, self.folder / "label_studio" / "tasks.json", None, "")
+            self._tasks = self._files.enter_context(JsonList(self.folder / "label_studio" / "tasks.json", None, ""))
         return self
 
     def __exit__(self, kind, *_):
-        if kind is None:
-            counts = {"pictures": self.pictures, "patches": self.patches, "candidates": self.candidates}
-            self._json.end(counts | {"balls": self.balls})
-            if self._tasks:
-                self._tasks.end({})
+        counts = {"pictures": self.pictures, "patches": self.patches, "candidates": self.candidates}
+        self._json.counts = counts | {"balls": self.balls}
         self._files.close()
         if kind is None:
             self._sheet()
@@ -179,20 +173,28 @@ def contact_sheet(cells: list[tuple[Image.Image, str]]) -> Image.Image:
     return sheet
 
 
-class _JsonList:
-    """A JSON file with a long list, written as it comes: alone, or as `key` of an object that begins with `about`."""
+class JsonList:
+    """A JSON file with a long list, written as it comes: alone, or as `key` of an object that begins with `about`.
 
-    def __init__(self, files: ExitStack, path: Path, about: dict | None, key: str):
-        self._file = files.enter_context(path.open("w", encoding="utf-8"))
-        self._inside = about is not None
-        head = "".join(f"{json.dumps(name)}: {json.dumps(value)},\n" for name, value in (about or {}).items())
-        self._file.write(f"{{\n{head}{json.dumps(key)}: [" if self._inside else "[")
-        self._between = "\n"
+    `counts` follow the list.
+    """
+
+    def __init__(self, path: Path, about: dict | None, key: str):
+        self._path, self._about, self._key = path, about, key
+        self.counts: dict[str, int] = {}
+
+    def __enter__(self):
+        self._file, self._between = self._path.open("w", encoding="utf-8"), "\n"
+        head = "".join(f"{json.dumps(name)}: {json.dumps(value)},\n" for name, value in (self._about or {}).items())
+        self._file.write("[" if self._about is None else f"{{\n{head}{json.dumps(self._key)}: [")
+        return self
+
+    def __exit__(self, *_):
+        tail = "".join(f",\n{json.dumps(name)}: {json.dumps(value)}" for name, value in self.counts.items())
+        self._file.write("\n]\n" if self._about is None else f"\n]{tail}\n}}\n")
+        self._file.close()
 
     def add(self, value: dict) -> None:
+        """Appends to the list."""
         self._file.write(self._between + json.dumps(value))
         self._between = ",\n"
-
-    def end(self, counts: dict) -> None:
-        tail = "".join(f",\n{json.dumps(name)}: {json.dumps(value)}" for name, value in counts.items())
-        self._file.write(f"\n]{tail}\n}}\n" if self._inside else "\n]\n")

@@ -1,0 +1,81 @@
+"""Pictures whose balls are all known, and the false alarms in them: negatives that nobody has to label."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from dataset_tools.annotations import picture, recognise
+from dataset_tools.annotations.classes import Classes
+from dataset_tools.annotations.record import Record
+from dataset_tools.cutting import scene, write_png
+from dataset_tools.cutting.archives import Archives, file_name, member_name
+from dataset_tools.scanning.frames import Frame, frames, read_picture
+from dataset_tools.scanning.mining import Choice
+from dataset_tools.scanning.scan import Found
+from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.patch_sources import Skipped
+
+
+def certified_frames(annotated: Iterable[Path], without_ball: Iterable[Path]) -> Iterator[Frame | Skipped]:
+    """Annotated pictures in which every ball has a box, and pictures of which the user says that they show none.
+
+    Raises:
+        UserError: a source that cannot be read.
+    """
+    for path in annotated:
+        for source in recognise.recognise(path):
+            label = recognise.label_of(source.path)
+            for item in recognise.records(source, Classes.of(), []):
+                if isinstance(item, Skipped):
+                    yield item
+                elif item.certified and item.patch in ("", "no ball"):
+                    recording = recognise.recording_of(item, label, None)
+                    yield Frame(item._replace(patch=""), recording, recognise.frame_of(item.name))
+    for item in frames(without_ball):
+        yield item if isinstance(item, Skipped) else item._replace(record=item.record._replace(certified=True))
+
+
+def free_of_balls(found: Found) -> np.ndarray:
+    """Which candidates of a certified picture certainly show no part of a ball: bool [n]."""
+    record, boxes = found.frame.record, found.boxes
+    if found.size is None or not record.boxes:
+        return np.full(len(boxes), record.certified)
+    try:
+        known, _ = scene.scene_of(record, *found.size, picture.scale(record, *found.size))
+    except Refused:
+        return np.zeros(len(boxes), bool)
+    free = np.full(len(boxes), known.free)
+    for left, top, right, bottom in known.avoid:
+        across = (boxes[:, 0] < right) & (boxes[:, 2] > left)
+        free &= ~(across & (boxes[:, 1] < bottom) & (boxes[:, 3] > top))
+    return free
+
+
+def write_negatives(folder: Path, alarms: Iterable[Choice]) -> int:
+    """Writes false alarms as patch archives in the NaoTH form, which `create_datasets` reads; their number."""
+    groups: dict[str, list[Choice]] = {}
+    for alarm in alarms:
+        name = f"{alarm.frame.camera or 'top'}/{file_name(alarm.frame.recording)}.zip"
+        groups.setdefault(name, []).append(alarm)
+    folder.mkdir()
+    archives, count = Archives(folder, folder), 0
+    for name, members in sorted(groups.items()):
+        files = ((member_name(alarm.frame.record.name), content) for alarm in members if (content := _png(alarm)))
+        count += archives.write(name, files)
+    return count
+
+
+def _png(alarm: Choice) -> bytes | None:
+    """The patch as it lies in the picture; None where a border at the picture's edge left it no square."""
+    record, (left, top, right, bottom) = alarm.frame.record, alarm.box
+    if right - left != bottom - top:
+        return None
+    pixels = np.asarray(read_picture(alarm.frame).crop(alarm.box))
+    place = {"p_min_x": left, "p_min_y": top, "p_max_x": right, "p_max_y": bottom, "side": right - left}
+    text = {"CameraID": int(alarm.frame.camera == "bottom"), "ball_intersect": 0.0} | place
+    return write_png.encode(pixels.reshape(len(pixels), -1), text | {"picture": _name(record)})
+
+
+def _name(record: Record) -> str:
+    return record.name if record.place else record.picture.name

@@ -1,0 +1,155 @@
+"""The story of `mine.py`: scan, rank, leave out what is known, write."""
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from common.cli.printable import printable
+from common.cli.progress import progress_bar
+from dataset_tools.cutting.record_store import Skips
+from dataset_tools.scanning import circles, mining, mining_results
+from dataset_tools.scanning.certified import certified_frames, free_of_balls, write_negatives
+from dataset_tools.scanning.find_balls import balls_of, plan_of
+from dataset_tools.scanning.frames import Frame, frames
+from dataset_tools.scanning.mining import Choice, Known, Pool
+from dataset_tools.scanning.results import whole_folder
+from dataset_tools.scanning.scan import scan
+from dataset_tools.sources.patch_sources import Skipped
+
+SHOWN_FROM = 0.5  # score from which a task shows a ball
+RECORDINGS_SHOWN = 40  # in the report
+WORDS = {
+    "nearest": "nearest to a score of 0.5",
+    "models": "where the models disagree most",
+    "views": "where flips and shifts of a patch disagree most",
+}
+
+
+class _Judge:
+    """Scores patches by all models, or by all views of a patch, and knows how long it took."""
+
+    def __init__(self, scorers: Sequence, rule: str):
+        self._scorers, self._views = scorers, rule == "views"
+        self.patches, self.seconds = 0, 0.0
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        start = time.perf_counter()
+        if self._views:
+            columns = [self._scorers[0].predict(view)[:, 0] for view in mining.views(X)]
+        else:
+            columns = [scorer.predict(X)[:, 0] for scorer in self._scorers]
+        self.seconds += time.perf_counter() - start
+        self.patches += len(X)
+        return np.stack(columns, axis=1)
+
+
+def mine(arguments: argparse.Namespace, scorers: Sequence, training: Iterable[Path], output_dir: Path) -> Path:
+    """Looks at all sources and writes what is worth a label; the folder.
+
+    Args:
+        arguments: of the command line.
+        scorers: robot_export.scorer.Scorer each, the one to improve first.
+        training: patch files to which nothing chosen may be alike.
+        output_dir: where the folder is made, unless the command line names it.
+
+    Raises:
+        UserError: a source or a model that cannot be used; nothing is written then.
+    """
+    rule = arguments.rule or ("models" if len(scorers) > 1 else "nearest")
+    judge, skips, seen = _Judge(scorers, rule), Skips(), Counter()
+    wanted = arguments.output_dir or output_dir / f"mine-{scorers[0].name.replace('/', '-')}"
+    with whole_folder(wanted) as (folder, place):
+        pool = _look(arguments, scorers[0], rule, judge, skips, seen)
+        alarms = _alarms(arguments, scorers[0], judge, skips, seen)
+        with progress_bar(desc="comparing with the training patches", unit=" patches", delay=1) as bar:
+            known = Known(training, bar.update)
+        chosen, left_out = mining.choose(pool.ranked(), known, arguments.count)
+        false, false_left_out = mining.choose(alarms.ranked(), known, arguments.count)
+        mining_results.write_table(folder / "to_label.csv", chosen)
+        mining_results.write_sheet(folder / "to_label.png", chosen)
+        tasks = mining_results.write_tasks(folder / "label_studio", chosen, scorers[0].name)
+        lines = [*_looked_at(seen, judge), "", _chosen(rule, chosen, tasks, pool.crowded, left_out)]
+        if arguments.certified or arguments.no_ball:
+            count = write_negatives(folder / "negatives", false)
+            mining_results.write_table(folder / "false_alarms.csv", false)
+            mining_results.write_sheet(folder / "false_alarms.png", false)
+            lines += ["", _false(count, scorers[0].threshold, alarms.crowded, false_left_out)]
+        lines += ["", *_by_recording(seen, chosen), *skips.lines()]
+        text = "\n".join(map(printable, lines)) + "\n"
+        (folder / "report.md").write_text(f"# What was looked at with {printable(scorers[0].name)}\n\n{text}", "utf-8")
+    return place[0]
+
+
+def _look(arguments, scorer, rule: str, judge: _Judge, skips: Skips, seen: Counter) -> Pool:
+    """The pool of all candidates in the sources."""
+    pool = Pool(arguments.per_second, arguments.fps)
+    interest_of = mining.nearest_to_half if rule == "nearest" else mining.disagreement
+    for found, scores in _scan(arguments, scorer, lambda: frames(arguments.sources), judge, skips, seen):
+        interest = interest_of(scores)
+        if found.size is not None:
+            apart = np.zeros_like(interest)
+            kept = circles.merge(circles.of_boxes(found.boxes, arguments.scale), interest)
+            apart[kept], interest = interest[kept], apart
+        balls = balls_of(found, scores[:, :1], SHOWN_FROM, None, arguments.scale)[:2]
+        pool.add(found, scores, interest, balls)
+    return pool
+
+
+def _alarms(arguments, scorer, judge: _Judge, skips: Skips, seen: Counter) -> Pool:
+    """The pool of what the model takes for a ball in pictures where none is."""
+    pool, none = Pool(arguments.per_second, arguments.fps), (np.empty((0, 3)), np.empty(0))
+    if not (arguments.certified or arguments.no_ball):
+        return pool
+
+    def stream():
+        return certified_frames(arguments.certified, arguments.no_ball)
+
+    for found, scores in _scan(arguments, scorer, stream, judge, skips, seen):
+        kept = balls_of(found, scores[:, :1], scorer.threshold, None, arguments.scale)[2]
+        interest = np.zeros(len(scores))
+        interest[kept] = scores[kept, 0]
+        pool.add(found, scores, np.where(free_of_balls(found), interest, 0), none)
+    return pool
+
+
+def _scan(
+    arguments, scorer, stream: Callable[[], Iterable[Frame | Skipped]], judge: _Judge, skips: Skips, seen: Counter
+):
+    total = sum(1 for _ in stream())
+    plan = plan_of(arguments, scorer)
+    for found, scores in scan(stream(), total, plan, judge, arguments.jobs, skips.add):
+        seen[found.frame.recording] += 1
+        if len(scores):
+            yield found, scores
+
+
+def _looked_at(seen: Counter, judge: _Judge) -> list[str]:
+    rate = (
+        f", scored in {judge.seconds:.1f} s ({judge.patches / judge.seconds:,.0f} per second)" if judge.patches else ""
+    )
+    return [f"{seen.total()} pictures of {len(seen)} recordings, {judge.patches} candidates{rate}"]
+
+
+def _chosen(rule: str, chosen: list[Choice], tasks: int, crowded: int, left_out: dict[str, int]) -> str:
+    return (
+        f"{len(chosen)} patches to label, {WORDS[rule]}, in {tasks} Label Studio tasks. Left out: {crowded} for others "
+        f"of their second, {left_out['training']} like a training patch, {left_out['chosen']} like a chosen one"
+    )
+
+
+def _false(count: int, threshold: float, crowded: int, left_out: dict[str, int]) -> str:
+    return (
+        f"{count} false alarms at or above {threshold:.6g}, written as negatives. Left out: {crowded} for others of "
+        f"their second, {left_out['training']} like a training patch, {left_out['chosen']} like a chosen one"
+    )
+
+
+def _by_recording(seen: Counter, chosen: list[Choice]) -> list[str]:
+    picked = Counter(choice.frame.recording for choice in chosen)
+    rows = sorted(seen, key=lambda name: (-picked[name], -seen[name], name))
+    lines = [f"- {name}: {picked[name]} to label, pictures: {seen[name]}" for name in rows[:RECORDINGS_SHOWN]]
+    return [*lines, f"- and {len(rows) - RECORDINGS_SHOWN} other recordings"] if len(rows) > RECORDINGS_SHOWN else lines

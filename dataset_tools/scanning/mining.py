@@ -1,0 +1,173 @@
+"""Which candidates are worth a label: the ones that a model is least sure of, few of a second, no two alike."""
+
+import heapq
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+
+from common.datasets.streaming import stored_patches
+from dataset_tools.leaks import hashes
+from dataset_tools.leaks.duplicates import CORRELATION_MIN, NEAR_BITS, correlation
+from dataset_tools.scanning.frames import Frame
+from dataset_tools.scanning.scan import Found
+
+POOL_MAX = 20_000  # candidates held, some 1 kB each; beyond, the less interesting half is forgotten
+BLOCK = 8192  # training patches hashed at once
+OF_A_FILM = re.compile(r"-\d+$")  # as `recognise.recording_of` takes such names
+
+
+class Choice(NamedTuple):
+    """A candidate, and what else the model sees in its picture: circles [k, 3] in pixels and scores [k]."""
+
+    interest: float
+    order: int
+    frame: Frame
+    index: int
+    box: tuple[int, ...]
+    X: np.ndarray
+    scores: np.ndarray
+    size: tuple[int, int] | None
+    balls: tuple[np.ndarray, np.ndarray]
+
+
+def nearest_to_half(scores: np.ndarray) -> np.ndarray:
+    """1 for a score of 0.5, 0 for a sure answer: [n] of the first model's scores in [n, models]."""
+    return 1 - 2 * np.abs(scores[:, 0] - 0.5)
+
+
+def disagreement(scores: np.ndarray) -> np.ndarray:
+    """0 where all models, or all views of a patch, get the same score, up to 1: [n] of [n, models]."""
+    return 2 * scores.std(axis=1)
+
+
+def views(X: np.ndarray) -> Iterator[np.ndarray]:
+    """A patch as it is, flipped, and shifted to each side; U stays in even columns and V in odd ones.
+
+    Args:
+        X: uint8 [n, height, width, 1 or 2].
+    """
+    step = X.shape[3]
+    flipped = X[:, :, ::-1].copy()
+    if step == 2:
+        flipped[:, :, 0::2, 1], flipped[:, :, 1::2, 1] = flipped[:, :, 1::2, 1].copy(), flipped[:, :, 0::2, 1].copy()
+    yield from (X, flipped)
+    padded = np.pad(X, ((0, 0), (1, 1), (0, 0), (0, 0)), mode="edge")
+    yield from (padded[:, :-2], padded[:, 2:])
+    yield np.concatenate([X[:, :, step:], X[:, :, -step:]], axis=2)
+    yield np.concatenate([X[:, :, :step], X[:, :, :-step]], axis=2)
+
+
+class Pool:
+    """The most interesting candidates so far: of each camera, recording and second the best few."""
+
+    def __init__(self, per_second: int, fps: float):
+        self._per_second, self._fps = per_second, fps
+        self._groups: dict[tuple, list[Choice]] = {}
+        self._held = self._order = 0
+        self.crowded = 0  # candidates with some interest that lost to others of their second
+
+    def add(self, found: Found, scores: np.ndarray, interest: np.ndarray, balls: tuple[np.ndarray, np.ndarray]) -> None:
+        """Takes the best candidates of a frame, of those whose interest is above 0.
+
+        Args:
+            found: all candidates.
+            scores: float [n, models].
+            interest: float [n].
+            balls: what the model sees in the picture, see `Choice`.
+        """
+        order = np.argsort(-interest, kind="stable")
+        for index in order[: None if found.size is None else self._per_second].tolist():
+            if interest[index] <= 0:
+                break
+            group = self._groups.setdefault(self._second(found, index), [])
+            rank = (float(interest[index]), -self._order)
+            self._order += 1
+            if len(group) == self._per_second:
+                self.crowded += 1
+                if rank < group[0][:2]:
+                    continue
+                heapq.heappop(group)
+                self._held -= 1
+            box = tuple(found.boxes[index].tolist())
+            rest = (found.frame, index, box, found.X[index].copy(), scores[index].copy(), found.size, balls)
+            heapq.heappush(group, Choice(*rank, *rest))
+            self._held += 1
+        if self._held > POOL_MAX:
+            self._forget()
+
+    def _second(self, found: Found, index: int) -> tuple:
+        """What a candidate competes in: its camera, recording and second.
+
+        Of a log, or of pictures with names like `GAME-000123.png`; any other picture, and any patch, stands alone.
+        """
+        frame = found.frame
+        time = f"{frame.record.name}/{frame.number}"
+        if found.size is None:
+            time += f"/{index}"
+        elif frame.number >= 0 and (frame.record.place or OF_A_FILM.search(PurePosixPath(frame.record.name).stem)):
+            time = int(frame.number / self._fps)
+        return frame.record.picture if frame.record.place else "", frame.recording, frame.camera, time
+
+    def _forget(self) -> None:
+        kept = self.ranked()[: POOL_MAX // 2]
+        lowest = kept[-1][:2]
+        for key, group in list(self._groups.items()):
+            self._groups[key] = [choice for choice in group if choice[:2] >= lowest]
+            heapq.heapify(self._groups[key])
+        self._groups = {key: group for key, group in self._groups.items() if group}
+        self._held = len(kept)
+
+    def ranked(self) -> list[Choice]:
+        """All that are held, the most interesting first."""
+        return sorted(
+            (choice for group in self._groups.values() for choice in group), key=lambda c: c[:2], reverse=True
+        )
+
+
+class Known:
+    """Patches that are known already: those of the training data, and what was chosen."""
+
+    def __init__(self, training: Iterable = (), progress: Callable[[int], object] = int):
+        paths = list(training)
+        self._training = stored_patches(paths, "classification").X if paths else None
+        looks = [np.empty(0, np.uint64)]
+        for start in range(0, len(self._training) if paths else 0, BLOCK):
+            looks.append(hashes.look(hashes.small(self._training[start : start + BLOCK])))
+            progress(len(looks[-1]))
+        self._looks = np.concatenate(looks)
+        self._chosen = np.empty((0, hashes.SIDE, hashes.SIDE), np.uint8)
+        self._chosen_looks = np.empty(0, np.uint64)
+
+    def __len__(self) -> int:
+        return len(self._looks)
+
+    def like(self, X: np.ndarray) -> str:
+        """`training` or `chosen` where a patch [size, size, channels] looks like one of those, else empty."""
+        small = hashes.small(X[None])
+        look = hashes.look(small)[0]
+        if len(found := np.flatnonzero(np.bitwise_count(self._looks ^ look) <= NEAR_BITS)):
+            near = np.concatenate([hashes.small(self._training[index : index + 1]) for index in found.tolist()])
+            if (correlation(np.repeat(small, len(near), 0), near) >= CORRELATION_MIN).any():
+                return "training"
+        near = self._chosen[np.bitwise_count(self._chosen_looks ^ look) <= NEAR_BITS]
+        if len(near) and (correlation(np.repeat(small, len(near), 0), near) >= CORRELATION_MIN).any():
+            return "chosen"
+        self._chosen = np.concatenate([self._chosen, small])
+        self._chosen_looks = np.append(self._chosen_looks, look)
+        return ""
+
+
+def choose(ranked: Iterable[Choice], known: Known, most: int) -> tuple[list[Choice], dict[str, int]]:
+    """The first `most` that are not like one another or like the training data, and how many were left out as such."""
+    chosen, left_out = [], {"training": 0, "chosen": 0}
+    for choice in ranked:
+        if len(chosen) == most:
+            break
+        if what := known.like(choice.X):
+            left_out[what] += 1
+        else:
+            chosen.append(choice)
+    return chosen, left_out

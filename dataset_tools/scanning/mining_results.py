@@ -1,0 +1,82 @@
+"""What mining leaves: the patches to label as a sheet, a table and Label Studio tasks, and what was looked at."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from common.runs.evaluation import write_rows
+from dataset_tools.scanning import label_studio_tasks
+from dataset_tools.scanning.circles import COLOUR
+from dataset_tools.scanning.frames import is_patch, read_picture
+from dataset_tools.scanning.mining import Choice
+from dataset_tools.scanning.results import CELL, JsonList, contact_sheet
+
+SHEET_MAX = 200  # patches
+AROUND = 0.4  # of a patch's side that the sheet shows on each side of it
+
+
+def write_table(path: Path, choices: Sequence[Choice]) -> None:
+    """One row per patch, the most interesting first."""
+    columns = {
+        "rank": range(1, len(choices) + 1),
+        "interest": np.array([choice.interest for choice in choices]),
+        "picture": [choice.frame.record.name for choice in choices],
+        "source": [choice.frame.record.picture.name for choice in choices],
+        "recording": [choice.frame.recording for choice in choices],
+        "camera": [choice.frame.camera for choice in choices],
+        "frame": [choice.frame.number + choice.index * (choice.frame.record.patch == "rows") for choice in choices],
+    }
+    for number, name in enumerate(("left", "top", "right", "bottom")):
+        columns[name] = [choice.box[number] for choice in choices]
+    for number in range(len(choices[0].scores) if choices else 0):
+        columns[f"score_{number + 1}"] = np.array([choice.scores[number] for choice in choices])
+    write_rows(path, columns)
+
+
+def write_sheet(path: Path, choices: Sequence[Choice]) -> None:
+    """The first patches with what is around them and the first model's score."""
+    cells = [
+        (_cell(choice), f"{choice.scores[0]:.3f}\n{choice.frame.recording[:14]}") for choice in choices[:SHEET_MAX]
+    ]
+    contact_sheet(cells).save(path)
+
+
+def _cell(choice: Choice) -> Image.Image:
+    record = choice.frame.record
+    image = None if record.patch else read_picture(choice.frame)
+    if image is None or is_patch(image):
+        return Image.fromarray(choice.X[..., 0]).resize((CELL, CELL), Image.Resampling.NEAREST)
+    left, top, right, bottom = choice.box
+    margin = AROUND * (right - left)
+    around = image.crop(tuple(round(edge) for edge in (left - margin, top - margin, right + margin, bottom + margin)))
+    inner = CELL * AROUND / (1 + 2 * AROUND)
+    around = around.resize((CELL, CELL), Image.Resampling.BILINEAR)
+    ImageDraw.Draw(around).rectangle((inner, inner, CELL - inner, CELL - inner), outline=COLOUR)
+    return around
+
+
+def write_tasks(folder: Path, choices: Sequence[Choice], model: str) -> int:
+    """Label Studio tasks of the pictures that the patches are from, with what the model sees; their number."""
+    pictures: dict[tuple, list[Choice]] = {}
+    for choice in choices:
+        if choice.size is not None:
+            key = (choice.frame.record.picture, choice.frame.record.name, choice.frame.record.place)
+            pictures.setdefault(key, []).append(choice)
+    (folder / "pictures").mkdir(parents=True)
+    (folder / "labels.xml").write_text(label_studio_tasks.CONFIG, encoding="utf-8")
+    with JsonList(folder / "tasks.json", None, "") as tasks:
+        for asked in pictures.values():
+            frame, (circles, scores) = asked[0].frame, asked[0].balls
+            image = read_picture(frame)
+            name = label_studio_tasks.save_picture(frame, image, folder / "pictures")
+            address = f"{label_studio_tasks.LOCAL_FILES}pictures/{name}"
+            task = label_studio_tasks.task(address, image.size, circles, scores, model)
+            task["data"]["look_at"] = "; ".join(
+                f"x {(choice.box[0] + choice.box[2]) // 2} y {(choice.box[1] + choice.box[3]) // 2}: "
+                f"{choice.scores[0]:.3f}"
+                for choice in asked
+            )
+            tasks.add(task)
+    return len(pictures)
