@@ -18,9 +18,10 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 from classifier_cnn.options import Options
 from common.cli import launch
 from common.cli.find_run import read_config
+from common.cli.option import from_json
 from common.cli.program import Parser, run_main
 from common.cli.quiet import quiet_stderr
-from common.cli.training_options import TrainingOptions, from_json
+from common.cli.training_options import TrainingOptions
 from common.errors import UserError
 from dataset_tools.scanning.command import add_scan_options, check_scan_options, check_sources
 from robot_export.foreign import add_foreign_options, foreign
@@ -51,6 +52,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     text = "pictures and logs that certainly show no ball: what the model takes for one becomes a negative"
     add("--no-ball", type=Path, nargs="+", default=[], metavar="SOURCE", help=text)
     add("--threshold", type=float, metavar="X", help="of false alarms (default: the one shipped with the model)")
+    text = "patch root (top/, bottom/) that the negatives go to; default: negatives in the output folder"
+    add("--negatives", type=Path, metavar="ROOT", help=text)
     text = "folder for all that is written (default: a new mine-NAME in the output folder; a taken name gets a number)"
     add("--output-dir", type=Path, metavar="DIR", help=text)
     add_scan_options(parser, CANDIDATES)
@@ -82,27 +85,32 @@ def main(argv: list[str] | None = None) -> None:
     folder = mine(arguments, scorers, training, TrainingOptions().output_dir)
     print((folder / "report.md").read_text(encoding="utf-8").rstrip())
     print(f"{time.perf_counter() - start:.0f} s; sheets, table, tasks and report: {folder}")
-    if (folder / "negatives").is_dir():
-        line = launch.command(
-            "dataset_tools/ball_classification_datasets/create_datasets.py", "--naoth", folder / "negatives"
-        )
-        print(f"the negatives as patch files, beside your own roots: {line} ...")
+    script = "dataset_tools/ball_classification_datasets/create_datasets.py"
+    if arguments.negatives:
+        words = ("--naoth", launch.shortest(arguments.negatives), "--origins", "naoth", "--output-dir", "datasets")
+        print(f"Build datasets with the negatives: {launch.command(script, *words)}")
+    elif (folder / "negatives").is_dir():
+        print("The negatives join your patches with --negatives ROOT, the folder that create_datasets.py reads.")
 
 
 def training_files(run: Path) -> list[Path]:
     """The training files of a run, as far as they are on this machine; nothing is fetched."""
     from common.datasets.resolve import Source, Wanted, resolve
-    from dataset_tools.synthetic import synthetic_files
 
     try:
         options = from_json(Options, read_config(run)["options"])
         wanted = Wanted(options.dataset, options.data_train, options.data_val, options.data_test)
         source = Source(options.data_root, options.archive_url, offline=True)
-        return list(resolve("classification", wanted, source, synthetic_files).train)
+        return list(resolve("classification", wanted, source, _rendered).train)
     except UserError:
         text = "note: the training patches are not here, so those chosen may be like them. Name them with --training."
         print(text, file=sys.stderr)
         return []
+
+
+def _rendered(task: str, root: Path) -> dict[str, Path]:
+    """Stands in for rendering: mining with a run on synthetic patches compares with nothing."""
+    raise UserError("rendered patches")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """Pictures whose balls are all known, and the false alarms in them: negatives that nobody has to label."""
 
+import shutil
 from collections.abc import Iterable, Iterator
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
+from common.atomic_files import replacing
 from dataset_tools.annotations import picture, recognise
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.record import Record
@@ -52,18 +55,33 @@ def free_of_balls(found: Found) -> np.ndarray:
     return free
 
 
-def write_negatives(folder: Path, alarms: Iterable[Choice]) -> int:
-    """Writes false alarms as patch archives in the NaoTH form, which `create_datasets` reads; their number."""
-    groups: dict[str, list[Choice]] = {}
+def write_negatives(folder: Path, root: Path, alarms: Iterable[Choice]) -> int:
+    """Writes false alarms as patch archives in the NaoTH form, which `create_datasets` reads; their number.
+
+    Args:
+        folder: where they are made. root: where they go, under names that are free there.
+        alarms: the patches.
+    """
+    groups: dict[tuple[str, str], list[Choice]] = {}
     for alarm in alarms:
-        name = f"{alarm.frame.camera or 'top'}/{file_name(alarm.frame.recording)}.zip"
-        groups.setdefault(name, []).append(alarm)
+        groups.setdefault((alarm.frame.camera or "top", file_name(alarm.frame.recording)), []).append(alarm)
     folder.mkdir()
-    archives, count = Archives(folder, folder), 0
-    for name, members in sorted(groups.items()):
+    archives, written = Archives(root, folder), 0
+    for (camera, recording), members in sorted(groups.items()):
         files = ((member_name(alarm.frame.record.name), content) for alarm in members if (content := _png(alarm)))
-        count += archives.write(name, files)
-    return count
+        written += archives.write(_free_name(root, f"{camera}/{recording}-false-alarms"), files)
+    if root != folder:
+        for name in archives.written:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            with replacing(root / name) as partial:
+                shutil.copyfile(folder / name, partial)
+    return written
+
+
+def _free_name(root: Path, start: str) -> str:
+    """`start`, or `start-2`, ..., that is neither a zip nor a folder in a root."""
+    names = (start if number == 1 else f"{start}-{number}" for number in count(1))
+    return next(f"{name}.zip" for name in names if not ((root / name).exists() or (root / f"{name}.zip").exists()))
 
 
 def _png(alarm: Choice) -> bytes | None:
