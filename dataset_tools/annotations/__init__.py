@@ -1,1 +1,1 @@
-"""Annotated pictures and logs of other programs: one small reader per format, each yields `record.Record`."""
+"""Readers of annotated camera pictures and logs, a small module per format. Readers of patches are in `sources`."""

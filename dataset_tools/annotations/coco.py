@@ -89,7 +89,7 @@ def _records(listing: _Listing, classes: Classes) -> Iterator[Record | Skipped]:
             continue
         yield Record(path_of(name), found, place not in listing.broken, declared)
     for key in listing.places:
-        yield Skipped(f"image {key}", "annotations of a picture that is not listed")
+        yield Skipped(f"image {key}", "annotations of an unlisted picture")
 
 
 def _key(value: object) -> object:

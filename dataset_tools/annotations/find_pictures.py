@@ -68,7 +68,7 @@ class PictureFolder:
             if len(found) == 1:
                 return self.root / found[0]
             if found:
-                raise Refused("picture's name is there in several folders")
+                raise Refused("several folders have a picture of this name")
         raise Refused("missing picture")
 
 

@@ -27,7 +27,7 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
         name = _name(task)
         done = [entry for entry in map(mapping, sequence(task.get("annotations"))) if not entry.get("was_cancelled")]
         if not name:
-            yield Skipped(f"task {task.get('id')}", "no picture's address in the task")
+            yield Skipped(f"task {task.get('id')}", "task without a picture's address")
         elif not done:
             yield Skipped(name, "not annotated, or the annotation was cancelled")
         else:

@@ -52,7 +52,7 @@ def places(path: Path) -> Iterator[Place | Skipped]:
                 if name is None or size > length - start:
                     if not found:
                         raise UserError(f"{path}: not a NaoTH log. Received: first bytes {head[:12]!r}.")
-                    yield Skipped(path.name, "log that ends in the middle of a message, or is damaged from there on")
+                    yield Skipped(path.name, "log ends in the middle of a message, or is damaged from there on")
                     return
                 found = True
                 if name in CAMERAS:
@@ -83,7 +83,7 @@ def read_message(stream, place: Place) -> bytes:
     stream.seek(place.offset)
     data = stream.read(place.size)
     if len(data) != place.size:
-        raise Refused("log that became shorter while it was read")
+        raise Refused("log was truncated while it was read")
     return data
 
 
@@ -110,7 +110,7 @@ def yuyv(message: bytes, jpeg: bool) -> np.ndarray:
     if not isinstance(data, bytes) or not isinstance(width, int) or not isinstance(height, int):
         raise Refused("damaged message in the log")
     if not (0 < width <= SIDE_MAX and 0 < height <= SIDE_MAX) or width % 2:
-        raise Refused("camera image of no possible size")
+        raise Refused("camera image of an impossible size")
     if jpeg:
         data = _inverted(data, width, height)
     if len(data) != width * height * 2:
@@ -175,7 +175,7 @@ def _candidate(parts: dict) -> Candidate:
     if side == 0 or side * side * each != len(data) or side > SIDES_MAX:
         raise Refused("candidate that is not square")
     if not (0 < right - left <= SIDES_MAX and 0 < bottom - top <= SIDES_MAX):
-        raise Refused("candidate without a possible box")
+        raise Refused("candidate with an impossible box")
     pixels = np.frombuffer(data, np.uint8).reshape(side, side, each).swapaxes(0, 1)[..., :3]
     if each > 1:
         pixels = np.asarray(Image.fromarray(np.ascontiguousarray(pixels), "YCbCr").convert("RGB"))

@@ -34,7 +34,7 @@ def read_class_folders(path: Path, classes: Classes) -> Iterator[Record | Skippe
         parts = PurePosixPath(name).parts
         at = next((index for index in range(len(parts) - 2, -1, -1) if class_of(parts[index])), None)
         if at is None:
-            yield Skipped(name, "in no folder of a class")
+            yield Skipped(name, "not in a class folder")
         else:
             yield Record(name, (), True, picture=path / name, patch=class_of(parts[at]))
 

@@ -36,7 +36,7 @@ def read_bytes(record: Record) -> bytes:
                 raise Refused(f"picture file larger than {BYTES_MAX >> 20} MB")
             return stream.read()
     except OSError:
-        raise Refused("picture that cannot be read") from None
+        raise Refused("unreadable picture") from None
 
 
 def decode(data: bytes, record: Record) -> Image.Image:
@@ -95,5 +95,5 @@ def scale(record: Record, width: int, height: int) -> tuple[float, float]:
         return 1.0, 1.0
     x, y = width / record.size[0], height / record.size[1]
     if record.size != FRACTIONS and abs(x / y - 1) > ASPECT_TOLERANCE:
-        raise Refused("picture of another shape than its annotation says")
+        raise Refused("picture's aspect ratio differs from the annotation's")
     return x, y

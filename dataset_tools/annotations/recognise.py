@@ -16,7 +16,6 @@ from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
 Items = Iterator[Record | Skipped]
-NOT_ANNOTATED = "picture of the log that is not annotated"
 READERS: dict[str, Callable[[Path, Classes], Items]] = {
     "yolo": yolo.read,
     "coco": coco.read,
@@ -127,7 +126,7 @@ def records(source: Source, classes: Classes, annotations: list[Source], several
                 yield Skipped(item.name, str(refused))
                 continue
             if used.setdefault(item.picture, item.name) != item.name:
-                yield Skipped(item.name, "picture that several annotated names lead to")
+                yield Skipped(item.name, "several annotated names point to this picture")
                 continue
         yield item
 
@@ -161,7 +160,7 @@ def _log(path: Path, classes: Classes, annotations: list[Source], several_logs: 
             if found is not None:
                 name = f"{place.frame:07d}_{camera}"
                 yield found._replace(name=name, picture=path, camera=camera, place=place)
-    yield from (Skipped(item.name, "annotated picture that is not in the log") for item in wanted.values())
+    yield from (Skipped(item.name, "annotated picture is not in the log") for item in wanted.values())
 
 
 def _is_of(name: str, log: Path, several: bool) -> bool:
@@ -202,7 +201,7 @@ def recording_of(record: Record, label: str, pattern: re.Pattern | None) -> str:
     if pattern is not None:
         found = pattern.search(record.name)
         if found is None:
-            raise Refused("name that --recording does not match")
+            raise Refused("name does not match --recording")
         return found.group(1 if pattern.groups else 0) or label
     game, dash, frame = UPLOAD.sub("", path.stem).rpartition("-")
     game = record.recording or (game if dash and any(map(str.isdigit, frame)) else "")

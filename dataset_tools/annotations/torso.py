@@ -35,7 +35,7 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
                     certified = False
                     yield Skipped(name, str(refused))
         if not asked:
-            yield Skipped(name, "says nothing about a ball, so it may show one")
+            yield Skipped(name, "no annotation about a ball, so it may show one")
         recording, dash, _ = PurePosixPath(name).name.partition("-")
         declared = size(entry.get("width"), entry.get("height"))
         yield Record(path_of(name), tuple(boxes), certified and asked, declared, recording=recording if dash else "")
@@ -44,6 +44,6 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
 def _box(kind: str, vector: object) -> Box:
     points = [numbers(point, 2) for point in sequence(vector)]
     if len(points) < 2:
-        raise Refused("box without its two corners")
+        raise Refused("box without two corners")
     xs, ys = zip(*points, strict=True)  # goalposts and obstacles: also four corners
     return Box(kind, min(xs), min(ys), max(xs), max(ys))

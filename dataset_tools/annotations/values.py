@@ -27,7 +27,7 @@ def numbers(values: object, count: int) -> tuple[float, ...]:
         Refused: not such a list.
     """
     if not isinstance(values, list) or len(values) != count:
-        raise Refused(f"box without its {count} numbers")
+        raise Refused(f"box without {count} numbers")
     return tuple(number(value) for value in values)
 
 

@@ -18,7 +18,7 @@ class _Builder(ElementTree.TreeBuilder):
     """Refuses a document type: entities are only declared there, and no annotation needs any."""
 
     def doctype(self, *_):
-        raise Refused("xml that declares a document type or entities")
+        raise Refused("xml declares a document type or entities")
 
 
 def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
@@ -32,7 +32,7 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
             root = _parse(folder / name)
             picture = _picture(name, root, pictures, search)
         except (Refused, OSError) as error:
-            yield Skipped(name, str(error) if isinstance(error, Refused) else "xml that cannot be read")
+            yield Skipped(name, str(error) if isinstance(error, Refused) else "unreadable xml file")
             continue
         used.add(picture)
         yield from _record(folder, picture, root, classes)
@@ -49,7 +49,7 @@ def _parse(file: Path) -> ElementTree.Element:
     except (ElementTree.ParseError, ValueError, LookupError):
         raise Refused("not a readable xml file") from None
     if root.tag != "annotation":
-        raise Refused("xml of something else")
+        raise Refused("xml is not an annotation")
     return root
 
 

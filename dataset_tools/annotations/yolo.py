@@ -99,13 +99,13 @@ def _record(folder: Path, name: str, stem: str, names: dict[str, str], classes: 
                     boxes.append(_box(line.split(), names, classes))
     except (Refused, OSError) as error:  # the lines that are left may hold balls
         certified = False
-        yield Skipped(name, str(error) if isinstance(error, Refused) else "labels that cannot be read")
+        yield Skipped(name, str(error) if isinstance(error, Refused) else "unreadable label file")
     yield Record(name, tuple(boxes), certified, FRACTIONS, folder / name)
 
 
 def _box(words: list[str], names: dict[str, str], classes: Classes) -> Box:
     if len(words) < 5:
-        raise Refused("line without class and four numbers")
+        raise Refused("line is not a class and four numbers")
     index = str(int(number(words[0])))
     kind = classes.kind(index)
     kind = classes.kind(names.get(index, index)) if kind == OTHER else kind

@@ -1,1 +1,1 @@
-"""Makes patch datasets: cutting, labels, splitting, writing."""
+"""From patch archives to dataset files: decoding, labels, split, writing. `cutting` makes archives of pictures."""

@@ -56,7 +56,7 @@ def workers(jobs: int) -> Iterator[Map]:
         try:
             yield lambda function, tasks: _in_order(pool, function, tasks, AHEAD * jobs)
         except BrokenProcessPool:
-            raise UserError("a worker process died, perhaps for want of memory. Try fewer --jobs.") from None
+            raise UserError("a worker process died, perhaps because memory ran out. Try fewer --jobs.") from None
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

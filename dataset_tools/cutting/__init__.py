@@ -1,1 +1,1 @@
-"""From annotated pictures to patch archives in the NaoTH form, as the robot would cut them."""
+"""From annotated pictures to patch archives in NaoTH's format, cut as the robot would; `building` goes on from there."""

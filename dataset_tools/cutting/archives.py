@@ -1,4 +1,4 @@
-"""Patch archives in the NaoTH form: ROOT/{top,bottom}/RECORDING.zip, all there at the end or none."""
+"""Patch archives in NaoTH's format: ROOT/{top,bottom}/RECORDING.zip, all there at the end or none."""
 
 import re
 import unicodedata

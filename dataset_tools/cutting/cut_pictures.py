@@ -142,7 +142,7 @@ def _members(
         for item in found.skipped:
             skips.add(item)
         if found.digest in seen:
-            skips.add(Skipped(found.name, "picture that is there twice"))
+            skips.add(Skipped(found.name, "duplicate picture"))
             continue
         if found.digest:
             seen.add(found.digest)
@@ -156,7 +156,7 @@ def _report(settings: Settings, written: list[str], kinds: Counter, skips: Skips
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     print(f"{settings.output}: {kinds.total()} patches, {len(written)} archives: {counts}")
     if guessed:
-        print(f"  put under top, for want of a camera in their path: {guessed} pictures (--camera bottom changes that)")
+        print(f"  no camera in the path, put under top: {guessed} pictures (--camera bottom changes that)")
     if not set(kinds) - {"unlabelled"}:
         return
     if len({name.partition("/")[2] for name in written}) < len(SPLITS):

@@ -1,4 +1,4 @@
-"""Which patches are cut from a picture: around each ball as the robot's candidates lie, and where there is none.
+"""Which patches are cut from a picture: around each ball, placed like the robot's candidates, and away from the balls.
 
 A picture has a dozen patches, so plain numbers are faster than arrays here. A patch is (left, top, side) in pixels.
 """

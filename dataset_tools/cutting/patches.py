@@ -120,7 +120,7 @@ def _ready(record: Record, camera: str, most: int) -> Patches:
         return _candidates(data, record, most)
     image = picture.decode(data, record)
     if image.height != image.width or image.width > PATCH_SIDE_MAX:
-        raise Refused(f"not square or larger than {PATCH_SIDE_MAX} pixels, so no patch but a picture")
+        raise Refused(f"not square or larger than {PATCH_SIDE_MAX} pixels, so it is a picture and not a patch")
     text = {"CameraID": int(camera == "bottom"), "ball_intersect": float(record.patch == "ball")}
     text |= {"subsampled": 1, "picture": record.picture.name}
     content = write_png.encode(np.asarray(image).reshape(image.height, -1), text)
@@ -134,11 +134,11 @@ def _rows(record: Record, camera: str) -> Patches:
         with h5py.File(record.picture, "r") as file:
             data, labels = file[group]["data"][rows], file[group]["labels"][rows].astype(float)
     except (OSError, KeyError) as error:
-        raise Refused("damaged part of the HDF5 file") from error
+        raise Refused("damaged HDF5 file") from error
     files, kinds, skipped = [], Counter(), []
     for pixels, (is_ball, x, y, radius) in zip(data, labels, strict=True):
         if is_ball not in (0, 1) or not np.isfinite([x, y, radius]).all():
-            skipped.append(Skipped(record.name, "label that is neither 0 nor 1, or without its place"))
+            skipped.append(Skipped(record.name, "label is neither 0 nor 1, or a number is missing"))
             continue
         text = {"CameraID": int(camera == "bottom"), "ball_intersect": float(is_ball), "subsampled": 1}
         if is_ball and radius > 0:
@@ -149,7 +149,7 @@ def _rows(record: Record, camera: str) -> Patches:
 
 
 def _candidates(data: bytes, record: Record, most: int) -> Patches:
-    """Without any of the keys that labels have: a patch that nobody has labelled is not one without a ball."""
+    """The robot's candidates, without any label key: no label does not mean no ball."""
     files, skipped = [], []
     for item in naoth_log.candidates(data):
         if isinstance(item, Refused):

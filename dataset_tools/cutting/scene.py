@@ -95,7 +95,7 @@ def _check(box: Edges, width: int, height: int) -> None:
     if not all(map(math.isfinite, box)):
         raise Refused("box with a value that is not a number")
     if right <= left or bottom <= top:
-        raise Refused("box of no size")
+        raise Refused("empty box")
     if min(right, width) - max(left, 0) < 1 or min(bottom, height) - max(top, 0) < 1:
         raise Refused("box outside the picture")
     if right - left > 2 * width or bottom - top > 2 * height:
@@ -107,7 +107,7 @@ def _ball(box: Edges, width: int, height: int) -> Circle:
     circle = circle_of(box, width, height)
     inside = left > EDGE and top > EDGE and right < width - EDGE and bottom < height - EDGE
     if inside and max(right - left, bottom - top) > ASPECT_MAX * min(right - left, bottom - top):
-        raise Refused("box far from square, so the ball's place is not known")
+        raise Refused("box far from square, so the ball's centre is unknown")
     if circle.radius < RADIUS_MIN:
         raise Refused(f"smaller than {2 * RADIUS_MIN:g} pixels")
     return circle

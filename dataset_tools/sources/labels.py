@@ -62,7 +62,7 @@ def facts_from_text(text: Mapping[str, object], width: int, height: int, border:
 
 
 def number(text: Mapping[str, object], key: str) -> float:
-    """The value of a text chunk, 0 where there is none.
+    """The value of a text chunk, 0 if it is missing.
 
     Raises:
         Refused: not a number, or absurd.
