@@ -1,1 +1,1 @@
-"""From annotated pictures to patch archives in NaoTH's format, cut as the robot would; `building` goes on from there."""
+"""From annotated pictures to patch archives in NaoTH's format. `building` makes datasets of them."""
