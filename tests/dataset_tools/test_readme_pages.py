@@ -44,29 +44,22 @@ def test_the_example_of_a_patch_file_runs(tmp_path):
     assert read_patches(tmp_path / "own_patches.h5", "classification").recording[-1] == "game 3"
 
 
-def test_five_commands_lead_from_an_export_to_a_model(tmp_path):
-    assert len(COMMANDS) == 5
+def test_the_commands_lead_from_an_export_to_a_model(tmp_path):
+    assert len(COMMANDS) <= 5
     names = {
         f"game{game}-{frame:03d}.png": [("ball", 60 + 20 * game, 80, 90 + 20 * game, 110)]
         for game in range(8)
         for frame in range(6)
     }
-    pictures = scenes.write_pictures(tmp_path / "pictures", names)
-    export = scenes.label_studio(tmp_path, names)
-    folder = ROOT
+    scenes.write_pictures(tmp_path / "pictures", names)
+    scenes.label_studio(tmp_path, names)
     for line in COMMANDS:
-        if line.startswith("cd "):
-            folder = (folder / line.split()[1]).resolve()
-            assert folder.is_dir()
-            continue
-        line = line.replace("export.json", str(export)).replace("~/pictures", str(pictures))
-        line = line.replace("../../patches", "patches").replace("--output patches", f"--output {tmp_path / 'patches'}")
-        line = re.sub(r"--naoth patches", f"--naoth {tmp_path / 'patches'}", line)
-        line = re.sub(r"(../)+own", str(tmp_path / "own"), line)
-        more = []
+        more = ""
         if "train.py" in line:
-            more = ["--epochs", "1", "--output-dir", tmp_path / "runs", "--tracking", "local"]
+            more = "--epochs 1 --output-dir runs --tracking local"
         elif "create_datasets" in line:
-            more = ["--max-leaks", "1", "--no-keep-linked"]  # all games show one drawn ball
-        run(*line.split(), *more, folder=folder)
-    assert list((tmp_path / "runs").glob("*/model.keras"))
+            more = "--max-leaks 1 --no-keep-linked"  # all games show one drawn ball
+        line = line.replace("python3 ", f"{sys.executable} {ROOT}/").replace("~", ".")
+        run("bash", "-c", f"{line} {more}", folder=tmp_path)
+    assert list(tmp_path.glob("sheets/*_sheet.png"))
+    assert list(tmp_path.glob("runs/*/model.keras"))
