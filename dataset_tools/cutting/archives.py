@@ -3,6 +3,7 @@
 import re
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from common.errors import UserError
 from dataset_tools.building.workers import uninterrupted
 
 DATE = (1980, 1, 1, 0, 0, 0)  # of every member: equal patches give equal archives
+BUFFER = 1 << 20  # bytes written at once
 NAME_MAX = 150  # bytes of a recording's name
 
 
@@ -61,7 +63,7 @@ class Archives:
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)
         names: set[str] = set()
-        with zipfile.ZipFile(path, "w") as archive:
+        with path.open("wb", BUFFER) as stream, zipfile.ZipFile(stream, "w") as archive:
             for start, content in members:
                 number = 0
                 while (member := f"{start}_{number:02d}.png") in names:
@@ -69,7 +71,11 @@ class Archives:
                 names.add(member)
                 info = zipfile.ZipInfo(member, DATE)
                 info.create_system, info.external_attr = 3, 0o644 << 16  # the same on every system
-                archive.writestr(info, content)
+                # As `writestr` does, in less than half of its time: it goes back to each header once more.
+                info.CRC, info.file_size, info.compress_size = zlib.crc32(content), len(content), len(content)
+                info.header_offset = archive.start_dir
+                archive.start_dir += stream.write(info.FileHeader(zip64=False)) + stream.write(content)
+                archive.filelist.append(info)
         if names:
             self.written.append(name)
         return len(names)

@@ -102,11 +102,15 @@ def _texts(found: scene.Scene, patches: list[Patch], record: Record, camera: str
     for kind, boxes in (("penalty", found.penalties), ("robot", found.robots)):
         if not boxes:
             continue
-        shares = scene.box_shares(np.array(boxes), places)
-        values = shares.max(axis=1) if kind == "penalty" else scene.covered(boxes, places)
-        for index in np.flatnonzero(shares.any(axis=1)):
-            box = boxes[shares[index].argmax()]
-            x, y = (box[0] + box[2]) / 2 - patches[index][0], (box[1] + box[3]) / 2 - patches[index][1]
+        edges = np.array(boxes)
+        areas = scene.overlaps(edges, places)
+        if kind == "penalty":  # the share of the mark that is in the patch; of a robot: of the patch that it covers
+            values = (areas / np.prod(edges[:, 2:] - edges[:, :2], axis=1)).max(axis=1)
+        else:
+            values = np.minimum(areas.sum(axis=1) / places[:, 2] ** 2, 1)
+        for index in np.flatnonzero(values):
+            left, top, right, bottom = boxes[areas[index].argmax()]
+            x, y = (left + right) / 2 - patches[index][0], (top + bottom) / 2 - patches[index][1]
             texts[index] |= {f"{kind}_intersect": float(values[index]), f"{kind}_center_x": x, f"{kind}_center_y": y}
     return texts
 

@@ -125,22 +125,9 @@ def ball_shares(circle: Circle, patches: np.ndarray) -> np.ndarray:
     return (chord * inside).sum(axis=1) / (2 * half.sum())
 
 
-def box_shares(boxes: np.ndarray, patches: np.ndarray) -> np.ndarray:
-    """Which share of each box lies in each patch: float [patches, boxes]."""
+def overlaps(boxes: np.ndarray, patches: np.ndarray) -> np.ndarray:
+    """Square pixels of each box [left, top, right, bottom] in each patch [left, top, side]: float [patches, boxes]."""
     left, top, side = patches.T.astype(float)[:, :, None]
     width = np.minimum(left + side, boxes[:, 2]) - np.maximum(left, boxes[:, 0])
     height = np.minimum(top + side, boxes[:, 3]) - np.maximum(top, boxes[:, 1])
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    return np.clip(width, 0, None) * np.clip(height, 0, None) / area
-
-
-def covered(boxes: np.ndarray, patches: np.ndarray) -> np.ndarray:
-    """Which share of each patch the boxes cover together: float [n], on a grid of 32 x 32."""
-    left, top, side = patches.T.astype(float)[:, :, None]
-    cells = (np.arange(32) + 0.5) / 32
-    x, y = left + side * cells, top + side * cells  # [n, 32]
-    result = np.zeros((len(patches), 32, 32), bool)
-    for box in boxes:
-        inside_x, inside_y = (x > box[0]) & (x < box[2]), (y > box[1]) & (y < box[3])
-        result |= inside_y[:, :, None] & inside_x[:, None, :]
-    return result.mean(axis=(1, 2))
+    return np.clip(width, 0, None) * np.clip(height, 0, None)
