@@ -5,7 +5,6 @@ python3 classifier_cnn/evaluate.py MODEL FILE...
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -15,12 +14,10 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
     launch.in_environment()
 
-from classifier_cnn.options import CONFIDENCE, add_limit, check_limit
-from common.atomic_files import new_folder, replacing
+from classifier_cnn.options import add_limit, check_limit
 from common.cli.evaluation_options import evaluation_parser
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
-from common.cli.training_options import TrainingOptions
 from common.training.model_path import FALLBACK_THRESHOLD, find_model, read_threshold
 
 
@@ -50,40 +47,8 @@ def main(argv: list[str] | None = None) -> None:
 
     patches, files = read_files(arguments.files, "classification")
     with quiet_stderr():
-        from classifier_cnn.report import report
-        from classifier_cnn.robustness import sheet
-        from classifier_cnn.summary import group_table, table
-        from classifier_cnn.threshold import choose_threshold
-        from common.runs.evaluation import model_name, predict_file
-        from common.training.predict import make_predictor
-        from common.training.saved_model import load_model
-    scores = predict_file(model_file, patches.X, outputs=1)[:, 0]
-    folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"evaluation-{model_name(model_file)}")
-    confidence = CONFIDENCE if arguments.confidence is None else arguments.confidence
-    result = report(folder, patches, scores, threshold, files=files, confidence=confidence)
-    sheet(folder, result, make_predictor(load_model(model_file, patches.X.shape[1:], 1)), patches, threshold)
-    result["threshold_from"] = origin
-    print(table({"": result["metrics"]}))
-    print(group_table(result["groups"]))
-    print(f"threshold {threshold:.6g}: {origin}")
-    if arguments.max_fpr is not None:
-        chosen = choose_threshold(patches.y, scores, arguments.max_fpr, confidence)
-        result["chosen_on_these_files"] = vars(chosen)
-        print(describe(chosen))
-    sources = {"model": str(arguments.model), "files": [str(path) for path in arguments.files]}
-    with replacing(folder / "evaluation.json") as partial:
-        partial.write_text(json.dumps(sources | {"digest": patches.digest} | result, indent=2) + "\n", encoding="utf-8")
-    print(f"numbers, scores and pictures: {folder}")
-
-
-def describe(chosen) -> str:
-    """One line about a newly chosen `threshold.Threshold`."""
-    rates = (("recall", chosen.recall), ("false positive rate", chosen.false_positive_rate))
-    found = ", ".join(f"{what} {value:.2%}" for what, value in rates if value is not None)
-    limit = f"{chosen.max_fpr * 100:.4g} %"
-    line = f"chosen on these files for a false positive rate of at most {limit}: {chosen.value:.9g} ({found})"
-    line += f"; {chosen.promise}"
-    return line + (f"\nwarning: {chosen.warning}" if chosen.warning else "")
+        from classifier_cnn.report import evaluate_saved
+    evaluate_saved(arguments, model_file, threshold, origin, patches, files)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,26 @@
 """The numbers, pictures and rows of one scored set of patches."""
 
+import argparse
+import json
 from pathlib import Path
 
 from classifier_cnn import metrics, plots
 from classifier_cnn.options import CONFIDENCE
-from common.runs.evaluation import brightness_class, mean_brightness, size_class, write_rows
+from classifier_cnn.robustness import sheet
+from classifier_cnn.summary import group_table, table
+from classifier_cnn.threshold import choose_threshold
+from common.atomic_files import new_folder, replacing
+from common.cli.training_options import TrainingOptions
+from common.runs.evaluation import (
+    brightness_class,
+    mean_brightness,
+    model_name,
+    predict_file,
+    size_class,
+    write_rows,
+)
+from common.training.predict import make_predictor
+from common.training.saved_model import load_model
 
 
 def report(
@@ -51,3 +67,43 @@ def notes(numbers: dict[str, float]) -> list[str]:
         f"{rate:,.0f} false balls per minute (95 % interval {low:,.0f} to {high:,.0f}) at 25 candidates x 2 cameras x "
         "30 Hz, if the robot's candidates resembled these patches without a ball."
     ]
+
+
+def evaluate_saved(
+    arguments: argparse.Namespace, model_file: Path, threshold: float, origin: str, patches, files
+) -> None:
+    """Scores a saved model on the patches of files, writes the report into a new folder and prints it.
+
+    Args:
+        arguments: of evaluate.py.
+        model_file: a .keras file.
+        threshold: the one that is shipped or was chosen; origin: where it comes from, in words.
+        patches: common.datasets.patch_file.Patches; files: str [n], the file of each.
+    """
+    scores = predict_file(model_file, patches.X, outputs=1)[:, 0]
+    folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"evaluation-{model_name(model_file)}")
+    confidence = CONFIDENCE if arguments.confidence is None else arguments.confidence
+    result = report(folder, patches, scores, threshold, files=files, confidence=confidence)
+    sheet(folder, result, make_predictor(load_model(model_file, patches.X.shape[1:], 1)), patches, threshold)
+    result["threshold_from"] = origin
+    print(table({"": result["metrics"]}))
+    print(group_table(result["groups"]))
+    print(f"threshold {threshold:.6g}: {origin}")
+    if arguments.max_fpr is not None:
+        chosen = choose_threshold(patches.y, scores, arguments.max_fpr, confidence)
+        result["chosen_on_these_files"] = vars(chosen)
+        print(describe(chosen))
+    sources = {"model": str(arguments.model), "files": [str(path) for path in arguments.files]}
+    with replacing(folder / "evaluation.json") as partial:
+        partial.write_text(json.dumps(sources | {"digest": patches.digest} | result, indent=2) + "\n", encoding="utf-8")
+    print(f"numbers, scores and pictures: {folder}")
+
+
+def describe(chosen) -> str:
+    """One line about a newly chosen `threshold.Threshold`."""
+    rates = (("recall", chosen.recall), ("false positive rate", chosen.false_positive_rate))
+    found = ", ".join(f"{what} {value:.2%}" for what, value in rates if value is not None)
+    limit = f"{chosen.max_fpr * 100:.4g} %"
+    line = f"chosen on these files for a false positive rate of at most {limit}: {chosen.value:.9g} ({found})"
+    line += f"; {chosen.promise}"
+    return line + (f"\nwarning: {chosen.warning}" if chosen.warning else "")

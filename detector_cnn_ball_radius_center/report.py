@@ -1,9 +1,21 @@
 """The numbers, pictures and rows of one scored set of patches."""
 
+import argparse
+import json
 from pathlib import Path
 
-from common.runs.evaluation import brightness_class, mean_brightness, size_class, write_rows
+from common.atomic_files import new_folder, replacing
+from common.cli.training_options import TrainingOptions
+from common.runs.evaluation import (
+    brightness_class,
+    mean_brightness,
+    model_name,
+    predict_file,
+    size_class,
+    write_rows,
+)
 from detector_cnn_ball_radius_center import metrics, plots
+from detector_cnn_ball_radius_center.summary import group_table, table
 
 
 def report(folder: Path, patches, circles, mean_circle, name: str = "", files=None) -> dict:
@@ -32,3 +44,37 @@ def report(folder: Path, patches, circles, mean_circle, name: str = "", files=No
     columns |= {"iou": metrics.circle_iou(patches.y, circles), **groups}
     write_rows(Path(folder) / f"{name}{'_' if name else ''}circles.csv", columns)
     return {"metrics": numbers, "groups": metrics.evaluate_groups(patches.y, circles, size, **by_light)}
+
+
+def evaluate_saved(arguments: argparse.Namespace, model_file: Path, patches, files) -> None:
+    """Scores a saved model on the patches of files, writes the report into a new folder and prints it.
+
+    Args:
+        arguments: of evaluate.py.
+        model_file: a .keras file.
+        patches: common.datasets.patch_file.Patches; files: str [n], the file of each.
+    """
+    circles = predict_file(model_file, patches.X, outputs=3)
+    folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"evaluation-{model_name(model_file)}")
+    mean_circle, origin = read_mean_circle(model_file, patches.y)
+    result = report(folder, patches, circles, mean_circle, files=files) | {"mean_circle_from": origin}
+    print(table({"": result["metrics"]}))
+    print(group_table(result["groups"]))
+    print(f"the mean circle is that {origin}")
+    sources = {"model": str(arguments.model), "files": [str(path) for path in arguments.files]}
+    with replacing(folder / "evaluation.json") as partial:
+        partial.write_text(json.dumps(sources | {"digest": patches.digest} | result, indent=2) + "\n", encoding="utf-8")
+    print(f"numbers, circles and pictures: {folder}")
+
+
+def read_mean_circle(model_file: Path, y) -> tuple[list[float], str]:
+    """The circle of the trivial baseline and where it comes from: the training data, else the scored files themselves.
+
+    The baseline is for comparison alone, so a model.json that does not tell it is no error.
+    """
+    try:
+        mean = json.loads(model_file.with_name("model.json").read_text(encoding="utf-8"))["target"]["mean"]
+        radius, x, y_ = (float(value) for value in mean)
+        return [radius, x, y_], "of the training patches (model.json)"
+    except (OSError, ValueError, KeyError, TypeError):
+        return y.mean(0).tolist(), "of these patches (the model ships none)"
