@@ -6,20 +6,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from common import provenance
 from common.archive.fetch import fetch
 from common.cli import launch
-from common.cli.progress import progress_bar
 from common.cli.training_options import TrainingOptions
 from common.datasets.families import parse_stem
 from common.datasets.patch_file import Patches, concatenate, read_patches
 from common.errors import UserError
 from common.training import devices
-from common.training.predict import make_predictor
+from common.training.folds import held_out_answers
 
 PLACES = ("data_root", "archive_url", "output", "against")  # arguments that do not affect the numbers
 
@@ -55,34 +52,10 @@ def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> tuple[
     return patches, np.repeat(np.arange(len(parts)), [len(part) for part in parts])
 
 
-def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callable) -> np.ndarray:
-    """Float32 [n, outputs]: each patch answered by the network that has not seen its recording.
-
-    The weights are the averaged ones after the last epoch: nothing is chosen on the held-out patches.
-
-    Args:
-        patches: all of them.
-        splitter: of scikit-learn, by group.
-        seed: of every network.
-        make_trainer: training patches -> common.training.trainer.Trainer.
-    """
-    folds, answers = list(splitter.split(patches.X, patches.y, patches.recording)), None
-    for number, (train, held_out) in enumerate(folds, 1):
-        keras.utils.set_random_seed(seed)
-        trainer = make_trainer(patches.take(train))
-        for epoch in progress_bar(range(trainer.settings.epochs), desc=f"fold {number} of {len(folds)}", unit="epoch"):
-            trainer.train_epoch(epoch)
-        found = make_predictor(trainer.average)(patches.X[held_out])
-        answers = np.full((len(patches), found.shape[1]), np.nan, np.float32) if answers is None else answers
-        answers[held_out] = found
-    return answers
-
-
 def measure(args: argparse.Namespace, patches: Patches, splitter, make_trainer: Callable) -> tuple[np.ndarray, dict]:
     """`held_out_answers`, and the report's facts about data, machine and time."""
     launch.switch_off()
     devices.prepare(args.seed, args.threads)
-    tf.get_logger().setLevel("ERROR")  # otherwise it warns that every fold compiles its own network
     start = time.perf_counter()
     answers = held_out_answers(patches, splitter, args.seed, make_trainer)
     seconds = round(time.perf_counter() - start, 1)

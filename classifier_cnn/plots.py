@@ -157,3 +157,13 @@ def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtit
     captions = [f"{('no ball', 'ball')[int(patches.y[i])]}  #{i}\n{a[i]:.2f} > {b[i]:.2f}" for i in chosen]
     subtitle += "label, index; score of the first and of the other model"
     plots.gallery(path, patches.X[chosen], captions, title, subtitle)
+
+
+def suspects(path: Path, patches, scores, chosen: np.ndarray, title: str) -> None:
+    """Patches whose label is probably wrong, with the label, the score, the index and the recording."""
+    captions = [
+        f"{('no ball', 'ball')[int(patches.y[i])]} {scores[i]:.3f}\n#{i} {shortened(patches.recording[i], 9)}"
+        for i in chosen
+    ]
+    subtitle = "the label it has; score (1: ball) of a network that has not seen it, index, recording"
+    plots.gallery(path, patches.X[chosen], captions, title, subtitle)

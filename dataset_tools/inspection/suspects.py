@@ -1,0 +1,126 @@
+"""`suspects.py`: labels that are probably wrong, as a sheet to look at and a list that `create_datasets` obeys."""
+
+import argparse
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from common.cli.program import Parser
+from common.cli.training_options import TrainingOptions
+from common.errors import UserError
+
+SHOWN = 60  # patches on the sheet
+
+
+def suspects_parser(description: str) -> Parser:
+    """A parser for `suspects.py FILE...`; the defaults of the networks are those of train.py."""
+    parser, defaults = Parser(description=description), TrainingOptions()
+    add = parser.add_argument
+    add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) that name recordings, taken as one set")
+    add(
+        "--folds",
+        type=int,
+        default=5,
+        metavar="N",
+        help="networks to train, each without some recordings (%(default)s)",
+    )
+    add("--filters", type=int, nargs="+", default=defaults.filters, metavar="N", help="of each (%(default)s)")
+    add("--dense", type=int, default=defaults.dense, metavar="N", help="units of the dense layer (%(default)s)")
+    add("--epochs", type=int, metavar="N", help="of each network (default: as train.py chooses)")
+    add("--seed", type=int, default=0, metavar="N", help="of networks and folds (%(default)s)")
+    add("--threads", type=int, default=1, metavar="N", help="CPU threads (%(default)s)")
+    text = "folder for the sheet and the list; default: a new suspects-NAME in the output folder"
+    add("--output-dir", type=Path, metavar="DIR", help=text)
+    return parser
+
+
+def options_of(arguments: argparse.Namespace, kind: type[TrainingOptions]) -> TrainingOptions:
+    """The project's options of every network.
+
+    Raises:
+        UserError: a value that cannot be.
+    """
+    if not 2 <= arguments.folds <= 100:
+        raise UserError(f"--folds takes a whole number from 2 to 100. Received: {arguments.folds}.")
+    names = ("dense", "epochs", "seed", "threads")
+    return kind(tuple(arguments.filters), **{name: getattr(arguments, name) for name in names})
+
+
+def read_recordings(files: list[Path], task: str):
+    """The patches of files that name at least two recordings.
+
+    Raises:
+        UserError: files that cannot be used, or without such names: a network would know its own labels by heart.
+    """
+    from common.datasets.patch_file import concatenate, read_patches
+
+    patches = concatenate([read_patches(path, task) for path in files])
+    names = 0 if patches.recording is None else len(set(patches.recording))
+    if names < 2:
+        raise UserError(
+            f"labels are judged by networks that have not seen their recording, which takes two recordings or more. "
+            f"Received: {names or 'no names of recordings'} in {', '.join(patches.files)}."
+        )
+    return patches
+
+
+def answers_by_fold(patches, splitter, options: TrainingOptions, training):
+    """What networks that have not seen a patch's recording say of it, float32 [n, outputs].
+
+    Args:
+        splitter: of scikit-learn, by group. training: the project's module of that name.
+
+    Raises:
+        UserError: outputs that are NaN or infinite.
+    """
+    from types import SimpleNamespace
+
+    import numpy as np
+
+    from common.training import devices
+    from common.training.folds import held_out_answers
+
+    def make_trainer(train):
+        if train.y.ndim == 1 and len(np.unique(train.y)) < 2:
+            raise UserError("without the recordings of one fold there is only one class left. Choose more --folds.")
+        splits = SimpleNamespace(train=train, validation=None)
+        return training.prepare(*training.build(options, splits), splits)[0]
+
+    devices.prepare(options.seed, options.threads)
+    answers = held_out_answers(patches, splitter, options.seed, make_trainer)
+    if wrong := int(np.sum(~np.isfinite(answers).all(1))):
+        raise UserError(f"the networks' outputs are NaN or infinite. Received: {wrong} of {len(answers)} patches.")
+    return answers
+
+
+def write(arguments: argparse.Namespace, patches, found, columns: dict, draw: Callable, how: str) -> None:
+    """Writes suspects.csv and suspects.png, and prints what to do with them.
+
+    A patch without a `source` is named by its digest, and those that this does not tell apart are on the sheet alone:
+    `create_datasets` refuses a name that fits several patches.
+
+    Args:
+        found: int [k], the most suspicious first. columns: name -> [k], for the list.
+        draw: (path, indices, title) draws the sheet. how: the options that obey the list, for the last line.
+    """
+    from common.atomic_files import new_folder
+    from common.cli import launch
+    from common.datasets.patch_keys import keys
+    from common.runs.evaluation import write_rows
+
+    folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"suspects-{arguments.files[0].stem}")
+    title = f"{len(found)} of {len(patches)} labels are suspicious"
+    draw(folder / "suspects.png", found[:SHOWN], title)
+    named = keys(patches.X, patches.y, patches.source)
+    counts = Counter(named)
+    single = [place for place, index in enumerate(found) if counts[named[index]] == 1]
+    rows = {"sha256" if patches.source is None else "source": [named[found[place]] for place in single]}
+    rows |= {name: [values[place] for place in single] for name, values in columns.items()}
+    rows |= {"index": found[single], "recording": patches.recording[found[single]]}
+    write_rows(folder / "suspects.csv", rows)
+    print(title + (f", the {SHOWN} first on the sheet" if len(found) > SHOWN else ""))
+    if len(single) < len(found):
+        print(f"note: {len(found) - len(single)} are copies of other patches, so no digest names them: not in the list")
+    path = launch.shortest(folder)
+    print(f"look at {path}/suspects.png, remove the rows of {path}/suspects.csv whose label is right, then add to")
+    print(f"the create_datasets command that made these patches: {how} {path}/suspects.csv")
