@@ -196,8 +196,9 @@ def evaluate_groups(labels, scores, threshold: float, **groups) -> list[dict[str
 def suspicious(labels, scores) -> np.ndarray:
     """The labels that are probably wrong, int [k], worst first.
 
-    Confident learning (Northcutt, Jiang & Chuang, JAIR 2021): the self-confidence of a class is the mean probability that its own patches get for it. A label is suspicious if its
-    probability lies below its class's self-confidence, and that of the other class reaches the other's.
+    Confident learning (Northcutt, Jiang & Chuang, JAIR 2021): the self-confidence of a class is the mean probability
+    that its own patches get for it. A label is suspicious if its probability lies below its class's self-confidence,
+    and that of the other class reaches the other's.
 
     Args:
         labels: [n], 1 ball, 0 no ball; both classes occur.

@@ -162,7 +162,7 @@ def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtit
 def suspects(path: Path, patches, scores, chosen: np.ndarray, title: str) -> None:
     """Patches whose label is probably wrong, with the label, the score, the index and the recording."""
     captions = [
-        f"{('no ball', 'ball')[int(patches.y[i])]} {scores[i]:.3f}\n#{i} {shortened(patches.recording[i], 9)}"
+        f"{('no ball', 'ball')[int(patches.y[i])]} {scores[i]:.3f}\n#{i} {shortened(str(patches.recording[i]), 8)}"
         for i in chosen
     ]
     subtitle = "the label it has; score (1: ball) of a network that has not seen it, index, recording"

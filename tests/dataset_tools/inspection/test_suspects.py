@@ -1,0 +1,45 @@
+"""The list that suspects.py writes is one that create_datasets obeys: by source, and by digest for older files."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifier_cnn import suspects
+from common.datasets.patch_file import concatenate, write_patches
+from tests.dataset_tools.helpers import load
+
+NAOTH = ("--origins", "naoth")
+
+
+def joined(output):
+    return concatenate([load(output, part) for part in ("train", "validation", "test")])
+
+
+def listed(folder: Path, patches, wrong, monkeypatch, named: bool) -> list[str]:
+    """suspects.csv of these patches, made by networks that know which labels are wrong; its keys."""
+    file = folder / "patches.h5"
+    write_patches(file, patches.X, patches.y, recording=patches.recording, source=patches.source if named else None)
+    scores = np.where(np.isin(np.arange(len(patches)), wrong), 1 - patches.y, patches.y).astype(np.float32)
+    monkeypatch.setattr(suspects, "answers_by_fold", lambda *_: scores[:, None])
+    suspects.main([str(file), "--output-dir", str(folder / "suspects")])
+    with (folder / "suspects" / "suspects.csv").open(newline="") as rows:
+        return [row["source" if named else "sha256"] for row in csv.DictReader(rows)]
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["by source", "by digest"])
+@pytest.mark.parametrize("option", ["--relabel", "--drop"])
+def test_the_list_is_obeyed(option, named, build, tmp_path, monkeypatch):
+    assert build("classification", *NAOTH) == 0
+    before, wrong = joined(tmp_path / "out"), [2, 11, 40]
+    assert len(listed(tmp_path, before, wrong, monkeypatch, named)) == 3
+    lists = (option, tmp_path / "suspects" / "suspects.csv")
+    assert build("classification", *NAOTH, *lists, output=tmp_path / "new") == 0
+    after = joined(tmp_path / "new")
+    new, old = (dict(zip(part.source, part.y, strict=True)) for part in (after, before))
+    changed = {before.source[index] for index in wrong}
+    if option == "--drop":
+        assert new.keys() == old.keys() - changed
+    else:
+        assert {name for name in old if new[name] != old[name]} == changed

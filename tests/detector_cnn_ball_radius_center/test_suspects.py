@@ -1,0 +1,46 @@
+import csv
+
+import numpy as np
+import pytest
+
+from common.cli.program import run_main
+from common.datasets.patch_file import read_patches, write_patches
+from detector_cnn_ball_radius_center import metrics, suspects
+
+from ..tiny import detection_file
+
+
+def test_planted_circles_are_found(tmp_path, capsys):
+    patches = read_patches(detection_file(tmp_path / "good.h5", 300), "detection")
+    y, planted = patches.y.copy(), [7, 120, 250]
+    y[planted, 1] += np.float32([0.35, -0.3, 0.35])
+    write_patches(tmp_path / "planted.h5", patches.X, y, recording=patches.recording)
+    few = ("--folds", "2", "--epochs", "150", "--filters", "4", "--dense", "16")
+    arguments = [tmp_path / "planted.h5", *few, "--output-dir", tmp_path / "out"]
+    assert run_main(lambda: suspects.main([str(argument) for argument in arguments])) == 0
+    with (tmp_path / "out" / "suspects.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {int(row["index"]) for row in rows} >= set(planted)
+    assert len(rows) < 20
+    assert [float(row["deviations"]) for row in rows] == sorted(
+        (float(row["deviations"]) for row in rows), reverse=True
+    )
+    assert float(rows[0]["given_center_x"]) == pytest.approx(y[int(rows[0]["index"]), 1])
+    assert "that made these patches: --drop " in capsys.readouterr().out
+
+
+def test_size_and_blur_excuse_errors_but_a_wrong_label_stands_out():
+    """Errors ten times as large in blurred balls, and growing with the radius: the law is found and taken off."""
+    rng = np.random.default_rng(0)
+    n = 600
+    y = np.stack([rng.uniform(0.2, 0.5, n), *rng.uniform(0.4, 0.6, (2, n))], 1)
+    sharp = rng.choice([0.01, 0.3], n)
+    size = 0.01 * (y[:, 0] / 0.3) * np.where(sharp < 0.1, 10, 1)
+    circles = y + rng.normal(0, 1, y.shape) * size[:, None]
+    circles[5] = y[5] + [0, 12 * size[5], 0]
+    for scale in (1, 3):  # in any unit
+        excess = metrics.unexplained(y, y + scale * (circles - y), sharp, 16)
+        assert np.flatnonzero(excess > metrics.SUSPICIOUS).tolist() == [5]
+    unaware = metrics.unexplained(y, circles, np.full(n, 0.1), 16)
+    assert unaware[5] < excess[5]
+    assert np.isfinite(metrics.unexplained(y, y, sharp, 16)).all()
