@@ -1,9 +1,9 @@
-"""The embedded default data set: rendered balls and things that are not balls, for both tasks.
+"""The embedded default dataset: rendered balls and other objects, for both tasks.
 
-`synthetic_files` renders on first use, deterministic from a seed, and caches files of the project's own format:
-world.py draws the conditions of a recording, scene.py composes its patches out of backdrop.py, surroundings.py,
-bodies.py and ball.py, camera.py takes the picture. Real patches were looked at while this was made, and what a
-classifier learns here was measured on them, so that figure is no blind test. Nothing taken from pictures is in it: all
+`synthetic_files` renders on first use, deterministically from a seed, and caches the files in the project's own format:
+world.py draws the conditions of a recording, scene.py composes its patches from backdrop.py, surroundings.py,
+bodies.py and ball.py, and camera.py takes the picture. We looked at real patches while writing this renderer and also
+measured on them what a classifier learns here, so that figure is not a blind test. Nothing is copied from pictures: all
 content is computed from formulae and plain ranges of numbers.
 """
 
@@ -19,11 +19,11 @@ from common.datasets.patch_file import write_patches
 from common.errors import UserError
 from dataset_tools.synthetic.scene import render_recording
 
-VERSION = 3  # part of the cache's folder: a changed renderer renders anew
+VERSION = 3  # part of the cache folder's name: increase it when the renderer changes, so that it renders again
 SEED = 2024
 SPLITS = ("train", "validation", "test")
-PER_RECORDING = 200  # patches of one recording, the shortest one excepted
-COUNTS = {  # patches per split; a detection file holds balls only
+PER_RECORDING = 200  # patches of one recording; the last one of a split may have fewer
+COUNTS = {  # patches per split; a detection file contains only balls
     "classification": {"train": 24_000, "validation": 4_000, "test": 4_000},
     "detection": {"train": 20_000, "validation": 3_000, "test": 3_000},
 }
@@ -42,7 +42,7 @@ def synthetic_files(
 ) -> dict[str, Path]:
     """The synthetic patch files of a task, rendered on first use.
 
-    Any number of processes may call this at the same moment: one renders, the others wait for its files.
+    Any number of processes may call this at the same time: one renders, the others wait for its files.
 
     Args:
         task: `classification` (half of the patches show a ball) or `detection` (all do).
@@ -50,15 +50,15 @@ def synthetic_files(
         size: width and height of the patches, 16 or 32.
         channels: 1 is Y; 2 is Y and the interleaved U/V of YUV422.
         counts: patches per split; default `COUNTS[task]`.
-        seed: of everything random.
-        workers: threads; the files do not depend on it.
+        seed: of all random numbers.
+        workers: number of threads; the files do not depend on it.
         progress: show a progress bar.
 
     Returns:
         paths under `train`, `validation`, `test`; the splits share no recording.
 
     Raises:
-        UserError: an argument outside what is named above, or a root that cannot be written.
+        UserError: an argument has none of the values above, or the root cannot be written.
     """
     if task not in COUNTS or size not in (16, 32) or channels not in (1, 2):
         raise UserError(
@@ -91,7 +91,7 @@ def synthetic_files(
 
 
 def plan(task: str, split: str, n: int, seed: int) -> list[tuple[tuple[int, ...], int]]:
-    """The recordings of a split: seed and number of patches of each; seeds of different splits never meet."""
+    """The recordings of a split: seed and number of patches of each; no two splits share a seed."""
     first = {"train": 0, "validation": 1_000_000, "test": 2_000_000}[split] + 3_000_000 * (task == "detection")
     full, rest = divmod(n, PER_RECORDING)
     lengths = [PER_RECORDING] * full + [rest] * (rest > 0)
@@ -99,7 +99,7 @@ def plan(task: str, split: str, n: int, seed: int) -> list[tuple[tuple[int, ...]
 
 
 def _render(task, files, counts, size, channels, seed, workers, progress) -> None:
-    """Renders and writes the given split files, all recordings spread over threads (NumPy works outside the lock)."""
+    """Renders and writes the given split files; the recordings run in threads (NumPy releases the interpreter lock)."""
 
     def render(job):
         job_seed, length = job

@@ -1,4 +1,4 @@
-"""What lies behind everything: turf with its grain, and beyond the field a hall full of people and things."""
+"""The background: turf with its grain, and beyond the field a hall full of people and objects."""
 
 from functools import cache
 
@@ -13,7 +13,7 @@ HALLS, HALL_SIDE = 12, 256
 
 @cache
 def grains() -> np.ndarray:
-    """Periodic fractal noise from grainy to cloudy, zero mean and unit variance, float32 [GRAIN, side, side]."""
+    """Periodic fractal noise, from grainy to cloudy, with zero mean and unit variance: float32 [GRAIN, side, side]."""
     rng = np.random.default_rng(16)
     frequency = np.hypot(np.fft.fftfreq(GRAIN_SIDE)[:, None], np.fft.rfftfreq(GRAIN_SIDE))
     frequency[0, 0] = 1
@@ -28,7 +28,7 @@ def grains() -> np.ndarray:
 def halls(colours: int) -> np.ndarray:
     """Periodic pictures of crowded halls, linear light, float32 [HALLS, colours, side, side]; 1 colour is luminance.
 
-    Upright boxes, rounded things and people of all sizes hide each other: occlusion with power-law sizes gives the
+    Upright boxes, rounded objects and people of all sizes hide each other: occlusion with power-law sizes gives the
     statistics of natural pictures (Lee, Mumford, Huang 2001, "Occlusion models for natural images", IJCV 41).
     """
     rng = np.random.default_rng(64)
@@ -65,7 +65,7 @@ def _stamp(picture: np.ndarray, where: np.ndarray, tall: float, wide: float, col
 
 
 def _stand_person(rng: np.random.Generator, picture: np.ndarray, where: np.ndarray, size: float, spread: float) -> None:
-    """Paints somebody standing or sitting: legs, trunk, arms, head; `size` is the width of the shoulders."""
+    """Paints a standing or sitting person: legs, trunk, arms, head; `size` is the width of the shoulders in texels."""
     trousers, shirt, skin = (
         _paint(rng, spread),
         _paint(rng, spread),
@@ -88,7 +88,7 @@ def ground(rng: np.random.Generator, turf: np.ndarray, contrast: float, n: int, 
 
     Args:
         turf: linear RGB [3], or luminance [1].
-        contrast: standard deviation of the strongest grain, as a share of the brightness.
+        contrast: standard deviation of the strongest grain, as a fraction of the brightness.
 
     Returns:
         float32 [n, colours, side, side].
@@ -108,11 +108,11 @@ def paint_hall(rng: np.random.Generator, image: np.ndarray, edge: np.ndarray, ti
 
     Args:
         image: float32 [n, colours, side, side].
-        edge: height of the edge at the left of the patch, in patch widths from its top [n]; 2 or more: no field at all.
+        edge: the edge's y at the left of the patch, in patch widths from the top [n]; from 2 on, no field is visible.
         tilt: slope of the edge [n].
     """
     n, colours = image.shape[:2]
-    scale = np.exp(rng.uniform(np.log(30), np.log(160), (n, 1)))  # texels per patch width: distance of the people
+    scale = np.exp(rng.uniform(np.log(30), np.log(160), (n, 1)))  # texels per patch width: how far away the people are
     across = canvas.coordinate * scale * rng.choice([-1, 1], (n, 1)) + rng.uniform(0, HALL_SIDE, (n, 1))
     down = canvas.coordinate * scale + rng.uniform(0, HALL_SIDE, (n, 1))
     across, down = across.astype(np.int32) % HALL_SIDE, down.astype(np.int32) % HALL_SIDE

@@ -1,8 +1,8 @@
-"""The ball: a sphere with black panels on white, under random rotation, lit from above.
+"""The ball: a white sphere with black panels, randomly rotated, lit from above.
 
-The classic pattern is the truncated icosahedron (12 black pentagons, 20 white hexagons). Robots also meet match balls
-with fewer, larger and irregular dark panels, so a share of the recordings plays with those. Patterns live in an atlas
-of octahedral maps, one map per pattern, and every pixel of a ball is a look-up in it.
+The classic pattern is the truncated icosahedron (12 black pentagons, 20 white hexagons). Robots also play with match
+balls that have fewer, larger and irregular dark panels, so some of the recordings use those. The patterns are stored in
+an atlas of octahedral maps, one map per pattern, and every pixel of a ball is looked up in it.
 """
 
 from functools import cache
@@ -12,7 +12,7 @@ import numpy as np
 from dataset_tools.synthetic.shapes import Canvas
 
 MAP_SIDE = 160  # texels: about two per canvas pixel on the largest ball
-CLASSIC, PATTERNS = 4, 28  # maps of the 32-panel ball (worn, with seams, ...), maps in all
+CLASSIC, PATTERNS = 4, 28  # number of maps of the 32-panel ball (worn, with seams, ...), and of all maps
 
 
 def pentagon_axes() -> np.ndarray:
@@ -33,16 +33,16 @@ def hexagon_axes() -> np.ndarray:
 
 
 def panels(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which panel of the 32 lies under points of the unit sphere.
+    """Whether points of the unit sphere are on a black panel of the 32, and how far they are from the next panel.
 
-    A truncated icosahedron with edge 1 has its pentagons at 2.3274 and its hexagons at 2.2673 from the centre; blown
-    up to a sphere, a point belongs to the face whose plane its ray meets first.
+    A truncated icosahedron with edge 1 has its pentagons at 2.3274 and its hexagons at 2.2673 from the centre. On the
+    sphere, a point belongs to the face whose plane its ray from the centre meets first.
 
     Args:
         points: [..., 3].
 
     Returns:
-        black (bool [...]) and the margin to the next panel [...], 0 on a seam, about 0.1 in the middle of a panel.
+        black (bool [...]) and the margin to the next panel [...]: 0 on a seam, about 0.1 in the middle of a panel.
     """
     height = np.concatenate([points @ pentagon_axes().T / 2.32744, points @ hexagon_axes().T / 2.26728], -1)
     best = np.partition(height, -2, axis=-1)
@@ -51,7 +51,7 @@ def panels(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def octahedral_points(side: int) -> np.ndarray:
-    """Unit vectors of the texels of an octahedral map, [side, side, 3]."""
+    """Unit vectors of the texels of an octahedral map: [side, side, 3]."""
     grid = (np.arange(side) + 0.5) / side * 2 - 1
     x, y = np.meshgrid(grid, grid)
     z = 1 - np.abs(x) - np.abs(y)
@@ -61,14 +61,14 @@ def octahedral_points(side: int) -> np.ndarray:
 
 
 def _harmonics(points: np.ndarray, rng: np.random.Generator, waves: int, frequency: float) -> np.ndarray:
-    """A smooth random function on the sphere, about unit variance: a sum of plane waves."""
+    """A smooth random function on the sphere with a variance of about 1: a sum of plane waves."""
     direction = rng.normal(size=(waves, 3))
     direction *= frequency / np.linalg.norm(direction, axis=1, keepdims=True)
     return np.sin(points @ direction.T + rng.uniform(0, 2 * np.pi, waves)).sum(-1) * (2 / waves) ** 0.5
 
 
 def _spots(points: np.ndarray, rng: np.random.Generator, count: int) -> np.ndarray:
-    """Dark panels of a modern match ball: caps on well spread axes with three to five rounded, twisted arms."""
+    """Dark panels of a modern match ball: caps on evenly spread axes, each with three to five rounded, twisted arms."""
     axes = {12: pentagon_axes(), 20: hexagon_axes(), 6: np.concatenate([np.eye(3), -np.eye(3)])}[count]
     near = points @ axes.T
     nearest = near.argmax(-1)
@@ -93,7 +93,7 @@ def _swirls(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 @cache
 def atlas() -> np.ndarray:
-    """The patterns: share of dark paint, float32 [PATTERNS, MAP_SIDE, MAP_SIDE], always the same."""
+    """The patterns, the same on every call: share of dark paint, float32 [PATTERNS, MAP_SIDE, MAP_SIDE]."""
     points = octahedral_points(MAP_SIDE)
     rng = np.random.default_rng(32)
     maps = []
@@ -123,7 +123,7 @@ def random_rotations(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def look_up(points: np.ndarray, pattern: np.ndarray) -> np.ndarray:
-    """Dark share of the paint under points of the sphere.
+    """Looks up the share of dark paint at points of the sphere.
 
     Args:
         points: [n, 3, pixels], unit vectors.
@@ -140,7 +140,7 @@ def look_up(points: np.ndarray, pattern: np.ndarray) -> np.ndarray:
 
 
 def paint_balls(image: np.ndarray, balls: dict[str, np.ndarray], canvas: Canvas) -> None:
-    """Paints one ball over each image, in place.
+    """Paints one ball onto each image, in place.
 
     Args:
         image: float32 [n, colours, side, side], linear light.
@@ -158,7 +158,7 @@ def paint_balls(image: np.ndarray, balls: dict[str, np.ndarray], canvas: Canvas)
     dark = look_up(balls["rotation"] @ normal, balls["pattern"])
     sun = (balls["sun"].astype(np.float32)[:, None] @ normal)[:, 0]
     ambient = balls["ambient"][:, None]
-    sky = 0.5 - 0.5 * normal[:, 1]  # ambient light comes from above, the ground returns less
+    sky = 0.5 - 0.5 * normal[:, 1]  # ambient light comes from above; the ground reflects less
     light = ambient * (0.35 + 0.65 * sky) + (1 - ambient) * np.maximum(sun, 0)
     shine = balls["gloss"][:, None] * np.maximum(sun, 0) ** 24
     for c in range(image.shape[1]):

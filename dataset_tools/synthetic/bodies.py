@@ -1,7 +1,7 @@
-"""Robots and people, as tables of shapes (see shapes.py), several makes at once.
+"""Robots of several makes and people, as tables of shapes (see shapes.py).
 
 Every function draws n random instances and returns SHAPE [n, k], built around (0, 0) with a length of about one. They
-are placed later, often larger than the patch: a candidate shows a piece of them.
+are placed later, and are often larger than the patch: a candidate shows a part of them.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from dataset_tools.synthetic.shapes import shape, stack
 
 
 def capsule(rng: np.random.Generator, n: int, a, b, colour, **fields) -> np.ndarray:
-    """A limb: rounded, darker towards its edge."""
+    """A rounded limb, darker towards its edge."""
     fields = {"bulge": rng.uniform(0.1, 0.7, n), "slope_x": rng.normal(0, 0.25, n), **fields}
     return shape(n, a=a, b=b, round=np.minimum(a, b) * 0.95, colour=colour, **fields)
 
@@ -38,7 +38,7 @@ def foot(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def limb(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Two segments of an arm or a leg with a dark joint, and a hand."""
+    """An arm or a leg: two segments, a dark joint and a hand."""
     white, bend = plastic(rng, n), rng.normal(0, 0.8, n)
     upper = capsule(rng, n, rng.uniform(0.12, 0.26, n), 0.5, white, y=-0.45)
     lower = capsule(

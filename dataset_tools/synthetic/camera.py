@@ -1,7 +1,7 @@
-"""The camera: from linear light on a canvas to the bytes of a patch, as the robot samples it.
+"""The camera: turns linear light on a canvas into the bytes of a patch, sampled as on the robot.
 
-Focus blur, motion blur, the pixel's area and the camera's sharpening are all linear, so they are one product in the
-Fourier domain; the few pixels that the robot looks at are then read there exactly, without an image in between.
+Focus blur, motion blur, the pixel's area and the camera's sharpening are all linear, so together they are one product
+in the Fourier domain. The few pixels that the robot reads are computed exactly from there, without an image in between.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ from dataset_tools.synthetic.shapes import Canvas
 
 @dataclass(frozen=True)
 class Optics:
-    """What the camera does to n patches; every field is float32 [n].
+    """The camera's settings for n patches; every field is float32 [n].
 
     side: of the candidate patch in camera pixels (whole numbers). focus: standard deviation of the blur, motion_x and
-    motion_y: way during the exposure, all in patch widths. sharpen: gain of the camera's edge enhancement, halo: its
-    radius in camera pixels. gain: exposure. gamma: exponent of the tone curve. contrast: share of an S-curve. black:
-    level that is drawn down to 0. noise: standard deviation at full light, read_noise: in the dark, in linear light.
+    motion_y: distance moved during the exposure, all in patch widths. sharpen: gain of the camera's edge enhancement,
+    halo: its radius in camera pixels. gain: exposure. gamma: exponent of the tone curve. contrast: share of an S-curve.
+    black: level that becomes 0. studio: above 0, the output range is 16..235. noise: standard deviation at full light,
+    read_noise: in the dark, both in linear light.
     """
 
     side: np.ndarray
@@ -38,7 +39,7 @@ class Optics:
 
 
 def sample_indices(side: np.ndarray, size: int) -> np.ndarray:
-    """The robot's point sampling: the pixel of the patch that each cell of the network input reads.
+    """The robot's point sampling: which pixel of the patch each cell of the network input takes its value from.
 
     Args:
         side: sides of patches in pixels, int [n].
@@ -53,7 +54,7 @@ def sample_indices(side: np.ndarray, size: int) -> np.ndarray:
 
 
 def transfer(optics: Optics, canvas: Canvas) -> np.ndarray:
-    """Blur, motion, pixel area and sharpening as one real transfer function, float32 [n, side, side // 2 + 1]."""
+    """Blur, motion, pixel area and sharpening as one real transfer function: float32 [n, side, side // 2 + 1]."""
     fx = (fft.rfftfreq(canvas.side) * canvas.patch).astype(np.float32)[None, None, :]  # cycles per patch width
     fy = (fft.fftfreq(canvas.side) * canvas.patch).astype(np.float32)[None, :, None]
 
@@ -70,7 +71,7 @@ def transfer(optics: Optics, canvas: Canvas) -> np.ndarray:
 
 
 def expose(image: np.ndarray, optics: Optics, canvas: Canvas, size: int) -> np.ndarray:
-    """Linear light at the sampled pixels, noise-free.
+    """Computes the linear light at the sampled pixels, without noise.
 
     Args:
         image: float32 [n, colours, side, side].
@@ -92,7 +93,7 @@ def expose(image: np.ndarray, optics: Optics, canvas: Canvas, size: int) -> np.n
 
 
 def develop(light: np.ndarray, optics: Optics, rng: np.random.Generator) -> np.ndarray:
-    """Exposure, sensor noise, tone curve and quantisation.
+    """Applies exposure, sensor noise, tone curve and quantisation.
 
     Args:
         light: float32 [n, colours, size, size], linear.

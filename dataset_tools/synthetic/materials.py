@@ -1,17 +1,17 @@
-"""Colours and chances that the objects share. Colours are linear RGB [n, 3], 1 is paper white."""
+"""Random colours and booleans that all objects use. Colours are linear RGB [n, 3]; 1 is paper white."""
 
 import numpy as np
 
 
 def luminous(rng: np.random.Generator, n: int, low: float, high: float, chroma: float = 0.1) -> np.ndarray:
-    """Random colours, linear RGB [n, 3]: brightness log-uniform in low..high, `chroma` how far from gray."""
+    """Random colours, linear RGB [n, 3]: brightness is log-uniform in low..high, `chroma` is the distance from gray."""
     light = np.exp(rng.uniform(np.log(low), np.log(high), n))
     tint = np.exp(rng.normal(0, chroma, (n, 3)))
     return light[:, None] * tint / (tint @ [0.299, 0.587, 0.114])[:, None]
 
 
 def anything(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Colours of a hall, linear RGB [n, 3]: dark, middling and white things, a few strongly coloured."""
+    """Colours of a hall, linear RGB [n, 3]: dark, medium and white objects, a few of them strongly coloured."""
     kind = rng.choice(3, n, p=[0.42, 0.4, 0.18])
     light = np.where(kind == 0, 0, np.where(kind == 1, 1, 2))
     dark, middle, white = (
@@ -22,12 +22,12 @@ def anything(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def plastic(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Robot shell, linear RGB [n, 3]: white to gray, sometimes yellowed."""
+    """Colours of robot shells, linear RGB [n, 3]: white to gray, sometimes yellowed."""
     return luminous(rng, n, 0.22, 0.85, 0.06)
 
 
 def dark(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Gaps, rubber, lenses, dark cloth, linear RGB [n, 3]."""
+    """Colours of gaps, rubber, lenses and dark cloth, linear RGB [n, 3]."""
     return luminous(rng, n, 0.01, 0.08, 0.15)
 
 

@@ -1,4 +1,4 @@
-"""One synthetic recording: a game with its own field, light, ball and camera, and candidate patches from it."""
+"""Renders a synthetic recording: candidate patches of a game with its own field, light, ball and camera."""
 
 from collections.abc import Callable
 
@@ -12,8 +12,8 @@ from dataset_tools.synthetic.materials import anything
 from dataset_tools.synthetic.shapes import Canvas, paint, place, shape, stack
 from dataset_tools.synthetic.world import World, random_optics, random_world
 
-BATCH = 50  # patches painted at once: their canvases fit into the cache of a core
-# what is in view where no ball is, with its share
+BATCH = 50  # patches painted at once: their canvases fit into a core's cache
+# Objects in patches without a ball, each with its share.
 THINGS = (
     (0.26, None),
     (0.08, surroundings.penalty_mark),
@@ -29,12 +29,12 @@ THINGS = (
 
 
 def draw_balls(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Where balls lie in candidate patches: [radius, center_x, center_y] in fractions, float32 [n, 3].
+    """Draws the balls' places in candidate patches: [radius, center_x, center_y] in fractions, float32 [n, 3].
 
-    A candidate is centred on the ball by a rough search: mostly close, sometimes far off. Balls with less than half
-    of their disc inside the patch are left out.
+    The robot centres a candidate on the ball by a rough search: mostly close, sometimes far off. At least half of each
+    ball's disc is inside the patch.
     """
-    ring, turn = np.sqrt((np.arange(64) + 0.5) / 64), np.arange(64) * 2.39996  # 64 points evenly over a disc
+    ring, turn = np.sqrt((np.arange(64) + 0.5) / 64), np.arange(64) * 2.39996  # 64 points spread evenly over a disc
     out = np.empty((0, 3))
     while len(out) < n:
         radius = 0.29 + 0.22 * rng.beta(1.2, 1.8, n)
@@ -48,9 +48,9 @@ def draw_balls(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def _paint_background(rng, world: World, image: np.ndarray, clutter: np.ndarray, canvas: Canvas) -> None:
-    """Lines and shadows on the field, the hall or a wall beyond its end, and things standing there; in place.
+    """Paints lines and shadows on the field, the hall or a wall beyond it, and objects standing there, in place.
 
-    clutter: probability that no field is in view [n].
+    clutter: probability that no part of the field is visible [n].
     """
     n, colours = len(image), image.shape[1]
     marks = surroundings.lines(rng, n, world.line * rng.uniform(0.7, 1.1, (n, 1)))
@@ -90,7 +90,7 @@ def _paint_background(rng, world: World, image: np.ndarray, clutter: np.ndarray,
 
 
 def _place_thing(rng, world: World, draw: Callable, n: int) -> np.ndarray:
-    """One kind of thing, placed in view; SHAPE [n, k]."""
+    """Draws objects of one kind and places them in the patches: SHAPE [n, k]."""
     if draw is surroundings.penalty_mark:
         return draw(rng, n, world.line * rng.uniform(0.7, 1.1, (n, 1)))
     parts = draw(rng, n)
@@ -101,7 +101,7 @@ def _place_thing(rng, world: World, draw: Callable, n: int) -> np.ndarray:
 
 
 def _paint_things(rng, world: World, image: np.ndarray, canvas: Canvas) -> None:
-    """Puts one or two things that are not balls into each image, in place."""
+    """Paints up to two objects that are not balls into each image, in place."""
     shares = [share for share, _ in THINGS]
     for probability in (1.0, 0.25):
         chosen = rng.choice(len(THINGS), len(image), p=shares)
@@ -115,7 +115,7 @@ def _paint_things(rng, world: World, image: np.ndarray, canvas: Canvas) -> None:
 
 
 def _paint_ball_scene(rng, world: World, image: np.ndarray, target: np.ndarray, canvas: Canvas) -> None:
-    """Shadow, ball, and sometimes a robot's foot or limb behind or before it, in place."""
+    """Paints a shadow, a ball, and sometimes a robot's foot or limb behind or in front of it, in place."""
     n, colours = len(image), image.shape[1]
     radius, x, y = target.T
     low = rng.uniform(0.6, 1.0, n)
@@ -154,7 +154,7 @@ def _paint_ball_scene(rng, world: World, image: np.ndarray, target: np.ndarray, 
 
 
 def _beside(rng: np.random.Generator, n: int, target: np.ndarray, p: float, gap: float) -> np.ndarray:
-    """A robot's foot or limb at the ball's rim: it hides little of the ball where gap (in radii) is near 1."""
+    """A robot's foot or limb at the ball's edge; if `gap` (in radii) is near 1, it hides little of the ball."""
     radius, x, y = target.T
     foot = rng.random(n) < 0.5
     feet, limbs = bodies.foot(rng, n), bodies.limb(rng, n)
@@ -170,7 +170,7 @@ def _beside(rng: np.random.Generator, n: int, target: np.ndarray, p: float, gap:
 
 
 def _with_luma(table: np.ndarray, colours: int) -> np.ndarray:
-    """The table as it is for RGB; for one colour with the luminance in the first one."""
+    """The table unchanged for RGB; for one colour, the first component is replaced by the luminance."""
     if colours == 1:
         table["colour"][..., 0] = table["colour"] @ LUMA
     return table

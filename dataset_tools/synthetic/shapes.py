@@ -1,7 +1,7 @@
-"""Everything in a scene but the ball, as one primitive: a shaded rounded box, drawn with anti-aliased edges.
+"""The one primitive for everything in a scene except the ball: a shaded rounded box with anti-aliased edges.
 
-A rounded box is a disc, a capsule, a strip, a half plane or (hollow) a ring, by its numbers alone, so a whole batch of
-different scenes is drawn by the same few array operations: one table of shapes, painted from back to front.
+Depending on its numbers, a rounded box is a disc, a capsule, a strip, a half plane or (hollow) a ring. So the same few
+array operations draw a whole batch of different scenes: one table of shapes, painted from back to front.
 Lengths are in patch widths, (0, 0) is the top-left corner of the patch; light is linear, 1 is paper white.
 """
 
@@ -13,15 +13,16 @@ import numpy as np
 SHAPE = np.dtype(
     [
         ("present", bool),
-        *[(name, np.float32) for name in ("x", "y", "angle", "a", "b", "round")],  # centre, turn, half sides, corner
-        ("squash", np.float32),  # foreshortening of what lies on the ground: heights are multiplied by it
-        ("hollow", np.float32),  # > 0: only the outline, this half width
-        ("soft", np.float32),  # width of the edge: shadows, things out of focus
+        # centre, rotation in radians, half the side lengths, corner radius
+        *[(name, np.float32) for name in ("x", "y", "angle", "a", "b", "round")],
+        ("squash", np.float32),  # foreshortening of marks on the ground: heights are multiplied by it
+        ("hollow", np.float32),  # if positive, only the outline is drawn; this is half its width
+        ("soft", np.float32),  # width of the edge, for shadows and objects out of focus
         ("alpha", np.float32),  # opacity
-        ("bulge", np.float32),  # darkening towards the edge: limbs and heads are round
+        ("bulge", np.float32),  # darkening towards the edge, for round parts such as limbs and heads
         ("slope_x", np.float32),  # shading along the box's own axes, from one side to the other
         ("slope_y", np.float32),
-        ("grating", np.float32),  # contrast of bars over the box: nets, keyboards, folds
+        ("grating", np.float32),  # contrast of the bars across the box, for nets, keyboards and folds
         ("bars_x", np.float32),  # bars per patch width along the box's own axes
         ("bars_y", np.float32),
         ("colour", np.float32, 3),
@@ -31,9 +32,10 @@ SHAPE = np.dtype(
 
 @dataclass(frozen=True)
 class Canvas:
-    """The raster a patch is painted on: the patch, `patch` pixels wide, and a margin of `margin` pixels all round.
+    """The raster that a patch is painted on: the patch, `patch` pixels wide, and `margin` pixels on each side.
 
-    The margin keeps what blur drags over the patch's edge true, and the wrap-around of the Fourier transform outside.
+    The margin supplies the light that blur carries across the patch's edge, and keeps the wrap-around of the Fourier
+    transform outside the patch.
     """
 
     patch: int
@@ -60,7 +62,7 @@ def shape(n: int, **fields) -> np.ndarray:
 
 
 def place(parts: np.ndarray, x, y, scale, angle=0.0, squash=1.0) -> np.ndarray:
-    """Moves an object built around (0, 0) into the patch: scaled, turned, then set down at (x, y).
+    """Scales and rotates an object that is built around (0, 0), then moves it to (x, y) in the patch.
 
     Args:
         parts: SHAPE [n, k], changed in place and returned.
@@ -81,7 +83,7 @@ def place(parts: np.ndarray, x, y, scale, angle=0.0, squash=1.0) -> np.ndarray:
 
 
 def stack(*layers: np.ndarray) -> np.ndarray:
-    """Shapes and groups of shapes ([n] or [n, k]) as one table [n, K], first one at the back."""
+    """Joins shapes and groups of shapes ([n] or [n, k]) into one table [n, K]; the first is at the back."""
     return np.concatenate([layer if layer.ndim == 2 else layer[:, None] for layer in layers], 1)
 
 
@@ -125,7 +127,7 @@ def _paint_layer(image: np.ndarray, layer: np.ndarray, canvas: Canvas) -> None:
 
 
 def _distance(x, y, column) -> np.ndarray:
-    """Signed distance to the rounded box's edge, negative inside [n, side, side]."""
+    """Signed distance to the rounded box's edge, negative inside: [n, side, side]."""
     outside_x = np.abs(x)
     outside_x -= column("a") - column("round")
     outside_y = np.abs(y)
@@ -146,7 +148,7 @@ def _distance(x, y, column) -> np.ndarray:
 
 
 def _light(x, y, distance, column) -> np.ndarray:
-    """Shading inside the box, a factor [n, side, side]."""
+    """Shading inside the box, as a factor [n, side, side]."""
     a, b = column("a"), column("b")
     depth = 1 + np.clip(distance / np.minimum(a, b), -1, 0)  # 0 on the axis, 1 on the edge
     light = 1 - column("bulge") * depth * depth

@@ -1,4 +1,4 @@
-"""Things on and around the field: lines, marks, goals, clutter, as tables of shapes (see shapes.py).
+"""Objects on and around the field: lines, marks, goals and clutter, as tables of shapes (see shapes.py).
 
 Every function draws n random instances and returns SHAPE [n, k].
 """
@@ -35,7 +35,7 @@ def lines(rng: np.random.Generator, n: int, paint: np.ndarray) -> np.ndarray:
 
 
 def penalty_mark(rng: np.random.Generator, n: int, paint: np.ndarray) -> np.ndarray:
-    """A penalty mark, cross or dot, in the middle of a patch."""
+    """A penalty mark, a cross or a dot, in the middle of a patch."""
     dot = chance(rng, n, 0.4)
     length, half = rng.uniform(0.22, 0.42, n), rng.uniform(0.05, 0.12, n)
     common = {"colour": paint, "soft": rng.uniform(0, 0.03, n)}
@@ -73,7 +73,7 @@ def goal(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def blob(rng: np.random.Generator, n: int) -> np.ndarray:
-    """A white rounded thing without a pattern: the back of a head, a helmet, a bin, a lamp."""
+    """A white rounded object without a pattern: the back of a head, a helmet, a bin, a lamp."""
     a, b = rng.uniform(0.15, 0.6, n), rng.uniform(0.15, 0.6, n)
     return stack(
         shape(
@@ -91,7 +91,7 @@ def blob(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def clutter(rng: np.random.Generator, n: int, count: int = 8) -> np.ndarray:
-    """Things close by that hide each other, sizes by a power law (see `backdrop.halls`)."""
+    """Nearby objects that hide each other; their sizes follow a power law (see `backdrop.halls`)."""
     layers = []
     upright = chance(rng, n, 0.6)
     for k in range(count):

@@ -12,7 +12,7 @@ from dataset_tools.synthetic.materials import luminous
 
 @dataclass(frozen=True)
 class World:
-    """What stays the same through a recording: colours are linear RGB, see `Optics` for the camera's fields."""
+    """The conditions that stay the same during a recording. Colours are linear RGB; `Optics` describes the camera."""
 
     turf: np.ndarray
     line: np.ndarray
@@ -37,7 +37,7 @@ class World:
 
 def random_world(rng: np.random.Generator) -> World:
     """Draws the conditions of one recording."""
-    warm = np.exp(rng.normal(0, 0.12, 3))  # white balance that is a little off
+    warm = np.exp(rng.normal(0, 0.12, 3))  # the white balance is slightly off
     turf = luminous(rng, 1, 0.025, 0.22, 0.1)[0] * [0.55, 1.25, 0.5]
     automatic = (0.08 / (turf @ LUMA)) ** 0.3  # exposure control: darker carpets are exposed for longer
     classic = rng.random() < 0.45
@@ -65,7 +65,7 @@ def random_world(rng: np.random.Generator) -> World:
 
 
 def random_optics(rng: np.random.Generator, world: World, n: int) -> Optics:
-    """Distance (so the candidate's size), blur, exposure and noise of n candidates."""
+    """Draws the distance (hence the candidate's size), blur, exposure and noise of n candidates."""
     far = rng.random(n) < 0.12
     side = np.where(far, rng.uniform(9, 24, n), np.exp(rng.normal(np.log(50), 0.35, n))).round().clip(9, 120)
     lost = np.where(rng.random(n) < 0.2, rng.uniform(0.005, 0.05, n), 0)
