@@ -20,12 +20,12 @@ ROWS_MAX = 15  # groups shown in a table
 
 
 def describe_all(files: Sequence[Path], folder: Path | None, seed: int) -> int:
-    """Prints what is in each file, and which of them share patches.
+    """Prints the contents of each file, and which files share patches.
 
     Args:
-        files: patch files; one that is not is a line on stderr.
-        folder: of the pictures; None: draw none.
-        seed: of the patches in the pictures.
+        files: patch files; for each file that is not one, a line is printed on stderr.
+        folder: for the pictures; None: draw no pictures.
+        seed: for choosing the patches in the pictures.
 
     Returns:
         Exit status: 0, or 2 if a file could not be read.
@@ -61,12 +61,12 @@ def describe_all(files: Sequence[Path], folder: Path | None, seed: int) -> int:
 
 
 def _name(path: Path, files: list[Path]) -> str:
-    """Of a file's picture; with the folder where files of two folders have one name."""
+    """Name of a file's picture; it includes the folder's name if several files have the same name."""
     return path.stem if [file.stem for file in files].count(path.stem) == 1 else f"{path.parent.name}_{path.stem}"
 
 
 def describe(found: Statistics) -> str:
-    """Everything about a file that can be said in text."""
+    """Describes a file in text."""
     count, balls = len(found.y), int(found.balls.sum())
     shape = "x".join(str(size) for size in found.shape[1:])
     lines = [printable(found.path), f"  {found.task}, {count} patches {shape}: {balls} balls, {count - balls} without"]

@@ -1,4 +1,4 @@
-"""Numbers about a patch file, gathered block by block so that any size of file fits, and warnings drawn from them."""
+"""Statistics of a patch file, gathered block by block so that its size does not matter, and warnings based on them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +10,19 @@ from common.datasets.patch_format import column_order
 from common.errors import UserError
 from dataset_tools.leaks import hashes
 
-SATURATED_AT, SATURATED_SHARE = 250, 0.25  # brightness; share of a patch's pixels that makes it saturated
+SATURATED_AT, SATURATED_SHARE = 250, 0.25  # a patch is saturated if this share of its pixels is at least this bright
 BLURRED_BELOW = 0.03  # see `sharpness`; sharp patches of the robots' cameras have 0.1 to 0.7
-FLAT_BELOW = 6.0  # standard deviation of the brightness, gray levels: no picture to speak of
-IMBALANCE, RARE = 0.1, 0.05  # shares from which a warning is given
+FLAT_BELOW = 6.0  # standard deviation of the brightness in gray levels; flatter patches show practically nothing
+IMBALANCE, RARE = 0.1, 0.05  # limits for a warning: share of the rarer class, share of flawed patches
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """What is known about every patch of a file.
+    """Statistics of every patch of a file.
 
     y: as in Patches; brightness, contrast: mean and standard deviation of Y, gray levels; saturated: share of pixels at
     SATURATED_AT or above; sharpness: of the 16x16 picture, see `sharpness`; content: uint64, equal for equal pixels;
-    groups: recording, camera and origin, str [n], where the file has them.
+    groups: recording, camera and origin, str [n], if the file has them.
     """
 
     path: Path
@@ -40,24 +40,24 @@ class Statistics:
 
     @property
     def balls(self) -> np.ndarray:
-        """bool [n]"""
+        """Which patches show a ball: bool [n]."""
         return self.y > 0.5 if self.task == "classification" else np.ones(len(self.y), bool)
 
     @property
     def blurred(self) -> np.ndarray:
-        """bool [n]; flat patches are not called blurred."""
+        """Which patches are blurred: bool [n]; flat patches do not count as blurred."""
         return (self.sharpness < BLURRED_BELOW) & (self.contrast >= FLAT_BELOW)
 
     @property
     def repeated(self) -> np.ndarray:
-        """bool [n]: equal to an earlier patch of the file, pixel by pixel."""
+        """Which patches are equal to an earlier patch of the file, pixel by pixel: bool [n]."""
         result = np.ones(len(self.content), bool)
         result[np.unique(self.content, return_index=True)[1]] = False
         return result
 
 
 def gather(path: Path, task: str) -> Statistics:
-    """Reads a file once.
+    """Gathers the statistics of a file, reading it once.
 
     Raises:
         UserError: not a patch file.
@@ -89,10 +89,10 @@ def gather(path: Path, task: str) -> Statistics:
 
 
 def sharpness(luma: np.ndarray) -> np.ndarray:
-    """Variance of the Laplacian by 20 times the variance, of pictures uint8 [n, h, w]: 1 for noise, 0 for a ramp.
+    """Variance of the Laplacian, divided by 20 times the variance: 1 for noise, 0 for a ramp. luma: uint8 [n, h, w].
 
-    The Laplacian's variance is a common measure of focus (Pech-Pacheco et al., ICPR 2000); divided so that contrast
-    does not count.
+    The variance of the Laplacian is a common measure of focus (Pech-Pacheco et al., ICPR 2000). The division makes it
+    independent of contrast.
     """
     image = luma.astype(np.float32)
     middle = image[:, 1:-1, 1:-1]
@@ -101,7 +101,7 @@ def sharpness(luma: np.ndarray) -> np.ndarray:
 
 
 def warnings(statistics: Statistics) -> list[str]:
-    """What a person should look at before training on this file."""
+    """Warnings about things to check before training on this file."""
     found = [statistics.order_warning] if statistics.order_warning else []
     count = len(statistics.y)
     share = statistics.balls.mean()
@@ -130,7 +130,7 @@ def warnings(statistics: Statistics) -> list[str]:
 
 
 def group_table(statistics: Statistics, key: str) -> list[tuple[str, int, int, float]]:
-    """For each recording, camera or origin: name, patches, balls and mean brightness; the largest first."""
+    """Name, patches, balls and mean brightness of each recording, camera or origin, largest first."""
     names, group = np.unique(statistics.groups[key], return_inverse=True)
     patches = np.bincount(group)
     balls = np.bincount(group, weights=statistics.balls).astype(int)
@@ -140,5 +140,5 @@ def group_table(statistics: Statistics, key: str) -> list[tuple[str, int, int, f
 
 
 def shared(one: Statistics, other: Statistics) -> int:
-    """How many patches of `other` are in `one` too, pixel by pixel."""
+    """How many patches of `other` are also in `one`, compared pixel by pixel."""
     return int(np.isin(other.content, one.content).sum())

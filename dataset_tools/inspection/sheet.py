@@ -1,4 +1,4 @@
-"""One picture about a patch file: a contact sheet, what is odd, and plots of labels and brightness."""
+"""Draws a picture of a patch file: a contact sheet with its flawed patches, and plots of labels and brightness."""
 
 from pathlib import Path
 
@@ -18,8 +18,8 @@ def draw(statistics: Statistics, path: Path, seed: int = 0) -> None:
 
     Args:
         statistics: of the file.
-        path: where to.
-        seed: of the choice of patches.
+        path: of the PNG.
+        seed: for choosing the patches.
     """
     rows = _choose(statistics, np.random.default_rng(seed))
     with plots.figure(path, 13.0, 6.2 + 0.72 * len(rows) + 0.6) as drawing:
@@ -40,10 +40,10 @@ def _title(statistics: Statistics) -> str:
 
 
 def _choose(statistics: Statistics, generator: np.random.Generator) -> list[tuple[str, np.ndarray]]:
-    """Rows of the contact sheet: name and indices, ascending."""
+    """Rows of the contact sheet: name and ascending indices."""
 
     def some(name: str, mask: np.ndarray, strips: int = 1) -> list[tuple[str, np.ndarray]]:
-        """No patch twice; ascending along the strips."""
+        """Chooses patches without repetition and sorts them along the strips."""
         found = np.flatnonzero(mask)
         chosen = np.sort(generator.choice(found, min(strips * COLUMNS, len(found)), replace=False))
         return [(name, chosen[start : start + COLUMNS]) for start in range(0, len(chosen), COLUMNS)]
@@ -77,7 +77,7 @@ def _strip(axes, statistics: Statistics, name: str, indices: np.ndarray) -> None
             centre = (place * step + x - 0.5, y - 0.5)  # pixel k covers k - 0.5 .. k + 0.5 in imshow's coordinates
             circle = axes.add_patch(Circle(centre, radius, fill=False, color=plots.ACCENT, linewidth=1))
             patch = Rectangle((place * step - 0.5, -0.5), side, side, transform=axes.transData)
-            circle.set_clip_path(patch)  # a ball that is cut off would end in the picture of another
+            circle.set_clip_path(patch)  # so that the circle of a cut-off ball does not extend into the next patch
 
 
 def _labels(axes, statistics: Statistics) -> None:

@@ -1,1 +1,1 @@
-"""Finds patches that stand on both sides of a split."""
+"""Finds duplicates of patches across the two sides of a split."""

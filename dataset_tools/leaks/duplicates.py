@@ -1,8 +1,8 @@
-"""Patches of different recordings that are the same or nearly so: by a perceptual hash, without comparing all pairs.
+"""Finds equal and nearly equal patches of different recordings by a perceptual hash, without comparing all pairs.
 
-Two hashes of 64 bits that differ in at most 7 agree, in one of their four 16-bit bands, up to one bit (pigeonhole). So
-only patches that share a band, or a band with one bit flipped, are compared at all; what remains is confirmed by the
-correlation of the pictures.
+If two hashes of 64 bits differ in at most 7 bits, then at least one of their four 16-bit bands differs in at most one
+bit (pigeonhole principle). So only patches that share a band, or a band with one bit flipped, are compared. The
+correlation of the pictures then confirms these candidates.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,9 +14,9 @@ from dataset_tools.leaks import hashes
 
 BANDS, BAND_BITS = 4, 16
 NEAR_BITS = 7
-CORRELATION_MIN = 0.93  # of the brightness at 16x16; below, robots and lines that only look alike come in
-CONTRAST_MIN = 6.0  # gray levels; flatter pictures (grass, white robots) all look alike and say nothing
-BUCKET_MAX = 2048  # patches looked at per band value: a robot that stands still repeats itself thousands of times
+CORRELATION_MIN = 0.93  # of the brightness at 16x16; a lower limit would include robots and lines that only look alike
+CONTRAST_MIN = 6.0  # gray levels; flatter pictures (grass, white robots) all look alike, so they prove nothing
+BUCKET_MAX = 2048  # patches compared per band value: a robot that stands still produces thousands of equal ones
 EQUAL_MAX = 16  # recordings named per exact duplicate
 BLOCK = 1024  # patches looked up at once
 PAIRS_AT_ONCE = 1 << 21
@@ -24,7 +24,7 @@ PAIRS_AT_ONCE = 1 << 21
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of patches of different recordings; the best `left` for each `right` and recording of `left`.
+    """Pairs of patches of different recordings, with the best `left` for each `right` and recording of `left`.
 
     left, right: indices of patches; correlation: float [n], 1 for exact duplicates; exact: bool [n].
     """
@@ -38,7 +38,7 @@ class Pairs:
         return len(self.left)
 
     def where(self, mask: np.ndarray) -> "Pairs":
-        """Some of the pairs."""
+        """The pairs for which `mask` is true."""
         return Pairs(self.left[mask], self.right[mask], self.correlation[mask], self.exact[mask])
 
 
@@ -54,7 +54,7 @@ def find(
         patches: indices of the patches to compare.
         columns: `content`, `look`, `contrast` (see `hashes`) and `recording` (int) of all patches.
         thumbnails: from indices to brightness, uint8 [n, 16, 16].
-        progress: told how many patches were looked up.
+        progress: called with the number of patches that were looked up since the last call.
     """
     left, right = _equal(patches, columns["content"], columns["recording"])
     parts = [(left, right, np.ones(len(left)), np.ones(len(left), bool))]
@@ -87,7 +87,7 @@ def _equal(patches: np.ndarray, content: np.ndarray, recording: np.ndarray) -> t
 
 
 def _best(left: np.ndarray, right: np.ndarray, likeness: np.ndarray, recording: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Of each `right` and recording of `left` the pair that is most alike."""
+    """The most similar pair for each `right` and recording of `left`."""
     order = np.lexsort((left, -likeness, recording[left], right))
     left, right, likeness = left[order], right[order], likeness[order]
     new = (np.diff(right, prepend=-1) != 0) | (np.diff(recording[left], prepend=-1) != 0)
@@ -97,7 +97,7 @@ def _best(left: np.ndarray, right: np.ndarray, likeness: np.ndarray, recording: 
 def _candidates(
     patches: np.ndarray, look: np.ndarray, recording: np.ndarray, progress: Callable[[int], object]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of different recordings at most NEAR_BITS apart, each once, a block of right sides at a time."""
+    """Pairs of different recordings at most NEAR_BITS apart, without repetition, for one block of `right` at a time."""
     probes = np.concatenate([[0], 1 << np.arange(BAND_BITS)])  # a band as it is, or with one bit flipped
     tables = [_Table(patches, look, band) for band in range(BANDS)] if len(patches) else []
     for start in range(0, len(patches), BLOCK):
@@ -123,7 +123,7 @@ class _Table:
     """Patches looked up by one band of their hash."""
 
     def __init__(self, patches: np.ndarray, look: np.ndarray, band: int):
-        shuffled = np.random.default_rng(band).permutation(patches)  # what BUCKET_MAX cuts off is of any recording
+        shuffled = np.random.default_rng(band).permutation(patches)  # so that BUCKET_MAX drops patches at random
         keys = _band(look[shuffled], band)
         self.patches = shuffled[np.argsort(keys, kind="stable")]
         counts = np.bincount(keys, minlength=1 << BAND_BITS)
@@ -131,7 +131,7 @@ class _Table:
         self.counts = np.minimum(counts, BUCKET_MAX)
 
     def matches(self, keys: np.ndarray, owners: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Patches under `keys` beside the owners of the keys, about PAIRS_AT_ONCE at a time."""
+        """Pairs of the patches under `keys` and the owners of these keys, about PAIRS_AT_ONCE at a time."""
         counts = self.counts[keys]
         used = counts > 0
         keys, owners, counts = keys[used], owners[used], counts[used]
@@ -145,7 +145,7 @@ class _Table:
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Pearson's correlation of pictures uint8 [n, 16, 16] in pairs: float [n]; 0 where one of them is flat."""
+    """Pearson's correlation of pairs of pictures uint8 [n, 16, 16]: float [n]; 0 if one of the two is flat."""
     a, b = (part.reshape(len(part), hashes.SIDE**2).astype(np.float32) for part in (a, b))
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))

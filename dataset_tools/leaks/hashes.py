@@ -1,15 +1,15 @@
-"""Fingerprints of patches: equal ones for equal pixels, near ones for pictures that look the same."""
+"""Fingerprints of patches: a hash of the exact pixels, and a perceptual hash that is similar for similar pictures."""
 
 import hashlib
 
 import numpy as np
 
-SIDE = 16  # pixels of the pictures that are compared
+SIDE = 16  # width and height, in pixels, of the pictures that are compared
 MIDDLE = 31  # of 63 sorted frequencies
 
 
 def content(X: np.ndarray) -> np.ndarray:
-    """uint64 [n] of patches uint8 [n, ...]: equal for equal pixels, else different but for chance (2**-64 a pair)."""
+    """Hash of the pixels of patches uint8 [n, ...]: uint64 [n]; two different patches collide with chance 2**-64."""
     digests = b"".join(hashlib.sha256(patch.tobytes()).digest()[:8] for patch in X)
     return np.frombuffer(digests, "<u8")
 
@@ -21,11 +21,11 @@ def _cosines() -> np.ndarray:
 
 
 def look(luma: np.ndarray) -> np.ndarray:
-    """Perceptual hash (pHash) of pictures uint8 [n, 16, 16]: uint64 [n], few bits apart for pictures that look alike.
+    """Perceptual hash (pHash) of pictures uint8 [n, 16, 16]: uint64 [n]; similar pictures differ in few bits.
 
-    The 8x8 lowest DCT frequencies, each above or below their median; the mean brightness is left out, and contrast
-    scales all of them alike, so that neither counts. C. Zauner, Implementation and benchmarking of perceptual image
-    hash functions, 2010, section 3.2.1.
+    Each bit says whether one of the 8x8 lowest DCT frequencies is above their median. Brightness and contrast do not
+    matter: the mean is left out, and contrast scales all frequencies equally. C. Zauner, Implementation and
+    benchmarking of perceptual image hash functions, 2010, section 3.2.1.
     """
     cosines = _cosines()
     spectrum = (cosines @ luma.astype(np.float64) @ cosines.T).reshape(-1, 64)[:, 1:]
@@ -41,7 +41,7 @@ def contrast(luma: np.ndarray) -> np.ndarray:
 
 
 def small(X: np.ndarray) -> np.ndarray:
-    """Brightness of network inputs uint8 [n, 16 or 32, ., .] as uint8 [n, 16, 16]; 2x2 means at 32 pixels."""
+    """Brightness of network inputs uint8 [n, 16 or 32, ., .] as uint8 [n, 16, 16]; 32x32 is reduced by 2x2 means."""
     luma = X[..., 0]
     if luma.shape[1] == SIDE:
         return np.ascontiguousarray(luma)

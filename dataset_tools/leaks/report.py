@@ -1,4 +1,4 @@
-"""What the search for duplicates found between the sides of a split: counted, drawn, and compared with a limit."""
+"""Counts and draws the duplicates that were found between the sides of a split."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +11,18 @@ from common.datasets.families import SPLITS
 from dataset_tools.leaks.duplicates import Pairs
 from dataset_tools.sources.labels import KIND_NAMES
 
-PAIRS_MAX = 60  # in the picture
-COLUMNS = 3  # pairs beside each other
-EDGE, MARGIN, LINE_HEIGHT = 64, 6, 17  # pixels; of a patch, around it, of a line of text
-CELL = (470, EDGE + MARGIN)  # pixels; width and height of a pair and its words
+PAIRS_MAX = 60  # pairs in the picture
+COLUMNS = 3  # pairs in a row
+EDGE, MARGIN, LINE_HEIGHT = 64, 6, 17  # pixels: side of a drawn patch, margin around it, height of a line of text
+CELL = (470, EDGE + MARGIN)  # pixels: width and height of a pair with its text
 
 
 @dataclass(frozen=True)
 class Report:
-    """Leaks of one root.
+    """The leaks of one root.
 
-    lines: for the user, one per comparison; worst_share: of the patches of a side, that have a duplicate on an earlier
-    one; pairs: all of them.
+    lines: text for the user, one line per comparison; worst_share: the largest share of a split's patches that have a
+    duplicate in an earlier split; pairs: all leaking pairs.
     """
 
     lines: list[str]
@@ -36,7 +36,7 @@ def across(pairs: Pairs, side: np.ndarray, used: np.ndarray) -> Report:
     Args:
         pairs: duplicates between recordings.
         side: int [n], index into SPLITS.
-        used: bool [n], the patches that end up in a file.
+        used: bool [n], the patches that are written to a file.
     """
     lines, worst, found = [], 0.0, np.zeros(len(pairs), bool)
     both_used = used[pairs.left] & used[pairs.right]
@@ -55,16 +55,16 @@ def across(pairs: Pairs, side: np.ndarray, used: np.ndarray) -> Report:
 
 
 def draw(report: Report, store, side: np.ndarray, title: list[str], path: Path) -> None:
-    """Writes the pairs as a picture: both patches, their sides, what they show, recordings, cameras, correlation."""
+    """Draws the pairs: both patches with their splits, classes, recordings and cameras, and the correlation."""
     pairs = report.pairs
     order = np.argsort(-pairs.correlation, kind="stable")[:PAIRS_MAX]
-    shown = f"{len(order)} of {len(pairs)} pairs, the most alike first:" if len(pairs) else "No pairs: nothing leaks."
+    shown = f"{len(order)} of {len(pairs)} pairs, most similar first:" if len(pairs) else "No pairs: nothing leaks."
     lines = [*title, "", *report.lines, "", shown]
     header = 16 + LINE_HEIGHT * len(lines)
     size = (COLUMNS * CELL[0], header + -(-len(order) // COLUMNS) * CELL[1])
     picture = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(picture)
-    pen.font = ImageFont.load_default(13)  # at its own 10 the letters run into each other
+    pen.font = ImageFont.load_default(13)  # at the default size of 10, letters touch each other
     for number, line in enumerate(lines):
         pen.text((MARGIN, 4 + LINE_HEIGHT * number), line, fill="black")
     for place, index in enumerate(order):

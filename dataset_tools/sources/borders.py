@@ -1,8 +1,9 @@
-"""Where a patch without border lies in a picture with one.
+"""Finds the position of a patch without border in a picture that has one.
 
-The public exporter of NaoTH patches grows a patch by the border to the left and to the top alone, each only where the
-corner stays above 0. Where the right or lower edge and a border would leave the camera picture, it takes the border
-away there. It keeps the grown patch's box, but the ball's place in the patch without border.
+The public exporter of NaoTH patches extends a patch by the border only to the left and to the top, and each of these
+only if the corner stays above 0. If the right or lower edge plus the border would leave the camera picture, it
+subtracts the border there. It stores the box of the extended patch, but the ball's position in the patch without
+border.
 """
 
 from itertools import product
@@ -13,12 +14,12 @@ CAMERA_WIDTH, CAMERA_HEIGHT = 640, 480  # pixels
 
 
 def shift(box: tuple[float, float, float, float], border: int) -> tuple[int, int] | None:
-    """How far the patch without border begins inside the one with it, in x and y; None where the box leaves it open.
+    """Offset (x, y) of the patch without border inside the one with border; None if the box does not determine it.
 
-    Patches are cut square: so of all that can have happened at the four edges, it was what leaves a square.
+    Patches are cut square, so only those combinations of changes at the four edges are possible that leave a square.
 
     Args:
-        box: left, top, right, bottom of the grown patch in the camera picture, pixels.
+        box: left, top, right, bottom of the extended patch in the camera picture, pixels.
         border: pixels.
     """
     left, top, right, bottom = box
@@ -32,7 +33,7 @@ def shift(box: tuple[float, float, float, float], border: int) -> tuple[int, int
 
 
 def _changes(low: float, high: float, size: int, border: int) -> list[tuple[int, int]]:
-    """What can have been added at the lower edge and taken away at the upper edge of one axis, pixels."""
+    """Possible changes along one axis, in pixels: (added at the low end, subtracted at the high end)."""
     if not border:
         return [(0, 0)]
     added = [border] if low > border else [border, 0] if low > 0 else [0]
@@ -41,7 +42,7 @@ def _changes(low: float, high: float, size: int, border: int) -> list[tuple[int,
 
 
 def grow(boxes: np.ndarray, border: int, width: int, height: int) -> np.ndarray:
-    """What the exporter makes of patches without border, see above: int64 [n, 4], left, top, right, bottom.
+    """Applies the exporter's border to boxes as described above: int64 [n, 4], left, top, right, bottom.
 
     Args:
         boxes: int64 [n, 4].
@@ -51,5 +52,5 @@ def grow(boxes: np.ndarray, border: int, width: int, height: int) -> np.ndarray:
     low, high = boxes[:, :2], boxes[:, 2:]
     low = np.where(low > border, low - border, low)
     high = np.where(high + border > (width, height), high - border, high)
-    usable = (high > low).all(axis=1, keepdims=True)  # near the edge nothing may be left of a small one
+    usable = (high > low).all(axis=1, keepdims=True)  # near the picture's edge, a small box may become empty
     return np.where(usable, np.concatenate([low, high], axis=1), boxes)

@@ -1,4 +1,4 @@
-"""What a patch shows: from the robot's overlaps and measurements to classes and detection targets."""
+"""Turns the robot's overlaps and measurements of a patch into its class and detection target."""
 
 import math
 from collections.abc import Mapping
@@ -8,21 +8,21 @@ import numpy as np
 
 from dataset_tools.sources import borders
 
-BALL_ABOVE, PENALTY_ABOVE, ROBOT_ABOVE = 0.5, 0.75, 0.4  # overlap of patch and object from which it counts as shown
+BALL_ABOVE, PENALTY_ABOVE, ROBOT_ABOVE = 0.5, 0.75, 0.4  # a patch with a larger overlap shows the object
 NO_BALL, BALL, PARTIAL, AMBIGUOUS, DROPPED = range(5)
 KIND_NAMES = ("no ball", "ball", "partial", "ambiguous", "dropped")
 OVERLAPS = ("ball_intersect", "penalty_intersect", "robot_intersect")
 BOX = ("p_min_x", "p_min_y", "p_max_x", "p_max_y")
 PLACES = tuple(f"{what}_center_{axis}" for what in ("ball", "penalty", "robot") for axis in "xy")
 KEYS = {*OVERLAPS, *BOX, *PLACES, "ball_radius"}
-CAMERA_PICTURE_MIN = 320  # pixels wide, 4 to 3
-COORDINATE_LIMIT = 10_000  # pixels; beyond this a number is not a place near a camera image
+CAMERA_PICTURE_MIN = 320  # pixels: a picture at least this wide with an aspect ratio of 4:3 is a whole camera picture
+COORDINATE_LIMIT = 10_000  # pixels; a larger number is not a position in or near a camera image
 CENTRE_RANGE, RADIUS_MAX = (-0.25, 1.25), 1.0  # fractions that common.datasets.patch_file accepts
 UNKNOWN = (math.nan, math.nan, math.nan)
 
 
 class Refused(Exception):
-    """This patch is left out; the text is the reason, the same for all patches with the same fault."""
+    """This patch is skipped; the text is the reason, the same for all patches with the same fault."""
 
 
 class Facts(NamedTuple):
@@ -38,11 +38,11 @@ def facts_from_text(text: Mapping[str, object], width: int, height: int, border:
     """Reads the text chunks of a NaoTH patch.
 
     Args:
-        text: keys and values of the chunks. A missing key means 0 where there are others; without any the patch has no
-            label: an image tool dropped them, or it is something else.
+        text: keys and values of the chunks. A missing key means 0 if there are other keys. A picture with none of the
+            keys has no label: an image tool dropped them, or the picture is not a patch.
         width: of the picture, pixels.
         height: of the picture, pixels.
-        border: of this root's pictures in pixels, as its name says; 0: none.
+        border: of this root's pictures in pixels, from the root's name; 0 means none.
 
     Raises:
         Refused: no label, a whole camera picture, or a value that is not a number or not an overlap.
@@ -65,21 +65,21 @@ def number(text: Mapping[str, object], key: str) -> float:
     """The value of a text chunk, 0 if it is missing.
 
     Raises:
-        Refused: not a number, or absurd.
+        Refused: not a number, or out of range.
     """
     try:
         value = float(text.get(key, 0))
     except (TypeError, ValueError):
         raise Refused(f"{key} is not a number") from None
     if not abs(value) <= COORDINATE_LIMIT:  # also NaN
-        raise Refused(f"{key} is absurd")
+        raise Refused(f"{key} is out of range")
     return value
 
 
 def _circle(text: Mapping[str, object], width: int, height: int, border: int) -> tuple[float, float, float]:
-    """[radius, x, y] in fractions of the picture, moved along with the border; NaN where they cannot be known.
+    """[radius, x, y] in fractions of the picture, with the border added; NaN if they cannot be determined.
 
-    A picture has the size of its box. Without a border it may also lack the box.
+    A picture has the size of its box. A picture without a border may also lack the box.
     """
     x, y, radius = (number(text, key) for key in ("ball_center_x", "ball_center_y", "ball_radius"))
     box = left, top, right, bottom = tuple(number(text, key) for key in BOX)
@@ -94,7 +94,7 @@ def _circle(text: Mapping[str, object], width: int, height: int, border: int) ->
 
 
 def kinds(ball: np.ndarray, robot: np.ndarray) -> np.ndarray:
-    """NO_BALL, BALL, PARTIAL or AMBIGUOUS of each patch: uint8 [n] from overlaps [n]."""
+    """Classifies patches as NO_BALL, BALL, PARTIAL or AMBIGUOUS: uint8 [n] from overlaps [n]."""
     result = np.full(len(ball), NO_BALL, np.uint8)
     result[ball > 0] = PARTIAL
     result[ball > BALL_ABOVE] = BALL
@@ -103,5 +103,5 @@ def kinds(ball: np.ndarray, robot: np.ndarray) -> np.ndarray:
 
 
 def others(penalty: np.ndarray, robot: np.ndarray) -> dict[str, int]:
-    """How many patches show a penalty mark and how many a robot, from overlaps [n]: what is taken for a ball."""
+    """Counts the patches that show a penalty mark or a robot (often mistaken for a ball), from overlaps [n]."""
     return {"penalty mark": int((penalty > PENALTY_ABOVE).sum()), "robot": int((robot > ROBOT_ABOVE).sum())}

@@ -1,7 +1,7 @@
-"""The three sources of patches, read as streams: NaoTH logs of PNGs, the Nao Devils zip, the TK03 pickle.
+"""Reads the three sources of patches as streams: NaoTH logs of PNGs, the Nao Devils zip and the TK03 pickle.
 
-Work is cut into chunks that any process can read on its own; a reader yields each patch with what is known about it, or
-what was left out and why. Nothing is ever unpacked to disk.
+The work is split into chunks that any process can read independently. A reader yields each patch with its facts, or the
+name of a skipped one with the reason. Nothing is ever unpacked to disk.
 """
 
 import math
@@ -31,9 +31,9 @@ CLASS_FOLDERS = {"ball", "balls", "noball", "noballs", "positive", "positives", 
 class Patch(NamedTuple):
     """One patch.
 
-    ready: subsampled to the network's size before it was saved, at which it is taken as it is.
-    side: pixels of the patch in the camera picture, NaN where unknown.
-    source: origin or camera, archive and member: no two alike, whatever the sources' folders are called.
+    ready: subsampled to the network's size before it was saved; used unchanged at that size.
+    side: pixels of the patch in the camera picture, NaN if unknown.
+    source: origin or camera, archive and member; unique, and independent of the names of the sources' folders.
     """
 
     rgbx: np.ndarray  # uint32 [height, width], see dataset_tools.building.pixels
@@ -47,7 +47,7 @@ class Patch(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """What was left out, and why."""
+    """The name of something that was skipped, and the reason."""
 
     name: str
     reason: str
@@ -55,7 +55,7 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True)
 class Chunk:
-    """Part of one source: some members of a zip or folder, or a whole pickle. `border` of NaoTH pictures, 0: none."""
+    """Part of a source: members of a zip or folder, or a whole pickle. `border`: of NaoTH pictures, in pixels."""
 
     origin: str
     path: Path
@@ -66,10 +66,10 @@ class Chunk:
 
 
 def naoth_chunks(root: Path, border: int) -> Iterator[Chunk | Skipped]:
-    """The logs under `root`/top and `root`/bottom, zips or folders, in the order of camera and name.
+    """The logs under `root`/top and `root`/bottom, zips or folders, ordered by camera and name.
 
     Raises:
-        UserError: no logs at all, or a log that is there as a zip and as a folder.
+        UserError: there are no logs, or a log exists both as a zip and as a folder.
     """
     found = False
     for camera in CAMERAS:
@@ -83,7 +83,7 @@ def naoth_chunks(root: Path, border: int) -> Iterator[Chunk | Skipped]:
                 continue
             recording = (path.name if path.is_dir() else path.stem).encode("utf-8", "replace").decode()
             if recording in seen:
-                raise UserError(f"{path}: this log is there as a zip and as a folder. Keep one of them.")
+                raise UserError(f"{path}: this log exists both as a zip and as a folder. Keep one of them.")
             seen.add(recording)
             found = True
             yield from _cut(Chunk(NAOTH, path, (), camera, recording, border))
@@ -94,7 +94,7 @@ def naoth_chunks(root: Path, border: int) -> Iterator[Chunk | Skipped]:
 
 
 def size_of(root: Path) -> int:
-    """Bytes of all files of the logs under `root`, about what will be read."""
+    """Total size in bytes of the logs under `root`, which is about as much as will be read."""
     return sum(
         _size(Path(folder) / name)
         for camera in CAMERAS
@@ -104,7 +104,7 @@ def size_of(root: Path) -> int:
 
 
 def _size(path: Path) -> int:
-    """In bytes; 0 for what is no file or cannot be looked at: it is skipped when it is read."""
+    """Size in bytes; 0 if it is not a regular file or not accessible, because then the reader skips it."""
     try:
         return path.stat().st_size if path.is_file() else 0
     except OSError:
@@ -112,7 +112,7 @@ def _size(path: Path) -> int:
 
 
 def devils_chunks(path: Path) -> Iterator[Chunk]:
-    """The Nao Devils zip in parts.
+    """The Nao Devils zip in chunks.
 
     Raises:
         UserError: not a zip file.
@@ -121,7 +121,7 @@ def devils_chunks(path: Path) -> Iterator[Chunk]:
 
 
 def _cut(chunk: Chunk, whole: bool = False) -> Iterator[Chunk | Skipped]:
-    """`whole`: the zip is all there is, so one that cannot be read is an error and not a skip."""
+    """`whole`: the zip is the entire source, so if it cannot be read, this is an error and not a skip."""
     try:
         found = _files(chunk.path) if chunk.path.is_dir() else members(chunk.path)
     except (UserError, OSError):
@@ -137,7 +137,7 @@ def _cut(chunk: Chunk, whole: bool = False) -> Iterator[Chunk | Skipped]:
 
 
 def _files(folder: Path) -> list[Member]:
-    def give_up(error: OSError) -> None:  # else a folder that may not be read looks empty
+    def give_up(error: OSError) -> None:  # without it, a folder that cannot be read looks empty
         raise error
 
     found = os.walk(folder, onerror=give_up)
@@ -154,11 +154,11 @@ def read(chunk: Chunk, digest) -> Iterator[Patch | Skipped]:
     """Reads the patches of a chunk.
 
     Args:
-        chunk: what to read.
-        digest: hashlib object that is fed with every name and content read.
+        chunk: the chunk to read.
+        digest: hashlib object that is updated with every name and content read.
 
     Raises:
-        UserError: the pickle is damaged or hostile, or the file vanished.
+        UserError: the pickle is damaged or hostile, or the file has disappeared.
     """
     if chunk.origin == TK03:
         for index, found in enumerate(tk03.read(chunk.path, digest)):
@@ -186,7 +186,7 @@ def read(chunk: Chunk, digest) -> Iterator[Patch | Skipped]:
 
 @contextmanager
 def _reader(chunk: Chunk):
-    """A function from member to its bytes."""
+    """Yields a function that returns the bytes of a member."""
     if chunk.path.is_dir():
         yield lambda member: _read_file(chunk.path / member.name)
         return
@@ -200,7 +200,7 @@ def _reader(chunk: Chunk):
 def _read_file(path: Path) -> bytes:
     try:
         if not path.is_file():
-            raise Refused("no file")  # a pipe would be waited for
+            raise Refused("not a regular file")  # reading a pipe would block
         with path.open("rb") as stream:
             data = stream.read(MEMBER_LIMIT_BYTES + 1)
     except OSError:
@@ -211,7 +211,7 @@ def _read_file(path: Path) -> bytes:
 
 
 def _naoth(rgbx: np.ndarray, text: dict, chunk: Chunk, name: str) -> Patch:
-    """A patch as cut from the camera picture, whose side is its own; `subsampled`: only its text can say that."""
+    """A patch as cut from the camera picture, so its width is its side, unless its text contains `subsampled`."""
     height, width = rgbx.shape
     facts = labels.facts_from_text(text, width, height, chunk.border)
     ready = "subsampled" in text
@@ -221,13 +221,13 @@ def _naoth(rgbx: np.ndarray, text: dict, chunk: Chunk, name: str) -> Patch:
 
 
 def _devils(rgbx: np.ndarray, name: str) -> Patch:
-    """.../RECORDING/1.00/..upper...png: class from the folder, camera from the file name, recording from above."""
+    """Reads class, camera and recording from a path such as .../RECORDING/1.00/...upper....png."""
     *_, recording, label, file = ("", "", *PurePosixPath(name).parts)
     upper, lower = "upper" in file.lower(), "lower" in file.lower()
     if upper == lower:
         raise Refused("neither upper nor lower in the file name")
     if label not in ("1.00", "0.00"):
-        raise Refused("in no folder 1.00 or 0.00")
+        raise Refused("not in a folder 1.00 or 0.00")
     if not recording:
-        raise Refused("no recording's folder above the class")
+        raise Refused("no recording folder above the class folder")
     return Patch(rgbx, Facts(float(label)), "top" if upper else "bottom", recording, DEVILS, ready=True)

@@ -1,4 +1,4 @@
-"""Decodes PNG patches: the plain ones, nearly all, with the decoder alone, every other one with all that Pillow has."""
+"""Decodes PNG patches: plain ones (nearly all) with Pillow's decoder alone, the others with Pillow's full reader."""
 
 import io
 import struct
@@ -10,21 +10,21 @@ from PIL import Image, PngImagePlugin
 from dataset_tools.sources.labels import Refused
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SIDE_LIMIT = 1024  # pixels; the camera image has 640
-CHUNK_START = struct.Struct(">L4s")  # length of the content, kind; a CRC-32 of kind and content follows the content
+SIDE_LIMIT = 1024  # pixels; the camera image is 640 wide
+CHUNK_START = struct.Struct(">L4s")  # length of the content, kind; after the content: CRC-32 of kind and content
 CHUNK_END = struct.Struct(">L")
 HEADER = struct.Struct(">LL5s")  # width, height; bits, colour type, compression, filters, interlacing
 PLAIN = bytes((8, 2, 0, 0, 0))  # 8 bits, RGB, not interlaced
 PLAIN_KINDS = {b"IHDR", b"tEXt", b"IDAT", b"IEND"}
 FAULTS = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, MemoryError)
-FAULTS += (struct.error, zlib.error)  # what Pillow raises for broken files, apart from its own
+FAULTS += (struct.error, zlib.error)  # Pillow raises all of these for broken files, in addition to its own exceptions
 
 
 def decode_png(data: bytes) -> tuple[np.ndarray, dict]:
     """Pixels, uint32 [height, width] as in dataset_tools.building.pixels, and text chunks of a PNG.
 
     Raises:
-        Refused: no PNG, truncated, damaged, or no size that a patch has.
+        Refused: not a PNG, truncated, damaged, or not the size of a patch.
     """
     if not data.startswith(SIGNATURE):
         raise Refused("not a PNG file")
@@ -35,20 +35,20 @@ def decode_png(data: bytes) -> tuple[np.ndarray, dict]:
         pixels = image.tobytes("raw", "RGBX")
     except FAULTS:
         raise Refused("damaged PNG") from None
-    if pixels[-1] != 255:  # what Pillow never came to is all 0, the fourth byte too
+    if pixels[-1] != 255:  # pixels that Pillow did not reach are all 0, including the fourth byte
         raise Refused("damaged PNG")
     return np.frombuffer(pixels, "<u4").reshape(image.height, image.width), text
 
 
 def _plain(data: bytes) -> tuple[Image.Image, dict] | None:
-    """Image and texts of an RGB picture without anything unusual, else None; a fifth faster than Pillow's reader."""
+    """Image and texts of an RGB picture with nothing unusual, otherwise None; a fifth faster than Pillow's reader."""
     kinds, header, packed, text = set(), None, [], {}
     at = len(SIGNATURE)
     while b"IEND" not in kinds:
         length, kind = CHUNK_START.unpack_from(data, at)
         start, end = at + 8, at + 8 + length
         if zlib.crc32(data[at + 4 : end]) != CHUNK_END.unpack_from(data, end)[0]:
-            raise Refused("damaged PNG")  # Pillow would not look at the sum of the pixels
+            raise Refused("damaged PNG")  # Pillow does not check the CRC of the pixels
         if kind == b"IDAT":
             packed.append(data[start:end])
         elif kind == b"tEXt":

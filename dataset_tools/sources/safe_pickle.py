@@ -1,8 +1,8 @@
-"""Reads pickles of NumPy arrays, numbers, strings and lists, and nothing that would run code.
+"""Reads pickles of NumPy arrays, numbers, strings and lists, and rejects everything that would run code.
 
-Not even NumPy's own reading of pickled arrays and types is used: a crafted state would make it follow pointers out of
-the file. Arrays are put together here, from bytes, a shape and a plain type. And nine bytes can ask for gigabytes: so
-every instruction is looked at before the first one is carried out.
+NumPy's own code for reading pickled arrays and types is not used either: a crafted state would make it follow pointers
+from the file. This module builds arrays from bytes, a shape and a plain type. Since nine bytes can ask for gigabytes,
+it checks every instruction before it executes the first one.
 """
 
 import io
@@ -21,8 +21,8 @@ from common.datasets.hdf5_column import check_room
 from common.errors import UserError
 
 TYPE_NAME = re.compile(r"[<>|=]?[biufSU]\d+")  # booleans, numbers and strings; no objects, no structures
-INSTRUCTION_BYTES = 250  # of memory, at most, that one without content takes: an empty list, a place in the memo
-# No dictionaries and no sets: equal hashes make them slow for ever.
+INSTRUCTION_BYTES = 250  # most memory that an instruction without content takes: an empty list, an entry in the memo
+# Dictionaries and sets are not allowed: with colliding hashes, they would take practically forever to build.
 ALLOWED = re.compile(
     "PROTO|FRAME|STOP|MARK|MEMOIZE|((LONG_)?BIN)?(PUT|GET)|(STACK_)?GLOBAL|REDUCE|BUILD|NONE|NEWTRUE|NEWFALSE|INT|"
     "BININT[12]?|LONG[14]?|(BIN)?FLOAT|((SHORT_)?BIN)?(STRING|UNICODE)|(SHORT_)?BINBYTES|(BINUNICODE|BINBYTES|BYTEARRAY)8|"
@@ -31,7 +31,7 @@ ALLOWED = re.compile(
 
 
 class _Type:
-    """Stands in for a pickled np.dtype: its name, and the byte order that arrives as its state."""
+    """Replaces a pickled np.dtype: holds its name, and the byte order that the pickle sets as its state."""
 
     def __init__(self, name: object, *_):
         if not TYPE_NAME.fullmatch(str(name)):
@@ -44,7 +44,7 @@ class _Type:
 
 
 class _Array:
-    """Stands in for a pickled np.ndarray until its state arrives."""
+    """Replaces a pickled np.ndarray; the pickle sets its content as its state."""
 
     value = np.empty(0)
 
@@ -65,7 +65,7 @@ def _scalar(kind: _Type, content: bytes) -> object:
 
 
 def _latin(text: str, encoding: str) -> bytes:
-    """How old protocols write bytes."""
+    """Decodes bytes as old pickle protocols write them."""
     return text.encode("latin-1")
 
 
@@ -77,7 +77,7 @@ for _core in ("numpy.core", "numpy._core"):  # NumPy 1 and 2
 
 
 class _DataUnpickler(pickle.Unpickler):
-    """`room`: bytes that may be copied; the same text of the file can be turned into bytes any number of times."""
+    """`room`: number of bytes that may be copied; a pickle can copy the same text of the file any number of times."""
 
     def __init__(self, stream: io.BytesIO, room: int):
         super().__init__(stream)
@@ -85,7 +85,7 @@ class _DataUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> object:
         if (module, name) not in STANDINS:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no array, number, string or list")
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not an array, number, string or list")
         found = STANDINS[module, name]
         return partial(self._copied, found) if found in (_latin, _scalar) else found
 
@@ -98,20 +98,20 @@ class _DataUnpickler(pickle.Unpickler):
 
 
 def _check(content: io.BytesIO, size: int, path: Path) -> None:
-    """Looks at every instruction: allowed, complete, and no more memory than the file's size explains.
+    """Checks that every instruction is allowed and complete, and that the memory they need fits the file's size.
 
     Raises:
-        UserError: they need more than is free.
-        ValueError: an instruction that is not allowed, or whose content is not in the file.
+        UserError: the instructions need more memory than is free.
+        ValueError: an instruction is not allowed, or its content is not in the file.
     """
     count = 0
     while content.tell() < size:
         for code, argument, place in pickletools.genops(content):
             count += 1
             if not ALLOWED.fullmatch(code.name):
-                raise ValueError(f"it holds {code.name}, which is no array, number, string or list")
+                raise ValueError(f"it holds {code.name}, which is not an array, number, string or list")
             limit = {"PUT": count, "BINPUT": count, "LONG_BINPUT": count, "FRAME": size - place}.get(code.name)
-            if limit is not None and argument > limit:  # memory would be taken for all that is announced
+            if limit is not None and argument > limit:  # the unpickler would allocate as much as the argument says
                 raise ValueError(f"{code.name} {argument} in a file of {size} bytes")
     check_room(INSTRUCTION_BYTES * count + 2 * size, path)
 
@@ -123,7 +123,7 @@ def load_all(path: Path) -> Iterator[object]:
         UserError: the file is damaged, would run code, or needs more memory than there is.
     """
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
+        if path.exists() and not path.is_file():  # reading a pipe would block
             raise UserError(f"{path}: is not a regular file. Give the path of a pickle.")
         size = path.stat().st_size
         check_room(2 * size, path)
@@ -141,5 +141,5 @@ def load_all(path: Path) -> Iterator[object]:
     except Exception as error:  # a hostile pickle may raise anything
         what = printable(error, LIMIT).rstrip(".")
         raise UserError(
-            f"{path}: refused, not a plain data pickle. Received: {type(error).__name__}: {what}."
+            f"{path}: rejected, not a plain data pickle. Received: {type(error).__name__}: {what}."
         ) from None

@@ -1,7 +1,7 @@
-"""The TK03 patches: gray, 16x16, of no camera and no recording, in one pickle of four objects.
+"""Reads the TK03 patches: gray, 16x16, without camera and recording, in one pickle of four objects.
 
-They are a number, the mean; images / 255 - mean [n, 16, 16]; targets [radius, x, y, is_ball] in fractions [n, 4]; and
-the names of files.
+The objects are a number, the mean; images / 255 - mean [n, 16, 16]; targets [radius, x, y, is_ball] in fractions
+[n, 4]; and the names of files.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ SIDE = 16  # pixels
 
 
 def fits(family: Family) -> bool:
-    """Whether a family takes these patches: they have no colour, one size and no camera."""
+    """Whether these patches belong in a family: they have no colour, one size and no camera."""
     return (family.channels, family.camera, family.size) == (1, "combined", SIDE)
 
 
@@ -28,14 +28,14 @@ def read(path: Path, digest) -> Iterator[tuple[np.ndarray, Facts] | str]:
 
     Args:
         path: of the pickle.
-        digest: hashlib object that is fed with the file.
+        digest: hashlib object that is updated with the file's content.
 
     Yields:
-        A picture, uint32 [16, 16] of brightness alone (see dataset_tools.building.pixels), and what it shows; or why
-        this patch is left out.
+        A picture, uint32 [16, 16] of brightness only (see dataset_tools.building.pixels), and its facts; or the reason
+        why this patch is skipped.
 
     Raises:
-        UserError: the pickle is damaged, hostile, or something else.
+        UserError: the pickle is damaged, hostile, or does not contain these patches.
     """
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):
@@ -54,7 +54,7 @@ def read(path: Path, digest) -> Iterator[tuple[np.ndarray, Facts] | str]:
         raise UserError(f"{path}: expected a number, arrays [n, 16, 16] and [n, 4]. Received: {shapes}.")
     for index in range(count):
         try:
-            with np.errstate(all="ignore"):  # infinite numbers are refused as pixels
+            with np.errstate(all="ignore"):  # `_patch` refuses infinite pixels
                 image = images[index] + mean
             yield _patch(image, targets[index])
         except Refused as refused:

@@ -1,4 +1,4 @@
-"""The PNG files of a zip, found once and read directly: much faster than zipfile, and nothing is unpacked to disk."""
+"""Finds the PNG files of a zip once and reads them directly: much faster than zipfile, without unpacking to disk."""
 
 import io
 import os
@@ -12,9 +12,9 @@ from common.cli.printable import LIMIT, printable
 from common.errors import UserError
 from dataset_tools.sources.labels import Refused
 
-MEMBER_LIMIT_BYTES = 4 << 20  # a patch has some kB
-DIRECTORY_LIMIT_BYTES = 128 << 20  # about a million members; each takes some 600 bytes of memory
-# What zipfile raises for damaged files beside its own class.
+MEMBER_LIMIT_BYTES = 4 << 20  # a patch has a few kB
+DIRECTORY_LIMIT_BYTES = 128 << 20  # about a million members; each takes about 600 bytes of memory
+# zipfile raises all of these for damaged files, in addition to its own exception.
 FAULTS = (zipfile.BadZipFile, OSError, ValueError, LookupError, ArithmeticError, RuntimeError, MemoryError)
 FAULTS += (struct.error,)
 LOCAL_HEADER = 30  # bytes, before name and extra field
@@ -22,7 +22,7 @@ EXTRA_GUESS = 64  # bytes read ahead for the extra field, so that one read is ne
 
 
 class Member(NamedTuple):
-    """One PNG: its name, and where and how it lies in the zip. `offset` -1: a plain file of that path."""
+    """One PNG: its name, and how it is stored in the zip. An `offset` of -1 means a plain file with that path."""
 
     name: str
     offset: int
@@ -34,13 +34,13 @@ class Member(NamedTuple):
 
 
 def members(path: Path, suffixes: tuple[str, ...] = (".png",)) -> list[Member]:
-    """The files with these suffixes that a zip's directory names, sorted by name; others are none of ours.
+    """The files with these suffixes in a zip's directory, sorted by name; other files are ignored.
 
     Raises:
         UserError: not a zip file.
     """
-    if not path.is_file():  # a pipe would be waited for
-        raise UserError(f"{path}: not a readable zip file. Received: no file.")
+    if not path.is_file():  # reading a pipe would block
+        raise UserError(f"{path}: not a readable zip file. Received: not a regular file.")
     try:
         with _Bounded(path) as stream, zipfile.ZipFile(stream) as archive:
             found = [
@@ -62,11 +62,11 @@ def members(path: Path, suffixes: tuple[str, ...] = (".png",)) -> list[Member]:
 
 
 class _Bounded(io.FileIO):
-    """A file that is read in parts that fit into memory, whatever it says about itself: zipfile believes it."""
+    """A file that limits how much is read at once, because zipfile reads as much as a crafted header asks for."""
 
     def read(self, size: int = -1) -> bytes:
         if size > DIRECTORY_LIMIT_BYTES:
-            raise ValueError(f"a directory of {size} bytes")
+            raise ValueError(f"directory of {size} bytes")
         return super().read(size)
 
 
@@ -75,11 +75,11 @@ def read_member(descriptor: int, member: Member, most: int = MEMBER_LIMIT_BYTES)
 
     Args:
         descriptor: of the zip, open for reading.
-        member: which.
-        most: bytes that it may have, packed and unpacked.
+        member: the member to read.
+        most: largest number of bytes allowed, both packed and unpacked.
 
     Raises:
-        Refused: unsafe name, encrypted, too large, damaged, or packed in a way that the format does not name.
+        Refused: unsafe name, encrypted, too large, damaged, or neither stored nor deflated.
     """
     check_name(member.name)
     if member.flags & 1:
@@ -97,10 +97,10 @@ def read_member(descriptor: int, member: Member, most: int = MEMBER_LIMIT_BYTES)
 
 
 def check_name(name: str) -> None:
-    """Nothing is written under a member's name; one that points out of the zip still shows that the zip is not ours.
+    """Rejects names that point out of the zip. No file is ever written under such a name, but the zip is not genuine.
 
     Raises:
-        Refused: absolute, with `..`, or with a drive or backslash.
+        Refused: the name is absolute, or contains `..`, a drive or a backslash.
     """
     if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/"):
         raise Refused("name points out of the zip")
@@ -122,7 +122,7 @@ def _packed_bytes(descriptor: int, member: Member) -> bytes:
 
 
 def _inflate(packed: bytes, size: int) -> bytes:
-    """Unpacks at most one byte more than was announced: a bomb never gets further."""
+    """Unpacks at most one byte more than the directory says, so that a zip bomb does no harm."""
     try:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, size + 1)
     except zlib.error:

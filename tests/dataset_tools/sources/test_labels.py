@@ -165,11 +165,11 @@ def test_an_implausible_circle_is_unknown(change):
     [
         ({"ball_intersect": "1.5"}, "ball_intersect is not within 0..1"),
         ({"robot_intersect": "-0.1"}, "robot_intersect is not within 0..1"),
-        ({"penalty_intersect": "nan"}, "penalty_intersect is absurd"),
-        ({"ball_intersect": "inf"}, "ball_intersect is absurd"),
+        ({"penalty_intersect": "nan"}, "penalty_intersect is out of range"),
+        ({"ball_intersect": "inf"}, "ball_intersect is out of range"),
         ({"ball_intersect": "much"}, "ball_intersect is not a number"),
         ({"ball_intersect": ""}, "ball_intersect is not a number"),
-        ({"ball_center_x": "1e9"}, "ball_center_x is absurd"),
+        ({"ball_center_x": "1e9"}, "ball_center_x is out of range"),
         ({"p_min_x": "left"}, "p_min_x is not a number"),
     ],
 )

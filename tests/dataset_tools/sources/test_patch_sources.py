@@ -211,7 +211,7 @@ def test_what_is_no_file_is_skipped_and_not_waited_for(tmp_path, png):
     os.mkfifo(tmp_path / "top" / "pipe.zip")
     patches, skipped = everything(naoth_chunks(tmp_path, 0))
     assert len(patches) == 1
-    assert [item.reason for item in skipped] == ["no file"] * 3 + ["not a readable zip file"]
+    assert [item.reason for item in skipped] == ["not a regular file"] * 3 + ["not a readable zip file"]
 
 
 def test_other_compressions_are_refused(tmp_path, png, zip_of):
@@ -258,10 +258,10 @@ def test_devils_names_that_say_too_little(tmp_path, png, zip_of):
     patches, skipped = everything(devils_chunks(path))
     assert len(patches) == 1
     assert sorted(item.reason for item in skipped) == [
-        "in no folder 1.00 or 0.00",
-        "in no folder 1.00 or 0.00",
+        "not in a folder 1.00 or 0.00",
+        "not in a folder 1.00 or 0.00",
         "neither upper nor lower in the file name",
-        "no recording's folder above the class",
+        "no recording folder above the class folder",
     ]
     (tmp_path / "bad.zip").write_bytes(b"<html>")
     with pytest.raises(UserError, match=r"bad\.zip: not a readable zip"):

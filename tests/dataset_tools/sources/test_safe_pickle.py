@@ -82,7 +82,7 @@ def test_code_is_refused_and_does_not_run(tmp_path, case):
     path = tmp_path / "evil.pkl"
     path.write_bytes(evil(tmp_path)[case])
     with pytest.raises(
-        UserError, match=r"evil\.pkl: refused, not a plain data pickle\. Received: .*(asks for|values of type)"
+        UserError, match=r"evil\.pkl: rejected, not a plain data pickle\. Received: .*(asks for|values of type)"
     ):
         list(load_all(path))
     assert not (tmp_path / "ran").exists()
@@ -100,7 +100,7 @@ def test_code_is_refused_and_does_not_run(tmp_path, case):
 def test_arrays_of_anything_but_numbers_and_strings_are_refused(tmp_path, array):
     path = tmp_path / "odd.pkl"
     path.write_bytes(pickle.dumps(array))
-    with pytest.raises(UserError, match=r"which are neither numbers nor strings|EMPTY_DICT, which is no array"):
+    with pytest.raises(UserError, match=r"which are neither numbers nor strings|EMPTY_DICT, which is not an array"):
         list(load_all(path))
 
 
@@ -108,7 +108,7 @@ def test_more_array_than_bytes_is_refused(tmp_path):
     content = pickle.dumps(np.zeros(5, np.float32), 2)
     path = tmp_path / "short.pkl"
     path.write_bytes(content.replace(b"K\x05\x85", b"K\x50\x85"))
-    with pytest.raises(UserError, match="refused"):
+    with pytest.raises(UserError, match="rejected"):
         list(load_all(path))
 
 
@@ -116,7 +116,7 @@ def test_more_array_than_bytes_is_refused(tmp_path):
 def test_damaged_is_refused(tmp_path, content):
     path = tmp_path / "half.pkl"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="refused"):
+    with pytest.raises(UserError, match="rejected"):
         list(load_all(path))
 
 
@@ -160,7 +160,7 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 """
     found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
     said, peak = found.stdout.splitlines()
-    assert "greedy.pkl: refused" in said
+    assert "greedy.pkl: rejected" in said
     assert int(peak) < 150_000, "kB"
 
 
@@ -181,7 +181,7 @@ def test_lists_in_place_of_arrays_are_one_line(tmp_path):
     for images in ([rows, rows[:3]], [rows] * 2, "text", {}):
         path = tmp_path / "tk03.pkl"
         path.write_bytes(b"".join(pickle.dumps(part) for part in (0.5, images, np.zeros((2, 4)), [])))
-        with pytest.raises(UserError, match=r"tk03\.pkl: (expected a number, arrays|refused)") as caught:
+        with pytest.raises(UserError, match=r"tk03\.pkl: (expected a number, arrays|rejected)") as caught:
             list(read(Chunk(TK03, path), hashlib.sha256()))
         assert "\n" not in str(caught.value)
 
