@@ -1,6 +1,7 @@
 """Reads the parts of a large JSON file one by one: a million annotations never lie in memory together."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from common.errors import UserError
 
 BLOCK = 1 << 20  # characters
 ELEMENT_MAX = 64 << 20  # characters of one element; a picture's annotations have some kB
-SEPARATORS = " \t\r\n,:"  # which one stands where is not checked
+NO_SEPARATOR = re.compile(r"[^ \t\r\n,:]")  # which separator stands where is not checked
 
 
 def elements(path: Path) -> Iterator[tuple[str, object]]:
@@ -60,13 +61,12 @@ class _Window:
         self.at += 1
 
     def next_character(self) -> str:
-        while True:
-            while self.at < len(self.text):
-                if self.text[self.at] not in SEPARATORS:
-                    return self.text[self.at]
-                self.at += 1
+        while (found := NO_SEPARATOR.search(self.text, self.at)) is None:
+            self.at = len(self.text)
             if not self.more():
                 raise ValueError("it ends in the middle")
+        self.at = found.start()
+        return found[0]
 
     def more(self) -> bool:
         block = self.stream.read(max(BLOCK, len(self.text) - self.at))  # doubles: a large element is not quadratic

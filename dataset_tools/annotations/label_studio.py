@@ -42,13 +42,8 @@ def _name(task: dict) -> str:
     return next((text for text in texts if "." in text.rsplit("/", 1)[-1]), "")
 
 
-def _age(entry: dict) -> tuple[str, str, int]:
-    identifier = entry.get("id")
-    return (
-        str(entry.get("updated_at") or ""),
-        str(entry.get("created_at") or ""),
-        identifier if isinstance(identifier, int) else 0,
-    )
+def _age(entry: dict) -> tuple[str, ...]:
+    return tuple(f"{entry.get(key) or '':>12}" for key in ("updated_at", "created_at", "id"))  # numbers by their size
 
 
 def _record(name: str, entry: dict, classes: Classes) -> Iterator[Record | Skipped]:

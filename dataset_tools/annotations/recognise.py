@@ -74,13 +74,11 @@ def _candidates(path: Path) -> Iterator[tuple[Path, str]]:
     if walk(path, {".xml"}):
         yield path, "voc"
     yield from ((path / name, "naoth-log") for name in walk(path, {".log"}))
-    pictures = walk(path, SUFFIXES)
-    if {patch_sets.class_of(part) for name in pictures for part in PurePosixPath(name).parts[:-1]} >= {
-        "ball",
-        "no ball",
-    }:
+    pictures = [PurePosixPath(name) for name in walk(path, SUFFIXES)]
+    classes = {patch_sets.class_of(part) for picture in pictures for part in picture.parts[:-1]}
+    if classes >= {"ball", "no ball"}:
         yield path, "classes"
-    stems = {PurePosixPath(name).stem for name in pictures}
+    stems = {picture.stem for picture in pictures}
     if any(PurePosixPath(name).stem in stems for name in walk(path, {".txt"})):
         yield path, "yolo"
 

@@ -3,6 +3,7 @@
 import math
 import pickle
 import re
+from array import array
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from dataset_tools.annotations.record import BALL, Record
 from dataset_tools.sources.patch_sources import Skipped
 
 EXAMPLES = 3  # names shown of each reason for leaving something out
-SIZES_MAX = 4096  # balls whose size is kept, evenly over all
+SIZES_MAX = 4096  # sizes of balls that are handed out
 
 
 class Skips:
@@ -43,8 +44,7 @@ class RecordStore:
     def __init__(self, folder: Path):
         self._file = (folder / "records").open("w+b")
         self.groups: dict[tuple[str, str], list[tuple[str, int]]] = {}
-        self._diameters: list[float] = []
-        self._balls, self._step = 0, 1
+        self._diameters = array("f")
 
     def __enter__(self):
         return self
@@ -57,23 +57,15 @@ class RecordStore:
         at = self._file.seek(0, 2)
         pickle.dump(record, self._file, pickle.HIGHEST_PROTOCOL)
         self.groups.setdefault((camera, recording), []).append((_natural(record.name), at))
-        self._measure(record)
-
-    def _measure(self, record: Record) -> None:
-        """Diameters of the balls in widths of the picture, of every ball until there are many, then of every second."""
-        if record.size is None:
-            return
-        for box in record.boxes:
-            if box.kind == BALL and math.isfinite(box.right - box.left) and box.right > box.left:
-                if self._balls % self._step == 0:
-                    self._diameters.append(round(min((box.right - box.left) / record.size[0], 1.0), 6))
-                self._balls += 1
-        if len(self._diameters) > 2 * SIZES_MAX:
-            self._diameters, self._step = self._diameters[::2], self._step * 2
+        if record.size is not None:
+            widths = [box.right - box.left for box in record.boxes if box.kind == BALL]
+            # Rounded, since two formats may write one box with another last digit.
+            self._diameters.extend(round(min(x / record.size[0], 1), 5) for x in widths if 0 < x < math.inf)
 
     def diameters(self) -> np.ndarray:
-        """Of the balls of all records; sorted, so that the order of the sources does not matter."""
-        return np.sort(np.array(self._diameters))
+        """Of the balls of all records, in widths of their picture: sorted, some thousands evenly over all sizes."""
+        found = np.sort(np.array(self._diameters, float))
+        return found[:: len(found) // SIZES_MAX + 1]
 
     def offsets(self, group: tuple[str, str], every: int) -> list[int]:
         """Where the records of a group lie, in the order of their names; one of every `every`."""
