@@ -18,10 +18,15 @@ def of_boxes(boxes: np.ndarray, scale: float) -> np.ndarray:
 
 
 def of_answers(boxes: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """The circles that a detector sees, radius, x and y in fractions of the patch, in pixels of the picture: [n, 3]."""
+    """The circles that a detector sees, radius, x and y in fractions of the patch, in pixels of the picture: [n, 3].
+
+    Nothing keeps a network from a radius below 0; no circle gets a smaller one than a pixel.
+    """
     left, top, right, bottom = boxes.T.astype(float)
     radius, x, y = answers.T.astype(float)
-    return np.stack([radius * (right - left), left + x * (right - left), top + y * (bottom - top)], axis=1)
+    return np.stack(
+        [np.maximum(radius * (right - left), 1), left + x * (right - left), top + y * (bottom - top)], axis=1
+    )
 
 
 def merge(circles: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from dataset_tools.scanning import circles
 from dataset_tools.scanning.frames import frames
 from dataset_tools.scanning.network_input import NetworkInput
 from dataset_tools.scanning.results import Results, whole_folder
-from dataset_tools.scanning.scan import Found, Plan, scan
+from dataset_tools.scanning.scan import Found, Plan, check_finite, scan
 
 Locate = Callable[[np.ndarray], np.ndarray]
 
@@ -77,7 +77,7 @@ def balls_of(
     chosen = np.flatnonzero(answers[:, 0] >= threshold)
     boxes, scores = found.boxes[chosen], answers[chosen, 0]
     if locate is not None and len(chosen):
-        balls = circles.of_answers(boxes, locate(found.X[chosen]))
+        balls = circles.of_answers(boxes, check_finite(locate(found.X[chosen])))
     elif answers.shape[1] == 4:
         balls = circles.of_answers(boxes, answers[chosen, 1:])
     else:

@@ -91,10 +91,20 @@ def _scored(waiting: list[Found], judge: Callable[[np.ndarray], np.ndarray]) -> 
         return
     X = np.concatenate([found.X for found in waiting])
     answers = judge(X) if len(X) else np.empty((0, 1), np.float32)
-    if wrong := int(np.sum(~np.isfinite(answers).all(axis=1))):
-        raise UserError(f"the model's outputs are NaN or infinite. Received: {wrong} of {len(X)} patches.")
+    check_finite(answers)
     ends = np.cumsum([len(found.X) for found in waiting])[:-1]
     yield from (Scored(found, part) for found, part in zip(waiting, np.split(answers, ends), strict=True))
+
+
+def check_finite(answers: np.ndarray) -> np.ndarray:
+    """The outputs of a model, [n, outputs], if all are numbers.
+
+    Raises:
+        UserError: some are not.
+    """
+    if wrong := int(np.sum(~np.isfinite(answers).all(axis=1))):
+        raise UserError(f"the model's outputs are NaN or infinite. Received: {wrong} of {len(answers)} patches.")
+    return answers
 
 
 def of_frames(items: list[Frame | Skipped], plan: Plan) -> list[Found | Skipped]:

@@ -1,43 +1,66 @@
-"""predict.py with a trained model on pictures, patches, zips and logs, as a user runs it."""
+"""predict.py on pictures, patches, zips and logs, as a user runs it."""
 
 import csv
 import json
+import shutil
+import struct
 import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from common.training.keras_file import save
-from tests.robot_export.models import random_model
-from tests.tiny import classification_file, program
+from classifier_cnn import predict
+from common.cli.program import run_main
+from common.datasets.patch_file import read_patches, write_patches
+from common.training.keras_file import load, save
+from common.training.predict import make_predictor
+from dataset_tools.cutting.cut_pictures import cut
+from dataset_tools.cutting.options import parse_args as cut_options
+from detector_cnn_ball_radius_center import predict as detector_predict
+from robot_export.folding import fold
+from robot_export.layout import Layout
+from robot_export.onnx_file import write
 
-BALLS = [(100, 80, 20), (420, 300, 32)]  # x, y, radius in pixels
+from ..dataset_tools.annotations import scenes
+from ..dataset_tools.annotations.test_logs_and_patch_sets import write_log
+from ..robot_export.models import random_model
+from ..tiny import classification_file, detection_file
 
-
-def field(seed: int, balls=BALLS) -> Image.Image:
-    """A green picture with bright discs that have dark spots."""
-    rng = np.random.default_rng(seed)
-    pixels = np.tile(np.array([40, 90, 40]), (480, 640, 1)) + rng.normal(0, 4, (480, 640, 1))
-    row, column = np.mgrid[:480, :640]
-    for x, y, radius in balls:
-        away = np.hypot(column + 0.5 - x, row + 0.5 - y)
-        pixels[away < radius] = 210
-        pixels[away < 0.3 * radius] = 60
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning:keras")
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """A classifier and a detector that were never trained: what they answer is of no matter here."""
+    """Networks that were never trained: what they answer does not matter, but that it is the same everywhere."""
+    import keras
+
     folder = tmp_path_factory.mktemp("models")
     save(random_model(1), folder / "classifier.keras")
     save(random_model(2, head="linear"), folder / "detector.keras")
+    save(random_model(2, side=32, head="linear"), folder / "large.keras")
+    inputs = keras.Input((16, 16, 1))
+    dense = keras.layers.Dense(1, "sigmoid", bias_initializer=keras.initializers.Constant(float("nan")))
+    keras.Model(inputs, dense(keras.layers.Flatten()(inputs))).save(folder / "nan.keras")
+    (folder / "bad.tflite").write_bytes(b"no model at all")
+    for name, text in (("no_threshold", "{}"), ("odd_threshold", '{"threshold": {"keras": "high"}}')):
+        (folder / name).mkdir()
+        shutil.copyfile(folder / "classifier.keras", folder / name / "model.keras")
+        (folder / name / "model.json").write_text(text)
     return folder
 
 
-def predict(*arguments, project="classifier_cnn"):
-    return program(f"{project}.predict", *arguments, "--jobs", 1)
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures") / "game"
+    folder.mkdir()
+    for number in (1, 2):
+        scenes.picture(number).save(folder / f"top-000{number}.png")
+    return folder
+
+
+def run(*arguments, module=predict):
+    return run_main(lambda: module.main([*map(str, arguments), "--jobs", "1"]))
 
 
 def rows(folder):
@@ -45,63 +68,143 @@ def rows(folder):
         return list(csv.DictReader(file))
 
 
-def test_pictures_of_all_kinds_of_sources_give_the_same(tmp_path, models):
-    pictures = tmp_path / "game"
-    pictures.mkdir()
-    field(0).save(pictures / "top-0001.png")
-    field(1).save(pictures / "top-0002.png")
+def test_a_folder_a_zip_and_a_log_of_the_same_pictures_give_the_same_balls(tmp_path, models, pictures):
     with zipfile.ZipFile(tmp_path / "game.zip", "w") as archive:
         for path in sorted(pictures.glob("*")):
             archive.write(path, path.name)
-    out = []
-    for name, source in (("a", pictures), ("b", tmp_path / "game.zip")):
-        found = predict(models / "classifier.keras", source, "--threshold", 0.2, "--output-dir", tmp_path / name)
-        assert found.returncode == 0, found.stderr
-        out.append([(row["frame"], row["camera"], row["score"], row["x"]) for row in rows(tmp_path / name)])
-    assert out[0] == out[1] != []
-    data = json.loads((tmp_path / "a" / "detections.json").read_text(encoding="utf-8"))
-    assert data["pictures"] == 2
-    assert len(data["detections"]) == data["balls"] == len(out[0])
-    assert len(list((tmp_path / "a" / "pictures").glob("*.jpg"))) == 2
-    assert (tmp_path / "a" / "sheet.png").is_file()
-    assert not list(tmp_path.glob(".*"))
+    found = {}
+    for source in (pictures, tmp_path / "game.zip"):
+        folder = tmp_path / source.suffix
+        assert run(models / "classifier.keras", source, "--threshold", 0.1, "--output-dir", folder / "out") == 0
+        found[source] = [(row["frame"], row["camera"], row["score"], row["x"]) for row in rows(folder / "out")]
+    assert found[pictures] == found[tmp_path / "game.zip"] != []
+    told = json.loads((tmp_path / "out" / "detections.json").read_text(encoding="utf-8"))
+    assert told["pictures"] == 2
+    assert len(told["detections"]) == told["balls"] == len(found[pictures])
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("detections.csv", "detections.json", "pictures", "sheet.png")
+    }
+    assert len(list((tmp_path / "out" / "pictures").glob("*.jpg"))) == 2
 
 
-def test_a_patch_file_is_scored_as_it_is(tmp_path, models):
-    file = classification_file(tmp_path / "p.h5", 30)
-    done = predict(models / "classifier.keras", file, "--threshold", 0, "--output-dir", tmp_path / "out")
-    assert done.returncode == 0, done.stderr
-    from common.datasets.patch_file import read_patches
-    from common.training.keras_file import load
-    from common.training.predict import make_predictor
+def test_a_truncated_log_is_used_up_to_there(tmp_path, models, capsys):
+    log = write_log(tmp_path / "game.log", {7: scenes.picture(1), 8: scenes.picture(2)})
+    with log.open("ab") as file:
+        file.write(struct.pack("<i", 9) + b"Image\0" + struct.pack("<i", 600_000) + bytes(1000))
+    assert run(models / "classifier.keras", log, "--threshold", 0.1, "--output-dir", tmp_path / "out") == 0
+    assert "ends in the middle" in capsys.readouterr().err
+    assert {row["camera"] for row in rows(tmp_path / "out")} == {"top", "bottom"}
+    assert {row["frame"] for row in rows(tmp_path / "out")} == {"7", "8"}
 
+
+def test_pictures_that_cannot_be_read_are_counted_skips(tmp_path, models, capsys):
+    folder = tmp_path / "ä b"
+    folder.mkdir()
+    scenes.picture(1).save(folder / "good \x1b[31m.png")
+    whole = (folder / "good \x1b[31m.png").read_bytes()
+    (folder / "half.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "none.jpg").write_bytes(b"")
+    Image.fromarray(np.zeros((60, 80), np.uint16)).save(folder / "deep.png")
+    Image.new("P", (640, 20)).save(folder / "flat.png")
+    assert run(models / "classifier.keras", folder, "--threshold", 0.1, "--output-dir", tmp_path / "out") == 0
+    said = capsys.readouterr()
+    assert "skipped 2: damaged picture" in said.err
+    assert "3 pictures" in said.out
+    assert "\x1b" not in said.out + said.err + (tmp_path / "out" / "detections.csv").read_text(encoding="utf-8")
+
+
+def test_patches_of_a_file_get_the_scores_of_the_network(tmp_path, models):
+    file = classification_file(tmp_path / "p.h5", 600)
+    assert run(models / "classifier.keras", file, "--threshold", 0, "--output-dir", tmp_path / "out") == 0
     wanted = make_predictor(load(models / "classifier.keras"))(read_patches(file, "classification").X)[:, 0]
-    assert np.allclose([float(row["score"]) for row in rows(tmp_path / "out")], wanted, atol=1e-6)
+    found = rows(tmp_path / "out")
+    assert [int(row["frame"]) for row in found] == list(range(600))
+    assert np.allclose([float(row["score"]) for row in found], wanted, atol=1e-6)
+
+
+def test_a_detector_draws_its_circles_and_reads_alike(tmp_path, models, pictures):
+    pair = models / "classifier.keras", pictures, "--threshold", 0.1, "--detector", models / "detector.keras"
+    assert run(*pair, "--output-dir", tmp_path / "a") == 0
+    other = models / "detector.keras", pictures, "--threshold", 0.1, "--classifier", models / "classifier.keras"
+    assert run(*other, "--output-dir", tmp_path / "b", module=detector_predict) == 0
+    assert run(*pair[:4], "--output-dir", tmp_path / "c") == 0
+    assert rows(tmp_path / "a") == rows(tmp_path / "b") != []
+    assert [row["x"] for row in rows(tmp_path / "a")] != [row["x"] for row in rows(tmp_path / "c")]
+
+
+def test_a_detector_alone_takes_every_patch_for_a_ball_but_no_picture(tmp_path, models, pictures, capsys):
+    file = detection_file(tmp_path / "d.h5", 20)
+    assert run(models / "detector.keras", file, "--output-dir", tmp_path / "a", module=detector_predict) == 0
+    wanted = make_predictor(load(models / "detector.keras"))(read_patches(file, "detection").X) * 16
+    assert np.allclose([float(row["x"]) for row in rows(tmp_path / "a")], wanted[:, 1], atol=0.006)
+    assert run(models / "detector.keras", pictures, "--output-dir", tmp_path / "b", module=detector_predict) == 2
+    assert "pictures need --classifier" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
+def test_label_studio_tasks_are_read_back_by_cut_once_annotated(tmp_path, models):
+    log = write_log(tmp_path / "game.log", {7: scenes.picture(1)})
+    options = "--threshold", 0.3, "--label-studio", "--output-dir", tmp_path / "out"
+    assert run(models / "classifier.keras", log, *options) == 0
+    folder = tmp_path / "out" / "label_studio"
+    tasks = json.loads((folder / "tasks.json").read_text(encoding="utf-8"))
+    assert len(tasks) == len(list((folder / "pictures").iterdir())) == 2
+    for task in tasks:  # as Label Studio exports a task whose predictions were accepted
+        task["annotations"] = [{"id": 1, "result": task["predictions"][0]["result"], "was_cancelled": False}]
+    (tmp_path / "export.json").write_text(json.dumps(tasks))
+    command = [tmp_path / "export.json", "--pictures", folder / "pictures", "--output", tmp_path / "root", "--jobs", 1]
+    cut(cut_options([*map(str, command)]))
+    zips = {path.parent.name: path for path in (tmp_path / "root").rglob("*.zip")}
+    assert zips.keys() == {"top", "bottom"}
+    with zipfile.ZipFile(zips["top"]) as archive:
+        text = Image.open(archive.open(archive.namelist()[0])).info
+    circle = next(row for row in rows(tmp_path / "out") if row["camera"] == "top")
+    centre = float(text["p_min_x"]) + float(text["ball_center_x"])
+    assert any(abs(centre - float(row["x"])) < 3 for row in rows(tmp_path / "out") if row["camera"] == "top"), circle
+
+
+def test_exported_files_answer_as_the_run_does(tmp_path, models, pictures):
+    write(tmp_path / "model.onnx", Layout().network(fold(load(models / "classifier.keras"))))
+    options = "--threshold", 0.1, "--output-dir"
+    assert run(models / "classifier.keras", pictures, *options, tmp_path / "a") == 0
+    assert run(tmp_path / "model.onnx", pictures, *options, tmp_path / "b", "--outputs", "ball") == 0
+    assert run(tmp_path / "model.onnx", pictures, *options, tmp_path / "c", "--outputs", "1 - ball") == 0
+    scores = [[float(row["score"]) for row in rows(tmp_path / name)] for name in "abc"]
+    assert np.allclose(scores[0], scores[1], atol=1e-4)
+    assert scores[2] != scores[0]
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["{models}/detector.keras", "{picture}"], "not a classifier"),
-        (["{models}/classifier.keras", "{picture}", "--detector", "{models}/classifier.keras"], "not a detector"),
-        (["{models}/classifier.keras", "{picture}.missing"], "no such file"),
-        (["{models}/classifier.keras", "{picture}", "--radius", "9", "3"], "--radius"),
+        (["{models}/detector.keras", "{pictures}"], "not a classifier"),
+        (["{models}/classifier.keras", "{pictures}", "--detector", "{models}/classifier.keras"], "not a detector"),
+        (
+            ["{models}/classifier.keras", "{pictures}", "--detector", "{models}/large.keras"],
+            "different patches",
+        ),
+        (["{models}/classifier.keras", "{pictures}/missing"], "no such file"),
+        (["{models}/classifier.keras", "{models}/bad.tflite"], "not a NaoTH log"),
         (["{models}/classifier.keras", "{models}"], "no picture in it"),
+        (["{models}/classifier.keras", "{pictures}", "--radius", "9", "3"], "--radius"),
+        (["{models}/classifier.keras", "{pictures}", "--threshold", "nan"], "--threshold"),
+        (["{models}/no_threshold", "{pictures}"], "threshold"),
+        (["{models}/odd_threshold", "{pictures}"], "threshold"),
+        (["{models}/nan.keras", "{pictures}"], "NaN or infinite"),
+        (["{models}/bad.tflite", "{pictures}", "--threshold", "0.5"], "LiteRT cannot open it"),
+        (["{models}/classifier.keras", "{pictures}", "--outputs", "cat"], "Known: ball"),
     ],
 )
-def test_bad_input_is_one_line_and_writes_nothing(tmp_path, models, arguments, words):
-    field(0).save(tmp_path / "a.png")
-    filled = [word.format(models=models, picture=tmp_path / "a.png") for word in arguments]
-    done = predict(*filled, "--output-dir", tmp_path / "out")
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "out").exists()
+def test_bad_input_is_one_line_and_nothing_is_written(tmp_path, models, pictures, capsys, arguments, words):
+    filled = [word.format(models=models, pictures=pictures) for word in arguments]
+    assert run(*filled, "--output-dir", tmp_path / "out") == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert words in lines[0]
+    assert not list(tmp_path.iterdir())
 
 
-def test_a_detector_alone_needs_a_classifier_for_pictures(tmp_path, models):
-    field(0).save(tmp_path / "a.png")
-    project = "detector_cnn_ball_radius_center"
-    done = predict(models / "detector.keras", tmp_path / "a.png", "--output-dir", tmp_path / "out", project=project)
-    assert done.returncode == 2
-    assert "--classifier" in done.stderr
+def test_patches_of_another_size_are_refused(tmp_path, models, capsys):
+    write_patches(tmp_path / "p.h5", np.zeros((4, 32, 32, 1), np.uint8), np.array([0, 1, 0, 1]))
+    assert run(models / "classifier.keras", tmp_path / "p.h5", "--output-dir", tmp_path / "out") == 2
+    assert "patches of another size" in capsys.readouterr().err

@@ -1,0 +1,141 @@
+"""Measures one round of mining: 200 patches chosen by mine.py's rules against 200 drawn at random.
+
+For each seed the recordings of a family are divided: a quarter is held out for the test, 300 patches of few recordings
+are the start, and all others are the pool that nobody has labelled. A network trained on the start ranks the pool; its
+first 200, without near duplicates, get their known labels, and a new network is trained on 500 patches. All networks of
+a seed begin with the same weights. Differences are paired by seed.
+
+    .venv/bin/python benchmarks/mining_round.py --data-root data
+
+takes about ten minutes on one core.
+"""
+
+import argparse
+import sys
+import time
+from types import SimpleNamespace
+
+import cross_validation
+import keras
+import numpy as np
+import tensorflow as tf
+from classifier_cross_validation import auroc, recall_at_fpr
+
+from classifier_cnn.options import DEFAULT_STEM, Options
+from classifier_cnn.training import build, prepare
+from common import provenance
+from common.cli.program import run_main
+from common.cli.progress import progress_bar
+from common.datasets.patch_file import Patches, concatenate
+from common.training import devices
+from common.training.predict import make_predictor
+from dataset_tools.scanning import mining
+
+START, CHOSEN, HELD_OUT = 300, 200, 0.25
+LIMITS = (0.01, 0.001)
+
+
+def parse_args(argv=None) -> argparse.Namespace:
+    parser = cross_validation.parser(__doc__, Options, DEFAULT_STEM, "mining_round.json")
+    parser.add_argument("--seeds", type=int, default=10, help="(%(default)s)")
+    parser.set_defaults(epochs=200)
+    return parser.parse_args(argv)
+
+
+def divide(patches: Patches, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Indices of start, pool and test; no recording is in two of them, but for what the start leaves of its own."""
+    names = rng.permutation(np.unique(patches.recording))
+    test = np.flatnonzero(np.isin(patches.recording, names[: round(HELD_OUT * len(names))]))
+    start = np.empty(0, int)
+    for name in names[round(HELD_OUT * len(names)) :]:
+        if len(start) >= START and 0 < patches.y[start].sum() < len(start):
+            break
+        start = np.append(start, np.flatnonzero(patches.recording == name))
+    start = np.sort(rng.permutation(start)[:START])
+    return start, np.setdiff1d(np.arange(len(patches)), np.concatenate([start, test])), test
+
+
+def train(args: argparse.Namespace, patches: Patches, seed: int):
+    """A predictor: X -> float32 [n, 1]."""
+    options = Options(tuple(args.filters), args.dense, epochs=args.epochs, seed=seed, threads=args.threads)
+    keras.utils.set_random_seed(seed)
+    splits = SimpleNamespace(train=patches, validation=None)
+    trainer = prepare(*build(options, splits), splits)[0]
+    for epoch in range(args.epochs):
+        trainer.train_epoch(epoch)
+    return make_predictor(trainer.average)
+
+
+def choose(predict, patches: Patches, start: np.ndarray, pool: np.ndarray, rule: str, rng) -> np.ndarray:
+    """The patches of the pool that get a label, by a rule."""
+    if rule == "random":
+        return rng.permutation(pool)[:CHOSEN]
+    X = patches.X[pool]
+    if rule == "nearest":
+        interest = mining.nearest_to_half(predict(X))
+    else:
+        interest = mining.disagreement(np.concatenate([predict(view) for view in mining.views(X)], axis=1))
+    known, found = mining.Known(), []
+    for patch in patches.X[start]:
+        known.like(patch)
+    for index in np.argsort(-interest, kind="stable"):
+        if len(found) < CHOSEN and not known.like(X[index]):
+            found.append(pool[index])
+    return np.array(found)
+
+
+def one_seed(args: argparse.Namespace, patches: Patches, seed: int) -> dict[str, dict[str, float]]:
+    """Recall on the held-out recordings by rule, `start` for the network that ranked the pool."""
+    rng = np.random.default_rng(seed)
+    start, pool, test = divide(patches, rng)
+    first = train(args, patches.take(start), seed)
+    result = {"start": first}
+    for rule in ("random", "nearest", "views"):
+        chosen = choose(first, patches, start, pool, rule, rng)
+        result[rule] = train(args, concatenate([patches.take(start), patches.take(np.sort(chosen))]), seed)
+    y, X = patches.y[test], patches.X[test]
+    numbers = {}
+    for rule, predict in result.items():
+        scores = predict(X)[:, 0]
+        numbers[rule] = {f"recall_at_{limit:g}": recall_at_fpr(y, scores, limit) for limit in LIMITS}
+        numbers[rule]["auroc"] = auroc(y, scores)
+    return numbers
+
+
+def summary(found: list[dict]) -> dict:
+    """Means by rule, and the paired difference to random with its 95 % interval over seeds (percentile bootstrap)."""
+    result, rng = {}, np.random.default_rng(0)
+    for rule in found[0]:
+        result[rule] = {}
+        for kind in found[0][rule]:
+            values = np.array([numbers[rule][kind] for numbers in found])
+            gain = values - np.array([numbers["random"][kind] for numbers in found])
+            draws = gain[rng.integers(len(gain), size=(10_000, len(gain)))].mean(axis=1)
+            interval = np.percentile(draws, (2.5, 97.5)).tolist()
+            result[rule][kind] = {"mean": values.mean(), "gain": gain.mean(), "interval": interval}
+            result[rule][kind]["better"] = f"{int((gain > 0).sum())} of {len(gain)}"
+    return result
+
+
+def main(argv=None) -> None:
+    args = parse_args(argv)
+    patches, _ = cross_validation.load(args, "classification", ("train", "validation", "test"))
+    devices.prepare(args.seed, args.threads)
+    tf.get_logger().setLevel("ERROR")
+    begin, found = time.perf_counter(), []
+    for seed in progress_bar(range(args.seeds), desc="rounds", unit="seed"):
+        found.append(one_seed(args, patches, seed))
+        print(seed, {rule: {k: round(v, 3) for k, v in numbers.items()} for rule, numbers in found[-1].items()})
+    result = summary(found)
+    for rule, kinds in result.items():
+        for kind, entry in kinds.items():
+            low, high = entry["interval"]
+            shown = f"{rule:8} {kind:16} {entry['mean']:.3f}"
+            print(shown, f"against random {entry['gain']:+.3f} [{low:+.3f}, {high:+.3f}], better {entry['better']}")
+    seconds = round(time.perf_counter() - begin, 1)
+    about = {"digest": patches.digest, "device": provenance.device(), "seconds": seconds, "seeds": found}
+    cross_validation.write(args, about | {"summary": result})
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
