@@ -258,10 +258,10 @@ def test_devils_names_that_say_too_little(tmp_path, png, zip_of):
     patches, skipped = everything(devils_chunks(path))
     assert len(patches) == 1
     assert sorted(item.reason for item in skipped) == [
-        "not in a folder 1.00 or 0.00",
-        "not in a folder 1.00 or 0.00",
         "neither upper nor lower in the file name",
         "no recording folder above the class folder",
+        "not in a folder 1.00 or 0.00",
+        "not in a folder 1.00 or 0.00",
     ]
     (tmp_path / "bad.zip").write_bytes(b"<html>")
     with pytest.raises(UserError, match=r"bad\.zip: not a readable zip"):
