@@ -26,13 +26,13 @@ class Classes(NamedTuple):
 
     @classmethod
     def of(cls, empty_certified: bool = False, **given: Iterable[str]) -> "Classes":
-        """The usual names; for a kind (`ball`, `robot`, `penalty`) with names given, those in their place."""
+        """The usual names, replaced for the kinds (`ball`, `robot`, `penalty`) with names of their own."""
         own = {kind: {_plain(name) for name in given.get(kind.split()[0], ())} for kind in KNOWN}
         taken = set().union(*own.values())
         return cls({kind: own[kind] or names - taken for kind, names in KNOWN.items()}, empty_certified)
 
     def kind(self, name: object) -> str:
-        """The kind that a class name means, OTHER for all that are not listed."""
+        """The kind that a class name means; OTHER if it is not listed."""
         plain = _plain(name)
         return next((kind for kind, names in self.names.items() if plain in names), OTHER)
 

@@ -1,4 +1,4 @@
-"""Reads the parts of a large JSON file one by one: a million annotations never lie in memory together."""
+"""Reads the parts of a large JSON file one by one: never a million annotations in memory at once."""
 
 import json
 import re

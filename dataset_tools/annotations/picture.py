@@ -1,4 +1,4 @@
-"""Opens pictures of any make: RGB, upright, of a size that fits what is written about them."""
+"""Opens pictures of any kind as RGB, upright, and checks that their size fits the annotation."""
 
 import io
 import warnings
@@ -86,7 +86,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def scale(record: Record, width: int, height: int) -> tuple[float, float]:
-    """By what the boxes' x and y are multiplied to be pixels of the picture as it is.
+    """Factors that turn the boxes' x and y into pixels of the picture.
 
     Raises:
         Refused: the picture has another shape than the one that was annotated.

@@ -29,7 +29,7 @@ READERS: dict[str, Callable[[Path, Classes], Items]] = {
 }
 WORD = r"(?i:(?<![a-z])({})(?![a-z]))"
 CAMERA_WORDS = {"top": re.compile(WORD.format("top|upper")), "bottom": re.compile(WORD.format("bottom|lower"))}
-GENERIC = {  # names of folders and files that tell nothing
+GENERIC = {  # names of folders and files that say nothing about a recording
     *("images", "image", "imgs", "img", "labels", "annotations", "jpegimages", "pictures", "frames", "dataset", "data"),
     *("train", "val", "valid", "validation", "test", "obj_train_data", "log", "logs", "game", "combined", "export"),
 }
@@ -179,7 +179,7 @@ def camera_of(name: str) -> str:
 
 
 def label_of(path: Path) -> str:
-    """A name for a source: of its file or folder, or of the next folder above it that says something."""
+    """A name for a source: of its file or folder, or of the next folder above it with a telling name."""
     path = path.absolute()
     names = [path.name if path.is_dir() else path.stem, *(folder.name for folder in path.parents)]
     telling = (name for name in names if name and not name.startswith("instances_") and name.casefold() not in GENERIC)

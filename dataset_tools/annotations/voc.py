@@ -15,7 +15,7 @@ XML_MAX = 4 << 20  # bytes of one picture's annotations
 
 
 class _Builder(ElementTree.TreeBuilder):
-    """Refuses a document type: entities are only declared there, and no annotation needs any."""
+    """Refuses a document type: only there can entities be declared, and no annotation needs them."""
 
     def doctype(self, *_):
         raise Refused("xml declares a document type or entities")

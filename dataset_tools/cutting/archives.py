@@ -16,7 +16,7 @@ NAME_MAX = 150  # bytes of a recording's name
 
 
 def file_name(text: str) -> str:
-    """A name that every file system takes, and that shows no way out of the folder."""
+    """A name that every file system accepts and that cannot lead out of the folder."""
     text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
     text = "".join("_" if letter in '\\/:*?"<>|' or not letter.isprintable() else letter for letter in text)
     return text.encode()[:NAME_MAX].decode("utf-8", "ignore").strip(" .") or "_"

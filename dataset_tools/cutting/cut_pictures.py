@@ -29,7 +29,7 @@ Group = tuple[str, str]  # camera, recording
 
 
 def cut(settings: Settings) -> None:
-    """Writes the archives of all sources and says what became of them.
+    """Writes the archives of all sources and reports what is in them.
 
     Raises:
         UserError: a source that cannot be read, nothing to cut, archives that are there already, or no room.
@@ -68,7 +68,7 @@ def _cut_all(settings: Settings, store: RecordStore, archives: Archives, kinds: 
 
 
 def _gather(settings: Settings, store: RecordStore, skips: Skips) -> int:
-    """Reads all annotations into the store; the number of pictures whose camera nobody told."""
+    """Reads all annotations into the store; returns the number of pictures whose camera is unknown."""
     own = {"ball": settings.ball_class, "robot": settings.robot_class, "penalty": settings.penalty_class}
     classes = Classes.of(settings.empty_is_negative, **own)
     found = [

@@ -59,10 +59,9 @@ def _inside(x: float, y: float, side: int, scene: Scene) -> Patch:
 def without_balls(
     scene: Scene, pixels: np.ndarray, geometry: Geometry, diameters: np.ndarray, rng: Random
 ) -> list[Patch]:
-    """Patches that certainly show no ball, none from a picture whose balls are not all known.
+    """Patches that certainly show no ball; none if a ball of the picture may have no box.
 
-    Three of four lie where something is to be seen: on robots, penalty marks and other annotated objects, or on edges,
-    such as lines.
+    Three of four show something: robots, penalty marks and other annotated objects, or edges such as lines.
 
     Args:
         scene: what is in the picture.
@@ -104,7 +103,7 @@ def _edges(green: np.ndarray) -> np.ndarray:
 
 
 def _of_something(scene: Scene, edges: np.ndarray, rng: Random) -> tuple[float, float]:
-    """A place where something is to be seen: on an edge or, where there are any, half of them on annotated objects."""
+    """A place that shows something: an edge or, half of the time if there is one, an annotated object."""
     x, y = rng.random(), rng.random()
     if scene.objects and rng.random() < 0.5:
         left, top, right, bottom = scene.objects[rng.randrange(len(scene.objects))]

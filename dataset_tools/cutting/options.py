@@ -20,7 +20,7 @@ SOURCE is a folder or a file. The format is recognised; --format settles it:
   b-alls            b-alls-2019.hdf5
   classes           patches in folders such as ball and noball
 
-What comes out: ROOT/top/RECORDING.zip and ROOT/bottom/RECORDING.zip with PNG patches, which create_datasets.py takes as
+The result is ROOT/top/RECORDING.zip and ROOT/bottom/RECORDING.zip with PNG patches; create_datasets.py reads them with
 --naoth ROOT. Negatives come only from pictures in which every ball has a box.
 
 Examples:
@@ -33,7 +33,7 @@ Examples:
 class Geometry:
     """How patches are cut; the field names are those of the options.
 
-    scale: smallest and largest side, in diameters of the ball; jitter: largest offset of a patch's middle from the
+    scale: smallest and largest side, in diameters of the ball; jitter: largest distance of a patch's centre from the
     ball's, in sides; border: by which a patch grows on every side, in its own radii.
     """
 
@@ -110,26 +110,48 @@ def _parser() -> Parser:
     )
     add = parser.add_argument
     add("sources", nargs="+", type=Path, metavar="SOURCE", help="annotated pictures, logs or patch sets, see below")
-    add("--output", type=Path, required=True, metavar="ROOT", help="folder of the patch archives")
-    add("--replace", action=argparse.BooleanOptionalAction, default=False, help="archives of the same names in ROOT")
-    add("--format", metavar="NAME", help="of the sources, see below (default: recognised)")
-    add("--annotations", nargs="+", type=Path, default=(), metavar="FILE", help="COCO or Label Studio files of logs")
-    add("--pictures", type=Path, metavar="DIR", help="where the pictures are (default: in the source's folder)")
-    add("--ball-class", nargs="+", default=(), metavar="NAME", help="class names that are a ball (default: ball, ...)")
-    add("--robot-class", nargs="+", default=(), metavar="NAME", help="... a robot (default: robot, nao, ...)")
+    add("--output", type=Path, required=True, metavar="ROOT", help="folder for the patch archives")
     add(
-        "--penalty-class", nargs="+", default=(), metavar="NAME", help="... a penalty mark (default: penalty_mark, ...)"
+        "--replace",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="overwrite archives that have the same names",
     )
-    empty = "COCO: a picture that is listed without any box shows no ball"
+    add("--format", metavar="NAME", help="format of the sources, see below (default: recognised)")
+    add(
+        "--annotations",
+        nargs="+",
+        type=Path,
+        default=(),
+        metavar="FILE",
+        help="COCO or Label Studio files with the boxes of a log",
+    )
+    add("--pictures", type=Path, metavar="DIR", help="where the pictures are (default: in the source's folder)")
+    add("--ball-class", nargs="+", default=(), metavar="NAME", help="class names that mean a ball (default: ball, ...)")
+    add(
+        "--robot-class",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="class names that mean a robot (default: robot, nao, ...)",
+    )
+    add(
+        "--penalty-class",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="class names that mean a penalty mark (default: ...)",
+    )
+    empty = "COCO: a picture without any box shows no ball"
     add("--empty-is-negative", action=argparse.BooleanOptionalAction, default=False, help=empty)
-    camera = "of pictures whose path says neither top, upper, bottom nor lower (default: top, and a line says so)"
+    camera = "camera of pictures without top, upper, bottom or lower in their path (default: top, with a message)"
     add("--camera", choices=("top", "bottom"), help=camera)
     recording = "regular expression on a picture's path; its first group is the recording"
     add("--recording", type=_pattern, metavar="REGEX", help=recording)
     add("--every", type=int, default=1, metavar="N", help="take every Nth picture of a recording (default: 1)")
     _add_geometry(parser)
-    add("--seed", type=int, default=0, help="of the choice of places (default: 0)")
-    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: %(default)s)")
+    add("--seed", type=int, default=0, help="random seed of sizes and places (default: 0)")
+    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="number of processes (default: %(default)s)")
     return parser
 
 
@@ -138,14 +160,32 @@ def _add_geometry(parser: Parser) -> None:
     add = parser.add_argument_group("patches").add_argument
     scale = "side of a patch in diameters of the ball (default: 1.0 1.7)"
     add("--scale", nargs=2, type=float, default=default.scale, metavar=("MIN", "MAX"), help=scale)
-    jitter = "largest offset from the ball's middle in sides (default: %(default)s)"
+    jitter = "largest distance from the patch's centre to the ball's, in sides (default: %(default)s)"
     add("--jitter", type=float, default=default.jitter, metavar="F", help=jitter)
-    border = "grow each side by this fraction of the candidate's radius (default: %(default)s)"
+    border = "grow the patch on every side by this fraction of its radius (default: %(default)s)"
     add("--border", type=float, default=default.border, metavar="F", help=border)
-    add("--per-ball", type=int, default=default.per_ball, metavar="N", help="patches of a ball (default: %(default)s)")
-    add("--negatives", type=int, default=default.negatives, metavar="N", help="of a picture (default: %(default)s)")
-    add("--max-per-picture", type=int, default=50, metavar="N", help="patches (default: %(default)s)")
-    add("--max-per-recording", type=int, default=20_000, metavar="N", help="patches (default: %(default)s)")
+    add(
+        "--per-ball",
+        type=int,
+        default=default.per_ball,
+        metavar="N",
+        help="patches for each ball (default: %(default)s)",
+    )
+    add(
+        "--negatives",
+        type=int,
+        default=default.negatives,
+        metavar="N",
+        help="patches without a ball for each picture (default: %(default)s)",
+    )
+    add("--max-per-picture", type=int, default=50, metavar="N", help="most patches of a picture (default: %(default)s)")
+    add(
+        "--max-per-recording",
+        type=int,
+        default=20_000,
+        metavar="N",
+        help="most patches of a recording (default: %(default)s)",
+    )
 
 
 def _pattern(text: str) -> re.Pattern:

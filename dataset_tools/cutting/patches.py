@@ -31,7 +31,7 @@ class Plan:
 
 
 class Patches(NamedTuple):
-    """Of one record: its name, PNG files, what they show, what was left out, and a digest that tells equal pictures."""
+    """Of one record: its name, PNG files, what they show, what was left out, and a digest to find duplicates."""
 
     name: str
     files: list[bytes]
@@ -41,7 +41,7 @@ class Patches(NamedTuple):
 
 
 def of_records(records: list[tuple[Record, str, int]], plan: Plan) -> list[Patches]:
-    """The patches of several (record, camera, most patches); one that cannot be read gives the reason."""
+    """The patches of several (record, camera, most patches), or the reason why a record cannot be read."""
     result = []
     for record, camera, most in records:
         try:
@@ -72,7 +72,7 @@ def _cut(record: Record, camera: str, most: int, plan: Plan) -> Patches:
 
 
 def _digest(data: bytes) -> tuple[int, ...]:
-    """Tells pictures apart in a fiftieth of the time of decoding them; nobody is kept from forging it."""
+    """Tells pictures apart, in a fiftieth of the time of decoding them; no protection against forgery."""
     half, view = len(data) // 2, memoryview(data)
     return len(data), zlib.crc32(view[:half]), zlib.crc32(view[half:])
 

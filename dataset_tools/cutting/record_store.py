@@ -78,5 +78,5 @@ class RecordStore:
 
 
 def _natural(name: str) -> str:
-    """A key by which numbers are sorted as numbers."""
+    """A sort key: numbers in the name compare as numbers."""
     return re.sub(r"\d+", lambda digits: f"{digits[0]:0>12}", name)

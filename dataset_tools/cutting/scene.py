@@ -1,4 +1,4 @@
-"""What lies where in a picture: circles of balls, boxes of other objects, places to stay away from."""
+"""Where things are in a picture: circles of balls, boxes of other objects, places to stay away from."""
 
 import math
 from typing import NamedTuple
