@@ -1,6 +1,6 @@
 """A trained network as plain numbers: batch normalisation folded, dropout gone, everything checked.
 
-Every generated form (C++ header, ONNX, the Keras model that LiteRT converts) can be built from this description.
+Every exported file is built from it: C++ header, ONNX, TFLite, Keras 2.
 """
 
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class FoldedNetwork:
 
     @property
     def outputs(self) -> int:
-        """How many numbers the network answers with."""
+        """How many numbers the network gives."""
         return len(self.dense[-1].bias)
 
 
@@ -66,7 +66,7 @@ class FoldedNetwork:
 class Joint:
     """What a file computes: networks that see the same patch, their outputs one after the other.
 
-    mix: a last layer that turns those outputs into what a robot's code reads; None where it reads them as they are.
+    mix: a last layer that turns those outputs into what a robot's code reads; None if it reads them unchanged.
     """
 
     branches: tuple[FoldedNetwork, ...]
@@ -77,7 +77,7 @@ def fold(model) -> FoldedNetwork:
     """Describes a trained keras.Model of our families, with batch normalisation folded in double precision.
 
     Raises:
-        UserError: a layer that is unknown, out of order, of an unexpected shape, or whose weights are no numbers;
+        UserError: a layer that is unknown, out of order, of an unexpected shape, or with NaN or infinite weights;
             the line names it.
     """
     reader = _Reader(_chain(model))
@@ -130,21 +130,21 @@ class _Reader:
 
     def _unexpected(self, wanted: str):
         if self._at == len(self._layers):
-            raise UserError(f"the model cannot be exported: it ends where {wanted} has to follow.")
-        refuse(self._layers[self._at], f"it is unknown or in the wrong place, {wanted} may stand there")
+            raise UserError(f"the model cannot be exported: it ends where {wanted} is expected.")
+        refuse(self._layers[self._at], f"it is unknown or in the wrong place: {wanted} is expected there")
 
 
 def _chain(model) -> list:
     """The layers that compute, in order; each has to take exactly what the one before it gives."""
     layers = list(model.layers)
     if type(model).__name__ not in ("Functional", "Sequential") or len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise UserError(f"{model.name} cannot be exported: it is no functional model with one input and one output.")
+        raise UserError(f"{model.name} cannot be exported: it is not a functional model with one input and one output.")
     tensor = model.inputs[0]
     for layer in layers:
         if type(layer).__name__ == "InputLayer":
             continue
         if layer.input is not tensor:
-            refuse(layer, "it does not take the output of the layer before it alone: branches are not supported")
+            refuse(layer, "its input is not the output of the layer before it: branches are not supported")
         tensor = layer.output
     if model.outputs[0] is not tensor:
         raise UserError(f"{model.name} cannot be exported: its output is not that of its last layer.")
@@ -245,17 +245,3 @@ def _float32(layer, values: np.ndarray) -> np.ndarray:
         refuse(layer, "its weights with batch normalisation folded in exceed the range of float32")
     small.flags.writeable = False
     return small
-
-
-def describe(network: FoldedNetwork) -> str:
-    """The network in one line, such as "16x16x1: conv 3x3x4 pool 2, conv 2x2x8, dense 32, dense 1, sigmoid"."""
-    layers = [
-        f"conv {_sides((*layer.weights.shape[:2], layer.weights.shape[3]))}" + f" pool {layer.pool}" * (layer.pool > 1)
-        for layer in network.convolutions
-    ]
-    layers += [f"dense {len(layer.bias)}" for layer in network.dense]
-    return f"{_sides(network.input_shape)}: {', '.join([*layers, network.head])}"
-
-
-def _sides(shape: tuple) -> str:
-    return "x".join(map(str, shape))

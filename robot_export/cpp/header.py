@@ -1,4 +1,4 @@
-"""Writes a network as one C++ header: no dependency, no heap, no exception, nothing mutable outside the stack."""
+"""A network as one C++ header: no dependency, no heap, no exception, nothing mutable outside the stack."""
 
 import re
 from collections.abc import Mapping
@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from common.atomic_files import replacing
+from common.atomic_files import write_text
 from common.errors import UserError
-from robot_export.cpp import dense as dense_layers
-from robot_export.cpp import tiles as tile_layers
-from robot_export.cpp.weights import array, first_tiles, literal, pad_inputs, pad_last, padded, tiles
-from robot_export.folding import FoldedNetwork, describe
+from robot_export.cpp import float_layers
+from robot_export.cpp.weights import array, literal
+from robot_export.folding import FoldedNetwork
 
 PARTS = Path(__file__).parent
 TEMPLATES = ("ball_models.h", "naoth_finder.h")  # go with model.h: join a classifier and a detector, also for NaoTH
@@ -38,7 +37,24 @@ OWN = (
 _WARNING = """#if (defined(__x86_64__) || defined(__i386__)) && !defined(__SSE4_1__) && !defined(BALL_WITHOUT_SSE)
 #warning "ball model without SSE4.1, slow: compile with -march=silvermont (NAO) or -msse4.1, or define BALL_WITHOUT_SSE"
 #endif"""
-WIDTHS = (16, 8, 4)  # floats per vector: AVX-512, AVX2 with FMA, SSE4.1 and NEON
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What differs between the headers in float and in int16.
+
+    title: after the name in the first line. guard: of the include guard. macro: of x86, for its intrinsics.
+    warnings: of the preprocessor. macros: BALL_..., undefined at the end.
+    """
+
+    title: str
+    guard: str
+    macro: str
+    warnings: tuple[str, ...]
+    macros: tuple[str, ...]
+
+
+FLOAT = Arithmetic("", "", "__SSE4_1__", (_WARNING,), ("INLINE", "WIDTH", "FACTOR", "REPEAT", "BYTES"))
 
 
 @dataclass(frozen=True)
@@ -64,14 +80,12 @@ def write(path: Path, network: FoldedNetwork, about: About) -> None:
         UserError: the network is not of the families that the generator knows; the line names the layer.
     """
     check(network)
-    with replacing(path) as partial:
-        partial.write_text(text(network, about), encoding="utf-8")
+    write_text(path, text(network, about))
 
 
 def fill_template(file: str, kind: str, namespace: str) -> str:
     """A template with the namespace of a model filled in; kind: "classifier" or "detector"."""
-    content = (PARTS / file).read_text(encoding="utf-8")
-    return content.replace(f"namespace {kind} = ::ball_{kind};", f"namespace {kind} = ::{namespace};")
+    return part(file).replace(f"namespace {kind} = ::ball_{kind};", f"namespace {kind} = ::{namespace};")
 
 
 def check(network: FoldedNetwork) -> None:
@@ -108,32 +122,40 @@ def identifier(name: str) -> str:
 
 
 def text(network: FoldedNetwork, about: About) -> str:
-    """The text of the header of a network that `check` accepts."""
-    guard = f"{about.name.upper()}_H"
+    """The text of the float header of a network that `check` accepts."""
+    body = [part("vectors.h"), float_layers.weights(network), part("input.h"), CONVERSIONS[network.head]]
+    return assemble(network, about, FLOAT, [*body, float_layers.layers(network), float_layers.run(network)])
+
+
+def part(file: str) -> str:
+    """The text of a file that headers are made of."""
+    return (PARTS / file).read_text(encoding="utf-8")
+
+
+def assemble(network: FoldedNetwork, about: About, arithmetic: Arithmetic, body: list[str]) -> str:
+    """A whole header around the parts of its namespace `detail`."""
+    guard = f"{about.name.upper()}{arithmetic.guard}_H"
     parts = [
-        f"// {quoted(about.name)}: {describe(network)}",
+        f"// {quoted(about.name)}{arithmetic.title}: {describe(network)}",
         TERMS,
         f"#ifndef {guard}\n#define {guard}",
         "#include <cmath>\n#include <cstddef>\n#include <cstdint>\n#include <cstring>",
-        "#if defined(__SSE4_1__)\n#include <immintrin.h>\n#elif defined(__aarch64__) && defined(__ARM_NEON)\n"
-        "#include <arm_neon.h>\n#endif",
-        _WARNING,
+        f"#if defined({arithmetic.macro})\n#include <immintrin.h>\n"
+        "#elif defined(__aarch64__) && defined(__ARM_NEON)\n#include <arm_neon.h>\n#endif",
+        *arithmetic.warnings,
         f"namespace {about.name} {{",
         ANSWERS[network.head],
         OWN,
         constants(network, about),
         "namespace detail {",
-        (PARTS / "vectors.h").read_text(encoding="utf-8"),
-        weights(network),
-        (PARTS / "input.h").read_text(encoding="utf-8"),
-        CONVERSIONS[network.head],
-        stages(network),
-        run(network),
+        *body,
         "}  // namespace detail",
-        (PARTS / "interface.h").read_text(encoding="utf-8"),
-        self_test(about.patches, about.expected),
+        part("interface.h"),
+        array("test_patches", about.patches, "std::uint8_t")
+        + f"\n{array('test_answers', about.expected)}\nstatic const int test_count = {len(about.patches)};\n"
+        + part("self_test.h"),
         "}  // namespace",
-        "#undef BALL_INLINE\n#undef BALL_WIDTH\n#undef BALL_FACTOR\n#undef BALL_REPEAT\n#undef BALL_BYTES",
+        "\n".join(f"#undef BALL_{name}" for name in arithmetic.macros),
         f"}}  // namespace {about.name}\n#endif",
     ]
     return "\n\n".join(parts) + "\n"
@@ -166,107 +188,15 @@ def quoted(text: str) -> str:
     return f'"{"".join(plain)}"'
 
 
-def weights(network: FoldedNetwork) -> str:
-    """All weights, in the order of use."""
-    first, *later, last = network.convolutions
-    factors = first_tiles(first.weights, network.scale)
-    lines = [array("factors1", factors, macro="BALL_FACTOR"), array("bias1", pad_last(first.bias))]
-    for number, layer in enumerate(later, 2):
-        factors, side = tiles(layer.weights), network.input_shape[0] >> (number - 1)
-        if tile_layers.is_short(side, *factors.shape[1:]):
-            factors = np.delete(factors, range(8, 12), axis=0)
-        lines += [array(f"factors{number}", factors), array(f"bias{number}", pad_last(layer.bias))]
-    hidden, head = network.dense
-    lines += [
-        array("factors4", pad_last(pad_inputs(last.weights))),
-        array("bias4", pad_last(last.bias)),
-        array("factors_dense", pad_last(pad_inputs(hidden.weights.reshape(-1, len(last.bias), len(hidden.bias))))),
-        array("bias_dense", pad_last(hidden.bias)),
-        array("factors_head", pad_last(head.weights.T)),
-        array("bias_head", head.bias),
-        array("shift", np.array(network.offset) / network.scale),
+def describe(network: FoldedNetwork) -> str:
+    """The network in one line, such as "16x16x1: conv 3x3x4 pool 2, conv 2x2x8, dense 32, dense 1, sigmoid"."""
+    layers = [
+        f"conv {_sides((*layer.weights.shape[:2], layer.weights.shape[3]))}" + f" pool {layer.pool}" * (layer.pool > 1)
+        for layer in network.convolutions
     ]
-    return "\n".join(lines)
+    layers += [f"dense {len(layer.bias)}" for layer in network.dense]
+    return f"{_sides(network.input_shape)}: {', '.join([*layers, network.head])}"
 
 
-def sizes(network: FoldedNetwork) -> dict[str, int]:
-    """Floats in each buffer."""
-    side = network.input_shape[0]
-    one, two, three, four = (padded(len(layer.bias)) for layer in network.convolutions)
-    return {
-        "spread": network.input_shape[2] * 4 * side * (side // 2 + 1),
-        "map1": (side // 2 + 2) ** 2 * one,
-        "map2": (side // 4 + 2) ** 2 * two,
-        "map3": (side // 8) ** 2 * three,
-        "map4": (side // 8 - 1) ** 2 * four,
-        "hidden": padded(len(network.dense[0].bias)),
-    }
-
-
-def stages(network: FoldedNetwork) -> str:
-    """One function per layer; a set of them for each width of vectors."""
-    text = []
-    for width in WIDTHS:
-        text += [f"#{'if' if width == WIDTHS[0] else 'elif'} BALL_WIDTH == {width}", *_stages(network, width)]
-    return "\n".join([*text, "#endif"])
-
-
-def _stages(network: FoldedNetwork, width: int) -> list[str]:
-    side, channels = network.input_shape[0], network.input_shape[2]
-    one, two, three, four = network.convolutions
-    counts = [len(layer.bias) for layer in network.convolutions]
-    hidden = network.dense[0]
-    return [
-        function("layer1", tile_layers.first_convolution(side, channels, counts[0], one.slope, width)),
-        function("layer2", tile_layers.convolution(2, side // 2, *counts[:2], two.slope, 1, width)),
-        function("layer3", tile_layers.convolution(3, side // 4, *counts[1:3], three.slope, 0, width)),
-        function("layer4", dense_layers.small_convolution(4, side // 8, *counts[2:4], four.slope, width)),
-        function("layer5", dense_layers.dense((side // 8 - 1) ** 2, counts[3], len(hidden.bias), hidden.slope, width)),
-        function("layer6", dense_layers.head(len(hidden.bias), network.outputs, network.head == "sigmoid")),
-    ]
-
-
-def function(name: str, body: list[str], given: str = "float", made: str = "float") -> str:
-    """A C++ function from `in` to `out`, indented; the types of their elements."""
-    depth, lines = 1, []
-    for line in body:
-        depth -= line.startswith("}")
-        lines.append("  " * depth + line)
-        depth += line.count("{") - line.count("}") + line.startswith("}")
-    return "\n".join([f"static inline void {name}(const {given}* in, {made}* out) {{", *lines, "}"])
-
-
-def run(network: FoldedNetwork) -> str:
-    """The function that calls the layers, all buffers on its stack."""
-    size, side, first = sizes(network), network.input_shape[0], padded(len(network.convolutions[0].bias))
-    buffers = ", ".join(f"{name}[{count}]" for name, count in size.items() if name != "spread")
-    second = padded(len(network.convolutions[1].bias))
-    return "\n".join(
-        [
-            f"static constexpr int spread_size = {size['spread']};",
-            "static inline void run(const float* spread, float* out) {",
-            f"  alignas(64) float {buffers};",
-            f"  clear_border(map1, {side // 2 + 2}, {first});",
-            f"  clear_border(map2, {side // 4 + 2}, {second});",
-            "  layer1(spread, map1);\n  layer2(map1, map2);\n  layer3(map2, map3);\n  layer4(map3, map4);",
-            "  layer5(map4, hidden);\n  layer6(hidden, out);\n}",
-            "template <class Pixel> static inline",
-            "Answer answer(const Pixel* patch, std::ptrdiff_t rows, std::ptrdiff_t columns, float bright) {",
-            "  alignas(64) float pixels[spread_size];",
-            "  spread<height, channels>(patch, rows, columns, bright, pixels);",
-            "  float out[outputs];\n  run(pixels, out);\n  return to_answer(out);\n}",
-        ]
-    )
-
-
-def self_test(patches: np.ndarray, expected: np.ndarray) -> str:
-    """Constants of the test vectors and the function that checks them."""
-    n = len(patches)
-    return "\n".join(
-        [
-            array("test_patches", patches, "std::uint8_t"),
-            array("test_answers", expected),
-            f"static const int test_count = {n};",
-            (PARTS / "self_test.h").read_text(encoding="utf-8"),
-        ]
-    )
+def _sides(shape: tuple) -> str:
+    return "x".join(map(str, shape))

@@ -1,14 +1,17 @@
 """Writes a network as one C++ header in int16 arithmetic, for robots on which the float one takes too long."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from robot_export.cpp import header as cpp_header
-from robot_export.cpp import int16_layers
-from robot_export.cpp.header import PARTS, About
+from robot_export.cpp import float_layers, int16_layers
+from robot_export.cpp.header import CONVERSIONS, About, Arithmetic, assemble, part
 from robot_export.cpp.int16_quantise import LIMIT, Int16Network
 from robot_export.cpp.int16_reference import EXP2, predict
-from robot_export.cpp.weights import array, literal, padded
-from robot_export.folding import FoldedNetwork, describe
+from robot_export.cpp.weights import array, literal
+from robot_export.folding import FoldedNetwork
+
+INT16 = Arithmetic(" in int16", "_INT16", "__SSSE3__", (), ("INLINE", "WIDTH", "FACTOR", "REPEAT", "PAIRS", "VECTOR"))
 
 
 def text(network: FoldedNetwork, whole: Int16Network, about: About) -> str:
@@ -19,35 +22,10 @@ def text(network: FoldedNetwork, whole: Int16Network, about: About) -> str:
         whole: the same in whole numbers, of `quantise`.
         about: as of the float header.
     """
-    guard = f"{about.name.upper()}_INT16_H"
-    parts = [
-        f"// {cpp_header.quoted(about.name)} in int16: {describe(network)}",
-        cpp_header.TERMS,
-        f"#ifndef {guard}\n#define {guard}",
-        "#include <cmath>\n#include <cstddef>\n#include <cstdint>\n#include <cstring>",
-        "#if defined(__SSSE3__)\n#include <immintrin.h>\n#elif defined(__aarch64__) && defined(__ARM_NEON)\n"
-        "#include <arm_neon.h>\n#endif",
-        f"namespace {about.name} {{",
-        cpp_header.ANSWERS[network.head],
-        cpp_header.OWN,
-        cpp_header.constants(network, about),
-        "namespace detail {",
-        _numbers(whole),
-        (PARTS / "int16_vectors.h").read_text(encoding="utf-8"),
-        _weights(network, whole),
-        (PARTS / "int16_input.h").read_text(encoding="utf-8"),
-        cpp_header.CONVERSIONS[network.head],
-        int16_layers.text(network, whole),
-        _run(network, whole),
-        "}  // namespace detail",
-        (PARTS / "interface.h").read_text(encoding="utf-8"),
-        cpp_header.self_test(about.patches, predict(whole, about.patches).outputs),
-        "}  // namespace",
-        "#undef BALL_INLINE\n#undef BALL_WIDTH\n#undef BALL_FACTOR\n#undef BALL_REPEAT\n#undef BALL_PAIRS\n"
-        "#undef BALL_VECTOR",
-        f"}}  // namespace {about.name}\n#endif",
-    ]
-    return "\n\n".join(parts) + "\n"
+    body = [_numbers(whole), part("int16_vectors.h"), _weights(network, whole), part("int16_input.h")]
+    body += [CONVERSIONS[network.head], int16_layers.layers(network, whole), _run(network, whole)]
+    about = replace(about, expected=predict(whole, about.patches).outputs)
+    return assemble(network, about, INT16, body)
 
 
 def _numbers(whole: Int16Network) -> str:
@@ -87,32 +65,22 @@ def _pairs(name: str, factors: np.ndarray) -> str:
 
 def _run(network: FoldedNetwork, whole: Int16Network) -> str:
     """The function that calls the layers, all buffers on its stack."""
-    side, channels = network.input_shape[0], network.input_shape[2]
-    one, two, three, four = (padded(len(layer.bias)) for layer in network.convolutions)
-    buffers = {
-        "pixels": channels * 4 * side * (side // 2 + 1),
-        "map1": (side // 2 + 2) ** 2 * one,
-        "map2": (side // 4 + 2) ** 2 * two,
-        "map3": (side // 8) ** 2 * three,
-        "map4": (side // 8 - 1) ** 2 * four,
-        "hidden": padded(len(network.dense[0].bias)),
-    }
-    bits = whole.layers[-1].shift
-    last = [f"out[0] = probability(sums[0], {bits});"]
+    first, second, third, *_, answer = stages = int16_layers.plan(network, whole, 4)
+    buffers = ", ".join(f"{name}[{size}]" for name, size in float_layers.sizes(stages).items())
+    last = [f"  out[0] = probability(sums[0], {answer.shift});"]
     if network.head == "linear":
-        unit = literal(np.float32(2.0**-bits))
-        last = [f"out[{k}] = static_cast<float>(sums[{k}]) * {unit};" for k in range(network.outputs)]
+        unit = literal(np.float32(2.0**-answer.shift))
+        last = [f"  out[{k}] = static_cast<float>(sums[{k}]) * {unit};" for k in range(network.outputs)]
     return "\n".join(
         [
-            "template <class Pixel> static inline",
-            "Answer answer(const Pixel* patch, std::ptrdiff_t rows, std::ptrdiff_t columns, float bright) {",
-            f"  alignas(64) std::int16_t {', '.join(f'{name}[{size}]' for name, size in buffers.items())};",
+            *float_layers.ANSWER,
+            f"  alignas(64) std::int16_t {buffers};",
             "  alignas(16) std::int32_t sums[4];\n  float out[outputs];",
             "  spread<height, channels>(patch, rows, columns, bright, pixels);",
-            f"  clear_border(map1, {side // 2}, {one});\n  clear_border(map2, {side // 4}, {two});",
-            "  layer1(pixels, map1);\n  layer2(map1, map2);\n  layer3(map2, map3);\n  layer4(map3, map4);",
-            "  layer5(map4, hidden);\n  layer6(hidden, sums);",
-            *(f"  {line}" for line in last),
+            f"  clear_border(map1, {second.side}, {first.outer});",
+            f"  clear_border(map2, {third.side}, {second.outer});",
+            float_layers.CALLS.format(source="pixels", result="sums"),
+            *last,
             "  return to_answer(out);\n}",
         ]
     )

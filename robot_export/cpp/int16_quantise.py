@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import UserError
-from robot_export.cpp.weights import pad_inputs, pad_last, tiles
+from robot_export.cpp.weights import later_tiles, pad_inputs, pad_last
 from robot_export.folding import FoldedNetwork
 
 LIMIT = 8191  # largest activation
@@ -94,7 +94,7 @@ def _factors(network: FoldedNetwork) -> list[np.ndarray]:
     weights = network.dense[0].weights
     hidden = pad_last(pad_inputs(weights.reshape(-1, len(last.bias), weights.shape[1])))
     direct = [values.reshape(-1, values.shape[-1]) for values in (pad_last(pad_inputs(last.weights)), hidden)]
-    return [pad_inputs(tiles(layer.weights)) for layer in tiled] + direct
+    return [pad_inputs(later_tiles(layer.weights)) for layer in tiled] + direct
 
 
 def measure(network: FoldedNetwork, X: np.ndarray) -> list[float]:
@@ -120,7 +120,7 @@ def measure(network: FoldedNetwork, X: np.ndarray) -> list[float]:
 
 def _first(source, scale: float, most: float, low: int, high: int) -> tuple[Int16Layer, float]:
     """The first layer, and what its activations are counted in."""
-    real, bias = tiles(source.weights) * scale, pad_last(source.bias.astype(np.float64))
+    real, bias = later_tiles(source.weights) * scale, pad_last(source.bias.astype(np.float64))
     rounding = 0.5 * np.abs(TO_OUTPUTS).sum(axis=1).max() * real.shape[1]
     unit = max(most * HEADROOM / LIMIT, 1e-20)
     for _ in range(1000):

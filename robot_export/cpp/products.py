@@ -1,10 +1,53 @@
 """C++ text of sums of products: inputs, broadcast one by one, times rows of factors, all sums in registers."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from robot_export.cpp.weights import padded
+
 Lines = list[str]
+Pieces = list[tuple[int, int]]  # vectors of a row: (lanes, offset)
 ACCUMULATORS = {4: 8, 8: 12, 16: 24}  # of 16, 16 and 32 registers
 
 
-def chunks(floats: int, width: int) -> list[tuple[str, list[tuple[int, int]]]]:
+@dataclass(frozen=True)
+class Stage:
+    """A layer as its code needs it.
+
+    number: from 1. side: of its input, in pixels. channels, outputs: without padding. slope: of the LeakyReLU.
+    width: sums in the widest vectors. shift: of the sums in int16.
+    """
+
+    number: int
+    side: int
+    channels: int
+    outputs: int
+    slope: float
+    width: int
+    shift: int = 0
+
+    @property
+    def inner(self) -> int:
+        """Input channels in memory."""
+        return padded(self.channels)
+
+    @property
+    def outer(self) -> int:
+        """Outputs in memory."""
+        return padded(self.outputs)
+
+    @property
+    def tiles(self) -> int:
+        """Tiles of 2x2 outputs in a row."""
+        return self.side // 2
+
+    @property
+    def block(self) -> int:
+        """How many tiles are computed together: a row, or all if there are few."""
+        return self.tiles if self.tiles >= 4 else self.tiles**2
+
+
+def chunks(floats: int, width: int) -> list[tuple[str, Pieces]]:
     """Cuts a row of floats into what the registers hold: [(opening of a block that starts at o, pieces), ...]."""
     most = ACCUMULATORS[width] * width
     whole = floats // most * most
@@ -14,8 +57,8 @@ def chunks(floats: int, width: int) -> list[tuple[str, list[tuple[int, int]]]]:
     return result
 
 
-def pieces(floats: int, width: int) -> list[tuple[int, int]]:
-    """Cuts a row of floats, a multiple of 4, into vectors of at most `width`: [(lanes, offset), ...]."""
+def pieces(floats: int, width: int) -> Pieces:
+    """Cuts a row of floats, a multiple of 4, into vectors of at most `width`."""
     result, offset = [], 0
     while offset < floats:
         lanes = width
@@ -26,42 +69,50 @@ def pieces(floats: int, width: int) -> list[tuple[int, int]]:
     return result
 
 
-def accumulate(
-    channels: int, outer: int, rows: int, chosen: list[tuple[int, int]], width: int, fresh: bool = False
-) -> Lines:
-    """a{row}_{offset} += x{row}[c] * u[c][offset...] for all c; every input is broadcast once for all its products.
+def runs(parts: Pieces) -> list[tuple[int, int, int]]:
+    """[(lanes, offset), ...] -> [(lanes, first offset, end), ...] with equal lanes together."""
+    found = []
+    for lanes, offset in parts:
+        if found and found[-1][0] == lanes:
+            found[-1] = (lanes, found[-1][1], offset + lanes)
+        else:
+            found.append((lanes, offset, offset + lanes))
+    return found
+
+
+def accumulate(count: int, steps: Callable[..., Lines], fresh: bool = False) -> Lines:
+    """A sum over `count` inputs, four at a time.
 
     Args:
-        channels: how many c there are.
-        outer: floats in a row of u.
-        rows: how many x there are.
-        chosen: vectors of a row of u, (lanes, offset).
-        width: the widest vectors.
+        count: of the inputs `c`.
+        steps: (how many from c on, fresh) -> the lines that add their products.
         fresh: the sums have no value yet.
     """
-    whole, lines = channels // 4 * 4, []
+    whole, start, lines = count // 4 * 4, 4 * fresh, []
     if fresh:
-        lines += ["{ const int c = 0;", *_steps(min(4, channels), outer, rows, chosen, width, fresh=True), "}"]
-    start = 4 if fresh else 0
+        lines += ["{ const int c = 0;", *steps(min(4, count), fresh=True), "}"]
     if whole > start:
-        lines += [f"for (int c = {start}; c < {whole}; c += 4) {{", *_steps(4, outer, rows, chosen, width), "}"]
-    if channels > max(whole, start):
-        lines += [f"{{ const int c = {whole};", *_steps(channels - whole, outer, rows, chosen, width), "}"]
+        lines += [f"for (int c = {start}; c < {whole}; c += 4) {{", *steps(4), "}"]
+    if count > max(whole, start):
+        lines += [f"{{ const int c = {whole};", *steps(count - whole), "}"]
     return lines
 
 
-def _steps(count: int, outer: int, rows: int, chosen: list[tuple[int, int]], width: int, fresh: bool = False) -> Lines:
-    lines = [f"const f4 q{row} = f4::load(x{row} + c);" for row in range(rows)] if width == 4 else []
-    for step in range(count):
-        for row in range(rows):
+def float_steps(stage: Stage, rows: int, chosen: Pieces) -> Callable[..., Lines]:
+    """Steps of a{row}_{offset} += x{row}[c] * u[c][offset...]; every input is broadcast once for all its products."""
+    width, outer = stage.width, stage.outer
+
+    def steps(count: int, fresh: bool = False) -> Lines:
+        lines = [f"const f4 q{row} = f4::load(x{row} + c);" for row in range(rows)] if width == 4 else []
+        for step, row in ((step, row) for step in range(count) for row in range(rows)):
             for lanes in sorted({lanes for lanes, _ in chosen}):
                 value = f"f4::lane<{step}>(q{row})" if width == 4 else f"f{lanes}::all(x{row}[c + {step}])"
                 lines.append(f"const f{lanes} b{row}_{step}_{lanes} = {value};")
             for lanes, offset in chosen:
                 factor = f"f{lanes}::load(u + (c + {step}) * {outer} + {offset})"
                 name, value = f"a{row}_{offset}", f"b{row}_{step}_{lanes}"
-                first = fresh and step == 0
-                lines.append(
-                    f"{name} = pinned({f'{value} * {factor}' if first else f'madd({name}, {value}, {factor})'});"
-                )
-    return lines
+                made = f"{value} * {factor}" if fresh and step == 0 else f"madd({name}, {value}, {factor})"
+                lines.append(f"{name} = pinned({made});")
+        return lines
+
+    return steps

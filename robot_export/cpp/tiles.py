@@ -6,9 +6,9 @@ few more additions; nothing is approximated.
 """
 
 from collections.abc import Callable
+from functools import partial
 
-from robot_export.cpp.products import ACCUMULATORS, Lines, accumulate, chunks, pieces
-from robot_export.cpp.weights import padded
+from robot_export.cpp.products import ACCUMULATORS, Lines, Stage, accumulate, chunks, float_steps, pieces, runs
 
 
 def transform(kind: str, load: Callable[[int, int], str], keep: Callable[[int, str], str]) -> Lines:
@@ -50,26 +50,26 @@ def pooled(kind: str, result: str, product: Callable[[int], str]) -> Lines:
             f"const {kind} {n}t{column} = {product(column)} + ({n}b{column} + {n}c{column});",
             f"const {kind} {n}u{column} = {n}b{column} - {n}c{column} - {product(12 + column)};",
         ]
-    for half in "tu":
-        a, b, c, d = (f"{n}{half}{column}" for column in range(4))
-        lines.append(f"const {kind} {n}{half} = larger({a} + ({b} + {c}), {b} - {c} - {d});")
+    lines += [larger_of_two(kind, n + half) for half in "tu"]
     return [*lines, f"const {kind} {n} = larger({n}t, {n}u);"]
 
 
-def first_convolution(side: int, channels: int, outputs: int, slope: float, width: int) -> Lines:
+def larger_of_two(kind: str, n: str) -> str:
+    """The larger of the two outputs in a row of a tile, from its four columns {n}0 to {n}3."""
+    return f"const {kind} {n} = larger({n}0 + ({n}1 + {n}2), {n}1 - {n}2 - {n}3);"
+
+
+def first_convolution(stage: Stage) -> Lines:
     """The first convolution: tiles in the lanes, for there are few channels and many tiles.
 
     Reads `in`, the Spread patch; writes `out` [row][column][channel] inside its border.
     """
-    kind, tiles, count = f"f{width}", side // 2, padded(outputs)
-    plane = (tiles + 1) * tiles
+    width, tiles, count, channels = stage.width, stage.tiles, stage.outer, stage.channels
+    kind, plane = f"f{width}", (tiles + 1) * tiles
 
-    def load(channel):
-        def at(row, column):
-            offset = channel * 8 * plane + (column * 2 + row % 2) * plane + row // 2 * tiles
-            return f"{kind}::load(in + {offset} + t)"
-
-        return at
+    def load(channel, row, column):
+        offset = channel * 8 * plane + (column * 2 + row % 2) * plane + row // 2 * tiles
+        return f"{kind}::load(in + {offset} + t)"
 
     def product(index):
         terms = [
@@ -84,7 +84,7 @@ def first_convolution(side: int, channels: int, outputs: int, slope: float, widt
     lines = [f"for (int t = 0; t < {tiles * tiles}; t += {width}) {{", f"alignas(64) float v[{16 * channels * width}];"]
     for c in range(channels):
         keep = lambda index, value, c=c: f"store(v + {(16 * c + index) * width}, {value});"  # noqa: E731
-        lines += ["{", *transform(kind, load(c), keep), "}"]
+        lines += ["{", *transform(kind, partial(load, c), keep), "}"]
     for quarter in range(width // 4):
         tile = f"t + {4 * quarter}"
         row = f"(({tile}) / {tiles} + 1) * {tiles + 2} + ({tile}) % {tiles} + 1"
@@ -92,7 +92,7 @@ def first_convolution(side: int, channels: int, outputs: int, slope: float, widt
     lines += ["const float* u = factors1;", f"for (int o = 0; o < {count}; o += 4) {{"]
     for q in range(4):
         lines += [f"{kind} y{q};", "{", *pooled(kind, "m", product)]
-        lines += [f"y{q} = leaky(m + {kind}::all(bias1[o + {q}]), {slope:.9g}f);", "}"]
+        lines += [f"y{q} = leaky(m + {kind}::all(bias1[o + {q}]), {stage.slope:.9g}f);", "}"]
         lines.append(f"u += {16 * channels} * BALL_REPEAT;")
     lines.append("transpose(y0, y1, y2, y3);")
     for quarter in range(width // 4):
@@ -100,19 +100,12 @@ def first_convolution(side: int, channels: int, outputs: int, slope: float, widt
     return [*lines, "}", "}"]
 
 
-def convolution(number: int, side: int, channels: int, outputs: int, slope: float, border: int, width: int) -> Lines:
+def convolution(stage: Stage, border: int) -> Lines:
     """A later convolution: output channels in the lanes, one broadcast per input and all of them.
 
-    Reads `in` [row][column][channel] with a border of 1; writes `out` likewise, with the border given.
-
-    Args:
-        number: of the convolution, from 1.
-        side: of its input.
-        border: 0 or 1, of its output.
-        width: the widest vectors.
+    Reads `in` [row][column][channel] with a border of 1; writes `out` likewise, with a border of 0 or 1.
     """
-    tiles, inner, outer = side // 2, padded(channels), padded(outputs)
-    block = tiles if tiles >= 4 else tiles * tiles
+    side, tiles, block, inner, outer = stage.side, stage.tiles, stage.block, stage.inner, stage.outer
     lines = [
         f"for (int first = 0; first < {tiles * tiles}; first += {block}) {{",
         f"alignas(64) float v[{block * 16 * inner}], m[{block * 16 * outer}];",
@@ -121,58 +114,44 @@ def convolution(number: int, side: int, channels: int, outputs: int, slope: floa
         f"const float* const p = in + (y * {side + 2} + x) * {inner};",
         f"float* const q = v + i * {16 * inner};",
     ]
-    for group in runs(pieces(inner, width)):
-        lines += _each(group, lambda kind: transform(
-            kind,
-            lambda row, column: f"{kind}::load(p + {(row * (side + 2) + column) * inner} + c)",
+    for lanes, start, end in runs(pieces(inner, stage.width)):
+        lines += [f"for (int c = {start}; c < {end}; c += {lanes}) {{", *transform(
+            f"f{lanes}",
+            lambda row, x, n=lanes: f"f{n}::load(p + {(row * (side + 2) + x) * inner} + c)",
             lambda index, value: f"store(q + {index * inner} + c, {value});",
-        ))  # fmt: skip
-    lines += ["}", "for (int k = 0; k < 16; ++k) {", *_row_of_factors(number, side, channels, outer, width)]
-    lines += [*_products(channels, inner, outer, block, width), "}"]
+        ), "}"]  # fmt: skip
+    lines += ["}", "for (int k = 0; k < 16; ++k) {", *_row_of_factors(stage), *_products(stage), "}"]
     lines += [
         f"for (int i = 0; i < {block}; ++i) {{",
         f"const int y = (first + i) / {tiles}, x = (first + i) % {tiles};",
         f"float* const p = out + ((y + {border}) * {tiles + 2 * border} + x + {border}) * {outer};",
         f"const float* const q = m + i * {16 * outer};",
     ]
-    for group in runs(pieces(outer, width)):
-        lines += _each(group, lambda kind: [
-            *pooled(kind, "top", lambda index: f"{kind}::load(q + {index * outer} + c)"),
-            f"store(p + c, leaky(top + {kind}::load(bias{number} + c), {slope:.9g}f));",
-        ])  # fmt: skip
+    for lanes, start, end in runs(pieces(outer, stage.width)):
+        kind = f"f{lanes}"
+        lines += [
+            f"for (int c = {start}; c < {end}; c += {lanes}) {{",
+            *pooled(kind, "top", lambda index, kind=kind: f"{kind}::load(q + {index * outer} + c)"),
+            f"store(p + c, leaky(top + {kind}::load(bias{stage.number} + c), {stage.slope:.9g}f));",
+            "}",
+        ]
     return [*lines, "}", "}"]
 
 
-def runs(parts: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """[(lanes, offset), ...] -> [(lanes, first offset, end), ...] with equal lanes together."""
-    found = []
-    for lanes, offset in parts:
-        if found and found[-1][0] == lanes:
-            found[-1] = (lanes, found[-1][1], offset + lanes)
-        else:
-            found.append((lanes, offset, offset + lanes))
-    return found
+def is_short(stage: Stage) -> bool:
+    """Whether the third row of factors is left out and computed, which costs little and may save much.
 
-
-def _each(run: tuple[int, int, int], body: Callable[[str], Lines]) -> Lines:
-    lanes, start, end = run
-    return [f"for (int c = {start}; c < {end}; c += {lanes}) {{", *body(f"f{lanes}"), "}"]
-
-
-def is_short(side: int, channels: int, outer: int) -> bool:
-    """Whether the third row of factors is left out and computed: where that costs little and saves much.
-
-    That is where all tiles are one block, and the factors more than the 24 kB of the robot's first cache.
+    It does if all tiles are one block, and the factors more than the 24 kB of the robot's first cache.
     """
-    return side // 2 < 4 and 64 * channels * outer > 24 * 1024
+    return stage.tiles < 4 and 64 * stage.channels * stage.outer > 24 * 1024
 
 
-def _row_of_factors(number: int, side: int, channels: int, outer: int, width: int) -> Lines:
+def _row_of_factors(stage: Stage) -> Lines:
     """Declares `factors`, those of position k."""
-    floats = channels * outer
-    if not is_short(side, channels, outer):
+    floats, number = stage.channels * stage.outer, stage.number
+    if not is_short(stage):
         return [f"const float* const factors = factors{number} + k * {floats};"]
-    lanes = 8 if width > 4 and floats % 8 == 0 else 4
+    lanes = 8 if stage.width > 4 and floats % 8 == 0 else 4
     first, second, last = (f"f{lanes}::load(factors - {back * floats} + c)" for back in (8, 4, 0))
     return [
         f"const float* factors = factors{number} + (k < 8 ? k : k - 4) * {floats};",
@@ -185,20 +164,20 @@ def _row_of_factors(number: int, side: int, channels: int, outer: int, width: in
     ]
 
 
-def _products(channels: int, inner: int, outer: int, block: int, width: int) -> Lines:
+def _products(stage: Stage) -> Lines:
     """Sums over the input channels of input times factor, for one of the 16 positions `k` and a block of tiles."""
-    lines = []
-    for loop, parts in chunks(outer, width):
-        fit = ACCUMULATORS[width] // len(parts)
-        together = max(n for n in (1, 2, 4) if n == 1 or (n <= fit and block % n == 0))
+    lines, block = [], stage.block
+    for loop, parts in chunks(stage.outer, stage.width):
+        most = ACCUMULATORS[stage.width] // len(parts)
+        together = max(n for n in (1, 2, 4) if n == 1 or (n <= most and block % n == 0))
         lines += [loop, f"for (int i = 0; i < {block}; i += {together}) {{"]
         lines.append("const float* const u = opaque(factors + o);")
         for tile in range(together):
-            lines.append(f"const float* const x{tile} = v + ((i + {tile}) * 16 + k) * {inner};")
+            lines.append(f"const float* const x{tile} = v + ((i + {tile}) * 16 + k) * {stage.inner};")
             lines += [f"f{lanes} a{tile}_{offset};" for lanes, offset in parts]
-        lines += accumulate(channels, outer, together, parts, width, fresh=True)
+        lines += accumulate(stage.channels, float_steps(stage, together, parts), fresh=True)
         for tile in range(together):
-            lines.append(f"float* const y{tile} = m + ((i + {tile}) * 16 + k) * {outer} + o;")
+            lines.append(f"float* const y{tile} = m + ((i + {tile}) * 16 + k) * {stage.outer} + o;")
             lines += [f"store(y{tile} + {offset}, a{tile}_{offset});" for _, offset in parts]
         lines += ["}", "}"]
     return lines

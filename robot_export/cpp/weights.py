@@ -17,7 +17,7 @@ def first_tiles(weights: np.ndarray, scale: float) -> np.ndarray:
     return pad_last(_factors(weights) * scale).transpose(2, 1, 0)
 
 
-def tiles(weights: np.ndarray) -> np.ndarray:
+def later_tiles(weights: np.ndarray) -> np.ndarray:
     """Kernels [3, 3, inputs, outputs] -> factors [16, inputs, padded outputs]."""
     return pad_last(_factors(weights))
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from robot_export.folding import describe, fold
+from robot_export.cpp.header import describe
+from robot_export.folding import fold
 
 from .cpp.reference import forward
 from .models import patches, random_model
@@ -97,9 +98,9 @@ def test_refuses_branches_by_name():
 
 
 def test_refuses_a_network_without_its_scale_or_its_end():
-    with pytest.raises(UserError, match=r"layer conv \(Conv2D\) .* Rescaling may stand there"):
+    with pytest.raises(UserError, match=r"layer conv \(Conv2D\) .* Rescaling is expected there"):
         fold(keras.Sequential([keras.Input((16, 16, 1)), conv(), *tail()]))
-    with pytest.raises(UserError, match="it ends where Flatten has to follow"):
+    with pytest.raises(UserError, match="it ends where Flatten is expected"):
         fold(stack(conv()))
 
 
