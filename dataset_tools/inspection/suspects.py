@@ -118,7 +118,7 @@ def write(arguments: argparse.Namespace, patches, found, columns: dict, draw: Ca
     rows |= {name: [values[place] for place in single] for name, values in columns.items()}
     rows |= {"index": found[single], "recording": patches.recording[found[single]]}
     write_rows(folder / "suspects.csv", rows)
-    print(title + (f", the {SHOWN} first on the sheet" if len(found) > SHOWN else ""))
+    print(title + (f", the first {SHOWN} on the sheet" if len(found) > SHOWN else ""))
     if len(single) < len(found):
         print(f"note: {len(found) - len(single)} are copies of other patches, so no digest names them: not in the list")
     path = launch.shortest(folder)
