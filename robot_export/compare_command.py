@@ -62,15 +62,15 @@ def read_patches(models: list[Path], files: list[Path], task: str, kind: type[Tr
 
     if files:
         return read_files(files, task)[0]
-    runs = {path: folder for path in models if (folder := _run_of(path))}
+    runs = {path: _folder(path) for path in models if (_folder(path) / "config.json").is_file()}
     if not runs:
         raise UserError("none of the models is a run, so there are no recorded patches. Name the patch files.")
-    told = {path: _validation(folder) for path, folder in runs.items()}
-    if len(set(told.values())) > 1:
-        shown = ", ".join(printable(path) for path in told)
+    digests = {_digest(folder, "validation") for folder in runs.values()}
+    if len(digests) > 1:
+        shown = ", ".join(printable(path) for path in runs)
         raise UserError(f"these runs were validated on different patches. Received: {shown}. Name the patch files.")
     validation = recorded_splits(next(iter(runs.values())), kind, load_data).validation
-    if validation.digest not in told.values():
+    if validation.digest not in digests:
         raise UserError("the patches that these runs recorded have changed. Name the patch files.")
     return validation
 
@@ -92,7 +92,7 @@ def open_models(paths: list[Path], arguments: argparse.Namespace, outputs: int, 
 
     given, threshold, models = foreign(arguments), getattr(arguments, "threshold", None), []
     for path in paths:
-        ships_none = not (path if path.is_dir() else path.parent).joinpath("model.json").is_file()
+        ships_none = not (_folder(path) / "model.json").is_file()
         models.append(open_scorer(path, (outputs, 4), given, threshold if ships_none else None))
     for model in models[1:]:
         for theirs, own in (
@@ -138,8 +138,7 @@ def notes(models: list, patches) -> list[str]:
     """What somebody should know who believes the comparison."""
     found = []
     for model in models:
-        told = _datasets(model.file.parent).get("train")
-        if isinstance(told, dict) and told.get("digest") == patches.digest:
+        if _digest(model.file.parent, "train") == patches.digest:
             found.append(f"{model.name} was trained on these patches: compare on others")
     if len({model.rule for model in models}) > 1:
         found.append("the models' patches were sampled by different rules; these files follow one of them at most")
@@ -156,21 +155,13 @@ def _input(model) -> str:
     return f"{model.size}x{model.size}x{model.channels}"
 
 
-def _run_of(path: Path) -> Path | None:
-    """The run's folder that a model lies in; None for a file of elsewhere."""
-    folder = path if path.is_dir() else path.parent
-    return folder if (folder / "config.json").is_file() and (folder / "model.json").is_file() else None
+def _folder(model: Path) -> Path:
+    return model if model.is_dir() else model.parent
 
 
-def _datasets(folder: Path) -> dict:
-    beside = folder / "model.json"
-    told = read_json(beside).get("datasets") if beside.is_file() else None
-    return told if isinstance(told, dict) else {}
-
-
-def _validation(folder: Path) -> str:
-    entry = _datasets(folder).get("validation")
-    digest = entry.get("digest") if isinstance(entry, dict) else None
-    if not isinstance(digest, str):
-        raise UserError(f"{folder / 'model.json'}: does not say what the run was validated on. Name the patch files.")
-    return digest
+def _digest(folder: Path, split: str) -> str | None:
+    """The digest of the patches that a run recorded; None where it does not say."""
+    try:
+        return read_json(folder / "model.json")["datasets"][split]["digest"]
+    except (UserError, KeyError, TypeError):
+        return None

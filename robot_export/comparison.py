@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +79,8 @@ def compare(subject: Subject, models: list, patches, output_dir: Path | None) ->
     for letter, model in zip(LETTERS, models, strict=False):
         judged = "" if model.threshold is None else f"  threshold {model.threshold:.6g}, {model.threshold_from}"
         sections.append(f"{letter}: {printable(model.name)}{judged}")
-    told = {"models": [_facts(model) for model in models], "digest": patches.digest, "files": list(patches.files)}
+    facts = [{"name": model.name, "file": str(model.file), "threshold": model.threshold} for model in models]
+    told = {"models": facts, "digest": patches.digest, "files": list(patches.files)}
     told |= {"notes": notes(models, patches), "against_A": {}}
     for number in range(1, len(models)):
         pair = [(answers[i], models[i].threshold) for i in (0, number)]
@@ -203,10 +204,6 @@ def _galleries(folder: Path, suffix: str, subject: Subject, patches, pair: list,
         subject.gallery(folder / f"{what}{suffix}.png", patches, [one[0] for one in pair], chosen, title, subtitle)
 
 
-def _facts(model) -> dict:
-    return {"name": model.name, "file": str(model.file), "threshold": model.threshold}
-
-
 def _write(folder: Path, told: dict, subject: Subject, patches, answers: list) -> None:
     labels = patches.y.reshape(len(patches), -1)
     columns = {"index": range(len(patches))}
@@ -215,5 +212,4 @@ def _write(folder: Path, told: dict, subject: Subject, patches, answers: list) -
     columns |= {"camera": patches.camera, "recording": patches.recording}
     write_rows(folder / "scores.csv", columns)
     with replacing(folder / "comparison.json") as partial:
-        about = told | {"measures": [asdict(measure) for measure in subject.measures]}
-        partial.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
