@@ -109,10 +109,11 @@ def _alarms(arguments, scorer, judge: _Judge, skips: Skips, seen: Counter) -> Po
         return certified_frames(arguments.certified, arguments.no_ball)
 
     for found, scores in _scan(arguments, scorer, stream, judge, skips, seen):
-        kept = balls_of(found, scores[:, :1], scorer.threshold, None, arguments.scale)[2]
+        sure = np.where(free_of_balls(found), scores[:, 0], -1)  # overlapping a ball is not to hide what does not
+        kept = balls_of(found, sure[:, None], scorer.threshold, None, arguments.scale)[2]
         interest = np.zeros(len(scores))
         interest[kept] = scores[kept, 0]
-        pool.add(found, scores, np.where(free_of_balls(found), interest, 0), none)
+        pool.add(found, scores, interest, none)
     return pool
 
 
