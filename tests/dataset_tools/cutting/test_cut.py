@@ -1,8 +1,6 @@
 """The whole command: the same annotations in any format give the same patches, and labels are where the balls are."""
 
 import io
-import itertools
-import math
 import shlex
 import subprocess
 import zipfile
@@ -248,18 +246,3 @@ def test_wrong_arguments_get_one_line(arguments, message, tmp_path, pictures):
     with pytest.raises(UserError, match=message) as caught:
         run(scenes.yolo(pictures), "--output", tmp_path / "out", *(part.format(boxes=boxes) for part in arguments))
     assert "\n" not in str(caught.value)
-
-
-def test_circles_of_boxes_at_the_edge():
-    from dataset_tools.cutting.scene import circle_of
-
-    assert circle_of((10, 20, 30, 44), 320, 240)[:3] == (11, 20, 32)
-    assert circle_of((0, 20, 12, 60), 320, 240)[:3] == (20, -8, 40)
-    assert circle_of((300, 20, 320, 60), 320, 240)[:3] == (20, 320, 40)
-    assert circle_of((100, 0, 140, 10), 320, 240)[:3] == (20, 120, -10)
-    assert circle_of((300, 230, 320, 240), 320, 240)[:3] == (10, 310, 240)
-    assert circle_of((-20, -20, 30, 30), 320, 240)[:3] == (25, 5, 5)
-    for left, top in itertools.product((0, 100, 280), (0, 100, 200)):
-        radius, x, y = circle_of((left, top, left + 40, top + 40), 320, 240)[:3]
-        assert (radius, x, y) == (20, left + 20, top + 20)
-        assert math.isfinite(radius + x + y)

@@ -1,0 +1,19 @@
+"""Reads annotations of drawn pictures, as the tests of all formats do."""
+
+from dataset_tools.annotations import recognise
+from dataset_tools.annotations.classes import Classes
+from dataset_tools.annotations.record import Record
+from dataset_tools.sources.patch_sources import Skipped
+
+BALL = [("ball", 100, 80, 130, 110)]
+
+
+def read(path, pictures=None, kind=None, **classes):
+    """All records by name, and all skips as {name: reason}."""
+    items = [
+        item
+        for source in recognise.recognise(path, kind, pictures)
+        for item in recognise.records(source, Classes.of(**classes), [])
+    ]
+    skipped = {item.name: item.reason for item in items if isinstance(item, Skipped)}
+    return {item.name: item for item in items if isinstance(item, Record)}, skipped

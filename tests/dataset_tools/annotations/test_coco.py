@@ -1,0 +1,59 @@
+"""COCO: missing pictures, empty ones, odd boxes, and little memory."""
+
+import json
+import tracemalloc
+
+from dataset_tools.annotations import recognise
+from dataset_tools.annotations.classes import Classes
+from dataset_tools.annotations.record import Record
+from tests.dataset_tools.annotations import scenes
+from tests.dataset_tools.annotations.reading import BALL, read
+
+
+def test_coco_finds_pictures_whose_folders_are_not_here_and_counts_the_missing(folder, tmp_path):
+    names = {"../../from/elsewhere/a.png": BALL, "C:\\photos\\b.png": BALL, "gone.png": BALL, "a/..": BALL, "": BALL}
+    records, skipped = read(scenes.coco(tmp_path, names), folder)
+    assert {item.picture.name for item in records.values()} == {"a.png", "b.png"}
+    assert skipped == {
+        "gone.png": "missing picture",
+        "a/..": "picture's name points out of the folder",
+        "image 4": "no file name",
+    }
+
+
+def test_coco_pictures_without_boxes_are_certified_only_on_request(folder, tmp_path):
+    boxes = scenes.coco(tmp_path, {"a.png": [], "b.png": BALL})
+    records, skipped = read(boxes, folder)
+    assert list(records) == ["b.png"]
+    assert "not certified" in skipped["a.png"]
+    records, _ = read(boxes, folder, empty_certified=True)
+    assert records["a.png"].certified
+
+
+def test_coco_crowds_broken_boxes_and_annotations_of_no_picture(folder, tmp_path):
+    boxes = scenes.coco(tmp_path, {"a.png": BALL, "b.png": BALL})
+    content = json.loads(boxes.read_text())
+    content["annotations"][0]["iscrowd"] = 1
+    content["annotations"][1]["bbox"] = [1, 2, None, 4]
+    content["annotations"] += [{"image_id": 77, "category_id": 1, "bbox": [1, 2, 3, 4]}, "nonsense"]
+    boxes.write_text(json.dumps(content))
+    records, skipped = read(boxes, folder)
+    assert [box.kind for box in records["a.png"].boxes] == ["ignore"]
+    assert not records["b.png"].certified
+    assert skipped["image 77"] == "annotations of an unlisted picture"
+
+
+def test_a_hundred_thousand_annotations_of_coco_stay_small(folder, tmp_path):
+    with (tmp_path / "boxes.json").open("w") as stream:
+        stream.write('{"categories": [{"id": 1, "name": "ball"}], "annotations": [')
+        stream.write(
+            ", ".join(f'{{"image_id": {n % 2}, "category_id": 1, "bbox": [1, 2, 30, 40]}}' for n in range(100_000))
+        )
+        stream.write('], "images": [{"id": 0, "file_name": "a.png"}]}')
+    tracemalloc.start()
+    for item in recognise.records(recognise.recognise(tmp_path / "boxes.json", None, folder)[0], Classes(), []):
+        if isinstance(item, Record):
+            assert len(item.boxes) == 50_000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 << 20  # the whole file as Python objects takes three times as much

@@ -1,0 +1,28 @@
+"""Sources whose format or ball class cannot be recognised are asked for."""
+
+import pytest
+
+from common.errors import UserError
+from tests.dataset_tools.annotations import scenes
+from tests.dataset_tools.annotations.reading import BALL, read
+
+
+def test_sources_without_a_ball_class_are_refused(folder, tmp_path):
+    boxes = scenes.coco(tmp_path, {"a.png": BALL})
+    boxes.write_text(boxes.read_text().replace('"ball"', '"bottle"'))
+    with pytest.raises(UserError, match=r"no class is a ball. Received: bottle, nao, penalty_mark"):
+        read(boxes, folder)
+    records, _ = read(boxes, folder, ball=["Bottle"])
+    assert records["a.png"].boxes[0].kind == "ball"
+
+
+def test_formats_that_cannot_be_told_are_asked_for(folder, tmp_path):
+    with pytest.raises(UserError, match=r"no annotations of a known format.*--format"):
+        read(folder)
+    with pytest.raises(UserError, match="no such file or folder"):
+        read(tmp_path / "gone")
+    scenes.voc(folder, {"a.png": BALL})
+    scenes.yolo(folder, {"a.png": BALL})
+    with pytest.raises(UserError, match="several formats: voc, yolo"):
+        read(folder)
+    assert list(read(folder, kind="voc")[0]) == ["a.png"]

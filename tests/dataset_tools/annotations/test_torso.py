@@ -1,0 +1,18 @@
+"""TORSO-21: balls in the picture and not in it."""
+
+from dataset_tools.annotations.record import Box
+from tests.dataset_tools.annotations.reading import read
+
+
+def test_torso(folder):
+    (folder / "annotations.yaml").write_text(
+        "images:\n"
+        "  a.png:\n    annotations:\n    - {type: ball, in_image: true, vector: [[1, 2], [31, 32]]}\n"
+        "    metadata: &x {League: HSL}\n    height: 240\n    width: 320\n"
+        "  b.png:\n    annotations:\n    - {type: robot, in_image: false}\n    metadata: *x\n"
+    )
+    records, skipped = read(folder)
+    assert records["a.png"].boxes == (Box("ball", 1, 2, 31, 32),)
+    assert records["a.png"].size == (320, 240)
+    assert not records["b.png"].certified
+    assert skipped == {"b.png": "no annotation about a ball, so it may show one"}
