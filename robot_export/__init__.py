@@ -1,1 +1,1 @@
-"""Every deployable form of a trained model; each is proven equal to it."""
+"""Exports a trained model to every format that robots load; each file is compared with the model."""

@@ -1,4 +1,4 @@
-"""What a network costs on the robot, counted from its layers, and the time of its forms on this CPU."""
+"""What a network costs on the robot, counted from its layers, and the time of its formats on this CPU."""
 
 import math
 import time
@@ -56,7 +56,7 @@ def measure_latency(calls: dict[str, Callable[[], object]], rounds: int = 200) -
     blocks = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            _seconds(call, 3)  # the other forms have been through the cache
+            _seconds(call, 3)  # the other formats have been through the cache
             blocks[name].append(1e6 * _seconds(call, sizes[name]))
     return {
         name: {"median": float(np.median(times)), "p95": float(np.percentile(times, 95))}

@@ -1,8 +1,8 @@
 """The Keras 2 .h5 file of folded networks, written with h5py and json: CompiledNN, frugally-deep and Keras 2 load it.
 
 Batch normalisation is folded and the scale is in the first weights, so a chain is: a shift, then convolution with bias,
-pooling, LeakyReLU, ..., dense, sigmoid. The shift is a BatchNormalization of variance 1: CompiledNN has no
-Rescaling. It crashes without a word if a text is not stored as Keras 2 did it: single texts are ASCII of variable
+pooling, LeakyReLU, ..., dense, sigmoid. The shift is a BatchNormalization of variance 1: CompiledNN has no Rescaling.
+CompiledNN crashes without a message if strings are not stored as Keras 2 did it: single strings are ASCII of variable
 length, lists of names have a fixed length.
 """
 
@@ -120,7 +120,7 @@ def load(path: Path) -> tuple[Callable, tuple[int, ...]]:
     """Reads such a file again, its data alone: a function of TensorFlow for a batch, and the shape of one input.
 
     Raises:
-        UserError: a layer that this module does not write, or weights that lie elsewhere.
+        UserError: a layer that this module does not write, or weights in another place.
     """
     count_stored(path)
     with h5py.File(path) as file:
@@ -142,7 +142,9 @@ def load(path: Path) -> tuple[Callable, tuple[int, ...]]:
     }
     start, *layers = config["layers"]
     if unknown := [layer["class_name"] for layer in layers if layer["class_name"] not in compute]:
-        raise UserError(f"{path.name} is not a file of ours. Received: a layer of the kind {str(unknown[0])[:50]}.")
+        raise UserError(
+            f"{path.name} was not written by this program. Received: a layer of the kind {str(unknown[0])[:50]}."
+        )
 
     def run(batch):
         values = {start["name"]: batch}

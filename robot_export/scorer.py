@@ -33,7 +33,7 @@ class Scorer:
 
     predict: X uint8 [n, size, size, channels] -> float32 [n, outputs]; outputs are ball, or radius, x and y, or all 4.
     rule: by which its patches were sampled. border: pixels by which they were cut larger than the candidate.
-    threshold: a score at or above it is a ball; None for a detector. file: None for one that is no model.
+    threshold: a score at or above it is a ball; None for a detector. file: None for one that is not a model.
     """
 
     name: str
@@ -135,7 +135,7 @@ def _check_layout(path: Path, layout: Layout, opened: Isolated) -> None:
 
 
 def _told(path: Path) -> dict:
-    """The model.json beside a file; {} where there is none."""
+    """The model.json beside a file; {} if there is none."""
     beside = path.with_name("model.json")
     return read_json(beside) if beside.is_file() else {}
 

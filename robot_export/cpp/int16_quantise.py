@@ -3,8 +3,8 @@
 Activations are int16 in [-8191, 8191] with one scale per layer, weights are int16 with one scale per layer. The 3x3
 convolutions are computed in tiles (Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, 2016), whose input
 transform adds four activations: 4 * 8191 still is an int16. The tiles' factors are what is rounded, so the bounds hold
-for the numbers that the robot multiplies. Sums may wrap on the way, as addition modulo 2^n allows; what is proven is
-that every product that is rounded on its own, and every sum at its end, fits.
+for the numbers that the robot multiplies. Sums may wrap on the way, which addition modulo 2^n allows. It is proven that
+every product that is rounded on its own, and every final sum, fits.
 
 Rounding is to nearest, ties up: (a * b + 2^14) >> 15 for the product of two int16, (sum + 2^(s-1)) >> s for a sum.
 """

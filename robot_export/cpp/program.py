@@ -15,7 +15,7 @@ WARNINGS = ("-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconve
 
 
 def find_compiler() -> str | None:
-    """The C++ compiler of this machine: c++, g++ or clang++; None where there is none."""
+    """The C++ compiler of this machine: c++, g++ or clang++; None if it has none."""
     return next((found for name in ("c++", "g++", "clang++") if (found := shutil.which(name))), None)
 
 
@@ -23,14 +23,14 @@ class Program:
     """A header, compiled.
 
     Args:
-        header: a file that `write_header` wrote.
+        header: a file that `header.write` or int16_header wrote.
         folder: where the program is put.
         compiler: such as "g++".
         flags: optimisation and target, such as ["-O2", "-march=native"].
         launcher: what runs the program, such as ["qemu-aarch64"]; nothing for this machine's own.
 
     Raises:
-        UserError: the compiler refuses the header; the first line it says is in it.
+        UserError: the compiler refuses the header; its first error is in the line.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Program:
             raise UserError(f"{header.name} does not compile with {compiler} {' '.join(flags)}: {said}")
 
     def predict(self, patches: np.ndarray, mode: str = "bytes") -> np.ndarray:
-        """What the model answers: uint8 [n, height, width, channels] -> float32 [n, outputs].
+        """The model's answers: uint8 [n, height, width, channels] -> float32 [n, outputs].
 
         Args:
             patches: raw pixels.
@@ -60,7 +60,7 @@ class Program:
         return np.frombuffer(self._run(mode, raw.tobytes()), np.float32).reshape(len(raw), self.outputs)
 
     def self_test(self) -> float:
-        """The largest difference from the contract's test vectors.
+        """The largest difference from the test vectors in the header.
 
         Raises:
             UserError: it is too large.
@@ -91,5 +91,5 @@ def _read(header: Path) -> tuple[str, int]:
     namespace = re.search(r"^namespace (\w+) \{", text, re.MULTILINE)
     outputs = re.search(r"^static const int outputs = (\d+);", text, re.MULTILINE)
     if not namespace or not outputs:
-        raise UserError(f"not a header of ours, or a damaged one. Received: {header}.")
+        raise UserError(f"not a header that this program made, or a damaged one. Received: {header}.")
     return namespace[1], int(outputs[1])

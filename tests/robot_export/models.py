@@ -1,4 +1,4 @@
-"""Members of the two families with weights and moving statistics as a training might leave them."""
+"""Members of the two families with weights and moving statistics as training might leave them."""
 
 import numpy as np
 

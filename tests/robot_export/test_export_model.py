@@ -21,7 +21,7 @@ SETUPS = {"classifier": {"side": 16, "channels": 1}, "detector": {"side": 32, "c
 
 
 def prepared(name: str, folder, normalised: bool = False):
-    """A model in `folder`, and the job for it; 203 patches are no multiple of any batch."""
+    """A model in `folder`, and the job for it; 203 patches: not a multiple of any batch."""
     return make_job(folder, name, normalised=normalised, **SETUPS[name])
 
 
@@ -210,7 +210,7 @@ def test_the_python_of_the_card_runs(delivered, monkeypatch):
 def test_only_keras_and_nothing(tmp_path):
     job = prepared("classifier", tmp_path)
     for stale in ("model_int8.tflite", "model_float16.tflite"):
-        (tmp_path / stale).write_text("of an earlier training")
+        (tmp_path / stale).write_text("of an earlier run")
     for export, checked in (("keras", True), ("none", False)):
         told = deliver(job, export)
         assert set(told.formats) == {"keras"}

@@ -42,7 +42,7 @@ def test_folded_once_and_frozen():
 
 
 def test_models_that_were_saved_or_cloned(tmp_path):
-    """A clone, as the moving average of a training is, and a model from a file, as --init starts from."""
+    """A clone, as the moving average is one, and a model from a file, as --init starts from."""
     model = random_model(3)
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())

@@ -1,4 +1,4 @@
-"""What each robot's code loads: files in its layout, proven through it; what it cannot use is refused."""
+"""What each robot's code loads: files in its layout, checked in it; a model that it cannot use is refused."""
 
 import dataclasses
 
@@ -114,7 +114,7 @@ def test_the_card_says_how_to_put_it_on_the_robot(tmp_path):
     assert "sampled by an unknown rule" in card
 
 
-def test_a_layout_that_is_not_the_networks_is_not_shipped(tmp_path, monkeypatch):
+def test_a_file_in_another_layout_than_it_is_fed_in_is_not_exported(tmp_path, monkeypatch):
     """The network is made for another layout than the one that the file is fed in."""
     original = Layout.network
 

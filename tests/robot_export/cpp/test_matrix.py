@@ -34,7 +34,7 @@ def member(request, tmp_path_factory):
     return write(folder, fold(model)), X, answers
 
 
-def held(program, X, answers, mode="bytes"):
+def check(program, X, answers, mode="bytes"):
     np.testing.assert_allclose(program.predict(X, mode), answers, atol=1e-5, rtol=1e-5, err_msg=mode)
 
 
@@ -44,7 +44,7 @@ def test_whole_validation_split(tmp_path, member, build):
     header, X, answers = member
     program = Program(header, tmp_path, build.compiler, build.flags)
     assert program.self_test() < 1e-5
-    held(program, X, answers)
+    check(program, X, answers)
 
 
 @pytest.mark.parametrize("build", [*SANITIZED, *OTHERS], ids=str)
@@ -55,9 +55,9 @@ def test_nothing_undefined_and_every_way_in(tmp_path, member, build):
     assert program.self_test() < 1e-5
     few = 100 if "valgrind" in build.launcher else 500
     for mode in MODES:
-        held(program, X[:few], answers[:few], mode)
+        check(program, X[:few], answers[:few], mode)
     if "valgrind" not in build.launcher:
-        held(program, X, answers)
+        check(program, X, answers)
 
 
 def drawn(seed: int):
@@ -84,4 +84,4 @@ def test_random_members_of_the_families(tmp_path, start):
         answers = model(X.astype(np.float32)).numpy()
         assert program.self_test() < 1e-5 * max(1, np.abs(answers).max())  # seven digits of up to 26
         for mode in ("bytes", "columns", "many"):
-            held(program, X, answers, mode)
+            check(program, X, answers, mode)
