@@ -70,8 +70,7 @@ def judge(project: str, patches: Patches, answers: np.ndarray) -> np.ndarray:
     metrics = importlib.import_module(f"{project}.metrics")
     if patches.task == "classification":
         return np.isin(np.arange(len(patches)), metrics.suspicious(patches.y, answers[:, 0]))
-    clear = sharpness(small(patches.X))
-    return metrics.unexplained(patches.y, answers, clear, patches.X.shape[2]) > metrics.SUSPICIOUS
+    return metrics.unexplained(patches.y, answers, sharpness(small(patches.X))) > metrics.SUSPICIOUS
 
 
 def measured(args: argparse.Namespace, versions: dict[str, Patches], others: Patches, make_trainer) -> dict:

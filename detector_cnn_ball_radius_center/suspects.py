@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     folds = min(arguments.folds, len(set(patches.recording)))
     splitter = GroupKFold(folds, shuffle=True, random_state=options.seed)
     circles = answers_by_fold(patches, splitter, options, training)
-    excess = metrics.unexplained(patches.y, circles, sharpness(small(patches.X)), patches.X.shape[2])
+    excess = metrics.unexplained(patches.y, circles, sharpness(small(patches.X)))
     found = np.flatnonzero(excess > metrics.SUSPICIOUS)
     found = found[np.argsort(-excess[found], kind="stable")]
     columns = {"deviations": excess[found]}
