@@ -52,7 +52,7 @@ def circle_gallery(path: Path, X, y, circles, chosen, title: str, recording=None
         draw_circle(axes, y[chosen[i]], left, top, side, BALL)
         draw_circle(axes, circles[chosen[i]], left, top, side, NO_BALL, "--")
 
-    subtitle = "true: orange; predicted: blue, dashed; IoU, distance of the centres, index"
+    subtitle = "label: orange; predicted: blue, dashed; IoU, distance of the centres, index"
     plots.gallery(path, X[chosen], captions, title, subtitle, overlay=overlay)
 
 
@@ -66,7 +66,7 @@ def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtit
         for circles, colour in zip(answers, (NO_BALL, ACCENT), strict=True):
             draw_circle(axes, circles[chosen[i]], left, top, side, colour, "--")
 
-    subtitle += f"right: IoU above {metrics.IOU_LIMITS[1]:g}; true: orange, A: blue, the other: purple"
+    subtitle += f"right: IoU above {metrics.IOU_LIMITS[1]:g}; label: orange, A: blue, the other: purple"
     plots.gallery(path, patches.X[chosen], captions, title, subtitle, overlay=overlay)
 
 
