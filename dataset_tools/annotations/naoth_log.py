@@ -94,9 +94,10 @@ def fields(message: bytes) -> list[tuple[int, int | bytes]]:
         Refused: no message, or cut off.
     """
     try:
-        return [(field.field_number, field.data) for field in UnknownFieldSet(Empty.FromString(message))]
+        found = [(field.field_number, field.data) for field in UnknownFieldSet(Empty.FromString(message))]
     except DecodeError:
         raise Refused("damaged message in the log") from None
+    return [(number, value) for number, value in found if isinstance(value, int | bytes)]  # no groups: out of use
 
 
 def yuyv(message: bytes, jpeg: bool) -> np.ndarray:

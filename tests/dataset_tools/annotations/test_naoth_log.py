@@ -170,3 +170,10 @@ def test_the_robots_candidates_are_upright_and_without_a_label(tmp_path):
     assert np.abs(np.asarray(second.convert("YCbCr")).astype(int) - yuvc[..., :3]).mean() < 2
     labels = ("intersect", "center", "radius", "p_m", "CameraID")
     assert not [key for key in (*first.text, *second.text) if any(word in key for word in labels)]
+
+
+def test_a_group_in_the_place_of_a_number_is_passed_over():
+    low, high = scenes.message(f1=1, f2=1), scenes.message(f1=9, f2=9)
+    group = bytes([3 << 3 | 3, 3 << 3 | 4])  # its beginning and its end
+    (found,) = naoth_log.candidates(scenes.message(f1=scenes.message(f1=low, f2=high, f5=bytes(64)) + group))
+    assert found.box == (1, 1, 9, 9)
