@@ -1,0 +1,115 @@
+"""Measures finding balls in annotated pictures: the share of the balls found, false alarms per picture, and the speed.
+
+    .venv/bin/python benchmarks/picture_search.py MODEL SOURCE... [--detector MODEL] [--training FILE...]
+
+SOURCE is what `dataset_tools/cut.py` reads; a ball is found where a circle's middle lies in it and the radii differ by
+less than a factor of 1.6. Intervals are over pictures (bootstrap): pictures of one film are alike, so they are narrow.
+Pictures whose balls look like a training patch are counted first: on those, all of this is a memory test.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from common.cli.program import run_main
+from common.errors import UserError
+from common.runs.bootstrap import bootstrap_interval
+from dataset_tools.annotations import picture, recognise
+from dataset_tools.annotations.classes import Classes
+from dataset_tools.annotations.record import Record
+from dataset_tools.cutting import scene
+from dataset_tools.scanning import network_input
+from dataset_tools.scanning.command import add_scan_options, check_scan_options
+from dataset_tools.scanning.find_balls import balls_of, plan_of
+from dataset_tools.scanning.frames import Frame
+from dataset_tools.scanning.mining import Known
+from dataset_tools.scanning.scan import Found, scan
+from robot_export.foreign import Foreign
+from robot_export.scorer import check_pair, open_scorer
+
+RADII = 1.6
+
+
+def parse_args(argv=None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("sources", type=Path, nargs="+")
+    parser.add_argument("--detector", type=Path)
+    parser.add_argument("--training", type=Path, nargs="+", default=[], help="patch files of the model")
+    add_scan_options(parser)
+    args = parser.parse_args(argv)
+    check_scan_options(args)
+    return args
+
+
+def known_balls(found: Found) -> list[scene.Circle]:
+    record = found.frame.record
+    return scene.scene_of(record, *found.size, picture.scale(record, *found.size))[0].balls
+
+
+def frames_of(paths: list[Path]) -> list[Frame]:
+    sources = [source for path in paths for source in recognise.recognise(path)]
+    items = [item for source in sources for item in recognise.records(source, Classes.of(), [])]
+    return [Frame(item, "", -1) for item in items if isinstance(item, Record)]
+
+
+def count(found: Found, circles: np.ndarray) -> tuple[int, int, int]:
+    """Balls, those that are found, and circles that are none."""
+    balls, left = known_balls(found), np.ones(len(circles), bool)
+    hits = 0
+    for ball in balls:
+        away = np.hypot(circles[:, 1] - ball.x, circles[:, 2] - ball.y)
+        ratio = circles[:, 0] / ball.radius
+        hit = (away < ball.radius) & (ratio < RADII) & (ratio > 1 / RADII)
+        hits += bool(hit.any())
+        left &= away >= ball.radius
+    return len(balls), hits, int(left.sum())
+
+
+def like_training(frames: list[Frame], plan, files: list[Path]) -> str:
+    """How many annotated balls look like a training patch, cut in several sizes."""
+    known, like, total = Known(files), 0, 0
+    for frame in frames:
+        image = picture.decode(picture.read_bytes(frame.record), frame.record)
+        pixels = network_input.rgbx(image)
+        empty = np.empty((0, 4), np.int64)
+        for ball in known_balls(Found(frame, empty, empty, image.size)):
+            total += 1
+            sides = [round(2 * ball.radius * scale) for scale in (1.0, 1.15, 1.3, 1.5, 1.7)]
+            corners = [(round(ball.x - side / 2), round(ball.y - side / 2), side) for side in sides]
+            inside = [(x, y, x + s, y + s) for x, y, s in corners if min(x, y) >= 0]
+            inside = [box for box in inside if box[2] <= image.width and box[3] <= image.height]
+            X = network_input.cut(pixels, np.array(inside, np.int64).reshape(-1, 4), plan.wanted)
+            like += any(known.like(patch) == "training" for patch in X)
+    return f"{like} of {total} balls look like one of {len(known)} training patches"
+
+
+def main(argv=None) -> None:
+    args = parse_args(argv)
+    classifier = open_scorer(args.model, (1, 4), Foreign())
+    detector = open_scorer(args.detector, (3,), Foreign()) if args.detector else None
+    check_pair(classifier, detector)
+    plan, frames, rows = plan_of(args, classifier), frames_of(args.sources), []
+    if not frames:
+        raise UserError("no annotated picture.")
+    if args.training:
+        print(like_training(frames, plan, args.training))
+    classifier.predict(np.zeros((1, plan.wanted.size, plan.wanted.size, plan.wanted.channels), np.uint8))
+    begin = time.perf_counter()
+    for found, answers in scan(frames, len(frames), plan, classifier.predict, args.jobs, print):
+        locate = detector and detector.predict
+        rows.append(count(found, balls_of(found, answers, classifier.threshold, locate, args.scale)[0]))
+    seconds = time.perf_counter() - begin
+    balls, hits, alarms = np.array(rows).T
+    share = bootstrap_interval(lambda all_, found: found.sum() / max(all_.sum(), 1), balls, hits)
+    print(f"balls found: {hits.sum() / balls.sum():.3f} [{share[0]:.3f}, {share[1]:.3f}]")
+    low, high = bootstrap_interval(np.mean, alarms)
+    print(f"false alarms per picture: {alarms.mean():.2f} [{low:.2f}, {high:.2f}]")
+    print(f"{len(rows)} pictures, {balls.sum()} balls, {len(rows) / seconds:.1f} pictures per second, {args.jobs} jobs")
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
