@@ -1,7 +1,7 @@
 """Measures one round of mining: 200 patches chosen by mine.py's rules against 200 drawn at random.
 
 For each seed the recordings of a family are divided: a quarter is held out for the test, 300 patches of few recordings
-are the start, and all others are the pool that nobody has labelled. A network trained on the start ranks the pool; its
+are the start, and all others are the unlabelled pool. A network trained on the start ranks the pool; its
 first 200, without near duplicates, get their known labels, and a new network is trained on 500 patches. All networks of
 a seed begin with the same weights. Differences are paired by seed.
 

@@ -1,4 +1,4 @@
-"""Finds what is worth a label in pictures and logs that nobody annotated, and false alarms where no ball is.
+"""Finds what is worth a label in unlabelled pictures and logs, and false alarms where there is no ball.
 
 python3 mine.py MODEL SOURCE...
 python3 mine.py MODEL game.log --models OTHER_RUN --no-ball practice_without_ball.log

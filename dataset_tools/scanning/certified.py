@@ -1,4 +1,4 @@
-"""Pictures whose balls are all known, and the false alarms in them: negatives that nobody has to label."""
+"""Pictures whose balls are all known, and the false alarms in them: negatives without labelling."""
 
 import shutil
 from collections.abc import Iterable, Iterator

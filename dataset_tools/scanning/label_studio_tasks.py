@@ -66,7 +66,7 @@ def picture_name(frame: Frame) -> str:
 
 
 def save_picture(frame: Frame, image: Image.Image, folder: Path) -> str:
-    """Writes a picture as a file for Label Studio, as it is where it is one; the file's name."""
+    """Writes a picture for Label Studio: a copy of its file, or a PNG. Returns the name."""
     suffix = Path(frame.record.name).suffix.lower()
     if frame.record.place is None and suffix in SUFFIXES - {".ppm"}:
         content = read_bytes(frame)
