@@ -1,15 +1,24 @@
-"""Runs a TFLite or ONNX file in a process of its own: a file of unknown origin can end a native runtime."""
+"""Runs a TFLite or ONNX file in a process of its own: a file of unknown origin can crash or hang its runtime."""
 
 import multiprocessing
+import resource
 import signal
 import weakref
 from pathlib import Path
 
 import numpy as np
 
+from common.cli.quiet import quiet_stderr
 from common.errors import UserError
 
-START_SECONDS = 120  # TensorFlow's import, on a busy machine
+START_SECONDS = 120.0  # TensorFlow's import, on a busy machine
+SECONDS, PER_PATCH = 60.0, 0.01  # limit for an answer, plus this much for each patch
+MEMORY = 4 << 30  # bytes of data; all runtimes together take 0.6 GB
+
+
+def limit_memory() -> None:
+    """Limits the memory of this process, a child that runs such files."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
 
 
 class Isolated:
@@ -22,50 +31,55 @@ class Isolated:
     """
 
     def __init__(self, path: Path, runtime: str):
-        self._path = path
+        self._path, self._runtime = path, runtime
         context = multiprocessing.get_context("spawn")
         self._pipe, child = context.Pipe()
-        process = context.Process(target=_serve, args=(child, path, runtime), daemon=True)
-        process.start()
+        self._process = context.Process(target=_serve, args=(child, path, runtime), daemon=True)
+        self._process.start()
         child.close()
-        weakref.finalize(self, process.kill)
-        if not self._pipe.poll(START_SECONDS):
-            raise UserError(f"{path}: {runtime} did not open it within {START_SECONDS} s.")
-        self.shape, self.dtype, self.outputs = self._receive()
+        weakref.finalize(self, self._process.kill)
+        self.shape, self.dtype, self.outputs = self._receive(START_SECONDS)
 
     def predict(self, values: np.ndarray) -> np.ndarray:
         """Values as `Layout.feed` makes them [n, height, width, channels] -> float32 [n, outputs].
 
         Raises:
-            UserError: the runtime failed or ended.
+            UserError: the runtime failed, crashed or took too long.
         """
         try:
             self._pipe.send(values)
         except OSError:
-            raise UserError(f"{self._path}: its runtime ended.") from None
-        return self._receive()
+            raise self._ended() from None
+        return self._receive(SECONDS + PER_PATCH * len(values))
 
-    def _receive(self):
+    def _receive(self, seconds: float):
+        if not self._pipe.poll(seconds):
+            self._process.kill()
+            raise UserError(f"{self._path}: {self._runtime} did not finish within {seconds:g} s.")
         try:
             good, answer = self._pipe.recv()
         except (EOFError, OSError):
-            raise UserError(f"{self._path}: its runtime ended, so the file is damaged or not for it.") from None
+            raise self._ended() from None
         if not good:
             raise UserError(answer)
         return answer
+
+    def _ended(self) -> UserError:
+        self._process.join(5)
+        how = signal.Signals(-self._process.exitcode).name if (self._process.exitcode or 0) < 0 else "it ended"
+        return UserError(f"{self._path}: {self._runtime} crashed ({how}): the file is damaged or not for it.")
 
 
 def _serve(pipe, path: Path, runtime: str) -> None:
     """The child: tells the layout, then answers until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from common.cli.quiet import quiet_stderr
-
+    limit_memory()
     with quiet_stderr():
         from robot_export import runtimes
 
     try:
         opened = runtimes.open_file(path, runtime)
-        pipe.send((True, _layout(path, runtime)))
+        pipe.send((True, runtimes.signature(path, runtime)))
         while True:
             try:
                 values = pipe.recv()
@@ -76,19 +90,3 @@ def _serve(pipe, path: Path, runtime: str) -> None:
         pipe.send((False, str(error)))
     except Exception as error:  # every runtime raises its own kinds
         pipe.send((False, f"{path}: {runtime} cannot run it: {' '.join(str(error).split())[:200]}"))
-
-
-def _layout(path: Path, runtime: str) -> tuple[tuple, str, int]:
-    if runtime == "ONNX Runtime":
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        source, answer = session.get_inputs()[0], session.get_outputs()[0]
-        dtype = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}.get(source.type, source.type)
-        return (None, *source.shape[1:]), dtype, answer.shape[-1]
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_path=str(path))
-    source, answer = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    shape = tuple(int(side) for side in source["shape"][1:])
-    return (None, *shape), np.dtype(source["dtype"]).name, int(answer["shape"][-1])

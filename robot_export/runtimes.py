@@ -153,4 +153,17 @@ def _in_batches(run: Callable[[np.ndarray], np.ndarray], values: np.ndarray, out
     return answers
 
 
+def signature(path: Path, runtime: str) -> tuple[tuple, str, int]:
+    """Shape (None, height, width, channels) and dtype of a TFLite or ONNX file's input, and how many outputs it has."""
+    if runtime == "ONNX Runtime":
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        source, answer = session.get_inputs()[0], session.get_outputs()[0]
+        dtype = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}.get(source.type, source.type)
+        return (None, *source.shape[1:]), dtype, answer.shape[-1]
+    interpreter = Interpreter(model_path=str(path))
+    source, answer = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    shape = tuple(int(side) for side in source["shape"][1:])
+    return (None, *shape), np.dtype(source["dtype"]).name, int(answer["shape"][-1])
+
+
 OPENERS = {"Keras": _keras, "Keras 2 layout": _keras2, "LiteRT": _litert, "ONNX Runtime": _onnx, "C++": _cpp}

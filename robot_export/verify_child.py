@@ -5,7 +5,6 @@ Its folder holds copies of files whose hashes are right, and their model.json.
 
 import json
 import os
-import resource
 import sys
 from pathlib import Path
 
@@ -16,16 +15,15 @@ from common.training import keras_file
 from robot_export import model_json, runtimes
 from robot_export.cpp import header, int16_header, int16_quantise
 from robot_export.folding import fold
+from robot_export.isolated import limit_memory
 from robot_export.layout import Layout
 from robot_export.model_facts import header_constants
 from robot_export.model_json import ExportedFile, Manifest
 
-MEMORY = 4 << 30  # bytes of data; all runtimes together take 0.6 GB
-
 
 def main() -> None:
     """Checks the files of the command line: FOLDER, 0 or 1 for foreign code, NUMBER... in the order of model.json."""
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    limit_memory()
     folder, foreign_code, numbers = Path(sys.argv[1]), sys.argv[2] == "1", list(map(int, sys.argv[3:]))
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a runtime prints is not an answer

@@ -7,17 +7,15 @@ import os
 import re
 import shutil
 
-import flatbuffers
-import numpy as np
 import onnx
 import pytest
-from tensorflow.lite.python import schema_py_generated as schema
 
 from common.errors import UserError
 from robot_export import model_json, verify, verify_child
 from robot_export.export_model import deliver
 from robot_export.formats import CHOICES
 
+from .broken_files import crashing, endless, hungry
 from .jobs import make_job
 
 
@@ -157,55 +155,6 @@ def test_onnx_weights_in_another_file_are_not_read(folder, tmp_path):
             run_here(folder, "onnx")
 
 
-def edited_tflite(folder, change) -> bytes:
-    model = schema.ModelT.InitFromPackedBuf((folder / "model_int8.tflite").read_bytes(), 0)
-    change(model.subgraphs[0].tensors)
-    builder = flatbuffers.Builder(1 << 14)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-def crashing(folder) -> None:
-    """A scale that LiteRT divides by without a look at it."""
-
-    def change(tensors):
-        scales = [tensor.quantization.scale for tensor in tensors]
-        tensor = tensors[next(i for i, scale in enumerate(scales) if scale is not None and list(scale) == [1])]
-        tensor.quantization.scale = np.float32([-1e-38])
-
-    replace(folder, "int8", edited_tflite(folder, change))
-
-
-def endless(folder) -> None:
-    """A loop of 2^62 rounds in front of the network."""
-    make = onnx.helper
-    model = onnx.load(folder / "model.onnx")
-    names = {"round": onnx.TensorProto.INT64, "on": onnx.TensorProto.BOOL, "x": onnx.TensorProto.FLOAT}
-    inputs = [make.make_tensor_value_info(name, kind, None if name == "x" else []) for name, kind in names.items()]
-    nodes = [make.make_node("Identity", [name], [f"{name}_out"]) for name in ("on", "x")]
-    outputs = [
-        make.make_tensor_value_info(f"{name}_out", names[name], None if name == "x" else []) for name in ("on", "x")
-    ]
-    body = make.make_graph(nodes, "body", inputs, outputs)
-    loop = make.make_node("Loop", ["rounds", "always", "patch"], ["looped"], body=body)
-    model.graph.initializer.extend(
-        onnx.numpy_helper.from_array(np.array(value), name) for name, value in (("rounds", 2**62), ("always", True))
-    )
-    for node in model.graph.node:
-        node.input[:] = ["looped" if name == "patch" else name for name in node.input]
-    model.graph.node.insert(0, loop)
-    replace(folder, "onnx", model.SerializeToString())
-
-
-def hungry(folder) -> None:
-    """An input of 4 GB."""
-
-    def change(tensors):
-        tensors[0].shape = [1, 16, 16 << 20, 1]
-
-    replace(folder, "int8", edited_tflite(folder, change))
-
-
 @pytest.mark.parametrize(
     ("make", "name", "words"),
     [
@@ -217,7 +166,8 @@ def hungry(folder) -> None:
 def test_a_file_that_breaks_its_runtime_is_one_line_and_the_others_are_checked(
     folder, monkeypatch, capsys, make, name, words
 ):
-    make(folder)
+    file = folder / ("model.onnx" if name == "onnx" else "model_int8.tflite")
+    replace(folder, name, make(file.read_bytes()))
     keep(folder, name, "h5")
     monkeypatch.setattr(verify, "SECONDS", 2.0 if make is endless else 60.0)
     with pytest.raises(UserError, match=words) as error:
