@@ -56,7 +56,7 @@ def test_the_commands_lead_from_an_export_to_a_model(tmp_path):
     for line in COMMANDS:
         more = ""
         if "train.py" in line:
-            more = "--epochs 1 --output-dir runs --tracking local"
+            more = "--epochs 1 --output-dir runs"
         elif "create_datasets" in line:
             more = "--max-leaks 1 --no-keep-linked"  # all games show one drawn ball
         line = line.replace("python3 ", f"{sys.executable} {ROOT}/").replace("~", ".")
