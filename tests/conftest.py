@@ -1,4 +1,4 @@
-"""What every test shares: no test reaches anything but this machine."""
+"""Settings for all tests. No test can connect to another machine."""
 
 import ipaddress
 import os
@@ -7,13 +7,14 @@ import socket
 
 import pytest
 
-# What a script starts in the background ignores Ctrl-C, and so would every program that a test interrupts.
+# Programs that a script starts in the background ignore Ctrl-C, and so would every program that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# As train.py sets it, before any test computes: more threads add in another order, and identical runs would differ.
+# The same as in train.py, set before any test computes: with more threads, sums are taken in a varying order, and
+# identical runs would differ.
 os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
-# Child processes are out of the patch's reach, but requests and urllib obey these: a proxy that refuses.
+# The fixture below cannot patch child processes, but requests and urllib use this proxy, which refuses connections.
 _NO_WAY_OUT = {
     "HTTP_PROXY": "http://127.0.0.1:9",
     "HTTPS_PROXY": "http://127.0.0.1:9",
@@ -39,7 +40,7 @@ def only_this_machine():
 
         def guarded(self, address, original=original):
             if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address):
-                raise AssertionError(f"a test reached out of this machine. Received: {address}")
+                raise AssertionError(f"a test tried to connect to another machine. Received: {address}")
             return original(self, address)
 
         patch.setattr(socket.socket, name, guarded)

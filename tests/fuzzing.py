@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from common.errors import UserError
 
 NUMBERS = (0, 1, 2, 255, 256, 65535, 1 << 31, (1 << 32) - 1, 1 << 63, (1 << 64) - 1)
-SECONDS = 10.0  # that one input may take
+SECONDS = 10.0  # time limit for one input
 
 
 def mutated(seed: int, bases: Sequence[bytes], count: int) -> Iterator[bytes]:
@@ -44,10 +44,10 @@ def survives(inputs: Iterator[bytes], read: Callable[[bytes], object]) -> Counte
     """Reads every input.
 
     Returns:
-        How many were read, and how many refused; in one line, or in more.
+        How many inputs were read, refused in one line, and refused in more than one line.
 
     Raises:
-        AssertionError: another exception, or more than SECONDS; it names the number of the input.
+        AssertionError: an input raised another exception or took more than SECONDS; the message has its number.
     """
 
     def too_long(*_):

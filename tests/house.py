@@ -1,4 +1,4 @@
-"""The rooms of the house, and which of them may import which: `python -m tests.house` prints them with their arrows."""
+"""The rooms of the house and which of them may import which; `python -m tests.house` prints them with their arrows."""
 
 import ast
 from collections import Counter, defaultdict
@@ -52,12 +52,12 @@ def name_of(path: Path) -> str:
 
 
 def is_in(name: str, room: str) -> bool:
-    """Whether a module or a room lies in a room."""
+    """Whether a module or a room is inside a room."""
     return name == room or name.startswith(f"{room}.")
 
 
 def room_of(name: str) -> str | None:
-    """The smallest room that a module lies in; None for modules that are not ours, and for `common` itself."""
+    """The smallest room that contains a module; None for modules that are not ours, and for `common` itself."""
     return max((room for room in ROOMS if is_in(name, room)), key=len, default=None)
 
 
@@ -99,7 +99,7 @@ def main() -> None:
         print(f"{counts[room]:5} {lines[room]:6}  {room}{f'  ->  {to}' if to else ''}")
     common = sum(n for room, n in lines.items() if is_in(room, "common"))
     count = sum(other not in GROUND for others in drawn.values() for other in others)
-    print(f"{sum(counts.values()):5} {sum(lines.values()):6}  in all, {common} of them in common; {count} arrows")
+    print(f"{sum(counts.values()):5} {sum(lines.values()):6}  in total, {common} of them in common; {count} arrows")
 
 
 if __name__ == "__main__":

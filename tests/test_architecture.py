@@ -1,4 +1,4 @@
-"""The arrows of the house run one way between the rooms, and nobody edits sys.path."""
+"""Imports between the rooms of the house run one way, and only the launcher's lines edit sys.path."""
 
 import ast
 import re
@@ -54,8 +54,8 @@ def test_only_tracking_knows_mlflow():
     assert not [path for path in outside if any(house.is_in(name, "mlflow") for name in house.imports(path))]
 
 
-def test_nobody_edits_the_path_of_imports():
-    """But a program, for the launcher: by the four lines that are the same in every one."""
+def test_only_the_lines_of_the_launcher_edit_sys_path():
+    """Those lines are the same in every program."""
     stub = r'if __name__ == "__main__":.*\n    sys\.path\[0\] = str\(.*\n    from common\.cli import launch\n'
     for path in FILES:
         text = re.sub(stub, "if True:\n", path.read_text(encoding="utf-8"), count=1)
@@ -70,4 +70,4 @@ def test_both_projects_have_the_same_files():
         "threshold.py",
         "robustness.py",
         "mine.py",
-    }  # a circle has no threshold; the others are not for circles
+    }  # a circle has no threshold; the other two are for the classifier only

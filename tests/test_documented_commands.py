@@ -1,4 +1,4 @@
-"""Every line of the pages' shell blocks, run as it is printed, against a small archive on this machine."""
+"""Every command in the shell blocks of the documentation, run as printed, with a small archive on this machine."""
 
 import functools
 import re
@@ -14,8 +14,8 @@ from .tiny import ROOT, classification_file, detection_file, environment
 
 PAGES = ["README.md", "classifier_cnn/README.md", "detector_cnn_ball_radius_center/README.md"]
 PAGES += [f"docs/{name}.md" for name in ("export", "grid", "robots", "reliability", "loop", "speed")]
-# Run by other tests: the images by `make image-check`, two nodes by tests/grid_search, the cutting of pictures by
-# tests/dataset_tools/test_readme_pages.py; benchmarks are for developers.
+# Not run here: `make image-check` tests the images, tests/grid_search tests two nodes, and
+# tests/dataset_tools/test_readme_pages.py tests the cutting of pictures; benchmarks are for developers.
 ELSEWHERE = (
     "docker ",
     "make ",
@@ -37,7 +37,7 @@ SMALL_GRID = (*SHORT, "--filters", "4", "--dense", "8", "--export", "none")
 
 
 def printed() -> list[tuple[str, str]]:
-    """(page, line) of all shell blocks, without comments and repetitions; a `cd` belongs to the lines below it."""
+    """(page, line) of all shell blocks, without comments and duplicates; a `cd` applies to the lines below it."""
     found = []
     for page in PAGES:
         if not (ROOT / page).exists():
@@ -55,7 +55,7 @@ def printed() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """An archive, and one run of each project: what the lines' own words stand for, and their environment."""
+    """An archive and the environment that points to it, and one run of each project to use in the commands."""
     folder = tmp_path_factory.mktemp("place")
     for task, make in (("classification", classification_file), ("detection", detection_file)):
         for stem in STEMS[task]:
@@ -75,7 +75,7 @@ def place(tmp_path_factory):
         }
         words = {}
         for project, word in (("classifier_cnn", "CLASSIFIER"), ("detector_cnn_ball_radius_center", "DETECTOR")):
-            small = "--epochs 1 --filters 4 --dense 8 --mean 0.43"  # one mean for both: docs/robots.md joins them
+            small = "--epochs 1 --filters 4 --dense 8 --mean 0.43"  # one mean: docs/robots.md combines both
             ran(f"cd {project} && python3 train.py {small} --run-name {word}", ROOT, settings)
             (words[word],) = (folder / "runs").glob(f"*_{word}")
         yield folder, settings, words
@@ -91,7 +91,7 @@ def ran(line: str, folder, settings) -> str:
 
 
 def concrete(page: str, line: str, folder, words: dict) -> str:
-    """The line with files and runs that exist in place of the words that stand for them, and cut short."""
+    """The line with existing files and runs in place of its placeholders, and shortened to one epoch."""
     detector = page.startswith("detector") or "cd detector" in line
     task = "detection" if detector or "detector_cnn_ball_radius_center/export" in line else "classification"
     families = {name: parse_stem(stems[0], name) for name, stems in STEMS.items()}

@@ -1,4 +1,4 @@
-"""What a newcomer does after the first run: stop it, resume it by the printed line, by its name, export it, go on."""
+"""What a newcomer does with a first run: stop it, resume it with the printed command or by its name, and export it."""
 
 import json
 import re
@@ -15,7 +15,7 @@ SMALL = ("--filters", "4", "--dense", "8", "--tracking", "local", "--export", "n
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory):
-    """A run that Ctrl-C stopped: its folder, and what it printed."""
+    """The folder and the output of a run that was stopped with Ctrl-C."""
     folder = tmp_path_factory.mktemp("first")
     files = [
         "--data-train",
@@ -45,7 +45,7 @@ def shell(line: str, folder):
     return ended.stdout + ended.stderr
 
 
-def test_the_last_line_resumes_and_a_finished_run_is_exported_by_its_own_data(stopped):
+def test_the_last_line_resumes_and_a_finished_run_is_exported_with_its_own_data(stopped):
     run, said = stopped
     last = said.strip().splitlines()[-1]
     line = last.partition("It resumes with: ")[2]
@@ -66,7 +66,7 @@ def test_the_last_line_resumes_and_a_finished_run_is_exported_by_its_own_data(st
     assert "the patches that this run recorded have changed (validation)" in changed.stderr
 
 
-def test_the_newest_of_a_name_is_resumed(tmp_path):
+def test_the_newest_run_of_a_name_is_resumed(tmp_path):
     from common.cli.find_run import find_run
 
     for second in (1, 2):
@@ -76,7 +76,7 @@ def test_the_newest_of_a_name_is_resumed(tmp_path):
     assert find_run("mine", tmp_path).name == "20260101-000002_mine"
 
 
-def test_a_detector_given_to_the_classifiers_tools_is_called_a_detector(tmp_path):
+def test_the_tools_of_the_classifier_recognise_a_detector(tmp_path):
     from detector_cnn_ball_radius_center.model import build_model
 
     build_model((16, 16, 1), (4, 4, 4, 4), 8, False, [0.4], [0.3, 0.5, 0.5]).save(tmp_path / "model.keras")

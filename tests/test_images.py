@@ -1,4 +1,4 @@
-"""What goes into an image and how it starts. The real build and real runs: `make image-check`, here under `slow`."""
+"""What an image contains and how it starts. A slow test builds and runs it for real, with `make image-check`."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from docker.utils.build import exclude_paths  # the Docker SDK's own reading of .dockerignore; MLflow brings it
+from docker.utils.build import exclude_paths  # how the Docker SDK itself reads .dockerignore; MLflow depends on it
 
 from .tiny import ROOT
 
@@ -19,7 +19,7 @@ LOCKS = ("requirements.lock", "requirements-gpu.lock")
 
 
 def context(root: Path) -> dict[str, int]:
-    """Files that a builder is sent from `root`, with their sizes in bytes."""
+    """The files in `root` that are sent to the builder, with their sizes in bytes."""
     lines = (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
     patterns = [line for line in lines if line and not line.startswith("#")]
     return {name: (root / name).stat().st_size for name in exclude_paths(root, patterns) if (root / name).is_file()}
@@ -34,7 +34,7 @@ def instructions(project: str) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def populated(tmp_path):
-    """The repository as it looks after a week of work: gigabytes and secrets beside the code."""
+    """The repository after a week of work, with gigabytes of data and secrets beside the code."""
     for name in (*LOCKS, "requirements-dev.lock", "README.md", ".dockerignore", "pyproject.toml", "Makefile"):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in (*SHARED, *PROJECTS):
@@ -53,11 +53,11 @@ def populated(tmp_path):
     for name in junk:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         with (tmp_path / name).open("wb") as file:
-            file.truncate(200_000_000)  # sparse: takes no room
+            file.truncate(200_000_000)  # sparse: takes no space
     return tmp_path, junk
 
 
-def test_a_populated_tree_sends_code_and_lock_files_alone(populated):
+def test_a_populated_tree_sends_only_code_and_lock_files(populated):
     root, junk = populated
     sent = context(root)
     assert not set(junk) & set(sent)
@@ -75,7 +75,7 @@ def test_all_code_is_sent():
     assert tracked <= set(context(ROOT))
 
 
-def test_both_images_are_made_alike():
+def test_both_dockerfiles_are_alike():
     one, other = ((ROOT / project / "Dockerfile").read_text(encoding="utf-8") for project in PROJECTS)
     for mine, yours in (*zip(*PROJECTS.items(), strict=True), ("The classifier's", "The detector's")):
         one = one.replace(mine, yours)
@@ -86,7 +86,7 @@ def test_both_images_are_made_alike():
 def test_the_dockerfile_keeps_its_promises(project):
     steps = instructions(project)
     names = [name for name, _ in steps]
-    assert re.fullmatch(r"PYTHON_IMAGE=python:3\.\d+\.\d+-slim\S*", steps[0][1])  # to the patch release
+    assert re.fullmatch(r"PYTHON_IMAGE=python:3\.\d+\.\d+-slim\S*", steps[0][1])  # pinned to the patch release
     assert steps[1] == ("FROM", "${PYTHON_IMAGE}")
     copied = [rest for name, rest in steps if name == "COPY"]
     assert copied == [f"{' '.join(LOCKS)} /app/", *(f"{name} /app/{name}" for name in (*SHARED, project))]
@@ -95,11 +95,11 @@ def test_the_dockerfile_keeps_its_promises(project):
     assert "--require-hashes" in install
     assert all(lock in install for lock in LOCKS)
     assert names.index("RUN") < names.index("ENV")
-    assert "ARG" in names[names.index("ENV") :]  # the commit comes last: a new one makes no layer anew
+    assert "ARG" in names[names.index("ENV") :]  # the commit comes last, so that a new one rebuilds no layer
     assert "ADD" not in names
     (user,) = (rest for name, rest in steps if name == "USER")
-    assert re.fullmatch(r"[1-9]\d*:0", user)  # a number: hosts that forbid root cannot judge names
-    (entrypoint,) = (json.loads(rest) for name, rest in steps if name == "ENTRYPOINT")  # exec form: signals arrive
+    assert re.fullmatch(r"[1-9]\d*:0", user)  # a number, because hosts that forbid root cannot check names
+    (entrypoint,) = (json.loads(rest) for name, rest in steps if name == "ENTRYPOINT")  # exec form passes signals on
     assert entrypoint == ["python", "train.py"]
     assert (ROOT / project / entrypoint[1]).is_file()
 
@@ -116,7 +116,7 @@ def test_everything_that_is_written_goes_to_the_one_volume(project):
 
 
 @pytest.mark.parametrize("project", PROJECTS)
-def test_uv_is_the_locked_one(project):
+def test_uv_has_the_locked_version(project):
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     (version,) = (rest.split("=")[1] for name, rest in instructions(project) if rest.startswith("UV_VERSION="))
     assert f"uv=={version}" in wanted["dev"]
@@ -125,11 +125,11 @@ def test_uv_is_the_locked_one(project):
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("project", PROJECTS)
-def test_the_image_stands_what_strangers_do(project):
-    """Builds for real, without a GPU, and runs every check of `make image-check`."""
+def test_the_image_passes_every_check(project):
+    """Builds a real image without a GPU and runs every check of `make image-check`."""
     base = os.environ.get("BALL_PYTHON_IMAGE")
     if not base:
-        pytest.skip("BALL_PYTHON_IMAGE names no base image to build on: python:3.11-slim, say")
+        pytest.skip("BALL_PYTHON_IMAGE is not set; it names the base image, for example python:3.11-slim")
     command = ["make", "image-check", f"PROJECT={project}", "ACCELERATOR=cpu"]
     checked = subprocess.run(
         [*command, f"ARGS=--build-arg PYTHON_IMAGE={base}"], cwd=ROOT, capture_output=True, text=True

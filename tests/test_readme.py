@@ -1,4 +1,4 @@
-"""The README is true: its page for a new project runs, its links lead somewhere, its commands exist."""
+"""The README is correct: its example of a new project runs, its links work and its make targets exist."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def test_the_page_for_a_new_project_trains(tmp_path):
     assert len(rows.splitlines()) == 21
     config = json.loads((folder / "config.json").read_text())
     assert (config["project"], config["name"], config["options"]["kernel"]) == ("my_cnn", "my_cnn a", 5)
-    assert config["provenance"]["dirty"] == "true"  # the page is in no commit
+    assert config["provenance"]["dirty"] == "true"  # the script is in no commit
     journal = (folder / "tracking/journal.jsonl").read_bytes()
     again = run(script, "--resume", folder.name, *output)
     assert again.returncode == 0, again.stderr
@@ -57,7 +57,7 @@ def test_the_page_lists_datasets_and_offers_only_what_it_uses(tmp_path):
         assert run(script, option, "1").returncode == 2
 
 
-def test_the_page_has_what_a_grid_asks_for(tmp_path, monkeypatch):
+def test_the_page_has_what_a_grid_needs(tmp_path, monkeypatch):
     from grid_search.plan import find_module
 
     page(tmp_path)
@@ -86,14 +86,14 @@ def test_the_page_runs_in_a_grid(tmp_path):
     assert len(list((tmp_path / "runs").glob("*/model.keras"))) == 2
 
 
-def test_links_lead_somewhere():
+def test_links_work():
     for page in [ROOT / "README.md", *ROOT.glob("*/README.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/Readme.md")]:
-        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)  # a C++ lambda is no link
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)  # a C++ lambda is not a link
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)|src=\"([^\"]+)\"", text):
             link = "".join(target)
             assert link.startswith("http") or (page.parent / link).exists(), f"{page.name}: {link}"
 
 
-def test_the_make_targets_that_are_named_exist():
+def test_the_named_make_targets_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"make ([a-z-]+)", README)) - {"alone"} <= targets

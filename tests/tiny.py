@@ -1,4 +1,4 @@
-"""Tiny datasets that a network learns in seconds: a dark-spotted bright disc, or bars and noise without one."""
+"""Tiny datasets that a network learns in seconds: bright discs with a dark spot as balls, bright bars as no balls."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ def bars(n: int, seed: int, size: int = 16, channels: int = 1) -> np.ndarray:
 
 
 def classification_file(path: Path, n: int = 300, seed: int = 0, size: int = 16, channels: int = 1) -> Path:
-    """A file of n patches, every third a ball, from two cameras and n / 50 recordings."""
+    """A file of n patches from two cameras and n / 50 recordings; every third patch is a ball."""
     ball = np.arange(n) % 3 == 0
     X = bars(n, seed, size, channels)
     X[ball] = discs(int(ball.sum()), seed, size, channels)[0]
@@ -73,9 +73,9 @@ def program(module: str, *arguments, **settings) -> subprocess.CompletedProcess:
 
 
 def tracked_runs(output_dir: Path, experiment: str):
-    """The client of the local store under an output folder, and the runs that it has in an experiment."""
+    """A client of the local store in an output folder, and the store's runs in an experiment."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow and SQLAlchemy warn about one another while they are imported
+        warnings.simplefilter("ignore")  # MLflow and SQLAlchemy emit warnings about each other while they are imported
         from mlflow.tracking import MlflowClient
 
         client = MlflowClient(f"sqlite:///{output_dir}/mlflow.db")
@@ -83,7 +83,7 @@ def tracked_runs(output_dir: Path, experiment: str):
 
 
 def check_sections(client, run, epochs: int) -> None:
-    """MLflow shows the curves in two sections and single numbers as bars, and they fit on a page."""
+    """Checks that MLflow shows the curves in two sections and single numbers as bars, at most 40 in all."""
     curves, single = set(), set()
     for key in run.data.metrics:
         steps = sorted({point.step for point in client.get_metric_history(run.info.run_id, key)})
@@ -97,6 +97,6 @@ def check_sections(client, run, epochs: int) -> None:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a program under test: nothing that points to a server or a folder of the user."""
+    """The environment of a program under test, without variables that point to the user's servers or folders."""
     ours = ("MLFLOW_", "BALL_")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}

@@ -1,7 +1,8 @@
-"""Builds the image of a training and runs it the way strangers will: make image-check PROJECT=classifier_cnn
+"""Builds the image of a project and runs it as strangers will: make image-check PROJECT=classifier_cnn
 
-Any user, no network, a read-only root with one writable folder, dead proxies, a server that cannot be reached, a stop
-in the middle, a grid, pending runs that are sent later. Needs docker, podman or (as root) buildah. Some ten minutes.
+The checks use any user, no network, a read-only root with one writable folder, proxies that do not answer and a server
+that cannot be reached. They also stop a run, train a grid, and send pending runs later. Needs docker, podman or (as
+root) buildah. Takes about ten minutes.
 """
 
 import argparse
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    """Builds, runs every check, prints a line for each; returns the exit status."""
+    """Builds the image, runs every check and prints a line for each; returns the exit status."""
     options = parse_args()
     try:
         engine = find_engine(options.engine)
@@ -52,19 +53,19 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("project", choices=PROJECTS)
     parser.add_argument("--accelerator", choices=("gpu", "cpu"), default="gpu")
-    parser.add_argument("--engine", help="docker, podman or buildah (default: the first there is)")
+    parser.add_argument("--engine", help="docker, podman or buildah (default: the first that works)")
     parser.add_argument("--image", help="check this image instead of building one")
-    parser.add_argument("--gpus", action="store_true", help="hand the GPUs in, and require one")
-    parser.add_argument("--limit", type=float, default=900, metavar="S", help="longest time of one run (default: 900)")
+    parser.add_argument("--gpus", action="store_true", help="give containers the GPUs, and require one")
+    parser.add_argument("--limit", type=float, default=900, metavar="S", help="time limit of one run (default: 900)")
     names = [check.__name__ for check in CHECKS]
     parser.add_argument("--only", nargs="+", choices=names, metavar="CHECK", help=f"some of: {' '.join(names)}")
     for name in ("build-arg", "secret"):
-        parser.add_argument(f"--{name}", action="append", default=[], help="for the build, as the engine takes it")
+        parser.add_argument(f"--{name}", action="append", default=[], help="passed to the engine's build command")
     return parser.parse_args()
 
 
 def build(engine, image: str, options: argparse.Namespace) -> None:
-    """Builds the image from the root of the repository; ends the program where that fails."""
+    """Builds the image from the root of the repository; ends the program if that fails."""
     describe = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     commit = subprocess.run(describe, capture_output=True, text=True, cwd=ROOT, check=False).stdout.strip()
     os.chdir(ROOT)
@@ -80,7 +81,7 @@ def build(engine, image: str, options: argparse.Namespace) -> None:
 
 
 def carry_out(function, check: Check) -> list[str]:
-    """Runs a check, prints its line; returns its name in a list if it failed."""
+    """Runs a check and prints its line; returns a list with its name if it failed."""
     start = time.monotonic()
     try:
         words = function(check)

@@ -1,4 +1,4 @@
-"""What an image has to stand. Each check returns a few words for its line, and raises CheckFailed."""
+"""The checks of an image. Each one returns a few words for its line, or raises CheckFailed."""
 
 import json
 import re
@@ -36,7 +36,7 @@ class Check:
 
     def __init__(self, engine, image: str, folder: Path, gpus: bool, limit: float):
         self.engine, self.image, self.folder, self.gpus, self.limit = engine, image, folder, gpus, limit
-        self.datasets: Path | None = None  # rendered by a container before: not every one need do that again
+        self.datasets: Path | None = None  # rendered by an earlier container, so that the others need not
         self._volumes = 0
 
     def volume(self) -> Path:
@@ -50,26 +50,26 @@ class Check:
         return path
 
     def strict(self, **changes) -> Terms:
-        """The terms of a stranger's machine."""
+        """The strict terms: an unknown user, no network, a read-only root."""
         proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), DEAD_PROXY)
         login = {"MLFLOW_TRACKING_USERNAME": "somebody", "MLFLOW_TRACKING_PASSWORD": PASSWORD}
         terms = Terms(STRANGER, read_only=True, environment=proxies | login, gpus=self.gpus)
         return replace(terms, **{"volume": self.volume()} | changes)
 
     def run(self, arguments: list[str], terms: Terms, entrypoint: str | None = None, status: int = 0) -> str:
-        """Runs to the end, expects an exit status, returns all that was printed."""
+        """Runs a container to its end, checks its exit status and returns its output."""
         process = self.engine.start(self.image, arguments, terms, entrypoint)
         try:
             output, _ = process.communicate(timeout=self.limit)
         except subprocess.TimeoutExpired:
             self.engine.stop(process)
-            raise CheckFailed(f"not done within {self.limit:g} s: {' '.join(arguments)}") from None
+            raise CheckFailed(f"not finished within {self.limit:g} s: {' '.join(arguments)}") from None
         expect(process.returncode == status, f"status {status}", f"{process.returncode}", output)
         return output
 
 
 def contents(check: Check) -> str:
-    """Code of one project, lock files, the rendered dataset; nothing else of ours, and nobody's secrets."""
+    """The image contains the code of one project, lock files and the rendered dataset; no other data and no secrets."""
     out = check.run(["-c", FOREIGN], Terms("0:0"), "python")
     foreign, code = (json.loads(line) for line in out.splitlines()[-2:])
     expect(not foreign, "no data, secrets or caches in the image", f"{foreign[:5]}")
@@ -83,7 +83,7 @@ def contents(check: Check) -> str:
 
 
 def plain(check: Check) -> str:
-    """No option at all: not root, and the dataset is there already."""
+    """Without options, the container does not run as root, and the dataset is already there."""
     user = check.run(["-c", "id -u"], Terms(gpus=check.gpus), "sh").strip()
     expect(user.isdigit() and user != "0", "a user that is not root", user)
     arguments = ["--dataset", "synthetic", "--tracking", "local", *QUICK]
@@ -93,7 +93,7 @@ def plain(check: Check) -> str:
 
 
 def strict(check: Check) -> str:
-    """A stranger's user, no network, read-only root, dead proxies, a server that cannot be reached."""
+    """A run finishes as an unknown user without a network, with a read-only root and dead proxies."""
     terms = check.strict()
     out = check.run([*QUICK, "--tracking", "deepl"], terms)
     folder = only_run(terms.volume, out)
@@ -104,7 +104,7 @@ def strict(check: Check) -> str:
     no_compiler = ["cpp", "int16"]
     expect(len(formats) == 8 and unchecked in ([], no_compiler), "eight export formats", f"{[*formats]}", out)
     expect("SYNTHETIC" in folder.name, "the replaced dataset in the run's name", folder.name, out)
-    expect("tracking sync" in out, "a line that tells how the pending run is sent", "none", out)
+    expect("tracking sync" in out, "a line that says how to send the pending run", "none", out)
     with_password = [
         path.name for path in terms.volume.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()
     ]
@@ -116,7 +116,7 @@ def strict(check: Check) -> str:
 
 
 def no_mount(check: Check) -> str:
-    """Nothing can be written: one line says so."""
+    """If nothing can be written, one line says so."""
     terms = check.strict()
     terms.volume.chmod(0o555)
     out = check.run([*QUICK, "--dataset", "synthetic", "--tracking", "local"], terms, status=2)
@@ -125,14 +125,14 @@ def no_mount(check: Check) -> str:
 
 
 def stopped_early(check: Check) -> str:
-    """SIGTERM to process 1 before the training has begun."""
+    """SIGTERM to process 1 before training has begun."""
     process = check.engine.start(check.image, [*QUICK, "--dataset", "synthetic", "--tracking", "local"], check.strict())
     process.stdout.readline()  # the line that names the server: imports and rendering come next
     return f"{stop_and_wait(check, process, 143)[1]:.1f} s from SIGTERM to the end"
 
 
 def stopped(check: Check) -> str:
-    """SIGTERM in the middle of the training: the best model is saved and judged."""
+    """SIGTERM to process 1 during training: the best model is saved and evaluated."""
     terms = check.strict()
     arguments = ["--dataset", "synthetic", "--tracking", "local", "--filters", "4", "--epochs", "10000"]
     process = check.engine.start(check.image, arguments, terms)
@@ -144,12 +144,12 @@ def stopped(check: Check) -> str:
     out, seconds = stop_and_wait(check, process, 143)
     folder = only_run(terms.volume, out)
     status = json.loads((folder / "model.json").read_text())["status"]
-    expect(status != "finished", "a run that knows that it was stopped", status)
-    return f"{seconds:.1f} s from SIGTERM to the end, model saved and judged, status {status}"
+    expect(status != "finished", "a status that says that the run was stopped", status)
+    return f"{seconds:.1f} s from SIGTERM to the end, model saved and evaluated, status {status}"
 
 
 def pending(check: Check) -> str:
-    """What a container without a way out has left is sent later, from another one."""
+    """Runs that a container without a network left pending are sent later, by another container."""
     terms = check.strict()
     check.run([*QUICK, "--dataset", "synthetic", "--tracking", "deepl", "--export", "none"], terms)
     with mlflow_server(check.folder) as uri:
@@ -160,7 +160,7 @@ def pending(check: Check) -> str:
 
 
 def second_server(check: Check) -> str:
-    """MLFLOW_TRACKING_URI names a server that answers: the run is there when the container ends."""
+    """If MLFLOW_TRACKING_URI names a server that answers, the run is on it when the container ends."""
     with mlflow_server(check.folder) as uri:
         terms = check.strict(network=True, environment={"MLFLOW_TRACKING_URI": uri})
         check.run([*QUICK, "--dataset", "synthetic", "--require-tracking", "--export", "none"], terms)
@@ -168,7 +168,7 @@ def second_server(check: Check) -> str:
 
 
 def grid(check: Check) -> str:
-    """The small grid, by its script."""
+    """The small grid, started by its script."""
     terms = check.strict()
     out = check.run(["train_smoke.sh"], terms, "bash")
     models = len(list(terms.volume.glob("runs/*/model.keras")))
@@ -177,7 +177,7 @@ def grid(check: Check) -> str:
 
 
 def require_gpu(check: Check) -> str:
-    """With --gpus a GPU trains; without, --require-gpu is one line."""
+    """With --gpus, a run trains on a GPU; without, --require-gpu ends with one line."""
     terms = check.strict()
     arguments = [*QUICK, "--dataset", "synthetic", "--tracking", "local", "--require-gpu"]
     if check.gpus:
@@ -190,14 +190,14 @@ def require_gpu(check: Check) -> str:
 
 
 def only_run(volume: Path, output: str) -> Path:
-    """The one run folder under a mounted folder, with its model."""
+    """The only run folder with a model in a mounted folder."""
     folders = [path.parent for path in volume.glob("runs/*/model.keras")]
     expect(len(folders) == 1, "one run with a model", f"{len(folders)}", output)
     return folders[0]
 
 
 def stop_and_wait(check: Check, process, status: int) -> tuple[str, float]:
-    """Stops a container as `docker stop` does; its output, and seconds until it ended."""
+    """Stops a container as `docker stop` does; returns its output and the seconds until it ended."""
     start = time.monotonic()
     check.engine.stop(process)
     output, _ = process.communicate(timeout=check.limit)
@@ -206,7 +206,7 @@ def stop_and_wait(check: Check, process, status: int) -> tuple[str, float]:
 
 
 def clean_up(check: Check) -> None:
-    """Empties the mounted folders as the user who wrote them: whoever checks need not be root."""
+    """Empties the mounted folders as the user who wrote them, so that the checks need not run as root."""
     for path in check.folder.glob("data*"):
         path.chmod(0o777)
         with suppress(CheckFailed):

@@ -1,4 +1,4 @@
-"""Container engines behind the four things that a check needs: build, look, start under strict terms, stop."""
+"""Container engines: build an image, get its size, start it under strict terms and stop it."""
 
 import json
 import os
@@ -8,15 +8,15 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-STOP_SECONDS = 120  # what a training may need to save and judge its model
+STOP_SECONDS = 120  # how long a run may take to save and evaluate its model
 
 
 @dataclass(frozen=True)
 class Terms:
     """How a container is started.
 
-    user: UID:GID, None as the image has it. network: that of this machine, or none at all but loopback.
-    read_only: the root file system; then only `volume`, mounted on /data, can be written.
+    user: UID:GID, or None for the image's own. network: whether it has this machine's network; if not, only loopback.
+    read_only: whether the root file system is read-only; then only `volume`, mounted on /data, is writable.
     """
 
     user: str | None = None
@@ -35,18 +35,18 @@ class Docker:
         self._started = 0
 
     def build(self, dockerfile: Path, image: str, arguments: dict[str, str], extra: list[str]) -> None:
-        """Builds an image out of the repository's root. Raises CalledProcessError."""
+        """Builds an image from the root of the repository. Raises CalledProcessError."""
         given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
         command = [self.program, "build", *given, *extra, "--file", str(dockerfile), "--tag", image, "."]
         subprocess.run(command, check=True, env=os.environ | {"DOCKER_BUILDKIT": "1"})
 
     def size(self, image: str) -> int:
-        """Bytes of the image, unpacked."""
+        """The size of the unpacked image in bytes."""
         command = [self.program, "image", "inspect", "--format", "{{.Size}}", image]
         return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
     def start(self, image: str, arguments: list[str], terms: Terms, entrypoint: str | None = None):
-        """Starts a container; its output is the process's."""
+        """Starts a container as a process, whose output is the container's."""
         self._started += 1
         name = f"image-check-{os.getpid()}-{self._started}"
         command = [self.program, "run", "--rm", "--name", name, "--network", "host" if terms.network else "none"]
@@ -61,17 +61,17 @@ class Docker:
         return process
 
     def stop(self, process) -> None:
-        """Asks a container to end, as `docker stop` does: SIGTERM to its first process."""
+        """Sends SIGTERM to a container's first process, as `docker stop` does."""
         subprocess.run([self.program, "stop", "--time", str(STOP_SECONDS), process.container], check=False)
 
     def close(self) -> None:
-        """Removes what is left: nothing, containers end with their process."""
+        """Does nothing: containers are removed when their process ends."""
 
 
 class Buildah:
-    """buildah, as root: builds, and runs with the kernel's own namespaces, for it has no read-only root of its own."""
+    """buildah, as root. Containers run in namespaces made here, because buildah cannot make the root read-only."""
 
-    # Everything is mounted in a mount namespace of its own and is gone with it. /dev/shm is as small as docker's.
+    # All mounts are in a separate mount namespace and disappear with it. /dev/shm is as small as docker's.
     RUN = """
         root=$1 data=$2 user=$3 directory=$4 read_only=$5; shift 5
         mount --bind "$root" "$root"
@@ -87,22 +87,22 @@ class Buildah:
 
     def __init__(self):
         if os.geteuid() != 0:
-            raise OSError("buildah is used as root here: it enters the container's file system. Try sudo, or docker.")
+            raise OSError("buildah must run as root here, to enter the container's file system. Use sudo, or docker.")
         self._containers: dict[str, str] = {}
 
     def build(self, dockerfile: Path, image: str, arguments: dict[str, str], extra: list[str]) -> None:
-        """Builds an image out of the repository's root. Raises CalledProcessError."""
+        """Builds an image from the root of the repository. Raises CalledProcessError."""
         given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
         command = ["buildah", "bud", "--layers", *given, *extra, "--file", str(dockerfile), "--tag", image, "."]
         subprocess.run(command, check=True)
 
     def size(self, image: str) -> int:
-        """Bytes of the image, unpacked."""
+        """The size of the unpacked image in bytes."""
         number, unit = json.loads(_buildah("images", "--json", image))[0]["size"].split()
         return int(float(number) * {"KB": 1e3, "MB": 1e6, "GB": 1e9}[unit])
 
     def start(self, image: str, arguments: list[str], terms: Terms, entrypoint: str | None = None):
-        """Starts a container's command as process 1 of its own namespaces; its output is the process's."""
+        """Starts a container's command as process 1 of its own namespaces; the process has its output."""
         if image not in self._containers:
             self._containers[image] = _buildah("from", "--pull-never", image)
         root = _buildah("mount", self._containers[image])
@@ -129,10 +129,10 @@ class Buildah:
 
 
 def find_engine(name: str | None = None) -> Docker | Buildah:
-    """The engine of that name, or the first there is.
+    """The engine of that name, or the first that works.
 
     Raises:
-        OSError: there is none.
+        OSError: no engine was found.
     """
     there = [program for program in ("docker", "podman", "buildah") if _answers(program)]
     if not there or (name and name not in there):
@@ -142,7 +142,7 @@ def find_engine(name: str | None = None) -> Docker | Buildah:
 
 
 def _answers(program: str) -> bool:
-    """Whether it is installed and works: docker's client is of no use where no daemon runs."""
+    """Whether it is installed and works: docker's client is useless without its daemon."""
     return bool(shutil.which(program)) and not subprocess.run([program, "info"], capture_output=True).returncode
 
 

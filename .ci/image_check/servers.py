@@ -1,4 +1,4 @@
-"""A real MLflow server on loopback, and what it has."""
+"""A real MLflow server on loopback, and the runs that it has."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def mlflow_server(folder: Path):
             time.sleep(0.2)
         yield uri
     finally:
-        for number in (signal.SIGTERM, signal.SIGKILL):  # on a busy machine it does not end in time
+        for number in (signal.SIGTERM, signal.SIGKILL):  # on a busy machine SIGTERM alone may take too long
             with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(server.pid, number)
                 server.wait(timeout=30)
@@ -49,7 +49,7 @@ def _answers(uri: str) -> bool:
 
 
 def tracked(uri: str) -> str:
-    """In words what a server has; at least one finished run with metrics."""
+    """Describes the server's only run, which must be finished and have metrics."""
     body = json.dumps({"experiment_ids": [str(n) for n in range(5)], "max_results": 10}).encode()
     request = urllib.request.Request(  # noqa: S310
         f"{uri}/api/2.0/mlflow/runs/search", body, {"Content-Type": "application/json"}

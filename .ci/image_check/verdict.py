@@ -2,7 +2,7 @@
 
 
 class CheckFailed(Exception):
-    """What was expected and what came, with the container's last lines."""
+    """Says what was expected and what was received, with the container's last lines."""
 
 
 def expect(holds: bool, wanted: str, received: str, output: str = "") -> None:

@@ -61,7 +61,7 @@ def redirected(bring, server, count, seed):
         try:
             listing("classification", server.url, patience=ONCE)
             bring(patience=ONCE)
-        except AssertionError as error:  # the tests let nothing out of this machine
+        except AssertionError as error:  # conftest.py blocks connections to other machines
             raise UserError(str(error)) from None
 
     here = (
