@@ -50,7 +50,7 @@ class Findings:
 def write_card(folder: Path, manifest: Manifest, findings: Findings) -> Path:
     """Writes README.md, and report.html, the same with every slice; pictures that are not there are left out."""
     shown = [f"![{words}]({name})" for name, words in findings.pictures if (folder / name).is_file()]
-    # Two side by side, or they were most of the page; the wide ones, which come last, would be too small.
+    # Two side by side, else they would fill the page; the wide ones, which come last, would be too small.
     pairs = [[*shown[i : min(i + 2, PAIRED)], ""][:2] for i in range(0, min(len(shown), PAIRED), 2)]
     weak = findings.weak.strip() or "the files name neither recordings nor cameras"
     parts = [

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 
 BYTES = 4  # of a float32 activation
-BLOCK_SECONDS = 0.0002  # short: on a busy machine, as in a grid, most blocks are over before anybody else gets the core
+BLOCK_SECONDS = 0.0002  # short: on a busy machine, as in a grid, most blocks end before another process gets the core
 
 
 def count_cost(model) -> dict[str, int]:
-    """The costs that the network alone decides, by the names that they have in model.json and in the metrics.
+    """The costs that depend on the network alone, by their names in model.json and in the metrics.
 
     Args:
         model: a built keras.Model without branches, trained or not.
@@ -36,7 +36,7 @@ def multiply_accumulates(model) -> int:
 
 
 def peak_activations(model) -> int:
-    """Values that are held at once: the largest input and output of one layer; those left out here work in place."""
+    """Values in memory at once: the largest input and output of one layer; layers that are left out work in place."""
     kinds = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.MaxPooling2D)
     shapes = [(layer.input.shape, layer.output.shape) for layer in model.layers if isinstance(layer, kinds)]
     return max(math.prod(before[1:]) + math.prod(after[1:]) for before, after in shapes)
@@ -45,7 +45,7 @@ def peak_activations(model) -> int:
 def measure_latency(calls: dict[str, Callable[[], object]], rounds: int = 200) -> dict[str, dict[str, float]]:
     """Microseconds per call, called from Python: median and 95th percentile over blocks of about 200 us.
 
-    The blocks of all calls alternate, so that whatever else the machine does falls on all of them.
+    The blocks of all calls alternate, so that other work on the machine slows all of them down alike.
 
     Args:
         calls: what to time, by name; each runs one patch.

@@ -107,7 +107,7 @@ def robot_kinds(wishes: Wishes, manifest: Manifest) -> dict[str, str]:
     """
     kinds, given = {}, manifest.input
     for name in wishes.robots:
-        robot, kinds[name] = find(name), "classifier" if len(manifest.target["order"]) == 1 else "detector"
+        robot, kinds[name] = find(name), manifest.kind
         if "joint" in robot.outputs and wishes.detector is not None:
             _check_joint(robot, given, wishes.detector.input)
             kinds[name] = "joint"

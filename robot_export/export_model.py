@@ -1,4 +1,4 @@
-"""Exports a model to every format and compares each file with it; nothing is exported that was not checked."""
+"""Exports a model to every format and compares each file with it; an exact one that differs stops the export."""
 
 import os
 import shutil
@@ -89,7 +89,7 @@ def _make_and_check(items: dict[str, Item], job: Job, vectors: list[int]) -> dic
 
 @contextmanager
 def _new_files(folder: Path) -> Iterator[Path]:
-    """Yields a folder inside `folder`, gone with all that is still in it when the block ends."""
+    """Yields a folder inside `folder`; it is deleted when the block ends, with all that is still in it."""
     new = folder / f".export.{os.getpid()}"
     try:
         new.mkdir(exist_ok=True)
@@ -117,7 +117,7 @@ def _write(new: Path, items: dict[str, Item], job: Job, vectors: list[int]) -> d
             network = item.layout.network(*item.networks)
             written[name] = item.format.write(new / item.file, network, item.layout, material)
     for template in TEMPLATES if "cpp" in items else ():
-        (new / template).write_text(fill_template(template, job.kind, job.namespace), encoding="utf-8")
+        (new / template).write_text(fill_template(template, job.manifest.kind, job.namespace), encoding="utf-8")
     return dict.fromkeys(items) | written
 
 

@@ -135,8 +135,8 @@ def _recorded(arguments: argparse.Namespace, file: Path, known: Manifest | None,
     config = file.with_name("config.json")
     if arguments.calibration or arguments.validation or known is None or not config.is_file():
         raise UserError(
-            f"an export takes --calibration and --validation, or neither of them and the folder of a run. "
-            f"Received: {arguments.model}. Add both."
+            "the patches are not known: pass --calibration and --validation, or the folder of a run and neither of "
+            f"them. Received: {arguments.model}."
         )
     splits = recorded_splits(file.parent, task.options, task.load_data)
     parts = {"train": splits.train, "validation": splits.validation}
@@ -205,7 +205,7 @@ def _check_calibration(paths: list[Path], parts: dict[str, Patches], known: Mani
 
 
 def _check_validation(validation: Patches, known: Manifest) -> None:
-    """Refuses other patches than the run was validated on: its model.json names those."""
+    """Refuses other patches than those that the run was validated on and its model.json names."""
     if validation.digest != _digest(known, "validation"):
         raise UserError(
             f"these are not the patches that the run was validated on. Received: {', '.join(validation.files)}. "

@@ -135,7 +135,7 @@ class _Reader:
 
 
 def _chain(model) -> list:
-    """The layers that compute, in order; each has to take exactly what the one before it gives."""
+    """The layers that compute, in order; the input of each has to be the output of the one before it."""
     layers = list(model.layers)
     if type(model).__name__ not in ("Functional", "Sequential") or len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UserError(f"{model.name} cannot be exported: it is not a functional model with one input and one output.")
@@ -179,7 +179,7 @@ def _convolution(reader: _Reader) -> Convolution:
 
 
 def _normalisation(layer) -> tuple[np.ndarray, np.ndarray]:
-    """Factor and summand per channel that the layer amounts to when it is not training."""
+    """Factor and summand per channel: what the layer does outside of training."""
     if layer.axis not in (-1, 3):
         refuse(layer, f"it has to normalise channels (axis -1), not axis {layer.axis}")
     variance = _numbers(layer, layer.moving_variance)

@@ -74,11 +74,6 @@ class Job:
         return self.wishes.namespace or identifier(f"{self.manifest.project}_{size}_{run}")
 
     @property
-    def kind(self) -> str:
-        """What the model is: "classifier" or "detector"."""
-        return "classifier" if len(self.manifest.target["order"]) == 1 else "detector"
-
-    @property
     def reference(self) -> Reference:
         """What every file is compared with."""
         evidence = self.evidence

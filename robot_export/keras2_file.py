@@ -25,9 +25,7 @@ _EPSILON = 2.0**-10  # 1 - 2^-10, the variance, is exact: the two add up to 1
 def write(path: Path, joint: Joint) -> None:
     """Writes the file: input [height, width, channels] float32, one output [outputs]."""
     chain = _Chain(joint.branches[0].input_shape)
-    start = _shift(
-        chain, joint.branches[0]
-    )  # once for all: CompiledNN's bytes go wrong behind an input that is read twice
+    start = _shift(chain, joint.branches[0])  # once for all: CompiledNN is wrong for bytes if an input is read twice
     ends = [_branch(chain, network, start, f"_{i}" if i else "") for i, network in enumerate(joint.branches)]
     end = ends[0] if len(ends) == 1 else chain.add("Concatenate", "answers", {"axis": -1}, ends)
     if joint.mix is not None:
@@ -117,7 +115,7 @@ def _leaky(chain: _Chain, layer, x: str, suffix: str) -> str:
 
 
 def load(path: Path) -> tuple[Callable, tuple[int, ...]]:
-    """Reads such a file again, its data alone: a function of TensorFlow for a batch, and the shape of one input.
+    """Reads such a file, its data alone: a function of TensorFlow for a batch, and the shape of one input.
 
     Raises:
         UserError: a layer that this module does not write, or weights in another place.

@@ -62,7 +62,7 @@ class Layout:
         return values
 
     def read(self, answers: np.ndarray, size: int) -> np.ndarray:
-        """What the file answers -> our own answers [n, 1, 3 or 4], as the robot's code will understand them."""
+        """What the file answers -> the outputs of our networks [n, 1, 3 or 4], as the robot's code understands them."""
         if self.outputs is None:
             return answers
         columns = {}
@@ -73,7 +73,7 @@ class Layout:
         return np.stack([columns[name] for name in _own(self.outputs, size)], axis=1)
 
     def network(self, *networks: FoldedNetwork) -> Joint:
-        """The networks as one that is fed and answers like this."""
+        """The networks joined in one with this input and these outputs."""
         branches = tuple(_fed(network, self) for network in networks)
         if self.outputs is None:
             return Joint(branches)

@@ -1,6 +1,6 @@
 """`model.json`, version 1, as one record: what is known of a model and of its exported files.
 
-The file is checked against its JSON Schema before it is written and before it is believed.
+The file is checked against its JSON Schema before it is written and after it is read.
 """
 
 import json
@@ -105,6 +105,11 @@ class Manifest:
     threshold: dict[str, float] | None = None
     threshold_choice: dict | None = None
     robots: dict[str, dict] | None = None
+
+    @property
+    def kind(self) -> str:
+        """What the model is: "classifier" or "detector"."""
+        return "classifier" if len(self.target["order"]) == 1 else "detector"
 
     @property
     def trained_threshold(self) -> float | None:

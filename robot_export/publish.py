@@ -13,11 +13,11 @@ WEAKEST, SLICES = 4, 200  # recordings, cameras and brightnesses of each kind, o
 def publish_run(run, history, job: Job) -> None:
     """The end of a run: model.json, files and card into its folder, every number into tracking.
 
-    The manifest of model.keras alone is written first: an export that fails costs the night nothing but the export.
-    A stopped run leaves no more than that; resumed, it exports at its end.
+    The manifest of model.keras alone is written first: if the export fails, only the export is lost.
+    A stopped run leaves only this; resumed, it exports at its end.
 
     Args:
-        run: common.runs.RunFolder. history: common.fitting.History.
+        run: common.runs.RunFolder. history: common.training.fit.History.
 
     Raises:
         UserError: as `deliver`, after everything else has been recorded.

@@ -180,7 +180,7 @@ def find(name: str) -> Robot:
     """The row of a robot.
 
     Raises:
-        UserError: there is none of this name.
+        UserError: no robot has this name.
     """
     if name not in ROBOTS:
         raise UserError(f"--robot takes one of {', '.join(ROBOTS)}. Received: {name}.")

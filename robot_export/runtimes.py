@@ -35,10 +35,10 @@ class Opened:
     """A file, ready to run.
 
     predict: values as `Layout.feed` makes them [n, height, width, channels] -> float32 [n, outputs].
-    single: one such patch [1, height, width, channels] -> a call that runs it once, for timing; None where `times` is.
-    times: values -> {"median", "p95"} microseconds per patch, where the file is timed by a program of its own.
-    quantised: (scale, zero point) of the input where the file takes uint8, else None.
-    self_test: the file's own check of its test vectors, where it has one; raises a UserError.
+    single: one such patch [1, height, width, channels] -> a call that runs it once, for timing; None if `times` is set.
+    times: values -> {"median", "p95"} microseconds per patch, if the file is timed by a program of its own.
+    quantised: (scale, zero point) of the input if the file takes uint8, else None.
+    self_test: the file's own check of its test vectors, if it has one; raises a UserError.
     """
 
     predict: Callable[[np.ndarray], np.ndarray]
@@ -68,7 +68,7 @@ def open_file(path: Path, runtime: str) -> Opened:
 
 
 def version(runtime: str) -> str:
-    """Name and version of a runtime, as it is installed here."""
+    """Name and version of an installed runtime."""
     if runtime == "C++":
         said = subprocess.run([find_compiler(), "--version"], capture_output=True, text=True, check=False).stdout
         return f"{said.splitlines()[0] if said else 'C++ compiler'} {' '.join(CPP_FLAGS)}"

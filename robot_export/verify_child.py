@@ -102,7 +102,7 @@ def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) 
         found = opened.predict(layout.feed(X))
         if opened.self_test:
             opened.self_test()
-    except Exception as error:  # each runtime raises its own kinds: for patches of another size, for one
+    except Exception as error:  # each runtime raises its own kinds, for patches of another size for example
         raise UserError(f"{file.file} does not take the patches: {' '.join(str(error).split())[:200]}") from None
     if found.shape != wanted.shape:
         raise UserError(f"{file.file} gives {found.shape[1]} numbers per patch, not {wanted.shape[1]}")

@@ -1,4 +1,4 @@
-"""Writes a network as one C++ header in int16 arithmetic, for robots on which the float one takes too long."""
+"""A network as one C++ header in int16 arithmetic, for robots on which the float one takes too long."""
 
 from dataclasses import replace
 
@@ -56,7 +56,7 @@ def _weights(network: FoldedNetwork, whole: Int16Network) -> str:
 
 
 def _pairs(name: str, factors: np.ndarray) -> str:
-    """Factors of two inputs beside each other for each output, eight numbers to a macro that may reorder them."""
+    """Factors, those of two inputs side by side for each output; a macro takes eight and may reorder them."""
     *outer, inputs, outputs = factors.shape
     flat = factors.reshape(*outer, inputs // 2, 2, outputs).swapaxes(-1, -2).reshape(-1, 8)
     rows = ",\n  ".join(f"BALL_PAIRS({', '.join(map(str, row))})" for row in flat)

@@ -1,4 +1,4 @@
-"""C++ text of the layers in int16: tiles as in cpp_tiles, products of pairs of inputs, summed in int32."""
+"""C++ text of the layers in int16: tiles as in tiles.py, products of pairs of inputs, summed in int32."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -143,8 +143,8 @@ def _largest(name: str, kind: str, start: int, outer: int, at: str) -> Lines:
 def _products(stage: Stage) -> Lines:
     """Sums over the pairs of input channels, and the first half of the way back: two sums per column of a tile.
 
-    Of products a, b, c, d down a column these are a + b + c and b - c - d. The sums of a and of -d start where b + c
-    and b - c have come to, so that these additions cost nothing.
+    Of products a, b, c, d down a column these are a + b + c and b - c - d. The sums of a and of -d start from b + c and
+    b - c, so that these additions cost nothing.
     """
     width, block, inner, outer, pairs = stage.width, stage.block, stage.inner, stage.outer, -(-stage.channels // 2)
     most, size, lines = ACCUMULATORS[width] // 2 * width, 2 * pairs * outer, []
@@ -233,11 +233,11 @@ def _narrowed(sums: list[str], stage: Stage) -> str:
 
 
 def _activated(value: str, stage: Stage) -> str:
-    """LeakyReLU and clamp, that below only if the slope lets an int16 come there."""
+    """LeakyReLU and clamp; the clamp below only if the slope makes it possible for an int16."""
     return f"activated<{str(stage.slope > LIMIT).lower()}>({value}, {stage.slope})"
 
 
 def _groups(outer: int, width: int) -> list[tuple[list[int], int, int]]:
-    """What is narrowed together: [(lanes of the one or two vectors, start, end), ...]."""
+    """Which sums are narrowed together: [(lanes of the one or two vectors, start, end), ...]."""
     most, whole = [8] if width == 8 else [4, 4], outer // 8 * 8
     return [group for group in ((most, 0, whole), ([4], whole, outer)) if group[1] < group[2]]

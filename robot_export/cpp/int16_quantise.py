@@ -66,8 +66,8 @@ def quantise(network: FoldedNetwork, largest: Sequence[float]) -> Int16Network:
     """Chooses the scales and rounds.
 
     Args:
-        network: one that `cpp_header.check` accepts.
-        largest: of `measure`: all that a header needs beside the network itself.
+        network: one that `header.check` accepts.
+        largest: of `measure`: all that a header needs besides the network.
 
     Raises:
         UserError: a layer whose numbers do not fit; the line names it.
@@ -101,7 +101,7 @@ def measure(network: FoldedNetwork, X: np.ndarray) -> list[float]:
     """The largest magnitude of an activation after each layer but the last, in float.
 
     Args:
-        network: one that `cpp_header.check` accepts.
+        network: one that `header.check` accepts.
         X: uint8 [n, height, width, channels], training patches.
     """
     x, largest = X * network.scale + np.array(network.offset), []
@@ -119,7 +119,7 @@ def measure(network: FoldedNetwork, X: np.ndarray) -> list[float]:
 
 
 def _first(source, scale: float, most: float, low: int, high: int) -> tuple[Int16Layer, float]:
-    """The first layer, and what its activations are counted in."""
+    """The first layer, and the unit of its activations."""
     real, bias = later_tiles(source.weights) * scale, pad_last(source.bias.astype(np.float64))
     rounding = 0.5 * np.abs(TO_OUTPUTS).sum(axis=1).max() * real.shape[1]
     unit = max(most * HEADROOM / LIMIT, 1e-20)
@@ -133,12 +133,12 @@ def _first(source, scale: float, most: float, low: int, high: int) -> tuple[Int1
 
 
 def _later(source, real: np.ndarray, unit: float) -> tuple[Int16Layer, float]:
-    """A layer with int32 sums, and what its activations are counted in: `unit`, or more where that cannot be.
+    """A layer with int32 sums, and the unit of its activations: `unit`, or a larger one if the sums would not fit.
 
     Args:
         source: the layer in float.
-        real: its factors for inputs as they are counted.
-        unit: wanted for the activations.
+        real: its factors, for inputs in their unit.
+        unit: the one that is wanted.
     """
     unit = max(unit, 1e-20)
     for _ in range(100):
@@ -158,7 +158,7 @@ def _answer(source, real: np.ndarray, base: float) -> Int16Layer:
 
 
 def _rounded(source, real: np.ndarray, unit: float, shift: int, half: float) -> Int16Layer | None:
-    """The layer with this shift; None where a factor or a sum does not fit. In float64, in which the bound is exact."""
+    """The layer with this shift; None if a factor or a sum does not fit. In float64, in which the bound is exact."""
     real, bias = real.astype(np.float64) / unit, source.bias.astype(np.float64) / unit
     factors, whole = np.rint(real * 2.0**shift), np.rint(pad_last(bias) * 2.0**shift) + half
     bound = _reach(factors, whole, -LIMIT, LIMIT)

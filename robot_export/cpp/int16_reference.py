@@ -1,4 +1,4 @@
-"""What the int16 header answers, bit by bit, in NumPy: the definition that every build of it is checked against."""
+"""What the int16 header answers, bit by bit, in NumPy: every build of it is checked against this definition."""
 
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ def predict(network: Int16Network, X: np.ndarray, brightness: float = 0.0) -> Pr
 
 
 def _pixels(network: Int16Network, X: np.ndarray, brightness: float) -> np.ndarray:
-    """Pixels as int64; floats are rounded to nearest, ties up, and NaN is taken for the lowest."""
+    """Pixels as int64; floats are rounded to nearest, ties up, and NaN counts as the lowest."""
     whole = X.astype(np.int64) << FRACTION
     if X.dtype != np.uint8:
         large = X.astype(np.float32) * np.float32(1 << FRACTION)
@@ -92,7 +92,7 @@ def _direct(x: np.ndarray, factors: np.ndarray, size: int) -> np.ndarray:
 
 
 def _activation(x: np.ndarray, slope: int) -> tuple[np.ndarray, int]:
-    """LeakyReLU of what is first clamped to int16; clamped to the limit after it, and how often that was needed."""
+    """LeakyReLU of values that are first clamped to int16; then the clamp to the limit, and how often it was needed."""
     narrow = np.clip(x, -ONE, ONE - 1)
     leaky = np.maximum(narrow, (narrow * slope + (ONE >> 1)) >> 15)
     return np.clip(leaky, -LIMIT, LIMIT), int(np.sum(np.abs(leaky) > LIMIT))

@@ -48,7 +48,7 @@ class Stage:
 
 
 def chunks(floats: int, width: int) -> list[tuple[str, Pieces]]:
-    """Cuts a row of floats into what the registers hold: [(opening of a block that starts at o, pieces), ...]."""
+    """Cuts a row of floats into what registers hold: [(opening of a block that starts at o, pieces), ...]."""
     most = ACCUMULATORS[width] * width
     whole = floats // most * most
     result = [(f"for (int o = 0; o < {whole}; o += {most}) {{", pieces(most, width))] if whole else []

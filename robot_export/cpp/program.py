@@ -1,4 +1,4 @@
-"""Compiles a generated header with whatever C++ compiler there is and runs patches through it."""
+"""Compiles a generated header with the C++ compiler of this machine and runs patches through it."""
 
 import re
 import shutil
