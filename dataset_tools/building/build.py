@@ -106,8 +106,8 @@ def _build_root(
         read_sources.fill(store, settings, families, root, border, spread)
         corrections.apply(store, settings, {(family.size, family.channels) for family in families})
         print(read_sources.summary(store), file=sys.stderr)
-        if settings.strict and store.skipped:
-            raise UserError(f"--strict: {store.skipped.total()} patches would be skipped, see the reasons above.")
+        if settings.strict and store.skips.counts:
+            raise UserError(f"--strict: {store.skips.counts.total()} patches would be skipped, see the reasons above.")
         ready = selection.usable(store, settings.task, settings.partial)
         side = _split(store, settings, ready, f"{families[0].patch_type}_border{border}")
         return _write_all(store, settings, families, ready, side, spread)

@@ -1,7 +1,6 @@
 """All patches of one pass: pixels in flat files on disk, what is known about them in memory (about 80 bytes each)."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,10 +13,9 @@ from common.datasets.patch_format import DETAILS
 from dataset_tools.building.decoding import CAMERA_CODES, THUMBNAIL, Batch, Plan
 from dataset_tools.building.working_folder import working_folder
 from dataset_tools.sources import labels
-from dataset_tools.sources.patch_sources import Skipped
+from dataset_tools.sources.skips import Skips
 
 CAMERA_NAMES = tuple(CAMERA_CODES)
-EXAMPLES = 3  # names kept of each reason for leaving something out
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,7 @@ class Store:
         self.plan = plan
         self.folder = folder
         self.recordings: list[str] = []
-        self.skipped: Counter[tuple[str, str]] = Counter()  # by origin and reason
-        self.examples: dict[tuple[str, str], list[str]] = {}
+        self.skips = Skips()
         self._codes: dict[str, int] = {}
         self._parts: dict[str, list[np.ndarray]] = {}
         self._digests = {origin: hashlib.sha256() for origin in ORIGINS}
@@ -82,20 +79,13 @@ class Store:
         self._seen.add(origin)
         self._digests[origin].update(f"{label} {batch.digest}\n".encode())
         for item in batch.skipped:
-            self.skip(origin, item)
+            self.skips.add(item, origin)
 
     def _code(self, recording: str) -> int:
         code = self._codes.setdefault(recording, len(self._codes))
         if code == len(self.recordings):
             self.recordings.append(recording)
         return code
-
-    def skip(self, origin: str, item: Skipped) -> None:
-        """Counts something that was left out."""
-        self.skipped[origin, item.reason] += 1
-        names = self.examples.setdefault((origin, item.reason), [])
-        if len(names) < EXAMPLES:
-            names.append(item.name)
 
     def close_files(self) -> None:
         """Ends the writing of pixels; again is no harm."""

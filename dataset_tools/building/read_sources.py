@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from common.archive.fetch import fetch
-from common.cli.printable import LIMIT, printable
 from common.cli.progress import progress_bar
 from common.datasets.families import ORIGINS, Family
 from common.errors import UserError
@@ -41,7 +40,7 @@ def fill(store: Store, settings: Settings, families: list[Family], root: Path | 
     def tasks() -> Iterator[tuple[Chunk, Plan]]:
         for item in _chunks(sources, root, border):
             if isinstance(item, Skipped):
-                store.skip(NAOTH, item)
+                store.skips.add(item, NAOTH)
             else:
                 yield item, store.plan
 
@@ -83,7 +82,8 @@ def _skip_unplaced(store: Store) -> None:
     unplaced = (store.columns["kind"] == labels.BALL) & ~np.isfinite(store.columns["circle"]).all(axis=1)
     for index in np.flatnonzero(unplaced):
         recording = store.recordings[store.columns["recording"][index]]
-        store.skip(ORIGINS[store.columns["origin"][index]], Skipped(recording, "ball without a plausible place"))
+        origin = ORIGINS[store.columns["origin"][index]]
+        store.skips.add(Skipped(recording, "ball without a plausible place"), origin)
 
 
 def summary(store: Store) -> str:
@@ -101,7 +101,4 @@ def summary(store: Store) -> str:
         counts = labels.others(store.columns["penalty"][no_ball], store.columns["robot"][no_ball])
         shown = ", ".join(f"{count} with a {name}" for name, count in counts.items())
         lines.append(f"  {NAOTH} without a ball: {shown}")
-    for (name, reason), count in sorted(store.skipped.items()):
-        examples = ", ".join(printable(example, LIMIT) for example in store.examples[name, reason])
-        lines.append(f"  skipped {count} of {name}: {reason}, such as {examples}")
-    return "\n".join(lines)
+    return "\n".join(lines + store.skips.lines())

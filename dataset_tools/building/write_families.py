@@ -83,7 +83,7 @@ def _of_family(family: Family) -> dict[str, object]:
 def _of_sources(family: Family, store: Store, settings: Settings) -> dict[str, object]:
     """Attributes: the sources, the tool and the settings."""
     used = [origin for origin in ORIGINS if origin in settings.origins and (origin != TK03 or tk03.fits(family))]
-    skipped = {f"{origin}: {reason}": count for (origin, reason), count in store.skipped.items() if origin in used}
+    skipped = {f"{origin}: {reason}": count for (origin, reason), count in store.skips.counts.items() if origin in used}
     return {
         "sources": {origin: digest for origin, digest in store.digests().items() if origin in used},
         "skipped": skipped,

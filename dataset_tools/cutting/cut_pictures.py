@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import islice
 
 from common.cli import launch
-from common.cli.printable import printable
 from common.cli.progress import progress_bar
 from common.datasets.families import SPLITS
 from common.errors import UserError
@@ -19,9 +18,10 @@ from dataset_tools.building.working_folder import working_folder
 from dataset_tools.cutting.archives import Archives, file_name, member_name
 from dataset_tools.cutting.options import Settings
 from dataset_tools.cutting.patches import Patches, Plan, of_records
-from dataset_tools.cutting.record_store import RecordStore, Skips
+from dataset_tools.cutting.record_store import RecordStore
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
+from dataset_tools.sources.skips import Skips
 
 CHUNK = 8  # pictures per task
 WITH_NAMES = ("coco", "label-studio")  # formats whose pictures may lie in a log
@@ -64,7 +64,9 @@ def _cut_all(settings: Settings, store: RecordStore, archives: Archives, kinds: 
         for group, (offsets, _) in picks.items():
             archives.write(_archive(group), _members(islice(results, len(offsets)), seen, kinds, skips))
     if not archives.written:
-        raise UserError("; ".join(["nothing to cut. Received: no picture that can be used", *skips.lines()]))
+        raise UserError(
+            "; ".join(["nothing to cut. Received: no picture that can be used", *map(str.strip, skips.lines())])
+        )
 
 
 def _gather(settings: Settings, store: RecordStore, skips: Skips) -> int:
@@ -152,7 +154,7 @@ def _members(
 
 def _report(settings: Settings, written: list[str], kinds: Counter, skips: Skips, guessed: int) -> None:
     for line in skips.lines():
-        print(printable(line), file=sys.stderr)
+        print(line, file=sys.stderr)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     print(f"{settings.output}: {kinds.total()} patches, {len(written)} archives: {counts}")
     if guessed:

@@ -4,38 +4,13 @@ import math
 import pickle
 import re
 from array import array
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from dataset_tools.annotations.record import BALL, Record
-from dataset_tools.sources.patch_sources import Skipped
 
-EXAMPLES = 3  # names shown of each reason for leaving something out
 SIZES_MAX = 4096  # sizes of balls that are handed out
-
-
-class Skips:
-    """What was left out: how often, and some examples."""
-
-    def __init__(self):
-        self.counts: Counter[str] = Counter()
-        self.examples: dict[str, list[str]] = {}
-
-    def add(self, item: Skipped) -> None:
-        """Counts one."""
-        self.counts[item.reason] += 1
-        names = self.examples.setdefault(item.reason, [])
-        if len(names) < EXAMPLES:
-            names.append(item.name)
-
-    def lines(self) -> list[str]:
-        """One line per reason."""
-        return [
-            f"  skipped {count}: {reason}, such as {', '.join(self.examples[reason])}"
-            for reason, count in sorted(self.counts.items())
-        ]
 
 
 class RecordStore:

@@ -10,12 +10,12 @@ import numpy as np
 
 from common.cli.printable import printable
 from common.errors import UserError
-from dataset_tools.cutting.record_store import Skips
 from dataset_tools.scanning import circles
 from dataset_tools.scanning.frames import frames
 from dataset_tools.scanning.network_input import NetworkInput
 from dataset_tools.scanning.results import Results, whole_folder
 from dataset_tools.scanning.scan import Found, Plan, check_finite, scan
+from dataset_tools.sources.skips import Skips
 
 Locate = Callable[[np.ndarray], np.ndarray]
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from common.cli.printable import printable
 from common.cli.progress import progress_bar
-from dataset_tools.cutting.record_store import Skips
 from dataset_tools.scanning import circles, mining, mining_results
 from dataset_tools.scanning.certified import certified_frames, free_of_balls, write_negatives
 from dataset_tools.scanning.find_balls import balls_of, plan_of
@@ -19,6 +18,7 @@ from dataset_tools.scanning.mining import Choice, Known, Pool
 from dataset_tools.scanning.results import whole_folder
 from dataset_tools.scanning.scan import scan
 from dataset_tools.sources.patch_sources import Skipped
+from dataset_tools.sources.skips import Skips
 
 SHOWN_FROM = 0.5  # score from which a task shows a ball
 RECORDINGS_SHOWN = 40  # in the report

@@ -1,0 +1,33 @@
+"""What was left out of a source, and why."""
+
+from collections import Counter
+
+from common.cli.printable import LIMIT, printable
+from dataset_tools.sources.patch_sources import Skipped
+
+EXAMPLES = 3  # names kept of each reason
+
+
+class Skips:
+    """Counts by (origin, reason), and some examples of each; the origin is empty where there is only one."""
+
+    def __init__(self):
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.examples: dict[tuple[str, str], list[str]] = {}
+
+    def add(self, item: Skipped, origin: str = "") -> None:
+        """Counts one."""
+        key = origin, item.reason
+        self.counts[key] += 1
+        names = self.examples.setdefault(key, [])
+        if len(names) < EXAMPLES:
+            names.append(item.name)
+
+    def lines(self) -> list[str]:
+        """One line per origin and reason, safe to print."""
+        result = []
+        for (origin, reason), count in sorted(self.counts.items()):
+            examples = ", ".join(printable(name, LIMIT) for name in self.examples[origin, reason])
+            of = f" of {origin}" if origin else ""
+            result.append(f"  skipped {count}{of}: {printable(reason)}, such as {examples}")
+        return result
