@@ -1,1 +1,1 @@
-"""Readers of annotated camera pictures and logs, a small module per format. Readers of patches are in `sources`."""
+"""Readers of annotated camera pictures and logs, one small module per format. Readers of patches are in `sources`."""

@@ -1,4 +1,4 @@
-"""Which class names of an annotation mean a ball, a robot, a penalty mark."""
+"""Maps the class names of annotations to a ball, a robot or a penalty mark."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -15,10 +15,10 @@ KNOWN = {
 
 
 class Classes(NamedTuple):
-    """How annotations are to be understood.
+    """How to interpret annotations.
 
     names: the class names of each kind; comparisons ignore case, spaces, `-` and `_`.
-    empty_certified: a picture that is listed without any box certainly shows no ball, in formats that cannot say so.
+    empty_certified: whether a picture that is listed without any box shows no ball; for formats that cannot say so.
     """
 
     names: dict[str, set[str]] = KNOWN
@@ -26,21 +26,21 @@ class Classes(NamedTuple):
 
     @classmethod
     def of(cls, empty_certified: bool = False, **given: Iterable[str]) -> "Classes":
-        """The usual names, replaced for the kinds (`ball`, `robot`, `penalty`) with names of their own."""
+        """The usual names; names given for a kind (`ball`, `robot`, `penalty`) replace that kind's usual names."""
         own = {kind: {_plain(name) for name in given.get(kind.split()[0], ())} for kind in KNOWN}
         taken = set().union(*own.values())
         return cls({kind: own[kind] or names - taken for kind, names in KNOWN.items()}, empty_certified)
 
     def kind(self, name: object) -> str:
-        """The kind that a class name means; OTHER if it is not listed."""
+        """The kind that a class name means; OTHER if the name is not listed."""
         plain = _plain(name)
         return next((kind for kind, names in self.names.items() if plain in names), OTHER)
 
     def check(self, names: Iterable[object], where: object) -> None:
-        """Makes sure that a ball could have been annotated at all, in a format that lists its classes.
+        """For a format that lists its classes: makes sure that one of them means a ball.
 
         Raises:
-            UserError: no class means a ball, so pictures without a box may well show one.
+            UserError: no class means a ball, so pictures without a box may show one.
         """
         names = [str(name) for name in names]
         if not any(self.kind(name) == BALL for name in names):

@@ -16,12 +16,12 @@ from dataset_tools.sources.patch_sources import Skipped
 
 
 class _Listing:
-    """The file in compact form, 50 bytes per annotation; its parts come in any order."""
+    """The file in compact form, 50 bytes per annotation; its parts may come in any order."""
 
     def __init__(self):
         self.images: dict[object, tuple] = {}  # name, and size as `values.size` gives it
         self.names: dict[object, object] = {}
-        self.places: dict[object, int] = {}  # of images, in the order in which they are first met
+        self.places: dict[object, int] = {}  # index of each image that has annotations, in order of appearance
         self.categories: dict[object, int] = {}
         self.image, self.category, self.crowd = array("l"), array("l"), array("b")
         self.boxes = array("d")
@@ -44,7 +44,7 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
     """The pictures that a COCO file lists.
 
     Raises:
-        UserError: not a readable file, or no category is a ball.
+        UserError: the file cannot be read, or no category means a ball.
     """
     listing = _Listing()
     for key, value in json_stream.elements(path):
@@ -93,5 +93,5 @@ def _records(listing: _Listing, classes: Classes) -> Iterator[Record | Skipped]:
 
 
 def _key(value: object) -> object:
-    """An identifier that can be looked up, whatever it was."""
+    """A hashable form of an identifier, whatever its type."""
     return value if isinstance(value, int | str) else repr(value)

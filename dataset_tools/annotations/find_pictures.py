@@ -1,4 +1,4 @@
-"""Finds the pictures that an annotation names: exports carry folders, addresses and prefixes that are not here."""
+"""Finds the pictures that annotations name, although exports contain folders, URLs and prefixes of other machines."""
 
 import os
 import re
@@ -10,11 +10,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from dataset_tools.sources.labels import Refused
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm"}
-UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # Label Studio puts this before the names of uploaded files
+UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # the prefix that Label Studio adds to the names of uploaded files
 
 
 def walk(folder: Path, suffixes: set[str]) -> list[str]:
-    """Paths below a folder of the files with these suffixes, sorted, `/` between folders; hidden ones left out."""
+    """Sorted paths of the files with these suffixes below a folder, with `/` between folders, without hidden ones."""
     found = []
     for at, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -26,7 +26,7 @@ def walk(folder: Path, suffixes: set[str]) -> list[str]:
 
 
 def path_of(address: str) -> str:
-    """The path in an address or file name as annotations give it: no scheme, host or query, `/` between folders."""
+    """The path in a URL or file name of an annotation, without scheme, host and query, with `/` between folders."""
     if "://" in address or address.startswith("/data/"):
         parts = urlsplit(address)
         address = parse_qs(parts.query).get("d", [""])[0] or unquote(parts.path)  # ?d= : Label Studio's local files
@@ -34,14 +34,14 @@ def path_of(address: str) -> str:
 
 
 class PictureFolder:
-    """The pictures below a folder, looked up by what an annotation calls them."""
+    """The pictures below a folder, to be looked up by the names that annotations give them."""
 
     def __init__(self, root: Path):
         self.root = root
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
-        """Paths below the root by file name; composed letters, since macOS takes umlauts apart."""
+        """Paths below the root by file name; the names are in composed form because macOS decomposes umlauts."""
         names: dict[str, list[str]] = {}
         for path in walk(self.root, SUFFIXES):
             names.setdefault(_composed(PurePosixPath(path).name), []).append(path)
@@ -50,11 +50,11 @@ class PictureFolder:
     def find(self, name: str) -> Path:
         """The file of a picture.
 
-        The whole name first, then with folders left off from the left, then the file name anywhere below the root. Of
-        names such as Label Studio's `../../media/upload/1/a.jpg` only what follows the last `..` counts.
+        Tries the whole name first, then the name without its leading folders, then the file name anywhere below the
+        root. In names such as Label Studio's `../../media/upload/1/a.jpg`, only the part after the last `..` counts.
 
         Raises:
-            Refused: nothing of that name, several, or a name that points out of the folder.
+            Refused: no picture has that name, several have it, or the name points out of the folder.
         """
         parts = PurePosixPath(name.rpartition("../")[2]).parts
         if not parts or ".." in parts or "\0" in name:

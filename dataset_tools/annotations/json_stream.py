@@ -1,4 +1,4 @@
-"""Reads the parts of a large JSON file one by one: never a million annotations in memory at once."""
+"""Reads the elements of a large JSON file one by one, so that a million annotations are never in memory together."""
 
 import json
 import re
@@ -8,18 +8,18 @@ from pathlib import Path
 from common.errors import UserError
 
 BLOCK = 1 << 20  # characters
-ELEMENT_MAX = 64 << 20  # characters of one element; a picture's annotations have some kB
-NO_SEPARATOR = re.compile(r"[^ \t\r\n,:]")  # which separator stands where is not checked
+ELEMENT_MAX = 64 << 20  # characters of one element; a picture's annotations have a few kB
+NO_SEPARATOR = re.compile(r"[^ \t\r\n,:]")  # separators are skipped without checking their order
 
 
 def elements(path: Path) -> Iterator[tuple[str, object]]:
     """The elements of a JSON file as (key, value).
 
-    A list at the top: each element, with an empty key. An object at the top: for a key that holds a list each element
-    of it, otherwise the value.
+    For a list at the top level: each element, with an empty key. For an object at the top level: each key with its
+    value; if the value is a list, each of its elements with the key.
 
     Raises:
-        UserError: not JSON, cut off, nested too deeply, or an element too large to be an annotation.
+        UserError: not JSON, cut off, nested too deeply, or an element is too large to be an annotation.
     """
     try:
         with path.open(encoding="utf-8-sig") as stream:
@@ -32,7 +32,7 @@ def elements(path: Path) -> Iterator[tuple[str, object]]:
 
 
 class _Window:
-    """A part of the text, moved on as elements are decoded."""
+    """A part of the text that moves forward as elements are decoded."""
 
     def __init__(self, stream):
         self.stream = stream
@@ -69,7 +69,8 @@ class _Window:
         return found[0]
 
     def more(self) -> bool:
-        block = self.stream.read(max(BLOCK, len(self.text) - self.at))  # doubles: a large element is not quadratic
+        # Reads at least as much as is pending, so that the time for a large element does not grow quadratically.
+        block = self.stream.read(max(BLOCK, len(self.text) - self.at))
         self.text, self.at = self.text[self.at :] + block, 0
         return bool(block)
 
@@ -77,7 +78,7 @@ class _Window:
         while True:
             try:
                 found, end = self.decode(self.text, self.at)
-                if end < len(self.text):  # a number at the end of the window may go on
+                if end < len(self.text):  # a number at the end of the window may continue
                     self.at = end
                     return found
             except json.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Label Studio's json export: tasks with annotations, results in percent of the picture, top left."""
+"""Label Studio's JSON export: tasks with annotations; results in percent of the picture, from its top left corner."""
 
 import math
 from collections.abc import Iterator
@@ -13,21 +13,21 @@ from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
 SHAPES = ("rectanglelabels", "ellipselabels", "polygonlabels")
-NO_PLACE = {"choices", "textarea", "rating", "taxonomy", "number", "relation"}  # say nothing about where something is
+NO_PLACE = {"choices", "textarea", "rating", "taxonomy", "number", "relation"}  # result types without a position
 
 
 def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
-    """The pictures of the tasks that somebody annotated.
+    """The pictures of all annotated tasks.
 
     Raises:
-        UserError: not a readable file.
+        UserError: the file cannot be read.
     """
     for _, task in json_stream.elements(path):
         task = mapping(task)
         name = _name(task)
         done = [entry for entry in map(mapping, sequence(task.get("annotations"))) if not entry.get("was_cancelled")]
         if not name:
-            yield Skipped(f"task {task.get('id')}", "task without a picture's address")
+            yield Skipped(f"task {task.get('id')}", "task without a picture URL")
         elif not done:
             yield Skipped(name, "not annotated, or the annotation was cancelled")
         else:
@@ -35,7 +35,7 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
 
 
 def _name(task: dict) -> str:
-    """The picture's path, as in `data.image` or the first value of `data` that looks like a picture's address."""
+    """The picture's path, from `data.image` or the first value of `data` that looks like a file name or URL."""
     data = mapping(task.get("data"))
     candidates = [data.get("image"), task.get("storage_filename"), *data.values()]
     texts = [path_of(value) for value in candidates if isinstance(value, str)]

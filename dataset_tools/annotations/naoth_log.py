@@ -1,4 +1,4 @@
-"""NaoTH logs: repeated int32 frame, zero-terminated name, int32 size, protobuf message; little-endian, unaligned."""
+"""NaoTH logs, repeating: int32 frame, zero-terminated name, int32 size, protobuf message; little-endian, unaligned."""
 
 import io
 import struct
@@ -18,7 +18,7 @@ from dataset_tools.annotations.record import Place
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
-CAMERAS = {  # of the messages that hold pixels
+CAMERAS = {  # camera of each message that contains pixels
     "Image": "bottom",
     "ImageTop": "top",
     "ImageJPEG": "bottom",
@@ -34,12 +34,12 @@ BYTES_PER_PIXEL = {0: 1, 1: 3, 2: 4}  # of a candidate: Y, YUV, YUV and colour c
 
 
 def places(path: Path) -> Iterator[Place | Skipped]:
-    """Where the messages that hold pixels lie; all others are passed over unread.
+    """Finds the messages that contain pixels, without reading the content of any message.
 
-    A log that ends in the middle, as of a robot that was switched off, is used up to there.
+    A log that ends in the middle of a message, because the robot was switched off, is used up to there.
 
     Raises:
-        UserError: not a log, or it cannot be read.
+        UserError: not a log, or the file cannot be read.
     """
     try:
         with path.open("rb") as stream:
@@ -63,7 +63,7 @@ def places(path: Path) -> Iterator[Place | Skipped]:
 
 
 def _header(head: bytes, at: int) -> tuple[str | None, int, int]:
-    """Name, offset of the content and its size; no name where this is no header."""
+    """Name of a message, and offset and size of its content; the name is None if this is not a header."""
     end = head.find(b"\0", 4)
     name = head[4:end]
     if end < 5 or end + 5 > len(head) or not name.isascii() or not name.decode("ascii").isprintable():
@@ -76,7 +76,7 @@ def read_message(stream, place: Place) -> bytes:
     """The bytes of a message.
 
     Raises:
-        Refused: absurdly large, or the file became shorter.
+        Refused: the message is implausibly large, or the file has become shorter.
     """
     if place.size > MESSAGE_MAX:
         raise Refused(f"message larger than {MESSAGE_MAX >> 20} MB")
@@ -88,10 +88,10 @@ def read_message(stream, place: Place) -> bytes:
 
 
 def fields(message: bytes) -> list[tuple[int, int | bytes]]:
-    """(number, value) of each field of a protobuf message whose description is not at hand.
+    """(number, value) of each field of a protobuf message, read without its description.
 
     Raises:
-        Refused: no message, or cut off.
+        Refused: not a message, or cut off.
     """
     try:
         found = [(field.field_number, field.data) for field in UnknownFieldSet(Empty.FromString(message))]
@@ -104,7 +104,7 @@ def yuyv(message: bytes, jpeg: bool) -> np.ndarray:
     """The camera image of an `Image` or `ImageJPEG` message: uint8 [height, width / 2, 4] of Y, U, Y, V.
 
     Raises:
-        Refused: damaged, or of another layout.
+        Refused: damaged, or another layout.
     """
     parts = dict(fields(message))
     data, width, height = parts.get(1), parts.get(2, 640), parts.get(3, 480)
@@ -120,7 +120,7 @@ def yuyv(message: bytes, jpeg: bool) -> np.ndarray:
 
 
 def _inverted(data: bytes, width: int, height: int) -> np.ndarray:
-    """The robot's JPEG holds Y, U, Y, V as four channels of half the width; decoders invert those, as if of a print."""
+    """Decodes the robot's JPEG: Y, U, Y, V as four channels of half the width, which decoders invert like CMYK."""
     try:
         image = Image.open(io.BytesIO(data), formats=["JPEG"])
         if image.width * image.height * len(image.getbands()) != width * height * 2:
@@ -131,7 +131,7 @@ def _inverted(data: bytes, width: int, height: int) -> np.ndarray:
 
 
 def to_rgb(pixels: np.ndarray) -> Image.Image:
-    """Y, U, Y, V uint8 [height, width / 2, 4] to RGB, by Pillow's YCbCr."""
+    """Converts Y, U, Y, V uint8 [height, width / 2, 4] to RGB with Pillow's YCbCr conversion."""
     height, half, _ = pixels.shape
     ycbcr = np.empty((height, half * 2, 3), np.uint8)
     ycbcr[:, 0::2, 0], ycbcr[:, 1::2, 0] = pixels[..., 0], pixels[..., 2]
@@ -141,17 +141,20 @@ def to_rgb(pixels: np.ndarray) -> Image.Image:
 
 
 class Candidate(NamedTuple):
-    """A patch that the robot looked at: RGB or gray uint8 [n, n, 3 or 1], and its box in the camera image, pixels."""
+    """A patch that the robot classified: RGB or gray uint8 [n, n, 3 or 1], and its box in the camera image, pixels."""
 
     pixels: np.ndarray
     box: tuple[int, int, int, int]
 
 
 def candidates(message: bytes) -> Iterator[Candidate | Refused]:
-    """The patches of a `BallCandidates` message, upright: they are stored column by column.
+    """The patches of a `BallCandidates` message, turned upright because the robot stores them column by column.
+
+    Yields:
+        Each patch; for a damaged patch, a `Refused` with the reason.
 
     Raises:
-        Refused: the message is damaged; a single patch that is comes out as such.
+        Refused: the message as a whole is damaged.
     """
     for number, value in fields(message):
         if number == 1 and isinstance(value, bytes):

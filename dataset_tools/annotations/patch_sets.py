@@ -1,4 +1,4 @@
-"""Sets of patches that are cut already: b-alls-2019.hdf5, folders of classes, the robot's own candidates in a log."""
+"""Sets of patches that are already cut: b-alls-2019.hdf5, class folders, and the robot's own candidates in a log."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from dataset_tools.annotations.find_pictures import SUFFIXES, walk
 from dataset_tools.annotations.record import Place, Record
 from dataset_tools.sources.patch_sources import Skipped
 
-ROWS = 256  # of an HDF5 file in one record
+ROWS = 256  # rows of an HDF5 file in one record
 GROUPS = ("negatives", "positives")
 CLASS_FOLDERS = {  # names without spaces, `-` and `_`
     "ball": {"ball", "balls", "positive", "positives", "1", "1.00"},
@@ -23,13 +23,13 @@ CLASS_FOLDERS = {  # names without spaces, `-` and `_`
 
 
 def class_of(folder: str) -> str:
-    """`ball`, `no ball`, or empty for a folder's name that is no class."""
+    """`ball` or `no ball`, or an empty string if the folder's name is not a class."""
     plain = re.sub(r"[-_ ]", "", folder.casefold())
     return next((kind for kind, names in CLASS_FOLDERS.items() if plain in names), "")
 
 
 def read_class_folders(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
-    """Patches in folders such as `ball` and `noball`, at any depth; other folders are the recording."""
+    """Patches in folders such as `ball` and `noball`, at any depth; the names of other folders form the recording."""
     for name in walk(path, SUFFIXES):
         parts = PurePosixPath(name).parts
         at = next((index for index in range(len(parts) - 2, -1, -1) if class_of(parts[index])), None)
@@ -43,7 +43,7 @@ def read_b_alls(path: Path, _: Classes) -> Iterator[Record | Skipped]:
     """Groups `positives` and `negatives`, each `data` uint8 [n, 32, 32] and `labels` [n, 4] = is_ball, x, y, radius.
 
     Raises:
-        UserError: another layout.
+        UserError: the file has another layout.
     """
     try:
         with h5py.File(path, "r") as file:
@@ -71,7 +71,7 @@ def _checked(path: Path, file: h5py.File, name: str) -> int:
 
 
 def read_candidates(path: Path, _: Classes) -> Iterator[Record | Skipped]:
-    """The robot's own candidates of every frame of a log, which nobody has labelled.
+    """The robot's own candidates of every frame of a log, without labels.
 
     Raises:
         UserError: not a log.

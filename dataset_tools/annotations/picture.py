@@ -1,4 +1,4 @@
-"""Opens pictures of any kind as RGB, upright, and checks that their size fits the annotation."""
+"""Opens pictures of any format as upright RGB, and checks that their size fits the annotation."""
 
 import io
 import warnings
@@ -14,21 +14,21 @@ from dataset_tools.sources.labels import Refused
 FORMATS = ["PNG", "JPEG", "BMP", "WEBP", "PPM"]
 PIXELS_MAX = 36_000_000  # 108 MB as RGB
 BYTES_MAX = 256 << 20
-ASPECT_TOLERANCE = 0.01  # by which a picture that was made smaller may differ from the declared size
+ASPECT_TOLERANCE = 0.01  # relative difference allowed between the aspect ratios of a resized picture and its annotation
 ORIENTATION = 0x0112
 FAULTS = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, MemoryError)
 
 
 def read_bytes(record: Record) -> bytes:
-    """The bytes of a picture: of its file, or of its message in a log.
+    """The bytes of a picture, from its file or from its message in a log.
 
     Raises:
-        Refused: no file, too large, or it cannot be read.
+        Refused: the file is missing, too large, or cannot be read.
     """
     path = record.picture
     try:
         if path is None or not path.is_file():
-            raise Refused("missing picture")  # a pipe would be waited for
+            raise Refused("missing picture")  # reading a pipe would block
         with path.open("rb") as stream:
             if record.place is not None:
                 return naoth_log.read_message(stream, record.place)
@@ -40,17 +40,18 @@ def read_bytes(record: Record) -> bytes:
 
 
 def decode(data: bytes, record: Record) -> Image.Image:
-    """The picture in RGB, of the bytes of its file or message.
+    """Decodes the bytes of a picture's file or message to RGB.
 
-    Turned as its EXIF data say, as all annotation tools show it, unless the annotation is of the picture unturned.
+    Rotates the picture as its EXIF data say, as all annotation tools do, unless the annotation has the size of the
+    picture without rotation.
 
     Raises:
-        Refused: damaged, absurdly large, or of another shape than the boxes are for.
+        Refused: the picture is damaged, too large, or in an unsupported format.
     """
     if record.place is not None:
         return naoth_log.to_rgb(naoth_log.yuyv(data, "JPEG" in record.place.message))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's own limit of pixels is higher; odd EXIF data are no matter
+        warnings.simplefilter("ignore")  # Pillow's own pixel limit is higher, and odd EXIF data do not matter
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             if image.width * image.height > PIXELS_MAX:
@@ -66,7 +67,7 @@ def decode(data: bytes, record: Record) -> Image.Image:
 
 def _upright(image: Image.Image, declared: tuple[float, float] | None) -> Image.Image:
     turned = image
-    with suppress(*FAULTS):  # broken EXIF data turn nothing
+    with suppress(*FAULTS):  # broken EXIF data are ignored
         if image.getexif().get(ORIENTATION, 1) not in (0, 1):
             turned = ImageOps.exif_transpose(image)
     if declared == image.size and declared != turned.size:
@@ -86,10 +87,10 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def scale(record: Record, width: int, height: int) -> tuple[float, float]:
-    """Factors that turn the boxes' x and y into pixels of the picture.
+    """Factors that convert the boxes' x and y to pixels of the decoded picture.
 
     Raises:
-        Refused: the picture has another shape than the one that was annotated.
+        Refused: the picture's aspect ratio differs from that of the annotated picture.
     """
     if record.size is None:
         return 1.0, 1.0

@@ -1,4 +1,4 @@
-"""Which format a file or folder is in, and all its records with their pictures found."""
+"""Recognises the format of a file or folder, and reads its records together with their pictures."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -29,14 +29,14 @@ READERS: dict[str, Callable[[Path, Classes], Items]] = {
 }
 WORD = r"(?i:(?<![a-z])({})(?![a-z]))"
 CAMERA_WORDS = {"top": re.compile(WORD.format("top|upper")), "bottom": re.compile(WORD.format("bottom|lower"))}
-GENERIC = {  # names of folders and files that say nothing about a recording
+GENERIC = {  # names of folders and files that do not identify a recording
     *("images", "image", "imgs", "img", "labels", "annotations", "jpegimages", "pictures", "frames", "dataset", "data"),
     *("train", "val", "valid", "validation", "test", "obj_train_data", "log", "logs", "game", "combined", "export"),
 }
 
 
 class Source(NamedTuple):
-    """One file or folder, its format, and the folder in which its pictures are."""
+    """A file or folder with annotations, its format, and the folder of its pictures."""
 
     path: Path
     format: str
@@ -44,10 +44,10 @@ class Source(NamedTuple):
 
 
 def recognise(path: Path, given: str | None = None, pictures: Path | None = None) -> list[Source]:
-    """The sources behind a path: itself, or the annotation files or logs in a folder.
+    """The sources at a path: the path itself, or the annotation files or logs in a folder.
 
     Raises:
-        UserError: nothing there, no known format, or several.
+        UserError: the path does not exist, or has no known format, or several.
     """
     if given not in (None, *READERS):
         raise UserError(f"--format must be one of {', '.join(READERS)}. Received: {given}.")
@@ -84,7 +84,7 @@ def _candidates(path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _of_file(path: Path) -> list[str]:
-    """The format of a file, by its ending and the first thing in it."""
+    """The format of a file, from its suffix and its first element."""
     ending = path.suffix.lower()
     if ending == ".json":
         key, value = next(json_stream.elements(path), ("", None))
@@ -101,16 +101,16 @@ def _of_file(path: Path) -> list[str]:
 
 
 def records(source: Source, classes: Classes, annotations: list[Source], several_logs: bool = False) -> Items:
-    """Everything in a source; each record has its picture.
+    """All records of a source, each with its picture.
 
     Args:
-        source: what to read.
-        classes: what class names mean.
-        annotations: of logs, COCO or Label Studio: their pictures' names have the frame's number in them.
-        several_logs: the names of annotated pictures must say which log they are from.
+        source: the source to read.
+        classes: the meaning of class names.
+        annotations: for logs: COCO or Label Studio files; the names of their pictures contain the frame number.
+        several_logs: whether the names of annotated pictures must say which log they are from.
 
     Raises:
-        UserError: not readable, or a log without annotations.
+        UserError: the source cannot be read, or is a log without annotations.
     """
     if source.format == "naoth-log":
         yield from _log(source.path, classes, annotations, several_logs)
@@ -146,7 +146,7 @@ def _log(path: Path, classes: Classes, annotations: list[Source], several_logs: 
                 if key in wanted:
                     raise UserError(
                         f"{source.path}: two pictures of one frame. Received: {wanted[key].name} and {item.name}."
-                        f" Their names must tell the camera (top, bottom), and the log where there are several."
+                        f" Their names must contain the camera (top, bottom), and the log if there are several."
                     )
                 wanted[key] = item
     for place in naoth_log.places(path):
@@ -172,14 +172,14 @@ def frame_of(name: str) -> int:
 
 
 def camera_of(name: str) -> str:
-    """`top` or `bottom`, by the last word in a picture's path that says so (also upper, lower); else empty."""
+    """`top` or `bottom`, from the last of the words top, upper, bottom, lower in a picture's path; empty if none."""
     last = {camera: max((m.start() for m in word.finditer(name)), default=-1) for camera, word in CAMERA_WORDS.items()}
     camera = max(last, key=last.__getitem__)
     return camera if last[camera] >= 0 else ""
 
 
 def label_of(path: Path) -> str:
-    """A name for a source: of its file or folder, or of the next folder above it with a telling name."""
+    """A name for a source: that of its file or folder, or of the nearest folder above it that is not GENERIC."""
     path = path.absolute()
     names = [path.name if path.is_dir() else path.stem, *(folder.name for folder in path.parents)]
     telling = (name for name in names if name and not name.startswith("instances_") and name.casefold() not in GENERIC)
@@ -187,13 +187,13 @@ def label_of(path: Path) -> str:
 
 
 def recording_of(record: Record, label: str, pattern: re.Pattern | None) -> str:
-    """The name of the recording that a picture belongs to: pictures of one are never split up.
+    """The name of a picture's recording; all pictures of a recording stay on the same side of a split.
 
-    By the pattern, where there is one: its first group, or all that it matches. Otherwise the source's label, the
-    folders that mean something and, of names like `GAME-000123.png`, what stands before the last `-`.
+    With a pattern: its first group, or the whole match. Without one: the source's label, the names of folders that are
+    not GENERIC and, for names like `GAME-000123.png`, the part before the last `-`.
 
     Raises:
-        Refused: a name that the pattern does not match.
+        Refused: the pattern does not match the name.
     """
     path = PurePosixPath(record.name)
     if pattern is not None:

@@ -1,17 +1,17 @@
-"""What every reader yields: one picture with what is known about it, whatever format that was written in."""
+"""The records that every reader yields: one picture with its annotations, independent of their format."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 BALL, ROBOT, PENALTY, OTHER, IGNORE = KINDS = ("ball", "robot", "penalty mark", "other", "ignore")
 PATCHES = ("ball", "no ball", "labelled", "unlabelled")
-FRACTIONS = (1, 1)  # as a record's size: boxes are fractions of the picture
+FRACTIONS = (1, 1)  # value of `Record.size` if boxes are fractions of the picture
 
 
 class Box(NamedTuple):
     """An object's box; edges in pixels or fractions (see `Record.size`) from the picture's top left corner.
 
-    `kind` is one of KINDS. IGNORE marks a place where nobody knows what is there: no patch is cut from it.
+    `kind` is one of KINDS. IGNORE marks a region with unknown content: no patch is cut from it.
     """
 
     kind: str
@@ -22,7 +22,7 @@ class Box(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a picture lies in a log: offset and number of its bytes, its message (such as `ImageTop`) and its frame."""
+    """Position of a picture in a log: offset and size in bytes, its message (such as `ImageTop`) and its frame."""
 
     offset: int
     size: int
@@ -33,15 +33,15 @@ class Place(NamedTuple):
 class Record(NamedTuple):
     """One picture.
 
-    name: its path as the annotations give it, `/` between folders.
+    name: the picture's path as the annotations give it, with `/` between folders.
     boxes: of all annotated objects, balls and others.
     certified: whether every ball in the picture has a box, so that the rest of it certainly shows none.
-    size: width and height in pixels that the boxes refer to; FRACTIONS; None: pixels of the picture as it is.
-    picture: the file, or the log; None: to be found by its name.
-    camera: `top`, `bottom`, or empty where the format does not say.
-    recording: pictures taken together, a game; empty: by folder and name.
-    place: in a log, or rows of an HDF5 file.
-    patch: empty: a picture to cut patches from; else one of PATCHES, and it is, or holds, patches as they are.
+    size: width and height in pixels that the boxes refer to; or FRACTIONS; None: pixels of the picture itself.
+    picture: the file, or the log; None: found by its name.
+    camera: `top`, `bottom`, or empty if the format does not say.
+    recording: pictures taken together, such as a game; empty: determined by folder and name.
+    place: position in a log, or rows of an HDF5 file.
+    patch: empty for a picture to cut patches from; one of PATCHES for a picture or file that is, or holds, patches.
     """
 
     name: str

@@ -13,10 +13,10 @@ from dataset_tools.sources.patch_sources import Skipped
 
 
 def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
-    """The pictures of a TORSO-21 file; one is certified where a ball is annotated, as in it or as not in it.
+    """The pictures of a TORSO-21 file; a picture is certified if it has an annotation about a ball, present or absent.
 
     Raises:
-        UserError: not a readable file.
+        UserError: the file cannot be read.
     """
     for name, value in yaml_stream.entries(path, streamed="images"):
         entry = mapping(value)
@@ -31,7 +31,7 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
             try:
                 boxes.append(_box(kind, annotation.get("vector")))
             except Refused as refused:
-                if kind == BALL:  # others may be points or lines
+                if kind == BALL:  # other kinds may be points or lines
                     certified = False
                     yield Skipped(name, str(refused))
         if not asked:
@@ -45,5 +45,5 @@ def _box(kind: str, vector: object) -> Box:
     points = [numbers(point, 2) for point in sequence(vector)]
     if len(points) < 2:
         raise Refused("box without two corners")
-    xs, ys = zip(*points, strict=True)  # goalposts and obstacles: also four corners
+    xs, ys = zip(*points, strict=True)  # two corners; goalposts and obstacles may have four
     return Box(kind, min(xs), min(ys), max(xs), max(ys))

@@ -1,4 +1,4 @@
-"""Values of annotations that other programs wrote: anything may be missing or of another type."""
+"""Reads values of annotations that other programs wrote, in which anything may be missing or of another type."""
 
 import math
 
@@ -6,10 +6,10 @@ from dataset_tools.sources.labels import Refused
 
 
 def number(value: object) -> float:
-    """A finite number, also one written as text.
+    """A finite number, which may be written as text.
 
     Raises:
-        Refused: anything else.
+        Refused: the value is anything else.
     """
     try:
         result = float(value) if not isinstance(value, bool) else math.nan
@@ -21,10 +21,10 @@ def number(value: object) -> float:
 
 
 def numbers(values: object, count: int) -> tuple[float, ...]:
-    """`count` finite numbers of a list.
+    """The numbers of a list of `count` finite numbers.
 
     Raises:
-        Refused: not such a list.
+        Refused: the value is anything else.
     """
     if not isinstance(values, list) or len(values) != count:
         raise Refused(f"box without {count} numbers")
@@ -32,7 +32,7 @@ def numbers(values: object, count: int) -> tuple[float, ...]:
 
 
 def size(width: object, height: object) -> tuple[float, float] | None:
-    """Width and height of a picture in pixels; None where they are not given, or given as 0 as some programs do."""
+    """Width and height of a picture in pixels; None if they are missing or 0, as some programs write them."""
     try:
         found = number(width), number(height)
     except Refused:
@@ -41,10 +41,10 @@ def size(width: object, height: object) -> tuple[float, float] | None:
 
 
 def mapping(value: object) -> dict:
-    """The value if it is a dict, else an empty one."""
+    """The value if it is a dict, otherwise an empty dict."""
     return value if isinstance(value, dict) else {}
 
 
 def sequence(value: object) -> list:
-    """The value if it is a list, else an empty one."""
+    """The value if it is a list, otherwise an empty list."""
     return value if isinstance(value, list) else []

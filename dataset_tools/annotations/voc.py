@@ -1,4 +1,4 @@
-"""Pascal VOC: an xml per picture, beside it or in `Annotations` for `JPEGImages`; boxes in pixels."""
+"""Pascal VOC: one XML file per picture, beside it or in `Annotations` for `JPEGImages`; boxes in pixels."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -15,14 +15,14 @@ XML_MAX = 4 << 20  # bytes of one picture's annotations
 
 
 class _Builder(ElementTree.TreeBuilder):
-    """Refuses a document type: only there can entities be declared, and no annotation needs them."""
+    """Refuses a document type, because that is where entities are declared, and annotations do not need them."""
 
     def doctype(self, *_):
         raise Refused("xml declares a document type or entities")
 
 
 def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
-    """The pictures of a folder, or the one of an xml file; pictures without an xml are not annotated."""
+    """The pictures of a folder, or the picture of one XML file; pictures without an XML file are not annotated."""
     folder = path if path.is_dir() else path.parent
     pictures = {PurePosixPath(name).with_suffix("").as_posix(): name for name in walk(folder, SUFFIXES)}
     search = PictureFolder(folder)
@@ -54,7 +54,7 @@ def _parse(file: Path) -> ElementTree.Element:
 
 
 def _picture(name: str, root: ElementTree.Element, pictures: dict[str, str], search: PictureFolder) -> str:
-    """Path of the picture: of the xml's own name, beside it or in JPEGImages or images, else as the xml says."""
+    """Path of the picture with the XML file's name, beside it or in JPEGImages or images; else the path in the XML."""
     path = PurePosixPath(name).with_suffix("")
     beside = [path, *(path.parent.parent / folder / path.name for folder in ("JPEGImages", "images"))]
     for stem in beside:

@@ -1,6 +1,6 @@
-"""Reads YAML without building what it describes: values stay text, an alias stays one shared value, however often used.
+"""Reads YAML as plain data: values remain text, and an alias remains one shared value, however often it is used.
 
-So an alias bomb costs its own few lines, and one large mapping is read entry by entry.
+So an alias bomb takes no more memory than its own few lines, and a large mapping is read entry by entry.
 """
 
 from collections.abc import Iterator
@@ -10,19 +10,19 @@ import yaml
 
 from common.errors import UserError
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, twenty times as fast, where the package has it
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is twenty times as fast, if the package contains it
 DEPTH_MAX = 20
 
 Events = Iterator[yaml.Event]
 
 
 def entries(path: Path, streamed: str = "") -> Iterator[tuple[str, object]]:
-    """The entries of the mapping at the top of a YAML file as (key, value); of key `streamed`: its entries instead.
+    """The entries of the mapping at the top of a YAML file as (key, value).
 
-    Values are str, list and dict.
+    The key `streamed` is replaced by the entries of its own mapping. Values are str, list and dict.
 
     Raises:
-        UserError: not YAML, no mapping, or nested too deeply.
+        UserError: not YAML, not a mapping, or nested too deeply.
     """
     try:
         with path.open("rb") as stream:
@@ -42,7 +42,7 @@ def entries(path: Path, streamed: str = "") -> Iterator[tuple[str, object]]:
 
 
 def _pairs(events: Events, anchors: dict[str, object], depth: int) -> Iterator[tuple[str, yaml.Event]]:
-    """Keys of a mapping, and the event with which each value begins; empty for a key that is no text."""
+    """The keys of a mapping, each with the first event of its value; a key that is not text becomes empty."""
     for event in events:
         if isinstance(event, yaml.MappingEndEvent):
             return

@@ -1,4 +1,4 @@
-"""YOLO: `labels/NAME.txt` for `images/NAME.jpg`, or beside it; lines `class cx cy w h`, fractions, the box's centre."""
+"""YOLO: `labels/NAME.txt` for `images/NAME.jpg`, or beside it; lines `class centre_x centre_y w h` in fractions."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -13,15 +13,15 @@ from dataset_tools.annotations.values import number
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
-LINES_MAX = 10_000  # of one picture
+LINES_MAX = 10_000  # lines in the label file of one picture
 NOT_LABELS = {"classes", "train", "val", "valid", "test", "obj", "names", "readme", "requirements", "notes"}
 
 
 def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
-    """The pictures of a folder, or of the folder of its yaml file.
+    """The pictures of a folder, or of the folder of a YAML file.
 
     Raises:
-        UserError: no class names and no ball class given by number.
+        UserError: there are no class names, and the ball class is not given as a number.
     """
     folder = path if path.is_dir() else path.parent
     names = _names(folder, path, classes)
@@ -46,7 +46,7 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
 
 
 def _names(folder: Path, path: Path, classes: Classes) -> dict[str, str]:
-    """Class names by number: of a yaml file beside the pictures or above them, else of classes.txt or obj.names."""
+    """Class names by number, from a YAML file beside the pictures or above them, else from classes.txt or obj.names."""
     files = sorted(folder.glob("*.y*ml")) + sorted(folder.parent.glob("*.y*ml")) if path.is_dir() else [path]
     for file in files:
         found = dict(yaml_stream.entries(file))
@@ -61,7 +61,7 @@ def _names(folder: Path, path: Path, classes: Classes) -> dict[str, str]:
 
 
 def _listed(value: object) -> Iterator[dict[str, str]]:
-    """All lists of names and maps from number to name in a yaml file, at any depth."""
+    """All lists of names and all mappings from number to name in a YAML file, at any depth."""
     if isinstance(value, list) and value and all(isinstance(name, str) for name in value):
         yield {str(index): name for index, name in enumerate(value)}
     elif isinstance(value, dict) and value and all(key.isdecimal() and isinstance(value[key], str) for key in value):
@@ -79,7 +79,7 @@ def _numbered_lines(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def _stems(name: str) -> Iterator[str]:
-    """Where the labels of a picture may be: beside it, or in `labels` in place of the last folder `images`."""
+    """Possible paths of a picture's labels: beside it, or in `labels` instead of the last folder `images`."""
     path = PurePosixPath(name).with_suffix("")
     yield path.as_posix()
     parts = path.parts[:-1]
@@ -97,7 +97,7 @@ def _record(folder: Path, name: str, stem: str, names: dict[str, str], classes: 
                     raise Refused(f"more than {LINES_MAX} boxes")
                 if line.strip():
                     boxes.append(_box(line.split(), names, classes))
-    except (Refused, OSError) as error:  # the lines that are left may hold balls
+    except (Refused, OSError) as error:  # the remaining lines may contain balls
         certified = False
         yield Skipped(name, str(error) if isinstance(error, Refused) else "unreadable label file")
     yield Record(name, tuple(boxes), certified, FRACTIONS, folder / name)
@@ -110,7 +110,7 @@ def _box(words: list[str], names: dict[str, str], classes: Classes) -> Box:
     kind = classes.kind(index)
     kind = classes.kind(names.get(index, index)) if kind == OTHER else kind
     values = [number(word) for word in words[1:]]
-    if len(values) in (4, 5):  # the fifth: a confidence
+    if len(values) in (4, 5):  # the fifth is a confidence
         x, y, width, height = values[:4]
         return Box(kind, x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     if len(values) % 2 == 0:  # a polygon

@@ -66,7 +66,7 @@ class _Bounded(io.FileIO):
 
     def read(self, size: int = -1) -> bytes:
         if size > DIRECTORY_LIMIT_BYTES:
-            raise ValueError(f"directory of {size} bytes")
+            raise ValueError(f"a directory of {size} bytes")
         return super().read(size)
 
 
