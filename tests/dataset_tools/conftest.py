@@ -1,4 +1,4 @@
-"""Small sources of patches, made as the robot makes them."""
+"""Small sources of patches, in the same form as the robot's."""
 
 import io
 import pickle
@@ -18,13 +18,13 @@ from dataset_tools.ball_detection_datasets import create_datasets as detection
 
 @pytest.fixture
 def png():
-    """A function from pixels (or a side length) and text chunks to the bytes of a PNG; without any it is no ball."""
+    """A function from pixels (or a side length) and text chunks to the bytes of a PNG; without chunks it is no ball."""
 
     def make(pixels=20, seed=0, mode=None, labelled=True, **text):
         if isinstance(pixels, int | tuple):
             width, height = (pixels, pixels) if isinstance(pixels, int) else pixels
             generator = np.random.default_rng([seed, width, height])
-            coarse = generator.integers(0, 256, (5, 5, 3), dtype=np.uint8)  # low frequencies: no two look alike
+            coarse = generator.integers(0, 256, (5, 5, 3), dtype=np.uint8)  # low frequencies: all look different
             pixels = np.array(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
         info = PngImagePlugin.PngInfo()
         for key, value in (text or ({"ball_intersect": 0} if labelled else {})).items():
@@ -39,7 +39,7 @@ def png():
 
 @pytest.fixture
 def zip_of():
-    """A function that writes a zip from names and contents."""
+    """A function that writes a zip file with the given names and contents."""
 
     def make(path, files, compression=zipfile.ZIP_STORED):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def zip_of():
 
 @pytest.fixture
 def naoth(tmp_path, png, zip_of):
-    """A root of 14 logs of both cameras with 12 patches each: 4 balls, 6 without, one partial, one ambiguous."""
+    """A root of 14 logs of both cameras, each with 12 patches: 4 balls, 6 without a ball, 1 partial, 1 ambiguous."""
     root = tmp_path / "naoth"
     for log in range(14):
         files = {}
@@ -101,7 +101,7 @@ def tk03(tmp_path):
 
 @pytest.fixture
 def serve():
-    """A context manager that serves a folder over HTTP on loopback and yields the address."""
+    """A context manager that serves a folder over HTTP on loopback and yields the URL."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
@@ -123,7 +123,7 @@ def serve():
 
 @pytest.fixture
 def build(tmp_path, naoth, devils, tk03):
-    """A function (task, extra options) -> exit status; builds into tmp_path / "out" in this process."""
+    """A function that builds into tmp_path / "out" in this process: (task, extra options) -> exit status."""
 
     def run(task, *more, output=tmp_path / "out", sources=True):
         given = [
@@ -134,7 +134,7 @@ def build(tmp_path, naoth, devils, tk03):
             *(["--devils", str(devils)] if task == "classification" else []),
         ]
         main = {"classification": classification, "detection": detection}[task].main
-        # random pictures and 14 recordings: chance likeness is no leak here
+        # in 14 recordings of random pictures, a chance similarity is not a leak
         return main(
             [
                 *(given if sources else []),

@@ -1,4 +1,4 @@
-"""Where built files are, what is in them, and how long to wait for them."""
+"""Finds and loads built files, and waits for conditions."""
 
 import time
 from pathlib import Path
@@ -25,10 +25,10 @@ def contents(folder):
 
 
 def wait_for(condition, process):
-    """What `condition` returns, as soon as it is true of the running process."""
+    """Waits until `condition` is true while the process runs, and returns the condition's value."""
     deadline = time.monotonic() + 60
     while not (found := condition()):
-        assert time.monotonic() < deadline, "the process never came that far"
+        assert time.monotonic() < deadline, "the process did not get that far"
         assert process.poll() is None
         time.sleep(0.005)
     return found

@@ -1,4 +1,4 @@
-"""The pages for newcomers are true: their programs and commands run as they are printed."""
+"""The programs and commands on the pages for newcomers run as printed."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def test_the_example_of_a_patch_file_runs(tmp_path):
     assert read_patches(tmp_path / "own_patches.h5", "classification").recording[-1] == "game 3"
 
 
-def test_the_commands_lead_from_an_export_to_a_model(tmp_path):
+def test_the_commands_train_a_model_from_an_export(tmp_path):
     assert len(COMMANDS) <= 5
     names = {
         f"game{game}-{frame:03d}.png": [("ball", 60 + 20 * game, 80, 90 + 20 * game, 110)]
@@ -58,7 +58,7 @@ def test_the_commands_lead_from_an_export_to_a_model(tmp_path):
         if "train.py" in line:
             more = "--epochs 1 --output-dir runs"
         elif "create_datasets" in line:
-            more = "--max-leaks 1 --no-keep-linked"  # all games show one drawn ball
+            more = "--max-leaks 1 --no-keep-linked"  # all games show the same drawn ball
         line = line.replace("python3 ", f"{sys.executable} {ROOT}/").replace("~", ".")
         run("bash", "-c", f"{line} {more}", folder=tmp_path)
     assert list(tmp_path.glob("sheets/*_sheet.png"))

@@ -1,4 +1,4 @@
-"""Logs of strangers among good ones: each bad one costs itself a line, and none prints raw."""
+"""Bad logs among good ones: each gives one line, and none prints control characters."""
 
 import struct
 import subprocess
@@ -30,7 +30,7 @@ def header_only(width, height, bits=8, colour=2):
 
 
 def spoiled(path, find, replace, place=-1):
-    """Replaces bytes behind the last place where `find` stands in a zip."""
+    """Replaces bytes after the last occurrence of `find` in a zip."""
     content = bytearray(path.read_bytes())
     at = content.rindex(find) + len(find)
     content[at : at + len(replace)] = replace
@@ -39,7 +39,7 @@ def spoiled(path, find, replace, place=-1):
 
 @pytest.fixture
 def bad_logs(naoth, png, zip_of):
-    """A root of 14 good logs, and every kind of bad one."""
+    """A root of 14 good logs and one bad log of every kind."""
     top = naoth / "top"
     for name, content in {
         "flat": header_only(0, 0),
@@ -50,7 +50,7 @@ def bad_logs(naoth, png, zip_of):
     }.items():
         zip_of(top / f"{name}.zip", {"a.png": content})
     offset = zip_of(top / "offset.zip", {"a.png": png(20)})
-    spoiled(offset, b"PK\5\6", struct.pack("<HHHHLL", 0, 0, 1, 1, 70, 0))  # a directory of another size
+    spoiled(offset, b"PK\5\6", struct.pack("<HHHHLL", 0, 0, 1, 1, 70, 0))  # a directory with another size
     zip_of(top / "method.zip", {"a.png": png(20)})
     spoiled(top / "method.zip", b"PK\1\2", struct.pack("<HHHH", 20, 20, 0, 99))
     spoiled(zip_of(top / "large.zip", {"a.png": png(20)}), b"PK\5\6", struct.pack("<HHHHL", 0, 0, 1, 1, 1 << 31))
@@ -61,7 +61,7 @@ def bad_logs(naoth, png, zip_of):
     return naoth
 
 
-def test_no_bad_log_costs_the_good_ones(tmp_path, bad_logs, build, capsys):
+def test_bad_logs_do_not_affect_the_good_ones(tmp_path, bad_logs, build, capsys):
     assert build("classification") == 0
     assert len(load(tmp_path / "out", "naoth").y) == 14 * 10
     said = capsys.readouterr().err
@@ -74,7 +74,7 @@ def test_no_bad_log_costs_the_good_ones(tmp_path, bad_logs, build, capsys):
     assert "skipped 3 of naoth: not a readable zip file" in said
 
 
-def test_every_member_at_an_offset_that_cannot_be_is_skipped(tmp_path, png, zip_of):
+def test_every_member_at_an_impossible_offset_is_skipped(tmp_path, png, zip_of):
     path = zip_of(tmp_path / "top" / "log.zip", {"a.png": png(20), "b.png": png(21)})
     content = path.read_bytes()
     at = content.index(b"PK\1\2") + 42
@@ -83,7 +83,7 @@ def test_every_member_at_an_offset_that_cannot_be_is_skipped(tmp_path, png, zip_
         patches, skipped = everything(naoth_chunks(tmp_path, 0))
         assert [item.reason for item in skipped] in (["damaged in the zip"], ["not a readable zip file"])
         assert len(patches) in (0, 1)
-    # A directory that is said to begin behind its own place moves every member in front of the file.
+    # If the directory claims to start later than it does, every member seems to be in front of the file.
     end = content.index(b"PK\5\6")
     start = struct.unpack_from("<L", content, end + 16)[0]
     path.write_bytes(content[: end + 16] + struct.pack("<L", start + 300) + content[end + 20 :])
@@ -94,7 +94,7 @@ def test_every_member_at_an_offset_that_cannot_be_is_skipped(tmp_path, png, zip_
 
 def test_a_directory_larger_than_memory_is_not_read(tmp_path, png, zip_of):
     path = zip_of(tmp_path / "log.zip", {"a.png": png(20)})
-    with path.open("r+b") as file:  # sparse: 4 GB of directory in a few kB of disk
+    with path.open("r+b") as file:  # a sparse file: a directory of 4 GB takes a few kB of disk
         content = file.read()
         end = content.index(b"PK\5\6")
         file.seek(3 << 30)
@@ -148,7 +148,7 @@ def test_attributes_and_recordings_are_not_printed_raw(tmp_path, capsys):
     assert RED not in capsys.readouterr().err
 
 
-def test_an_attribute_that_nobody_needs_costs_nothing(tmp_path, capsys):
+def test_an_unused_attribute_is_not_read(tmp_path, capsys):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file["X"] = np.random.default_rng(0).integers(20, 230, (60, 16, 16, 1), dtype=np.uint8)
@@ -168,7 +168,7 @@ def test_an_attribute_that_nobody_needs_costs_nothing(tmp_path, capsys):
     assert "  recorded: (" in out
 
 
-def test_pictures_without_a_label_are_left_out_and_an_error_under_strict(tmp_path, naoth, build, zip_of, png, capsys):
+def test_pictures_without_a_label_are_skipped_and_an_error_with_strict(tmp_path, naoth, build, zip_of, png, capsys):
     resaved = {f"{index}.png": png(24, seed=index, labelled=False) for index in range(30)}
     zip_of(naoth / "top" / "resaved.zip", resaved)
     zip_of(naoth / "top" / "frames.zip", {"1.png": png((640, 480), ball_intersect=0)})
@@ -199,7 +199,7 @@ def test_a_family_without_a_single_ball_fails(tmp_path, build, zip_of, png, task
     assert not list((tmp_path / "out").rglob("*.h5"))
 
 
-def test_places_in_a_root_with_a_border_move_into_the_file(tmp_path, build, zip_of, png):
+def test_positions_in_a_root_with_a_border_are_corrected_in_the_file(tmp_path, build, zip_of, png):
     for log in range(6):
         files = {}
         for index in range(5):

@@ -1,4 +1,4 @@
-"""create_datasets.py from sources to files: what they hold, and that bytes repeat."""
+"""create_datasets.py builds the right files from the sources, and equal input gives equal bytes."""
 
 import json
 
@@ -9,7 +9,7 @@ import pytest
 from ..helpers import ALL, contents, family, load
 
 
-def test_classification_files_hold_what_their_names_say(tmp_path, build, tk03):
+def test_classification_files_contain_what_their_names_say(tmp_path, build, tk03):
     assert build("classification", *ALL) == 0
     output = tmp_path / "out"
     parts = {part: load(output, part) for part in ("train", "validation", "test", "naoth", "devils", "tk03")}
@@ -45,7 +45,7 @@ def test_cameras_sizes_and_colours_are_views_of_the_same_patches(tmp_path, build
     assert not list(output.rglob("*top_16x16_tk03*"))
 
 
-def test_detection_has_balls_only_in_three_splits_and_the_same_sides(tmp_path, build):
+def test_detection_has_only_balls_in_three_splits_divided_as_in_classification(tmp_path, build):
     assert build("detection") == 0
     assert build("classification") == 0
     output = tmp_path / "out"
@@ -59,11 +59,11 @@ def test_detection_has_balls_only_in_three_splits_and_the_same_sides(tmp_path, b
     assert all(len(parts) == 1 for parts in sides.values())
     parts = [load(output, part, family("detection")) for part in ("train", "validation", "test")]
     y = np.concatenate([part.y for part in parts])
-    assert len(y) == 14 * 4 + 4  # TK03 has no zeros where it shows no ball
+    assert len(y) == 14 * 4 + 4  # TK03 patches without a ball, whose targets are zeros, are not in it
     assert np.allclose(np.concatenate([part.y[part.origin == "naoth"] for part in parts]), [0.4, 0.45, 0.55], atol=1e-6)
 
 
-def test_balls_without_a_place_are_counted_and_left_out_of_detection_alone(tmp_path, build, naoth, png, zip_of, capsys):
+def test_balls_without_a_position_are_counted_and_not_in_detection(tmp_path, build, naoth, png, zip_of, capsys):
     zip_of(naoth / "top" / "zz.zip", {f"{index}.png": png(20 + index, ball_intersect=0.9) for index in range(3)})
     assert build("detection") == 0
     assert "skipped 3 of naoth: ball without a plausible place, such as zz, zz, zz" in capsys.readouterr().err
@@ -72,7 +72,7 @@ def test_balls_without_a_place_are_counted_and_left_out_of_detection_alone(tmp_p
     assert len(load(tmp_path / "out", "naoth")) == 143
 
 
-def test_partial_balls_count_as_negative_on_demand_and_move_no_recording(tmp_path, build):
+def test_partial_balls_count_as_negative_on_request_and_the_split_stays_the_same(tmp_path, build):
     assert build("classification", output=tmp_path / "ignore") == 0
     assert build("classification", "--partial", "negative", output=tmp_path / "negative") == 0
     ignored, negative = (load(tmp_path / name, "naoth") for name in ("ignore", "negative"))
@@ -82,7 +82,7 @@ def test_partial_balls_count_as_negative_on_demand_and_move_no_recording(tmp_pat
         assert set(load(tmp_path / "ignore", part).recording) == set(load(tmp_path / "negative", part).recording)
 
 
-def test_equal_input_gives_equal_bytes_whatever_the_jobs_and_what_else_is_built(tmp_path, build):
+def test_equal_input_gives_equal_bytes_with_any_number_of_jobs_and_other_families(tmp_path, build):
     assert build("classification", *ALL, output=tmp_path / "one") == 0
     assert build("classification", *ALL, "--jobs", 2, output=tmp_path / "two") == 0
     assert build("classification", output=tmp_path / "alone") == 0
@@ -93,7 +93,7 @@ def test_equal_input_gives_equal_bytes_whatever_the_jobs_and_what_else_is_built(
     assert all(one[name] == content for name, content in files.items())
 
 
-def test_the_same_wish_in_other_words_gives_the_same_bytes(tmp_path, build, devils):
+def test_equivalent_options_give_the_same_bytes(tmp_path, build, devils):
     assert build("classification", output=tmp_path / "one") == 0
     devils = devils.rename(tmp_path / "renamed.zip")
     words = ["--split", 0.70, 0.15, 0.15, "--origins", "tk03", "naoth", "devils", "--devils", devils]
@@ -121,7 +121,7 @@ def test_attributes(tmp_path, build, png, zip_of):
     assert attributes["tool"].startswith("ball-models ")
 
 
-def test_penalty_marks_and_robots_are_counted_among_what_is_no_ball(tmp_path, build, png, zip_of, capsys):
+def test_penalty_marks_and_robots_among_the_negatives_are_counted(tmp_path, build, png, zip_of, capsys):
     texts = [
         {"penalty_intersect": 0.76},
         {"penalty_intersect": 0.75},
@@ -149,7 +149,7 @@ def test_source_digests_follow_the_content(tmp_path, build, naoth, png, zip_of):
     assert digest() != first
 
 
-def test_another_sampling_rule_is_another_dataset_and_says_so(tmp_path, build):
+def test_another_sampling_rule_gives_another_dataset_and_is_recorded(tmp_path, build):
     rules = ("centres", "corners", "area")
     for rule in rules:
         assert build("classification", "--sampling", rule, output=tmp_path / rule) == 0

@@ -1,4 +1,4 @@
-"""--drop and --relabel: lists by source, or by digest for older files, are obeyed, recorded, and never guessed at."""
+"""--drop and --relabel apply and record lists by source, or by digest for older files, and refuse unclear entries."""
 
 import json
 
@@ -22,7 +22,7 @@ def joined(output, task="classification"):
     return concatenate([load(output, part, chosen) for part in parts if (output / chosen.file(part)).exists()])
 
 
-def test_sides_and_sources_are_in_the_files_and_survive_splitting(build, tmp_path):
+def test_sides_and_sources_are_in_the_files_and_are_kept_when_splitting(build, tmp_path):
     assert build("classification") == 0
     patches = joined(tmp_path / "out")
     names = [name.decode() for name in patches.source]
@@ -31,12 +31,12 @@ def test_sides_and_sources_are_in_the_files_and_survive_splitting(build, tmp_pat
     assert [name.split("/")[0] for name in np.array(names)[mine]] == patches.camera[mine].tolist()
     assert patches.side.dtype == np.float32
     assert ((patches.side[mine] >= 17) & (patches.side[mine] <= 56)).all()
-    assert np.isnan(patches.side[~mine]).all()  # cut smaller before they were saved
+    assert np.isnan(patches.side[~mine]).all()  # these were subsampled before they were saved
     taken = patches.take(np.arange(3, 9))
     assert taken.source.tolist() == patches.source[3:9].tolist()
 
 
-def test_dropped_patches_are_gone_and_relabelled_ones_changed(build, tmp_path):
+def test_dropped_patches_are_removed_and_relabelled_ones_changed(build, tmp_path):
     assert build("classification", *NAOTH) == 0
     before = joined(tmp_path / "out")
     names = np.array([name.decode() for name in before.source])
@@ -58,7 +58,7 @@ def test_dropped_patches_are_gone_and_relabelled_ones_changed(build, tmp_path):
 
 
 @pytest.mark.parametrize("task", ["classification", "detection"])
-def test_older_files_are_obeyed_by_digest(task, build, tmp_path):
+def test_lists_from_older_files_apply_by_digest(task, build, tmp_path):
     assert build(task, *NAOTH) == 0
     before = joined(tmp_path / "out", task)
     wanted = list(digests(before.X, before.y))[5:9]
@@ -69,7 +69,7 @@ def test_older_files_are_obeyed_by_digest(task, build, tmp_path):
     assert {*digests(before.X, before.y)} - {*digests(after.X, after.y)} == set(wanted)
 
 
-def test_an_entry_that_fits_several_patches_is_refused(build, tmp_path, naoth, png, zip_of, capsys):
+def test_an_entry_that_matches_several_patches_is_refused(build, tmp_path, naoth, png, zip_of, capsys):
     same = {f"{number}.png": png(20, seed=1, p_max_x=20, p_max_y=20) for number in range(2)}
     zip_of(naoth / "top" / "twins.zip", same)
     assert build("classification", *NAOTH) == 0
@@ -90,7 +90,7 @@ def test_an_entry_that_fits_several_patches_is_refused(build, tmp_path, naoth, p
         ("top/log_01/patches/000.png", "top/log_01/patches/000.png,ball", "name one patch"),
     ],
 )
-def test_lists_that_cannot_be_obeyed_build_nothing(drop, relabel, message, build, tmp_path, capsys):
+def test_lists_that_cannot_be_applied_build_nothing(drop, relabel, message, build, tmp_path, capsys):
     options = []
     for name, content in (("--drop", drop), ("--relabel", relabel)):
         if content:
@@ -102,7 +102,7 @@ def test_lists_that_cannot_be_obeyed_build_nothing(drop, relabel, message, build
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "source,label\n", "\udcff"])
-def test_lists_that_are_none(content, tmp_path):
+def test_files_that_are_not_lists(content, tmp_path):
     path = tmp_path / "list"
     path.write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(UserError, match=r"names no patch|cannot be read as a list"):
@@ -119,7 +119,7 @@ def test_commas_and_quotes_in_names(tmp_path):
     assert corrections.read(path, True) == {"top/a,b/c.png": labels.NO_BALL}
 
 
-def test_files_without_sides_and_sources_are_read_as_before(build, tmp_path):
+def test_files_without_sides_and_sources_can_still_be_read(build, tmp_path):
     assert build("classification", *NAOTH) == 0
     path = tmp_path / "out" / family().file("train")
     with h5py.File(path, "a") as file:

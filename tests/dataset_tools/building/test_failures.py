@@ -1,4 +1,4 @@
-"""Builds that fail, are interrupted or cannot be: one line, a status, and the files of before."""
+"""Builds that fail or are impossible print one line, return a status and leave the previous files unchanged."""
 
 import os
 import resource
@@ -45,7 +45,7 @@ def test_a_failed_build_leaves_everything_as_it_was(tmp_path, build, naoth, monk
     assert not list((tmp_path / "out").rglob(".build-*"))
 
 
-def test_files_that_a_family_has_no_more_are_removed(tmp_path, build):
+def test_files_that_a_family_no_longer_has_are_removed(tmp_path, build):
     assert build("classification") == 0
     assert build("classification", "--origins", "naoth", "--split", 1, 1, 0) == 0
     names = sorted(path.name.split("16x16_")[1].split("_")[0] for path in (tmp_path / "out").rglob("*.h5"))
@@ -75,7 +75,7 @@ def test_leaks_above_the_limit_fail_and_the_picture_shows_them(tmp_path, build, 
     assert len(parts) == 1
 
 
-def test_combinations_that_cannot_exist_or_have_no_patches_are_said(tmp_path, naoth, build, capsys):
+def test_combinations_that_cannot_exist_or_have_no_patches_are_reported(tmp_path, naoth, build, capsys):
     roots = tmp_path / "roots"
     (roots / "segmentation_border10").mkdir(parents=True)
     (roots / "legacy_border0").symlink_to(naoth)
@@ -117,12 +117,12 @@ def test_wrong_arguments(tmp_path, monkeypatch, arguments, message):
     assert message in str(caught.value)
 
 
-def test_one_root_is_of_one_type_and_border(build):
+def test_one_root_has_one_type_and_border(build):
     with pytest.raises(UserError, match="--naoth is one root"):
         build("classification", "--border", 0, 10)
 
 
-def test_what_a_killed_build_left_is_removed_and_what_is_in_use_is_not(tmp_path, build):
+def test_leftovers_of_a_killed_build_are_removed_but_files_in_use_are_not(tmp_path, build):
     folder = tmp_path / "out" / "classification"
     for name in (".build-killed", ".build-used", ".build-young"):
         (folder / name / "files").mkdir(parents=True)
@@ -134,7 +134,7 @@ def test_what_a_killed_build_left_is_removed_and_what_is_in_use_is_not(tmp_path,
     assert {path.name for path in folder.glob(".build-*")} == {".build-used", ".build-young"}
 
 
-def test_a_family_that_fails_stays_as_it_was_and_the_others_are_built(tmp_path, build, capsys):
+def test_a_family_that_fails_keeps_its_old_files_and_the_others_are_built(tmp_path, build, capsys):
     assert build("classification", "--size", 16, 32) == 0
     before = contents(tmp_path / "out")
     (tmp_path / "out" / family().file("test")).unlink()
@@ -154,7 +154,7 @@ def test_a_family_that_fails_stays_as_it_was_and_the_others_are_built(tmp_path, 
     assert all(sums[Path(name).name] == sha256_of(tmp_path / "out" / name) for name in large_splits)
 
 
-def test_a_file_that_cannot_be_written_fails_its_family_alone(tmp_path, build, monkeypatch, capsys):
+def test_a_file_that_cannot_be_written_fails_only_its_family(tmp_path, build, monkeypatch, capsys):
     assert build("classification", "--size", 16, 32) == 0
     before = contents(tmp_path / "out")
     original = write_families.write_patches
@@ -176,13 +176,13 @@ def test_a_file_that_cannot_be_written_fails_its_family_alone(tmp_path, build, m
     assert not list((tmp_path / "out").rglob(".build-*"))
 
 
-def test_no_room_for_pixels_fails_all_and_changes_nothing(tmp_path, build, capsys):
+def test_no_disk_space_for_pixels_fails_all_families_and_changes_nothing(tmp_path, build, capsys):
     assert build("classification") == 0
     before = contents(tmp_path / "out")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(
         resource.RLIMIT_FSIZE, (20_000, limits[1])
-    )  # the kernel refuses what is beyond, like a full disk
+    )  # beyond this size the kernel refuses to write, as with a full disk
     try:
         capsys.readouterr()
         assert build("classification", "--seed", 1) == 1
@@ -192,7 +192,7 @@ def test_no_room_for_pixels_fails_all_and_changes_nothing(tmp_path, build, capsy
     assert contents(tmp_path / "out") == before
 
 
-def test_two_builds_at_once_leave_one_of_them_whole(tmp_path, naoth):
+def test_two_builds_at_once_leave_the_complete_files_of_one(tmp_path, naoth):
     command = [sys.executable, "-m", "dataset_tools.ball_classification_datasets.create_datasets", "--naoth", naoth]
     command += ["--origins", "naoth", "--jobs", "1", "--max-leaks", "1", "--output-dir", tmp_path / "out", "--seed"]
     builds = [

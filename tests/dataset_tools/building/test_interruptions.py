@@ -1,4 +1,4 @@
-"""Builds that are interrupted or killed at any moment, as a terminal does it: by a signal to all their processes."""
+"""Builds that are interrupted or killed at any moment, as by a terminal: with a signal to all their processes."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from ..helpers import ROOT, contents, wait_for
 
 
 def start_build(output, naoth, *more):
-    """A build with two processes, in a process group of its own as a terminal gives it."""
+    """Starts a build with two processes in its own process group, as a terminal does."""
     command = [sys.executable, "-m", "dataset_tools.ball_classification_datasets.create_datasets", "--naoth", naoth]
     command += ["--origins", "naoth", "--jobs", "2", "--output-dir", output, *more]
     pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -42,7 +42,7 @@ def test_ctrl_c_while_everything_is_imported_is_one_line(tmp_path, naoth):
         return any("forkserver" in Path(f"/proc/{child}/cmdline").read_text() for child in children)
 
     wait_for(server_is_there, process)
-    os.killpg(process.pid, signal.SIGINT)  # to the server, too, which is importing
+    os.killpg(process.pid, signal.SIGINT)  # also reaches the fork server, which is still importing
     assert process.communicate(timeout=60) == ("", "interrupted\n")
     assert process.returncode == 130
 
@@ -51,7 +51,7 @@ def group_of_worker(_):
     return os.getpgid(0), signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
-def test_signals_to_the_group_do_not_reach_workers_but_the_pool_can_end_them():
+def test_workers_ignore_signals_to_the_group_but_the_pool_can_end_them():
     with workers(2) as spread:
         for group, on_interrupt, masked in spread(group_of_worker, [(0,), (1,)]):
             assert group != os.getpgid(0)
@@ -59,13 +59,13 @@ def test_signals_to_the_group_do_not_reach_workers_but_the_pool_can_end_them():
             assert not masked
 
 
-def test_a_build_that_is_killed_leaves_the_files_of_before_and_no_processes(tmp_path, naoth, build):
+def test_a_killed_build_leaves_the_previous_files_and_no_processes(tmp_path, naoth, build):
     assert build("classification", "--origins", "naoth") == 0
     before = contents(tmp_path / "out")
     process = start_build(tmp_path / "out", naoth, "--seed", "1")
     wait_for(lambda: any(path.stat().st_size for path in tmp_path.glob("out/classification/.build-*/16.u8")), process)
     process.kill()
-    process.communicate(timeout=60)  # ends when the last process that holds the pipe has gone, so the workers too
+    process.communicate(timeout=60)  # returns when the last process that holds the pipe has ended, workers included
     after = contents(tmp_path / "out")
     assert {name: after[name] for name in before} == before
     assert not [name for name in after if name.endswith(".h5") and name not in before and ".build-" not in name]

@@ -1,4 +1,4 @@
-"""The network's input against a slow, obviously right way of making it."""
+"""Compares the network's input with a slow, obviously correct way of computing it."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from dataset_tools.building.pixels import as_it_is, average, positions, sample_i
 
 
 def rgbx(rgb):
-    """uint32 [height, width] of uint8 [height, width, 3]."""
+    """Packs uint8 [height, width, 3] into uint32 [height, width]."""
     red, green, blue = (rgb[..., channel].astype("<u4") for channel in range(3))
     return red | green << 8 | blue << 16 | np.uint32(0xFF000000)
 
@@ -30,7 +30,7 @@ def slow_positions(side, size, method):
 
 
 def slow_patch(rgb, size, chroma, method="centres"):
-    """Full-size YUV422 pixel by pixel, then sampled, then interleaved."""
+    """Converts to YUV422 at full size pixel by pixel, then samples, then interleaves."""
     height, width, _ = rgb.shape
     ycbcr = [[one_pixel(rgb[row, column]) for column in range(width)] for row in range(height)]
     result = np.zeros((size, size, 2 if chroma else 1), np.uint8)
@@ -56,12 +56,12 @@ def fast_patch(rgb, size, chroma, method="centres"):
 @pytest.mark.parametrize("chroma", [False, True])
 @pytest.mark.parametrize("size", [16, 32])
 @pytest.mark.parametrize("shape", [(9, 9), (16, 16), (21, 21), (32, 32), (40, 40), (47, 33), (20, 35), (1, 1), (7, 2)])
-def test_equals_the_slow_way(shape, size, chroma, method):
+def test_equals_the_slow_computation(shape, size, chroma, method):
     rgb = np.random.default_rng(shape).integers(0, 256, (*shape, 3), dtype=np.uint8)
     assert np.array_equal(fast_patch(rgb, size, chroma, method), slow_patch(rgb, size, chroma, method))
 
 
-def test_a_batch_is_its_patches():
+def test_a_batch_equals_its_single_patches():
     generator = np.random.default_rng(0)
     patches = [generator.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (18, 23, 50)]
     samples = [rgbx(rgb).reshape(-1)[sample_indices(*rgb.shape[:2], 16, "centres", True)] for rgb in patches]
@@ -71,8 +71,8 @@ def test_a_batch_is_its_patches():
 
 @pytest.mark.parametrize("size", [16, 32])
 @pytest.mark.parametrize("shape", [(9, 9), (16, 16), (21, 21), (40, 40), (47, 33), (1, 1)])
-def test_area_is_the_mean_of_what_a_cell_covers(shape, size):
-    """Every pixel becomes size x size small ones: then each cell covers whole ones, height x width of them."""
+def test_area_is_the_mean_of_the_pixels_that_a_cell_covers(shape, size):
+    """Divides every pixel into size x size small ones, so that each cell covers exactly height x width of them."""
     height, width = shape
     rgb = np.random.default_rng(shape).integers(0, 256, (*shape, 3), dtype=np.uint8)
     small = rgb.repeat(size, 0).repeat(size, 1).reshape(size, height, size, width, 3).astype(np.float64)
@@ -80,20 +80,20 @@ def test_area_is_the_mean_of_what_a_cell_covers(shape, size):
     assert np.array_equal(average(rgbx(rgb), size), rgbx(wanted.astype(np.uint8)).reshape(-1))
 
 
-def test_area_keeps_brightness_alone():
-    gray = np.full((20, 20), 77, np.uint32)  # no colour: the highest byte is 0
+def test_area_keeps_pictures_without_colour():
+    gray = np.full((20, 20), 77, np.uint32)  # no colour, because the highest byte is 0
     assert np.array_equal(average(gray, 16), np.full(256, 77))
 
 
 def test_positions_by_hand():
-    # 40 pixels, 16 cells of 2.5: middles 1.25, 3.75, 6.25, ... plus 0.5, cut off
+    # 40 pixels, 16 cells of 2.5: the centres 1.25, 3.75, 6.25, ... plus 0.5, rounded down
     assert positions(40, 16).tolist() == [1, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 29, 31, 34, 36, 39]
     assert positions(40, 16, "corners").tolist() == [0, 2, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27, 30, 32, 35, 37]
     assert positions(16, 16).tolist() == [*range(1, 16), 15]
 
 
 @given(st.integers(1, 700), st.sampled_from([16, 32]))
-def test_positions_are_inside_ascending_and_the_middle_of_cells(side, size):
+def test_positions_are_inside_ascending_and_at_the_centres_of_cells(side, size):
     found = positions(side, size)
     assert found.min() >= 0
     assert found.max() <= side - 1
@@ -103,7 +103,7 @@ def test_positions_are_inside_ascending_and_the_middle_of_cells(side, size):
 
 
 @pytest.mark.parametrize("size", [16, 32])
-def test_positions_are_the_rule_in_whole_numbers_for_every_side(size):
+def test_positions_follow_the_rule_in_integers_for_every_side(size):
     for side in range(1, 1025):
         wanted = [min(((2 * k + 1) * side + size) // (2 * size), side - 1) for k in range(size)]
         assert positions(side, size).tolist() == wanted
@@ -111,13 +111,13 @@ def test_positions_are_the_rule_in_whole_numbers_for_every_side(size):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([16, 32]), st.integers(0, 2**32))
-def test_two_channels_equal_the_slow_way_for_any_shape(height, width, size, seed):
+def test_two_channels_equal_the_slow_computation_for_any_shape(height, width, size, seed):
     rgb = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     assert np.array_equal(fast_patch(rgb, size, True), slow_patch(rgb, size, True))
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 255), st.integers(0, 255), st.integers(0, 255))
-def test_one_colour_stays_one_colour_with_u_in_even_and_v_in_odd_columns(height, width, red, green, blue):
+def test_a_uniform_colour_stays_uniform_with_u_in_even_and_v_in_odd_columns(height, width, red, green, blue):
     found = fast_patch(np.full((height, width, 3), (red, green, blue), np.uint8), 16, True)
     y, u, v = one_pixel((red, green, blue))
     assert (found[..., 0] == y).all()
@@ -125,13 +125,13 @@ def test_one_colour_stays_one_colour_with_u_in_even_and_v_in_odd_columns(height,
     assert (found[:, 1::2, 1] == v).all()
 
 
-def test_brightness_alone_stays_as_it_is():
+def test_pictures_without_colour_stay_unchanged():
     gray = np.arange(256, dtype=np.uint8).reshape(16, 16)
     samples = gray.astype("<u4").reshape(-1)[as_it_is(16, 16, False)]
     assert np.array_equal(to_channels(samples.reshape(1, 1, 16, 16))[0, ..., 0], gray)
 
 
-def test_as_it_is_pairs_columns():
+def test_ready_patches_pair_columns():
     own, neighbour = as_it_is(2, 3, True).reshape(2, 2, 3).tolist()
     assert own == [[0, 1, 2], [3, 4, 5]]
     assert neighbour == [[1, 0, 2], [4, 3, 5]]

@@ -17,7 +17,7 @@ from dataset_tools.sources import tk03 as tk03_source
 from ..helpers import ROOT, family, load
 
 
-def test_sums_are_those_of_the_files_and_the_archive_client_accepts_them(tmp_path, build, serve):
+def test_checksums_match_the_files_and_the_archive_client_accepts_them(tmp_path, build, serve):
     from common.archive.checksums import sha256_of
     from common.archive.fetch import fetch
 
@@ -45,7 +45,7 @@ def test_check_published(tmp_path, build, serve, capsys, monkeypatch):
         assert check("--camera", "combined", "top") == 1
         assert "not built here" in capsys.readouterr().out
         damaged = published / family().file("train")
-        damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")  # its SHA256SUMS would still be right
+        damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")  # its SHA256SUMS is still the old one
         assert check() == 1
         assert "differs  other bytes: train_ball_no_ball_X_y.h5\n" in capsys.readouterr().out
         build("classification", "--seed", 1)
@@ -78,7 +78,7 @@ def test_check_published(tmp_path, build, serve, capsys, monkeypatch):
     assert "failed   no answer" in capsys.readouterr().out
 
 
-def test_sources_come_from_the_archive_without_a_path(tmp_path, naoth, devils, tk03, serve):
+def test_without_a_path_sources_come_from_the_archive(tmp_path, naoth, devils, tk03, serve):
     archive = tmp_path / "archive"
     for path, name in ((devils, read_sources.DEVILS_NAME), (tk03[0], tk03_source.NAME)):
         (archive / name).parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def test_sources_come_from_the_archive_without_a_path(tmp_path, naoth, devils, t
         assert classification.main([*common, "--jobs", "1", "--max-leaks", "1", "--archive-url", url]) == 0
     assert len(load(tmp_path / "out", "devils")) == 30
     assert len(load(tmp_path / "out", "tk03")) == 6
-    assert classification.main([*common, "--jobs", "1", "--max-leaks", "1", "--offline"]) == 0  # cached now
+    assert classification.main([*common, "--jobs", "1", "--max-leaks", "1", "--offline"]) == 0  # sources are cached now
 
 
 @pytest.mark.parametrize("project", ["ball_classification_datasets", "ball_detection_datasets"])
@@ -109,7 +109,7 @@ def test_runs_as_a_script_in_its_folder_and_as_a_module(project):
     "script", ["ball_classification_datasets/create_datasets.py", "ball_detection_datasets/create_datasets.py"]
 )
 def test_finds_the_environment_by_itself(script):
-    bare = [sys.executable, "-S", ROOT / "dataset_tools" / script, "--naoth", "nowhere"]  # -S: no packages at all
+    bare = [sys.executable, "-S", ROOT / "dataset_tools" / script, "--naoth", "nowhere"]  # -S: no installed packages
     done = subprocess.run(bare, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, "error: --naoth must be a folder. Received: nowhere.\n")
 

@@ -1,4 +1,4 @@
-"""The whole command: the same annotations in any format give the same patches, and labels are where the balls are."""
+"""The whole command: annotations give the same patches in any format, and labels are where the balls are."""
 
 import io
 import shlex
@@ -45,7 +45,7 @@ def pictures(tmp_path):
 @pytest.mark.parametrize("kind", scenes.WRITERS)
 def test_every_format_gives_the_patches_of_coco(kind, tmp_path, pictures):
     boxes = scenes.coco(tmp_path)
-    # A COCO picture without boxes is not certified; the others can say so themselves.
+    # In COCO, a picture without boxes is not certified; the other formats can say that it shows no ball.
     assert run(boxes, "--pictures", pictures, "--empty-is-negative", "--output", tmp_path / "coco") == 0
     source = scenes.WRITERS[kind](pictures)
     assert run(source, "--pictures", pictures, "--output", tmp_path / "other", "--empty-is-negative") == 0
@@ -53,7 +53,7 @@ def test_every_format_gives_the_patches_of_coco(kind, tmp_path, pictures):
     assert len(content(tmp_path / "coco")) > 30
 
 
-def test_the_next_command_is_printed_as_it_runs(tmp_path, pictures, capsys, monkeypatch):
+def test_the_printed_next_command_runs(tmp_path, pictures, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run(scenes.yolo(pictures), "--output", "my patches") == 0
     told = capsys.readouterr().out.splitlines()
@@ -88,14 +88,14 @@ def test_labels_are_where_the_balls_are(tmp_path, pictures):
 
 def circle(box):
     _, left, top, right, bottom = box
-    if left <= 0:  # the one that is cut off at the left
+    if left <= 0:  # the ball that is cut off at the left
         radius = max(right - left, bottom - top) / 2
         return radius, right - radius, (top + bottom) / 2
     return (right - left + bottom - top) / 4, (left + right) / 2, (top + bottom) / 2
 
 
 def share(ball, box, count=400):
-    """By counting points of a fine grid."""
+    """Share of the patch inside the circle, by counting points of a fine grid."""
     radius, x, y = ball
     steps = (np.arange(count) + 0.5) / count * 2 - 1
     inside = steps[:, None] ** 2 + steps[None] ** 2 <= 1
@@ -103,11 +103,11 @@ def share(ball, box, count=400):
     return (inside & (px > box[0]) & (px < box[2]) & (py > box[1]) & (py < box[3])).sum() / inside.sum()
 
 
-def test_sizes_offsets_and_partial_views_are_the_robots(tmp_path, pictures):
+def test_sizes_offsets_and_partial_views_match_the_robots(tmp_path, pictures):
     assert run(scenes.yolo(pictures), "--output", tmp_path / "out", "--per-ball", 40, "--negatives", 0) == 0
     ratios, offsets, partial = [], [], 0
     for _, _, image, text in patches(tmp_path / "out"):
-        if text["picture"] == "game1-000002.png":  # cut off: patches are moved into the picture
+        if text["picture"] == "game1-000002.png":  # the ball is cut off, so patches are moved into the picture
             continue
         radius = number(text, "ball_radius")
         ratios.append(image.width / 2 / radius)
@@ -141,10 +141,11 @@ def test_negatives_show_no_ball_and_three_of_four_show_something(tmp_path):
         assert "ball_radius" not in text
         on_robot.append(number(text, "robot_intersect"))
     assert len(on_robot) >= 80
-    assert np.mean(np.array(on_robot) > 0) > 0.25  # half of three of four, the robot is a tenth of the picture
+    # Three of four negatives show something, half of these the robot, which covers a tenth of the picture.
+    assert np.mean(np.array(on_robot) > 0) > 0.25
 
 
-def test_robot_and_penalty_overlaps_are_told(tmp_path, pictures):
+def test_robot_and_penalty_overlaps_are_written(tmp_path, pictures):
     assert run(scenes.yolo(pictures), "--output", tmp_path / "out", "--negatives", 40) == 0
     shares = {"robot": [], "penalty": []}
     for _, _, _, text in patches(tmp_path / "out"):
@@ -152,11 +153,11 @@ def test_robot_and_penalty_overlaps_are_told(tmp_path, pictures):
             if f"{kind}_intersect" in text:
                 assert f"{kind}_center_x" in text
                 found.append(number(text, f"{kind}_intersect"))
-    assert max(shares["robot"]) > 0.8  # of the patch; one that is all on the drawn robot is flat
-    assert max(shares["penalty"]) > 0.9  # of the mark
+    assert max(shares["robot"]) > 0.8  # share of the patch; a patch that is entirely on the drawn robot would be flat
+    assert max(shares["penalty"]) > 0.9  # share of the mark
 
 
-def test_the_same_bytes_whatever_the_number_of_processes_and_the_seed_counts(tmp_path, pictures):
+def test_bytes_depend_on_the_seed_but_not_on_the_number_of_processes(tmp_path, pictures):
     source = scenes.yolo(pictures)
     roots = [tmp_path / name for name in ("one", "two", "seed")]
     for root, more in zip(roots, (["--jobs", 1], ["--jobs", 2], ["--jobs", 1, "--seed", 1]), strict=True):
@@ -198,7 +199,7 @@ def test_thinning_and_caps(tmp_path):
     assert [text["picture"] for *_, text in patches(tmp_path / "cap")] == ["game-1.png", "game-5.png", "game-9.png"]
 
 
-def test_the_same_picture_twice_is_cut_once(tmp_path):
+def test_a_picture_that_is_listed_twice_is_cut_once(tmp_path):
     names = {"a-1.png": [(scenes.BALL, 100, 80, 130, 110)]}
     folder = scenes.write_pictures(tmp_path / "pictures", names)
     (folder / "b-7.png").write_bytes((folder / "a-1.png").read_bytes())
@@ -207,7 +208,7 @@ def test_the_same_picture_twice_is_cut_once(tmp_path):
     assert {text["picture"] for *_, text in patches(tmp_path / "out")} == {"a-1.png"}
 
 
-def test_archives_that_are_there_are_not_lost(tmp_path, pictures):
+def test_existing_archives_are_not_lost(tmp_path, pictures):
     source = scenes.yolo(pictures)
     assert run(source, "--output", tmp_path / "out") == 0
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.zip")}
@@ -219,7 +220,7 @@ def test_archives_that_are_there_are_not_lost(tmp_path, pictures):
     assert not list((tmp_path / "out").glob(".*"))
 
 
-def test_nothing_is_left_where_nothing_can_be_cut(tmp_path):
+def test_nothing_is_written_if_nothing_can_be_cut(tmp_path):
     folder = scenes.write_pictures(tmp_path / "pictures", {"a-1.png": []})
     (folder / "a-1.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(UserError, match=r"nothing to cut.*damaged picture"):

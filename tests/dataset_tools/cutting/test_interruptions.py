@@ -1,4 +1,4 @@
-"""Cutting that is interrupted, killed or out of room: nothing is lost, nothing half-written, one line says so."""
+"""Cutting that is interrupted, killed or out of disk space loses nothing, leaves no partial files, prints one line."""
 
 import os
 import resource
@@ -20,14 +20,14 @@ NAMES = {f"game{index // 200}-{index:03d}.png": [(scenes.BALL, 100, 80, 130, 110
 def source(tmp_path_factory):
     folder = tmp_path_factory.mktemp("source") / "pictures"
     scenes.yolo(scenes.write_pictures(folder, dict.fromkeys(list(NAMES)[:4], NAMES["game0-000.png"])), NAMES)
-    for index, name in enumerate(NAMES):  # a byte more each, so that none is there twice
+    for index, name in enumerate(NAMES):  # each file is one byte longer, so that no two are equal
         (folder / name).write_bytes((folder / f"game0-{index % 4:03d}.png").read_bytes() + b" " * (index > 3) * index)
     return folder
 
 
 @pytest.fixture
 def started(tmp_path, source):
-    """A run that has written a part of its first archive, over archives that are there already."""
+    """Starts a run over existing archives and waits until it has written a part of its first archive."""
     out = tmp_path / "out"
     few = scenes.yolo(
         scenes.write_pictures(tmp_path / "pictures", {"game0-1.png": NAMES["game0-000.png"]}), {"game0-1.png": []}
@@ -43,7 +43,7 @@ def started(tmp_path, source):
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_run_leaves_what_was_there(started, number, status):
+def test_an_interrupted_run_keeps_the_existing_archives(started, number, status):
     process, out, before = started
     os.killpg(process.pid, number)
     told, err = process.communicate(timeout=60)
@@ -53,10 +53,10 @@ def test_an_interrupted_run_leaves_what_was_there(started, number, status):
     assert contents(out) == before
 
 
-def test_the_next_run_removes_what_a_killed_one_left(started, source):
+def test_the_next_run_removes_the_leftovers_of_a_killed_one(started, source):
     process, out, before = started
     process.kill()
-    process.communicate(timeout=60)  # ends when the last process that holds the pipe has gone, so the workers too
+    process.communicate(timeout=60)  # returns when the last process that holds the pipe has ended, workers included
     after = contents(out)
     assert {name: after[name] for name in before} == before
     assert [name for name in after if name.startswith(".cut-")]
@@ -64,11 +64,11 @@ def test_the_next_run_removes_what_a_killed_one_left(started, source):
     assert not list(out.glob(".*"))
 
 
-def test_a_full_disk_is_one_line_and_changes_nothing(tmp_path, source, capsys):
+def test_a_full_disk_gives_one_line_and_changes_nothing(tmp_path, source, capsys):
     command = [str(source), "--output", str(tmp_path), "--jobs", "1"]
     assert cut.main([*command, "--every", "50"]) == 0
     before, limits = contents(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))  # the kernel refuses more, like a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))  # larger files fail, as on a full disk
     try:
         assert run_main(lambda: cut.main([*command, "--replace"])) == 2
     finally:

@@ -1,4 +1,4 @@
-"""Records wait on disk: memory hardly grows with their number."""
+"""Records are stored on disk, so that memory hardly grows with their number."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from tests.dataset_tools.annotations import scenes
 from tests.dataset_tools.helpers import ROOT
 
 
-def test_records_come_back_in_the_order_of_their_numbers_and_take_little_memory(tmp_path):
+def test_records_are_returned_in_the_order_of_their_numbers_and_take_little_memory(tmp_path):
     boxes = tuple(Box("ball", n, 2.5, n + 30, 40) for n in range(40))
     tracemalloc.start()
     with RecordStore(tmp_path) as store:
@@ -21,7 +21,7 @@ def test_records_come_back_in_the_order_of_their_numbers_and_take_little_memory(
             store.add(Record(f"frame{index}.png", boxes, True, (640, 480)), "top", "game")
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert peak < 4 << 20  # the boxes alone have 90 MB in memory
+        assert peak < 4 << 20  # in memory, the boxes alone would take 90 MB
         assert len(store.diameters()) <= 8192
         first, second, *_, last = (store.read(at) for at in store.offsets(("top", "game"), 1))
     assert (first.name, second.name, last.name) == ("frame0.png", "frame1.png", "frame9999.png")
@@ -51,4 +51,4 @@ def test_a_million_annotations_are_cut_in_little_memory(tmp_path):
     assert status == 0
     assert used.ru_maxrss < 300 << (
         20 if sys.platform == "darwin" else 10
-    )  # bytes there, kB elsewhere; 60 MB of it are NumPy and so on
+    )  # bytes there, kB elsewhere; about 60 MB are NumPy and other libraries

@@ -1,4 +1,4 @@
-"""inspect on files of every kind: numbers, warnings, a picture, and one line for anything else."""
+"""inspect.py prints numbers and warnings and draws a picture for patch files, and prints one line for other files."""
 
 import h5py
 import numpy as np
@@ -78,7 +78,7 @@ def test_warnings(tmp_path):
     ]
 
 
-def test_mixed_up_columns_are_a_warning_and_centres_outside_too(tmp_path):
+def test_mixed_up_columns_and_centres_outside_the_patch_give_warnings(tmp_path):
     path = tmp_path / "mixed.h5"
     with h5py.File(path, "w") as file:
         file["X"], file["y"] = textured(200), circles(200)[:, [1, 2, 0]]
@@ -91,7 +91,7 @@ def test_mixed_up_columns_are_a_warning_and_centres_outside_too(tmp_path):
     assert "1 balls have their centre outside the patch" in found
 
 
-def test_files_that_share_patches_and_files_that_are_none(tmp_path, capsys):
+def test_files_that_share_patches_and_files_that_are_not_patch_files(tmp_path, capsys):
     write_patches(tmp_path / "train.h5", textured(30), np.arange(30) % 2)
     write_patches(tmp_path / "test.h5", textured(40)[20:], np.arange(20) % 2)
     (tmp_path / "page.h5").write_text("<html>")
@@ -103,7 +103,7 @@ def test_files_that_share_patches_and_files_that_are_none(tmp_path, capsys):
     assert "cut.py" not in err
 
 
-def test_a_patch_set_of_another_layout_is_sent_to_cut(tmp_path, capsys):
+def test_for_a_patch_set_with_another_layout_the_error_names_cut(tmp_path, capsys):
     with h5py.File(tmp_path / "b-alls-2019.hdf5", "w") as file:
         file["positives/data"] = textured(4)
     assert inspect.main([str(tmp_path / "b-alls-2019.hdf5")]) == 2
@@ -119,7 +119,7 @@ def test_the_same_picture_twice(tmp_path):
     assert one == two
 
 
-def test_files_of_one_name_have_a_picture_each_and_no_patch_is_shown_twice(tmp_path):
+def test_files_of_the_same_name_get_separate_pictures_and_no_patch_is_shown_twice(tmp_path):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         write_patches(tmp_path / folder / "a.h5", textured(30), circles(30))

@@ -1,4 +1,4 @@
-"""The list that suspects.py writes is one that create_datasets obeys: by source, and by digest for older files."""
+"""create_datasets applies the list that suspects.py writes, by source or, for older files, by digest."""
 
 import csv
 from pathlib import Path
@@ -18,7 +18,7 @@ def joined(output):
 
 
 def listed(folder: Path, patches, wrong, monkeypatch, named: bool) -> list[str]:
-    """suspects.csv of these patches, made by networks that know which labels are wrong; its keys."""
+    """Writes suspects.csv for these patches with networks that know which labels are wrong; returns its keys."""
     file = folder / "patches.h5"
     write_patches(file, patches.X, patches.y, recording=patches.recording, source=patches.source if named else None)
     scores = np.where(np.isin(np.arange(len(patches)), wrong), 1 - patches.y, patches.y).astype(np.float32)
@@ -30,7 +30,7 @@ def listed(folder: Path, patches, wrong, monkeypatch, named: bool) -> list[str]:
 
 @pytest.mark.parametrize("named", [True, False], ids=["by source", "by digest"])
 @pytest.mark.parametrize("option", ["--relabel", "--drop"])
-def test_the_list_is_obeyed(option, named, build, tmp_path, monkeypatch):
+def test_the_list_is_applied(option, named, build, tmp_path, monkeypatch):
     assert build("classification", *NAOTH) == 0
     before, wrong = joined(tmp_path / "out"), [2, 11, 40]
     assert len(listed(tmp_path, before, wrong, monkeypatch, named)) == 3

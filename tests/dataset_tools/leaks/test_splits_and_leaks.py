@@ -1,4 +1,4 @@
-"""Splits keep recordings whole, games together and balls balanced; duplicates are found wherever they are."""
+"""Splits keep recordings whole, games together and balls balanced; duplicates across the splits are found."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def columns_of(luma, recording):
 
 
 def pictures(count, seed=0):
-    """Smooth random pictures uint8 [n, 16, 16]; no two look alike."""
+    """Smooth random pictures, uint8 [n, 16, 16], of which no two look alike."""
     coarse = np.random.default_rng(seed).normal(size=(count, 6, 6))
     basis = np.cos(np.pi * np.arange(6)[:, None] * (2 * np.arange(16) + 1) / 32)
     smooth = np.einsum("nij,ix,jy->nxy", coarse, basis, basis)
@@ -37,7 +37,7 @@ def as_set(pairs):
     return {(int(a), int(b)) for a, b in zip(pairs.left, pairs.right, strict=True)}
 
 
-def test_planted_duplicates_are_found_and_nothing_else():
+def test_only_the_planted_duplicates_are_found():
     luma = pictures(400)
     generator = np.random.default_rng(1)
     near = luma[:50].astype(int) * 0.9 + 5 + generator.normal(0, 2, luma[:50].shape)
@@ -70,7 +70,7 @@ def test_every_pair_within_the_limit_is_a_candidate():
     assert found == wanted
 
 
-def test_patches_of_one_recording_and_flat_ones_are_no_pairs():
+def test_patches_of_one_recording_and_flat_patches_are_not_paired():
     luma = pictures(20)
     assert len(find(np.concatenate([luma, luma]), [0] * 40)) == 0
     flat = np.full((40, 16, 16), 90, np.uint8) + np.random.default_rng(0).integers(0, 3, (40, 16, 16), dtype=np.uint8)
@@ -83,7 +83,7 @@ def test_nothing_to_compare():
     assert leaks.correlation(np.empty((0, 16, 16), np.uint8), np.empty((0, 16, 16), np.uint8)).shape == (0,)
 
 
-def test_look_ignores_brightness_and_contrast_and_is_far_for_others():
+def test_look_ignores_brightness_and_contrast_and_differs_between_pictures():
     luma = pictures(200)
     dimmed = (luma * 0.5 + 20).astype(np.uint8)
     assert np.bitwise_count(hashes.look(luma) ^ hashes.look(dimmed)).mean() < 2
@@ -96,7 +96,7 @@ counts_of_recordings = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 10
 
 @settings(max_examples=50, deadline=None)
 @given(counts_of_recordings, st.integers(0, 3))
-def test_every_recording_has_one_side_whatever_the_order(counts, seed):
+def test_every_recording_is_on_one_side_whatever_the_order(counts, seed):
     named = {f"log{index:02d}": count for index, count in enumerate(counts)}
     groups = [[name] for name in sorted(named)]
     sides = recording_splits.assign(named, groups, (0.7, 0.15, 0.15), seed)
@@ -107,7 +107,7 @@ def test_every_recording_has_one_side_whatever_the_order(counts, seed):
     assert recording_splits.assign(backwards, groups, (0.7, 0.15, 0.15), seed) == sides
 
 
-def test_shares_are_near_the_wish_for_balls_and_others_and_seeded():
+def test_shares_of_balls_and_negatives_are_near_the_request_and_seeded():
     generator = np.random.default_rng(0)
     counts = {f"log{index:02d}": tuple(generator.integers(0, 100, 2)) for index in range(60)}
     groups = [[name] for name in counts]
@@ -137,5 +137,5 @@ def test_recordings_are_linked_by_several_duplicates(links, together):
     groups = recording_splits._linked(counts, {("a", "c"): links, ("b", "elsewhere"): 99})
     assert (("a", "c") in groups) == together
     large = dict.fromkeys("ab", (1000, 0))
-    assert recording_splits._linked(large, {("a", "b"): 9}) == [("a",), ("b",)]  # below one percent
+    assert recording_splits._linked(large, {("a", "b"): 9}) == [("a",), ("b",)]  # fewer than one percent
     assert recording_splits._linked(large, {("a", "b"): 10}) == [("a", "b")]

@@ -13,7 +13,7 @@ from dataset_tools.sources.patch_sources import naoth_chunks
 
 
 def field(balls, seed=0, width=320, height=240):
-    """Brightness of a field with bright discs that have a dark spot: balls of x, y, radius."""
+    """Brightness of a field with balls (x, y, radius), drawn as bright discs with a dark spot."""
     luma = np.random.default_rng(seed).normal(80, 4, (height, width))
     row, column = np.mgrid[:height, :width] + 0.5
     for x, y, radius in balls:
@@ -48,8 +48,8 @@ def test_the_integral_image_gives_the_same_as_the_pixels():
 
 @pytest.mark.parametrize("rule", ["centres", "corners", "area"])
 @pytest.mark.parametrize("chroma", [False, True])
-def test_a_patch_is_cut_from_the_picture_as_the_training_data_was(tmp_path, rule, chroma):
-    """Cut out, written as a PNG and built into a dataset, it has the same pixels."""
+def test_a_patch_is_cut_from_the_picture_as_in_the_training_data(tmp_path, rule, chroma):
+    """A patch that is cut out, written as a PNG and built into a dataset has the same pixels."""
     image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (90, 120, 3), np.uint8))
     boxes = np.array([[3, 5, 40, 42], [50, 20, 66, 36], [10, 0, 99, 89], [7, 7, 21, 21]])
     pixels = np.asarray(image)
@@ -64,7 +64,7 @@ def test_a_patch_is_cut_from_the_picture_as_the_training_data_was(tmp_path, rule
     assert np.array_equal(network_input.cut(network_input.rgbx(image), boxes, wanted), built)
 
 
-def test_a_border_is_what_the_reader_of_such_patches_undoes():
+def test_the_reader_of_patches_with_a_border_undoes_it():
     boxes = np.array([[100, 90, 140, 130], [4, 90, 44, 130], [600, 300, 630, 330], [300, 440, 338, 478]])
     grown = borders.grow(boxes, 10, 640, 480)
     for box, large in zip(boxes.tolist(), grown.tolist(), strict=True):

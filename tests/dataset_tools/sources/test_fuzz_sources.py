@@ -1,4 +1,4 @@
-"""Damaged zips, pictures and pickles in bulk: skipped or refused, never a traceback, in bounded time and memory."""
+"""Damaged zips, pictures and pickles are skipped or refused without a traceback, in bounded time and memory."""
 
 import hashlib
 import io
@@ -131,7 +131,7 @@ def test_thousands_of_damaged_sources_are_read_or_refused(tmp_path, case):
     assert peak < 200e6
 
 
-def test_a_picture_that_is_whole_is_read():
+def test_an_undamaged_picture_is_read():
     for content in pictures():
         pixels, text = decode_png(content)
         assert pixels.shape == (20, 20)

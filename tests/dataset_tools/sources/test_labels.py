@@ -1,4 +1,4 @@
-"""Thresholds, targets and borders, and text chunks that lie."""
+"""Thresholds, targets and borders, and text chunks with wrong values."""
 
 import math
 
@@ -34,19 +34,19 @@ def test_kinds(ball, robot, kind):
 
 
 @pytest.mark.parametrize("key", ["ball_intersect", "robot_intersect", "p_min_x", "ball_center_y", "ball_radius"])
-def test_a_missing_key_means_nothing_there_where_there_are_others(key):
+def test_a_missing_key_means_zero_if_there_are_other_keys(key):
     assert facts_from_text({key: "0", "Software": "x"}, 20, 20, 0)[:3] == (0, 0, 0)
 
 
 @pytest.mark.parametrize("text", [{}, {"Software": "gimp"}, {"CameraID": "1"}, {"ball": "1"}])
-def test_no_key_of_a_label_is_no_label_and_never_no_ball(text):
+def test_a_patch_without_any_label_key_has_no_label_and_is_never_no_ball(text):
     with pytest.raises(Refused, match="no label in its PNG text"):
         facts_from_text(text, 20, 20, 0)
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 480), (320, 240), (1280, 960)])
 @pytest.mark.parametrize("text", [{}, {"ball_intersect": "0"}])
-def test_a_whole_camera_picture_is_no_patch(width, height, text):
+def test_a_whole_camera_picture_is_not_a_patch(width, height, text):
     with pytest.raises(Refused, match="a whole camera picture"):
         facts_from_text(text, width, height, 0)
 
@@ -57,7 +57,7 @@ def test_target_is_radius_x_y_in_fractions_of_width_and_height():
 
 
 def exported(left, top, side, border):
-    """The public exporter, in a few lines: box of the picture with border, and where the patch without begins in it."""
+    """The public exporter in a few lines: box of the picture with border, and offset of the patch without it."""
     right, bottom, x, y = left + side, top + side, 0, 0
     if left - border > 0:
         left, x = left - border, border
@@ -89,7 +89,7 @@ def test_the_centre_moves_as_the_exporter_moved_it_or_is_unknown(patch, border, 
     if width < 1 or height < 1:
         return
     found = facts(box, border, x, y, 7).circle
-    # Every patch that the exporter turns into this box: if they differ in their shifts, nobody can know.
+    # All patches that the exporter turns into this box; if their shifts differ, the box does not determine the shift.
     left, top = patch[:2]
     sources = {
         shift
@@ -101,12 +101,12 @@ def test_the_centre_moves_as_the_exporter_moved_it_or_is_unknown(patch, border, 
     }
     assert (right, down) in sources
     if math.isnan(found[0]):
-        return  # whether that is too careful is the next test's
+        return  # the next test checks that this is rare
     assert np.allclose(np.multiply(found, (width, width, height)), [7, x + right, y + down])
     assert len(sources) == 1
 
 
-def test_nearly_all_places_are_known():
+def test_nearly_all_positions_are_known():
     generator = np.random.default_rng(0)
     known = total = 0
     for _ in range(5000):
@@ -123,16 +123,16 @@ def test_nearly_all_places_are_known():
 @pytest.mark.parametrize(
     ("patch", "moved"),
     [
-        ((100, 100, 40), (10, 10)),  # in the middle: both
-        ((5, 100, 40), (0, 10)),  # at the left edge: only y; it is wider than high by that
+        ((100, 100, 40), (10, 10)),  # in the middle: moved in both
+        ((5, 100, 40), (0, 10)),  # at the left edge: moved only in y, so it is higher than wide
         ((100, 5, 40), (10, 0)),
         ((595, 100, 40), (10, 10)),  # cut at the right
         ((595, 435, 40), (10, 10)),  # cut at the right and the bottom
-        ((5, 5, 40), None),  # 40x40: of a patch of 40 that stayed, or of 30 that moved in both
-        ((5, 435, 40), None),  # 40x40: of 40 that stayed in x and was cut below, or of 30 that moved in both
+        ((5, 5, 40), None),  # 40x40: a patch of 40 that was not moved, or of 30 that was moved in both
+        ((5, 435, 40), None),  # 40x40: a patch of 40, not moved in x and cut below, or of 30, moved in both
     ],
 )
-def test_places_by_hand(patch, moved):
+def test_positions_computed_by_hand(patch, moved):
     box, true = exported(*patch, 10)
     circle = facts(box, 10).circle
     if moved is None:
@@ -147,7 +147,7 @@ def test_a_root_with_a_border_needs_the_box():
 
 
 @pytest.mark.parametrize(("width", "height", "border"), [(60, 60, 0), (60, 60, 10), (51, 51, 10), (30, 30, 10)])
-def test_a_box_that_does_not_fit_the_picture_leaves_the_place_unknown(width, height, border):
+def test_a_box_that_does_not_fit_the_picture_leaves_the_position_unknown(width, height, border):
     facts = facts_from_text(BALL_40 | BOX_40, width, height, border)
     assert all(math.isnan(value) for value in facts.circle)
     assert facts.ball == 0.8
@@ -173,6 +173,6 @@ def test_an_implausible_circle_is_unknown(change):
         ({"p_min_x": "left"}, "p_min_x is not a number"),
     ],
 )
-def test_absurd_text_is_refused_with_a_reason(change, reason):
+def test_text_out_of_range_is_refused_with_a_reason(change, reason):
     with pytest.raises(Refused, match=reason):
         facts_from_text(BALL_40 | change, 40, 40, 0)

@@ -1,4 +1,4 @@
-"""The readers on good, broken and hostile input: patches come out, or a reason, and nothing is written anywhere."""
+"""The readers yield a patch or a reason for good, broken and hostile input, and write nothing anywhere."""
 
 import hashlib
 import os
@@ -68,7 +68,7 @@ def test_a_folder_is_read_like_a_zip(tmp_path, png, zip_of):
     assert digests[0] == digests[1]
 
 
-def test_logs_come_in_order_and_strays_are_left_alone(tmp_path, png, zip_of):
+def test_logs_come_in_order_and_other_files_are_ignored(tmp_path, png, zip_of):
     for name in ("top/b.zip", "top/a.zip", "bottom/a.zip", "top/.hidden.zip", "other/c.zip"):
         zip_of(tmp_path / name, {"1.png": png(20)})
     (tmp_path / "top" / "notes.txt").write_text("x")
@@ -76,7 +76,7 @@ def test_logs_come_in_order_and_strays_are_left_alone(tmp_path, png, zip_of):
     assert [(chunk.camera, chunk.recording) for chunk in chunks] == [("top", "a"), ("top", "b"), ("bottom", "a")]
 
 
-def test_large_logs_are_cut_into_chunks_that_are_the_whole(tmp_path, png, zip_of):
+def test_large_logs_are_split_into_chunks_without_loss(tmp_path, png, zip_of):
     content = png(9)
     zip_of(tmp_path / "top" / "log.zip", {f"{index:05d}.png": content for index in range(2500)})
     chunks = list(naoth_chunks(tmp_path, 0))
@@ -114,12 +114,12 @@ def patched(path, find, replace):
 def test_bombs(tmp_path, zip_of):
     zip_of(tmp_path / "top" / "honest.zip", {"1.png": bytes(5 << 20)}, zipfile.ZIP_DEFLATED)
     liar = zip_of(tmp_path / "top" / "liar.zip", {"1.png": bytes(3 << 20)}, zipfile.ZIP_DEFLATED)
-    patched(liar, struct.pack("<L", 3 << 20), struct.pack("<L", 100))  # says 100 bytes, holds 3 MB
+    patched(liar, struct.pack("<L", 3 << 20), struct.pack("<L", 100))  # claims 100 bytes but contains 3 MB
     assert reasons(tmp_path) == ["larger than 4 MB unpacked", "damaged in the zip"]
 
 
 def header_only(width, height):
-    """A PNG that claims to be large."""
+    """A PNG header that claims a large size."""
 
     def chunk(kind, data):
         return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
@@ -201,7 +201,7 @@ def test_broken_zips(tmp_path, png, zip_of):
     ]
 
 
-def test_what_is_no_file_is_skipped_and_not_waited_for(tmp_path, png):
+def test_anything_but_a_regular_file_is_skipped_without_blocking(tmp_path, png):
     folder = tmp_path / "top" / "log"
     (folder / "folder.png").mkdir(parents=True)
     (folder / "1.png").write_bytes(png(20))
@@ -245,7 +245,7 @@ def test_devils(devils):
     assert all(patch.ready and patch.origin == DEVILS for patch in patches)
 
 
-def test_devils_names_that_say_too_little(tmp_path, png, zip_of):
+def test_devils_names_with_missing_parts(tmp_path, png, zip_of):
     content = png(32)
     names = [
         "p/00/1.00/1_left.png",

@@ -1,4 +1,4 @@
-"""The quick decoder against Pillow's own reader: the same pixels and texts, or a reason."""
+"""Compares the fast decoder with Pillow's own reader: both give the same pixels and texts, or there is a reason."""
 
 import io
 import struct
@@ -54,7 +54,7 @@ def test_equals_pillow(width, height, mode, level, compressed, text):
 
 
 @pytest.mark.parametrize("kind", [b"gAMA", b"eXIf", b"prVt", b"tIME"])
-def test_other_chunks_are_no_harm(kind):
+def test_other_chunks_do_no_harm(kind):
     content = png(noise(9, 7), ball_intersect="0.5")
     assert_like_pillow(content[:33] + chunk(kind, bytes(8)) + content[33:])
 
@@ -70,9 +70,9 @@ def test_pixels_in_many_chunks():
 
 @settings(suppress_health_check=[HealthCheck.filter_too_much])
 @given(st.data())
-def test_one_wrong_bit_never_passes_unless_it_is_of_no_picture(data):
+def test_one_wrong_bit_is_detected(data):
     content = bytearray(png(noise(8, 8), ball_intersect="0.75"))
-    position = data.draw(st.integers(8, len(content) - 13))  # the signature and IEND have their own reasons
+    position = data.draw(st.integers(8, len(content) - 13))  # errors in the signature and IEND are reported as such
     content[position] ^= 1 << data.draw(st.integers(0, 7))
     with pytest.raises(Refused, match="damaged PNG"):
         decode_png(bytes(content))
@@ -81,7 +81,7 @@ def test_one_wrong_bit_never_passes_unless_it_is_of_no_picture(data):
 @pytest.mark.parametrize(
     "extra", [chunk(b"cHRM", b"12345"), chunk(b"tRNS", b"1"), chunk(b"gAMA", b""), chunk(b"iCCP", b"a\0zz"), b"\0" * 20]
 )
-def test_chunks_that_cannot_be(extra):
+def test_impossible_chunks(extra):
     content = png(noise(8, 8))
     with pytest.raises(Refused, match="damaged PNG"):
         decode_png(content[:33] + extra + content[33:])

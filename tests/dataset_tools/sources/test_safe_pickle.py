@@ -1,4 +1,4 @@
-"""Pickles: data comes in, code does not."""
+"""Pickled data is read, and pickled code does not run."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ from ..helpers import ROOT
 
 
 class Runs:
-    """Pickles into a call."""
+    """An object whose pickle is a call."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -28,7 +28,7 @@ class Runs:
 
 
 def dotted(module, name):
-    """A pickle (protocol 4) that asks for an attribute inside an allowed name."""
+    """A pickle (protocol 4) that asks for an attribute of an allowed name."""
     text = b"".join(b"\x8c" + bytes([len(part)]) + part.encode() for part in (module, name))
     return b"\x80\x04" + text + b"\x93."
 
@@ -104,7 +104,7 @@ def test_arrays_of_anything_but_numbers_and_strings_are_refused(tmp_path, array)
         list(load_all(path))
 
 
-def test_more_array_than_bytes_is_refused(tmp_path):
+def test_an_array_larger_than_its_bytes_is_refused(tmp_path):
     content = pickle.dumps(np.zeros(5, np.float32), 2)
     path = tmp_path / "short.pkl"
     path.write_bytes(content.replace(b"K\x05\x85", b"K\x50\x85"))
@@ -113,7 +113,7 @@ def test_more_array_than_bytes_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"\x80", b"hello", pickle.dumps(np.zeros(100))[:50], b"\x80\x04N"])
-def test_damaged_is_refused(tmp_path, content):
+def test_a_damaged_pickle_is_refused(tmp_path, content):
     path = tmp_path / "half.pkl"
     path.write_bytes(content)
     with pytest.raises(UserError, match="rejected"):
@@ -126,7 +126,7 @@ def test_missing(tmp_path):
 
 
 def copies(text_bytes, count):
-    """The same text turned into bytes `count` times, which is how protocol 2 writes bytes."""
+    """A pickle that converts the same text to bytes `count` times, which is how protocol 2 writes bytes."""
     text = (
         b"X" + struct.pack("<I", text_bytes) + b"x" * text_bytes + b"q\0" + b"U\6latin1q\1" + b"c_codecs\nencode\nq\2"
     )
@@ -176,7 +176,7 @@ finally:
     assert int(found.stdout.split()[-1]) > 1_000_000, "kB, of nine bytes"
 
 
-def test_lists_in_place_of_arrays_are_one_line(tmp_path):
+def test_lists_instead_of_arrays_give_one_line(tmp_path):
     rows = [[1.0] * 16] * 16
     for images in ([rows, rows[:3]], [rows] * 2, "text", {}):
         path = tmp_path / "tk03.pkl"
@@ -186,7 +186,7 @@ def test_lists_in_place_of_arrays_are_one_line(tmp_path):
         assert "\n" not in str(caught.value)
 
 
-def test_a_pipe_is_not_waited_for(tmp_path):
+def test_a_pipe_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "pipe.pkl")
     with pytest.raises(UserError, match="is not a regular file"):
         list(load_all(tmp_path / "pipe.pkl"))

@@ -1,4 +1,4 @@
-"""What the renderer's pictures show: true targets, the robot's sampling, the real panels, light that is kept."""
+"""The renderer's pictures have true targets, the robot's sampling and the panels of a real ball, and keep the light."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_chroma_is_pillows_interleaved():
         assert np.abs(out[:, 1::2, 1] - (v[:, 0::2] + v[:, 1::2]) / 2).max() <= 1
 
 
-def test_target_lies_on_the_rendered_ball():
+def test_the_target_is_on_the_rendered_ball():
     X, y = scene.render_recording((3, 1), np.ones(200, bool), 16, 1)
     light = X[..., 0].astype(float)
     centre = (np.arange(16) + 0.5) / 16
@@ -81,7 +81,7 @@ def test_target_describes_the_disc(radius, x, y, side):
     )
     light = camera.expose(image, plain_optics(1, side), canvas, 32)[0, 0]
     where = (camera.sample_indices(np.array([side]), 32)[0] + 0.5) / side
-    rows, columns = np.nonzero(light > 0.17)  # half of the darkest light on the ball, so its outline
+    rows, columns = np.nonzero(light > 0.17)  # half of the darkest light on the ball, so this is the ball's outline
     pixel = 1.6 / min(side, 32)
     assert where[columns].min() == pytest.approx(x - radius, abs=pixel)
     assert where[columns].max() == pytest.approx(x + radius, abs=pixel)
@@ -92,7 +92,7 @@ def test_target_describes_the_disc(radius, x, y, side):
 
 
 @given(st.integers(1, 200), st.sampled_from([16, 32]))
-def test_point_sampling_is_the_robots(side, size):
+def test_point_sampling_follows_the_robots_rule(side, size):
     step = side / size
     slow = [min(int((k + 0.5) * step + 0.5), side - 1) for k in range(size)]
     assert camera.sample_indices(np.array([side]), size)[0].tolist() == slow
@@ -104,7 +104,7 @@ def test_expose_reads_the_image_at_the_sampled_pixels():
     image = (1 + np.sin(2 * np.pi * 3 * at / 64)[None, :] * np.cos(2 * np.pi * 2 * at / 64)[:, None])[None, None]
     out = camera.expose(image.astype(np.float32), plain_optics(1, side), canvas, 16)[0, 0]
     index = camera.sample_indices(np.array([side]), 16)[0] + canvas.margin
-    loss = np.sinc(3 / 64) * np.sinc(2 / 64)  # of the wave's contrast over the area of a pixel
+    loss = np.sinc(3 / 64) * np.sinc(2 / 64)  # contrast of the wave after averaging over a pixel's area
     assert out == pytest.approx(1 + (image[0, 0][np.ix_(index, index)] - 1) * loss, abs=1e-4)
 
 
@@ -150,10 +150,10 @@ def test_look_up_finds_the_texel_of_each_direction():
     side = ball.MAP_SIDE
     points = ball.octahedral_points(side).reshape(1, -1, 3).transpose(0, 2, 1).astype(np.float32)
     shown = ball.look_up(points, np.array([9])).reshape(side, side)
-    assert (shown == ball.atlas()[9]).mean() > 0.995  # rounding may cross into a neighbour on the folds
+    assert (shown == ball.atlas()[9]).mean() > 0.995  # at the folds, rounding may select a neighbouring texel
 
 
-def test_rotations_are_rotations():
+def test_rotations_are_orthogonal():
     turns = ball.random_rotations(np.random.default_rng(0), 50)
     assert turns @ np.swapaxes(turns, 1, 2) == pytest.approx(np.broadcast_to(np.eye(3), (50, 3, 3)), abs=1e-5)
     assert np.linalg.det(turns) == pytest.approx(1, abs=1e-5)

@@ -1,4 +1,4 @@
-"""The embedded data set's files: the same bytes every time, splits apart, rendered once for many processes."""
+"""The embedded dataset has the same bytes every time and disjoint splits, and is rendered once for many processes."""
 
 import hashlib
 import subprocess
@@ -35,7 +35,7 @@ def test_same_seed_same_bytes_whatever_the_number_of_threads(classification, tmp
         assert digest(other[split]) != digest(classification[split])
 
 
-def test_files_hold_what_the_readers_expect(classification):
+def test_files_contain_what_the_readers_expect(classification):
     for split, path in classification.items():
         patches = read_patches(path, "classification")
         assert patches.X.shape == (COUNTS[split], 16, 16, 1)
@@ -61,7 +61,7 @@ def test_two_channels_and_32_pixels(tmp_path):
     patches = read_patches(path, "detection")
     assert patches.X.shape == (COUNTS["validation"], 32, 32, 2)
     assert patches.X[..., 1].std() > 1
-    assert 100 < patches.X[..., 1].mean() < 150  # around the neutral 128
+    assert 100 < patches.X[..., 1].mean() < 150  # near the neutral value 128
 
 
 def test_targets_are_plausible(tmp_path):
@@ -73,10 +73,10 @@ def test_targets_are_plausible(tmp_path):
     for radius, x, centre_y in y:
         disc = np.pi * radius**2
         inside = ((grid[1] - x) ** 2 + (grid[0] - centre_y) ** 2 < radius**2).mean()
-        assert inside > 0.47 * disc  # more than half of every ball is in its patch; 0.03 for the grid
+        assert inside > 0.47 * disc  # more than half of every ball is in its patch; 0.03 is the tolerance of the grid
 
 
-def test_the_cache_is_used_and_a_new_renderer_renders_anew(classification, monkeypatch):
+def test_the_cache_is_used_and_a_new_renderer_renders_again(classification, monkeypatch):
     root = classification["train"].parents[2]
     before = classification["train"].stat()
     monkeypatch.setattr(synthetic, "_render", lambda *a: pytest.fail("rendered although it is cached"))
@@ -87,7 +87,7 @@ def test_the_cache_is_used_and_a_new_renderer_renders_anew(classification, monke
         files(root)
 
 
-def test_a_lost_file_alone_is_rendered_again(tmp_path):
+def test_only_a_lost_file_is_rendered_again(tmp_path):
     paths = files(tmp_path)
     expected = {split: digest(path) for split, path in paths.items()}
     kept = paths["train"].stat()
@@ -123,13 +123,13 @@ def test_eight_processes_render_once(tmp_path):
         ("detection", {"counts": {"train": 5, "validation": 1, "test": 5}}, "1"),
     ],
 )
-def test_bad_arguments_are_one_line(tmp_path, task, options, said):
+def test_bad_arguments_give_one_line(tmp_path, task, options, said):
     with pytest.raises(UserError, match=f"Received: .*{said}"):
         synthetic.synthetic_files(task, tmp_path, progress=False, **options)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_root_that_cannot_be_written_is_one_line(tmp_path):
+def test_a_root_that_cannot_be_written_gives_one_line(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match=r"cannot be stored: Not a directory.*--data-root"):
         files(tmp_path / "file")
