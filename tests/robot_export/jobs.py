@@ -1,4 +1,4 @@
-"""Jobs of random models, as `export.py` hands them to the export; their labels agree with most of the answers."""
+"""Export jobs of random models, as `export.py` creates them; their labels agree with most of the outputs."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ DATASET = {"name": "n", "source": "s", "digest": "0" * 64, "patches": 203}
 def make_job(
     folder, kind: str, wishes: Wishes | None = None, normalised=False, seed=11, patch_count=203, **size
 ) -> Job:
-    """A model in `folder`, and the job for it."""
+    """Saves a model in `folder` and returns its export job."""
     module, head = PROJECTS[kind]
     folder.mkdir(exist_ok=True)
     model = random_model(seed, head=head, **size)

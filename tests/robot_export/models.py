@@ -1,4 +1,4 @@
-"""Members of the two families with weights and moving statistics as training might leave them."""
+"""Members of the two families with weights and moving statistics such as training might produce."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from detector_cnn_ball_radius_center import model as detector
 
 
 def random_model(seed: int, side=16, channels=1, filters=(4, 4, 8, 8), dense=32, head="sigmoid", regularize=True):
-    """A model of the family that ends with `head`; nothing in it is at its initial value."""
+    """A model of the family with this `head`; no variable in it has its initial value."""
     rng = np.random.default_rng(seed)
     build_model = {"sigmoid": classifier.build_model, "linear": detector.build_model}[head]
     model = build_model((side, side, channels), filters, dense, regularize, rng.uniform(0.3, 0.6, channels))

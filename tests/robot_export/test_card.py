@@ -1,4 +1,4 @@
-"""What a terminal shows of the exported files."""
+"""The list of exported files that a terminal shows."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""The counted costs against numbers worked out by hand."""
+"""Compares the counted costs with numbers computed by hand."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from robot_export.cost import count_cost
         ((32, 32, 2), (8, 8, 16, 16), 64, 147456 + 147456 + 73728 + 9216 + 9216 + 64, 8192 + 2048),
     ],
 )
-def test_costs_worked_out_by_hand(shape, filters, dense, multiply_accumulates, values):
+def test_costs_computed_by_hand(shape, filters, dense, multiply_accumulates, values):
     model = build_model(shape, filters, dense, regularize=True, mean=[0.5] * shape[2])
     cost = count_cost(model)
     assert cost["multiply_accumulates"] == multiply_accumulates

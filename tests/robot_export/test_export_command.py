@@ -1,4 +1,4 @@
-"""`export.py` on models of ours and on others; what a person can get wrong."""
+"""`export.py` on the project's models and on others, and the mistakes that users make."""
 
 import json
 import shutil
@@ -55,7 +55,7 @@ def test_a_model_alone_gets_a_folder_with_everything(files, tmp_path, monkeypatc
     assert str(folder) in out
 
 
-def test_an_unsupported_layer_is_refused_by_name(files, tmp_path, monkeypatch):
+def test_an_unsupported_layer_is_refused_with_its_name(files, tmp_path, monkeypatch):
     model = random_model(3)
     layer = keras.layers.ELU(name="my_elu")
     odd = keras.Model(model.inputs, keras.layers.Dense(1, "sigmoid")(layer(model.get_layer("flatten").output)))
@@ -77,7 +77,7 @@ def test_an_unsupported_layer_is_refused_by_name(files, tmp_path, monkeypatch):
         ({"input": "half"}, "--input"),
     ],
 )
-def test_bad_input_is_one_line(files, tmp_path, monkeypatch, capsys, changes, words):
+def test_bad_input_gives_one_line(files, tmp_path, monkeypatch, capsys, changes, words):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     changes = {name: files.get(value, value) for name, value in changes.items()}
@@ -120,7 +120,7 @@ def test_robots_and_the_namespace_from_the_command_line(files, tmp_path, monkeyp
     assert "## Put it on this robot" in (folder / "README.md").read_text()
 
 
-def test_a_robot_that_cannot_use_the_model_is_one_line_and_nothing_is_written(files, tmp_path, monkeypatch):
+def test_a_robot_that_cannot_use_the_model_gives_one_line_and_nothing_is_written(files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     for robot, words in (("hulks", "takes 32x32 patches"), ("naoth-h5", "--detector RUN")):
@@ -162,7 +162,7 @@ def set_in(told, place, value):
         (["project"], None),
     ],
 )
-def test_an_edited_model_json_is_one_line(exported, files, tmp_path, place, value):
+def test_an_edited_model_json_gives_one_line(exported, files, tmp_path, place, value):
     folder = shutil.copytree(exported, tmp_path / "run")
     told = json.loads((folder / "model.json").read_text())
     set_in(told, place, value)
@@ -181,10 +181,10 @@ def test_an_edited_model_json_is_one_line(exported, files, tmp_path, place, valu
         {"metrics": {}, "groups": [1]},
     ],
 )
-def test_an_edited_evaluation_is_not_believed(result):
+def test_an_edited_evaluation_is_ignored(result):
     assert not export_source._is_evaluation(result)
 
 
-def test_an_evaluation_of_ours_is_believed():
+def test_an_unchanged_evaluation_is_used():
     row = {"group": "camera", "name": "top", "recall": 0.9}
     assert export_source._is_evaluation({"metrics": {"auroc": 0.9, "patches": 3}, "groups": [row]})

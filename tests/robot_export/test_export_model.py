@@ -1,4 +1,4 @@
-"""Every format of both families, run by its real runtime; a broken one is noticed, and nothing is exported."""
+"""Every format of both families runs in its real runtime; a broken one is detected, and nothing is exported."""
 
 import dataclasses
 
@@ -21,13 +21,13 @@ SETUPS = {"classifier": {"side": 16, "channels": 1}, "detector": {"side": 32, "c
 
 
 def prepared(name: str, folder, normalised: bool = False):
-    """A model in `folder`, and the job for it; 203 patches: not a multiple of any batch."""
+    """Saves a model in `folder` and returns its job; its 203 patches are not a multiple of any batch size."""
     return make_job(folder, name, normalised=normalised, **SETUPS[name])
 
 
 @pytest.fixture(scope="module", params=SETUPS)
 def delivered(request, tmp_path_factory):
-    """A folder with every format, the job that they were made by, and the record of model.json."""
+    """A folder with every format, the job that made them, and the record of model.json."""
     folder = tmp_path_factory.mktemp(request.param)
     job = prepared(request.param, folder)
     told = deliver(job)
@@ -71,10 +71,10 @@ def test_the_int16_header_has_its_own_threshold_and_the_card_says_which_header_t
     assert "Take `model.h` for the robot: `model_int16.h` was not run here." in cards[2]
 
 
-def test_an_int16_header_with_other_bits_than_predicted_is_not_shipped(tmp_path, monkeypatch):
+def test_an_int16_header_that_differs_from_the_reference_is_not_shipped(tmp_path, monkeypatch):
     job = prepared("classifier", tmp_path)
     monkeypatch.setitem(CHOICES, "all", ("keras", "int16"))
-    monkeypatch.setattr(int16_reference, "ONE", 2)  # rounds products in another way
+    monkeypatch.setattr(int16_reference, "ONE", 2)  # rounds products differently
     with pytest.raises(UserError, match="the int16 format does not give the bits that were predicted"):
         deliver(job)
     assert {path.name for path in tmp_path.iterdir()} == {"model.keras"}
@@ -89,7 +89,7 @@ def test_batch_normalisation_is_folded_and_int8_is_int8_throughout(delivered):
         network = Interpreter(model_path=str(folder / FORMATS[name].file))
         operators = [each["op_name"] for each in network._get_ops_details()]
         assert set(operators) - {"QUANTIZE", "DEQUANTIZE"} <= known
-        assert operators.count("ADD") == 1  # the mean
+        assert operators.count("ADD") == 1  # subtracts the mean
         if name == "uint8":
             (answer,) = network.get_output_details()
             kinds = {tensor["dtype"] for tensor in network.get_tensor_details() if tensor["index"] != answer["index"]}
@@ -97,13 +97,13 @@ def test_batch_normalisation_is_folded_and_int8_is_int8_throughout(delivered):
             assert answer["dtype"] is np.float32
 
 
-# The highest version of each operator in files that TFLite 2.10 and 2.15 were seen to load.
+# The highest version of each operator in files that TFLite 2.10 and 2.15 have loaded in our tests.
 TFLITE_2_10 = {"QUANTIZE": 1, "DEQUANTIZE": 2, "ADD": 2, "CONV_2D": 3, "MAX_POOL_2D": 2, "LEAKY_RELU": 1}
 TFLITE_2_10 |= {"RESHAPE": 1, "FULLY_CONNECTED": 4, "LOGISTIC": 2}
 
 
 @pytest.mark.parametrize("name", ["float32", "int8", "uint8"])
-def test_tflite_files_hold_no_operator_newer_than_tflite_2_10(delivered, name):
+def test_tflite_files_contain_no_operator_newer_than_tflite_2_10(delivered, name):
     from tensorflow.lite.python import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf((delivered[0] / FORMATS[name].file).read_bytes(), 0)
@@ -113,7 +113,7 @@ def test_tflite_files_hold_no_operator_newer_than_tflite_2_10(delivered, name):
         assert code.version <= TFLITE_2_10[operator], operator
 
 
-def test_the_onnx_file_is_one_that_old_runtimes_load(delivered):
+def test_old_runtimes_can_load_the_onnx_file(delivered):
     import onnx
 
     model = onnx.load(delivered[0] / "model.onnx")
@@ -129,7 +129,7 @@ def test_the_uint8_format_takes_raw_bytes(delivered):
     assert opened.quantised == (1.0, 0)
 
 
-def test_a_batch_is_what_its_patches_are_one_by_one(delivered):
+def test_a_batch_gives_the_same_as_single_patches(delivered):
     folder, job, told = delivered
     for name in ("float32", "h5", "int8", "onnx"):
         opened = runtimes.open_file(folder / FORMATS[name].file, FORMATS[name].runtime)
@@ -138,7 +138,7 @@ def test_a_batch_is_what_its_patches_are_one_by_one(delivered):
         np.testing.assert_allclose(opened.predict(values), single, atol=1e-6)
 
 
-def test_verify_finds_every_file_right(delivered, capsys):
+def test_verify_accepts_every_file(delivered, capsys):
     folder, _, _ = delivered
     verify.main([str(folder), "--all"])
     assert capsys.readouterr().out.endswith(f"{len(FORMATS)} of {len(FORMATS)} files checked here\n")
@@ -155,7 +155,7 @@ def wrong_order(network):
 
 
 def missing_normalisation(network):
-    """The second convolution as it is without its batch normalisation."""
+    """The network with a second convolution that lacks the bias of its batch normalisation."""
     first, second, *rest = network.convolutions
     bare = dataclasses.replace(second, bias=np.zeros_like(second.bias))
     return dataclasses.replace(network, convolutions=(first, bare, *rest))
@@ -165,7 +165,7 @@ def missing_normalisation(network):
     ("name", "breaks"),
     [("classifier", wrong_mean), ("detector", wrong_order), ("classifier", missing_normalisation)],
 )
-def test_a_broken_export_is_refused_and_leaves_what_was_there(tmp_path, monkeypatch, name, breaks):
+def test_a_broken_export_is_refused_and_leaves_existing_files_unchanged(tmp_path, monkeypatch, name, breaks):
     monkeypatch.setitem(CHOICES, "all", ("keras", "float32"))
     job = prepared(name, tmp_path)
     (tmp_path / "model_float32.tflite").write_text("of an earlier export")
@@ -233,10 +233,10 @@ def test_without_a_compiler_the_header_is_written_but_not_accepted(tmp_path, mon
     assert "**`model.h` has not been checked**: not run when it was exported: no C++ compiler." in card
     model_json.write(tmp_path, told)
     monkeypatch.undo()
-    assert verify_child.check_file(tmp_path, told, "cpp").startswith("unchanged")  # where there is one
+    assert verify_child.check_file(tmp_path, told, "cpp").startswith("unchanged")  # now there is a compiler
 
 
-def test_calibration_is_the_same_draw_and_spans_the_byte():
+def test_calibration_is_reproducible_and_covers_0_to_255():
     X = np.random.default_rng(0).integers(40, 200, (2000, 16, 16, 1), dtype=np.uint8)
     chosen = select_calibration(X)
     np.testing.assert_array_equal(chosen, select_calibration(X))

@@ -1,4 +1,4 @@
-"""The folded description computes what Keras computes, and refuses by name what it cannot describe."""
+"""The folded network computes the same as Keras, and unsupported layers are refused with their names."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ from .models import patches, random_model
 @pytest.mark.parametrize(
     ("side", "channels", "regularize"), [(16, 1, True), (16, 2, False), (32, 1, True), (32, 2, True)]
 )
-def test_computes_what_keras_computes(side, channels, regularize, head):
+def test_computes_the_same_as_keras(side, channels, regularize, head):
     model = random_model(side + channels, side, channels, (3, 4, 5, 6), 7, head, regularize)
     X = patches(1, 40, model.input_shape[1:])
     answers = forward(fold(model), X)
@@ -42,7 +42,7 @@ def test_folded_once_and_frozen():
 
 
 def test_models_that_were_saved_or_cloned(tmp_path):
-    """A clone, as the moving average is one, and a model from a file, as --init starts from."""
+    """Folds a clone, such as the averaged weights during training, and a model from a file, such as --init loads."""
     model = random_model(3)
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
@@ -82,14 +82,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("layer", REFUSED)
-def test_refuses_by_name(layer):
+def test_unsupported_layers_are_refused_with_their_names(layer):
     with pytest.raises(UserError) as refused:
         fold(REFUSED[layer]())
     assert str(refused.value).startswith(f"layer {layer.strip()} cannot be exported: ")
     assert "\n" not in str(refused.value)
 
 
-def test_refuses_branches_by_name():
+def test_branches_are_refused_with_the_name_of_the_layer():
     inputs = keras.Input((16, 16, 1))
     x = keras.layers.Rescaling(1 / 255)(inputs)
     x = keras.layers.Add(name="sum")([x, keras.layers.Conv2D(1, 3, padding="same")(x)])
@@ -97,7 +97,7 @@ def test_refuses_branches_by_name():
         fold(keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Flatten()(x))))
 
 
-def test_refuses_a_network_without_its_scale_or_its_end():
+def test_a_network_without_its_scale_or_its_last_layers_is_refused():
     with pytest.raises(UserError, match=r"layer conv \(Conv2D\) .* Rescaling is expected there"):
         fold(keras.Sequential([keras.Input((16, 16, 1)), conv(), *tail()]))
     with pytest.raises(UserError, match="it ends where Flatten is expected"):
@@ -105,7 +105,7 @@ def test_refuses_a_network_without_its_scale_or_its_end():
 
 
 @pytest.mark.parametrize("name", ["conv2", "norm3", "dense", "logit"])
-def test_refuses_weights_that_are_no_numbers(name):
+def test_weights_that_are_not_finite_are_refused(name):
     model = random_model(4)
     layer = model.get_layer(name)
     layer.set_weights([np.where(np.arange(w.size).reshape(w.shape) == 1, np.nan, w) for w in layer.get_weights()])

@@ -1,4 +1,4 @@
-"""The Keras 2 file, read by others than the code that wrote it."""
+"""Reads the Keras 2 file with code other than the code that wrote it."""
 
 import json
 import subprocess
@@ -25,10 +25,10 @@ MODELS = {
 
 @pytest.fixture(params=MODELS)
 def written(request, tmp_path):
-    """A file, patches, and what Keras answers to them."""
+    """A file, patches, and the outputs of Keras for them."""
     models = [random_model(7, **MODELS[request.param])]
     mix = None
-    if request.param == "joint":  # one branch is a layer longer, which decides on the order of the weights
+    if request.param == "joint":  # one branch has one layer more, which affects the order of weights
         models.append(random_model(7, head="linear"))
         mix = DenseLayer("order", np.eye(4, dtype=np.float32)[:, [1, 0, 2, 3]], np.zeros(4, np.float32))
     X = patches(1, 40, models[0].input_shape[1:]).astype(np.float32)
@@ -41,7 +41,7 @@ def written(request, tmp_path):
 def test_keras_reads_it(written):
     path, X, answers = written
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Keras 3 has another name for alpha
+        warnings.simplefilter("ignore")  # Keras 3 warns that alpha has a new name
         model = keras.models.load_model(path, compile=False)
     np.testing.assert_allclose(model([X]).numpy(), answers, atol=1e-5, rtol=1e-5)
 
@@ -54,7 +54,7 @@ def test_our_own_reader_gives_the_same(written):
 
 
 def test_texts_are_stored_as_compiled_nn_reads_them(written):
-    """It calls the HDF5 library with these types and has no message for others."""
+    """CompiledNN calls the HDF5 library with these types and reports no error for other types."""
     with h5py.File(written[0]) as file:
         for name in ("keras_version", "model_config"):
             kind = h5py.h5a.open(file.id, name.encode()).get_type()
@@ -66,7 +66,7 @@ def test_texts_are_stored_as_compiled_nn_reads_them(written):
     known = {"InputLayer", "BatchNormalization", "Conv2D", "MaxPooling2D", "LeakyReLU", "Flatten", "Dense"}
     assert {layer["class_name"] for layer in config["layers"]} <= known | {"Activation", "Concatenate"}
     behind_the_input = [layer for layer in config["layers"] if str(layer["inbound_nodes"]).startswith("[[['patch'")]
-    assert len(behind_the_input) == 1  # its conversion of bytes goes wrong otherwise
+    assert len(behind_the_input) == 1  # otherwise CompiledNN converts bytes incorrectly
 
 
 def test_another_layer_is_not_run(written, tmp_path):
@@ -85,7 +85,7 @@ numpy.save(sys.argv[3], model(numpy.load(sys.argv[2])).numpy())
 
 @pytest.fixture(scope="session")
 def keras_2(tmp_path_factory):
-    """A Python with Keras 2, in an environment of its own: it disturbs Keras 3."""
+    """A Python with Keras 2, in a separate environment because it conflicts with Keras 3."""
     if sys.version_info[:2] != (3, 11):
         pytest.skip("TensorFlow 2.15, the last with Keras 2, takes Python 3.11 or older")
     folder = tmp_path_factory.mktemp("keras2")

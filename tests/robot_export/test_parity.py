@@ -1,4 +1,4 @@
-"""When a format is accepted, and with which threshold: cases worked out by hand."""
+"""Whether a format is accepted, and with which threshold: cases computed by hand."""
 
 import numpy as np
 import pytest
@@ -23,17 +23,17 @@ def test_a_format_that_agrees_keeps_the_threshold():
     assert verdict.numbers["mean_difference"] == pytest.approx(5e-4, rel=1e-3)
 
 
-def test_scores_that_are_only_shifted_get_a_threshold_of_their_own():
-    verdict = judged(SCORES - np.float32(0.3) * (SCORES > 0.5) * SCORES)  # balls from 0.42 on
+def test_a_format_with_shifted_scores_gets_its_own_threshold():
+    verdict = judged(SCORES - np.float32(0.3) * (SCORES > 0.5) * SCORES)  # the balls' scores start at 0.42
     assert verdict.numbers["flips"] > 100
     assert 0.4 < verdict.threshold < 0.43
     assert verdict.numbers["recall"] == 1.0
     assert verdict.reasons == []
 
 
-def test_a_few_balls_that_another_threshold_finds_again_are_not_given_up():
+def test_a_few_lost_balls_are_found_again_with_another_threshold():
     outputs = SCORES.copy()
-    outputs[1000:1005] = 0.45  # half a point: accepted even without them
+    outputs[1000:1005] = 0.45  # half a point, so accepted even without them
     verdict = judged(outputs)
     assert 0.4 < verdict.threshold < 0.45
     assert verdict.numbers["recall"] == 1.0
@@ -44,23 +44,23 @@ def test_a_few_balls_that_another_threshold_finds_again_are_not_given_up():
 
 def test_false_positives_above_the_limit_move_the_threshold():
     outputs = SCORES.copy()
-    outputs[:20] = 0.55  # 2 % of those without a ball
+    outputs[:20] = 0.55  # 2 % of the patches without a ball
     verdict = judged(outputs)
     assert verdict.threshold > 0.55
-    assert verdict.numbers["false_positive_rate"] <= 0.004  # of 1,000 patches four may pass, if 1 % is guaranteed
+    assert verdict.numbers["false_positive_rate"] <= 0.004  # to guarantee 1 %, at most 4 of 1,000 patches may pass
     assert verdict.reasons == []
 
 
-def test_lost_balls_reject_it_and_the_reason_says_how_many():
+def test_a_format_that_loses_balls_is_rejected_and_the_reason_says_how_many():
     outputs = SCORES.copy()
-    outputs[-20:] = 0.0  # 2 % of the balls, among the patches without one
+    outputs[-20:] = 0.0  # 2 % of the balls, scored like patches without a ball
     verdict = judged(outputs)
     assert verdict.reasons == ["at its threshold it finds 98.00% of the balls, 2.00 points below Keras"]
     outputs[-20:-5] = SCORES[-20:-5]  # half a point is allowed
     assert judged(outputs).reasons == []
 
 
-def test_an_exact_format_may_not_differ():
+def test_an_exact_format_must_not_differ():
     with pytest.raises(UserError, match=r"differs from the trained model: for validation patch 1999 it gives"):
         judged(SCORES + np.float32([[0.0]] * 1999 + [[-2e-4]]), exact=True)
     with pytest.raises(UserError, match=r"are NaN or infinite. Received: 1 of 2000"):
@@ -68,7 +68,7 @@ def test_an_exact_format_may_not_differ():
 
 
 @pytest.mark.parametrize(("grown", "count"), [(1.04, 0), (1.06, 2)])
-def test_a_detector_is_rejected_when_its_centres_are_five_percent_worse(grown, count):
+def test_a_detector_is_rejected_if_its_centres_are_five_percent_worse(grown, count):
     rng = np.random.default_rng(0)
     y = np.tile(np.float32([0.4, 0.5, 0.5]), (500, 1))
     error = rng.normal(0, 0.02, (500, 3)).astype(np.float32)

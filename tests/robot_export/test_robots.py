@@ -1,4 +1,4 @@
-"""What each robot's code loads: files in its layout, checked in it; a model that it cannot use is refused."""
+"""Files in the layout of each robot's code are checked through this layout; unsuitable models are refused."""
 
 import dataclasses
 
@@ -35,7 +35,7 @@ def named(kind: str, side: int) -> tuple[str, ...]:
 
 
 def as_the_robot_feeds(robot, X, mean: float):
-    """Written apart from `Layout.feed`: value by value, as the loops of the robots' code do it."""
+    """Prepares input value by value, like the loops in the robots' code, independently of `Layout.feed`."""
     size = X.shape[1]
     fed = np.zeros(X.shape, np.uint8 if robot.dtype == "uint8" else np.float32)
     for x in range(size):
@@ -62,7 +62,7 @@ def as_the_robot_reads(outputs, found, size: int) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(("kind", "side"), [("classifier", 16), ("classifier", 32), ("detector", 32), ("joint", 32)])
-def test_every_robot_gets_what_its_code_reads(tmp_path, kind, side):
+def test_every_robot_gets_a_file_in_the_layout_of_its_code(tmp_path, kind, side):
     joint = partner(side) if kind == "joint" else None
     job = make(tmp_path / "run", "classifier" if joint else kind, side, named(kind, side), joint)
     told = deliver(job)
@@ -78,7 +78,7 @@ def test_every_robot_gets_what_its_code_reads(tmp_path, kind, side):
         assert file.parity["patches"] == 60
         assert file.accepted or robot.format == "uint8"
         if robot.format == "cpp":
-            continue  # model.h, read by naoth_finder.h: cpp/test_robot.py
+            continue  # cpp/test_robot.py tests model.h with naoth_finder.h
         opened = runtimes.open_file(job.folder / file.file, file.runtime)
         found = opened.predict(as_the_robot_feeds(robot, X, mean))
         read = as_the_robot_reads(robot.outputs[kind], found, side)
@@ -90,7 +90,7 @@ def test_every_robot_gets_what_its_code_reads(tmp_path, kind, side):
                 )
 
 
-def test_a_row_that_reads_an_existing_file_names_it(tmp_path):
+def test_a_robot_that_reads_an_existing_file_gets_its_name(tmp_path):
     told = deliver(make(tmp_path / "run", "classifier", 32, ("naoth", "nomadz", "spqr", "hulks")))
     files = {name: entry["file"] for name, entry in told.robots.items()}
     assert files == {
@@ -114,8 +114,8 @@ def test_the_card_says_how_to_put_it_on_the_robot(tmp_path):
     assert "sampled by an unknown rule" in card
 
 
-def test_a_file_in_another_layout_than_it_is_fed_in_is_not_exported(tmp_path, monkeypatch):
-    """The network is made for another layout than the one that the file is fed in."""
+def test_a_network_for_another_layout_is_not_shipped(tmp_path, monkeypatch):
+    """The network expects another layout than that of the file's input."""
     original = Layout.network
 
     def upright(layout, *networks):
@@ -128,7 +128,7 @@ def test_a_file_in_another_layout_than_it_is_fed_in_is_not_exported(tmp_path, mo
     assert [path.name for path in job.folder.iterdir()] == ["model.keras"]
 
 
-def test_files_of_robots_of_an_earlier_export_go(tmp_path):
+def test_robot_files_of_an_earlier_export_are_removed(tmp_path):
     job = make(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
     deliver(job)
     deliver(dataclasses.replace(job, wishes=Wishes()))
@@ -145,7 +145,7 @@ def test_files_of_robots_of_an_earlier_export_go(tmp_path):
         (("hulks", "detector", (32, 32, 1), "centres"), "Build the dataset with --sampling corners, or confirm"),
     ],
 )
-def test_what_a_robot_cannot_use_is_refused(arguments, words):
+def test_a_model_that_a_robot_cannot_use_is_refused(arguments, words):
     name, *rest = arguments
     with pytest.raises(UserError) as refused:
         check(ROBOTS[name], *rest, accept_sampling=False)
@@ -153,7 +153,7 @@ def test_what_a_robot_cannot_use_is_refused(arguments, words):
     assert str(refused.value).startswith(f"--robot {name}: ")
 
 
-def test_another_sampling_rule_may_be_confirmed():
+def test_another_sampling_rule_can_be_accepted():
     check(ROBOTS["hulks"], "detector", (32, 32, 1), "centres", accept_sampling=True)
     check(ROBOTS["hulks"], "detector", (32, 32, 1), "corners", accept_sampling=False)
 
@@ -166,7 +166,7 @@ def test_another_sampling_rule_may_be_confirmed():
         ("width", 32, "the size"),
     ],
 )
-def test_two_runs_that_do_not_share_an_input_are_not_joined(tmp_path, key, value, words):
+def test_two_runs_with_different_inputs_are_not_joined(tmp_path, key, value, words):
     other = partner(16)
     other = dataclasses.replace(other, input=dataclasses.replace(other.input, **{key: value}))
     job = make(tmp_path / "run", "classifier", 16, ("naoth-h5",), other)

@@ -1,4 +1,4 @@
-"""`verify.py` on folders of others: none of their code runs, no file outside is read, and no file stops the command."""
+"""`verify.py` on foreign folders runs no code from them, reads no file outside them, and no file stops it."""
 
 import dataclasses
 import hashlib
@@ -21,7 +21,7 @@ from .jobs import make_job
 
 @pytest.fixture(scope="module")
 def delivered(tmp_path_factory):
-    """A classifier's folder with a file of each runtime."""
+    """A classifier's folder with a file for each runtime."""
     folder = tmp_path_factory.mktemp("delivered")
     job = make_job(folder, "classifier")
     with pytest.MonkeyPatch.context() as patch:
@@ -36,14 +36,14 @@ def folder(delivered, tmp_path):
 
 
 def edit(folder, change) -> None:
-    """Changes the object in model.json."""
+    """Edits model.json with a function that changes its object."""
     values = json.loads((folder / "model.json").read_text())
     change(values)
     (folder / "model.json").write_text(json.dumps(values))
 
 
 def replace(folder, name: str, content: bytes, **entry) -> None:
-    """Puts other content into the file of a format, and its hash into model.json, as a sender can."""
+    """Replaces the file of a format and its hash in model.json, as an attacker could."""
 
     def change(values):
         values["forms"][name] |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)} | entry
@@ -53,23 +53,23 @@ def replace(folder, name: str, content: bytes, **entry) -> None:
 
 
 def keep(folder, *names: str) -> None:
-    """Leaves these formats in model.json, in this order; Keras comes last, for the schema wants it."""
+    """Keeps only these formats in model.json, in this order, followed by Keras, which the schema requires."""
     edit(folder, lambda values: values.update(forms={name: values["forms"][name] for name in (*names, "keras")}))
 
 
 def run_here(folder, name: str, **settings) -> str:
-    """The check of one file, without a child process."""
+    """Checks one file without a child process."""
     return verify_child.check_file(folder, model_json.read(folder), name, **settings)
 
 
 def with_code(folder, marker) -> bytes:
-    """The folder's header, which runs a command when its program starts."""
+    """The folder's header with code that runs a command when the program starts."""
     text = (folder / "model.h").read_text()
     code = f'#include <cstdint>\n#include <cstdlib>\nstatic int run_ = std::system("touch {marker}");\n'
     return (text.replace("#include <cstdint>\n", code, 1) + "\nstatic int use_run_() { return run_; }\n").encode()
 
 
-def test_our_own_files_are_right(folder, capsys):
+def test_our_own_files_are_accepted(folder, capsys):
     verify.main([str(folder), "--all"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[:-1]] == ["keras", "h5", "int8", "onnx", "cpp"]
@@ -89,13 +89,13 @@ def test_a_header_with_other_code_is_not_run(folder, tmp_path, capsys):
     assert not (tmp_path / "ran").exists()
 
 
-def test_another_entry_that_says_cpp_is_not_run_either(folder, tmp_path):
+def test_another_entry_of_format_cpp_is_not_run_either(folder, tmp_path):
     replace(folder, "onnx", with_code(folder, tmp_path / "ran"), runtime="C++")
     assert run_here(folder, "onnx").startswith("not run: it is code")
     assert not (tmp_path / "ran").exists()
 
 
-def test_an_option_that_says_so_runs_it(folder):
+def test_the_option_for_foreign_code_runs_it(folder):
     text = (folder / "model.h").read_text() + "// a comment that an older version wrote\n"
     replace(folder, "cpp", text.encode())
     assert run_here(folder, "cpp", foreign_code=True).startswith("unchanged")
@@ -106,7 +106,7 @@ def test_without_a_compiler_a_header_is_not_run(folder, monkeypatch):
     assert run_here(folder, "cpp") == "not run: no C++ compiler is installed; the file is unchanged"
 
 
-def test_a_changed_file_is_noticed_by_its_hash_and_the_others_are_checked(folder, capsys):
+def test_a_changed_file_is_detected_by_its_hash_and_the_others_are_checked(folder, capsys):
     content = bytearray((folder / "model_int8.tflite").read_bytes())
     content[len(content) // 2] ^= 1
     (folder / "model_int8.tflite").write_bytes(content)
@@ -118,8 +118,8 @@ def test_a_changed_file_is_noticed_by_its_hash_and_the_others_are_checked(folder
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo"])
-def test_what_is_not_a_plain_file_is_not_read(folder, tmp_path, kind):
-    """A link leads to a file of the reader; a pipe would keep the command waiting for ever."""
+def test_anything_but_a_regular_file_is_not_read(folder, tmp_path, kind):
+    """A link could point to a private file of the user, and a pipe would block the command forever."""
     (tmp_path / "elsewhere").write_bytes((folder / "model.onnx").read_bytes())
     (folder / "model.onnx").unlink()
     if kind == "link":
@@ -132,7 +132,7 @@ def test_what_is_not_a_plain_file_is_not_read(folder, tmp_path, kind):
     assert line.startswith("model.onnx cannot be read")
 
 
-def test_another_model_with_the_right_hash_is_noticed_by_the_test_vectors(folder):
+def test_another_model_with_the_right_hash_is_detected_by_the_test_vectors(folder):
     model = onnx.load(folder / "model.onnx")
     (bias,) = [tensor for tensor in model.graph.initializer if tensor.name == "logit.bias"]
     bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + 1, bias.name))
@@ -163,7 +163,7 @@ def test_onnx_weights_in_another_file_are_not_read(folder, tmp_path):
         (hungry, "int8", "model_int8.tflite"),
     ],
 )
-def test_a_file_that_breaks_its_runtime_is_one_line_and_the_others_are_checked(
+def test_a_file_that_breaks_its_runtime_gives_one_line_and_the_others_are_checked(
     folder, monkeypatch, capsys, make, name, words
 ):
     file = folder / ("model.onnx" if name == "onnx" else "model_int8.tflite")
@@ -186,7 +186,7 @@ def test_a_file_that_breaks_its_runtime_is_one_line_and_the_others_are_checked(
         (lambda values: values["forms"]["onnx"].update(file="../x"), "forms.onnx.file"),
     ],
 )
-def test_a_model_json_that_is_broken_is_one_line(folder, change, words):
+def test_a_broken_model_json_gives_one_line(folder, change, words):
     edit(folder, change)
     with pytest.raises(UserError, match=words):
         verify.main([str(folder)])
@@ -199,26 +199,26 @@ def test_a_model_json_that_is_broken_is_one_line(folder, change, words):
         (lambda values: values["vectors"]["expected"].pop("int8"), "model_int8.tflite has no test vectors"),
     ],
 )
-def test_test_vectors_that_are_broken_are_one_line(folder, change, words):
+def test_broken_test_vectors_give_one_line(folder, change, words):
     edit(folder, change)
     with pytest.raises(UserError, match=words):
         run_here(folder, "int8")
 
 
 def test_each_format_has_its_own_input(folder):
-    """What model.json says of the input of all files is for people."""
+    """The input that model.json describes for all files is only information for people."""
     edit(folder, lambda values: values["input"].update(mean=[0.1], normalised=True))
     assert run_here(folder, "int8").startswith("unchanged")
 
 
-def test_a_folder_of_before_november_2026(folder):
-    """Its files have no layout: it follows from other fields."""
+def test_a_folder_from_before_november_2026(folder):
+    """The entries of its files have no layout, so the layout follows from other fields."""
     edit(folder, lambda values: [entry.pop("layout") for entry in values["forms"].values()])
     for name in ("keras", "h5", "int8", "onnx"):
         assert run_here(folder, name).startswith("unchanged")
 
 
-def test_a_folder_without_model_json_is_one_line(tmp_path):
+def test_a_folder_without_model_json_gives_one_line(tmp_path):
     with pytest.raises(UserError, match=r"no model\.json can be read"):
         verify.main([str(tmp_path)])
 

@@ -1,4 +1,4 @@
-"""Pictures with balls in known places, and the same annotations written in every format."""
+"""Pictures with balls at known positions, and the same annotations written in every format."""
 
 import json
 import struct
@@ -11,7 +11,7 @@ BALL, ROBOT, MARK = "ball", "nao", "penalty_mark"
 
 
 def picture(seed, size=(320, 240), boxes=()):
-    """A noisy field with a white disc in each ball's box and a grey rectangle in each other one."""
+    """A noisy field with a white disc in the box of each ball and a gray rectangle in every other box."""
     generator = np.random.default_rng(seed)
     ground = generator.integers(40, 120, (size[1] // 8 + 1, size[0] // 8 + 1, 3), dtype=np.uint8)
     image = Image.fromarray(ground).resize(size, Image.Resampling.BICUBIC)
@@ -23,7 +23,7 @@ def picture(seed, size=(320, 240), boxes=()):
     return image
 
 
-SCENES = {  # by name of the picture: boxes as (class, left, top, right, bottom), pixels
+SCENES = {  # boxes of each picture as (class, left, top, right, bottom) in pixels
     "game1-000001.png": [(BALL, 100.25, 80.5, 130.75, 111.25), (ROBOT, 200, 20, 260, 140)],
     "game1-000002.png": [(BALL, -0.5, 100, 20, 140), (MARK, 150, 150, 162, 160)],
     "game2-000001.png": [],
@@ -146,12 +146,12 @@ def message(**fields):
 
 
 def entry(frame, name, payload):
-    """A message of a NaoTH log, with what stands before it."""
+    """A message of a NaoTH log with its header."""
     return struct.pack("<i", frame) + name.encode() + b"\0" + struct.pack("<i", len(payload)) + payload
 
 
 def yuyv_of(image):
-    """Bytes of a picture in the camera's layout."""
+    """The bytes of a picture in the camera's YUYV layout."""
     ycbcr = np.asarray(image.convert("YCbCr"))
     out = np.empty((image.height, image.width // 2, 4), np.uint8)
     out[..., 0], out[..., 2] = ycbcr[:, 0::2, 0], ycbcr[:, 1::2, 0]

@@ -10,7 +10,7 @@ from tests.dataset_tools.annotations import scenes
 from tests.dataset_tools.annotations.reading import BALL, read
 
 
-def test_coco_finds_pictures_whose_folders_are_not_here_and_counts_the_missing(folder, tmp_path):
+def test_coco_finds_pictures_without_their_folders_and_counts_missing_ones(folder, tmp_path):
     names = {"../../from/elsewhere/a.png": BALL, "C:\\photos\\b.png": BALL, "gone.png": BALL, "a/..": BALL, "": BALL}
     records, skipped = read(scenes.coco(tmp_path, names), folder)
     assert {item.picture.name for item in records.values()} == {"a.png", "b.png"}
@@ -30,7 +30,7 @@ def test_coco_pictures_without_boxes_are_certified_only_on_request(folder, tmp_p
     assert records["a.png"].certified
 
 
-def test_coco_crowds_broken_boxes_and_annotations_of_no_picture(folder, tmp_path):
+def test_coco_crowds_broken_boxes_and_annotations_of_unlisted_pictures(folder, tmp_path):
     boxes = scenes.coco(tmp_path, {"a.png": BALL, "b.png": BALL})
     content = json.loads(boxes.read_text())
     content["annotations"][0]["iscrowd"] = 1
@@ -43,7 +43,7 @@ def test_coco_crowds_broken_boxes_and_annotations_of_no_picture(folder, tmp_path
     assert skipped["image 77"] == "annotations of an unlisted picture"
 
 
-def test_a_hundred_thousand_annotations_of_coco_stay_small(folder, tmp_path):
+def test_a_hundred_thousand_coco_annotations_take_little_memory(folder, tmp_path):
     with (tmp_path / "boxes.json").open("w") as stream:
         stream.write('{"categories": [{"id": 1, "name": "ball"}], "annotations": [')
         stream.write(
@@ -56,4 +56,4 @@ def test_a_hundred_thousand_annotations_of_coco_stay_small(folder, tmp_path):
             assert len(item.boxes) == 50_000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 40 << 20  # the whole file as Python objects takes three times as much
+    assert peak < 40 << 20  # the whole file as Python objects would take three times as much

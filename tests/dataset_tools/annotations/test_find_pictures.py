@@ -6,7 +6,7 @@ from tests.dataset_tools.annotations import scenes
 from tests.dataset_tools.annotations.reading import BALL, read
 
 
-def test_two_names_for_one_picture_are_not_mixed_up(folder, tmp_path):
+def test_a_picture_with_two_names_is_read_once(folder, tmp_path):
     records, skipped = read(
         scenes.coco(tmp_path, {"top/a.png": BALL, "bottom/a.png": []}), folder, empty_certified=True
     )
@@ -28,7 +28,7 @@ def test_the_same_name_in_two_folders(tmp_path):
 def test_names_with_spaces_and_umlauts(tmp_path):
     names = {"Spiel 1/Töre ~ ä.png": BALL}
     folder = scenes.write_pictures(tmp_path / "pictures", names)
-    apart = {"Spiel 1/To\u0308re ~ a\u0308.png": BALL}  # as macOS writes it
+    apart = {"Spiel 1/To\u0308re ~ a\u0308.png": BALL}  # decomposed, as macOS writes it
     for boxes in (names, apart):
         records, skipped = read(scenes.coco(tmp_path, boxes), folder)
         assert len(records) == 1, skipped

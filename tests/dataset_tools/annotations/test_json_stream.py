@@ -11,14 +11,14 @@ from dataset_tools.annotations import json_stream
 @pytest.mark.parametrize(
     "text", ["", "[", '{"images": [', '{"images": [{"id": 1}, ', "nonsense", "[" * 100_000, "[1", '{"a": 1']
 )
-def test_json_that_is_cut_off_or_none_gets_one_line(text, tmp_path):
+def test_truncated_or_invalid_json_gets_one_line(text, tmp_path):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(UserError, match="not a readable JSON file"):
         list(json_stream.elements(tmp_path / "a.json"))
 
 
 @pytest.mark.parametrize("indent", [None, 1])
-def test_json_is_read_like_json_at_any_window(indent, tmp_path, monkeypatch):
+def test_json_is_read_correctly_with_any_window_size(indent, tmp_path, monkeypatch):
     content = {
         "info": {"a": [1, 2.5e3, None]},
         "images": [{"id": n, "t": 'ä"]},{[' * (n % 7)} for n in range(50)],

@@ -87,13 +87,13 @@ def test_a_log_with_the_boxes_of_a_label_studio_export(kind, tmp_path):
     assert centres == pytest.approx([115] * len(centres))
 
 
-def test_a_log_wants_annotations(tmp_path):
+def test_a_log_without_annotations_is_refused(tmp_path):
     log = write_log(tmp_path / "game.log", {7: scenes.picture(7)})
     with pytest.raises(UserError, match=r"a log has no labels.*--annotations.*naoth-candidates"):
         run(log, "--output", tmp_path / "out")
 
 
-def test_names_that_do_not_tell_the_camera_or_log_are_asked_for(tmp_path):
+def test_picture_names_must_contain_the_camera_and_the_log(tmp_path):
     log = write_log(tmp_path / "game.log", {7: scenes.picture(7)})
     with pytest.raises(UserError, match="two pictures of one frame"):
         run(
@@ -106,7 +106,7 @@ def test_names_that_do_not_tell_the_camera_or_log_are_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize("size", [5, 20, 100_000])
-def test_a_truncated_log_is_used_up_to_there(size, tmp_path):
+def test_a_truncated_log_is_used_up_to_its_end(size, tmp_path):
     log = write_log(tmp_path / "game.log", {frame: scenes.picture(frame) for frame in (1, 2)})
     whole = log.read_bytes()
     log.write_bytes(whole[:-size])
@@ -121,7 +121,7 @@ def test_a_truncated_log_is_used_up_to_there(size, tmp_path):
 @pytest.mark.parametrize(
     "content", [b"hello", bytes(500), b"\x01\x00\x00\x00" + b"A" * 500, b"\x01\x00\x00\x00\n\x00" + bytes(9)]
 )
-def test_what_is_no_log_gets_one_line(content, tmp_path):
+def test_a_file_that_is_not_a_log_gets_one_line(content, tmp_path):
     (tmp_path / "a.log").write_bytes(content)
     with pytest.raises(UserError, match="not a NaoTH log"):
         list(naoth_log.places(tmp_path / "a.log"))

@@ -43,7 +43,7 @@ def test_b_alls(shape, tmp_path):
     assert found == pytest.approx(labels, abs=6e-4)
 
 
-def test_b_alls_of_another_layout_are_refused(tmp_path):
+def test_b_alls_with_another_layout_is_refused(tmp_path):
     with pytest.raises(UserError, match="must be uint8"):
         run(write_b_alls(tmp_path / "a.hdf5", (32, 31)), "--output", tmp_path / "out")
     with h5py.File(write_b_alls(tmp_path / "c.hdf5"), "a") as file:

@@ -38,7 +38,7 @@ def test_pictures_of_any_mode_are_read(mode, tmp_path):
     assert np.abs(found.astype(int) - wanted).mean() < (12 if mode == "CMYK" else 1)
 
 
-def test_exif_turns_the_picture_unless_the_boxes_are_of_the_unturned_one(tmp_path):
+def test_exif_rotates_the_picture_unless_the_boxes_fit_the_unrotated_one(tmp_path):
     image = scenes.picture(3, (320, 240))
     exif = Image.Exif()
     exif[picture.ORIENTATION] = 6
@@ -92,7 +92,7 @@ def test_damaged_pictures_are_refused(content, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["gone.png", "folder"])
-def test_pictures_that_are_no_files(name, tmp_path):
+def test_pictures_that_are_not_regular_files(name, tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(Refused, match="missing picture"):
         picture.read_bytes(picture_file(tmp_path / name))

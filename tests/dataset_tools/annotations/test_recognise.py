@@ -16,7 +16,7 @@ def test_sources_without_a_ball_class_are_refused(folder, tmp_path):
     assert records["a.png"].boxes[0].kind == "ball"
 
 
-def test_formats_that_cannot_be_told_are_asked_for(folder, tmp_path):
+def test_an_unrecognised_format_asks_for_the_option(folder, tmp_path):
     with pytest.raises(UserError, match=r"no annotations of a known format.*--format"):
         read(folder)
     with pytest.raises(UserError, match="no such file or folder"):

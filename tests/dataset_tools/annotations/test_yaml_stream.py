@@ -8,7 +8,7 @@ from common.errors import UserError
 from dataset_tools.annotations import yaml_stream
 
 
-def test_yaml_bombs_cost_nothing(tmp_path):
+def test_yaml_bombs_take_little_memory(tmp_path):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 60)]
     (tmp_path / "a.yaml").write_text("\n".join([*lines, "images: *a59"]))
@@ -19,7 +19,7 @@ def test_yaml_bombs_cost_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "a: " + "{a: " * 5000, "- 1", "a: [1", "\x00", "&a [*a"])
-def test_yaml_that_is_none_gets_one_line(text, tmp_path):
+def test_invalid_yaml_gets_one_line(text, tmp_path):
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(UserError, match="not a readable YAML file"):
         list(yaml_stream.entries(tmp_path / "a.yaml"))

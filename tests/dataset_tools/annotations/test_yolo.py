@@ -7,7 +7,7 @@ from tests.dataset_tools.annotations import scenes
 from tests.dataset_tools.annotations.reading import BALL, read
 
 
-def test_yolo_takes_labels_beside_and_in_labels_folders(tmp_path):
+def test_yolo_reads_labels_beside_the_pictures_and_in_labels_folders(tmp_path):
     scenes.write_pictures(tmp_path / "images" / "train", {"a.png": BALL, "empty.png": [], "not.png": []})
     labels = tmp_path / "labels" / "train"
     labels.mkdir(parents=True)
@@ -36,7 +36,7 @@ def test_yolo_class_names(names, folder):
     assert [box.kind for box in records["a.png"].boxes] == ["ball", "robot"]
 
 
-def test_yolo_without_names_wants_the_balls_number(folder):
+def test_yolo_without_class_names_asks_for_the_number_of_the_ball_class(folder):
     (folder / "a.txt").write_text("1 0.5 0.5 0.1 0.1\n0 0.2 0.2 0.1 0.1\n")
     with pytest.raises(UserError, match="--ball-class 0"):
         read(folder)
@@ -45,7 +45,7 @@ def test_yolo_without_names_wants_the_balls_number(folder):
 
 
 @pytest.mark.parametrize("line", ["0 0.5 0.5", "0 a b c d", "ball 0.5 0.5 0.1 0.1", "0 nan 0.5 0.1 0.1", "\0\xff"])
-def test_a_line_that_is_no_box_makes_the_picture_uncertified(line, folder):
+def test_a_line_that_is_not_a_box_makes_the_picture_uncertified(line, folder):
     (folder / "a.txt").write_text(f"{line}\n0 0.5 0.5 0.1 0.1\n", encoding="latin-1")
     records, skipped = read(folder, ball=["0"])
     assert not records["a.png"].certified

@@ -1,4 +1,4 @@
-// Both models through ball_models.h: patches as bytes from stdin, per patch confidence, radius, x, y to stdout.
+// Runs both models through ball_models.h: reads patches as bytes, writes confidence, radius, x, y of each patch.
 // Arguments: rows, columns or wide; the brightness offset; detect_from.
 #include "ball_models.h"
 

@@ -1,4 +1,4 @@
-"""Every way in which a header is compiled and run in the tests, and whether this machine can."""
+"""All ways in which the tests compile and run a header, and whether this machine supports them."""
 
 import itertools
 import shutil
@@ -28,7 +28,7 @@ class Build:
         return " ".join((*self.launcher[:1], self.compiler, *self.flags))
 
     def require(self) -> None:
-        """Skips the test where a program is missing, and says which."""
+        """Skips the test if a program is missing, and names the program."""
         for name in (self.compiler, *self.launcher[:1]):
             if not shutil.which(name):
                 pytest.skip(f"{name} is not installed")
@@ -40,7 +40,7 @@ PLAIN = [
 ]
 SANITIZED = [Build(build.compiler, (*build.flags, *SANITIZERS)) for build in PLAIN]
 OTHERS = [
-    *(Build(compiler, ("-O2",)) for compiler in COMPILERS),  # x86-64 without SSE4.1: plain vector extensions
+    *(Build(compiler, ("-O2",)) for compiler in COMPILERS),  # x86-64 without SSE4.1: only plain vector extensions
     *(Build(compiler, ("-O2", PORTABLE)) for compiler in COMPILERS),
     *(Build(NEON, (level, "-static"), QEMU) for level in LEVELS),
     *(Build(compiler, ("-O2", "-g", "-march=x86-64-v3"), VALGRIND) for compiler in COMPILERS),

@@ -1,4 +1,4 @@
-"""What a folded network answers, computed in double precision with nothing but NumPy: slow, plain and right."""
+"""Computes the outputs of a folded network in double precision with NumPy only: slow, but simple and correct."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from robot_export.folding import FoldedNetwork
 
 
 def forward(network: FoldedNetwork, patches: np.ndarray) -> np.ndarray:
-    """Raw patches [n, height, width, channels] -> float64 [n, outputs]."""
+    """Computes the outputs, float64 [n, outputs], for raw patches [n, height, width, channels]."""
     x = patches * network.scale + np.array(network.offset)
     for layer in network.convolutions:
         x = _pool(_leaky(_convolve(x, layer) + layer.bias, layer.slope), layer.pool)
@@ -18,7 +18,7 @@ def forward(network: FoldedNetwork, patches: np.ndarray) -> np.ndarray:
 
 def _convolve(x, layer):
     height, width = layer.weights.shape[:2]
-    if layer.padding == "same":  # an even kernel has its extra zeros at the end
+    if layer.padding == "same":  # for an even kernel, the extra zeros are at the end
         x = np.pad(x, ((0, 0), ((height - 1) // 2, height // 2), ((width - 1) // 2, width // 2), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(x, (height, width), axis=(1, 2))
     return np.einsum("nyxcij,ijco->nyxo", windows, layer.weights.astype(np.float64), optimize=True)

@@ -1,4 +1,4 @@
-"""The generated C++ computes what Keras computes, refuses what it cannot, and notices a build that is wrong."""
+"""The generated C++ computes the same as Keras, unsupported networks are refused, and wrong builds are detected."""
 
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ def member(request):
     ids=str,
     indirect=["member"],
 )
-def test_every_way_in_gives_what_keras_gives(tmp_path, member, build):
+def test_every_function_gives_the_same_as_keras(tmp_path, member, build):
     build.require()
     network, X, answers = member
     program = Program(write(tmp_path, network, threshold=0.5), tmp_path, build.compiler, build.flags)
@@ -57,7 +57,7 @@ def test_every_way_in_gives_what_keras_gives(tmp_path, member, build):
     assert program.self_test() < 1e-5
     for mode in MODES:
         np.testing.assert_allclose(program.predict(X, mode), answers, atol=1e-5, rtol=1e-5, err_msg=mode)
-    brighter = X + np.array([25.5] + [0] * (X.shape[-1] - 1))  # of Y alone
+    brighter = X + np.array([25.5] + [0] * (X.shape[-1] - 1))  # only Y becomes brighter
     np.testing.assert_allclose(program.predict(X, "bright"), forward(network, brighter), atol=1e-5, rtol=1e-5)
 
 
@@ -76,7 +76,7 @@ def test_self_test_fails_for_wrong_answers_and_wrong_arithmetic(tmp_path, networ
 
 
 @needs_compiler
-def test_a_header_that_does_not_compile_is_one_clear_line(tmp_path, network):
+def test_a_header_that_does_not_compile_gives_one_clear_line(tmp_path, network):
     path = write(tmp_path, network)
     path.write_text(path.read_text().replace("static const int height", "static const inf height"))
     with pytest.raises(UserError, match=r"model.h does not compile with .*error") as refused:
@@ -107,7 +107,7 @@ def test_quoted_is_ascii():
     assert quoted("ü\\") == r'"\303\274\134"'
 
 
-def test_refuses_networks_by_the_layers_name(tmp_path, network):
+def test_a_refused_network_is_reported_with_the_name_of_the_layer(tmp_path, network):
     conv1, *others = network.convolutions
     wrong = {
         "layer conv1": {"convolutions": (replace(conv1, pool=1), *others)},

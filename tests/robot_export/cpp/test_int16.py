@@ -1,4 +1,4 @@
-"""The int16 header gives the bits of the reference in NumPy, no sum overflows, and answers are close to the float's."""
+"""The int16 header gives the same bits as the NumPy reference, no sum overflows, and outputs are close to float."""
 
 import shutil
 import subprocess
@@ -27,14 +27,14 @@ SSSE3 = Build("g++", ("-O2", "-mssse3"))
 
 
 def written(folder, network, X, calibration=None):
-    """A header and what it was made of; `calibration` is half of X unless given."""
+    """Writes a header; returns its path and the quantised network. `calibration` is half of X unless given."""
     whole, path = made(network, X[::2] if calibration is None else calibration), folder / "model_int16.h"
     path.write_text(text(network, whole, about("ball_test", X, 0.5)))
     return path, whole
 
 
 def about(name, X, threshold):
-    """The self test expects the answers of the reference, not these."""
+    """The header's facts; its zero outputs are not used, because the self test expects those of the reference."""
     return About(name, X[:8], np.zeros((8, 1)), threshold)
 
 
@@ -43,7 +43,7 @@ def made(network, X):
 
 
 def check(program, whole, X, modes=MODES):
-    """Every way in answers the same bits as the reference."""
+    """Checks that every function of the header gives the same bits as the reference."""
     assert program.self_test() == 0
     wanted = predict(whole, X).outputs
     for mode in modes:
@@ -52,7 +52,7 @@ def check(program, whole, X, modes=MODES):
 
 
 @pytest.mark.parametrize(("name", "build"), [(name, build) for name in FEW for build in (*FEW[name], SSSE3)], ids=str)
-def test_every_way_in_gives_the_bits_of_the_reference(tmp_path, name, build):
+def test_every_function_gives_the_bits_of_the_reference(tmp_path, name, build):
     build.require()
     network = fold(random_model(7, **MODELS[name]))
     X = patches(1, 60, network.input_shape)
@@ -62,8 +62,8 @@ def test_every_way_in_gives_the_bits_of_the_reference(tmp_path, name, build):
     assert difference.max() < 2e-3 * np.ptp(forward(network, X))
 
 
-def test_it_takes_the_place_of_the_float_header(tmp_path):
-    """Classifier and detector behind the template of the page, under the same names."""
+def test_it_can_replace_the_float_header(tmp_path):
+    """Uses classifier and detector through the template of the page, under the same names."""
     if find_compiler() is None:
         pytest.skip("no C++ compiler (c++, g++ or clang++) on this machine")
     X, wanted = patches(3, 40, (16, 16, 1)), []
@@ -104,7 +104,7 @@ int main() {
 
 
 def test_floats_and_brightness_of_any_value(tmp_path):
-    """Fractions, values out of range, infinities and NaN go in; the same bits come out."""
+    """Fractions, values out of range, infinities and NaN give the same bits as in the reference."""
     if find_compiler() is None:
         pytest.skip("no C++ compiler (c++, g++ or clang++) on this machine")
     network = fold(random_model(3))
@@ -140,8 +140,8 @@ def test_no_warning(tmp_path, compiler, target):
         assert not done.returncode, done.stderr[:1000]
 
 
-def test_the_bounds_are_reached_and_never_passed():
-    """Inputs at their limits, with the sign that adds most, give the bound of a layer exactly, and it fits."""
+def test_the_bounds_are_reached_and_never_exceeded():
+    """Inputs at their limits, with the signs of the largest sum, reach the bound of a layer exactly, and it fits."""
     for seed in range(8):
         network = fold(random_model(seed, channels=1 + seed % 2, head=("sigmoid", "linear")[seed % 2]))
         whole = made(network, patches(1, 30, network.input_shape))
@@ -154,7 +154,7 @@ def test_the_bounds_are_reached_and_never_passed():
         reached = np.abs((signs * hidden.factors).sum(axis=0) + np.abs(hidden.bias)).max()
         assert hidden.bound == reached
         rng = np.random.default_rng(seed)
-        for _ in range(3):  # the reference raises an error for a sum beyond its bound
+        for _ in range(3):  # the reference raises an error if a sum exceeds its bound
             predict(whole, rng.choice([0, 255], (50, *network.input_shape)).astype(np.uint8), rng.uniform(-1, 1))
     assert 4 * LIMIT < ONE
 
@@ -181,7 +181,7 @@ def test_the_probability_is_the_sigmoid():
     assert np.all(np.diff(answer(whole, np.arange(-(2**23), 2**23, 4096)[:, None])[:, 0]) >= 0)
 
 
-def test_brightness_is_a_share_of_the_full_range():
+def test_brightness_is_a_fraction_of_the_full_range():
     assert [light(value) for value in (0, 1, -1, 0.5, 100, float("nan"))] == [0, 8160, -8160, 4080, 32640, -32640]
 
 
@@ -195,7 +195,7 @@ def test_a_change_in_the_arithmetic_fails_the_self_test(tmp_path):
         Program(path, tmp_path, find_compiler(), ["-O0"]).self_test()
 
 
-def test_refuses_by_name():
+def test_a_refused_network_is_reported_with_the_name_of_the_layer():
     network = fold(random_model(1))
     with pytest.raises(UserError, match=r"its mean lies outside 0\.\.1. Received: \(-1\.5,\)"):
         quantise(replace(network, offset=(-1.5,)), [1.0] * 5)
@@ -220,7 +220,7 @@ def test_the_whole_matrix(tmp_path, name, build):
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("start", range(0, 240, 20))
 def test_random_members_of_the_families(tmp_path, start):
-    """Each with another compiler and target; every twentieth is run as NEON."""
+    """The compiler and target change from model to model; every twentieth model runs as NEON."""
     builds = [Build(compiler, ("-O1", f"-march={target}")) for target in (*TARGETS, "x86-64") for compiler in COMPILERS]
     for seed in range(start, start + 20):
         build = Build(NEON, ("-O1", "-static"), QEMU) if seed % 20 == 19 else builds[seed % len(builds)]

@@ -1,4 +1,4 @@
-"""The headers are exact however they are compiled, whatever model: compilers, targets, sanitisers, NEON, valgrind."""
+"""The headers are exact for any model and any build: compilers, targets, sanitisers, NEON, valgrind."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ MODELS_PER_TEST = 20
 
 @pytest.fixture(scope="module", params=KINDS)
 def member(request, tmp_path_factory):
-    """A header, the whole validation split of the embedded dataset, and what Keras says of it."""
+    """A header, the whole validation split of the embedded dataset, and the outputs of Keras for it."""
     folder = tmp_path_factory.mktemp(request.param)
     model = random_model(7, **KINDS[request.param])
     side, channels = model.input_shape[1], model.input_shape[3]
@@ -48,7 +48,7 @@ def test_whole_validation_split(tmp_path, member, build):
 
 
 @pytest.mark.parametrize("build", [*SANITIZED, *OTHERS], ids=str)
-def test_nothing_undefined_and_every_way_in(tmp_path, member, build):
+def test_no_undefined_behaviour_in_any_function(tmp_path, member, build):
     build.require()
     header, X, answers = member
     program = Program(header, tmp_path, build.compiler, build.flags, build.launcher)
@@ -61,7 +61,7 @@ def test_nothing_undefined_and_every_way_in(tmp_path, member, build):
 
 
 def drawn(seed: int):
-    """A random member of the families, the smallest and the largest counts more often than others."""
+    """A random member of the families; the smallest and largest sizes are drawn more often than others."""
     rng = np.random.default_rng(seed)
     filters = tuple(int(rng.choice([1, 70, rng.integers(1, 71), rng.integers(1, 20)])) for _ in range(4))
     dense = int(rng.choice([1, 200, rng.integers(1, 201)]))
@@ -72,7 +72,7 @@ def drawn(seed: int):
 
 @pytest.mark.parametrize("start", range(0, 240, MODELS_PER_TEST))
 def test_random_members_of_the_families(tmp_path, start):
-    """Each with another compiler and target; every twentieth is run as NEON."""
+    """The compiler and target change from model to model; every twentieth model runs as NEON."""
     builds = [Build(compiler, ("-O1", f"-march={target}")) for target in (*TARGETS, "x86-64") for compiler in COMPILERS]
     for seed in range(start, start + MODELS_PER_TEST):
         build = Build(NEON, ("-O1", "-static"), QEMU) if seed % 20 == 19 else builds[seed % len(builds)]
@@ -82,6 +82,6 @@ def test_random_members_of_the_families(tmp_path, start):
         header = write(tmp_path, fold(model))
         program = Program(header, tmp_path, build.compiler, build.flags, build.launcher)
         answers = model(X.astype(np.float32)).numpy()
-        assert program.self_test() < 1e-5 * max(1, np.abs(answers).max())  # seven digits of up to 26
+        assert program.self_test() < 1e-5 * max(1, np.abs(answers).max())  # seven significant digits; outputs reach 26
         for mode in ("bytes", "columns", "many"):
             check(program, X, answers, mode)

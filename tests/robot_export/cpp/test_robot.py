@@ -1,4 +1,4 @@
-"""What a robot's programmer copies: the header that joins both models, the page about it, the code of the card."""
+"""The code that a robot's programmer copies: the header for both models, its page, and the code of the model card."""
 
 import platform
 import re
@@ -29,7 +29,7 @@ FACTS = {"input_range": "raw", "input_mean": "0.4", "sampling_rule": "centres", 
 
 @pytest.fixture(scope="module")
 def robot(tmp_path_factory):
-    """A folder of headers as docs/cpp_header.md has it, patches, and what both networks answer."""
+    """A folder with the headers as in docs/cpp_header.md, patches, and both networks."""
     folder = tmp_path_factory.mktemp("models")
     shutil.copy(PARTS / "ball_models.h", folder)
     X, networks = patches(3, 40, (16, 16, 1)), []
@@ -61,13 +61,13 @@ def test_both_models_behind_one_interface(robot, tmp_path):
         if start:
             assert np.any(found[:, 0] < start)
             assert np.any(found[:, 0] >= start)
-            wanted[found[:, 0] < start, 1:] = 0.5  # the detector was not asked
+            wanted[found[:, 0] < start, 1:] = 0.5  # the detector was not called
         np.testing.assert_allclose(found, wanted, atol=1e-5, rtol=1e-5, err_msg=str(command))
 
 
 @pytest.mark.parametrize(("offset", "threshold"), [(0.0, "theirs"), (0.1, "theirs"), (0.0, "own")])
 def test_the_finder_for_naoth(robot, tmp_path, offset, threshold):
-    """Against declarations of the same shape, written for this test: pixels of five bytes, column by column."""
+    """Compiles against declarations like NaoTH's, written for this test: pixels of five bytes, column by column."""
     folder, X, (classifier, detector) = robot
     shutil.copy(PARTS / "naoth_finder.h", tmp_path)
     (tmp_path / "AbstractCNNClassifier.h").touch()
@@ -85,8 +85,8 @@ def test_the_finder_for_naoth(robot, tmp_path, offset, threshold):
         np.testing.assert_allclose(found, wanted, atol=1e-5, rtol=1e-5)
 
 
-def test_two_models_of_one_project_and_two_source_files_share_a_binary(robot, tmp_path):
-    """Other flags per source file: nothing of a header may be merged by the linker."""
+def test_two_models_in_two_source_files_can_share_a_binary(robot, tmp_path):
+    """The source files have different flags, so the linker must not merge any part of a header."""
     folder, X, (classifier, detector) = robot
     for name, network in (("ball_first", classifier), ("ball_second", detector)):
         about = About(name, X[:8], forward(network, X[:8]), 0.5 if name == "ball_first" else None)
@@ -99,13 +99,13 @@ def test_two_models_of_one_project_and_two_source_files_share_a_binary(robot, tm
         (tmp_path / f"{name}.cpp").write_text(code.format(name))
         objects.append(compiled(folder, tmp_path / f"{name}.cpp", tmp_path / f"{name}.o", "-c", "-I", tmp_path, *flags))
         said = subprocess.run(["nm", "-C", objects[-1]], capture_output=True, text=True, check=True).stdout
-        assert not re.findall(r"^\w+ [VW] .*ball.*$", said, re.MULTILINE)  # weak symbols are those that get merged
+        assert not re.findall(r"^\w+ [VW] .*ball.*$", said, re.MULTILINE)  # the linker merges weak symbols
     (tmp_path / "main.cpp").write_text("bool one();\nbool two();\nint main() { return one() && two() ? 0 : 1; }\n")
     subprocess.run([compiled(folder, tmp_path / "main.cpp", tmp_path / "program", *objects)], check=True)
 
 
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
-def test_no_sse_is_said(robot, tmp_path, compiler):
+def test_a_build_without_sse_warns(robot, tmp_path, compiler):
     if not shutil.which(compiler):
         pytest.skip(f"{compiler} is not installed")
     if platform.machine() not in ("x86_64", "AMD64"):
@@ -119,7 +119,7 @@ def test_no_sse_is_said(robot, tmp_path, compiler):
 
 @pytest.mark.parametrize("standard", ["c++11", "c++14", "c++17", "c++20"])
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
-def test_no_standard_warns(robot, tmp_path, compiler, standard):
+def test_no_language_standard_gives_warnings(robot, tmp_path, compiler, standard):
     if not shutil.which(compiler):
         pytest.skip(f"{compiler} is not installed")
     for target in (["-march=silvermont"], ["-march=x86-64-v3"], ["-march=x86-64-v4"], ["-DBALL_WITHOUT_SSE"]):
@@ -134,7 +134,7 @@ MAIN = """
 #include <cstdint>
 #include <cstdlib>
 
-// A picture whose pixels tell where they are, and what the robot's rule has to read of it.
+// A picture whose pixels encode their positions, and the values that the robot's rule has to read from it.
 int main() {
   static unsigned char image[2 * 64 * 48];
   for (int i = 0; i < 64 * 48; ++i) image[2 * i] = static_cast<unsigned char>(i % 64 + 3 * (i / 64));
@@ -193,7 +193,7 @@ def test_the_cmake_of_the_page(robot, tmp_path):
 
 @pytest.mark.parametrize(("file", "outputs"), [("ball_classifier.h", 1), ("ball_detector.h", 3)])
 def test_the_code_of_the_card(robot, tmp_path, file, outputs):
-    """The header's; for those of TensorFlow Lite and ONNX Runtime, no headers come with the packages."""
+    """Runs only the code for the header: the packages of TensorFlow Lite and ONNX Runtime contain no C++ headers."""
     shutil.copy(robot[0] / file, tmp_path / "model.h")
     manifest = SimpleNamespace(
         input=describe_input(random_model(5), normalised=False),
