@@ -1,4 +1,4 @@
-"""Two drawn pictures with a ball each."""
+"""A folder of two drawn pictures with one ball each."""
 
 import pytest
 

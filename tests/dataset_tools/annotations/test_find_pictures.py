@@ -1,4 +1,4 @@
-"""The picture that an annotated name means, or a reason why there is none."""
+"""Finding the picture for an annotated name, or the reason why there is none."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""JSON in parts is JSON, and anything else is one line."""
+"""JSON that is read in parts gives the same values, and other files give one line."""
 
 import json
 

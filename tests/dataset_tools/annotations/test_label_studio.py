@@ -1,4 +1,4 @@
-"""Label Studio: which tasks and annotations count, and every shape."""
+"""Label Studio: which tasks and annotations are used, and all shapes."""
 
 import json
 

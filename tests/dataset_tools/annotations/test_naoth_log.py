@@ -1,4 +1,4 @@
-"""NaoTH logs: their pictures and candidates come out as they went in, and damaged ones are refused."""
+"""NaoTH logs: pictures and candidates are read unchanged, and damaged ones are refused."""
 
 import io
 import zipfile

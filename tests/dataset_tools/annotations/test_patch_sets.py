@@ -1,4 +1,4 @@
-"""Patches that are cut already: b-alls-2019.hdf5 and class folders."""
+"""Patches that are already cut: b-alls-2019.hdf5 and class folders."""
 
 import io
 import zipfile

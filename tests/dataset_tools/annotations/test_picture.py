@@ -1,4 +1,4 @@
-"""Pictures of any kind, turned, huge, damaged or missing."""
+"""Pictures in all modes, and rotated, huge, damaged or missing ones."""
 
 import struct
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Sources whose format or ball class cannot be recognised are asked for."""
+"""If the format or ball class of a source is not recognised, the message asks for it."""
 
 import pytest
 

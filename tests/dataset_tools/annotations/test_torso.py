@@ -1,4 +1,4 @@
-"""TORSO-21: balls in the picture and not in it."""
+"""TORSO-21: pictures that are annotated as with or without a ball."""
 
 from dataset_tools.annotations.record import Box
 from tests.dataset_tools.annotations.reading import read

@@ -1,4 +1,4 @@
-"""Pascal VOC: pictures without an xml, and xml that attacks."""
+"""Pascal VOC: pictures without an XML file, and hostile XML."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""YAML: bombs cost nothing, and anything else than YAML is one line."""
+"""YAML: alias bombs take little memory, and files that are not YAML give one line."""
 
 import tracemalloc
 

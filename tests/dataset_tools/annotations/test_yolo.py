@@ -1,4 +1,4 @@
-"""YOLO: where labels and class names are, and lines that are no box."""
+"""YOLO: places of labels and class names, and lines that are not a box."""
 
 import pytest
 
