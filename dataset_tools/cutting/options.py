@@ -109,41 +109,18 @@ def _parser() -> Parser:
         epilog=EPILOG,
     )
     add = parser.add_argument
+    switch = {"action": argparse.BooleanOptionalAction, "default": False}
     add("sources", nargs="+", type=Path, metavar="SOURCE", help="annotated pictures, logs or patch sets, see below")
     add("--output", type=Path, required=True, metavar="ROOT", help="folder for the patch archives")
-    add(
-        "--replace",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="overwrite archives that have the same names",
-    )
+    add("--replace", **switch, help="overwrite archives that have the same names")
     add("--format", metavar="NAME", help="format of the sources, see below (default: recognised)")
-    add(
-        "--annotations",
-        nargs="+",
-        type=Path,
-        default=(),
-        metavar="FILE",
-        help="COCO or Label Studio files with the boxes of a log",
-    )
+    boxes = "COCO or Label Studio files with the boxes of a log"
+    add("--annotations", nargs="+", type=Path, default=(), metavar="FILE", help=boxes)
     add("--pictures", type=Path, metavar="DIR", help="where the pictures are (default: in the source's folder)")
-    add("--ball-class", nargs="+", default=(), metavar="NAME", help="class names that mean a ball (default: ball, ...)")
-    add(
-        "--robot-class",
-        nargs="+",
-        default=(),
-        metavar="NAME",
-        help="class names that mean a robot (default: robot, nao, ...)",
-    )
-    add(
-        "--penalty-class",
-        nargs="+",
-        default=(),
-        metavar="NAME",
-        help="class names that mean a penalty mark (default: ...)",
-    )
-    empty = "COCO: a picture without any box shows no ball"
-    add("--empty-is-negative", action=argparse.BooleanOptionalAction, default=False, help=empty)
+    for kind, usual in (("ball", "ball"), ("robot", "robot, nao"), ("penalty", "penalty_mark")):
+        names = f"class names to read as {kind} (default: {usual}, ...)"
+        add(f"--{kind}-class", nargs="+", default=(), metavar="NAME", help=names)
+    add("--empty-is-negative", **switch, help="COCO: a picture without any box shows no ball")
     camera = "camera of pictures without top, upper, bottom or lower in their path (default: top, with a message)"
     add("--camera", choices=("top", "bottom"), help=camera)
     recording = "regular expression on a picture's path; its first group is the recording"
@@ -156,36 +133,20 @@ def _parser() -> Parser:
 
 
 def _add_geometry(parser: Parser) -> None:
-    default = Geometry()
-    add = parser.add_argument_group("patches").add_argument
+    group = parser.add_argument_group("patches")
+    number, share = {"type": int, "metavar": "N"}, {"type": float, "metavar": "F"}
     scale = "side of a patch in diameters of the ball (default: 1.0 1.7)"
-    add("--scale", nargs=2, type=float, default=default.scale, metavar=("MIN", "MAX"), help=scale)
-    jitter = "largest distance from the patch's centre to the ball's, in sides (default: %(default)s)"
-    add("--jitter", type=float, default=default.jitter, metavar="F", help=jitter)
-    border = "grow the patch on every side by this fraction of its radius (default: %(default)s)"
-    add("--border", type=float, default=default.border, metavar="F", help=border)
-    add(
-        "--per-ball",
-        type=int,
-        default=default.per_ball,
-        metavar="N",
-        help="patches for each ball (default: %(default)s)",
-    )
-    add(
-        "--negatives",
-        type=int,
-        default=default.negatives,
-        metavar="N",
-        help="patches without a ball for each picture (default: %(default)s)",
-    )
-    add("--max-per-picture", type=int, default=50, metavar="N", help="most patches of a picture (default: %(default)s)")
-    add(
-        "--max-per-recording",
-        type=int,
-        default=20_000,
-        metavar="N",
-        help="most patches of a recording (default: %(default)s)",
-    )
+    group.add_argument("--scale", nargs=2, type=float, metavar=("MIN", "MAX"), help=scale)
+    for name, kind, words in (
+        ("jitter", share, "largest distance from the patch's centre to the ball's, in sides"),
+        ("border", share, "grow the patch on every side by this fraction of its radius"),
+        ("per-ball", number, "patches for each ball"),
+        ("negatives", number, "patches without a ball for each picture"),
+        ("max-per-picture", number, "most patches of a picture"),
+        ("max-per-recording", number, "most patches of a recording"),
+    ):
+        group.add_argument(f"--{name}", **kind, help=f"{words} (default: %(default)s)")
+    parser.set_defaults(**vars(Geometry()), max_per_picture=50, max_per_recording=20_000)
 
 
 def _pattern(text: str) -> re.Pattern:
