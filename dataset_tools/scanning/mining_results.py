@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from common.cli.printable import printable
 from common.runs.evaluation import write_rows
 from dataset_tools.scanning import label_studio_tasks
 from dataset_tools.scanning.circles import COLOUR
@@ -22,9 +23,9 @@ def write_table(path: Path, choices: Sequence[Choice]) -> None:
     columns = {
         "rank": range(1, len(choices) + 1),
         "interest": np.array([choice.interest for choice in choices]),
-        "picture": [choice.frame.record.name for choice in choices],
-        "source": [choice.frame.record.picture.name for choice in choices],
-        "recording": [choice.frame.recording for choice in choices],
+        "picture": [printable(choice.frame.record.name) for choice in choices],
+        "source": [printable(choice.frame.record.picture.name) for choice in choices],
+        "recording": [printable(choice.frame.recording) for choice in choices],
         "camera": [choice.frame.camera for choice in choices],
         "frame": [choice.frame.number + choice.index * (choice.frame.record.patch == "rows") for choice in choices],
     }
@@ -37,9 +38,9 @@ def write_table(path: Path, choices: Sequence[Choice]) -> None:
 
 def write_sheet(path: Path, choices: Sequence[Choice]) -> None:
     """The first patches with what is around them and the first model's score."""
-    cells = [
-        (_cell(choice), f"{choice.scores[0]:.3f}\n{choice.frame.recording[:14]}") for choice in choices[:SHEET_MAX]
-    ]
+    shown = choices[:SHEET_MAX]
+    captions = [f"{choice.scores[0]:.3f}\n{printable(choice.frame.recording)[:14]}" for choice in shown]
+    cells = [(_cell(choice), caption) for choice, caption in zip(shown, captions, strict=True)]
     contact_sheet(cells).save(path)
 
 

@@ -136,7 +136,7 @@ class Results:
         best = sorted(self._best, key=lambda entry: (-entry[0], entry[1]))
         cells = []
         for score, _, frame, circle, X in best:
-            cells.append((_cell(frame, circle, X), f"{score:.3f}\n{frame.recording[:14]}"))
+            cells.append((_cell(frame, circle, X), f"{score:.3f}\n{printable(frame.recording)[:14]}"))
         contact_sheet(cells).save(self.folder / "sheet.png")
 
 

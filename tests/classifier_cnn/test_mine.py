@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -19,7 +20,7 @@ from dataset_tools.scanning.mining import Known, Pool
 from dataset_tools.scanning.scan import Found
 
 from ..dataset_tools.annotations import scenes
-from ..dataset_tools.annotations.test_logs_and_patch_sets import write_log
+from ..dataset_tools.annotations.test_naoth_log import write_log
 from ..robot_export.models import random_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning:keras")
@@ -102,7 +103,7 @@ def test_nothing_like_the_training_data_or_like_another_is_chosen(tmp_path):
 
 
 def test_a_round_from_a_log_to_tasks_a_sheet_and_a_report(tmp_path, models, capsys):
-    log = write_log(tmp_path / "game.log", {30 * i: scenes.picture(i) for i in range(3)})
+    log = write_log(tmp_path / os.fsdecode(b"game\xff.log"), {30 * i: scenes.picture(i) for i in range(3)})
     found = run(models / "model1.keras", log, "--models", models / "model2.keras", "--output-dir", tmp_path / "out")
     assert found == 0
     said = capsys.readouterr()

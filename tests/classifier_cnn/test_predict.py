@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import struct
 import zipfile
@@ -23,7 +24,7 @@ from robot_export.layout import Layout
 from robot_export.onnx_file import write
 
 from ..dataset_tools.annotations import scenes
-from ..dataset_tools.annotations.test_logs_and_patch_sets import write_log
+from ..dataset_tools.annotations.test_naoth_log import write_log
 from ..robot_export.models import random_model
 from ..tiny import classification_file, detection_file
 
@@ -88,7 +89,7 @@ def test_a_folder_a_zip_and_a_log_of_the_same_pictures_give_the_same_balls(tmp_p
 
 
 def test_a_truncated_log_is_used_up_to_there(tmp_path, models, capsys):
-    log = write_log(tmp_path / "game.log", {7: scenes.picture(1), 8: scenes.picture(2)})
+    log = write_log(tmp_path / os.fsdecode(b"game\xff.log"), {7: scenes.picture(1), 8: scenes.picture(2)})
     with log.open("ab") as file:
         file.write(struct.pack("<i", 9) + b"Image\0" + struct.pack("<i", 600_000) + bytes(1000))
     assert run(models / "classifier.keras", log, "--threshold", 0.1, "--output-dir", tmp_path / "out") == 0
