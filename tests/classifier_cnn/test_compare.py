@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Networks whose score can be worked out by hand: the brightness of the whole patch, or of one pixel of it."""
+    """Networks whose score can be computed by hand: the brightness of the whole patch or of one of its pixels."""
     import keras
 
     folder = tmp_path_factory.mktemp("models")
@@ -49,7 +49,7 @@ def models(tmp_path_factory):
 
 
 def write(path, recordings=12, **changed):
-    """Patches of noise about a level, balls bright; 20 patches in each recording."""
+    """Writes noisy patches of two brightness levels, brighter ones for balls, with 20 patches in each recording."""
     rng = np.random.default_rng(0)
     y = np.arange(20 * recordings) % 2
     level = np.where(y == 1, 150, 100)[:, None, None, None]
@@ -112,7 +112,7 @@ def test_a_model_does_not_differ_from_itself(models, file, tmp_path, capsys):
     assert (tmp_path / "out" / "fixed_C.png").is_file()
 
 
-def test_the_measure_of_drawn_patches_is_that_of_the_patches_themselves():
+def test_the_numbers_of_a_bootstrap_sample_equal_those_of_its_patches():
     rng = np.random.default_rng(1)
     y = rng.integers(0, 2, 300)
     scores = np.clip(0.3 * y + rng.uniform(0, 0.7, 300), 0, 1).round(2).astype(np.float32)
@@ -126,7 +126,7 @@ def test_the_measure_of_drawn_patches_is_that_of_the_patches_themselves():
     assert measure(np.flatnonzero(y == 1)) == (None,) * 4
 
 
-def test_recall_at_an_equal_rate_without_ties_is_that_of_the_roc():
+def test_recall_at_an_equal_rate_without_ties_equals_that_of_the_roc():
     rng = np.random.default_rng(2)
     y, scores = rng.integers(0, 2, 500), rng.permutation(500) / 500
     points = metrics.curve(y, scores)
@@ -146,7 +146,7 @@ def test_recall_at_an_equal_rate_breaks_ties_at_random():
     assert found > metrics.recall_at_fpr(points, 0.1)
 
 
-def test_a_foreign_file_is_compared_once_it_is_described(models, file, tmp_path, capsys):
+def test_a_foreign_file_with_a_description_can_be_compared(models, file, tmp_path, capsys):
     import onnx
     from onnx import TensorProto, helper
 
@@ -176,15 +176,15 @@ def test_a_foreign_file_is_compared_once_it_is_described(models, file, tmp_path,
         (2, {"recording": None}, "name no recordings"),
     ],
 )
-def test_few_recordings_are_told(models, tmp_path, capsys, recordings, changed, note):
+def test_few_recordings_are_reported(models, tmp_path, capsys, recordings, changed, note):
     file = write(tmp_path / "few.h5", recordings, **changed)
     assert run(models / "poor", models / "good", file, "--output-dir", tmp_path / "out") == 0
     assert note in capsys.readouterr().out
     row = json.loads((tmp_path / "out" / "comparison.json").read_text())["against_A"]["B"]["numbers"][1]
-    assert row["interval"][0] < row["interval"][1]  # not the width zero of one recording drawn again and again
+    assert row["interval"][0] < row["interval"][1]  # drawing only whole recordings would give a width of 0
 
 
-def test_patches_without_a_ball_alone_say_nothing_and_fail_nothing(models, tmp_path, capsys):
+def test_patches_without_any_ball_give_no_result_and_no_error(models, tmp_path, capsys):
     X = read_patches(write(tmp_path / "all.h5"), "classification").X
     write_patches(tmp_path / "negatives.h5", X, np.zeros((len(X), 1), np.uint8))
     assert run(models / "poor", models / "good", tmp_path / "negatives.h5", "--output-dir", tmp_path / "out") == 0
@@ -213,7 +213,7 @@ def test_patches_without_a_ball_alone_say_nothing_and_fail_nothing(models, tmp_p
         (["good", "poor", "FILE", "--threshold", "nan"], "--threshold"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(models, file, tmp_path, capsys, monkeypatch, arguments, message):
+def test_bad_input_gives_one_line_and_status_2(models, file, tmp_path, capsys, monkeypatch, arguments, message):
     monkeypatch.chdir(models)
     (tmp_path / "empty.h5").touch()
     arguments = [{"FILE": file, "EMPTY": tmp_path / "empty.h5"}.get(argument, argument) for argument in arguments]
@@ -226,7 +226,7 @@ def test_bad_input_is_one_line_and_status_2(models, file, tmp_path, capsys, monk
 
 
 def test_runs_are_compared_on_the_patches_that_they_recorded(models, tmp_path, capsys):
-    """But not if they recorded different ones, or their files have changed."""
+    """They are not compared if they recorded different patches, or if the files have changed."""
     train, files = (
         classification_file(tmp_path / "train.h5"),
         [classification_file(tmp_path / f"{i}.h5", seed=i) for i in (1, 2)],

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Folder with a run (model.keras, model.json), and with models that do not fit."""
+    """A folder with a run (model.keras, model.json), and with models that do not fit the patches."""
     import keras
 
     folder = tmp_path_factory.mktemp("models")
@@ -31,7 +31,7 @@ def models(tmp_path_factory):
     def save(path, outputs, channels=1, bias="zeros"):
         inputs = keras.Input((16, 16, channels))
         x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255, -0.5)(inputs))
-        # The mean brightness decides: every score can be worked out by hand.
+        # The score depends only on the mean brightness, so it can be computed by hand.
         dense = keras.layers.Dense(outputs, "sigmoid", kernel_initializer="ones", bias_initializer=bias)
         keras.Model(inputs, dense(x)).save(path)
 
@@ -48,7 +48,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture
 def file(tmp_path):
-    """50 patches of one brightness each, 0 and 255 among them; balls are the bright ones, but for two errors."""
+    """50 uniform patches with brightnesses from 0 to 255; the bright ones are labelled as balls, with two errors."""
     level = np.linspace(0, 255, 50).round().astype(np.uint8)
     y = (level > 150).astype(np.float32)
     y[[5, 45]] = 1, 0
@@ -106,7 +106,7 @@ def test_the_command_writes_numbers_scores_and_pictures(models, file, tmp_path, 
     assert f"{written['metrics']['recall']:.2%}" in out
 
 
-def test_files_of_one_name_stay_apart(models, file, tmp_path):
+def test_files_with_the_same_name_get_separate_results(models, file, tmp_path):
     twins = [tmp_path / name / "set" / file.name for name in ("a", "b")]
     for twin in twins:
         twin.parent.mkdir(parents=True)
@@ -119,7 +119,7 @@ def test_files_of_one_name_stay_apart(models, file, tmp_path):
     assert dict.fromkeys(names, 50) == {row["name"]: row["patches"] for row in groups if row["name"] in names}
 
 
-def test_a_second_run_takes_another_folder_and_the_given_threshold(models, file, tmp_path, capsys):
+def test_a_second_run_uses_another_folder_and_the_given_threshold(models, file, tmp_path, capsys):
     for _ in range(2):
         evaluate.main(
             [
@@ -136,7 +136,7 @@ def test_a_second_run_takes_another_folder_and_the_given_threshold(models, file,
     assert "0.6: from the command line" in capsys.readouterr().out
 
 
-def test_several_files_are_scored_as_one_and_told_apart(models, file, tmp_path, capsys):
+def test_several_files_are_scored_together_and_separately(models, file, tmp_path, capsys):
     other = tmp_path / "other.h5"
     write_patches(other, np.full((3, 16, 16, 1), 200, np.uint8), np.zeros(3, np.float32))
     evaluate.main([str(models / "run"), str(file), str(other), "--output-dir", str(tmp_path / "out")])
@@ -148,7 +148,7 @@ def test_several_files_are_scored_as_one_and_told_apart(models, file, tmp_path, 
     assert "other.h5" in capsys.readouterr().out
 
 
-def test_a_model_without_model_json_is_judged_at_a_half(models):
+def test_a_model_without_model_json_gets_a_threshold_of_a_half(models):
     assert read_threshold(models / "three.keras", None)[0] == 0.5
 
 
@@ -178,7 +178,7 @@ def test_a_model_json_without_a_threshold(tmp_path, content):
         (["run"], "FILE"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(models, file, tmp_path, capsys, monkeypatch, arguments, message):
+def test_bad_input_gives_one_line_and_status_2(models, file, tmp_path, capsys, monkeypatch, arguments, message):
     monkeypatch.chdir(models)
     arguments = [str(file) if argument == "FILE" else argument for argument in arguments]
     try:
@@ -202,13 +202,13 @@ def test_arguments_are_checked_before_anything_heavy_is_imported():
 
 
 @pytest.mark.parametrize("command", [["evaluate.py"], ["-m", "classifier_cnn.evaluate"]])
-def test_it_runs_as_a_script_in_its_folder_and_as_a_module(command):
+def test_runs_as_a_script_in_its_folder_and_as_a_module(command):
     folder = Path(evaluate.__file__).parent
     done = subprocess.run([sys.executable, *command, "--help"], cwd=folder, capture_output=True, text=True, check=True)
     assert "MODEL FILE" in done.stdout
 
 
-def test_the_table_puts_sets_side_by_side_and_a_dash_where_there_is_no_number():
+def test_the_table_shows_sets_side_by_side_and_a_dash_for_a_missing_number():
     text = table({"validation": metrics.evaluate([1, 0], [0.9, 0.1], 0.5), "test": metrics.evaluate([0], [0.1], 0.5)})
     lines = {line[:30].strip(): line[30:].split() for line in text.splitlines()}
     assert lines["recall"] == ["100.00%", "-"]

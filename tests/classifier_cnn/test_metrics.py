@@ -6,7 +6,7 @@ from sklearn.metrics import log_loss
 
 from classifier_cnn import metrics
 
-# Few distinct values, 0 and 1 among them, so that ties and saturated scores are common.
+# Few distinct values, including 0 and 1, so that ties and saturated scores are common.
 SCORES = st.one_of(st.integers(0, 8).map(lambda k: k / 8), st.floats(0, 1, width=32))
 PATCHES = st.lists(st.tuples(st.booleans(), SCORES), min_size=1, max_size=40)
 LIMITS = st.sampled_from([0.0, 0.001, 0.1, 0.25, 0.29, 1 / 3, 0.5, 0.99])
@@ -16,7 +16,7 @@ LIMITS = st.sampled_from([0.0, 0.001, 0.1, 0.25, 0.29, 1 / 3, 0.5, 0.99])
     ("labels", "scores"),
     [([], []), ([1, 0], [0.5]), ([1, 2], [0.5, 0.5]), ([1, 0], [0.5, np.nan]), ([1, 0], [0.5, 1.5])],
 )
-def test_what_cannot_be_measured_is_an_error(labels, scores):
+def test_scores_that_cannot_be_measured_raise_an_error(labels, scores):
     with pytest.raises(ValueError, match="Received"):
         metrics.evaluate(labels, scores, 0.5)
 
@@ -32,7 +32,7 @@ def test_the_recall_at_a_limit_agrees_with_brute_force(patches, limit):
     assert metrics.recall_at_fpr(points, limit) == max(recalls)
 
 
-def test_evaluate_against_numbers_counted_by_hand():
+def test_evaluate_equals_numbers_counted_by_hand():
     #          hit   hit  miss  alarm (the threshold itself is a detection)    correct rejections
     labels = [1.0, 1, 1, 0, 0, 0, 0, 0]
     scores = [0.9, 0.8, 0.3, 0.5, 0.4, 0.2, 0.1, 0.0]
@@ -50,7 +50,7 @@ def test_evaluate_against_numbers_counted_by_hand():
     ("label", "absent"),
     [(0, {"recall", "auroc", "average_precision"}), (1, {"false_positive_rate", "auroc", "recall_at_fpr_0.01"})],
 )
-def test_what_one_class_leaves_undefined_is_left_out(label, absent):
+def test_numbers_that_need_both_classes_are_left_out_for_one(label, absent):
     numbers = metrics.evaluate([label] * 3, [0.1, 0.2, 0.3], 0.5)
     assert not absent & set(numbers)
     assert all(np.isfinite(value) for value in numbers.values())
@@ -61,7 +61,7 @@ def test_a_saturated_error_costs_a_finite_log_loss():
     assert metrics.evaluate([1, 0], [0.0, 1.0], 0.5)["log_loss"] == pytest.approx(-np.log(1e-7))
 
 
-def test_the_groups_sum_up_to_the_total():
+def test_the_groups_add_up_to_the_total():
     random = np.random.default_rng(1)
     labels, scores = random.integers(0, 2, 200), random.random(200)
     camera, recording = random.choice(["top", "bottom"], 200), random.choice(["log1", "log2", "log3"], 200)
@@ -76,11 +76,11 @@ def test_the_groups_sum_up_to_the_total():
             assert sum(row[count] for row in rows if row["group"] == group) == total[count]
 
 
-def test_no_groups_where_the_file_says_nothing():
+def test_a_file_without_groups_gives_none():
     assert metrics.evaluate_groups([1, 0], [0.9, 0.1], 0.5, camera=None) == []
 
 
-def test_the_baseline_sees_a_bright_middle_and_nothing_else():
+def test_the_baseline_only_sees_the_brightness_of_the_middle():
     X = np.full((40, 16, 16, 1), 90, np.uint8)
     labels = np.arange(40) % 4 == 0
     X[labels, 4:12, 4:12] = 200
@@ -94,9 +94,9 @@ def test_the_interval_of_the_false_positive_rate_is_the_wider_of_patches_and_rec
     labels, scores = np.zeros(400), np.zeros(400)
     exact = metrics.false_positive_interval(labels, scores, 0.5)
     assert exact["false_positive_rate_low"] == 0
-    assert exact["false_positive_rate_high"] == pytest.approx(1 - 0.025 ** (1 / 400))  # none of 400
+    assert exact["false_positive_rate_high"] == pytest.approx(1 - 0.025 ** (1 / 400))  # 0 of 400
     recording = np.repeat(["a", "b", "c", "d"], 100)
-    scores[:40] = 1  # all in one recording: another evening may hold none or several like it
+    scores[:40] = 1  # all in one recording, so another evening may have none or several such recordings
     alone, whole = (metrics.false_positive_interval(labels, scores, 0.5, names) for names in (None, recording))
     assert whole["false_positive_rate_low"] == 0 < alone["false_positive_rate_low"]
     assert whole["false_positive_rate_high"] > 1.5 * alone["false_positive_rate_high"]

@@ -1,4 +1,4 @@
-"""The network's shape, its size, what is inside it, and its loss."""
+"""The network's shape, size and content, and its loss."""
 
 import keras
 import numpy as np
@@ -21,23 +21,23 @@ def test_shapes(side, channels):
 
 
 def test_number_of_weights_counted_by_hand():
-    """Kernels without biases, two learned numbers per normalised channel, dense layers with biases."""
+    """Kernels have no biases, normalisation has two learned numbers per channel, dense layers have biases."""
     kernels = 9 * 1 * 8 + 9 * 8 * 8 + 9 * 8 * 16 + 4 * 16 * 16
     expected = kernels + 2 * (8 + 8 + 16 + 16) + (16 * 64 + 64) + (64 + 1)
     model = build_model((16, 16, 1))
     assert sum(w.numpy().size for w in model.trainable_variables) == expected
-    assert expected + 2 * (8 + 8 + 16 + 16) == model.count_params() == 4169  # with the moving statistics
+    assert expected + 2 * (8 + 8 + 16 + 16) == model.count_params() == 4169  # including the moving statistics
 
 
-def test_scale_and_mean_are_inside():
-    """The first layer gives exactly what the robot computes by hand: value / 255 - mean, per channel."""
+def test_scale_and_mean_are_inside_the_network():
+    """The first layer computes exactly the robot's normalisation: value / 255 - mean, per channel."""
     x = np.random.default_rng(1).integers(0, 256, (3, 16, 16, 2)).astype(np.float32)
     model = build_model((16, 16, 2), (2, 2, 3, 3), 4, mean=(0.4, 0.55))
     scaled = keras.Model(model.input, model.get_layer("scale").output)(x)
     np.testing.assert_allclose(scaled, x / 255 - np.float32([0.4, 0.55]), atol=1e-6)
 
 
-# Keras itself hands its variables to NumPy 2 in the old way when it saves.
+# When saving, Keras itself passes its variables to NumPy 2 in a deprecated way.
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 def test_mean_survives_saving(tmp_path):
     model = build_model((16, 16, 1), (2, 2, 3, 3), 4, mean=np.array([0.3847]))
@@ -47,7 +47,7 @@ def test_mean_survives_saving(tmp_path):
 
 
 @pytest.mark.parametrize("regularize", [True, False])
-def test_dropout_only_when_regularised(regularize):
+def test_dropout_only_with_regularisation(regularize):
     layers = [
         layer for layer in build_model((16, 16, 1), regularize=regularize).layers if "Dropout" in type(layer).__name__
     ]
@@ -55,7 +55,7 @@ def test_dropout_only_when_regularised(regularize):
     assert all(layer.rate > 0 for layer in layers)
 
 
-def test_one_slope_everywhere():
+def test_all_layers_have_the_same_slope():
     model = build_model((16, 16, 1))
     slopes = [layer.negative_slope for layer in model.layers if isinstance(layer, keras.layers.LeakyReLU)]
     assert slopes == [LEAKY_RELU_SLOPE] * 5

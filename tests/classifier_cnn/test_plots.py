@@ -17,15 +17,15 @@ def sample(n=60, seed=0):
 @pytest.mark.parametrize(
     ("labels", "scores", "threshold"),
     [
-        ([1, 0, 1, 0], [0.9, 0.1, 0.8, 0.2], 0.5),  # no errors at all: both galleries are empty
-        ([1, 0, 1, 0], [0.1, 0.9, 0.2, 0.8], 0.5),  # nothing but errors
-        ([1, 1, 1], [0.9, 0.1, 0.8], 0.5),  # one class: no curves
+        ([1, 0, 1, 0], [0.9, 0.1, 0.8, 0.2], 0.5),  # no errors at all, so both galleries are empty
+        ([1, 0, 1, 0], [0.1, 0.9, 0.2, 0.8], 0.5),  # only errors
+        ([1, 1, 1], [0.9, 0.1, 0.8], 0.5),  # only one class, so no curves
         ([0, 0, 0], [0.9, 0.1, 0.8], 0.5),
-        ([1, 0], [0.5, 0.5], 0.75),  # all equal, nothing detected
-        ([1, 0], [1.0, 1.0], 1.0000001192092896),  # saturated, a threshold above 1
+        ([1, 0], [0.5, 0.5], 0.75),  # equal scores, nothing detected
+        ([1, 0], [1.0, 1.0], 1.0000001192092896),  # saturated scores, threshold above 1
     ],
 )
-def test_every_picture_is_drawn_whatever_the_scores(tmp_path, labels, scores, threshold):
+def test_every_plot_is_drawn_for_any_scores(tmp_path, labels, scores, threshold):
     X = np.zeros((len(labels), 16, 16, 1), np.uint8)
     files = plots.write_all(tmp_path, X, labels, scores, threshold)
     assert [file.stem for file in files] == PARTS
@@ -36,7 +36,7 @@ def test_every_picture_is_drawn_whatever_the_scores(tmp_path, labels, scores, th
             assert 200 < image.size[1] < 2000
 
 
-def test_the_set_goes_before_the_names_of_the_files(tmp_path):
+def test_file_names_start_with_the_name_of_the_set(tmp_path):
     X, labels, scores = sample()
     files = plots.write_all(tmp_path, X, labels, scores, 0.5, recording=np.array(["log"] * 60), name="test")
     assert {file.name for file in files} == {f"test_{part}.png" for part in PARTS}
@@ -45,7 +45,7 @@ def test_the_set_goes_before_the_names_of_the_files(tmp_path):
 
 @pytest.fixture
 def shown(monkeypatch):
-    """What the galleries were asked to show: (patches, captions, title)."""
+    """Records the arguments of the galleries: (patches, captions, title)."""
     calls = []
     monkeypatch.setattr(
         common_pictures, "gallery", lambda path, X, captions, title, subtitle: calls.append((X, captions, title))
@@ -63,13 +63,13 @@ def test_the_worst_come_first_with_score_index_and_recording(tmp_path, shown):
     (alarms, alarm_captions, alarm_title), (missed, missed_captions, missed_title) = shown
     assert alarms[:, 0, 0, 0].tolist() == [1, 0]
     assert alarm_captions == ["0.950  #1\nlog1", "0.600  #0\nlog0"]
-    assert missed[:, 0, 0, 0].tolist() == [3, 2]  # the ball at the threshold itself is found
+    assert missed[:, 0, 0, 0].tolist() == [3, 2]  # a ball exactly at the threshold is found
     assert missed_captions == ["0.100  #3", "0.400  #2"]
     assert alarm_title.startswith("2 patches")
     assert missed_title.startswith("2 patches")
 
 
-def test_a_gallery_is_cut_and_says_how_many_there_are(tmp_path, shown):
+def test_a_gallery_is_limited_and_says_how_many_patches_there_are(tmp_path, shown):
     X, labels, scores = sample(200)
     plots.worst_false_positives(tmp_path / "p.png", X, labels == 1, scores, 0.1)
     [(images, captions, title)] = shown

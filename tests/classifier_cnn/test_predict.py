@@ -33,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Networks that were never trained: what they answer does not matter, but that it is the same everywhere."""
+    """Untrained networks; their outputs do not matter, only that they are the same everywhere."""
     import keras
 
     folder = tmp_path_factory.mktemp("models")
@@ -88,7 +88,7 @@ def test_a_folder_a_zip_and_a_log_of_the_same_pictures_give_the_same_balls(tmp_p
     assert len(list((tmp_path / "out" / "pictures").glob("*.jpg"))) == 2
 
 
-def test_a_truncated_log_is_used_up_to_there(tmp_path, models, capsys):
+def test_a_truncated_log_is_used_up_to_its_end(tmp_path, models, capsys):
     log = write_log(tmp_path / os.fsdecode(b"game\xff.log"), {7: scenes.picture(1), 8: scenes.picture(2)})
     with log.open("ab") as file:
         file.write(struct.pack("<i", 9) + b"Image\0" + struct.pack("<i", 600_000) + bytes(1000))
@@ -98,7 +98,7 @@ def test_a_truncated_log_is_used_up_to_there(tmp_path, models, capsys):
     assert {row["frame"] for row in rows(tmp_path / "out")} == {"7", "8"}
 
 
-def test_pictures_that_cannot_be_read_are_counted_skips(tmp_path, models, capsys):
+def test_pictures_that_cannot_be_read_are_skipped_and_counted(tmp_path, models, capsys):
     folder = tmp_path / "ä b"
     folder.mkdir()
     scenes.picture(1).save(folder / "good \x1b[31m.png")
@@ -123,7 +123,7 @@ def test_patches_of_a_file_get_the_scores_of_the_network(tmp_path, models):
     assert np.allclose([float(row["score"]) for row in found], wanted, atol=1e-6)
 
 
-def test_a_detector_draws_its_circles_and_reads_alike(tmp_path, models, pictures):
+def test_a_detector_draws_its_circles_and_reads_every_source_alike(tmp_path, models, pictures):
     pair = models / "classifier.keras", pictures, "--threshold", 0.1, "--detector", models / "detector.keras"
     assert run(*pair, "--output-dir", tmp_path / "a") == 0
     other = models / "detector.keras", pictures, "--threshold", 0.1, "--classifier", models / "classifier.keras"
@@ -133,7 +133,7 @@ def test_a_detector_draws_its_circles_and_reads_alike(tmp_path, models, pictures
     assert [row["x"] for row in rows(tmp_path / "a")] != [row["x"] for row in rows(tmp_path / "c")]
 
 
-def test_a_detector_alone_takes_every_patch_for_a_ball_but_no_picture(tmp_path, models, pictures, capsys):
+def test_a_detector_alone_treats_every_patch_as_a_ball_but_refuses_pictures(tmp_path, models, pictures, capsys):
     file = detection_file(tmp_path / "d.h5", 20)
     assert run(models / "detector.keras", file, "--output-dir", tmp_path / "a", module=detector_predict) == 0
     wanted = make_predictor(load(models / "detector.keras"))(read_patches(file, "detection").X) * 16
@@ -150,7 +150,7 @@ def test_label_studio_tasks_are_read_back_by_cut_once_annotated(tmp_path, models
     folder = tmp_path / "out" / "label_studio"
     tasks = json.loads((folder / "tasks.json").read_text(encoding="utf-8"))
     assert len(tasks) == len(list((folder / "pictures").iterdir())) == 2
-    for task in tasks:  # as Label Studio exports a task whose predictions were accepted
+    for task in tasks:  # as Label Studio exports a task after its predictions were accepted
         task["annotations"] = [{"id": 1, "result": task["predictions"][0]["result"], "was_cancelled": False}]
     (tmp_path / "export.json").write_text(json.dumps(tasks))
     command = [tmp_path / "export.json", "--pictures", folder / "pictures", "--output", tmp_path / "root", "--jobs", 1]
@@ -164,7 +164,7 @@ def test_label_studio_tasks_are_read_back_by_cut_once_annotated(tmp_path, models
     assert any(abs(centre - float(row["x"])) < 3 for row in rows(tmp_path / "out") if row["camera"] == "top"), circle
 
 
-def test_exported_files_answer_as_the_run_does(tmp_path, models, pictures):
+def test_exported_files_give_the_same_outputs_as_the_run(tmp_path, models, pictures):
     write(tmp_path / "model.onnx", Layout().network(fold(load(models / "classifier.keras"))))
     options = "--threshold", 0.1, "--output-dir"
     assert run(models / "classifier.keras", pictures, *options, tmp_path / "a") == 0
@@ -196,7 +196,7 @@ def test_exported_files_answer_as_the_run_does(tmp_path, models, pictures):
         (["{models}/classifier.keras", "{pictures}", "--outputs", "cat"], "Known: ball"),
     ],
 )
-def test_bad_input_is_one_line_and_nothing_is_written(tmp_path, models, pictures, capsys, arguments, words):
+def test_bad_input_gives_one_line_and_nothing_is_written(tmp_path, models, pictures, capsys, arguments, words):
     filled = [word.format(models=models, pictures=pictures) for word in arguments]
     assert run(*filled, "--output-dir", tmp_path / "out") == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]

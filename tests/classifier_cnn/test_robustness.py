@@ -1,4 +1,4 @@
-"""The robustness sheet: a corruption changes what it is named after, more with every strength, and leaves its input."""
+"""The robustness sheet: a corruption grows with its strength, keeps shape and type, and leaves its input unchanged."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from ..tiny import bars
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("kind", robustness.STRENGTHS)
-def test_a_corruption_keeps_the_form_and_grows_with_its_strength(kind, channels):
+def test_a_corruption_keeps_the_shape_and_grows_with_its_strength(kind, channels):
     if kind.startswith("colour") and channels == 1:
         pytest.skip("gray patches have no colour")
     X = bars(20, 0, 16, channels)
@@ -23,7 +23,7 @@ def test_a_corruption_keeps_the_form_and_grows_with_its_strength(kind, channels)
     assert far[-1] > far[0]
 
 
-def test_the_sheet_measures_the_threshold_and_names_the_weakest(tmp_path):
+def test_the_sheet_measures_at_the_threshold_and_names_the_weakest_corruption(tmp_path):
     X = np.repeat(np.array([200, 60], np.uint8), 30)[:, None, None, None] * np.ones((1, 16, 16, 1), np.uint8)
     y = np.repeat([1.0, 0.0], 30)
 
@@ -34,8 +34,8 @@ def test_the_sheet_measures_the_threshold_and_names_the_weakest(tmp_path):
     lot.X, lot.y = X, y
     robustness.sheet(tmp_path, result, lambda X: X.mean((1, 2, 3))[:, None] / 255, lot, 150 / 255, "test")
     darker = result["robustness"]["darker, grey levels"]
-    assert [row["recall"] for row in darker] == [1, 1, 1, 0, 0]  # 200 - 45 is still bright, 200 - 60 is not
-    assert result["robustness"]["brighter, grey levels"][4]["false_positive_rate"] == 0  # 60 + 80 is dark
-    assert "colour cast, grey levels" not in result["robustness"]  # one channel
+    assert [row["recall"] for row in darker] == [1, 1, 1, 0, 0]  # 200 - 45 is above 150, 200 - 60 is not
+    assert result["robustness"]["brighter, grey levels"][4]["false_positive_rate"] == 0  # 60 + 80 is below 150
+    assert "colour cast, grey levels" not in result["robustness"]  # only one channel
     assert (tmp_path / "test_robustness.png").stat().st_size > 10_000
     assert result["notes"][0].startswith("Worse pictures: weakest against")

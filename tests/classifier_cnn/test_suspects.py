@@ -24,7 +24,7 @@ def rows_of(folder):
         return list(csv.DictReader(file))
 
 
-def test_planted_labels_are_found_and_named_with_their_right_class(tmp_path, capsys):
+def test_planted_wrong_labels_are_found_and_the_right_class_is_named(tmp_path, capsys):
     patches = read_patches(classification_file(tmp_path / "good.h5", 400), "classification")
     y, planted = patches.y.copy(), [7, 120, 121, 300]
     y[planted] = 1 - y[planted]
@@ -44,7 +44,7 @@ def test_planted_labels_are_found_and_named_with_their_right_class(tmp_path, cap
     assert "--relabel, or --drop," in out
 
 
-def test_a_label_is_suspicious_by_the_self_confidence_of_both_classes():
+def test_a_label_is_suspicious_according_to_the_self_confidence_of_both_classes():
     labels = np.array([1, 1, 1, 1, 0, 0, 0, 0])
     scores = np.array([0.9, 0.9, 0.8, 0.1, 0.9, 0.1, 0.1, 0.3])  # self-confidence: ball 0.675, no ball 0.65
     assert metrics.suspicious(labels, scores).tolist() == [3, 4]
@@ -99,7 +99,7 @@ def _circles(path):
         (classification_file, ("--what",), "--what"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(make, arguments, message, tmp_path, capsys):
+def test_bad_input_gives_one_line_and_status_2(make, arguments, message, tmp_path, capsys):
     make(tmp_path / "patches.h5")
     assert run(tmp_path / "patches.h5", *arguments, "--output-dir", tmp_path / "out") == 2
     captured = capsys.readouterr()

@@ -16,7 +16,7 @@ def choose(positives, negatives, max_fpr, confidence=0):
 
 
 @given(PATCHES, LIMITS)
-def test_the_threshold_keeps_its_promise_and_none_that_does_finds_more(patches, max_fpr):
+def test_the_threshold_keeps_the_limit_and_no_other_such_threshold_finds_more(patches, max_fpr):
     labels, scores = np.array([label for label, _ in patches]), np.array([score for _, score in patches], np.float32)
     chosen = choose_threshold(labels, scores, max_fpr, confidence=0)
     assert 0 < chosen.value <= np.nextafter(np.float32(1), np.float32(2))
@@ -29,7 +29,7 @@ def test_the_threshold_keeps_its_promise_and_none_that_does_finds_more(patches, 
     assert rate == chosen.false_positive_rate <= max_fpr
     candidates = np.append(np.unique(scores), np.float32(2))
     rates = np.array([np.mean(scores[~labels] >= candidate) for candidate in candidates])
-    if not labels.any():  # nothing is known of balls: the lowest that keeps the promise
+    if not labels.any():  # without balls: the lowest threshold that keeps the limit
         assert (rates[candidates < chosen.value] > max_fpr).all()
         return
     recalls = np.array([np.mean(scores[labels] >= candidate) for candidate in candidates])
@@ -44,13 +44,13 @@ def test_the_threshold_lies_between_two_scores():
     assert choose([0.9, 0.8, 0.3], [0.4, 0.2, 0.1, 0.0], max_fpr=0.24).value == pytest.approx(0.6)
 
 
-def test_a_tie_of_ball_and_no_ball_passes_together_or_not_at_all():
+def test_a_ball_and_a_negative_with_equal_scores_pass_together_or_not_at_all():
     chosen = choose([0.9, 0.5, 0.5], [0.5, 0.1], max_fpr=0.4)
     assert chosen.value == pytest.approx(0.7)
     assert chosen.recall == pytest.approx(1 / 3)
 
 
-def test_neighbouring_floats_are_still_told_apart():
+def test_neighbouring_floats_are_still_separated():
     below = np.float32(0.7)
     above = np.nextafter(below, np.float32(1))
     assert choose([above], [below], max_fpr=0).value == above
@@ -59,15 +59,15 @@ def test_neighbouring_floats_are_still_told_apart():
 @pytest.mark.parametrize(
     ("positives", "negatives", "warning"),
     [
-        ([0.5, 0.5], [0.5, 0.5], "nothing is found"),  # all equal
-        ([0.2, 0.1], [0.9, 0.8], "nothing is found"),  # all negatives above
-        ([1.0], [1.0, 0.0], "nothing is found"),  # saturated: only a threshold above 1 lets no negative pass
+        ([0.5, 0.5], [0.5, 0.5], "nothing is found"),  # all scores are equal
+        ([0.2, 0.1], [0.9, 0.8], "nothing is found"),  # all negatives have higher scores
+        ([1.0], [1.0, 0.0], "nothing is found"),  # saturated: only above 1, no negative passes
         ([], [0.9, 0.8], "no patch with a ball"),
         ([0.9, 0.8], [], "no patch without a ball"),
         ([0.9], [0.1] * 5, "too few"),
     ],
 )
-def test_a_threshold_with_a_price_says_so_and_is_finite(positives, negatives, warning):
+def test_a_threshold_that_loses_many_balls_has_a_warning_and_is_finite(positives, negatives, warning):
     chosen = choose(positives, negatives, max_fpr=0.01)
     assert warning in chosen.warning
     assert np.isfinite(chosen.value)
@@ -78,13 +78,13 @@ def test_a_good_threshold_has_no_warning():
     assert choose([0.9] * 10, [0.1] * 100, max_fpr=0.01).warning is None
 
 
-def test_separated_classes_are_parted_in_the_middle_however_many_negatives_may_pass():
+def test_separable_classes_are_divided_in_the_middle_however_many_negatives_may_pass():
     chosen = choose([0.9, 0.8], [0.2] + [1e-7] * 99, max_fpr=0.5)
     assert chosen.value == pytest.approx(0.5)
     assert (chosen.recall, chosen.false_positive_rate) == (1, 0)
 
 
-def test_a_limit_that_no_ball_reaches_lets_nothing_pass():
+def test_if_no_ball_can_pass_within_the_limit_nothing_passes():
     chosen = choose([0.1], [0.9, 0.8, 0.7, 0.6], max_fpr=0.5)
     assert (chosen.recall, chosen.false_positive_rate) == (0, 0)
     assert 0.9 < chosen.value < 1
@@ -98,7 +98,7 @@ def test_an_impossible_limit_is_an_error(max_fpr):
 
 
 @pytest.mark.parametrize(("max_fpr", "needed"), [(0.01, 299), (0.001, 2995), (0, None)])
-def test_the_fewest_negatives_that_can_guarantee_a_limit(max_fpr, needed):
+def test_the_smallest_number_of_negatives_that_can_guarantee_a_limit(max_fpr, needed):
     assert needed_negatives(max_fpr, 0.95) == needed
     if needed:
         assert allowed_false_positives(needed, max_fpr, 0.95) == (0, True)
@@ -110,13 +110,13 @@ def test_the_exact_probability_of_exceeding_the_limit_is_small_and_one_more_woul
     for negatives in [*range(1, 700), 736, 2994, 2995, 2996, 20_000, 10**7]:
         allowed, promised = allowed_false_positives(negatives, max_fpr, confidence)
         assert promised == (negatives >= needed_negatives(max_fpr, confidence))
-        if promised:  # the limit is exceeded where so few negatives lie above the true quantile
+        if promised:  # probability that at most `allowed` negatives are above the true quantile
             assert binom.cdf(allowed, negatives, max_fpr) <= 1 - confidence
             assert binom.cdf(allowed + 1, negatives, max_fpr) > 1 - confidence
             assert upper_bound(allowed, negatives, confidence) <= max_fpr * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("levels", [None, 40])  # continuous scores, and many ties
+@pytest.mark.parametrize("levels", [None, 40])  # continuous scores; many ties
 @pytest.mark.parametrize("negatives", [300, 736])
 def test_in_a_simulation_the_limit_is_exceeded_as_rarely_as_promised(levels, negatives):
     random, exceeded, tries = np.random.default_rng(1), {0.95: 0, 0: 0}, 400
@@ -129,10 +129,10 @@ def test_in_a_simulation_the_limit_is_exceeded_as_rarely_as_promised(levels, neg
             passed = 1 - min(1, np.ceil(chosen.value * levels - 1e-6) / levels - 1 / levels if levels else chosen.value)
             exceeded[confidence] += passed > 0.05 + 1e-9
     assert exceeded[0.95] / tries <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / tries)
-    assert levels or exceeded[0] / tries > 0.35  # the empirical limit breaks its own promise
+    assert levels or exceeded[0] / tries > 0.35  # the empirical limit is exceeded often
 
 
-def test_too_few_negatives_ship_the_empirical_limit_and_say_how_many_more_it_takes():
+def test_with_too_few_negatives_the_empirical_limit_is_used_and_the_missing_number_named():
     few = choose([0.9] * 10, [0.1] * 100, 0.01, 0.95)
     assert (few.guaranteed, few.negatives_missing) == (False, 199)
     assert "not guaranteed" in few.promise
@@ -144,7 +144,7 @@ def test_too_few_negatives_ship_the_empirical_limit_and_say_how_many_more_it_tak
     assert "no number of patches" in choose([0.9], [0.1] * 5000, 0, 0.95).promise
 
 
-def test_a_guarantee_costs_the_balls_among_the_highest_negatives():
+def test_a_guarantee_loses_the_balls_that_score_like_the_highest_negatives():
     negatives = np.linspace(0, 0.9, 736).tolist()
     balls = np.linspace(0.5, 1, 100).tolist()
     empirical, guaranteed = choose(balls, negatives, 0.01), choose(balls, negatives, 0.01, 0.95)

@@ -21,12 +21,12 @@ from common.errors import UserError
 from ..tiny import ROOT, bars, check_sections, classification_file, environment, program, tracked_runs
 
 SMALL = ("--filters", "4", "--dense", "8", "--batch-size", "50", "--learning-rate", "0.01", "--tracking", "local")
-SMALL += ("--export", "none")  # where a test does not ask for more: the exports take seconds
+SMALL += ("--export", "none")  # the exports take seconds, so only some tests make them
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> list[str]:
-    """--data-train, --data-val and --data-test with tiny files."""
+    """The options --data-train, --data-val and --data-test with tiny files."""
     folder = tmp_path_factory.mktemp("patches")
     arguments = []
     for seed, split in enumerate(("train", "val", "test")):
@@ -44,7 +44,7 @@ def finished(files, tmp_path_factory) -> Path:
     return folder
 
 
-def test_a_training_learns_and_leaves_everything(finished):
+def test_a_run_learns_and_writes_all_files(finished):
     model = json.loads((finished / "model.json").read_text())
     for split in ("validation", "test"):
         numbers = model["metrics"][split]
@@ -62,7 +62,7 @@ def test_a_training_learns_and_leaves_everything(finished):
     assert {"training_curves.png", "augmentation.png", "validation_curves.png", "test_scores.png"} <= pictures
 
 
-def test_every_form_is_in_the_folder_in_the_contract_and_on_mlflow(finished):
+def test_every_format_is_in_the_folder_in_model_json_and_on_mlflow(finished):
     from robot_export import verify
 
     told = json.loads((finished / "model.json").read_text())
@@ -90,7 +90,7 @@ def _mean(path: str) -> float:
     return float(read_patches(path, "classification").X.mean() / 255)
 
 
-def test_mlflow_holds_what_the_folder_holds(finished):
+def test_mlflow_has_the_same_content_as_the_folder(finished):
     client, (run,) = tracked_runs(finished.parent, "tests")
     model = json.loads((finished / "model.json").read_text())
     assert run.info.status == "FINISHED"
@@ -118,7 +118,7 @@ def test_mlflow_holds_what_the_folder_holds(finished):
     assert {"model.json", "config.json", "metrics.csv", "training_curves.png"} <= names
 
 
-def test_evaluate_gives_the_numbers_of_the_training(finished, files, tmp_path, monkeypatch):
+def test_evaluate_gives_the_same_numbers_as_the_run(finished, files, tmp_path, monkeypatch):
     from classifier_cnn import evaluate
 
     monkeypatch.chdir(tmp_path)
@@ -135,8 +135,8 @@ def test_resuming_a_finished_run_changes_nothing(finished, capsys):
     assert (finished / "model.json").stat().st_mtime_ns == before
 
 
-def test_a_killed_and_a_stopped_run_end_as_if_nothing_had_happened(files, tmp_path):
-    """kill -9, then SIGTERM, then to the end: the same weights as in one go, in one MLflow run."""
+def test_a_killed_and_stopped_run_ends_like_an_uninterrupted_one(files, tmp_path):
+    """After kill -9 and SIGTERM, the resumed run ends with the weights of an uninterrupted run, in one MLflow run."""
     import keras
 
     epochs = ("--epochs", "60")
@@ -159,7 +159,7 @@ def test_a_killed_and_a_stopped_run_end_as_if_nothing_had_happened(files, tmp_pa
 
 
 def _start_and_signal(arguments: list, number: int, status: int, after: int) -> Path:
-    """Starts a training, sends a signal once more than `after` epochs are in metrics.csv; returns its folder."""
+    """Starts a run, sends it a signal when metrics.csv has more than `after` epochs, and returns its folder."""
     arguments = [str(argument) for argument in arguments]
     where = Path(arguments[arguments.index("--output-dir") + 1] if "--output-dir" in arguments else arguments[1])
     process = subprocess.Popen(
@@ -181,7 +181,7 @@ def _start_and_signal(arguments: list, number: int, status: int, after: int) -> 
     return folder
 
 
-def test_a_grid_asks_for_no_export(files, tmp_path):
+def test_a_grid_requests_no_export(files, tmp_path):
     assert train.main([*files, *SMALL, "--epochs", "1", "--output-dir", str(tmp_path)]) == 0
     (folder,) = (path.parent for path in tmp_path.glob("*/model.json"))
     told = json.loads((folder / "model.json").read_text())
@@ -194,7 +194,7 @@ def test_a_grid_asks_for_no_export(files, tmp_path):
     assert run.data.metrics["multiply_accumulates"] == told["cost"]["multiply_accumulates"]
 
 
-def test_an_export_that_does_not_hold_fails_the_run_but_loses_none_of_it(files, tmp_path, monkeypatch):
+def test_a_wrong_export_fails_the_run_but_loses_nothing_of_it(files, tmp_path, monkeypatch):
     from robot_export import export_files
 
     original = export_files.fold
@@ -214,7 +214,7 @@ def test_an_export_that_does_not_hold_fails_the_run_but_loses_none_of_it(files, 
     _, (run,) = tracked_runs(tmp_path, "classifier_cnn")
     assert run.info.status == "FAILED"
     assert run.data.metrics["validation_final/recall"] == told["metrics"]["validation"]["recall"]
-    # Fixed, the run's own folder is completed by the command that the help names.
+    # Without the fault, the command that the help names completes the run's folder.
     monkeypatch.undo()
     export.main([str(folder), "--calibration", files[1], "--validation", files[3]])
     whole = json.loads((folder / "model.json").read_text())
@@ -225,18 +225,18 @@ def test_an_export_that_does_not_hold_fails_the_run_but_loses_none_of_it(files, 
         export.main([str(folder), "--calibration", files[1], "--validation", files[5]])
 
 
-def test_fine_tuning_goes_on_from_a_model(finished, files, tmp_path, monkeypatch):
+def test_fine_tuning_starts_from_a_model(finished, files, tmp_path, monkeypatch):
     arguments = [*files, *SMALL, "--init", str(finished / "model.keras"), "--output-dir", str(tmp_path)]
     assert train.main([*arguments, "--epochs", "1", "--learning-rate", "1e-9", "--dense", "99"]) == 0
     (folder,) = (path.parent for path in tmp_path.glob("*/model.json"))
     tuned, before = (json.loads((run / "model.json").read_text()) for run in (folder, finished))
-    assert tuned["options"]["dense"] == 8  # the model's, whatever was asked for
+    assert tuned["options"]["dense"] == 8  # the model's value, whatever the option says
     assert tuned["input"]["mean"] == before["input"]["mean"]
     assert tuned["metrics"]["test"]["auroc"] == pytest.approx(before["metrics"]["test"]["auroc"], abs=0.01)
 
 
 def test_the_default_family_is_replaced_only_with_a_warning(files, tmp_path, monkeypatch, capsys):
-    """No archive, nothing cached: synthetic patches, said aloud, in the run's name and in its tags; as a dry run."""
+    """Without archive and cache, a dry run uses synthetic patches, with a warning, and in the run's name and tags."""
     import dataset_tools.synthetic
 
     paths = dict(zip(("train", "validation", "test"), map(Path, files[1::2]), strict=True))
@@ -280,8 +280,8 @@ def test_the_default_family_is_replaced_only_with_a_warning(files, tmp_path, mon
         (["--require-tracking", "--tracking", "http://127.0.0.1:1"], "required"),
     ],
 )
-def test_bad_input_is_one_clear_line(arguments, words, tmp_path):
-    """Nothing is made and nothing is lost: the message comes before any folder."""
+def test_bad_input_gives_one_clear_line(arguments, words, tmp_path):
+    """The message comes before any folder is created, so nothing is written and nothing is lost."""
     places = ["--output-dir", str(tmp_path / "runs"), "--data-root", str(tmp_path / "data")]
     if not {"--tracking", "--resume"} & set(arguments):
         places += ["--tracking", "local"]
@@ -292,8 +292,8 @@ def test_bad_input_is_one_clear_line(arguments, words, tmp_path):
     assert not list(tmp_path.glob("runs/*/config.json"))
 
 
-def test_bad_files_are_one_clear_line_and_status_2(files, tmp_path):
-    """A 32-pixel validation file beside 16-pixel training patches, through the real program; no HDF5 file at all."""
+def test_bad_files_give_one_clear_line_and_status_2(files, tmp_path):
+    """Runs the program on 16-pixel training and 32-pixel validation patches, and on a file that is not HDF5."""
     other, places = classification_file(tmp_path / "big.h5", size=32), ["--output-dir", str(tmp_path / "runs")]
     arguments = ["--data-train", files[1], "--data-val", other, "--tracking", "local"]
     ended = program("classifier_cnn.train", *arguments, *places)
@@ -342,6 +342,6 @@ def test_the_script_runs_from_its_folder_and_from_anywhere(tmp_path):
         assert "--positive-weight" in ended.stdout
 
 
-def test_one_filter_count_serves_all_convolutions():
+def test_a_single_filter_count_applies_to_all_convolutions():
     assert parse_args(["--filters", "8"]).filters == (8, 8, 8, 8)
     assert parse_args(["--filters", "4", "4", "8", "8"]).filters == (4, 4, 8, 8)

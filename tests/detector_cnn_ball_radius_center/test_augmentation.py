@@ -1,4 +1,4 @@
-"""Pixels and circle move together: laws of the transforms, and rendered discs that are measured again."""
+"""Pixels and circles move together: properties of the transforms, and measurements of rendered discs."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ from common.training.trainer import default_epochs
 from detector_cnn_ball_radius_center import augmentation
 from detector_cnn_ball_radius_center.augmentation import CENTRE_LIMITS, make_augmentation, move
 
-OFFSET = np.float32([0, *augmentation.LABEL_OFFSET])  # of a label against what is drawn
+OFFSET = np.float32([0, *augmentation.LABEL_OFFSET])  # offset of a label from the drawn disc
 seeds = st.integers(0, 2**32 - 1)
 few = settings(deadline=None, max_examples=10)
 COUNT = 20
 
 
 def disc(circle, size=16, cells=8):
-    """A bright disc on black, every pixel the mean of cells x cells points: float32 [size, size, 1]."""
+    """A bright disc on black, float32 [size, size, 1]; every pixel is the mean of cells x cells points."""
     radius, x, y = circle
     points = (np.arange(size * cells) + 0.5) / (size * cells)
     inside = np.hypot(points[None] - x, points[:, None] - y) < radius
@@ -25,7 +25,7 @@ def disc(circle, size=16, cells=8):
 
 
 def measured(x):
-    """[radius, center_x, center_y] of discs that lie inside their patch, from area and centroid."""
+    """[radius, center_x, center_y] of discs that are inside their patch, from area and centroid."""
     size, mass = x.shape[1], x[..., 0] / 255
     place = (np.arange(size) + 0.5) / size
     area = mass.sum((1, 2))
@@ -43,14 +43,14 @@ def flags(*values):
     return [tf.fill([COUNT], value) for value in values]
 
 
-def test_the_measurement_is_true():
+def test_the_measurement_is_correct():
     x, y, _ = discs(0, (0.15, 0.4, 0.4), (0.3, 0.6, 0.6))
     np.testing.assert_allclose(measured(x), y - OFFSET, atol=0.002)
 
 
 @given(seeds)
 @few
-def test_a_disc_takes_its_circle_along_through_every_transform(seed):
+def test_a_disc_and_its_circle_move_together_in_every_transform(seed):
     x, y, rng = discs(seed, (0.15, 0.4, 0.4), (0.25, 0.6, 0.6))
     bools = (tf.constant(rng.random(COUNT) < 0.5) for _ in range(3))
     zoom, shift_x, shift_y = (
@@ -61,10 +61,10 @@ def test_a_disc_takes_its_circle_along_through_every_transform(seed):
     found = measured(moved) + OFFSET
     np.testing.assert_allclose(found[:, 1:], circles[:, 1:], atol=0.1 / 16)  # a tenth of a pixel
     np.testing.assert_allclose(found[:, 0], circles[:, 0], atol=0.15 / 16)
-    assert np.abs(circles - y).max() > 1 / 16  # they did move
+    assert np.abs(circles - y).max() > 1 / 16  # the circles moved
 
 
-def test_shift_is_the_way_of_the_content():
+def test_shift_is_the_distance_that_the_content_moves():
     x, y, _ = discs(1, (0.15, 0.4, 0.4), (0.25, 0.6, 0.6))
     ones = tf.ones([COUNT])
     _, circles = move(x, y, *flags(False, False, False), None, 2 * ones, -1 * ones)
@@ -91,12 +91,12 @@ def test_four_quarter_turns_are_the_identity(seed):
     x, y = rng.integers(0, 256, (COUNT, 16, 16, 1)).astype(np.float32), rng.random((COUNT, 3)).astype(np.float32)
     turned = (x, y)
     for count in range(1, 5):
-        turned = move(*turned, *flags(True, True, False))  # transposed, then mirrored: a quarter turn to the right
+        turned = move(*turned, *flags(True, True, False))  # transposed, then mirrored: a quarter turn clockwise
         np.testing.assert_allclose(turned[0], np.rot90(x, -count, (1, 2)), atol=1e-3)
     np.testing.assert_allclose(turned[1], y, atol=1e-6)
 
 
-def test_a_quarter_turn_to_the_right_by_hand():
+def test_a_clockwise_quarter_turn_by_hand():
     _, circles = move(
         tf.zeros([1, 16, 16, 1]),
         tf.constant(np.float32([[0.4, 0.3, 0.6]]) + OFFSET),
@@ -108,7 +108,7 @@ def test_a_quarter_turn_to_the_right_by_hand():
 @given(seeds)
 @few
 def test_no_centre_is_pushed_out_of_the_patch(seed):
-    """Far shifts and zooms: the centre stops at the limit, and the disc is where its circle says."""
+    """With large shifts and zooms, the centre stops at the limit, and the disc is where its circle says."""
     x, y, rng = discs(seed, (0.1, 0.3, 0.3), (0.15, 0.7, 0.7))
     shift = tf.constant(rng.uniform(-16, 16, COUNT).astype(np.float32))
     zoom = tf.constant(rng.uniform(0.4, 0.8, COUNT).astype(np.float32))
@@ -121,7 +121,7 @@ def test_no_centre_is_pushed_out_of_the_patch(seed):
     np.testing.assert_allclose((measured(moved[whole]) + OFFSET)[:, 1:], circles[whole, 1:], atol=0.1 / 16)
 
 
-def test_a_ball_that_reaches_out_in_the_file_is_only_mirrored():
+def test_a_ball_whose_centre_is_outside_in_the_file_is_not_pushed_further_out():
     y = np.tile(np.float32([[0.3, 1.014, 0.02]]) + OFFSET, (COUNT, 1))
     ones, x = tf.ones([COUNT]), tf.zeros([COUNT, 16, 16, 1])
     _, flipped = move(x, y, *flags(False, True, True))
@@ -133,7 +133,7 @@ def test_a_ball_that_reaches_out_in_the_file_is_only_mirrored():
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_the_recipe_varies_per_patch_and_step_and_is_the_same_compiled(channels):
+def test_the_recipe_varies_per_patch_and_step_and_gives_the_same_when_compiled(channels):
     rng = np.random.default_rng(0)
     x = np.tile(rng.integers(0, 256, (1, 16, 16, channels)), (64, 1, 1, 1)).astype(np.float32)
     y = np.tile(np.float32([[0.4, 0.45, 0.6]]), (64, 1))
@@ -149,7 +149,7 @@ def test_the_recipe_varies_per_patch_and_step_and_is_the_same_compiled(channels)
         np.testing.assert_allclose(a, b, atol=2e-3)
 
 
-def test_a_default_training_sees_as_many_patches_whatever_the_size_of_the_file():
+def test_a_default_run_sees_the_same_number_of_patches_for_any_file_size():
     for patches in (1768, 20_000):
         assert default_epochs(patches, augmentation.PATCHES_SEEN) * patches == pytest.approx(
             augmentation.PATCHES_SEEN, rel=0.02

@@ -11,7 +11,7 @@ from ..tiny import detection_file, discs
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Two detectors that always give one circle: the mean one, and one that is two pixels off."""
+    """Two detectors that always give the same circle: the mean circle, and one that is two pixels off."""
     import keras
 
     folder = tmp_path_factory.mktemp("models")
@@ -45,7 +45,7 @@ def test_the_better_detector_is_named(models, tmp_path, capsys):
     assert "B is better: median centre error" in capsys.readouterr().out
 
 
-def test_the_measure_of_drawn_patches_is_that_of_the_patches_themselves():
+def test_the_numbers_of_a_bootstrap_sample_equal_those_of_its_patches():
     rng, (_, y) = np.random.default_rng(0), discs(200, 1)
     circles, rows = y + rng.normal(0, 0.05, y.shape), rng.integers(0, 200, 200)
     numbers = metrics.evaluate(y[rows], circles[rows], 16)

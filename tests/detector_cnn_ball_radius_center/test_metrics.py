@@ -1,4 +1,4 @@
-"""The detector's numbers against cases worked out by hand and areas counted pixel by pixel."""
+"""Compares the detector's numbers with cases computed by hand and with areas counted pixel by pixel."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from detector_cnn_ball_radius_center.metrics import circle_iou
 
 
 def counted_iou(a, b, cells=1500):
-    """Share of the cells of a fine grid that lie in both circles, of those in either."""
+    """The IoU on a fine grid: the number of cells in both circles, divided by those in at least one."""
     grid = np.linspace(-1, 2, cells)
     in_a, in_b = ((grid[None] - x) ** 2 + (grid[:, None] - y) ** 2 <= r**2 for r, x, y in (a, b))
     return np.sum(in_a & in_b) / np.sum(in_a | in_b)
@@ -18,7 +18,7 @@ def counted_iou(a, b, cells=1500):
 
 @given(st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=20)
-def test_iou_is_the_share_of_counted_cells(seed):
+def test_iou_equals_the_one_of_counted_cells(seed):
     a, b = np.random.default_rng(seed).uniform((0.1, 0.1, 0.1), (0.6, 0.9, 0.9), (2, 3))
     assert circle_iou([a], [b])[0] == pytest.approx(counted_iou(a, b, 600), abs=0.02)
     assert circle_iou([a], [b])[0] == pytest.approx(circle_iou([b], [a])[0], abs=1e-12)
@@ -28,25 +28,25 @@ def test_iou_is_the_share_of_counted_cells(seed):
     ("a", "b", "expected"),
     [
         ((0.4, 0.5, 0.5), (0.4, 0.5, 0.5), 1),
-        ((0.4, 0.5, 0.5), (0.2, 0.5, 0.5), 0.25),  # inside: the ratio of the areas
-        ((0.4, 0.5, 0.5), (0.2, 0.7, 0.5), 0.25),  # inside, touching
+        ((0.4, 0.5, 0.5), (0.2, 0.5, 0.5), 0.25),  # one inside the other: the ratio of the areas
+        ((0.4, 0.5, 0.5), (0.2, 0.7, 0.5), 0.25),  # the same, touching the edge
         ((0.2, 0.2, 0.5), (0.2, 0.6, 0.5), 0),  # touching from outside
         ((0.2, 0.1, 0.1), (0.2, 0.9, 0.9), 0),
-        ((0.4, 0.5, 0.5), (-0.4, 0.5, 0.5), 0),  # a radius below zero is no circle
+        ((0.4, 0.5, 0.5), (-0.4, 0.5, 0.5), 0),  # a negative radius is not a circle
         ((0.4, 0.5, 0.5), (0.0, 0.5, 0.5), 0),
         ((0.0, 0.5, 0.5), (0.0, 0.5, 0.5), 0),
-        # Centres a radius apart: lens (2 pi / 3 - sqrt(3) / 2) r^2 of 2 pi r^2.
+        # The centres are a radius apart: a lens of area (2 pi / 3 - sqrt(3) / 2) r^2, total area 2 pi r^2.
         ((0.3, 0.5, 0.5), (0.3, 0.8, 0.5), (2 * np.pi / 3 - 3**0.5 / 2) / (4 * np.pi / 3 + 3**0.5 / 2)),
     ],
 )
-def test_iou_worked_out_by_hand(a, b, expected):
+def test_iou_computed_by_hand(a, b, expected):
     assert circle_iou([a], [b])[0] == pytest.approx(expected, abs=1e-9)
     assert circle_iou([b], [a])[0] == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.fixture
 def four():
-    """Off by nothing; by (3, 4) pixels of 20; by a radius of 2 pixels; by 20 pixels, far outside."""
+    """Four circles: correct; off by (3, -4) pixels of 20; radius off by 2 pixels; off by 20 pixels, far outside."""
     y = np.full((4, 3), 0.5)
     y[:, 0] = 0.3, 0.3, 0.4, 0.5
     found = y.copy()
@@ -112,6 +112,6 @@ def test_the_baseline_is_one_circle_for_all():
         (np.ones((2, 3)), np.full((2, 3), np.nan)),
     ],
 )
-def test_nothing_is_computed_from_what_does_not_fit(y, found):
+def test_invalid_arrays_are_refused(y, found):
     with pytest.raises(ValueError, match="Received"):
         metrics.evaluate(y, found, 16)

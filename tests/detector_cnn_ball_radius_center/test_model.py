@@ -1,4 +1,4 @@
-"""The detector's network and its losses: values by hand, gradients that are finite wherever a training may get."""
+"""The detector's network and its losses: values computed by hand, and finite gradients for any output."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def circles(seed, low=(0.05, 0.0, 0.0), high=(0.75, 1.0, 1.0)):
-    """A thousand circles, float32; some of them equal, touching and far apart."""
+    """Two sets of a thousand circles, float32; some pairs are equal, touching or far apart."""
     drawn = np.random.default_rng(seed).uniform(low, high, (1000, 3)).astype(np.float32)
     drawn[::10, 1:] = 0.5
     drawn[::20, 0] = 0.25
@@ -29,11 +29,11 @@ def test_shapes(side, channels):
 
 
 def test_number_of_weights():
-    """The classifier's 4,169, with three outputs for one: 2 * (64 + 1) more."""
+    """The classifier has 4,169; three outputs instead of one need 2 * (64 + 1) more."""
     assert build_model((16, 16, 1)).count_params() == 4169 + 2 * 65 == 4299
 
 
-def test_answers_start_around_the_mean_circle():
+def test_initial_outputs_are_near_the_mean_circle():
     keras.utils.set_random_seed(1)
     model = build_model((16, 16, 1), mean_circle=(0.3, 0.45, 0.55))
     np.testing.assert_allclose(model.get_layer("circle").bias.value, [0.3, 0.45, 0.55], rtol=1e-6)
@@ -49,13 +49,13 @@ def gradient(loss, y, found):
 
 @given(seeds)
 @settings(deadline=None, max_examples=5)
-def test_circle_iou_loss_holds_the_true_iou(seed):
-    """Without the pull between the centres, 1 - loss is the overlap that the metrics measure."""
+def test_circle_iou_loss_contains_the_true_iou(seed):
+    """Without the pull between the centres, 1 - loss is the IoU that the metrics measure."""
     y, found = circles(seed), circles(seed + 1)
     distance = np.hypot(*(y - found)[:, 1:].T)
     around = np.maximum(distance + y[:, 0] + found[:, 0], 2 * np.maximum(y[:, 0], found[:, 0]))
     overlap = 1 - circle_iou_loss(tf.constant(y), tf.constant(found)).numpy() + (distance / around) ** 2
-    # float32 and its acos near 1 lose digits where one circle is about to leave the other.
+    # float32 and its acos near 1 lose digits where one circle only just overlaps the other.
     np.testing.assert_allclose(overlap, circle_iou(y, found), atol=3e-3)
 
 
@@ -68,7 +68,7 @@ def test_every_loss_is_finite_with_its_gradient_anywhere(name, seed):
     assert np.isfinite(value).all()
     assert value.min() >= -1e-5
     assert np.isfinite(slope).all()
-    assert np.all((np.abs(slope).max(1) > 0) | np.isclose(value, 0, atol=1e-6))  # flat only where an answer is perfect
+    assert np.all((np.abs(slope).max(1) > 0) | np.isclose(value, 0, atol=1e-6))  # zero only for a perfect output
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -85,7 +85,7 @@ def test_a_small_step_down_the_gradient_helps(name, found):
     assert after[0] < before[0]
 
 
-def test_the_overlaps_gradient_is_that_of_small_differences():
+def test_the_gradient_of_the_overlap_equals_small_differences():
     y, found = np.float32([[0.4, 0.5, 0.5]]), np.float32([[0.35, 0.62, 0.44]])
     _, slope = gradient(circle_iou_loss, y, found)
 
@@ -100,7 +100,7 @@ def test_the_overlaps_gradient_is_that_of_small_differences():
         assert slope[0, i] == pytest.approx(by_difference, rel=1e-3, abs=1e-4)
 
 
-def test_a_perfect_answer_costs_nothing():
+def test_a_perfect_output_has_zero_loss():
     y = np.float32([[0.4, 0.5, 0.5], [0.31, 0.7, 0.2]])
     for name in LOSSES:
         np.testing.assert_allclose(make_loss(name)(tf.constant(y), tf.constant(y)), 0, atol=1e-3)

@@ -17,7 +17,7 @@ CENTRE = [0.4, 0.5, 0.5]
 
 @pytest.fixture
 def crafted():
-    """Four balls: found and met; found and missed by far; met but not found; one at the threshold. Five others."""
+    """Four balls: found with a good circle; found with a bad one; not found; at the threshold. Five negatives."""
     circle = np.array([CENTRE, [0.1, 0.1, 0.1], CENTRE, CENTRE])
     probability = np.float32([0.9, 0.8, 0.2, 0.7])
     balls = Scored(probability, circle, np.float32([50, 100, 100, 200]), np.tile(CENTRE, (4, 1)))
@@ -29,7 +29,7 @@ def test_numbers_by_hand(crafted):
     numbers = pair_metrics.evaluate(*crafted, threshold=0.7)
     assert numbers["detection_rate"] == 0.75
     assert numbers["detection_rate_iou_0.5"] == 0.5
-    assert numbers["mean_iou"] == pytest.approx(2 / 3)  # 1, 0 and 1 of the three that were found
+    assert numbers["mean_iou"] == pytest.approx(2 / 3)  # 1, 0 and 1 for the three balls that were found
     assert numbers["false_positives"] == 2
     assert numbers["false_positives_per_1000"] == 400
 
@@ -51,7 +51,7 @@ def test_nothing_found_has_no_overlap(crafted):
     assert "mean_iou" not in numbers
 
 
-def test_the_curve_only_rises(crafted):
+def test_the_curve_never_falls(crafted):
     curve = pair_metrics.operating_curve(*crafted)
     for key in ("detection_rate", "detection_rate_iou_0.5", "detection_rate_iou_0.75", "false_positives_per_1000"):
         assert (np.diff(curve[key]) >= 0).all()
@@ -61,7 +61,7 @@ def test_the_curve_only_rises(crafted):
 
 
 def model(path, outputs, side=16, channels=1):
-    """A brightness meter as a classifier, one circle for all as a detector."""
+    """A classifier that measures brightness, or a detector that always gives the same circle."""
     inputs = keras.Input((side, side, channels))
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
     if outputs == 1:
@@ -76,7 +76,7 @@ def model(path, outputs, side=16, channels=1):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A classifier's run that ships a threshold, a detector, and a file for each."""
+    """A classifier's run with a threshold, a detector, and a file for each."""
     folder = tmp_path_factory.mktemp("pair")
     model(folder / "run" / "model.keras", 1)
     (folder / "run" / "model.json").write_text(json.dumps({"threshold": {"keras": 0.6}}))
@@ -91,13 +91,13 @@ def arguments(place, **other):
     return [str(place / name) for name in names.values()]
 
 
-def test_the_tool_writes_numbers_and_a_picture(place, tmp_path, capsys):
+def test_the_command_writes_numbers_and_a_picture(place, tmp_path, capsys):
     folder = tmp_path / "out"
     score_together.main([*arguments(place), "--output-dir", str(folder)])
     result = json.loads((folder / "together.json").read_text())
     assert result["threshold"] == 0.6
     assert result["metrics"]["balls"] == 80
-    assert result["metrics"]["others"] == 60  # of 90 patches every third is a ball
+    assert result["metrics"]["others"] == 60  # every third of the 90 patches is a ball
     assert result["metrics"]["mean_iou"] > 0.5
     assert len(result["groups"]) >= 3
     assert (folder / "operating_points.png").stat().st_size > 10_000
@@ -106,7 +106,7 @@ def test_the_tool_writes_numbers_and_a_picture(place, tmp_path, capsys):
     assert "threshold 0.6: shipped with the model" in out
 
 
-def test_what_does_not_fit_is_one_clear_line(place, tmp_path):
+def test_input_that_does_not_fit_gives_one_clear_line(place, tmp_path):
     detection_file(tmp_path / "big.h5", 40, size=32)
     detection_file(tmp_path / "balls.h5", 40)
     model(tmp_path / "big.keras", 3, side=32)

@@ -30,7 +30,7 @@ def test_planted_circles_are_found(tmp_path, capsys):
 
 
 def test_size_and_blur_excuse_errors_but_a_wrong_label_stands_out():
-    """Errors ten times as large in blurred balls, and growing with the radius: the law is found and taken off."""
+    """Errors that grow with the radius and are ten times as large for blurred balls are predicted and subtracted."""
     rng = np.random.default_rng(0)
     n = 600
     y = np.stack([rng.uniform(0.2, 0.5, n), *rng.uniform(0.4, 0.6, (2, n))], 1)
@@ -38,7 +38,7 @@ def test_size_and_blur_excuse_errors_but_a_wrong_label_stands_out():
     size = 0.01 * (y[:, 0] / 0.3) * np.where(sharp < 0.1, 10, 1)
     circles = y + rng.normal(0, 1, y.shape) * size[:, None]
     circles[5] = y[5] + [0, 12 * size[5], 0]
-    for scale in (1, 3):  # in any unit
+    for scale in (1, 3):  # works in any unit
         excess = metrics.unexplained(y, y + scale * (circles - y), sharp)
         assert np.flatnonzero(excess > metrics.SUSPICIOUS).tolist() == [5]
     unaware = metrics.unexplained(y, circles, np.full(n, 0.1))

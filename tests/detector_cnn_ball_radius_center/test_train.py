@@ -21,13 +21,13 @@ from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, parse_
 from ..tiny import ROOT, check_sections, classification_file, detection_file, program, tracked_runs
 
 SMALL = ("--filters", "4", "--dense", "8", "--batch-size", "50", "--tracking", "local")
-SMALL += ("--export", "none")  # where a test does not ask for more: the exports take seconds
+SMALL += ("--export", "none")  # the exports take seconds, so only some tests make them
 EPOCHS = ("--epochs", "25")
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> list[str]:
-    """--data-train and --data-val with tiny files; as the older families there is no test file."""
+    """The options --data-train and --data-val with tiny files; like the older families, without a test file."""
     folder = tmp_path_factory.mktemp("patches")
     arguments = []
     for seed, split in enumerate(("train", "val")):
@@ -36,7 +36,7 @@ def files(tmp_path_factory) -> list[str]:
 
 
 def run(*arguments) -> Path:
-    """Trains to the end; returns the run's folder."""
+    """Trains to the end and returns the run's folder."""
     output = Path(arguments[arguments.index("--output-dir") + 1])
     assert train.main([str(argument) for argument in arguments]) == 0
     (folder,) = (path.parent for path in output.glob("*/model.json"))
@@ -50,7 +50,7 @@ def finished(files, tmp_path_factory) -> Path:
     return run(*files, *SMALL, *EPOCHS, "--output-dir", output, "--experiment", "tests", "--export", "all")
 
 
-def test_a_training_learns_and_leaves_everything(finished):
+def test_a_run_learns_and_writes_all_files(finished):
     model = json.loads((finished / "model.json").read_text())
     numbers = model["metrics"]["validation"]
     assert numbers["mean_iou"] > numbers["baseline_mean_iou"] + 0.02
@@ -69,7 +69,7 @@ def test_a_training_learns_and_leaves_everything(finished):
     assert {"training_curves.png", "augmentation.png"} | kinds <= pictures
 
 
-def test_every_form_is_in_the_folder_and_proven(finished):
+def test_every_format_is_in_the_folder_and_checked(finished):
     from robot_export import verify
 
     told = json.loads((finished / "model.json").read_text())
@@ -90,7 +90,7 @@ def test_the_best_epoch_was_kept(finished):
     assert numbers["mean_iou"] == pytest.approx(float(best[3]), abs=1e-5)
 
 
-def test_mlflow_holds_what_the_folder_holds(finished):
+def test_mlflow_has_the_same_content_as_the_folder(finished):
     client, (tracked,) = tracked_runs(finished.parent, "tests")
     assert tracked.info.status == "FINISHED"
     assert tracked.data.params["loss"] == "huber"
@@ -101,7 +101,7 @@ def test_mlflow_holds_what_the_folder_holds(finished):
     assert {"model.json", "validation_worst.png", "validation_circles.csv"} <= names
 
 
-def test_evaluate_gives_the_numbers_of_the_training(finished, files, tmp_path, capsys):
+def test_evaluate_gives_the_same_numbers_as_the_run(finished, files, tmp_path, capsys):
     evaluate.main([str(finished), files[-1], "--output-dir", str(tmp_path / "again")])
     again = json.loads((tmp_path / "again" / "evaluation.json").read_text())
     model = json.loads((finished / "model.json").read_text())
@@ -111,7 +111,7 @@ def test_evaluate_gives_the_numbers_of_the_training(finished, files, tmp_path, c
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_trains(loss, files):
-    """Without run folder and pictures: `build` and `prepare`, as the benchmarks use them."""
+    """Trains with `build` and `prepare` as the benchmarks do, without a run folder and pictures."""
     options = parse_args([*SMALL, "--loss", loss, "--epochs", "8"])
     train_part, validation = (read_patches(path, "detection") for path in files[1::2])
     splits = SimpleNamespace(train=train_part, validation=validation)
@@ -125,8 +125,8 @@ def test_every_loss_trains(loss, files):
     assert after["val_mean_iou"] > before["val_mean_iou"]
 
 
-def test_a_stopped_and_resumed_run_ends_as_if_nothing_had_happened(finished, files, tmp_path, monkeypatch):
-    """Stopped by SIGTERM after the third epoch: model and pictures are there; resumed: the weights of `finished`."""
+def test_a_stopped_and_resumed_run_ends_like_an_uninterrupted_one(finished, files, tmp_path, monkeypatch):
+    """SIGTERM after the third epoch leaves model and pictures; the resumed run ends with the weights of `finished`."""
     calls, original = [], RunFolder.epoch
 
     def report(self, number, numbers):
@@ -152,18 +152,18 @@ def assert_equal_models(one: Path, other: Path) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_dry_run_of_a_fine_tuning_goes_the_whole_way(finished, files, tmp_path):
+def test_a_dry_run_of_fine_tuning_does_every_step(finished, files, tmp_path):
     more = ("--init", finished / "model.keras", "--learning-rate", "1e-9", "--dry-run")
     folder = run(*files, *SMALL, *more, "--output-dir", tmp_path)
     assert len((folder / "metrics.csv").read_text().splitlines()) == 2
     tuned, before = (json.loads((path / "model.json").read_text()) for path in (folder, finished))
-    assert tuned["options"]["dense"] == 8  # the model's
+    assert tuned["options"]["dense"] == 8  # the model's value
     found = tuned["metrics"]["validation"]["mean_iou"]
     assert found == pytest.approx(before["metrics"]["validation"]["mean_iou"], abs=0.02)
 
 
-def test_a_file_of_x_y_radius_is_refused_with_one_line(files, tmp_path):
-    """Circles that scatter like real ones, centres more than radii, in the wrong order: nothing trains."""
+def test_a_file_with_x_y_radius_is_refused_with_one_line(files, tmp_path):
+    """Nothing is trained on circles in the wrong order; as in real files, centres vary more than radii."""
     rng, wrong = np.random.default_rng(0), tmp_path / "wrong.h5"
     with h5py.File(files[1]) as good, h5py.File(wrong, "w") as file:
         file["X"] = good["X"][:]
@@ -194,7 +194,7 @@ def test_a_file_of_x_y_radius_is_refused_with_one_line(files, tmp_path):
         (["--data-train", "missing.h5"], "missing.h5"),
     ],
 )
-def test_bad_input_is_one_clear_line(arguments, words, tmp_path):
+def test_bad_input_gives_one_clear_line(arguments, words, tmp_path):
     places = ["--output-dir", str(tmp_path / "runs"), "--data-root", str(tmp_path / "data")]
     with pytest.raises(UserError) as error:
         train.main([*arguments, *places, *([] if "--resume" in arguments else ["--tracking", "local"])])
@@ -208,7 +208,7 @@ def test_patches_without_circles_are_refused(tmp_path):
         train.main(["--data-train", str(path), "--tracking", "local", "--output-dir", str(tmp_path / "runs")])
 
 
-def test_an_unknown_loss_is_a_wrong_argument(capsys):
+def test_an_unknown_loss_is_an_invalid_argument(capsys):
     with pytest.raises(SystemExit) as end:
         parse_args(["--loss", "iou"])
     assert end.value.code == 2

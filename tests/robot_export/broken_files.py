@@ -20,7 +20,7 @@ def crashing(tflite: bytes) -> bytes:
 
 
 def hungry(tflite: bytes) -> bytes:
-    """An input of 4 GB."""
+    """A network with an input of 4 GB."""
 
     def change(tensors):
         tensors[0].shape = [1, 16, 16 << 20, 1]
@@ -29,7 +29,7 @@ def hungry(tflite: bytes) -> bytes:
 
 
 def endless(content: bytes) -> bytes:
-    """A loop of 2^62 rounds in front of an ONNX network."""
+    """An ONNX network that starts with a loop of 2^62 iterations."""
     make, kinds = onnx.helper, onnx.TensorProto
     model = onnx.load_from_string(content)
     on, x = ("on", kinds.BOOL, []), ("x", kinds.FLOAT, None)
