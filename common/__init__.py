@@ -1,1 +1,1 @@
-"""What both trainings use unchanged; imports none of the projects."""
+"""What both projects use unchanged; imports neither of them."""

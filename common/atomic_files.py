@@ -87,7 +87,7 @@ def open_inside(folder: Path, name: str):
         name: relative, with slashes.
 
     Raises:
-        OSError: it is not there, not a plain file, or leads out of the folder.
+        OSError: it is missing, not a plain file, or leads out of the folder.
     """
     parts = PurePosixPath(name).parts
     if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\0" in name:

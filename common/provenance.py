@@ -37,13 +37,13 @@ def provenance(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
 
 
 def commit_and_dirty(folder: Path = _ROOT) -> tuple[str, str]:
-    """The commit of the code and whether tracked files differ from it, or there is code that it does not know.
+    """The commit of the code and whether tracked files differ from it, or there is untracked code.
 
     An image has no .git: there the build hands the commit in as BALL_COMMIT, with `-dirty` at its end as `git describe`
     writes it.
 
     Returns:
-        (commit, "true" | "false" | "unknown"); commit is "unknown" where neither git nor BALL_COMMIT says it.
+        (commit, "true" | "false" | "unknown"); commit is "unknown" if neither git nor BALL_COMMIT tells.
     """
     commit = _git(folder, "rev-parse", "HEAD")
     # An unrelated repository above the code (site-packages inside somebody's checkout) must not lend its commit.
@@ -99,7 +99,7 @@ def cpu() -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """Output of a git command, None where it fails, hangs or there is no git."""
+    """Output of a git command, None if it fails, hangs or there is no git."""
     try:
         answer = subprocess.run(
             ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False

@@ -6,7 +6,7 @@ import ray
 
 BASE_MEMORY = 700_000_000  # of a run beside its data: what it does not share with the process it is forked from
 DATA_FACTOR = 4  # copies of the patches on the way to the device and through evaluation
-GPUS_PER_TRAINING = 0.25  # these networks leave a GPU idle most of the time
+GPUS_PER_RUN = 0.25  # these networks leave a GPU idle most of the time
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def nodes() -> dict[str, dict]:
 def needs(threads: int, gpus: float | None, memory_gb: float | None, data_bytes: int) -> Needs:
     """What a run needs; a quarter of a GPU where the cluster has one and nothing else was said."""
     if gpus is None:
-        gpus = GPUS_PER_TRAINING if any(node["Resources"].get("GPU") for node in nodes().values()) else 0.0
+        gpus = GPUS_PER_RUN if any(node["Resources"].get("GPU") for node in nodes().values()) else 0.0
     memory = memory_gb * 1e9 if memory_gb else BASE_MEMORY + DATA_FACTOR * data_bytes
     return Needs(threads, gpus, int(memory))
 

@@ -17,7 +17,7 @@ from common.errors import UserError
 from grid_search.ray_environment import LOCAL
 
 OBJECT_STORE_BYTES = 80_000_000  # results travel through it, a few hundred kilobytes each
-STARTS = 5  # tries to start Ray, which gives its own helpers 15 s: a machine full of runs may need more
+STARTS = 5  # tries to start Ray, which gives its helpers 15 s: a busy machine may need more
 SOCKET_PATH = 103  # bytes that a Unix socket's path may have on macOS; Linux takes 107
 RAY_NEEDS = len("/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store")
 
@@ -68,7 +68,7 @@ def _folder(grid: Path) -> Path:
 
 
 def _end_leftovers(folder: Path) -> None:
-    """Kills what a start that failed left: processes of Ray whose command line names this folder, which is ours."""
+    """Kills what a failed start left: processes of Ray whose command line names this folder, which is ours."""
     with suppress(psutil.Error, OSError):
         for process in psutil.process_iter():
             with suppress(psutil.Error):

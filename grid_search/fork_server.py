@@ -2,15 +2,15 @@
 
 python -m grid_search.fork_server MODULE SOCKET
 
-It listens on the Unix socket SOCKET, from before its imports, which take five to ten seconds of a core, once per
-node; on the driver's they pass while Ray starts. A slot that connects sends two pipes and gets a fork of this process,
-its kept one, which in turn forks for every run. A fork starts in milliseconds and begins as `train.py` does after
+It listens on the Unix socket SOCKET before it imports anything. The imports take five to ten seconds of a core, once
+per node; on the driver's node Ray starts meanwhile. A slot connects, sends two pipes and gets a fork of this process,
+its kept process, which forks again for every run. A fork starts in milliseconds and begins as `train.py` does after
 its imports: fresh seeds and devices, so the same numbers; and what a run leaks, breaks or leaves on a GPU goes
 when it ends.
 
 A kept process reads a job per line (JSON: `options`, `log`, `environment`) and answers with the run's exit
-status; the line "stop" asks the running training to end. Whenever a pipe closes, for whoever held it died, what hangs
-on it ends at once.
+status; the line "stop" asks the active run to end. A pipe closes when its holder dies; whatever depends on it then ends
+at once.
 """
 
 import fcntl
@@ -46,10 +46,10 @@ def main() -> int:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(place))
     listener.listen()
-    for number in (signal.SIGINT, signal.SIGTERM):  # for the training alone; this process ends when stdin closes
+    for number in (signal.SIGINT, signal.SIGTERM):  # for the run alone; this process ends when stdin closes
         signal.signal(number, signal.SIG_IGN)
     module, fault = _import()
-    gc.freeze()  # collected by no child: a write to every object would copy all that the fork shares
+    gc.freeze()  # never collected in a child: writing to every object would copy all shared memory
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a kept process ended
     while 0 not in select.select([0, listener], [], [])[0]:
         connection, _ = listener.accept()
@@ -77,7 +77,7 @@ def _import() -> tuple:
 
 
 def _serve(module, fault: str, connection: socket.socket) -> None:
-    """Trains what comes through the pipes of a slot until they close, and ends this fork."""
+    """Trains the jobs that come through a slot's pipes until they close, then ends this fork."""
     message, pipes, *_ = socket.recv_fds(connection, 65536, 2)
     for ours, theirs in enumerate(pipes):
         os.dup2(theirs, ours)
@@ -110,7 +110,7 @@ def _train(module, job: dict) -> None:
     try:
         status = module.train(from_json(module.Options, job["options"]))
     except UserError as error:
-        # A full disk or a lost connection is told as one clear line, too.
+        # A full disk or a lost connection is a UserError, too.
         status = MAY_PASS if isinstance(error.__context__, OSError) else 2
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -124,7 +124,7 @@ def _train(module, job: dict) -> None:
 
 
 def _obey() -> None:
-    """Ends this training when asked to, cleanly, or when nobody is there any more, at once."""
+    """Ends this run: cleanly when asked to, at once when nobody is left to ask."""
     while _line() == "stop":
         os.kill(os.getpid(), signal.SIGTERM)
     os._exit(1)

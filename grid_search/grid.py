@@ -22,7 +22,8 @@ from grid_search.options import GridOptions
 from grid_search.parent_run import grid_run, servers
 from grid_search.plan import Plan, find_module
 from grid_search.report import write_report
-from grid_search.scheduler import Scheduler, Settings
+from grid_search.run_status import Settings
+from grid_search.scheduler import Scheduler
 from grid_search.slot import meeting_place, start_worker
 
 DATA = ("dataset", "data_train", "data_val", "data_test", "seed")  # the seed: where validation is split off
@@ -94,28 +95,28 @@ def tell_plan(plan: Plan, need: capacity.Needs, options: GridOptions) -> int:
     Raises:
         UserError: not even one fits.
     """
-    states = Counter(run_folders.read_state(plan, training).status for training in plan.trainings)
+    states = Counter(run_folders.read_state(plan, run).status for run in plan.runs)
     per_node = {node: need.fit(told["Resources"]) for node, told in capacity.nodes().items()}
     fit = sum(per_node.values())
     if not fit:
-        raise UserError(f"No training fits on this machine or cluster. Received: {capacity.words(per_node, need)}.")
-    slots = min(options.jobs or fit, fit, len(plan.trainings))
+        raise UserError(f"Not one run fits on this machine or cluster. Received: {capacity.words(per_node, need)}.")
+    slots = min(options.jobs or fit, fit, len(plan.runs))
     for name, values in plan.varies.items():
         print(f"  {name}: {' | '.join(values)}")
-    known = len(plan.trainings) - states["waiting"]
+    known = len(plan.runs) - states["waiting"]
     before = f" ({states['finished']} finished, {states['begun']} begun before)" if known else ""
     places = capacity.words(per_node, need)
-    print(f"{len(plan.trainings)} runs{before}, {slots} at once of the {fit} that fit: {places}")
+    print(f"{len(plan.runs)} runs{before}, {slots} at once of the {fit} that fit: {places}")
     print(f"grid: {plan.folder}")
     return slots
 
 
 def finish(plan: Plan, drive: Scheduler, tracked, stop: StopRequest) -> int:
     """Writes and tracks the report, says what failed, and returns the exit status."""
-    print(write_report(plan, {p.training.index: (p.status, p.reason) for p in drive.all}))
+    print(write_report(plan, {p.run.index: (p.status, p.reason) for p in drive.all}))
     counts = Counter(progress.status for progress in drive.all)
-    # Also what there is none of: an earlier start may have had some.
-    numbers = {f"trainings_{status}": counts[status] for status in ("finished", "pruned", "failed", "stopped")}
+    # Zeros, too: an earlier start may have had some.
+    numbers = {f"runs_{status}": counts[status] for status in ("finished", "pruned", "failed", "stopped")}
     found = [quality for p in drive.all if (quality := p.state.best(plan.metric)) is not None]
     if found:
         numbers[f"best_{plan.metric}"] = min(found) if plan.lower_is_better else max(found)
@@ -125,7 +126,7 @@ def finish(plan: Plan, drive: Scheduler, tracked, stop: StopRequest) -> int:
             tracked.artifact(path)
     for progress in drive.all:
         if progress.status == "failed":
-            print(f"failed: {progress.training.index:03} {progress.training.label}: {progress.reason}")
+            print(f"failed: {progress.run.index:03} {progress.run.label}: {progress.reason}")
     if stop():
         print("stopped; the same command again resumes from here")
         return stop.status

@@ -1,4 +1,4 @@
-"""The live overview of a grid: one line per training, redrawn on a terminal, now and then in a log file."""
+"""The live overview of a grid: one line per run, redrawn on a terminal, now and then in a log file."""
 
 import shutil
 import sys
@@ -13,7 +13,7 @@ FILE_SECONDS = 5.0
 
 
 class LiveView:
-    """Says what happens as it happens; overview.txt in the grid's folder has every run at any time."""
+    """Prints what happens; overview.txt in the grid's folder lists every run at any time."""
 
     def __init__(self, plan: Plan, slots: int):
         self.plan, self.slots = plan, slots
@@ -32,7 +32,7 @@ class LiveView:
         done, again = len(progress.state.rows), progress.tries > 1 or progress.losses
         how = "starts"
         if progress.state.folder:
-            how = f"goes on after epoch {done}" if done else "starts over, it has no epoch yet"
+            how = f"resumes after epoch {done}" if done else "starts over, it has no epoch yet"
         self.say(f"{self._name(progress)} {how} on {progress.host}{' (second try)' if again else ''}")
 
     def ended(self, progress) -> None:
@@ -46,32 +46,32 @@ class LiveView:
         why = f": {progress.reason}" if progress.status in ("waiting", "failed") else ""
         self.say(f"{self._name(progress)} {status} after epoch {len(progress.state.rows)}{number}, {span(took)}{why}")
 
-    def update(self, trainings: list) -> None:
+    def update(self, runs: list) -> None:
         """Shows all runs, where and as often as it suits."""
         now = time.monotonic()
-        running = [self.line(progress) for progress in trainings if progress.status == "running"]
+        running = [self.line(progress) for progress in runs if progress.status == "running"]
         if now - self._written > FILE_SECONDS:
-            self.write(trainings)
+            self.write(runs)
         if self._live:
             size = shutil.get_terminal_size()
-            lines = [*running[: size.lines - 4], self.summary(trainings)]
+            lines = [*running[: size.lines - 4], self.summary(runs)]
             self._erase()
             print("\n".join(line[: size.columns - 1] for line in lines), flush=True)
             self._drawn = len(lines)
         elif now - self._block > BLOCK_SECONDS:
             self._block = now
-            print("\n".join([*running, self.summary(trainings)]), flush=True)
+            print("\n".join([*running, self.summary(runs)]), flush=True)
 
-    def write(self, trainings: list) -> None:
+    def write(self, runs: list) -> None:
         """Brings overview.txt up to date."""
         self._written = time.monotonic()
-        lines = [self.line(progress) for progress in trainings]
-        write_text(self.plan.folder / "overview.txt", "\n".join([*lines, self.summary(trainings)]) + "\n")
+        lines = [self.line(progress) for progress in runs]
+        write_text(self.plan.folder / "overview.txt", "\n".join([*lines, self.summary(runs)]) + "\n")
 
-    def close(self, trainings: list) -> None:
+    def close(self, runs: list) -> None:
         """The last state of all, when nothing runs any more."""
         self._erase()
-        self.write(trainings)
+        self.write(runs)
 
     def line(self, progress) -> str:
         """A run in one line: number, status, epoch, metric, time left, what it is."""
@@ -84,18 +84,18 @@ class LiveView:
         name = self._name(progress)
         return f"{progress.status:9}{epoch:16}{number:24}{time_left:16}{progress.host:14}{name}"
 
-    def summary(self, trainings: list) -> str:
+    def summary(self, runs: list) -> str:
         """All runs in one line."""
-        counts = Counter(progress.status for progress in trainings)
+        counts = Counter(progress.status for progress in runs)
         words = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
         waiting = counts["waiting"] * (sum(self._took) / len(self._took) if self._took else 0) / self.slots
-        running = max([seconds_left(p.state) or 0 for p in trainings if p.status == "running"], default=0)
+        running = max([seconds_left(p.state) or 0 for p in runs if p.status == "running"], default=0)
         known = self._took or not counts["waiting"]
         left = f", about {span(waiting + running)} left" if known and counts["running"] else ""
-        return f"{len(trainings)} runs: {words}{left}"
+        return f"{len(runs)} runs: {words}{left}"
 
     def _name(self, progress) -> str:
-        return f"{progress.training.index:03} {progress.training.label}"
+        return f"{progress.run.index:03} {progress.run.label}"
 
     def _erase(self) -> None:
         if self._drawn:
@@ -113,7 +113,7 @@ def seconds_left(state) -> float | None:
 
 
 def span(seconds: float) -> str:
-    """Seconds as people say them: 42 s, 3 min 20 s, 2 h 10 min."""
+    """Seconds as people would say them: 42 s, 3 min 20 s, 2 h 10 min."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"

@@ -1,4 +1,4 @@
-"""The command line of a grid: its own options, arrays of training options, and after `--` what every run gets."""
+"""The command line of a grid: its own options, arrays of train.py's options, and after `--` what every run gets."""
 
 import re
 from dataclasses import dataclass
@@ -32,8 +32,8 @@ ONE_FOR_ALL = ("output-dir", "data-root", "archive-url", "tracking", "require-tr
 class GridOptions:
     """What `python3 grid_search` was asked for.
 
-    arrays: training option without dashes -> its values as on the command line; None: a switch that is on, "off" that
-    is off. rest: arguments that every run gets.
+    arrays: option of train.py without dashes -> its values as on the command line; None: a switch that is on, "off" one
+    that is off. rest: arguments that every run gets.
     """
 
     module: str | None
@@ -62,7 +62,7 @@ def parse_args(argv: list[str]) -> GridOptions:
     """Splits the command line into the grid's options and those of the runs.
 
     Raises:
-        UserError: no module, an option that a grid sets itself, or values that cannot be.
+        UserError: no module, an option that a grid sets itself, or impossible values.
     """
     parser = _parser()
     own, arrays, rest = split(argv, {option for action in parser._actions for option in action.option_strings})
@@ -78,7 +78,7 @@ def parse_args(argv: list[str]) -> GridOptions:
         if name in ONE_FOR_ALL and len(arrays[name]) > 1:
             raise UserError(f"--{name} is the same for all runs. Received: {', '.join(map(str, arrays[name]))}.")
     if given.module is None and not given.report:
-        raise UserError("Which training? Name its module, for example: python3 grid_search classifier_cnn.train.")
+        raise UserError("Which project? Name its module, for example: python3 grid_search classifier_cnn.train.")
     if given.module is None and (set(arrays) - {"output-dir"} or rest):
         raise UserError(f"--report without a module takes --output-dir alone. Received: {', '.join([*arrays, *rest])}.")
     return GridOptions(arrays=arrays, rest=rest, **vars(given))
@@ -86,13 +86,13 @@ def parse_args(argv: list[str]) -> GridOptions:
 
 def _parser() -> Parser:
     parser = Parser(prog="python3 grid_search", description=__doc__, epilog=EPILOG)
-    parser.add_argument("module", nargs="?", metavar="MODULE", help="the training: classifier_cnn.train")
+    parser.add_argument("module", nargs="?", metavar="MODULE", help="what to train: classifier_cnn.train")
     parser.add_argument("--jobs", type=int, metavar="N", help="runs at once (default: as many as fit)")
     parser.add_argument(
         "--gpus-per-training", type=float, metavar="X", help="share of a GPU (default: 0.25 where there is one)"
     )
     parser.add_argument(
-        "--memory", type=float, metavar="GB", help="memory to reserve per training (default: by the data's size)"
+        "--memory", type=float, metavar="GB", help="memory to reserve per run (default: by the data's size)"
     )
     parser.add_argument(
         "--address", metavar="HOST:PORT", help="a Ray cluster to use, also RAY_ADDRESS (default: this machine alone)"
@@ -120,7 +120,7 @@ def _seeds(count: int, first: tuple[str | None, ...], rest: tuple[str, ...]) -> 
     """The array that `--seeds` stands for; first among the arrays, so that every setting is trained once before twice.
 
     Raises:
-        UserError: a number that cannot be, or seeds that are named one by one, too.
+        UserError: an impossible number, or seeds that are also named one by one.
     """
     if not 1 <= count <= 1000:
         raise UserError(f"--seeds lies between 1 and 1000. Received: {count}.")

@@ -18,7 +18,7 @@ FREE = FREE_ON_RESUME | {"tracking", "require_tracking", "list_datasets", "run_n
 
 
 @dataclass(frozen=True)
-class Training:
+class Run:
     """One run of a grid. label: what tells it from the others, in words. run_name: of its folder and in MLflow."""
 
     index: int
@@ -46,12 +46,16 @@ class Plan:
     experiment: str
     metric: str
     varies: dict[str, list[str]]
-    trainings: tuple[Training, ...]
+    runs: tuple[Run, ...]
 
     @property
     def lower_is_better(self) -> bool:
-        """Whether a smaller metric is a better one, by its name."""
+        """Whether smaller is better, by the metric's name."""
         return any(word in self.metric for word in ("loss", "error", "brier", "false_positive"))
+
+    def log(self, run: Run) -> Path:
+        """What a run prints."""
+        return self.folder / "logs" / f"{run.index:03}.log"
 
     def write(self) -> None:
         """Writes plan.json, which `--report` reads."""
@@ -60,7 +64,7 @@ class Plan:
             "experiment": self.experiment,
             "metric": self.metric,
             "varies": self.varies,
-            "trainings": [vars(training) for training in self.trainings],
+            "runs": [vars(run) for run in self.runs],
         }
         write_json(self.folder / "plan.json", content)
 
@@ -82,47 +86,45 @@ def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:
         if keys.count(key) > 1:
             raise UserError(f"Two runs of this grid are the same. Received twice: {_in_words(label)}.")
     name = f"grid_{module.PROJECT}_{hashlib.sha256(json.dumps([options.module, keys]).encode()).hexdigest()[:8]}"
-    trainings = tuple(
-        Training(i, label, _run_name(one, label, f"{name[-8:]}-{i:03}"), one.as_json())
+    runs = tuple(
+        Run(i, label, _run_name(one, label, f"{name[-8:]}-{i:03}"), one.as_json())
         for i, (label, one) in enumerate(zip(labels, checked, strict=True))
     )
     varies = {name: [_shown(value) for value in options.arrays[name]] for name in varying}
     first = checked[0]
     experiment = first.experiment or module.PROJECT
     folder = (first.output_dir / name).absolute()
-    return Plan(options.module, name, folder, experiment, options.metric or "val_loss", varies, trainings), checked
+    return Plan(options.module, name, folder, experiment, options.metric or "val_loss", varies, runs), checked
 
 
 def read_plan(folder: Path, metric: str | None = None) -> Plan:
-    """The plan that lies in a grid's folder, ranked by another metric if one is named.
+    """The plan in a grid's folder, ranked by another metric if one is named.
 
     Raises:
         UserError: there is none.
     """
     try:
         told = read_json(folder / "plan.json")
-        trainings = tuple(Training(**training) for training in told.pop("trainings"))
-        _check_plan(told, trainings)
-        return Plan(
-            name=folder.name, folder=folder, trainings=trainings, **told | ({"metric": metric} if metric else {})
-        )
+        runs = tuple(Run(**run) for run in told.pop("runs", None) or told.pop("trainings"))  # of before December 2026
+        _check_plan(told, runs)
+        return Plan(name=folder.name, folder=folder, runs=runs, **told | ({"metric": metric} if metric else {}))
     except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"There is no grid in this folder: {error}. Received: {folder}.") from None
 
 
-def _check_plan(told: dict, trainings: tuple[Training, ...]) -> None:
+def _check_plan(told: dict, runs: tuple[Run, ...]) -> None:
     """Checks what an edited plan.json may have got wrong.
 
     Raises:
         ValueError: a value of another type.
     """
     texts = [told[name] for name in ("module", "experiment", "metric")]
-    for training in trainings:
-        texts += [training.run_name, *training.varies.values()]
+    for run in runs:
+        texts += [run.run_name, *run.varies.values()]
     texts += [value for values in told["varies"].values() for value in values]
-    whole = all(type(training.index) is int and isinstance(training.options, dict) for training in trainings)
-    same = all(training.varies.keys() == told["varies"].keys() for training in trainings)
-    if not trainings or not whole or not same or not all(isinstance(text, str) for text in texts):
+    whole = all(type(run.index) is int and isinstance(run.options, dict) for run in runs)
+    same = all(run.varies.keys() == told["varies"].keys() for run in runs)
+    if not runs or not whole or not same or not all(isinstance(text, str) for text in texts):
         raise ValueError("plan.json was edited into something else")
 
 
@@ -139,15 +141,15 @@ def latest_plan(output_dir: Path, metric: str | None = None) -> Plan:
 
 
 def find_module(name: str):
-    """The training's module: it has PROJECT, Options, parse_args(argv), load_data(options) and train(options).
+    """A project's train.py: it has PROJECT, Options, parse_args(argv), load_data(options) and train(options).
 
     Raises:
-        UserError: there is no such module, or it is none.
+        UserError: there is no such module, or it is not one.
     """
     try:
         module = importlib.import_module(name)
     except (ImportError, ValueError, TypeError) as error:
-        raise UserError(f"This training cannot be imported: {error}. Received: {name}.") from None
+        raise UserError(f"This module cannot be imported: {error}. Received: {name}.") from None
     missing = [part for part in ("PROJECT", "Options", "parse_args", "load_data", "train") if not hasattr(module, part)]
     if missing:
         raise UserError(f"not a training module: {', '.join(missing)} missing. Received: {name}.")
@@ -155,16 +157,16 @@ def find_module(name: str):
 
 
 def _check(module, words: list[str], label: dict[str, str]) -> TrainingOptions:
-    """The options of one run, in which its error names the combination."""
+    """The options of one run; an error names its combination."""
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
             options = module.parse_args(words)
     except SystemExit:
         why = said.getvalue().strip().rpartition("error: ")[2]
-        raise UserError(f"{why} In the training with {_in_words(label)}.") from None
+        raise UserError(f"{why} In the run with {_in_words(label)}.") from None
     except UserError as error:
-        raise UserError(f"{error} In the training with {_in_words(label)}.") from None
+        raise UserError(f"{error} In the run with {_in_words(label)}.") from None
     if options.resume or options.list_datasets or options.run_name != type(options).run_name:
         raise UserError("A grid decides --resume, --run-name and --list-datasets itself. Leave them out.")
     if not options.threads:
@@ -188,7 +190,7 @@ def _shown(value: str | None) -> str:
 def _run_name(options: TrainingOptions, label: dict[str, str], mark: str) -> str:
     """`8-8-16-16 d64 augment-on combined 16x16 1a2b3c4d-007`: as a run outside of a grid, with what else varies.
 
-    The mark at its end, of grid and training, finds the folder again.
+    The mark at its end, of grid and run, finds the folder again.
     """
     words = {"filters": "-".join(map(str, options.filters)), "dense": f"d{options.dense}"}
     if options.run_name:  # a project's own default, such as `my_cnn {dataset}`

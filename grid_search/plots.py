@@ -26,7 +26,7 @@ def draw_grid(path: Path, plan: Plan, rows: list[dict]) -> None:
         plan: the grid.
         rows: of `ranking.row`, each with `quality` and costs.
     """
-    enough = min(2, len(plan.trainings))  # one dot says nothing, but where there is one run
+    enough = min(2, len(plan.runs))  # one dot says nothing, unless there is only one run
     costs = [cost for cost in TITLES if sum(cost in row for row in rows) >= enough]
     arrays = list(plan.varies)
     kinds = [(costs, 1, 4.2, _cost_panel), (arrays, 2, 3.4, _array_panel)]
@@ -36,7 +36,7 @@ def draw_grid(path: Path, plan: Plan, rows: list[dict]) -> None:
         best = min if plan.lower_is_better else max
         top = best(rows, key=lambda row: row["quality"])
         what = "settings" if "of_seeds" in top else "runs"
-        title = f"{plan.name}: {len(rows)} of {len(plan.trainings)} {what}, best {plan.metric} {top['quality']:.4g}"
+        title = f"{plan.name}: {len(rows)} of {len(plan.runs)} {what}, best {plan.metric} {top['quality']:.4g}"
         drawing.suptitle(title, x=0.012, ha="left", weight="bold", fontsize=15)
         boxes = drawing.subfigures(len(parts), 1, squeeze=False, height_ratios=heights)[:, 0]
         for box, (names, columns, lines, _, draw) in zip(boxes, parts, strict=True):

@@ -4,41 +4,60 @@ from types import SimpleNamespace
 
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
+from grid_search.plan import Plan
+from grid_search.run_folders import State
+
 FIRST_RUNG = 1 / 16  # of all epochs: behind the learning rate's warm-up, which takes 1 / 20
-REDUCTION = 2  # the better half goes on at every rung: 1/16, 1/8, 1/4, 1/2 of the epochs
+REDUCTION = 2  # the better half continues at every rung: 1/16, 1/8, 1/4, 1/2 of the epochs
 
 
 class Pruner:
     """Asynchronous successive halving (Li et al., A System for Massively Parallel Hyperparameter Tuning, 2020).
 
-    A run that reaches a rung goes on when it is in the better half of those that reached it before.
-
-    Args:
-        metric: name in the rows; lower_is_better: its direction.
-        epochs: of a whole training.
+    A run that reaches a rung continues if it is in the better half of those that reached it before.
     """
 
-    def __init__(self, metric: str, lower_is_better: bool, epochs: int):
-        self._metric = metric
-        self._scheduler = AsyncHyperBandScheduler(
-            time_attr="epoch",
-            metric=metric,
-            mode="min" if lower_is_better else "max",
-            max_t=max(2, epochs),
-            grace_period=max(1, round(epochs * FIRST_RUNG)),
-            reduction_factor=REDUCTION,
-            stop_last_trials=False,
-        )
+    def __init__(self, plan: Plan, active: bool):
+        """`active`: whether to stop anything. pruned.txt in the grid's folder lists what was stopped."""
+        self._plan, self._active = plan, active
+        self._note = plan.folder / "pruned.txt"
+        self._scheduler = None
         self._seen: dict[int, int] = {}
 
-    def behind(self, index: int, rows: list[dict[str, float]]) -> bool:
-        """Whether the training `index` should stop, given all its epochs so far; each epoch is judged once."""
+    def behind(self, index: int, state: State) -> bool:
+        """Whether the run `index` should stop, given all its epochs so far; each epoch is judged once."""
+        rows, metric = state.rows, self._plan.metric
+        if not self._active or not rows or metric not in rows[-1]:
+            return False
+        if self._scheduler is None:
+            self._scheduler = _scheduler(metric, self._plan.lower_is_better, state.epochs)
         trial = SimpleNamespace(trial_id=str(index))
         if index not in self._seen:
             self._scheduler.on_trial_add(None, trial)
         stop = False
         for row in rows[self._seen.get(index, 0) :]:
-            result = {"epoch": int(row["epoch"]), self._metric: row[self._metric]}
+            result = {"epoch": int(row["epoch"]), metric: row[metric]}
             stop |= self._scheduler.on_trial_result(None, trial, result) == "STOP"
         self._seen[index] = len(rows)
-        return stop
+        return stop and len(rows) < state.epochs
+
+    def remember(self, index: int) -> None:
+        """Notes that a run was stopped."""
+        with self._note.open("a") as file:
+            file.write(f"{index}\n")
+
+    def remembers(self, index: int) -> bool:
+        """Whether an earlier start stopped this run, and this one prunes, too."""
+        return self._active and self._note.exists() and str(index) in self._note.read_text().split()
+
+
+def _scheduler(metric: str, lower_is_better: bool, epochs: int) -> AsyncHyperBandScheduler:
+    return AsyncHyperBandScheduler(
+        time_attr="epoch",
+        metric=metric,
+        mode="min" if lower_is_better else "max",
+        max_t=max(2, epochs),
+        grace_period=max(1, round(epochs * FIRST_RUNG)),
+        reduction_factor=REDUCTION,
+        stop_last_trials=False,
+    )

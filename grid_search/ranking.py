@@ -1,4 +1,4 @@
-"""One row of numbers per training of a grid, the order of the rows, and which of them are best for their cost."""
+"""One row of numbers per run of a grid, the order of the rows, and which of them are best for their cost."""
 
 from contextlib import suppress
 
@@ -12,16 +12,16 @@ SHORT = {"val_recall_at_fpr_0.01": "recall at 1 %"}
 COSTS = ("parameters", "multiply_accumulates", "latency_us")
 
 
-def row(plan: Plan, training, status: str = "", reason: str = "") -> dict:
+def row(plan: Plan, run, status: str = "", reason: str = "") -> dict:
     """Everything about one run on one line.
 
     Keys: index, label, status, the arrays, epochs, wanted, quality (the metric of the kept epoch), the other
     validation metrics of that epoch, costs, seconds, folder, reason.
     """
-    state = run_folders.read_state(plan, training)
+    state = run_folders.read_state(plan, run)
     if not status:
         status = {"waiting": "waiting", "finished": "finished"}.get(state.status) or _begun(state.folder)
-    found = {"index": training.index, "label": training.label, "status": status, **training.varies}
+    found = {"index": run.index, "label": run.label, "status": status, **run.varies}
     found |= {"epochs": len(state.rows), "wanted": state.epochs, "quality": state.best(plan.metric)}
     for name in state.rows[-1] if state.rows else ():
         if name.startswith("val_"):
@@ -33,7 +33,7 @@ def row(plan: Plan, training, status: str = "", reason: str = "") -> dict:
 
 
 def ranked(plan: Plan, rows: list[dict]) -> list[dict]:
-    """Best first; then settings that lack seeds, then what has no number yet."""
+    """Best first; then settings that lack seeds, then those without a number."""
     sign = 1 if plan.lower_is_better else -1
 
     def place(row):
@@ -58,7 +58,7 @@ def ranking(plan: Plan, rows: list[dict]) -> list[str]:
     best = next((row["quality"] for row in rows if "low" in row), None)
     widths = [max(11, len(title)) + 1 for _, title, _ in columns]
     heading = "".join(f"{title:>{width}}" for (_, title, _), width in zip(columns, widths, strict=True))
-    lines = [f"{'':4}{heading}  {'status':10}{'epochs':>10}  training"]
+    lines = [f"{'':4}{heading}  {'status':10}{'epochs':>10}  run"]
     for place, row in enumerate(rows, 1):
         tied = "low" in row and place > 1 and real is not None and abs(row["quality"] - best) <= real
         cells = "".join(_cell(row, name, width, form) for (name, _, form), width in zip(columns, widths, strict=True))
@@ -93,7 +93,7 @@ def _rejected(model: dict) -> str:
 
 
 def _costs(model: dict) -> dict:
-    """Parameters, multiply-accumulates, and the fastest fit form's median latency where it was measured."""
+    """Parameters, multiply-accumulates, and the median latency of the fastest accepted format, if it was measured."""
     found, times = model.get("cost"), []
     found = found if isinstance(found, dict) else {}
     costs = {name: found[name] for name in COSTS[:2] if type(found.get(name)) is int and 0 < found[name] < 1 << 53}

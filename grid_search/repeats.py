@@ -27,7 +27,7 @@ def by_setting(plan: Plan, rows: list[dict]) -> tuple[Plan, list[dict]]:
         groups.setdefault(tuple(row[name] for name in varies), []).append(row)
     first = {runs[0]["index"] for runs in groups.values()}
     told = [_setting(plan, varies, runs) for runs in groups.values()]
-    trainings = tuple(one for one in plan.trainings if one.index in first)
+    runs = tuple(one for one in plan.runs if one.index in first)
     whole = _table(told)
     if whole.size and len(whole[0]) > 1:
         freedom = len(whole) * (len(whole[0]) - 1)
@@ -36,7 +36,7 @@ def by_setting(plan: Plan, rows: list[dict]) -> tuple[Plan, list[dict]]:
         for row in told:
             if row["status"] == "finished":
                 row |= {"low": row["quality"] - reach, "high": row["quality"] + reach}
-    return replace(plan, varies=varies, trainings=trainings), told
+    return replace(plan, varies=varies, runs=runs), told
 
 
 def _setting(plan: Plan, varies: dict, runs: list[dict]) -> dict:

@@ -20,12 +20,12 @@ def write_report(plan: Plan, ends: Mapping[int, tuple[str, str]] = {}) -> str:
 
     Args:
         plan: the grid.
-        ends: index -> (status, reason), where the driver knows more than the folders do.
+        ends: index -> (status, reason), if the driver knows more than the folders.
 
     Returns:
         The best of the ranking, what failed, and where the files lie, as text.
     """
-    runs = ranked(plan, [row(plan, training, *ends.get(training.index, ("", ""))) for training in plan.trainings])
+    runs = ranked(plan, [row(plan, run, *ends.get(run.index, ("", ""))) for run in plan.runs])
     _write_csv(plan, runs)
     plan, rows = by_setting(plan, runs)
     rows = ranked(plan, rows)

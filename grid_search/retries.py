@@ -25,7 +25,7 @@ def after_loss(progress: Progress, words: str) -> None:
 
 
 def why_lost(place: Place, error) -> str:
-    """What took a slot away, by the error of Ray that says so."""
+    """Why a slot was lost, by Ray's error."""
     if type(error).__name__ == "ActorUnavailableError":  # Ray needs half a minute to call a node dead
         return "its node does not answer"
     gone = place.about is not None and place.about["node"] not in capacity.nodes()

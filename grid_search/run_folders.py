@@ -12,7 +12,7 @@ from pathlib import Path
 from common.atomic_files import read_json
 from common.errors import UserError
 from common.runs.finished import is_finished
-from grid_search.plan import Plan, Training
+from grid_search.plan import Plan, Run
 
 # (path inside the folder, offset, content): what has to be written where. Journals only grow: their ends travel.
 Change = tuple[str, int, bytes]
@@ -37,29 +37,29 @@ class State:
         return kept.get(metric) if kept else None
 
 
-def find_folder(plan: Plan, training: Training) -> Path | None:
-    """The folder of a run; if there are several, the one that got furthest."""
-    found = [path for path in _folders(plan, f"{training.index:03}") if (path / "config.json").is_file()]
+def find_folder(plan: Plan, run: Run) -> Path | None:
+    """The folder of a run; of several, the one with the most epochs."""
+    found = [path for path in _folders(plan, f"{run.index:03}") if (path / "config.json").is_file()]
     return max(found, key=lambda path: (is_finished(path), len(read_rows(path)), path.name), default=None)
 
 
 def remove_empty_folders(plan: Plan) -> None:
-    """Removes what runs left that were killed before they wrote their settings: nothing can be resumed there."""
+    """Removes the folders of runs that were killed before they wrote their settings: nothing can be resumed there."""
     for path in _folders(plan, r"\d{3,}"):
         if not (path / "config.json").is_file():
             shutil.rmtree(path, ignore_errors=True)
 
 
 def _folders(plan: Plan, index: str) -> list[Path]:
-    """The folders of runs whose index matches; the mark of grid and training ends their names, or began them."""
+    """The folders of runs whose index matches; their names end with the mark of grid and run, or began with it."""
     mark = re.compile(rf"_(.*-)?{plan.name[-8:]}-{index}(-\d+|_.*)?")
     found = plan.folder.parent.glob(f"*{plan.name[-8:]}-*")
     return sorted(path for path in found if path.is_dir() and mark.fullmatch(path.name[path.name.find("_") :]))
 
 
-def read_state(plan: Plan, training: Training, folder: Path | None = None) -> State:
+def read_state(plan: Plan, run: Run, folder: Path | None = None) -> State:
     """Everything about a run from its folder, whoever is writing it right now."""
-    folder = folder or find_folder(plan, training)
+    folder = folder or find_folder(plan, run)
     if folder is None:
         return State()
     model = _read_json(folder / "model.json")

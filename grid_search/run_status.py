@@ -7,16 +7,35 @@ from pathlib import Path
 
 from common import tracking
 from common.tracking import journal
-from grid_search import run_folders
-from grid_search.plan import Plan, Training
+from grid_search import capacity, run_folders
+from grid_search.plan import Plan, Run
 from grid_search.run_folders import State
+from grid_search.slot import Job
+
+
+@dataclass
+class Settings:
+    """What drives a grid beside its plan.
+
+    worker: socket of the process on this node that all runs here are forks of. digests: of the data that every
+    node must have. tracked: the grid's run.
+    """
+
+    jobs: int
+    worker: str
+    need: capacity.Needs
+    defaults: tuple[str, ...]
+    environment: dict[str, str]
+    digests: list[tuple[dict, dict]]
+    tracked: object
+    prune: bool
 
 
 @dataclass
 class Progress:
     """A run on its way. status: waiting, running, finished, pruned, failed or stopped."""
 
-    training: Training
+    run: Run
     state: State
     status: str = "waiting"
     tries: int = 0
@@ -24,10 +43,22 @@ class Progress:
     host: str = ""
     reason: str = ""  # of a failure, in a few lines
     started: float = 0.0
-    first_row: int = 0
     pruned: bool = False
     carried: bool = False
     lock: object = None  # see `hold`
+
+    def begin(self, about: dict, log: Path, settings: Settings) -> Job:
+        """The job with which a slot starts or resumes this run. `about`: of the slot, see `Slot.about`."""
+        folder, far = self.state.folder, about["far"]
+        with log.open("a") as file:
+            file.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} on {about['host']}: {self.run.label}\n")
+        options = self.run.options | {"run_name": self.run.run_name, "resume": str(folder) if folder else None}
+        options["offline"] |= not far  # the driver has fetched the data
+        files = tuple(run_folders.changes(folder, {})) if folder and far else ()
+        if folder and far:
+            self.hold()
+        self.status, self.host, self.tries, self.started = "running", about["host"], self.tries + 1, time.monotonic()
+        return Job(options, settings.defaults, str(log), settings.environment, files)
 
     def receive(self, plan: Plan, changes: list) -> None:
         """Writes what a run on another node wrote into the driver's folders."""
@@ -35,7 +66,7 @@ class Progress:
         for name, offset, content in changes:
             folder, _, rest = name.partition("/")
             if not rest:
-                run_folders.apply(plan.folder / "logs", [(f"{self.training.index:03}.far.log", offset, content)])
+                run_folders.apply(plan.folder / "logs", [(f"{self.run.index:03}.far.log", offset, content)])
                 continue
             self.state = dataclasses.replace(self.state, folder=runs / folder)
             run_folders.apply(runs / folder, [(rest, offset, content)])
@@ -67,7 +98,7 @@ class Place:
 
 
 def wait_for_writer(folder: Path, seconds: float = 60.0) -> None:
-    """A run of a driver that was killed ends a moment after it."""
+    """A run whose driver was killed ends a moment later."""
     deadline = time.monotonic() + seconds
     while journal.is_alive(folder) and time.monotonic() < deadline:
         time.sleep(0.2)

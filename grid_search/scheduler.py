@@ -1,7 +1,6 @@
 """Drives a grid: gives runs to slots, watches them, tries again, prunes, stops."""
 
 import time
-from dataclasses import dataclass
 
 import ray
 
@@ -9,37 +8,18 @@ from common import tracking
 from common.errors import UserError
 from common.tracking.pending import is_unsent
 from grid_search import capacity, retries, run_folders
-from grid_search.plan import Plan, Training
+from grid_search.plan import Plan, Run
 from grid_search.pruning import Pruner
-from grid_search.run_folders import State
-from grid_search.run_status import Place, Progress, wait_for_writer
-from grid_search.slot import Job, Slot
+from grid_search.run_status import Place, Progress, Settings, wait_for_writer
+from grid_search.slot import start_slot
 
 LOOK_SECONDS = 1.0
 FETCH_SECONDS = 5.0  # between two fetches of what a run on another node wrote
 GROW_SECONDS = 10.0  # between two looks for new nodes
 
 
-@dataclass
-class Settings:
-    """What drives a grid beside its plan.
-
-    worker: socket of the process on this node that all runs here are forks of. digests: of the data, which every
-    node must have. tracked: the grid's run.
-    """
-
-    jobs: int
-    worker: str
-    need: capacity.Needs
-    defaults: tuple[str, ...]
-    environment: dict[str, str]
-    digests: list[tuple[dict, dict]]
-    tracked: object
-    prune: bool
-
-
 class Scheduler:
-    """One start of a grid, to its end or until `stop`. overview: is told what happens."""
+    """One start of a grid, to its end or until `stop`. overview: gets every event."""
 
     def __init__(self, plan: Plan, settings: Settings, overview, stop):
         self.plan, self.settings, self.overview, self.stop = plan, settings, overview, stop
@@ -47,10 +27,10 @@ class Scheduler:
         self.futures: dict = {}  # what is asked of the slots -> (kind, place)
         self.nodes: dict[str, bool | None] = {}  # node -> whether its data is the driver's; None: being checked
         self.home = ray.get_runtime_context().get_node_id()
-        self.pruner = None
+        self.pruner = Pruner(plan, settings.prune)
         self._grown, self._looked, self._broken = 0.0, 0.0, 0
         self.ended = False  # Ray itself has, here where the driver is
-        self.all = [self._begin(training) for training in plan.trainings]
+        self.all = [self._begin(run) for run in plan.runs]
 
     def run(self) -> None:
         """Returns when every run has finished or was stopped."""
@@ -73,25 +53,21 @@ class Scheduler:
 
     # -- before
 
-    def _begin(self, training: Training) -> Progress:
+    def _begin(self, run: Run) -> Progress:
         """Resumes a run where an earlier start left it, and says so."""
-        progress = Progress(training, run_folders.read_state(self.plan, training))
+        progress = Progress(run, run_folders.read_state(self.plan, run))
         if progress.state.folder is None:
             return progress
-        self._behind(progress.state, training.index)  # remembered; who went on in an earlier start is not judged again
+        self.pruner.behind(run.index, progress.state)  # to compare others with; not judged again
         if progress.state.status == "finished":
             progress.status = "finished"
-        elif self.settings.prune and str(training.index) in self._pruned_before():
+        elif self.pruner.remembers(run.index):
             progress.status = "pruned"
         else:
             wait_for_writer(progress.state.folder)
-        if is_unsent(progress.state.folder):  # the server was away; this start may end before the training goes on
+        if is_unsent(progress.state.folder):  # the server was away; this start may end before the run continues
             self._carry(progress)
         return progress
-
-    def _pruned_before(self) -> list[str]:
-        path = self.plan.folder / "pruned.txt"
-        return path.read_text().split() if path.exists() else []
 
     # -- slots
 
@@ -109,15 +85,7 @@ class Scheduler:
             self._add_slot()
 
     def _add_slot(self) -> None:
-        need = self.settings.need
-        remote = ray.remote(Slot).options(
-            num_cpus=need.threads,
-            num_gpus=need.gpus,
-            memory=need.memory,
-            max_concurrency=4,  # it trains, and answers meanwhile
-            scheduling_strategy="SPREAD",
-        )
-        place = Place(remote.remote(self.plan.module, self.home, self.settings.worker, need.threads))
+        place = Place(start_slot(self.plan.module, self.home, self.settings.worker, self.settings.need))
         self.places.append(place)
         self._ask("ready", place, place.actor.about.remote())
 
@@ -125,7 +93,7 @@ class Scheduler:
         self.futures[future] = (kind, place)
 
     def _remove(self, place: Place, words: str) -> None:
-        """Gives a slot up; its training waits again."""
+        """Gives a slot up; its run waits again."""
         if place not in self.places:
             return
         self.places.remove(place)
@@ -158,19 +126,7 @@ class Scheduler:
         return bool(self.nodes[node])
 
     def _give(self, place: Place, progress: Progress) -> None:
-        training, folder, far = progress.training, progress.state.folder, place.about["far"]
-        log = self.plan.folder / "logs" / f"{training.index:03}.log"
-        with log.open("a") as file:
-            file.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} on {place.about['host']}: {training.label}\n")
-        options = training.options | {"run_name": training.run_name, "resume": str(folder) if folder else None}
-        options["offline"] |= not far  # the driver has fetched the data
-        files = tuple(run_folders.changes(folder, {})) if folder and far else ()
-        if folder and far:
-            progress.hold()
-        defaults = self.settings.defaults
-        job = Job(options, defaults, str(log), self.settings.environment, files)
-        progress.status, progress.host, progress.tries = "running", place.about["host"], progress.tries + 1
-        progress.started, progress.first_row = time.monotonic(), len(progress.state.rows)
+        job = progress.begin(place.about, self.plan.log(progress.run), self.settings)
         place.work, place.stopping = progress, False
         self._ask("train", place, place.actor.train.remote(job))
         self.overview.started(progress)
@@ -200,7 +156,7 @@ class Scheduler:
             raise UserError(f"No process for runs starts. Received: {words}")
         if kind == "data":
             self.nodes[place.about["node"]] = False
-            self.overview.say(f"{place.about['host']} is not used, it lacks the data: {words}")
+            self.overview.say(f"{place.about['host']} is not used, its data is missing: {words}")
         self._remove(place, words)
 
     def _on_ready(self, place: Place, about: dict) -> None:
@@ -221,7 +177,7 @@ class Scheduler:
         if place.work:
             place.work.receive(self.plan, changes)
 
-    def _on_stop(self, place: Place, _) -> None:
+    def _on_stop(self, *_) -> None:
         pass
 
     def _on_train(self, place: Place, result: tuple[int, list]) -> None:
@@ -230,7 +186,7 @@ class Scheduler:
         progress.receive(self.plan, changes)
         progress.let_go()
         self._refresh(progress)
-        self._behind(progress.state, progress.training.index)  # its last epochs, for the others to be compared with
+        self.pruner.behind(progress.run.index, progress.state)  # its last epochs, to compare others with
         if status == 0 and progress.state.status == "finished":
             progress.status = "finished"
         elif progress.pruned:
@@ -238,8 +194,7 @@ class Scheduler:
         elif self.stop():
             progress.status = "stopped"
         else:
-            log = self.plan.folder / "logs" / f"{progress.training.index:03}.log"
-            retries.after_failure(progress, status, log)
+            retries.after_failure(progress, status, self.plan.log(progress.run))
         self.overview.ended(progress)
 
     def _lost(self, progress: Progress, words: str) -> None:
@@ -267,18 +222,15 @@ class Scheduler:
                 place.looking, place.fetched = True, now
                 self._ask("look", place, place.actor.look.remote())
             self._refresh(progress)
-            if self._behind(progress.state, progress.training.index) and not place.stopping:
+            if self.pruner.behind(progress.run.index, progress.state) and not place.stopping:
                 place.stopping = progress.pruned = True
-                with (self.plan.folder / "pruned.txt").open("a") as file:
-                    file.write(f"{progress.training.index}\n")
+                self.pruner.remember(progress.run.index)
                 self._ask("stop", place, place.actor.stop.remote())
-                self.overview.say(
-                    f"{progress.training.label}: behind after epoch {len(progress.state.rows)}, stopping it"
-                )
+                self.overview.say(f"{progress.run.label}: behind after epoch {len(progress.state.rows)}, stopping it")
         self.overview.update(self.all)
 
     def _refresh(self, progress: Progress) -> None:
-        progress.state = run_folders.read_state(self.plan, progress.training, progress.state.folder)
+        progress.state = run_folders.read_state(self.plan, progress.run, progress.state.folder)
         self._carry(progress)
 
     def _carry(self, progress: Progress) -> None:
@@ -287,14 +239,6 @@ class Scheduler:
         if folder and not progress.carried and tracking.begun(folder):
             progress.carried = True
             self.settings.tracked.carry(folder)
-
-    def _behind(self, state: State, index: int) -> bool:
-        """Whether a run should stop, by what the others reached."""
-        if not self.settings.prune or not state.rows or self.plan.metric not in state.rows[-1]:
-            return False
-        if self.pruner is None:
-            self.pruner = Pruner(self.plan.metric, self.plan.lower_is_better, state.epochs)
-        return self.pruner.behind(index, state.rows) and len(state.rows) < state.epochs
 
     def _stop_all(self) -> None:
         for place in self.places:

@@ -24,6 +24,7 @@ from common.cli import launch
 from common.cli.option import from_json
 from common.errors import UserError
 from grid_search import cluster
+from grid_search.capacity import Needs
 from grid_search.run_folders import Change, apply, changes
 
 START_SECONDS = 60.0  # in which a worker listens, on the busiest machine
@@ -114,7 +115,7 @@ class Slot:
             answer = ""
         if not answer:
             with suppress(ProcessLookupError):
-                os.killpg(self._pid, signal.SIGKILL)  # the training would outlive it for a moment
+                os.killpg(self._pid, signal.SIGKILL)  # the run would outlive it for a moment
             raise RuntimeError("the process that it was a fork of was killed")
         return int(answer), self.look()
 
@@ -133,7 +134,7 @@ class Slot:
             return found
 
     def stop(self) -> None:
-        """Asks the training to end; the best model so far is saved and evaluated."""
+        """Asks the run to end; the best model so far is saved and evaluated."""
         self._say("stop")
 
     def _here(self, options: dict, defaults: tuple[str, ...]) -> dict:
@@ -154,7 +155,7 @@ class Slot:
         return options
 
     def _connect(self) -> None:
-        """Asks the worker of this node for a kept process; starts the worker where there is none yet."""
+        """Asks the worker of this node for a kept process; starts the worker if there is none."""
         self._answers = io.StringIO("the worker, which runs are forks of, does not start")
         started, deadline = None, time.monotonic() + START_SECONDS
         environment = json.dumps({"CUDA_VISIBLE_DEVICES": ",".join(self.gpus) or "-1"}).encode()
@@ -180,6 +181,18 @@ class Slot:
     def _say(self, line: str) -> None:
         self._jobs.write(line + "\n")
         self._jobs.flush()
+
+
+def start_slot(module: str, driver_node: str, worker: str, need: Needs):
+    """Starts a slot on a node that has room for it; returns Ray's handle of it."""
+    remote = ray.remote(Slot).options(
+        num_cpus=need.threads,
+        num_gpus=need.gpus,
+        memory=need.memory,
+        max_concurrency=4,  # it trains, and answers meanwhile
+        scheduling_strategy="SPREAD",
+    )
+    return remote.remote(module, driver_node, worker, need.threads)
 
 
 def meeting_place(worker: str) -> Path:
@@ -219,7 +232,7 @@ def start_worker(module: str, place: Path, threads: int) -> subprocess.Popen:
 
 
 def _temporary_folder() -> Path:
-    """A new folder; those of slots that are no more, which no slot can remove itself when it is killed, go."""
+    """A new folder. Removes those of slots that were killed, which could not do it themselves."""
     for old in Path(tempfile.gettempdir()).glob("grid-slot-*-*"):
         try:
             os.kill(int(old.name.split("-")[2]), 0)

@@ -55,7 +55,7 @@ def test_the_last_line_resumes_and_a_finished_run_is_exported_with_its_own_data(
     again = program("classifier_cnn.train", "--resume", "mine", "--output-dir", run.parent)
     assert again.returncode == 0
     assert f"note: resuming {run.name}" in again.stderr
-    assert re.search(r"a finished run is not extended: .*\n.*--init \S*model\.keras", again.stdout)
+    assert re.search(r"and cannot be extended: .*\n.*--init \S*model\.keras", again.stdout)
     exported = program("classifier_cnn.export", run)
     assert exported.returncode == 0, exported.stderr
     assert (run / "model_int8.tflite").exists()
@@ -64,16 +64,6 @@ def test_the_last_line_resumes_and_a_finished_run_is_exported_with_its_own_data(
     changed = program("classifier_cnn.export", run)
     assert changed.returncode == 2
     assert "the patches that this run recorded have changed (validation)" in changed.stderr
-
-
-def test_the_newest_run_of_a_name_is_resumed(tmp_path):
-    from common.cli.find_run import find_run
-
-    for second in (1, 2):
-        folder = tmp_path / f"20260101-00000{second}_mine"
-        folder.mkdir()
-        (folder / "config.json").write_text(json.dumps({"name": "mine"}))
-    assert find_run("mine", tmp_path).name == "20260101-000002_mine"
 
 
 def test_the_tools_of_the_classifier_recognise_a_detector(tmp_path):

@@ -41,7 +41,7 @@ def test_the_page_for_a_new_project_trains(tmp_path):
     journal = (folder / "tracking/journal.jsonl").read_bytes()
     again = run(script, "--resume", folder.name, *output)
     assert again.returncode == 0, again.stderr
-    assert "a finished run is not extended" in again.stdout
+    assert "and cannot be extended" in again.stdout
     assert (folder / "tracking/journal.jsonl").read_bytes() == journal
 
 

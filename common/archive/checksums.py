@@ -43,7 +43,7 @@ def compare(part: Path, source: str, name: str, patience: Patience) -> None:
     elif (received := sha256_of(part)) != expected:
         raise ArchiveError(
             f"{source} does not match the archive's {SUMS} and was deleted. Received: sha256 {received}, "
-            f"expected {expected}. Run again; if it stays, tell whoever keeps the archive."
+            f"expected {expected}. Run it again; if that does not help, tell the maintainers of the archive."
         )
 
 
@@ -71,7 +71,7 @@ def of_file(entries: list[tuple[str, str]], path: str) -> str | None:
         path: of the file in the archive; of two entries with its name the one that agrees with more of it counts.
 
     Returns:
-        None where no entry has its name, or several that are equally near give different sums.
+        None if no entry has its name, or several that are equally near give different sums.
     """
     name = PurePosixPath(path).name
     near: dict[int, set[str]] = {}

@@ -1,23 +1,25 @@
-"""What goes wrong between here and the archive, in words: a library's own text is a paragraph of class names."""
+"""What can go wrong with the archive, in plain words: a library's own text is a paragraph of class names."""
 
 import os
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
+from common.cli.connection_signs import CONNECTION_SIGNS
 from common.errors import UserError
 
 UNUSABLE_BUNDLE = ("X509", "PEM", "No such file", "Permission denied", "Is a directory")
 
 
 class ArchiveError(UserError):
-    """A file could not be brought from the archive: says what, from where, and what to do."""
+    """A file could not be fetched from the archive: says what, from where, and what to do."""
 
 
 class Unreachable(ArchiveError):
-    """Nothing came from the archive: no route, no name, refused, silent, or answering with server errors only."""
+    """The archive sent nothing: no route, no such name, refused, silent, or server errors only."""
 
 
 class NotInArchive(ArchiveError):
@@ -26,9 +28,9 @@ class NotInArchive(ArchiveError):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a transfer is given.
+    """How patient a transfer is.
 
-    Seconds to connect, seconds of silence, tries in a row that bring nothing new, and seconds of next to nothing.
+    Seconds to connect, seconds without data, tries in a row without progress, and seconds of almost no data.
     The pause before try k is `backoff_s * 2**(k - 1)` seconds, give or take half of it at random.
     """
 
@@ -63,23 +65,23 @@ def shown(url: str) -> str:
 
 
 def bundle_trouble(url: str) -> ArchiveError:
-    """What certificates that cannot be read mean, in words."""
+    """The error for certificates that cannot be read."""
     names = [name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name)]
     named = ", ".join(f"{name}={os.environ[name]}" for name in names) or "those of this Python"
     return ArchiveError(
-        f"The certificates that {url} is checked with cannot be read. Received: {named}. Name a file with them in "
-        "REQUESTS_CA_BUNDLE, or unset it."
+        f"The certificates that {url} is checked with cannot be read. Received: {named}. Set "
+        "REQUESTS_CA_BUNDLE to a file with certificates, or unset it."
     )
 
 
 def request_trouble(error: Exception, url: str, patience: Patience) -> Exception:
-    """What a failed request means, in words: the library's own text is a paragraph of class names."""
+    """The error for a failed request."""
     text = str(error)
     kinds = requests.exceptions
     if isinstance(error, kinds.SSLError) and "CERTIFICATE_VERIFY_FAILED" in text:
         return Unreachable(
-            f"The archive's certificate is not trusted. Received: {url}. Check the address and the clock, or name your "
-            "own certificates in REQUESTS_CA_BUNDLE."
+            f"The archive's certificate is not trusted. Received: {url}. Check the address and the clock, or set "
+            "REQUESTS_CA_BUNDLE to your own certificates."
         )
     if isinstance(error, kinds.ConnectTimeout):
         return Transient(f"no connection within {patience.connect_s:g} s")
@@ -92,21 +94,15 @@ def request_trouble(error: Exception, url: str, patience: Patience) -> Exception
     if isinstance(error, kinds.SSLError):
         return Transient("no TLS connection (is it an http:// address?)")
     if isinstance(error, kinds.ProxyError):
-        return Transient("the proxy named in the environment does not let us through")
-    for sign, words in (
-        ("Failed to resolve", "the name of the server is unknown"),
-        ("Connection refused", "the connection is refused"),
-        ("unreachable", "there is no way to the server"),
-        ("Remote end closed", "the server hangs up without an answer"),
-        ("reset by peer", "the server hangs up without an answer"),
-    ):
-        if sign in text:
+        return Transient("the proxy that is set in the environment refuses the connection")
+    for sign, words in CONNECTION_SIGNS:
+        if re.search(sign, text):
             return Transient(words)
     return Transient(f"the connection failed ({type(error).__name__})")
 
 
 def body_trouble(error: Exception, patience: Patience) -> str:
-    """Why a body ended before its end, in words."""
+    """Why a body ended too early, in words."""
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
-        return f"the server fell silent for {patience.read_s:g} s"
+        return f"the server sent nothing for {patience.read_s:g} s"
     return "the connection broke in the middle of the file"

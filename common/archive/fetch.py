@@ -1,7 +1,7 @@
-"""Files from the dataset archive: brought once, checked, and put in place whole.
+"""Files from the dataset archive: fetched once, checked, and put in place complete.
 
-What is cached is used as it is, without a word to the network. Beside a file `NAME` there may be `.NAME.part` (a
-download that can go on), `.NAME.part.json` (which version it is), `.NAME.lock` and `.NAME.origin` (where it came from).
+Cached files are used without asking the network. Beside a file `NAME` there may be `.NAME.part` (a
+partial download), `.NAME.part.json` (which version it is), `.NAME.lock` and `.NAME.origin` (where it came from).
 """
 
 import errno
@@ -35,16 +35,16 @@ def fetch(
     check: Callable[[Path], object] | None = None,
     patience: Patience = PATIENCE,
 ) -> Path:
-    """Returns the cached file, after bringing it from the archive if it is not there yet.
+    """Returns the cached file, after fetching it from the archive if it is not there yet.
 
-    Of many processes that want the same file one downloads and the others wait for it. An interrupted download goes on
-    where it ended, also after `kill -9`.
+    Of many processes that want the same file one downloads and the others wait for it. An interrupted download resumes
+    where it stopped, also after `kill -9`.
 
     Args:
         name: Path inside the archive, unquoted: `classification/...h5`.
         root: Folder of the cache; the file is `root / name`.
         url: Address of the archive, with or without a path.
-        offline: Never ask the archive.
+        offline: Never contact the archive.
         check: Opens the finished temporary file and raises UserError if it is not what it should be.
         patience: Time-outs, tries and pauses.
 
@@ -77,7 +77,7 @@ def fetch(
 def listing(folder: str, url: str = DEFAULT_URL, *, patience: Patience = PATIENCE) -> list[str] | None:
     """Names on the archive's index page of `folder` (`""`: the top), sorted, folders with a `/` at the end.
 
-    Understands the pages of nginx, Apache and Python's http.server; None where the server gives no such page.
+    Understands the pages of nginx, Apache and Python's http.server; None if the server gives no such page.
 
     Raises:
         Unreachable: No answer.
@@ -93,7 +93,7 @@ def origin_of(path: Path) -> str:
 
 
 def sibling(target: Path, suffix: str) -> Path:
-    """The hidden file beside `target` that keeps something about it."""
+    """The hidden file beside `target` with information about it."""
     return target.with_name(f".{target.name}.{suffix}")
 
 
@@ -131,7 +131,7 @@ def _inside(name: str) -> PurePosixPath:
 
 @contextmanager
 def _alone(target: Path) -> Iterator[None]:
-    """Lets one process at a time at `target`; the kernel frees the lock of one that was killed."""
+    """Lets one process at a time write `target`; the kernel frees the lock of a killed one."""
     lock = FileLock(sibling(target, "lock"))
     try:
         lock.acquire(timeout=0.5)
@@ -151,7 +151,7 @@ def _bring(source: str, target: Path, check: Callable[[Path], object] | None, pa
     version = download(source, part, patience)
     try:
         _verify(source, part, target.name, check, patience)
-    except Unreachable as error:  # what has arrived may well be right, and something has: not the plain "no archive"
+    except Unreachable as error:  # what has arrived may be right, and the archive did answer
         raise ArchiveError(
             f"{source} has arrived and is kept, but its {checksums.SUMS} cannot be read: {error}"
         ) from error
@@ -171,7 +171,9 @@ def _verify(source: str, part: Path, name: str, check: Callable[[Path], object] 
     with part.open("rb") as file:
         start = file.read(64).lstrip().lower()
     if start.startswith(HTML_STARTS) and not name.endswith((".html", ".htm")):
-        raise ArchiveError(f"A web page came instead of the file. Received: {source}. Open it in a browser to see.")
+        raise ArchiveError(
+            f"The server sent a web page instead of the file. Received: {source}. Open it in a browser to see."
+        )
     checksums.compare(part, source, name, patience)
     if check:
         try:
@@ -186,7 +188,7 @@ def _disk_trouble(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full. Make room and run again: what has arrived is kept"
     if error.errno == errno.EFBIG:
-        return "it is larger than files may be here. Choose another data folder; what has arrived is kept"
+        return "the file is too large for this disk. Choose another data folder; what has arrived is kept"
     if error.errno in READ_ONLY:
         return "the folder cannot be written. Choose another data folder"
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):

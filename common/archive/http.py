@@ -1,4 +1,4 @@
-"""Requests to the archive: time-outs, retries with a growing pause, and every failure told in words."""
+"""Requests to the archive: time-outs, retries with a growing pause, and one clear line for every failure."""
 
 import codecs
 import random
@@ -48,7 +48,7 @@ class Page(NamedTuple):
 
 
 def ask(url: str, patience: Patience) -> None:
-    """Asks for a file and takes nothing of it.
+    """Asks whether the archive has a file, without downloading it.
 
     Raises:
         ArchiveError: Unreachable, NotInArchive, or refused.
@@ -62,7 +62,7 @@ def ask(url: str, patience: Patience) -> None:
 
 
 def get_text(url: str, patience: Patience) -> Page | None:
-    """Reads a short text such as an index page; None where the server has none or keeps it to itself.
+    """Reads a short text such as an index page; None if the server has none or refuses it.
 
     Raises:
         Unreachable: No answer.
@@ -116,7 +116,7 @@ def _gave_up(url: str, error: Transient, failures: int, reached: int, received: 
 
 
 def get(session: requests.Session, url: str, headers: dict, patience: Patience) -> requests.Response:
-    """Sends one request; returns on 200, 206 and 416, and says in words what anything else means."""
+    """Sends one request; returns on 200, 206 and 416, and raises a clear error for anything else."""
     timeouts = (patience.connect_s, patience.read_s)
     # Without "identity" a server may compress, and lengths, ranges and checksums would be those of something else.
     headers = {"Accept-Encoding": "identity", **headers}
@@ -143,7 +143,7 @@ def get(session: requests.Session, url: str, headers: dict, patience: Patience) 
 
 
 def _within(seconds: float, call: Callable[[], requests.Response]) -> requests.Response:
-    """Lets a call take so long in all: a server that sends a header a byte per second keeps within every time-out.
+    """Limits the time of a call as a whole: a server that sends a byte per second stays within every other time-out.
 
     Raises:
         Transient: it took longer; its thread ends with the connection.
@@ -171,14 +171,14 @@ def _within(seconds: float, call: Callable[[], requests.Response]) -> requests.R
             raise error
         return result
     finally:
-        del error  # else it and its traceback hold each other, and with them the connection
+        del error  # else it and its traceback keep each other, and the connection, alive
 
 
 def content(response: requests.Response, patience: Patience) -> Iterator[bytes]:
-    """The body of an answer as it comes, still packed where the server packs it.
+    """The body of a response as it arrives, still compressed if the server compresses it.
 
     Raises:
-        Transient: it broke, fell silent, or brings less than `SLOWEST_BYTES_PER_S`.
+        Transient: it broke, stalled, or is slower than `SLOWEST_BYTES_PER_S`.
     """
     since, received = time.monotonic(), 0
     try:
@@ -195,7 +195,7 @@ def content(response: requests.Response, patience: Patience) -> Iterator[bytes]:
 
 
 def _unpacked(response: requests.Response, patience: Patience) -> bytes | None:
-    """The beginning of a body, at most TEXT_LIMIT_BYTES; None where it is packed in a way that was not asked for."""
+    """The beginning of a body, at most TEXT_LIMIT_BYTES; None for a compression that was not asked for."""
     body = b""
     for chunk in content(response, patience):
         body += chunk
@@ -213,7 +213,7 @@ def _unpacked(response: requests.Response, patience: Patience) -> bytes | None:
 
 
 def media_type(response: requests.Response) -> str:
-    """The media type of an answer without its parameters, in small letters."""
+    """The media type of an answer without its parameters, in lower case."""
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 

@@ -1,4 +1,4 @@
-"""One file over HTTP into a partial file, with a resume that never joins two versions of the file."""
+"""Downloads one file into a partial file; a resume never joins two versions of it."""
 
 import json
 import os
@@ -22,8 +22,8 @@ UNKNOWN_LENGTH_MAX = 50 * 10**9  # bytes of a file whose server does not say how
 class Version:
     """Which version of which file a partial download belongs to; kept beside it as JSON.
 
-    `validator` is a strong ETag or a Last-Modified date that may be used with If-Range, None where the server gives
-    neither. `length` is in bytes, None where the server does not say.
+    `validator` is a strong ETag or a Last-Modified date that may be used with If-Range, None if the server gives
+    neither. `length` is in bytes, None if the server does not say.
     """
 
     url: str
@@ -86,13 +86,13 @@ def _continue(session: requests.Session, url: str, part: Path, patience: Patienc
             _note(part).write_text(json.dumps(asdict(version)), encoding="utf-8")
         else:
             discard(part)
-            raise Transient(f"the server does not go on at byte {offset} (status {response.status_code})")
+            raise Transient(f"the server does not resume at byte {offset} (status {response.status_code})")
         _append(response, part, offset, version, patience)
     return version
 
 
 def _held(url: str, part: Path) -> Version | None:
-    """The version that `part` is the beginning of; None where a resume would be a guess."""
+    """The version that `part` is the beginning of; None if a resume would be a guess."""
     version = Version.read(_note(part))
     resumable = version and version.url == url and version.validator and version.length is not None
     return version if resumable and part.is_file() and _size(part) <= version.length else None
@@ -157,8 +157,8 @@ def _refuse_other_content(response: requests.Response, url: str) -> None:
     """Raises ArchiveError where status 200 hides a page, or bytes that are not those of the file."""
     if media_type(response) in ("text/html", "application/xhtml+xml") and not re.search(r"\.x?html?$", url):
         raise ArchiveError(
-            f"A web page came instead of the file, perhaps the log-in page of the network. Received: status 200, "
-            f"{media_type(response)} from {shown(response.url)}. Open the address in a browser to see."
+            f"The server sent a web page instead of the file, perhaps the log-in page of the network. Received: "
+            f"status 200, {media_type(response)} from {shown(response.url)}. Open the address in a browser to see."
         )
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding != "identity":

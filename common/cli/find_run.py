@@ -14,7 +14,7 @@ def find_run(run: str, output_dir: Path) -> Path:
     Raises:
         UserError: there is no such run.
     """
-    if not run.strip():  # a variable of the shell that is not set: never the working directory, nor a new run
+    if not run.strip():  # an unset shell variable must mean neither the working directory nor a new run
         raise UserError("--resume names a run. Received: an empty name. Give its folder or its name.")
     for folder in (Path(run), output_dir / run):
         if os.path.isfile(folder / "config.json"):  # noqa: PTH113 - False for a name that is too long, too
@@ -28,7 +28,7 @@ def find_run(run: str, output_dir: Path) -> Path:
 
 
 def _name_of(config: Path) -> str | None:
-    """The name of a run, by its config.json; None where that cannot be read."""
+    """The name of a run, by its config.json; None if that cannot be read."""
     try:
         return read_json(config).get("name")
     except UserError:

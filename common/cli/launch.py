@@ -1,7 +1,7 @@
 """Starts a program of this repository in the right environment, and prints commands that do.
 
-Whatever Python begins reads this file first: a student's Python 3.9, or one with a Keras of its own. So it needs
-nothing but the standard library, of Python 3.7.
+Any Python may run this file first: a student's Python 3.9, or one with its own Keras. So it uses only the standard
+library of Python 3.7.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OFF = {
 def in_environment() -> None:
     """Starts this program again with the Python of .venv, unless this one has the same TensorFlow and Keras.
 
-    Ends the program with one line and status 2 where neither will do.
+    Ends the program with one line and status 2 if neither works.
     """
     python = VENV / "bin" / "python"
     if python.exists() and not _is_venv() and not _has_our_versions():
@@ -64,7 +64,7 @@ def command(place: str, *words: object) -> str:
 
 
 def shortest(path: Path) -> str:
-    """A path from the working directory, or as it is where that is shorter."""
+    """A path from the working directory, or the path itself if that is shorter."""
     try:
         return min(os.path.relpath(path), str(path), key=len)
     except OSError:  # the working directory is gone

@@ -115,4 +115,4 @@ def _typed(name: str, kind, value):
         return float(value)
     if type(value) is kind:
         return value
-    raise UserError(f"config.json holds a setting that cannot be. Received: {name}: {str(value)[:80]}.")
+    raise UserError(f"config.json holds an impossible setting. Received: {name}: {str(value)[:80]}.")

@@ -10,7 +10,7 @@ def printable(text: object, limit: int | None = None) -> str:
 
     Args:
         text: anything; bytes are taken as UTF-8.
-        limit: longer texts are cut to so many characters.
+        limit: longer texts are cut to this many characters.
     """
     text = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else str(text)
     if limit is not None and len(text) > limit:
@@ -19,7 +19,7 @@ def printable(text: object, limit: int | None = None) -> str:
 
 
 def visible(text: str) -> str:
-    """Text of one or more lines as `printable` shows it; lines, columns and progress bars stay what they are."""
+    """Text of one or more lines as `printable` shows it; lines, columns and progress bars stay as they are."""
     shown = text.strip("\r")  # a bar goes back to the start of its line; within a text that would hide what came before
     if not shown or text.isprintable():
         return text

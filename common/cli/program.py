@@ -1,4 +1,4 @@
-"""What every command line of the repository shares: one clear line for bad input, exit status 2, no traceback."""
+"""What all command lines share: one clear line for bad input, exit status 2, no traceback."""
 
 import argparse
 import difflib
@@ -17,7 +17,7 @@ from common.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line without the whole usage, and that guesses what was meant."""
+    """An argument parser whose errors are one line without the usage, with a guess at what was meant."""
 
     def __init__(self, **settings):
         settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
@@ -76,7 +76,7 @@ def run_main(main: Callable[[], int | None]) -> int:
 
 
 def _tell(line: str) -> None:
-    """The last line of a program, if it has a stderr that takes it: the log may lie on the disk that is full."""
+    """The last line of a program, if stderr accepts it: the log may be on the full disk."""
     try:
         print(line, file=sys.stderr, flush=True)
     except (OSError, ValueError):
@@ -85,7 +85,7 @@ def _tell(line: str) -> None:
 
 @contextmanager
 def _flushed() -> Iterator[None]:
-    """Writes what is buffered at the end, where a reader that has left can still be told from a fault."""
+    """Flushes at the end, where a closed pipe can still be told from another fault."""
     try:
         yield
     finally:
@@ -106,14 +106,14 @@ def make_temporary_folder() -> None:
     except FileNotFoundError:
         where = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108
         raise UserError(
-            f"no folder for temporary files can be written. Received: {where}. Name another in TMPDIR; in a container, "
-            "mount a folder that its user may write."
+            f"no folder for temporary files can be written. Received: {where}. Set TMPDIR to another; in a container, "
+            "mount a folder that its user can write."
         ) from None
 
 
 @contextmanager
 def _sigterm_interrupts() -> Iterator[None]:
-    """Lets SIGTERM interrupt like Ctrl-C. The first process of a container would not even notice it otherwise."""
+    """Lets SIGTERM interrupt like Ctrl-C. Otherwise the first process of a container would ignore it."""
     if threading.current_thread() is not threading.main_thread():  # Python allows signal handlers nowhere else
         yield
         return

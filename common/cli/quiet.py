@@ -22,7 +22,7 @@ def quiet_stderr():
 
 @contextmanager
 def _stderr_to(target: int):
-    """Sends file descriptor 2, which native code writes to, elsewhere; yields the real one."""
+    """Redirects file descriptor 2, which native code writes to; yields the real one."""
     real = os.dup(2)
     os.dup2(target, 2)
     try:

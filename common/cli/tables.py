@@ -1,4 +1,4 @@
-"""Numbers as text that people read in a terminal."""
+"""Numbers as text for a terminal."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What a command says: control characters of files are shown, not obeyed, and no fault of a terminal ends a run."""
+"""What a command prints: control characters are shown, not executed, and a broken terminal never ends a run."""
 
 import contextlib
 import errno
@@ -19,7 +19,7 @@ class Terminal:
     """
 
     def __init__(self, stream, outlasting: bool = False):
-        """`outlasting`: what cannot be written is dropped, instead of an OSError."""
+        """`outlasting`: what cannot be written is dropped, without an OSError."""
         self._stream, self._outlasting = stream, outlasting
 
     def __getattr__(self, name: str):
@@ -57,7 +57,7 @@ class Terminal:
 
 @contextlib.contextmanager
 def outlasting_terminal() -> Iterator[None]:
-    """Lets a run go on if its terminal is closed or its log's disk is full; what it says then is lost."""
+    """Lets a run continue if its terminal is closed or its log's disk is full; what it prints then is lost."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (Terminal(stream, outlasting=True) for stream in before)
     try:
@@ -88,7 +88,7 @@ def safe_terminal() -> Iterator[None]:
 
 
 def lead_nowhere(*streams) -> None:
-    """Leads streams nowhere: what is still buffered must not fail again at exit."""
+    """Redirects streams to nowhere: what is still buffered must not fail again at exit."""
     for stream in streams:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,6 +1,6 @@
 """The options of every run, and their check. Imports nothing heavy: `--help` and a typo answer at once.
 
-Each is declared once, as a field of the dataclass. The parser has no defaults, so it tells what was asked for.
+Each is declared once, as a field of the dataclass. The parser has no defaults, so what it returns was given.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from common.cli.program import Parser
 from common.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# What may be said again when a run is resumed: where things are and how to reach them, never what is trained.
+# What may be given beside --resume: where things are and how to reach them, never what is trained.
 FREE_ON_RESUME = {
     "resume",
     "init",  # elsewhere by now; that it is the same model is checked
@@ -61,7 +61,7 @@ class TrainingOptions:
     """One run, as the command line describes it; checked where it is made.
 
     Raises:
-        UserError: a value that cannot be.
+        UserError: an impossible value.
     """
 
     filters: tuple[int, ...] = option((8, 8, 16, 16), "filters of the convolutions: one number, or four", "N")
@@ -158,7 +158,7 @@ def parse(parser: Parser, kind: type[TrainingOptions], argv: list[str] | None) -
     """Parses and checks; with --resume the settings come from the run's config.json.
 
     Raises:
-        UserError: a value that cannot be, a run that cannot be resumed, or a setting given beside --resume.
+        UserError: an impossible value, a run that cannot be resumed, or a setting given beside --resume.
     """
     defaults = kind()
     for action in parser._actions:

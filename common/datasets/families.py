@@ -94,7 +94,7 @@ class Family:
 
 
 def all_families(task: str) -> list[Family]:
-    """Every family that the archive's names allow for a task; segmentation patches are of the bottom camera only."""
+    """Every family that the archive's names allow for a task; segmentation patches come from the bottom camera only."""
     return [
         Family(task, colour, patch_type, border, camera, size)
         for colour, patch_type, border, camera, size in product(COLOURS, PATCH_TYPES, BORDERS, CAMERAS, SIZES)
@@ -112,7 +112,7 @@ def parse_stem(stem: str, task: str) -> Family:
     """The family that a stem names.
 
     Raises:
-        UserError: There is none; a near miss suggests the name meant.
+        UserError: There is none; the nearest name is suggested.
     """
     families = {family.stem: family for family in all_families(task)}
     if stem in families:

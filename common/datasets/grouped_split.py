@@ -1,4 +1,4 @@
-"""Which whole recordings go to the other side of a split, so that validation is no memory test of one game."""
+"""Which whole recordings go to the other side of a split, so that validation is not a memory test of one game."""
 
 import numpy as np
 
@@ -11,13 +11,13 @@ ATTEMPTS = 400  # random orders tried; more do not come visibly closer with 10 t
 def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """Chooses whole groups that together hold about `fraction` of every column of `counts`.
 
-    Seeded random orders are filled greedily, each group taken if it brings the chosen share nearer to the wish, and the
-    order that ends nearest in all columns wins. The same counts in the same order with the same seed give the same
+    Seeded random orders are filled greedily, each group taken if it brings the chosen share closer to `fraction`, and
+    the order that ends nearest in all columns wins. The same counts in the same order with the same seed give the same
     choice.
 
     Args:
         counts: [groups, columns], for example patches and balls of each recording.
-        fraction: wished share of every column, 0..1.
+        fraction: wanted share of every column, 0..1.
         seed: of the random orders.
 
     Returns:

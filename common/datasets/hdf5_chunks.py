@@ -1,7 +1,7 @@
 """Checks the compressed chunks of an HDF5 dataset before HDF5 unpacks them.
 
-HDF5 1.14 believes a chunk's content: one that unpacks to less than a chunk is filled up with whatever the memory of
-this process held, one that unpacks to more takes that memory first. So each chunk is unpacked here once, with a limit.
+HDF5 1.14 trusts a chunk's content: if it unpacks to less than a chunk, the rest is whatever this process had in memory
+there; if it unpacks to more, HDF5 first takes that memory. So each chunk is unpacked here once, with a limit.
 """
 
 import zlib
@@ -97,7 +97,7 @@ def chunks_of(dataset: h5py.h5d.DatasetID, shape: tuple[int, ...], item_bytes: i
 
 
 def _unpacked_length(raw: bytes, filters: list[int], limit: int) -> int:
-    """How many bytes a chunk holds, or `limit` and one where it holds more."""
+    """How many bytes a chunk holds, or `limit` + 1 if it holds more."""
     length = len(raw)
     for code in reversed(filters):
         if code == FLETCHER32:

@@ -97,8 +97,8 @@ def readable(path: Path) -> Iterator[None]:
 def little_memory(file_bytes: int) -> Iterator[None]:
     """Limits this process while HDF5 reads strings of variable length from a file of so many bytes.
 
-    It takes and clears as many bytes as a string claims to have, up to 4 GB, before it looks whether they are there.
-    Where the system does not tell what a process has, nothing is limited.
+    It allocates and clears as many bytes as a string claims to have, up to 4 GB, before it checks that they are there.
+    Without /proc nothing is limited.
     """
     try:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -131,7 +131,7 @@ def check_room(needed: int, path: Path) -> None:
 
 
 def free_memory() -> int | None:
-    """Bytes that this process may still take, by the system and the container's limit; None where nobody tells."""
+    """Bytes that this process may still take, by the system and the container's limit; None if neither says."""
     free = []
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Checks the heaps that hold an HDF5 file's strings of variable length: HDF5 1.14 walks a damaged one for ever."""
+"""Checks the heaps that hold an HDF5 file's strings of variable length: HDF5 1.14 loops forever on a damaged one."""
 
 import mmap
 from pathlib import Path
@@ -8,7 +8,7 @@ ALIGNED = 8  # bytes
 
 
 def check_heaps(path: Path, length_bytes: int) -> None:
-    """Walks every heap as HDF5 will, if each step leads on and stays inside the heap.
+    """Walks every heap as HDF5 will, and checks that each step moves forward and stays inside the heap.
 
     HDF5 file format, III.E "Disk Format: Level 1E - Global Heap".
 

@@ -49,14 +49,14 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
         synthetic: what brings the synthetic patches, where they are asked for or stand in.
 
     Raises:
-        UserError: no such dataset, no such file, or one that no training can use.
+        UserError: no such dataset, no such file, or one that cannot be used.
     """
     before = _begun_with(options)
     wanted = Wanted(options.dataset, options.data_train, options.data_val, options.data_test)
     source = Source(options.data_root, options.archive_url, options.offline)
     selection = resolve(task, wanted, source, synthetic, before.get("substituted", False))
     files = {"train": selection.train, "validation": selection.validation, "test": selection.test}
-    if before and "test" not in before["datasets"]:  # it had none that could be fetched when this run began
+    if before and "test" not in before["datasets"]:  # there was none to fetch when this run began
         files["test"] = ()
     origin = {split: ", ".join(selection.origin[path] for path in paths) for split, paths in files.items() if paths}
     if not options.stream:
@@ -100,11 +100,11 @@ def _read(paths: Sequence[Path], task: str) -> Patches:
 
 
 def _check_classes(train: Patches) -> None:
-    """Of one class nothing is learnt but to say it always, which looks like a training that goes well."""
+    """With one class a network only learns to answer it always, which looks like good training."""
     balls = int((train.y > 0.5).sum())
     if balls in (0, len(train)):
         raise UserError(
-            f"A training needs patches with and without a ball. Received: {balls} balls of {len(train)} training "
+            f"Training needs patches with and without a ball. Received: {balls} balls of {len(train)} training "
             f"patches, {', '.join(train.files)}. Add files to --data-train."
         )
 
@@ -127,7 +127,7 @@ def read_files(paths: Sequence[Path], task: str):
     """Reads patch files as one set.
 
     Returns:
-        Patches, and the file of each patch, str [n], or None where there is only one.
+        Patches, and the file of each patch, str [n], or None if there is only one.
 
     Raises:
         UserError: a file that no model could be scored on, or files that do not fit together.

@@ -43,9 +43,9 @@ class Patches:
 
     X: uint8 [n, side, side, channels]; one channel is Y, two are Y and the interleaved U/V of YUV422.
     y: float32 [n], 1 ball and 0 no ball; or float32 [n, 3] = [radius, center_x, center_y], fractions of the patch.
-    recording, camera, origin: str [n] each, or None where the file does not say.
+    recording, camera, origin: str [n] each, or None if the file does not say.
     side: float32 [n], pixels of the patch in the camera picture, NaN where unknown; or None.
-    source: bytes [n], UTF-8, archive and member of each patch, no two alike; or None. As text it would outgrow X.
+    source: bytes [n], UTF-8, archive and member of each patch, all different; or None. As text it would outgrow X.
     files: names of the files that the patches were read from.
     sampling: how they were subsampled, keys of `common.datasets.sampling.RULES`, None if a file does not say.
     """
@@ -110,10 +110,10 @@ class PatchFile:
         return self.shape[0]
 
     def read(self, start: int = 0, stop: int | None = None) -> Patches:
-        """The patches start..stop, checked; every byte of X is held once.
+        """The patches start..stop, checked; X is held in memory once.
 
         Raises:
-            UserError: labels that cannot be, or a damaged part of the file.
+            UserError: impossible labels, or a damaged part of the file.
         """
         start, stop, _ = slice(start, stop).indices(len(self))
         read = {key: column.read(start, stop) for key, column in self._file.columns.items()}
@@ -127,12 +127,12 @@ class PatchFile:
 
     @cached_property
     def sampling(self) -> str | None:
-        """The sampling rule that the file states; None where its attributes state none, or cannot be read."""
+        """The sampling rule that the file states; None if its attributes state none, or cannot be read."""
         return sampling_rule(self._file)
 
     @property
     def attributes(self) -> dict[str, object]:
-        """Those of the file; read when they are asked for, as no training needs them."""
+        """The file's attributes, read only when asked for: training needs none."""
         return self._file.attributes()
 
     def blocks(self, size: int = BLOCK) -> Iterator[Patches]:
@@ -142,7 +142,7 @@ class PatchFile:
 
 
 def sampling_rule(file: SafeFile) -> str | None:
-    """The sampling rule that an open file states; None where its attributes state none, or cannot be read."""
+    """The sampling rule that an open file states; None if its attributes state none, or cannot be read."""
     try:
         return rule_in(file.attributes())
     except UserError:
@@ -150,7 +150,7 @@ def sampling_rule(file: SafeFile) -> str | None:
 
 
 def joined_rule(rules: Iterable[str | None]) -> str | None:
-    """The rule of patches that are joined: theirs, all of several, None where one is not known."""
+    """The rule of patches that are joined: theirs; several are joined, and one unknown rule makes None."""
     rules = sorted({rule or "" for rule in rules})
     return " and ".join(rules) if all(rules) else None
 
@@ -174,7 +174,7 @@ def open_patches(path: Path | str, task: str) -> Iterator[PatchFile]:
     """Opens a patch file and checks everything that needs no pixels or labels; use it in a `with` statement.
 
     Raises:
-        UserError: not a file, not HDF5, keys missing, or shapes and types that no training could use.
+        UserError: not a file, not HDF5, keys missing, or shapes and types that cannot be used.
     """
     path = Path(path)
     with closing(patch_format.open_file(path)) as file:
@@ -214,7 +214,7 @@ def concatenate(parts: list[Patches]) -> Patches:
     for part in parts[1:]:
         if (part.X.shape[1:], part.y.shape[1:]) != (parts[0].X.shape[1:], parts[0].y.shape[1:]):
             raise UserError(
-                f"{', '.join(part.files) or 'patches'}: does not fit to {', '.join(parts[0].files) or 'the others'}."
+                f"{', '.join(part.files) or 'patches'}: does not match {', '.join(parts[0].files) or 'the others'}."
                 f" Received: {_kind(part)} beside {_kind(parts[0])}. Use files of one size, colour and task."
             )
     columns = {}

@@ -31,7 +31,7 @@ def layout(file: SafeFile, task: str) -> None:
     """Checks keys, shapes, types and the memory that all but X will take; reads neither pixels nor labels.
 
     Raises:
-        UserError: what no training could use.
+        UserError: what cannot be used.
     """
     path, columns = file.path, file.columns
     if task not in TASKS:

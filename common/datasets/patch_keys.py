@@ -19,5 +19,5 @@ def digests(X: np.ndarray, y: np.ndarray) -> Iterator[str]:
 
 
 def keys(X: np.ndarray, y: np.ndarray, source: np.ndarray | None) -> list[str]:
-    """What --drop and --relabel know each patch by: its source, else the digest of its pixels and label."""
+    """How --drop and --relabel identify each patch: its source, else the digest of its pixels and label."""
     return list(digests(X, y)) if source is None else [name.decode("utf-8", "replace") for name in source]

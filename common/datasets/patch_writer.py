@@ -52,7 +52,7 @@ def write_patches(
 
 
 def _checked(path: Path, X: np.ndarray, y: np.ndarray, columns: dict) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Labels and columns in the form of the file, after every check that reading makes too."""
+    """Labels and columns as the file stores them, after every check that reading makes."""
     y = np.asarray(y)
     task = "detection" if y.ndim == 2 and y.shape[1] == 3 else "classification"
     columns = {key: _encode(values, key) for key, values in columns.items() if values is not None}

@@ -1,4 +1,4 @@
-"""Which files a training uses: files named one by one, a dataset of the archive, or synthetic patches in its place."""
+"""Which files a run uses: files named one by one, a dataset of the archive, or synthetic patches in its place."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,10 +20,10 @@ ASK_AGAIN_S = 24 * 3600.0  # a file that the archive does not have may be added 
 
 @dataclass(frozen=True)
 class Selection:
-    """The files of one training.
+    """The files of one run.
 
     name: The family's stem, `synthetic`, or the name of the first training file.
-    train, validation, test: Paths; no validation means that it is split off the training files, no test is legal.
+    train, validation, test: Paths; without validation it is split off the training files; test may be empty.
     origin: For each path where it came from: an address, or the path itself.
     substituted: Whether synthetic patches stand in for the default family.
     warning: What the user has to know, in one line.
@@ -63,7 +63,7 @@ class Source:
         return fetch(name, self.data_root, self.archive_url, offline=self.offline, check=check, patience=self.patience)
 
     def bring_if_there(self, family: Family, split: str) -> tuple[Path, ...]:
-        """The file, or nothing where the archive said that it has none: today, or ever if it cannot be asked."""
+        """The file, or nothing if the archive does not have it: it is asked again after a day, if it can be reached."""
         name = family.file(split)
         target = Path(self.data_root) / name
         note, source = sibling(target, "absent"), address(self.archive_url, name)
@@ -95,7 +95,7 @@ def resolve(
 
     Raises:
         UserError: Contradictory arguments, unknown names, missing files.
-        ArchiveError: A named dataset, or the rest of a family that is cached in part, cannot be had.
+        ArchiveError: A named dataset, or the rest of a family that is cached in part, is not available.
     """
     if wanted.train or wanted.validation or wanted.test:
         return _named_files(wanted)
@@ -129,7 +129,7 @@ def resolve(
 
 
 def _check(family: Family) -> Callable[[Path], None]:
-    """What a downloaded file must pass before it is put in place."""
+    """The check of a downloaded file, before it is put in place."""
 
     def check(path: Path) -> None:
         pixels = stored_patches([path], family.task).X
@@ -137,7 +137,7 @@ def _check(family: Family) -> Callable[[Path], None]:
             pixels[start : start + 8192]
         shape = pixels.shape[1:]
         if shape != (family.size, family.size, family.channels):
-            raise UserError(f"{path}: other patches than its name says. Received: {'x'.join(map(str, shape))}.")
+            raise UserError(f"{path}: the patches are not what its name says. Received: {'x'.join(map(str, shape))}.")
 
     return check
 
@@ -172,7 +172,7 @@ def _named_files(wanted: Wanted) -> Selection:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that is too long, or a folder that may not be entered
+    except OSError:  # a name that is too long, or a folder without access
         return False
 
 

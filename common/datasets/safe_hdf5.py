@@ -101,7 +101,7 @@ def _open(path: Path) -> h5py.File:
         if "consistency flags" in str(error):
             raise UserError(
                 f"{path}: was not closed by the program that wrote it, so its end may be missing. Build or fetch it "
-                "again; if it is surely whole, clear the mark with h5clear -s."
+                "again; if you are sure that it is complete, clear the mark with h5clear -s."
             ) from None
         with path.open("rb") as stream:
             start = stream.read(len(SIGNATURE))
@@ -122,7 +122,7 @@ def _open_with_or_without_lock(path: Path) -> h5py.File:
 
 
 def _column(file: h5py.File, key: str, path: Path) -> Column | None:
-    """The dataset under `key`; None where the file has none.
+    """The dataset under `key`; None if the file has none.
 
     Raises:
         UserError: its values lie elsewhere, were never written, or cannot be unpacked here.
@@ -133,7 +133,7 @@ def _column(file: h5py.File, key: str, path: Path) -> Column | None:
     if not isinstance(dataset, h5py.h5d.DatasetID):
         raise UserError(f"{path}: {key} is not a dataset. Received: a group or a type. Not a patch file.")
     name, settings = f"{path}: {key}", dataset.get_create_plist()
-    # Before anything else: already the shape of a virtual dataset may be looked up in the other files.
+    # First of all: even the shape of a virtual dataset may be read from other files.
     if settings.get_layout() == h5py.h5d.VIRTUAL:
         _refuse(name, "a virtual dataset")
     if settings.get_external_count():

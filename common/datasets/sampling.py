@@ -13,7 +13,7 @@ _FORMER = {"robot": "centres", "nearest": "corners"}  # names in files of before
 
 
 def rule_in(attributes: Mapping[str, object]) -> str | None:
-    """The rule that the attributes of a patch file state, None where they state none that is known."""
+    """The rule in the attributes of a patch file; None if there is none, or an unknown one."""
     name = attributes.get("sampling")
     if name is None:  # where files of before November 2026 have it
         try:

@@ -16,7 +16,7 @@ from common.datasets.patch_file import BLOCK, KEYS, Patches, joined_rule, sampli
 from common.datasets.safe_hdf5 import SafeFile
 from common.errors import UserError
 
-COPIES = 2  # of the pixels that a training in memory holds: the array and the device's
+COPIES = 2  # of the pixels that training in memory holds: the array and the device's
 SHUFFLED = 1 << 16  # patches that training holds and shuffles at once: 16 MB at 16x16x1, 128 MB at 32x32x2
 
 
@@ -39,7 +39,7 @@ class StoredPixels:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that a training holds in memory: a block and its copy on the device."""
+        """Bytes that a run holds in memory: a block and its copy on the device."""
         return 2 * min(SHUFFLED, len(self)) * int(np.prod(self.shape[1:]))
 
     def __getitem__(self, index) -> np.ndarray:
@@ -66,17 +66,17 @@ class StoredPixels:
 
 
 def stored_patches(paths: Sequence[Path], task: str) -> Patches:
-    """The patches of files that are opened and checked but not read, joined in order.
+    """The patches of several files, joined in order; the files are opened and checked, pixels are not read yet.
 
     Raises:
-        UserError: files that no training could use, or that do not fit together.
+        UserError: files that cannot be used, or that do not match.
     """
     parts = [_labels(path, task) for path in paths]
     for path, (file, *_) in zip(paths, parts, strict=True):
         shapes = [opened.columns["X"].shape[1:] for opened in (file, parts[0][0])]
         if shapes[0] != shapes[1]:
             sizes = ["x".join(map(str, shape)) for shape in shapes]
-            raise UserError(f"{path.name}: does not fit to {paths[0].name}. Received: {sizes[0]} beside {sizes[1]}.")
+            raise UserError(f"{path.name}: does not match {paths[0].name}. Received: {sizes[0]} beside {sizes[1]}.")
     files, labels, columns = zip(*parts, strict=True)
     known = [key for key in (*KEYS, "side") if all(key in column for column in columns)]
     joined = {key: np.concatenate([column[key] for column in columns]) for key in known}
@@ -90,10 +90,10 @@ def stored_patches(paths: Sequence[Path], task: str) -> Patches:
 
 
 def check_memory(paths: Sequence[Path]) -> None:
-    """Sees whether a training has room for the pixels of these files.
+    """Checks that the pixels of these files fit into memory for training.
 
     Raises:
-        UserError: it has not.
+        UserError: they do not.
     """
     pixels = 0
     for path in paths:
@@ -103,7 +103,7 @@ def check_memory(paths: Sequence[Path]) -> None:
     if free is not None and COPIES * pixels > free:
         raise UserError(
             f"These patches do not fit into memory: {COPIES * pixels / 1e9:.1f} GB are needed. Received: "
-            f"{free / 1e9:.1f} GB free. Add --stream, which reads them from the files as it goes."
+            f"{free / 1e9:.1f} GB free. Add --stream, which reads them from the files during training."
         )
 
 

@@ -17,14 +17,14 @@ def bootstrap_interval(
 
     Args:
         metric: takes the drawn rows of each column; a number, or an array of numbers that are drawn together, such as
-            the differences of two models; None where it is undefined for them.
+            the differences of two models; None if it is undefined for them.
         *columns: [n, ...] each, one row per patch: labels and scores, errors, ...
         groups: str or int [n], the recording of each patch.
         n: resamples.
         seed: the same seed, the same interval.
 
     Returns:
-        (low, high), lists where the metric gives an array, or None where the metric was defined for no resample.
+        (low, high), lists where the metric gives an array, or None if the metric was defined for no resample.
     """
     columns = [np.asarray(column) for column in columns]
     members = np.arange(len(columns[0])) if groups is None else np.unique(groups, return_inverse=True)[1].reshape(-1)

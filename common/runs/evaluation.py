@@ -23,12 +23,12 @@ BRIGHTNESS_CLASSES = {"dark, mean Y below 70": 70, "mean Y 70 to 140": 140, "bri
 
 
 def model_name(model_file: Path) -> str:
-    """What to call a model: its run, where the file is just `model.keras`."""
+    """A model's name: its run's if the file is just `model.keras`."""
     return model_file.parent.resolve().name if model_file.stem == "model" else model_file.stem
 
 
 def predict_file(model_file: Path, X, outputs: int):
-    """What a saved model says of every patch.
+    """A saved model's outputs for every patch.
 
     Args:
         model_file: a .keras file.
@@ -44,7 +44,7 @@ def predict_file(model_file: Path, X, outputs: int):
     devices.find_gpus()
     answers = make_predictor(load_model(model_file, X.shape[1:], outputs))(X)
     if wrong := np.sum(~np.isfinite(answers).all(1)):
-        raise UserError(f"{model_file}: the model gives answers that are no numbers. Received: {wrong} of {len(X)}.")
+        raise UserError(f"{model_file}: the model's outputs are NaN or infinite. Received: {wrong} of {len(X)}.")
     return answers
 
 
@@ -54,15 +54,15 @@ def mean_brightness(X):
 
 
 def brightness_class(mean_y):
-    """The class of brightness of each patch, str [n], by its mean of Y, [n]: dark ones are the first to fail."""
+    """The brightness class of each patch, str [n], by its mean of Y, [n]: dark ones are the first to fail."""
     edges = list(BRIGHTNESS_CLASSES.values())[:-1]
     return np.array(list(BRIGHTNESS_CLASSES))[np.digitize(mean_y, edges)]
 
 
 def size_class(side):
-    """The class of size of each patch, str [n], by its side in camera pixels, [n]: far balls are the hard ones.
+    """The size class of each patch, str [n], by its side in camera pixels, [n]: far balls are the hard ones.
 
-    None where no side is known; `side` None or NaN stands for an unknown one.
+    None if no side is known; `side` None or NaN stands for an unknown one.
     """
     if side is None or np.isnan(side).all():
         return None

@@ -32,7 +32,7 @@ def already_finished(options: TrainingOptions) -> bool:
     if finished:
         model = launch.shortest(Path(options.resume) / "model.keras")
         print(
-            f"This run is finished, and a finished run is not extended: {options.resume}\n"
+            f"This run is finished, and cannot be extended: {options.resume}\n"
             f"A new run can start from its model: --init {shlex.quote(model)}"
         )
     return finished

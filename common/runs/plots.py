@@ -55,7 +55,7 @@ def figure(path: Path, width: float = WIDTH, height: float = 5.0, layout: str | 
 
 
 def warm_up() -> None:
-    """Reads the fonts and all else that a process needs for its first picture: once, before it is forked."""
+    """Loads the fonts and everything else that a first picture needs: once, before the process is forked."""
     with matplotlib.rc_context(STYLE):
         drawing = Figure(layout="constrained")
         drawing.subplots().set(title="0.0", xlabel="0.0")

@@ -1,4 +1,4 @@
-"""What can go wrong with a run is found here, in the order of its cost and before TensorFlow loads."""
+"""Finds what can go wrong with a run, the cheapest checks first, before TensorFlow loads."""
 
 from collections.abc import Callable
 
@@ -22,11 +22,11 @@ def preflight(
         load_data: the project's.
 
     Returns:
-        The patches and the server; None where there is nothing to train: the datasets were listed, or the run that
+        The patches and the server; None if there is nothing to train: the datasets were listed, or the run that
         should be resumed is finished.
 
     Raises:
-        UserError: a server, a GPU or a file that is asked for cannot be had.
+        UserError: a server, a GPU or a file that was asked for is not available.
     """
     if options.list_datasets:
         print(list_datasets(task, options.data_root, options.archive_url, options.offline))

@@ -1,4 +1,4 @@
-"""One training's folder and its record: settings first, numbers as they come, a status at the end."""
+"""One run's folder and its record: settings first, numbers as they come, a status at the end."""
 
 import os
 import shutil
@@ -26,14 +26,14 @@ TRACKED = (".json", ".csv", ".png", ".md", ".html", ".tflite", ".onnx", ".h", ".
 
 
 class RunFolder:
-    """The folder of one training; what is written here is tracked too.
+    """The folder of one run; what is written here is tracked too.
 
     path: the folder. tracked: the tracking run. stop: whether a signal asked to end. provenance: of this start.
     """
 
     def __init__(self, path: Path, tracked, stop: StopRequest, facts: dict[str, str], former_names: bool = False):
         self.path, self.tracked, self.stop, self.provenance = path, tracked, stop, facts
-        self._former_names = former_names  # of a resumed run: its curves are not cut in two
+        self._former_names = former_names  # a resumed run keeps the names of before: its curves are not cut in two
         self._rows = None  # unknown: a killed run may have left some
 
     def epoch(self, number: int, numbers: dict[str, float]) -> None:
@@ -144,7 +144,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
             name=name,
             parameters=options.as_json(),
             tags={"project": project, "dataset": splits.name, "synthetic_fallback": splits.substituted, **facts},
-            parent=os.environ.get("BALL_PARENT_RUN"),  # set by a grid: its trainings are listed below it
+            parent=os.environ.get("BALL_PARENT_RUN"),  # set by a grid: its runs are listed below it
             resume=begun,
             source=f"{project}/train.py" if (REPOSITORY / project / "train.py").is_file() else project,
         )
@@ -186,7 +186,7 @@ def run_name(options: TrainingOptions, splits: Splits) -> str:
 
 
 def _new_folder(output_dir: Path, name: str) -> Path:
-    """Makes a folder that no other training has, in the order of time."""
+    """Makes a folder for this run alone; the names sort by time."""
     safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name)[:100]
     return new_folder(output_dir / f"{datetime.now():%Y%m%d-%H%M%S}_{safe}").resolve()
 

@@ -1,4 +1,4 @@
-"""`python3 common/tracking sync | status`: what is where, and sending what is missing."""
+"""`python3 common/tracking sync | status`: shows which server has which run, and sends what is missing."""
 
 import argparse
 import sys
@@ -27,7 +27,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         command.add_argument(
             "--output-dir",
             type=Path,
-            default=TrainingOptions().output_dir,  # where trainings put them, BALL_OUTPUT_DIR included
+            default=TrainingOptions().output_dir,  # where runs put them, BALL_OUTPUT_DIR included
             metavar="DIR",
             help="folder of the runs (default: %(default)s)",
         )

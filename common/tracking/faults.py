@@ -1,33 +1,30 @@
-"""What went wrong between us and a server: what to do about it, and words for people without addresses or secrets."""
+"""Faults of tracking servers: what to do about each, in plain words without addresses or secrets."""
 
 import re
 from dataclasses import dataclass
 
+from common.cli.connection_signs import CONNECTION_SIGNS
 from common.tracking.secrets import scrub
 
 _WORDS = {
     401: "it does not accept our credentials (401)",
-    403: "it does not let us in (403)",
-    404: "it knows no such address (404)",
-    407: "the proxy wants credentials (407)",
+    403: "it denies access (403)",
+    404: "it does not have this address (404)",
+    407: "the proxy asks for credentials (407)",
     413: "too large for the server (413)",
     429: "it is overloaded (429)",
     502: "the gateway in front of it gets no answer (502)",
     503: "it is not ready (503)",
     504: "the gateway in front of it waited too long (504)",
 }
-# Texts of requests, urllib3 and the standard library; the exceptions themselves are wrapped by MLflow.
+# Looked for in the texts: the exceptions themselves are wrapped by MLflow.
 _SIGNS = (
     (
         r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|CertificateError",
-        "its certificate is not trusted (MLFLOW_TRACKING_SERVER_CERT_PATH can name it)",
+        "its certificate is not trusted (MLFLOW_TRACKING_SERVER_CERT_PATH can be set to it)",
     ),
     (r"SSLError|SSLEOFError|\[SSL", "the encrypted connection failed (TLS)"),
-    (r"NameResolution|getaddrinfo|Name or service not known|Temporary failure in name", "its name is not known (DNS)"),
-    (r"Connection refused|ConnectionRefused", "it refuses connections"),
-    (r"[Tt]imed? ?out|timeout", "it does not answer in time"),
-    (r"Connection reset|RemoteDisconnected|Connection aborted|IncompleteRead|BrokenPipe|Broken pipe", "it hung up"),
-    (r"No route to host|Network is unreachable", "the network does not lead there"),
+    *CONNECTION_SIGNS,
     (r"JSONDecodeError|valid JSON", "it does not answer like an MLflow server"),
     (r"database is locked", "the local store is locked by another program"),
     (r"Can't locate revision", "its database is of a newer MLflow"),
@@ -51,11 +48,11 @@ class Fault:
 
 
 class Refusal(Exception):
-    """Something that we know no server will take, said in words."""
+    """Something that no server will accept."""
 
 
 class Missing(Exception):
-    """The server has no such thing any more, or never had."""
+    """The server no longer has it, or never had it."""
 
 
 def fault_of(error: BaseException) -> Fault:
@@ -79,7 +76,7 @@ def http_words(status: int) -> str:
 
 
 def words_of(error: BaseException) -> str:
-    """Words for an exception, from its text; the text itself, shortened and without secrets, where it is unknown."""
+    """Words for an exception, by its text; for an unknown one the text, shortened and without secrets."""
     text = f"{type(error).__name__}: {error}"
     for pattern, words in _SIGNS:
         if re.search(pattern, text):

@@ -34,7 +34,7 @@ def journal_path(run: Path) -> Path:
 
 
 def alive_lock(run: Path):
-    """The lock that the training process holds as long as it lives; the kernel frees it on kill -9 too."""
+    """The lock that the training process holds while it runs; the kernel frees it, also on kill -9."""
     return FileLock(tracking_folder(run) / "alive.lock", thread_local=False)
 
 
@@ -49,12 +49,12 @@ def fault_of_folder(run: Path) -> str:
             return f"{folder} cannot be read ({error.strerror})"
         for path in entries:
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
-                return f"{path} is a link or no plain file; put a copy of what it stands for there"
+                return f"{path} is a link or not a plain file; put a copy of its content there"
     return ""
 
 
 def is_alive(run: Path) -> bool:
-    """Whether a training is writing this run right now."""
+    """Whether a process is writing this run right now."""
     if not tracking_folder(run).is_dir() or fault_of_folder(run):  # the lock would make it, or follow a link
         return False
     try:
@@ -108,13 +108,13 @@ def _lines(run: Path, offset: int) -> Iterator[tuple[int, dict, str]]:
 
 
 def flush(run: Path) -> None:
-    """Waits until the disk has what the journal holds now, whoever wrote it."""
+    """Waits until everything in the journal is on the disk, whoever wrote it."""
     with contextlib.suppress(OSError), open_inside(run, _NAME) as file:
         data_sync(file.fileno())
 
 
 def tail(run: Path, offset: int) -> str:
-    """A digest of the last bytes before `offset`; "" where the journal is shorter."""
+    """A digest of the last bytes before `offset`; "" if the journal is shorter."""
     with contextlib.suppress(OSError, OverflowError), open_inside(run, _NAME) as file:
         file.seek(max(0, offset - _TAIL_BYTES))
         content = file.read(min(offset, _TAIL_BYTES))
@@ -124,7 +124,7 @@ def tail(run: Path, offset: int) -> str:
 
 
 def begun(run: Path) -> bool:
-    """Whether the folder holds a run: not where a training was killed before its first record."""
+    """Whether the folder holds a run: not where a run was killed before its first record."""
     return any(record["kind"] == "run" for _, record in read(run))
 
 

@@ -21,8 +21,8 @@ from common.tracking.secrets import scrubber
 class Journal:
     """Appends records. Each is written at once, which survives kill -9, and is on the disk in a moment.
 
-    A thread waits for the disk: with many writers a flush takes milliseconds, and a power cut costs the epoch in
-    flight at most. A full disk never ends the training: what could not be written is kept and tried again.
+    A thread waits for the disk: with many writers a flush takes milliseconds, and a power cut costs at most the current
+    epoch. A full disk never ends the training: what could not be written is kept and tried again.
     """
 
     def __init__(self, run: Path):

@@ -17,7 +17,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 class MirrorProcess:
-    """The process that sends one run, and the runs below it that it is told of. No call here raises.
+    """The process that sends one run, and the runs below it that are handed to it. No call here raises.
 
     `chosen`: the servers that the user chose. `runs`: what it sends, the run itself first.
     """
@@ -70,7 +70,7 @@ class MirrorProcess:
         """
         if self.process is None:
             return
-        if self.process.poll() is not None:  # it died on the way: one more try for what is left
+        if self.process.poll() is not None:  # it died: one more try for what is left
             self._started = 0.0
             self.start()
         self._close()

@@ -41,7 +41,7 @@ class Pending:
         if self.status and not parts:
             parts.append("the end")
         if self.parent:
-            parts.append("its place below its parent run")
+            parts.append("its place under its parent run")
         why = self.fault or next(iter(self.refused.values()), "")
         return " and ".join(parts) + (f" ({why})" if why else "")
 
@@ -64,7 +64,7 @@ def pending(run: Path, target: str) -> Pending:
 
 
 def digest_of(run: Path, path: str, known: dict[str, tuple[tuple, str]]) -> str | None:
-    """sha256 of a file of a run, None when there is no such file; `known` holds what was read of files that stayed."""
+    """sha256 of a file of a run, None if there is no such file; `known` caches those of unchanged files."""
     try:
         with open_inside(run, path) as file:
             facts = os.fstat(file.fileno())
@@ -85,7 +85,7 @@ def files_of(translator: Translator) -> dict[str, dict]:
 
 
 def is_unsent(run: Path) -> bool:
-    """Whether a server that the run was started for lacks something of it."""
+    """Whether something is missing on a server for which the run was started."""
     return journal.begun(run) and any(pending(run, target) for target in journal.servers(run))
 
 
@@ -95,7 +95,7 @@ def targets(run: Path) -> list[str]:
 
 
 def place(run: Path, target: str) -> str:
-    """Where people find the run: its page on a server, the path of a local store."""
+    """Where to find the run: its page on a server, or the path of a local store."""
     mark, uri = server_state.load(run, target), uri_of(run, target)
     if is_http(uri) and mark.run_id:
         return f"{uri}/#/experiments/{mark.experiment_id}/runs/{mark.run_id}?{TRAINING_VIEW}"

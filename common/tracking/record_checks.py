@@ -1,4 +1,4 @@
-"""What a record of the journal has to look like: folders are edited and damaged, and a bad line is left out alone."""
+"""Checks a record of the journal: folders get edited and damaged, and only the bad line is left out."""
 
 import math
 import os
@@ -64,7 +64,7 @@ _OPTIONAL = {"parent": _uuid, "ended": _moment}
 
 
 def fault_of_record(record) -> str:
-    """What is wrong with a record, "" if nothing. A kind that this version does not know is not wrong."""
+    """What is wrong with a record, "" if nothing. An unknown kind is not wrong."""
     if not isinstance(record, dict) or not isinstance(record.get("kind"), str) or not _moment(record.get("t")):
         return "it is not a record with kind and time"
     wanted = dict(_FIELDS.get(record["kind"], {}))

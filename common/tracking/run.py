@@ -29,15 +29,15 @@ def start(
     resume: bool = False,
     source: str = "",
 ) -> "Run":
-    """Starts a run in `folder`, or goes on with the one that is there, and starts the process that mirrors it.
+    """Starts a run in `folder`, or resumes the one that is there, and starts the process that mirrors it.
 
     Args:
         folder: the run folder; RUN/tracking is created inside.
         server: from choose_server. When the wanted server is away, the run is kept locally and is pending for it.
-        parent: `uuid` of the run that this one belongs under, say a grid's; both in the same experiment. A resumed run
+        parent: `uuid` of the run above this one, for example a grid's; both in the same experiment. A resumed run
             keeps the one that it has.
         source: of the code, from the top of the repository; shown with the commit of `tags`.
-        resume: go on in the run that `folder` holds, on the servers it was started with and on this one.
+        resume: resume the run that `folder` holds, on the servers it was started with and on this one.
 
     Raises:
         UserError: the folder holds a run already (or none, with `resume`), or another process is writing it.
@@ -81,7 +81,7 @@ def add_files(folder: Path, paths: list[Path]) -> str:
     """Records files that were made after the end of a run, such as exports: the next sync sends them.
 
     Returns:
-        For each server, where the run is or what sends the files; "" if there is no run, or it is being written.
+        For each server, where the run is or what sends the files; "" if there is none, or it is being written.
     """
     folder = Path(folder).resolve()
     if not journal.begun(folder) or journal.fault_of_folder(folder):
@@ -101,7 +101,7 @@ def add_files(folder: Path, paths: list[Path]) -> str:
 
 
 class Run:
-    """Records of one training. No call waits for a server, and none raises because of one."""
+    """Records of one run. No call waits for a server, and none raises because of one."""
 
     def __init__(self, folder: Path, alive, chosen: tuple[str, ...]):
         self.folder, self._alive = folder, alive
@@ -196,7 +196,7 @@ def _lock(folder: Path):
     try:
         lock.acquire(timeout=2)  # `status` holds it for a moment
     except Timeout:
-        raise UserError(f"Another training is writing this run right now. Received: {folder}.") from None
+        raise UserError(f"Another process is writing this run right now. Received: {folder}.") from None
     except NotImplementedError:
         print(f"warning: {folder} lies on a file system without locks; let only one process write it", file=sys.stderr)
     return lock

@@ -47,7 +47,7 @@ def scrubber() -> Callable[[str], str]:
 
 
 def stored_credentials() -> dict[str, str]:
-    """What ~/.mlflow/credentials holds; empty where there is none or it cannot be read."""
+    """The content of ~/.mlflow/credentials; empty if it is missing or cannot be read."""
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read(Path("~/.mlflow/credentials").expanduser(), encoding="utf-8")

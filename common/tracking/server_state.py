@@ -20,9 +20,9 @@ class Mark:
     """Progress of one run towards one target (a server's address, or local:PATH, see journal.servers).
 
     offset: bytes of the journal that the server has. tail: digest of the last of them; it differs where a folder was
-    copied while it was written, and then gone on with: its journal is not the one that was sent.
+    copied while it was written, and then resumed: its journal is not the one that was sent.
     files: place in the run's artifacts -> sha256 that it has.
-    parent_id: the run above it there. status, notes: the last that it was told.
+    parent_id: the run above it there. status, notes: the last that were sent.
     refused: item -> why the server did not take it. fault: why nothing more can be sent now, "" if nothing.
     deleted: somebody deleted the run there, and it stays so.
     """
@@ -48,7 +48,7 @@ def mark_path(run: Path, server: str) -> Path:
 
 
 def load(run: Path, server: str) -> Mark:
-    """The stored mark; a fresh one where there is none or it is damaged, and one from the start for another journal."""
+    """The stored mark; a fresh one if it is missing or damaged, and one from the start for another journal."""
     try:
         mark = _parse(_read(run, mark_path(run, server).name), server)
     except (OSError, ValueError, TypeError, RecursionError):
@@ -88,7 +88,7 @@ def _parse(content: bytes, server: str | None) -> Mark:
         value = getattr(mark, name)
         words = value.values() if isinstance(value, dict) else ()
         if type(value) is not type(example) or not all(isinstance(word, str) for word in words):
-            raise ValueError(f"{name} is not what it can be")
+            raise ValueError(f"{name} has the wrong type")
     if not 0 <= mark.offset < 1 << 62:
         raise ValueError("no such place in the journal")
     if server is not None and mark.server != server:

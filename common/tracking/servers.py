@@ -1,4 +1,4 @@
-"""Which MLflow server a training reports to, decided once at the start and said in words."""
+"""Which MLflow server a run reports to: decided once, at its start."""
 
 import contextlib
 import difflib
@@ -30,7 +30,7 @@ _SQLITE = "sqlite:///"
 class Server:
     """Where a run goes.
 
-    uri: the server or store that is used now. words: the choice for people. wanted: the server that the run belongs
+    uri: the server or store that is used now. words: the choice, for people. wanted: the server that the run belongs
     on; differs from uri when that one is away, and then the run is kept locally and is pending for it.
     sent_by_another: the run is written to its folder alone; a grid's one process carries the records of all.
     """
@@ -50,9 +50,9 @@ def choose_server(choice: str | None, output_dir: Path, require: bool = False) -
         require: a server that is away is an error instead of a run that is kept locally.
 
     Raises:
-        UserError: the choice means nothing, holds a password, or is away although it is required.
+        UserError: the choice is unknown, holds a password, or is away although it is required.
     """
-    if os.environ.get("BALL_GRID_SERVERS"):  # decided once for all trainings of a grid
+    if os.environ.get("BALL_GRID_SERVERS"):  # decided once for all runs of a grid
         uri, wanted = json.loads(os.environ["BALL_GRID_SERVERS"])
         return Server(uri, "tracked by the grid", wanted, sent_by_another=True)
     choice, because = _asked_for(choice)
@@ -74,7 +74,7 @@ def choose_server(choice: str | None, output_dir: Path, require: bool = False) -
 
 
 def resolve(choice: str, output_dir: Path) -> str:
-    """The URI that a choice means: http(s) addresses as they are, SQLite stores with absolute paths.
+    """The URI of a choice: http(s) addresses as they are, SQLite stores with absolute paths.
 
     Raises:
         UserError: unknown name, credentials in the address, or a kind of store that runs are not sent to.
@@ -102,7 +102,7 @@ def _hostname(uri: str) -> str | None:
     try:
         parts = urlsplit(uri)
         return parts.hostname if parts.port != 0 else None
-    except ValueError:  # a port that is no number, half an IPv6 address
+    except ValueError:  # a port that is not a number, half an IPv6 address
         return None
 
 
@@ -128,7 +128,7 @@ def may_be_sent(run: Path, target: str, named: Collection[str]) -> bool:
 
 
 def how_to_send(run: Path, target: str) -> str:
-    """The line that asks for a server that only a folder names."""
+    """The line that names a server which only a folder names, and the command that sends there."""
     uri = uri_of(run, target)
     return (
         f"{run.name}: nothing is sent to {readable(uri)}, which only its folder names. "
@@ -167,7 +167,7 @@ def probe(uri: str) -> str | None:
     at a time.
 
     Returns:
-        None when it answers and lets us in, else why not, in words.
+        None if it answers and accepts us, else why not, in words.
     """
     answers: list[str | None] = []
     seconds = PROBE_SECONDS

@@ -30,7 +30,7 @@ _BAD_LINES = 5  # shown of one journal
 
 
 def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
-    """The run folders that are meant: paths, names inside the output folder, or every run of it when none is named.
+    """The run folders to work on: paths, names inside the output folder, or every run of it when none is named.
 
     Raises:
         UserError: a name leads to no run.
@@ -39,7 +39,7 @@ def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
         found = sorted(path.parents[1] for path in output_dir.glob("*/tracking/journal.jsonl"))
         for run in found:
             if not journal.begun(run):
-                print(f"{run.name}: nothing of it is known, its training was killed before the first record")
+                print(f"{run.name}: nothing is known of it, it was killed before its first record")
         return [run for run in found if journal.begun(run)]
     runs = []
     for name in names:

@@ -1,4 +1,4 @@
-"""Journal records -> what MLflow takes. Whatever MLflow would refuse is changed the same way every time, and noted."""
+"""Journal records -> what MLflow accepts. What MLflow would refuse is changed, the same way every time, and noted."""
 
 import hashlib
 import math
@@ -46,7 +46,7 @@ class Translator:
         self.notes: dict[str, str] = {}
 
     def read(self, record: dict, batch: Batch) -> None:
-        """Adds one record to the batch and to the state. A kind that this version does not know is passed over."""
+        """Adds one record to the batch and to the state. An unknown kind is skipped."""
         kind = record["kind"]
         if kind == "metrics":
             self._metrics(record, batch)
@@ -106,7 +106,7 @@ class Translator:
             return value
         self.notes.setdefault(
             f"value {name}",
-            f"{name[:60]!r} is cut from {len(value)} to {length} characters, whole in tracking/journal.jsonl",
+            f"{name[:60]!r} is cut from {len(value)} to {length} characters, complete in tracking/journal.jsonl",
         )
         return value[: length - 1] + "…"
 

@@ -25,7 +25,7 @@ def draw(seed, n: int, low: float, high: float, salt: int):
 def unpack_chroma(x):
     """Takes [n, h, w, 2] with U in the even, V in the odd columns of channel 1 apart into [n, h, w, 3] of Y, U, V.
 
-    Each U and V counts for two neighbouring pixels, so that a flip or shift moves colours with their pixels.
+    Each U and V belongs to two neighbouring pixels, so that a flip or shift moves colours with their pixels.
     One-channel patches pass unchanged.
     """
     if x.shape[-1] == 1:

@@ -22,7 +22,7 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
     The same seed gives the same numbers on the same machine: one CPU thread adds in one order, and on a GPU the
     deterministic kernels are chosen.
 
-    A GPU that could be expected and cannot be used is said in one line.
+    One line says why a GPU that is there cannot be used.
 
     Raises:
         UserError: `require_gpu`, and there is none to use; or there is one that does not compute.
@@ -32,7 +32,7 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
         try:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
-        except RuntimeError:  # already computing in this process (tests, several trainings in one worker)
+        except RuntimeError:  # already computing in this process (tests, several runs in one worker)
             pass
     for card in gpus:
         tf.config.experimental.set_memory_growth(card, True)  # or the first training takes the whole card
@@ -46,7 +46,7 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
 
 
 def usable_gpus(require: bool) -> list:
-    """The GPUs to train on, TensorFlow's list. Where one is amiss, a line says why and the CPU is used.
+    """The GPUs to train on, TensorFlow's list. If they cannot be used, a line says why, and the CPU is used.
 
     Raises:
         UserError: `require`, and there is none.

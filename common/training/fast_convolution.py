@@ -1,6 +1,6 @@
 """Two convolutions as matrix products, which a CPU does faster; all else is left to TensorFlow.
 
-They differ from the plain ones in rounding only, and their gradients come from the products by themselves.
+They differ from the plain ones in rounding only, and TensorFlow derives their gradients.
 """
 
 import keras
@@ -32,7 +32,7 @@ def convolve(layer, x, first: bool):
 
 
 def whole(kernel, x):
-    """A kernel that covers the whole input has one place to be: a dense layer."""
+    """A kernel that covers the whole input has only one position: it is a dense layer."""
     size = np.prod(kernel.shape[:3])
     return tf.matmul(tf.reshape(x, [-1, size]), tf.reshape(kernel, [size, -1]))[:, tf.newaxis, tf.newaxis]
 

@@ -99,14 +99,14 @@ def _restore(trainer: Trainer, path: Path) -> History:
         trainer.restore(state)
     except Exception as error:  # NumPy, zipfile and TensorFlow raise many kinds, whatever the file holds
         raise UserError(
-            f"{path} cannot be gone on with, it is damaged or of another version. Received: "
+            f"{path} cannot be resumed, it is damaged or of another version. Received: "
             f"{type(error).__name__}: {error}. Copy it again, or move it away to train from the first epoch."
         ) from None
     return history
 
 
 def _check_sizes(path: Path) -> None:
-    """Refuses arrays that declare more than the file holds, before memory is taken for them."""
+    """Refuses arrays that declare more than the file holds, before memory is allocated."""
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             with archive.open(member) as file:

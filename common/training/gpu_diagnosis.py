@@ -1,4 +1,4 @@
-"""Why a GPU is not used, in one line: NVIDIA's driver itself is asked, TensorFlow tells little in much log."""
+"""Why a GPU is not used, in one line: NVIDIA's driver itself is asked, because TensorFlow's long log says little."""
 
 import ctypes
 import os
@@ -19,7 +19,7 @@ _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MIN
 class Driver:
     """What NVIDIA's driver tells.
 
-    cuda: the newest CUDA that it runs, (major, minor). fault: why it does not start, "" if it does.
+    cuda: the newest CUDA that it runs, (major, minor). fault: why it does not start, "" if it starts.
     devices: name and compute capability (major, minor) of every GPU that it shows.
     """
 
@@ -42,7 +42,7 @@ class Needs:
 
 
 def ask_driver(library: str = "libcuda.so.1") -> Driver | None:
-    """Asks the driver of this machine; None where there is none (in a container: where none was handed in)."""
+    """Asks the driver of this machine; None if there is none (in a container: if none was passed in)."""
     try:
         cuda = ctypes.CDLL(library)
     except OSError:
@@ -72,7 +72,7 @@ def needs() -> Needs:
 
 
 def trouble(driver: Driver | None, wanted: Needs, seen: int) -> str | None:
-    """Why there is no GPU to train on, with the remedy; None where all is well, or nothing lets one expect a GPU.
+    """Why there is no GPU to train on, with the remedy; None if all is well, or no GPU is to be expected.
 
     Args:
         driver: see `ask_driver`. wanted: see `needs`. seen: how many GPUs TensorFlow lists.
@@ -110,15 +110,15 @@ def trouble(driver: Driver | None, wanted: Needs, seen: int) -> str | None:
     if seen:
         return None
     return (
-        f"TensorFlow {wanted.version} does not take {driver.devices[0][0]}. "
-        "python -c 'import tensorflow as tf; tf.config.list_physical_devices()' tells its reasons."
+        f"TensorFlow {wanted.version} does not use {driver.devices[0][0]}. "
+        "python -c 'import tensorflow as tf; tf.config.list_physical_devices()' says why."
     )
 
 
 def computing_fails(device: str = "GPU:0") -> str | None:
-    """Why the device does not compute, found out by a small convolution; None where it does.
+    """Why the device does not compute, by trying a small convolution; None if it does.
 
-    A card that others have filled, or a library that does not fit the driver, shows here and not before.
+    A card whose memory is taken, or a library that does not match the driver, shows only here.
     """
     try:
         with tf.device(device):

@@ -36,7 +36,7 @@ _KINDS = {
     "RepeatVector ZeroPadding2D Cropping2D UpSampling2D Resizing Identity Concatenate Add Subtract Multiply Average "
     "Maximum Minimum Dot Dropout SpatialDropout2D GaussianDropout GaussianNoise AlphaDropout ActivityRegularization "
     "RandomFlip RandomRotation RandomTranslation RandomZoom RandomContrast RandomBrightness",
-    # How weights began and what held them: of no use any more, but old files have them.
+    # Initialisers, regularisers and constraints: of no use any more, but old files have them.
     "Zeros Ones Constant Identity RandomNormal RandomUniform TruncatedNormal VarianceScaling GlorotNormal "
     "GlorotUniform HeNormal HeUniform LecunNormal LecunUniform Orthogonal",
     "L1 L2 L1L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm",
@@ -88,7 +88,7 @@ def load(path: Path):
 def save(model, path: Path) -> None:
     """Saves a trained model for every Keras from 3.10 on: without what only its training needed.
 
-    How weights began, for one: Keras 3.15 describes that with arguments that older versions refuse.
+    How weights were initialised, for example: Keras 3.15 describes that with arguments that older versions refuse.
     """
     whole = path.with_name(f"{path.name}.keras")  # Keras insists on the ending
     try:
@@ -207,7 +207,7 @@ def count_stored(weights: Path) -> int:
                     continue
                 elsewhere = item.is_virtual or item.external
                 if elsewhere or item.dtype.kind not in "fiub" or item.id.get_storage_size() < item.nbytes:
-                    raise UserError("its weights are not whole: a part of them lies elsewhere or is not there.")
+                    raise UserError("its weights are incomplete: a part of them is in another file or missing.")
                 total += item.size
     return total
 
@@ -219,7 +219,7 @@ def _build(config: dict):
 def _check_size(config: dict, stored: int) -> None:
     """Compares what the layers would take with what the file holds, before any of it is allocated.
 
-    Weights are not made within a scope of Keras, but when it is left: it is not left, and ends with its thread.
+    Keras makes the weights when this scope is left. So it never is: it ends with its thread.
     """
     keras.StatelessScope().__enter__()
     model = _build(config)

@@ -18,7 +18,7 @@ def find_model(path: Path) -> Path:
     """
     file = path / "model.keras" if os.path.isdir(path) else path  # noqa: PTH112 - as below
     if not os.path.isfile(file):  # noqa: PTH113 - False for a name that is too long, too
-        raise UserError(f"there is no model. Received: {file}. Name a .keras file or the folder of a run.")
+        raise UserError(f"the model does not exist. Received: {file}. Give a .keras file or the folder of a run.")
     if _starts_with(file, b"\x89HDF"):
         raise UserError(
             f"not a .keras file, but .h5: an .h5 model of an older Keras, or patches. Received: {file}. If it is a "
@@ -45,16 +45,16 @@ def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
     """
     if given is not None:
         return given, "from the command line"
-    contract = model_file.with_name("model.json")
-    if model_file.name != "model.keras" or not contract.is_file():
+    manifest = model_file.with_name("model.json")
+    if model_file.name != "model.keras" or not manifest.is_file():
         return FALLBACK_THRESHOLD, "a plain default, the model ships none"
     try:
-        value = read_json(contract)["threshold"]["keras"]
+        value = read_json(manifest)["threshold"]["keras"]
     except (UserError, KeyError, TypeError) as error:
-        raise UserError(f"{contract}: no threshold can be read ({error}). Give one with --threshold.") from None
+        raise UserError(f"{manifest}: no threshold can be read ({error}). Give one with --threshold.") from None
     if type(value) not in (int, float) or not 0 <= value <= 1.000001:
         raise UserError(
-            f"{contract}: the threshold is not a number from 0 to 1. Received: {str(value)[:80]}. "
+            f"{manifest}: the threshold is not a number from 0 to 1. Received: {str(value)[:80]}. "
             "Give one with --threshold."
         )
-    return float(value), f"shipped with the model ({contract.name})"
+    return float(value), f"shipped with the model ({manifest.name})"

@@ -27,7 +27,7 @@ class AdamW:
 
     @property
     def variables(self) -> list:
-        """Everything that the next step depends on, beside the weights."""
+        """Everything that the next step depends on, besides the weights."""
         return [self.iterations, *(moment for pair in self.moments for moment in pair)]
 
     def apply(self, gradients: Sequence) -> None:

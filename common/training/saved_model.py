@@ -1,4 +1,4 @@
-"""Loading a trained model again, with one clear line for everything that is not one."""
+"""Loads trained models; anything else is one clear error."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
 
 
 def load_initial(path: Path, input_shape: tuple[int, int, int], outputs: int, regularize: bool):
-    """Loads a model of ours to go on training it: its network, weights and mean stay as they are.
+    """Loads one of our models to train it further: its network, weights and mean stay as they are.
 
     Returns:
         The keras.Model, and the options that its network was built with.

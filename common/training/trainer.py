@@ -47,12 +47,12 @@ class Settings:
 
 
 def default_epochs(patches: int, patches_seen: int) -> int:
-    """Passes over the data in a training of default length: many over few patches, few over many; at least 20."""
+    """Passes over the data in a run of default length: many over few patches, few over many; at least 20."""
     return max(20, round(patches_seen / patches))
 
 
 class Trainer:
-    """One training: the network, its moving average, the optimiser and the compiled steps.
+    """One run: the network, its moving average, the optimiser and the compiled steps.
 
     `average` is a model of the same shape that holds the averaged weights.
 
@@ -80,7 +80,7 @@ class Trainer:
         self.xla = bool(tf.config.list_logical_devices("GPU")) if xla is None else xla
         # XLA compiles every number of steps anew, so it gets whole epochs.
         self.steps_per_call = None if self.xla else STEPS_PER_CALL
-        # Without autograph, which takes a second to translate what has nothing to translate.
+        # Without autograph, which takes a second and finds nothing to translate.
         self.run = tf.function(self._steps, reduce_retracing=not self.xla, jit_compile=self.xla, autograph=False)
 
     def train_epoch(self, epoch: int, stopped: Callable[[], bool] = lambda: False) -> float | None:
@@ -103,7 +103,7 @@ class Trainer:
                 if not np.isfinite(total):
                     raise UserError(
                         f"The loss is no longer a finite number in epoch {epoch + 1}. Received: {total}. "
-                        f"A lower --learning-rate (now {self.settings.learning_rate:g}) usually mends it."
+                        f"A lower --learning-rate (now {self.settings.learning_rate:g}) usually fixes it."
                     )
                 if stopped():
                     return None
@@ -179,7 +179,7 @@ def _is_pooling(layer) -> bool:
 
 
 def _normalise(layer, x):
-    """Batch normalisation as one fused kernel (half as fast again in all)."""
+    """Batch normalisation as one fused kernel: training is 1.5 times as fast."""
     x, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x, scale=layer.gamma.value, offset=layer.beta.value, mean=[], variance=[], epsilon=layer.epsilon
     )

@@ -195,7 +195,7 @@ def test_patches_without_any_ball_give_no_result_and_no_error(models, tmp_path, 
     ("arguments", "message"),
     [
         (["good", "FILE"], "two or more models"),
-        (["good", "nowhere", "FILE"], "there is no model"),
+        (["good", "nowhere", "FILE"], "the model does not exist"),
         (["good", "nowhere.onnx", "FILE"], "there is no such file"),
         (
             ["good", "large", "FILE"],

@@ -171,7 +171,7 @@ def test_a_model_json_without_a_threshold(tmp_path, content):
         (["zip.keras", "FILE"], "cannot be loaded"),
         (["three.keras", "FILE"], "not a classifier"),
         (["colour.keras", "FILE"], "takes 16x16x2 patches"),
-        (["broken.keras", "FILE"], "no numbers"),
+        (["broken.keras", "FILE"], "NaN or infinite"),
         (["run", "FILE", "--max-fpr", "1"], "at least 0 and below 1"),
         (["run", "FILE", "--threshold", "nan"], "threshold"),
         (["run", "FILE", "--treshold", "0.5"], "--threshold"),

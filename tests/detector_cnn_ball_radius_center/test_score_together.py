@@ -117,7 +117,7 @@ def test_input_that_does_not_fit_gives_one_clear_line(place, tmp_path):
         ({"classifier": "detector.keras"}, "not a classifier"),
         ({"classification": tmp_path / "balls.h5"}, "This is a detection file"),
         ({"classifier": "c.h5"}, "not a .keras file"),
-        ({"detector": "nothing"}, "there is no model"),
+        ({"detector": "nothing"}, "the model does not exist"),
     ]
     for change, words in cases:
         with pytest.raises(UserError, match=words.replace(".", r"\.")):

@@ -1,4 +1,4 @@
-"""Starts grids as a user would, on real Ray clusters, and looks at what they leave."""
+"""Starts grids as a user would, on real Ray clusters, and checks what they leave."""
 
 import csv
 import json
@@ -56,11 +56,11 @@ class Grid:
         (folder,) = self.runs.glob("grid_*")
         return folder
 
-    def trainings(self) -> list[Path]:
+    def run_folders(self) -> list[Path]:
         return sorted(path.parent for path in self.runs.glob("*/config.json"))
 
     def finished(self) -> int:
-        return sum(is_finished(path) for path in self.trainings())
+        return sum(is_finished(path) for path in self.run_folders())
 
     def rows(self) -> list[dict[str, str]]:
         with (self.folder / "grid.csv").open() as file:
@@ -77,8 +77,8 @@ class Grid:
         return parent, children
 
     def check_complete(self, count: int, epochs: int) -> None:
-        """No training is lost and none done twice: on the disk, and as MLflow has it."""
-        assert self.finished() == len(self.trainings()) == count
+        """No run is lost and none done twice: on the disk, and as MLflow has it."""
+        assert self.finished() == len(self.run_folders()) == count
         parent, children = self.tracked()
         client, _ = tracked_runs(self.runs, "small_training")
         assert parent.info.status == "FINISHED"
@@ -87,17 +87,17 @@ class Grid:
         for run in children:
             points = client.get_metric_history(run.info.run_id, "validation/loss")
             assert sorted({point.step for point in points}) == list(range(1, epochs + 1))
-        for path in self.trainings():
+        for path in self.run_folders():
             numbers = [line.split(",")[0] for line in (path / "metrics.csv").read_text().splitlines()[1:]]
             assert numbers == [str(epoch + 1) for epoch in range(epochs)]
 
     def names(self) -> list[str]:
         plan = json.loads((self.folder / "plan.json").read_text())
-        return [training["run_name"] for training in plan["trainings"]]
+        return [run["run_name"] for run in plan["runs"]]
 
 
 def wait_until(condition: Callable[[], bool], process: subprocess.Popen, seconds: float = 600) -> None:
-    """Waits for a condition while a process lives."""
+    """Waits for a condition while a process is alive."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, "it ended before"
@@ -123,7 +123,7 @@ def descendants(pid: int) -> dict[int, str]:
 
 def half_done(grid: Grid) -> bool:
     """Whether a run has some epochs and more before it."""
-    return any(2 <= len(read_rows(path)) <= 4 and not is_finished(path) for path in grid.trainings())
+    return any(2 <= len(read_rows(path)) <= 4 and not is_finished(path) for path in grid.run_folders())
 
 
 def processes(driver: int, kind: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""Private clusters side by side; two nodes in two network namespaces, of which one is killed while it works."""
+"""Private clusters side by side; two nodes in two network namespaces, one of which is killed at work."""
 
 import os
 import secrets
@@ -113,7 +113,7 @@ def test_a_grid_on_two_nodes_of_which_one_is_killed(tmp_path, namespaces):
         start(namespaces[1], "--address", f"{HEAD}:{PORT}", "--node-ip-address", OTHER)
         driver = grid.start(prefix=("ip", "netns", "exec", namespaces[0]))
         wait_until(lambda: any(_epochs(path) >= 4 for path in _far(grid)), driver)
-        near = [path for path in grid.trainings() if path not in _far(grid)]
+        near = [path for path in grid.run_folders() if path not in _far(grid)]
         assert near  # both nodes work
         _kill_all(namespaces[1])
         killed = time.monotonic()
@@ -128,7 +128,7 @@ def test_a_grid_on_two_nodes_of_which_one_is_killed(tmp_path, namespaces):
     said = grid.said()
     assert "its node" in said  # does not answer, or is gone
     assert "raylet" not in said
-    assert "goes on after epoch" in said
+    assert "resumes after epoch" in said
     grid.check_complete(6, epochs=40)
 
 
@@ -137,7 +137,7 @@ def _far(grid) -> list[Path]:
     numbers = (
         {path.name.partition(".")[0] for path in grid.folder.glob("logs/*.far.log")} if grid.runs.exists() else set()
     )
-    return [path for path in grid.trainings() if any(f"-{number}_" in path.name for number in numbers)]
+    return [path for path in grid.run_folders() if any(f"-{number}_" in path.name for number in numbers)]
 
 
 def _epochs(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""The process that runs of a grid are forks of, without Ray."""
+"""The process from which the runs of a grid are forked, without Ray."""
 
 import json
 import os

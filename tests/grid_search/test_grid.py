@@ -45,7 +45,7 @@ def test_a_grid_from_start_to_end_and_again(tmp_path, capsys):
     logs = [path.read_text() for path in sorted((grid.folder / "logs").glob("*.log"))]
     assert [log.count("---") for log in logs] == [1, 1, 2]
     assert "will be tried again" in grid.said()
-    assert "goes on after epoch 4" in grid.said()
+    assert "resumes after epoch 4" in grid.said()
     parent, children = grid.tracked()
     assert sorted(run.info.status for run in children) == ["FAILED", "FINISHED"]  # bad input never became a run
     client, _ = tracked_runs(grid.runs, "small_training")
@@ -76,7 +76,7 @@ def test_a_training_in_a_grid_is_the_training_of_the_command_line(tmp_path):
     fixed = ["--filters", 4, "--dense", 8, "--epochs", 2, "--tracking", "local"]
     assert program("classifier_cnn.train", *fixed, *files).returncode == 0
     (alone,) = (path.parent for path in (tmp_path / "alone").glob("*/model.keras"))
-    (inside,) = (path for path in grid.trainings() if "dense-8" in path.name)
+    (inside,) = (path for path in grid.run_folders() if "-d8-" in path.name)
 
     def told(folder):
         lines = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
@@ -103,7 +103,7 @@ def test_the_driver_killed_in_the_middle_of_64_trainings(tmp_path):
     assert any("grid_search.fork_server" in command for command in running.values())
     wait_until_gone(running)
     assert grid.run() == 0
-    assert "goes on after epoch" in grid.said()
+    assert "resumes after epoch" in grid.said()
     grid.check_complete(64, epochs=5)
     assert grid.run() == 0  # once more: nothing is left to do
     grid.check_complete(64, epochs=5)
@@ -119,7 +119,7 @@ def test_a_killed_process_costs_nothing(tmp_path, victim):
         os.kill(pid, signal.SIGKILL)
     assert driver.wait(900) == 0
     assert "will be tried again" in grid.said()
-    assert "goes on after epoch" in grid.said()
+    assert "resumes after epoch" in grid.said()
     grid.check_complete(4, epochs=20)
 
 
@@ -163,7 +163,7 @@ def test_without_the_worker_the_kept_processes_go_on(tmp_path):
     ids=["raylet", "gcs", "all of it"],
 )
 def test_ray_is_killed_under_the_grid(tmp_path, victim, epochs):
-    """As a reboot does it with the whole process tree: the same command again goes on.
+    """As a reboot does it with the whole process tree: the same command again resumes.
 
     Without its head process Ray, and the runs with it, lives on for a minute, 120 epochs.
     """
@@ -180,7 +180,7 @@ def test_ray_is_killed_under_the_grid(tmp_path, victim, epochs):
     wait_until_gone(running)
     if status:
         assert grid.run() == 0
-    assert "goes on after epoch" in grid.said()
+    assert "resumes after epoch" in grid.said()
     assert "Traceback" not in grid.said()
     grid.check_complete(4, epochs=epochs)
 
@@ -192,21 +192,21 @@ def test_stopping_and_going_on(tmp_path):
     wait_until(lambda: len(list(grid.runs.glob("*/checkpoint.npz"))) == 2, driver)
     driver.send_signal(signal.SIGINT)
     assert driver.wait(300) == 130
-    assert "the same command again goes on" in grid.said()
-    assert {journal.last_status(path)[0] for path in grid.trainings()} == {"KILLED"}
+    assert "the same command again resumes" in grid.said()
+    assert {journal.last_status(path)[0] for path in grid.run_folders()} == {"KILLED"}
     assert grid.run() == 0
-    assert "goes on after epoch" in grid.said()
+    assert "resumes after epoch" in grid.said()
     grid.check_complete(3, epochs=30)
     parent, _ = grid.tracked()
-    counts = {name: value for name, value in parent.data.metrics.items() if name.startswith("trainings_")}
-    assert {name: value for name, value in counts.items() if value} == {"trainings_finished": 3.0}
+    counts = {name: value for name, value in parent.data.metrics.items() if name.startswith("runs_")}
+    assert {name: value for name, value in counts.items() if value} == {"runs_finished": 3.0}
 
 
 @pytest.mark.slow
 def test_one_grid_is_driven_once(tmp_path):
     grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "20", "--delay", "0.3")
     driver = grid.start()
-    wait_until(lambda: bool(grid.trainings()), driver)
+    wait_until(lambda: bool(grid.run_folders()), driver)
     assert grid.run() == 2
     assert "This grid is running already" in grid.said()
     assert driver.wait(300) == 0
@@ -227,14 +227,14 @@ def test_a_full_disk_under_one_training(tmp_path):
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "--epochs", "15", "--delay", "0.5", "--jobs", "1")
     driver = grid.start()
     wait_until(lambda: half_done(grid), driver)
-    (full,) = grid.trainings()
-    (training,) = processes(driver.pid, "training")
-    os.kill(training, signal.SIGSTOP)
+    (full,) = grid.run_folders()
+    (run,) = processes(driver.pid, "training")
+    os.kill(run, signal.SIGSTOP)
     shutil.copytree(full, tmp_path / "copy")
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(full)], capture_output=True)
     try:
         if mounted.returncode:
-            os.kill(training, signal.SIGCONT)
+            os.kill(run, signal.SIGCONT)
             driver.terminate()
             driver.wait(300)
             pytest.skip("mounting needs root")
@@ -242,7 +242,7 @@ def test_a_full_disk_under_one_training(tmp_path):
         with suppress(OSError), (full / "filler").open("wb", buffering=0) as filler:
             while True:
                 filler.write(b"x" * 512)
-        os.kill(training, signal.SIGCONT)
+        os.kill(run, signal.SIGCONT)
         assert driver.wait(900) == 1
         assert sorted(row["status"] for row in grid.rows()) == ["failed", "finished", "finished"]
         assert "will be tried again" in grid.said()
@@ -267,7 +267,7 @@ def test_pruning_stops_the_losers_and_remembers_them(tmp_path):
     }
     assert int(rows["0.0001"]["epochs"]) < 16
     assert grid.run() == 0
-    assert json.loads((grid.folder / "plan.json").read_text())["trainings"][1]["varies"] == {"learning-rate": "0.0001"}
+    assert json.loads((grid.folder / "plan.json").read_text())["runs"][1]["varies"] == {"learning-rate": "0.0001"}
     assert {row["learning-rate"]: row["epochs"] for row in grid.rows()}["0.0001"] == rows["0.0001"]["epochs"]
 
 
@@ -275,12 +275,12 @@ def test_pruning_stops_the_losers_and_remembers_them(tmp_path):
 def test_the_process_that_sends_is_started_again_while_the_grid_runs(tmp_path):
     grid = Grid(tmp_path, "--seed", "0", "--epochs", "5000", "--delay", "0.5")
     driver = grid.start()
-    wait_until(lambda: any(sent(path) for path in grid.trainings()), driver)
+    wait_until(lambda: any(sent(path) for path in grid.run_folders()), driver)
     (mirror,) = [pid for pid, command in descendants(driver.pid).items() if "common.tracking.mirror" in command]
     os.kill(mirror, signal.SIGKILL)
-    (training,) = grid.trainings()
-    before = sent(training)
-    wait_until(lambda: sent(training) > before, driver, 240)
+    (run,) = grid.run_folders()
+    before = sent(run)
+    wait_until(lambda: sent(run) > before, driver, 240)
     driver.send_signal(signal.SIGINT)
     assert driver.wait(300) == 130
 
@@ -301,7 +301,7 @@ def test_without_a_server_nothing_is_lost(tmp_path):
     assert "not available" in grid.said()
     assert "and 2 of the 2 runs below it. Sent by: python3 common/tracking sync --output-dir" in grid.said()
     grid.check_complete(2, epochs=2)
-    runs = [grid.folder, *grid.trainings()]
+    runs = [grid.folder, *grid.run_folders()]
     assert {tuple(journal.servers(path)) for path in runs} == {("local:../mlflow.db", server.url)}
     server.start()
     try:
@@ -319,7 +319,7 @@ def test_a_grid_that_is_stopped_before_its_trainings_go_on_tells_what_they_lack(
     grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "5000", "--delay", "0.5")
     grid.arguments[grid.arguments.index("local")] = server.url
     driver = grid.start()
-    wait_until(lambda: len(grid.trainings()) == 2 and half_done(grid), driver)
+    wait_until(lambda: len(grid.run_folders()) == 2 and half_done(grid), driver)
     driver.send_signal(signal.SIGINT)
     assert driver.wait(300) == 130
     server.start()
@@ -330,7 +330,7 @@ def test_a_grid_that_is_stopped_before_its_trainings_go_on_tells_what_they_lack(
         driver.send_signal(signal.SIGINT)
         assert driver.wait(300) == 130
         last = grid.said().splitlines()[-1]
-        assert last.startswith("Tracked: ") is not any(pending(path, server.url) for path in grid.trainings())
+        assert last.startswith("Tracked: ") is not any(pending(path, server.url) for path in grid.run_folders())
     finally:
         server.kill()
 

@@ -43,7 +43,7 @@ def test_only_several_numbers_are_taken_apart():
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        ([], "Which training"),
+        ([], "Which project"),
         (["no_such.train"], "cannot be imported"),
         (["json"], "not a training module"),
         ([*GRID, "--dense", "16", "0"], "--dense takes a whole number.*filters 4 4 4 4, dense 0"),
@@ -68,8 +68,8 @@ def test_the_same_grid_has_the_same_name_wherever_it_is_started(tmp_path):
     again, _ = plan("--jobs", "7", "--prune", "--output-dir", str(tmp_path / "b"), "--data-root", "x", "--offline")
     other, _ = plan("--epochs", "7", "--output-dir", str(tmp_path))
     assert first.name == again.name != other.name
-    assert [training.run_name for training in first.trainings] == [training.run_name for training in again.trainings]
-    assert len({training.run_name for training in first.trainings}) == 64
+    assert [run.run_name for run in first.runs] == [run.run_name for run in again.runs]
+    assert len({run.run_name for run in first.runs}) == 64
     first.folder.mkdir(parents=True)
     first.write()
     assert read_plan(first.folder) == latest_plan(tmp_path) == first

@@ -8,7 +8,7 @@ import pytest
 from common.errors import UserError
 from grid_search import repeats
 from grid_search.options import combinations, parse_args
-from grid_search.plan import Plan, Training
+from grid_search.plan import Plan, Run
 from grid_search.report import write_report
 
 LOSSES = {("8", "0"): 0.30, ("16", "0"): 0.21, ("32", "0"): 0.20} | {
@@ -20,22 +20,22 @@ def grid(folder, losses):
     """A grid of --dense and --seed whose runs lie in `folder`."""
     place = folder / "grid_small_training_12345678"
     place.mkdir(parents=True)
-    trainings = []
+    runs = []
     for i, ((dense, seed), loss) in enumerate(losses.items()):
-        trainings.append(Training(i, {"seed": seed, "dense": dense}, f"12345678-{i:03}", {}))
+        runs.append(Run(i, {"seed": seed, "dense": dense}, f"12345678-{i:03}", {}))
         run = folder / f"20260101-000000_d{dense}-12345678-{i:03}"
         run.mkdir()
         (run / "config.json").write_text('{"options": {"epochs": 1}}')
         (run / "metrics.csv").write_text(f"epoch,val_loss\n1,{loss}\n")
         cost = {"parameters": 10 * int(dense), "multiply_accumulates": 20 * int(dense)}
         (run / "model.json").write_text(json.dumps({"status": "finished", "cost": cost}))
-    varies = {name: list(dict.fromkeys(one.varies[name] for one in trainings)) for name in ("seed", "dense")}
+    varies = {name: list(dict.fromkeys(one.varies[name] for one in runs)) for name in ("seed", "dense")}
     varies = {name: values for name, values in varies.items() if len(values) > 1}
-    return Plan("small_training", place.name, place, "e", "val_loss", varies, tuple(trainings))
+    return Plan("small_training", place.name, place, "e", "val_loss", varies, tuple(runs))
 
 
 def ends(plan):
-    return {training.index: ("finished", "") for training in plan.trainings}
+    return {run.index: ("finished", "") for run in plan.runs}
 
 
 def rows_of(table):

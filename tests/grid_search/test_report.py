@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grid_search.live_view import span
-from grid_search.plan import Plan, Training
+from grid_search.plan import Plan, Run
 from grid_search.pruning import Pruner
 from grid_search.ranking import pareto_front, ranking, row
 from grid_search.report import write_report
+from grid_search.run_folders import State
 
 POINTS = st.lists(st.fixed_dictionaries({"cost": st.integers(1, 9), "quality": st.integers(1, 9)}), min_size=1)
 
@@ -28,9 +29,9 @@ def test_nothing_beats_the_front_and_the_front_beats_the_rest(rows, lower):
 
 def test_a_grid_of_one_training_has_a_report_too(tmp_path):
     """All arrays of a script replaced by one value each."""
-    training = Training(0, {}, "12345678-000_training", {})
+    run = Run(0, {}, "12345678-000_training", {})
     folder = tmp_path / "grid_small_training_12345678"
-    plan = Plan("small_training", folder.name, folder, "e", "val_loss", {}, (training,))
+    plan = Plan("small_training", folder.name, folder, "e", "val_loss", {}, (run,))
     run = tmp_path / "20260101-000000_12345678-000_training"
     run.mkdir()
     folder.mkdir()
@@ -42,24 +43,31 @@ def test_a_grid_of_one_training_has_a_report_too(tmp_path):
     assert (folder / "grid.png").exists()
 
 
-def rows(values):
-    return [{"epoch": i, "val_loss": value} for i, value in enumerate(values, 1)]
+def pruner(folder, metric="val_loss"):
+    return Pruner(Plan("small_training", "grid", folder, "e", metric, {}, ()), active=True)
 
 
-def test_the_pruner_stops_who_is_behind_and_never_the_first():
-    pruner = Pruner("val_loss", True, 16)  # rungs after epochs 1, 2, 4, 8
-    assert not pruner.behind(0, rows([0.5, 0.4, 0.3, 0.2, 0.1]))
-    assert pruner.behind(1, rows([0.6]))
-    assert not pruner.behind(2, rows([0.4]))
-    assert pruner.behind(2, rows([0.4, 0.39, 0.38, 0.37]))  # good at the first two rungs, behind at the third
-    assert not pruner.behind(2, rows([0.4, 0.39, 0.38, 0.37]))  # judged once
+def state(values, metric="val_loss"):
+    return State(rows=[{"epoch": i, metric: value} for i, value in enumerate(values, 1)], epochs=16)
 
 
-def test_a_larger_metric_may_be_the_better_one():
-    pruner = Pruner("val_auroc", False, 16)
-    assert not pruner.behind(0, [{"epoch": 1, "val_auroc": 0.9}])
-    assert pruner.behind(1, [{"epoch": 1, "val_auroc": 0.8}])
-    assert not pruner.behind(2, [{"epoch": 1, "val_auroc": 0.95}])
+def test_the_pruner_stops_who_is_behind_and_never_the_first(tmp_path):
+    judge = pruner(tmp_path)  # rungs after epochs 1, 2, 4, 8
+    assert not judge.behind(0, state([0.5, 0.4, 0.3, 0.2, 0.1]))
+    assert judge.behind(1, state([0.6]))
+    assert not judge.behind(2, state([0.4]))
+    assert judge.behind(2, state([0.4, 0.39, 0.38, 0.37]))  # good at the first two rungs, behind at the third
+    assert not judge.behind(2, state([0.4, 0.39, 0.38, 0.37]))  # judged once
+    judge.remember(1)
+    assert pruner(tmp_path).remembers(1)
+    assert not pruner(tmp_path).remembers(2)
+
+
+def test_a_larger_metric_may_be_the_better_one(tmp_path):
+    judge = pruner(tmp_path, "val_auroc")
+    assert not judge.behind(0, state([0.9], "val_auroc"))
+    assert judge.behind(1, state([0.8], "val_auroc"))
+    assert not judge.behind(2, state([0.95], "val_auroc"))
 
 
 def test_spans_of_time_as_people_say_them():
@@ -68,8 +76,8 @@ def test_spans_of_time_as_people_say_them():
 
 def test_the_table_marks_rejected_formats(tmp_path):
     folder = tmp_path / "grid_small_training_12345678"
-    training = Training(0, {"seed": "1"}, "seed-1 12345678-000", {})
-    plan = Plan("small_training", folder.name, folder, "e", "val_loss", {}, (training,))
+    one = Run(0, {"seed": "1"}, "seed-1 12345678-000", {})
+    plan = Plan("small_training", folder.name, folder, "e", "val_loss", {}, (one,))
     run = tmp_path / "20260101-000000_seed-1-12345678-000"
     run.mkdir()
     (run / "config.json").write_text('{"options": {"epochs": 1}}')
@@ -77,4 +85,4 @@ def test_the_table_marks_rejected_formats(tmp_path):
     (run / "model.json").write_text(
         '{"forms": {"int8": {"fit": false}, "float32": {"fit": true}, "cpp": {"fit": null}}}'
     )
-    assert ranking(plan, [row(plan, training)])[1].endswith("seed 1  REJECTED: int8")
+    assert ranking(plan, [row(plan, one)])[1].endswith("seed 1  REJECTED: int8")

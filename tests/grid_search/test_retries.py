@@ -4,7 +4,7 @@ import pytest
 
 from grid_search import retries
 from grid_search.fork_server import MAY_PASS
-from grid_search.plan import Training
+from grid_search.plan import Run
 from grid_search.run_folders import State
 from grid_search.run_status import Progress
 
@@ -22,13 +22,13 @@ from grid_search.run_status import Progress
 def test_a_failure_is_tried_again_unless_the_input_is_bad(tmp_path, status, tries, expected, cause):
     log = tmp_path / "000.log"
     log.write_text("--- 12:00 on here: seed 0\nerror: what was wrong\n")
-    run = Progress(Training(0, {}, "run", {}), State(), "running", tries)
+    run = Progress(Run(0, {}, "run", {}), State(), "running", tries)
     retries.after_failure(run, status, log)
     assert (run.status, run.reason) == (expected, f"{cause}: error: what was wrong")
 
 
 def test_a_lost_slot_is_no_try_but_three_are_enough():
-    run = Progress(Training(0, {}, "run", {}), State(), "running", tries=1)
+    run = Progress(Run(0, {}, "run", {}), State(), "running", tries=1)
     for expected in ("waiting", "waiting", "failed"):
         retries.after_loss(run, "its node is gone")
         assert run.status == expected

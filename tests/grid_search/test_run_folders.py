@@ -68,7 +68,7 @@ def test_half_a_line_of_numbers_is_left_out(tmp_path):
 
 def test_the_folder_of_a_training_is_found_and_one_that_holds_nothing_removed(tmp_path):
     plan, _ = make_plan(parse_args(["classifier_cnn.train", "--dense", "8", "16", "--output-dir", str(tmp_path)]))
-    one, two = plan.trainings
+    one, two = plan.runs
     mark = plan.name[-8:]
     named = one.run_name.replace("{dataset}", "my-patches").replace(" ", "-")
     empty, begun, other, former = (tmp_path / f"20260101-00000{i}_{name}" for i, name in enumerate(

@@ -1,9 +1,9 @@
-"""The process beside a training that carries the journal to the servers.
+"""The process beside a run that carries the journal to the servers.
 
 python -m common.tracking.mirror RUN SERVER...
 
-A process, not a thread: a hung request can be ended with it, so that the end of a training is bounded; it outlives a
-training that was killed and says so; and MLflow's import and JSON need no share of the training's interpreter. In speed
+A process, not a thread: a hung request can be ended with it, so that the end of a run is bounded; it outlives a
+run that was killed and says so; and MLflow's import and JSON take no time of the training's interpreter. In speed
 the two could not be told apart. It lives as long as the training holds its stdin open, and ends on its own when
 everything has arrived.
 """

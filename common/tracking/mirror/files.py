@@ -67,7 +67,7 @@ class Files:
         return missing
 
     def _send(self, place: str, record: dict, digest: str) -> Fault | None:
-        """Sends a copy: MLflow opens a file by its name, which may lead elsewhere by then."""
+        """Sends a copy: MLflow opens a file by its name, which may be a link by then."""
         try:
             with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
                 # Runs of before December 2026 recorded their model with the name of a folder.

@@ -82,7 +82,7 @@ def _remove(database: Path) -> None:
 
 
 def _identity(database: Path) -> tuple[int, int] | None:
-    """Which file the database is, None where there is none, or an empty one."""
+    """Which file the database is; None if it is missing or empty."""
     with contextlib.suppress(OSError):
         found = database.stat()
         if found.st_size:

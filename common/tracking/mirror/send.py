@@ -1,4 +1,4 @@
-"""Sends one run to one MLflow server: whatever the journal has and the server has not.
+"""Sends one run to one MLflow server: whatever the journal has and the server does not.
 
 Everything may be repeated: the run is found by its uuid tag, a metric point is stored once however often it arrives,
 parameters, tags, datasets and files are simply set again.
@@ -37,7 +37,7 @@ class Sender:
         self._failures: Counter[str] = Counter()
 
     def step(self) -> Fault | None:
-        """Sends what there is now. Returns what stood in the way, None when everything arrived. Never raises."""
+        """Sends what there is now. Returns the fault, None if everything arrived. Never raises."""
         try:
             if self._client is None:
                 self._client = store.open_client(self.server)
@@ -68,7 +68,7 @@ class Sender:
         return fault
 
     def _load_mark(self) -> None:
-        """Takes up the stored mark: another process may have sent something since."""
+        """Loads the stored mark: another process may have sent something since."""
         self.mark = server_state.load(self.run, self.target)
         self._sure = False  # whether the server was seen to have the run since the last fault
         self.placed = not self.header.get("parent")  # whether it is where it belongs below another run
@@ -138,7 +138,7 @@ class Sender:
             location = store.artifact_location(self.server, name)
             try:
                 return self._write(self._client.create_experiment, name, artifact_location=location)
-            except Exception:  # another training may have created it in between
+            except Exception:  # another process may have created it in between
                 experiment = self._client.get_experiment_by_name(name)
                 if experiment is None:
                     raise
@@ -147,7 +147,7 @@ class Sender:
         return experiment.experiment_id
 
     def _adopt(self) -> str:
-        """Finds the run by its uuid; "" when it is not there.
+        """Finds the run by its uuid; "" if it is not there.
 
         A request that timed out may still have been carried out, so that there are several: the one that the mark
         knows stays, else the oldest.

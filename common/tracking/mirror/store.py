@@ -47,7 +47,7 @@ def artifact_location(server: str, experiment: str) -> str | None:
 
 
 def why_no_files(server: str, location: str) -> str:
-    """Why a run's files would land where nobody looks for them, "" when they would not.
+    """Why a run's files would end up where nobody looks for them, "" if they would not.
 
     A server without an artifact store names a folder of its own disk, and MLflow would write to ours. That holds for an
     address on loopback too: it may lead into a container or through a tunnel. A local store that was moved still names

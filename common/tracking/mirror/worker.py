@@ -23,7 +23,7 @@ LAST_ATTEMPTS = 3
 
 
 class Worker:
-    """The runs that a process sends: that of its training, or of a grid with all its runs, the grid's first."""
+    """The runs that a process sends: that of one training, or a grid's run followed by all the runs below it."""
 
     def __init__(self, named: Collection[str]):
         """`named`: the servers that the user names, see `servers.may_be_sent`."""
@@ -79,7 +79,7 @@ class Worker:
 
 
 def _guarded_step(run: Path, server: str, seen: dict, senders: dict, quiet: bool) -> Fault | None:
-    """A fault of one run's folder must not end what sends the others."""
+    """A fault of one run's folder must not stop the others."""
     try:
         fault = _step(run, server, seen, senders)
     except Exception as error:
@@ -90,7 +90,7 @@ def _guarded_step(run: Path, server: str, seen: dict, senders: dict, quiet: bool
 
 
 def _step(run: Path, server: str, seen: dict, senders: dict) -> Fault | None:
-    """Sends what is new of one run. A run that came to its end, or whose folder was removed, is forgotten."""
+    """Sends what is new of one run. A run that has ended, or whose folder was removed, is forgotten."""
     try:
         size = journal.journal_path(run).stat().st_size
     except OSError:

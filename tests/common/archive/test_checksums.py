@@ -1,4 +1,4 @@
-"""Lists of checksums as people publish them."""
+"""Lists of checksums in the forms that people publish."""
 
 import random
 

@@ -41,7 +41,7 @@ def documented() -> dict[tuple[str, str], list[str]]:
 
 @pytest.fixture(params=["bare", "a_keras_of_its_own"])
 def newcomer(request, tmp_path):
-    """The environment of a shell in which no environment is active and only `python3` is a name of Python."""
+    """The environment of a shell without an active environment, where Python is called `python3` only."""
     environment_of = tmp_path / "theirs"
     subprocess.run([BARE, "-m", "venv", "--without-pip", environment_of], check=True)
     (environment_of / "bin/python").unlink()

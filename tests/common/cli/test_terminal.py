@@ -1,4 +1,4 @@
-"""Full disks, closed streams and poor encodings: a command says what it can, and a run comes to its end."""
+"""Full disks, closed streams and poor encodings: a command prints what it can, and a run reaches its end."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Names of dataset families, and which files a training gets: cache, archive, synthetic patches, or an error."""
+"""Names of dataset families, and which files a run gets: cache, archive, synthetic patches, or an error."""
 
 import os
 from pathlib import Path

@@ -66,7 +66,7 @@ def write_bases(folder: Path) -> None:
 
 
 def fuzz(folder: Path, seed: int, count: int) -> tuple[str, int]:
-    """What became of the files, and the peak memory in kB."""
+    """What happened to each file, and the peak memory in kB."""
     write_bases(folder)
     command = [sys.executable, "-X", "faulthandler", "-c", PROGRAM, str(ROOT), str(folder), str(seed), str(count)]
     found = subprocess.run(command, capture_output=True, text=True, timeout=850)

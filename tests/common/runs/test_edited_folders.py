@@ -169,10 +169,11 @@ def test_the_checkpoint(run, times):
 
 @pytest.mark.parametrize("times", [60, pytest.param(3000, marks=BULK)])
 def test_the_plan_of_a_grid(tmp_path, times):
-    training = {"index": 0, "varies": {"dense": "8"}, "run_name": "x", "options": {}}
+    run = {"index": 0, "varies": {"dense": "8"}, "run_name": "x", "options": {}}
     plan = {"module": "m", "experiment": "e", "metric": "val_loss", "varies": {"dense": ["8", "9"]}}
-    (tmp_path / "plan.json").write_text(json.dumps(plan | {"trainings": [training, training | {"index": 1}]}))
-    assert read_plan(tmp_path).module == "m"
+    for key in ("trainings", "runs"):  # the former name, and the one of today
+        (tmp_path / "plan.json").write_text(json.dumps(plan | {key: [run, run | {"index": 1}]}))
+        assert [one.index for one in read_plan(tmp_path).runs] == [0, 1]
     assert bulk(tmp_path / "plan.json", times, lambda: read_plan(tmp_path)) > times // 10
 
 
@@ -211,7 +212,7 @@ def test_a_threshold_that_cannot_be_is_not_used(run, value):
 def test_a_name_that_is_too_long_is_one_line(run):
     with pytest.raises(UserError, match="--init names a model that is not there"):
         Options(init=Path("9" * 5000))
-    with pytest.raises(UserError, match="there is no model"):
+    with pytest.raises(UserError, match="the model does not exist"):
         find_model(Path("9" * 5000))
 
 

@@ -94,7 +94,7 @@ def test_a_damaged_checkpoint_is_one_clear_line(tmp_path, keep):
     whole = tmp_path / "whole.npz"
     np.savez(whole, state0000=np.zeros(500), best0000=np.zeros(500), history=np.array("{}"))
     (tmp_path / "checkpoint.npz").write_bytes(whole.read_bytes()[:keep])
-    with pytest.raises(UserError, match=r"checkpoint\.npz.*cannot be gone on with"):
+    with pytest.raises(UserError, match=r"checkpoint\.npz.*cannot be resumed"):
         fit(None, dict, tmp_path, print, bool)
 
 
@@ -118,7 +118,7 @@ with open_run("classifier_cnn", options, splits, choose_server("local", options.
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_training_outlasts_its_terminal(tmp_path, terminal):
-    """`train.py & disown` and a laptop that is closed; `| tee log` where tee ends: the night's result is written."""
+    """`train.py & disown` and a closed laptop; `| tee log` when tee ends: the night's result is written."""
     patches = [str(classification_file(tmp_path / f"{n}.h5", n=n)) for n in (60, 50)]
     arguments = ["--data-train", patches[0], "--data-val", patches[1], "--output-dir", str(tmp_path / "runs")]
     reader, writer = os.openpty() if terminal else os.pipe()

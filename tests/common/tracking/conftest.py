@@ -28,7 +28,7 @@ def mlflow_2(tmp_path_factory):
 
 @pytest.fixture(params=["3", "2.14"])
 def mlflow_server(request):
-    """Each of the servers that the team may meet."""
+    """Each version of the server that the team may use."""
     return request.getfixturevalue("mlflow_3" if request.param == "3" else "mlflow_2")
 
 
@@ -42,7 +42,7 @@ def proxy(mlflow_server, monkeypatch):
 
 @pytest.fixture
 def no_mirror(monkeypatch):
-    """Runs that only write their folder; the test sends by itself."""
+    """Runs that only write their folder; the test itself sends them."""
     monkeypatch.setattr(MirrorProcess, "start", lambda self: None)
 
 
@@ -61,5 +61,5 @@ def start(tmp_path, no_mirror, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def quiet_home(tmp_path_factory, monkeypatch):
-    """Nobody's ~/.mlflow/credentials takes part."""
+    """Nobody's ~/.mlflow/credentials is used."""
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))

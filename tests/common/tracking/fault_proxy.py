@@ -16,7 +16,7 @@ class Fault:
 
     kind: "" nothing, "status" answers with `value`, "late" carries the request out `value` seconds later than a client
     should wait, "silent" never answers, "cut" hangs up after half of the request's body, "hang up" at once, "garbage"
-    answers 200 with a web page. only: a piece of the path that it is limited to.
+    answers 200 with a web page. only: a part of the path; only requests with it misbehave.
     """
 
     kind: str = ""
@@ -38,7 +38,7 @@ class FaultProxy:
 
     @property
     def url(self) -> str:
-        """The address that a training is given."""
+        """The address that a run is given."""
         return f"http{'s' if self.certificate else ''}://127.0.0.1:{self.port}"
 
     def refuse(self) -> None:

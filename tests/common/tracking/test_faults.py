@@ -49,12 +49,12 @@ FAULTS = {
     "503": (Fault("status", 503), "it is not ready (503)"),
     "429": (Fault("status", 429), "it is overloaded (429)"),
     "401": (Fault("status", 401), "it does not accept our credentials (401)"),
-    "403": (Fault("status", 403), "it does not let us in (403)"),
-    "hangs up": (Fault("hang up"), "it hung up"),
+    "403": (Fault("status", 403), "it denies access (403)"),
+    "hangs up": (Fault("hang up"), "it closed the connection"),
     "a web page": (Fault("garbage"), "it does not answer like an MLflow server"),
-    "dies in an upload": (Fault("cut", only="/mlflow-artifacts/"), "it hung up"),
+    "dies in an upload": (Fault("cut", only="/mlflow-artifacts/"), "it closed the connection"),
     "500 for files": (Fault("status", 500, only="/mlflow-artifacts/"), "it answers 500"),
-    "dies in a batch": (Fault("cut", only="/log-batch"), "it hung up"),
+    "dies in a batch": (Fault("cut", only="/log-batch"), "it closed the connection"),
 }
 
 
@@ -197,7 +197,7 @@ def test_an_unknown_certificate_fails_closed(mlflow_3, start, tmp_path, monkeypa
 
 
 def certificate(folder):
-    """A certificate for 127.0.0.1 that nobody signed, with its key, as one PEM file."""
+    """A self-signed certificate for 127.0.0.1 with its key, as one PEM file."""
     from ipaddress import ip_address
 
     from cryptography import x509

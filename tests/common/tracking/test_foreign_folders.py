@@ -89,7 +89,7 @@ def test_a_link_is_not_followed(run, tmp_path, make, capsys):
 
 
 def test_a_file_that_is_replaced_by_a_link_after_the_check_is_not_sent(run, tmp_path, monkeypatch):
-    """Between looking at the file and MLflow's opening it, which goes by its name."""
+    """Between the check of the file and MLflow's opening it by name."""
     prepare()
     sender = Sender(run, journal.servers(run)[0])
 

@@ -53,7 +53,7 @@ def test_a_journal_that_is_torn_anywhere_loses_the_torn_record_alone(tmp_path):
 
 
 def test_every_record_reaches_the_disk(tmp_path, monkeypatch):
-    """What a power cut leaves is what was flushed: the bytes of the journal, the names of it and of its folders."""
+    """A power cut leaves what was flushed: the bytes of the journal, its name and those of its folders."""
     disk, flush = {}, {name: getattr(os, name) for name in ("fsync", "fdatasync")}
 
     def watch(name):

@@ -1,4 +1,4 @@
-"""Sixteen trainings of a grid and one SQLite store."""
+"""Sixteen runs of a grid and one SQLite store."""
 
 import shutil
 import subprocess
@@ -60,11 +60,11 @@ def test_a_store_of_an_older_mlflow_is_migrated(tmp_path, no_mirror, mlflow_2):
 @pytest.mark.slow
 def test_sixteen_living_trainings_share_one_store(tmp_path):
     uri = choose_server("local", tmp_path).uri
-    trainings = [
+    processes = [
         subprocess.Popen([sys.executable, str(TRAINING), str(tmp_path / f"run{i}"), uri, "40", "0.5"])
         for i in range(16)
     ]
-    assert [training.wait() for training in trainings] == [0] * 16
+    assert [process.wait() for process in processes] == [0] * 16
     assert (
         sync_and_status.sync(sync_and_status.find_runs([], tmp_path), tmp_path) == 0
     )  # what did not fit into the wait at the end

@@ -27,7 +27,7 @@ def begin(folder, server=AWAY, **keywords):
 
 def test_a_folder_holds_one_run(tmp_path, no_mirror):
     run = begin(tmp_path / "a")
-    with pytest.raises(UserError, match="Another training is writing"):
+    with pytest.raises(UserError, match="Another process is writing"):
         begin(tmp_path / "a", resume=True)
     run.finish("KILLED")
     with pytest.raises(UserError, match="There is a run in this folder already"):

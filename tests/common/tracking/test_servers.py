@@ -36,11 +36,11 @@ def test_the_environment_comes_before_the_default_and_the_choice_before_both(tea
     [
         (Fault("silent"), ("no answer within 1 s", "it does not answer in time")),  # the probe's limit or the request's
         (Fault("status", 401), "credentials (401)"),
-        (Fault("status", 403), "does not let us in (403)"),
+        (Fault("status", 403), "denies access (403)"),
         (Fault("status", 500), "it answers 500"),
         (Fault("status", 302), "it answers 302"),
         (Fault("garbage"), "does not answer like an MLflow server"),
-        (Fault("hang up"), "it hung up"),
+        (Fault("hang up"), "it closed the connection"),
     ],
 )
 def test_a_server_that_is_away_means_local_said_plainly(team, tmp_path, fault, words, monkeypatch):

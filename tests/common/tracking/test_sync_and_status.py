@@ -74,7 +74,7 @@ def test_a_run_hangs_below_its_parent_on_every_server(mlflow_server, start, tmp_
         run.metrics({"loss": 1.0}, step=0)
         run.finish("FINISHED")
     assert main(["sync", str(child.folder), "--to", mlflow_server.url]) == 1
-    assert pending(child.folder, mlflow_server.url).words() == "its place below its parent run"
+    assert pending(child.folder, mlflow_server.url).words() == "its place under its parent run"
     assert main(["sync", "--output-dir", str(tmp_path), "--to", mlflow_server.url]) == 0
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
     for uri in (mlflow_server.url, "local:../mlflow.db"):

@@ -1,4 +1,4 @@
-"""A training without a network: python training.py FOLDER URI EPOCHS SECONDS [resume]."""
+"""A run without a network: python training.py FOLDER URI EPOCHS SECONDS [resume]."""
 
 import sys
 import time
@@ -15,7 +15,7 @@ def main() -> None:
     run = tracking.start(
         folder,
         Server(uri, "", uri),
-        experiment="trainings",
+        experiment="runs",
         name=folder.name,
         parameters={"filters": "8 8 16 16", "epochs": epochs, "text": "ü" * 300},
         tags={"commit": "0123", "resumed": resume},

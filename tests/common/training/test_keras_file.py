@@ -164,7 +164,7 @@ def never_written(file, name, shape):
 @pytest.mark.parametrize("edit", [in_another_file, of_a_link, of_a_virtual_dataset, never_written])
 def test_weights_that_lie_elsewhere_are_refused(model, edit):
     change(model, "model.weights.h5", weights(edit))
-    refused(model, "its weights (are not whole|lead to somewhere else)")
+    refused(model, "its weights (are incomplete|lead to somewhere else)")
 
 
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.999])

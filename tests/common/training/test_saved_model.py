@@ -1,4 +1,4 @@
-"""Fine-tuning with --init: what is recorded is what was trained, and a resumed run goes on from the same model."""
+"""Fine-tuning with --init: what is recorded is what was trained, and a resumed run starts from the same model."""
 
 import json
 import os

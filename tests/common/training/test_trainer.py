@@ -1,4 +1,4 @@
-"""The compiled trainer: the same arithmetic as plain Keras, reproducible, resumable, and loud about a lost loss."""
+"""The compiled trainer: the same arithmetic as plain Keras, reproducible, resumable; NaN is an error."""
 
 import keras
 import numpy as np
@@ -162,7 +162,7 @@ def test_positive_weight_finds_more_balls(patches):
 
 @pytest.mark.parametrize(("n", "batch_size"), [(61, 16), (5, 16)])
 def test_every_patch_is_seen_in_an_epoch(n, batch_size):
-    """The index of a patch is painted into it; the loss is not asked, so the seen batches tell."""
+    """Each patch shows its own index, so the batches tell which patches were seen."""
     X = np.repeat(np.arange(n, dtype=np.uint8), 16 * 16).reshape(n, 16, 16, 1)
     seen = []
 

@@ -119,7 +119,7 @@ def test_a_store_with_runs_that_cannot_be_migrated_stays_as_it_is(database, caps
 
 
 def test_the_database_of_another_program_stays_as_it_is(database, capsys):
-    """One that keeps its version in a table of the same name, as every program with Alembic does."""
+    """One that keeps its version in a table of the same name, as all programs with Alembic do."""
     with contextlib.closing(sqlite3.connect(database)) as store:
         store.executescript(
             "CREATE TABLE alembic_version (version_num VARCHAR(32)); INSERT INTO alembic_version VALUES ('v3.2.0.a');"

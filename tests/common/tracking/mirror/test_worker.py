@@ -41,7 +41,7 @@ def as_in_the_mirror():
 
 @pytest.fixture
 def start_child(tmp_path):
-    """Starts a run that another process carries, as a grid's training does."""
+    """Starts a run that another process carries, as a grid's run does."""
     uri = choose_server("local", tmp_path).uri
 
     def start_child(name: str, parent: str | None = None):
@@ -69,7 +69,7 @@ def hold(run):
 
 
 def test_a_run_that_is_there_before_its_grid_hangs_below_it_all_the_same(tmp_path, start_child):
-    """A training of a second on a busy machine is sent to its end before the grid's own run is."""
+    """A run of a second on a busy machine is sent completely before the grid's own run is."""
     with hold(tmp_path / "grid"):
         grid = start_grid(tmp_path)
         child = start_child("child", grid.uuid)

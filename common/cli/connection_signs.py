@@ -1,0 +1,16 @@
+"""What failed connections are called, whoever is asked: (pattern in the text of the exception, words)."""
+
+# Texts of requests, urllib3 and the standard library.
+CONNECTION_SIGNS = (
+    (
+        r"Failed to resolve|NameResolution|getaddrinfo|Name or service not known|Temporary failure in name",
+        "its name is not known (DNS)",
+    ),
+    (r"Connection refused|ConnectionRefused", "it refuses connections"),
+    (r"[Tt]imed? ?out|timeout", "it does not answer in time"),
+    (
+        r"Connection reset|reset by peer|RemoteDisconnected|Connection aborted|IncompleteRead|BrokenPipe|Broken pipe",
+        "it closed the connection",
+    ),
+    (r"No route to host|[Uu]nreachable", "the network does not reach it"),
+)
