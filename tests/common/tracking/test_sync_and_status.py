@@ -295,7 +295,7 @@ def test_a_run_without_a_first_record_keeps_no_other_from_being_sent(start, tmp_
     run = finished(start, f"sqlite:///{tmp_path}/mlflow.db")
     journal_writer.Journal(tmp_path / "killed").close()
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
-    assert "killed: nothing of it is known" in capsys.readouterr().out
+    assert "killed: nothing is known of it" in capsys.readouterr().out
     assert differences(run, "local:../mlflow.db") == []
     assert not journal.begun(tmp_path / "killed")
 

@@ -105,7 +105,7 @@ def test_what_tensorflow_needs():
             0,
             r"GTX 980 is too old: .* is 5\.2, .* needs 6\.0",
         ),
-        (Driver((12, 4), devices=(A100,)), TENSORFLOW, 0, "does not take NVIDIA A100"),
+        (Driver((12, 4), devices=(A100,)), TENSORFLOW, 0, "does not use NVIDIA A100"),
     ],
 )
 def test_one_line_says_what_is_amiss(driver, needs, seen, words):
