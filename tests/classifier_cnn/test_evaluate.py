@@ -164,7 +164,7 @@ def test_a_model_json_without_a_threshold(tmp_path, content):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere", "FILE"], "no model"),
+        (["nowhere", "FILE"], "the model does not exist"),
         (["FILE", "FILE"], "not a .keras file"),
         (["run", "nowhere.h5"], "nowhere.h5"),
         (["run", "run/model.keras"], "not an HDF5 file"),
