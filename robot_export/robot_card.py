@@ -29,14 +29,15 @@ def _robot(manifest: Manifest, name: str, chosen: dict[str, str]) -> list[str]:
         "hulks": "classifier" if classifier else "positioner",
     }
     order = "[column][row]" if layout.columns else "[row][column]"
-    fed = f"Y * {layout.scale:.9g}" + (f" - {mean:.9g}" if any(layout.offset) else "")
+    scaled = "raw Y" if layout.scale == 1 else f"Y * {layout.scale:.9g}"
+    fed = scaled + (f" - {mean:.9g}" if any(layout.offset) else "")
     rule = given.sampling_rule
     other = "" if rule == robot.sampling else f" **This model's patches were sampled by {rule or 'an unknown rule'}.**"
     lines = [
         *(step.format(**words) for step in robot.steps),
         f"Input: {size}x{size}, {order}, {layout.dtype}, {fed}.",
         f"Outputs: {', '.join(outputs)}" + ("; px are pixels of the patch." if "px" in str(outputs) else "."),
-        f"Sampling: {robot.sampling}: {RULES[robot.sampling]}.{other}",
+        f"Sampling by the rule {robot.sampling}: {RULES[robot.sampling]}.{other}",
         _proof(manifest, chosen["form"]),
     ]
     return [f"### {name}: {robot.loader}", "\n".join(f"- {line}" for line in lines)]

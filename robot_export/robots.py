@@ -53,7 +53,7 @@ _ROWS = (
             "Copy `model.h` of both runs, as `ball_classifier.h` and `ball_detector.h`, and `naoth_finder.h` beside "
             "`Fy1500_Conf.h`, and register `NaothFinder` in `CNNBallDetector.cpp` as the others are.",
             "`meanBrightnessOffset` stays 0: the mean is inside. A positive one makes a patch darker, as with theirs.",
-            "It reads patches of 5-byte pixels, column by column, where they lie. Thresholds: theirs, or `isBall()`.",
+            "It reads patches of 5-byte pixels, column by column, without a copy. Thresholds: theirs, or `isBall()`.",
         ),
     ),
     Robot(
@@ -125,7 +125,10 @@ _ROWS = (
         (32,),
         "centres",
         {"classifier": _BALL, "detector": _CIRCLE},
-        ("Copy `{file}` to where the robot's networks lie. It is fed Y / 255, no mean is subtracted.", _COMPILED_NN),
+        (
+            "Copy `{file}` to the folder of the robot's networks. It is fed Y / 255, no mean is subtracted.",
+            _COMPILED_NN,
+        ),
         scale=UNIT,
     ),
     Robot(
@@ -167,7 +170,7 @@ _ROWS = (
         "centres",
         {"classifier": ("logit",)},
         (
-            "Copy `{file}` to where the robot's networks lie. It takes bytes; their code applies the sigmoid.",
+            "Copy `{file}` to the folder of the networks. It takes bytes; their code applies the sigmoid.",
             "OpenVINO on processors with AMX computes in bf16, off by 0.006: `INFERENCE_PRECISION_HINT` f32 is exact.",
         ),
         dtype="uint8",
