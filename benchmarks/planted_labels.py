@@ -89,7 +89,8 @@ def measured(args: argparse.Namespace, versions: dict[str, Patches], others: Pat
             print(f"trained: {name}, seed {seed}", file=sys.stderr)
 
     def means(rows):
-        return np.mean([[measure(rows) for measure in measures] for measures in found.values()], axis=1)
+        times = np.bincount(rows, minlength=len(others))
+        return np.mean([[measure(times) for measure in measures] for measures in found.values()], axis=1)
 
     def grown(rows):
         both = means(rows)

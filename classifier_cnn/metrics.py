@@ -92,20 +92,20 @@ def recall_at_equal_fpr(hits: np.ndarray, alarms: np.ndarray, rate: float) -> fl
 
 
 def of_drawn_patches(labels, scores, threshold: float, limits):
-    """A function from drawn rows of these patches, int [any], to the numbers that models are compared by.
+    """A function from how often each of these patches is drawn, int [n], to the numbers that models are compared by.
 
-    They are recall at each of `limits`, AUROC, recall and false positive rate at the threshold; None where the rows are
-    of one class. Scores are sorted once for all draws.
+    They are recall at each of `limits`, AUROC, recall and false positive rate at the threshold; None where one class
+    alone is drawn. Scores are sorted once for all draws.
     """
     labels, scores = _checked(labels, scores)
     found, order = scores >= np.float32(threshold), np.argsort(-scores, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
     balls = labels[order]
 
-    def measure(rows):
-        times = np.bincount(rows, minlength=len(labels))
+    def measure(times):
         drawn = times[order]
-        hits, alarms = (np.cumsum(drawn * kind)[ends].astype(float) for kind in (balls, ~balls))
+        hits = np.cumsum(drawn * balls)[ends].astype(float)
+        alarms = np.cumsum(drawn)[ends] - hits
         if not hits[-1] or not alarms[-1]:
             return (None,) * (len(limits) + 3)
         recalls = [recall_at_equal_fpr(hits, alarms, limit) for limit in limits]

@@ -76,7 +76,7 @@ def evaluate(y, circles, size: int) -> dict[str, float]:
 
 
 def of_drawn_patches(y, circles, size: int):
-    """A function from drawn rows of these patches, int [any], to the numbers that models are compared by.
+    """A function from how often each of these patches is drawn, int [n], to the numbers that models are compared by.
 
     They are median centre error and median radius error in pixels, mean IoU, and the share of the IoU above 0.75.
     """
@@ -84,7 +84,8 @@ def of_drawn_patches(y, circles, size: int):
     centre, radius = center_errors(y, circles) * size, np.abs(circles[:, 0] - y[:, 0]) * size
     iou = circle_iou(y, circles)
 
-    def measure(rows):
+    def measure(times):
+        rows = np.repeat(np.arange(len(times)), times)
         overlap = iou[rows]
         medians = float(np.median(centre[rows])), float(np.median(radius[rows]))
         return (*medians, float(overlap.mean()), float(np.mean(overlap > IOU_LIMITS[1])))

@@ -43,7 +43,7 @@ class Subject:
     """A project as a comparison sees it; y are labels, answers float32 [n, outputs].
 
     columns: names of the outputs. measures: the first one decides.
-    measure: (y, answers, threshold) -> (rows drawn, int [any]) -> one float per measure, None where one is undefined.
+    measure: (y, answers, threshold) -> (times drawn, int [n]) -> one float per measure, None where one is undefined.
     errors: (y, answers, threshold) -> kind of error -> bool [n].
     quality: (y, answers) -> float [n], higher for a better answer: orders the galleries.
     gallery: (path, patches, answers of both, chosen, title, subtitle) draws the chosen patches.
@@ -110,16 +110,18 @@ def differences(subject: Subject, patches, pair: list) -> list[dict]:
         One dict per measure; `verdict` is better, worse or none. Undefined numbers are None.
     """
     measures = [subject.measure(patches.y, answers, threshold) for answers, threshold in pair]
-    every = np.arange(len(patches))
-    values = [np.array([np.nan if v is None else v for v in measure(every)], float) for measure in measures]
+    recording = patches.recording if patches.recording is not None and len(set(patches.recording)) > 1 else None
+    members = np.arange(len(patches)) if recording is None else np.unique(recording, return_inverse=True)[1]
+    once = np.ones(len(patches), int)
+    values = [np.array([np.nan if v is None else v for v in measure(once)], float) for measure in measures]
     defined = np.flatnonzero(np.isfinite(values[0]) & np.isfinite(values[1]))
 
-    def grown(rows):
-        found = [[measure(rows)[i] for i in defined] for measure in measures]
+    def grown(drawn):
+        times = np.bincount(drawn, minlength=members.max() + 1)[members]
+        found = [np.array(measure(times), object)[defined].tolist() for measure in measures]
         return None if None in found[0] + found[1] else np.subtract(found[1], found[0])
 
-    recording = patches.recording if patches.recording is not None and len(set(patches.recording)) > 1 else None
-    interval = bootstrap_interval(grown, every, groups=recording) if len(defined) else None
+    interval = bootstrap_interval(grown, np.arange(members.max() + 1)) if len(defined) else None
     rows = []
     for i, measure in enumerate(subject.measures):
         row = {"measure": measure.label, "A": None, "B": None, "difference": None, "interval": None, "verdict": "none"}
