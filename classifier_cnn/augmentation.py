@@ -9,10 +9,14 @@ from common.training import augmentation_ops
 PATCHES_SEEN = 1_100_000  # in a run of default length: 200 passes over the real patches of the recipe search
 
 
-def make_augmentation(seed: int) -> Callable:
+def make_augmentation(seed: int, light: float = 1.0) -> Callable:
     """Makes the augmentation of the default recipe.
 
     Order: geometry first (it interpolates and must not blur the noise), then light, noise, and clipping to 0..255.
+
+    Args:
+        seed: of the noise.
+        light: 1 for brightness by up to 30 grey levels, contrast by up to 30 %, tone by up to 0.3.
 
     Returns:
         (x float32 [n, h, w, c] of 0..255, y [n], seed int32 [2]) -> the same; drawn per patch.
@@ -32,7 +36,8 @@ def make_augmentation(seed: int) -> Callable:
         x = augmentation_ops.resample(
             x, zoom * flip_x, zoom * flip_y, draw(4, -1, 1), draw(5, -1, 1), draw(6, -0.5, 0.5)
         )
-        x = augmentation_ops.relight(x, draw(7, -30, 30), draw(8, 0.7, 1.3), draw(9, -0.3, 0.3))
+        brightness, contrast, tone = (light * draw(salt, -far, far) for salt, far in ((7, 30), (8, 0.3), (9, 0.3)))
+        x = augmentation_ops.relight(x, brightness, 1 + contrast, tone)
         x = augmentation_ops.add_noise(x, draw(10, 0, 6), pool, seed)
         return augmentation_ops.pack_chroma(tf.clip_by_value(x, 0.0, 255.0)), y
 

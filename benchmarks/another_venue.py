@@ -1,0 +1,103 @@
+"""Measures what stronger light and a share of synthetic patches do at a venue that was not trained on.
+
+Every variant is trained without one venue at a time, with the same seeds, and scored there. All of them see equally
+many patches.
+
+    .venv/bin/python benchmarks/another_venue.py --data-root data --venues cuda saba aref
+
+takes about seven minutes on one core.
+"""
+
+import argparse
+import sys
+from types import SimpleNamespace
+
+import cross_validation
+import keras
+import numpy as np
+from scipy.stats import t
+
+from classifier_cnn import metrics, venues
+from classifier_cnn.augmentation import make_augmentation
+from classifier_cnn.model import make_loss
+from classifier_cnn.options import DEFAULT_STEM, Options
+from classifier_cnn.training import build
+from common.atomic_files import write_json
+from common.cli.program import run_main
+from common.cli.progress import progress_bar
+from common.datasets.patch_file import Patches, read_patches
+from common.training import devices
+from common.training.batches import training_data
+from common.training.predict import make_predictor
+from common.training.trainer import Settings, Trainer
+from dataset_tools.synthetic import synthetic_files
+
+VARIANTS = {  # strength of the light, share of synthetic patches
+    "the recipe": (1.0, 0.0),
+    "light x 1.7": (1.7, 0.0),
+    "a fifth synthetic": (1.0, 0.2),
+    "half synthetic": (1.0, 0.5),
+}
+
+
+def parse_args(argv=None) -> argparse.Namespace:
+    parser = cross_validation.parser(__doc__, Options, DEFAULT_STEM, "another_venue.json")
+    parser.add_argument("--venues", nargs="+", default=["cuda", "saba", "aref"], help="left out in turn (%(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="(%(default)s)")
+    parser.set_defaults(filters=[4, 4, 8, 8], epochs=60)
+    return parser.parse_args(argv)
+
+
+def train(options: Options, rest: Patches, synthetic: Patches, light: float, share: float):
+    """A predictor, trained on `rest` and that share of synthetic patches, which sees epochs * len(rest) patches."""
+    chosen = np.random.default_rng(options.seed).permutation(len(synthetic))[: round(len(rest) * share / (1 - share))]
+    X, y = (np.concatenate([a, b[chosen]]) for a, b in ((rest.X, synthetic.X), (rest.y, synthetic.y)))
+    patches = Patches(X, y)
+    keras.utils.set_random_seed(options.seed)
+    model, _ = build(options, SimpleNamespace(train=patches))
+    epochs = round(options.epochs * len(rest) / len(patches))
+    settings = Settings(epochs, options.batch_size, options.learning_rate)
+    data = training_data(patches, settings.batch_size)
+    trainer = Trainer(model, data, make_loss(1.0), make_augmentation(options.seed, light), settings, head="logit")
+    for epoch in range(epochs):
+        trainer.train_epoch(epoch)
+    return make_predictor(trainer.average)
+
+
+def main(argv=None) -> None:
+    args = parse_args(argv)
+    devices.prepare(args.seed, args.threads)
+    patches, _ = cross_validation.load(args, "classification", ("train", "validation", "test"))
+    told = venues.venues(patches.y, patches.recording, venues.VenueOptions().group)
+    synthetic = read_patches(synthetic_files("classification", args.data_root)["train"], "classification")
+    cases = [(name, venue, seed) for venue in args.venues for seed in range(args.seeds) for name in VARIANTS]
+    rows = []
+    for name, venue, seed in progress_bar(cases, desc="training", unit="network"):
+        options = Options(tuple(args.filters), args.dense, epochs=args.epochs, seed=seed, threads=args.threads)
+        there = patches.take(told == venue)
+        scores = train(options, patches.take(told != venue), synthetic, *VARIANTS[name])(there.X)[:, 0]
+        numbers = metrics.evaluate(there.y, scores, 0.5)
+        kept = {key: numbers[key] for key in ("recall_at_fpr_0.01", "auroc")}
+        rows.append({"variant": name, "venue": venue, "seed": seed} | kept)
+        write_json(args.output, {"arguments": {"epochs": args.epochs, "filters": args.filters}, "rows": rows})
+    print(table(rows, args.venues))
+
+
+def table(rows: list[dict], names: list[str]) -> str:
+    """Per variant the mean over seeds at each venue, and the mean paired difference to the recipe with its interval."""
+    lines = [f"{'':20}{'':8}" + "".join(f"{venue:>8}" for venue in names) + "  against the recipe"]
+    for key in ("recall_at_fpr_0.01", "auroc"):
+        found = {
+            name: np.array([[r[key] for r in rows if (r["variant"], r["venue"]) == (name, venue)] for venue in names])
+            for name in VARIANTS
+        }
+        for name, values in found.items():
+            gained = (values - found["the recipe"]).ravel()
+            reach = t.ppf(0.975, len(gained) - 1) * gained.std(ddof=1) / np.sqrt(len(gained))
+            means = "".join(f"{value:8.3f}" for value in values.mean(1))
+            lines.append(f"{name:20}{key[:6]:8}{means}  {gained.mean():+.4f} +- {reach:.4f}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

@@ -1,0 +1,67 @@
+"""Leaving out one venue at a time: how recordings become venues, and one real round of it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from classifier_cnn import venues
+from common.datasets.patch_file import write_patches
+from common.errors import UserError
+
+from ..tiny import bars, discs
+
+
+def recordings(**venue_sizes):
+    """(labels, recording): a quarter balls, two recordings per venue."""
+    names = [f"{venue}_{i % 2}" for venue, n in venue_sizes.items() for i in range(n)]
+    return np.arange(len(names)) % 4 == 0, np.array(names)
+
+
+def sizes(told):
+    return dict(zip(*(values.tolist() for values in np.unique(told, return_counts=True)), strict=True))
+
+
+def test_names_that_differ_in_the_number_alone_are_one_venue_and_small_ones_are_pooled():
+    told = venues.venues(*recordings(hall=200, field=200, yard=80, lab=60), venues.VenueOptions().group)
+    assert sizes(told) == {"hall": 200, "field": 200, venues.POOLED: 140}
+
+
+def test_a_pool_that_is_too_small_is_never_left_out():
+    told = venues.venues(*recordings(hall=200, field=200, yard=80), "^([a-z]+)_")
+    assert sizes(told) == {"hall": 200, "field": 200, "": 80}
+
+
+@pytest.mark.parametrize(
+    ("known", "pattern"), [(False, "(.)"), (True, "(nothing)"), (True, "^(h)"), (True, "(hall|field|yard)")]
+)
+def test_no_venues_is_one_line(known, pattern):
+    labels, names = recordings(hall=200, field=60)
+    with pytest.raises(UserError, match="Received"):
+        venues.venues(labels, names if known else None, pattern)
+
+
+@pytest.mark.parametrize("pattern", ["(a", "abc", "(?P<x>a){99999999999}"])
+def test_a_bad_pattern_is_one_line(pattern):
+    with pytest.raises(UserError, match="--group"):
+        venues.parse_args(["--group", pattern])
+
+
+def test_the_venue_that_nobody_could_have_learnt_comes_first(tmp_path, capsys):
+    """At `upside` the labels are swapped: only a model that has seen it could know."""
+    X, ball = bars(1200, 0), np.arange(1200) % 2 == 0
+    X[ball] = discs(600, 0)[0]
+    names = [f"{'upside' if i < 240 else ('hall', 'field')[i // 2 % 2]}_{i % 3}" for i in range(1200)]
+    ball[:240] = ~ball[:240]
+    write_patches(tmp_path / "all.h5", X, ball[:, None].astype(np.uint8), recording=names)
+    file = str(tmp_path / "all.h5")
+    venues.main(["--data-train", file, "--epochs", "4", "--filters", "4", "--output-dir", str(tmp_path)])
+    told = json.loads((tmp_path / "venues" / "venues.json").read_text())["venues"]
+    assert told[0]["venue"] == "upside"
+    assert told[0]["recall_at_limit"] < 0.2 < 0.5 < told[1]["recall_at_limit"]
+    for row in told:
+        low, high = row["recall_at_limit_interval"]
+        assert low <= row["recall_at_limit"] <= high
+    assert sum(row["patches"] for row in told) == 1200
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-5].endswith("upside")
