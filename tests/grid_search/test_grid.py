@@ -61,7 +61,7 @@ def test_a_grid_from_start_to_end_and_again(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_training_in_a_grid_is_the_training_of_the_command_line(tmp_path):
+def test_a_run_in_a_grid_is_that_of_the_command_line(tmp_path):
     """The same numbers, epoch by epoch, and the same weights."""
     grid = Grid(tmp_path, "--filters", "4", "--dense", "8", "16", "--epochs", "2", module="classifier_cnn.train")
     assert grid.run() == 0
@@ -92,7 +92,7 @@ def test_a_training_in_a_grid_is_the_training_of_the_command_line(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_driver_killed_in_the_middle_of_64_trainings(tmp_path):
+def test_the_driver_killed_in_the_middle_of_64_runs(tmp_path):
     grid = Grid(tmp_path, *MANY, "--delay", "0.5")
     driver = grid.start()
     wait_until(lambda: grid.finished() >= 10, driver)
@@ -140,7 +140,7 @@ def test_a_worker_that_dies_while_slots_wait_for_it_is_replaced(tmp_path):
 
 
 @pytest.mark.slow
-def test_without_the_worker_the_kept_processes_go_on(tmp_path):
+def test_without_the_worker_the_kept_processes_continue(tmp_path):
     """The process that has everything imported is gone: a slot that is killed later starts another one."""
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", "20", "--delay", "0.5")
     driver = grid.start()
@@ -214,7 +214,7 @@ def test_one_grid_is_driven_once(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_training_that_kills_its_process_is_reported_and_the_others_go_on(tmp_path):
+def test_a_run_that_kills_its_process_is_reported_and_the_others_continue(tmp_path):
     grid = Grid(tmp_path, "--trouble", "none", "killed", "--seed", "0", "1", "--epochs", "3")
     assert grid.run() == 1
     assert [row["status"] for row in grid.rows()].count("finished") == 2
@@ -222,7 +222,7 @@ def test_a_training_that_kills_its_process_is_reported_and_the_others_go_on(tmp_
 
 
 @pytest.mark.slow
-def test_a_full_disk_under_one_training(tmp_path):
+def test_a_full_disk_under_one_run(tmp_path):
     """Its folder becomes a full file system: it is named, the others finish; with room again, so does it."""
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "--epochs", "15", "--delay", "0.5", "--jobs", "1")
     driver = grid.start()
@@ -313,7 +313,7 @@ def test_without_a_server_nothing_is_lost(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_grid_that_is_stopped_before_its_trainings_go_on_tells_what_they_lack(tmp_path):
+def test_a_grid_that_is_stopped_before_its_runs_resume_tells_what_they_lack(tmp_path):
     server = MlflowServer(tmp_path / "server")
     server.kill()
     grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "5000", "--delay", "0.5")

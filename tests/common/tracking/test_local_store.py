@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencie
 TRAINING = Path(__file__).with_name("training.py")
 
 
-def test_sixteen_trainings_share_one_store(tmp_path, no_mirror):
+def test_sixteen_runs_share_one_store(tmp_path, no_mirror):
     """Processes that create the store at the same moment and write to it at once; one of them wants all runs."""
     server = choose_server("local", tmp_path)
     for number in range(16):
@@ -58,7 +58,7 @@ def test_a_store_of_an_older_mlflow_is_migrated(tmp_path, no_mirror, mlflow_2):
 
 
 @pytest.mark.slow
-def test_sixteen_living_trainings_share_one_store(tmp_path):
+def test_sixteen_living_runs_share_one_store(tmp_path):
     uri = choose_server("local", tmp_path).uri
     processes = [
         subprocess.Popen([sys.executable, str(TRAINING), str(tmp_path / f"run{i}"), uri, "40", "0.5"])

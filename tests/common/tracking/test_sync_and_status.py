@@ -281,7 +281,7 @@ def test_names_and_values_that_mlflow_refuses_are_visible_there(mlflow_server, s
     assert Path(sent).read_bytes() == journal.journal_path(run.folder).read_bytes()
 
 
-def test_the_commands_look_where_trainings_put_their_runs(monkeypatch, tmp_path):
+def test_the_commands_look_where_runs_are_put(monkeypatch, tmp_path):
     """In a container that is its mounted folder: looking elsewhere, sync found no run and called everything sent."""
     from common.tracking.__main__ import parse_args
 

@@ -124,7 +124,7 @@ def test_the_end_of_a_grid_says_which_of_its_runs_were_not_sent(tmp_path, start_
     assert line.endswith(f"common/tracking sync --output-dir {launch.shortest(tmp_path)}")
 
 
-def test_the_trainings_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_child):
+def test_the_runs_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_child):
     """They live a second or two longer than the grid's driver, on whose death its mirror ends."""
     child = start_child("child")
     command = [sys.executable, "-c", DRIVER, str(tmp_path / "grid"), str(child.folder)]
