@@ -7,10 +7,11 @@ a seed begin with the same weights. Differences are paired by seed.
 
     .venv/bin/python benchmarks/mining_round.py --data-root data
 
-takes about ten minutes on one core.
+takes about ten minutes on one core (14 on a busy one).
 """
 
 import argparse
+import json
 import sys
 import time
 from types import SimpleNamespace
@@ -134,7 +135,8 @@ def main(argv=None) -> None:
             print(shown, f"against random {entry['gain']:+.3f} [{low:+.3f}, {high:+.3f}], better {entry['better']}")
     seconds = round(time.perf_counter() - begin, 1)
     about = {"digest": patches.digest, "device": provenance.device(), "seconds": seconds, "seeds": found}
-    cross_validation.write(args, about | {"summary": result})
+    args.output.write_text(json.dumps(about | {"summary": result}, indent=2) + "\n", encoding="utf-8")
+    print(f"{args.seeds} seeds in {seconds:.0f} s; more in {args.output}")
 
 
 if __name__ == "__main__":

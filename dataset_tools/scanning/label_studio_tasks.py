@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from dataset_tools.annotations.find_pictures import SUFFIXES
+from dataset_tools.annotations.find_pictures import SUFFIXES, UPLOAD
 from dataset_tools.cutting.archives import file_name
 from dataset_tools.scanning.frames import Frame, read_bytes
 
@@ -57,12 +57,13 @@ def task(address: str, size: tuple[int, int], circles, scores, model: str) -> di
 
 
 def picture_name(frame: Frame) -> str:
-    """A name for a picture, no two alike, such as `game_12ab34-0000123_top`: `cut` reads the recording from it."""
+    """A name for a picture, no two alike, such as `game-12ab34_0000123_top`: its recording is before the dash."""
     source = f"{frame.record.picture}/{frame.record.name}"
-    stem = file_name(Path(frame.record.name).stem).replace("-", "_")
-    numbered = stem if any(map(str.isdigit, stem)) else f"{stem}_0"
-    mark = hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:6]  # with 8, `cut` leaves it out
-    return f"{file_name(frame.recording)}_{mark}-{numbered}"
+    mark = hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    recording, stem = file_name(frame.recording), file_name(Path(frame.record.name).stem).replace("-", "_")
+    if UPLOAD.search(f"{recording}-{mark}"):  # `cut` would take a date for Label Studio's own prefix
+        recording += "_"
+    return f"{recording}-{mark}_{stem}" + ("" if any(map(str.isdigit, mark + stem)) else "_0")
 
 
 def save_picture(frame: Frame, image: Image.Image, folder: Path) -> str:

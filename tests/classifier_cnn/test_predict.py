@@ -144,12 +144,12 @@ def test_a_detector_alone_treats_every_patch_as_a_ball_but_refuses_pictures(tmp_
 
 
 def test_label_studio_tasks_are_read_back_by_cut_once_annotated(tmp_path, models):
-    log = write_log(tmp_path / "game.log", {7: scenes.picture(1)})
+    log = write_log(tmp_path / "20260703.log", {7: scenes.picture(1), 8: scenes.picture(2)})
     options = "--threshold", 0.3, "--label-studio", "--output-dir", tmp_path / "out"
     assert run(models / "classifier.keras", log, *options) == 0
     folder = tmp_path / "out" / "label_studio"
     tasks = json.loads((folder / "tasks.json").read_text(encoding="utf-8"))
-    assert len(tasks) == len(list((folder / "pictures").iterdir())) == 2
+    assert len(tasks) == len(list((folder / "pictures").iterdir())) == 4
     for task in tasks:  # as Label Studio exports a task after its predictions were accepted
         task["annotations"] = [{"id": 1, "result": task["predictions"][0]["result"], "was_cancelled": False}]
     (tmp_path / "export.json").write_text(json.dumps(tasks))
@@ -157,6 +157,8 @@ def test_label_studio_tasks_are_read_back_by_cut_once_annotated(tmp_path, models
     cut(cut_options([*map(str, command)]))
     zips = {path.parent.name: path for path in (tmp_path / "root").rglob("*.zip")}
     assert zips.keys() == {"top", "bottom"}
+    assert len(list((tmp_path / "root").rglob("*.zip"))) == 2  # the pictures of a recording stay together
+    assert "20260703" in zips["top"].name
     with zipfile.ZipFile(zips["top"]) as archive:
         text = Image.open(archive.open(archive.namelist()[0])).info
     circle = next(row for row in rows(tmp_path / "out") if row["camera"] == "top")
