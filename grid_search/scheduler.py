@@ -19,7 +19,7 @@ GROW_SECONDS = 10.0  # between two looks for new nodes
 
 
 class Scheduler:
-    """One start of a grid, to its end or until `stop`. overview: gets every event."""
+    """One start of a grid, until all runs have ended or `stop` says so. overview: gets every event."""
 
     def __init__(self, plan: Plan, settings: Settings, overview, stop):
         self.plan, self.settings, self.overview, self.stop = plan, settings, overview, stop
