@@ -37,10 +37,10 @@ def divide(names: list[Path]) -> tuple[list[Path], list[Path]]:
     """
     files = [path for path in names if path.suffix.lower() in PATCH_FILES]
     models = [path for path in names if path not in files]
-    if len(models) < 2:
+    if not 2 <= len(models) <= 26:  # A to Z
         shown = " ".join(printable(path) for path in names)
         raise UserError(
-            f"a comparison takes two or more models. Received: {shown}. Name a run's folder or a model file."
+            f"a comparison takes two or more models, up to 26. Received: {shown}. Name run folders or model files."
         )
     for path in models:
         if path.suffix.lower() not in RUNTIMES:

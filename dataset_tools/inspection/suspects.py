@@ -15,7 +15,7 @@ SHOWN = 60  # patches on the sheet
 def suspects_parser(description: str) -> Parser:
     """A parser for `suspects.py FILE...`; the defaults of the networks are those of train.py."""
     parser, defaults = Parser(description=description), TrainingOptions()
-    add = parser.add_argument
+    add, shown = parser.add_argument, " ".join(map(str, defaults.filters))
     add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) that name recordings, taken as one set")
     add(
         "--folds",
@@ -24,7 +24,7 @@ def suspects_parser(description: str) -> Parser:
         metavar="N",
         help="networks to train, each without some recordings (%(default)s)",
     )
-    add("--filters", type=int, nargs="+", default=defaults.filters, metavar="N", help="of each (%(default)s)")
+    add("--filters", type=int, nargs="+", default=defaults.filters, metavar="N", help=f"of each ({shown})")
     add("--dense", type=int, default=defaults.dense, metavar="N", help="units of the dense layer (%(default)s)")
     add("--epochs", type=int, metavar="N", help="of each network (default: as train.py chooses)")
     add("--seed", type=int, default=0, metavar="N", help="of networks and folds (%(default)s)")

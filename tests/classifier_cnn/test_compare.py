@@ -101,9 +101,10 @@ def test_the_better_model_is_named_and_the_patches_that_changed_are_counted(mode
 
 
 def test_a_model_does_not_differ_from_itself(models, file, tmp_path, capsys):
-    assert run(models / "good", models / "good", models / "poor", file, "--output-dir", tmp_path / "out") == 0
+    assert run(models / "good", models / "alone.keras", models / "poor", file, "--output-dir", tmp_path / "out") == 0
     told = json.loads((tmp_path / "out" / "comparison.json").read_text())["against_A"]
     assert told["B"]["sentence"].startswith("no difference shown")
+    assert "B: alone  threshold 0.5, a plain default, the model ships none" in capsys.readouterr().out
     assert {(row["difference"], *row["interval"], row["verdict"]) for row in told["B"]["numbers"]} == {
         (0, 0, 0, "none")
     }
