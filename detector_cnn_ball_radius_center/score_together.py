@@ -4,7 +4,6 @@ python3 score_together.py CLASSIFIER DETECTOR CLASSIFICATION_FILE DETECTION_FILE
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -14,33 +13,11 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
     launch.in_environment()
 
-from common.atomic_files import new_folder, replacing
 from common.cli.program import Parser, run_main
 from common.cli.quiet import quiet_stderr
-from common.cli.tables import group_table, table
-from common.cli.training_options import TrainingOptions
 from common.datasets.families import all_families
 from common.errors import UserError
 from common.training.model_path import find_model, read_threshold
-
-ROWS = (
-    ("patches with a ball", "balls", "d"),
-    ("  detected", "detection_rate", ".2%"),
-    ("  detected, IoU above 0.5", "detection_rate_iou_0.5", ".2%"),
-    ("  detected, IoU above 0.75", "detection_rate_iou_0.75", ".2%"),
-    ("  mean IoU of the detected", "mean_iou", ".4f"),
-    ("patches without a ball", "others", "d"),
-    ("  false positives", "false_positives", "d"),
-    ("  false positives per 1000", "false_positives_per_1000", ".2f"),
-)
-COLUMNS = (
-    ("balls", "balls", "d"),
-    ("detected", "detection_rate", ".1%"),
-    ("IoU > 0.5", "detection_rate_iou_0.5", ".1%"),
-    ("mean IoU", "mean_iou", ".3f"),
-    ("others", "others", "d"),
-    ("FP / 1000", "false_positives_per_1000", ".2f"),
-)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -68,29 +45,9 @@ def main(argv: list[str] | None = None) -> None:
     classifier, detector = find_model(arguments.classifier), find_model(arguments.detector)
     threshold, origin = read_threshold(classifier, arguments.threshold)
     check_family(arguments.classification, arguments.detection)
-    from common.datasets.patch_file import read_patches
-
-    files = read_patches(arguments.classification, "classification"), read_patches(arguments.detection, "detection")
-    check_patches(*files)
     with quiet_stderr():
-        from common.runs.evaluation import model_name
-        from detector_cnn_ball_radius_center import pair_metrics
-        from detector_cnn_ball_radius_center.plots import operating_points
-
-    balls, others = pair_metrics.score(classifier, detector, *files)
-    numbers = pair_metrics.evaluate(balls, others, threshold)
-    rows = pair_metrics.evaluate_groups(balls, others, threshold)
-    folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"together-{model_name(detector)}")
-    operating_points(folder / "operating_points.png", pair_metrics.operating_curve(balls, others), numbers, threshold)
-    result = {name: str(getattr(arguments, name)) for name in ("classifier", "detector", "classification", "detection")}
-    result |= {"digests": [part.digest for part in files], "threshold": threshold, "threshold_from": origin}
-    with replacing(folder / "together.json") as partial:
-        text = json.dumps(result | {"metrics": numbers, "groups": rows}, indent=2)
-        partial.write_text(text + "\n", encoding="utf-8")
-    print(table(ROWS, {"": numbers}))
-    print(group_table(COLUMNS, rows, badness=lambda row: 0))
-    print(f"threshold {threshold:.6g}: {origin}")
-    print(f"numbers and picture: {folder}")
+        from detector_cnn_ball_radius_center.pair_report import report_pair
+    report_pair(arguments, classifier, detector, threshold, origin)
 
 
 def check_family(classification: Path, detection: Path) -> None:
@@ -113,22 +70,6 @@ def check_family(classification: Path, detection: Path) -> None:
 
 def _of(path: Path, stem: str) -> bool:
     return path.name.startswith(f"{stem}_")
-
-
-def check_patches(classification, detection) -> None:
-    """Refuses patches that one pair of models cannot be scored on.
-
-    Raises:
-        UserError: they differ in size or colour, or none is without a ball.
-    """
-    if classification.X.shape[1:] != detection.X.shape[1:]:
-        shapes = ("x".join(map(str, part.X.shape[1:])) for part in (classification, detection))
-        raise UserError(
-            f"the two files hold patches of different size or colour. Received: {' and '.join(shapes)}. "
-            "Take a classification and a detection file of one family."
-        )
-    if not (classification.y == 0).any():
-        raise UserError(f"no patch without a ball. Received: {', '.join(classification.files)}. Choose another file.")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,78 @@
+"""Scores both models on the patches of two files, writes the numbers and the picture and prints them."""
+
+import argparse
+import json
+from pathlib import Path
+
+from common.atomic_files import new_folder, replacing
+from common.cli.tables import group_table, table
+from common.cli.training_options import TrainingOptions
+from common.datasets.patch_file import read_patches
+from common.errors import UserError
+from common.runs.evaluation import model_name
+from detector_cnn_ball_radius_center import pair_metrics
+from detector_cnn_ball_radius_center.plots import operating_points
+
+ROWS = (
+    ("patches with a ball", "balls", "d"),
+    ("  detected", "detection_rate", ".2%"),
+    ("  detected, IoU above 0.5", "detection_rate_iou_0.5", ".2%"),
+    ("  detected, IoU above 0.75", "detection_rate_iou_0.75", ".2%"),
+    ("  mean IoU of the detected", "mean_iou", ".4f"),
+    ("patches without a ball", "others", "d"),
+    ("  false positives", "false_positives", "d"),
+    ("  false positives per 1000", "false_positives_per_1000", ".2f"),
+)
+COLUMNS = (
+    ("balls", "balls", "d"),
+    ("detected", "detection_rate", ".1%"),
+    ("IoU > 0.5", "detection_rate_iou_0.5", ".1%"),
+    ("mean IoU", "mean_iou", ".3f"),
+    ("others", "others", "d"),
+    ("FP / 1000", "false_positives_per_1000", ".2f"),
+)
+
+
+def report_pair(arguments: argparse.Namespace, classifier: Path, detector: Path, threshold: float, origin: str) -> None:
+    """Reads the patches, scores both models, writes a new folder and prints the tables.
+
+    Args:
+        arguments: of score_together.py.
+        classifier, detector: .keras files.
+        threshold: of the classifier; origin: where it comes from, in words.
+
+    Raises:
+        UserError: files that cannot be read or scored together.
+    """
+    files = read_patches(arguments.classification, "classification"), read_patches(arguments.detection, "detection")
+    check_patches(*files)
+    balls, others = pair_metrics.score(classifier, detector, *files)
+    numbers = pair_metrics.evaluate(balls, others, threshold)
+    rows = pair_metrics.evaluate_groups(balls, others, threshold)
+    folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"together-{model_name(detector)}")
+    operating_points(folder / "operating_points.png", pair_metrics.operating_curve(balls, others), numbers, threshold)
+    result = {name: str(getattr(arguments, name)) for name in ("classifier", "detector", "classification", "detection")}
+    result |= {"digests": [part.digest for part in files], "threshold": threshold, "threshold_from": origin}
+    with replacing(folder / "together.json") as partial:
+        text = json.dumps(result | {"metrics": numbers, "groups": rows}, indent=2)
+        partial.write_text(text + "\n", encoding="utf-8")
+    print(table(ROWS, {"": numbers}))
+    print(group_table(COLUMNS, rows, badness=lambda row: 0))
+    print(f"threshold {threshold:.6g}: {origin}")
+    print(f"numbers and picture: {folder}")
+
+
+def check_patches(classification, detection) -> None:
+    """Refuses patches that one pair of models cannot be scored on.
+
+    Raises:
+        UserError: they differ in size or colour, or none is without a ball.
+    """
+    if classification.X.shape[1:] != detection.X.shape[1:]:
+        shapes = ("x".join(map(str, part.X.shape[1:])) for part in (classification, detection))
+        raise UserError(
+            f"the two files hold patches of different size or colour. Received: {' and '.join(shapes)}. "
+            "Take a classification and a detection file of one family."
+        )
+    if not (classification.y == 0).any():
+        raise UserError(f"no patch without a ball. Received: {', '.join(classification.files)}. Choose another file.")
