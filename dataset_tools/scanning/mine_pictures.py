@@ -132,7 +132,7 @@ def _looked_at(seen: Counter, judge: _Judge) -> list[str]:
     rate = (
         f", scored in {judge.seconds:.1f} s ({judge.patches / judge.seconds:,.0f} per second)" if judge.patches else ""
     )
-    return [f"{seen.total()} pictures of {len(seen)} recordings, {judge.patches} candidates{rate}"]
+    return [f"pictures: {seen.total()}, recordings: {len(seen)}, candidates: {judge.patches}{rate}"]
 
 
 def _chosen(rule: str, chosen: list[Choice], tasks: int, crowded: int, left_out: dict[str, int]) -> str:

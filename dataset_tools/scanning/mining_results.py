@@ -9,13 +9,12 @@ from PIL import Image, ImageDraw
 from common.cli.printable import printable
 from common.runs.evaluation import write_rows
 from dataset_tools.scanning import label_studio_tasks
-from dataset_tools.scanning.circles import COLOUR
-from dataset_tools.scanning.frames import is_patch, read_picture
+from dataset_tools.scanning.frames import read_picture
 from dataset_tools.scanning.mining import Choice
-from dataset_tools.scanning.results import CELL, JsonList, contact_sheet
+from dataset_tools.scanning.results import JsonList, cell, contact_sheet
 
 SHEET_MAX = 200  # patches
-AROUND = 0.4  # of a patch's side that the sheet shows on each side of it
+AROUND = 1.8  # of half a patch's side that the sheet shows
 
 
 def write_table(path: Path, choices: Sequence[Choice]) -> None:
@@ -45,17 +44,10 @@ def write_sheet(path: Path, choices: Sequence[Choice]) -> None:
 
 
 def _cell(choice: Choice) -> Image.Image:
-    record = choice.frame.record
-    image = None if record.patch else read_picture(choice.frame)
-    if image is None or is_patch(image):
-        return Image.fromarray(choice.X[..., 0]).resize((CELL, CELL), Image.Resampling.NEAREST)
     left, top, right, bottom = choice.box
-    margin = AROUND * (right - left)
-    around = image.crop(tuple(round(edge) for edge in (left - margin, top - margin, right + margin, bottom + margin)))
-    inner = CELL * AROUND / (1 + 2 * AROUND)
-    around = around.resize((CELL, CELL), Image.Resampling.BILINEAR)
-    ImageDraw.Draw(around).rectangle((inner, inner, CELL - inner, CELL - inner), outline=COLOUR)
-    return around
+    half = (right - left) / 2
+    circle = (half, left + half, (top + bottom) / 2)
+    return cell(choice.frame, choice.X, circle, AROUND, ImageDraw.ImageDraw.rectangle)
 
 
 def write_tasks(folder: Path, choices: Sequence[Choice], model: str) -> int:

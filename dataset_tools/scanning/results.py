@@ -4,7 +4,7 @@ import csv
 import heapq
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
@@ -134,14 +134,23 @@ class Results:
 
     def _sheet(self) -> None:
         best = sorted(self._best, key=lambda entry: (-entry[0], entry[1]))
-        cells = []
+        ellipse, cells = ImageDraw.ImageDraw.ellipse, []
         for score, _, frame, circle, X in best:
-            cells.append((_cell(frame, circle, X), f"{score:.3f}\n{printable(frame.recording)[:14]}"))
+            shown = cell(frame, X, circle, AROUND, ellipse)
+            cells.append((shown, f"{score:.3f}\n{printable(frame.recording)[:14]}"))
         contact_sheet(cells).save(self.folder / "sheet.png")
 
 
-def _cell(frame: Frame, circle: np.ndarray, X: np.ndarray) -> Image.Image:
-    """A ball with what is around it; of a patch, what the network sees."""
+def cell(frame: Frame, X: np.ndarray, circle: Sequence[float], around: float, draw: Callable) -> Image.Image:
+    """A place in a picture with what is around it, for a sheet; of a patch, what the network sees.
+
+    Args:
+        frame: the picture.
+        X: uint8 [size, size, channels].
+        circle: radius, x and y in pixels; the radius is half of a square's side.
+        around: how many radii are shown to each side.
+        draw: method of ImageDraw that outlines the place.
+    """
     try:
         image = None if frame.record.patch else read_picture(frame)
     except Refused:  # it was there a moment ago
@@ -149,12 +158,12 @@ def _cell(frame: Frame, circle: np.ndarray, X: np.ndarray) -> Image.Image:
     if image is None or is_patch(image):
         return Image.fromarray(X[..., 0]).resize((CELL, CELL), Image.Resampling.NEAREST)
     radius, x, y = circle
-    half = max(radius * AROUND, 4)
-    around = image.crop(tuple(round(edge) for edge in (x - half, y - half, x + half, y + half)))
-    around = around.resize((CELL, CELL), Image.Resampling.BILINEAR)
-    middle, size = CELL / 2, CELL / 2 / half * radius
-    ImageDraw.Draw(around).ellipse((middle - size, middle - size, middle + size, middle + size), outline=drawing.COLOUR)
-    return around
+    half = max(radius * around, 4)
+    shown = image.crop(tuple(round(edge) for edge in (x - half, y - half, x + half, y + half)))
+    shown = shown.resize((CELL, CELL), Image.Resampling.BILINEAR)
+    inner = CELL / 2 * (1 - radius / half)
+    draw(ImageDraw.Draw(shown), (inner, inner, CELL - inner, CELL - inner), outline=drawing.COLOUR)
+    return shown
 
 
 def contact_sheet(cells: list[tuple[Image.Image, str]]) -> Image.Image:

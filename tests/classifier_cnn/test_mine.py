@@ -107,7 +107,7 @@ def test_a_round_from_a_log_to_tasks_a_sheet_and_a_report(tmp_path, models, caps
     found = run(models / "model1.keras", log, "--models", models / "model2.keras", "--output-dir", tmp_path / "out")
     assert found == 0
     said = capsys.readouterr()
-    assert "6 pictures of 1 recordings" in said.out
+    assert "pictures: 6, recordings: 1" in said.out
     table = rows(tmp_path / "out" / "to_label.csv")
     assert 0 < len(table) <= 12
     interest = [2 * np.std([float(row["score_1"]), float(row["score_2"])]) for row in table]
