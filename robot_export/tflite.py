@@ -30,7 +30,7 @@ def convert(joint: Joint, kind: str, calibration: np.ndarray) -> bytes:
         # One scale for the weights of a dense layer: one per output needs FULLY_CONNECTED 12, newer than TFLite 2.15.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         converter.representative_dataset = lambda: ([patch[None]] for patch in calibration.astype(np.float32))
-        # No other operators: a layer that cannot be quantised is an error, not float arithmetic that nobody notices.
+        # No other operators: a layer that cannot be quantised is an error and never becomes float arithmetic.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     if kind == "uint8":
         converter.inference_input_type = tf.uint8
