@@ -24,7 +24,7 @@ from robot_export.layout import Layout
 from robot_export.onnx_file import write
 
 from ..dataset_tools.annotations import scenes
-from ..dataset_tools.annotations.test_naoth_log import write_log
+from ..dataset_tools.annotations.test_naoth_log import candidate, write_log
 from ..robot_export.models import random_model
 from ..tiny import classification_file, detection_file
 
@@ -121,6 +121,21 @@ def test_patches_of_a_file_get_the_scores_of_the_network(tmp_path, models):
     found = rows(tmp_path / "out")
     assert [int(row["frame"]) for row in found] == list(range(600))
     assert np.allclose([float(row["score"]) for row in found], wanted, atol=1e-6)
+
+
+def test_the_robots_own_candidates_of_a_log_without_pictures(tmp_path, models):
+    """They are scored at the places that the robot gives; 16x16 as the robot sampled them, in two processes."""
+    gray = np.random.default_rng(3).integers(0, 256, (16, 16, 1), np.uint8)
+    patches = scenes.message(f1=candidate(gray, (100, 80, 140, 120), 0))
+    log = tmp_path / "a.log"
+    log.write_bytes(scenes.entry(3, "BallCandidatesTop", patches) + scenes.entry(4, "BallCandidates", patches))
+    options = "--threshold", "0", "--output-dir", str(tmp_path / "out"), "--jobs", "2"
+    assert run_main(lambda: predict.main([str(models / "classifier.keras"), str(log), *options])) == 0
+    wanted = float(make_predictor(load(models / "classifier.keras"))(gray[None])[0, 0])
+    top, bottom = rows(tmp_path / "out")
+    assert (top["camera"], bottom["camera"], top["frame"], bottom["frame"]) == ("top", "bottom", "3", "4")
+    assert (top["x"], top["y"], top["left"], top["side"]) == ("120.0", "100.0", "100", "40")
+    assert float(top["score"]) == pytest.approx(wanted, abs=1e-6)
 
 
 def test_a_detector_draws_its_circles_and_reads_every_source_alike(tmp_path, models, pictures):
