@@ -6,7 +6,6 @@ python3 venues.py --dataset STEM --group '^(top|bottom)'  or whatever the first 
 
 import re
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +17,11 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
 from classifier_cnn.options import DEFAULT_STEM, Options, add_limit
 from common.cli import launch
-from common.cli.printable import printable
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
 from common.cli.training_options import parse, training_parser
 from common.errors import UserError
 
-BALLS, NEGATIVES = 30, 100  # a venue with fewer is scored together with the others that have too few
-POOLED = "(the others)"
 WITHOUT = (
     *("stream", "init", "resume", "list_datasets", "export", "input", "robot", "accept_sampling", "dry_run"),
     *("tracking", "require_tracking", "experiment", "run_name"),
@@ -58,120 +54,13 @@ def parse_args(argv: list[str] | None = None) -> VenueOptions:
     return parse(parser, VenueOptions, argv)
 
 
-def venues(labels, recording, pattern: str):
-    """The venue of each patch, str [n]; those with too few patches, and recordings that do not match, are `POOLED`.
-
-    They are "", never left out, where even together they are too few.
-
-    Raises:
-        UserError: no recordings are known, or there are not two venues with enough patches.
-    """
-    import numpy as np
-
-    if recording is None:
-        raise UserError(
-            "The files name no recordings, so nobody knows which patches are of one venue. Received: --group."
-        )
-    names, members = np.unique(recording, return_inverse=True)
-    found = [re.search(pattern, str(name)) for name in names]
-    told = np.array([(match and match[1]) or POOLED for match in found])[members.reshape(-1)]
-    balls = np.asarray(labels).reshape(-1) == 1
-
-    def scored(venue):
-        return (balls & (told == venue)).sum() >= BALLS and (~balls & (told == venue)).sum() >= NEGATIVES
-
-    told = np.where(np.isin(told, [venue for venue in np.unique(told) if scored(venue)]), told, POOLED)
-    if not scored(POOLED):
-        told = np.where(told == POOLED, "", told)
-    if len(set(told.tolist()) - {""}) < 2:
-        raise UserError(
-            f"--group finds fewer than two venues with {BALLS} balls and {NEGATIVES} patches without one. "
-            f"Received: {pattern}, for {len(names)} recordings such as {names[0]}."
-        )
-    return told
-
-
 def main(argv: list[str] | None = None) -> None:
-    """Reads, trains once per venue, prints worst first and writes venues.json."""
+    """Parses the command line, then leaves out one venue after the other."""
     options = parse_args(argv)
     launch.switch_off()
-    from classifier_cnn.data import load_data
-    from common.atomic_files import new_folder, write_json
-    from common.datasets.patch_file import concatenate
-
-    patches = concatenate(list(load_data(options).parts.values()))
-    told = venues(patches.y, patches.recording, options.group)
-    folder = new_folder(options.output_dir / "venues")
-    arguments = {name: value for name, value in options.as_json().items() if name not in WITHOUT}
-    rows = []
-    for venue in sorted(set(told.tolist()) - {""}):
-        inside = told == venue
-        print(f"without {printable(venue)}: {inside.sum():,} of {len(patches):,} patches are left out")
-        rows.append({"venue": venue} | _left_out(options, patches.take(~inside), patches.take(inside)))
-        rows.sort(key=lambda row: row["recall_at_limit"])
-        write_json(folder / "venues.json", {"options": arguments, "digest": patches.digest, "venues": rows})
-    print("\n" + table(rows, options.max_fpr))
-    print(f"all numbers: {folder / 'venues.json'}")
-
-
-def _left_out(options: VenueOptions, rest, there) -> dict:
-    """The numbers at one venue of a model that was trained on the rest: threshold and epoch are chosen there, too."""
-    from common.datasets.grouped_split import split_validation
-    from common.datasets.load import Splits
-
     with quiet_stderr():
-        from classifier_cnn.metrics import curve, evaluate, false_positive_interval, recall_at_fpr
-        from classifier_cnn.threshold import choose_threshold
-        from classifier_cnn.training import build, prepare
-        from common.runs.bootstrap import bootstrap_interval
-        from common.training import devices
-        from common.training.fit import fit
-        from common.training.predict import make_predictor
-    devices.prepare(options.seed, options.threads, options.require_gpu)
-    train, validation, _ = split_validation(rest, seed=options.seed)
-    splits = Splits("", train, validation, None, {}, False, ())
-    trainer, validate = prepare(*build(options, splits), splits)
-    with tempfile.TemporaryDirectory() as folder:
-        fit(trainer, validate, Path(folder), lambda *_: None, lambda: False)
-    predict = make_predictor(trainer.average)
-    scores = predict(there.X)[:, 0]
-    chosen = choose_threshold(validation.y, predict(validation.X)[:, 0], options.max_fpr, options.confidence)
-    numbers = evaluate(there.y, scores, chosen.value)
-    false = false_positive_interval(there.y, scores, chosen.value, there.recording)
-    found = false_positive_interval(1 - there.y, scores, chosen.value, there.recording)  # of balls, by the same method
-
-    def at_limit(y, scores):
-        return recall_at_fpr(curve(y, scores), options.max_fpr)
-
-    many = len(set(there.recording.tolist())) > 1
-    interval = bootstrap_interval(at_limit, there.y, scores, groups=there.recording if many else None)
-    return {
-        "recordings": len(set(there.recording.tolist())),
-        **{
-            name: numbers.get(name)
-            for name in ("patches", "balls", "recall", "false_positive_rate", "auroc", "threshold")
-        },
-        "recall_at_limit": at_limit(there.y, scores),
-        "recall_at_limit_interval": interval,
-        "recall_interval": list(found.values()),
-        "false_positive_rate_interval": list(false.values()),
-        "promise": chosen.promise,
-    }
-
-
-def table(rows: list[dict], max_fpr: float) -> str:
-    """One line per venue, worst first."""
-    titles = (f"recall at {max_fpr * 100:.4g} %", "recall at threshold", "false positives there")
-    keys = ("recall_at_limit", "recall", "false_positive_rate")
-    lines = [f"{'patches':>8}{'balls':>7}" + "".join(f"{title:>25}" for title in titles) + "  left out"]
-    for row in rows:
-        cells = (f"{_with_interval(row[key], row[f'{key}_interval']):>25}" for key in keys)
-        lines.append(f"{row['patches']:>8,}{row['balls']:>7,}" + "".join(cells) + f"  {printable(row['venue'])}")
-    return "\n".join([*lines, "with 95 % intervals; the threshold was chosen without the venue"])
-
-
-def _with_interval(value: float, interval) -> str:
-    return f"{value:.1%} [{interval[0]:.1%}, {interval[1]:.1%}]"
+        from classifier_cnn.venue_scores import leave_each_out
+    leave_each_out(options, options.group, WITHOUT)
 
 
 if __name__ == "__main__":

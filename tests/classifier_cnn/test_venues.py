@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from classifier_cnn import venues
+from classifier_cnn import venue_scores, venues
 from common.datasets.patch_file import write_patches
 from common.errors import UserError
 
@@ -23,12 +23,12 @@ def sizes(told):
 
 
 def test_names_that_differ_in_the_number_alone_are_one_venue_and_small_ones_are_pooled():
-    told = venues.venues(*recordings(hall=200, field=200, yard=80, lab=60), venues.VenueOptions().group)
-    assert sizes(told) == {"hall": 200, "field": 200, venues.POOLED: 140}
+    told = venue_scores.find_venues(*recordings(hall=200, field=200, yard=80, lab=60), venues.VenueOptions().group)
+    assert sizes(told) == {"hall": 200, "field": 200, venue_scores.POOLED: 140}
 
 
 def test_a_pool_that_is_too_small_is_never_left_out():
-    told = venues.venues(*recordings(hall=200, field=200, yard=80), "^([a-z]+)_")
+    told = venue_scores.find_venues(*recordings(hall=200, field=200, yard=80), "^([a-z]+)_")
     assert sizes(told) == {"hall": 200, "field": 200, "": 80}
 
 
@@ -38,7 +38,7 @@ def test_a_pool_that_is_too_small_is_never_left_out():
 def test_no_venues_is_one_line(known, pattern):
     labels, names = recordings(hall=200, field=60)
     with pytest.raises(UserError, match="Received"):
-        venues.venues(labels, names if known else None, pattern)
+        venue_scores.find_venues(labels, names if known else None, pattern)
 
 
 @pytest.mark.parametrize("pattern", ["(a", "abc", "(?P<x>a){99999999999}"])

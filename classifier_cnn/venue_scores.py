@@ -1,0 +1,132 @@
+"""Trains without each venue in turn and scores the model there."""
+
+import re
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+
+from classifier_cnn.data import load_data
+from classifier_cnn.metrics import curve, evaluate, false_positive_interval, recall_at_fpr
+from classifier_cnn.options import Options
+from classifier_cnn.threshold import choose_threshold
+from classifier_cnn.training import build, prepare
+from common.atomic_files import new_folder, write_json
+from common.cli.printable import printable
+from common.datasets.grouped_split import split_validation
+from common.datasets.load import Splits
+from common.datasets.patch_file import concatenate
+from common.errors import UserError
+from common.runs.bootstrap import bootstrap_interval
+from common.training import devices
+from common.training.fit import fit
+from common.training.predict import make_predictor
+
+BALLS, NEGATIVES = 30, 100  # a venue with fewer is scored together with the others that have too few
+POOLED = "(the others)"
+
+
+def leave_each_out(options: Options, pattern: str, unused: Collection[str]) -> None:
+    """Reads, trains once per venue, prints worst first and writes venues.json.
+
+    Args:
+        pattern: finds the venue in the name of a recording.
+        unused: options that do not matter here and are not recorded.
+
+    Raises:
+        UserError: patches that cannot be used, or without two venues.
+    """
+    patches = concatenate(list(load_data(options).parts.values()))
+    told = find_venues(patches.y, patches.recording, pattern)
+    folder = new_folder(options.output_dir / "venues")
+    arguments = {name: value for name, value in options.as_json().items() if name not in unused}
+    rows = []
+    for venue in sorted(set(told.tolist()) - {""}):
+        inside = told == venue
+        print(f"without {printable(venue)}: {inside.sum():,} of {len(patches):,} patches are left out")
+        rows.append({"venue": venue} | _left_out(options, patches.take(~inside), patches.take(inside)))
+        rows.sort(key=lambda row: row["recall_at_limit"])
+        write_json(folder / "venues.json", {"options": arguments, "digest": patches.digest, "venues": rows})
+    print("\n" + table(rows, options.max_fpr))
+    print(f"all numbers: {folder / 'venues.json'}")
+
+
+def find_venues(labels, recording, pattern: str):
+    """The venue of each patch, str [n]; those with too few patches, and recordings that do not match, are `POOLED`.
+
+    They are "", never left out, where even together they are too few.
+
+    Raises:
+        UserError: no recordings are known, or there are not two venues with enough patches.
+    """
+    if recording is None:
+        raise UserError(
+            "The files name no recordings, so nobody knows which patches are of one venue. Received: --group."
+        )
+    names, members = np.unique(recording, return_inverse=True)
+    found = [re.search(pattern, str(name)) for name in names]
+    told = np.array([(match and match[1]) or POOLED for match in found])[members.reshape(-1)]
+    balls = np.asarray(labels).reshape(-1) == 1
+
+    def scored(venue):
+        return (balls & (told == venue)).sum() >= BALLS and (~balls & (told == venue)).sum() >= NEGATIVES
+
+    told = np.where(np.isin(told, [venue for venue in np.unique(told) if scored(venue)]), told, POOLED)
+    if not scored(POOLED):
+        told = np.where(told == POOLED, "", told)
+    if len(set(told.tolist()) - {""}) < 2:
+        raise UserError(
+            f"--group finds fewer than two venues with {BALLS} balls and {NEGATIVES} patches without one. "
+            f"Received: {pattern}, for {len(names)} recordings such as {names[0]}."
+        )
+    return told
+
+
+def _left_out(options: Options, rest, there) -> dict:
+    """The numbers at one venue of a model that was trained on the rest: threshold and epoch are chosen there, too."""
+    devices.prepare(options.seed, options.threads, options.require_gpu)
+    train, validation, _ = split_validation(rest, seed=options.seed)
+    splits = Splits("", train, validation, None, {}, False, ())
+    trainer, validate = prepare(*build(options, splits), splits)
+    with tempfile.TemporaryDirectory() as folder:
+        fit(trainer, validate, Path(folder), lambda *_: None, lambda: False)
+    predict = make_predictor(trainer.average)
+    scores = predict(there.X)[:, 0]
+    chosen = choose_threshold(validation.y, predict(validation.X)[:, 0], options.max_fpr, options.confidence)
+    numbers = evaluate(there.y, scores, chosen.value)
+    false = false_positive_interval(there.y, scores, chosen.value, there.recording)
+    found = false_positive_interval(1 - there.y, scores, chosen.value, there.recording)  # of balls, by the same method
+
+    def at_limit(y, scores):
+        return recall_at_fpr(curve(y, scores), options.max_fpr)
+
+    many = len(set(there.recording.tolist())) > 1
+    interval = bootstrap_interval(at_limit, there.y, scores, groups=there.recording if many else None)
+    return {
+        "recordings": len(set(there.recording.tolist())),
+        **{
+            name: numbers.get(name)
+            for name in ("patches", "balls", "recall", "false_positive_rate", "auroc", "threshold")
+        },
+        "recall_at_limit": at_limit(there.y, scores),
+        "recall_at_limit_interval": interval,
+        "recall_interval": list(found.values()),
+        "false_positive_rate_interval": list(false.values()),
+        "promise": chosen.promise,
+    }
+
+
+def table(rows: list[dict], max_fpr: float) -> str:
+    """One line per venue, worst first."""
+    titles = (f"recall at {max_fpr * 100:.4g} %", "recall at threshold", "false positives there")
+    keys = ("recall_at_limit", "recall", "false_positive_rate")
+    lines = [f"{'patches':>8}{'balls':>7}" + "".join(f"{title:>25}" for title in titles) + "  left out"]
+    for row in rows:
+        cells = (f"{_with_interval(row[key], row[f'{key}_interval']):>25}" for key in keys)
+        lines.append(f"{row['patches']:>8,}{row['balls']:>7,}" + "".join(cells) + f"  {printable(row['venue'])}")
+    return "\n".join([*lines, "with 95 % intervals; the threshold was chosen without the venue"])
+
+
+def _with_interval(value: float, interval) -> str:
+    return f"{value:.1%} [{interval[0]:.1%}, {interval[1]:.1%}]"
