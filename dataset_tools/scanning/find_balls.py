@@ -53,7 +53,8 @@ def predict(arguments: argparse.Namespace, scorer, locate: Locate | None, output
                 raise UserError("pictures need --classifier: a detector alone does not say what is a ball.")
             results.add(found, *balls_of(found, answers, scorer.threshold, locate, arguments.scale))
     seconds = time.perf_counter() - start
-    print("\n".join(map(printable, skips.lines())), file=sys.stderr)
+    for line in skips.lines():
+        print(printable(line), file=sys.stderr)
     print(f"threshold {scorer.threshold:.6g}: {scorer.threshold_from}")
     print(results.summary(seconds))
     print(f"detections, pictures and contact sheet: {place[0]}")
