@@ -41,7 +41,7 @@ class Record(NamedTuple):
     camera: `top`, `bottom`, or empty if the format does not say.
     recording: pictures taken together, such as a game; empty: determined by folder and name.
     place: position in a log, or rows of an HDF5 file.
-    patch: empty for a picture to cut patches from; one of PATCHES for a picture or file that is, or holds, patches.
+    patch: empty for a picture to cut patches from; one of PATCHES if the picture or file already consists of patches.
     """
 
     name: str

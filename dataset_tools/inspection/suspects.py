@@ -1,4 +1,4 @@
-"""`suspects.py`: labels that are probably wrong, as a sheet to look at and a list that `create_datasets` obeys."""
+"""`suspects.py` finds labels that are probably wrong, and writes a sheet and a list for `create_datasets`."""
 
 import argparse
 from collections import Counter
@@ -16,7 +16,7 @@ def suspects_parser(description: str) -> Parser:
     """A parser for `suspects.py FILE...`; the defaults of the networks are those of train.py."""
     parser, defaults = Parser(description=description), TrainingOptions()
     add, shown = parser.add_argument, " ".join(map(str, defaults.filters))
-    add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) that name recordings, taken as one set")
+    add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) that name recordings; used as one set")
     add(
         "--folds",
         type=int,
@@ -38,7 +38,7 @@ def options_of(arguments: argparse.Namespace, kind: type[TrainingOptions]) -> Tr
     """The project's options of every network.
 
     Raises:
-        UserError: a value that cannot be.
+        UserError: a value is out of range.
     """
     if not 2 <= arguments.folds <= 100:
         raise UserError(f"--folds takes a whole number from 2 to 100. Received: {arguments.folds}.")
@@ -50,7 +50,7 @@ def read_recordings(files: list[Path], task: str):
     """The patches of files that name at least two recordings.
 
     Raises:
-        UserError: files that cannot be used, or without such names: a network would know its own labels by heart.
+        UserError: the files cannot be used, or do not name two recordings, so no network could judge unseen labels.
     """
     from common.datasets.patch_file import concatenate, read_patches
 
@@ -65,13 +65,13 @@ def read_recordings(files: list[Path], task: str):
 
 
 def answers_by_fold(patches, splitter, options: TrainingOptions, training):
-    """What networks that have not seen a patch's recording say of it, float32 [n, outputs].
+    """The outputs for each patch of the network that was not trained on its recording, float32 [n, outputs].
 
     Args:
-        splitter: of scikit-learn, by group. training: the project's module of that name.
+        splitter: a splitter of scikit-learn that keeps groups together. training: the project's module `training`.
 
     Raises:
-        UserError: outputs that are NaN or infinite.
+        UserError: outputs are NaN or infinite.
     """
     from types import SimpleNamespace
 
@@ -82,7 +82,7 @@ def answers_by_fold(patches, splitter, options: TrainingOptions, training):
 
     def make_trainer(train):
         if train.y.ndim == 1 and len(np.unique(train.y)) < 2:
-            raise UserError("without the recordings of one fold there is only one class left. Choose more --folds.")
+            raise UserError("without the recordings of one fold, only one class is left. Choose more --folds.")
         splits = SimpleNamespace(train=train, validation=None)
         return training.prepare(*training.build(options, splits), splits)[0]
 
@@ -96,12 +96,12 @@ def answers_by_fold(patches, splitter, options: TrainingOptions, training):
 def write(arguments: argparse.Namespace, patches, found, columns: dict, draw: Callable, how: str) -> None:
     """Writes suspects.csv and suspects.png, and prints what to do with them.
 
-    A patch without a `source` is named by its digest, and those that this does not tell apart are on the sheet alone:
-    `create_datasets` refuses a name that fits several patches.
+    A patch without a `source` is identified by its digest. Patches with the same digest are only on the sheet, because
+    `create_datasets` refuses a name that matches several patches.
 
     Args:
         found: int [k], the most suspicious first. columns: name -> [k], for the list.
-        draw: (path, indices, title) draws the sheet. how: the options that obey the list, for the last line.
+        draw: (path, indices, title) draws the sheet. how: the option that takes the list, for the last line.
     """
     from common.atomic_files import new_folder
     from common.cli import launch
@@ -120,7 +120,7 @@ def write(arguments: argparse.Namespace, patches, found, columns: dict, draw: Ca
     write_rows(folder / "suspects.csv", rows)
     print(title + (f", the first {SHOWN} on the sheet" if len(found) > SHOWN else ""))
     if len(single) < len(found):
-        print(f"note: {len(found) - len(single)} are copies of other patches, so no digest names them: not in the list")
+        print(f"note: {len(found) - len(single)} are copies of other patches without a unique digest: not in the list")
     path = launch.shortest(folder)
     print(f"look at {path}/suspects.png, remove the rows of {path}/suspects.csv whose label is right, then add to")
     print(f"the create_datasets command that made these patches: {how} {path}/suspects.csv")

@@ -1,22 +1,22 @@
-"""What was left out of a source, and why."""
+"""Counts the patches and files of a source that were skipped, with the reasons."""
 
 from collections import Counter
 
 from common.cli.printable import LIMIT, printable
 from dataset_tools.sources.patch_sources import Skipped
 
-EXAMPLES = 3  # names kept of each reason
+EXAMPLES = 3  # names kept for each reason
 
 
 class Skips:
-    """Counts by (origin, reason), and some examples of each; the origin is empty where there is only one."""
+    """Counts by (origin, reason), with some examples of each; the origin is empty if there is only one."""
 
     def __init__(self):
         self.counts: Counter[tuple[str, str]] = Counter()
         self.examples: dict[tuple[str, str], list[str]] = {}
 
     def add(self, item: Skipped, origin: str = "") -> None:
-        """Counts one."""
+        """Counts one skipped item."""
         key = origin, item.reason
         self.counts[key] += 1
         names = self.examples.setdefault(key, [])

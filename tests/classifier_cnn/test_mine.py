@@ -1,4 +1,4 @@
-"""mine.py: what it asks for, what it leaves out, and negatives that are certainly none."""
+"""mine.py selects informative patches, leaves out similar ones, and collects certain negatives."""
 
 import csv
 import json
@@ -44,7 +44,7 @@ def rows(path):
 
 
 def patch(seed, size=16):
-    """Low frequencies: no two look alike, and one looks like itself when it is a little brighter."""
+    """A patch of low frequencies: different seeds look different, and a slightly brighter copy looks the same."""
     coarse = np.random.default_rng(seed).integers(30, 220, (5, 5), np.uint8)
     return np.asarray(Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC))[..., None]
 
@@ -56,7 +56,7 @@ def found_in(frame, count=3, log=True):
     return Found(Frame(record, "game", frame), boxes, np.stack([patch(i) for i in range(count)]), (640, 480))
 
 
-def test_interest_is_highest_where_the_model_does_not_know():
+def test_interest_is_highest_where_the_model_is_uncertain():
     assert mining.nearest_to_half(np.array([[0.5], [0.0], [1.0], [0.75]])).tolist() == [1, 0, 0, 0.5]
     assert mining.disagreement(np.array([[0, 1], [0.3, 0.3]])).tolist() == [1, 0]
 
@@ -74,7 +74,7 @@ def test_views_are_the_same_patch_and_keep_u_and_v_apart(channels):
             assert (view[..., 1] == X[..., 1]).all()
 
 
-def test_few_of_a_second_and_the_best_of_them():
+def test_only_the_best_few_patches_of_a_second_are_kept():
     pool = Pool(per_second=2, fps=30)
     for frame in range(90):
         interest = np.array([frame % 30 / 40, 0.0, frame % 30 / 50])
@@ -94,7 +94,7 @@ def test_the_pool_stays_small_and_keeps_the_best(monkeypatch):
     assert best == sorted(interest, reverse=True)[:40]
 
 
-def test_nothing_like_the_training_data_or_like_another_is_chosen(tmp_path):
+def test_no_patch_similar_to_the_training_data_or_to_another_one_is_chosen(tmp_path):
     X = np.stack([patch(seed) for seed in range(20)])
     write_patches(tmp_path / "train.h5", X, np.arange(20) % 2)
     known = Known([tmp_path / "train.h5"])
@@ -157,7 +157,7 @@ def test_false_alarms_become_negatives_that_touch_no_ball(tmp_path, models):
         (["--training", "nowhere.h5"], "nowhere.h5"),
     ],
 )
-def test_bad_input_is_one_line_and_nothing_is_written(tmp_path, models, capsys, options, words):
+def test_bad_input_gives_one_line_and_nothing_is_written(tmp_path, models, capsys, options, words):
     source = tmp_path / "a.png"
     scenes.picture(1).save(source)
     assert run(models / "model1.keras", source, "--output-dir", tmp_path / "out", *options) == 2

@@ -1,4 +1,4 @@
-"""Leaving out one venue at a time: how recordings become venues, and one real round of it."""
+"""Leaving out one venue at a time: grouping of recordings into venues, and one real run."""
 
 import json
 
@@ -13,7 +13,7 @@ from ..tiny import bars, discs
 
 
 def recordings(**venue_sizes):
-    """(labels, recording): a quarter balls, two recordings per venue."""
+    """(labels, recording) with a quarter of balls and two recordings per venue."""
     names = [f"{venue}_{i % 2}" for venue, n in venue_sizes.items() for i in range(n)]
     return np.arange(len(names)) % 4 == 0, np.array(names)
 
@@ -22,7 +22,7 @@ def sizes(told):
     return dict(zip(*(values.tolist() for values in np.unique(told, return_counts=True)), strict=True))
 
 
-def test_names_that_differ_in_the_number_alone_are_one_venue_and_small_ones_are_pooled():
+def test_names_that_differ_only_in_the_number_are_one_venue_and_small_ones_are_pooled():
     told = venue_scores.find_venues(*recordings(hall=200, field=200, yard=80, lab=60), venues.VenueOptions().group)
     assert sizes(told) == {"hall": 200, "field": 200, venue_scores.POOLED: 140}
 
@@ -35,20 +35,20 @@ def test_a_pool_that_is_too_small_is_never_left_out():
 @pytest.mark.parametrize(
     ("known", "pattern"), [(False, "(.)"), (True, "(nothing)"), (True, "^(h)"), (True, "(hall|field|yard)")]
 )
-def test_no_venues_is_one_line(known, pattern):
+def test_missing_venues_give_one_line(known, pattern):
     labels, names = recordings(hall=200, field=60)
     with pytest.raises(UserError, match="Received"):
         venue_scores.find_venues(labels, names if known else None, pattern)
 
 
 @pytest.mark.parametrize("pattern", ["(a", "abc", "(?P<x>a){99999999999}"])
-def test_a_bad_pattern_is_one_line(pattern):
+def test_a_bad_pattern_gives_one_line(pattern):
     with pytest.raises(UserError, match="--group"):
         venues.parse_args(["--group", pattern])
 
 
-def test_the_venue_that_nobody_could_have_learnt_comes_first(tmp_path, capsys):
-    """At `upside` the labels are swapped: only a model that has seen it could know."""
+def test_the_hardest_venue_comes_first(tmp_path, capsys):
+    """The labels of `upside` are swapped, so only a model that was trained on it could be right."""
     X, ball = bars(1200, 0), np.arange(1200) % 2 == 0
     X[ball] = discs(600, 0)[0]
     names = [f"{'upside' if i < 240 else ('hall', 'field')[i // 2 % 2]}_{i % 3}" for i in range(1200)]

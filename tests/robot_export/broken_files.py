@@ -1,4 +1,4 @@
-"""Files of unknown origin that crash or hang their runtime, or take all memory: made of good ones."""
+"""Changes good files so that they crash or hang their runtime, or take all memory."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 
 def crashing(tflite: bytes) -> bytes:
-    """A scale that LiteRT divides by without checking it."""
+    """A network with a scale by which LiteRT divides without checking it."""
 
     def change(tensors):
         scales = [tensor.quantization.scale for tensor in tensors]

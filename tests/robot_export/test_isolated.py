@@ -1,4 +1,4 @@
-"""A file of somebody else that breaks its runtime is one error line, in bounded time and memory."""
+"""A foreign file that breaks its runtime gives one error line, in bounded time and memory."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def files(tmp_path_factory):
     return folder, model(X.astype(np.float32)).numpy()
 
 
-def test_it_answers_as_the_model_does(files):
+def test_gives_the_same_outputs_as_the_model(files):
     folder, wanted = files
     opened = Isolated(folder / "model.onnx", "ONNX Runtime")
     assert (opened.shape, opened.dtype, opened.outputs) == ((None, 16, 16, 1), "float32", 1)
@@ -38,7 +38,7 @@ def test_it_answers_as_the_model_does(files):
         (endless, "model.onnx", "ONNX Runtime did not finish within 2 s"),
     ],
 )
-def test_a_file_that_breaks_its_runtime_is_one_line(files, tmp_path, monkeypatch, make, file, words):
+def test_a_file_that_breaks_its_runtime_gives_one_line(files, tmp_path, monkeypatch, make, file, words):
     monkeypatch.setattr(isolated, "SECONDS", 2.0)
     monkeypatch.setattr(isolated, "PER_PATCH", 0.0)
     (tmp_path / file).write_bytes(make((files[0] / file).read_bytes()))

@@ -1,4 +1,4 @@
-"""Circles of boxes, and balls that cannot be."""
+"""Circles of boxes, and impossible balls."""
 
 import itertools
 import math
@@ -33,7 +33,7 @@ def test_circles_of_boxes_at_the_edge():
         ((-900, -900, 900, 900), "box much larger than the picture"),
     ],
 )
-def test_a_ball_that_cannot_be_makes_the_picture_uncertified(box, reason):
+def test_an_impossible_ball_makes_the_picture_uncertified(box, reason):
     scene, skipped = scene_of(Record("a", (Box("ball", *box),), True), 320, 240, (1, 1))
     assert not scene.free
     assert not scene.balls
@@ -43,7 +43,7 @@ def test_a_ball_that_cannot_be_makes_the_picture_uncertified(box, reason):
 
 
 @pytest.mark.parametrize("box", [(100, 100, 103, 103), (100, 100, 150, 120)])
-def test_a_ball_whose_place_is_not_known_is_kept_away_from(box):
+def test_no_negative_is_cut_near_a_ball_of_unknown_position(box):
     scene, skipped = scene_of(Record("a", (Box("ball", *box),), True), 320, 240, (1, 1))
     assert scene.free
     assert not scene.balls
