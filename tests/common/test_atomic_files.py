@@ -6,7 +6,7 @@ from common.atomic_files import new_folder, replacing
 from common.errors import UserError
 
 
-def test_a_file_appears_whole_and_replaces_the_old_one(tmp_path):
+def test_a_file_appears_complete_and_replaces_the_old_one(tmp_path):
     target = tmp_path / "numbers.json"
     target.write_text("old")
     with replacing(target) as partial:

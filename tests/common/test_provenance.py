@@ -21,7 +21,7 @@ def repository(tmp_path):
     return tmp_path
 
 
-def test_a_checkout_says_its_commit_and_whether_it_was_changed(repository):
+def test_a_checkout_has_its_commit_and_whether_it_was_changed(repository):
     commit, dirty = provenance.commit_and_dirty(repository)
     assert len(commit) == 40
     assert dirty == "false"
@@ -37,7 +37,7 @@ def test_another_repository_around_the_code_does_not_lend_its_commit(repository,
     assert provenance.commit_and_dirty(repository / "site-packages") == ("unknown", "unknown")
 
 
-def test_an_image_without_git_says_the_commit_it_was_built_from(tmp_path, monkeypatch):
+def test_an_image_without_git_has_the_commit_it_was_built_from(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("BALL_COMMIT", "0123abc")
     assert provenance.commit_and_dirty(tmp_path) == ("0123abc", "unknown")
@@ -45,7 +45,7 @@ def test_an_image_without_git_says_the_commit_it_was_built_from(tmp_path, monkey
     assert provenance.commit_and_dirty(tmp_path) == ("0123abc", "true")
 
 
-def test_nothing_raises_where_nothing_is_known(tmp_path, monkeypatch):
+def test_nothing_raises_if_nothing_is_known(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise OSError("no such thing")
 

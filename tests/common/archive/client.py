@@ -1,4 +1,4 @@
-"""What the tests of the archive client fetch, and how they look at what came of it."""
+"""The file that the tests of the archive client fetch, and helpers that check the result."""
 
 import random
 
@@ -12,16 +12,16 @@ QUICK = Patience(connect_s=5, read_s=5, attempts=3, backoff_s=0.001)
 
 
 def refused(bring, kind=ArchiveError, **options):
-    """The text of the error, after making sure that it is one line and that nothing stands in the file's place."""
+    """The text of the error, after checking that it is one line and that no file was created."""
     with pytest.raises(kind) as caught:
         bring(**options)
     assert caught.type is kind
     text = str(caught.value)
     assert "\n" not in text
-    assert "Pool(" not in text, "the text of a library, not ours"
+    assert "Pool(" not in text, "the text comes from a library, not from us"
     return text
 
 
 def left_behind(tmp_path):
-    """Names of all files that stayed, but for the locks."""
+    """Names of all files that are left, except the locks."""
     return sorted(path.name for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock")

@@ -1,4 +1,4 @@
-"""A server on loopback with one file, and a client of it."""
+"""A server on loopback with one file, and a client for it."""
 
 import pytest
 

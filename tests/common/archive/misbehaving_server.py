@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that knows Range and If-Range, and misbehaves on demand: one `Fault` per request."""
+"""An HTTP server on loopback with Range and If-Range that misbehaves on demand, with one `Fault` per request."""
 
 import hashlib
 import re
@@ -11,23 +11,23 @@ from urllib.parse import unquote
 
 @dataclass
 class Fault:
-    """What is wrong with one answer; the fields can be combined."""
+    """What is wrong with one response; the fields can be combined."""
 
-    status: int | None = None  # this status and no body
-    headers: dict[str, str] = field(default_factory=dict)  # added or replaced
-    body: bytes | None = None  # in place of the file
+    status: int | None = None  # answer with this status and no body
+    headers: dict[str, str] = field(default_factory=dict)  # add or replace these
+    body: bytes | None = None  # send this in place of the file
     cut_at: int | None = None  # hang up after so many bytes of the body
-    stall_at: int | None = None  # say nothing after so many bytes of the body, until the server is stopped
-    hang_up: bool = False  # before any answer
+    stall_at: int | None = None  # send nothing more after so many bytes of the body, until the server is stopped
+    hang_up: bool = False  # close the connection without an answer
     no_range: bool = False  # answer 200 with everything
-    no_if_range: bool = False  # answer 206 whatever the version
-    held_by: threading.Event | None = None  # no answer before this is set
+    no_if_range: bool = False  # answer 206 even if the version differs
+    held_by: threading.Event | None = None  # answer only when this is set
 
 
 class MisbehavingServer(ThreadingHTTPServer):
     """Serves `files` (path -> bytes; a path with a `/` at its end is an index page).
 
-    What was asked stands in `asked` as (path, Range header or None).
+    The requests are recorded in `asked` as (path, Range header or None).
     """
 
     daemon_threads = True
@@ -37,9 +37,9 @@ class MisbehavingServer(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, bytes] = {}
-        self.faults: deque[Fault] = deque()  # of files, not of index pages and SHA256SUMS
-        self.always = Fault()  # where `faults` is empty
-        self.beside = Fault()  # of index pages and SHA256SUMS, each time
+        self.faults: deque[Fault] = deque()  # for requests of files, not of index pages and SHA256SUMS
+        self.always = Fault()  # for files when `faults` is empty
+        self.beside = Fault()  # for every request of an index page or SHA256SUMS
         self.validators = ("ETag", "Last-Modified")
         self.asked: list[tuple[str, str | None]] = []
         self.seen: list[dict[str, str]] = []  # the headers, in the same order
@@ -54,7 +54,7 @@ class MisbehavingServer(ThreadingHTTPServer):
         return [asked_range for asked_path, asked_range in self.asked if asked_path == path]
 
     def handle_error(self, request, client_address):
-        """Clients that hang up are part of the game."""
+        """Ignores clients that hang up, which is expected here."""
 
     def __enter__(self):
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

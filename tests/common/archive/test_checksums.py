@@ -1,4 +1,4 @@
-"""Lists of checksums in the forms that people publish."""
+"""Lists of checksums in the formats in which people publish them."""
 
 import random
 
@@ -34,7 +34,7 @@ ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("form", FORMS)
-def test_every_usual_form_is_read(form, ending, encoding):
+def test_every_usual_format_is_read(form, ending, encoding):
     lines = [
         "# made today",
         FORMS[form].format(h="f" * 64, n="other.h5"),
@@ -58,7 +58,7 @@ def test_the_entry_that_agrees_with_more_of_the_path_counts():
 @pytest.mark.parametrize(
     "text", ["", "<html>", "f" * 64, f"{'f' * 63}  {NAME}", f"{'f' * 65}  {NAME}", f"MD5 ({NAME}) = aa"]
 )
-def test_what_is_no_entry(text):
+def test_lines_that_are_not_entries(text):
     assert parse(text) == []
 
 
@@ -69,7 +69,7 @@ def test_a_long_line_takes_no_time(piece):
     parse((piece * (4000 // len(piece)) + "\n") * 500)
 
 
-def test_any_bytes_are_text():
+def test_any_bytes_are_read_as_text():
     generator = random.Random(0)
     for _ in range(2000):
         parse(generator.randbytes(generator.randrange(300)))

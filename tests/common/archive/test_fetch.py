@@ -1,4 +1,4 @@
-"""The archive client against a real server on loopback that misbehaves in every way that was thought of."""
+"""The archive client against a real server on loopback that misbehaves in every way that we could think of."""
 
 import errno
 import hashlib
@@ -36,7 +36,7 @@ def partial(tmp_path):
     return archive.sibling(tmp_path / NAME, "part")
 
 
-def test_a_file_comes_whole_and_leaves_nothing_but_its_origin(bring, server, tmp_path):
+def test_a_file_arrives_complete_with_only_its_origin_beside_it(bring, server, tmp_path):
     path = bring()
     assert path == tmp_path / NAME
     assert path.read_bytes() == CONTENT
@@ -45,7 +45,7 @@ def test_a_file_comes_whole_and_leaves_nothing_but_its_origin(bring, server, tmp
     assert server.seen[0]["Accept-Encoding"] == "identity"
 
 
-def test_what_is_cached_is_not_asked_for_again(bring, server):
+def test_a_cached_file_is_not_requested_again(bring, server):
     bring()
     asked = list(server.asked)
     assert bring(check=lambda path: pytest.fail("checked again")).read_bytes() == CONTENT
@@ -58,7 +58,7 @@ def test_a_cached_file_needs_no_archive(tmp_path):
     assert fetch("a.h5", tmp_path, "http://127.0.0.1:1", patience=QUICK).read_bytes() == b"old"
 
 
-def test_offline_says_what_is_missing_and_asks_nothing(bring, server):
+def test_offline_says_what_is_missing_and_sends_no_request(bring, server):
     assert NAME in refused(bring, Unreachable, offline=True)
     assert server.asked == []
 
@@ -86,7 +86,7 @@ def test_the_address_may_have_a_path_and_a_slash_at_its_end(server, tmp_path):
 @pytest.mark.parametrize(
     "name", ["", "/etc/passwd", "../a", "a/../../b", "a//b", "a/", "./a", "a\\b", "C:a", "a\nb", "a\0b", ".."]
 )
-def test_names_that_lead_elsewhere_are_refused(bring, server, tmp_path, name):
+def test_names_that_leave_the_folder_are_refused(bring, server, tmp_path, name):
     assert "Received" in refused(bring, name=name)
     assert server.asked == []
     assert list(tmp_path.iterdir()) == []
@@ -96,7 +96,7 @@ def test_names_that_lead_elsewhere_are_refused(bring, server, tmp_path, name):
     "url",
     ["ftp://a", "data", "", "http://", "http://a:port", "http://a?b=c", "http://a/#b", "file:///tmp", "http://[::1"],
 )
-def test_addresses_that_cannot_be_asked_are_refused(tmp_path, url):
+def test_addresses_that_cannot_be_used_are_refused(tmp_path, url):
     with pytest.raises(ArchiveError, match="address"):
         fetch("a.h5", tmp_path, url, patience=QUICK)
 
@@ -112,7 +112,7 @@ def test_an_address_with_a_password_is_refused_and_not_repeated(tmp_path):
 
 
 @pytest.mark.parametrize("validators", [("ETag",), ("Last-Modified",), ("ETag", "Last-Modified")])
-def test_a_cut_transfer_goes_on_where_it_ended(bring, server, validators, capsys):
+def test_a_cut_transfer_resumes_where_it_ended(bring, server, validators, capsys):
     server.validators = validators
     server.faults.extend([Fault(cut_at=100_000), Fault(cut_at=50_000)])
     assert bring().read_bytes() == CONTENT
@@ -133,7 +133,7 @@ def test_a_server_without_range_that_always_cuts_is_given_up(bring, server, tmp_
     assert not (tmp_path / NAME).exists()
 
 
-def test_an_interrupted_download_is_kept_and_goes_on_the_next_time(bring, server, tmp_path):
+def test_an_interrupted_download_is_kept_and_resumed_the_next_time(bring, server, tmp_path):
     server.faults.extend([Fault(cut_at=123_456), *[Fault(status=503)] * 2])
     assert "run the same command again" in refused(bring)
     assert partial(tmp_path).read_bytes() == CONTENT[:123_456]
@@ -181,7 +181,7 @@ def test_a_lying_content_range_is_not_believed(bring, server, lie):
     assert server.ranges(NAME) == [None, "bytes=100000-", None]
 
 
-def test_a_rest_that_is_shorter_than_its_range_is_gone_on_with(bring, server):
+def test_a_part_that_is_shorter_than_its_range_is_resumed(bring, server):
     server.faults.extend([Fault(cut_at=100_000), Fault(headers={"Content-Length": "50000"})])
     assert bring().read_bytes() == CONTENT
     assert server.ranges(NAME) == [None, "bytes=100000-", "bytes=150000-"]
@@ -206,7 +206,7 @@ def test_a_partial_file_of_another_archive_is_not_used(server, bring, tmp_path):
 
 
 @pytest.mark.parametrize("note", ["", "{", "[]", '{"url": 1}', "null"])
-def test_a_damaged_note_beside_a_partial_file_means_a_new_start(bring, server, tmp_path, note):
+def test_a_partial_file_with_a_damaged_note_is_downloaded_again(bring, server, tmp_path, note):
     part = partial(tmp_path)
     part.parent.mkdir(parents=True)
     part.write_bytes(OTHER[:500])
@@ -237,7 +237,7 @@ def test_however_a_download_is_cut_the_bytes_are_the_same(tmp_path_factory, cuts
         assert fetch("a.h5", tmp_path_factory.mktemp("cache"), server.url, patience=patience).read_bytes() == content
 
 
-def test_the_progress_bar_starts_where_the_download_goes_on(bring, server, monkeypatch):
+def test_the_progress_bar_starts_where_the_download_resumes(bring, server, monkeypatch):
     import tqdm
 
     bars = []
@@ -316,7 +316,7 @@ def test_a_password_in_a_redirect_is_not_printed(bring, server, capfd):
     assert "s3cret" not in text + "".join(capfd.readouterr())
 
 
-def test_a_server_that_stalls_in_the_middle_is_left(bring, server, tmp_path):
+def test_a_server_that_stalls_in_the_middle_is_given_up(bring, server, tmp_path):
     server.always = Fault(stall_at=1000)
     server.faults.append(Fault(stall_at=100_000))
     text = refused(bring, patience=Patience(read_s=0.2, attempts=1))
@@ -417,7 +417,7 @@ def test_a_body_shorter_than_declared_is_not_put_in_place(bring, server, tmp_pat
 
 
 @pytest.mark.parametrize("declared", ["many", "-5"])
-def test_a_senseless_length_counts_as_none(bring, server, declared):
+def test_a_senseless_length_is_ignored(bring, server, declared):
     server.always = Fault(headers={"Content-Length": declared})
     assert bring().read_bytes() == CONTENT
 
@@ -441,19 +441,19 @@ def test_a_file_that_matches_its_checksum(bring, server, form):
     assert bring().read_bytes() == CONTENT
 
 
-def test_a_file_that_does_not_match_its_checksum_is_thrown_away(bring, server, tmp_path):
+def test_a_file_that_does_not_match_its_checksum_is_deleted(bring, server, tmp_path):
     server.files["classification/some family/SHA256SUMS"] = sums("0" * 64 + "  patches_16x16.h5\r")
     assert "SHA256SUMS" in refused(bring)
     assert left_behind(tmp_path) == []
 
 
-def test_a_list_that_leaves_the_file_out_or_is_none_says_nothing(bring, server):
+def test_garbage_and_other_files_in_a_list_are_ignored(bring, server):
     server.files["classification/some family/SHA256SUMS"] = b"\xff\xfe garbage\n" + b"0" * 64 + b"  another.h5"
     assert bring().read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_a_list_that_is_kept_from_us_is_no_list(bring, server, status):
+def test_a_list_that_the_server_refuses_is_ignored(bring, server, status):
     server.beside = Fault(status=status)
     assert bring().read_bytes() == CONTENT
 
@@ -493,7 +493,7 @@ sys.exit(run_main(lambda: fetch(sys.argv[1], sys.argv[2], sys.argv[4]) and None)
 """
 
 
-def test_a_disk_that_takes_no_more_keeps_what_it_took(bring, server, tmp_path):
+def test_when_the_disk_takes_no_more_the_part_on_it_is_kept(bring, server, tmp_path):
     command = [sys.executable, "-c", LIMITED, NAME, str(tmp_path), "100000", server.url]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
@@ -507,7 +507,7 @@ def test_a_disk_that_takes_no_more_keeps_what_it_took(bring, server, tmp_path):
 
 
 def test_a_full_disk_keeps_what_has_arrived(bring, server, monkeypatch):
-    def full(_):  # where a disk that allocates late says that it is full
+    def full(_):  # a disk that allocates late reports only here that it is full
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
@@ -540,12 +540,12 @@ def test_a_folder_that_cannot_be_written(bring, tmp_path):
         tmp_path.chmod(0o700)
 
 
-@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a file system where not even root makes folders")
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a file system where not even root can make folders")
 def test_a_file_system_that_cannot_be_written(server):
     with pytest.raises(ArchiveError, match="cannot be written"):
         fetch(NAME, "/sys/kernel", server.url, patience=QUICK)
     assert not isinstance(refusal(server, NAME), NotInArchive)
-    assert isinstance(refusal(server, "folder/none.h5"), NotInArchive)  # a family without a test file is legal
+    assert isinstance(refusal(server, "folder/none.h5"), NotInArchive)  # a family may lack a test file
 
 
 def refusal(server, name: str) -> ArchiveError:
@@ -555,7 +555,7 @@ def refusal(server, name: str) -> ArchiveError:
 
 
 @pytest.mark.parametrize("number", ["EACCES", "EROFS", "EPERM"])
-def test_the_words_for_a_folder_that_cannot_be_written(bring, monkeypatch, number):
+def test_the_message_for_a_folder_that_cannot_be_written(bring, monkeypatch, number):
     import errno
 
     def refuse(*_, **__):
@@ -611,10 +611,10 @@ def until(condition):
         if condition():
             return
         time.sleep(0.01)
-    raise AssertionError("did not happen within half a minute")
+    raise AssertionError("the condition was not met within half a minute")
 
 
-def test_a_killed_download_blocks_nobody_and_is_gone_on_with(bring, server, tmp_path):
+def test_a_killed_download_blocks_nobody_and_is_resumed(bring, server, tmp_path):
     server.faults.append(Fault(stall_at=1000))
     process = start(server, tmp_path)
     process.stdin.write("go\n")
@@ -654,14 +654,14 @@ def test_index_pages_are_read(server, page):
     assert read == ["a b/", "c%.h5"]
 
 
-def test_other_pages_are_not_taken_for_an_index(server):
+def test_other_pages_are_not_mistaken_for_an_index(server):
     page = "<html><head><title>Welcome</title></head><body><a href='about'>us</a></body></html>"
     assert archive.index_page.names(http.Page(f"{server.url}/", "text/html", page)) is None
     assert archive.index_page.names(http.Page(f"{server.url}/", "text/plain", PYTHON_PAGE)) is None
     assert archive.listing("nothing", server.url, patience=QUICK) is None
 
 
-def test_a_listing_of_a_server_that_is_gone(tmp_path):
+def test_listing_a_server_that_is_gone(tmp_path):
     with MisbehavingServer() as gone:
         url = gone.url
     with pytest.raises(Unreachable):

@@ -52,7 +52,7 @@ def test_thousands_of_damaged_texts_are_read(bases, read):
 
 
 def redirected(bring, server, count, seed):
-    """Redirects of everything but index pages; then of those, too. What leads to another machine is left out."""
+    """Answers every request with a damaged redirect; those to other machines are skipped. Counts what was read."""
 
     def read(content):
         to = content.decode("latin-1").replace("\r", "").replace("\n", "")

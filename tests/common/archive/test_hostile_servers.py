@@ -1,4 +1,4 @@
-"""Servers that mislead the archive client: one line, an end in bounded time, nothing that blocks the cache."""
+"""Servers that mislead the archive client: it ends in bounded time with one line, and the cache stays usable."""
 
 import gc
 import gzip
@@ -21,7 +21,7 @@ from common.datasets.resolve import Source, Wanted, resolve
 from .client import CONTENT, NAME, QUICK, left_behind, refused
 from .misbehaving_server import Fault
 
-# requests leaves the connection of a redirect that it refuses to the garbage collector.
+# When requests refuses a redirect, it does not close the connection but leaves it to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 LIST = "classification/some family/SHA256SUMS"
@@ -50,14 +50,14 @@ def wrong(form, encoding="utf-8"):
         wrong("{h}  {n}\n", "utf-16"),
     ],
 )
-def test_a_sum_in_any_form_is_compared(bring, server, tmp_path, content):
+def test_a_checksum_in_any_format_is_compared(bring, server, tmp_path, content):
     server.files[LIST] = content
     assert "does not match the archive's SHA256SUMS and was deleted" in refused(bring)
     assert left_behind(tmp_path) == []
 
 
 @pytest.mark.parametrize("content", [b"0" * 64 + b"  other.h5\n", b"", b"\x00\x01\x02" * 50])
-def test_a_list_without_the_file_is_said(bring, server, capsys, content):
+def test_a_list_without_the_file_is_reported(bring, server, capsys, content):
     server.files[LIST] = content
     assert bring().read_bytes() == CONTENT
     assert (
@@ -71,7 +71,7 @@ def test_without_a_list_nothing_is_said(bring, capsys):
 
 
 @pytest.mark.parametrize("fault", [RuntimeError, MemoryError, TypeError, KeyError, OSError, RecursionError])
-def test_whatever_a_check_fails_with_the_next_try_starts_anew(bring, server, tmp_path, fault):
+def test_after_a_failed_check_of_any_kind_the_next_try_starts_again(bring, server, tmp_path, fault):
     def check(path):
         raise fault("an unexpected \x1b[31m fault")
 
@@ -84,7 +84,7 @@ def test_whatever_a_check_fails_with_the_next_try_starts_anew(bring, server, tmp
 
 
 class Drip:
-    """Sends single bytes, far apart, until the test is over."""
+    """Sends single bytes with long pauses, until the test is over."""
 
     def __init__(self, monkeypatch, server, lists=False, headers=False):
         self.over = threading.Event()
@@ -129,7 +129,7 @@ def test_a_transfer_without_progress_ends(bring, server, monkeypatch, tmp_path, 
 
 
 @pytest.mark.timeout(30)
-def test_a_slow_transfer_that_gets_on_is_left_alone(bring, server, monkeypatch):
+def test_a_slow_transfer_that_makes_progress_is_not_stopped(bring, server, monkeypatch):
     monkeypatch.setattr(http, "SLOWEST_BYTES_PER_S", 10)
     assert bring(patience=SLOW).read_bytes() == CONTENT
 

@@ -1,4 +1,4 @@
-"""Programs started as a newcomer does: by a Python without our packages, from any folder, as documents print them."""
+"""Programs started as a newcomer would: with a Python without our packages, from any folder, as the docs print them."""
 
 import os
 import re
@@ -21,7 +21,7 @@ BARE = Path(sys._base_executable)
 
 
 def documented() -> dict[tuple[str, str], list[str]]:
-    """(folder, program) -> what follows it, of every document, card and help text that names one."""
+    """(folder, program) -> its arguments, for every document, card and help text that names a program."""
     found = {}
     for path in sorted({*DOCUMENTS, *ROOT.glob("*/*.py"), *ROOT.glob("*/*.sh"), *ROOT.glob("dataset_tools/*/*.py")}):
         if path.parts[len(ROOT.parts)] in (".venv", "tests"):
@@ -29,9 +29,9 @@ def documented() -> dict[tuple[str, str], list[str]]:
         text = re.sub(r"\\\n\s*", " ", path.read_text(encoding="utf-8"))
         for program, rest in re.findall(rf"({PROGRAM})([^\n`\"']*)", text):
             script = program.split()[1]
-            if script.endswith("my_cnn.py"):  # the reader's own; tests/test_readme.py runs it
+            if script.endswith("my_cnn.py"):  # the reader writes it; tests/test_readme.py runs it
                 continue
-            # Said in the folder of the document, from the top of the repository, or after a `cd` into a project.
+            # Relative to the folder of the document, to the top of the repository, or to a project after a `cd`.
             places = [path.parent, ROOT, *ROOT.glob("*_cnn*/"), *ROOT.glob("dataset_tools/*/")]
             folder = next((place for place in places if (place / script).exists()), None)
             assert folder, f"{path.relative_to(ROOT)}: {program}"
@@ -41,7 +41,7 @@ def documented() -> dict[tuple[str, str], list[str]]:
 
 @pytest.fixture(params=["bare", "a_keras_of_its_own"])
 def newcomer(request, tmp_path):
-    """The environment of a shell without an active environment, where Python is called `python3` only."""
+    """The variables of a shell in which no virtual environment is active and only `python3` exists, not `python`."""
     environment_of = tmp_path / "theirs"
     subprocess.run([BARE, "-m", "venv", "--without-pip", environment_of], check=True)
     (environment_of / "bin/python").unlink()
@@ -77,7 +77,9 @@ def test_every_documented_program_starts_and_knows_the_options(folder, program, 
         assert "Usage:" in told.stderr
         return
     assert told.returncode == 0, told.stderr
-    if script.endswith(".sh") or "grid_search" in script or "tracking" in script:  # options of the runs, of commands
+    if (
+        script.endswith(".sh") or "grid_search" in script or "tracking" in script
+    ):  # runs or subcommands have its options
         return
     known = set(re.findall(r"--[a-z][\w-]*", told.stdout))
     for rest in documented()[folder, program]:
@@ -107,7 +109,7 @@ def test_without_an_environment_one_line_says_how_to_make_it(tmp_path):
 
 
 def test_the_launcher_needs_no_new_python():
-    """Python 3.9 reads it before it hands over: none of what came later."""
+    """An older Python has to parse it before it can start the right one, so newer syntax is not allowed."""
     import ast
 
     ast.parse((ROOT / "common/cli/launch.py").read_text(), feature_version=(3, 7))

@@ -1,4 +1,4 @@
-"""Text of strangers on a terminal."""
+"""Untrusted text on a terminal."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_control_characters_become_visible(text, shown):
         ("a\x1b[2Jb\n", "a\\x1b[2Jb\n"),
     ],
 )
-def test_lines_and_progress_bars_stay(text, shown):
+def test_lines_and_progress_bars_are_unchanged(text, shown):
     assert visible(text) == shown
 
 
@@ -43,7 +43,7 @@ def test_long_texts_are_cut():
     assert printable("x" * 1000, 10) == "xxxxxxxxxx... (1000 characters)"
 
 
-def test_a_line_of_an_error_is_printed_that_way(capsys):
+def test_errors_are_printed_that_way(capsys):
     def main():
         raise UserError("no \x1b]0;title\x07 like\n this")
 

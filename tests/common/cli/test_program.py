@@ -1,4 +1,4 @@
-"""How every program ends, and what it does with a folder for temporary files that is not there."""
+"""How every program ends, and what it does if the folder for temporary files does not exist."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def test_a_signal_ends_a_program_that_cleans_up(number, status):
     assert (out, err, process.returncode) == ("cleaned up\n", "interrupted\n", status)
 
 
-def test_the_handler_of_before_is_back_afterwards():
+def test_the_previous_handler_is_restored_afterwards():
     before = signal.getsignal(signal.SIGTERM)
     assert run_main(lambda: int(signal.getsignal(signal.SIGTERM) is before)) == 0
     assert signal.getsignal(signal.SIGTERM) is before
@@ -45,7 +45,7 @@ def test_the_folder_of_tmpdir_is_made(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="/dev is of Unix")
-def test_a_tmpdir_that_cannot_be_made_is_no_matter_where_another_can_be_used():
+def test_a_tmpdir_that_cannot_be_made_does_not_matter_if_another_can_be_used():
     process = script("print(tempfile.gettempdir())", env=environment() | {"TMPDIR": "/dev/null/x"})
     out, err = process.communicate(timeout=30)
     assert (out.strip(), err, process.returncode) == ("/tmp", "", 0)
@@ -62,7 +62,7 @@ def test_status_and_line(body, status, said):
 
 
 @pytest.mark.parametrize("body", ["print('x' * 1_000_000)", "print('little')", "print('x')\nraise SystemExit(0)"])
-def test_a_reader_that_has_left_ends_a_program_without_a_word(body):
+def test_a_closed_pipe_ends_a_program_without_a_message(body):
     reader, writer = os.pipe()
     os.close(reader)
     try:

@@ -1,4 +1,4 @@
-"""Full disks, closed streams and poor encodings: a command prints what it can, and a run reaches its end."""
+"""Full disks, closed streams and limited encodings: a command prints what it can, and a run finishes."""
 
 import json
 import os
@@ -36,15 +36,15 @@ def program(tmp_path):
 
 
 @pytest.mark.parametrize("redirection", REDIRECTIONS)
-def test_what_outlasts_its_terminal_ends_well(program, tmp_path, redirection):
+def test_a_program_that_outlasts_its_terminal_ends_well(program, tmp_path, redirection):
     done = shell([sys.executable, program, tmp_path / "end"], redirection, PYTHONPATH=str(ROOT))
     assert (done.returncode, (tmp_path / "end").read_text()) == (0, "done")
     assert b"Traceback" not in done.stderr
     assert b"Exception ignored" not in done.stderr
 
 
-def test_what_is_opened_later_is_not_taken_for_a_closed_stream(tmp_path):
-    """The first file that a program opens gets the number of a stream that is closed."""
+def test_a_file_that_is_opened_later_is_not_mistaken_for_a_closed_stream(tmp_path):
+    """If a stream is closed, the first file that a program opens gets its number."""
     body = f"file = open({str(tmp_path / 'data')!r}, 'w')\nimport os\nos.write(2, b'native words')\nfile.write('data')"
     code = f"from common.cli.program import run_main\ndef main():\n{textwrap.indent(body, '    ')}\nrun_main(main)"
     (tmp_path / "p.py").write_text(code)
@@ -80,7 +80,7 @@ def test_control_characters_of_a_file_are_shown(tmp_path):
         *(pytest.param(each, marks=pytest.mark.slow) for each in ("> /dev/full", ">&- 2>&-", "2>&-", "2>&1 | head -1")),
     ],
 )
-def test_a_training_ends_finished_whatever_its_terminal_does(tmp_path, redirection):
+def test_a_run_finishes_whatever_its_terminal_does(tmp_path, redirection):
     for name, n in (("train", 90), ("validation", 60)):
         classification_file(tmp_path / f"{name}.h5", n=n)
     command = [sys.executable, "-m", "classifier_cnn.train", "--data-train", tmp_path / "train.h5"]

@@ -11,7 +11,7 @@ def pixels(count=6, side=16, channels=1, seed=0):
 
 
 def circles(count, seed=0):
-    """Labels [radius, x, y] distributed as in the real files."""
+    """Labels [radius, x, y], distributed as in real files."""
     generator = np.random.default_rng(seed)
     return np.column_stack(
         [

@@ -1,4 +1,4 @@
-"""Names of dataset families, and which files a run gets: cache, archive, synthetic patches, or an error."""
+"""Names of dataset families, and which files a run gets: from the cache, the archive or the renderer, or an error."""
 
 import os
 from pathlib import Path
@@ -30,7 +30,7 @@ def no_proxy(monkeypatch):
 
 
 def synthetic_files(task, root):
-    """Stands in for the renderer, which has tests of its own and takes seconds."""
+    """Replaces the renderer, which has its own tests and takes seconds."""
     paths = {split: Path(root) / "synthetic" / f"{task}_{split}.h5" for split in ("train", "validation", "test")}
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def synthetic_files(task, root):
 
 @pytest.fixture
 def server(tmp_path):
-    """An archive with the default families; the one for detection is of the older kind, without a test file."""
+    """An archive with the default families; the detection family has no test file, like older families."""
     with MisbehavingServer() as server:
         for task, splits in (
             ("classification", ("train", "validation", "test")),
@@ -101,7 +101,7 @@ def test_every_family_is_named_once_and_found_by_its_name(task):
         {"patch_type": "segmentation"},
     ],
 )
-def test_families_that_cannot_be_are_refused(change):
+def test_impossible_families_are_refused(change):
     fields = {
         "task": TASKS[0],
         "colour": "yuv422_pil",
@@ -114,7 +114,7 @@ def test_families_that_cannot_be_are_refused(change):
         Family(**fields | change)
 
 
-def test_a_split_that_cannot_be_is_refused():
+def test_an_impossible_split_is_refused():
     with pytest.raises(UserError, match="'devils'"):
         parse_stem(DEFAULT_STEMS["detection"], "detection").file("devils")
 
@@ -128,12 +128,12 @@ def test_a_split_that_cannot_be_is_refused():
         ("synthetic", "syntetic"),
     ],
 )
-def test_a_near_miss_suggests_the_name_meant(meant, typed):
+def test_a_typo_suggests_the_right_name(meant, typed):
     with pytest.raises(UserError, match=f"Received: --dataset {typed}. Did you mean {meant}\\?"):
         parse_stem(typed, "classification")
 
 
-def test_a_name_far_from_all_points_to_the_list():
+def test_a_name_unlike_any_other_points_to_the_list():
     with pytest.raises(UserError, match="--list-datasets"):
         parse_stem("balls", "classification")
 
@@ -173,7 +173,7 @@ def test_files_that_were_copied_by_hand_are_their_own_origin(server, tmp_path):
     assert chosen.origin == {path: str(path) for path in (*chosen.train, *chosen.validation, *chosen.test)}
 
 
-def test_a_family_without_a_test_file_is_asked_for_it_once(server, tmp_path):
+def test_a_test_file_that_the_archive_lacks_is_requested_once(server, tmp_path):
     chosen = select(server, tmp_path, "detection")
     assert chosen.test == ()
     assert chosen.warning is None
@@ -183,13 +183,13 @@ def test_a_family_without_a_test_file_is_asked_for_it_once(server, tmp_path):
     assert server.asked == asked
 
 
-def test_after_a_day_a_missing_file_is_asked_for_again(server, tmp_path):
+def test_after_a_day_a_missing_file_is_requested_again(server, tmp_path):
     select(server, tmp_path, "detection")
     name = parse_stem(DEFAULT_STEMS["detection"], "detection").file("test")
     note = resolving.sibling(tmp_path / name, "absent")
     os.utime(note, (note.stat().st_mtime - resolving.ASK_AGAIN_S - 60,) * 2)
     server.always = Fault(status=503)
-    assert select(server, tmp_path, "detection").test == ()  # cannot be asked: what was known still holds
+    assert select(server, tmp_path, "detection").test == ()  # the server cannot be asked, so the last answer is used
     server.always = Fault()
     server.files[name] = patch_file(tmp_path, "detection")
     assert select(server, tmp_path, "detection").test == (tmp_path / name,)
@@ -217,7 +217,7 @@ def test_a_missing_training_file_is_an_error(server, tmp_path, dataset):
         select(server, tmp_path, dataset=dataset)
 
 
-def test_a_download_that_is_no_patch_file_is_refused(server, tmp_path):
+def test_a_download_that_is_not_a_patch_file_is_refused(server, tmp_path):
     server.files[parse_stem(STEM, "classification").file("train")] = b"not HDF5"
     with pytest.raises(ArchiveError, match="is invalid, and was deleted"):
         select(server, tmp_path / "data")
@@ -237,7 +237,7 @@ def test_a_download_with_patches_of_another_family_is_refused(server, tmp_path, 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("offline", [False, True])
-def test_the_default_is_substituted_with_a_warning_when_nothing_can_be_had(tmp_path, task, offline):
+def test_the_default_is_substituted_with_a_warning_if_no_file_is_available(tmp_path, task, offline):
     chosen = select(NOWHERE, tmp_path, task, offline=offline)
     assert chosen.substituted
     assert chosen.name == "synthetic"
@@ -252,7 +252,7 @@ def test_a_dataset_that_was_named_is_never_substituted(tmp_path, offline):
         select(NOWHERE, tmp_path, dataset=STEM, offline=offline)
 
 
-def test_synthetic_patches_by_name_are_no_substitute_and_need_no_archive(server, tmp_path):
+def test_synthetic_patches_by_name_do_not_count_as_a_substitute_and_need_no_archive(server, tmp_path):
     chosen = select(server, tmp_path, dataset="synthetic")
     assert (chosen.name, chosen.substituted, chosen.warning) == ("synthetic", False, None)
     assert set(chosen.origin) == {*chosen.train, *chosen.validation, *chosen.test}
@@ -260,7 +260,7 @@ def test_synthetic_patches_by_name_are_no_substitute_and_need_no_archive(server,
 
 
 @pytest.mark.parametrize("fault", [Fault(status=404), Fault(status=403), Fault(body=b"<html>log in</html>")])
-def test_an_archive_that_answers_wrongly_is_not_an_archive_that_is_away(server, tmp_path, fault):
+def test_an_archive_that_answers_wrongly_does_not_count_as_unreachable(server, tmp_path, fault):
     server.always = fault
     with pytest.raises(ArchiveError):
         select(server, tmp_path / "data")
@@ -331,7 +331,7 @@ def test_a_dataset_and_named_files_exclude_each_other(tmp_path, dataset):
 
 
 @pytest.mark.parametrize(("split", "option"), [("train", "train"), ("validation", "val"), ("test", "test")])
-def test_a_missing_file_is_said_by_name(tmp_path, split, option):
+def test_a_missing_file_is_named(tmp_path, split, option):
     with pytest.raises(UserError, match=f"--data-{option} .*gone.h5"):
         select(NOWHERE, tmp_path, **{"train": files(tmp_path, "a"), split: [tmp_path / "gone.h5"]})
 
@@ -385,7 +385,7 @@ def test_without_index_pages_the_list_names_the_default_and_what_is_cached(serve
     assert table[other.stem] == ["unknown", "train"]
 
 
-def test_the_list_refuses_an_address_that_is_none(tmp_path):
+def test_the_list_refuses_an_invalid_address(tmp_path):
     with pytest.raises(ArchiveError, match="address"):
         list_datasets("classification", tmp_path, "archive")
 

@@ -1,4 +1,4 @@
-"""Validation is split off by recording, so that it is no memory test of one game."""
+"""Validation is split off by recording, so that it is not a memory test of one game."""
 
 import numpy as np
 import pytest
@@ -48,8 +48,8 @@ def test_without_recordings_the_split_is_stratified_and_says_so(recording):
     assert ("no recordings" in how) == (recording is None)
 
 
-def test_a_split_by_recording_takes_no_class_from_the_training():
-    """One recording of balls, one without: by recording the training would see only one of them."""
+def test_a_split_by_recording_leaves_both_classes_in_training():
+    """One recording has only balls, the other none: split by recording, training would see one class only."""
     train, validation, how = split_validation(recorded(np.array([100, 100]), np.array([100, 0])), 0.1)
     assert (len(train), train.y.sum(), len(validation), validation.y.sum()) == (180, 90, 20, 10)
     assert "stratified, because by recording the training would see one class only" in how

@@ -1,4 +1,4 @@
-"""The HDF5 patch format: written, read, joined and split, and equal content stays equal."""
+"""The HDF5 patch format: writing, reading, joining, and equal bytes for equal content."""
 
 import subprocess
 import sys
@@ -68,7 +68,7 @@ def test_variable_length_strings_are_read(tmp_path):
     assert read_patches(path, "classification").recording.tolist() == names.tolist()
 
 
-def test_digest_sees_content_and_nothing_else(tmp_path):
+def test_the_digest_depends_on_the_content_only(tmp_path):
     X, y = pixels(50), np.arange(50) % 2
     base = Patches(X, y.astype(np.float32), recording=np.array(["a"] * 50))
     with h5py.File(tmp_path / "other.h5", "w") as file:
@@ -159,7 +159,7 @@ def test_take_keeps_rows_together():
 
 
 def test_a_disk_that_fills_up_is_one_line_and_crashes_nothing(tmp_path):
-    """Behind a limit on the size of files, which fails like a full disk; HDF5 itself would crash Python."""
+    """A limit on the size of files fails like a full disk; HDF5 on its own would crash Python."""
     write = (
         "import resource, sys, numpy as np\n"
         "from common.datasets.patch_file import write_patches\n"

@@ -1,4 +1,4 @@
-"""Files that are not patch files are refused in one line that says why; unusual but legal ones are read."""
+"""Files that are not patch files are refused in one line that says why; unusual but valid ones are read."""
 
 import subprocess
 import sys
@@ -68,7 +68,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_files_get_one_line_that_names_file_and_fault(tmp_path, case):
+def test_bad_files_are_refused_in_one_line_that_names_file_and_fault(tmp_path, case):
     datasets, task, message = BAD[case]
     path = raw(tmp_path / "bad.h5", **datasets)
     with pytest.raises(UserError, match=message) as caught:
@@ -81,10 +81,10 @@ def test_bad_files_get_one_line_that_names_file_and_fault(tmp_path, case):
 @pytest.mark.parametrize(
     "case", [case for case in BAD if set(BAD[case][0]) == {"X", "y"} and case not in ("words", "scalar y")]
 )
-def test_what_would_not_be_read_is_not_written(tmp_path, case):
+def test_patches_that_could_not_be_read_are_not_written(tmp_path, case):
     datasets, _, _ = BAD[case]
     if "is " in case:
-        return  # a legal file of the other task
+        return  # a valid file of the other task
     with pytest.raises(UserError):
         write_patches(tmp_path / "a.h5", datasets["X"], datasets["y"])
     assert not list(tmp_path.iterdir())
@@ -138,13 +138,13 @@ def test_the_true_order_raises_no_alarm(tmp_path, count, seed):
     "columns",
     [
         (0.5, 0.5, 0.5),  # one frozen scene
-        (0.45, (0.4, 0.6), 0.42),  # balls all at one height
+        (0.45, (0.4, 0.6), 0.42),  # all balls at one height
         ((0.1, 0.2), (0.2, 0.8), (0.2, 0.8)),  # a wide border
         ((0.4, 0.55), (0.3, 0.7), (0.3, 0.6)),  # large balls, a little above the middle
         ((0.3, 0.9), (0.45, 0.55), (0.45, 0.55)),  # all sizes, well centred
     ],
 )
-def test_unusual_legal_labels_raise_no_alarm(tmp_path, columns):
+def test_unusual_valid_labels_raise_no_alarm(tmp_path, columns):
     generator = np.random.default_rng(1)
     y = [generator.uniform(*c, 500) if isinstance(c, tuple) else np.full(500, c) for c in columns]
     path = raw(tmp_path / "a.h5", X=pixels(500), y=np.column_stack(y))

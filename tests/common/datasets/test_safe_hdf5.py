@@ -1,4 +1,4 @@
-"""Patch files from strangers: each attack is shown to work on plain h5py, then every reader refuses it in one line."""
+"""Malicious patch files: each attack works on plain h5py, and every reader of ours refuses it in one line."""
 
 import os
 import resource
@@ -102,7 +102,7 @@ ELSEWHERE = {
 def test_values_of_other_files_are_not_read(tmp_path, secret, attack, reader):
     path = tmp_path / "a.h5"
     attack(path, secret)
-    with h5py.File(path) as file:  # the attack works on whoever trusts h5py
+    with h5py.File(path) as file:  # the attack works on plain h5py
         read = b"".join(file[key][:].tobytes() for key in ("X", "y", "recording") if key in file)
     elsewhere = h5py.File(path.with_name("other.h5"), "r") if path.with_name("other.h5").exists() else {}
     assert any(value in read for value in (SECRET[:4096], *(elsewhere[key][:].tobytes() for key in elsewhere)))
@@ -200,7 +200,7 @@ USELESS = {
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("fault", USELESS, ids=lambda fault: fault.__name__)
-def test_what_is_not_there_or_not_a_number_is_refused_in_one_line(tmp_path, fault, reader):
+def test_missing_data_and_wrong_types_are_refused_in_one_line(tmp_path, fault, reader):
     fault(tmp_path / "a.h5")
     with pytest.raises(UserError, match=USELESS[fault]) as caught:
         READERS[reader](tmp_path / "a.h5")
@@ -219,7 +219,7 @@ def test_a_link_inside_the_file_is_followed(tmp_path, reader):
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("kind", ["pipe", "device", "socket", "source"])
-def test_nothing_waits_at_what_is_not_a_file(tmp_path, kind, reader):
+def test_no_reader_hangs_on_something_that_is_not_a_file(tmp_path, kind, reader):
     path = tmp_path / "a.h5"
     if kind == "device":
         path.symlink_to("/dev/zero")
@@ -227,7 +227,7 @@ def test_nothing_waits_at_what_is_not_a_file(tmp_path, kind, reader):
         os.mknod(path, 0o140600)
     elif kind == "pipe":
         os.mkfifo(path)
-    else:  # a virtual dataset without a fixed length looks into its sources for its shape
+    else:  # a virtual dataset without a fixed length opens its sources to find its shape
         os.mkfifo(tmp_path / "pipe.h5")
         with h5py.File(path, "w", libver="latest") as file:
             layout = h5py.VirtualLayout((N, 16, 16, 1), "u1", maxshape=(None, 16, 16, 1))
@@ -240,7 +240,7 @@ def test_nothing_waits_at_what_is_not_a_file(tmp_path, kind, reader):
 
 
 def with_chunk(path, content, compression="gzip", shape=(N, 16, 16, 1)):
-    """X is one chunk of `content`, as it is."""
+    """A file whose X is one chunk with `content` as its raw bytes."""
     with h5py.File(path, "w") as file:
         X = file.create_dataset("X", shape, "u1", chunks=shape, compression=compression)
         X.id.write_direct_chunk((0, 0, 0, 0), content)
@@ -256,7 +256,7 @@ def with_chunk(path, content, compression="gzip", shape=(N, 16, 16, 1)):
 def test_a_chunk_of_another_size_does_not_show_the_memory_of_this_process(tmp_path, compression, content, reader):
     path = with_chunk(tmp_path / "a.h5", content, compression)
     with h5py.File(path) as file:
-        assert file["X"][:].size == N * 256  # plain h5py reads what was never in the file
+        assert file["X"][:].size == N * 256  # plain h5py returns bytes that were never in the file
     with pytest.raises(UserError, match=f"a chunk does not unpack to {N * 256} bytes"):
         READERS[reader](path)
 
@@ -276,7 +276,7 @@ def test_the_length_of_an_lzf_stream_is_what_h5py_unpacks(tmp_path):
 @pytest.mark.parametrize("options", [{"shuffle": True}, {"fletcher32": True}, {"shuffle": True, "fletcher32": True}])
 @pytest.mark.parametrize("compression", [None, "gzip", "lzf"])
 @pytest.mark.parametrize("chunks", [(7, 16, 16, 1), (16, 8, 16, 1), True])
-def test_files_of_every_usual_filter_are_read(tmp_path, options, compression, chunks):
+def test_files_with_every_usual_filter_are_read(tmp_path, options, compression, chunks):
     X = pixels(N) // 64
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("X", data=X, chunks=chunks, compression=compression, **options)
@@ -287,7 +287,7 @@ def test_files_of_every_usual_filter_are_read(tmp_path, options, compression, ch
 
 
 def peak_mb(program):
-    """Peak memory of a process that runs `program`, in MB, and its last line."""
+    """The peak memory in MB of a process that runs `program`, and its last line of output."""
     program = (
         textwrap.dedent(program) + "\nprint(next(x for x in open('/proc/self/status') if x[:6] == 'VmHWM:').split()[1])"
     )
@@ -318,7 +318,7 @@ def large_chunk(path):
 
 
 def one_name_for_all(path):
-    """Strings of variable length are references: 20,000 of them to the same 2 MB."""
+    """Strings of variable length are references; here 20,000 of them point to the same 2 MB."""
     n = 20_000
     with h5py.File(path, "w") as file:
         file["X"], file["y"] = np.zeros((n, 16, 16, 1), "u1"), np.arange(n) % 2
@@ -391,9 +391,9 @@ def test_a_heap_that_hdf5_would_walk_for_ever_is_refused(tmp_path, reader):
     path = raw(tmp_path / "a.h5", X=pixels(N), y=LABELS, recording=np.array(["a", "b"] * (N // 2), dtype=object))
     content = path.read_bytes()
     at = content.index(b"GCOL") + 16
-    while int.from_bytes(content[at : at + 2], "little"):  # to the free rest of the heap
+    while int.from_bytes(content[at : at + 2], "little"):  # go to the free space at the end of the heap
         at += 16 + -(-int.from_bytes(content[at + 8 : at + 16], "little") // 8) * 8
-    path.write_bytes(content[: at + 8] + bytes(8) + content[at + 16 :])  # which is said to be empty
+    path.write_bytes(content[: at + 8] + bytes(8) + content[at + 16 :])  # and set its size to 0
     program = "import h5py, sys; h5py.File(sys.argv[1])['recording'][:]"
     with pytest.raises(subprocess.TimeoutExpired):  # plain h5py never ends
         subprocess.run([sys.executable, "-c", program, str(path)], timeout=3)

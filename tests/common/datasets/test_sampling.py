@@ -1,4 +1,4 @@
-"""The sampling rule that a patch file states, in the words of today and of before."""
+"""The sampling rule that a patch file states, in the current and the earlier wording."""
 
 import json
 
@@ -22,11 +22,11 @@ from common.datasets.streaming import stored_patches
         ({}, None),
     ],
 )
-def test_what_the_attributes_say(attributes, rule):
+def test_the_rule_is_read_from_the_attributes(attributes, rule):
     assert rule_in(attributes) == rule
 
 
-def test_a_file_hands_its_rule_on(tmp_path):
+def test_a_file_passes_its_rule_on(tmp_path):
     X, y = np.zeros((6, 16, 16, 1), np.uint8), np.arange(6) % 2
     for name, attributes in (("a", {"sampling": "area"}), ("b", {"sampling": "corners"}), ("c", {})):
         write_patches(tmp_path / f"{name}.h5", X, y.astype(np.float32), attributes=attributes)

@@ -1,4 +1,4 @@
-"""Patches that stay in their files: the same values as in memory."""
+"""Patches that are streamed from their files have the same values as in memory."""
 
 import h5py
 import numpy as np
@@ -20,12 +20,12 @@ def files(tmp_path_factory):
 
 
 def both(files):
-    """The same files, stored and read."""
+    """The same files, streamed and read into memory."""
     read = [read_patches(path, "classification") for path in files]
     return stored_patches(files, "classification"), concatenate(read)
 
 
-def test_stored_is_what_is_read(files):
+def test_streamed_patches_equal_those_in_memory(files):
     lazy, read = both(files)
     assert lazy.digest == read.digest
     assert len(lazy) == len(read) == 470
@@ -54,7 +54,7 @@ def test_stored_is_what_is_read(files):
     ],
     ids=str,
 )
-def test_every_way_to_read_gives_what_numpy_gives(files, index):
+def test_every_index_gives_the_same_as_numpy(files, index):
     lazy, read = both(files)
     np.testing.assert_array_equal(lazy.X[index], read.X[index])
 
@@ -72,20 +72,20 @@ def test_a_detection_file_with_swapped_columns_is_refused(tmp_path):
         stored_patches([tmp_path / "wrong.h5"], "detection")
 
 
-def test_files_of_different_sizes_are_one_line(files, tmp_path):
+def test_files_of_different_sizes_are_refused_in_one_line(files, tmp_path):
     other = classification_file(tmp_path / "32.h5", 20, size=32)
     with pytest.raises(UserError, match=r"32\.h5: does not match 300\.h5\. Received: 32x32x1 beside 16x16x1"):
         stored_patches([files[0], other], "classification")
 
 
-def test_more_than_the_memory_is_told_beforehand(files, monkeypatch):
+def test_too_little_memory_is_reported_beforehand(files, monkeypatch):
     check_memory(files)
     monkeypatch.setattr(streaming, "free_memory", lambda: 2 * 470 * 256 - 1)
     with pytest.raises(UserError, match=r"do not fit into memory: 0\.0 GB are needed\. Received: .* Add --stream"):
         check_memory(files)
 
 
-def test_a_damaged_file_is_one_line(tmp_path):
+def test_a_damaged_file_is_refused_in_one_line(tmp_path):
     path = classification_file(tmp_path / "a.h5", 2000)
     lazy = stored_patches([path], "classification")
     content = bytearray(path.read_bytes())

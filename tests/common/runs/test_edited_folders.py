@@ -1,4 +1,4 @@
-"""Run folders that were edited or damaged, in bulk: every reader ends well or in one line."""
+"""Edited and damaged run folders in bulk: every reader succeeds or refuses them in one line."""
 
 import json
 import random
@@ -56,7 +56,7 @@ def run(finished, tmp_path) -> Path:
 
 
 def edited(rng: random.Random, value):
-    """A JSON value with one part of it replaced, left out or doubled."""
+    """A JSON value with one part replaced, left out or repeated."""
     if isinstance(value, (dict, list)) and value and rng.random() < 0.9:
         value = value.copy()
         key = rng.choice(list(value)) if isinstance(value, dict) else rng.randrange(len(value))
@@ -94,7 +94,7 @@ def mutant(rng: random.Random, content: bytes) -> bytes:
 
 
 def bulk(path: Path, times: int, read, mutate=mutant) -> int:
-    """Reads so many mutants of a file; returns how many were refused. Anything but a UserError fails."""
+    """Reads `times` mutants of a file and returns how many were refused; any exception but UserError is a failure."""
     original, rng, refused = path.read_bytes(), random.Random(path.name), 0
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number in range(times):
@@ -178,7 +178,7 @@ def test_the_plan_of_a_grid(tmp_path, times):
 
 
 def of_a_member(rng: random.Random, content: bytes) -> bytes:
-    """A .keras file with one member changed, or the archive itself."""
+    """A .keras file in which one member, or the archive itself, was changed."""
     if rng.random() < 0.3:
         return damaged(rng, content)
     whole = Path(of_a_member.folder) / "m.zip"
@@ -201,7 +201,7 @@ def test_the_model(run, times, tmp_path):
 
 
 @pytest.mark.parametrize("value", [-5, 1e30, float("nan"), True, "0.5", None, [], 10**400])
-def test_a_threshold_that_cannot_be_is_not_used(run, value):
+def test_an_impossible_threshold_is_not_used(run, value):
     told = json.loads((run / "model.json").read_text())
     told["threshold"]["keras"] = value
     (run / "model.json").write_text(json.dumps(told))
@@ -225,7 +225,7 @@ def test_an_array_that_declares_more_than_the_file_holds_is_refused(run):
         fit._restore(SimpleNamespace(), path)
 
 
-def test_what_a_kill_left_is_removed(run):
+def test_leftovers_of_a_killed_process_are_removed(run):
     for name in (".model.keras.77.keras", ".model.keras.77.part", ".metrics.csv.77.part"):
         (run / name).write_text("half")
     (run / ".export.77").mkdir()
@@ -234,7 +234,7 @@ def test_what_a_kill_left_is_removed(run):
     assert {path.name for path in run.iterdir()} == kept
 
 
-def test_a_saved_model_holds_nothing_that_only_training_needed(run):
+def test_a_saved_model_contains_nothing_that_only_training_needs(run):
     with zipfile.ZipFile(run / "model.keras") as archive:
         config = archive.read("config.json").decode()
     assert "initializer" not in config

@@ -1,4 +1,4 @@
-"""Patches in classes: numbers by size are there where the side in the camera picture is known, and only there."""
+"""Results by size are given only if the side of the patches in the camera picture is known."""
 
 import dataclasses
 

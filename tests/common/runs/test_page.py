@@ -1,4 +1,4 @@
-"""The page: what names hold stays text, pictures are inside, and nothing is fetched from anywhere."""
+"""The page: names are shown as plain text, pictures are embedded, and nothing is loaded from a server."""
 
 import re
 

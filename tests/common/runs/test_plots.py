@@ -26,7 +26,7 @@ def test_y_alone_is_shown_gray_and_unstretched():
 
 
 @pytest.mark.parametrize("width", [4, 5])
-def test_colour_survives_the_way_to_yuv422_and_back(width):
+def test_colour_survives_the_conversion_to_yuv422_and_back(width):
     rgb = np.empty((2, 6, width, 3), np.uint8)
     rgb[0], rgb[1] = (200, 40, 30), (30, 90, 220)
     ycc = np.stack([np.asarray(Image.fromarray(image).convert("YCbCr")) for image in rgb])

@@ -1,4 +1,4 @@
-"""What a run that was stopped finds again: its own data, its rows of metrics.csv, a checkpoint that is whole."""
+"""A resumed run gets the data, the rows of metrics.csv and the checkpoint that it had before, or an error."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def tiny_synthetic(monkeypatch):
 
 
 def begin(root: Path) -> Path:
-    """Starts a run on the default family and leaves it as an interruption does; returns its folder."""
+    """Starts a run on the default family without finishing it, as if it had been interrupted; returns its folder."""
     options = Options(data_root=root, offline=True, output_dir=root / "runs", tracking="local")
     splits = load_data(options)
     server = choose_server("local", options.output_dir)
@@ -53,22 +53,22 @@ def cache(root: Path, *splits: str) -> None:
 
 
 def resume(folder: Path):
-    """The splits that a resumed run gets, after the check that they are the same."""
+    """The splits of a resumed run, after the check that they have not changed."""
     options = parse_args(["--resume", str(folder), "--offline"])
     splits = load_data(options)
     with open_run("classifier_cnn", options, splits, choose_server("local", options.output_dir)):
         return splits
 
 
-def test_a_run_on_the_synthetic_fallback_goes_on_when_the_archive_is_back(tmp_path):
+def test_a_run_on_the_synthetic_fallback_keeps_it_when_the_archive_is_back(tmp_path):
     folder = begin(tmp_path)
-    cache(tmp_path, "train", "validation", "test")  # what another training has fetched since
+    cache(tmp_path, "train", "validation", "test")  # which another run has downloaded since
     splits = resume(folder)
     assert splits.substituted
     assert splits.name == "synthetic"
 
 
-def test_a_run_without_a_test_file_goes_on_when_there_is_one(tmp_path):
+def test_a_run_without_a_test_file_resumes_when_there_is_one(tmp_path):
     cache(tmp_path, "train", "validation")
     folder = begin(tmp_path)
     cache(tmp_path, "train", "validation", "test")
@@ -81,7 +81,7 @@ class Untracked:
 
 
 def test_rows_of_a_first_epoch_without_its_checkpoint_are_written_once(tmp_path):
-    """Killed, or out of room, after the first row and before the first checkpoint: the epoch is trained again."""
+    """If a run ends after the first row and before the first checkpoint, the epoch is trained again."""
     RunFolder(tmp_path, Untracked(), None, {}).epoch(0, {"loss": 1.0})
     resumed = RunFolder(tmp_path, Untracked(), None, {})
     resumed.epoch(0, {"loss": 1.0})
@@ -117,8 +117,8 @@ with open_run("classifier_cnn", options, splits, choose_server("local", options.
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_a_training_outlasts_its_terminal(tmp_path, terminal):
-    """`train.py & disown` and a closed laptop; `| tee log` when tee ends: the night's result is written."""
+def test_a_run_outlasts_its_terminal(tmp_path, terminal):
+    """The result is written even if the terminal is closed (`train.py & disown`) or `tee` in `| tee log` ends."""
     patches = [str(classification_file(tmp_path / f"{n}.h5", n=n)) for n in (60, 50)]
     arguments = ["--data-train", patches[0], "--data-val", patches[1], "--output-dir", str(tmp_path / "runs")]
     reader, writer = os.openpty() if terminal else os.pipe()
@@ -138,12 +138,12 @@ def test_a_training_outlasts_its_terminal(tmp_path, terminal):
 
 
 def test_a_resumed_run_keeps_the_names_that_its_curves_began_with(tmp_path):
-    """Runs of before the sections: their curves would be cut in two."""
+    """Runs from before there were sections: with new names their curves would be cut in two."""
     cache(tmp_path, "train", "validation")
     folder = begin(tmp_path)
     options = parse_args(["--resume", str(folder), "--offline"])
     splits, server = load_data(options), choose_server("local", options.output_dir)
-    with open_run("classifier_cnn", options, splits, server) as run:  # as the version before wrote it
+    with open_run("classifier_cnn", options, splits, server) as run:  # as the previous version wrote it
         run.tracked.metrics({"loss": 1.0, "val_loss": 1.0}, step=1)
     with open_run("classifier_cnn", options, splits, server) as run:
         run.epoch(1, {"loss": 0.25, "val_loss": 0.25})
@@ -177,5 +177,5 @@ def test_a_new_run_has_its_curves_in_sections(tmp_path):
         ),
     ],
 )
-def test_a_run_is_named_by_what_tells_it_apart_first(name, substituted, options, expected):
+def test_the_name_of_a_run_begins_with_what_distinguishes_it(name, substituted, options, expected):
     assert run_name(Options(**options), SimpleNamespace(name=name, substituted=substituted)) == expected
