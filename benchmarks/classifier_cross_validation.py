@@ -1,8 +1,8 @@
 """Measures the classifier's default recipe on recordings that it has not seen: grouped five-fold cross-validation.
 
-All splits of a family are joined and divided anew by recording. Five networks are trained with the recipe of train.py
-and each one scores the fifth that it did not see; the metrics are taken over all of these scores together. The weights
-are the averaged ones after the last epoch, so nothing is chosen on the held-out patches.
+All splits of a family are joined and divided again by recording. Five networks are trained with the recipe of train.py,
+each one scores the fifth that it did not see, and the metrics are computed from all of these scores together. The
+weights are the averaged ones after the last epoch, so nothing is chosen on the held-out patches.
 
     .venv/bin/python benchmarks/classifier_cross_validation.py --data-root data --filters 4 4 8 8
 
@@ -29,12 +29,12 @@ from common.runs.bootstrap import bootstrap_interval
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = cross_validation.parser(__doc__, Options, DEFAULT_STEM, "classifier_cross_validation.json")
-    parser.set_defaults(epochs=200)  # what the figures of the README were measured with
+    parser.set_defaults(epochs=200)  # the figures in the README were measured with this value
     return parser.parse_args(argv)
 
 
 def trainer_maker(args: argparse.Namespace):
-    """Training patches -> Trainer, as train.py makes it."""
+    """Returns a function: training patches -> Trainer, as in train.py."""
     options = Options(tuple(args.filters), args.dense, epochs=args.epochs, seed=args.seed, threads=args.threads)
 
     def make(train: Patches):
@@ -50,7 +50,7 @@ def recall_at_fpr(y: np.ndarray, scores: np.ndarray, max_fpr: float) -> float | 
 
 
 def auroc(y: np.ndarray, scores: np.ndarray) -> float | None:
-    """Area under the ROC curve; None with one class only."""
+    """Area under the ROC curve; None if there is only one class."""
     return roc_auc_score(y, scores) if 0 < y.sum() < len(y) else None
 
 
@@ -71,7 +71,7 @@ def summary(patches: Patches, scores: np.ndarray) -> dict:
 
 
 def readable(numbers: dict) -> str:
-    """`recall_at_fpr_0.01 0.947 [0.92, 0.96], ...`."""
+    """Text such as `recall_at_fpr_0.01 0.947 [0.92, 0.96], ...`."""
     return ", ".join(
         f"{kind} {entry['value']:.4f} [{entry['interval'][0]:.3f}, {entry['interval'][1]:.3f}]"
         for kind, entry in numbers.items()

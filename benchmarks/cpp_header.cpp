@@ -1,9 +1,9 @@
-// What benchmarks/cpp_header.py times and counts, compiled once per model and target. HEADER and MODEL as for runner.cpp.
+// The code that benchmarks/cpp_header.py measures, compiled per model and target. HEADER and MODEL as for runner.cpp.
 #include HEADER
 
 #include <time.h>
 
-// The same patches in turn, one by one or 25 at once; callgrind counts what happens in here.
+// Predicts the patches in turn, one by one or 25 at once; callgrind counts the instructions in this function.
 extern "C" __attribute__((noinline)) void work(const std::uint8_t* const* patches, int count, bool many, float* out) {
   MODEL::Answer* const answers = reinterpret_cast<MODEL::Answer*>(out);
   if (many) {
@@ -21,19 +21,19 @@ static double cpu_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// CPU seconds for `rounds` times all patches.
+// CPU seconds to predict all patches `rounds` times.
 extern "C" double block(const std::uint8_t* const* patches, int count, int rounds, bool many, float* out) {
   const double started = cpu_seconds();
   for (int round = 0; round < rounds; ++round) work(patches, count, many, out);
   return cpu_seconds() - started;
 }
 
-// One patch; benchmarks/cycles.py looks at the instructions in here.
+// Predicts one patch; benchmarks/cycles.py simulates the instructions of this function.
 extern "C" __attribute__((noinline)) void once(const std::uint8_t* patch, float* out) {
   *reinterpret_cast<MODEL::Answer*>(out) = MODEL::predict(patch);
 }
 
-// For callgrind: the test patches in turn; with the argument "many", all at once; with "once", one of them alone.
+// For callgrind: predicts the test patches in turn; with the argument "many", all at once; with "once", only one.
 int main(int argc, char** argv) {
   const std::uint8_t* patches[100];
   float out[100 * MODEL::outputs];

@@ -1,17 +1,17 @@
-"""Times and counts the C++ headers against the runtimes: .venv/bin/python -m benchmarks.cpp_header
+"""Compares the speed of the C++ headers with that of the runtimes: .venv/bin/python -m benchmarks.cpp_header
 
-Networks S (4 4 8 8, dense 32), M (8 8 16 16, dense 64), L (8 16 32 64, dense 128), 16x16x1, weights as a training may
-leave them. Everything runs on one core, pinned, in blocks of about 2 ms that alternate in a new order each round, and
-medians of the thread's CPU time are printed: what else the machine does is not counted. The runtimes, as shipped and
-with one thread, are called from Python by their shortest way, with their input in place; the headers are called from
-C++ with bytes. What a call from Python costs is printed, too.
+Networks S (4 4 8 8, dense 32), M (8 8 16 16, dense 64) and L (8 16 32 64, dense 128), 16x16x1, with weights like those
+of a trained network. Everything is pinned to one core and runs in blocks of about 2 ms, in a new order each round. The
+medians of the thread's CPU time are printed, so other work on the machine does not count. The runtimes, as shipped and
+with one thread, are called from Python in the shortest way, with their input in place; the headers are called from C++
+with bytes. The cost of a call from Python is printed, too.
 
-Multiply-adds are those of the direct convolutions, which is what the user gets; the headers' 3x3 convolutions do 16
-where the direct ones do 36, so the share of the peak that is really executed is given beside it. The peak is that of
-SSE without FMA, measured in the same rounds.
+Multiply-adds are those of direct convolutions, because that is the work done for the user. The headers' 3x3
+convolutions need 16 where direct ones need 36, so the share of the peak that is really executed is also printed. The
+peak is that of SSE without FMA, measured in the same rounds.
 
-Instructions per patch come from callgrind, where valgrind is installed: nothing on the machine disturbs those.
-Prints tables, writes cpp_header.json. Two minutes on a quiet core.
+Instructions per patch come from callgrind, if valgrind is installed; other work on the machine does not affect them.
+Prints tables and writes cpp_header.json. Takes two minutes on an idle core.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def main(argv=None) -> None:
 
 
 def write(folder: Path, name: str) -> dict:
-    """Header, TFLite and ONNX of a network in a new folder; the sums of its multiplications."""
+    """Writes header, TFLite and ONNX of a network to a new folder; returns its numbers of multiplications."""
     folder.mkdir()
     filters, dense = NETWORKS[name]
     model = random_model(7, filters=filters, dense=dense)
@@ -89,7 +89,7 @@ def write(folder: Path, name: str) -> dict:
 
 
 def build_all(networks: dict, compiler: str) -> dict:
-    """Compiles what is timed and counted; seconds and bytes of code and constants per network and target."""
+    """Compiles all programs; returns seconds and bytes of code and constants per network and target."""
     said = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     print(f"{said}\n\n{'':16}{'compile s':>10}{'text bytes':>12}")
     rows = {}
@@ -115,9 +115,9 @@ def child_seconds() -> float:
 
 
 def count_all(networks: dict) -> dict:
-    """Instructions per patch by callgrind, one by one and all at once; valgrind does not support AVX-512."""
+    """Counts instructions per patch with callgrind, for single patches and all at once; valgrind lacks AVX-512."""
     if not shutil.which("valgrind"):
-        print("\nno valgrind here: instructions are not counted")
+        print("\nvalgrind is not installed, so instructions are not counted")
         return {}
     print(f"\n{'instructions':16}{'predict':>10}{'predict_many':>14}")
     rows = {}
@@ -135,7 +135,7 @@ def count(*program) -> float:
     return int(re.search(r"Collected : (\d+)", said)[1]) / PATCHES
 
 
-Candidate = Callable[[int], float]  # how many patches -> seconds per patch
+Candidate = Callable[[int], float]  # number of patches -> seconds per patch
 
 
 def header_candidate(network: dict, target: str, many: bool) -> Candidate:
@@ -224,7 +224,7 @@ RUNTIMES = {"litert": "LiteRT", "onnx": "ONNX Runtime"}
 
 
 def alternate(candidates: dict[str, Candidate], rounds: int) -> dict[str, float]:
-    """Median seconds of each over blocks in an order that changes every round."""
+    """Median seconds of each candidate over blocks, whose order changes every round."""
     calls = {name: max(1, round(BLOCK / min(run(200) for _ in range(3)))) for name, run in candidates.items()}
     times, order = {name: [] for name in candidates}, list(candidates)
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""What both cross-validations do: all splits of a family joined, divided anew by recording, one network per fold."""
+"""Code that both cross-validations share: all splits of a family are joined and divided into folds by recording."""
 
 import argparse
 import json
@@ -22,16 +22,16 @@ PLACES = ("data_root", "archive_url", "output", "against")  # arguments that do 
 
 
 def parser(description: str, options: type[TrainingOptions], stem: str, output: str) -> argparse.ArgumentParser:
-    """A parser with what both take; the defaults are those of train.py."""
+    """A parser with the options of both; the defaults are those of train.py."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--dataset", default=stem, help="family: the stem of its files (%(default)s)")
     made.add_argument("--data-root", type=Path, default=Path("data"), help="the cached archive (%(default)s)")
-    made.add_argument("--archive-url", help="where files come from that are not cached; without it nothing is fetched")
+    made.add_argument("--archive-url", help="source of files that are not cached; without it nothing is fetched")
     made.add_argument("--filters", type=int, nargs="+", default=options.filters, help="one or four (%(default)s)")
     made.add_argument("--dense", type=int, default=options.dense, help="units of the dense layer (%(default)s)")
     made.add_argument("--epochs", type=int, help="per fold (default: as train.py chooses)")
     made.add_argument("--folds", type=int, default=5, help="(%(default)s)")
-    made.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (%(default)s)")
+    made.add_argument("--seed", type=int, default=0, help="seed of weights, order and augmentation (%(default)s)")
     made.add_argument("--split-seed", type=int, default=0, help="which recordings share a fold (%(default)s)")
     made.add_argument("--threads", type=int, default=1, help="threads for TensorFlow (%(default)s)")
     made.add_argument("--output", type=Path, default=Path(output), help="(%(default)s)")
@@ -39,7 +39,7 @@ def parser(description: str, options: type[TrainingOptions], stem: str, output: 
 
 
 def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> tuple[Patches, np.ndarray]:
-    """The splits of the family as one, and each patch's split as its number [n]; the files must name recordings."""
+    """All splits of the family joined, and the number of each patch's split [n]; the files must have recordings."""
     names = [parse_stem(args.dataset, task).file(split) for split in splits]
     if args.archive_url:
         paths = [fetch(name, args.data_root, args.archive_url) for name in names]
@@ -48,12 +48,12 @@ def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> tuple[
     parts = [read_patches(path, task) for path in paths]
     patches = concatenate(parts)
     if patches.recording is None:
-        raise UserError(f"Folds are made by recording. Received: {args.dataset}, whose files name none.")
+        raise UserError(f"Folds are made by recording. Received: {args.dataset}, whose files have none.")
     return patches, np.repeat(np.arange(len(parts)), [len(part) for part in parts])
 
 
 def measure(args: argparse.Namespace, patches: Patches, splitter, make_trainer: Callable) -> tuple[np.ndarray, dict]:
-    """`held_out_answers`, and the report's facts about data, machine and time."""
+    """Returns `held_out_answers`, and facts about data, machine and time for the report."""
     launch.switch_off()
     devices.prepare(args.seed, args.threads)
     start = time.perf_counter()
@@ -65,6 +65,6 @@ def measure(args: argparse.Namespace, patches: Patches, splitter, make_trainer: 
 
 
 def write(args: argparse.Namespace, result: dict) -> None:
-    """Writes the numbers and prints where."""
+    """Writes the numbers and prints the path."""
     args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(f"{args.folds} folds in {result['seconds']:.0f} s; more in {args.output}")

@@ -1,8 +1,8 @@
-"""Cycles of one call on a processor that is not here: a trace of its instructions, through llvm-mca.
+"""Cycles of one call on another processor, from a trace of its instructions that llvm-mca simulates.
 
-The program runs under qemu, which writes down the address of every instruction; the disassembly of those between entry
-and return of one function is what llvm-mca simulates, as straight-line code: branches are predicted, and memory is in
-the first cache.
+The program runs under qemu, which logs the address of every instruction. llvm-mca simulates the instructions between
+the entry and the return of one function as straight-line code: it assumes that all branches are predicted and all
+memory is in the first-level cache.
 """
 
 import re
@@ -30,7 +30,7 @@ SILVERMONT = Machine(  # the NAO's Atom E3845
     ("llvm-mca", "-mtriple=x86_64", "-mcpu=silvermont"),
     "#",
 )
-CORTEX_A78 = Machine(  # a Jetson Orin's
+CORTEX_A78 = Machine(  # of a Jetson Orin
     ("aarch64-linux-gnu-g++", "-std=c++11", "-O3", "-mcpu=cortex-a78", "-static", "-no-pie"),
     "aarch64-linux-gnu-objdump",
     ("qemu-aarch64", "-cpu", "max"),
@@ -61,7 +61,7 @@ def simulate(machine: Machine, program: Path, function: str, arguments: Sequence
 
 
 def _disassembly(machine: Machine, program: Path, function: str) -> tuple[dict[int, str], int]:
-    """Instructions by address, and where the function starts."""
+    """Instructions by address, and the address of the function."""
     command = [machine.objdump, "-d", "--no-show-raw-insn", program]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     code = {int(at, 16): text for at, text in re.findall(r"^\s+([0-9a-f]+):\s+(.*)$", said, re.MULTILINE)}

@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/dataset_creation.py speed ROOT
     .venv/bin/python benchmarks/dataset_creation.py memory ROOT SCRATCH --patches 20000 100000 300000
 
-ROOT holds top/LOG.zip and bottom/LOG.zip. `memory` writes turned, noisy copies of its patches into SCRATCH, so that
+ROOT contains top/LOG.zip and bottom/LOG.zip. `memory` writes rotated, noisy copies of its patches to SCRATCH, so that
 there is enough input without exact duplicates, and builds all colours, sizes and cameras from them. Linux only.
 """
 
@@ -24,7 +24,7 @@ BUILD = [sys.executable, "-m", "dataset_tools.ball_classification_datasets.creat
 
 
 def textbook(paths: list[Path], target: Path, size: int = 16) -> int:
-    """The obvious first version: patch by patch, pixel by pixel."""
+    """The obvious first version, which works patch by patch and pixel by pixel."""
     X, y = [], []
     for path in paths:
         with zipfile.ZipFile(path) as archive:
@@ -56,7 +56,7 @@ def textbook(paths: list[Path], target: Path, size: int = 16) -> int:
 
 
 def decode_only(paths: list[Path]) -> int:
-    """The limit: decode every PNG with Pillow and do nothing else."""
+    """The upper limit of the speed: decodes every PNG with Pillow and does nothing else."""
     count = 0
     for path in paths:
         with zipfile.ZipFile(path) as archive:
@@ -144,7 +144,7 @@ def memory(root: Path, scratch: Path, patches: list[int], jobs: int) -> None:
 
 
 def resident(pid: int) -> int:
-    """Resident bytes of a process and all that it started; shared pages count in each."""
+    """Resident bytes of a process and all its descendants; shared pages count in each."""
     total = 0
     try:
         status = Path(f"/proc/{pid}/status").read_text().split("VmRSS:")
@@ -156,7 +156,7 @@ def resident(pid: int) -> int:
 
 
 def multiply(root: Path, target: Path, count: int, per_log: int = 5000) -> None:
-    """Writes `count` turned and noisy copies of the patches of `root`, with their labels."""
+    """Writes `count` rotated and noisy copies of the patches of `root`, with their labels."""
     generator = np.random.default_rng(0)
     originals = []
     for path in sorted(root.glob("*/*.zip")):
@@ -173,7 +173,7 @@ def multiply(root: Path, target: Path, count: int, per_log: int = 5000) -> None:
 
 
 def varied(content: bytes, generator: np.random.Generator) -> bytes:
-    """The same patch turned by any angle and with noise; labels are kept as they are."""
+    """The patch rotated by a random angle and with noise; its labels are not changed."""
     image = Image.open(io.BytesIO(content))
     text = PngImagePlugin.PngInfo()
     for key, value in image.text.items():

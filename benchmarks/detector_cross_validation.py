@@ -1,9 +1,9 @@
 """Measures the detector's recipe on recordings that it has not seen: grouped five-fold cross-validation.
 
-The training and validation files of a family are joined and divided anew by recording. Five networks are trained with
-the recipe of train.py and each one answers for the fifth that it did not see; the metrics are taken over all of these
-answers together. With --own-split one network is trained on the training file and answers for the validation file, a
-fifth of the time. The options under "the recipe, changed" are the rows of the detector's RECIPE.md.
+The training and validation files of a family are joined and divided again by recording. Five networks are trained with
+the recipe of train.py, each one predicts the fifth that it did not see, and the metrics are computed from all of these
+predictions together. With --own-split, one network is trained on the training file and predicts the validation file,
+which takes a fifth of the time. The options under "the recipe, changed" are the rows of the detector's RECIPE.md.
 
     .venv/bin/python benchmarks/detector_cross_validation.py --data-root data --loss huber
     .venv/bin/python benchmarks/detector_cross_validation.py --data-root data --own-split --output default.json
@@ -43,8 +43,8 @@ RECIPE = ("flips", "turns", "offset", "light", "noise")  # arguments of make_aug
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = cross_validation.parser(__doc__, Options, DEFAULT_STEM, "detector_cross_validation.json")
-    parser.add_argument("--own-split", action="store_true", help="no folds: train and validation as they are")
-    parser.add_argument("--against", type=Path, metavar="JSON", help="an earlier output: the differences, ball by ball")
+    parser.add_argument("--own-split", action="store_true", help="no folds: use the files as they are")
+    parser.add_argument("--against", type=Path, metavar="JSON", help="an earlier output to compare with, ball by ball")
     parser.add_argument("--loss", choices=LOSSES, default=Options.loss, help="(%(default)s)")
     parser.add_argument("--learning-rate", type=float, default=Options.learning_rate, help="(%(default)s)")
     parser.add_argument("--batch-size", type=int, default=Options.batch_size, help="(%(default)s)")
@@ -60,17 +60,17 @@ def parse_args(argv=None) -> argparse.Namespace:
     group.add_argument("--flips", action=switch, default=True, help="mirror both ways (%(default)s)")
     group.add_argument("--turns", action=switch, default=True, help="transpose: quarter turns (%(default)s)")
     group.add_argument("--offset", type=float, nargs=2, default=LABEL_OFFSET, metavar="F", help="(%(default)s)")
-    group.add_argument("--light", type=float, default=LIGHT, help="share of its full range (%(default)s)")
-    group.add_argument("--noise", type=float, default=NOISE, help="highest, grey levels (%(default)s)")
+    group.add_argument("--light", type=float, default=LIGHT, help="strength, share of the range (%(default)s)")
+    group.add_argument("--noise", type=float, default=NOISE, help="largest deviation, grey levels (%(default)s)")
     group.add_argument("--shift", type=float, default=0.0, help="up to so many pixels, bilinearly (%(default)s)")
     group.add_argument("--whole-pixels", action=switch, default=False, help="--shift without interpolation")
-    group.add_argument("--there-and-back", action=switch, default=False, help="--shift, then undone: only its blur")
+    group.add_argument("--there-and-back", action=switch, default=False, help="undo --shift, so only its blur remains")
     group.add_argument("--zoom", type=float, default=0.0, help="up to exp(this), either way (%(default)s)")
     return parser.parse_args(argv)
 
 
 def trainer_maker(args: argparse.Namespace):
-    """Training patches -> Trainer: as train.py makes it, with the changes that the arguments ask for."""
+    """Returns a function: training patches -> Trainer, as in train.py but with the changes from the arguments."""
     options = Options(tuple(args.filters), **{name: getattr(args, name) for name in OPTIONS})
 
     def make(train: Patches):
@@ -88,7 +88,7 @@ def trainer_maker(args: argparse.Namespace):
 
 
 def moved_first(args: argparse.Namespace, augment):
-    """The augmentation after shifts and zooms, which the recipe does without."""
+    """The augmentation, preceded by shifts and zooms, which are not part of the recipe."""
     if not args.shift and not args.zoom:
         return augment
 
@@ -107,7 +107,7 @@ def moved_first(args: argparse.Namespace, augment):
 
 
 def figures(y: np.ndarray, circles: np.ndarray, size: int) -> dict:
-    """The three numbers that count: name -> (value of each ball, what is taken of them)."""
+    """The three main metrics: name -> (value for each ball, function that summarises them)."""
     return {
         "median_center_error_px": (metrics.center_errors(y, circles) * size, np.median),
         "median_radius_error_px": (np.abs(circles - y)[:, 0] * size, np.median),
@@ -116,7 +116,7 @@ def figures(y: np.ndarray, circles: np.ndarray, size: int) -> dict:
 
 
 def summary(patches: Patches, circles: np.ndarray) -> dict:
-    """All numbers, the three that count with 95 % intervals over the recordings, and the answers themselves."""
+    """All metrics, the main three with 95 % intervals over the recordings, and the predictions themselves."""
     size, recording = patches.X.shape[2], patches.recording
     found = figures(patches.y, circles, size)
     intervals = {
@@ -128,7 +128,7 @@ def summary(patches: Patches, circles: np.ndarray) -> dict:
 
 
 def differences(patches: Patches, circles: np.ndarray, before: np.ndarray) -> dict[str, dict]:
-    """The differences of the three numbers from other predictions on the same balls, with 95 % intervals."""
+    """How the three main metrics differ from those of other predictions for the same balls, with 95 % intervals."""
     size, differ = patches.X.shape[2], {}
     old, new = (figures(patches.y, answers, size) for answers in (before, circles))
     for name, (values, statistic) in new.items():
@@ -154,7 +154,7 @@ def earlier_answers(path: Path, digest: str, balls: int) -> np.ndarray:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"--against takes the JSON file of an earlier measurement. Received: {path}: {error}") from None
     if earlier["digest"] != digest or len(circles) != balls:
-        raise UserError(f"--against compares answers to the same balls. Received: {path}, {len(circles)} other ones.")
+        raise UserError(f"--against needs predictions for the same balls. Received: {path}, {len(circles)} others.")
     return circles
 
 

@@ -1,12 +1,12 @@
-"""Measures how long the end of a run takes for the robot's files: every format with parity and latency.
+"""Measures how long a run takes at its end to export every format for the robot, with parity and latency.
 
-The default networks of both projects, weights as a training might leave them, patches of noise and gradients: the work
-does not depend on what the patches show. The first round pays for the imports and the converter's start-up; the ways
-alternate within a round.
+It uses the default networks of both projects, with weights like those of a trained network, and patches of noise and
+gradients, because the time does not depend on what the patches show. The first round includes the imports and the
+start-up of the converter. The values of `--export` alternate within a round.
 
     .venv/bin/python benchmarks/export_time.py --validation 20000
 
-prints wall and CPU seconds per project and `--export`, and writes export_time.json. About two minutes on two cores.
+prints wall and CPU seconds per project and `--export`, and writes export_time.json. Takes two minutes on two cores.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def main(argv=None) -> None:
 
 
 def case(project: str, args: argparse.Namespace):
-    """The model of a project and everything that its export takes."""
+    """The model of a project and the arguments of its export."""
     rng = np.random.default_rng(0)
     model, module, subject = network(project, rng)
     X = rng.integers(0, 256, (args.validation + args.training, 16, 16, 1), np.uint8)

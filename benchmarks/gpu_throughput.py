@@ -1,6 +1,6 @@
 """Seconds of an epoch on a GPU, with and without XLA: `.venv/bin/python benchmarks/train_throughput.py gpu`.
 
-Every variant runs in a process of its own: one that fails, or takes too long, costs the others nothing.
+Every variant runs in its own process, so that one that fails or takes too long does not affect the others.
 """
 
 import argparse
@@ -20,10 +20,10 @@ from tensorflow.tsl.profiler.protobuf import xplane_pb2
 from common.training import devices
 from common.training import trainer as training
 
-LIMIT_S = 150  # of one variant, imports and compilation included
+LIMIT_S = 150  # time limit of one variant, including imports and compilation
 GRAPHS = "--xla_gpu_enable_command_buffer=FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,CONDITIONAL,WHILE"
 COMPILED = {"way": "compiled", "project": "classifier_cnn", "batch": 128, "profile": True}
-VARIANTS = {  # the first two are what `train.py` does
+VARIANTS = {  # the first two are the settings of `train.py`
     "compiled, batch 128": COMPILED,
     "compiled, batch 1024": COMPILED | {"batch": 1024},
     "compiled, detector, batch 128": COMPILED | {"project": training_methods.PROJECTS[1]},
@@ -66,7 +66,7 @@ def run(variant: dict) -> dict:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT_S)
         return variant | json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired:
-        return variant | {"error": f"not done after {LIMIT_S} s"}
+        return variant | {"error": f"not finished after {LIMIT_S} s"}
     except (IndexError, ValueError):
         return variant | {"error": f"exit status {done.returncode}: " + done.stderr[-1500:]}
 
@@ -100,7 +100,7 @@ def child(variant: dict) -> None:
 
 
 def timed(work) -> float:
-    """Wall seconds; the timed work ends with numbers on the host, so the device is done too."""
+    """Wall seconds; the timed work ends with numbers on the host, so the device has also finished."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started

@@ -2,11 +2,11 @@
 
 .venv/bin/python benchmarks/grid.py --rounds 1
 
-Both methods train the same networks with the same options on the embedded set, tracked in a local store, in turn
-on the same machine, which should have nothing else to do. CPU time is that of the benchmark's control group where it
-was put into one of its own, else of the whole machine (/proc/stat): neither Ray's processes nor MLflow's mirrors are
-all our children. Imports take twice as long where bytecode is not kept (a fresh `uv pip install`, an image that sets
-PYTHONDONTWRITEBYTECODE): --without-bytecode.
+Both methods train the same networks with the same options on the embedded set, tracked in a local store, one after the
+other on the same machine, which should be otherwise idle. CPU time is that of the benchmark's control group, if it
+has its own, or else of the whole machine (/proc/stat), because not all processes of Ray and the MLflow mirrors are our
+children. With --without-bytecode, Python compiles all imports, which takes twice as long, as after a fresh
+`uv pip install` or in an image that sets PYTHONDONTWRITEBYTECODE.
 """
 
 import argparse
@@ -43,14 +43,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or " ").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=1, help="of both methods, in turn")
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--data-root", type=Path, default=ROOT / "data", help="holds the embedded set, once rendered")
-    parser.add_argument("--without-bytecode", action="store_true", help="Python compiles whatever it imports")
+    parser.add_argument("--data-root", type=Path, default=ROOT / "data", help="where the embedded set is rendered")
+    parser.add_argument("--without-bytecode", action="store_true", help="let Python compile everything that it imports")
     arguments = parser.parse_args()
     options = ["--dataset", "synthetic", "--tracking", "local", "--epochs", str(arguments.epochs), "--export", "none"]
     options += ["--data-root", str(arguments.data_root.absolute())]
     warm_up = [sys.executable, "-m", "classifier_cnn.train", "--dry-run", *options, "--output-dir"]
     folder = Path(tempfile.mkdtemp(prefix="grid-"))
-    if arguments.without_bytecode:  # files beside the sources are ignored
+    if arguments.without_bytecode:  # a new, empty cache folder, so that bytecode beside the sources is ignored
         BYTECODE.update(PYTHONDONTWRITEBYTECODE="1", PYTHONPYCACHEPREFIX=str(folder / "none"))
     try:
         subprocess.run([*warm_up, str(folder / "warm")], check=True, capture_output=True, env=environment())
@@ -67,7 +67,7 @@ def main() -> int:
 
 
 def loop(options: list[str], runs: Path) -> None:
-    """The script people used before: all at once, exit statuses ignored."""
+    """The script that people used before: it starts all runs at once and ignores exit statuses."""
     filters, dense = (" ".join(f"'{value}'" for value in values) for values in (FILTERS, DENSE))
     words = " ".join([*options, "--output-dir", str(runs)])
     script = LOOP.format(filters=filters, dense=dense, python=sys.executable, options=words, runs=runs)
@@ -75,7 +75,7 @@ def loop(options: list[str], runs: Path) -> None:
 
 
 def grid(options: list[str], runs: Path) -> None:
-    """The same through `python3 grid_search`."""
+    """The same runs with `python3 grid_search`."""
     arrays = ["--filters", *FILTERS, "--dense", *DENSE]
     command = [sys.executable, "-m", "grid_search", "classifier_cnn.train", *arrays, "--", *options]
     with Path(f"{runs}.log").open("w") as log:
@@ -85,7 +85,7 @@ def grid(options: list[str], runs: Path) -> None:
 
 
 def measure(way, options: list[str], runs: Path) -> dict[str, float]:
-    """Wall and CPU seconds of one method, and where they went; checks that all runs finished."""
+    """Wall and CPU seconds of one method, and of its parts; checks that all runs finished."""
     cpu, started, clock = cpu_seconds(), time.perf_counter(), time.time()
     way(options, runs)
     result = {"wall": time.perf_counter() - started, "cpu": cpu_seconds() - cpu}
@@ -100,7 +100,7 @@ def measure(way, options: list[str], runs: Path) -> dict[str, float]:
 
 
 def begin(folder: Path) -> float:
-    """When a run was opened, in seconds since 1970: its data is read, its network built."""
+    """When a run was opened, in seconds since 1970; by then its data is read and its network built."""
     return journal.header(folder)["t"] / 1000
 
 
@@ -111,7 +111,7 @@ def epoch_seconds(folder: Path) -> float:
 
 
 def cpu_seconds() -> float:
-    """CPU seconds used so far by our control group (version 1), or by all processes of this machine."""
+    """CPU seconds used so far by our control group (version 1), or else by all processes of this machine."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, kinds, path = line.split(":", 2)
         if "cpuacct" in kinds.split(",") and path != "/":
@@ -121,14 +121,14 @@ def cpu_seconds() -> float:
 
 
 def environment() -> dict[str, str]:
-    """An environment without the user's servers and folders, in which this repository is imported."""
+    """An environment without the user's servers and folders, in which this repository can be imported."""
     others = ("MLFLOW_", "BALL_", "RAY_", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     return kept | {"PYTHONPATH": str(ROOT)} | BYTECODE
 
 
 def report(results: dict[str, list[dict[str, float]]]) -> None:
-    """Medians, ratios, and one line of JSON."""
+    """Prints medians, ratios and one line of JSON."""
     medians = {
         name: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
         for name, rounds in results.items()

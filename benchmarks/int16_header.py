@@ -1,15 +1,16 @@
 """Compares the int16 header with the float one: python -m benchmarks.int16_header
 
-Networks S, M, L of benchmarks/cpp_header.py at 16x16 and 32x32, both headers in one run. What is compared:
+Networks S, M and L of benchmarks/cpp_header.py at 16x16 and 32x32, both headers in one run. It compares:
 
 - cycles on the robot's Silvermont and on a Cortex-A78, by llvm-mca over a trace of one predict (benchmarks/cycles.py);
 - instructions of a -march=silvermont build, by callgrind;
-- CPU time on this machine without AVX (-march=silvermont), with AVX2 and with all it has, in alternating blocks;
+- CPU time on this machine without AVX (-march=silvermont), with AVX2 and with all its features, in alternating blocks;
 - bytes of code and constants, and CPU seconds of the compiler;
-- what bounds the int16 code on Silvermont: its issue width is 2 instructions, its one multiplier takes a vector of
-  int16 every second cycle.
+- the limits of the int16 code on Silvermont, which issues 2 instructions per cycle and whose one multiplier accepts a
+  vector of int16 every second cycle.
 
-Needs g++, valgrind, llvm, qemu-user and g++-aarch64-linux-gnu; what is missing is left out. Four minutes.
+Uses g++, valgrind, llvm, qemu-user and g++-aarch64-linux-gnu; parts whose tools are missing are left out. Takes four
+minutes.
 """
 
 import argparse
@@ -61,7 +62,7 @@ def main(argv=None) -> None:
 
 
 def write(folder: Path, filters, dense: int, side: int) -> dict:
-    """Both headers of a network in a new folder, patches, and what each header has to answer."""
+    """Writes both headers of a network to a new folder, with patches and the expected output of each header."""
     for kind in KINDS:
         (folder / kind).mkdir(parents=True)
     model = random_model(7, side=side, filters=filters, dense=dense)
@@ -77,7 +78,7 @@ def write(folder: Path, filters, dense: int, side: int) -> dict:
 
 
 def measured(network: dict, kind: str) -> tuple[dict, dict]:
-    """What is counted of a header, and what is timed, by target."""
+    """The counts of a header, and its candidates for timing by target."""
     row, timed, folder = {}, {}, network["folder"] / kind
     given = {"folder": folder, "X": network["X"], "answers": network["wanted"][kind]}
     for target, flags in TARGETS.items():
@@ -112,7 +113,7 @@ def build(*command) -> None:
 
 
 def show(rows: dict) -> None:
-    """A line per quantity and network: float, int16, how many times fewer."""
+    """Prints a line per quantity and network with the values of float and int16 and their ratio."""
     labels = sorted(
         {label.rsplit(" ", 1)[0] for label in rows}, key=lambda label: (label.split()[1], "SML".index(label[0]))
     )

@@ -1,8 +1,8 @@
-"""Measures one round of mining: 200 patches chosen by mine.py's rules against 200 drawn at random.
+"""Measures one round of mining: compares 200 patches chosen by mine.py's rules with 200 drawn at random.
 
 For each seed the recordings of a family are divided: a quarter is held out for the test, 300 patches of few recordings
-are the start, and all others are the unlabelled pool. A network trained on the start ranks the pool; its
-first 200, without near duplicates, get their known labels, and a new network is trained on 500 patches. All networks of
+are the start, and all others are the unlabelled pool. A network trained on the start ranks the pool. The first 200
+patches, without near duplicates, get their known labels, and a new network is trained on 500 patches. All networks of
 a seed begin with the same weights. Differences are paired by seed.
 
     .venv/bin/python benchmarks/mining_round.py --data-root data
@@ -44,7 +44,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def divide(patches: Patches, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Indices of start, pool and test; no recording is in two of them, but for what the start leaves of its own."""
+    """Indices of start, pool and test with separate recordings; the pool also gets unused patches of the start."""
     names = rng.permutation(np.unique(patches.recording))
     test = np.flatnonzero(np.isin(patches.recording, names[: round(HELD_OUT * len(names))]))
     start = np.empty(0, int)
@@ -68,7 +68,7 @@ def train(args: argparse.Namespace, patches: Patches, seed: int):
 
 
 def choose(predict, patches: Patches, start: np.ndarray, pool: np.ndarray, rule: str, rng) -> np.ndarray:
-    """The patches of the pool that get a label, by a rule."""
+    """The patches of the pool that a rule selects for labelling."""
     if rule == "random":
         return rng.permutation(pool)[:CHOSEN]
     X = patches.X[pool]
@@ -86,7 +86,7 @@ def choose(predict, patches: Patches, start: np.ndarray, pool: np.ndarray, rule:
 
 
 def one_seed(args: argparse.Namespace, patches: Patches, seed: int) -> dict[str, dict[str, float]]:
-    """Recall on the held-out recordings by rule, `start` for the network that ranked the pool."""
+    """Metrics on the held-out recordings for each rule; `start` is the network that ranked the pool."""
     rng = np.random.default_rng(seed)
     start, pool, test = divide(patches, rng)
     first = train(args, patches.take(start), seed)

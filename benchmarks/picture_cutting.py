@@ -1,8 +1,8 @@
-"""How fast pictures are cut into patches, compared with decoding the same pictures and nothing else.
+"""How fast pictures are cut into patches, compared with only decoding the same pictures.
 
-Both in as many processes, in turns, best of some rounds: `python benchmarks/picture_cutting.py FOLDER` with any
-annotated folder that `dataset_tools.cut` reads. `--jobs 1` takes processor time, which other work beside it hardly
-changes, and leaves out what handing patches over to the main process costs.
+Both use the same number of processes, alternate, and the best of several rounds counts: run
+`python benchmarks/picture_cutting.py FOLDER` with any annotated folder that `dataset_tools.cut` reads. `--jobs 1`
+measures CPU time, which other work hardly changes, and excludes the cost of passing patches to the main process.
 """
 
 import argparse
@@ -21,12 +21,12 @@ CHUNK = 8
 
 
 def decode(records: list[tuple[Record, str, int]]) -> int:
-    """Decodes pictures; the number of their pixels."""
+    """Decodes pictures and returns the number of their pixels."""
     return sum(picture.decode(picture.read_bytes(record), record).width for record, *_ in records)
 
 
 def main() -> None:
-    """Prints pictures per second of both, and their ratio."""
+    """Prints the pictures per second of both and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--pictures", type=int, default=400)

@@ -1,10 +1,10 @@
-"""Plants wrong labels into real patches: how many suspects.py finds, at which cost, and what they are worth.
+"""Plants wrong labels in real patches to measure how many suspects.py finds, and how much correcting them helps.
 
-Some labels of the training file are made wrong: a class turned round, or a circle moved by 0.15 to 0.3 of the patch or
-scaled by 1.4. Networks by fold judge all labels as suspects.py does. Then networks are trained on four versions of the
-file (as it was, with the wrong labels, with those of them put right that are among the suspects, without any suspect)
-and measured on the other files of the family, whose recordings are others. Means over seeds, differences from the
-version with the wrong labels with 95 % intervals over recordings.
+Some labels of the training file are made wrong: a class is reversed, or a circle is moved by 0.15 to 0.3 of the patch
+or scaled by 1.4. One network per fold judges all labels as in suspects.py. Then networks are trained on four versions
+of the file: the original, with the wrong labels, with those wrong labels corrected that are among the suspects, and
+without any suspect. They are evaluated on the other files of the family, which have different recordings. The results
+are means over seeds, and differences from the version with the wrong labels, with 95 % intervals over recordings.
 
     .venv/bin/python benchmarks/planted_labels.py --data-root data --filters 4 4 8 8
     .venv/bin/python benchmarks/planted_labels.py --data-root data --epochs 300 \
@@ -46,13 +46,13 @@ def parse_args(argv=None) -> argparse.Namespace:
     options = importlib.import_module(f"{project}.options").Options
     parser = cross_validation.parser(__doc__, options, DEFAULT_STEMS[PROJECTS[project]], "planted_labels.json")
     parser.add_argument("--project", choices=PROJECTS, default="classifier_cnn", help="(%(default)s)")
-    parser.add_argument("--share", type=float, default=0.02, help="of the labels that are made wrong (%(default)s)")
+    parser.add_argument("--share", type=float, default=0.02, help="share of the labels to make wrong (%(default)s)")
     parser.add_argument("--seeds", type=int, default=3, help="networks per version (%(default)s)")
     return parser.parse_args(argv)
 
 
 def plant(y: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of which some are wrong, and bool [n]: which."""
+    """The labels with some made wrong, and bool [n] that marks those."""
     rng, y = np.random.default_rng(seed), y.copy()
     chosen = np.sort(rng.permutation(len(y))[: round(share * len(y))])
     if y.ndim == 1:

@@ -1,6 +1,6 @@
-"""Patches per second of both methods of training: workers of one process group alternate, so that noise affects all.
+"""Patches per second of both training methods. Workers of one process group alternate, so that noise affects all.
 
-Patches per CPU second are more reliable on a shared machine.
+On a shared machine, patches per CPU second are more reliable.
 """
 
 import json
@@ -17,7 +17,7 @@ BATCHES = (32, 128, 512, 2048)
 
 
 class Worker:
-    """A process of training_methods.py that has one method ready."""
+    """A process of training_methods.py in which one method is ready to run."""
 
     def __init__(self, way: str, project: str, threads: int, patches: tuple[int, int], settings: dict):
         job = {"way": way, "project": project, "threads": threads, "patches": patches, "settings": settings}
@@ -26,11 +26,11 @@ class Worker:
         self.process = subprocess.Popen(command, text=True, bufsize=1, **pipes)
 
     def start(self, command: str) -> None:
-        """Sends a command, see `training_methods.serve`."""
+        """Sends a command (see `training_methods.serve`)."""
         self.process.stdin.write(command + "\n")
 
     def answer(self) -> tuple[float, float]:
-        """Waits for the answer to it: wall and CPU seconds."""
+        """Waits for the answer to the command: wall and CPU seconds."""
         wall, cpu = map(float, self.process.stdout.readline().split())
         return wall, cpu
 
@@ -52,7 +52,7 @@ def worker(*arguments):
 
 
 def speed(project: str, rounds: int, patches: tuple[int, int]) -> dict:
-    """Textbook, one run, two runs side by side, alternating: patches per second, all rounds and medians."""
+    """Patches per second of the textbook, one run and two parallel runs, which alternate: all rounds and medians."""
     with ExitStack() as stack:
         job = (project, 0, patches, SMALL)
         book = stack.enter_context(worker("textbook", *job))
@@ -78,7 +78,7 @@ def speed(project: str, rounds: int, patches: tuple[int, int]) -> dict:
 
 
 def together(workers: list[Worker], command: str) -> float:
-    """Wall seconds until all workers have done the same at the same time."""
+    """Wall seconds until all workers have finished the same command, which they start at the same time."""
     started = time.perf_counter()
     for one in workers:
         one.start(command)
@@ -88,7 +88,7 @@ def together(workers: list[Worker], command: str) -> float:
 
 
 def sweep(project: str, patches: tuple[int, int]) -> list[dict]:
-    """Both methods at several batch sizes and network sizes, in turns; the better of two epochs each."""
+    """Both methods at several batch sizes and network sizes, alternating; the better of two epochs counts."""
     points = [{"batch_size": size} for size in BATCHES]
     points += [{"filters": network} for network in NETWORKS if network != SMALL["filters"]]
     rows = []

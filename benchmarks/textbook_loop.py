@@ -1,7 +1,7 @@
-"""The training loop of most tutorials, for both projects: what train_throughput.py compares the compiled epoch with.
+"""The training loop of most tutorials, for both projects; train_throughput.py compares the compiled epoch with it.
 
-A dataset of single patches, shuffled, augmented one by one in parallel, batched, and `model.fit`. Network, optimiser,
-schedule and the law of the augmentation are those of the projects; the average of the weights is left out.
+Single patches are shuffled, augmented one by one in parallel, batched, and passed to `model.fit`. Network, optimiser,
+schedule and the distribution of the augmentation are those of the projects; the weights are not averaged.
 """
 
 import math
@@ -23,7 +23,7 @@ def dataset(X, y, project: str, batch_size: int, augment: bool = True) -> tf.dat
 
 
 def augment_classified(x, y):
-    """One Y patch [h, w, 1] of 0..255: turned, flipped, zoomed, shifted, blurred, relit, with noise."""
+    """Rotates, flips, zooms, shifts, blurs and relights one Y patch [h, w, 1] of 0..255, and adds noise."""
     chance = tf.random.uniform([11])
     zoom = tf.exp(0.2 * chance[1] - 0.1)
     scale_x, scale_y = (tf.where(chance[i] < 0.5, -zoom, zoom) for i in (2, 3))
@@ -37,7 +37,7 @@ def augment_classified(x, y):
 
 
 def sampling_matrix(size: int, scale, shift, blur):
-    """Triangle weights around each sampled position, [size, size]."""
+    """The triangle weights around each sampled position, [size, size]."""
     pixels = tf.range(size, dtype=tf.float32)
     middle = (size - 1) / 2
     positions = tf.clip_by_value((pixels - middle) * scale + middle + shift, 0.0, size - 1.0)
@@ -46,7 +46,7 @@ def sampling_matrix(size: int, scale, shift, blur):
 
 
 def augment_circled(x, y):
-    """One Y patch [h, w, 1] with its circle [3]: turned and flipped together, relit, with noise."""
+    """Rotates and flips one Y patch [h, w, 1] together with its circle [3], relights it and adds noise."""
     chance = tf.random.uniform([7])
     turned, flips = chance[0] < 0.5, chance[1:3] < 0.5
     image, centre = x[..., 0], y[1:] - LABEL_OFFSET
@@ -58,7 +58,7 @@ def augment_circled(x, y):
 
 
 def relight(image, chance):
-    """Brightness, contrast, tone and noise by four numbers of 0..1."""
+    """Changes brightness, contrast, tone and noise according to four numbers from 0 to 1."""
     mean = tf.reduce_mean(image)
     image = (image - mean) * (0.7 + 0.6 * chance[1]) + mean + 60 * chance[0] - 30
     image = tf.clip_by_value(image, 0.0, 255.0)
@@ -67,7 +67,7 @@ def relight(image, chance):
 
 
 def compile_model(model, project: str, learning_rate: float, steps: int, jit_compile="auto") -> None:
-    """The optimiser and loss of the projects, as `fit` takes them."""
+    """Compiles a model with the optimiser and loss of the projects, for `fit`."""
     warmup = max(1, math.ceil(0.05 * steps))
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warmup), warmup_target=learning_rate, warmup_steps=warmup

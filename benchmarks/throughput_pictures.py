@@ -1,4 +1,4 @@
-"""Pictures of what train_throughput.py measured."""
+"""Plots of the results of train_throughput.py."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ LABELS = {"compiled": "train.py, one thread", "textbook": "textbook, two cores"}
 
 
 def draw(told: dict, folder: Path) -> None:
-    """Draws train_throughput.png (and loss_curves.png) of the parts that are there."""
+    """Draws train_throughput.png (and loss_curves.png) from the parts that were measured."""
     if swept := {project: parts["sweep"]["result"] for project, parts in told.items() if "sweep" in parts}:
         throughput(folder / "train_throughput.png", swept)
     if learned := {project: parts["curves"]["result"] for project, parts in told.items() if "curves" in parts}:
@@ -20,7 +20,7 @@ def draw(told: dict, folder: Path) -> None:
 
 
 def throughput(path: Path, swept: dict[str, list[dict]]) -> None:
-    """Patches per second against batch size and network size, a column per project."""
+    """Plots patches per second against batch size and network size, with a column per project."""
     with plots.figure(path, 10, 7) as drawing:
         axes = drawing.subplots(2, len(swept), sharey="row", squeeze=False)
         for column, (project, rows) in zip(axes.T, swept.items(), strict=True):
@@ -35,7 +35,7 @@ def throughput(path: Path, swept: dict[str, list[dict]]) -> None:
                 )
             column[0].set(title=f"{NAMES[project]}, filters {' '.join(map(str, smallest))}", xlabel="batch size")
             column[1].set(title="batch size 128", xlabel="filters")
-            column[1].margins(x=0.2)  # room for the names
+            column[1].margins(x=0.2)  # space for the names
             plots.plain_log_axis(column[0].xaxis)
         for row in axes:
             row[0].set(ylabel="patches per second", ylim=(0, None))
@@ -44,7 +44,7 @@ def throughput(path: Path, swept: dict[str, list[dict]]) -> None:
 
 
 def losses(path: Path, learned: dict[str, dict]) -> None:
-    """Training loss per epoch of every seed, a panel per project."""
+    """Plots the training loss per epoch for every seed, with a panel per project."""
     with plots.figure(path, 10, 4) as drawing:
         for axes, (project, result) in zip(
             drawing.subplots(1, len(learned), squeeze=False)[0], learned.items(), strict=True

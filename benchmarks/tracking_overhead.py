@@ -1,12 +1,12 @@
-"""What tracking costs: .venv/bin/python -m benchmarks.tracking_overhead (about 10 minutes on two quiet cores).
+"""Measures what tracking costs: .venv/bin/python -m benchmarks.tracking_overhead (10 minutes on two idle cores).
 
-1. 2,000 epochs x 20 metrics: seconds that the training spends in `run.metrics`.
-2. A small CNN trains while the tracking server behind a proxy has one fault after the other. Blocks of epochs with the
-   mirror running alternate with blocks while it is stopped (SIGSTOP), in one and the same training, so that whatever
-   else the machine does meets both. `wall` compares the clock of the two; a busy machine makes that noise. The other
-   two do not depend on it: `training` compares the CPU time that the training itself needs, `mirror` is the mirror's
-   CPU time by the training's, once started. Where every core is taken the slowdown is the sum of these two; where a
-   core is free it is the first alone. `start` is what the mirror's start costs once.
+1. 2,000 epochs x 20 metrics: how many seconds the training process spends in `run.metrics`.
+2. A small CNN is trained while the tracking server behind a proxy has one fault after another. Within one run, blocks
+   of epochs with the mirror running alternate with blocks in which it is stopped (SIGSTOP), so that other work on the
+   machine affects both. `wall` compares their wall-clock time, which is noisy on a busy machine. The other two columns
+   do not depend on that: `training` compares the CPU time of the training process, and `mirror` is the mirror's CPU
+   time divided by that of the training process, once started. If all cores are busy, the slowdown is the sum of these
+   two; if a core is free, it is the first alone. `start` is the cost of starting the mirror, once.
 """
 
 import argparse
@@ -43,7 +43,7 @@ FAULTS = {
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60, help="length of each training (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=60, help="length of each run (default: %(default)s)")
     parser.add_argument("--block", type=int, default=10, help="epochs per block (default: %(default)s)")
     parser.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS))
     parser.add_argument("--epochs", type=int, default=2000, help="epochs of the first part (default: %(default)s)")
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def count_metrics(url: str, folder: Path, epochs: int) -> None:
-    """Part 1, with a mirror that sends to a healthy server meanwhile."""
+    """Part 1, while a mirror sends to a healthy server."""
     run = tracking.start(folder, tracking.Server(url, "", url), experiment="benchmark", name="metrics")
     metrics = {f"metric_{i}": i / 7 for i in range(20)}
     times = []
@@ -85,12 +85,12 @@ def count_metrics(url: str, folder: Path, epochs: int) -> None:
     total = sum(times)
     print(
         f"{epochs} epochs x 20 metrics: {total:.2f} s in the training, median {statistics.median(times) * 1e3:.2f} ms, "
-        f"worst {max(times) * 1e3:.1f} ms; under 1 % where an epoch takes more than {total / epochs * 100 * 1e3:.0f} ms"
+        f"worst {max(times) * 1e3:.1f} ms; under 1 % if an epoch takes more than {total / epochs * 100 * 1e3:.0f} ms"
     )
 
 
 def report(name: str, server: MlflowServer, folder: Path, options: argparse.Namespace) -> None:
-    """One line of the table, from a run in a process of its own."""
+    """Prints one line of the table, from a run in a separate process."""
     with FaultProxy(server.port) as proxy:
         if FAULTS[name] is None:
             proxy.refuse()
@@ -132,13 +132,13 @@ def train(url: str, folder: Path, seconds: float, block: int) -> dict:
 
 
 def _cpu_seconds(run) -> float:
-    """CPU time of the mirror's process so far."""
+    """CPU time of the mirror process so far."""
     fields = Path(f"/proc/{run._mirror.process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class _Clock:
-    """Logs every epoch, switches the mirror on and off, and keeps the times of both."""
+    """Logs every epoch, switches the mirror on and off, and records the times of both."""
 
     START_SECONDS = 12.0
     SETTLED_SECONDS = 5.0
@@ -176,7 +176,7 @@ class _Clock:
             raise _Done
 
     def _has_settled(self, now: float) -> bool:
-        """Whether the mirror has imported MLflow: that takes seconds of CPU time; afterwards it needs almost none."""
+        """Whether the mirror has imported MLflow, which takes seconds of CPU time; afterwards it needs almost none."""
         self.watched.append((now, _cpu_seconds(self.run)))
         before = [cpu for moment, cpu in self.watched if now - moment > self.SETTLED_SECONDS]
         if now - self.watched[0][0] < self.START_SECONDS or not before:
@@ -184,7 +184,7 @@ class _Clock:
         return self.watched[-1][1] - before[-1] < 0.05 and self.watched[-1][1] > 1
 
     def result(self) -> dict:
-        """Compares blocks with the mirror with those without it that follow them, by wall and CPU time."""
+        """Compares each block with the mirror with the next one without it, by wall and CPU time."""
         wall, cpu = ([block[kind] for block in self.blocks] for kind in (0, 1))
         epoch_s = statistics.median(wall[1::2]) / self.block
         return {
@@ -197,9 +197,9 @@ class _Clock:
 
 
 def _slowdown(blocks: list[float]) -> tuple[float, float, float]:
-    """Ratio of the sums of both kinds of blocks, less one, with its 90 % interval by bootstrap over pairs of blocks.
+    """The ratio of the sums of both kinds of blocks, minus one, with a 90 % bootstrap interval over pairs of blocks.
 
-    Sums, not medians: the mirror works in bursts, and a median would leave them out.
+    It uses sums because the mirror works in bursts, which medians would ignore.
     """
     pairs = list(zip(blocks[::2], blocks[1::2], strict=False))
 

@@ -1,13 +1,13 @@
-"""How fast training is, compared with the textbook method (textbook.py), on networks 4 4 8 8, dense 32.
+"""Compares the speed of training with the textbook method (textbook_loop.py), on networks 4 4 8 8, dense 32.
 
 .venv/bin/python benchmarks/train_throughput.py speed  patches/s of epochs and evaluation, one run and two; 3 minutes
 .venv/bin/python benchmarks/train_throughput.py command  start, end, memory and imports of a whole train.py; 5 minutes
 .venv/bin/python benchmarks/train_throughput.py sweep  patches/s by batch size and network size; 5 minutes
-.venv/bin/python benchmarks/train_throughput.py stream  epoch and memory of a run that leaves its patches in files
-.venv/bin/python benchmarks/train_throughput.py plot  pictures of what the JSON file holds
+.venv/bin/python benchmarks/train_throughput.py stream  epoch and memory of a run that streams its patches from files
+.venv/bin/python benchmarks/train_throughput.py plot  draws the results in the JSON file
 .venv/bin/python benchmarks/train_throughput.py gpu  seconds of an epoch on a GPU, with and without XLA; 10 minutes
 
-Each adds its part to the JSON file. The machine should have nothing else to do.
+Each command adds its part to the JSON file. The machine should be otherwise idle.
 """
 
 import argparse
@@ -31,9 +31,9 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--project", choices=training_methods.PROJECTS, action="append", help="(default: both)")
     parser.add_argument("--patches", type=int, default=60_000, help="of an epoch (%(default)s)")
-    parser.add_argument("--evaluation", type=int, default=20_000, help="patches that are evaluated (%(default)s)")
+    parser.add_argument("--evaluation", type=int, default=20_000, help="number of patches to evaluate (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
-    parser.add_argument("--only", default="", metavar="TEXT", help="gpu: variants whose name holds this")
+    parser.add_argument("--only", default="", metavar="TEXT", help="gpu: only variants whose name contains this")
     parser.add_argument("--output", type=Path, default=Path("train_throughput.json"), help="(%(default)s)")
     args = parser.parse_args(argv)
     args.project = args.project or list(training_methods.PROJECTS)

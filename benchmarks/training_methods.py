@@ -1,4 +1,4 @@
-"""The two training methods that train_throughput.py compares, each as two functions: one epoch, one evaluation."""
+"""The two training methods that train_throughput.py compares, each as two functions: an epoch and an evaluation."""
 
 import importlib
 import json
@@ -20,7 +20,7 @@ PROJECTS = ("classifier_cnn", "detector_cnn_ball_radius_center")
 
 
 def noise(project: str, n: int, seed: int = 0, size: int = 16):
-    """Patches of noise, uint8 [n, size, size, 1], and labels of the project: the speed does not depend on them."""
+    """Patches of noise, uint8 [n, size, size, 1], with labels for the project; the speed does not depend on them."""
     rng = np.random.default_rng(seed)
     X = rng.integers(0, 256, (n, size, size, 1), np.uint8)
     if project == "classifier_cnn":
@@ -57,15 +57,15 @@ def textbook(project: str, train, validation, jit_compile="auto", **settings):
 
 
 def serve(job: dict) -> None:
-    """Trains and evaluates on demand: a line with a command from stdin, a line with wall and CPU seconds to stdout.
+    """Trains and evaluates on demand: reads a command per line from stdin and prints wall and CPU seconds to stdout.
 
-    Commands: `train`, `evaluate`, `memory` (bytes in place of seconds: grown since the imports, at most) and
-    `set {...}`, which changes the settings of the network and the training.
+    Commands: `train`, `evaluate`, `memory` (prints the peak growth since the imports in bytes instead of seconds) and
+    `set {...}`, which changes the settings of the network and of training.
     """
     devices.prepare(seed=0, threads=job["threads"])
     (train, validation), before = (noise(job["project"], n, n) for n in job["patches"]), reset_peak()
     answers = os.dup(1)
-    os.dup2(2, 1)  # what Keras prints is not an answer
+    os.dup2(2, 1)  # keeps the output of Keras out of the answers
     settings, parts = job["settings"], None
     for line in map(str.strip, sys.stdin):
         if line.startswith("set ") or parts is None:
@@ -80,18 +80,18 @@ def serve(job: dict) -> None:
 
 
 def reset_peak() -> int:
-    """Forgets the highest memory use so far; returns the current one, in bytes."""
+    """Resets the peak memory use; returns the current use in bytes."""
     Path("/proc/self/clear_refs").write_text("5")
     return status("VmRSS")
 
 
 def peak() -> int:
-    """The highest memory use since `reset_peak`, in bytes."""
+    """The peak memory use since `reset_peak` in bytes."""
     return status("VmHWM")
 
 
 def status(key: str) -> int:
-    """A figure of /proc/self/status, in bytes."""
+    """A value from /proc/self/status in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(key)).split()[1]) * 1024
 

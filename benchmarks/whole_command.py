@@ -1,6 +1,6 @@
-"""What a whole `train.py` costs beside its epochs: start, end, memory, imports.
+"""Measures what `train.py` costs besides its epochs: start, end, memory and imports.
 
-Started as a program, it is the run under test: `python whole_command.py MODE MODULE ARGUMENT...`.
+The run under test is this file as a program: `python whole_command.py MODE MODULE ARGUMENT...`.
 """
 
 import importlib
@@ -33,7 +33,7 @@ sys.addaudithook(note)
 
 
 def measure(project: str, rounds: int, patches: tuple[int, int]) -> dict:
-    """Start-up against bare imports, the end of a run, memory, and how often each process imports heavy libraries."""
+    """Start-up compared with bare imports, the end of a run, memory, and how often a process imports big libraries."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = write_files(project, folder, patches)
@@ -105,7 +105,7 @@ def child(mode: str, module: str, *arguments) -> list[str]:
 
 
 def timed(command: list[str], environment: dict | None = None) -> tuple[float, str]:
-    """Wall seconds of a program, and what it printed."""
+    """Wall seconds of a program, and its output."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "BALL_"))}
     ours |= {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"} | (environment or {})
     started = time.perf_counter()
@@ -116,13 +116,13 @@ def timed(command: list[str], environment: dict | None = None) -> tuple[float, s
 
 
 def told(output: str, what: str) -> list[float]:
-    """The numbers after `what` in the output of a run under test: wall and CPU time, in seconds."""
+    """The numbers after `what` in the output of a run under test, which are wall and CPU time in seconds."""
     line = next(line for line in output.splitlines() if line.startswith(what))
     return [float(word) for word in line.removeprefix(what).split()]
 
 
 def main() -> None:
-    """One run: `start` prints when its first step is done, `memory` how much it grew after the imports."""
+    """One run: `start` prints the time of the first step, `memory` the growth of the memory after the imports."""
     mode, module, *arguments = sys.argv[1:]
     if mode == "memory":
         importlib.import_module(f"{module.rpartition('.')[0]}.training")  # imports all that a run needs
@@ -141,14 +141,14 @@ def main() -> None:
 
 
 def fit(original, *arguments):
-    """Fits, and prints when that is done: everything after it is the end of a run."""
+    """Fits and prints the time when that is done; the rest of the run is its end."""
     history = original(*arguments)
     print("trained", time.time(), time.process_time(), flush=True)
     return history
 
 
 def first_step(trainer, *_):
-    """Replaces the first epoch: prints when one step is done, and ends like Ctrl-C."""
+    """Replaces the first epoch: prints the time when one step is done, and ends the run like Ctrl-C."""
     for X, y, order in trainer.data.blocks(np.random.default_rng(0)):
         trainer.run(X, y, order[None, : trainer.batch_size])
         print("first step", time.time(), time.process_time(), flush=True)

@@ -1,4 +1,4 @@
-"""The commands of both RECIPE.md on tiny families, one epoch each: do they still run, and is every ball answered?"""
+"""Runs the commands of both RECIPE.md files on tiny families for one epoch, and checks that every ball is predicted."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ MOVED = ("--shift", "0.5", "--zoom", "0.03", "--there-and-back", "--loss", "mae"
     ],
     ids=["the detector", "the detector, all changed", "the detector, one network", "the classifier"],
 )
-def test_every_patch_is_answered_by_a_network_that_has_not_seen_it(task, options, tmp_path):
+def test_every_patch_is_predicted_by_a_network_that_has_not_seen_it(task, options, tmp_path):
     name, make, splits = {
         "detection": ("detector", detection_file, ("train", "validation")),
         "classification": ("classifier", classification_file, ("train", "validation", "test")),
@@ -52,7 +52,7 @@ def test_every_patch_is_answered_by_a_network_that_has_not_seen_it(task, options
 
 
 def test_differences_are_those_of_the_same_balls(monkeypatch, tmp_path):
-    """One set of answers is better by a known amount in every ball: no chance is left for the interval."""
+    """One set of predictions is better by the same amount for every ball, so the interval has no width."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     from detector_cross_validation import differences, earlier_answers, summary
 
@@ -75,7 +75,7 @@ def test_differences_are_those_of_the_same_balls(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_missing_family_is_one_clear_line(tmp_path):
+def test_a_missing_family_is_reported_in_one_line(tmp_path):
     script = ROOT / "benchmarks" / "detector_cross_validation.py"
     ended = subprocess.run(
         [sys.executable, script, "--data-root", tmp_path], capture_output=True, text=True, check=False, cwd=ROOT

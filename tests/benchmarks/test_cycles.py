@@ -1,4 +1,4 @@
-"""A trace holds the instructions of one call, and llvm-mca counts their cycles."""
+"""A trace contains the instructions of one call, and llvm-mca counts their cycles."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""What is planted into real labels is what the benchmark says, and the whole measurement runs on a tiny family."""
+"""The benchmark plants exactly the wrong labels that it reports, and it runs on a tiny family."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Starts grids as a user would, on real Ray clusters, and checks what they leave."""
+"""Starts grids as a user would, on real Ray clusters, and checks their results."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 
 
 class Grid:
-    """A grid over the small training in a folder of its own."""
+    """A grid of the small training module in its own folder."""
 
     def __init__(self, folder: Path, *arguments: str, module: str = "small_training"):
         self.runs = folder / "runs"
@@ -36,7 +36,7 @@ class Grid:
         }
 
     def start(self, *before: str, prefix: tuple[str, ...] = ()) -> subprocess.Popen:
-        """The grid's command in a process of its own, which leads a group; both streams go to the same file."""
+        """Starts the grid's command in a new process group; both output streams go to the same file."""
         self.log = self.runs.parent / "driver.log"
         with self.log.open("a") as log:
             return subprocess.Popen(
@@ -45,7 +45,7 @@ class Grid:
             )  # fmt: skip
 
     def run(self, *before: str) -> int:
-        """To the end; the exit status."""
+        """Runs the grid to its end and returns its exit status."""
         return self.start(*before).wait(1800)
 
     def said(self) -> str:
@@ -67,8 +67,8 @@ class Grid:
             return list(csv.DictReader(file))
 
     def tracked(self, experiment: str = "small_training"):
-        """(the grid's run, its children) in the local store."""
-        if f"Not yet on {self.runs}" in self.said():  # a busy machine: the grid does not wait, and names this command
+        """The grid's run and its children in the local store."""
+        if f"Not yet on {self.runs}" in self.said():  # on a busy machine the grid does not wait but prints this command
             assert program("common.tracking", "sync", "--to", "local", "--output-dir", self.runs).returncode == 0
         _, runs = tracked_runs(self.runs, experiment)
         (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
@@ -77,7 +77,7 @@ class Grid:
         return parent, children
 
     def check_complete(self, count: int, epochs: int) -> None:
-        """No run is lost and none done twice: on the disk, and as MLflow has it."""
+        """Checks that no run is missing or duplicated, on the disk and on MLflow."""
         assert self.finished() == len(self.run_folders()) == count
         parent, children = self.tracked()
         client, _ = tracked_runs(self.runs, "small_training")
@@ -97,16 +97,16 @@ class Grid:
 
 
 def wait_until(condition: Callable[[], bool], process: subprocess.Popen, seconds: float = 600) -> None:
-    """Waits for a condition while a process is alive."""
+    """Waits for a condition while a process runs."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert process.poll() is None, "it ended before"
+        assert process.poll() is None, "the process ended first"
         assert time.monotonic() < deadline, "it took too long"
         time.sleep(0.05)
 
 
 def descendants(pid: int) -> dict[int, str]:
-    """pid -> command line of everything that a process started, directly or not."""
+    """pid -> command line of all direct and indirect children of a process."""
     parents, commands = {}, {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -122,12 +122,12 @@ def descendants(pid: int) -> dict[int, str]:
 
 
 def half_done(grid: Grid) -> bool:
-    """Whether a run has some epochs and more before it."""
+    """Whether a run has done some epochs but not all."""
     return any(2 <= len(read_rows(path)) <= 4 and not is_finished(path) for path in grid.run_folders())
 
 
 def processes(driver: int, kind: str) -> list[int]:
-    """The pids of one kind among what a grid started: `slot`, `worker`, `kept process`, `training`."""
+    """The pids of the processes of one kind in a grid: `slot`, `worker`, `kept process` or `training`."""
     commands = descendants(driver)
     found = {"slot": [pid for pid, command in commands.items() if command.startswith("ray::Slot")]}
     found["worker"] = [pid for pid in children(driver) if "grid_search.fork_server" in commands.get(pid, "")]
@@ -146,7 +146,7 @@ def children(pid: int) -> list[int]:
 
 
 def wait_until_gone(pids: Iterable[int], seconds: float = 240) -> None:
-    """Nothing that a grid started may stay, however it ended. Ray's agents look for their dead head for a minute."""
+    """Waits until all processes of a grid have ended. Ray's agents look for their dead head for a minute."""
     deadline = time.monotonic() + seconds
     while left := [pid for pid in pids if Path(f"/proc/{pid}/cmdline").exists() and _lives(pid)]:
         assert time.monotonic() < deadline, f"still there: {left}"
@@ -161,7 +161,7 @@ def _lives(pid: int) -> bool:
 
 
 def _short(grid: Grid, folder: Path) -> Path:
-    """Ray's sockets want a short path."""
+    """A short path for Ray's sockets."""
     if len(str(folder)) <= 28:
         return folder
     short = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))

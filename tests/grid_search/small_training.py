@@ -1,6 +1,6 @@
-"""A project of one page for the tests of grids: a linear classifier of tiles, all that a project has but TensorFlow.
+"""A small project for the tests of grids: a linear classifier of tiles, with everything in a project but TensorFlow.
 
-`--trouble` makes it fail: `bad-input`, `disk` (an OSError told as one line, as common.atomic_files does), `killed`.
+`--trouble` makes it fail: `bad-input`, `disk` (an OSError reported in one line, as by common.atomic_files), `killed`.
 """
 
 import os

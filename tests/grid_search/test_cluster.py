@@ -1,4 +1,4 @@
-"""Private clusters side by side; two nodes in two network namespaces, one of which is killed at work."""
+"""Two private clusters at the same time, and a grid on two nodes in network namespaces, one of which is killed."""
 
 import os
 import secrets
@@ -21,8 +21,8 @@ PORT = "6391"
 RAY = str(Path(sys.executable).with_name("ray"))
 
 
-def test_a_grid_ends_the_leftovers_of_no_other(tmp_path, monkeypatch):
-    """The same command for two output folders: the second must not kill the Ray of the first."""
+def test_a_grid_does_not_end_the_processes_of_another(tmp_path, monkeypatch):
+    """Runs the same command for two output folders; the second must not kill the Ray of the first."""
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:
         monkeypatch.setenv("RAY_TMPDIR", folder)
         one, other = (tmp_path / runs / "grid_small_training_12345678" for runs in ("one", "other"))
@@ -43,7 +43,7 @@ def ip(*arguments: str) -> None:
 
 @pytest.fixture
 def namespaces():
-    """The names of two network namespaces that see each other and nothing else."""
+    """The names of two network namespaces that are connected to each other and nothing else."""
     names = [f"ball{os.getpid()}{side}" for side in "ab"]
     try:
         for name in names:
@@ -93,7 +93,7 @@ def test_a_grid_on_two_nodes_of_which_one_is_killed(tmp_path, namespaces):
         return told.count("node_")
 
     def start(name, *arguments):
-        """Starts a node, up to three times: Ray gives its helpers 15 s, too little for a busy machine."""
+        """Starts a node, with up to three tries: Ray waits only 15 s for its helpers, too short on a busy machine."""
         command = ["ip", "netns", "exec", name, RAY, "start", "--block", "--num-cpus", "1", *arguments]
         before = live()
         for _ in range(3):
@@ -126,14 +126,14 @@ def test_a_grid_on_two_nodes_of_which_one_is_killed(tmp_path, namespaces):
             node.wait()
         shutil.rmtree(ray_folder, ignore_errors=True)
     said = grid.said()
-    assert "its node" in said  # does not answer, or is gone
+    assert "its node" in said  # "does not answer" or "is gone"
     assert "raylet" not in said
     assert "resumes after epoch" in said
     grid.check_complete(6, epochs=40)
 
 
 def _far(grid) -> list[Path]:
-    """The runs that the other node works on: their output comes by way of the driver."""
+    """The runs of the other node, whose output is copied by the driver."""
     numbers = (
         {path.name.partition(".")[0] for path in grid.folder.glob("logs/*.far.log")} if grid.runs.exists() else set()
     )

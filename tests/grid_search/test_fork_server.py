@@ -1,4 +1,4 @@
-"""The process from which the runs of a grid are forked, without Ray."""
+"""The process from which the runs of a grid are forked, tested without Ray."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def worker(request):
 
 @contextmanager
 def asked(name):
-    """What a slot reads from, and what it writes to."""
+    """The files that a slot reads from and writes to."""
     (theirs, ours), (answers, their_answers) = os.pipe(), os.pipe()
     with socket.socket(socket.AF_UNIX) as connection:
         deadline = time.monotonic() + 60
@@ -55,12 +55,12 @@ def first_line(name):
         return answers.readline()
 
 
-def test_why_a_project_cannot_be_imported_is_told_to_every_slot(worker):
+def test_every_slot_gets_the_reason_why_a_project_cannot_be_imported(worker):
     for _ in range(2):
         with asked(worker[1]) as (answers, jobs):
             assert answers.readline() == "ModuleNotFoundError: No module named 'nowhere'\n"
             jobs.close()
-            assert answers.read() == ""  # it ends with the pipe
+            assert answers.read() == ""  # the fork ends when the pipe is closed
 
 
 def test_the_worker_ends_with_whoever_started_it(worker):
@@ -70,7 +70,7 @@ def test_the_worker_ends_with_whoever_started_it(worker):
     assert process.wait(60) == 0
 
 
-def test_only_one_worker_has_a_name(worker):
+def test_only_one_worker_can_use_a_name(worker):
     process, name = worker
     assert first_line(name)
     with start_worker("nowhere.train", name, threads=1) as second:
@@ -83,7 +83,7 @@ def test_a_worker_that_was_killed_is_replaced_under_the_same_name(worker):
     assert first_line(place)
     process.kill()
     process.wait()
-    assert place.exists()  # nothing but its socket is left
+    assert place.exists()  # only its socket is left
     with start_worker("nowhere.train", place, threads=1) as second:
         assert first_line(place)
         second.stdin.close()
@@ -99,8 +99,8 @@ def test_a_folder_that_others_can_enter_is_refused(tmp_path, monkeypatch):
             meeting_place("any")
 
 
-def test_sockets_find_room_where_the_temporary_folder_has_a_long_name(tmp_path, monkeypatch):
-    """As on macOS: /var/folders and 40 characters more."""
+def test_sockets_fit_where_the_temporary_folder_has_a_long_name(tmp_path, monkeypatch):
+    """macOS has such folders: /var/folders and 40 more characters."""
     long = tmp_path / ("x" * 60)
     long.mkdir()
     monkeypatch.delenv("RAY_TMPDIR", raising=False)

@@ -1,4 +1,4 @@
-"""Grids on real Ray clusters: to the end, again, with failures; the long and violent ones are slow tests."""
+"""Grids on real Ray clusters, run to the end, run again, and with failures; the long tests are marked slow."""
 
 import json
 import os
@@ -26,9 +26,9 @@ MANY = ("--learning-rate", *(f"0.0{i}" for i in range(1, 9)), "--seed", *map(str
 
 
 def test_a_grid_from_start_to_end_and_again(tmp_path, capsys):
-    """With failures among its runs: two tries if the cause may be temporary, one if it cannot be.
+    """Runs that fail are tried twice if the cause may be temporary, otherwise once.
 
-    As on macOS, where there is no /proc and every Unix socket is a file.
+    The conditions are those of macOS, where there is no /proc and every Unix socket is a file.
     """
     grid = Grid(tmp_path, "--trouble", "none", "bad-input", "disk", "--epochs", "4", "--jobs", "1")
     grid.environment["PYTHONPATH"] += os.pathsep + str(HERE / "mac")
@@ -47,7 +47,7 @@ def test_a_grid_from_start_to_end_and_again(tmp_path, capsys):
     assert "will be tried again" in grid.said()
     assert "resumes after epoch 4" in grid.said()
     parent, children = grid.tracked()
-    assert sorted(run.info.status for run in children) == ["FAILED", "FINISHED"]  # bad input never became a run
+    assert sorted(run.info.status for run in children) == ["FAILED", "FINISHED"]  # bad input creates no run
     client, _ = tracked_runs(grid.runs, "small_training")
     files = {item.path for item in client.list_artifacts(parent.info.run_id)}
     assert {"grid.csv", "grid.png", "ranking.txt", "plan.json"} <= files
@@ -61,8 +61,8 @@ def test_a_grid_from_start_to_end_and_again(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_run_in_a_grid_is_that_of_the_command_line(tmp_path):
-    """The same numbers, epoch by epoch, and the same weights."""
+def test_a_run_in_a_grid_is_the_same_as_on_the_command_line(tmp_path):
+    """It has the same numbers in every epoch and the same weights."""
     grid = Grid(tmp_path, "--filters", "4", "--dense", "8", "16", "--epochs", "2", module="classifier_cnn.train")
     assert grid.run() == 0
     files = [
@@ -92,7 +92,7 @@ def test_a_run_in_a_grid_is_that_of_the_command_line(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_driver_killed_in_the_middle_of_64_runs(tmp_path):
+def test_the_driver_is_killed_in_the_middle_of_64_runs(tmp_path):
     grid = Grid(tmp_path, *MANY, "--delay", "0.5")
     driver = grid.start()
     wait_until(lambda: grid.finished() >= 10, driver)
@@ -105,7 +105,7 @@ def test_the_driver_killed_in_the_middle_of_64_runs(tmp_path):
     assert grid.run() == 0
     assert "resumes after epoch" in grid.said()
     grid.check_complete(64, epochs=5)
-    assert grid.run() == 0  # once more: nothing is left to do
+    assert grid.run() == 0  # a third start has nothing left to do
     grid.check_complete(64, epochs=5)
 
 
@@ -133,7 +133,7 @@ def test_a_worker_that_dies_while_slots_wait_for_it_is_replaced(tmp_path):
     wait_until(lambda: f"@{name}" in Path("/proc/net/unix").read_text(), driver)
     os.kill(worker, signal.SIGSTOP)
     wait_until(lambda: len(processes(driver.pid, "slot")) == 2, driver)
-    time.sleep(3)  # both are connected
+    time.sleep(3)  # so that both are connected
     os.kill(worker, signal.SIGKILL)
     assert driver.wait(600) == 0
     grid.check_complete(2, epochs=3)
@@ -141,7 +141,7 @@ def test_a_worker_that_dies_while_slots_wait_for_it_is_replaced(tmp_path):
 
 @pytest.mark.slow
 def test_without_the_worker_the_kept_processes_continue(tmp_path):
-    """The process that has everything imported is gone: a slot that is killed later starts another one."""
+    """The process that imported everything is gone; when a slot is killed later, another one is started."""
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", "20", "--delay", "0.5")
     driver = grid.start()
     wait_until(lambda: half_done(grid), driver)
@@ -163,9 +163,9 @@ def test_without_the_worker_the_kept_processes_continue(tmp_path):
     ids=["raylet", "gcs", "all of it"],
 )
 def test_ray_is_killed_under_the_grid(tmp_path, victim, epochs):
-    """As a reboot does it with the whole process tree: the same command again resumes.
+    """One case kills the whole process tree, like a reboot; the same command resumes the grid.
 
-    Without its head process Ray, and the runs with it, lives on for a minute, 120 epochs.
+    Without its head process, Ray and the runs continue for a minute, which is 120 epochs.
     """
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", str(epochs), "--delay", "0.5")
     driver = grid.start()
@@ -186,7 +186,7 @@ def test_ray_is_killed_under_the_grid(tmp_path, victim, epochs):
 
 
 @pytest.mark.slow
-def test_stopping_and_going_on(tmp_path):
+def test_stopping_and_resuming(tmp_path):
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "--epochs", "30", "--delay", "0.3", "--jobs", "2")
     driver = grid.start()
     wait_until(lambda: len(list(grid.runs.glob("*/checkpoint.npz"))) == 2, driver)
@@ -203,7 +203,7 @@ def test_stopping_and_going_on(tmp_path):
 
 
 @pytest.mark.slow
-def test_one_grid_is_driven_once(tmp_path):
+def test_a_grid_cannot_be_started_twice(tmp_path):
     grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "20", "--delay", "0.3")
     driver = grid.start()
     wait_until(lambda: bool(grid.run_folders()), driver)
@@ -223,7 +223,7 @@ def test_a_run_that_kills_its_process_is_reported_and_the_others_continue(tmp_pa
 
 @pytest.mark.slow
 def test_a_full_disk_under_one_run(tmp_path):
-    """Its folder becomes a full file system: it is named, the others finish; with room again, so does it."""
+    """Its folder is on a full file system: the run is reported and the others finish; with space, it finishes too."""
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "--epochs", "15", "--delay", "0.5", "--jobs", "1")
     driver = grid.start()
     wait_until(lambda: half_done(grid), driver)
@@ -286,13 +286,13 @@ def test_the_process_that_sends_is_started_again_while_the_grid_runs(tmp_path):
 
 
 def sent(run: Path) -> int:
-    """Bytes of its journal that the local store has."""
+    """How many bytes of its journal have been sent to the local store."""
     return server_state.load(run, "local:../mlflow.db").offset
 
 
 @pytest.mark.slow
 def test_without_a_server_nothing_is_lost(tmp_path):
-    """The team's server is away: everything is kept here, and the same command sends it when the server is back."""
+    """If the team's server is unreachable, everything is kept here, and the same command sends it later."""
     server = MlflowServer(tmp_path / "server")
     server.kill()
     grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "2")
@@ -313,7 +313,7 @@ def test_without_a_server_nothing_is_lost(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_grid_that_is_stopped_before_its_runs_resume_tells_what_they_lack(tmp_path):
+def test_a_grid_that_is_stopped_before_its_runs_resume_says_what_they_lack(tmp_path):
     server = MlflowServer(tmp_path / "server")
     server.kill()
     grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "5000", "--delay", "0.5")
@@ -326,7 +326,7 @@ def test_a_grid_that_is_stopped_before_its_runs_resume_tells_what_they_lack(tmp_
     try:
         driver = grid.start()
         wait_until(lambda: journal.last_status(grid.folder)[0] == "RUNNING", driver)
-        time.sleep(1)  # it listens to signals
+        time.sleep(1)  # so that it handles signals
         driver.send_signal(signal.SIGINT)
         assert driver.wait(300) == 130
         last = grid.said().splitlines()[-1]
@@ -335,7 +335,7 @@ def test_a_grid_that_is_stopped_before_its_runs_resume_tells_what_they_lack(tmp_
         server.kill()
 
 
-def test_data_that_cannot_be_had_is_said_before_anything_starts(tmp_path):
+def test_missing_data_is_reported_before_anything_starts(tmp_path):
     classification_file(tmp_path / "a.h5", 100)
     ended = program(
         "grid_search", "classifier_cnn.train", "--dense", "8", "16", "--data-train", tmp_path / "a.h5", "--data-val",

@@ -1,4 +1,4 @@
-"""The command line of a grid, and the plan that is made of it."""
+"""The command line of a grid, and the plan made from it."""
 
 import pytest
 
@@ -26,15 +26,15 @@ def test_arrays_become_every_combination_once():
     assert {one.dataset for one in found} == {"synthetic"}
 
 
-def test_what_is_given_again_replaces_an_array():
-    """A script's arrays come first, its user's arguments after them."""
+def test_an_option_given_again_replaces_an_array():
+    """The arrays of a script come first, followed by the user's arguments."""
     options = parse_args([*GRID, "--no-augment", "--filters=8", "--dense", "8"])
     assert [arguments(one) for one in combinations(options)] == [
         ["--no-augment", way, "--filters", "8", "--dense", "8"] for way in ("--regularize", "--no-regularize")
     ]
 
 
-def test_only_several_numbers_are_taken_apart():
+def test_only_several_numbers_are_split():
     assert arguments({"data-train": "my games/a b.h5", "filters": "4 4 8 8"}) == [
         "--data-train", "my games/a b.h5", "--filters", "4", "4", "8", "8",
     ]  # fmt: skip
@@ -75,7 +75,7 @@ def test_the_same_grid_has_the_same_name_wherever_it_is_started(tmp_path):
     assert read_plan(first.folder) == latest_plan(tmp_path) == first
 
 
-def test_a_folder_without_a_grid_is_said(tmp_path):
+def test_a_folder_without_a_grid_is_reported(tmp_path):
     with pytest.raises(UserError, match="There is no grid"):
         latest_plan(tmp_path)
     (tmp_path / "plan.json").write_text("{}")

@@ -1,4 +1,4 @@
-"""Seeds of a grid: one row per setting, and the law of the smallest real difference."""
+"""Seeds of a grid: the table has one row per setting, and the smallest real difference obeys its law."""
 
 import json
 
@@ -17,7 +17,7 @@ LOSSES = {("8", "0"): 0.30, ("16", "0"): 0.21, ("32", "0"): 0.20} | {
 
 
 def grid(folder, losses):
-    """A grid of --dense and --seed whose runs lie in `folder`."""
+    """A grid of --dense and --seed with its runs in `folder`."""
     place = folder / "grid_small_training_12345678"
     place.mkdir(parents=True)
     runs = []
@@ -69,7 +69,7 @@ def test_one_seed_tells_nothing(tmp_path):
     assert "with one seed" in write_report(plan)
 
 
-def test_equal_settings_are_told_apart_by_luck_in_five_percent_of_grids():
+def test_equal_settings_differ_by_chance_in_five_percent_of_grids():
     random, wrong = np.random.default_rng(0), 0
     for _ in range(2000):
         table = random.normal(size=(5, 3)) + random.normal(size=3) * 10  # some seeds are easier for all
@@ -90,6 +90,6 @@ def test_seeds_are_an_array_that_varies_slowest():
 
 
 @pytest.mark.parametrize("words", ["--seeds 0", "--seed 1 2 --seeds 2", "--seeds 2 -- --seed 4", "--seed x --seeds 2"])
-def test_seeds_that_cannot_be(words):
+def test_impossible_seeds_are_refused(words):
     with pytest.raises(UserError, match="--seed"):
         parse_args(["m", *words.split()])

@@ -1,4 +1,4 @@
-"""The ranking, the Pareto front and the pruner, against their laws."""
+"""The ranking, the Pareto front and the pruner are checked against their definitions."""
 
 import json
 
@@ -27,8 +27,8 @@ def test_nothing_beats_the_front_and_the_front_beats_the_rest(rows, lower):
     assert all(any(beats(a, b) or a["quality"] == b["quality"] for a in front) for b in rows)
 
 
-def test_a_grid_of_one_training_has_a_report_too(tmp_path):
-    """All arrays of a script replaced by one value each."""
+def test_a_grid_of_one_run_has_a_report_too(tmp_path):
+    """Every array of a script is replaced by a single value."""
     run = Run(0, {}, "12345678-000_training", {})
     folder = tmp_path / "grid_small_training_12345678"
     plan = Plan("small_training", folder.name, folder, "e", "val_loss", {}, (run,))
@@ -51,13 +51,13 @@ def state(values, metric="val_loss"):
     return State(rows=[{"epoch": i, metric: value} for i, value in enumerate(values, 1)], epochs=16)
 
 
-def test_the_pruner_stops_who_is_behind_and_never_the_first(tmp_path):
+def test_the_pruner_stops_runs_that_are_behind_but_never_the_first(tmp_path):
     judge = pruner(tmp_path)  # rungs after epochs 1, 2, 4, 8
     assert not judge.behind(0, state([0.5, 0.4, 0.3, 0.2, 0.1]))
     assert judge.behind(1, state([0.6]))
     assert not judge.behind(2, state([0.4]))
     assert judge.behind(2, state([0.4, 0.39, 0.38, 0.37]))  # good at the first two rungs, behind at the third
-    assert not judge.behind(2, state([0.4, 0.39, 0.38, 0.37]))  # judged once
+    assert not judge.behind(2, state([0.4, 0.39, 0.38, 0.37]))  # each run is judged once
     judge.remember(1)
     assert pruner(tmp_path).remembers(1)
     assert not pruner(tmp_path).remembers(2)
@@ -70,7 +70,7 @@ def test_a_larger_metric_may_be_the_better_one(tmp_path):
     assert not judge.behind(2, state([0.95], "val_auroc"))
 
 
-def test_spans_of_time_as_people_say_them():
+def test_durations_are_readable():
     assert [span(seconds) for seconds in (3.4, 200, 7800)] == ["3 s", "3 min 20 s", "2 h 10 min"]
 
 

@@ -1,4 +1,4 @@
-"""Which runs are tried again."""
+"""The rules for retrying a run."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_a_failure_is_tried_again_unless_the_input_is_bad(tmp_path, status, trie
     assert (run.status, run.reason) == (expected, f"{cause}: error: what was wrong")
 
 
-def test_a_lost_slot_is_no_try_but_three_are_enough():
+def test_a_lost_slot_is_not_a_try_but_three_are_a_failure():
     run = Progress(Run(0, {}, "run", {}), State(), "running", tries=1)
     for expected in ("waiting", "waiting", "failed"):
         retries.after_loss(run, "its node is gone")

@@ -1,4 +1,4 @@
-"""Copying the folder of a run while it is written, and what a folder says."""
+"""Copying the folder of a run while it is written, and reading its state."""
 
 import json
 
@@ -20,7 +20,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-def test_a_copy_follows_whatever_is_written(tmp_path_factory, steps):
+def test_a_copy_follows_every_change(tmp_path_factory, steps):
     here, there = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("there")
     (here / "tracking").mkdir()
     seen, journal, whole = {}, here / "tracking" / "journal.jsonl", here / "checkpoint.npz"
@@ -40,7 +40,7 @@ def test_a_copy_follows_whatever_is_written(tmp_path_factory, steps):
     assert changes(here, seen) == []
 
 
-def test_only_what_is_new_of_a_journal_travels_and_the_end_comes_last(tmp_path):
+def test_only_new_lines_of_a_journal_are_sent_and_the_end_comes_last(tmp_path):
     for name, content in {
         "model.json": "{}",
         "a.png": "x",
@@ -66,7 +66,7 @@ def test_half_a_line_of_numbers_is_left_out(tmp_path):
     assert read_rows(tmp_path / "nowhere") == []
 
 
-def test_the_folder_of_a_training_is_found_and_one_that_holds_nothing_removed(tmp_path):
+def test_the_folder_of_a_run_is_found_and_an_empty_one_removed(tmp_path):
     plan, _ = make_plan(parse_args(["classifier_cnn.train", "--dense", "8", "16", "--output-dir", str(tmp_path)]))
     one, two = plan.runs
     mark = plan.name[-8:]
@@ -79,7 +79,7 @@ def test_the_folder_of_a_training_is_found_and_one_that_holds_nothing_removed(tm
     assert find_folder(plan, one) == begun
     assert find_folder(plan, two) is None
     (former / "config.json").write_text("{}")
-    assert find_folder(plan, two) == former  # as folders were named before
+    assert find_folder(plan, two) == former  # folders had this name before
     state = read_state(plan, one)
     assert (state.status, state.epochs, state.rows) == ("begun", 9, [])
     remove_empty_folders(plan)

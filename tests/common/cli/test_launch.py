@@ -77,9 +77,8 @@ def test_every_documented_program_starts_and_knows_the_options(folder, program, 
         assert "Usage:" in told.stderr
         return
     assert told.returncode == 0, told.stderr
-    if (
-        script.endswith(".sh") or "grid_search" in script or "tracking" in script
-    ):  # runs or subcommands have its options
+    # The options belong to the runs (scripts and grids) or to subcommands (tracking), so this help does not list them.
+    if script.endswith(".sh") or "grid_search" in script or "tracking" in script:
         return
     known = set(re.findall(r"--[a-z][\w-]*", told.stdout))
     for rest in documented()[folder, program]:

@@ -81,7 +81,7 @@ class Untracked:
 
 
 def test_rows_of_a_first_epoch_without_its_checkpoint_are_written_once(tmp_path):
-    """If a run ends after the first row and before the first checkpoint, the epoch is trained again."""
+    """If a run is killed, or the disk is full, after the first row and before its checkpoint, the epoch is repeated."""
     RunFolder(tmp_path, Untracked(), None, {}).epoch(0, {"loss": 1.0})
     resumed = RunFolder(tmp_path, Untracked(), None, {})
     resumed.epoch(0, {"loss": 1.0})

@@ -20,7 +20,7 @@ def mlflow_3(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def mlflow_2(tmp_path_factory):
-    """A server of MLflow 2.14, from an environment of its own."""
+    """A server of MLflow 2.14, which has a separate environment."""
     server = MlflowServer(tmp_path_factory.mktemp("mlflow2"), mlflow_214())
     yield server
     server.kill()
@@ -28,7 +28,7 @@ def mlflow_2(tmp_path_factory):
 
 @pytest.fixture(params=["3", "2.14"])
 def mlflow_server(request):
-    """Each version of the server that the team may use."""
+    """A server of each version that the team may use."""
     return request.getfixturevalue("mlflow_3" if request.param == "3" else "mlflow_2")
 
 
@@ -42,17 +42,17 @@ def proxy(mlflow_server, monkeypatch):
 
 @pytest.fixture
 def no_mirror(monkeypatch):
-    """Runs that only write their folder; the test itself sends them."""
+    """Switches the mirror off, so that runs only write their folder and the test sends the records."""
     monkeypatch.setattr(MirrorProcess, "start", lambda self: None)
 
 
 @pytest.fixture
 def start(tmp_path, no_mirror, monkeypatch):
-    """Starts a run in tmp_path/NAME that belongs on `uri`."""
+    """A function that starts a run in tmp_path/NAME with the server `uri`."""
 
     def start(uri: str, name: str = "run", **keywords):
         server = Server(uri, "", uri)
-        monkeypatch.setitem(servers.NAMES, uri, uri)  # one of the team's: what only a folder names gets nothing
+        monkeypatch.setitem(servers.NAMES, uri, uri)  # a server of the team: one that only a folder names gets nothing
         keywords = {"parameters": {"filters": "8 8 16 16", "dense": 64}, "tags": {"commit": "0123"}, **keywords}
         return tracking.start(tmp_path / name, server, experiment="faults", name=name, **keywords)
 
@@ -61,5 +61,5 @@ def start(tmp_path, no_mirror, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def quiet_home(tmp_path_factory, monkeypatch):
-    """Nobody's ~/.mlflow/credentials is used."""
+    """An empty home folder, so that no ~/.mlflow/credentials is used."""
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))

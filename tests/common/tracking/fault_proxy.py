@@ -14,9 +14,9 @@ from pathlib import Path
 class Fault:
     """What goes wrong.
 
-    kind: "" nothing, "status" answers with `value`, "late" carries the request out `value` seconds later than a client
-    should wait, "silent" never answers, "cut" hangs up after half of the request's body, "hang up" at once, "garbage"
-    answers 200 with a web page. only: a part of the path; only requests with it misbehave.
+    kind: "" nothing, "status" answers with the status `value`, "late" forwards the request after `value` seconds, which
+    should be longer than the client waits, "silent" never answers, "cut" hangs up after half of the request's body,
+    "hang up" hangs up at once, "garbage" answers 200 with a web page. only: a text that the affected paths contain.
     """
 
     kind: str = ""
@@ -30,26 +30,26 @@ class FaultProxy:
     def __init__(self, upstream: int, certificate: Path | None = None):
         self.upstream, self.certificate = upstream, certificate
         self.fault = Fault()
-        self.credentials: tuple[str, str] | None = None  # what it asks for, user and password
+        self.credentials: tuple[str, str] | None = None  # the user and password that it requires
         self.requests: list[tuple[str, str]] = []
-        self.released = threading.Event()  # ends what "silent" holds
+        self.released = threading.Event()  # releases the requests that "silent" holds
         self.port = 0
         self.restore()
 
     @property
     def url(self) -> str:
-        """The address that a run is given."""
+        """The address to give to a run."""
         return f"http{'s' if self.certificate else ''}://127.0.0.1:{self.port}"
 
     def refuse(self) -> None:
-        """Nobody listens any more: connections are refused."""
+        """Closes the port, so that connections are refused."""
         self.released.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
     def restore(self) -> None:
-        """Listens on the port that it had before, without a fault."""
+        """Opens the same port again, without a fault."""
         self.fault = Fault()
         self.released = threading.Event()
         self._server = _Server(("127.0.0.1", self.port), _Handler)
@@ -75,7 +75,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def handle_error(self, request, client_address):
-        """Clients that hang up are part of the plan."""
+        """Ignores clients that hang up, which is expected here."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -155,10 +155,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def wait_until(condition, seconds: float = 30.0) -> None:
-    """Waits for a condition of another process.
+    """Waits until another process makes a condition true.
 
     Raises:
-        TimeoutError: it did not come true in time.
+        TimeoutError: the condition was not true in time.
     """
     deadline = time.monotonic() + seconds
     while not condition():

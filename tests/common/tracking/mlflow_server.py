@@ -1,4 +1,4 @@
-"""Real MLflow servers on loopback, and the comparison of what they have with a run folder."""
+"""Real MLflow servers on loopback, and a comparison of their contents with a run folder."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ MLFLOW = Path(sys.executable).with_name("mlflow")
 
 
 def mlflow_214() -> Path:
-    """The older mlflow: what BALL_MLFLOW_214 names, else that of the environment that `make test-slow` makes."""
+    """The program of MLflow 2.14: from BALL_MLFLOW_214, or else from the environment that `make test-slow` creates."""
     place = Path(os.environ.get("BALL_MLFLOW_214") or Path(sys.prefix) / "mlflow-2.14/bin/mlflow")
     if not place.exists():
         pytest.skip("make test-slow installs MLflow 2.14 for this test")
@@ -30,7 +30,7 @@ def mlflow_214() -> Path:
 
 
 class MlflowServer:
-    """`mlflow server` on a free port with a database of its own; it can be killed and started again."""
+    """`mlflow server` on a free port with its own database; it can be killed and restarted."""
 
     def __init__(self, folder: Path, mlflow: Path = MLFLOW):
         self.folder, self.mlflow = folder, mlflow
@@ -62,19 +62,19 @@ class MlflowServer:
                 start_new_session=True,
             )
         try:
-            wait_until(self._answers, 600)  # minutes where thirty programs share two cores
+            wait_until(self._answers, 600)  # it takes minutes when thirty programs share two cores
         except BaseException:
-            self.kill()  # or it would stay when the tests are over
+            self.kill()  # otherwise it would outlive the tests
             raise
 
     def kill(self) -> None:
-        """kill -9 of the server with all its workers."""
+        """Sends SIGKILL to the server and all its workers."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def poll(self) -> int | None:
-        """Its exit status, None while it runs."""
+        """Its exit status, or None while it runs."""
         return self._process.poll()
 
     def _answers(self) -> bool:
@@ -85,7 +85,7 @@ class MlflowServer:
 
 
 def differences(run: Path, target: str) -> list[str]:
-    """What the server has more, less or other than the run folder; reads the journal without the code under test."""
+    """How the server's run differs from the run folder; reads the journal without the code under test."""
     from mlflow.tracking import MlflowClient
 
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"

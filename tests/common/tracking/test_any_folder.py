@@ -1,4 +1,4 @@
-"""Output folders of any name, files that come later, and servers that turn out not to have what was sent."""
+"""Output folders with any name, files that are added later, and servers that lost what was sent to them."""
 
 import contextlib
 import json
@@ -68,7 +68,7 @@ def test_a_file_that_the_server_does_not_list_is_not_said_to_be_there(mlflow_3, 
     (run.folder / "a.txt").write_text("x")
     run.artifact("a.txt")
     run.finish("FINISHED")
-    monkeypatch.setattr("mlflow.tracking.MlflowClient.log_artifact", lambda *_: None)  # a disk that keeps nothing
+    monkeypatch.setattr("mlflow.tracking.MlflowClient.log_artifact", lambda *_: None)  # as if its disk kept nothing
     assert sync_and_status.sync([run.folder], tmp_path) == 1
     assert pending(run.folder, mlflow_3.url).words() == "1 file (it was sent, but the server does not have it)"
     monkeypatch.undo()

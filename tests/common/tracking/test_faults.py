@@ -14,7 +14,7 @@ from common.tracking.pending import pending
 from .fault_proxy import Fault, FaultProxy
 from .mlflow_server import differences
 
-pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies warn about one another
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
 
 
 def train(run, epochs) -> None:
@@ -33,7 +33,7 @@ def add_files(run) -> None:
 
 
 def send(run, seconds=30):
-    """Sends what there is; requests time out after so many seconds (the fixture `proxy` puts the variable back)."""
+    """Sends everything pending; requests time out after `seconds` (the fixture `proxy` restores the variable)."""
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(seconds)
     prepare()
     sender = Sender(run.folder, journal.servers(run.folder)[0])
@@ -164,7 +164,7 @@ def test_a_value_that_breaks_the_server_does_not_hold_up_the_others(proxy, start
     original = MlflowClient.log_batch
 
     def picky(self, run_id, metrics=(), params=(), tags=(), **keywords):
-        """Stands for a database that cannot store one of the values; real ones differ in what they dislike."""
+        """Replaces a database that cannot store one of the values; which values those are differs between databases."""
         if any(tag.key == "bad" for tag in tags):
             raise MlflowException("API request failed with error code 500 != 200")
         return original(self, run_id, metrics, params, tags, **keywords)

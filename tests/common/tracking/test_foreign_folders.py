@@ -1,4 +1,4 @@
-"""Run folders of others: sync sends no file of the user, and no password to a server that only the folder names."""
+"""Other people's run folders: sync sends none of the user's files, and no password to a server named only there."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from common.tracking.mirror.send import Sender
 from .fault_proxy import FaultProxy
 from .mlflow_server import differences
 
-pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies warn about one another
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
 SECRET = b"the private key of whoever runs sync"
 
 
@@ -89,7 +89,7 @@ def test_a_link_is_not_followed(run, tmp_path, make, capsys):
 
 
 def test_a_file_that_is_replaced_by_a_link_after_the_check_is_not_sent(run, tmp_path, monkeypatch):
-    """Between the check of the file and MLflow's opening it by name."""
+    """The file is replaced after our check and before MLflow opens it by its name."""
     prepare()
     sender = Sender(run, journal.servers(run)[0])
 
@@ -111,7 +111,7 @@ def test_a_file_that_is_replaced_by_a_link_after_the_check_is_not_sent(run, tmp_
 
 @pytest.mark.parametrize("kind", ["folder", "marks", "lock", "log", "journal"])
 def test_nothing_is_written_through_a_link(run, tmp_path, kind, capsys):
-    """Locks are emptied and logs are appended to: a link in their place leads to any file of the user."""
+    """Locks are emptied and logs appended to, so a link in their place could damage any file of the user."""
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "file").write_text("kept")
@@ -131,7 +131,7 @@ def test_nothing_is_written_through_a_link(run, tmp_path, kind, capsys):
     assert {path.name: path.read_text() for path in mine.iterdir()} == {"file": "kept"}
 
 
-def test_a_server_that_only_the_folder_names_gets_nothing_and_the_line_says_how(
+def test_a_server_that_only_the_folder_names_gets_nothing_and_the_line_says_how_to_send(
     run, mlflow_3, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
@@ -153,7 +153,7 @@ def test_the_server_of_the_environment_is_one_that_the_user_names(run, mlflow_3,
     assert main(["sync", str(run)]) == 0
 
 
-def test_a_mark_names_a_server_no_more_than_a_journal_does(run, mlflow_3, tmp_path):
+def test_a_server_that_only_a_mark_names_gets_nothing_either(run, mlflow_3, tmp_path):
     with FaultProxy(mlflow_3.port) as stranger:
         server_state.save(run, server_state.Mark(stranger.url))
         assert main(["sync", "--output-dir", str(tmp_path)]) == 1
@@ -165,7 +165,7 @@ def test_an_address_that_looks_like_the_teams_is_not_the_teams(run, name):
     assert not servers.may_be_sent(run, name, servers.named_now())
 
 
-def test_a_database_of_the_user_is_not_made_a_store(run, tmp_path):
+def test_a_database_of_the_user_is_not_turned_into_a_store(run, tmp_path):
     other = tmp_path / "home" / "other.db"
     other.parent.mkdir()
     edit(run, lambda records: records[0].update(servers=["local:../home/other.db"]))
@@ -173,7 +173,7 @@ def test_a_database_of_the_user_is_not_made_a_store(run, tmp_path):
     assert list(other.parent.iterdir()) == []
 
 
-def test_a_resumed_run_does_not_carry_the_password_to_a_server_of_its_folder(run, mlflow_3, tmp_path, monkeypatch):
+def test_a_resumed_run_does_not_send_the_password_to_a_server_named_in_its_folder(run, mlflow_3, tmp_path, monkeypatch):
     from common import tracking
     from common.tracking.servers import Server
 
@@ -206,14 +206,14 @@ BAD = [
 
 
 @pytest.mark.parametrize("line", BAD)
-def test_a_bad_record_costs_that_record_a_line(run, tmp_path, line, capsys):
+def test_a_bad_record_is_skipped_with_one_line(run, tmp_path, line, capsys):
     edit(run, lambda records: records.insert(2, line))
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
     assert "run: left out of its journal, line 3: " in capsys.readouterr().out
     assert differences(run, "local:../mlflow.db") == []
 
 
-def test_a_run_that_cannot_be_sent_does_not_keep_the_others(run, start, tmp_path, capsys):
+def test_a_run_that_cannot_be_sent_does_not_hold_up_the_others(run, start, tmp_path, capsys):
     other = start(f"sqlite:///{tmp_path}/mlflow.db", "zz-other")
     other.finish("FINISHED")
     edit(run, lambda records: records[0].update(uuid="' OR 1"))
@@ -239,7 +239,7 @@ def test_a_mark_of_another_run_does_not_write_into_that_one(run, start, mlflow_3
 
 
 @pytest.mark.parametrize("change", [{"offset": -5}, {"offset": "x"}, {"files": []}, {"files": {"a": 1}}, {"fault": 7}])
-def test_an_edited_mark_is_as_if_it_were_not_there(run, tmp_path, change):
+def test_an_edited_mark_is_ignored(run, tmp_path, change):
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
     path = server_state.mark_path(run, "local:../mlflow.db")
     path.write_text(json.dumps(json.loads(path.read_text()) | change))

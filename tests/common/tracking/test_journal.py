@@ -28,11 +28,11 @@ def test_what_is_appended_is_read(tmp_path):
     assert second["values"] == {"name": "Größe\n"}
     assert first["t"] <= second["t"]
     for line in journal.journal_path(tmp_path).read_text().splitlines():
-        json.loads(line, parse_constant=lambda text: pytest.fail(f"{text} is no JSON"))
+        json.loads(line, parse_constant=lambda text: pytest.fail(f"{text} is not JSON"))
 
 
-def test_a_journal_that_is_torn_anywhere_loses_the_torn_record_alone(tmp_path):
-    """Cut at every byte, as a power cut may: what was whole is read, and what is appended then follows it."""
+def test_a_journal_that_is_torn_anywhere_loses_only_the_torn_record(tmp_path):
+    """Cut at every byte, as by a power cut: complete records are read, and new ones are appended after them."""
     written = journal_writer.Journal(tmp_path)
     written.append("run", uuid="0", experiment="e", name="n", user="u", servers=["https://x"], parent=None)
     written.append("parameters", values={"größe": "8 8\n16"})
@@ -53,7 +53,7 @@ def test_a_journal_that_is_torn_anywhere_loses_the_torn_record_alone(tmp_path):
 
 
 def test_every_record_reaches_the_disk(tmp_path, monkeypatch):
-    """A power cut leaves what was flushed: the bytes of the journal, its name and those of its folders."""
+    """Only flushed data survives a power cut, so the journal, its name and those of its folders must be flushed."""
     disk, flush = {}, {name: getattr(os, name) for name in ("fsync", "fdatasync")}
 
     def watch(name):
@@ -94,13 +94,13 @@ def test_a_damaged_line_hides_only_itself(tmp_path):
     assert [record["values"] for record in records(tmp_path)] == [{"a": "1"}, {"b": "2"}]
 
 
-def test_a_full_disk_is_waited_for(tmp_path, monkeypatch, capsys):
+def test_a_full_disk_only_delays_records(tmp_path, monkeypatch, capsys):
     written = journal_writer.Journal(tmp_path)
     real_write = os.write
     room = [40]
 
     def write(file, content):
-        """Takes 40 bytes, then nothing, as a full disk does."""
+        """Writes 40 bytes, then fails, like a full disk."""
         if not room:
             raise OSError(28, "No space left on device")
         return real_write(file, content[: room.pop()])
@@ -146,7 +146,7 @@ def test_kill_9_loses_nothing_that_was_logged(tmp_path):
     assert records(tmp_path)[-1]["ended"] == last
 
 
-def test_a_living_run_is_not_repaired(tmp_path):
+def test_the_journal_of_an_active_run_is_not_repaired(tmp_path):
     written = journal_writer.Journal(tmp_path)
     written.append("run", uuid="0", experiment="e", name="n", user="u", servers=[])
     with journal.alive_lock(tmp_path):
@@ -160,8 +160,8 @@ def test_a_folder_without_a_run(tmp_path):
         journal.header(tmp_path)
 
 
-def test_a_mark_of_another_journal_counts_for_nothing(tmp_path):
-    """A folder copied while it is written has newer marks than journal; what is appended there must not be skipped."""
+def test_a_mark_of_another_journal_is_ignored(tmp_path):
+    """In a folder copied during a run, marks may be newer than the journal; records added later must not be skipped."""
     written = journal_writer.Journal(tmp_path)
     written.append("run", uuid="0", experiment="e", name="n", user="u", servers=[])
     early = journal.journal_path(tmp_path).read_bytes()
@@ -172,6 +172,6 @@ def test_a_mark_of_another_journal_counts_for_nothing(tmp_path):
     journal.journal_path(tmp_path).write_bytes(early)
     assert server_state.load(tmp_path, "https://x").offset == 0
     again = journal_writer.Journal(tmp_path)
-    again.append("metrics", step=0, values={"loss": 2.0})  # as long as what was there
+    again.append("metrics", step=0, values={"loss": 2.0})  # as long as the record that was there
     again.close()
     assert server_state.load(tmp_path, "https://x").offset == 0

@@ -1,4 +1,4 @@
-"""kill -9 of the server and of the training at random times: after a restart and a sync, the server has everything."""
+"""The server and the run are killed at random times; after a restart and a sync, the server has everything."""
 
 import contextlib
 import os
@@ -16,13 +16,13 @@ from common.tracking import journal, sync_and_status
 
 from .mlflow_server import MLFLOW, MlflowServer, differences, mlflow_214
 
-pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies warn about one another
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
 TRAINING = Path(__file__).with_name("training.py")
 
 
 @pytest.fixture(scope="module")
 def server(request, tmp_path_factory):
-    """A server that may be killed: of this environment, or of MLflow 2.14."""
+    """A server that may be killed, of this environment's MLflow or of MLflow 2.14."""
     mlflow = mlflow_214() if getattr(request, "param", "3") == "2.14" else MLFLOW
     server = MlflowServer(tmp_path_factory.mktemp("server"), mlflow)
     yield server
@@ -36,7 +36,7 @@ def train(folder: Path, url: str, *more: str) -> subprocess.Popen:
 
 
 def kill_mirror(folder: Path) -> None:
-    """Finds the mirror of one run by its command line."""
+    """Kills the mirror of a run, which is found by its command line."""
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             line = (entry / "cmdline").read_bytes().split(b"\0")
@@ -45,7 +45,7 @@ def kill_mirror(folder: Path) -> None:
 
 
 def one_round(folder: Path, server: MlflowServer, random: random.Random) -> str:
-    """Trains, kills server and training at random times, restarts. Returns what was done."""
+    """Trains, kills the server and the run at random times, and restarts them. Returns a description of the events."""
     training = train(folder, server.url)
     training.stdout.readline()  # the first epoch is in the folder
     events = sorted((random.uniform(0, 9), what) for what in ("server", "training", "mirror") if random.random() < 0.8)
@@ -62,7 +62,7 @@ def one_round(folder: Path, server: MlflowServer, random: random.Random) -> str:
     if "training" not in [what for _, what in events]:
         training.kill() if random.random() < 0.5 else None
     training.communicate()
-    kill_mirror(folder)  # whatever it still has in hand is lost to it
+    kill_mirror(folder)  # the records that it was sending are lost with it
     if server.poll() is not None:
         server.start()
     if resume and journal.last_status(folder)[0] == "RUNNING":

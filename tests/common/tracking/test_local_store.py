@@ -17,12 +17,12 @@ from common.tracking.pending import pending
 from .fault_proxy import wait_until
 from .mlflow_server import differences
 
-pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies warn about one another
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
 TRAINING = Path(__file__).with_name("training.py")
 
 
 def test_sixteen_runs_share_one_store(tmp_path, no_mirror):
-    """Processes that create the store at the same moment and write to it at once; one of them wants all runs."""
+    """All processes create the store at the same moment and write to it at once; one of them sends all runs."""
     server = choose_server("local", tmp_path)
     for number in range(16):
         run = tracking.start(tmp_path / f"run{number}", server, experiment="grid", name=f"run{number}")
@@ -58,7 +58,7 @@ def test_a_store_of_an_older_mlflow_is_migrated(tmp_path, no_mirror, mlflow_2):
 
 
 @pytest.mark.slow
-def test_sixteen_living_runs_share_one_store(tmp_path):
+def test_sixteen_active_runs_share_one_store(tmp_path):
     uri = choose_server("local", tmp_path).uri
     processes = [
         subprocess.Popen([sys.executable, str(TRAINING), str(tmp_path / f"run{i}"), uri, "40", "0.5"])
@@ -67,12 +67,12 @@ def test_sixteen_living_runs_share_one_store(tmp_path):
     assert [process.wait() for process in processes] == [0] * 16
     assert (
         sync_and_status.sync(sync_and_status.find_runs([], tmp_path), tmp_path) == 0
-    )  # what did not fit into the wait at the end
+    )  # records for which the wait at the end was too short
     for i in range(16):
         assert differences(tmp_path / f"run{i}", "local:../mlflow.db") == []
 
 
-def test_the_mirror_is_up_to_date_while_the_training_runs(tmp_path):
+def test_the_mirror_is_up_to_date_during_training(tmp_path):
     server = choose_server("local", tmp_path)
     run = tracking.start(tmp_path / "run", server, experiment="e", name="run", parameters={"a": 1})
     run.metrics({"loss": 1.0}, step=0)

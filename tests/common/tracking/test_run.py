@@ -1,4 +1,4 @@
-"""A run as the training sees it."""
+"""A run from the point of view of the training process."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from common.tracking.pending import pending
 from .fault_proxy import Fault, FaultProxy, wait_until
 from .mlflow_server import differences
 
-pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies warn about one another
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
 AWAY = Server("http://127.0.0.1:9", "", "http://127.0.0.1:9")
 
 
@@ -46,7 +46,7 @@ def test_a_resumed_run_is_the_same_run(tmp_path, no_mirror):
     assert journal.servers(tmp_path) == ["http://127.0.0.1:9", "http://127.0.0.1:8"]
 
 
-def test_an_end_is_said_once(tmp_path, no_mirror):
+def test_the_end_of_a_run_is_reported_once(tmp_path, no_mirror):
     run = begin(tmp_path)
     line = run.finish("KILLED")
     assert run.finish("FAILED") == line
@@ -111,7 +111,7 @@ def test_a_hung_server_delays_the_end_by_no_more_than_it_may(tmp_path, mlflow_3)
         assert run._mirror.process.poll() is not None
 
 
-def test_the_end_of_a_training_that_says_nothing_is_told_by_its_mirror(tmp_path, mlflow_3):
+def test_the_mirror_reports_the_end_of_a_training_process_that_says_nothing(tmp_path, mlflow_3):
     program = """
         import sys
         from pathlib import Path
@@ -166,7 +166,7 @@ def test_credentials_appear_nowhere(tmp_path, mlflow_3, monkeypatch, capfd):
         assert path.is_dir() or secret.encode() not in path.read_bytes(), path
 
 
-def test_the_training_is_told_about_no_fault_of_the_mirror(tmp_path, monkeypatch, capfd):
+def test_a_mirror_that_cannot_start_does_not_stop_training(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(sys, "executable", "/nonexistent")
     run = begin(tmp_path)
     run.metrics({"loss": 1.0}, step=0)

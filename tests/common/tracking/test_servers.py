@@ -9,8 +9,8 @@ from .fault_proxy import Fault, FaultProxy
 
 @pytest.fixture
 def team(mlflow_3, monkeypatch):
-    """A stand-in for the team's server: the default's name leads to a proxy on loopback."""
-    monkeypatch.setattr(servers, "PROBE_SECONDS", 60.0)  # a busy machine is no server that is away
+    """A stand-in for the team's server: the name of the default server points to a proxy on loopback."""
+    monkeypatch.setattr(servers, "PROBE_SECONDS", 60.0)  # on a busy machine the server answers late
     with FaultProxy(mlflow_3.port) as proxy:
         monkeypatch.setitem(servers.NAMES, "default", proxy.url + "/")
         yield proxy
@@ -43,7 +43,7 @@ def test_the_environment_comes_before_the_default_and_the_choice_before_both(tea
         (Fault("hang up"), "it closed the connection"),
     ],
 )
-def test_a_server_that_is_away_means_local_said_plainly(team, tmp_path, fault, words, monkeypatch):
+def test_an_unreachable_server_is_replaced_by_the_local_store_with_a_message(team, tmp_path, fault, words, monkeypatch):
     team.fault = fault
     if fault.kind == "silent":
         monkeypatch.setattr(servers, "PROBE_SECONDS", 1.0)
@@ -112,7 +112,7 @@ def test_a_password_in_the_address_is_refused_and_not_repeated(choice, tmp_path)
         ("./mlruns", "begins with http"),  # MLflow 3 refuses folders
     ],
 )
-def test_a_choice_that_means_nothing(choice, words, tmp_path):
+def test_an_invalid_choice_is_refused(choice, words, tmp_path):
     with pytest.raises(UserError, match=words):
         choose_server(choice, tmp_path)
 

@@ -18,7 +18,7 @@ from ...tiny import ROOT
 from .fault_proxy import Fault, FaultProxy, wait_until
 from .mlflow_server import differences
 
-pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies warn about one another
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
 
 
 def finished(start, uri, name="run", epochs=3):
@@ -56,7 +56,7 @@ def test_a_run_can_be_mirrored_to_another_server(mlflow_server, start, tmp_path,
     run = finished(start, f"sqlite:///{tmp_path}/mlflow.db")
     assert main(["sync", "run", "--output-dir", str(tmp_path), "--to", mlflow_server.url]) == 0
     assert differences(run, mlflow_server.url) == []
-    assert main(["status", "--output-dir", str(tmp_path)]) == 1  # the local store has it not yet
+    assert main(["status", "--output-dir", str(tmp_path)]) == 1  # the local store does not have it yet
     out = capsys.readouterr().out
     assert f"{mlflow_server.url}/#/experiments/" in out
     assert f"{tmp_path}/mlflow.db: lacks 7 records" in out
@@ -65,8 +65,8 @@ def test_a_run_can_be_mirrored_to_another_server(mlflow_server, start, tmp_path,
     assert differences(run, "local:../mlflow.db") == []
 
 
-def test_a_run_hangs_below_its_parent_on_every_server(mlflow_server, start, tmp_path):
-    """Whatever is sent first, and under the id that the parent has there."""
+def test_a_run_is_below_its_parent_on_every_server(mlflow_server, start, tmp_path):
+    """This does not depend on which is sent first; each server has its own id for the parent."""
     local = f"sqlite:///{tmp_path}/mlflow.db"
     grid = start(local, "z-grid")
     child = start(local, "child", parent=grid.uuid)
@@ -109,7 +109,7 @@ def test_sync_ends_runs_whose_process_died(mlflow_3, start, tmp_path, capsys):
     run.metrics({"loss": 1.0}, step=0)
     assert main(["status", "--output-dir", str(tmp_path)]) == 1
     assert "RUNNING" in capsys.readouterr().out
-    run._alive.release()  # what the kernel does when a process dies
+    run._alive.release()  # as the kernel does when a process dies
     assert main(["status", "--output-dir", str(tmp_path)]) == 1
     assert "died (sync ends it as KILLED)" in capsys.readouterr().out
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
@@ -117,7 +117,7 @@ def test_sync_ends_runs_whose_process_died(mlflow_3, start, tmp_path, capsys):
     assert differences(run.folder, mlflow_3.url) == []
 
 
-def test_one_server_that_is_away_is_asked_once_and_the_others_get_theirs(proxy, start, tmp_path, capsys):
+def test_an_unreachable_server_is_tried_once_and_the_others_get_their_runs(proxy, start, tmp_path, capsys):
     away = [finished(start, "http://127.0.0.1:9", f"away{i}") for i in range(3)]
     here = finished(start, proxy.url, "here")
     assert main(["sync", "--output-dir", str(tmp_path)]) == 1
@@ -129,7 +129,7 @@ def test_one_server_that_is_away_is_asked_once_and_the_others_get_theirs(proxy, 
     assert [server_state.load(run, "http://127.0.0.1:9").offset for run in away] == [0, 0, 0]
 
 
-def test_an_interrupted_sync_goes_on_where_it_stopped(proxy, start, tmp_path):
+def test_an_interrupted_sync_resumes_where_it_stopped(proxy, start, tmp_path):
     run = start(proxy.url)
     for epoch in range(300):
         run.metrics({f"metric_{i}": epoch for i in range(20)}, step=epoch)
@@ -157,7 +157,7 @@ def test_an_interrupted_sync_goes_on_where_it_stopped(proxy, start, tmp_path):
 @pytest.mark.parametrize(
     ("number", "status"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGKILL, -9)]
 )
-def test_a_sync_that_is_stopped_in_an_upload_goes_on(number, status, mlflow_3, start):
+def test_a_sync_that_is_stopped_in_an_upload_resumes(number, status, mlflow_3, start):
     with FaultProxy(mlflow_3.port) as proxy:
         run = start(proxy.url)
         for epoch in range(3):
@@ -191,7 +191,7 @@ def test_a_sync_beside_the_training_sends_nothing_twice(mlflow_3, tmp_path):
         assert main(["sync", str(tmp_path / "run"), "--to", mlflow_3.url]) in (
             0,
             1,
-        )  # its mirror or we, whoever has the lock
+        )  # by its mirror or by us, depending on who has the lock
     process.communicate()
     assert main(["sync", str(tmp_path / "run"), "--to", mlflow_3.url]) == 0
     assert differences(tmp_path / "run", mlflow_3.url) == []
@@ -213,7 +213,7 @@ def test_a_run_that_somebody_deleted_stays_deleted(mlflow_server, start, tmp_pat
 
 
 def test_a_server_from_a_backup_gets_what_it_forgot(mlflow_server, start, tmp_path):
-    """A backup has the run without its last epochs: made here by a mark that claims more than was sent."""
+    """A backup has the run without its last epochs; here a mark that claims more than was sent has the same effect."""
     run = start(mlflow_server.url)
     run.metrics({"loss": 1.0}, step=0)
     assert main(["sync", str(run.folder)]) == 0
@@ -282,7 +282,7 @@ def test_names_and_values_that_mlflow_refuses_are_visible_there(mlflow_server, s
 
 
 def test_the_commands_look_where_runs_are_put(monkeypatch, tmp_path):
-    """In a container that is its mounted folder: looking elsewhere, sync found no run and called everything sent."""
+    """In a container this is the mounted folder. In another one, sync would find no run and say that all were sent."""
     from common.tracking.__main__ import parse_args
 
     monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
@@ -291,7 +291,7 @@ def test_the_commands_look_where_runs_are_put(monkeypatch, tmp_path):
 
 
 def test_a_run_without_a_first_record_keeps_no_other_from_being_sent(start, tmp_path, capsys):
-    """Its training was killed in that very moment."""
+    """Its training process was killed while writing that record."""
     run = finished(start, f"sqlite:///{tmp_path}/mlflow.db")
     journal_writer.Journal(tmp_path / "killed").close()
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0

@@ -1,4 +1,4 @@
-"""The tables of faults: every row names a test that exists."""
+"""Every row of the tables of faults names a test that exists."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ ROW = re.compile(
 
 
 def test_every_row_is_a_test():
-    """As `pytest FILE -k NAME` finds them, `A or B` meaning both."""
+    """Names are matched as in `pytest FILE -k NAME`; for `A or B` both must exist."""
     rows = list(ROW.finditer((ROOT / "docs" / "reliability.md").read_text()))
     assert len(rows) > 20
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", str(TRACKING)]

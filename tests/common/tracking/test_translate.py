@@ -30,17 +30,17 @@ def test_a_common_run_is_translated_unchanged_and_without_notes():
     assert (translator.status, translator.ended, translator.notes) == ("FINISHED", 5, {})
 
 
-@pytest.mark.filterwarnings("default")  # MLflow and its dependencies warn about one another
+@pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
 @settings(deadline=None)
 @given(TEXT)
-def test_every_name_becomes_one_that_mlflow_takes(name):
+def test_every_name_becomes_one_that_mlflow_accepts(name):
     from mlflow.utils.validation import _validate_metric_name, _validate_param_name, _validate_tag_name
 
     key = allowed_key(name)
     for validate in (_validate_metric_name, _validate_param_name, _validate_tag_name):
         validate(key)
     assert len(key) <= KEY_LENGTH
-    assert re.fullmatch(r"[A-Za-z0-9_.\- /]+", key)  # 2.14 takes no colon
+    assert re.fullmatch(r"[A-Za-z0-9_.\- /]+", key)  # 2.14 does not accept a colon
 
 
 @given(TEXT, TEXT)
@@ -48,7 +48,7 @@ def test_different_names_stay_different(one, other):
     assert (allowed_key(one) == allowed_key(other)) == (one == other)
 
 
-def test_a_good_name_stays_as_it_is():
+def test_a_valid_name_is_unchanged():
     for name in ("loss", "val/recall at 1.0-fpr", "version.keras", "mlflow.user", "a b"):
         assert allowed_key(name) == name
 
@@ -103,7 +103,7 @@ def test_reading_records_twice_changes_nothing():
     assert vars(once) == vars(twice)
 
 
-def test_odd_file_names_get_a_place_that_an_address_can_hold():
+def test_odd_file_names_become_paths_that_fit_into_an_address():
     translator, _ = translate({"kind": "artifact", "path": "a#b?.png", "folder": "pictures"})
     (place,) = translator.files
     assert place.startswith("pictures/a_b_.png_")

@@ -1,4 +1,4 @@
-"""A run without a network: python training.py FOLDER URI EPOCHS SECONDS [resume]."""
+"""A run that trains no network: python training.py FOLDER URI EPOCHS SECONDS [resume]."""
 
 import sys
 import time
@@ -9,7 +9,7 @@ from common.tracking.servers import Server
 
 
 def main() -> None:
-    """Says "epoch N" after each epoch is in the folder, and the line of finish() at the end."""
+    """Prints "epoch N" once each epoch is in the folder, and the line from finish() at the end."""
     folder, uri, epochs, seconds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
     resume = sys.argv[5:] == ["resume"]
     run = tracking.start(

@@ -1,4 +1,4 @@
-"""The augmentations: laws, slow references, and the same result eagerly and compiled."""
+"""The augmentations obey their laws, match slow references, and give the same result eagerly and compiled."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ def transposed(x, chosen=True):
 
 
 @pytest.mark.parametrize("planes", [1, 3])
-def test_flip_mirrors_the_chosen_patches_only_and_to_the_bit(patches, planes):
+def test_flip_mirrors_the_chosen_patches_only_and_exactly(patches, planes):
     x = patches[:4, :12, :, :planes]  # wider than high: a mix-up of the axes would not pass
     found = augmentation_ops.flip(
         tf.constant(x), tf.constant([False, True, False, True]), tf.constant([False, False, True, True])
@@ -68,7 +68,7 @@ def test_transpose_moves_the_chosen_patches_only(patches):
 
 
 def shifted_slowly(x, by_x, by_y):
-    """Every output pixel looked up on its own; beyond the edge its nearest pixel goes on."""
+    """Looks up every output pixel separately; beyond the edge, the nearest pixel is repeated."""
     found, (height, width) = np.empty_like(x), x.shape[1:3]
     for row in range(height):
         for column in range(width):
@@ -91,7 +91,7 @@ def test_each_patch_is_shifted_by_its_own_amount(patches):
 
 
 def test_zoom_moves_a_point_as_the_docstring_says():
-    """A bright pixel at 4.5 from the middle, enlarged by 1.5 and shifted by 1.5, lies at (4.5 - 1.5) * 1.5 from it."""
+    """A bright pixel 4.5 from the middle, shifted by 1.5 and enlarged by 1.5, ends (4.5 - 1.5) * 1.5 from it."""
     x = np.zeros((1, 16, 16, 1), np.float32)
     x[0, 12, 12] = 255  # 12 - 7.5 = 4.5
     found = moved(x, 1 / 1.5, 1 / 1.5, 1.5, 1.5)[0, ..., 0]
@@ -121,7 +121,7 @@ def test_blur_lowers_contrast_and_keeps_the_mean(patches):
 
 @pytest.fixture
 def yuv():
-    """Y random, U and V apart by value: U below 128 grey levels, V above."""
+    """Patches with random Y and with U and V that differ in value: U is below 128 grey levels, V above."""
     rng = np.random.default_rng(2)
     x = rng.integers(0, 256, (4, 16, 16, 2)).astype(np.float32)
     x[..., 0::2, 1] = rng.integers(0, 100, (4, 16, 8))
@@ -160,7 +160,7 @@ def test_whole_augmentation_keeps_u_and_v_in_their_columns(yuv):
 # --- light and noise ----------------------------------------------------------------------------------------------
 
 
-def test_relight_touches_y_alone(patches):
+def test_relight_changes_only_y(patches):
     found = augmentation_ops.relight(tf.constant(patches), *(tf.fill([6], v) for v in (20.0, 1.2, 0.3))).numpy()
     np.testing.assert_array_equal(found[..., 1:], patches[..., 1:])
     assert np.abs(found[..., 0] - patches[..., 0]).mean() > 5
@@ -176,7 +176,7 @@ def test_relight_on_a_crafted_patch():
     np.testing.assert_allclose(tone[0, 0, 0, 0], 120 + 0.5 * 120 * (1 - 120 / 255), rtol=1e-5)
 
 
-def test_noise_has_the_asked_deviation_per_patch():
+def test_noise_has_the_requested_deviation_per_patch():
     pool = augmentation_ops.noise_pool(1 << 14, [1, 2])
     x = tf.fill([3, 32, 32, 1], 100.0)
     found = augmentation_ops.add_noise(x, tf.constant([0.0, 2.0, 8.0]), pool, SEED).numpy() - 100
@@ -190,7 +190,7 @@ def test_noise_has_the_asked_deviation_per_patch():
 
 @pytest.fixture
 def bytes_of_one_patch():
-    """One patch many times over, so that every difference comes from the augmentation; black and white included."""
+    """Many copies of one patch with black and white pixels, so that every difference comes from the augmentation."""
     x = np.random.default_rng(4).choice([0, 60, 128, 255], (1, 16, 16, 1)).astype(np.float32)
     return tf.constant(np.repeat(x, 32, 0)), tf.constant(np.arange(32) % 2, tf.float32)
 

@@ -1,4 +1,4 @@
-"""Batches from files: every patch is seen once an epoch, in a mixed order, and the result is that of memory."""
+"""Batches from files: an epoch contains every patch once, shuffled, and gives the same result as from memory."""
 
 import itertools
 
@@ -31,7 +31,7 @@ def small_blocks(monkeypatch):
 
 
 def epochs(data, batch_size, seeds):
-    """[(first pixels, labels, order)] of every block of an epoch per seed."""
+    """For each seed, the list of (first pixels, labels, order) of every block of an epoch."""
     found = []
     for seed in seeds:
         blocks = [(X.numpy(), y.numpy(), order) for X, y, order in data.blocks(np.random.default_rng(seed))]
@@ -58,12 +58,12 @@ def test_an_epoch_sees_every_patch_once_in_a_new_order(files, small_blocks):
 
 
 def test_a_block_is_mixed_out_of_the_whole_file(files, small_blocks):
-    """A batch shows many recordings, though the file is sorted by them."""
+    """A batch contains many recordings, although the file is sorted by recording."""
     patches = stored_patches(files, "classification")
     recordings = {row.tobytes(): name for row, name in zip(patches.X[:], patches.recording, strict=True)}
     (blocks,) = epochs(StoredData(patches, 32), 32, [0])
     seen = {recordings[row.tobytes()] for row in blocks[0][0][blocks[0][2][:32]]}
-    assert len(seen) >= 4  # of 10; read in order it were 1
+    assert len(seen) >= 4  # of 10; reading in order would give 1
 
 
 def test_one_block_trains_as_memory_does(files):

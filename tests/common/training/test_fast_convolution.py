@@ -1,4 +1,4 @@
-"""Convolutions as products: the numbers and gradients of Keras, and a product wherever one is promised."""
+"""Convolutions as products have the outputs and gradients of Keras's, and are used exactly where expected."""
 
 import keras
 import numpy as np
@@ -34,7 +34,7 @@ PLAIN = [
 
 
 def answers(call, layer, x):
-    """Output, and the gradients of a loss that weighs every output differently."""
+    """The output, and the gradients of a loss that weights every output differently."""
     with tf.GradientTape() as tape:
         tape.watch(x)
         y = call(x)

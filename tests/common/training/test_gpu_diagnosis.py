@@ -1,4 +1,4 @@
-"""Why a GPU is not used. This machine has none: the driver is a small library with the real one's functions."""
+"""The reasons why a GPU is not used. Instead of a driver, the tests use a small library with the same functions."""
 
 import re
 import shutil
@@ -37,7 +37,7 @@ def shown(monkeypatch):
 
 @pytest.fixture
 def driver_library(tmp_path):
-    """Compiles a driver that runs a version of CUDA (as the driver codes it) and starts with a status."""
+    """A function that compiles a driver with a CUDA version (in the driver's own coding) and a status for cuInit."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("there is no C compiler here")
@@ -108,7 +108,7 @@ def test_what_tensorflow_needs():
         (Driver((12, 4), devices=(A100,)), TENSORFLOW, 0, "does not use NVIDIA A100"),
     ],
 )
-def test_one_line_says_what_is_amiss(driver, needs, seen, words):
+def test_one_line_says_what_is_wrong(driver, needs, seen, words):
     line = gpu_diagnosis.trouble(driver, needs, seen)
     assert "\n" not in line
     assert re.search(words, line), line
@@ -120,16 +120,16 @@ def test_one_line_says_what_is_amiss(driver, needs, seen, words):
         (None, NO_LIBRARIES, 0),  # a laptop without a GPU
         (Driver((12, 4), devices=(A100,)), TENSORFLOW, 1),
         (Driver((13, 0), devices=(A100,)), TENSORFLOW, 1),  # a newer driver runs older programs
-        (Driver((12, 0), devices=(("GTX 980", (5, 2)), A100)), TENSORFLOW, 1),  # TensorFlow takes the one that it can
+        (Driver((12, 0), devices=(("GTX 980", (5, 2)), A100)), TENSORFLOW, 1),  # TensorFlow uses the second one
         (Driver((12, 4), devices=(A100,)), NO_LIBRARIES, 1),  # CUDA installed by other means
     ],
 )
-def test_nothing_is_said_where_all_is_well(driver, needs, seen):
+def test_nothing_is_printed_if_all_is_well(driver, needs, seen):
     assert gpu_diagnosis.trouble(driver, needs, seen) is None
 
 
 @pytest.mark.parametrize("hidden", ["", "-1"])
-def test_a_gpu_hidden_on_purpose_is_no_news(monkeypatch, hidden):
+def test_a_gpu_hidden_on_purpose_is_not_mentioned(monkeypatch, hidden):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
     assert gpu_diagnosis.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, 0) is None
 

@@ -1,4 +1,4 @@
-"""Models of others: nothing in a .keras file runs, opens another file or takes more memory than the file is worth."""
+"""Untrusted models: no .keras file can run code, open another file or take far more memory than its size."""
 
 import io
 import json
@@ -21,7 +21,7 @@ SHAPE = (16, 16, 1)
 
 @pytest.fixture
 def model(tmp_path):
-    """A small classifier in a file, made of plain layers that a colleague may use."""
+    """The file of a small classifier with plain layers, as a colleague may use them."""
     inputs = keras.Input(SHAPE)
     x = keras.layers.RandomFlip()(keras.layers.SeparableConv2D(4, 3, activation="relu")(inputs))
     x = keras.layers.Dropout(0.2)(keras.layers.GlobalAveragePooling2D()(x))
@@ -56,7 +56,7 @@ def test_plain_layers_give_what_keras_gives(model):
 
 
 def layer(change_layer):
-    """An edit of the configuration's last layer."""
+    """A function that changes the last layer in the configuration."""
 
     def edit(content: bytes) -> bytes:
         config = json.loads(content)
@@ -128,7 +128,7 @@ def test_layers_larger_than_the_file_are_refused_before_they_are_made(model, cha
 
 
 def weights(edit):
-    """An edit of the weights' HDF5 file: of the first dataset's group and name."""
+    """A function that removes the first dataset from the HDF5 file of the weights and lets `edit` replace it."""
 
     def rewrite(content: bytes) -> bytes:
         file = io.BytesIO(content)
@@ -162,7 +162,7 @@ def never_written(file, name, shape):
 
 
 @pytest.mark.parametrize("edit", [in_another_file, of_a_link, of_a_virtual_dataset, never_written])
-def test_weights_that_lie_elsewhere_are_refused(model, edit):
+def test_weights_that_are_elsewhere_are_refused(model, edit):
     change(model, "model.weights.h5", weights(edit))
     refused(model, "its weights (are incomplete|lead to somewhere else)")
 

@@ -1,4 +1,4 @@
-"""The learning rate of a run. That the steps are those of Keras's AdamW: test_trainer.py."""
+"""The learning rate of a run. test_trainer.py compares the steps with Keras's AdamW."""
 
 import keras
 import numpy as np

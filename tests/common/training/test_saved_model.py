@@ -1,4 +1,4 @@
-"""Fine-tuning with --init: what is recorded is what was trained, and a resumed run starts from the same model."""
+"""Fine-tuning with --init: a run records the settings that it was trained with and resumes from the same model."""
 
 import json
 import os
@@ -19,7 +19,7 @@ SMALL = ("--dense", "4", "--filters", "2", "--tracking", "local", "--export", "n
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    """A classifier without a dropout, made for darker patches than any here."""
+    """A classifier without dropout, whose mean belongs to darker patches than those of these tests."""
     from classifier_cnn.model import build_model
 
     path = tmp_path_factory.mktemp("models") / "first.keras"
@@ -35,7 +35,7 @@ def files(tmp_path_factory) -> list[str]:
 
 
 def test_a_model_that_was_replaced_is_noticed_when_its_run_is_resumed(model, files, tmp_path, monkeypatch):
-    """The mean is a part of the network and in no checkpoint: the weights would go on under another one."""
+    """The mean is part of the network but not of the checkpoint, so training would resume with a different mean."""
     from classifier_cnn.model import build_model
 
     initial = shutil.copy(model, tmp_path / "initial.keras")

@@ -1,4 +1,4 @@
-"""`--stream` from the command line to the files, in both projects: stopped, resumed, judged, exported."""
+"""`--stream` in both projects, from the command line to the files: a run is stopped, resumed, evaluated, exported."""
 
 import importlib
 import json

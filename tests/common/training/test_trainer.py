@@ -1,4 +1,4 @@
-"""The compiled trainer: the same arithmetic as plain Keras, reproducible, resumable; NaN is an error."""
+"""The compiled trainer computes the same as plain Keras, is reproducible and resumable, and reports a NaN loss."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ BATCH, EPOCHS = 16, 5
 
 @pytest.fixture(scope="module")
 def patches():
-    """64 patches, 4 batches: balls have a bright middle, so that there is something to learn."""
+    """64 patches in 4 batches; balls have a bright middle, so that there is something to learn."""
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 200, (64, 16, 16, 1), dtype=np.uint8), (np.arange(64) % 3 == 0).astype(np.float32)
     X[y == 1, 5:11, 5:11] += 55
@@ -43,15 +43,15 @@ def keras_optimizer(model, like):
 
 
 def darker(x, y, seed):
-    """An augmentation whose every number depends on the seed of the step."""
+    """An augmentation in which every number depends on the seed of the step."""
     return x * tf.random.stateless_uniform([tf.shape(x)[0], 1, 1, 1], seed, 0.7, 1.0), y
 
 
 @pytest.mark.parametrize("xla", [False, True])
 def test_fast_path_is_what_plain_keras_does(patches, xla):
-    """Twenty steps of `model(x, training=True)` and the same optimiser on the same batches give the same weights.
+    """Twenty steps of `model(x, training=True)` with the same optimiser and batches give the same weights.
 
-    As a CPU runs it, and as XLA compiles it for a GPU.
+    This is tested as on a CPU, and compiled by XLA as for a GPU.
     """
     X, y = patches
     fast, plain = trainer(patches, xla=xla), small_model()
@@ -88,7 +88,7 @@ def test_batch_statistics_move(patches):
     assert all(np.abs(a - b).max() > 1e-4 for a, b in zip(after, before, strict=True))
 
 
-def test_average_lags_behind_and_starts_as_a_plain_mean(patches):
+def test_average_lags_behind_and_begins_as_a_plain_mean(patches):
     run = trainer(patches, average=0.9)
     kernel = run.model.get_layer("dense").kernel
     expected = kernel.numpy()
@@ -112,13 +112,13 @@ def test_same_seed_same_weights_and_another_seed_others(patches):
     assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(first, other, strict=True))
 
 
-def test_restored_state_goes_on_as_if_nothing_had_happened(patches):
+def test_training_resumes_from_a_restored_state_as_if_nothing_had_happened(patches):
     whole = trainer(patches, augment=darker, model=small_model(regularize=True))
     whole.train_epoch(0)
     kept = whole.state()
     loss = whole.train_epoch(1)
     resumed = trainer(patches, augment=darker, model=small_model(regularize=True))
-    resumed.train_epoch(3)  # somewhere else entirely
+    resumed.train_epoch(3)  # a completely different state
     resumed.restore(kept)
     assert resumed.train_epoch(1) == loss
     for a, b in zip(whole.state(), resumed.state(), strict=True):
@@ -138,7 +138,7 @@ def test_stop_is_noticed_between_calls(patches):
 
 
 def test_positive_weight_changes_the_gradient():
-    """A ball counts k times, anything else once, whatever else is in the batch."""
+    """A ball counts k times and every other patch once, regardless of the rest of the batch."""
     logit, y = tf.Variable([[0.3], [-0.8]]), tf.constant([1.0, 0.0])
     gradients = []
     for weight in (1, 10):
@@ -150,7 +150,7 @@ def test_positive_weight_changes_the_gradient():
 
 
 def test_positive_weight_finds_more_balls(patches):
-    """Through the whole compiled step: the heavier a ball, the higher the scores."""
+    """In the whole compiled step, a higher weight of balls raises the scores."""
     scores = []
     for weight in (0.1, 10):
         run = trainer(patches, loss=make_loss(weight), learning_rate=0.02)
@@ -162,7 +162,7 @@ def test_positive_weight_finds_more_balls(patches):
 
 @pytest.mark.parametrize(("n", "batch_size"), [(61, 16), (5, 16)])
 def test_every_patch_is_seen_in_an_epoch(n, batch_size):
-    """Each patch shows its own index, so the batches tell which patches were seen."""
+    """Every patch contains its index as pixels, so the batches themselves show which patches were seen."""
     X = np.repeat(np.arange(n, dtype=np.uint8), 16 * 16).reshape(n, 16, 16, 1)
     seen = []
 
@@ -174,17 +174,17 @@ def test_every_patch_is_seen_in_an_epoch(n, batch_size):
     run.train_epoch(0)
     counts = np.bincount(np.concatenate(seen).astype(int), minlength=n)
     assert counts.min() >= 1
-    assert counts.max() <= 2  # some twice, to fill the last batch
+    assert counts.max() <= 2  # some patches are repeated to fill the last batch
     assert counts.sum() < n + min(n, batch_size)
     order = np.concatenate(seen)
     seen.clear()
     run.train_epoch(1)
-    assert np.any(order != np.concatenate(seen))  # shuffled anew
+    assert np.any(order != np.concatenate(seen))  # shuffled again
 
 
 @pytest.mark.parametrize("xla", [False, True])
 def test_optimizer_is_keras_adamw(patches, xla):
-    """Same gradients, same weights and moments, in the same order; biases and normalisation do not decay."""
+    """The same gradients give the same weights and moments in the same order; biases and normalisation do not decay."""
     run, plain = trainer(patches, weight_decay=0.5), small_model()
     plain.set_weights(run.model.get_weights())
     expected = keras_optimizer(plain, run)
@@ -201,7 +201,7 @@ def test_optimizer_is_keras_adamw(patches, xla):
 
 
 def test_pooled_first_is_the_same_function():
-    """A layer that is pooled before its activation: every layer once, in an order that gives the same numbers."""
+    """Moving the pooling before the activation keeps every layer once and gives the same numbers."""
     model = small_model()
     layers = model.layers[1:]
     moved = training._pooled_first(layers)

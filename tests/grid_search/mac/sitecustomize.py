@@ -1,4 +1,4 @@
-"""Makes a Python lack what macOS lacks: /proc, as far as our own code looks there, and sockets without a file."""
+"""Takes from Python what macOS lacks: /proc, where our own code uses it, and sockets without a file."""
 
 import pathlib
 import socket

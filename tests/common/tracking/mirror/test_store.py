@@ -1,4 +1,4 @@
-"""The local store's database comes to be in one step, whatever kills those who make it."""
+"""The local store's database is created in one step, even if the processes that create it are killed."""
 
 import contextlib
 import signal
@@ -19,7 +19,7 @@ from ..mlflow_server import differences
 
 pytestmark = [
     pytest.mark.usefixtures("no_mirror"),
-    pytest.mark.filterwarnings("default"),  # MLflow and its dependencies warn about one another
+    pytest.mark.filterwarnings("default"),  # MLflow and its dependencies emit warnings about each other
 ]
 OPEN = """
 import sys, time
@@ -27,7 +27,7 @@ from common.tracking.mirror.mlflow_settings import prepare
 prepare()
 from common.tracking.mirror import store
 store.open_client(sys.argv[1])
-time.sleep(600)  # it is there to be killed, however busy the machine that looks for the moment
+time.sleep(600)  # long enough to be killed, even on a busy machine
 """
 DAMAGED = "its database is damaged; where that is the local mlflow.db, move it away"
 FIRST_MIGRATION = "ALTER TABLE metrics ADD COLUMN step BIGINT DEFAULT '0' NOT NULL"
@@ -35,7 +35,7 @@ FIRST_MIGRATION = "ALTER TABLE metrics ADD COLUMN step BIGINT DEFAULT '0' NOT NU
 
 @pytest.fixture
 def database(tmp_path):
-    """The path of the store that a run in tmp_path/run is to be sent to."""
+    """The path of the store to which a run in tmp_path/run will be sent."""
     run = tracking.start(tmp_path / "run", choose_server("local", tmp_path), experiment="e", name="run")
     run.metrics({"loss": 1.0}, step=0)
     run.finish(wait_s=0)
@@ -43,7 +43,7 @@ def database(tmp_path):
 
 
 def first_version(database: Path, with_run: bool) -> None:
-    """Makes a store as the first MLflow with databases did."""
+    """Creates a store like the first MLflow version with databases."""
     prepare()
     from mlflow.store.db.utils import InitialBase, create_sqlalchemy_engine
 
@@ -60,7 +60,7 @@ def first_version(database: Path, with_run: bool) -> None:
 
 
 def kill_on_the_way(database: Path) -> None:
-    """Lets a process open the store, and kills it when the first of MLflow's migrations is done."""
+    """Starts a process that opens the store, and kills it when MLflow's first migration is done."""
     with subprocess.Popen([sys.executable, "-c", OPEN, f"sqlite:///{database}"], cwd=ROOT) as process:
         try:
             wait_until(lambda: process.poll() or any(map(is_begun, database.parent.glob("*mlflow.db*"))), 300)
@@ -100,7 +100,7 @@ def test_killed_while_the_store_is_migrated(database):
 
 
 def test_a_store_that_somebody_else_left_half_made(database):
-    """`mlflow ui` on the empty folder, ended at once."""
+    """For example, `mlflow ui` was started in the empty folder and stopped at once."""
     first_version(database, with_run=False)
     with contextlib.closing(sqlite3.connect(database)) as store:
         store.execute(FIRST_MIGRATION)
@@ -119,7 +119,7 @@ def test_a_store_with_runs_that_cannot_be_migrated_stays_as_it_is(database, caps
 
 
 def test_the_database_of_another_program_stays_as_it_is(database, capsys):
-    """One that keeps its version in a table of the same name, as all programs with Alembic do."""
+    """That program keeps its version in a table of the same name, as every program with Alembic does."""
     with contextlib.closing(sqlite3.connect(database)) as store:
         store.executescript(
             "CREATE TABLE alembic_version (version_num VARCHAR(32)); INSERT INTO alembic_version VALUES ('v3.2.0.a');"

@@ -1,4 +1,4 @@
-"""The one process of a grid that sends all its runs."""
+"""The process that sends all runs of a grid."""
 
 import shutil
 import subprocess
@@ -41,7 +41,7 @@ def as_in_the_mirror():
 
 @pytest.fixture
 def start_child(tmp_path):
-    """Starts a run that another process carries, as a grid's run does."""
+    """A function that starts a run that another process sends, as the runs of a grid do."""
     uri = choose_server("local", tmp_path).uri
 
     def start_child(name: str, parent: str | None = None):
@@ -62,28 +62,28 @@ def client(tmp_path):
 
 
 def hold(run):
-    """Keeps others from sending this run."""
+    """Takes the lock of this run, so that nobody else can send it."""
     path = server_state.mark_path(run, TARGET).with_suffix(".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(path).acquire()
 
 
-def test_a_run_that_is_there_before_its_grid_hangs_below_it_all_the_same(tmp_path, start_child):
-    """A run of a second on a busy machine is sent completely before the grid's own run is."""
+def test_a_run_that_is_complete_before_its_grid_is_placed_below_it_later(tmp_path, start_child):
+    """On a busy machine, a run of one second may be sent completely before the grid's own run is."""
     with hold(tmp_path / "grid"):
         grid = start_grid(tmp_path)
         child = start_child("child", grid.uuid)
         child.finish()
         grid.carry(child.folder)
         wait_until(lambda: server_state.load(child.folder, TARGET).status == "FINISHED", 120)
-        time.sleep(2)  # it is looked at once more, and the grid's run is still not there
+        time.sleep(2)  # the worker checks it once more, and the grid's run is still missing
     assert grid.finish() == f"Tracked: {tmp_path}/mlflow.db"
     assert parent_of(child.folder, TARGET) == server_state.load(grid.folder, TARGET).run_id
     assert differences(child.folder, TARGET) == []
 
 
 def test_a_run_whose_last_step_failed_is_tried_again_though_the_next_one_came_through(start_child):
-    """The store lost the first run: the first step finds that out, the second one sends it again."""
+    """The store lost the first run: the first step detects that, and the second one sends it again."""
     first, second = start_child("first"), start_child("second")
     for run in (first, second):
         run.finish()
@@ -107,7 +107,7 @@ def test_a_run_whose_folder_was_removed_keeps_no_other_from_being_sent(tmp_path,
     other.finish()
     assert worker.end(120)
     assert not journal_writer.repair(removed.folder)
-    assert not removed.folder.exists()  # an empty one would be in the way of `sync`
+    assert not removed.folder.exists()  # an empty folder would block `sync`
     assert differences(other.folder, TARGET) == []
 
 
@@ -125,20 +125,20 @@ def test_the_end_of_a_grid_says_which_of_its_runs_were_not_sent(tmp_path, start_
 
 
 def test_the_runs_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_child):
-    """They live a second or two longer than the grid's driver, on whose death its mirror ends."""
+    """They live a second or two longer than the grid's driver, while the mirror ends when the driver dies."""
     child = start_child("child")
     command = [sys.executable, "-c", DRIVER, str(tmp_path / "grid"), str(child.folder)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE) as driver:
         wait_until(lambda: server_state.load(child.folder, TARGET).status == "RUNNING", 300)
         driver.kill()
     time.sleep(2)
-    child._alive.release()  # as the end of its process does
+    child._alive.release()  # as when its process ends
     for run in (tmp_path / "grid", child.folder):
         wait_until(lambda run=run: server_state.load(run, TARGET).status == "KILLED", 120)
         assert differences(run, TARGET) == []
 
 
-def test_a_run_whose_grid_somebody_deleted_there_is_complete_without_it(tmp_path, no_mirror, start_child):
+def test_a_run_whose_grid_somebody_deleted_is_complete_without_it(tmp_path, no_mirror, start_child):
     grid = start_child("grid")
     assert Sender(grid.folder, TARGET).step() is None
     client(tmp_path).delete_run(server_state.load(grid.folder, TARGET).run_id)
@@ -148,8 +148,8 @@ def test_a_run_whose_grid_somebody_deleted_there_is_complete_without_it(tmp_path
     assert differences(child.folder, TARGET) == []
 
 
-def test_a_run_below_a_double_of_its_grid_is_put_below_the_one_that_stays(tmp_path, no_mirror, start_child):
-    """A server that carries a request out after its client gave up makes the grid's run once more."""
+def test_a_run_below_a_double_of_its_grid_is_moved_below_the_one_that_remains(tmp_path, no_mirror, start_child):
+    """A server that executes a request after the client gave up creates the grid's run a second time."""
     grid = start_child("grid")
     sender = Sender(grid.folder, TARGET)
     assert sender.step() is None
