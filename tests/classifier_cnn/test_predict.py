@@ -124,7 +124,7 @@ def test_patches_of_a_file_get_the_scores_of_the_network(tmp_path, models):
 
 
 def test_the_robots_own_candidates_of_a_log_without_pictures(tmp_path, models):
-    """They are scored at the places that the robot gives; 16x16 as the robot sampled them, in two processes."""
+    """They are scored at the positions that the robot recorded, with its own 16x16 pixels, in two processes."""
     gray = np.random.default_rng(3).integers(0, 256, (16, 16, 1), np.uint8)
     patches = scenes.message(f1=candidate(gray, (100, 80, 140, 120), 0))
     log = tmp_path / "a.log"

@@ -1,4 +1,4 @@
-"""Classifier and detector scored together: numbers by hand, and the tool on tiny models and files."""
+"""Classifier and detector scored together: numbers computed by hand, and the command on tiny models and files."""
 
 import json
 

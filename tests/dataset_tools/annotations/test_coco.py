@@ -1,4 +1,4 @@
-"""COCO: missing pictures, empty ones, odd boxes, and little memory."""
+"""COCO: missing and empty pictures, odd boxes, and memory use."""
 
 import json
 import tracemalloc
