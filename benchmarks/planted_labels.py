@@ -75,7 +75,7 @@ def judge(project: str, patches: Patches, answers: np.ndarray) -> np.ndarray:
 
 def measured(args: argparse.Namespace, versions: dict[str, Patches], others: Patches, make_trainer) -> dict:
     """For each version, the mean over seeds of every number on the other files, and its difference from `planted`."""
-    compare = importlib.import_module(f"{args.project}.compare")
+    compare = importlib.import_module(f"{args.project}.comparing")
     subject = compare.subject() if others.task == "classification" else compare.subject(others.X.shape[2])
     found = {}
     for name, patches in versions.items():

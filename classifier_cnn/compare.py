@@ -14,13 +14,11 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
     launch.in_environment()
 
-from classifier_cnn.options import MAX_FPR, Options, check_limit
+from classifier_cnn.options import MAX_FPR, check_limit
 from common.cli import launch
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
-from robot_export.compare_command import compare_parser, divide, open_models, read_patches
-
-TASK = "classification"
+from robot_export.compare_command import compare_parser, divide
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -38,52 +36,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Reads, scores, compares and prints."""
+    """Parses the command line and compares."""
     arguments = parse_args(argv)
     launch.switch_off()
     paths, files = divide(arguments.names)
-    from classifier_cnn.data import load_data
-
-    patches = read_patches(paths, files, TASK, Options, load_data)
     with quiet_stderr():
-        from robot_export.comparison import compare
-    compare(subject(arguments.max_fpr), open_models(paths, arguments, 1, patches), patches, arguments.output_dir)
-
-
-def subject(max_fpr: float = MAX_FPR):
-    """How classifiers are compared, a robot_export.comparison.Subject.
-
-    Args:
-        max_fpr: the false positive rate at which recall decides.
-    """
-    import numpy as np
-
-    from classifier_cnn import metrics, plots
-    from common.runs.plots import percent
-    from robot_export.comparison import Measure, Subject
-
-    limits = sorted({max_fpr, *metrics.FPR_LIMITS}, key=lambda limit: (limit != max_fpr, -limit))
-    rate = {"scale": 100, "unit": " %"}
-    measures = (
-        *(Measure(f"recall at {percent(limit)} false positives", 1, **rate, digits=1) for limit in limits),
-        Measure("AUROC", 1, digits=4),
-        Measure("recall at its own threshold", 1, **rate, digits=1),
-        Measure("false positive rate at its own", -1, **rate, digits=2),
-    )
-
-    def errors(y, answers, threshold):
-        balls, found = y == 1, answers[:, 0] >= np.float32(threshold)
-        return {"missed": balls & ~found, "false": ~balls & found}
-
-    return Subject(
-        ("score",),
-        measures,
-        lambda y, answers, threshold: metrics.of_drawn_patches(y, answers[:, 0], threshold, limits),
-        errors,
-        lambda y, answers: -np.abs(y - answers[:, 0]),
-        plots.changed,
-        lambda y: {},
-    )
+        from classifier_cnn.comparing import compare_models
+    compare_models(arguments, paths, files)
 
 
 if __name__ == "__main__":

@@ -16,51 +16,17 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 from common.cli import launch
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
-from detector_cnn_ball_radius_center.options import Options
-from robot_export.compare_command import compare_parser, divide, open_models, read_patches
-
-TASK = "detection"
+from robot_export.compare_command import compare_parser, divide
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Reads, scores, compares and prints."""
+    """Parses the command line and compares."""
     arguments = compare_parser((__doc__ or " ").splitlines()[0]).parse_args(argv)
     launch.switch_off()
     paths, files = divide(arguments.names)
-    from detector_cnn_ball_radius_center.data import load_data
-
-    patches = read_patches(paths, files, TASK, Options, load_data)
     with quiet_stderr():
-        from robot_export.comparison import compare
-    models = open_models(paths, arguments, 3, patches)
-    compare(subject(patches.X.shape[2]), models, patches, arguments.output_dir)
-
-
-def subject(size: int):
-    """How detectors are compared, a robot_export.comparison.Subject.
-
-    Args:
-        size: width of the patches in pixels.
-    """
-    from detector_cnn_ball_radius_center import metrics, plots
-    from robot_export.comparison import Measure, Subject
-
-    limit = metrics.IOU_LIMITS[1]
-    measures = (
-        Measure("median centre error", -1, unit=" px"),
-        Measure("median radius error", -1, unit=" px"),
-        Measure("mean IoU", 1, digits=4),
-        Measure(f"IoU above {limit:g}", 1, scale=100, unit=" %", digits=1),
-    )
-    return Subject(
-        ("radius", "center_x", "center_y"),
-        measures,
-        lambda y, circles, threshold: metrics.of_drawn_patches(y, circles, size),
-        lambda y, circles, threshold: {"poor": metrics.circle_iou(y, circles) <= limit},
-        metrics.circle_iou,
-        plots.changed,
-        lambda y: {"radius": [f"radius {name}" for name in metrics.radius_class(y[:, 0])]},
-    )
+        from detector_cnn_ball_radius_center.comparing import compare_models
+    compare_models(arguments, paths, files)
 
 
 if __name__ == "__main__":

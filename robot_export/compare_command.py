@@ -1,13 +1,9 @@
-"""`compare.py`: the models and patches of a command line, scored; shared by both projects."""
+"""The command line that `compare.py` has in every project."""
 
-import argparse
-from collections.abc import Callable
 from pathlib import Path
 
-from common.atomic_files import read_json
 from common.cli.printable import printable
 from common.cli.program import Parser
-from common.cli.training_options import TrainingOptions
 from common.errors import UserError
 from common.training.model_path import find_model
 from robot_export.foreign import RUNTIMES, add_foreign_options
@@ -33,7 +29,7 @@ def divide(names: list[Path]) -> tuple[list[Path], list[Path]]:
     """The models and the patch files among the arguments, checked as far as their names allow.
 
     Raises:
-        UserError: fewer than two models, or one that is not there.
+        UserError: fewer than two models, or a model or file that is not there.
     """
     files = [path for path in names if path.suffix.lower() in PATCH_FILES]
     models = [path for path in names if path not in files]
@@ -42,126 +38,10 @@ def divide(names: list[Path]) -> tuple[list[Path], list[Path]]:
         raise UserError(
             f"a comparison takes two or more models, up to 26. Received: {shown}. Name run folders or model files."
         )
+    for path in files:
+        if not path.exists():
+            raise UserError(f"there is no such file. Received: {printable(path)}. Check the path.")
     for path in models:
         if path.suffix.lower() not in RUNTIMES:
             find_model(path)
     return models, files
-
-
-def read_patches(models: list[Path], files: list[Path], task: str, kind: type[TrainingOptions], load_data: Callable):
-    """The patches to compare on: those of the files, else the validation patches that every run recorded.
-
-    Args:
-        kind: the project's Options. load_data: the project's; finds the patches that a run recorded.
-
-    Raises:
-        UserError: files that cannot be used, or runs that were validated on different patches.
-    """
-    from common.datasets.load import read_files
-    from robot_export.recorded_patches import recorded_splits
-
-    if files:
-        return read_files(files, task)[0]
-    runs = {path: _folder(path) for path in models if (_folder(path) / "config.json").is_file()}
-    if not runs:
-        raise UserError("none of the models is a run, so there are no recorded patches. Name the patch files.")
-    digests = {_digest(folder, "validation") for folder in runs.values()}
-    if len(digests) > 1:
-        shown = ", ".join(printable(path) for path in runs)
-        raise UserError(f"these runs were validated on different patches. Received: {shown}. Name the patch files.")
-    validation = recorded_splits(next(iter(runs.values())), kind, load_data).validation
-    if validation.digest not in digests:
-        raise UserError("the patches that these runs recorded have changed. Name the patch files.")
-    return validation
-
-
-def open_models(paths: list[Path], arguments: argparse.Namespace, outputs: int, patches) -> list:
-    """Every model, ready to answer for these patches.
-
-    Args:
-        outputs: 1 for classifiers, 3 for detectors; a file that holds both will do.
-
-    Returns:
-        list of robot_export.scorer.Scorer.
-
-    Raises:
-        UserError: not such a model, or models that cannot be compared on the same patches.
-    """
-    from robot_export.foreign import foreign
-    from robot_export.scorer import open_scorer
-
-    given, threshold, models = foreign(arguments), getattr(arguments, "threshold", None), []
-    for path in paths:
-        ships_none = not (_folder(path) / "model.json").is_file()
-        models.append(open_scorer(path, (outputs, 4), given, threshold if ships_none else None))
-    for model in models[1:]:
-        for theirs, own in (
-            (_input(model), _input(models[0])),
-            (f"border {model.border}", f"border {models[0].border}"),
-        ):
-            if theirs != own:
-                raise UserError(
-                    f"models of different patches cannot be compared on the same ones. Received: {model.name}, "
-                    f"{theirs}, beside {models[0].name}, {own}. Score each on files of its own with evaluate.py."
-                )
-    found = "x".join(map(str, patches.X.shape[1:]))
-    if _input(models[0]) != found:
-        raise UserError(f"the models take {_input(models[0])} patches, the files hold others. Received: {found}.")
-    return models
-
-
-def answers_of(model, X, outputs: int):
-    """What a model answers, float32 [n, outputs]; X is read in blocks.
-
-    Raises:
-        UserError: it answers NaN, or a classifier's score is outside 0..1.
-    """
-    import numpy as np
-
-    from common.cli.progress import progress_bar
-    from common.datasets.patch_file import BLOCK
-
-    blocks = progress_bar(
-        range(0, len(X), BLOCK), desc=f"scoring with {model.name}", unit="block", delay=1, leave=False
-    )
-    answers = np.concatenate([model.predict(X[start : start + BLOCK]) for start in blocks])
-    answers = answers[:, :1] if outputs == 1 else answers[:, -3:]
-    if wrong := int(np.sum(~np.isfinite(answers).all(1))):
-        raise UserError(f"{model.file}: the model's outputs are NaN or infinite. Received: {wrong} of {len(answers)}.")
-    if outputs == 1 and not ((answers >= 0) & (answers <= 1)).all():
-        shown = f"{answers.min():.4g} to {answers.max():.4g}"
-        raise UserError(f"{model.file}: scores lie in 0..1. Received: {shown}. A file of logits takes --outputs logit.")
-    return answers
-
-
-def notes(models: list, patches) -> list[str]:
-    """What somebody should know who believes the comparison."""
-    found = []
-    for model in models:
-        if _digest(model.file.parent, "train") == patches.digest:
-            found.append(f"{model.name} was trained on these patches: compare on others")
-    if len({model.rule for model in models}) > 1:
-        found.append("the models' patches were sampled by different rules; these files follow one of them at most")
-    names = 0 if patches.recording is None else len(set(patches.recording))
-    if names < 2:
-        known = "one recording only" if names else "the files name no recordings"
-        found.append(f"{known}: the intervals are over single patches, and say nothing about another game")
-    elif names < 10:
-        found.append(f"{names} recordings only: the intervals are rough")
-    return found
-
-
-def _input(model) -> str:
-    return f"{model.size}x{model.size}x{model.channels}"
-
-
-def _folder(model: Path) -> Path:
-    return model if model.is_dir() else model.parent
-
-
-def _digest(folder: Path, split: str) -> str | None:
-    """The digest of the patches that a run recorded; None where it does not say."""
-    try:
-        return read_json(folder / "model.json")["datasets"][split]["digest"]
-    except (UserError, KeyError, TypeError):
-        return None

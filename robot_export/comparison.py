@@ -14,7 +14,7 @@ from common.cli.training_options import TrainingOptions
 from common.runs.bootstrap import bootstrap_interval
 from common.runs.evaluation import brightness_class, mean_brightness, size_class, write_rows
 from robot_export import comparison_picture
-from robot_export.compare_command import answers_of, notes
+from robot_export.compared_models import answers_of, notes
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SHOWN = 20  # patches per gallery

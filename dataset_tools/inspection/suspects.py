@@ -4,46 +4,21 @@ import argparse
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
-from common.cli.program import Parser
+import numpy as np
+
+from common.atomic_files import new_folder
+from common.cli import launch
 from common.cli.training_options import TrainingOptions
+from common.datasets.patch_file import concatenate, read_patches
+from common.datasets.patch_keys import keys
 from common.errors import UserError
+from common.runs.evaluation import write_rows
+from common.training import devices
+from common.training.folds import held_out_answers
 
 SHOWN = 60  # patches on the sheet
-
-
-def suspects_parser(description: str) -> Parser:
-    """A parser for `suspects.py FILE...`; the defaults of the networks are those of train.py."""
-    parser, defaults = Parser(description=description), TrainingOptions()
-    add, shown = parser.add_argument, " ".join(map(str, defaults.filters))
-    add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) that name recordings; used as one set")
-    add(
-        "--folds",
-        type=int,
-        default=5,
-        metavar="N",
-        help="networks to train, each without some recordings (%(default)s)",
-    )
-    add("--filters", type=int, nargs="+", default=defaults.filters, metavar="N", help=f"of each ({shown})")
-    add("--dense", type=int, default=defaults.dense, metavar="N", help="units of the dense layer (%(default)s)")
-    add("--epochs", type=int, metavar="N", help="of each network (default: as train.py chooses)")
-    add("--seed", type=int, default=0, metavar="N", help="of networks and folds (%(default)s)")
-    add("--threads", type=int, default=1, metavar="N", help="CPU threads (%(default)s)")
-    text = "folder for the sheet and the list; default: a new suspects-NAME in the output folder"
-    add("--output-dir", type=Path, metavar="DIR", help=text)
-    return parser
-
-
-def options_of(arguments: argparse.Namespace, kind: type[TrainingOptions]) -> TrainingOptions:
-    """The project's options of every network.
-
-    Raises:
-        UserError: a value is out of range.
-    """
-    if not 2 <= arguments.folds <= 100:
-        raise UserError(f"--folds takes a whole number from 2 to 100. Received: {arguments.folds}.")
-    names = ("dense", "epochs", "seed", "threads")
-    return kind(tuple(arguments.filters), **{name: getattr(arguments, name) for name in names})
 
 
 def read_recordings(files: list[Path], task: str):
@@ -52,8 +27,6 @@ def read_recordings(files: list[Path], task: str):
     Raises:
         UserError: the files cannot be used, or do not name two recordings, so no network could judge unseen labels.
     """
-    from common.datasets.patch_file import concatenate, read_patches
-
     patches = concatenate([read_patches(path, task) for path in files])
     names = 0 if patches.recording is None else len(set(patches.recording))
     if names < 2:
@@ -73,12 +46,6 @@ def answers_by_fold(patches, splitter, options: TrainingOptions, training):
     Raises:
         UserError: outputs are NaN or infinite.
     """
-    from types import SimpleNamespace
-
-    import numpy as np
-
-    from common.training import devices
-    from common.training.folds import held_out_answers
 
     def make_trainer(train):
         if train.y.ndim == 1 and len(np.unique(train.y)) < 2:
@@ -103,11 +70,6 @@ def write(arguments: argparse.Namespace, patches, found, columns: dict, draw: Ca
         found: int [k], the most suspicious first. columns: name -> [k], for the list.
         draw: (path, indices, title) draws the sheet. how: the option that takes the list, for the last line.
     """
-    from common.atomic_files import new_folder
-    from common.cli import launch
-    from common.datasets.patch_keys import keys
-    from common.runs.evaluation import write_rows
-
     folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"suspects-{arguments.files[0].stem}")
     title = f"{len(found)} of {len(patches)} labels are suspicious"
     draw(folder / "suspects.png", found[:SHOWN], title)

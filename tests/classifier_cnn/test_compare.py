@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from classifier_cnn import compare, metrics
+from classifier_cnn.options import Options
 from common.cli.program import run_main
 from common.datasets.patch_file import read_patches, write_patches
 
@@ -235,7 +236,7 @@ def test_runs_are_compared_on_the_patches_that_they_recorded(models, tmp_path, c
     runs = []
     for i, validation in enumerate([files[0], files[0], files[1]]):
         folder = shutil.copytree(models / ("poor" if i else "good"), tmp_path / f"run{i}")
-        options = compare.Options(data_train=(train,), data_val=(validation,), offline=True).as_json()
+        options = Options(data_train=(train,), data_val=(validation,), offline=True).as_json()
         digest = read_patches(validation, "classification").digest
         (folder / "config.json").write_text(json.dumps({"options": options, "name": folder.name, "datasets": {}}))
         told = {"threshold": {"keras": 0.5}, "datasets": {"validation": {"digest": digest}}}

@@ -3,7 +3,7 @@ import csv
 import numpy as np
 import pytest
 
-from classifier_cnn import metrics, suspects
+from classifier_cnn import find_suspects, metrics, suspects
 from common.cli.program import run_main
 from common.datasets.patch_file import read_patches, write_patches
 
@@ -58,7 +58,7 @@ def test_copies_are_on_the_sheet_but_not_in_a_list_that_would_be_refused(tmp_pat
     X[6] = X[3]  # both are balls
     write_patches(tmp_path / "copies.h5", X, patches.y, recording=patches.recording)
     scores = np.where(np.isin(np.arange(100), (3, 6, 9)), 1 - patches.y, patches.y).astype(np.float32)
-    monkeypatch.setattr(suspects, "answers_by_fold", lambda *_: scores[:, None])
+    monkeypatch.setattr(find_suspects, "answers_by_fold", lambda *_: scores[:, None])
     assert run(tmp_path / "copies.h5", "--output-dir", tmp_path / "out") == 0
     assert [row["index"] for row in rows_of(tmp_path / "out")] == ["9"]
     assert "2 are copies of other patches" in capsys.readouterr().out

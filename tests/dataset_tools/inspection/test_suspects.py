@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier_cnn import suspects
+from classifier_cnn import find_suspects, suspects
 from common.datasets.patch_file import concatenate, write_patches
 from tests.dataset_tools.helpers import load
 
@@ -22,7 +22,7 @@ def listed(folder: Path, patches, wrong, monkeypatch, named: bool) -> list[str]:
     file = folder / "patches.h5"
     write_patches(file, patches.X, patches.y, recording=patches.recording, source=patches.source if named else None)
     scores = np.where(np.isin(np.arange(len(patches)), wrong), 1 - patches.y, patches.y).astype(np.float32)
-    monkeypatch.setattr(suspects, "answers_by_fold", lambda *_: scores[:, None])
+    monkeypatch.setattr(find_suspects, "answers_by_fold", lambda *_: scores[:, None])
     suspects.main([str(file), "--output-dir", str(folder / "suspects")])
     with (folder / "suspects" / "suspects.csv").open(newline="") as rows:
         return [row["source" if named else "sha256"] for row in csv.DictReader(rows)]

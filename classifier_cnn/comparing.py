@@ -1,0 +1,54 @@
+"""Compares classifiers: by recall at equal false positive rates, and at each one's own threshold."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from classifier_cnn import metrics, plots
+from classifier_cnn.data import load_data
+from classifier_cnn.options import MAX_FPR, Options
+from common.runs.plots import percent
+from robot_export.compared_models import open_models, read_patches
+from robot_export.comparison import Measure, Subject, compare
+
+
+def compare_models(arguments: argparse.Namespace, models: list[Path], files: list[Path]) -> None:
+    """Reads, scores, compares and prints; the arguments are those of compare.py.
+
+    Raises:
+        UserError: models or files that cannot be used or compared.
+    """
+    patches = read_patches(models, files, "classification", Options, load_data)
+    scorers = open_models(models, arguments, 1, patches)
+    compare(subject(arguments.max_fpr), scorers, patches, arguments.output_dir)
+
+
+def subject(max_fpr: float = MAX_FPR):
+    """How classifiers are compared, a robot_export.comparison.Subject.
+
+    Args:
+        max_fpr: the false positive rate at which recall decides.
+    """
+    limits = sorted({max_fpr, *metrics.FPR_LIMITS}, key=lambda limit: (limit != max_fpr, -limit))
+    rate = {"scale": 100, "unit": " %"}
+    measures = (
+        *(Measure(f"recall at {percent(limit)} false positives", 1, **rate, digits=1) for limit in limits),
+        Measure("AUROC", 1, digits=4),
+        Measure("recall at its own threshold", 1, **rate, digits=1),
+        Measure("false positive rate at its own", -1, **rate, digits=2),
+    )
+
+    def errors(y, answers, threshold):
+        balls, found = y == 1, answers[:, 0] >= np.float32(threshold)
+        return {"missed": balls & ~found, "false": ~balls & found}
+
+    return Subject(
+        ("score",),
+        measures,
+        lambda y, answers, threshold: metrics.of_drawn_patches(y, answers[:, 0], threshold, limits),
+        errors,
+        lambda y, answers: -np.abs(y - answers[:, 0]),
+        plots.changed,
+        lambda y: {},
+    )

@@ -1,0 +1,33 @@
+"""Judges every label by networks that have not seen its recording."""
+
+import argparse
+
+from sklearn.model_selection import StratifiedGroupKFold
+
+from classifier_cnn import metrics, plots, training
+from classifier_cnn.options import Options
+from common.errors import UserError
+from dataset_tools.inspection.suspects import answers_by_fold, read_recordings, write
+
+
+def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
+    """Reads, trains without each fold, judges every label and writes; the arguments are those of suspects.py.
+
+    Raises:
+        UserError: patches that cannot be used.
+    """
+    patches = read_recordings(arguments.files, "classification")
+    if not 0 < patches.y.sum() < len(patches):
+        raise UserError(f"takes patches with and without a ball. Received: one class in {', '.join(patches.files)}.")
+    folds = min(arguments.folds, len(set(patches.recording)))
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=options.seed)
+    scores = answers_by_fold(patches, splitter, options, training)[:, 0]
+    found = metrics.suspicious(patches.y, scores)
+    names = [("no ball", "ball")[int(label)] for label in patches.y[found]]
+    columns = {"label": [("ball", "no ball")[int(label)] for label in patches.y[found]]}  # what --relabel makes of it
+    columns |= {"label_given": names, "score": scores[found]}
+
+    def draw(path, chosen, title):
+        plots.suspects(path, patches, scores, chosen, title)
+
+    write(arguments, patches, found, columns, draw, "--relabel, or --drop,")

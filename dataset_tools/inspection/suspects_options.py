@@ -1,0 +1,46 @@
+"""The command line that `suspects.py` has in every project."""
+
+import argparse
+from pathlib import Path
+
+from common.cli.printable import printable
+from common.cli.program import Parser
+from common.cli.training_options import TrainingOptions
+from common.errors import UserError
+
+
+def suspects_parser(description: str) -> Parser:
+    """A parser for `suspects.py FILE...`; the defaults of the networks are those of train.py."""
+    parser, defaults = Parser(description=description), TrainingOptions()
+    add, shown = parser.add_argument, " ".join(map(str, defaults.filters))
+    add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) that name recordings; used as one set")
+    add(
+        "--folds",
+        type=int,
+        default=5,
+        metavar="N",
+        help="networks to train, each without some recordings (%(default)s)",
+    )
+    add("--filters", type=int, nargs="+", default=defaults.filters, metavar="N", help=f"of each ({shown})")
+    add("--dense", type=int, default=defaults.dense, metavar="N", help="units of the dense layer (%(default)s)")
+    add("--epochs", type=int, metavar="N", help="of each network (default: as train.py chooses)")
+    add("--seed", type=int, default=0, metavar="N", help="of networks and folds (%(default)s)")
+    add("--threads", type=int, default=1, metavar="N", help="CPU threads (%(default)s)")
+    text = "folder for the sheet and the list; default: a new suspects-NAME in the output folder"
+    add("--output-dir", type=Path, metavar="DIR", help=text)
+    return parser
+
+
+def options_of(arguments: argparse.Namespace, kind: type[TrainingOptions]) -> TrainingOptions:
+    """The project's options of every network.
+
+    Raises:
+        UserError: a value is out of range, or a file is not there.
+    """
+    for path in arguments.files:
+        if not path.exists():
+            raise UserError(f"there is no such file. Received: {printable(path)}. Check the path.")
+    if not 2 <= arguments.folds <= 100:
+        raise UserError(f"--folds takes a whole number from 2 to 100. Received: {arguments.folds}.")
+    names = ("dense", "epochs", "seed", "threads")
+    return kind(tuple(arguments.filters), **{name: getattr(arguments, name) for name in names})

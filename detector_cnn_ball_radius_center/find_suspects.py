@@ -1,0 +1,35 @@
+"""Judges every label by networks that have not seen its recording."""
+
+import argparse
+
+import numpy as np
+from sklearn.model_selection import GroupKFold
+
+from dataset_tools.inspection.file_statistics import sharpness
+from dataset_tools.inspection.suspects import answers_by_fold, read_recordings, write
+from dataset_tools.leaks.hashes import small
+from detector_cnn_ball_radius_center import metrics, plots, training
+from detector_cnn_ball_radius_center.options import Options
+
+
+def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
+    """Reads, trains without each fold, judges every label and writes; the arguments are those of suspects.py.
+
+    Raises:
+        UserError: patches that cannot be used.
+    """
+    patches = read_recordings(arguments.files, "detection")
+    folds = min(arguments.folds, len(set(patches.recording)))
+    splitter = GroupKFold(folds, shuffle=True, random_state=options.seed)
+    circles = answers_by_fold(patches, splitter, options, training)
+    excess = metrics.unexplained(patches.y, circles, sharpness(small(patches.X)))
+    found = np.flatnonzero(excess > metrics.SUSPICIOUS)
+    found = found[np.argsort(-excess[found], kind="stable")]
+    columns = {"deviations": excess[found]}
+    for prefix, values in (("given", patches.y), ("predicted", circles)):
+        columns |= {f"{prefix}_{name}": values[found, i] for i, name in enumerate(("radius", "center_x", "center_y"))}
+
+    def draw(path, chosen, title):
+        plots.circle_gallery(path, patches.X, patches.y, circles, chosen, title, patches.recording)
+
+    write(arguments, patches, found, columns, draw, "--drop")
