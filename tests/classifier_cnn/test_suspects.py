@@ -90,7 +90,7 @@ def _circles(path):
         (_one_class, (), "one class"),
         (_one_recording, (), "two recordings or more. Received: 1"),
         (_no_recordings, (), "Received: no names of recordings"),
-        (_one_class_left, (), "only one class left"),
+        (_one_class_left, (), "only one class is left"),
         (_circles, (), "detection file"),
         (lambda path: path.touch(), (), "not an HDF5 file"),
         (lambda path: None, (), "patches.h5"),
