@@ -1,7 +1,7 @@
-"""Measures what stronger light and a share of synthetic patches do at a venue that was not trained on.
+"""Measures the effect of stronger light and of synthetic patches at a venue that is not in the training data.
 
-Every variant is trained without one venue at a time, with the same seeds, and scored there. All of them see equally
-many patches.
+Every variant is trained without one venue at a time, with the same seeds, and scored there. All variants see the same
+number of patches.
 
     .venv/bin/python benchmarks/another_venue.py --data-root data --venues cuda saba aref
 
@@ -32,7 +32,7 @@ from common.training.predict import make_predictor
 from common.training.trainer import Settings, Trainer
 from dataset_tools.synthetic import synthetic_files
 
-VARIANTS = {  # strength of the light, share of synthetic patches
+VARIANTS = {  # name: (strength of the light, share of synthetic patches)
     "the recipe": (1.0, 0.0),
     "light x 1.7": (1.7, 0.0),
     "a fifth synthetic": (1.0, 0.2),
@@ -84,7 +84,7 @@ def main(argv=None) -> None:
 
 
 def table(rows: list[dict], names: list[str]) -> str:
-    """Per variant the mean over seeds at each venue, and the mean paired difference to the recipe with its interval."""
+    """For each variant, the mean per venue, and the mean paired difference from the recipe with its interval."""
     lines = [f"{'':20}{'':8}" + "".join(f"{venue:>8}" for venue in names) + "  against the recipe"]
     for key in ("recall_at_fpr_0.01", "auroc"):
         found = {

@@ -170,7 +170,7 @@ def litert_candidate(network: dict) -> Candidate:
     interpreter.invoke()
     found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
     np.testing.assert_allclose(found, network["answers"][:1], atol=1e-5)
-    return called(interpreter._interpreter.Invoke)  # without the checks of `invoke`
+    return called(interpreter._interpreter.Invoke)  # skips the checks of `invoke`
 
 
 def onnx_candidate(network: dict) -> Candidate:

@@ -37,7 +37,7 @@ from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, Option
 from detector_cnn_ball_radius_center.training import build
 
 OPTIONS = ("dense", "epochs", "batch_size", "learning_rate", "loss", "augment", "regularize", "seed", "threads")
-SETTINGS = ("weight_decay", "average")  # of common.training.trainer.Settings
+SETTINGS = ("weight_decay", "average")  # fields of common.training.trainer.Settings
 RECIPE = ("flips", "turns", "offset", "light", "noise")  # arguments of make_augmentation
 
 

@@ -2,9 +2,10 @@
 
     .venv/bin/python benchmarks/picture_search.py MODEL SOURCE... [--detector MODEL] [--training FILE...]
 
-SOURCE is what `dataset_tools/cut.py` reads; a ball is found where a circle's middle lies in it and the radii differ by
-less than a factor of 1.6. Intervals are over pictures (bootstrap): pictures of one film are alike, so they are narrow.
-Pictures whose balls look like a training patch are counted first: on those, all of this is a memory test.
+SOURCE is anything that `dataset_tools/cut.py` reads. A ball counts as found if the middle of a circle is inside it and
+the radii differ by less than a factor of 1.6. Intervals come from a bootstrap over pictures; pictures of one film are
+alike, so the intervals are too narrow. With --training, balls that look like a training patch are counted first,
+because for those the results are a memory test.
 """
 
 import argparse
@@ -57,7 +58,7 @@ def frames_of(paths: list[Path]) -> list[Frame]:
 
 
 def count(found: Found, circles: np.ndarray) -> tuple[int, int, int]:
-    """Balls, those that are found, and circles that are none."""
+    """The numbers of balls, of balls that were found, and of circles that are not balls."""
     balls, left = known_balls(found), np.ones(len(circles), bool)
     hits = 0
     for ball in balls:

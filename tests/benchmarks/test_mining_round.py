@@ -1,4 +1,4 @@
-"""The division and the statistics of a round of mining, without any training."""
+"""The division of the patches and the statistics of a round of mining, without training."""
 
 import sys
 from types import SimpleNamespace

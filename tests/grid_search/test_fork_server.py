@@ -111,7 +111,7 @@ def test_sockets_fit_where_the_temporary_folder_has_a_long_name(tmp_path, monkey
         cluster.short_folder(60)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can switch to another user")
 def test_another_user_gets_nothing(worker):
     assert first_line(worker[1])
     program = (

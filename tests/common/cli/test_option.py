@@ -1,4 +1,4 @@
-"""Options that are declared once: parsed, checked, written to JSON and read again by their field alone."""
+"""Options are declared once, as fields, from which they are parsed, checked, written to JSON and read again."""
 
 import argparse
 import re

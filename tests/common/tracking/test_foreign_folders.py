@@ -33,7 +33,7 @@ def run(start, tmp_path):
 
 
 def edit(run: Path, change) -> None:
-    """Changes the journal's records, a list."""
+    """Passes the list of the journal's records to `change` and writes it back."""
     path = journal.journal_path(run)
     records = [json.loads(line) for line in path.read_text().splitlines()]
     change(records)

@@ -1,4 +1,4 @@
-"""Takes from Python what macOS lacks: /proc, where our own code uses it, and sockets without a file."""
+"""Hides from Python what macOS lacks: /proc, where our own code uses it, and sockets without a file."""
 
 import pathlib
 import socket

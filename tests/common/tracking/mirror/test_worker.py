@@ -125,7 +125,7 @@ def test_the_end_of_a_grid_says_which_of_its_runs_were_not_sent(tmp_path, start_
 
 
 def test_the_runs_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_child):
-    """They live a second or two longer than the grid's driver, while the mirror ends when the driver dies."""
+    """They live a second or two longer than the grid's driver, but the mirror ends when the driver dies."""
     child = start_child("child")
     command = [sys.executable, "-c", DRIVER, str(tmp_path / "grid"), str(child.folder)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE) as driver:
