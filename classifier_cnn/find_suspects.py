@@ -18,7 +18,9 @@ def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
     """
     patches = read_recordings(arguments.files, "classification")
     if not 0 < patches.y.sum() < len(patches):
-        raise UserError(f"takes patches with and without a ball. Received: one class in {', '.join(patches.files)}.")
+        raise UserError(
+            f"suspects.py needs patches with and without a ball. Received: one class in {', '.join(patches.files)}."
+        )
     folds = min(arguments.folds, len(set(patches.recording)))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=options.seed)
     scores = answers_by_fold(patches, splitter, options, training)[:, 0]

@@ -6,7 +6,9 @@ import subprocess
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from common.datasets.families import parse_stem
 
@@ -16,17 +18,8 @@ PAGES = ["README.md", "classifier_cnn/README.md", "detector_cnn_ball_radius_cent
 PAGES += [f"docs/{name}.md" for name in ("export", "grid", "robots", "reliability", "loop", "speed")]
 # Not run here: `make image-check` tests the images, tests/grid_search tests two nodes, and
 # tests/dataset_tools/test_readme_pages.py tests the cutting of pictures; benchmarks are for developers.
-ELSEWHERE = (
-    "docker ",
-    "make ",
-    "export ",
-    ".venv/bin/ray",
-    "mkdir ",
-    "python3 -m http.server",
-    "docs/",
-    "benchmarks/",
-    "--address",
-)
+ELSEWHERE = ("docker ", "make ", "export ", ".venv/bin/ray", "mkdir ", "python3 -m http.server", "docs/", "benchmarks/")
+ELSEWHERE += ("--address", "export.json", "--naoth", "--data-root own", "theirs.", "label-studio", "venues.py")
 STEMS = {
     "classification": ["classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16",
                        "classification_patches_yuv422_pil_legacy_border10_combined_32x32"],
@@ -64,6 +57,10 @@ def place(tmp_path_factory):
                 path = folder / "archive" / family.file(part)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 make(path, seed=seed, size=family.size, channels=family.channels)
+    (folder / "pictures").mkdir()
+    for number in range(2):
+        pixels = np.random.default_rng(number).integers(0, 255, (120, 160, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / "pictures" / f"game_{number}.png")
     handler = functools.partial(SimpleHTTPRequestHandler, directory=folder / "archive")
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -99,20 +96,27 @@ def concrete(page: str, line: str, folder, words: dict) -> str:
     first = folder / "archive" / families[task].file(families[task].parts[0])
     run = words["DETECTOR" if task == "detection" else "CLASSIFIER"]
     for pattern, value in (
-        (r"(?:\.\./)?runs/(?:CLASSIFIER|A)\b", words["CLASSIFIER"]),
+        (r"(?:\.\./)?runs/(?:CLASSIFIER|OTHER|TODAY)\b", words["CLASSIFIER"]),
+        (r"(?:\.\./)?runs/TOMORROW\b", words["CLASSIFIER"] / "model.keras"),
+        (r"(?:\.\./)?runs/A\b", run),
+        (r"(?:\.\./)?runs/B\b", run / "model_float32.tflite"),
+        (r"\b(?:empty_field|game)\.log|~/pictures", folder / "pictures"),
+        (r"--negatives patches", f"--negatives {folder}/patches"),
         (r"(?:\.\./)?runs/DETECTOR\b", words["DETECTOR"]),
-        (r"(?:\.\./)?runs/(?:NAME|B)\b", run),
+        (r"(?:\.\./)?runs/NAME\b", run),
         (r"--resume NAME", f"--resume {run}"),
         (r"\bMODEL\.keras", run / "model.keras"),
         (r"\b(?:classification|TEST_ball_no_ball_X_y)\.h5", files["classification"]),
         (r"\b(?:detection|VALIDATION_ball_radius_center_X_y)\.h5", files["detection"]),
-        (r"\b(?:some_patches|new_patches|VALIDATION)\.h5", files[task]),
-        (r"\b(?:venue|TRAIN)\.h5", first),
+        (r"\b(?:some_patches|new_patches|patches|VALIDATION)\.h5", files[task]),
+        (r"(?:data/classification/FAMILY/)?\b(?:venue|train|TRAIN)\.h5", first),
     ):
         line = re.sub(pattern, str(value), line)
     line = re.sub(r"--epochs \d+", "", line)
     if re.search(r"\btrain\.py(?! --(?:list|resume))", line):
         line = " ".join((line, *SHORT))
+    if "suspects.py" in line:
+        line += " --epochs 1 --folds 2"
     if re.search(r"train_\w+\.sh", line):
         line = " ".join((line, *SMALL_GRID))
     if "grid_search " in line:
