@@ -138,7 +138,7 @@ def test_a_run_outlasts_its_terminal(tmp_path, terminal):
 
 
 def test_a_resumed_run_keeps_the_names_that_its_curves_began_with(tmp_path):
-    """Runs from before there were sections: with new names their curves would be cut in two."""
+    """Older runs have no sections; with new names their curves would be cut in two."""
     cache(tmp_path, "train", "validation")
     folder = begin(tmp_path)
     options = parse_args(["--resume", str(folder), "--offline"])
