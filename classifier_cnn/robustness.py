@@ -1,108 +1,31 @@
 """What worse pictures do to a model at its threshold: light, blur, noise, a shifted patch, each at five strengths."""
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
-from PIL import Image
 
 from classifier_cnn import metrics
-from common.runs import plots
-from common.training import augmentation_ops as ops
+from common.runs import corruptions
 
-SHOWN = 5000  # patches at most: a fixed sample, so that the sheet takes seconds
-# Strengths: grey levels, factors, pixels of the network's input, JPEG quality.
-STRENGTHS = {
-    "darker, grey levels": (15, 30, 45, 60, 80),
-    "brighter, grey levels": (15, 30, 45, 60, 80),
-    "less contrast, factor": (0.8, 0.6, 0.5, 0.4, 0.3),
-    "focus blur, px": (0.25, 0.5, 1, 1.5, 2),
-    "motion blur, px": (1.5, 2, 3, 4, 5),
-    "noise, grey levels": (4, 8, 12, 16, 24),
-    "shift, px": (0.5, 1, 1.5, 2, 3),
-    "larger, factor": (1.1, 1.2, 1.3, 1.4, 1.6),
-    "smaller, factor": (1.1, 1.2, 1.3, 1.4, 1.6),
-    "hidden, share of the width": (0.1, 0.2, 0.3, 0.4, 0.5),
-    "JPEG, quality": (80, 60, 40, 20, 10),
-    "colour cast, grey levels": (8, 16, 24, 32, 48),
-}
-
-
-def corrupt(X: np.ndarray, kind: str, strength: float) -> np.ndarray:
-    """Patches as a worse camera gives them, uint8 as X, [n, height, width, channels]."""
-    if kind.startswith("JPEG"):
-        return np.stack([_jpeg(patch, int(strength)) for patch in X])
-    n, width = len(X), X.shape[2]
-    zero, one = tf.zeros(n), tf.ones(n)
-    x = ops.unpack_chroma(tf.cast(X, tf.float32))
-    if kind.startswith(("darker", "brighter")):
-        x = ops.relight(x, one * (strength if kind[0] == "b" else -strength), one, zero)
-    elif kind.startswith("less contrast"):
-        x = ops.relight(x, zero, one * strength, zero)
-    elif kind.startswith("focus"):
-        x = ops.resample(x, one, one, zero, zero, one * strength)
-    elif kind.startswith("motion"):
-        x = sum(ops.resample(x, one, one, one * step, zero, zero) for step in np.linspace(-0.5, 0.5, 7) * strength) / 7
-    elif kind.startswith("noise"):
-        x = ops.add_noise(x, one * strength, ops.noise_pool(2 * X.size, [0, 7]), tf.constant([0, 1]))
-    elif kind.startswith("shift"):
-        x = ops.resample(x, one, one, one * strength, one * strength, zero)
-    elif kind.startswith(("larger", "smaller")):
-        scale = one / strength if kind[0] == "l" else one * strength
-        x = ops.resample(x, scale, scale, zero, zero, zero)
-    elif kind.startswith("hidden"):  # from the left, in the colour of the patch's mean, as behind a robot
-        hidden = (tf.range(width) < round(strength * width))[tf.newaxis, tf.newaxis, :, tf.newaxis]
-        x = tf.where(hidden, tf.reduce_mean(x, [1, 2], keepdims=True), x)
-    elif kind.startswith("colour"):
-        x += tf.constant([0.0, strength, -strength])
-    return tf.cast(tf.round(tf.clip_by_value(ops.pack_chroma(x), 0.0, 255.0)), tf.uint8).numpy()
-
-
-def _jpeg(patch: np.ndarray, quality: int) -> np.ndarray:
-    """Y of a patch through a JPEG file; the colours stay."""
-    file = io.BytesIO()
-    Image.fromarray(patch[..., 0]).save(file, "JPEG", quality=quality)
-    return np.concatenate([np.asarray(Image.open(file))[..., None], patch[..., 1:]], -1)
+PANELS = (("recall", "Blues", 1.0, ".1%"), ("false_positive_rate", "Oranges", 0.1, ".1%"))
 
 
 def measure(predict: Callable, X, labels, threshold: float) -> dict[str, list[dict[str, float]]]:
-    """Recall and false positive rate of each kind, one row per strength; colour casts need two channels.
+    """Recall and false positive rate of each kind, one row per strength.
 
     Args:
         predict: uint8 [n, height, width, channels] -> scores float32 [n, 1].
-        X, labels: the patches; at most SHOWN of them are used.
+        X, labels: the patches, see `corruptions.measure`.
         threshold: the one that is shipped.
     """
-    chosen = np.sort(np.random.default_rng(0).permutation(len(X))[:SHOWN])
-    X, labels, rows = X[chosen], np.asarray(labels)[chosen], {}
-    for kind, strengths in STRENGTHS.items():
-        if X.shape[3] == 2 or not kind.startswith("colour"):
-            found = [metrics.evaluate(labels, predict(corrupt(X, kind, s))[:, 0], threshold) for s in strengths]
-            kept = ("recall", "false_positive_rate")
-            rows[kind] = [
-                {"strength": s} | {key: row[key] for key in kept if key in row}
-                for s, row in zip(strengths, found, strict=True)
-            ]
-    return rows
+    labels = np.asarray(labels)
 
+    def judge(chosen, worse, kind, strength):
+        numbers = metrics.evaluate(labels[chosen], predict(worse)[:, 0], threshold)
+        return {key: numbers[key] for key in ("recall", "false_positive_rate") if key in numbers}
 
-def draw(path: Path, rows: dict[str, list[dict[str, float]]], name: str = "") -> None:
-    """One heat map for recall and one for false positives: a row per kind, weak to strong."""
-    with plots.figure(path, width=plots.WIDTH * 1.5, height=6.5) as drawing:
-        for axes, key, colours in zip(
-            drawing.subplots(1, 2), ("recall", "false_positive_rate"), ("Blues", "Oranges"), strict=True
-        ):
-            values = np.array([[row.get(key, np.nan) for row in kind] for kind in rows.values()])
-            axes.imshow(values, aspect="auto", cmap=colours, vmin=0, vmax=1 if key == "recall" else 0.1)
-            axes.grid(False)
-            for (i, j), value in np.ndenumerate(values):
-                strength = list(rows.values())[i][j]["strength"]
-                ink = "white" if value > (0.6 if key == "recall" else 0.06) else plots.INK
-                axes.text(j, i, f"{value:.1%}\n{strength:g}", ha="center", va="center", fontsize=8, color=ink)
-            axes.set(xticks=[], title=f"{key.replace('_', ' ')}{f' on {name}' if name else ''}")
-            axes.set_yticks(range(len(rows)), list(rows) if key == "recall" else [""] * len(rows))
+    return corruptions.measure(X, judge)
 
 
 def weakest(rows: dict[str, list[dict[str, float]]]) -> str:
@@ -116,6 +39,6 @@ def weakest(rows: dict[str, list[dict[str, float]]]) -> str:
 def sheet(folder: Path, result: dict, predict: Callable, patches, threshold: float, name: str = "") -> None:
     """Adds `robustness` and a sentence among the `notes` to the result of `report`, and draws robustness.png."""
     rows = result["robustness"] = measure(predict, patches.X, patches.y, threshold)
-    draw(Path(folder) / f"{name}{'_' if name else ''}robustness.png", rows, name)
+    corruptions.draw(Path(folder) / f"{name}{'_' if name else ''}robustness.png", rows, PANELS, name)
     if "recall" in result["metrics"]:
         result["notes"].append(weakest(rows))

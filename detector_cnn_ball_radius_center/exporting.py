@@ -70,5 +70,6 @@ def project(size: int) -> Project:
         ("errors", "errors"),
         ("targets", "predicted against true values"),
         ("worst", "the worst patches"),
+        ("robustness", "overlap and centre error on worse pictures"),
     )
     return Project(PROJECT, purpose, Judge(measure, reasons), table, group_table, pictures, TRACKED)

@@ -14,7 +14,10 @@ from common.runs.evaluation import (
     size_class,
     write_rows,
 )
+from common.training.predict import make_predictor
+from common.training.saved_model import load_model
 from detector_cnn_ball_radius_center import metrics, plots
+from detector_cnn_ball_radius_center.robustness import sheet
 from detector_cnn_ball_radius_center.summary import group_table, table
 
 
@@ -58,6 +61,7 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path, patches, fil
     folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"evaluation-{model_name(model_file)}")
     mean_circle, origin = read_mean_circle(model_file, patches.y)
     result = report(folder, patches, circles, mean_circle, files=files) | {"mean_circle_from": origin}
+    sheet(folder, result, make_predictor(load_model(model_file, patches.X.shape[1:], 3)), patches)
     print(table({"": result["metrics"]}))
     print(group_table(result["groups"]))
     print(f"the mean circle is that {origin}")

@@ -21,6 +21,7 @@ from detector_cnn_ball_radius_center.model import build_model, make_loss
 from detector_cnn_ball_radius_center.options import PROJECT, Options
 from detector_cnn_ball_radius_center.plots import draw_target
 from detector_cnn_ball_radius_center.report import report
+from detector_cnn_ball_radius_center.robustness import sheet
 from detector_cnn_ball_radius_center.summary import table
 from robot_export.job import Evidence, Job, Wishes
 from robot_export.model_facts import describe_run
@@ -91,6 +92,9 @@ def finish(run, options: Options, splits, model, history) -> None:
     judged = {split: part for split, part in splits.parts.items() if split != "train"}
     circles = {split: predict(part.X) for split, part in judged.items()}
     results = {split: report(run.path, part, circles[split], mean_circle, split) for split, part in judged.items()}
+    if options.export == "all":  # not in every run of a grid
+        last = list(judged)[-1]
+        sheet(run.path, results[last], predict, judged[last], last)
     numbers = {split: result["metrics"] for split, result in results.items()}
     target = TARGET | {"mean": mean_circle}
     run.write_json("evaluation.json", results)

@@ -68,7 +68,6 @@ def test_both_projects_have_the_same_files():
     one, other = ({path.name for path in (ROOT / package).glob("*.py")} for package in PROJECTS)
     assert one - other == {
         "threshold.py",
-        "robustness.py",
         "mine.py",
         "venues.py",
         "venue_scores.py",

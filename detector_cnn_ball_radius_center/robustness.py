@@ -1,0 +1,42 @@
+"""What worse pictures do to the circles: light, blur, noise, a shifted patch, each at five strengths."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from common.runs import corruptions
+from detector_cnn_ball_radius_center import metrics
+
+PANELS = (("mean_iou", "Blues", 1.0, ".2f"), ("median_center_error_px", "Oranges", 2.0, ".2f"))
+
+
+def measure(predict: Callable, X, y) -> dict[str, list[dict[str, float]]]:
+    """Overlap and centre error of each kind, one row per strength; a shift or zoom moves the true circles, too.
+
+    Args:
+        predict: uint8 [n, height, width, channels] -> circles float32 [n, 3].
+        X, y: the patches and their circles, see `corruptions.measure`.
+    """
+    y, width = np.asarray(y), X.shape[2]
+
+    def judge(chosen, worse, kind, strength):
+        numbers = metrics.evaluate(corruptions.move(y[chosen], kind, strength, width), predict(worse), width)
+        return {key: numbers[key] for key, *_ in PANELS}
+
+    return corruptions.measure(X, judge)
+
+
+def weakest(rows: dict[str, list[dict[str, float]]]) -> str:
+    """The sentence about the kind that leaves least overlap at its middle strength."""
+    kind = min(rows, key=lambda kind: rows[kind][2]["mean_iou"])
+    row = rows[kind][2]
+    numbers = f"mean IoU {row['mean_iou']:.2f}, median centre error {row['median_center_error_px']:.2f} px"
+    return f"Worse pictures: weakest against {kind} ({row['strength']:g}): {numbers}."
+
+
+def sheet(folder: Path, result: dict, predict: Callable, patches, name: str = "") -> None:
+    """Adds `robustness` and a sentence among the `notes` to the result of `report`, and draws robustness.png."""
+    rows = result["robustness"] = measure(predict, patches.X, patches.y)
+    corruptions.draw(Path(folder) / f"{name}{'_' if name else ''}robustness.png", rows, PANELS, name)
+    result["notes"] = [weakest(rows)]

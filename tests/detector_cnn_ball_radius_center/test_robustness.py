@@ -1,0 +1,31 @@
+"""The robustness sheet of the detector."""
+
+import numpy as np
+
+from detector_cnn_ball_radius_center import robustness
+
+
+def test_the_sheet_measures_moved_circles_and_names_the_weakest(tmp_path):
+    """A detector that finds the middle of what is bright follows a shift, and loses half of a ball that is hidden."""
+    rows, columns = np.mgrid[:16, :16] + 0.5
+    ball = np.hypot(columns - 8, rows - 8) < 4
+    X = np.repeat(np.where(ball, 250, 0).astype(np.uint8)[None, ..., None], 20, 0)
+
+    class Patches:
+        pass
+
+    def predict(X):
+        bright = np.where(X[..., 0] > 100, X[..., 0], 0).astype(float)
+        total = np.maximum(bright.sum((1, 2)), 1)
+        x, y = (bright * columns).sum((1, 2)) / total, (bright * rows).sum((1, 2)) / total
+        return np.stack([np.full(len(X), 0.25), x / 16, y / 16], 1).astype(np.float32)
+
+    patches, result = Patches(), {"metrics": {}}
+    patches.X, patches.y = X, np.repeat([[0.25, 0.5, 0.5]], 20, 0)
+    robustness.sheet(tmp_path, result, predict, patches, "test")
+    found = result["robustness"]
+    assert max(row["median_center_error_px"] for row in found["shift, px"]) < 0.3
+    assert found["hidden, share of the width"][4]["median_center_error_px"] > 1
+    assert found["hidden, share of the width"][4]["mean_iou"] < found["darker, grey levels"][0]["mean_iou"]
+    assert (tmp_path / "test_robustness.png").stat().st_size > 10_000
+    assert result["notes"][0].startswith("Worse pictures: weakest against")
