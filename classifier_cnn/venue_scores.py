@@ -55,7 +55,7 @@ def leave_each_out(options: Options, pattern: str, unused: Collection[str]) -> N
 def find_venues(labels, recording, pattern: str):
     """The venue of each patch, str [n]; those with too few patches, and recordings that do not match, are `POOLED`.
 
-    They are "", never left out, where even together they are too few.
+    If even the pooled ones are too few, their venue is "" and they are always trained on.
 
     Raises:
         UserError: no recordings are known, or there are not two venues with enough patches.

@@ -104,7 +104,7 @@ def tell_plan(plan: Plan, need: capacity.Needs, options: GridOptions) -> int:
     for name, values in plan.varies.items():
         print(f"  {name}: {' | '.join(values)}")
     known = len(plan.runs) - states["waiting"]
-    before = f" ({states['finished']} finished, {states['begun']} begun before)" if known else ""
+    before = f" ({states['finished']} finished, {states['begun']} started before)" if known else ""
     places = capacity.words(per_node, need)
     print(f"{len(plan.runs)} runs{before}, {slots} at once of the {fit} that fit: {places}")
     print(f"grid: {plan.folder}")

@@ -28,7 +28,7 @@ class NotInArchive(ArchiveError):
 
 @dataclass(frozen=True)
 class Patience:
-    """How patient a transfer is.
+    """How long and how often a transfer tries.
 
     Seconds to connect, seconds without data, tries in a row without progress, and seconds of almost no data.
     The pause before try k is `backoff_s * 2**(k - 1)` seconds, give or take half of it at random.

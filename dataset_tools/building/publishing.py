@@ -40,7 +40,7 @@ def _compare_family(family: Family, settings: Settings) -> Outcome:
         with TemporaryDirectory(prefix=".published-", dir=settings.output_dir) as folder:
             index, sums = listing(family.folder, url), _sums(family, url, Path(folder))
             there = {name for name in family.files if Path(name).name in (sums if index is None else index)}
-            there = there if index is not None or sums else set(here)  # nothing tells: they are asked for one by one
+            there = there if index is not None or sums else set(here)  # there is no index page: ask for each file
             faults = [
                 f"{fault}: {Path(name).name.removeprefix(f'{family.stem}_')}"
                 for name in sorted({*here, *there})

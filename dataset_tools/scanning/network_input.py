@@ -35,7 +35,7 @@ def grown(squares: np.ndarray, border: int, width: int, height: int) -> np.ndarr
 
 
 def cut(picture: np.ndarray, boxes: np.ndarray, wanted: NetworkInput) -> np.ndarray:
-    """What the network sees of boxes of a picture.
+    """Cuts boxes out of a picture as the network sees them.
 
     Args:
         picture: uint32 [height, width], see `rgbx`.

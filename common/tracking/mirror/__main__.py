@@ -18,7 +18,7 @@ from common.tracking import journal, journal_writer
 from common.tracking.mirror.mlflow_settings import prepare
 from common.tracking.servers import named_now
 
-LAST_SECONDS = 150.0  # when the training died and nobody waits; else the training decides
+LAST_SECONDS = 150.0  # if the run died and nobody waits for this process; otherwise the run decides
 NICENESS = 5  # more, and on a busy machine it would take minutes to import MLflow
 
 
