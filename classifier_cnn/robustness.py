@@ -33,7 +33,7 @@ def weakest(rows: dict[str, list[dict[str, float]]]) -> str:
     kind = min(rows, key=lambda kind: rows[kind][2].get("recall", 1))
     row = rows[kind][2]
     rate = f", false positives {row['false_positive_rate']:.2%}" if "false_positive_rate" in row else ""
-    return f"Worse pictures: weakest against {kind} ({row['strength']:g}): recall {row.get('recall', 1):.1%}{rate}."
+    return f"Most sensitive to {kind} {row['strength']:g}: recall {row.get('recall', 1):.1%}{rate}."
 
 
 def sheet(folder: Path, result: dict, predict: Callable, patches, threshold: float, name: str = "") -> None:

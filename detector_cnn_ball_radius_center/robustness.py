@@ -32,7 +32,7 @@ def weakest(rows: dict[str, list[dict[str, float]]]) -> str:
     kind = min(rows, key=lambda kind: rows[kind][2]["mean_iou"])
     row = rows[kind][2]
     numbers = f"mean IoU {row['mean_iou']:.2f}, median centre error {row['median_center_error_px']:.2f} px"
-    return f"Worse pictures: weakest against {kind} ({row['strength']:g}): {numbers}."
+    return f"Most sensitive to {kind} {row['strength']:g}: {numbers}."
 
 
 def sheet(folder: Path, result: dict, predict: Callable, patches, name: str = "") -> None:
