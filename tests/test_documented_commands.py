@@ -18,8 +18,17 @@ PAGES = ["README.md", "classifier_cnn/README.md", "detector_cnn_ball_radius_cent
 PAGES += [f"docs/{name}.md" for name in ("export", "grid", "robots", "reliability", "loop", "speed")]
 # Not run here: `make image-check` tests the images, tests/grid_search tests two nodes, and
 # tests/dataset_tools/test_readme_pages.py tests the cutting of pictures; benchmarks are for developers.
-ELSEWHERE = ("docker ", "make ", "export ", ".venv/bin/ray", "mkdir ", "python3 -m http.server", "docs/", "benchmarks/")
-ELSEWHERE += ("--address", "export.json", "--naoth", "--data-root own", "theirs.", "label-studio", "venues.py")
+ELSEWHERE = ("docker ", "make ", "export RAY", ".venv/bin/ray", "mkdir ", "python3 -m http.server", "docs/")
+ELSEWHERE += (
+    "benchmarks/",
+    "--address",
+    "export.json",
+    "--naoth",
+    "--data-root own",
+    "theirs.",
+    "label-studio",
+    "venues.py",
+)
 STEMS = {
     "classification": ["classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16",
                        "classification_patches_yuv422_pil_legacy_border10_combined_32x32"],
