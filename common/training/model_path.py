@@ -48,9 +48,16 @@ def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
     manifest = model_file.with_name("model.json")
     if model_file.name != "model.keras" or not manifest.is_file():
         return FALLBACK_THRESHOLD, "a plain default, the model ships none"
+    told = None
     try:
-        value = read_json(manifest)["threshold"]["keras"]
+        told = read_json(manifest)
+        value = told["threshold"]["keras"]
     except (UserError, KeyError, TypeError) as error:
+        if isinstance(told, dict) and str(told.get("project")).startswith("detector_"):
+            raise UserError(
+                f"{model_file}: not a classifier (one input, one score). Received: a detector; use the tools in "
+                "detector_cnn_ball_radius_center."
+            ) from None
         raise UserError(f"{manifest}: no threshold can be read ({error}). Give one with --threshold.") from None
     if type(value) not in (int, float) or not 0 <= value <= 1.000001:
         raise UserError(

@@ -161,6 +161,12 @@ def test_a_model_json_without_a_threshold(tmp_path, content):
         read_threshold(tmp_path / "model.keras", None)
 
 
+def test_the_run_of_a_detector_is_called_a_detector(tmp_path):
+    (tmp_path / "model.json").write_text('{"project": "detector_cnn_ball_radius_center", "forms": {}}')
+    with pytest.raises(UserError, match=r"Received: a detector; use the tools in detector_cnn_ball_radius_center\.$"):
+        read_threshold(tmp_path / "model.keras", None)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
