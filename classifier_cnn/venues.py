@@ -1,4 +1,4 @@
-"""Trains without one venue at a time and scores the model there, as in a hall that nobody has recorded.
+"""Trains without one venue at a time and scores the model there: what to expect in a new hall.
 
 python3 venues.py --dataset STEM                          venues are recordings whose names differ in the number alone
 python3 venues.py --dataset STEM --group '^(top|bottom)'  or whatever the first group of a regular expression finds

@@ -62,7 +62,7 @@ def client(tmp_path):
 
 
 def hold(run):
-    """Takes the lock of this run, so that nobody else can send it."""
+    """Takes the lock of this run, so that no other process can send it."""
     path = server_state.mark_path(run, TARGET).with_suffix(".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(path).acquire()
