@@ -19,7 +19,7 @@ from scipy.stats import t
 
 from classifier_cnn import metrics, venue_scores, venues
 from classifier_cnn.augmentation import make_augmentation
-from classifier_cnn.model import make_loss
+from classifier_cnn.loss import make_loss
 from classifier_cnn.options import DEFAULT_STEM, Options
 from classifier_cnn.training import build
 from common.atomic_files import write_json
@@ -28,7 +28,7 @@ from common.cli.progress import progress_bar
 from common.datasets.patch_file import Patches, read_patches
 from common.training import devices
 from common.training.batches import training_data
-from common.training.predict import make_predictor
+from common.training.predictor import make_predictor
 from common.training.trainer import Settings, Trainer
 from dataset_tools.synthetic import synthetic_files
 

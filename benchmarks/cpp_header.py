@@ -38,7 +38,7 @@ from common.training import devices
 from robot_export.cost import count_cost
 from robot_export.cpp.header import About
 from robot_export.cpp.header import write as write_header
-from robot_export.folding import Joint, fold
+from robot_export.folded_network import Joint, fold
 from robot_export.onnx_file import write as write_onnx
 from robot_export.tflite import convert
 from tests.robot_export.models import patches, random_model

@@ -32,7 +32,7 @@ from common.training.batches import MemoryData
 from common.training.trainer import Settings, Trainer
 from detector_cnn_ball_radius_center import metrics
 from detector_cnn_ball_radius_center.augmentation import LABEL_OFFSET, LIGHT, NOISE, make_augmentation, move
-from detector_cnn_ball_radius_center.model import make_loss
+from detector_cnn_ball_radius_center.loss import make_loss
 from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, Options
 from detector_cnn_ball_radius_center.training import build
 

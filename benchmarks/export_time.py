@@ -24,12 +24,12 @@ from classifier_cnn import model as classifier
 from common.cli import launch
 from common.datasets.patch_file import Patches
 from common.training import devices
-from common.training.predict import make_predictor
+from common.training.predictor import make_predictor
 from detector_cnn_ball_radius_center import exporting as exporting_detector
 from detector_cnn_ball_radius_center import model as detector
-from robot_export.export_model import deliver
-from robot_export.job import Evidence, Job
-from robot_export.model_facts import describe_model
+from robot_export.describe_model import describe_model
+from robot_export.export_job import Evidence, Job
+from robot_export.make_and_check import deliver
 
 
 def parse_args(argv=None) -> argparse.Namespace:

@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks.cpp_header import HERE, NETWORKS, TARGETS, alternate, child_seconds, count, header_candidate
 from benchmarks.cycles import CORTEX_A78, SILVERMONT, simulate
 from robot_export.cpp import header, int16_header, int16_quantise, int16_reference
-from robot_export.folding import fold
+from robot_export.folded_network import fold
 from tests.robot_export.models import patches, random_model
 
 KINDS = ("float", "int16")

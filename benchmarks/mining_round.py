@@ -29,8 +29,8 @@ from common.cli.program import run_main
 from common.cli.progress import progress_bar
 from common.datasets.patch_file import Patches, concatenate
 from common.training import devices
-from common.training.predict import make_predictor
-from dataset_tools.scanning import mining
+from common.training.predictor import make_predictor
+from dataset_tools.mining import ranking
 
 START, CHOSEN, HELD_OUT = 300, 200, 0.25
 LIMITS = (0.01, 0.001)
@@ -73,10 +73,10 @@ def choose(predict, patches: Patches, start: np.ndarray, pool: np.ndarray, rule:
         return rng.permutation(pool)[:CHOSEN]
     X = patches.X[pool]
     if rule == "nearest":
-        interest = mining.nearest_to_half(predict(X))
+        interest = ranking.nearest_to_half(predict(X))
     else:
-        interest = mining.disagreement(np.concatenate([predict(view) for view in mining.views(X)], axis=1))
-    known, found = mining.Known(), []
+        interest = ranking.disagreement(np.concatenate([predict(view) for view in ranking.views(X)], axis=1))
+    known, found = ranking.Known(), []
     for patch in patches.X[start]:
         known.like(patch)
     for index in np.argsort(-interest, kind="stable"):

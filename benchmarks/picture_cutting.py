@@ -13,9 +13,9 @@ from dataset_tools.annotations import picture, recognise
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.record import Record
 from dataset_tools.building.workers import workers
-from dataset_tools.cutting.geometry import USUAL_DIAMETERS
+from dataset_tools.cutting.cut_one_picture import Plan, of_records
 from dataset_tools.cutting.options import Geometry
-from dataset_tools.cutting.patches import Plan, of_records
+from dataset_tools.cutting.place_patches import USUAL_DIAMETERS
 
 CHUNK = 8
 

@@ -21,14 +21,14 @@ from common.runs.bootstrap import bootstrap_interval
 from dataset_tools.annotations import picture, recognise
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.record import Record
-from dataset_tools.cutting import scene
+from dataset_tools.cutting import circles_and_boxes
+from dataset_tools.mining.ranking import Known
 from dataset_tools.scanning import network_input
-from dataset_tools.scanning.command import add_scan_options, check_scan_options
 from dataset_tools.scanning.find_balls import balls_of, plan_of
 from dataset_tools.scanning.frames import Frame
-from dataset_tools.scanning.mining import Known
+from dataset_tools.scanning.predict_options import add_scan_options, check_scan_options
 from dataset_tools.scanning.scan import Found, scan
-from robot_export.foreign import Foreign
+from robot_export.foreign_options import Foreign
 from robot_export.scorer import check_pair, open_scorer
 
 RADII = 1.6
@@ -46,9 +46,9 @@ def parse_args(argv=None) -> argparse.Namespace:
     return args
 
 
-def known_balls(found: Found) -> list[scene.Circle]:
+def known_balls(found: Found) -> list[circles_and_boxes.Circle]:
     record = found.frame.record
-    return scene.scene_of(record, *found.size, picture.scale(record, *found.size))[0].balls
+    return circles_and_boxes.scene_of(record, *found.size, picture.scale(record, *found.size))[0].balls
 
 
 def frames_of(paths: list[Path]) -> list[Frame]:

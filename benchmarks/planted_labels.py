@@ -32,7 +32,7 @@ from common.datasets.patch_file import Patches
 from common.runs.bootstrap import bootstrap_interval
 from common.training import devices
 from common.training.folds import held_out_answers
-from common.training.predict import make_predictor
+from common.training.predictor import make_predictor
 from dataset_tools.inspection.file_statistics import sharpness
 from dataset_tools.leaks.hashes import small
 

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from detector_cnn_ball_radius_center.augmentation import LABEL_OFFSET
-from detector_cnn_ball_radius_center.model import huber
+from detector_cnn_ball_radius_center.loss import huber
 
 
 def dataset(X, y, project: str, batch_size: int, augment: bool = True) -> tf.data.Dataset:

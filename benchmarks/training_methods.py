@@ -14,7 +14,7 @@ import textbook_loop as recipe
 
 from common.datasets.patch_file import Patches
 from common.training import devices
-from common.training.predict import make_predictor
+from common.training.predictor import make_predictor
 
 PROJECTS = ("classifier_cnn", "detector_cnn_ball_radius_center")
 

@@ -18,7 +18,7 @@ from classifier_cnn.options import MAX_FPR, check_limit
 from common.cli import launch
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
-from robot_export.compare_command import compare_parser, divide
+from robot_export.comparison.options import compare_parser, divide
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

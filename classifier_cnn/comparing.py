@@ -9,8 +9,8 @@ from classifier_cnn import metrics, plots
 from classifier_cnn.data import load_data
 from classifier_cnn.options import MAX_FPR, Options
 from common.runs.plots import percent
-from robot_export.compared_models import open_models, read_patches
-from robot_export.comparison import Measure, Subject, compare
+from robot_export.comparison.models import open_models, read_patches
+from robot_export.comparison.paired_differences import Measure, Subject, compare
 
 
 def compare_models(arguments: argparse.Namespace, models: list[Path], files: list[Path]) -> None:
@@ -25,7 +25,7 @@ def compare_models(arguments: argparse.Namespace, models: list[Path], files: lis
 
 
 def subject(max_fpr: float = MAX_FPR):
-    """How classifiers are compared, a robot_export.comparison.Subject.
+    """How classifiers are compared, a robot_export.comparison.paired_differences.Subject.
 
     Args:
         max_fpr: the false positive rate at which recall decides.

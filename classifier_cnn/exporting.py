@@ -10,11 +10,11 @@ from classifier_cnn.report import report
 from classifier_cnn.summary import TRACKED, group_table, table
 from classifier_cnn.threshold import allowed_false_positives, choose_threshold
 from robot_export.card import summary
-from robot_export.export_source import Source, Task, prepare_folder, read_source, read_wishes
-from robot_export.job import Job
+from robot_export.export_job import Job
 from robot_export.parity import Judge
 from robot_export.project import Project
 from robot_export.publish import publish
+from robot_export.read_source import Source, Task, prepare_folder, read_source, read_wishes
 
 TARGET = {"order": ["ball"], "units": "probability of a ball, 0..1"}
 RECALL_LOST = 0.005  # of all balls; a format that loses more at its threshold is rejected

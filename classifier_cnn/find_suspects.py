@@ -7,7 +7,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from classifier_cnn import metrics, plots, training
 from classifier_cnn.options import Options
 from common.errors import UserError
-from dataset_tools.inspection.suspects import answers_by_fold, read_recordings, write
+from dataset_tools.suspects.judge_labels import answers_by_fold, read_recordings, write
 
 
 def find_suspects(arguments: argparse.Namespace, options: Options) -> None:

@@ -23,8 +23,8 @@ from common.cli.program import Parser, run_main
 from common.cli.quiet import quiet_stderr
 from common.cli.training_options import TrainingOptions
 from common.errors import UserError
-from dataset_tools.scanning.command import add_scan_options, check_scan_options, check_sources
-from robot_export.foreign import add_foreign_options, foreign
+from dataset_tools.scanning.predict_options import add_scan_options, check_scan_options, check_sources
+from robot_export.foreign_options import add_foreign_options, foreign
 
 COUNT, PER_SECOND, FPS, CANDIDATES = 200, 2, 30.0, 10
 RULES = ("nearest", "models", "views")
@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parse_args(argv)
     given = foreign(arguments)
     with quiet_stderr():
-        from dataset_tools.scanning.mine_pictures import mine
+        from dataset_tools.mining.mine_pictures import mine
         from robot_export.scorer import check_pair, open_scorer
     scorers = [open_scorer(path, (1, 4), given, arguments.threshold) for path in (arguments.model, *arguments.models)]
     for other in scorers[1:]:

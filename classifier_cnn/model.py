@@ -1,9 +1,8 @@
 """The classifier's network: raw pixels in, the probability of a ball out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
-import tensorflow as tf
 
 from common.training.trunk import trunk
 
@@ -32,20 +31,3 @@ def build_model(
     x = keras.layers.Dense(1, name="logit")(x)
     outputs = keras.layers.Activation("sigmoid", name="ball")(x)
     return keras.Model(inputs, outputs, name="classifier_cnn")
-
-
-def make_loss(positive_weight: float = 1.0) -> Callable:
-    """Makes the loss: cross-entropy of the sigmoid, computed from the logit so that it never overflows.
-
-    Args:
-        positive_weight: weight of a ball relative to a patch without one. With a single logit it cannot cancel out.
-
-    Returns:
-        (y [n] of 0 and 1, logit [n, 1]) -> loss per patch [n].
-    """
-
-    def loss(y, logit):
-        cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=logit[:, 0])
-        return cross_entropy * (1 + (positive_weight - 1) * y)
-
-    return loss

@@ -17,8 +17,8 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
 from common.cli.training_options import TrainingOptions
-from dataset_tools.scanning.command import check_arguments, prediction_parser
-from robot_export.foreign import add_foreign_options, foreign
+from dataset_tools.scanning.predict_options import check_arguments, prediction_parser
+from robot_export.foreign_options import add_foreign_options, foreign
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -17,7 +17,7 @@ from classifier_cnn.options import Options
 from common.cli import launch
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
-from dataset_tools.inspection.suspects_options import options_of, suspects_parser
+from dataset_tools.suspects.options import options_of, suspects_parser
 
 
 def main(argv: list[str] | None = None) -> None:

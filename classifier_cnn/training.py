@@ -6,7 +6,8 @@ import sys
 from classifier_cnn import metrics
 from classifier_cnn.augmentation import PATCHES_SEEN, make_augmentation
 from classifier_cnn.exporting import TARGET, project
-from classifier_cnn.model import build_model, make_loss
+from classifier_cnn.loss import make_loss
+from classifier_cnn.model import build_model
 from classifier_cnn.options import PROJECT, Options
 from classifier_cnn.report import report
 from classifier_cnn.robustness import sheet
@@ -19,11 +20,11 @@ from common.tracking import Server
 from common.training import devices
 from common.training.batches import training_data
 from common.training.fit import fit
-from common.training.predict import make_predictor
+from common.training.predictor import make_predictor
 from common.training.saved_model import load_initial
 from common.training.trainer import Settings, Trainer, default_epochs
-from robot_export.job import Evidence, Job, Wishes
-from robot_export.model_facts import describe_run
+from robot_export.describe_model import describe_run
+from robot_export.export_job import Evidence, Job, Wishes
 from robot_export.publish import publish_run
 
 

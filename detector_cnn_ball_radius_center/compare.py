@@ -16,7 +16,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 from common.cli import launch
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
-from robot_export.compare_command import compare_parser, divide
+from robot_export.comparison.options import compare_parser, divide
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from detector_cnn_ball_radius_center import metrics, plots
 from detector_cnn_ball_radius_center.data import load_data
 from detector_cnn_ball_radius_center.options import Options
-from robot_export.compared_models import open_models, read_patches
-from robot_export.comparison import Measure, Subject, compare
+from robot_export.comparison.models import open_models, read_patches
+from robot_export.comparison.paired_differences import Measure, Subject, compare
 
 
 def compare_models(arguments: argparse.Namespace, models: list[Path], files: list[Path]) -> None:
@@ -22,7 +22,7 @@ def compare_models(arguments: argparse.Namespace, models: list[Path], files: lis
 
 
 def subject(size: int):
-    """How detectors are compared, a robot_export.comparison.Subject.
+    """How detectors are compared, a robot_export.comparison.paired_differences.Subject.
 
     Args:
         size: width of the patches in pixels.

@@ -9,11 +9,11 @@ from detector_cnn_ball_radius_center.options import PROJECT, Options
 from detector_cnn_ball_radius_center.report import report
 from detector_cnn_ball_radius_center.summary import TRACKED, group_table, table
 from robot_export.card import summary
-from robot_export.export_source import Task, prepare_folder, read_source, read_wishes
-from robot_export.job import Job
+from robot_export.export_job import Job
 from robot_export.parity import Judge
 from robot_export.project import Project
 from robot_export.publish import publish
+from robot_export.read_source import Task, prepare_folder, read_source, read_wishes
 
 TARGET = {
     "order": ["radius", "center_x", "center_y"],

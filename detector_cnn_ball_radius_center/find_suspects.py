@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.model_selection import GroupKFold
 
 from dataset_tools.inspection.file_statistics import sharpness
-from dataset_tools.inspection.suspects import answers_by_fold, read_recordings, write
 from dataset_tools.leaks.hashes import small
+from dataset_tools.suspects.judge_labels import answers_by_fold, read_recordings, write
 from detector_cnn_ball_radius_center import metrics, plots, training
 from detector_cnn_ball_radius_center.options import Options
 

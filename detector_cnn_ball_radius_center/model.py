@@ -1,18 +1,13 @@
-"""The detector's network, raw pixels in and the ball's circle out, and the losses it is trained with.
+"""The detector's network: raw pixels in, the ball's circle out.
 
 A circle is [radius, center_x, center_y] in fractions of the patch, origin at its top left corner.
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
-import tensorflow as tf
 
 from common.training.trunk import trunk
-
-HUBER_DELTA = 0.02  # fraction of the patch, a third of a pixel at 16x16: quadratic below, linear above
-SMALLEST_RADIUS = 0.01  # fraction of the patch; smaller radii are pushed up to it
 
 
 def build_model(
@@ -41,71 +36,3 @@ def build_model(
     start = keras.initializers.Constant([float(value) for value in mean_circle])
     outputs = keras.layers.Dense(3, bias_initializer=start, name="circle")(x)
     return keras.Model(inputs, outputs, name="detector_cnn_ball_radius_center")
-
-
-def make_loss(name: str) -> Callable:
-    """Makes one of the losses that `--loss` names.
-
-    Returns:
-        (true circles [n, 3], predicted circles [n, 3]) -> loss per patch [n].
-    """
-    return {"huber": huber, "mae": mean_absolute_error, "circle-iou": circle_iou_loss}[name]
-
-
-def mean_absolute_error(y, circle):
-    """Mean distance of the three values, in fractions of the patch; [n, 3] and [n, 3] -> [n]."""
-    return tf.reduce_mean(tf.abs(circle - y), 1)
-
-
-def huber(y, circle):
-    """Huber's loss (Robust Estimation of a Location Parameter, 1964) in units of `HUBER_DELTA`; -> [n]."""
-    error = tf.abs(circle - y) / HUBER_DELTA
-    near = tf.minimum(error, 1.0)
-    return tf.reduce_mean(near * (error - 0.5 * near), 1)
-
-
-def circle_iou_loss(y, circle):
-    """1 - IoU of the two circles, and a pull that is left where they do not overlap; -> [n].
-
-    The overlap is that of Yang et al., CircleNet: Anchor-free Glomerulus Detection with Circle Representation, 2020.
-    The pull is the squared distance of the centres over that of the smallest circle around both, from boxes carried
-    over to circles: Zheng et al., Distance-IoU Loss, 2020. A radius too small to be one costs what it lacks.
-    """
-    radius = tf.maximum(circle[:, 0], SMALLEST_RADIUS)
-    # The floor keeps the distance's gradient finite where the centres meet; it is a thousandth of a pixel.
-    distance = tf.sqrt(tf.reduce_sum((circle[:, 1:] - y[:, 1:]) ** 2, 1) + 1e-8)
-    overlap = _lens_area(y[:, 0], radius, distance)
-    union = math.pi * (y[:, 0] ** 2 + radius**2) - overlap
-    around = tf.maximum(distance + y[:, 0] + radius, 2 * tf.maximum(y[:, 0], radius))  # diameter
-    missing = tf.nn.relu(1 - circle[:, 0] / SMALLEST_RADIUS)
-    return 1 - overlap / union + (distance / around) ** 2 + missing
-
-
-def _lens_area(a, b, distance):
-    """Area that two circles with radii a and b share, all [n]; with the gradient that geometry gives.
-
-    The derivative by the distance is minus the common chord, that by a radius its arc inside the other circle: exact
-    and finite everywhere, where automatic differentiation of acos and sqrt is not.
-    """
-
-    @tf.custom_gradient
-    def area(a, b, distance):
-        apart, inside = distance >= a + b, distance <= tf.abs(a - b)
-        half_a, half_b = _half_angle(a, b, distance), _half_angle(b, a, distance)
-        chord = 2 * a * tf.sin(half_a)
-        lens = a**2 * half_a + b**2 * half_b - 0.5 * chord * distance
-        lens = tf.where(inside, math.pi * tf.minimum(a, b) ** 2, tf.where(apart, 0.0, lens))
-        chord = tf.where(inside | apart, 0.0, chord)
-
-        def gradient(upstream):
-            return upstream * 2 * a * half_a, upstream * 2 * b * half_b, -upstream * chord
-
-        return lens, gradient
-
-    return area(a, b, distance)
-
-
-def _half_angle(a, b, distance):
-    """Half the angle under which circle a, from its centre, sees its arc inside circle b: 0 to pi; all [n]."""
-    cosine = (distance**2 + a**2 - b**2) / (2 * a * tf.maximum(distance, 1e-6))
-    return tf.acos(tf.clip_by_value(cosine, -1.0, 1.0))

@@ -16,7 +16,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 from common.cli import launch
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
-from dataset_tools.inspection.suspects_options import options_of, suspects_parser
+from dataset_tools.suspects.options import options_of, suspects_parser
 from detector_cnn_ball_radius_center.options import Options
 
 

@@ -11,20 +11,21 @@ from common.tracking import Server
 from common.training import devices
 from common.training.batches import training_data
 from common.training.fit import fit
-from common.training.predict import make_predictor
+from common.training.predictor import make_predictor
 from common.training.saved_model import load_initial
 from common.training.trainer import Settings, Trainer, default_epochs
 from detector_cnn_ball_radius_center import metrics
 from detector_cnn_ball_radius_center.augmentation import PATCHES_SEEN, make_augmentation
 from detector_cnn_ball_radius_center.exporting import TARGET, project
-from detector_cnn_ball_radius_center.model import build_model, make_loss
+from detector_cnn_ball_radius_center.loss import make_loss
+from detector_cnn_ball_radius_center.model import build_model
 from detector_cnn_ball_radius_center.options import PROJECT, Options
 from detector_cnn_ball_radius_center.plots import draw_target
 from detector_cnn_ball_radius_center.report import report
 from detector_cnn_ball_radius_center.robustness import sheet
 from detector_cnn_ball_radius_center.summary import table
-from robot_export.job import Evidence, Job, Wishes
-from robot_export.model_facts import describe_run
+from robot_export.describe_model import describe_run
+from robot_export.export_job import Evidence, Job, Wishes
 from robot_export.publish import publish_run
 
 

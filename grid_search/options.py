@@ -1,8 +1,6 @@
 """The command line of a grid: its own options, arrays of train.py's options, and after `--` what every run gets."""
 
-import re
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 from common.cli.program import Parser
@@ -151,26 +149,6 @@ def split(argv: list[str], own_options: set[str]) -> tuple[list[str], dict[str, 
                 name, current = name[3:], ["off"]
             arrays[name] = current
     return own, {name: tuple(values) or (None,) for name, values in arrays.items()}, tuple(rest)
-
-
-def combinations(options: GridOptions) -> list[dict[str, str | None]]:
-    """Every combination of the arrays' values, the last array varying fastest."""
-    return [dict(zip(options.arrays, values, strict=True)) for values in product(*options.arrays.values())]
-
-
-def arguments(combination: dict[str, str | None], rest: tuple[str, ...] = ()) -> list[str]:
-    """A combination as train.py takes it."""
-    words = []
-    for name, value in combination.items():
-        if value in (None, "on"):
-            words.append(f"--{name}")
-        elif value == "off":
-            words.append(f"--no-{name}")
-        elif re.fullmatch(r"[\d\s.]+", value):  # several numbers in one value; a file's name stays whole
-            words += [f"--{name}", *value.split()]
-        else:
-            words += [f"--{name}", value]
-    return [*words, *rest]
 
 
 def output_dir(options: GridOptions) -> Path:

@@ -5,13 +5,15 @@ import hashlib
 import importlib
 import io
 import json
+import re
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 from common.atomic_files import read_json, write_json
 from common.cli.training_options import FREE_ON_RESUME, TrainingOptions
 from common.errors import UserError
-from grid_search.options import GridOptions, arguments, combinations
+from grid_search.options import GridOptions
 
 # What may differ when the same grid is started again: where things are and how to reach them, never what is trained.
 FREE = FREE_ON_RESUME | {"tracking", "require_tracking", "list_datasets", "run_name"}
@@ -67,6 +69,26 @@ class Plan:
             "runs": [vars(run) for run in self.runs],
         }
         write_json(self.folder / "plan.json", content)
+
+
+def combinations(options: GridOptions) -> list[dict[str, str | None]]:
+    """Every combination of the arrays' values, the last array varying fastest."""
+    return [dict(zip(options.arrays, values, strict=True)) for values in product(*options.arrays.values())]
+
+
+def arguments(combination: dict[str, str | None], rest: tuple[str, ...] = ()) -> list[str]:
+    """A combination as train.py takes it."""
+    words = []
+    for name, value in combination.items():
+        if value in (None, "on"):
+            words.append(f"--{name}")
+        elif value == "off":
+            words.append(f"--no-{name}")
+        elif re.fullmatch(r"[\d\s.]+", value):  # several numbers in one value; a file's name stays whole
+            words += [f"--{name}", *value.split()]
+        else:
+            words += [f"--{name}", value]
+    return [*words, *rest]
 
 
 def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:

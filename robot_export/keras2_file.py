@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from common.errors import UserError
 from common.training.keras_file import count_stored
-from robot_export.folding import DenseLayer, FoldedNetwork, Joint
+from robot_export.folded_network import DenseLayer, FoldedNetwork, Joint
 
 KERAS = "2.15.0"  # whose layout this is
 _EPSILON = 2.0**-10  # 1 - 2^-10, the variance, is exact: the two add up to 1

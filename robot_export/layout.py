@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from robot_export.folding import DenseLayer, FoldedNetwork, Joint
+from robot_export.folded_network import DenseLayer, FoldedNetwork, Joint
 from robot_export.model_json import ExportedFile, Input
 
 # The outputs of our networks, by their number.

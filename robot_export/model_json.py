@@ -23,7 +23,8 @@ class Input:
     """What the files are fed, from the patch in the camera picture to the numbers.
 
     scale, mean: normalised = raw * scale - mean, per channel. normalised: the TFLite and ONNX files take such values.
-    sampling: how patches are cut, in words. sampling_rule: a key of `common.datasets.sampling.RULES`, None if unknown.
+    sampling: how patches are cut, in words. sampling_rule: a key of
+    `common.datasets.sampling_rules.RULES`, None if unknown.
     """
 
     height: int

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from robot_export.folding import Convolution, DenseLayer, FoldedNetwork, Joint
+from robot_export.folded_network import Convolution, DenseLayer, FoldedNetwork, Joint
 
 OPSET = 13  # the oldest with today's meaning of every operator here: ONNX Runtime 1.8, OpenCV 4.5.5, OpenVINO 2021
 IR_VERSION = 7  # that of ONNX 1.8, which came with opset 13

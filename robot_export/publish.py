@@ -3,8 +3,8 @@
 from common import tracking
 from common.runs.run_folder import tracked_files
 from robot_export import card, model_json
-from robot_export.export_model import deliver
-from robot_export.job import Job
+from robot_export.export_job import Job
+from robot_export.make_and_check import deliver
 from robot_export.model_json import Manifest
 
 WEAKEST, SLICES = 4, 200  # recordings, cameras and brightnesses of each kind, on the card and on the page

@@ -1,6 +1,6 @@
 """The card's part for robots: which C++ header to take, and how to put the model on each robot that was named."""
 
-from common.datasets.sampling import RULES
+from common.datasets.sampling_rules import RULES
 from robot_export.layout import OWN, Layout
 from robot_export.model_json import Manifest
 from robot_export.robots import find

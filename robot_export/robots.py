@@ -17,7 +17,7 @@ class Robot:
     """The part of one team's code that loads a ball network.
 
     name: of --robot. loader: whose code, and which part of it. format: of its file, a key of `FORMATS`.
-    sizes: sides of its patches in pixels. sampling: its rule for them, a key of `common.datasets.sampling.RULES`.
+    sizes: sides of its patches in pixels. sampling: its rule for them, a key of `common.datasets.sampling_rules.RULES`.
     outputs: what it reads, in the words of `layout.py`, of a classifier, a detector, or both joined in one file;
         it cannot load a kind that is missing here.
     scale: it feeds Y times this, minus the mean where `subtracts_mean`. dtype: of the input.

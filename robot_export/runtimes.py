@@ -18,7 +18,7 @@ from common.cli.quiet import quiet_stderr
 from common.errors import UserError
 from common.training import devices, keras_file
 from robot_export import keras2_file
-from robot_export.cpp.program import Program, find_compiler
+from robot_export.cpp.compile_and_run import Program, find_compiler
 
 BATCH = 256
 CPP_FLAGS = ("-O2", "-march=native")

@@ -13,15 +13,15 @@ import numpy as np
 
 from common.atomic_files import read_json
 from common.datasets.families import PREFIXES, all_families
-from common.datasets.patch_format import SIDES
-from common.datasets.sampling import RULES
+from common.datasets.patch_checks import SIDES
+from common.datasets.sampling_rules import RULES
 from common.errors import UserError
 from common.runs.evaluation import model_name
 from common.training import devices, keras_file
 from common.training.model_path import find_model, read_threshold
-from common.training.predict import make_predictor
-from robot_export.foreign import RUNTIMES, Foreign
-from robot_export.isolated import Isolated
+from common.training.predictor import make_predictor
+from robot_export.foreign_options import RUNTIMES, Foreign
+from robot_export.isolated_runtime import Isolated
 from robot_export.layout import OWN, Layout, term
 
 KINDS = {1: "classifier", 3: "detector", 4: "classifier and detector in one"}

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from common.cli.quiet import quiet_stderr
 from common.errors import UserError
-from robot_export.folding import FoldedNetwork, Joint
+from robot_export.folded_network import FoldedNetwork, Joint
 
 
 def convert(joint: Joint, kind: str, calibration: np.ndarray) -> bytes:

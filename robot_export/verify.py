@@ -122,13 +122,13 @@ def _copy(folder: Path, own: Path, file: ExportedFile) -> str:
 
 
 class _Child:
-    """A process that runs the files of these numbers, one after the other; see `verify_child`."""
+    """A process that runs the files of these numbers, one after the other; see `verify_one_file`."""
 
     def __init__(self, folder: Path, foreign_code: bool, numbers: list[int]):
         command = [
             sys.executable,
             "-m",
-            "robot_export.verify_child",
+            "robot_export.verify_one_file",
             folder,
             str(int(foreign_code)),
             *map(str, numbers),

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from common.archive.faults import ArchiveError, Patience
+from common.archive.download_errors import ArchiveError, Patience
 from common.archive.http import decode, get_text
 
 SUMS = "SHA256SUMS"  # the list beside the files that it names

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from filelock import FileLock, Timeout
 
 from common.archive import checksums, index_page
-from common.archive.faults import PATIENCE, ArchiveError, Patience, Unreachable
+from common.archive.download_errors import PATIENCE, ArchiveError, Patience, Unreachable
 from common.archive.http import ask, get_text
 from common.archive.resumable import Version, discard, download
 from common.atomic_files import sync_folder, write_json

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import requests
 import urllib3
 
-from common.archive.faults import (
+from common.archive.download_errors import (
     ArchiveError,
     NotInArchive,
     Patience,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import requests
 
-from common.archive.faults import ArchiveError, Patience, Transient, shown
+from common.archive.download_errors import ArchiveError, Patience, Transient, shown
 from common.archive.http import content, get, media_type, retry
 from common.atomic_files import read_json
 from common.cli.progress import progress_bar

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from common.archive.faults import Patience, Unreachable
+from common.archive.download_errors import Patience, Unreachable
 from common.archive.fetch import listing
 from common.cli.archive_url import DEFAULT_URL
 from common.cli.progress import progress_bar

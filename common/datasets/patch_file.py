@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from common.datasets import patch_format, patch_writer
-from common.datasets.patch_format import KEYS, SIDES, TASKS
+from common.datasets import patch_checks, patch_writer
+from common.datasets.patch_checks import KEYS, SIDES, TASKS
 from common.datasets.safe_hdf5 import SafeFile
-from common.datasets.sampling import rule_in
+from common.datasets.sampling_rules import rule_in
 from common.errors import UserError
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 BLOCK = 8192  # patches per block where a file is walked through: 16 MB at 32x32x2
-COLUMNS = (*KEYS, *patch_format.DETAILS)
+COLUMNS = (*KEYS, *patch_checks.DETAILS)
 write_patches = patch_writer.write_patches
 
 
@@ -47,7 +47,7 @@ class Patches:
     side: float32 [n], pixels of the patch in the camera picture, NaN where unknown; or None.
     source: bytes [n], UTF-8, archive and member of each patch, all different; or None. As text it would outgrow X.
     files: names of the files that the patches were read from.
-    sampling: how they were subsampled, keys of `common.datasets.sampling.RULES`, None if a file does not say.
+    sampling: how they were subsampled, keys of `common.datasets.sampling_rules.RULES`, None if a file does not say.
     """
 
     X: np.ndarray
@@ -117,8 +117,8 @@ class PatchFile:
         """
         start, stop, _ = slice(start, stop).indices(len(self))
         read = {key: column.read(start, stop) for key, column in self._file.columns.items()}
-        X, y = read.pop("X"), patch_format.labels(read.pop("y"), self.task, self.path)
-        columns = {key: patch_format.text(values) for key, values in read.items() if key in KEYS}
+        X, y = read.pop("X"), patch_checks.labels(read.pop("y"), self.task, self.path)
+        columns = {key: patch_checks.text(values) for key, values in read.items() if key in KEYS}
         if "side" in read:
             columns["side"] = read["side"].astype(np.float32)
         if "source" in read:
@@ -162,10 +162,10 @@ def task_of(path: Path | str) -> str:
         UserError: not a patch file.
     """
     path = Path(path)
-    with closing(patch_format.open_file(path)) as file:
+    with closing(patch_checks.open_file(path)) as file:
         y = file.columns.get("y")
         task = TASKS[1] if y is not None and y.shape[1:] == (3,) else TASKS[0]
-        patch_format.layout(file, task)
+        patch_checks.layout(file, task)
     return task
 
 
@@ -177,8 +177,8 @@ def open_patches(path: Path | str, task: str) -> Iterator[PatchFile]:
         UserError: not a file, not HDF5, keys missing, or shapes and types that cannot be used.
     """
     path = Path(path)
-    with closing(patch_format.open_file(path)) as file:
-        patch_format.layout(file, task)
+    with closing(patch_checks.open_file(path)) as file:
+        patch_checks.layout(file, task)
         yield PatchFile(path, task, file.columns["X"].shape, file)
 
 
@@ -195,7 +195,7 @@ def read_patches(path: Path | str, task: str) -> Patches:
     with open_patches(path, task) as file:
         patches = file.read()
     if task == "detection":
-        patch_format.column_order(patches.y, Path(path))
+        patch_checks.column_order(patches.y, Path(path))
     return patches
 
 

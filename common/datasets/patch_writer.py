@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from common.datasets import patch_format
+from common.datasets import patch_checks
 from common.errors import UserError
 
 CHUNK_BYTES = 1 << 18  # of one HDF5 chunk: few enough seeks for a whole read, small enough for shuffled block access
@@ -41,7 +41,7 @@ def write_patches(
         UserError: content that `read_patches` would refuse, or a place that cannot be written.
     """
     path = Path(path)
-    if unknown := set(columns) - {*patch_format.KEYS, *patch_format.DETAILS}:
+    if unknown := set(columns) - {*patch_checks.KEYS, *patch_checks.DETAILS}:
         raise TypeError(f"not a column of patch files: {', '.join(sorted(unknown))}")
     y, columns = _checked(path, X, y, columns)
     try:
@@ -56,14 +56,14 @@ def _checked(path: Path, X: np.ndarray, y: np.ndarray, columns: dict) -> tuple[n
     y = np.asarray(y)
     task = "detection" if y.ndim == 2 and y.shape[1] == 3 else "classification"
     columns = {key: _encode(values, key) for key, values in columns.items() if values is not None}
-    patch_format.pixels(tuple(X.shape), X.dtype, path)
+    patch_checks.pixels(tuple(X.shape), X.dtype, path)
     for key, values in {"y": y, **columns}.items():
         if len(values) != len(X):
             raise UserError(f"{path}: X and {key} differ in length. Received: {len(X)} and {len(values)}.")
-    patch_format.label_shape(y.shape, task, path)
-    y = patch_format.labels(y, task, path)
+    patch_checks.label_shape(y.shape, task, path)
+    y = patch_checks.labels(y, task, path)
     if task == "detection":
-        patch_format.column_order(y, path)
+        patch_checks.column_order(y, path)
         return y, columns
     return y.astype(np.uint8)[:, None], columns
 
@@ -71,7 +71,7 @@ def _checked(path: Path, X: np.ndarray, y: np.ndarray, columns: dict) -> tuple[n
 def _encode(values: Sequence[str] | np.ndarray, key: str) -> np.ndarray:
     """UTF-8 bytes of fixed length [n]."""
     array = np.asarray(values)
-    if key == "side" and array.dtype.kind in patch_format.DETAILS["side"]:
+    if key == "side" and array.dtype.kind in patch_checks.DETAILS["side"]:
         return array.astype(np.float32)
     if array.dtype.kind == "O":
         array = array.astype(str)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.datasets import patch_format
+from common.datasets import patch_checks
 from common.datasets.hdf5_column import Column, free_memory
 from common.datasets.patch_file import BLOCK, KEYS, Patches, joined_rule, sampling_rule
 from common.datasets.safe_hdf5 import SafeFile
@@ -97,7 +97,7 @@ def check_memory(paths: Sequence[Path]) -> None:
     """
     pixels = 0
     for path in paths:
-        with closing(patch_format.open_file(path)) as file:
+        with closing(patch_checks.open_file(path)) as file:
             pixels += file.columns["X"].bytes if "X" in file.columns else 0
     free = free_memory()
     if free is not None and COPIES * pixels > free:
@@ -109,14 +109,14 @@ def check_memory(paths: Sequence[Path]) -> None:
 
 def _labels(path: Path, task: str) -> tuple[SafeFile, np.ndarray, dict[str, np.ndarray]]:
     """An open patch file, its checked labels, and what it says of each patch."""
-    file = patch_format.open_file(path)
-    patch_format.layout(file, task)
-    y = patch_format.labels(file.columns["y"].read(), task, path)
+    file = patch_checks.open_file(path)
+    patch_checks.layout(file, task)
+    y = patch_checks.labels(file.columns["y"].read(), task, path)
     columns = {key: _names(file.columns[key]) for key in KEYS if key in file.columns}
     if "side" in file.columns:
         columns["side"] = file.columns["side"].read().astype(np.float32)
     if task == "detection":
-        patch_format.column_order(y, path)
+        patch_checks.column_order(y, path)
     return file, y, columns
 
 
@@ -124,6 +124,6 @@ def _names(column: Column) -> np.ndarray:
     """Strings as an array of objects: one pointer each, as there are few different ones."""
     names = np.empty(len(column), object)
     for start in range(0, len(names), BLOCK):
-        different, which = np.unique(patch_format.text(column.read(start, start + BLOCK)), return_inverse=True)
+        different, which = np.unique(patch_checks.text(column.read(start, start + BLOCK)), return_inverse=True)
         names[start : start + BLOCK] = np.array([sys.intern(str(name)) for name in different], object)[which]
     return names

@@ -15,8 +15,8 @@ from requests.auth import HTTPBasicAuth
 
 from common.cli import launch
 from common.errors import UserError
-from common.tracking.faults import http_words, words_of
 from common.tracking.secrets import stored_credentials, without_credentials
+from common.tracking.server_errors import http_words, words_of
 
 NAMES = {
     "default": "https://mlflow.berlin-united.com/",

@@ -9,9 +9,9 @@ from tqdm import tqdm
 
 from common.errors import UserError
 from common.tracking import journal, journal_writer, server_state
-from common.tracking.faults import words_of
 from common.tracking.mirror.mlflow_settings import prepare
 from common.tracking.pending import pending, place, targets
+from common.tracking.server_errors import words_of
 from common.tracking.servers import (
     how_to_send,
     is_http,

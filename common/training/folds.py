@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from common.cli.progress import progress_bar
 from common.datasets.patch_file import Patches
-from common.training.predict import make_predictor
+from common.training.predictor import make_predictor
 
 
 def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callable) -> np.ndarray:

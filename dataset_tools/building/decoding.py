@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.datasets.families import ORIGINS
-from dataset_tools.building import pixels
+from dataset_tools.building import subsample
 from dataset_tools.leaks import hashes
 from dataset_tools.sources.patch_sources import CAMERAS, Chunk, Patch, Skipped, read
 
@@ -58,7 +58,7 @@ def decode(chunk: Chunk, plan: Plan) -> Batch:
         patches.append(item._replace(rgbx=None))  # one batch never holds all decoded pictures at once
     planes = 2 if plan.chroma else 1
     channels = {
-        size: pixels.to_channels(np.array(found, "<u4").reshape(-1, planes, size, size))
+        size: subsample.to_channels(np.array(found, "<u4").reshape(-1, planes, size, size))
         if found
         else np.empty((0, size, size, planes), np.uint8)
         for size, found in samples.items()
@@ -79,11 +79,11 @@ def _sample(patch: Patch, size: int, plan: Plan) -> np.ndarray:
     height, width = patch.rgbx.shape
     ready = patch.ready and height == width == size
     if plan.method == "area" and not ready:
-        return np.stack([pixels.average(patch.rgbx, size)] * (2 if plan.chroma else 1))  # a cell has its own U and V
+        return np.stack([subsample.average(patch.rgbx, size)] * (2 if plan.chroma else 1))  # a cell has its own U and V
     if ready:
-        indices = pixels.as_it_is(height, width, plan.chroma)
+        indices = subsample.as_it_is(height, width, plan.chroma)
     else:
-        indices = pixels.sample_indices(height, width, size, plan.method, plan.chroma)
+        indices = subsample.sample_indices(height, width, size, plan.method, plan.chroma)
     return patch.rgbx.reshape(-1)[indices]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from common.cli.archive_url import DEFAULT_URL
 from common.cli.program import Parser
 from common.datasets.families import BORDERS, CAMERAS, COLOURS, DEFAULT_STEMS, PATCH_TYPES, SIZES, Family, parse_stem
-from common.datasets.sampling import RULES
+from common.datasets.sampling_rules import RULES
 from common.errors import UserError
 
 ORIGINS = {"classification": ("naoth", "devils", "tk03"), "detection": ("naoth", "tk03")}

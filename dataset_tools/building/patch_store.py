@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from common.datasets.families import ORIGINS
-from common.datasets.patch_format import DETAILS
+from common.datasets.patch_checks import DETAILS
 from dataset_tools.building.decoding import CAMERA_CODES, THUMBNAIL, Batch, Plan
 from dataset_tools.building.working_folder import working_folder
 from dataset_tools.sources import labels

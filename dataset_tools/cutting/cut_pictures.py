@@ -16,8 +16,8 @@ from dataset_tools.annotations.record import BALL, Record
 from dataset_tools.building.workers import warm_up, workers
 from dataset_tools.building.working_folder import working_folder
 from dataset_tools.cutting.archives import Archives, file_name, member_name
+from dataset_tools.cutting.cut_one_picture import Patches, Plan, of_records
 from dataset_tools.cutting.options import Settings
-from dataset_tools.cutting.patches import Patches, Plan, of_records
 from dataset_tools.cutting.record_store import RecordStore
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped

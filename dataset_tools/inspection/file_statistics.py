@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from common.datasets.patch_checks import column_order
 from common.datasets.patch_file import KEYS, open_patches
-from common.datasets.patch_format import column_order
 from common.errors import UserError
 from dataset_tools.leaks import hashes
 

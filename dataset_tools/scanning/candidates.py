@@ -6,7 +6,7 @@ passed over without being cut out.
 
 import numpy as np
 
-from dataset_tools.cutting.geometry import CONTRAST_MIN, SIDE_MIN
+from dataset_tools.cutting.place_patches import CONTRAST_MIN, SIDE_MIN
 
 RATIO = 1.25  # from one radius to the next: a patch fits balls of 0.9 to 1.12 times its radius
 STEP = 0.15  # between neighbouring squares, in sides

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from dataset_tools.building import pixels
+from dataset_tools.building import subsample
 from dataset_tools.sources.borders import grow
 
 
@@ -14,7 +14,7 @@ class NetworkInput:
     """What a network takes.
 
     size: side in pixels. channels: 1 (Y) or 2 (Y and U/V). rule: of sampling, a key of
-        `common.datasets.sampling.RULES`. border: pixels by which its patches were cut larger than candidates.
+        `common.datasets.sampling_rules.RULES`. border: pixels by which its patches were cut larger than candidates.
     """
 
     size: int
@@ -54,12 +54,12 @@ def cut(picture: np.ndarray, boxes: np.ndarray, wanted: NetworkInput) -> np.ndar
         if wanted.rule == "area":
             for index in mine:
                 left, top, right, bottom = boxes[index]
-                samples[index] = pixels.average(picture[top:bottom, left:right], size)
+                samples[index] = subsample.average(picture[top:bottom, left:right], size)
             continue
-        rows, columns = np.divmod(pixels.sample_indices(height, width, size, wanted.rule, planes == 2), width)
+        rows, columns = np.divmod(subsample.sample_indices(height, width, size, wanted.rule, planes == 2), width)
         corner = boxes[mine, 1] * across + boxes[mine, 0]
         samples[mine] = flat[corner[:, None, None] + rows * across + columns]
-    return pixels.to_channels(samples.reshape(-1, planes, size, size)) if len(boxes) else _none(wanted)
+    return subsample.to_channels(samples.reshape(-1, planes, size, size)) if len(boxes) else _none(wanted)
 
 
 def _none(wanted: NetworkInput) -> np.ndarray:
@@ -76,6 +76,6 @@ def whole(picture: np.ndarray, wanted: NetworkInput, ready: bool) -> np.ndarray:
     """
     height, width = picture.shape
     if ready and height == width == wanted.size:
-        indices = pixels.as_it_is(height, width, wanted.channels == 2)
-        return pixels.to_channels(picture.reshape(-1)[indices].reshape(1, wanted.channels, height, width))
+        indices = subsample.as_it_is(height, width, wanted.channels == 2)
+        return subsample.to_channels(picture.reshape(-1)[indices].reshape(1, wanted.channels, height, width))
     return cut(picture, np.array([[0, 0, width, height]]), wanted)

@@ -31,8 +31,8 @@ def read(path: Path, digest) -> Iterator[tuple[np.ndarray, Facts] | str]:
         digest: hashlib object that is updated with the file's content.
 
     Yields:
-        A picture, uint32 [16, 16] of brightness only (see dataset_tools.building.pixels), and its facts; or the reason
-        why this patch is skipped.
+        A picture, uint32 [16, 16] of brightness only (see dataset_tools.building.subsample), and its facts; or the
+        reason why this patch is skipped.
 
     Raises:
         UserError: the pickle is damaged, hostile, or does not contain these patches.

@@ -5,7 +5,7 @@ import numpy as np
 from robot_export.cpp import dense, tiles
 from robot_export.cpp.products import Lines, Stage
 from robot_export.cpp.weights import array, first_tiles, later_tiles, pad_inputs, pad_last
-from robot_export.folding import FoldedNetwork
+from robot_export.folded_network import FoldedNetwork
 
 WIDTHS = (16, 8, 4)  # floats per vector: AVX-512, AVX2 with FMA, SSE4.1 and NEON
 

@@ -11,7 +11,7 @@ from common.atomic_files import write_text
 from common.errors import UserError
 from robot_export.cpp import float_layers
 from robot_export.cpp.weights import array, literal
-from robot_export.folding import FoldedNetwork
+from robot_export.folded_network import FoldedNetwork
 
 PARTS = Path(__file__).parent
 TEMPLATES = ("ball_models.h", "naoth_finder.h")  # go with model.h: join a classifier and a detector, also for NaoTH

@@ -9,7 +9,7 @@ from robot_export.cpp.header import CONVERSIONS, About, Arithmetic, assemble, pa
 from robot_export.cpp.int16_quantise import LIMIT, Int16Network
 from robot_export.cpp.int16_reference import EXP2, predict
 from robot_export.cpp.weights import array, literal
-from robot_export.folding import FoldedNetwork
+from robot_export.folded_network import FoldedNetwork
 
 INT16 = Arithmetic(" in int16", "_INT16", "__SSSE3__", (), ("INLINE", "WIDTH", "FACTOR", "REPEAT", "PAIRS", "VECTOR"))
 

@@ -8,7 +8,7 @@ from robot_export.cpp.float_layers import function
 from robot_export.cpp.int16_quantise import LIMIT, Int16Network
 from robot_export.cpp.products import ACCUMULATORS, Lines, Pieces, Stage, accumulate, chunks, pieces, runs
 from robot_export.cpp.tiles import larger_of_two, pooled, transform
-from robot_export.folding import FoldedNetwork
+from robot_export.folded_network import FoldedNetwork
 
 WIDTHS = (8, 4)  # int32 per vector: AVX2; SSE, NEON and any other machine
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from common.errors import UserError
 from robot_export.cpp.weights import later_tiles, pad_inputs, pad_last
-from robot_export.folding import FoldedNetwork
+from robot_export.folded_network import FoldedNetwork
 
 LIMIT = 8191  # largest activation
 FRACTION = 5  # bits of a pixel behind the point: 255 * 32 = 8160

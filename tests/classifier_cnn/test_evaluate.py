@@ -14,7 +14,7 @@ from common.cli.program import run_main
 from common.datasets.patch_file import read_patches, write_patches
 from common.errors import UserError
 from common.runs.evaluation import predict_file
-from common.training import predict
+from common.training import predictor
 from common.training.model_path import read_threshold
 
 # Keras 3.15 reads its TensorFlow variables in a way that NumPy 2 has deprecated.
@@ -66,7 +66,7 @@ def score_of(patches):
 
 @pytest.mark.parametrize("batch", [1, 7, 50, 1024])
 def test_every_patch_is_scored_in_order_whatever_the_batch(models, file, monkeypatch, batch):
-    monkeypatch.setattr(predict, "BATCH", batch)
+    monkeypatch.setattr(predictor, "BATCH", batch)
     patches = read_patches(file, "classification")
     scores = predict_file(models / "run" / "model.keras", patches.X, 1)[:, 0]
     assert scores.dtype == np.float32

@@ -14,9 +14,9 @@ from common.cli.program import run_main
 from common.datasets.patch_file import write_patches
 from common.training.keras_file import save
 from dataset_tools.annotations.record import Place, Record
-from dataset_tools.scanning import mining
+from dataset_tools.mining import ranking
+from dataset_tools.mining.ranking import Known, Pool
 from dataset_tools.scanning.frames import Frame
-from dataset_tools.scanning.mining import Known, Pool
 from dataset_tools.scanning.scan import Found
 
 from ..dataset_tools.annotations import scenes
@@ -57,15 +57,15 @@ def found_in(frame, count=3, log=True):
 
 
 def test_interest_is_highest_where_the_model_is_uncertain():
-    assert mining.nearest_to_half(np.array([[0.5], [0.0], [1.0], [0.75]])).tolist() == [1, 0, 0, 0.5]
-    assert mining.disagreement(np.array([[0, 1], [0.3, 0.3]])).tolist() == [1, 0]
+    assert ranking.nearest_to_half(np.array([[0.5], [0.0], [1.0], [0.75]])).tolist() == [1, 0, 0, 0.5]
+    assert ranking.disagreement(np.array([[0, 1], [0.3, 0.3]])).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_views_are_the_same_patch_and_keep_u_and_v_apart(channels):
     X = np.repeat(patch(3)[None], channels, axis=3).copy()
     X[..., -1] = np.tile([10, 200], 8) if channels == 2 else X[..., -1]
-    views = list(mining.views(X))
+    views = list(ranking.views(X))
     assert len(views) == 6
     assert np.array_equal(views[1][:, :, ::-1, 0], X[..., 0])
     for view in views:
@@ -85,7 +85,7 @@ def test_only_the_best_few_patches_of_a_second_are_kept():
 
 
 def test_the_pool_stays_small_and_keeps_the_best(monkeypatch):
-    monkeypatch.setattr(mining, "POOL_MAX", 100)
+    monkeypatch.setattr(ranking, "POOL_MAX", 100)
     pool, interest = Pool(2, 30), np.random.default_rng(0).random(3000)
     for frame, value in enumerate(interest):
         pool.add(found_in(frame * 30, 1), np.zeros((1, 1)), np.array([value]), (np.empty((0, 3)), np.empty(0)))

@@ -15,11 +15,11 @@ from classifier_cnn import predict
 from common.cli.program import run_main
 from common.datasets.patch_file import read_patches, write_patches
 from common.training.keras_file import load, save
-from common.training.predict import make_predictor
+from common.training.predictor import make_predictor
 from dataset_tools.cutting.cut_pictures import cut
 from dataset_tools.cutting.options import parse_args as cut_options
 from detector_cnn_ball_radius_center import predict as detector_predict
-from robot_export.folding import fold
+from robot_export.folded_network import fold
 from robot_export.layout import Layout
 from robot_export.onnx_file import write
 

@@ -195,15 +195,15 @@ def test_a_grid_requests_no_export(files, tmp_path):
 
 
 def test_a_wrong_export_fails_the_run_but_loses_nothing_of_it(files, tmp_path, monkeypatch):
-    from robot_export import export_files
+    from robot_export import plan_files
 
-    original = export_files.fold
+    original = plan_files.fold
 
     def wrong_mean(model):
         network = original(model)
         return dataclasses.replace(network, offset=tuple(value + 0.1 for value in network.offset))
 
-    monkeypatch.setattr(export_files, "fold", wrong_mean)
+    monkeypatch.setattr(plan_files, "fold", wrong_mean)
     with pytest.raises(UserError, match=r"the h5 format differs from the trained model"):
         train.main([*files, *SMALL, "--epochs", "2", "--export", "all", "--output-dir", str(tmp_path)])
     (folder,) = (path.parent for path in tmp_path.glob("*/model.json"))

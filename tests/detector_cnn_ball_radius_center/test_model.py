@@ -7,8 +7,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detector_cnn_ball_radius_center.loss import HUBER_DELTA, circle_iou_loss, huber, make_loss
 from detector_cnn_ball_radius_center.metrics import circle_iou
-from detector_cnn_ball_radius_center.model import HUBER_DELTA, build_model, circle_iou_loss, huber, make_loss
+from detector_cnn_ball_radius_center.model import build_model
 from detector_cnn_ball_radius_center.options import LOSSES
 
 seeds = st.integers(0, 2**32 - 1)

@@ -4,8 +4,8 @@ import pytest
 
 from classifier_cnn.train import parse_args as parse_training
 from common.errors import UserError
-from grid_search.options import arguments, combinations, parse_args
-from grid_search.plan import latest_plan, make_plan, read_plan
+from grid_search.options import parse_args
+from grid_search.plan import arguments, combinations, latest_plan, make_plan, read_plan
 
 GRID = [
     "classifier_cnn.train", "--augment", "on", "off", "--regularize", "on", "off",

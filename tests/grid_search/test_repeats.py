@@ -7,8 +7,8 @@ import pytest
 
 from common.errors import UserError
 from grid_search import repeats
-from grid_search.options import combinations, parse_args
-from grid_search.plan import Plan, Run
+from grid_search.options import parse_args
+from grid_search.plan import Plan, Run, combinations
 from grid_search.report import write_report
 
 LOSSES = {("8", "0"): 0.30, ("16", "0"): 0.21, ("32", "0"): 0.20} | {

@@ -7,8 +7,8 @@ import numpy as np
 from classifier_cnn import exporting as classifier
 from common.datasets.patch_file import Patches
 from detector_cnn_ball_radius_center import exporting as detector
-from robot_export.job import Evidence, Job, Wishes
-from robot_export.model_facts import describe_model
+from robot_export.describe_model import describe_model
+from robot_export.export_job import Evidence, Job, Wishes
 
 from .models import patches, random_model
 

@@ -12,7 +12,7 @@ import pytest
 
 from common.errors import UserError
 from robot_export import keras2_file
-from robot_export.folding import DenseLayer, Joint, fold
+from robot_export.folded_network import DenseLayer, Joint, fold
 
 from .models import patches, random_model
 

@@ -5,15 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from common.datasets.sampling import RULES
+from common.datasets.sampling_rules import RULES
 from common.errors import UserError
-from robot_export import model_json, runtimes, verify_child
+from robot_export import model_json, runtimes, verify_one_file
 from robot_export.card import Findings, write_card
-from robot_export.export_model import deliver
+from robot_export.describe_model import describe_input
+from robot_export.export_job import Job, Partner, Wishes
 from robot_export.formats import FORMATS
-from robot_export.job import Job, Partner, Wishes
 from robot_export.layout import OWN, Layout, term
-from robot_export.model_facts import describe_input
+from robot_export.make_and_check import deliver
 from robot_export.robots import ROBOTS, check
 
 from .jobs import make_job
@@ -68,7 +68,7 @@ def test_every_robot_gets_a_file_in_the_layout_of_its_code(tmp_path, kind, side)
     told = deliver(job)
     model_json.write(job.folder, told)
     for name in told.formats:
-        assert verify_child.check_file(job.folder, model_json.read(job.folder), name).startswith("unchanged")
+        assert verify_one_file.check_file(job.folder, model_json.read(job.folder), name).startswith("unchanged")
     wanted = np.concatenate([job.evidence.outputs, *([joint.outputs] if joint else [])], axis=1)
     names = {1: ("ball",), 3: ("radius", "x", "y"), 4: ("ball", "radius", "x", "y")}[wanted.shape[1]]
     X, mean = job.evidence.validation.X, job.manifest.input.mean[0]

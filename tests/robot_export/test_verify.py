@@ -11,9 +11,9 @@ import onnx
 import pytest
 
 from common.errors import UserError
-from robot_export import model_json, verify, verify_child
-from robot_export.export_model import deliver
+from robot_export import model_json, verify, verify_one_file
 from robot_export.formats import CHOICES
+from robot_export.make_and_check import deliver
 
 from .broken_files import crashing, endless, hungry
 from .jobs import make_job
@@ -59,7 +59,7 @@ def keep(folder, *names: str) -> None:
 
 def run_here(folder, name: str, **settings) -> str:
     """Checks one file without a child process."""
-    return verify_child.check_file(folder, model_json.read(folder), name, **settings)
+    return verify_one_file.check_file(folder, model_json.read(folder), name, **settings)
 
 
 def with_code(folder, marker) -> bytes:

@@ -10,8 +10,8 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from common.atomic_files import open_inside
 from common.tracking import server_state
-from common.tracking.faults import Fault, fault_of
 from common.tracking.pending import digest_of, files_of
+from common.tracking.server_errors import Fault, fault_of
 from common.tracking.translate import Translator
 
 

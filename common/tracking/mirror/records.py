@@ -7,7 +7,7 @@ from pathlib import Path
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from common.tracking import journal, server_state
-from common.tracking.faults import fault_of
+from common.tracking.server_errors import fault_of
 from common.tracking.servers import is_http
 from common.tracking.translate import DIGEST_LENGTH, UUID_TAG, Batch, Translator, clean
 

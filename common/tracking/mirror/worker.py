@@ -11,9 +11,9 @@ from pathlib import Path
 from filelock import Timeout
 
 from common.tracking import journal
-from common.tracking.faults import Fault, words_of
 from common.tracking.mirror.send import Sender
 from common.tracking.secrets import scrub
+from common.tracking.server_errors import Fault, words_of
 from common.tracking.servers import how_to_send, may_be_sent
 from common.tracking.translate import clean
 

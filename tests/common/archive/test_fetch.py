@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from common.archive import fetch as archive
 from common.archive import http
-from common.archive.faults import ArchiveError, NotInArchive, Patience, Unreachable
+from common.archive.download_errors import ArchiveError, NotInArchive, Patience, Unreachable
 from common.archive.fetch import fetch
 from common.errors import UserError
 
@@ -484,7 +484,7 @@ def test_a_file_is_checked_before_it_is_put_in_place(bring, tmp_path):
 
 LIMITED = """
 import resource, signal, sys
-from common.archive.faults import Patience
+from common.archive.download_errors import Patience
 from common.archive.fetch import fetch
 from common.cli.program import run_main
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -570,7 +570,7 @@ def test_the_message_for_a_folder_that_cannot_be_written(bring, monkeypatch, num
 
 FETCH = """
 import sys
-from common.archive.faults import Patience
+from common.archive.download_errors import Patience
 from common.archive.fetch import fetch
 print("ready", flush=True)
 sys.stdin.readline()

@@ -3,7 +3,7 @@
 import pytest
 
 from common.archive import checksums
-from common.archive.faults import Patience
+from common.archive.download_errors import Patience
 from common.archive.fetch import listing
 from common.archive.http import Page, decode
 from common.archive.index_page import names

@@ -11,7 +11,7 @@ import filelock
 import pytest
 
 from common.archive import http
-from common.archive.faults import ArchiveError, Patience, Unreachable
+from common.archive.download_errors import ArchiveError, Patience, Unreachable
 from common.archive.fetch import fetch, listing, sibling
 from common.archive.http import Page
 from common.archive.index_page import names

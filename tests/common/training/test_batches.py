@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from classifier_cnn.augmentation import make_augmentation
-from classifier_cnn.model import build_model, make_loss
+from classifier_cnn.loss import make_loss
+from classifier_cnn.model import build_model
 from common.datasets import streaming
 from common.datasets.streaming import stored_patches
 from common.training import batches

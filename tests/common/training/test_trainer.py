@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from classifier_cnn.model import build_model, make_loss
+from classifier_cnn.loss import make_loss
+from classifier_cnn.model import build_model
 from common.errors import UserError
 from common.training import trainer as training
 from common.training.batches import MemoryData

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from robot_export.folding import FoldedNetwork
+from robot_export.folded_network import FoldedNetwork
 
 
 def forward(network: FoldedNetwork, patches: np.ndarray) -> np.ndarray:

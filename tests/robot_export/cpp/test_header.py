@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
+from robot_export.cpp.compile_and_run import Program, find_compiler
 from robot_export.cpp.header import About, identifier, quoted
 from robot_export.cpp.header import write as write_header
-from robot_export.cpp.program import Program, find_compiler
-from robot_export.folding import fold
+from robot_export.folded_network import fold
 
 from ..models import patches, random_model
 from .builds import FEW

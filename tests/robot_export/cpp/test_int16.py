@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
+from robot_export.cpp.compile_and_run import Program, find_compiler
 from robot_export.cpp.header import PARTS, About
 from robot_export.cpp.int16_header import text
 from robot_export.cpp.int16_quantise import LIMIT, ONE, measure, quantise
 from robot_export.cpp.int16_reference import answer, light, predict
-from robot_export.cpp.program import Program, find_compiler
-from robot_export.folding import fold
+from robot_export.folded_network import fold
 
 from ...tiny import ROOT
 from ..models import patches, random_model

@@ -5,8 +5,8 @@ import pytest
 
 from common.datasets.patch_file import read_patches
 from dataset_tools.synthetic import synthetic_files
-from robot_export.cpp.program import Program
-from robot_export.folding import fold
+from robot_export.cpp.compile_and_run import Program
+from robot_export.folded_network import fold
 
 from ..models import patches, random_model
 from .builds import COMPILERS, NEON, OTHERS, PLAIN, QEMU, SANITIZED, TARGETS, Build

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from robot_export import snippets
+from robot_export.cpp.compile_and_run import WARNINGS, find_compiler
 from robot_export.cpp.header import PARTS, About
 from robot_export.cpp.header import write as write_header
-from robot_export.cpp.program import WARNINGS, find_compiler
-from robot_export.folding import fold
-from robot_export.model_facts import describe_input
+from robot_export.describe_model import describe_input
+from robot_export.folded_network import fold
 
 from ...tiny import ROOT
 from ..models import patches, random_model

@@ -14,10 +14,10 @@ from common.errors import UserError
 from common.training import keras_file
 from robot_export import model_json, runtimes
 from robot_export.cpp import header, int16_header, int16_quantise
-from robot_export.folding import fold
-from robot_export.isolated import limit_memory
+from robot_export.describe_model import header_constants
+from robot_export.folded_network import fold
+from robot_export.isolated_runtime import limit_memory
 from robot_export.layout import Layout
-from robot_export.model_facts import header_constants
 from robot_export.model_json import ExportedFile, Manifest
 
 

@@ -11,10 +11,10 @@ from common.atomic_files import replacing
 from dataset_tools.annotations import picture, recognise
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.record import Record
-from dataset_tools.cutting import scene, write_png
+from dataset_tools.cutting import circles_and_boxes, write_png
 from dataset_tools.cutting.archives import Archives, file_name, member_name
+from dataset_tools.mining.ranking import Choice
 from dataset_tools.scanning.frames import Frame, frames, read_picture
-from dataset_tools.scanning.mining import Choice
 from dataset_tools.scanning.scan import Found
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
@@ -45,7 +45,7 @@ def free_of_balls(found: Found) -> np.ndarray:
     if found.size is None or not record.boxes:
         return np.full(len(boxes), record.certified)
     try:
-        known, _ = scene.scene_of(record, *found.size, picture.scale(record, *found.size))
+        known, _ = circles_and_boxes.scene_of(record, *found.size, picture.scale(record, *found.size))
     except Refused:
         return np.zeros(len(boxes), bool)
     free = np.full(len(boxes), known.free)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from robot_export import isolated, onnx_file, tflite
-from robot_export.folding import Joint, fold
-from robot_export.isolated import Isolated
+from robot_export import isolated_runtime, onnx_file, tflite
+from robot_export.folded_network import Joint, fold
+from robot_export.isolated_runtime import Isolated
 
 from .broken_files import crashing, endless, hungry
 from .models import patches, random_model
@@ -39,8 +39,8 @@ def test_gives_the_same_outputs_as_the_model(files):
     ],
 )
 def test_a_file_that_breaks_its_runtime_gives_one_line(files, tmp_path, monkeypatch, make, file, words):
-    monkeypatch.setattr(isolated, "SECONDS", 2.0)
-    monkeypatch.setattr(isolated, "PER_PATCH", 0.0)
+    monkeypatch.setattr(isolated_runtime, "SECONDS", 2.0)
+    monkeypatch.setattr(isolated_runtime, "PER_PATCH", 0.0)
     (tmp_path / file).write_bytes(make((files[0] / file).read_bytes()))
     runtime = "LiteRT" if file.endswith("tflite") else "ONNX Runtime"
     with pytest.raises(UserError, match=words) as error:

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from dataset_tools.annotations.record import Box, Record
-from dataset_tools.cutting.scene import circle_of, scene_of
+from dataset_tools.cutting.circles_and_boxes import circle_of, scene_of
 
 
 def test_circles_of_boxes_at_the_edge():

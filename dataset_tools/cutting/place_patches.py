@@ -9,8 +9,8 @@ from random import Random
 
 import numpy as np
 
+from dataset_tools.cutting.circles_and_boxes import Circle, Scene
 from dataset_tools.cutting.options import Geometry
-from dataset_tools.cutting.scene import Circle, Scene
 
 SIDE_MIN = 8  # pixels; the robot looks at nothing smaller
 PARTIAL_EVERY = 4  # one of so many patches of a ball shows only a part of it

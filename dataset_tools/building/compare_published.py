@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from common.archive.checksums import SUMS, sha256_of
-from common.archive.faults import PATIENCE, ArchiveError, NotInArchive
+from common.archive.download_errors import PATIENCE, ArchiveError, NotInArchive
 from common.archive.fetch import address, fetch, listing
 from common.archive.resumable import discard, download
 from common.datasets.families import Family

@@ -12,9 +12,10 @@ from common.cli import tables
 from common.cli.printable import printable
 from common.cli.training_options import TrainingOptions
 from common.runs.bootstrap import bootstrap_interval
-from common.runs.evaluation import brightness_class, mean_brightness, size_class, write_rows
-from robot_export import comparison_picture
-from robot_export.compared_models import answers_of, notes
+from common.runs.evaluation import write_rows
+from common.runs.patch_classes import brightness_class, mean_brightness, size_class
+from robot_export.comparison import picture
+from robot_export.comparison.models import answers_of, notes
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SHOWN = 20  # patches per gallery
@@ -91,9 +92,7 @@ def compare(subject: Subject, models: list, patches, output_dir: Path | None) ->
         told["against_A"][names[1]] = {"sentence": told_in_short, "numbers": numbers, "groups": rows}
         sections += [table(subject.measures, numbers, names), groups_as_text(rows, names)]
         sections.append(f"{told_in_short} ({printable(models[0].name)} against {printable(models[number].name)})")
-        comparison_picture.draw(
-            folder / f"comparison{suffix}.png", subject.measures, numbers, rows, told_in_short, names
-        )
+        picture.draw(folder / f"comparison{suffix}.png", subject.measures, numbers, rows, told_in_short, names)
         _galleries(folder, suffix, subject, patches, pair, names)
     print("\n".join([*sections, *(f"note: {note}" for note in told["notes"])]))
     _write(folder, told, subject, patches, answers)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from common.archive.faults import Unreachable
+from common.archive.download_errors import Unreachable
 from common.errors import UserError
 from dataset_tools.ball_classification_datasets import create_datasets as classification
-from dataset_tools.building import publishing, read_sources
+from dataset_tools.building import compare_published, read_sources
 from dataset_tools.sources import tk03 as tk03_source
 
 from ..helpers import ROOT, family, load
@@ -73,7 +73,7 @@ def test_check_published(tmp_path, build, serve, capsys, monkeypatch):
     def silent(*arguments):
         raise Unreachable("no answer")
 
-    monkeypatch.setattr(publishing, "listing", silent)
+    monkeypatch.setattr(compare_published, "listing", silent)
     assert check() == 1
     assert "failed   no answer" in capsys.readouterr().out
 

@@ -6,9 +6,9 @@ from pathlib import Path, PurePath
 
 from common.errors import UserError
 from robot_export import parity
-from robot_export.folding import FoldedNetwork, fold
+from robot_export.export_job import Job, Wishes
+from robot_export.folded_network import FoldedNetwork, fold
 from robot_export.formats import CHOICES, FORMATS, Format
-from robot_export.job import Job, Wishes
 from robot_export.layout import OWN, Layout, term
 from robot_export.model_json import ExportedFile, Input, Manifest
 from robot_export.onnx_file import OPSET

@@ -5,7 +5,7 @@ import numpy as np
 from common.cli.training_options import TrainingOptions
 from common.datasets.load import Splits
 from common.datasets.patch_file import Patches
-from common.datasets.sampling import RULES
+from common.datasets.sampling_rules import RULES
 from common.provenance import provenance
 from robot_export.cost import count_cost
 from robot_export.model_json import Input, Manifest

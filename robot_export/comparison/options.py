@@ -6,7 +6,7 @@ from common.cli.printable import printable
 from common.cli.program import Parser
 from common.errors import UserError
 from common.training.model_path import find_model
-from robot_export.foreign import RUNTIMES, add_foreign_options
+from robot_export.foreign_options import RUNTIMES, add_foreign_options
 
 PATCH_FILES = (".h5", ".hdf5")
 

@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import dataclass
 
-from common.datasets.sampling import RULES
+from common.datasets.sampling_rules import RULES
 from common.errors import UserError
 
 RUNTIMES = {".tflite": "LiteRT", ".onnx": "ONNX Runtime"}

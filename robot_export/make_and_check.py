@@ -14,14 +14,15 @@ from common.datasets.patch_file import BLOCK
 from common.errors import UserError
 from common.provenance import cpu
 from robot_export import runtimes
+from robot_export.calibration import select_calibration
 from robot_export.cost import measure_latency
 from robot_export.cpp.header import TEMPLATES, About, fill_template
-from robot_export.export_files import Item, make_items, robot_file
-from robot_export.formats import FORMATS, FORMER, Material, Written, select_calibration
-from robot_export.job import Job
-from robot_export.model_facts import header_constants
+from robot_export.describe_model import header_constants
+from robot_export.export_job import Job
+from robot_export.formats import FORMATS, FORMER, Material, Written
 from robot_export.model_json import ExportedFile, Manifest
 from robot_export.parity import Reference
+from robot_export.plan_files import Item, make_items, robot_file
 from robot_export.robots import ROBOTS
 
 VECTORS = 8

@@ -18,7 +18,7 @@ def create(task: str, argv: list[str] | None = None) -> int:
     """
     settings = parse_args(task, argv)
     if settings.check_published is not None:
-        from dataset_tools.building.publishing import compare
+        from dataset_tools.building.compare_published import compare
 
         outcomes, bad = compare(settings), ("differs", "missing", "failed")
     else:

@@ -10,11 +10,12 @@ import numpy as np
 
 from common.cli.printable import printable
 from common.cli.progress import progress_bar
-from dataset_tools.scanning import circles, mining, mining_results
-from dataset_tools.scanning.certified import certified_frames, free_of_balls, write_negatives
+from dataset_tools.mining import ranking, results
+from dataset_tools.mining.certified_negatives import certified_frames, free_of_balls, write_negatives
+from dataset_tools.mining.ranking import Choice, Known, Pool
+from dataset_tools.scanning import circles
 from dataset_tools.scanning.find_balls import balls_of, plan_of
 from dataset_tools.scanning.frames import Frame, frames
-from dataset_tools.scanning.mining import Choice, Known, Pool
 from dataset_tools.scanning.results import whole_folder
 from dataset_tools.scanning.scan import scan
 from dataset_tools.sources.patch_sources import Skipped
@@ -39,7 +40,7 @@ class _Judge:
     def __call__(self, X: np.ndarray) -> np.ndarray:
         start = time.perf_counter()
         if self._views:
-            columns = [self._scorers[0].predict(view)[:, 0] for view in mining.views(X)]
+            columns = [self._scorers[0].predict(view)[:, 0] for view in ranking.views(X)]
         else:
             columns = [scorer.predict(X)[:, 0] for scorer in self._scorers]
         self.seconds += time.perf_counter() - start
@@ -67,16 +68,16 @@ def mine(arguments: argparse.Namespace, scorers: Sequence, training: Iterable[Pa
         alarms = _alarms(arguments, scorers[0], judge, skips, seen)
         with progress_bar(desc="comparing with the training patches", unit=" patches", delay=1) as bar:
             known = Known(training, bar.update)
-        chosen, left_out = mining.choose(pool.ranked(), known, arguments.count)
-        false, false_left_out = mining.choose(alarms.ranked(), known, arguments.count)
-        mining_results.write_table(folder / "to_label.csv", chosen)
-        mining_results.write_sheet(folder / "to_label.png", chosen)
-        tasks = mining_results.write_tasks(folder / "label_studio", chosen, scorers[0].name)
+        chosen, left_out = ranking.choose(pool.ranked(), known, arguments.count)
+        false, false_left_out = ranking.choose(alarms.ranked(), known, arguments.count)
+        results.write_table(folder / "to_label.csv", chosen)
+        results.write_sheet(folder / "to_label.png", chosen)
+        tasks = results.write_tasks(folder / "label_studio", chosen, scorers[0].name)
         lines = [*_looked_at(seen, judge), "", _chosen(rule, chosen, tasks, pool.crowded, left_out)]
         if arguments.certified or arguments.no_ball:
             count = write_negatives(folder / "negatives", arguments.negatives or folder / "negatives", false)
-            mining_results.write_table(folder / "false_alarms.csv", false)
-            mining_results.write_sheet(folder / "false_alarms.png", false)
+            results.write_table(folder / "false_alarms.csv", false)
+            results.write_sheet(folder / "false_alarms.png", false)
             lines += ["", _false(count, scorers[0].threshold, alarms.crowded, false_left_out)]
         lines += ["", *_by_recording(seen, chosen), *skips.lines()]
         text = "\n".join(map(printable, lines)) + "\n"
@@ -87,7 +88,7 @@ def mine(arguments: argparse.Namespace, scorers: Sequence, training: Iterable[Pa
 def _look(arguments, scorer, rule: str, judge: _Judge, skips: Skips, seen: Counter) -> Pool:
     """The pool of all candidates in the sources."""
     pool = Pool(arguments.per_second, arguments.fps)
-    interest_of = mining.nearest_to_half if rule == "nearest" else mining.disagreement
+    interest_of = ranking.nearest_to_half if rule == "nearest" else ranking.disagreement
     for found, scores in _scan(arguments, scorer, lambda: frames(arguments.sources), judge, skips, seen):
         interest = interest_of(scores)
         if found.size is not None:

@@ -11,9 +11,9 @@ import numpy as np
 
 from dataset_tools.annotations import naoth_log, picture
 from dataset_tools.annotations.record import Record
-from dataset_tools.cutting import geometry, scene, write_png
-from dataset_tools.cutting.geometry import Patch
+from dataset_tools.cutting import circles_and_boxes, place_patches, write_png
 from dataset_tools.cutting.options import Geometry
+from dataset_tools.cutting.place_patches import Patch
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
@@ -55,12 +55,12 @@ def _cut(record: Record, camera: str, most: int, plan: Plan) -> Patches:
     data = picture.read_bytes(record)
     digest = _digest(data)
     image = picture.decode(data, record)
-    found, skipped = scene.scene_of(record, image.width, image.height, picture.scale(record, *image.size))
+    found, skipped = circles_and_boxes.scene_of(record, image.width, image.height, picture.scale(record, *image.size))
     # Seeded by the picture: whatever the annotation's format, the order and the number of processes, the same patches.
     rng = Random(repr((plan.seed, digest)))  # noqa: S311  no secret
     pixels = np.asarray(image)
-    patches = geometry.around_balls(found, plan.geometry, rng)
-    patches += geometry.without_balls(found, pixels, plan.geometry, plan.diameters, rng)
+    patches = place_patches.around_balls(found, plan.geometry, rng)
+    patches += place_patches.without_balls(found, pixels, plan.geometry, plan.diameters, rng)
     if len(patches) > most:
         patches = [patches[index] for index in sorted(rng.sample(range(len(patches)), most))]
     files, kinds, lines = [], Counter(), pixels.reshape(image.height, -1)
@@ -77,7 +77,9 @@ def _digest(data: bytes) -> tuple[int, ...]:
     return len(data), zlib.crc32(view[:half]), zlib.crc32(view[half:])
 
 
-def _texts(found: scene.Scene, patches: list[Patch], record: Record, camera: str) -> list[dict[str, object]]:
+def _texts(
+    found: circles_and_boxes.Scene, patches: list[Patch], record: Record, camera: str
+) -> list[dict[str, object]]:
     """The text chunks of each patch; places are relative to the patch, not rounded; 0 is left out."""
     name = record.name if record.place else record.picture.name
     texts = [
@@ -94,7 +96,9 @@ def _texts(found: scene.Scene, patches: list[Patch], record: Record, camera: str
     ]
     places = np.array(patches, float).reshape(-1, 3)
     for ball in found.balls:
-        for text, share, (left, top, _) in zip(texts, scene.ball_shares(ball, places).tolist(), patches, strict=True):
+        for text, share, (left, top, _) in zip(
+            texts, circles_and_boxes.ball_shares(ball, places).tolist(), patches, strict=True
+        ):
             if share > text["ball_intersect"]:
                 text |= {"ball_intersect": share, "ball_radius": float(ball.radius)}
                 text |= {"ball_center_x": float(ball.x - left), "ball_center_y": float(ball.y - top)}
@@ -103,7 +107,7 @@ def _texts(found: scene.Scene, patches: list[Patch], record: Record, camera: str
         if not boxes:
             continue
         edges = np.array(boxes)
-        areas = scene.overlaps(edges, places)
+        areas = circles_and_boxes.overlaps(edges, places)
         if kind == "penalty":  # the share of the mark that is in the patch; of a robot: of the patch that it covers
             values = (areas / np.prod(edges[:, 2:] - edges[:, :2], axis=1)).max(axis=1)
         else:

@@ -13,7 +13,7 @@ from common.cli.training_options import TrainingOptions
 from common.datasets.load import read_files
 from common.datasets.patch_file import BLOCK
 from common.errors import UserError
-from robot_export.foreign import foreign
+from robot_export.foreign_options import foreign
 from robot_export.recorded_patches import recorded_splits
 from robot_export.scorer import open_scorer
 

@@ -16,15 +16,15 @@ from common.errors import UserError
 from common.runs.evaluation import model_name
 from common.training import devices
 from common.training.model_path import find_model
-from common.training.predict import make_predictor
+from common.training.predictor import make_predictor
 from common.training.saved_model import load_model
 from robot_export import model_json
 from robot_export.cost import count_cost
-from robot_export.export_files import robot_kinds
-from robot_export.folding import fold
-from robot_export.job import Evidence, Partner, Wishes
-from robot_export.model_facts import describe_files, describe_input, describe_model
+from robot_export.describe_model import describe_files, describe_input, describe_model
+from robot_export.export_job import Evidence, Partner, Wishes
+from robot_export.folded_network import fold
 from robot_export.model_json import Manifest
+from robot_export.plan_files import robot_kinds
 from robot_export.recorded_patches import recorded_splits
 
 
@@ -100,7 +100,7 @@ def prepare_folder(arguments: argparse.Namespace, source: Source, wishes: Wishes
         The folder, with model.keras in it, and the run's own evaluation if it has one that is whole, else None.
 
     Raises:
-        UserError: as `export_files.robot_kinds`, before a folder is made.
+        UserError: as `plan_files.robot_kinds`, before a folder is made.
     """
     robot_kinds(wishes, source.manifest)
     if arguments.output_dir is None and _manifest_file(source.file):

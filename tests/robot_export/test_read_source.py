@@ -9,7 +9,7 @@ import pytest
 from classifier_cnn import export as classifier
 from common.errors import UserError
 from detector_cnn_ball_radius_center import export as detector
-from robot_export import export_source
+from robot_export import read_source
 
 from ..tiny import classification_file, detection_file
 from .models import random_model
@@ -182,9 +182,9 @@ def test_an_edited_model_json_gives_one_line(exported, files, tmp_path, place, v
     ],
 )
 def test_an_edited_evaluation_is_ignored(result):
-    assert not export_source._is_evaluation(result)
+    assert not read_source._is_evaluation(result)
 
 
 def test_an_unchanged_evaluation_is_used():
     row = {"group": "camera", "name": "top", "recall": 0.9}
-    assert export_source._is_evaluation({"metrics": {"auroc": 0.9, "patches": 3}, "groups": [row]})
+    assert read_source._is_evaluation({"metrics": {"auroc": 0.9, "patches": 3}, "groups": [row]})

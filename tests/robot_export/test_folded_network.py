@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import UserError
 from robot_export.cpp.header import describe
-from robot_export.folding import fold
+from robot_export.folded_network import fold
 
 from .cpp.reference import forward
 from .models import patches, random_model

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from robot_export import export_files, model_json, runtimes, verify, verify_child
+from robot_export import model_json, plan_files, runtimes, verify, verify_one_file
+from robot_export.calibration import select_calibration
 from robot_export.card import Findings, write_card
 from robot_export.cpp import int16_reference
-from robot_export.export_model import deliver
-from robot_export.formats import CHOICES, FORMATS, select_calibration
+from robot_export.formats import CHOICES, FORMATS
 from robot_export.layout import Layout
+from robot_export.make_and_check import deliver
 from robot_export.publish import tracked_facts
 
 from .jobs import make_job
@@ -169,8 +170,8 @@ def test_a_broken_export_is_refused_and_leaves_existing_files_unchanged(tmp_path
     monkeypatch.setitem(CHOICES, "all", ("keras", "float32"))
     job = prepared(name, tmp_path)
     (tmp_path / "model_float32.tflite").write_text("of an earlier export")
-    original = export_files.fold
-    monkeypatch.setattr(export_files, "fold", lambda model: breaks(original(model)))
+    original = plan_files.fold
+    monkeypatch.setattr(plan_files, "fold", lambda model: breaks(original(model)))
     with pytest.raises(UserError, match=r"the float32 format differs from the trained model: .* Keras"):
         deliver(job)
     assert {path.name for path in tmp_path.iterdir()} == {"model.keras", "model_float32.tflite"}
@@ -233,7 +234,7 @@ def test_without_a_compiler_the_header_is_written_but_not_accepted(tmp_path, mon
     assert "**`model.h` has not been checked**: not run when it was exported: no C++ compiler." in card
     model_json.write(tmp_path, told)
     monkeypatch.undo()
-    assert verify_child.check_file(tmp_path, told, "cpp").startswith("unchanged")  # now there is a compiler
+    assert verify_one_file.check_file(tmp_path, told, "cpp").startswith("unchanged")  # now there is a compiler
 
 
 def test_calibration_is_reproducible_and_covers_0_to_255():

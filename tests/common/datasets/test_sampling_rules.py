@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from common.datasets.patch_file import concatenate, read_patches, write_patches
-from common.datasets.sampling import rule_in
+from common.datasets.sampling_rules import rule_in
 from common.datasets.streaming import stored_patches
 
 

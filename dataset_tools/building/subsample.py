@@ -16,8 +16,8 @@ def positions(side: int, size: int, rule: str = "centres") -> np.ndarray:
     """Which pixels of a side the network sees: int [size], indices 0..side-1.
 
     Args:
-        rule: a key of `common.datasets.sampling.RULES` that picks pixels. "naoth" asks for a pixel beyond patches of at
-            most the network's size; their files end there, so the last pixel stands in for it.
+        rule: a key of `common.datasets.sampling_rules.RULES` that picks pixels. "naoth" asks for a pixel beyond patches
+            of at most the network's size; their files end there, so the last pixel stands in for it.
     """
     step = side / size
     offset, rounding = (0.0, 0.0) if rule == "corners" else (0.5, 0.5)

@@ -8,9 +8,9 @@ from PIL import Image, ImageDraw
 
 from common.cli.printable import printable
 from common.runs.evaluation import write_rows
+from dataset_tools.mining.ranking import Choice
 from dataset_tools.scanning import label_studio_tasks
 from dataset_tools.scanning.frames import read_picture
-from dataset_tools.scanning.mining import Choice
 from dataset_tools.scanning.results import JsonList, cell, contact_sheet
 
 SHEET_MAX = 200  # patches

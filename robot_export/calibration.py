@@ -1,0 +1,23 @@
+"""The training patches on which the ranges of quantised formats are measured."""
+
+import numpy as np
+
+CALIBRATION_PATCHES = 512
+CALIBRATION_SEED = 20260131  # committed: the same training patches give the same int8 files
+
+
+def select_calibration(X: np.ndarray) -> np.ndarray:
+    """The training patches that int8 ranges are measured on: a seeded draw without replacement, in the file's order.
+
+    The patch with the widest range is added once more with its darkest pixel 0 and its brightest 255, so that the input
+    of the quantised formats spans the whole byte and a raw byte is its own quantised value.
+
+    Args:
+        X: uint8 [n, height, width, channels] of the training split, never of validation or test.
+    """
+    drawn = np.random.default_rng(CALIBRATION_SEED).permutation(len(X))[:CALIBRATION_PATCHES]
+    chosen = X[np.sort(drawn)]
+    flat = chosen.reshape(len(chosen), -1)
+    widest = flat[np.argmax(np.ptp(flat, axis=1))].copy()
+    widest[np.argmin(widest)], widest[widest.size - 1 - np.argmax(widest[::-1])] = 0, 255
+    return np.concatenate([chosen, widest.reshape(1, *X.shape[1:])])
