@@ -48,8 +48,8 @@ def with_threshold(source: Source, arguments: argparse.Namespace) -> tuple[Sourc
     limit = {"max_fpr": MAX_FPR, "confidence": CONFIDENCE} | (source.manifest.options or {}) | given
     max_fpr, confidence = limit["max_fpr"], limit["confidence"]
     if given or not source.manifest.threshold:
-        evidence = source.evidence
-        chosen = choose_threshold(evidence.validation.y, evidence.outputs[:, 0], max_fpr, confidence)
+        patches, scores = source.evidence.validation, source.evidence.outputs[:, 0]
+        chosen = choose_threshold(patches.y, scores, max_fpr, confidence, patches.side)
         more = {"threshold": {"keras": chosen.value}, "threshold_choice": vars(chosen)}
         source = replace(source, manifest=replace(source.manifest, **more))
     return source, max_fpr, confidence

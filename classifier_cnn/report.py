@@ -84,7 +84,7 @@ def evaluate_saved(
     print(group_table(result["groups"]))
     print(f"threshold {threshold:.6g}: {origin}")
     if arguments.max_fpr is not None:
-        chosen = choose_threshold(patches.y, scores, arguments.max_fpr, confidence)
+        chosen = choose_threshold(patches.y, scores, arguments.max_fpr, confidence, patches.side)
         result["chosen_on_these_files"] = vars(chosen)
         print(describe(chosen))
     sources = {"model": str(arguments.model), "files": [str(path) for path in arguments.files]}
@@ -99,5 +99,5 @@ def describe(chosen) -> str:
     found = ", ".join(f"{what} {value:.2%}" for what, value in rates if value is not None)
     limit = f"{chosen.max_fpr * 100:.4g} %"
     line = f"chosen on these files for a false positive rate of at most {limit}: {chosen.value:.9g} ({found})"
-    line += f"; {chosen.promise}"
+    line += f"; {chosen.promise}\n{chosen.sides}"
     return line + (f"\nwarning: {chosen.warning}" if chosen.warning else "")

@@ -1,12 +1,13 @@
 """The choice of the decision threshold on validation patches."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, log, log1p
 
 import numpy as np
 from scipy.stats import beta, binom
 
 from classifier_cnn.metrics import Curve, curve
+from common.runs.patch_classes import SIDE_CLASSES, size_class
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,11 @@ class Threshold:
     negatives_missing: int | None  # for the guarantee; None where no number is enough
     promise: str  # the four above in words
     warning: str | None = None  # why it should not be trusted
+    by_side: list[dict] | None = None  # a threshold for each of SIDE_CLASSES, far to near, if each can guarantee it
+    sides: str = ""  # that in words, or why there is one threshold alone
 
 
-def choose_threshold(labels, scores, max_fpr: float, confidence: float) -> Threshold:
+def choose_threshold(labels, scores, max_fpr: float, confidence: float, side=None) -> Threshold:
     """The threshold of the highest recall whose true false positive rate is <= `max_fpr` with the given confidence.
 
     The k-th highest negative is an order statistic: how often the true rate above it exceeds a limit follows from the
@@ -42,12 +45,20 @@ def choose_threshold(labels, scores, max_fpr: float, confidence: float) -> Thres
         scores: [n] in 0..1.
         max_fpr: at least 0, below 1.
         confidence: at least 0, below 1; 0 asks for no guarantee.
+        side: float [n], pixels of the patch in the camera picture, NaN where unknown; or None. It changes `by_side`
+            and `sides` alone: the threshold that is shipped is one number for all patches.
 
     Raises:
         ValueError: labels or scores that no metric can be computed from, or a rate or confidence out of range.
     """
     if not (0 <= max_fpr < 1 and 0 <= confidence < 1):
         raise ValueError(f"Rate and confidence lie in [0, 1). Received: {max_fpr}, {confidence}")
+    chosen = _choose(labels, scores, max_fpr, confidence)
+    by_side, sides = _by_side(np.asarray(labels).reshape(-1), np.asarray(scores).reshape(-1), side, max_fpr, confidence)
+    return replace(chosen, by_side=by_side, sides=sides)
+
+
+def _choose(labels, scores, max_fpr: float, confidence: float) -> Threshold:
     points = curve(labels, scores)
     allowed, promised = allowed_false_positives(int(points.negatives), max_fpr, confidence)
     bound = upper_bound(allowed, int(points.negatives), confidence) if confidence and points.negatives else None
@@ -68,6 +79,33 @@ def choose_threshold(labels, scores, max_fpr: float, confidence: float) -> Thres
     rate = float(points.false_positives[kept - 1] / points.negatives) if kept else 0.0
     recall = float(hits[kept] / points.positives) if points.positives else None
     return Threshold(value, max_fpr, confidence, rate, recall, *about, _warning(points, max_fpr, recall))
+
+
+def _by_side(labels, scores, side, max_fpr: float, confidence: float) -> tuple[list[dict] | None, str]:
+    """The thresholds of all side classes, or None if one cannot guarantee the limit; and a sentence about it."""
+    classes, needed = size_class(side), needed_negatives(max_fpr, confidence)
+    if classes is None:
+        return None, "One threshold for all sizes: the side of the patches in the camera picture is not known."
+    if not needed:
+        return None, "One threshold for all sizes: others would need a guarantee, and there is none."
+    negatives = {name: int(np.sum((classes == name) & (labels == 0))) for name in SIDE_CLASSES}
+    fewest = min(negatives, key=negatives.get)
+    if missing := max(0, needed - negatives[fewest]):
+        return (
+            None,
+            f"One threshold for all sizes: '{fewest}' needs {missing:,} more patches without a ball for its own.",
+        )
+    rows = []
+    for name, upper in SIDE_CLASSES.items():
+        one = _choose(labels[classes == name], scores[classes == name], max_fpr, confidence)
+        numbers = {"threshold": one.value, "recall": one.recall, "false_positive_rate": one.false_positive_rate}
+        rows.append({"side_below": upper if upper < np.inf else None, "negatives": negatives[name]} | numbers)
+    values = ", ".join(f"{row['threshold']:.6g} ({name})" for name, row in zip(negatives, rows, strict=True))
+    return rows, (
+        f"Thresholds by the side of the patch in the camera picture, each with the same guarantee: {values}. Robot "
+        "code that knows the side of a candidate can use the threshold of its class, with the float32 formats. "
+        "Exported files contain only the one threshold for all sizes."
+    )
 
 
 def allowed_false_positives(negatives: int, max_fpr: float, confidence: float) -> tuple[int, bool]:

@@ -88,7 +88,8 @@ def finish(run, options: Options, splits, model, history) -> None:
     predict = make_predictor(model)
     judged = {split: part for split, part in splits.parts.items() if split != "train"}
     scores = {split: predict(part.X)[:, 0] for split, part in judged.items()}
-    chosen = choose_threshold(splits.validation.y, scores["validation"], options.max_fpr, options.confidence)
+    limit = options.max_fpr, options.confidence
+    chosen = choose_threshold(splits.validation.y, scores["validation"], *limit, splits.validation.side)
     results = {
         split: report(run.path, part, scores[split], chosen.value, split, confidence=options.confidence)
         for split, part in judged.items()
@@ -105,9 +106,9 @@ def finish(run, options: Options, splits, model, history) -> None:
     manifest = describe_run(model, options, splits, run, project=PROJECT, metrics=numbers, **known)
     evidence = Evidence(splits.train.X, splits.validation, scores["validation"][:, None])
     wishes = Wishes(options.robot, options.accept_sampling)
-    about = project(options.max_fpr, options.confidence)
+    about = project(*limit)
     publish_run(run, history, Job(run.path, model, manifest, evidence, about, results, wishes))
     if chosen.warning:
         print(f"warning: {chosen.warning}", file=sys.stderr)
-    print(f"threshold {chosen.value:.6g}, {chosen.promise}")
+    print(f"threshold {chosen.value:.6g}, {chosen.promise}\n{chosen.sides}")
     print(f"model, numbers and pictures: {run.path}")

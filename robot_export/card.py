@@ -127,8 +127,11 @@ def _what(manifest: Manifest) -> str:
     if manifest.threshold:
         shipped = f"{manifest.trained_threshold:.6g}"
         lines.append(f"- Threshold {shipped}: a score at or above it is a ball. A format may have its own, see below.")
-        if promise := (manifest.threshold_choice or {}).get("promise"):
+        choice = manifest.threshold_choice or {}
+        if promise := choice.get("promise"):
             lines.append(f"- False positives: {promise}. The guarantee is for patches like those of validation.")
+        if sides := choice.get("sides"):
+            lines.append(f"- {sides}")
     return "\n".join(lines)
 
 

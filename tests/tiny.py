@@ -36,12 +36,12 @@ def bars(n: int, seed: int, size: int = 16, channels: int = 1) -> np.ndarray:
     return np.clip(np.repeat(image[..., None], channels, 3), 0, 255).astype(np.uint8)
 
 
-def classification_file(path: Path, n: int = 300, seed: int = 0, size: int = 16, channels: int = 1) -> Path:
-    """A file of n patches from two cameras and n / 50 recordings; every third patch is a ball."""
+def classification_file(path: Path, n: int = 300, seed: int = 0, size: int = 16, channels: int = 1, **columns) -> Path:
+    """A file of n patches from two cameras and n / 50 recordings, with more columns; every third patch is a ball."""
     ball = np.arange(n) % 3 == 0
     X = bars(n, seed, size, channels)
     X[ball] = discs(int(ball.sum()), seed, size, channels)[0]
-    write_patches(path, X, ball.astype(np.uint8)[:, None], **_columns(n, seed))
+    write_patches(path, X, ball.astype(np.uint8)[:, None], **_columns(n, seed), **columns)
     return path
 
 

@@ -152,3 +152,50 @@ def test_a_guarantee_loses_the_balls_that_score_like_the_highest_negatives():
     assert round(guaranteed.false_positive_rate * 736) <= 2
     assert guaranteed.value > empirical.value
     assert guaranteed.recall <= empirical.recall
+
+
+def sized(negatives, confidence=0.95):
+    """Chosen for 1 % from four side classes with so many negatives each; far ones have the highest scores."""
+    count = [50 + n for n in negatives]
+    labels = np.concatenate([np.arange(n) < 50 for n in count]).astype(float)
+    high = np.repeat([0.8, 0.6, 0.4, 0.2], count)
+    scores = np.where(labels, 0.9, high * np.random.default_rng(0).random(len(high))).astype(np.float32)
+    side = np.repeat(np.float32([10, 20, 40, 80]), count)
+    return labels, scores, side, choose_threshold(labels, scores, 0.01, confidence, side)
+
+
+def test_each_side_class_has_its_own_threshold_if_all_of_them_can_guarantee_the_limit():
+    labels, scores, side, chosen = sized([299, 300, 700, 4000])
+    assert chosen.value == choose_threshold(labels, scores, 0.01, 0.95).value  # the shipped one does not change
+    assert [row["side_below"] for row in chosen.by_side] == [16, 32, 64, None]
+    for one, row in zip((10, 20, 40, 80), chosen.by_side, strict=True):
+        alone = choose_threshold(labels[side == one], scores[side == one], 0.01, 0.95)
+        assert alone.guaranteed
+        assert (row["threshold"], row["recall"]) == (alone.value, 1)
+        assert row["negatives"] == np.sum((side == one) & (labels == 0))
+        assert f"{alone.value:.6g}" in chosen.sides
+    thresholds = [row["threshold"] for row in chosen.by_side]
+    assert thresholds == sorted(set(thresholds), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("negatives", "confidence", "words"),
+    [
+        ([299, 290, 297, 4000], 0.95, "'side 16 to 32 px' needs 9 more patches without a ball"),
+        ([299, 299, 299, 0], 0.95, "'near, side 64 px and more' needs 299 more"),
+        ([400, 400, 400, 400], 0, "others would need a guarantee"),
+    ],
+)
+def test_there_is_one_threshold_if_a_side_class_cannot_guarantee_the_limit(negatives, confidence, words):
+    labels, scores, _, chosen = sized(negatives, confidence)
+    assert chosen.by_side is None
+    assert chosen.sides.startswith("One threshold for all sizes: ")
+    assert words in chosen.sides
+    assert chosen.value == choose_threshold(labels, scores, 0.01, confidence).value
+
+
+def test_patches_of_unknown_side_belong_to_no_class():
+    labels, scores, side, _ = sized([299] * 4)
+    side[np.flatnonzero(labels == 0)[0]] = np.nan
+    assert "'far, side below 16 px' needs 1 more" in choose_threshold(labels, scores, 0.01, 0.95, side).sides
+    assert "is not known" in choose_threshold(labels, scores, 0.01, 0.95, np.full(len(side), np.nan)).sides

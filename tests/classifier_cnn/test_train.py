@@ -26,11 +26,11 @@ SMALL += ("--export", "none")  # the exports take seconds, so only some tests ma
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> list[str]:
-    """The options --data-train, --data-val and --data-test with tiny files."""
+    """The options --data-train, --data-val and --data-test with tiny files: 50 patches of each side without a ball."""
     folder = tmp_path_factory.mktemp("patches")
-    arguments = []
+    arguments, side = [], np.tile([10, 20, 40, 80], 75)
     for seed, split in enumerate(("train", "val", "test")):
-        arguments += [f"--data-{split}", str(classification_file(folder / f"{split}.h5", seed=seed))]
+        arguments += [f"--data-{split}", str(classification_file(folder / f"{split}.h5", seed=seed, side=side))]
     return arguments
 
 
@@ -39,6 +39,7 @@ def finished(files, tmp_path_factory) -> Path:
     """The folder of a finished run."""
     output = tmp_path_factory.mktemp("runs")
     more = ("--epochs", "6", "--output-dir", str(output), "--experiment", "tests", "--export", "all")
+    more += ("--max-fpr", "0.1")  # 29 patches without a ball can guarantee it
     assert train.main([*files, *SMALL, *more]) == 0
     (folder,) = (path.parent for path in output.glob("*/model.json"))
     return folder
@@ -50,7 +51,7 @@ def test_a_run_learns_and_writes_all_files(finished):
         numbers = model["metrics"][split]
         assert numbers["auroc"] > max(0.95, numbers["baseline_auroc"])
         assert numbers["accuracy"] > numbers["baseline_accuracy"] + 0.2
-    assert model["metrics"]["validation"]["false_positive_rate"] <= 0.01
+    assert model["metrics"]["validation"]["false_positive_rate"] <= 0.1
     assert model["status"] == "finished"
     assert model["threshold"]["keras"] == model["metrics"]["test"]["threshold"]
     assert set(model["datasets"]) == {"train", "validation", "test"}
@@ -82,6 +83,11 @@ def test_every_format_is_in_the_folder_in_model_json_and_on_mlflow(finished):
     assert page.count("data:image/png;base64,") == card.count("](") == 6
     assert "All slices" in page
     assert len(page) < 3_000_000
+    choice = told["threshold_choice"]
+    assert [row["side_below"] for row in choice["by_side"]] == [16, 32, 64, None]
+    assert {row["negatives"] for row in choice["by_side"]} == {50}
+    assert choice["sides"] in card
+    assert choice["sides"] in page
 
 
 def _mean(path: str) -> float:
