@@ -67,10 +67,10 @@ def plant(y: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarra
 
 def judge(project: str, patches: Patches, answers: np.ndarray) -> np.ndarray:
     """bool [n]: the suspects."""
-    metrics = importlib.import_module(f"{project}.metrics")
+    rule = importlib.import_module(f"{project}.suspect_rule")
     if patches.task == "classification":
-        return np.isin(np.arange(len(patches)), metrics.suspicious(patches.y, answers[:, 0]))
-    return metrics.unexplained(patches.y, answers, sharpness(small(patches.X))) > metrics.SUSPICIOUS
+        return np.isin(np.arange(len(patches)), rule.suspicious(patches.y, answers[:, 0]))
+    return rule.unexplained(patches.y, answers, sharpness(small(patches.X))) > rule.SUSPICIOUS
 
 
 def measured(args: argparse.Namespace, versions: dict[str, Patches], others: Patches, make_trainer) -> dict:

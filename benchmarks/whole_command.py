@@ -18,7 +18,7 @@ import numpy as np
 from training_methods import noise, peak, reset_peak
 
 from common.datasets.patch_file import write_patches
-from common.training import fit as fitting
+from common.training import epoch_loop as fitting
 from common.training import trainer as training
 
 ROOT = Path(__file__).resolve().parents[1]

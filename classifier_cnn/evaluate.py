@@ -18,7 +18,7 @@ from classifier_cnn.options import add_limit, check_limit
 from common.cli.evaluation_options import evaluation_parser
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
-from common.training.model_path import FALLBACK_THRESHOLD, find_model, read_threshold
+from common.training.find_model import FALLBACK_THRESHOLD, find_model, read_threshold
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -4,10 +4,10 @@ import argparse
 
 from sklearn.model_selection import StratifiedGroupKFold
 
-from classifier_cnn import metrics, plots, training
+from classifier_cnn import plots, suspect_rule, training
 from classifier_cnn.options import Options
 from common.errors import UserError
-from dataset_tools.suspects.judge_labels import answers_by_fold, read_recordings, write
+from dataset_tools.suspects.folds_and_list import answers_by_fold, read_recordings, write
 
 
 def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
@@ -24,7 +24,7 @@ def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
     folds = min(arguments.folds, len(set(patches.recording)))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=options.seed)
     scores = answers_by_fold(patches, splitter, options, training)[:, 0]
-    found = metrics.suspicious(patches.y, scores)
+    found = suspect_rule.suspicious(patches.y, scores)
     names = [("no ball", "ball")[int(label)] for label in patches.y[found]]
     columns = {"label": [("ball", "no ball")[int(label)] for label in patches.y[found]]}  # what --relabel makes of it
     columns |= {"label_given": names, "score": scores[found]}

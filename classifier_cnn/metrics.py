@@ -38,7 +38,7 @@ class Curve:
         return float(self.false_positives[-1])
 
 
-def _checked(labels, scores) -> tuple[np.ndarray, np.ndarray]:
+def checked(labels, scores) -> tuple[np.ndarray, np.ndarray]:
     """Labels as bool [n] and scores as float32 [n]; ValueError if no metric can be computed from them."""
     labels, scores = np.asarray(labels).reshape(-1), np.asarray(scores, np.float32).reshape(-1)
     if len(labels) != len(scores) or not len(labels):
@@ -52,7 +52,7 @@ def _checked(labels, scores) -> tuple[np.ndarray, np.ndarray]:
 
 def curve(labels, scores) -> Curve:
     """The curve that ROC, precision-recall and the choice of the threshold are read from."""
-    labels, scores = _checked(labels, scores)
+    labels, scores = checked(labels, scores)
     order = np.argsort(-scores, kind="stable")
     descending = scores[order]
     ends = np.flatnonzero(np.append(np.diff(descending) != 0, True))  # ties are detected together or not at all
@@ -97,7 +97,7 @@ def of_drawn_patches(labels, scores, threshold: float, limits):
     They are recall at each of `limits`, AUROC, recall and false positive rate at the threshold; None where one class
     alone is drawn. Scores are sorted once for all draws.
     """
-    labels, scores = _checked(labels, scores)
+    labels, scores = checked(labels, scores)
     found, order = scores >= np.float32(threshold), np.argsort(-scores, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
     balls = labels[order]
@@ -123,7 +123,7 @@ def evaluate(labels, scores, threshold: float) -> dict[str, float]:
     `recall_at_fpr_*`, `auroc` and `average_precision` depend on the scores alone.
     """
     points = curve(labels, scores)
-    labels, scores = _checked(labels, scores)
+    labels, scores = checked(labels, scores)
     found = scores >= np.float32(threshold)
     # Clipped as Keras does: one confident error must not make the mean infinite.
     clipped = np.clip(scores.astype(float), 1e-7, 1 - 1e-7)
@@ -161,7 +161,7 @@ def false_positive_interval(labels, scores, threshold: float, recording=None) ->
     The wider, on either side, of the exact binomial interval and a bootstrap over whole recordings, where they are
     known: patches of one recording resemble each other. It promises nothing for a threshold chosen on these patches.
     """
-    labels, scores = _checked(labels, scores)
+    labels, scores = checked(labels, scores)
     passed = scores[~labels] >= np.float32(threshold)
     if not len(passed):
         return {}
@@ -183,7 +183,7 @@ def evaluate_groups(labels, scores, threshold: float, **groups) -> list[dict[str
         threshold: the one that is shipped, the same for every group.
         **groups: `camera=`, `recording=`: str [n], or None if the file has none (then there are no rows).
     """
-    labels, scores = _checked(labels, scores)
+    labels, scores = checked(labels, scores)
     rows = []
     for group, members in groups.items():
         members = np.asarray([] if members is None else members)
@@ -191,25 +191,6 @@ def evaluate_groups(labels, scores, threshold: float, **groups) -> list[dict[str
             numbers = evaluate(labels[members == name], scores[members == name], threshold)
             rows.append({"group": group, "name": str(name)} | numbers)
     return rows
-
-
-def suspicious(labels, scores) -> np.ndarray:
-    """The labels that are probably wrong, int [k], worst first.
-
-    Confident learning (Northcutt, Jiang & Chuang, JAIR 2021): the self-confidence of a class is the mean probability
-    that its own patches get for it. A label is suspicious if its probability lies below its class's self-confidence,
-    and that of the other class reaches the other's.
-
-    Args:
-        labels: [n], 1 ball, 0 no ball; both classes occur.
-        scores: [n] in 0..1, by networks that have not seen the patch.
-    """
-    labels, scores = _checked(labels, scores)
-    given = np.where(labels, scores, 1 - scores)
-    ball, other = given[labels].mean(), given[~labels].mean()
-    found = (given < np.where(labels, ball, other)) & (1 - given >= np.where(labels, other, ball))
-    indices = np.flatnonzero(found)
-    return indices[np.argsort(given[indices], kind="stable")]
 
 
 def baseline(labels, X) -> dict[str, float]:

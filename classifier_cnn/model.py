@@ -9,8 +9,8 @@ from common.training.trunk import trunk
 
 def build_model(
     input_shape: tuple[int, int, int],
-    filters: Sequence[int] = (8, 8, 16, 16),
-    dense: int = 64,
+    filters: Sequence[int],
+    dense: int,
     regularize: bool = True,
     mean: Sequence[float] = (0.5,),
 ):

@@ -19,9 +19,9 @@ from common.runs.run_folder import open_run
 from common.tracking import Server
 from common.training import devices
 from common.training.batches import training_data
-from common.training.fit import fit
+from common.training.epoch_loop import fit
+from common.training.load_model import load_initial
 from common.training.predictor import make_predictor
-from common.training.saved_model import load_initial
 from common.training.trainer import Settings, Trainer, default_epochs
 from robot_export.describe_model import describe_run
 from robot_export.export_job import Evidence, Job, Wishes

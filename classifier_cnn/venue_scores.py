@@ -20,7 +20,7 @@ from common.datasets.patch_file import concatenate
 from common.errors import UserError
 from common.runs.bootstrap import bootstrap_interval
 from common.training import devices
-from common.training.fit import fit
+from common.training.epoch_loop import fit
 from common.training.predictor import make_predictor
 
 BALLS, NEGATIVES = 30, 100  # a venue with fewer is scored together with the others that have too few

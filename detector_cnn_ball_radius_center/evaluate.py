@@ -16,7 +16,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 from common.cli.evaluation_options import evaluation_parser
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
-from common.training.model_path import find_model
+from common.training.find_model import find_model
 
 
 def main(argv: list[str] | None = None) -> None:

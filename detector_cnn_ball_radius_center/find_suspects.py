@@ -7,8 +7,8 @@ from sklearn.model_selection import GroupKFold
 
 from dataset_tools.inspection.file_statistics import sharpness
 from dataset_tools.leaks.hashes import small
-from dataset_tools.suspects.judge_labels import answers_by_fold, read_recordings, write
-from detector_cnn_ball_radius_center import metrics, plots, training
+from dataset_tools.suspects.folds_and_list import answers_by_fold, read_recordings, write
+from detector_cnn_ball_radius_center import plots, suspect_rule, training
 from detector_cnn_ball_radius_center.options import Options
 
 
@@ -22,8 +22,8 @@ def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
     folds = min(arguments.folds, len(set(patches.recording)))
     splitter = GroupKFold(folds, shuffle=True, random_state=options.seed)
     circles = answers_by_fold(patches, splitter, options, training)
-    excess = metrics.unexplained(patches.y, circles, sharpness(small(patches.X)))
-    found = np.flatnonzero(excess > metrics.SUSPICIOUS)
+    excess = suspect_rule.unexplained(patches.y, circles, sharpness(small(patches.X)))
+    found = np.flatnonzero(excess > suspect_rule.SUSPICIOUS)
     found = found[np.argsort(-excess[found], kind="stable")]
     columns = {"deviations": excess[found]}
     for prefix, values in (("given", patches.y), ("predicted", circles)):

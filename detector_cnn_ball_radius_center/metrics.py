@@ -4,14 +4,12 @@ A circle is [radius, center_x, center_y] in fractions of the patch; errors in pi
 """
 
 import numpy as np
-from scipy.optimize import least_squares
 
 RADIUS_CLASSES = {"below 0.35": 0.35, "0.35 to 0.45": 0.45, "0.45 and more": np.inf}  # upper ends, fractions
 IOU_LIMITS = (0.5, 0.75)
-SUSPICIOUS = 2.5  # robust standard deviations; see `unexplained` and benchmarks/planted_labels.py
 
 
-def _checked(y, circles) -> tuple[np.ndarray, np.ndarray]:
+def checked(y, circles) -> tuple[np.ndarray, np.ndarray]:
     """Both as float64 [n, 3]; ValueError if no metric can be computed from them."""
     y, circles = np.asarray(y, np.float64), np.asarray(circles, np.float64)
     if y.shape != circles.shape or y.ndim != 2 or y.shape[1] != 3 or not len(y):
@@ -50,7 +48,7 @@ def _segment(r: np.ndarray, s: np.ndarray, distance: np.ndarray) -> np.ndarray:
 
 def center_errors(y, circles) -> np.ndarray:
     """Distance of the centres in fractions of the patch, float64 [n]."""
-    y, circles = _checked(y, circles)
+    y, circles = checked(y, circles)
     return np.hypot(circles[:, 1] - y[:, 1], circles[:, 2] - y[:, 2])
 
 
@@ -63,7 +61,7 @@ def evaluate(y, circles, size: int) -> dict[str, float]:
         y, circles: [n, 3], true and predicted.
         size: width of the patches in pixels.
     """
-    y, circles = _checked(y, circles)
+    y, circles = checked(y, circles)
     iou, numbers = circle_iou(y, circles), {"patches": len(y)}
     for what, error in (("center", center_errors(y, circles)), ("radius", np.abs(circles[:, 0] - y[:, 0]))):
         for name, value in (("median", np.median(error)), ("mean", error.mean()), ("p95", np.percentile(error, 95))):
@@ -80,7 +78,7 @@ def of_drawn_patches(y, circles, size: int):
 
     They are median centre error and median radius error in pixels, mean IoU, and the share of the IoU above 0.75.
     """
-    y, circles = _checked(y, circles)
+    y, circles = checked(y, circles)
     centre, radius = center_errors(y, circles) * size, np.abs(circles[:, 0] - y[:, 0]) * size
     iou = circle_iou(y, circles)
 
@@ -106,7 +104,7 @@ def evaluate_groups(y, circles, size: int, **groups) -> list[dict[str, str | flo
         y, circles, size: see `evaluate`.
         **groups: `camera=`, `recording=`: str [n], or None if the file has none (then there are no rows).
     """
-    y, circles = _checked(y, circles)
+    y, circles = checked(y, circles)
     rows = []
     for group, members in {"radius": radius_class(y[:, 0]), **groups}.items():
         members = np.asarray([] if members is None else members)
@@ -114,29 +112,6 @@ def evaluate_groups(y, circles, size: int, **groups) -> list[dict[str, str | flo
             chosen = members == name
             rows.append({"group": group, "name": str(name)} | evaluate(y[chosen], circles[chosen], size))
     return rows
-
-
-def unexplained(y, circles, sharpness) -> np.ndarray:
-    """How much larger each error is than the ball's size and blur explain, in robust standard deviations, float64 [n].
-
-    The error is the distance of label and prediction, [radius, x, y] as one vector, radius and centre each in units of
-    its own spread (1.4826 times the median absolute deviation). Its logarithm is fitted as a linear function of those
-    of radius and sharpness, with the soft L1 loss, so that wrong labels do not pull the fit. What is left is divided by
-    its spread above the median (upwards alone: tiny errors make the lower side of a logarithm long).
-
-    Args:
-        y: [n, 3], the labels. circles: [n, 3], by networks that have not seen the patch.
-        sharpness: [n], 0 for a ramp to 1 for noise.
-    """
-    y, circles = _checked(y, circles)
-    apart = np.abs(circles - y)
-    spread = [1.4826 * max(np.median(values), 1e-4) for values in (apart[:, 0], apart[:, 1:])]
-    error = np.log(np.maximum(np.linalg.norm(apart / np.array([spread[0], spread[1], spread[1]]), axis=1), 0.01))
-    known = np.stack([np.ones(len(y)), np.log(y[:, 0]), np.log(np.asarray(sharpness) + 1e-3)], axis=1)
-    fitted = least_squares(lambda weights: known @ weights - error, np.zeros(3), loss="soft_l1", f_scale=0.5)
-    rest = error - known @ fitted.x
-    above = rest - np.median(rest)
-    return above / (1.4826 * np.median(above[above > 0]) if (above > 0).any() else 1.0)
 
 
 def baseline(y, mean_circle, size: int) -> dict[str, float]:

@@ -8,8 +8,8 @@ from common.atomic_files import new_folder, replacing
 from common.cli.training_options import TrainingOptions
 from common.runs.evaluation import model_name, predict_file, write_rows
 from common.runs.patch_classes import brightness_class, mean_brightness, size_class
+from common.training.load_model import load_model
 from common.training.predictor import make_predictor
-from common.training.saved_model import load_model
 from detector_cnn_ball_radius_center import metrics, plots
 from detector_cnn_ball_radius_center.robustness import sheet
 from detector_cnn_ball_radius_center.summary import group_table, table

@@ -17,7 +17,7 @@ from common.cli.program import Parser, run_main
 from common.cli.quiet import quiet_stderr
 from common.datasets.families import all_families
 from common.errors import UserError
-from common.training.model_path import find_model, read_threshold
+from common.training.find_model import find_model, read_threshold
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -22,7 +22,7 @@ from grid_search.options import GridOptions
 from grid_search.parent_run import grid_run, servers
 from grid_search.plan import Plan, find_module
 from grid_search.report import write_report
-from grid_search.run_status import Settings
+from grid_search.run_progress import Settings
 from grid_search.scheduler import Scheduler
 from grid_search.slot import meeting_place, start_worker
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from common import provenance, tracking
-from common.tracking.servers import target_of
+from common.tracking.server_choice import target_of
 from grid_search.plan import Plan
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from common.tracking import journal
 from grid_search import run_folders
 from grid_search.plan import Plan
-from grid_search.repeats import smallest_real_difference
+from grid_search.seeds import smallest_real_difference
 
 MORE = ("val_auroc", "val_recall_at_fpr_0.01", "val_mean_iou")  # beside the metric that ranks, where there are such
 SHORT = {"val_recall_at_fpr_0.01": "recall at 1 %"}

@@ -10,7 +10,7 @@ from common.runs.page import write_page
 from grid_search.plan import Plan
 from grid_search.plots import draw_grid
 from grid_search.ranking import pareto_front, ranked, ranking, row
-from grid_search.repeats import by_setting, differences
+from grid_search.seeds import by_setting, differences
 
 SHOWN = 15  # rows of the ranking in the terminal; ranking.txt and grid.csv have all
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from grid_search import capacity
 from grid_search.fork_server import MAY_PASS
-from grid_search.run_status import Place, Progress
+from grid_search.run_progress import Place, Progress
 
 TRIES = 2  # a failure whose cause may be temporary is tried once more
 LOSSES = 3  # so often a run may lose its node or slot, which is not its own failure

@@ -10,7 +10,7 @@ from common.tracking.pending import is_unsent
 from grid_search import capacity, retries, run_folders
 from grid_search.plan import Plan, Run
 from grid_search.pruning import Pruner
-from grid_search.run_status import Place, Progress, Settings, wait_for_writer
+from grid_search.run_progress import Place, Progress, Settings, wait_for_writer
 from grid_search.slot import start_slot
 
 LOOK_SECONDS = 1.0

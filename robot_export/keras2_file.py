@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from common.errors import UserError
-from common.training.keras_file import count_stored
+from common.training.safe_keras_file import count_stored
 from robot_export.folded_network import DenseLayer, FoldedNetwork, Joint
 
 KERAS = "2.15.0"  # whose layout this is

@@ -1,4 +1,7 @@
-"""Exports a model to every format and compares each file with it; an exact one that differs stops the export."""
+"""Exports a model to every format and compares each file with it; an exact one that differs stops the export.
+
+A format whose runtime is not installed is written, too, but neither accepted nor rejected.
+"""
 
 import os
 import shutil

@@ -7,7 +7,7 @@ from pathlib import Path
 from common.cli.program import Parser
 from common.cli.training_options import INPUTS
 from common.errors import UserError
-from common.training.model_path import find_model
+from common.training.find_model import find_model
 from robot_export.robots import add_robot_options
 
 

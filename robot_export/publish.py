@@ -17,7 +17,7 @@ def publish_run(run, history, job: Job) -> None:
     A stopped run leaves only this; resumed, it exports at its end.
 
     Args:
-        run: common.runs.RunFolder. history: common.training.fit.History.
+        run: common.runs.RunFolder. history: common.training.epoch_loop.History.
 
     Raises:
         UserError: as `deliver`, after everything else has been recorded.

@@ -15,9 +15,9 @@ from common.datasets.patch_file import Patches, concatenate
 from common.errors import UserError
 from common.runs.evaluation import model_name
 from common.training import devices
-from common.training.model_path import find_model
+from common.training.find_model import find_model
+from common.training.load_model import load_model
 from common.training.predictor import make_predictor
-from common.training.saved_model import load_model
 from robot_export import model_json
 from robot_export.cost import count_cost
 from robot_export.describe_model import describe_files, describe_input, describe_model

@@ -16,12 +16,11 @@ from ai_edge_litert.interpreter import Interpreter
 
 from common.cli.quiet import quiet_stderr
 from common.errors import UserError
-from common.training import devices, keras_file
+from common.training import devices, safe_keras_file
 from robot_export import keras2_file
-from robot_export.cpp.compile_and_run import Program, find_compiler
+from robot_export.cpp.compile_and_run import CPP_FLAGS, Program, find_compiler
 
 BATCH = 256
-CPP_FLAGS = ("-O2", "-march=native")
 _PACKAGES = {
     "Keras": "keras",
     "Keras 2 layout": "tensorflow",
@@ -77,7 +76,7 @@ def version(runtime: str) -> str:
 
 def _keras(path: Path) -> Opened:
     devices.find_gpus()
-    model = keras_file.load(path)
+    model = safe_keras_file.load(path)
     return _tensorflow(lambda batch: model(batch, training=False), model.input_shape[1:])
 
 

@@ -17,8 +17,8 @@ from common.datasets.patch_checks import SIDES
 from common.datasets.sampling_rules import RULES
 from common.errors import UserError
 from common.runs.evaluation import model_name
-from common.training import devices, keras_file
-from common.training.model_path import find_model, read_threshold
+from common.training import devices, safe_keras_file
+from common.training.find_model import find_model, read_threshold
 from common.training.predictor import make_predictor
 from robot_export.foreign_options import RUNTIMES, Foreign
 from robot_export.isolated_runtime import Isolated
@@ -69,7 +69,7 @@ def open_scorer(path: Path, wanted: tuple[int, ...], given: Foreign, threshold: 
 def _keras(path: Path, threshold: float | None) -> Scorer:
     file = find_model(path)
     devices.find_gpus()
-    model = keras_file.load(file)
+    model = safe_keras_file.load(file)
     shape, outputs = tuple(model.input_shape), tuple(model.output_shape)
     _check(file, shape, outputs)
     value, origin = read_threshold(file, threshold) if outputs[1] in (1, 4) else (None, "")

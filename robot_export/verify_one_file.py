@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
-from common.training import keras_file
+from common.training import safe_keras_file
 from robot_export import model_json, runtimes
 from robot_export.cpp import header, int16_header, int16_quantise
 from robot_export.describe_model import header_constants
@@ -66,7 +66,7 @@ def _why_foreign(folder: Path, manifest: Manifest, name: str) -> str:
     """Why a header may be somebody else's; "" if it is what this version makes of model.keras and model.json."""
     file, vectors = manifest.formats[name], manifest.vectors
     try:
-        network = fold(keras_file.load(folder / "model.keras"))
+        network = fold(safe_keras_file.load(folder / "model.keras"))
         header.check(network)
         about = header.About(
             name=file.namespace,

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from common.archive.download_errors import ArchiveError, Patience
+from common.archive.download_errors import ArchiveError
 from common.archive.http import decode, get_text
+from common.archive.retry import Patience
 
 SUMS = "SHA256SUMS"  # the list beside the files that it names
 LINE_MAX = 5000  # characters: a longer line is not one of a list

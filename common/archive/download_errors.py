@@ -2,7 +2,6 @@
 
 import os
 import re
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
@@ -24,24 +23,6 @@ class Unreachable(ArchiveError):
 
 class NotInArchive(ArchiveError):
     """The archive answered, and it does not have the file."""
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long and how often a transfer tries.
-
-    Seconds to connect, seconds without data, tries in a row without progress, and seconds of almost no data.
-    The pause before try k is `backoff_s * 2**(k - 1)` seconds, give or take half of it at random.
-    """
-
-    connect_s: float = 5.0
-    read_s: float = 30.0
-    attempts: int = 4
-    backoff_s: float = 1.0
-    slow_s: float = 30.0
-
-
-PATIENCE = Patience()
 
 
 class Transient(Exception):
@@ -74,7 +55,7 @@ def bundle_trouble(url: str) -> ArchiveError:
     )
 
 
-def request_trouble(error: Exception, url: str, patience: Patience) -> Exception:
+def request_trouble(error: Exception, url: str, connect_s: float, read_s: float) -> Exception:
     """The error for a failed request."""
     text = str(error)
     kinds = requests.exceptions
@@ -84,9 +65,9 @@ def request_trouble(error: Exception, url: str, patience: Patience) -> Exception
             "REQUESTS_CA_BUNDLE to your own certificates."
         )
     if isinstance(error, kinds.ConnectTimeout):
-        return Transient(f"no connection within {patience.connect_s:g} s")
+        return Transient(f"no connection within {connect_s:g} s")
     if isinstance(error, kinds.Timeout):
-        return Transient(f"no answer within {patience.read_s:g} s")
+        return Transient(f"no answer within {read_s:g} s")
     if isinstance(error, kinds.TooManyRedirects | kinds.InvalidURL | kinds.InvalidSchema | kinds.MissingSchema):
         return ArchiveError(f"The address leads nowhere ({type(error).__name__}). Received: {url}. Check it.")
     if isinstance(error, kinds.SSLError) and any(sign in text for sign in UNUSABLE_BUNDLE):
@@ -101,8 +82,8 @@ def request_trouble(error: Exception, url: str, patience: Patience) -> Exception
     return Transient(f"the connection failed ({type(error).__name__})")
 
 
-def body_trouble(error: Exception, patience: Patience) -> str:
+def body_trouble(error: Exception, read_s: float) -> str:
     """Why a body ended too early, in words."""
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
-        return f"the server sent nothing for {patience.read_s:g} s"
+        return f"the server sent nothing for {read_s:g} s"
     return "the connection broke in the middle of the file"

@@ -14,9 +14,10 @@ from urllib.parse import quote, urlsplit
 from filelock import FileLock, Timeout
 
 from common.archive import checksums, index_page
-from common.archive.download_errors import PATIENCE, ArchiveError, Patience, Unreachable
+from common.archive.download_errors import ArchiveError, Unreachable
 from common.archive.http import ask, get_text
 from common.archive.resumable import Version, discard, download
+from common.archive.retry import PATIENCE, Patience
 from common.atomic_files import sync_folder, write_json
 from common.cli.archive_url import DEFAULT_URL
 from common.cli.printable import LIMIT, printable

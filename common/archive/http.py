@@ -1,13 +1,11 @@
-"""Requests to the archive: time-outs, retries with a growing pause, and one clear line for every failure."""
+"""Requests to the archive: time-outs, and one clear line for every failure."""
 
 import codecs
-import random
-import sys
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import requests
 import urllib3
@@ -15,18 +13,17 @@ import urllib3
 from common.archive.download_errors import (
     ArchiveError,
     NotInArchive,
-    Patience,
     Transient,
     Unreachable,
     body_trouble,
     bundle_trouble,
     request_trouble,
 )
+from common.archive.retry import Patience, retry
 
 TEXT_LIMIT_BYTES = 1 << 22  # an index page or a list of checksums is far smaller than this
 CHUNK_BYTES = 1 << 17
 SLOWEST_BYTES_PER_S = 1000  # less for `Patience.slow_s` counts as no progress
-PAUSE_LIMIT_S = 60.0
 WORTH_ANOTHER_TRY = (408, 425, 429)  # and every 5xx
 
 MARKS = {
@@ -35,8 +32,6 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
-
-T = TypeVar("T")
 
 
 class Page(NamedTuple):
@@ -85,36 +80,6 @@ def get_text(url: str, patience: Patience) -> Page | None:
     return retry(url, patience, attempt)
 
 
-def retry(url: str, patience: Patience, attempt: Callable[[], T], progress: Callable[[], int] = lambda: 0) -> T:
-    """Tries until it works or `patience.attempts` tries in a row got no further than the best one before them."""
-    failures, furthest, received = 0, progress(), False
-    while True:
-        try:
-            return attempt()
-        except Transient as error:
-            received |= error.received
-            reached = progress()
-            failures = 1 if reached > furthest and not error.slow else failures + 1
-            furthest = max(furthest, reached)
-            if failures >= patience.attempts:
-                raise _gave_up(url, error, failures, reached, received) from error
-            pause = min(PAUSE_LIMIT_S, patience.backoff_s * 2 ** (failures - 1)) * random.uniform(0.5, 1.5)  # noqa: S311
-            print(f"{url}: {error}; trying again in {pause:.1f} s", file=sys.stderr)
-            time.sleep(pause)
-
-
-def _gave_up(url: str, error: Transient, failures: int, reached: int, received: bool) -> ArchiveError:
-    tries = f"{failures} tries in a row" if failures > 1 else "one try"
-    if received:
-        return ArchiveError(
-            f"The download of {url} broke off after {reached} bytes: {error} ({tries}). "
-            "What has arrived is kept: run the same command again to resume from there."
-        )
-    return Unreachable(
-        f"The archive cannot be reached: {error} ({tries}). Received: {url}. Check the network and the address."
-    )
-
-
 def get(session: requests.Session, url: str, headers: dict, patience: Patience) -> requests.Response:
     """Sends one request; returns on 200, 206 and 416, and raises a clear error for anything else."""
     timeouts = (patience.connect_s, patience.read_s)
@@ -126,7 +91,7 @@ def get(session: requests.Session, url: str, headers: dict, patience: Patience) 
             lambda: session.get(url, headers=headers, stream=True, timeout=timeouts),
         )
     except requests.exceptions.RequestException as error:
-        raise request_trouble(error, url, patience) from error
+        raise request_trouble(error, url, *timeouts) from error
     except (ValueError, urllib3.exceptions.HTTPError) as error:  # a redirect to what is no address
         raise ArchiveError(f"The address leads nowhere ({type(error).__name__}). Received: {url}. Check it.") from error
     except OSError as error:  # what requests raises for certificates that are not there
@@ -191,7 +156,7 @@ def content(response: requests.Response, patience: Patience) -> Iterator[bytes]:
                     raise Transient(f"only {received} bytes came in {passed:.0f} s", received=True, slow=True)
                 since, received = time.monotonic(), 0
     except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:  # a chunk's length may be any nonsense
-        raise Transient(body_trouble(error, patience)) from error
+        raise Transient(body_trouble(error, patience.read_s)) from error
 
 
 def _unpacked(response: requests.Response, patience: Patience) -> bytes | None:

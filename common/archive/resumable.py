@@ -9,8 +9,9 @@ from pathlib import Path
 
 import requests
 
-from common.archive.download_errors import ArchiveError, Patience, Transient, shown
-from common.archive.http import content, get, media_type, retry
+from common.archive.download_errors import ArchiveError, Transient, shown
+from common.archive.http import content, get, media_type
+from common.archive.retry import Patience, retry
 from common.atomic_files import read_json
 from common.cli.progress import progress_bar
 from common.errors import UserError

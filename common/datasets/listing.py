@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from common.archive.download_errors import Patience, Unreachable
+from common.archive.download_errors import Unreachable
 from common.archive.fetch import listing
+from common.archive.retry import Patience
 from common.cli.archive_url import DEFAULT_URL
 from common.cli.progress import progress_bar
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, all_families

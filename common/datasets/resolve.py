@@ -6,8 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.archive.download_errors import PATIENCE, ArchiveError, NotInArchive, Patience, Unreachable
+from common.archive.download_errors import ArchiveError, NotInArchive, Unreachable
 from common.archive.fetch import address, fetch, origin_of, sibling
+from common.archive.retry import PATIENCE, Patience
 from common.atomic_files import read_inside, write_text
 from common.cli.archive_url import DEFAULT_URL
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, Family, parse_stem

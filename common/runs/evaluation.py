@@ -9,8 +9,8 @@ import numpy as np
 from common.atomic_files import replacing
 from common.errors import UserError
 from common.training import devices
+from common.training.load_model import load_model
 from common.training.predictor import make_predictor
-from common.training.saved_model import load_model
 
 
 def model_name(model_file: Path) -> str:

@@ -20,7 +20,7 @@ from common.datasets.families import short_name
 from common.datasets.load import Splits
 from common.errors import UserError
 from common.runs.plots import training_curves
-from common.training import keras_file
+from common.training import safe_keras_file
 
 TRACKED = (".json", ".csv", ".png", ".md", ".html", ".tflite", ".onnx", ".h", ".h5", ".keras")
 
@@ -62,7 +62,7 @@ class RunFolder:
     def save_model(self, model, history) -> None:
         """Saves model.keras, and the curves of the epochs that led to it."""
         with replacing(self.path / "model.keras") as new:
-            keras_file.save(model, new)
+            safe_keras_file.save(model, new)
         self.tracked.artifact(self.path / "model.keras")
         title = f"{len(history.epochs)} epochs, the weights of epoch {history.best + 1} were kept"
         names = (name.removeprefix("val_") for name in history.epochs[-1])
@@ -77,7 +77,7 @@ class RunFolder:
 
         Args:
             numbers: {split: {name: number}}.
-            history: common.training.fit.History.
+            history: common.training.epoch_loop.History.
             facts: numbers of the model that belong to no split.
         """
         best = {name.removeprefix("val_"): x for name, x in history.epochs[history.best].items() if name[:4] == "val_"}

@@ -8,6 +8,6 @@ print(run.finish("FINISHED"))
 
 from common.tracking.journal import begun, last_status, metric_names
 from common.tracking.run import Run, add_files, start
-from common.tracking.servers import Server, choose_server
+from common.tracking.server_choice import Server, choose_server
 
 __all__ = ["Run", "Server", "add_files", "begun", "choose_server", "last_status", "metric_names", "start"]

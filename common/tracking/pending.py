@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common.atomic_files import open_inside
 from common.tracking import journal, server_state
-from common.tracking.servers import is_http, readable, uri_of
+from common.tracking.server_choice import is_http, readable, uri_of
 from common.tracking.translate import Batch, Translator
 
 TRAINING_VIEW = "workflowType=machine_learning"  # MLflow 3 opens its view for language models otherwise; 2 ignores it

@@ -13,7 +13,7 @@ from common.tracking import journal, journal_writer
 from common.tracking.mirror_process import MirrorProcess
 from common.tracking.pending import pending, place
 from common.tracking.secrets import scrub
-from common.tracking.servers import Server, may_be_sent, named_now, target_of, uri_of
+from common.tracking.server_choice import Server, may_be_sent, named_now, target_of, uri_of
 from common.tracking.translate import DESCRIPTION_TAG
 
 

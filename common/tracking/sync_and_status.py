@@ -11,8 +11,7 @@ from common.errors import UserError
 from common.tracking import journal, journal_writer, server_state
 from common.tracking.mirror.mlflow_settings import prepare
 from common.tracking.pending import pending, place, targets
-from common.tracking.server_errors import words_of
-from common.tracking.servers import (
+from common.tracking.server_choice import (
     how_to_send,
     is_http,
     may_be_sent,
@@ -23,6 +22,7 @@ from common.tracking.servers import (
     target_of,
     uri_of,
 )
+from common.tracking.server_errors import words_of
 
 _ATTEMPTS = 3
 _OTHERS_SECONDS = 60.0

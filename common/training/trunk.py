@@ -1,4 +1,4 @@
-"""The trunk that every network here shares: raw pixels in, the features of the dense layer out."""
+"""The layers that both networks share: raw pixels are normalised here, and the features of the dense layer come out."""
 
 from collections.abc import Sequence
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from common.archive.checksums import SUMS, sha256_of
-from common.archive.download_errors import PATIENCE, ArchiveError, NotInArchive
+from common.archive.download_errors import ArchiveError, NotInArchive
 from common.archive.fetch import address, fetch, listing
 from common.archive.resumable import discard, download
+from common.archive.retry import PATIENCE
 from common.datasets.families import Family
 from dataset_tools.building.build import Outcome, short
 from dataset_tools.building.options import Settings

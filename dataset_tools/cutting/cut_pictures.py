@@ -21,7 +21,7 @@ from dataset_tools.cutting.options import Settings
 from dataset_tools.cutting.record_store import RecordStore
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
-from dataset_tools.sources.skips import Skips
+from dataset_tools.sources.skip_counts import Skips
 
 CHUNK = 8  # pictures per task
 WITH_NAMES = ("coco", "label-studio")  # formats whose pictures may lie in a log

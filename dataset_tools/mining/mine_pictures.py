@@ -19,7 +19,7 @@ from dataset_tools.scanning.frames import Frame, frames
 from dataset_tools.scanning.results import whole_folder
 from dataset_tools.scanning.scan import scan
 from dataset_tools.sources.patch_sources import Skipped
-from dataset_tools.sources.skips import Skips
+from dataset_tools.sources.skip_counts import Skips
 
 SHOWN_FROM = 0.5  # score from which a task shows a ball
 RECORDINGS_SHOWN = 40  # in the report

@@ -15,7 +15,7 @@ from dataset_tools.scanning.frames import frames
 from dataset_tools.scanning.network_input import NetworkInput
 from dataset_tools.scanning.results import Results, whole_folder
 from dataset_tools.scanning.scan import Found, Plan, check_finite, scan
-from dataset_tools.sources.skips import Skips
+from dataset_tools.sources.skip_counts import Skips
 
 Locate = Callable[[np.ndarray], np.ndarray]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from dataset_tools.building import subsample
+from dataset_tools.building import colour, subsample
 from dataset_tools.sources.borders import grow
 
 
@@ -59,7 +59,7 @@ def cut(picture: np.ndarray, boxes: np.ndarray, wanted: NetworkInput) -> np.ndar
         rows, columns = np.divmod(subsample.sample_indices(height, width, size, wanted.rule, planes == 2), width)
         corner = boxes[mine, 1] * across + boxes[mine, 0]
         samples[mine] = flat[corner[:, None, None] + rows * across + columns]
-    return subsample.to_channels(samples.reshape(-1, planes, size, size)) if len(boxes) else _none(wanted)
+    return colour.to_channels(samples.reshape(-1, planes, size, size)) if len(boxes) else _none(wanted)
 
 
 def _none(wanted: NetworkInput) -> np.ndarray:
@@ -77,5 +77,5 @@ def whole(picture: np.ndarray, wanted: NetworkInput, ready: bool) -> np.ndarray:
     height, width = picture.shape
     if ready and height == width == wanted.size:
         indices = subsample.as_it_is(height, width, wanted.channels == 2)
-        return subsample.to_channels(picture.reshape(-1)[indices].reshape(1, wanted.channels, height, width))
+        return colour.to_channels(picture.reshape(-1)[indices].reshape(1, wanted.channels, height, width))
     return cut(picture, np.array([[0, 0, width, height]]), wanted)

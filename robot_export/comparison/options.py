@@ -5,7 +5,7 @@ from pathlib import Path
 from common.cli.printable import printable
 from common.cli.program import Parser
 from common.errors import UserError
-from common.training.model_path import find_model
+from common.training.find_model import find_model
 from robot_export.foreign_options import RUNTIMES, add_foreign_options
 
 PATCH_FILES = (".h5", ".hdf5")

@@ -15,7 +15,7 @@ from common.datasets.patch_file import read_patches, write_patches
 from common.errors import UserError
 from common.runs.evaluation import predict_file
 from common.training import predictor
-from common.training.model_path import read_threshold
+from common.training.find_model import read_threshold
 
 # Keras 3.15 reads its TensorFlow variables in a way that NumPy 2 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning:keras")

@@ -25,7 +25,7 @@ def test_number_of_weights_counted_by_hand():
     """Kernels have no biases, normalisation has two learned numbers per channel, dense layers have biases."""
     kernels = 9 * 1 * 8 + 9 * 8 * 8 + 9 * 8 * 16 + 4 * 16 * 16
     expected = kernels + 2 * (8 + 8 + 16 + 16) + (16 * 64 + 64) + (64 + 1)
-    model = build_model((16, 16, 1))
+    model = build_model((16, 16, 1), (8, 8, 16, 16), 64)
     assert sum(w.numpy().size for w in model.trainable_variables) == expected
     assert expected + 2 * (8 + 8 + 16 + 16) == model.count_params() == 4169  # including the moving statistics
 
@@ -50,26 +50,28 @@ def test_mean_survives_saving(tmp_path):
 @pytest.mark.parametrize("regularize", [True, False])
 def test_dropout_only_with_regularisation(regularize):
     layers = [
-        layer for layer in build_model((16, 16, 1), regularize=regularize).layers if "Dropout" in type(layer).__name__
+        layer
+        for layer in build_model((16, 16, 1), (8, 8, 16, 16), 64, regularize=regularize).layers
+        if "Dropout" in type(layer).__name__
     ]
     assert [layer.name for layer in layers] == (["dropout"] if regularize else [])
     assert all(layer.rate > 0 for layer in layers)
 
 
 def test_all_layers_have_the_same_slope():
-    model = build_model((16, 16, 1))
+    model = build_model((16, 16, 1), (8, 8, 16, 16), 64)
     slopes = [layer.negative_slope for layer in model.layers if isinstance(layer, keras.layers.LeakyReLU)]
     assert slopes == [LEAKY_RELU_SLOPE] * 5
 
 
 def test_the_offset_of_one_channel_is_a_plain_number():
     """Loaders of .keras files in other languages refuse a list."""
-    assert np.ndim(build_model((16, 16, 1)).get_layer("scale").offset) == 0
-    assert np.ndim(build_model((16, 16, 2), mean=(0.4, 0.5)).get_layer("scale").offset) == 1
+    assert np.ndim(build_model((16, 16, 1), (8, 8, 16, 16), 64).get_layer("scale").offset) == 0
+    assert np.ndim(build_model((16, 16, 2), (8, 8, 16, 16), 64, mean=(0.4, 0.5)).get_layer("scale").offset) == 1
 
 
 def test_blocks_in_order():
-    kinds = [type(layer).__name__ for layer in build_model((16, 16, 1)).layers]
+    kinds = [type(layer).__name__ for layer in build_model((16, 16, 1), (8, 8, 16, 16), 64).layers]
     block = ["Conv2D", "BatchNormalization", "LeakyReLU"]
     head = ["Flatten", "Dense", "LeakyReLU", "Dropout", "Dense", "Activation"]
     assert kinds == ["InputLayer", "Rescaling", *[*block, "MaxPooling2D"] * 3, *block, *head]

@@ -31,12 +31,12 @@ def test_shapes(side, channels):
 
 def test_number_of_weights():
     """The classifier has 4,169; three outputs instead of one need 2 * (64 + 1) more."""
-    assert build_model((16, 16, 1)).count_params() == 4169 + 2 * 65 == 4299
+    assert build_model((16, 16, 1), (8, 8, 16, 16), 64).count_params() == 4169 + 2 * 65 == 4299
 
 
 def test_initial_outputs_are_near_the_mean_circle():
     keras.utils.set_random_seed(1)
-    model = build_model((16, 16, 1), mean_circle=(0.3, 0.45, 0.55))
+    model = build_model((16, 16, 1), (8, 8, 16, 16), 64, mean_circle=(0.3, 0.45, 0.55))
     np.testing.assert_allclose(model.get_layer("circle").bias.value, [0.3, 0.45, 0.55], rtol=1e-6)
 
 

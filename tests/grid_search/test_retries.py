@@ -6,7 +6,7 @@ from grid_search import retries
 from grid_search.fork_server import MAY_PASS
 from grid_search.plan import Run
 from grid_search.run_folders import State
-from grid_search.run_status import Progress
+from grid_search.run_progress import Progress
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from common.tracking import journal, journal_writer
 from common.tracking.mirror.mlflow_settings import prepare
-from common.tracking.servers import named_now
+from common.tracking.server_choice import named_now
 
 LAST_SECONDS = 150.0  # if the run died and nobody waits for this process; otherwise the run decides
 NICENESS = 5  # more, and on a busy machine it would take minutes to import MLflow

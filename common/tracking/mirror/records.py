@@ -7,8 +7,8 @@ from pathlib import Path
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from common.tracking import journal, server_state
+from common.tracking.server_choice import is_http
 from common.tracking.server_errors import fault_of
-from common.tracking.servers import is_http
 from common.tracking.translate import DIGEST_LENGTH, UUID_TAG, Batch, Translator, clean
 
 # Items per request. MLflow allows 1000 metrics, 100 parameters, 100 tags and 1 MB in all.

@@ -14,8 +14,8 @@ from mlflow.entities import ViewType
 from common.tracking import journal, server_state
 from common.tracking.mirror import records, store
 from common.tracking.mirror.files import Files
+from common.tracking.server_choice import uri_of
 from common.tracking.server_errors import Fault, Missing, Refusal, fault_of
-from common.tracking.servers import uri_of
 from common.tracking.translate import NAME_LENGTH, NOTES_TAG, PARENT_TAG, UUID_TAG, Batch, Translator, clean
 
 REFUSED_TAG = "tracking.refused"

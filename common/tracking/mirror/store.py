@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock
 from mlflow.tracking import MlflowClient
 
-from common.tracking.servers import is_http
+from common.tracking.server_choice import is_http
 from common.tracking.translate import allowed_key
 
 _LOCK_SECONDS = 600  # sixteen writers in a queue, one of them creating the database

@@ -13,8 +13,8 @@ from filelock import Timeout
 from common.tracking import journal
 from common.tracking.mirror.send import Sender
 from common.tracking.secrets import scrub
+from common.tracking.server_choice import how_to_send, may_be_sent
 from common.tracking.server_errors import Fault, words_of
-from common.tracking.servers import how_to_send, may_be_sent
 from common.tracking.translate import clean
 
 POLL_SECONDS = 1.0

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from common.archive.download_errors import ArchiveError, Patience
+from common.archive.download_errors import ArchiveError
+from common.archive.retry import Patience
 
 NAME = "classification/some family/patches_16x16.h5"
 CONTENT = random.Random(2).randbytes(300_000)

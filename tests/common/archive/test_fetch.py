@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 
 from common.archive import fetch as archive
 from common.archive import http
-from common.archive.download_errors import ArchiveError, NotInArchive, Patience, Unreachable
+from common.archive.download_errors import ArchiveError, NotInArchive, Unreachable
 from common.archive.fetch import fetch
+from common.archive.retry import Patience
 from common.errors import UserError
 
 from .client import CONTENT, NAME, QUICK, left_behind, refused

@@ -3,10 +3,10 @@
 import pytest
 
 from common.archive import checksums
-from common.archive.download_errors import Patience
 from common.archive.fetch import listing
 from common.archive.http import Page, decode
 from common.archive.index_page import names
+from common.archive.retry import Patience
 from common.errors import UserError
 
 from ...fuzzing import mutated, survives

@@ -11,10 +11,11 @@ import filelock
 import pytest
 
 from common.archive import http
-from common.archive.download_errors import ArchiveError, Patience, Unreachable
+from common.archive.download_errors import ArchiveError, Unreachable
 from common.archive.fetch import fetch, listing, sibling
 from common.archive.http import Page
 from common.archive.index_page import names
+from common.archive.retry import Patience
 from common.datasets.families import DEFAULT_STEMS, parse_stem
 from common.datasets.resolve import Source, Wanted, resolve
 

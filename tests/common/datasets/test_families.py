@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.archive.download_errors import ArchiveError, NotInArchive, Patience, Unreachable
+from common.archive.download_errors import ArchiveError, NotInArchive, Unreachable
+from common.archive.retry import Patience
 from common.datasets import resolve as resolving
 from common.datasets.families import DEFAULT_STEMS, Family, all_families, parse_stem
 from common.datasets.listing import list_datasets

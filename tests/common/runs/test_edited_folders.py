@@ -22,8 +22,8 @@ from common.runs.finished import is_finished
 from common.runs.run_folder import remove_leftovers
 from common.tracking import journal, server_state, sync_and_status
 from common.tracking.pending import pending, targets
-from common.training import fit, keras_file
-from common.training.model_path import find_model, read_threshold
+from common.training import epoch_loop, safe_keras_file
+from common.training.find_model import find_model, read_threshold
 from grid_search.plan import read_plan
 from grid_search.ranking import _costs
 from grid_search.run_folders import read_rows
@@ -163,8 +163,8 @@ def test_the_checkpoint(run, times):
         shapes = [saved[key].shape for key in sorted(saved) if key.startswith("best")]
     average = SimpleNamespace(get_weights=lambda: [np.zeros(shape) for shape in shapes])
     trainer = SimpleNamespace(average=average, restore=lambda _: None)
-    assert len(fit._restore(trainer, run / "checkpoint.npz").epochs) == 2
-    bulk(run / "checkpoint.npz", times, lambda: fit._restore(trainer, run / "checkpoint.npz"), damaged)
+    assert len(epoch_loop._restore(trainer, run / "checkpoint.npz").epochs) == 2
+    bulk(run / "checkpoint.npz", times, lambda: epoch_loop._restore(trainer, run / "checkpoint.npz"), damaged)
 
 
 @pytest.mark.parametrize("times", [60, pytest.param(3000, marks=BULK)])
@@ -197,7 +197,7 @@ def of_a_member(rng: random.Random, content: bytes) -> bytes:
 def test_the_model(run, times, tmp_path):
     of_a_member.folder = tmp_path
     path = run / "model.keras"
-    assert bulk(path, times, lambda: keras_file.load(find_model(path)), of_a_member) > times // 4
+    assert bulk(path, times, lambda: safe_keras_file.load(find_model(path)), of_a_member) > times // 4
 
 
 @pytest.mark.parametrize("value", [-5, 1e30, float("nan"), True, "0.5", None, [], 10**400])
@@ -222,7 +222,7 @@ def test_an_array_that_declares_more_than_the_file_holds_is_refused(run):
         header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (100000000000,), }".ljust(117) + b"\n"
         archive.writestr("state9999.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     with pytest.raises(UserError, match=r"state9999\.npy is not whole"):
-        fit._restore(SimpleNamespace(), path)
+        epoch_loop._restore(SimpleNamespace(), path)
 
 
 def test_leftovers_of_a_killed_process_are_removed(run):

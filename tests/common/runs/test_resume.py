@@ -17,7 +17,7 @@ from common.runs.finished import is_finished
 from common.runs.run_folder import RunFolder, open_run, run_name
 from common.tracking import choose_server, journal
 from common.tracking.mirror_process import MirrorProcess
-from common.training.fit import fit
+from common.training.epoch_loop import fit
 
 from ...tiny import ROOT, classification_file, environment
 

@@ -3,9 +3,9 @@
 import pytest
 
 from common import tracking
-from common.tracking import servers
+from common.tracking import server_choice
 from common.tracking.mirror_process import MirrorProcess
-from common.tracking.servers import Server
+from common.tracking.server_choice import Server
 
 from .fault_proxy import FaultProxy
 from .mlflow_server import MlflowServer, mlflow_214
@@ -52,7 +52,9 @@ def start(tmp_path, no_mirror, monkeypatch):
 
     def start(uri: str, name: str = "run", **keywords):
         server = Server(uri, "", uri)
-        monkeypatch.setitem(servers.NAMES, uri, uri)  # a server of the team: one that only a folder names gets nothing
+        monkeypatch.setitem(
+            server_choice.NAMES, uri, uri
+        )  # a server of the team: one that only a folder names gets nothing
         keywords = {"parameters": {"filters": "8 8 16 16", "dense": 64}, "tags": {"commit": "0123"}, **keywords}
         return tracking.start(tmp_path / name, server, experiment="faults", name=name, **keywords)
 

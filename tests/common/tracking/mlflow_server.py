@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from common.tracking import journal
-from common.tracking.servers import uri_of
+from common.tracking.server_choice import uri_of
 
 from .fault_proxy import wait_until
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.tracking import journal, server_state, servers
+from common.tracking import journal, server_choice, server_state
 from common.tracking.__main__ import main
 from common.tracking.mirror.mlflow_settings import prepare
 from common.tracking.mirror.send import Sender
@@ -162,7 +162,7 @@ def test_a_server_that_only_a_mark_names_gets_nothing_either(run, mlflow_3, tmp_
 
 @pytest.mark.parametrize("name", ["http://mlflow.berlin-united.com", "https://mlflow.berlin-united.com@127.0.0.1:1"])
 def test_an_address_that_looks_like_the_teams_is_not_the_teams(run, name):
-    assert not servers.may_be_sent(run, name, servers.named_now())
+    assert not server_choice.may_be_sent(run, name, server_choice.named_now())
 
 
 def test_a_database_of_the_user_is_not_turned_into_a_store(run, tmp_path):
@@ -175,7 +175,7 @@ def test_a_database_of_the_user_is_not_turned_into_a_store(run, tmp_path):
 
 def test_a_resumed_run_does_not_send_the_password_to_a_server_named_in_its_folder(run, mlflow_3, tmp_path, monkeypatch):
     from common import tracking
-    from common.tracking.servers import Server
+    from common.tracking.server_choice import Server
 
     with FaultProxy(mlflow_3.port) as stranger:
         edit(run, lambda records: records[0].update(servers=[stranger.url]))

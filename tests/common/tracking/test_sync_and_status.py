@@ -12,7 +12,7 @@ from common.errors import UserError
 from common.tracking import journal, journal_writer, server_state, sync_and_status
 from common.tracking.__main__ import main
 from common.tracking.pending import pending
-from common.tracking.servers import uri_of
+from common.tracking.server_choice import uri_of
 
 from ...tiny import ROOT
 from .fault_proxy import Fault, FaultProxy, wait_until

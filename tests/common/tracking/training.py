@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from common import tracking
-from common.tracking.servers import Server
+from common.tracking.server_choice import Server
 
 
 def main() -> None:

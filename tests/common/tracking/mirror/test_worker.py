@@ -15,7 +15,7 @@ from common.tracking.mirror.mlflow_settings import prepare
 from common.tracking.mirror.send import Sender
 from common.tracking.mirror.worker import Worker
 from common.tracking.pending import pending
-from common.tracking.servers import Server, choose_server
+from common.tracking.server_choice import Server, choose_server
 
 from ....tiny import ROOT
 from ..fault_proxy import wait_until

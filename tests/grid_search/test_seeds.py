@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from grid_search import repeats
+from grid_search import seeds
 from grid_search.options import parse_args
 from grid_search.plan import Plan, Run, combinations
 from grid_search.report import write_report
@@ -73,7 +73,7 @@ def test_equal_settings_differ_by_chance_in_five_percent_of_grids():
     random, wrong = np.random.default_rng(0), 0
     for _ in range(2000):
         table = random.normal(size=(5, 3)) + random.normal(size=3) * 10  # some seeds are easier for all
-        wrong += np.ptp(table.mean(1)) > repeats.smallest_real_difference(rows_of(table))
+        wrong += np.ptp(table.mean(1)) > seeds.smallest_real_difference(rows_of(table))
     assert wrong / 2000 == pytest.approx(0.05, abs=0.015)
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from common.training.keras_file import load
-from common.training.model_path import find_model
-from common.training.saved_model import load_model
+from common.training.find_model import find_model
+from common.training.load_model import load_model
+from common.training.safe_keras_file import load
 
 SHAPE = (16, 16, 1)
 

@@ -1,8 +1,8 @@
 import pytest
 
 from common.errors import UserError
-from common.tracking import choose_server, servers
-from common.tracking.servers import resolve, target_of, uri_of
+from common.tracking import choose_server, server_choice
+from common.tracking.server_choice import resolve, target_of, uri_of
 
 from .fault_proxy import Fault, FaultProxy
 
@@ -10,9 +10,9 @@ from .fault_proxy import Fault, FaultProxy
 @pytest.fixture
 def team(mlflow_3, monkeypatch):
     """A stand-in for the team's server: the name of the default server points to a proxy on loopback."""
-    monkeypatch.setattr(servers, "PROBE_SECONDS", 60.0)  # on a busy machine the server answers late
+    monkeypatch.setattr(server_choice, "PROBE_SECONDS", 60.0)  # on a busy machine the server answers late
     with FaultProxy(mlflow_3.port) as proxy:
-        monkeypatch.setitem(servers.NAMES, "default", proxy.url + "/")
+        monkeypatch.setitem(server_choice.NAMES, "default", proxy.url + "/")
         yield proxy
 
 
@@ -46,7 +46,7 @@ def test_the_environment_comes_before_the_default_and_the_choice_before_both(tea
 def test_an_unreachable_server_is_replaced_by_the_local_store_with_a_message(team, tmp_path, fault, words, monkeypatch):
     team.fault = fault
     if fault.kind == "silent":
-        monkeypatch.setattr(servers, "PROBE_SECONDS", 1.0)
+        monkeypatch.setattr(server_choice, "PROBE_SECONDS", 1.0)
     server = choose_server(None, tmp_path)
     assert server.uri == f"sqlite:///{tmp_path}/mlflow.db"
     assert server.wanted == team.url

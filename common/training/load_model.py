@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from common.errors import UserError
-from common.training import keras_file
-from common.training.model_path import find_model
+from common.training import safe_keras_file
+from common.training.find_model import find_model
 
 
 def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
@@ -18,7 +18,7 @@ def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
     Raises:
         UserError: not loadable, of the other project, or made for other patches.
     """
-    model = keras_file.load(path)
+    model = safe_keras_file.load(path)
     if isinstance(model.input_shape, list) or tuple(model.output_shape) != (None, outputs):
         kind = {1: "a classifier (one input, one score)", 3: "a detector (one input; radius, x and y)"}[outputs]
         given = {1: "a classifier", 3: "a detector"}.get(model.output_shape[-1] if model.output_shape else None)

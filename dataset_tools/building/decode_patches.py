@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.datasets.families import ORIGINS
-from dataset_tools.building import subsample
+from dataset_tools.building import colour, subsample
 from dataset_tools.leaks import hashes
 from dataset_tools.sources.patch_sources import CAMERAS, Chunk, Patch, Skipped, read
 
@@ -58,7 +58,7 @@ def decode(chunk: Chunk, plan: Plan) -> Batch:
         patches.append(item._replace(rgbx=None))  # one batch never holds all decoded pictures at once
     planes = 2 if plan.chroma else 1
     channels = {
-        size: subsample.to_channels(np.array(found, "<u4").reshape(-1, planes, size, size))
+        size: colour.to_channels(np.array(found, "<u4").reshape(-1, planes, size, size))
         if found
         else np.empty((0, size, size, planes), np.uint8)
         for size, found in samples.items()

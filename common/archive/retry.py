@@ -1,0 +1,62 @@
+"""How often a transfer is tried, and the growing pause between two tries."""
+
+import random
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from common.archive.download_errors import ArchiveError, Transient, Unreachable
+
+PAUSE_LIMIT_S = 60.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long and how often a transfer tries.
+
+    Seconds to connect, seconds without data, tries in a row without progress, and seconds of almost no data.
+    The pause before try k is `backoff_s * 2**(k - 1)` seconds, give or take half of it at random.
+    """
+
+    connect_s: float = 5.0
+    read_s: float = 30.0
+    attempts: int = 4
+    backoff_s: float = 1.0
+    slow_s: float = 30.0
+
+
+PATIENCE = Patience()
+
+
+def retry(url: str, patience: Patience, attempt: Callable[[], T], progress: Callable[[], int] = lambda: 0) -> T:
+    """Tries until it works or `patience.attempts` tries in a row got no further than the best one before them."""
+    failures, furthest, received = 0, progress(), False
+    while True:
+        try:
+            return attempt()
+        except Transient as error:
+            received |= error.received
+            reached = progress()
+            failures = 1 if reached > furthest and not error.slow else failures + 1
+            furthest = max(furthest, reached)
+            if failures >= patience.attempts:
+                raise _gave_up(url, error, failures, reached, received) from error
+            pause = min(PAUSE_LIMIT_S, patience.backoff_s * 2 ** (failures - 1)) * random.uniform(0.5, 1.5)  # noqa: S311
+            print(f"{url}: {error}; trying again in {pause:.1f} s", file=sys.stderr)
+            time.sleep(pause)
+
+
+def _gave_up(url: str, error: Transient, failures: int, reached: int, received: bool) -> ArchiveError:
+    tries = f"{failures} tries in a row" if failures > 1 else "one try"
+    if received:
+        return ArchiveError(
+            f"The download of {url} broke off after {reached} bytes: {error} ({tries}). "
+            "What has arrived is kept: run the same command again to resume from there."
+        )
+    return Unreachable(
+        f"The archive cannot be reached: {error} ({tries}). Received: {url}. Check the network and the address."
+    )

@@ -1,0 +1,27 @@
+"""The network's channels from the colours of a patch: Y, or Y and interleaved U/V."""
+
+import numpy as np
+from PIL import Image
+
+
+def to_channels(samples: np.ndarray) -> np.ndarray:
+    """Sampled pixels to Y, or to Y and interleaved U/V, with Pillow's RGB -> YCbCr.
+
+    U and V are the means of a pixel pair, rounded down; even columns of the second channel hold U, odd columns V.
+
+    Args:
+        samples: uint32 [n, 1 or 2, size, size]; with 2 the second holds the neighbours of the first.
+
+    Returns:
+        uint8 [n, size, size, 1 or 2]
+    """
+    count, planes, size, _ = samples.shape
+    image = Image.frombuffer("RGB", (size, count * planes * size), samples.tobytes(), "raw", "RGBX", 0, 1)
+    ycbcr = np.asarray(image.convert("YCbCr")).reshape(count, planes, size, size, 3)
+    channels = np.empty((count, size, size, planes), np.uint8)
+    channels[..., 0] = np.where(samples[:, 0] >> 24, ycbcr[:, 0, :, :, 0], samples[:, 0] & 255)
+    if planes == 2:
+        pairs = ycbcr[..., 1:].astype(np.uint16).sum(axis=1) // 2  # [n, size, size, U and V]
+        channels[:, :, 0::2, 1] = pairs[:, :, 0::2, 0]
+        channels[:, :, 1::2, 1] = pairs[:, :, 1::2, 1]
+    return channels
