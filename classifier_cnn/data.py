@@ -2,6 +2,8 @@
 
 from classifier_cnn.options import Options
 from common.datasets.load import Splits, load_splits
+from common.runs.preflight import preflight
+from common.tracking import Server
 from dataset_tools.synthetic import synthetic_files
 from robot_export.robots import check_all
 
@@ -17,3 +19,8 @@ def load_data(options: Options) -> Splits:
     splits = load_splits(TASK, options, synthetic_files)
     check_all(options.robot, "classifier", splits.train, options.accept_sampling)
     return splits
+
+
+def check_and_load(options: Options) -> tuple[Splits, Server] | None:
+    """The patches of a run and its server, see `common.runs.preflight.preflight`; None if there is nothing to train."""
+    return preflight(options, TASK, load_data)

@@ -16,7 +16,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
 from classifier_cnn.options import add_limit, check_limit
 from common.cli.evaluation_options import evaluation_parser
-from common.cli.program import run_main
+from common.cli.program import check_files, run_main
 from common.cli.quiet import quiet_stderr
 from common.training.find_model import FALLBACK_THRESHOLD, find_model, read_threshold
 
@@ -43,12 +43,10 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parse_args(argv)
     model_file = find_model(arguments.model)
     threshold, origin = read_threshold(model_file, arguments.threshold)
-    from common.datasets.load import read_files
-
-    patches, files = read_files(arguments.files, "classification")
+    check_files(arguments.files)
     with quiet_stderr():
         from classifier_cnn.report import evaluate_saved
-    evaluate_saved(arguments, model_file, threshold, origin, patches, files)
+    evaluate_saved(arguments, model_file, threshold, origin)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ python3 mine.py MODEL game.log --models OTHER_RUN --no-ball practice_without_bal
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
@@ -15,15 +14,10 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
     launch.in_environment()
 
-from classifier_cnn.options import Options
-from common.cli import launch
-from common.cli.find_run import read_config
-from common.cli.option import from_json
-from common.cli.program import Parser, run_main
+from common.cli.program import Parser, check_files, run_main
 from common.cli.quiet import quiet_stderr
-from common.cli.training_options import TrainingOptions
 from common.errors import UserError
-from dataset_tools.scanning.predict_options import add_scan_options, check_scan_options, check_sources
+from dataset_tools.scanning.predict_options import add_scan_options, check_scan_options
 from robot_export.foreign_options import add_foreign_options, foreign
 
 COUNT, PER_SECOND, FPS, CANDIDATES = 200, 2, 30.0, 10
@@ -60,7 +54,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)
     check_scan_options(arguments)
-    check_sources([*arguments.sources, *arguments.certified, *arguments.no_ball, *(arguments.training or ())])
+    sources = (*arguments.sources, *arguments.certified, *arguments.no_ball, *(arguments.training or ()))
+    check_files(sources, "file or folder")
     for name, least in (("count", 1), ("per_second", 1), ("fps", 0.01)):
         if not getattr(arguments, name) >= least:
             shown = name.replace("_", "-")
@@ -71,46 +66,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Opens the models, scans, chooses, writes and prints."""
+    """Parses the command line and mines."""
     arguments = parse_args(argv)
     given = foreign(arguments)
     with quiet_stderr():
-        from dataset_tools.mining.mine_pictures import mine
-        from robot_export.scorer import check_pair, open_scorer
-    scorers = [open_scorer(path, (1, 4), given, arguments.threshold) for path in (arguments.model, *arguments.models)]
-    for other in scorers[1:]:
-        check_pair(scorers[0], other)
-    training = arguments.training or training_files(scorers[0].file.parent)
-    start = time.perf_counter()
-    folder = mine(arguments, scorers, training, TrainingOptions().output_dir)
-    print((folder / "report.md").read_text(encoding="utf-8").rstrip())
-    print(f"{time.perf_counter() - start:.0f} s; sheets, table, tasks and report: {folder}")
-    script = "dataset_tools/ball_classification_datasets/create_datasets.py"
-    if arguments.negatives:
-        words = ("--naoth", launch.shortest(arguments.negatives), "--origins", "naoth", "--output-dir", "datasets")
-        print(f"Build datasets with the negatives: {launch.command(script, *words)}")
-    elif (folder / "negatives").is_dir():
-        print("The negatives join your patches with --negatives ROOT, the folder that create_datasets.py reads.")
-
-
-def training_files(run: Path) -> list[Path]:
-    """The training files of a run, as far as they are on this machine; nothing is fetched."""
-    from common.datasets.resolve import Source, Wanted, resolve
-
-    try:
-        options = from_json(Options, read_config(run)["options"])
-        wanted = Wanted(options.dataset, options.data_train, options.data_val, options.data_test)
-        source = Source(options.data_root, options.archive_url, offline=True)
-        return list(resolve("classification", wanted, source, _rendered).train)
-    except UserError:
-        text = "note: the training patches are not here, so those chosen may be like them. Name them with --training."
-        print(text, file=sys.stderr)
-        return []
-
-
-def _rendered(task: str, root: Path) -> dict[str, Path]:
-    """Stands in for rendering: mining with a run on synthetic patches compares with nothing."""
-    raise UserError("rendered patches")
+        from classifier_cnn.mining import mine_with
+    mine_with(arguments, given)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from classifier_cnn.summary import group_table, table
 from classifier_cnn.threshold import choose_threshold
 from common.atomic_files import new_folder, replacing
 from common.cli.training_options import TrainingOptions
+from common.datasets.load import read_files
 from common.runs.evaluation import model_name, predict_file, write_rows
 from common.runs.patch_classes import brightness_class, mean_brightness, size_class
 from common.training.load_model import load_model
@@ -63,17 +64,18 @@ def notes(numbers: dict[str, float]) -> list[str]:
     ]
 
 
-def evaluate_saved(
-    arguments: argparse.Namespace, model_file: Path, threshold: float, origin: str, patches, files
-) -> None:
-    """Scores a saved model on the patches of files, writes the report into a new folder and prints it.
+def evaluate_saved(arguments: argparse.Namespace, model_file: Path, threshold: float, origin: str) -> None:
+    """Reads patch files, scores a saved model on them, writes the report into a new folder and prints it.
 
     Args:
         arguments: of evaluate.py.
         model_file: a .keras file.
         threshold: the one that is shipped or was chosen; origin: where it comes from, in words.
-        patches: common.datasets.patch_file.Patches; files: str [n], the file of each.
+
+    Raises:
+        UserError: files that cannot be read or scored as one, or a model that is not for them.
     """
+    patches, files = read_files(arguments.files, "classification")
     scores = predict_file(model_file, patches.X, outputs=1)[:, 0]
     folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"evaluation-{model_name(model_file)}")
     confidence = CONFIDENCE if arguments.confidence is None else arguments.confidence

@@ -29,9 +29,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def load_data(options: Options):
     """The patches of a run, a common.datasets.load.Splits."""
-    from classifier_cnn import data
-
-    return data.load_data(options)
+    return _data().load_data(options)
 
 
 @outlasting_terminal()
@@ -45,15 +43,20 @@ def train(options: Options) -> int:
         UserError: an option, a file or a server that cannot be used, or a loss that is not finite.
     """
     launch.switch_off()
-    from common.runs.preflight import preflight
-
-    ready = preflight(options, "classification", load_data)
+    ready = _data().check_and_load(options)
     if ready is None:
         return 0
     with quiet_stderr():
         from classifier_cnn import training
 
     return training.train(options, *ready)
+
+
+def _data():
+    """The module of the data, which loads NumPy and HDF5: `--help` and a typo do not wait for them."""
+    from classifier_cnn import data
+
+    return data
 
 
 if __name__ == "__main__":

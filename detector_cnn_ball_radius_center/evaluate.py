@@ -14,7 +14,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
     launch.in_environment()
 
 from common.cli.evaluation_options import evaluation_parser
-from common.cli.program import run_main
+from common.cli.program import check_files, run_main
 from common.cli.quiet import quiet_stderr
 from common.training.find_model import find_model
 
@@ -23,12 +23,10 @@ def main(argv: list[str] | None = None) -> None:
     """Reads, scores, writes and prints."""
     arguments = evaluation_parser((__doc__ or " ").splitlines()[0]).parse_args(argv)
     model_file = find_model(arguments.model)
-    from common.datasets.load import read_files
-
-    patches, files = read_files(arguments.files, "detection")
+    check_files(arguments.files)
     with quiet_stderr():
         from detector_cnn_ball_radius_center.report import evaluate_saved
-    evaluate_saved(arguments, model_file, patches, files)
+    evaluate_saved(arguments, model_file)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
-from common.cli.training_options import TrainingOptions
 from dataset_tools.scanning.predict_options import check_arguments, prediction_parser
 from robot_export.foreign_options import add_foreign_options, foreign
 
@@ -33,19 +32,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Opens the models, scans and writes."""
+    """Parses the command line and predicts."""
     arguments = parse_args(argv)
     given = foreign(arguments)
     with quiet_stderr():
-        from dataset_tools.scanning.find_balls import predict
-        from robot_export.scorer import check_pair, every_patch, open_scorer
-    detector = open_scorer(arguments.model, (3,), given)
-    if arguments.classifier:
-        classifier = open_scorer(arguments.classifier, (1, 4), given, arguments.threshold)
-    else:
-        classifier = every_patch(detector)
-    check_pair(classifier, detector)
-    predict(arguments, classifier, detector.predict, TrainingOptions().output_dir)
+        from detector_cnn_ball_radius_center.predicting import predict_with
+    predict_with(arguments, given)
 
 
 if __name__ == "__main__":

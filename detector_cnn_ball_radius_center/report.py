@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common.atomic_files import new_folder, replacing
 from common.cli.training_options import TrainingOptions
+from common.datasets.load import read_files
 from common.runs.evaluation import model_name, predict_file, write_rows
 from common.runs.patch_classes import brightness_class, mean_brightness, size_class
 from common.training.load_model import load_model
@@ -43,14 +44,17 @@ def report(folder: Path, patches, circles, mean_circle, name: str = "", files=No
     return {"metrics": numbers, "groups": metrics.evaluate_groups(patches.y, circles, size, **by_light)}
 
 
-def evaluate_saved(arguments: argparse.Namespace, model_file: Path, patches, files) -> None:
-    """Scores a saved model on the patches of files, writes the report into a new folder and prints it.
+def evaluate_saved(arguments: argparse.Namespace, model_file: Path) -> None:
+    """Reads patch files, scores a saved model on them, writes the report into a new folder and prints it.
 
     Args:
         arguments: of evaluate.py.
         model_file: a .keras file.
-        patches: common.datasets.patch_file.Patches; files: str [n], the file of each.
+
+    Raises:
+        UserError: files that cannot be read or scored as one, or a model that is not for them.
     """
+    patches, files = read_files(arguments.files, "detection")
     circles = predict_file(model_file, patches.X, outputs=3)
     folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"evaluation-{model_name(model_file)}")
     mean_circle, origin = read_mean_circle(model_file, patches.y)

@@ -13,7 +13,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
     launch.in_environment()
 
-from common.cli.program import Parser, run_main
+from common.cli.program import Parser, check_files, run_main
 from common.cli.quiet import quiet_stderr
 from common.datasets.families import all_families
 from common.errors import UserError
@@ -44,6 +44,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parse_args(argv)
     classifier, detector = find_model(arguments.classifier), find_model(arguments.detector)
     threshold, origin = read_threshold(classifier, arguments.threshold)
+    check_files((arguments.classification, arguments.detection))
     check_family(arguments.classification, arguments.detection)
     with quiet_stderr():
         from detector_cnn_ball_radius_center.pair_report import report_pair

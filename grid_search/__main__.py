@@ -20,21 +20,20 @@ from grid_search.plan import latest_plan, make_plan, read_plan
 def main(argv: list[str] | None = None) -> int:
     """Checks, plans, trains, reports; returns the exit status."""
     options = parse_args(sys.argv[1:] if argv is None else argv)
+    if not options.report:
+        plan, checked = make_plan(options)
+        address = ray_environment.head_node(options.address)
+        ray_environment.prepare(address)
+    elif options.module:
+        plan = read_plan(make_plan(options)[0].folder, options.metric)
+    else:
+        plan = latest_plan(output_dir(options), options.metric)
+    from grid_search import grid  # late: Ray, which reads its environment on import, and SciPy
+
     if options.report:
-        from grid_search.report import write_report  # late: Matplotlib
-
-        if options.module:
-            plan = read_plan(make_plan(options)[0].folder, options.metric)
-        else:
-            plan = latest_plan(output_dir(options), options.metric)
-        print(write_report(plan))
+        print(grid.write_report(plan))
         return 0
-    plan, checked = make_plan(options)
-    address = ray_environment.head_node(options.address)
-    ray_environment.prepare(address)
-    from grid_search.grid import run  # late: Ray reads its environment on import
-
-    return run(plan, checked, options, address)
+    return grid.run(plan, checked, options, address)
 
 
 if __name__ == "__main__":

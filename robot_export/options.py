@@ -4,9 +4,9 @@ import argparse
 import re
 from pathlib import Path
 
+from common.cli import program
 from common.cli.program import Parser
 from common.cli.training_options import INPUTS
-from common.errors import UserError
 from common.training.find_model import find_model
 from robot_export.robots import add_robot_options
 
@@ -46,9 +46,7 @@ def check_files(arguments: argparse.Namespace) -> argparse.Namespace:
         if path is not None:
             find_model(path)
     for name in ("calibration", "validation"):
-        for path in getattr(arguments, name) or ():
-            if not path.exists():
-                raise UserError(f"There is no such file. Received: --{name} {path}. Check the path.")
+        program.check_files(getattr(arguments, name) or (), option=f"--{name}")
     return arguments
 
 

@@ -8,8 +8,9 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from common.cli.printable import printable
 from common.cli.terminal import lead_nowhere, safe_terminal
@@ -39,6 +40,18 @@ class Parser(argparse.ArgumentParser):
         """Ends the program with status 2 and one line."""
         print(f"{self.prog}: error: {printable(message)} (--help shows every option)", file=sys.stderr)
         raise SystemExit(2)
+
+
+def check_files(paths: Iterable[Path], what: str = "file", option: str = "") -> None:
+    """Refuses files that are not there, before anything large is imported.
+
+    Raises:
+        UserError: one of them; `what` it should be, and the `option` that named it, are in the message.
+    """
+    for path in paths:
+        if not os.path.exists(path):  # noqa: PTH110 - False for a name that is too long, too
+            given = f"{option} {path}" if option else path
+            raise UserError(f"There is no such {what}. Received: {given}. Check the path.")
 
 
 class Terminated(KeyboardInterrupt):

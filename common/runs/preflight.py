@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from common import tracking
-from common.cli.quiet import quiet_stderr
 from common.cli.training_options import TrainingOptions
 from common.datasets.listing import list_datasets
 from common.datasets.load import Splits
 from common.runs.finished import already_finished
 from common.tracking import Server
+from common.training.gpu_driver import require_gpu
 
 
 def preflight(
@@ -36,8 +36,5 @@ def preflight(
     server = tracking.choose_server(options.tracking, options.output_dir, require=options.require_tracking)
     print(server.words)
     if options.require_gpu:  # before a gigabyte is fetched for nothing
-        with quiet_stderr():
-            from common.training import devices  # loads TensorFlow
-
-        devices.usable_gpus(require=True)
+        require_gpu()
     return load_data(options), server

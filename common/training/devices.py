@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from common.cli.quiet import quiet_stderr
 from common.errors import UserError
-from common.training import gpu_diagnosis
+from common.training import gpu_diagnosis, gpu_driver
 
 
 def find_gpus() -> list:
@@ -52,9 +52,10 @@ def usable_gpus(require: bool) -> list:
         UserError: `require`, and there is none.
     """
     gpus = find_gpus()
-    why = gpu_diagnosis.trouble(gpu_diagnosis.ask_driver(), gpu_diagnosis.needs(), len(gpus))
+    driver = gpu_driver.ask_driver()
+    why = gpu_diagnosis.trouble(driver, gpu_diagnosis.needs(), len(gpus))
     if require and (why or not gpus):
-        raise UserError(f"--require-gpu, but {why or 'this machine shows none: there is no NVIDIA driver.'}")
+        raise UserError(f"--require-gpu, but {why or gpu_driver.no_gpu(driver) or 'TensorFlow sees none.'}")
     if why:
         print(f"note: training on the CPU: {why}", file=sys.stderr)
         if gpus:

@@ -1,31 +1,17 @@
 """Why a GPU is not used, in one line: NVIDIA's driver itself is asked, because TensorFlow's long log says little."""
 
-import ctypes
-import os
 from dataclasses import dataclass
 from importlib import metadata
 
 import tensorflow as tf
 
+from common.training import gpu_driver
+from common.training.gpu_driver import Driver
+
 # The oldest Linux driver that runs programs of a CUDA major version: NVIDIA, CUDA Compatibility, minor version
 # compatibility, table 1.
 OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
 CUDA_LIBRARIES = "nvidia-cudnn-cu12"  # of the gpu extra: TensorFlow finds them there, and nowhere else in our images
-_HIDDEN = ("", "-1", "none", "NoDevFiles")
-_MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR of cuda.h
-
-
-@dataclass(frozen=True)
-class Driver:
-    """What NVIDIA's driver tells.
-
-    cuda: the newest CUDA that it runs, (major, minor). fault: why it does not start, "" if it starts.
-    devices: name and compute capability (major, minor) of every GPU that it shows.
-    """
-
-    cuda: tuple[int, int]
-    fault: str = ""
-    devices: tuple[tuple[str, tuple[int, int]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,28 +27,6 @@ class Needs:
     libraries: bool
 
 
-def ask_driver(library: str = "libcuda.so.1") -> Driver | None:
-    """Asks the driver of this machine; None if there is none (in a container: if none was passed in)."""
-    try:
-        cuda = ctypes.CDLL(library)
-    except OSError:
-        return None
-    number, number2 = ctypes.c_int(), ctypes.c_int()
-    cuda.cuDriverGetVersion(ctypes.byref(number))
-    version = (number.value // 1000, number.value % 1000 // 10)
-    if status := cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(number)):
-        return Driver(version, _name_of(cuda, status))
-    devices = []
-    for index in range(number.value):
-        device, name = ctypes.c_int(), ctypes.create_string_buffer(256)
-        cuda.cuDeviceGet(ctypes.byref(device), index)
-        cuda.cuDeviceGetName(name, len(name), device)
-        cuda.cuDeviceGetAttribute(ctypes.byref(number), _MAJOR, device)
-        cuda.cuDeviceGetAttribute(ctypes.byref(number2), _MINOR, device)
-        devices.append((name.value.decode(errors="replace"), (number.value, number2.value)))
-    return Driver(version, devices=tuple(devices))
-
-
 def needs() -> Needs:
     """Asks TensorFlow what it was built for. Imports TensorFlow."""
     build = tf.sysconfig.get_build_info()
@@ -75,27 +39,22 @@ def trouble(driver: Driver | None, wanted: Needs, seen: int) -> str | None:
     """Why there is no GPU to train on, with the remedy; None if all is well, or no GPU is to be expected.
 
     Args:
-        driver: see `ask_driver`. wanted: see `needs`. seen: how many GPUs TensorFlow lists.
+        driver: see `gpu_driver.ask_driver`. wanted: see `needs`. seen: how many GPUs TensorFlow lists.
     """
     if driver is None:
         if seen or not wanted.libraries:
             return None
-        return (
-            "no NVIDIA driver is visible. Start a container with --gpus all, on a machine with NVIDIA's container "
-            "toolkit; outside of one nvidia-smi has to work."
-        )
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if hidden in _HIDDEN:
-        return None  # somebody wants it so: a grid that keeps its CPU workers off the card
+        return gpu_driver.no_gpu(None)
+    if gpu_driver.hidden():
+        return None
     if driver.cuda < (wanted.cuda[0], 0):
         return (
             f"the NVIDIA driver is too old: it runs CUDA {_dotted(driver.cuda)}, TensorFlow {wanted.version} needs "
             f"{wanted.cuda[0]}.x. Install driver {OLDEST_DRIVER.get(wanted.cuda[0], 'of that CUDA')} or newer on the "
             "machine; a container cannot bring its own."
         )
-    if driver.fault or not driver.devices:
-        shown = f" (CUDA_VISIBLE_DEVICES is {hidden!r})" if hidden else ""
-        return f"the NVIDIA driver gives no GPU: {driver.fault or 'it shows none'}{shown}. nvidia-smi says more."
+    if why := gpu_driver.no_gpu(driver):
+        return why
     if not wanted.libraries and not seen:
         return (
             f"{driver.devices[0][0]} is there, CUDA's libraries are not. Use the image that was built with "
@@ -133,12 +92,6 @@ def _installed(distribution: str) -> bool:
         return bool(metadata.version(distribution))
     except metadata.PackageNotFoundError:
         return False
-
-
-def _name_of(cuda: ctypes.CDLL, status: int) -> str:
-    text = ctypes.c_char_p()
-    known = cuda.cuGetErrorName(status, ctypes.byref(text)) == 0 and text.value
-    return f"{text.value.decode()} ({status})" if known else f"error {status}"
 
 
 def _dotted(version: tuple[int, int]) -> str:

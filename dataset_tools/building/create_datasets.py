@@ -17,16 +17,14 @@ def create(task: str, argv: list[str] | None = None) -> int:
         UserError: wrong arguments, or nothing to build from.
     """
     settings = parse_args(task, argv)
-    if settings.check_published is not None:
-        from dataset_tools.building.compare_published import compare
-
-        outcomes, bad = compare(settings), ("differs", "missing", "failed")
-    else:
+    if settings.check_published is None:
         warm_up(settings.jobs)  # before the imports of the next line, which take as long
+    from dataset_tools.building import build, compare_published
 
-        from dataset_tools.building.build import build
-
-        outcomes, bad = build(settings), ("failed",)
+    if settings.check_published is None:
+        outcomes, bad = build.build(settings), ("failed",)
+    else:
+        outcomes, bad = compare_published.compare(settings), ("differs", "missing", "failed")
     width = max((len(outcome.name) for outcome in outcomes), default=0)
     for outcome in outcomes:
         print(f"{outcome.name:{width}}  {outcome.status:7}  {printable(outcome.note)}")

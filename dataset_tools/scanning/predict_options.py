@@ -3,10 +3,9 @@
 import argparse
 import math
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
-from common.cli.program import Parser
+from common.cli.program import Parser, check_files
 from common.errors import UserError
 
 RADIUS = (6.0, 90.0)  # pixels, of balls in pictures of 640x480
@@ -79,15 +78,4 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         raise UserError(f"--threshold lies in [0, 2). Received: {arguments.threshold}.")
     if arguments.max_pictures < 0:
         raise UserError(f"--max-pictures is at least 0. Received: {arguments.max_pictures}.")
-    check_sources(arguments.sources)
-
-
-def check_sources(paths: Iterable[Path]) -> None:
-    """Refuses sources that are not there.
-
-    Raises:
-        UserError: one of them.
-    """
-    for path in paths:
-        if not path.exists():
-            raise UserError(f"there is no such file or folder. Received: {path}.")
+    check_files(arguments.sources, "file or folder")

@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from common.cli.printable import printable
-from common.cli.program import Parser
+from common.cli.program import Parser, check_files
 from common.cli.training_options import TrainingOptions
 from common.errors import UserError
 
@@ -37,9 +36,7 @@ def options_of(arguments: argparse.Namespace, kind: type[TrainingOptions]) -> Tr
     Raises:
         UserError: a value is out of range, or a file is not there.
     """
-    for path in arguments.files:
-        if not path.exists():
-            raise UserError(f"there is no such file. Received: {printable(path)}. Check the path.")
+    check_files(arguments.files)
     if not 2 <= arguments.folds <= 100:
         raise UserError(f"--folds takes a whole number from 2 to 100. Received: {arguments.folds}.")
     names = ("dense", "epochs", "seed", "threads")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from common.cli.printable import printable
-from common.cli.program import Parser
+from common.cli.program import Parser, check_files
 from common.errors import UserError
 from common.training.find_model import find_model
 from robot_export.foreign_options import RUNTIMES, add_foreign_options
@@ -38,9 +38,7 @@ def divide(names: list[Path]) -> tuple[list[Path], list[Path]]:
         raise UserError(
             f"a comparison takes two or more models, up to 26. Received: {shown}. Name run folders or model files."
         )
-    for path in files:
-        if not path.exists():
-            raise UserError(f"there is no such file. Received: {printable(path)}. Check the path.")
+    check_files(files)
     for path in models:
         if path.suffix.lower() not in RUNTIMES:
             find_model(path)

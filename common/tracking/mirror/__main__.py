@@ -14,12 +14,18 @@ import sys
 import time
 from pathlib import Path
 
-from common.tracking import journal, journal_writer
 from common.tracking.mirror.mlflow_settings import prepare
+
+if __name__ == "__main__":  # before MLflow is imported, which takes seconds and reads its settings then
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(5)  # more, and on a busy machine it would take minutes to import MLflow
+    prepare()
+
+from common.tracking import journal, journal_writer
+from common.tracking.mirror.worker import Worker
 from common.tracking.server_choice import named_now
 
 LAST_SECONDS = 150.0  # if the run died and nobody waits for this process; otherwise the run decides
-NICENESS = 5  # more, and on a busy machine it would take minutes to import MLflow
 
 
 def main() -> int:
@@ -28,11 +34,6 @@ def main() -> int:
     Arguments: the run's folder, and the servers that its user chose; those that only a folder names get nothing.
     """
     run, named = Path(sys.argv[1]), named_now() | set(sys.argv[2:])
-    with contextlib.suppress(OSError, AttributeError):
-        os.nice(NICENESS)
-    prepare()
-    from common.tracking.mirror.worker import Worker
-
     worker = Worker(named)
     worker.add(run)
     for line in iter(sys.stdin.buffer.readline, b""):  # the runs of a grid; ends when the training closes it or dies

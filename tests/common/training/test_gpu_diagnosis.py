@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from common.training import gpu_diagnosis
-from common.training.gpu_diagnosis import Driver, Needs
+from common.training import gpu_diagnosis, gpu_driver
+from common.training.gpu_diagnosis import Needs
+from common.training.gpu_driver import Driver
 
 from ...tiny import ROOT, environment
 
@@ -63,16 +64,16 @@ def driver_library(tmp_path):
 
 
 def test_the_driver_tells_its_version_and_devices(driver_library):
-    assert gpu_diagnosis.ask_driver(driver_library(12040)) == Driver((12, 4), devices=(("NVIDIA Test 1", (7, 5)),))
+    assert gpu_driver.ask_driver(driver_library(12040)) == Driver((12, 4), devices=(("NVIDIA Test 1", (7, 5)),))
 
 
 @pytest.mark.parametrize(("status", "words"), [(100, "CUDA_ERROR_NO_DEVICE (100)"), (4711, "error 4711")])
 def test_a_driver_that_does_not_start_says_why(driver_library, status, words):
-    assert gpu_diagnosis.ask_driver(driver_library(11040, status)) == Driver((11, 4), words)
+    assert gpu_driver.ask_driver(driver_library(11040, status)) == Driver((11, 4), words)
 
 
 def test_no_driver():
-    assert gpu_diagnosis.ask_driver("libno-such-driver.so.1") is None
+    assert gpu_driver.ask_driver("libno-such-driver.so.1") is None
 
 
 def test_what_tensorflow_needs():
@@ -146,7 +147,7 @@ def test_a_convolution_finds_a_device_that_does_not_compute():
 
 
 def test_require_gpu_ends_before_any_data_is_read(tmp_path):
-    if gpu_diagnosis.ask_driver() is not None:
+    if gpu_driver.ask_driver() is not None:
         pytest.skip("there is an NVIDIA driver here")
     command = [sys.executable, "-m", "classifier_cnn.train", "--require-gpu", "--dataset", "synthetic", "--tracking"]
     ended = subprocess.run(

@@ -1,0 +1,23 @@
+"""Balls in pictures, logs and patches, by a classifier and perhaps a detector."""
+
+import argparse
+
+from common.cli.training_options import TrainingOptions
+from dataset_tools.scanning.find_balls import predict
+from robot_export.foreign_options import Foreign
+from robot_export.scorer import check_pair, open_scorer
+
+
+def predict_with(arguments: argparse.Namespace, given: Foreign) -> None:
+    """Opens the models, scans and writes.
+
+    Args:
+        arguments: of predict.py. given: what they say of files that no model.json describes.
+
+    Raises:
+        UserError: models or sources that cannot be used.
+    """
+    classifier = open_scorer(arguments.model, (1, 4), given, arguments.threshold)
+    detector = open_scorer(arguments.detector, (3,), given) if arguments.detector else None
+    check_pair(classifier, detector)
+    predict(arguments, classifier, detector and detector.predict, TrainingOptions().output_dir)
