@@ -32,7 +32,7 @@ def documented() -> dict[tuple[str, str], list[str]]:
             if script.endswith("my_cnn.py"):  # the reader writes it; tests/test_readme.py runs it
                 continue
             # Relative to the folder of the document, to the top of the repository, or to a project after a `cd`.
-            places = [path.parent, ROOT, *ROOT.glob("*_cnn*/"), *ROOT.glob("dataset_tools/*/")]
+            places = [path.parent, ROOT, *ROOT.glob("*_cnn*/"), *ROOT.glob("dataset_tools/*_datasets/")]
             folder = next((place for place in places if (place / script).exists()), None)
             assert folder, f"{path.relative_to(ROOT)}: {program}"
             found.setdefault((str(folder), program), []).append(rest.split("#")[0])
