@@ -10,7 +10,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
     launch.in_environment()
 
 from common.cli.program import run_main
-from dataset_tools.building.create_datasets import create
+from dataset_tools.building.build_or_compare import create
 
 
 def main(argv: list[str] | None = None) -> int:
