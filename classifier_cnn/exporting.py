@@ -36,6 +36,9 @@ def export(arguments: argparse.Namespace) -> None:
         scores = source.evidence.outputs[:, 0]
         results = {"validation": report(folder, patches, scores, threshold, "validation", confidence=confidence)}
         manifest = replace(manifest, metrics={"validation": results["validation"]["metrics"]})
+    if bound := (manifest.threshold_choice or {}).get("false_positive_bound"):
+        for numbers in (results["validation"]["metrics"], manifest.metrics["validation"]):
+            numbers["false_positive_bound"] = bound
     about = project(max_fpr, confidence)
     print(summary(publish(Job(folder, source.model, manifest, source.evidence, about, results, wishes))))
     print(f"files, model.json and model card: {folder}")

@@ -94,25 +94,19 @@ def _left_out(options: Options, rest, there) -> dict:
     predict = make_predictor(trainer.average)
     scores = predict(there.X)[:, 0]
     chosen = choose_threshold(validation.y, predict(validation.X)[:, 0], options.max_fpr, options.confidence)
-    numbers = evaluate(there.y, scores, chosen.value)
-    false = false_positive_interval(there.y, scores, chosen.value, there.recording)
-    found = false_positive_interval(1 - there.y, scores, chosen.value, there.recording)  # of balls, by the same method
+    found, passed = (false_positive_interval(y, scores, chosen.value, there.recording) for y in (1 - there.y, there.y))
 
     def at_limit(y, scores):
         return recall_at_fpr(curve(y, scores), options.max_fpr)
 
-    many = len(set(there.recording.tolist())) > 1
-    interval = bootstrap_interval(at_limit, there.y, scores, groups=there.recording if many else None)
-    return {
-        "recordings": len(set(there.recording.tolist())),
-        **{
-            name: numbers.get(name)
-            for name in ("patches", "balls", "recall", "false_positive_rate", "auroc", "threshold")
-        },
+    recordings = len(set(there.recording.tolist()))
+    groups = there.recording if recordings > 1 else None
+    return evaluate(there.y, scores, chosen.value) | {
+        "recordings": recordings,
         "recall_at_limit": at_limit(there.y, scores),
-        "recall_at_limit_interval": interval,
-        "recall_interval": list(found.values()),
-        "false_positive_rate_interval": list(false.values()),
+        "recall_at_limit_interval": bootstrap_interval(at_limit, there.y, scores, groups=groups),
+        "recall_interval": list(found.values()),  # by the method of the false positives
+        "false_positive_rate_interval": list(passed.values()),
         "promise": chosen.promise,
     }
 

@@ -11,22 +11,6 @@ from detector_cnn_ball_radius_center import metrics
 PANELS = (("mean_iou", "Blues", 1.0, ".2f"), ("median_center_error_px", "Oranges", 2.0, ".2f"))
 
 
-def measure(predict: Callable, X, y) -> dict[str, list[dict[str, float]]]:
-    """Overlap and centre error of each kind, one row per strength; a shift or zoom moves the true circles, too.
-
-    Args:
-        predict: uint8 [n, height, width, channels] -> circles float32 [n, 3].
-        X, y: the patches and their circles, see `corruptions.measure`.
-    """
-    y, width = np.asarray(y), X.shape[2]
-
-    def judge(chosen, worse, kind, strength):
-        numbers = metrics.evaluate(corruptions.move(y[chosen], kind, strength, width), predict(worse), width)
-        return {key: numbers[key] for key, *_ in PANELS}
-
-    return corruptions.measure(X, judge)
-
-
 def weakest(rows: dict[str, list[dict[str, float]]]) -> str:
     """The sentence about the kind that leaves least overlap at its middle strength."""
     kind = min(rows, key=lambda kind: rows[kind][2]["mean_iou"])
@@ -36,7 +20,19 @@ def weakest(rows: dict[str, list[dict[str, float]]]) -> str:
 
 
 def sheet(folder: Path, result: dict, predict: Callable, patches, name: str = "") -> None:
-    """Adds `robustness` and a sentence among the `notes` to the result of `report`, and draws robustness.png."""
-    rows = result["robustness"] = measure(predict, patches.X, patches.y)
-    corruptions.draw(Path(folder) / f"{name}{'_' if name else ''}robustness.png", rows, PANELS, name)
+    """Adds `robustness` and a sentence among the `notes` to the result of `report`, and draws robustness.png.
+
+    A shift or zoom moves the true circles, too.
+
+    Args:
+        folder, name: as in `report`.
+        predict: uint8 [n, height, width, channels] -> circles float32 [n, 3].
+    """
+    y, width = np.asarray(patches.y), patches.X.shape[2]
+
+    def judge(chosen, worse, kind, strength):
+        numbers = metrics.evaluate(corruptions.move(y[chosen], kind, strength, width), predict(worse), width)
+        return {key: numbers[key] for key, *_ in PANELS}
+
+    rows = result["robustness"] = corruptions.sheet(folder, patches.X, judge, PANELS, name)
     result["notes"] = [weakest(rows)]

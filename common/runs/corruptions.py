@@ -73,31 +73,29 @@ def move(circles: np.ndarray, kind: str, strength: float, width: int) -> np.ndar
     return np.concatenate([circles[:, :1] / scale, 0.5 + (circles[:, 1:] - 0.5 - shift) / scale], 1)
 
 
-def measure(X, judge: Callable[[np.ndarray, np.ndarray, str, float], dict]) -> dict[str, list[dict[str, float]]]:
-    """The numbers for each kind, one row per strength; colour casts need two channels.
+def sheet(folder: Path, X, judge: Callable, panels: Sequence[tuple], name: str = "") -> dict[str, list[dict]]:
+    """Measures each kind of corruption, draws robustness.png, and returns one row of numbers per strength.
 
     Args:
-        X: uint8 [n, height, width, channels]; at most SHOWN of the patches are used.
+        folder: for the picture.
+        X: uint8 [n, height, width, channels]; at most SHOWN of the patches are used. Colour casts need two channels.
         judge: (indices of the patches, corrupted patches, kind, strength) -> numbers.
+        panels: (key, colour map, value of the darkest colour, format) of each heat map.
+        name: of the set; comes before the file's name and into the titles.
     """
     chosen = np.sort(np.random.default_rng(0).permutation(len(X))[:SHOWN])
     X = X[chosen]
-    return {
+    rows = {
         kind: [{"strength": s} | judge(chosen, corrupt(X, kind, s), kind, s) for s in strengths]
         for kind, strengths in STRENGTHS.items()
         if X.shape[3] == 2 or not kind.startswith("colour")
     }
+    _draw(Path(folder) / f"{name}{'_' if name else ''}robustness.png", rows, panels, name)
+    return rows
 
 
-def draw(path: Path, rows: dict[str, list[dict]], panels: Sequence[tuple[str, str, float, str]], name: str) -> None:
-    """Heat maps, a row per kind, weak to strong; in each cell the number and, below it, the strength.
-
-    Args:
-        path: the PNG.
-        rows: of `measure`.
-        panels: (key, colour map, value of the darkest colour, format).
-        name: of the set.
-    """
+def _draw(path: Path, rows: dict[str, list[dict]], panels: Sequence[tuple], name: str) -> None:
+    """Heat maps, a row per kind, weak to strong; in each cell the number and, below it, the strength."""
     with plots.figure(path, width=plots.WIDTH * 1.5, height=6.5) as drawing:
         for k, (axes, panel) in enumerate(zip(drawing.subplots(1, len(panels)), panels, strict=True)):
             key, colours, most, form = panel

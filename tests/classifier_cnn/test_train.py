@@ -227,6 +227,12 @@ def test_a_wrong_export_fails_the_run_but_loses_nothing_of_it(files, tmp_path, m
     assert whole["options"] == told["options"]
     assert whole["threshold"]["keras"] == told["threshold"]["keras"]
     assert whole["forms"]["onnx"]["fit"]
+    # Another limit promises another rate.
+    monkeypatch.setitem(plan_files.CHOICES, "all", ("keras",))
+    export.main([str(folder), "--calibration", files[1], "--validation", files[3], "--max-fpr", "0.3"])
+    whole = json.loads((folder / "model.json").read_text())
+    assert 0.1 < whole["metrics"]["validation"]["false_positive_bound"] <= 0.3
+    assert "true rate at most" in (folder / "README.md").read_text()
     with pytest.raises(UserError, match="not the patches that the run was validated on"):
         export.main([str(folder), "--calibration", files[1], "--validation", files[5]])
 
