@@ -80,22 +80,22 @@ def main(argv=None) -> None:
         kept = {key: numbers[key] for key in ("recall_at_fpr_0.01", "auroc")}
         rows.append({"variant": name, "venue": venue, "seed": seed} | kept)
         write_json(args.output, {"arguments": {"epochs": args.epochs, "filters": args.filters}, "rows": rows})
-    print(table(rows, args.venues))
+    print(table(rows, VARIANTS, ("recall_at_fpr_0.01", "auroc"), args.venues))
 
 
-def table(rows: list[dict], names: list[str]) -> str:
-    """For each variant, the mean per venue, and the mean paired difference from the recipe with its interval."""
-    lines = [f"{'':20}{'':8}" + "".join(f"{venue:>8}" for venue in names) + "  against the recipe"]
-    for key in ("recall_at_fpr_0.01", "auroc"):
+def table(rows: list[dict], variants, keys, names: list[str]) -> str:
+    """For each variant, the mean per venue, and the mean paired difference from the first with its 95 % interval."""
+    lines = [f"{'':24}{'':24}" + "".join(f"{venue:>8}" for venue in names) + "  against the first"]
+    for key in keys:
         found = {
             name: np.array([[r[key] for r in rows if (r["variant"], r["venue"]) == (name, venue)] for venue in names])
-            for name in VARIANTS
+            for name in variants
         }
         for name, values in found.items():
-            gained = (values - found["the recipe"]).ravel()
+            gained = (values - next(iter(found.values()))).ravel()
             reach = t.ppf(0.975, len(gained) - 1) * gained.std(ddof=1) / np.sqrt(len(gained))
             means = "".join(f"{value:8.3f}" for value in values.mean(1))
-            lines.append(f"{name:20}{key[:6]:8}{means}  {gained.mean():+.4f} +- {reach:.4f}")
+            lines.append(f"{key:24}{name:24}{means}  {gained.mean():+.4f} +- {reach:.4f}")
     return "\n".join(lines)
 
 

@@ -1,0 +1,119 @@
+"""Measures whether robots as auxiliary targets keep the classifier from taking robots for balls.
+
+A second output says whether the patch shows a robot (`robot_intersect` of the NaoTH patches). Its loss is added with a
+weight of 0.3, and the output is dropped after training. With a weight of 0 the network is trained as without it, and
+all variants start from the same weights and see the same batches. Some recordings show robots without a label, so a
+third variant leaves out that loss in recordings without labelled robots. One venue at a time is left out.
+
+    .venv/bin/python benchmarks/robot_targets.py --naoth naoth_patches --filters 8 8 16 16
+
+takes about eight minutes on one core.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import another_venue
+import keras
+import numpy as np
+import tensorflow as tf
+
+from classifier_cnn import metrics
+from classifier_cnn.augmentation import PATCHES_SEEN, make_augmentation
+from classifier_cnn.threshold import choose_threshold
+from common.atomic_files import write_json
+from common.cli.program import run_main
+from common.cli.progress import progress_bar
+from common.datasets.grouped_split import split_validation
+from common.datasets.patch_file import Patches
+from common.training import devices
+from common.training.batches import MemoryData
+from common.training.predictor import make_predictor
+from common.training.trainer import Settings, Trainer, default_epochs
+from common.training.trunk import trunk
+from dataset_tools.building.decode_patches import Plan, decode
+from dataset_tools.sources import labels
+from dataset_tools.sources.patch_sources import Chunk, naoth_chunks
+
+VARIANTS = {  # name: (weight of the robot's loss, only where robots are labelled)
+    "without robots": (0.0, False),
+    "robots": (0.3, False),
+    "robots where labelled": (0.3, True),
+}
+RECALL = 0.9  # at which the false positives on robots are compared
+
+
+def parse_args(argv=None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--naoth", type=Path, required=True, help="the folder with top/ and bottom/, without border")
+    parser.add_argument("--venues", nargs="+", default=["cuda", "saba"], help="left out in turn (%(default)s)")
+    parser.add_argument("--filters", type=int, nargs=4, default=[8, 8, 16, 16], help="(%(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="(%(default)s)")
+    parser.add_argument("--output", type=Path, default=Path("robot_targets.json"), help="(%(default)s)")
+    return parser.parse_args(argv)
+
+
+def read(root: Path) -> Patches:
+    """The clear NaoTH patches at 16x16; y [n, 3] is ball, robot, and whether the recording has labels of robots."""
+    chunks = [chunk for chunk in naoth_chunks(root, 0) if isinstance(chunk, Chunk)]
+    batches = [decode(chunk, Plan((16,), False, "centres")) for chunk in progress_bar(chunks, desc="reading")]
+    ball, robot = (np.concatenate([batch.columns[key] for batch in batches]) for key in ("ball", "robot"))
+    recording = np.array([name for batch in batches for name in batch.recordings])
+    kind, known = labels.kinds(ball, robot), np.isin(recording, recording[robot > 0])
+    y = np.stack([kind == labels.BALL, robot > labels.ROBOT_ABOVE, known], 1).astype(np.float32)
+    X = np.concatenate([batch.pixels[16] for batch in batches])
+    return Patches(X, y, recording).take(np.isin(kind, (labels.BALL, labels.NO_BALL)))
+
+
+def train(patches: Patches, filters: list[int], seed: int, weight: float, masked: bool):
+    """A predictor of balls, trained for a run of default length."""
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input(patches.X.shape[1:])
+    x = keras.layers.Dense(2, name="logit")(trunk(inputs, filters, 64, False, patches.channel_means / 255))
+    model = keras.Model(inputs, keras.layers.Activation("sigmoid")(x))
+
+    def loss(y, logit):
+        ball, robot = tf.unstack(tf.nn.sigmoid_cross_entropy_with_logits(labels=y[:, :2], logits=logit), axis=1)
+        return ball + weight * (y[:, 2] if masked else 1.0) * robot
+
+    settings = Settings(default_epochs(len(patches), PATCHES_SEEN), seed=seed)
+    trainer = Trainer(model, MemoryData(patches.X, patches.y), loss, make_augmentation(seed), settings, head="logit")
+    for epoch in range(settings.epochs):
+        trainer.train_epoch(epoch)
+    predict = make_predictor(trainer.average)
+    return lambda X: predict(X)[:, 0]
+
+
+def measure(there: Patches, scores: np.ndarray, threshold: float) -> dict[str, float]:
+    """Shares of the robots that pass as balls at three thresholds, and the usual numbers, at the venue left out."""
+    balls, robots = there.y[:, 0] == 1, (there.y[:, 0] == 0) & (there.y[:, 1] == 1)
+    numbers = metrics.evaluate(balls, scores, threshold)
+    cuts = {
+        f"robots_at_recall_{RECALL}": np.quantile(scores[balls], 1 - RECALL),
+        "robots_at_fpr_0.01": choose_threshold(balls, scores, 0.01, 0).value,
+        "robots_at_threshold": threshold,
+    }
+    passed = {name: float(np.mean(scores[robots] >= np.float32(cut))) for name, cut in cuts.items()}
+    return passed | {key: numbers[key] for key in ("recall", "false_positive_rate", "recall_at_fpr_0.01", "auroc")}
+
+
+def main(argv=None) -> None:
+    args = parse_args(argv)
+    devices.prepare(0, threads=1)
+    patches, rows = read(args.naoth), []
+    cases = [(name, venue, seed) for venue in args.venues for seed in range(args.seeds) for name in VARIANTS]
+    for name, venue, seed in progress_bar(cases, desc="training", unit="network"):
+        inside = np.char.startswith(patches.recording, f"{venue}_")
+        there = patches.take(inside)
+        learn, validation, _ = split_validation(patches.take(~inside), seed=seed)
+        predict = train(learn, args.filters, seed, *VARIANTS[name])
+        threshold = choose_threshold(validation.y[:, 0], predict(validation.X), 0.01, 0.95).value
+        numbers = measure(there, predict(there.X), threshold)
+        rows.append({"variant": name, "venue": venue, "seed": seed, "robots": int(there.y[:, 1].sum())} | numbers)
+        write_json(args.output, {"filters": args.filters, "rows": rows})
+    print(another_venue.table(rows, VARIANTS, numbers, args.venues))
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
