@@ -15,19 +15,15 @@ HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <title>{title}</title><style>
-:root {{ color-scheme: light dark; --ink: #22303c; --paper: #fff; --line: #d5dce2; --shade: #f2f5f7 }}
-@media (prefers-color-scheme: dark) {{
-  :root {{ --ink: #dde5ec; --paper: #171d23; --line: #3b4752; --shade: #222b33 }} }}
-body {{ color: var(--ink); background: var(--paper); font: 16px/1.5 system-ui, sans-serif; max-width: 1100px;
-  margin: 2em auto; padding: 0 1em; overflow-wrap: break-word }}
-h2 {{ border-bottom: 1px solid var(--line); margin-top: 2em }}
+body {{ color: #22303c; background: #fff; font: 16px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2em auto;
+  padding: 0 1em; overflow-wrap: break-word }}
+h2 {{ border-bottom: 1px solid #d5dce2; margin-top: 2em }}
 table {{ display: block; overflow-x: auto; border-collapse: collapse; font-size: 14px }}
-th, td {{ border: 1px solid var(--line); padding: .3em .6em; vertical-align: top }}
-code, pre {{ font-family: ui-monospace, monospace; font-size: .9em; background: var(--shade); overflow-x: auto }}
+th, td {{ border: 1px solid #d5dce2; padding: .3em .6em; vertical-align: top }}
+code, pre {{ font-family: ui-monospace, monospace; font-size: .9em; background: #f2f5f7; overflow-x: auto }}
 pre {{ padding: .8em }} pre code {{ font-size: inherit }}
-img {{ max-width: 100%; background: #fff }}
+img {{ max-width: 100% }}
 @media print {{
-  :root {{ --ink: #000; --paper: #fff; --line: #bbb; --shade: #f2f5f7 }}
   body {{ max-width: none; margin: 0; padding: 0; font-size: 10pt }}
   h2, h3 {{ break-after: avoid }} img, tr {{ break-inside: avoid }}
   table {{ display: table; font-size: 7pt; width: 100% }} th, td {{ padding: 2pt; overflow-wrap: anywhere }}
