@@ -1,6 +1,7 @@
 # The commands that people and CI both run. `make` alone lists them.
 PYTHON ?=
 PROJECT ?= classifier_cnn
+override PROJECT := $(patsubst %/,%,$(PROJECT))
 ACCELERATOR ?= gpu
 ARGS ?=
 VENV := .venv
@@ -19,7 +20,7 @@ export RUFF_NO_CACHE := true
 export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup train test test-slow lint format bench image-check ui lock clean
+.PHONY: help setup train project test test-slow lint format bench image-check ui lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "%-12s%s\n", $$1, $$2 }' Makefile
@@ -41,8 +42,12 @@ $(VENV)/.complete: requirements-dev.lock requirements-lint.lock pyproject.toml
 	@$(PIP) requirements-lint.lock --quiet || echo "note: not every linter can be installed here; only make lint needs them" >&2
 	@touch $@
 
-train: setup  ## train PROJECT on the embedded synthetic dataset, tracked locally: make train ARGS="--epochs 5"
+train: project setup  ## train PROJECT on the embedded synthetic dataset, tracked locally: make train ARGS="--epochs 5"
 	$(RUN)/python -m $(PROJECT).train --dataset synthetic --tracking local $(ARGS)
+
+project:  # before anything is installed
+	@[ -f "$(PROJECT)/train.py" ] || { echo "error: there is no such project. Received: PROJECT=$(PROJECT)." \
+		"Choose one of: $(patsubst %/train.py,%,$(wildcard */train.py))" >&2; exit 2; }
 
 test: setup  ## run the tests
 	$(RUN)/python -m pytest -n 2 $(ARGS)

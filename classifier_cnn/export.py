@@ -16,6 +16,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
 from classifier_cnn.options import MAX_FPR, add_limit, check_limit
 from common.cli import launch
+from common.cli.find_run import run_or_file
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
 from robot_export.options import check_files, export_parser
@@ -27,7 +28,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_limit(parser, f"the thresholds are chosen for it (default: the run's, else {MAX_FPR})")
     parser.add_argument(
         "--detector",
-        type=Path,
+        type=run_or_file,
         metavar="RUN",
         help="for robots whose code reads both answers from one file: a detector that is joined with this classifier",
     )

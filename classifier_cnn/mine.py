@@ -14,6 +14,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
     launch.in_environment()
 
+from common.cli.find_run import run_or_file
 from common.cli.program import Parser, check_files, run_main
 from common.cli.quiet import quiet_stderr
 from common.errors import UserError
@@ -28,11 +29,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The arguments, checked as far as the files' names allow."""
     parser = Parser(description=(__doc__ or " ").splitlines()[0])
     add = parser.add_argument
-    add("model", type=Path, metavar="MODEL", help="the classifier to improve: a run, a .keras, .tflite or .onnx file")
+    text = "the classifier to improve: a run, a .keras, .tflite or .onnx file"
+    add("model", type=run_or_file, metavar="MODEL", help=text)
     add(
         "sources", type=Path, nargs="+", metavar="SOURCE", help="pictures, folders, zips, NaoTH logs, patch files (.h5)"
     )
-    add("--models", type=Path, nargs="+", default=[], metavar="MODEL", help="other classifiers for the same patches")
+    text = "other classifiers for the same patches"
+    add("--models", type=run_or_file, nargs="+", default=[], metavar="MODEL", help=text)
     text = "what is asked for: nearest to 0.5; where the models disagree; where flips and shifts of a patch disagree "
     add("--rule", choices=RULES, help=text + "(default: nearest, and models if there are others)")
     add("--count", type=int, default=COUNT, metavar="N", help="most patches to label (default: %(default)s)")

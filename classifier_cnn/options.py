@@ -64,4 +64,4 @@ def parse_args(argv: list[str] | None = None) -> Options:
     group.add_argument("--positive-weight", type=float, metavar="X", help="how much more a ball counts in the loss")
     add_limit(group, "of the thresholds that keep it, the one that finds most balls is shipped")
     add_robot_options(parser.add_argument_group("robots"))
-    return parse(parser, Options, argv)
+    return parse(parser, Options, argv, PROJECT)

@@ -39,4 +39,4 @@ def parse_args(argv: list[str] | None = None) -> Options:
     group = parser.add_argument_group("circle")
     group.add_argument("--loss", choices=LOSSES, help="what is minimised; compared in the README")
     add_robot_options(parser.add_argument_group("robots"))
-    return parse(parser, Options, argv)
+    return parse(parser, Options, argv, PROJECT)

@@ -14,6 +14,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
     launch.in_environment()
 
+from common.cli.find_run import run_or_file
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
 from dataset_tools.scanning.predict_options import check_arguments, prediction_parser
@@ -24,7 +25,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The arguments, checked as far as the files' names allow."""
     parser = prediction_parser((__doc__ or " ").splitlines()[0])
     text = "the run or file of a classifier: it decides what is a ball (default: every patch is one, pictures need it)"
-    parser.add_argument("--classifier", type=Path, metavar="MODEL", help=text)
+    parser.add_argument("--classifier", type=run_or_file, metavar="MODEL", help=text)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)
     check_arguments(arguments)

@@ -13,6 +13,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
     launch.in_environment()
 
+from common.cli.find_run import run_or_file
 from common.cli.program import Parser, check_files, run_main
 from common.cli.quiet import quiet_stderr
 from common.datasets.families import all_families
@@ -23,8 +24,8 @@ from common.training.find_model import find_model, read_threshold
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The arguments, checked as far as the files' names allow."""
     parser = Parser(description=(__doc__ or " ").splitlines()[0])
-    parser.add_argument("classifier", type=Path, metavar="CLASSIFIER", help="a .keras file, or the folder of a run")
-    parser.add_argument("detector", type=Path, metavar="DETECTOR", help="a .keras file, or the folder of a run")
+    parser.add_argument("classifier", type=run_or_file, metavar="CLASSIFIER", help="a .keras file, or a run")
+    parser.add_argument("detector", type=run_or_file, metavar="DETECTOR", help="a .keras file, or a run")
     parser.add_argument("classification", type=Path, metavar="CLASSIFICATION_FILE", help="its patches without a ball")
     parser.add_argument("detection", type=Path, metavar="DETECTION_FILE", help="balls with their circles, same family")
     parser.add_argument("--threshold", type=float, help="default: the one shipped with the classifier, in model.json")

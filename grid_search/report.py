@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from common.atomic_files import replacing, write_text
 from common.cli import launch
-from common.cli.training_options import REPOSITORY
+from common.cli.launch import ROOT
 from common.runs.page import write_page
 from grid_search.plan import Plan
 from grid_search.plots import draw_grid
@@ -72,7 +72,7 @@ def _export_command(plan: Plan, rows: list[dict]) -> list[str]:
     """The line that exports the best run that is finished, by the data that it recorded; none for other projects."""
     finished = [row for row in rows if row["status"] == "finished"]
     script = f"{plan.module.rpartition('.')[0]}/export.py"
-    if not finished or not (REPOSITORY / script).is_file():
+    if not finished or not (ROOT / script).is_file():
         return []
     folder = launch.shortest(plan.folder.parent / finished[0]["folder"])
     return [f"every format of the best: {launch.command(script, folder)}"]

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from common.cli import program
+from common.cli.find_run import run_or_file
 from common.cli.program import Parser
 from common.cli.training_options import INPUTS
 from common.training.find_model import find_model
@@ -14,7 +15,7 @@ from robot_export.robots import add_robot_options
 def export_parser(description: str) -> Parser:
     """A parser for `export.py MODEL [--calibration FILE... --validation FILE...]`; the project adds its own options."""
     parser = Parser(description=description)
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file, or the folder of a run")
+    parser.add_argument("model", type=run_or_file, metavar="MODEL", help="a .keras file, or a run: its folder or name")
     for name, text in (
         ("calibration", "training patches (.h5) for the ranges of the quantised formats, never test patches"),
         ("validation", "patches (.h5) on which every format is compared with Keras"),

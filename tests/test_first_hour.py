@@ -54,7 +54,7 @@ def test_the_last_line_resumes_and_a_finished_run_is_exported_with_its_own_data(
     assert json.loads((run / "model.json").read_text())["status"] == "finished"
     again = program("classifier_cnn.train", "--resume", "mine", "--output-dir", run.parent)
     assert again.returncode == 0
-    assert f"note: resuming {run.name}" in again.stderr
+    assert f"note: the run is {run.name}" in again.stderr
     assert re.search(r"and cannot be extended: .*\n.*--init \S*model\.keras", again.stdout)
     exported = program("classifier_cnn.export", run)
     assert exported.returncode == 0, exported.stderr

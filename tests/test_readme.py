@@ -21,8 +21,10 @@ def page(folder):
 
 
 def run(script, *arguments):
+    settings = environment()
+    settings.pop("TF_CPP_MIN_LOG_LEVEL", None)  # of this shell: the page is quiet without it
     return subprocess.run(
-        [sys.executable, script, *arguments], capture_output=True, text=True, env=environment(), check=False
+        [sys.executable, script, *arguments], capture_output=True, text=True, env=settings, check=False
     )
 
 
@@ -32,6 +34,8 @@ def test_the_page_for_a_new_project_trains(tmp_path):
     ended = run(script, *files, *output, "--kernel", "5")  # as in its first line, without --epochs
     assert ended.returncode == 0, ended.stderr
     assert "There is no validation file" in ended.stderr
+    shown = [line for line in re.split("[\r\n]+", ended.stderr) if not line.startswith(("note: ", "training: "))]
+    assert not "".join(shown).strip()  # no log lines of TensorFlow
     (folder,) = (path.parent for path in (tmp_path / "runs").glob("*/model.keras"))
     rows = (folder / "metrics.csv").read_text()
     assert len(rows.splitlines()) == 21

@@ -43,9 +43,9 @@ def add_python(checkout: Path, name: str, version: str, lint: int = 0, packages:
     script.chmod(0o755)
 
 
-def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess:
+def make(checkout: Path, *arguments: str, target: str = "setup") -> subprocess.CompletedProcess:
     return subprocess.run(
-        ["make", "setup", *arguments],
+        ["make", target, *arguments],
         cwd=checkout,
         env={"PATH": str(checkout / "tools"), "HOME": str(checkout)},
         capture_output=True,
@@ -103,6 +103,17 @@ def test_packages_that_cannot_be_installed_stop_setup(checkout):
     add_python(checkout, "python3", "3.12.1", packages=1)
     assert make(checkout).returncode == 2
     assert not (checkout / ".venv/.complete").exists()
+
+
+def test_a_project_that_is_not_there_is_refused_before_anything_is_installed(checkout):
+    add_python(checkout, "python3", "3.12.1")
+    (checkout / "some_cnn").mkdir()
+    (checkout / "some_cnn/train.py").touch()
+    ended = make(checkout, "PROJECT=som_cnn", target="train")
+    assert ended.returncode == 2
+    assert "error: there is no such project. Received: PROJECT=som_cnn. Choose one of: some_cnn\n" in ended.stderr
+    assert not (checkout / ".venv").exists()
+    assert make(checkout, "PROJECT=some_cnn/", target="train").returncode == 0
 
 
 def test_only_the_lint_lock_file_contains_linters():

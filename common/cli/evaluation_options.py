@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from common.cli.find_run import run_or_file
 from common.cli.program import Parser
 
 
 def evaluation_parser(description: str) -> Parser:
     """A parser for `evaluate.py MODEL FILE... [--output-dir DIR]`; the project adds its own options."""
     parser = Parser(description=description)
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file, or the folder of a run")
+    parser.add_argument("model", type=run_or_file, metavar="MODEL", help="a .keras file, or a run: its folder or name")
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5), scored as one set")
     parser.add_argument(
         "--output-dir",

@@ -5,7 +5,13 @@ import sys
 from pathlib import Path
 
 from common.atomic_files import read_json
+from common.cli import launch
 from common.errors import UserError
+
+
+def default_output_dir() -> Path:
+    """Where runs are: BALL_OUTPUT_DIR, else `runs` in the repository, from wherever a script is started."""
+    return Path(os.environ.get("BALL_OUTPUT_DIR") or launch.ROOT / "runs")
 
 
 def find_run(run: str, output_dir: Path) -> Path:
@@ -16,15 +22,40 @@ def find_run(run: str, output_dir: Path) -> Path:
     """
     if not run.strip():  # an unset shell variable must mean neither the working directory nor a new run
         raise UserError("--resume names a run. Received: an empty name. Give its folder or its name.")
+    if found := _find(run, output_dir):
+        return found
+    raise UserError(f"There is no such run: no config.json in {Path(run)} or {output_dir / run}. Received: {run}.")
+
+
+def run_or_file(text: str) -> Path:
+    """A model as the command line names it: a path as it is, or the folder of the run that has this name."""
+    if os.path.lexists(text) or not text.strip():
+        return Path(text)
+    return _find(text, default_output_dir()) or Path(text)
+
+
+def _find(run: str, output_dir: Path) -> Path | None:
     for folder in (Path(run), output_dir / run):
         if os.path.isfile(folder / "config.json"):  # noqa: PTH113 - False for a name that is too long, too
             return folder.resolve()
-    if named := [path for path in sorted(output_dir.glob("*/config.json")) if _name_of(path) == run]:
-        folder = max(named, key=lambda path: (path.stat().st_mtime, path)).parent
-        newest = f", the newest of {len(named)} runs of that name" if len(named) > 1 else ""
-        print(f"note: resuming {folder.name}{newest}", file=sys.stderr)
-        return folder.resolve()
-    raise UserError(f"There is no such run: no config.json in {Path(run)} or {output_dir / run}. Received: {run}.")
+    named = [path for path in sorted(output_dir.glob("*/config.json")) if _name_of(path) == run]
+    if not named:
+        return None
+    folder = max(named, key=lambda path: (path.stat().st_mtime, path)).parent
+    newest = f", the newest of {len(named)} runs of that name" if len(named) > 1 else ""
+    print(f"note: the run is {folder.name}{newest}", file=sys.stderr)
+    return folder.resolve()
+
+
+def training_script(project: str) -> Path | None:
+    """What trains a project, by its name in config.json; None if it is not in this repository."""
+    found = (launch.ROOT / project / "train.py", launch.ROOT / f"{project}.py") if project.isidentifier() else ()
+    return next((script for script in found if script.is_file()), None)
+
+
+def resume_command(script: Path, folder: Path) -> str:
+    """The command that resumes a run."""
+    return launch.command(script, "--resume", launch.shortest(folder))
 
 
 def _name_of(config: Path) -> str | None:

@@ -5,16 +5,17 @@ Each is declared once, as a field of the dataclass. The parser has no defaults, 
 
 import argparse
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.cli import launch
 from common.cli.archive_url import DEFAULT_URL
-from common.cli.find_run import find_run, read_config
+from common.cli.find_run import default_output_dir, find_run, read_config, resume_command, training_script
 from common.cli.option import add_options, as_json, check_limits, from_json, option, spelled
 from common.cli.program import Parser
 from common.errors import UserError
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 # What may be given beside --resume: where things are and how to reach them, never what is trained.
 FREE_ON_RESUME = {
     "resume",
@@ -51,11 +52,6 @@ EXPORT_HELP = (
 )
 
 
-def _folder(variable: str, name: str) -> Path:
-    """A folder from the environment, else in the repository: the same from wherever a script is started."""
-    return Path(os.environ.get(variable) or REPOSITORY / name)
-
-
 @dataclass(frozen=True)
 class TrainingOptions:
     """One run, as the command line describes it; checked where it is made.
@@ -71,7 +67,9 @@ class TrainingOptions:
     data_train: tuple[Path, ...] = option((), "HDF5 files of your own to train on (several are joined)", "FILE")
     data_val: tuple[Path, ...] = option((), "HDF5 files of your own to validate on", "FILE")
     data_test: tuple[Path, ...] = option((), "HDF5 files of your own to test on", "FILE")
-    data_root: Path = option(lambda: _folder("BALL_DATA_ROOT", "data"), "where datasets are kept", "DIR")
+    data_root: Path = option(
+        lambda: Path(os.environ.get("BALL_DATA_ROOT") or launch.ROOT / "data"), "where datasets are kept", "DIR"
+    )
     archive_url: str = option(
         lambda: os.environ.get("BALL_ARCHIVE_URL") or DEFAULT_URL, "where datasets are fetched from", "URL"
     )
@@ -111,9 +109,7 @@ class TrainingOptions:
     run_name: str | None = option(
         None, "name of the run; {dataset} in it becomes the dataset's (default: network and dataset)", "NAME"
     )
-    output_dir: Path = option(
-        lambda: _folder("BALL_OUTPUT_DIR", "runs"), "every run gets a folder of its own in here", "DIR"
-    )
+    output_dir: Path = option(default_output_dir, "every run gets a folder of its own in here", "DIR")
     resume: str | None = option(None, "resume a stopped run: its folder, or its name (the newest of that name)", "RUN")
     dry_run: bool = option(False, "one step through the whole path, to see that all is in place")
 
@@ -154,8 +150,15 @@ def training_parser(description: str, epilog: str, default_stem: str, without: t
     return parser
 
 
-def parse(parser: Parser, kind: type[TrainingOptions], argv: list[str] | None) -> TrainingOptions:
+def parse(
+    parser: Parser, kind: type[TrainingOptions], argv: list[str] | None, project: str | None = None
+) -> TrainingOptions:
     """Parses and checks; with --resume the settings come from the run's config.json.
+
+    Args:
+        parser, kind: what is parsed, and made of it.
+        argv: the arguments; None: those of the program.
+        project: whose runs can be resumed.
 
     Raises:
         UserError: an impossible value, a run that cannot be resumed, or a setting given beside --resume.
@@ -167,16 +170,21 @@ def parse(parser: Parser, kind: type[TrainingOptions], argv: list[str] | None) -
             shown = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
             action.help += f" (default: {shown})".replace("%", "%%").replace("(default: True)", "(default: on)")
     given = {name: tuple(v) if isinstance(v, list) else v for name, v in vars(parser.parse_args(argv)).items()}
-    return _resumed(kind, given) if "resume" in given else kind(**given)
+    return _resumed(kind, given, project) if "resume" in given else kind(**given)
 
 
-def _resumed(kind: type[TrainingOptions], given: dict) -> TrainingOptions:
-    fixed = sorted(map(spelled, given.keys() - FREE_ON_RESUME))
-    if fixed:
-        raise UserError(
-            f"A resumed run keeps its settings. Received: {', '.join(fixed)} beside --resume. Leave them out."
-        )
+def _resumed(kind: type[TrainingOptions], given: dict, project: str | None) -> TrainingOptions:
     folder = find_run(given["resume"], given.get("output_dir", kind().output_dir))
-    return from_json(
-        kind, read_config(folder)["options"], **given | {"resume": str(folder), "output_dir": folder.parent}
-    )
+    config = read_config(folder)
+    owner, model = config.get("project"), folder / "model.keras"
+    if project and isinstance(owner, str) and owner != project:
+        script = training_script(owner)
+        how = f" Resume it with: {resume_command(script, folder)}" if script else ""
+        raise UserError(f"This run belongs to {owner}, not to {project}. Received: --resume {given['resume']}.{how}")
+    if fixed := sorted(map(spelled, given.keys() - FREE_ON_RESUME)):
+        how = f", or start a new run from its model: --init {shlex.quote(launch.shortest(model))}"
+        raise UserError(
+            f"A resumed run keeps its settings. Received: {', '.join(fixed)} beside --resume. "
+            f"Leave out {', '.join(fixed)}{how if model.is_file() else '.'}"
+        )
+    return from_json(kind, config["options"], **given | {"resume": str(folder), "output_dir": folder.parent})

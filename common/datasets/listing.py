@@ -9,7 +9,7 @@ from common.cli.archive_url import DEFAULT_URL
 from common.cli.progress import progress_bar
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, all_families
 
-UNKNOWN = "below are the default and what is cached, --dataset takes other names, too"
+UNKNOWN = "only the default and what is cached are listed, and --dataset also takes families that are not"
 BRIEF = Patience(attempts=2)  # a list is not worth a long wait: there is an answer without the archive
 
 
@@ -26,7 +26,7 @@ def list_datasets(
         ArchiveError: `archive_url` is not an address.
     """
     served, how = (
-        (set(), "not asked (--offline); below are the default and what is cached")
+        (set(), "not asked (--offline); only the default and what is cached are listed")
         if offline
         else _served(task, archive_url, patience)
     )
@@ -49,7 +49,7 @@ def _served(task: str, url: str, patience: Patience) -> tuple[set[str], str]:
     try:
         folders = listing(task, url, patience=patience)
         if folders is None:
-            return set(), f"shows no index; {UNKNOWN}"
+            return set(), f"has no index page; {UNKNOWN}"
         known = {family.folder for family in all_families(task)}
         folders = [f"{task}/{folder.rstrip('/')}" for folder in folders]
         folders = [folder for folder in folders if folder in known]
@@ -57,4 +57,4 @@ def _served(task: str, url: str, patience: Patience) -> tuple[set[str], str]:
         files = {f"{folder}/{name}" for folder in bar for name in listing(folder, url, patience=patience) or ()}
     except Unreachable as error:
         return set(), f"{error} {UNKNOWN.capitalize()}."
-    return files, "after its index pages" if files else f"shows no files; {UNKNOWN}"
+    return files, "by its index pages" if files else f"lists no files; {UNKNOWN}"

@@ -11,11 +11,11 @@ from pathlib import Path
 from common import provenance, tracking
 from common.archive.checksums import sha256_of
 from common.atomic_files import new_folder, replacing, write_json, write_text
-from common.cli import launch
-from common.cli.find_run import read_config
+from common.cli.find_run import read_config, resume_command, training_script
+from common.cli.launch import ROOT
 from common.cli.stop_request import StopRequest
 from common.cli.terminal import outlasting_terminal
-from common.cli.training_options import REPOSITORY, TrainingOptions
+from common.cli.training_options import TrainingOptions
 from common.datasets.families import short_name
 from common.datasets.load import Splits
 from common.errors import UserError
@@ -146,7 +146,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
             tags={"project": project, "dataset": splits.name, "synthetic_fallback": splits.substituted, **facts},
             parent=os.environ.get("BALL_PARENT_RUN"),  # set by a grid: its runs are listed below it
             resume=begun,
-            source=f"{project}/train.py" if (REPOSITORY / project / "train.py").is_file() else project,
+            source=f"{project}/train.py" if (ROOT / project / "train.py").is_file() else project,
         )
         run = RunFolder(path, tracked, stop, facts, former_names)
         status = "FAILED"
@@ -164,18 +164,16 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
             status = "KILLED" if stop() else "FINISHED"
         except KeyboardInterrupt as interrupt:
             status = "KILLED"
-            interrupt.add_note(_how_to_resume(project, path))
+            interrupt.add_note(f"Stopped. {_how_to_resume(project, path)}")
             raise
         finally:
             print(tracked.finish(status))
             if stop() and status == "KILLED" and not os.environ.get("BALL_PARENT_RUN"):  # a grid resumes its own
-                print(_how_to_resume(project, path))
+                print(f"Stopped. {_how_to_resume(project, path)}")
 
 
 def _how_to_resume(project: str, path: Path) -> str:
-    script = REPOSITORY / project / "train.py"
-    script = script if script.is_file() else Path(sys.argv[0]).resolve()
-    return f"Stopped. It resumes with: {launch.command(script, '--resume', launch.shortest(path))}"
+    return f"It resumes with: {resume_command(training_script(project) or Path(sys.argv[0]).resolve(), path)}"
 
 
 def run_name(options: TrainingOptions, splits: Splits) -> str:

@@ -18,7 +18,9 @@ def find_model(path: Path) -> Path:
     """
     file = path / "model.keras" if os.path.isdir(path) else path  # noqa: PTH112 - as below
     if not os.path.isfile(file):  # noqa: PTH113 - False for a name that is too long, too
-        raise UserError(f"the model does not exist. Received: {file}. Give a .keras file or the folder of a run.")
+        raise UserError(
+            f"the model does not exist. Received: {file}. Give a .keras file, or a run by its folder or name."
+        )
     if _starts_with(file, b"\x89HDF"):
         raise UserError(
             f"not a .keras file, but .h5: an .h5 model of an older Keras, or patches. Received: {file}. If it is a "

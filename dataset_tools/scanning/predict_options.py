@@ -5,6 +5,7 @@ import math
 import os
 from pathlib import Path
 
+from common.cli.find_run import run_or_file
 from common.cli.program import Parser, check_files
 from common.errors import UserError
 
@@ -49,7 +50,7 @@ def prediction_parser(description: str) -> Parser:
     """A parser for `predict.py MODEL SOURCE...`; the project adds its own options."""
     parser = Parser(description=description)
     add = parser.add_argument
-    add("model", type=Path, metavar="MODEL", help="the folder of a run, a .keras, .tflite or .onnx file")
+    add("model", type=run_or_file, metavar="MODEL", help="a run (its folder or name), a .keras, .tflite or .onnx file")
     add(
         "sources", type=Path, nargs="+", metavar="SOURCE", help="pictures, folders, zips, NaoTH logs, patch files (.h5)"
     )

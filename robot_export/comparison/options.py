@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from common.cli.find_run import run_or_file
 from common.cli.printable import printable
 from common.cli.program import Parser, check_files
 from common.errors import UserError
@@ -18,7 +19,7 @@ def compare_parser(description: str) -> Parser:
         "two or more models (a run's folder, .keras, .tflite or .onnx), then the patch files (.h5) to compare them on; "
     )
     text += "without a file: the validation patches that the runs recorded"
-    parser.add_argument("names", type=Path, nargs="+", metavar="MODEL|FILE", help=text)
+    parser.add_argument("names", type=run_or_file, nargs="+", metavar="MODEL|FILE", help=text)
     text = "folder for the numbers, scores and pictures; default: a new comparison-A-B in the output folder"
     parser.add_argument("--output-dir", type=Path, help=text)
     add_foreign_options(parser)

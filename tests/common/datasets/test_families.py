@@ -376,7 +376,9 @@ def test_the_list_shows_what_the_index_pages_name_and_what_is_cached(server, tmp
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(("url", "offline"), [(None, False), (NOWHERE, False), (NOWHERE, True)])
 def test_without_index_pages_the_list_names_the_default_and_what_is_cached(server, tmp_path, task, url, offline):
-    table = rows(list_datasets(task, tmp_path, url or server.url, offline, patience=QUICK))
+    text = list_datasets(task, tmp_path, url or server.url, offline, patience=QUICK)
+    assert "only the default and what is cached are listed" in text.lower()
+    table = rows(text)
     assert list(table) == [DEFAULT_STEMS[task], "synthetic"]
     assert table[DEFAULT_STEMS[task]] == ["unknown", "-", "(default)"]
     other = all_families(task)[-1]
