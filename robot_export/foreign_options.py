@@ -2,9 +2,11 @@
 
 import argparse
 from dataclasses import dataclass
+from pathlib import Path
 
 from common.datasets.sampling_rules import RULES
 from common.errors import UserError
+from robot_export.model_json import find_entry
 
 RUNTIMES = {".tflite": "LiteRT", ".onnx": "ONNX Runtime"}
 OUTPUTS = ("ball", "1 - ball", "logit", "radius", "2 radius", "x", "y", "0")  # see `layout.py`
@@ -19,6 +21,16 @@ class Foreign:
     columns: bool = False
     outputs: tuple[str, ...] | None = None
     sampling: str = "centres"
+
+
+def is_exported(path: Path) -> bool:
+    """Whether this is an exported file: TFLite, ONNX, or a .h or .h5 file that the model.json beside it lists.
+
+    Raises:
+        UserError: that model.json lists it, but is damaged.
+    """
+    suffix = path.suffix.lower()
+    return suffix in RUNTIMES or (suffix in (".h", ".h5") and path.is_file() and find_entry(path) is not None)
 
 
 def add_foreign_options(parser: argparse.ArgumentParser) -> None:

@@ -1,43 +1,114 @@
-"""Runs a TFLite or ONNX file in a process of its own: a file of unknown origin can crash or hang its runtime."""
+"""Runs files of unknown origin in a process of their own: they can crash or hang their runtime, or take all memory."""
 
 import multiprocessing
+import os
 import resource
+import shutil
 import signal
+import tempfile
 import weakref
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from common.cli.quiet import quiet_stderr
 from common.errors import UserError
 
-START_SECONDS = 120.0  # TensorFlow's import, on a busy machine
+START_SECONDS = 300.0  # limit for the import of all runtimes, five seconds on a free machine
 SECONDS, PER_PATCH = 60.0, 0.01  # limit for an answer, plus this much for each patch
 MEMORY = 4 << 30  # bytes of data; all runtimes together take 0.6 GB
+_ALONE = {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-def limit_memory() -> None:
-    """Limits the memory of this process, a child that runs such files."""
+class Ended(UserError):
+    """A process ended or took too long; the line says how, and belongs behind the name of a file."""
+
+
+class Child:
+    """A process with limited memory. It ends with this one, and so does all that it starts.
+
+    Args:
+        prepare: (*arguments) runs in it and returns its first value and a function, which answers every value that is
+            sent to it; of a module that loads no runtime.
+    """
+
+    def __init__(self, prepare: Callable, *arguments):
+        context, folder = multiprocessing.get_context("spawn"), tempfile.mkdtemp(prefix="model-")
+        self._connection, other = context.Pipe()
+        self._process = context.Process(target=_start, args=(folder, prepare, other, arguments), daemon=True)
+        self._process.start()
+        other.close()
+        self.end = weakref.finalize(self, _end, self._process, folder)
+
+    def send(self, value) -> None:
+        """Sends a value to it; `receive` says whether it could take it."""
+        with suppress(OSError):
+            self._connection.send(value)
+
+    def receive(self, seconds: float):
+        """The next value that it sends.
+
+        Raises:
+            Ended: it crashed, failed, or took too long.
+            UserError: what it was asked for raised this.
+        """
+        if not self._connection.poll(seconds):
+            self.end()
+            raise Ended(f"did not finish within {seconds:g} s")
+        try:
+            value = self._connection.recv()
+        except (EOFError, OSError):
+            self._process.join(5)
+            status = self._process.exitcode or 0
+            self.end()
+            raise Ended(f"crashed ({signal.Signals(-status).name})" if status < 0 else "crashed") from None
+        if isinstance(value, UserError):
+            raise value
+        return value
+
+
+def _start(folder: str, prepare: Callable, connection, arguments: tuple) -> None:
+    """The process: in a group of its own, without a terminal, its temporary files in `folder`."""
+    os.setsid()
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(nowhere, stream)
+    os.environ.update(_ALONE, TMPDIR=folder)
+    try:
+        value, answer = prepare(*arguments)
+        while True:
+            connection.send(value)
+            value = answer(connection.recv())
+    except (EOFError, BrokenPipeError):  # the other process is gone
+        return
+    except UserError as error:
+        connection.send(error)
+    except Exception as error:  # every runtime raises its own kinds
+        connection.send(Ended(f"cannot run it ({' '.join(str(error).split())[:200]})"))
+
+
+def _end(process, folder: str) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()  # it may not have had its group yet
+    process.join()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class Isolated:
-    """A file, opened by its runtime in a child process that ends with this one.
+    """An exported file, opened by its runtime in a child process.
 
-    shape: of its input, (None, height, width, channels). dtype: of its input. outputs: numbers per patch.
+    shape: of its input, (height, width, channels). dtype: of its input. outputs: numbers per patch.
 
     Raises:
-        UserError: the runtime cannot read it.
+        UserError: the runtime cannot read it, or it is a header that is not ours.
     """
 
     def __init__(self, path: Path, runtime: str):
-        self._path, self._runtime = path, runtime
-        context = multiprocessing.get_context("spawn")
-        self._pipe, child = context.Pipe()
-        self._process = context.Process(target=_serve, args=(child, path, runtime), daemon=True)
-        self._process.start()
-        child.close()
-        weakref.finalize(self, self._process.kill)
+        self._name = f"{path}: {runtime}"
+        self._child = Child(_open, path, runtime)
         self.shape, self.dtype, self.outputs = self._receive(START_SECONDS)
 
     def predict(self, values: np.ndarray) -> np.ndarray:
@@ -46,47 +117,29 @@ class Isolated:
         Raises:
             UserError: the runtime failed, crashed or took too long.
         """
-        try:
-            self._pipe.send(values)
-        except OSError:
-            raise self._ended() from None
+        self._child.send(values)
         return self._receive(SECONDS + PER_PATCH * len(values))
 
     def _receive(self, seconds: float):
-        if not self._pipe.poll(seconds):
-            self._process.kill()
-            raise UserError(f"{self._path}: {self._runtime} did not finish within {seconds:g} s.")
         try:
-            good, answer = self._pipe.recv()
-        except (EOFError, OSError):
-            raise self._ended() from None
-        if not good:
-            raise UserError(answer)
-        return answer
-
-    def _ended(self) -> UserError:
-        self._process.join(5)
-        how = signal.Signals(-self._process.exitcode).name if (self._process.exitcode or 0) < 0 else "it ended"
-        return UserError(f"{self._path}: {self._runtime} crashed ({how}): the file is damaged or not for it.")
+            return self._child.receive(seconds)
+        except Ended as how:
+            raise UserError(f"{self._name} {how}: the file is damaged or not for it.") from None
 
 
-def _serve(pipe, path: Path, runtime: str) -> None:
-    """The child: tells the layout, then answers until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    limit_memory()
-    with quiet_stderr():
-        from robot_export import runtimes
+def _open(path: Path, runtime: str) -> tuple[tuple, Callable]:
+    from robot_export import runtimes, verify_one_file
 
-    try:
-        opened = runtimes.open_file(path, runtime)
-        pipe.send((True, runtimes.signature(path, runtime)))
-        while True:
-            try:
-                values = pipe.recv()
-            except EOFError:
-                return
-            pipe.send((True, np.asarray(opened.predict(values), np.float32)))
-    except UserError as error:
-        pipe.send((False, str(error)))
-    except Exception as error:  # every runtime raises its own kinds
-        pipe.send((False, f"{path}: {runtime} cannot run it: {' '.join(str(error).split())[:200]}"))
+    opened = verify_one_file.open_header(path) if runtime == "C++" else runtimes.open_file(path, runtime)
+    if not all(isinstance(size, int | np.integer) for size in (*opened.shape, opened.outputs)):
+        received = f"{opened.shape} to {opened.outputs}"
+        raise UserError(f"{path}: only the number of patches may vary, not their size. Received: {received}.")
+    told = tuple(map(int, opened.shape)), opened.dtype, int(opened.outputs)
+    return told, lambda values: np.asarray(opened.predict(values), np.float32)
+
+
+def file_checks(folder: Path, foreign_code: bool) -> tuple[None, Callable]:
+    """For `Child`: name of a file in model.json -> what was found, or an error; see `verify_one_file.check_file`."""
+    from robot_export import verify_one_file
+
+    return None, lambda name: verify_one_file.found_or_error(folder, name, foreign_code)

@@ -3,6 +3,7 @@
 The file is checked against its JSON Schema before it is written and after it is read.
 """
 
+import hashlib
 import json
 import re
 from dataclasses import MISSING, dataclass, field, fields, replace
@@ -10,10 +11,11 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
-from common.atomic_files import read_json, write_text
+from common.atomic_files import read_inside, read_json, write_text
 from common.errors import UserError
 
 SCHEMA = Path(__file__).with_name("model.schema.json")
+MOST_BYTES = 1 << 30  # of one file
 # Keys that keep the names of the file's first version: robots and older programs read them.
 _KEYS = {"formats": "forms", "accepted": "fit", "reasons": "unfit"}
 
@@ -107,6 +109,10 @@ class Manifest:
     threshold_choice: dict | None = None
     robots: dict[str, dict] | None = None
 
+    def digest(self, split: str) -> str | None:
+        """The digest of the patches of a split; None if the model has none."""
+        return self.datasets.get(split, {}).get("digest")
+
     @property
     def kind(self) -> str:
         """What the model is: "classifier" or "detector"."""
@@ -144,15 +150,51 @@ def read(folder: Path) -> Manifest:
     return from_json(values)
 
 
-def read_without_files(path: Path) -> Manifest:
-    """What a model.json says of the model itself; the files of its last export, if any, are left out.
+def read_beside(model: Path) -> Manifest | None:
+    """What the model.json of a model.keras says of the model itself, not of the files of its last export.
+
+    Returns:
+        None if it has none.
 
     Raises:
         UserError: it cannot be read, or does not follow the schema.
     """
+    path = model.with_name("model.json")
+    if model.name != "model.keras" or not path.is_file():
+        return None
     values = {key: value for key, value in read_json(path).items() if key not in ("forms", "vectors", "robots")}
     check(values, str(path), exported=False)
     return from_json(values)
+
+
+def find_entry(path: Path) -> tuple[Manifest, str] | None:
+    """The model.json beside an exported file, and the file's name in it; None if none lists the file.
+
+    Raises:
+        UserError: one lists it, but does not follow the schema.
+    """
+    beside = path.with_name("model.json")
+    files = read_json(beside).get("forms") if beside.is_file() else None
+    for name, entry in files.items() if isinstance(files, dict) else ():
+        if isinstance(entry, dict) and entry.get("file") == path.name:
+            return read(path.parent), name
+    return None
+
+
+def read_unchanged(folder: Path, file: ExportedFile) -> bytes:
+    """The content of an exported file.
+
+    Raises:
+        UserError: it cannot be read, or is not the one that was exported.
+    """
+    try:
+        content = read_inside(folder, file.file, MOST_BYTES)
+    except OSError as error:
+        raise UserError(f"{file.file} cannot be read ({error.strerror or error})") from None
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != file.sha256:
+        raise UserError(f"{file.file} has changed since it was exported (sha256 {digest[:12]}...)")
+    return content
 
 
 def write(folder: Path, manifest: Manifest) -> None:

@@ -103,7 +103,7 @@ def prepare_folder(arguments: argparse.Namespace, source: Source, wishes: Wishes
         UserError: as `plan_files.robot_kinds`, before a folder is made.
     """
     robot_kinds(wishes, source.manifest)
-    if arguments.output_dir is None and _manifest_file(source.file):
+    if arguments.output_dir is None and model_json.read_beside(source.file):
         return source.file.parent, _read_evaluation(source.file.parent, source.manifest.metrics)
     name = f"export-{model_name(source.file)}"
     folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / name)
@@ -114,20 +114,11 @@ def prepare_folder(arguments: argparse.Namespace, source: Source, wishes: Wishes
 
 def _known(file: Path, project: str) -> Manifest | None:
     """What the run's own model.json says of the model; None if there is none."""
-    path = _manifest_file(file)
-    if path is None:
-        return None
-    known = model_json.read_without_files(path)
-    if known.project != project:
+    known = model_json.read_beside(file)
+    if known and known.project != project:
         command = launch.command(f"{known.project}/export.py", file)
-        raise UserError(f"{path}: a model of another project. Received: {known.project}. Use {command}")
+        raise UserError(f"{file}: a model of another project. Received: {known.project}. Use {command}")
     return known
-
-
-def _manifest_file(file: Path) -> Path | None:
-    """The model.json of a model file, None if it has none."""
-    path = file.with_name("model.json")
-    return path if file.name == "model.keras" and path.is_file() else None
 
 
 def _recorded(arguments: argparse.Namespace, file: Path, known: Manifest | None, task: Task) -> dict[str, Patches]:
@@ -140,7 +131,7 @@ def _recorded(arguments: argparse.Namespace, file: Path, known: Manifest | None,
         )
     splits = recorded_splits(file.parent, task.options, task.load_data)
     parts = {"train": splits.train, "validation": splits.validation}
-    if changed := [split for split, part in parts.items() if part.digest != _digest(known, split)]:
+    if changed := [split for split, part in parts.items() if part.digest != known.digest(split)]:
         raise UserError(
             f"the patches that this run recorded have changed ({', '.join(changed)}). Received: {file.parent}. "
             "Choose the files: --calibration TRAIN.h5 --validation VALIDATION.h5"
@@ -165,8 +156,8 @@ def _read_partner(path: Path, X) -> Partner:
     """A detector, run on the classifier's validation patches."""
     file = find_model(path)
     model = load_model(file, X.shape[1:], outputs=3)
-    manifest = _manifest_file(file)
-    rule = read_json(manifest)["input"].get("sampling_rule") if manifest else None
+    known = model_json.read_beside(file)
+    rule = known.input.sampling_rule if known else None
     return Partner(model, make_predictor(model)(X), describe_input(model, False, rule))
 
 
@@ -196,7 +187,7 @@ def _check_calibration(paths: list[Path], parts: dict[str, Patches], known: Mani
     """Refuses test and validation patches for calibration: the parity on validation would look too good."""
     digest = parts["train"].digest
     tests = [path.name for path in paths if "_test_" in path.name]
-    if known and digest == _digest(known, "test"):
+    if known and digest == known.digest("test"):
         tests = [path.name for path in paths]
     if tests:
         raise UserError(f"calibration takes training patches, never test patches. Received: {', '.join(tests)}.")
@@ -206,12 +197,8 @@ def _check_calibration(paths: list[Path], parts: dict[str, Patches], known: Mani
 
 def _check_validation(validation: Patches, known: Manifest) -> None:
     """Refuses other patches than those that the run was validated on and its model.json names."""
-    if validation.digest != _digest(known, "validation"):
+    if validation.digest != known.digest("validation"):
         raise UserError(
             f"these are not the patches that the run was validated on. Received: {', '.join(validation.files)}. "
             "Choose those, or a new folder with --output-dir."
         )
-
-
-def _digest(known: Manifest, split: str) -> str | None:
-    return known.datasets.get(split, {}).get("digest")

@@ -34,6 +34,8 @@ class Opened:
     """A file, ready to run.
 
     predict: values as `Layout.feed` makes them [n, height, width, channels] -> float32 [n, outputs].
+    shape: of its input, (height, width, channels), None where any will do. dtype: of its input.
+    outputs: numbers per patch.
     single: one such patch [1, height, width, channels] -> a call that runs it once, for timing; None if `times` is set.
     times: values -> {"median", "p95"} microseconds per patch, if the file is timed by a program of its own.
     quantised: (scale, zero point) of the input if the file takes uint8, else None.
@@ -41,6 +43,9 @@ class Opened:
     """
 
     predict: Callable[[np.ndarray], np.ndarray]
+    shape: tuple
+    dtype: str
+    outputs: int
     single: Callable[[np.ndarray], Callable[[], object]] | None = None
     times: Callable[[np.ndarray], dict[str, float]] | None = None
     quantised: tuple[float, int] | None = None
@@ -95,7 +100,7 @@ def _tensorflow(compute: Callable, input_shape: tuple[int, ...]) -> Opened:
         patch = tf.constant(patch, tf.float32)
         return lambda: call(patch)
 
-    return Opened(predict, single)
+    return Opened(predict, input_shape, "float32", outputs, single)
 
 
 def _litert(path: Path) -> Opened:
@@ -118,7 +123,8 @@ def _litert(path: Path) -> Opened:
         return one.invoke
 
     quantised = tuple(source["quantization"]) if source["dtype"] is np.uint8 else None  # a raw byte is (1.0, 0)
-    return Opened(lambda values: _in_batches(run, values, answer["shape"][-1]), single, quantised=quantised)
+    shape, dtype, outputs = tuple(source["shape"][1:]), np.dtype(source["dtype"]).name, answer["shape"][-1]
+    return Opened(lambda values: _in_batches(run, values, outputs), shape, dtype, outputs, single, quantised=quantised)
 
 
 def _onnx(path: Path) -> Opened:
@@ -126,12 +132,17 @@ def _onnx(path: Path) -> Opened:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    name, outputs = session.get_inputs()[0].name, session.get_outputs()[0].shape[-1]
+    source, outputs = session.get_inputs()[0], session.get_outputs()[0].shape[-1]
+    dtype = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}.get(source.type, source.type)
+
+    def run(batch):
+        return session.run(None, {source.name: batch})[0]
 
     def single(patch):
-        return lambda: session.run(None, {name: patch})
+        return lambda: run(patch)
 
-    return Opened(lambda values: _in_batches(lambda b: session.run(None, {name: b})[0], values, outputs), single)
+    shape = tuple(source.shape[1:])
+    return Opened(lambda values: _in_batches(run, values, outputs), shape, dtype, outputs, single)
 
 
 def _cpp(path: Path) -> Opened:
@@ -142,7 +153,8 @@ def _cpp(path: Path) -> Opened:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     weakref.finalize(program, shutil.rmtree, folder, ignore_errors=True)
-    return Opened(program.predict, times=program.times, quantised=(1.0, 0), self_test=program.self_test)
+    own = {"times": program.times, "quantised": (1.0, 0), "self_test": program.self_test}
+    return Opened(program.predict, program.shape, "uint8", program.outputs, **own)
 
 
 def _in_batches(run: Callable[[np.ndarray], np.ndarray], values: np.ndarray, outputs: int) -> np.ndarray:
@@ -150,19 +162,6 @@ def _in_batches(run: Callable[[np.ndarray], np.ndarray], values: np.ndarray, out
     for start in range(0, len(values), BATCH):
         answers[start : start + BATCH] = run(values[start : start + BATCH])
     return answers
-
-
-def signature(path: Path, runtime: str) -> tuple[tuple, str, int]:
-    """Shape (None, height, width, channels) and dtype of a TFLite or ONNX file's input, and how many outputs it has."""
-    if runtime == "ONNX Runtime":
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        source, answer = session.get_inputs()[0], session.get_outputs()[0]
-        dtype = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}.get(source.type, source.type)
-        return (None, *source.shape[1:]), dtype, answer.shape[-1]
-    interpreter = Interpreter(model_path=str(path))
-    source, answer = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    shape = tuple(int(side) for side in source["shape"][1:])
-    return (None, *shape), np.dtype(source["dtype"]).name, int(answer["shape"][-1])
 
 
 OPENERS = {"Keras": _keras, "Keras 2 layout": _keras2, "LiteRT": _litert, "ONNX Runtime": _onnx, "C++": _cpp}

@@ -7,16 +7,9 @@ Ends with status 0 if nothing is wrong, else 2. A file that was not run is repor
 """
 
 import argparse
-import hashlib
-import json
-import os
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
@@ -25,16 +18,12 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
     launch.in_environment()
 
-from common.atomic_files import read_inside
 from common.cli import launch
 from common.cli.program import Parser, run_main
 from common.errors import UserError
 from robot_export import model_json
-from robot_export.model_json import ExportedFile, Manifest
-
-MOST_BYTES = 1 << 30  # of one file
-LOADING, SECONDS = 300.0, 60.0  # limits: for all runtimes, which load in five seconds, and for each file
-_ALONE = {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+from robot_export.isolated_runtime import SECONDS, START_SECONDS, Child, Ended, file_checks
+from robot_export.model_json import Manifest
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -86,82 +75,29 @@ def verify(folder: Path, manifest: Manifest, foreign_code: bool = False) -> Iter
     Yields:
         Name of the format; what was found, in words ("not run ..." if it was not run here); whether it is right.
     """
-    child, names = None, list(manifest.formats)
+    child, wrong = None, {}
     with tempfile.TemporaryDirectory(prefix="verify-") as own:  # what was checked, alone: nobody can replace it
-        wrong = [_copy(folder, Path(own), manifest.formats[name]) for name in names]
+        for name, file in manifest.formats.items():
+            try:
+                (Path(own) / file.file).write_bytes(model_json.read_unchanged(folder, file))
+            except UserError as error:
+                wrong[name] = str(error)
         model_json.write(Path(own), manifest)
-        left = [number for number, why in enumerate(wrong) if not why]
-        try:
-            for number, name in enumerate(names):
-                if wrong[number]:
-                    yield name, wrong[number], False
-                    continue
-                child = child or _Child(Path(own), foreign_code, left)
-                answer = child.answer(SECONDS)
-                left.remove(number)
-                if answer is None:
-                    file, ended, child = manifest.formats[name], child.end(), None
-                    answer = {"wrong": f"{file.file}: {file.runtime} {ended}"}
-                yield name, answer.get("found") or answer["wrong"], "found" in answer
-        finally:
-            if child:
-                child.end()
-
-
-def _copy(folder: Path, own: Path, file: ExportedFile) -> str:
-    """Copies a file whose hash is right into a folder of our own; else returns what is wrong with it."""
-    try:
-        content = read_inside(folder, file.file, MOST_BYTES)
-    except OSError as error:
-        return f"{file.file} cannot be read ({error.strerror or error})"
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != file.sha256:
-        return f"{file.file} has changed since it was exported (sha256 {digest[:12]}...)"
-    (own / file.file).write_bytes(content)
-    return ""
-
-
-class _Child:
-    """A process that runs the files of these numbers, one after the other; see `verify_one_file`."""
-
-    def __init__(self, folder: Path, foreign_code: bool, numbers: list[int]):
-        command = [
-            sys.executable,
-            "-m",
-            "robot_export.verify_one_file",
-            folder,
-            str(int(foreign_code)),
-            *map(str, numbers),
-        ]
-        settings = {"cwd": launch.ROOT, "env": os.environ | _ALONE, "start_new_session": True}
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **settings)
-        self._late = False
-        self.answer(LOADING)
-
-    def answer(self, seconds: float) -> dict | None:
-        """Its next line: what it found in a file. None if it crashed or took too long."""
-        timer = threading.Timer(seconds, self._stop)
-        timer.start()
-        line = self._process.stdout.readline()
-        timer.cancel()
-        return json.loads(line) if line.endswith(b"\n") else None
-
-    def end(self) -> str:
-        """Ends the process and all that it started; returns how it ended, in words."""
-        self._kill()
-        status = self._process.wait()
-        self._process.stdout.close()
-        if self._late:
-            return f"did not finish within {SECONDS:g} s"
-        return f"crashed ({signal.Signals(-status).name})" if status < 0 else f"ended with status {status}"
-
-    def _stop(self) -> None:
-        self._late = True
-        self._kill()
-
-    def _kill(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        for name, file in manifest.formats.items():
+            if name in wrong:
+                yield name, wrong[name], False
+                continue
+            try:
+                if child is None:
+                    child = Child(file_checks, Path(own), foreign_code)
+                    child.receive(START_SECONDS)
+                child.send(name)
+                yield name, child.receive(SECONDS), True
+            except Ended as how:
+                child = None
+                yield name, f"{file.file}: {file.runtime} {how}", False
+            except UserError as error:
+                yield name, str(error), False
 
 
 if __name__ == "__main__":

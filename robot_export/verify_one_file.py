@@ -1,11 +1,9 @@
-"""The child process of `verify.py`: runs files that may crash or hang their runtime, and prints one line about each.
+"""Checks one exported file, in a child process: it may crash or hang its runtime.
 
-Its folder holds copies of files whose hashes are right, and their model.json.
+The folder holds copies of files whose hashes are right, and their model.json.
 """
 
-import json
-import os
-import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -16,26 +14,16 @@ from robot_export import model_json, runtimes
 from robot_export.cpp import header, int16_header, int16_quantise
 from robot_export.describe_model import header_constants
 from robot_export.folded_network import fold
-from robot_export.isolated_runtime import limit_memory
 from robot_export.layout import Layout
 from robot_export.model_json import ExportedFile, Manifest
 
 
-def main() -> None:
-    """Checks the files of the command line: FOLDER, 0 or 1 for foreign code, NUMBER... in the order of model.json."""
-    limit_memory()
-    folder, foreign_code, numbers = Path(sys.argv[1]), sys.argv[2] == "1", list(map(int, sys.argv[3:]))
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a runtime prints is not an answer
-    manifest = model_json.read(folder)
-    names = list(manifest.formats)
-    print(json.dumps({"found": "all runtimes"}), file=answers, flush=True)
-    for number in numbers:
-        try:
-            answer = {"found": check_file(folder, manifest, names[number], foreign_code)}
-        except (UserError, ArithmeticError, LookupError, TypeError, ValueError) as error:  # an edited model.json
-            answer = {"wrong": str(error)}
-        print(json.dumps(answer), file=answers, flush=True)
+def found_or_error(folder: Path, name: str, foreign_code: bool) -> str | UserError:
+    """What `check_file` returns or raises; model.json may have been edited into anything."""
+    try:
+        return check_file(folder, model_json.read(folder), name, foreign_code)
+    except (UserError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        return UserError(str(error))
 
 
 def check_file(folder: Path, manifest: Manifest, name: str, foreign_code: bool = False) -> str:
@@ -60,6 +48,21 @@ def check_file(folder: Path, manifest: Manifest, name: str, foreign_code: bool =
         return f"not run: it is code, and {why} (--run-foreign-code compiles and runs it)"
     difference = _run_vectors(folder / file.file, file, manifest, name)
     return f"unchanged; test vectors differ by at most {difference:.2g}"
+
+
+def open_header(path: Path) -> runtimes.Opened:
+    """Compiles a C++ header of a run: code, so only what this version makes of the model.keras beside it.
+
+    Raises:
+        UserError: it is not that, or no compiler is installed.
+    """
+    manifest, name = model_json.find_entry(path)
+    own = Path(tempfile.mkdtemp())
+    for file in (manifest.formats["keras"], manifest.formats[name]):
+        (own / file.file).write_bytes(model_json.read_unchanged(path.parent, file))
+    if why := runtimes.missing("C++") or _why_foreign(own, manifest, name):
+        raise UserError(f"{path}: a header is code, so it is not run: {why}.")
+    return runtimes.open_file(own / path.name, "C++")
 
 
 def _why_foreign(folder: Path, manifest: Manifest, name: str) -> str:
@@ -114,7 +117,3 @@ def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) 
             f"model.json says {wanted[worst].tolist()} (allowed: {file.tolerance:g})"
         )
     return float(difference.max())
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from common.atomic_files import read_json
 from common.cli.printable import printable
 from common.cli.progress import progress_bar
 from common.cli.training_options import TrainingOptions
@@ -14,6 +13,7 @@ from common.datasets.load import read_files
 from common.datasets.patch_file import BLOCK
 from common.errors import UserError
 from robot_export.foreign_options import foreign
+from robot_export.model_json import read_beside
 from robot_export.recorded_patches import recorded_splits
 from robot_export.scorer import open_scorer
 
@@ -32,7 +32,8 @@ def read_patches(models: list[Path], files: list[Path], task: str, kind: type[Tr
     runs = {path: _folder(path) for path in models if (_folder(path) / "config.json").is_file()}
     if not runs:
         raise UserError("none of the models is a run, so there are no recorded patches. Name the patch files.")
-    digests = {_digest(folder, "validation") for folder in runs.values()}
+    told = [read_beside(folder / "model.keras") for folder in runs.values()]
+    digests = {manifest and manifest.digest("validation") for manifest in told}
     if len(digests) > 1:
         shown = ", ".join(printable(path) for path in runs)
         raise UserError(f"these runs were validated on different patches. Received: {shown}. Name the patch files.")
@@ -58,19 +59,17 @@ def open_models(paths: list[Path], arguments: argparse.Namespace, outputs: int, 
     for path in paths:
         ships_none = not (_folder(path) / "model.json").is_file()
         models.append(open_scorer(path, (outputs, 4), given, threshold if ships_none else None))
+    first = models[0]
     for model in models[1:]:
-        for theirs, own in (
-            (_input(model), _input(models[0])),
-            (f"border {model.border}", f"border {models[0].border}"),
-        ):
-            if theirs != own:
-                raise UserError(
-                    f"models of different patches cannot be compared on the same ones. Received: {model.name}, "
-                    f"{theirs}, beside {models[0].name}, {own}. Score each on files of its own with evaluate.py."
-                )
-    found = "x".join(map(str, patches.X.shape[1:]))
-    if _input(models[0]) != found:
-        raise UserError(f"the models take {_input(models[0])} patches, the files hold others. Received: {found}.")
+        if model.takes != first.takes:
+            raise UserError(
+                f"models of different patches cannot be compared on the same ones. Received: {model.name}, "
+                f"{model.takes}, beside {first.name}, {first.takes}. Score each on files of its own with evaluate.py."
+            )
+    shape = (first.size, first.size, first.channels)
+    if patches.X.shape[1:] != shape:
+        taken, found = ("x".join(map(str, sides)) for sides in (shape, patches.X.shape[1:]))
+        raise UserError(f"the models take {taken} patches, the files hold others. Received: {found}.")
     return models
 
 
@@ -97,7 +96,7 @@ def notes(models: list, patches) -> list[str]:
     """What somebody should know who believes the comparison."""
     found = []
     for model in models:
-        if _digest(model.file.parent, "train") == patches.digest:
+        if model.trained_on == patches.digest:
             found.append(f"{model.name} was trained on these patches: compare on others")
     if len({model.rule for model in models}) > 1:
         found.append("the models' patches were sampled by different rules; these files follow one of them at most")
@@ -110,17 +109,5 @@ def notes(models: list, patches) -> list[str]:
     return found
 
 
-def _input(model) -> str:
-    return f"{model.size}x{model.size}x{model.channels}"
-
-
 def _folder(model: Path) -> Path:
     return model if model.is_dir() else model.parent
-
-
-def _digest(folder: Path, split: str) -> str | None:
-    """The digest of the patches that a run recorded; None where it does not say."""
-    try:
-        return read_json(folder / "model.json")["datasets"][split]["digest"]
-    except (UserError, KeyError, TypeError):
-        return None

@@ -7,7 +7,7 @@ from common.cli.printable import printable
 from common.cli.program import Parser, check_files
 from common.errors import UserError
 from common.training.find_model import find_model
-from robot_export.foreign_options import RUNTIMES, add_foreign_options
+from robot_export.foreign_options import add_foreign_options, is_exported
 
 PATCH_FILES = (".h5", ".hdf5")
 
@@ -15,9 +15,7 @@ PATCH_FILES = (".h5", ".hdf5")
 def compare_parser(description: str) -> Parser:
     """A parser for `compare.py MODEL MODEL... [FILE...]`; the project may add options of its own."""
     parser = Parser(description=description)
-    text = (
-        "two or more models (a run's folder, .keras, .tflite or .onnx), then the patch files (.h5) to compare them on; "
-    )
+    text = "two or more models (a run's folder, or a model file in it), then the patch files (.h5) to compare them on; "
     text += "without a file: the validation patches that the runs recorded"
     parser.add_argument("names", type=run_or_file, nargs="+", metavar="MODEL|FILE", help=text)
     text = "folder for the numbers, scores and pictures; default: a new comparison-A-B in the output folder"
@@ -32,7 +30,8 @@ def divide(names: list[Path]) -> tuple[list[Path], list[Path]]:
     Raises:
         UserError: fewer than two models, or a model or file that is not there.
     """
-    files = [path for path in names if path.suffix.lower() in PATCH_FILES]
+    exported = [path for path in names if is_exported(path)]
+    files = [path for path in names if path.suffix.lower() in PATCH_FILES and path not in exported]
     models = [path for path in names if path not in files]
     if not 2 <= len(models) <= 26:  # A to Z
         shown = " ".join(printable(path) for path in names)
@@ -41,6 +40,6 @@ def divide(names: list[Path]) -> tuple[list[Path], list[Path]]:
         )
     check_files(files)
     for path in models:
-        if path.suffix.lower() not in RUNTIMES:
+        if path not in exported:
             find_model(path)
     return models, files

@@ -38,7 +38,7 @@ class Program:
         self, header: Path, folder: Path, compiler: str, flags: Sequence[str] = ("-O2",), launcher: Sequence[str] = ()
     ):
         header = Path(header).resolve()
-        self.namespace, self.outputs = _read(header)
+        self.namespace, (*self.shape, self.outputs) = _read(header)
         self.path, self.launcher = Path(folder) / f"{header.stem}.program", list(launcher)
         definitions = [f'-DHEADER="{header}"', f"-DMODEL={self.namespace}", "-DBALL_WITHOUT_SSE"]
         command = [compiler, *WARNINGS, *flags, *definitions, str(RUNNER), "-o", str(self.path)]
@@ -87,10 +87,11 @@ class Program:
         return done.stdout
 
 
-def _read(header: Path) -> tuple[str, int]:
+def _read(header: Path) -> tuple[str, list[int]]:
+    """Its namespace; height, width and channels of a patch, and the number of outputs."""
     text = header.read_text(encoding="utf-8")
     namespace = re.search(r"^namespace (\w+) \{", text, re.MULTILINE)
-    outputs = re.search(r"^static const int outputs = (\d+);", text, re.MULTILINE)
-    if not namespace or not outputs:
+    constants = dict(re.findall(r"^static const int (\w+) = (\d+);", text, re.MULTILINE))
+    if not namespace or "outputs" not in constants:
         raise UserError(f"not a header that this program made, or a damaged one. Received: {header}.")
-    return namespace[1], int(outputs[1])
+    return namespace[1], [int(constants.get(name, 0)) for name in ("height", "width", "channels", "outputs")]

@@ -10,6 +10,7 @@ from classifier_cnn.options import Options
 from common.cli.program import run_main
 from common.datasets.patch_file import read_patches, write_patches
 
+from ..robot_export.jobs import DATASET, write_model_json
 from ..tiny import classification_file
 
 # Keras 3.15 reads its TensorFlow variables in a way that NumPy 2 has deprecated.
@@ -31,19 +32,15 @@ def models(tmp_path_factory):
         dense = keras.layers.Dense(outputs, "sigmoid", kernel_initializer=weights, bias_initializer=bias)
         (folder / name).mkdir()
         keras.Model(inputs, dense(x)).save(folder / name / "model.keras")
-        (folder / name / "model.json").write_text(json.dumps({"threshold": {"keras": 0.5}} | (told or {})))
+        write_model_json(folder / name, **told or {})
 
     save("good")
     save("poor", pixel=True)
     save("large", size=32)
     save("circles", outputs=3)
     save("nan", bias=keras.initializers.Constant(float("nan")))
-    save(
-        "bordered",
-        told={
-            "datasets": {"train": {"name": "classification_patches_yuv422_y_only_pil_legacy_border10_combined_16x16"}}
-        },
-    )
+    family = {"name": "classification_patches_yuv422_y_only_pil_legacy_border10_combined_16x16"}
+    save("bordered", told={"datasets": dict.fromkeys(("train", "validation"), DATASET | family)})
     save("none", told={"threshold": {}})
     shutil.copyfile(folder / "good" / "model.keras", folder / "alone.keras")
     return folder
@@ -201,13 +198,13 @@ def test_patches_without_any_ball_give_no_result_and_no_error(models, tmp_path, 
         (["good", "nowhere.onnx", "FILE"], "there is no such file"),
         (
             ["good", "large", "FILE"],
-            "cannot be compared on the same ones. Received: large, 32x32x1, beside good, 16x16x1",
+            "cannot be compared on the same ones. Received: large, 32x32x1, border 0, beside good, 16x16x1, border 0",
         ),
-        (["good", "bordered", "FILE"], "Received: bordered, border 10, beside good, border 0"),
+        (["good", "bordered", "FILE"], "Received: bordered, 16x16x1, border 10, beside good, 16x16x1, border 0"),
         (["large", "large", "FILE"], "take 32x32x1 patches"),
         (["good", "circles", "FILE"], "circles"),
         (["good", "nan", "FILE"], "NaN or infinite"),
-        (["good", "none", "FILE"], "no threshold can be read"),
+        (["good", "none", "FILE"], "threshold: 'keras' is a required property"),
         (["good", "poor"], "no recorded patches"),
         (["good", "poor", "missing.h5"], "missing.h5"),
         (["good", "poor", "EMPTY"], "not an HDF5 file"),
@@ -239,8 +236,7 @@ def test_runs_are_compared_on_the_patches_that_they_recorded(models, tmp_path, c
         options = Options(data_train=(train,), data_val=(validation,), offline=True).as_json()
         digest = read_patches(validation, "classification").digest
         (folder / "config.json").write_text(json.dumps({"options": options, "name": folder.name, "datasets": {}}))
-        told = {"threshold": {"keras": 0.5}, "datasets": {"validation": {"digest": digest}}}
-        (folder / "model.json").write_text(json.dumps(told))
+        write_model_json(folder, datasets={"train": DATASET, "validation": DATASET | {"digest": digest}})
         runs.append(folder)
     assert run(*runs[:2], "--output-dir", tmp_path / "out") == 0
     assert json.loads((tmp_path / "out" / "comparison.json").read_text())["files"] == ["1.h5"]

@@ -1,14 +1,24 @@
-"""Export jobs of random models, as `export.py` creates them; their labels agree with most of the outputs."""
+"""Export jobs of random models, as `export.py` creates them; their labels agree with most of the outputs.
 
+Also the folders of such runs, and what an attacker could change in them.
+"""
+
+import hashlib
+import json
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from classifier_cnn import exporting as classifier
 from common.datasets.patch_file import Patches
 from detector_cnn_ball_radius_center import exporting as detector
-from robot_export.describe_model import describe_model
+from robot_export import model_json
+from robot_export.describe_model import NORMALISED, describe_model
 from robot_export.export_job import Evidence, Job, Wishes
+from robot_export.formats import CHOICES
+from robot_export.make_and_check import deliver
+from robot_export.model_json import Input, Manifest
 
 from .models import patches, random_model
 
@@ -41,3 +51,46 @@ def make_job(
         threshold={"keras": middle} if kind == "classifier" else None,
     )
     return Job(folder, model, manifest, Evidence(X, part, outputs), project, {}, wishes or Wishes())
+
+
+def deliver_run(folder, *formats: str) -> Job:
+    """Exports a classifier to these formats, beside Keras."""
+    job = make_job(folder, "classifier")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CHOICES, "all", ("keras", *formats))
+        model_json.write(folder, deliver(job))
+    return job
+
+
+def write_model_json(folder, **changes) -> None:
+    """Writes a model.json without exported files, as a stopped run leaves it."""
+    given = Input(16, 16, 1, "rows", "Y", True, NORMALISED, 1 / 255, [0.5], "centres")
+    cost = {"multiply_accumulates": 1, "parameters": 1, "peak_activation_bytes": 4}
+    known = {"target": classifier.TARGET, "threshold": {"keras": 0.5}, "cost": cost, "metrics": {}, "options": None}
+    known |= {"datasets": dict.fromkeys(("train", "validation"), DATASET), "provenance": {"commit": "none"}}
+    told = Manifest(1, "classifier_cnn", "killed", given, synthetic_fallback=False, **known | changes)
+    (folder / "model.json").write_text(json.dumps(told.as_json()))
+
+
+def edit(folder, change) -> None:
+    """Edits model.json with a function that changes its object."""
+    values = json.loads((folder / "model.json").read_text())
+    change(values)
+    (folder / "model.json").write_text(json.dumps(values))
+
+
+def replace_file(folder, name: str, content: bytes, **entry) -> None:
+    """Replaces the file of a format and its hash in model.json, as an attacker could."""
+
+    def change(values):
+        values["forms"][name] |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)} | entry
+        (folder / values["forms"][name]["file"]).write_bytes(content)
+
+    edit(folder, change)
+
+
+def with_code(folder, marker) -> bytes:
+    """The folder's header with code that runs a command when the program starts."""
+    text = (folder / "model.h").read_text()
+    code = f'#include <cstdint>\n#include <cstdlib>\nstatic int run_ = std::system("touch {marker}");\n'
+    return (text.replace("#include <cstdint>\n", code, 1) + "\nstatic int use_run_() { return run_; }\n").encode()

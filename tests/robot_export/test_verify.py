@@ -1,7 +1,6 @@
 """`verify.py` on foreign folders runs no code from them, reads no file outside them, and no file stops it."""
 
 import dataclasses
-import hashlib
 import json
 import os
 import re
@@ -12,44 +11,22 @@ import pytest
 
 from common.errors import UserError
 from robot_export import model_json, verify, verify_one_file
-from robot_export.formats import CHOICES
-from robot_export.make_and_check import deliver
 
 from .broken_files import crashing, endless, hungry
-from .jobs import make_job
+from .jobs import deliver_run, edit, replace_file, with_code
 
 
 @pytest.fixture(scope="module")
 def delivered(tmp_path_factory):
     """A classifier's folder with a file for each runtime."""
     folder = tmp_path_factory.mktemp("delivered")
-    job = make_job(folder, "classifier")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(CHOICES, "all", ("keras", "h5", "int8", "onnx", "cpp"))
-        model_json.write(folder, deliver(job))
+    deliver_run(folder, "h5", "int8", "onnx", "cpp")
     return folder
 
 
 @pytest.fixture
 def folder(delivered, tmp_path):
     return shutil.copytree(delivered, tmp_path / "run")
-
-
-def edit(folder, change) -> None:
-    """Edits model.json with a function that changes its object."""
-    values = json.loads((folder / "model.json").read_text())
-    change(values)
-    (folder / "model.json").write_text(json.dumps(values))
-
-
-def replace(folder, name: str, content: bytes, **entry) -> None:
-    """Replaces the file of a format and its hash in model.json, as an attacker could."""
-
-    def change(values):
-        values["forms"][name] |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)} | entry
-        (folder / values["forms"][name]["file"]).write_bytes(content)
-
-    edit(folder, change)
 
 
 def keep(folder, *names: str) -> None:
@@ -62,13 +39,6 @@ def run_here(folder, name: str, **settings) -> str:
     return verify_one_file.check_file(folder, model_json.read(folder), name, **settings)
 
 
-def with_code(folder, marker) -> bytes:
-    """The folder's header with code that runs a command when the program starts."""
-    text = (folder / "model.h").read_text()
-    code = f'#include <cstdint>\n#include <cstdlib>\nstatic int run_ = std::system("touch {marker}");\n'
-    return (text.replace("#include <cstdint>\n", code, 1) + "\nstatic int use_run_() { return run_; }\n").encode()
-
-
 def test_our_own_files_are_accepted(folder, capsys):
     verify.main([str(folder), "--all"])
     lines = capsys.readouterr().out.splitlines()
@@ -78,7 +48,7 @@ def test_our_own_files_are_accepted(folder, capsys):
 
 
 def test_a_header_with_other_code_is_not_run(folder, tmp_path, capsys):
-    replace(folder, "cpp", with_code(folder, tmp_path / "ran"))
+    replace_file(folder, "cpp", with_code(folder, tmp_path / "ran"))
     keep(folder, "cpp")
     verify.main([str(folder)])
     out = capsys.readouterr().out
@@ -90,14 +60,14 @@ def test_a_header_with_other_code_is_not_run(folder, tmp_path, capsys):
 
 
 def test_another_entry_of_format_cpp_is_not_run_either(folder, tmp_path):
-    replace(folder, "onnx", with_code(folder, tmp_path / "ran"), runtime="C++")
+    replace_file(folder, "onnx", with_code(folder, tmp_path / "ran"), runtime="C++")
     assert run_here(folder, "onnx").startswith("not run: it is code")
     assert not (tmp_path / "ran").exists()
 
 
 def test_the_option_for_foreign_code_runs_it(folder):
     text = (folder / "model.h").read_text() + "// a comment that an older version wrote\n"
-    replace(folder, "cpp", text.encode())
+    replace_file(folder, "cpp", text.encode())
     assert run_here(folder, "cpp", foreign_code=True).startswith("unchanged")
 
 
@@ -136,7 +106,7 @@ def test_another_model_with_the_right_hash_is_detected_by_the_test_vectors(folde
     model = onnx.load(folder / "model.onnx")
     (bias,) = [tensor for tensor in model.graph.initializer if tensor.name == "logit.bias"]
     bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + 1, bias.name))
-    replace(folder, "onnx", model.SerializeToString())
+    replace_file(folder, "onnx", model.SerializeToString())
     with pytest.raises(UserError, match=r"model.onnx answers .* to test vector \d"):
         run_here(folder, "onnx")
 
@@ -150,7 +120,7 @@ def test_onnx_weights_in_another_file_are_not_read(folder, tmp_path):
         tensor.ClearField("raw_data")
         tensor.data_location = onnx.TensorProto.EXTERNAL
         tensor.external_data.add(key="location", value=location)
-        replace(folder, "onnx", model.SerializeToString())
+        replace_file(folder, "onnx", model.SerializeToString())
         with pytest.raises(UserError, match="cannot open it"):
             run_here(folder, "onnx")
 
@@ -167,7 +137,7 @@ def test_a_file_that_breaks_its_runtime_gives_one_line_and_the_others_are_checke
     folder, monkeypatch, capsys, make, name, words
 ):
     file = folder / ("model.onnx" if name == "onnx" else "model_int8.tflite")
-    replace(folder, name, make(file.read_bytes()))
+    replace_file(folder, name, make(file.read_bytes()))
     keep(folder, name, "h5")
     monkeypatch.setattr(verify, "SECONDS", 2.0 if make is endless else 60.0)
     with pytest.raises(UserError, match=words) as error:

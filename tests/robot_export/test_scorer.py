@@ -1,0 +1,97 @@
+"""Every exported file of a run can stand in for its model.keras; a header is compiled only if it is the run's own."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from classifier_cnn import compare
+from common.cli.program import run_main
+from common.datasets.patch_file import write_patches
+from common.errors import UserError
+from robot_export.foreign_options import Foreign
+from robot_export.scorer import open_scorer
+
+from .jobs import deliver_run, edit, replace_file, with_code
+from .models import patches
+
+FILES = {"model.h": "cpp", "model_keras2.h5": "h5", "model_int16.h": "int16"}
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("delivered")
+    deliver_run(folder, "h5", "onnx", "cpp", "int16")
+    return folder
+
+
+@pytest.fixture
+def folder(delivered, tmp_path):
+    return shutil.copytree(delivered, tmp_path / "run")
+
+
+def score(path):
+    return open_scorer(path, (1,), Foreign())
+
+
+def test_a_run_is_compared_with_its_own_headers_and_keras_2_file(delivered, tmp_path):
+    X, thresholds = patches(6, 200, (16, 16, 1)), json.loads((delivered / "model.json").read_text())["threshold"]
+    recording = [f"game{i // 10}" for i in range(200)]
+    write_patches(tmp_path / "p.h5", X, (np.arange(200) % 2).astype(np.uint8)[:, None], recording=recording)
+    given = [delivered, *(delivered / file for file in FILES), tmp_path / "p.h5", "--output-dir", tmp_path / "out"]
+    assert run_main(lambda: compare.main(list(map(str, given)))) == 0
+    told = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert [model["threshold"] for model in told["models"][1:]] == [thresholds[name] for name in FILES.values()]
+    scores = np.genfromtxt(tmp_path / "out" / "scores.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
+    for letter, most in (("B", 1e-4), ("C", 1e-4), ("D", 0.01)):
+        difference = np.abs(scores[f"{letter}_score"] - scores["A_score"]).max()
+        assert difference < most, letter
+        assert told["against_A"][letter]["sentence"].startswith("no difference shown")
+
+
+def test_a_header_with_other_code_is_not_run(folder, tmp_path):
+    replace_file(folder, "cpp", with_code(folder, tmp_path / "ran"))
+    with pytest.raises(UserError, match=r"model.h: a header is code, so it is not run: it is not what this version"):
+        score(folder / "model.h")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_nor_is_one_that_another_format_names(folder, tmp_path):
+    replace_file(folder, "onnx", with_code(folder, tmp_path / "ran"), runtime="C++")
+    with pytest.raises(UserError, match=r"model.onnx: a header is code, so it is not run"):
+        score(folder / "model.onnx")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_that_changed_since_its_export_is_refused(folder, file):
+    with (folder / file).open("ab") as opened:
+        opened.write(b" ")
+    with pytest.raises(UserError, match=f"{file} has changed since it was exported"):
+        score(folder / file)
+
+
+@pytest.mark.parametrize("file", ["model.h", "model_keras2.h5"])
+def test_without_model_json_there_is_one_clear_line(folder, file):
+    (folder / "model.json").unlink()
+    with pytest.raises(UserError, match=r"not a \.keras file"):
+        score(folder / file)
+
+
+def test_without_a_compiler_a_header_is_an_error(folder, monkeypatch):
+    monkeypatch.setenv("PATH", str(folder))
+    with pytest.raises(UserError, match="no C\\+\\+ compiler is installed"):
+        score(folder / "model.h")
+
+
+def test_a_file_without_a_threshold_asks_for_one(folder):
+    edit(folder, lambda values: values["threshold"].pop("onnx"))
+    with pytest.raises(UserError, match=r"no model\.json says its threshold"):
+        score(folder / "model.onnx")
+
+
+def test_unknown_outputs_in_model_json_give_one_line(folder):
+    edit(folder, lambda values: values["forms"]["onnx"]["layout"].update(outputs=["cat"]))
+    with pytest.raises(UserError, match=r"forms\.onnx\.layout\.outputs"):
+        score(folder / "model.onnx")
