@@ -84,26 +84,24 @@ def _choose(labels, scores, max_fpr: float, confidence: float) -> Threshold:
 def _by_side(labels, scores, side, max_fpr: float, confidence: float) -> tuple[list[dict] | None, str]:
     """The thresholds of all side classes, or None if one cannot guarantee the limit; and a sentence about it."""
     classes, needed = size_class(side), needed_negatives(max_fpr, confidence)
+    alone = "One threshold for all sizes: "
     if classes is None:
-        return None, "One threshold for all sizes: the side of the patches in the camera picture is not known."
+        return None, alone + "the side of the patches in the camera picture is not known."
     if not needed:
-        return None, "One threshold for all sizes: others would need a guarantee, and there is none."
+        return None, alone + "others would need a guarantee, and there is none."
     negatives = {name: int(np.sum((classes == name) & (labels == 0))) for name in SIDE_CLASSES}
     fewest = min(negatives, key=negatives.get)
     if missing := max(0, needed - negatives[fewest]):
-        return (
-            None,
-            f"One threshold for all sizes: '{fewest}' needs {missing:,} more patches without a ball for its own.",
-        )
-    rows = []
+        return None, alone + f"'{fewest}' needs {missing:,} more patches without a ball for its own."
+    rows, words = [], []
     for name, upper in SIDE_CLASSES.items():
         one = _choose(labels[classes == name], scores[classes == name], max_fpr, confidence)
         numbers = {"threshold": one.value, "recall": one.recall, "false_positive_rate": one.false_positive_rate}
         rows.append({"side_below": upper if upper < np.inf else None, "negatives": negatives[name]} | numbers)
-    values = ", ".join(f"{row['threshold']:.6g} ({name})" for name, row in zip(negatives, rows, strict=True))
+        words.append(f"{one.value:.6g} ({name}; {'no balls' if one.recall is None else f'recall {one.recall:.1%}'})")
     return rows, (
-        f"Thresholds by the side of the patch in the camera picture, each with the same guarantee: {values}. Robot "
-        "code that knows the side of a candidate can use the threshold of its class, with the float32 formats. "
+        f"Thresholds by the side of the patch in the camera picture, each with the same guarantee: {', '.join(words)}. "
+        "Robot code that knows the side of a candidate can use the threshold of its class, with the float32 formats. "
         "Exported files contain only the one threshold for all sizes."
     )
 

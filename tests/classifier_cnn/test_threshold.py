@@ -173,7 +173,8 @@ def test_each_side_class_has_its_own_threshold_if_all_of_them_can_guarantee_the_
         assert alone.guaranteed
         assert (row["threshold"], row["recall"]) == (alone.value, 1)
         assert row["negatives"] == np.sum((side == one) & (labels == 0))
-        assert f"{alone.value:.6g}" in chosen.sides
+        assert f"{alone.value:.6g} (" in chosen.sides
+    assert chosen.sides.count("recall 100.0%") == 4
     thresholds = [row["threshold"] for row in chosen.by_side]
     assert thresholds == sorted(set(thresholds), reverse=True)
 
