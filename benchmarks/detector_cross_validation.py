@@ -31,7 +31,7 @@ from common.training.augmentation_ops import draw
 from common.training.batches import MemoryData
 from common.training.trainer import Settings, Trainer
 from detector_cnn_ball_radius_center import metrics
-from detector_cnn_ball_radius_center.augmentation import LABEL_OFFSET, LIGHT, NOISE, make_augmentation, move
+from detector_cnn_ball_radius_center.augmentation import LABEL_OFFSET, LIGHT, NOISE, make_augmentation, zoom_and_shift
 from detector_cnn_ball_radius_center.loss import make_loss
 from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, Options
 from detector_cnn_ball_radius_center.training import build
@@ -97,10 +97,10 @@ def moved_first(args: argparse.Namespace, augment):
         shift_x, shift_y = (draw(seed, n, -args.shift, args.shift, salt) for salt in (20, 21))
         if args.whole_pixels:
             shift_x, shift_y = tf.round(shift_x), tf.round(shift_y)
-        zoom, still = tf.exp(draw(seed, n, -args.zoom, args.zoom, 22)), tf.zeros([n], bool)
-        shifted, circles = move(x, y, still, still, still, zoom, shift_x, shift_y)
+        zoom = tf.exp(draw(seed, n, -args.zoom, args.zoom, 22))
+        shifted, circles = zoom_and_shift(x, y, zoom, shift_x, shift_y)
         if args.there_and_back:
-            shifted, circles = move(shifted, y, still, still, still, 1 / zoom, -shift_x, -shift_y)[0], y
+            shifted, circles = zoom_and_shift(shifted, y, 1 / zoom, -shift_x, -shift_y)[0], y
         return augment(shifted, circles, seed)
 
     return moved

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from classifier_cnn import metrics
 from classifier_cnn.data import load_data
+from classifier_cnn.metrics import Scored
 from classifier_cnn.options import CONFIDENCE, MAX_FPR, PROJECT, Options
 from classifier_cnn.report import report
 from classifier_cnn.summary import TRACKED, group_table, table
@@ -34,7 +35,8 @@ def export(arguments: argparse.Namespace) -> None:
     folder, results = prepare_folder(arguments, source, wishes)
     if not results or threshold != results["validation"]["metrics"]["threshold"]:
         scores = source.evidence.outputs[:, 0]
-        results = {"validation": report(folder, patches, scores, threshold, "validation", confidence=confidence)}
+        scored = Scored(patches, scores, threshold, "validation")
+        results = {"validation": report(folder, scored, confidence=confidence)}
         manifest = replace(manifest, metrics={"validation": results["validation"]["metrics"]})
     if bound := (manifest.threshold_choice or {}).get("false_positive_bound"):
         for numbers in (results["validation"]["metrics"], manifest.metrics["validation"]):

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
+from common.datasets.patch_file import Patches
 from common.runs.bootstrap import bootstrap_interval
 
 FPR_LIMITS = (0.01, 0.001)
@@ -36,6 +37,30 @@ class Curve:
     def negatives(self) -> float:
         """Patches without a ball."""
         return float(self.false_positives[-1])
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Patches with the scores of a model and the threshold that it is judged by.
+
+    scores: float32 [n], 0..1. name: of the set, `validation` or `test`, "" for others: comes before the names of its
+    files and into the titles of its pictures.
+    """
+
+    patches: Patches
+    scores: np.ndarray
+    threshold: float
+    name: str = ""
+
+    @property
+    def balls(self) -> np.ndarray:
+        """Which patches show a ball, bool [n]."""
+        return np.asarray(self.patches.y).reshape(-1) == 1
+
+    @property
+    def found(self) -> np.ndarray:
+        """Which patches are taken for a ball, bool [n]."""
+        return np.asarray(self.scores, np.float32) >= np.float32(self.threshold)
 
 
 def checked(labels, scores) -> tuple[np.ndarray, np.ndarray]:

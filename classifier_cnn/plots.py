@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from classifier_cnn import metrics
+from classifier_cnn.metrics import Scored
 from classifier_cnn.options import CONFIDENCE
 from classifier_cnn.threshold import upper_bound
 from common.runs import plots
@@ -13,44 +14,32 @@ from common.runs.plots import ACCENT, BALL, INK, NO_BALL, shortened
 WORST = 20  # patches per gallery
 
 
-def write_all(
-    folder: Path, X, labels, scores, threshold: float, recording=None, name: str = "", confidence: float = CONFIDENCE
-) -> list[Path]:
-    """Draws every picture of one evaluated set of patches.
-
-    Args:
-        folder: an existing folder.
-        X: uint8 [n, height, width, channels].
-        labels: [n], 1 ball, 0 no ball.
-        scores: [n] in 0..1.
-        threshold: the operating point.
-        recording: str [n] or None.
-        name: the set, `validation` or `test`: goes into the titles and before the names of the files.
-        confidence: of the ROC band; 0 draws none.
+def write_all(folder: Path, scored: Scored, confidence: float = CONFIDENCE) -> list[Path]:
+    """Draws every picture of one scored set of patches into an existing folder; `confidence`: see `curves`.
 
     Returns:
         The files, in the order in which they are worth a look.
     """
-    labels, scores = np.asarray(labels).reshape(-1) == 1, np.asarray(scores, np.float32).reshape(-1)
-    before = f"{name}_" if name else ""
+    before = f"{scored.name}_" if scored.name else ""
     files = {
         part: Path(folder) / f"{before}{part}.png"
         for part in ("curves", "scores", "worst_false_positives", "worst_false_negatives")
     }
-    curves(files["curves"], labels, scores, threshold, name, confidence)
-    score_histogram(files["scores"], labels, scores, threshold, name)
-    worst_false_positives(files["worst_false_positives"], X, labels, scores, threshold, recording, name)
-    worst_false_negatives(files["worst_false_negatives"], X, labels, scores, threshold, recording, name)
+    curves(files["curves"], scored, confidence)
+    score_histogram(files["scores"], scored)
+    worst_false_positives(files["worst_false_positives"], scored)
+    worst_false_negatives(files["worst_false_negatives"], scored)
     return list(files.values())
 
 
-def curves(path: Path, labels, scores, threshold: float, name: str = "", confidence: float = CONFIDENCE) -> None:
+def curves(path: Path, scored: Scored, confidence: float = CONFIDENCE) -> None:
     """ROC on a logarithmic false positive rate and precision against recall, the operating point in both.
 
-    The band of the ROC reaches to the rate that every threshold may truly have, with the given confidence.
+    The band of the ROC reaches to the rate that every threshold may truly have, with the given confidence; 0: no band.
     """
-    points, numbers = metrics.curve(labels, scores), metrics.evaluate(labels, scores, threshold)
-    where = f" on {name}" if name else ""
+    points = metrics.curve(scored.balls, scored.scores)
+    numbers = metrics.evaluate(scored.balls, scored.scores, scored.threshold)
+    where = f" on {scored.name}" if scored.name else ""
     with plots.figure(path, height=9.4) as drawing:
         upper, lower = drawing.subplots(2)
         if not points.positives or not points.negatives:
@@ -103,10 +92,9 @@ def _roc(axes, points: metrics.Curve, recall: np.ndarray, numbers: dict[str, flo
     axes.legend(loc="center right")  # below it stand the recalls at the limits
 
 
-def score_histogram(path: Path, labels, scores, threshold: float, name: str = "") -> None:
+def score_histogram(path: Path, scored: Scored) -> None:
     """How the scores of balls and of all else spread, counts on a logarithmic axis, with the threshold."""
-    labels, scores = np.asarray(labels).reshape(-1) == 1, np.asarray(scores).reshape(-1)
-    found = scores >= np.float32(threshold)
+    labels, scores, found, threshold = scored.balls, scored.scores, scored.found, scored.threshold
     with plots.figure(path) as drawing:
         axes = drawing.subplots()
         bins = np.linspace(0, 1, 41)
@@ -119,36 +107,36 @@ def score_histogram(path: Path, labels, scores, threshold: float, name: str = ""
         axes.set(xlim=(0, max(1, threshold * 1.02)), xlabel="score", ylabel="patches")
         axes.set_ylim(bottom=0.7)
         plots.plain_log_axis(axes.yaxis)
-        where = f" on {name}" if name else ""
+        where = f" on {scored.name}" if scored.name else ""
         axes.set_title(f"{np.sum(found & ~labels)} false positives, {np.sum(labels & ~found)} missed balls{where}")
         drawing.legend(loc="outside lower center", ncols=3, columnspacing=1.2, handlelength=1.5)
 
 
-def worst_false_positives(path: Path, X, labels, scores, threshold: float, recording=None, name: str = "") -> None:
+def worst_false_positives(path: Path, scored: Scored) -> None:
     """The patches without a ball that score highest, of those that are taken for a ball."""
-    chosen = np.flatnonzero(~labels & (scores >= np.float32(threshold)))
-    chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
-    _worst(path, X, chosen, scores, recording, ("no ball, but taken for one", "highest"), threshold, name)
+    chosen = np.flatnonzero(~scored.balls & scored.found)
+    chosen = chosen[np.argsort(-scored.scores[chosen], kind="stable")]
+    _worst(path, scored, chosen, "no ball, but taken for one", "highest")
 
 
-def worst_false_negatives(path: Path, X, labels, scores, threshold: float, recording=None, name: str = "") -> None:
+def worst_false_negatives(path: Path, scored: Scored) -> None:
     """The balls that score lowest, of those that are missed."""
-    chosen = np.flatnonzero(labels & (scores < np.float32(threshold)))
-    chosen = chosen[np.argsort(scores[chosen], kind="stable")]
-    _worst(path, X, chosen, scores, recording, ("a ball, but missed", "lowest"), threshold, name)
+    chosen = np.flatnonzero(scored.balls & ~scored.found)
+    chosen = chosen[np.argsort(scored.scores[chosen], kind="stable")]
+    _worst(path, scored, chosen, "a ball, but missed", "lowest")
 
 
-def _worst(path: Path, X, chosen: np.ndarray, scores, recording, words, threshold: float, name: str) -> None:
-    meaning, extreme = words
-    shown = chosen[:WORST]
-    title = f"{len(chosen)} {'patch' if len(chosen) == 1 else 'patches'}{f' of {name}' if name else ''}: {meaning}"
-    subtitle = f"score and index; threshold {threshold:.4g}"
+def _worst(path: Path, scored: Scored, chosen: np.ndarray, meaning: str, extreme: str) -> None:
+    shown, recording = chosen[:WORST], scored.patches.recording
+    where = f" of {scored.name}" if scored.name else ""
+    title = f"{len(chosen)} {'patch' if len(chosen) == 1 else 'patches'}{where}: {meaning}"
+    subtitle = f"score and index; threshold {scored.threshold:.4g}"
     if len(chosen) > WORST:
         subtitle = f"the {WORST} with the {extreme} scores; {subtitle}"
-    captions = [f"{scores[i]:.3f}  #{i}" for i in shown]
+    captions = [f"{scored.scores[i]:.3f}  #{i}" for i in shown]
     if recording is not None:
         captions = [f"{text}\n{shortened(str(recording[i]))}" for text, i in zip(captions, shown, strict=True)]
-    plots.gallery(path, X[shown], captions, title, subtitle)
+    plots.gallery(path, scored.patches.X[shown], captions, title, subtitle)
 
 
 def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtitle: str) -> None:

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from classifier_cnn import metrics, plots
+from classifier_cnn.metrics import Scored
 from classifier_cnn.options import CONFIDENCE
 from classifier_cnn.robustness import sheet
 from classifier_cnn.summary import group_table, table
@@ -18,17 +19,12 @@ from common.training.load_model import load_model
 from common.training.predictor import make_predictor
 
 
-def report(
-    folder: Path, patches, scores, threshold: float, name: str = "", files=None, confidence: float = CONFIDENCE
-) -> dict:
+def report(folder: Path, scored: Scored, files=None, confidence: float = CONFIDENCE) -> dict:
     """Computes every number of one set of patches, draws its pictures and writes one row per patch.
 
     Args:
         folder: an existing folder.
-        patches: common.datasets.patch_file.Patches.
-        scores: float32 [n].
-        threshold: the one that is shipped.
-        name: `validation`, `test`: comes before the names of the files and into the titles.
+        scored: the patches with their scores.
         files: str [n], the file of each patch, where several are scored as one.
         confidence: of the band in the ROC curve.
 
@@ -36,6 +32,7 @@ def report(
         `metrics` (flat, baseline included), `groups` (per file, camera, recording, side, brightness),
         and `notes`, sentences for the model card.
     """
+    patches, scores, threshold = scored.patches, scored.scores, scored.threshold
     groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
     by_class = {"side": size_class(patches.side), "brightness": brightness_class(mean_brightness(patches.X))}
     by_light = groups | by_class
@@ -46,9 +43,9 @@ def report(
         "groups": metrics.evaluate_groups(patches.y, scores, threshold, **by_light),
         "notes": notes(numbers),
     }
-    plots.write_all(folder, patches.X, patches.y, scores, threshold, patches.recording, name, confidence)
+    plots.write_all(folder, scored, confidence)
     columns = {"index": range(len(scores)), "label": patches.y.astype(int), "score": scores, **groups}
-    write_rows(Path(folder) / f"{name}{'_' if name else ''}scores.csv", columns)
+    write_rows(Path(folder) / f"{scored.name}{'_' if scored.name else ''}scores.csv", columns)
     return result
 
 
@@ -79,7 +76,7 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path, threshold: f
     scores = predict_file(model_file, patches.X, outputs=1)[:, 0]
     folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"evaluation-{model_name(model_file)}")
     confidence = CONFIDENCE if arguments.confidence is None else arguments.confidence
-    result = report(folder, patches, scores, threshold, files=files, confidence=confidence)
+    result = report(folder, Scored(patches, scores, threshold), files, confidence)
     sheet(folder, result, make_predictor(load_model(model_file, patches.X.shape[1:], 1)), patches, threshold)
     result["threshold_from"] = origin
     print(table({"": result["metrics"]}))

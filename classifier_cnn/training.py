@@ -91,7 +91,7 @@ def finish(run, options: Options, splits, model, history) -> None:
     limit = options.max_fpr, options.confidence
     chosen = choose_threshold(splits.validation.y, scores["validation"], *limit, splits.validation.side)
     results = {
-        split: report(run.path, part, scores[split], chosen.value, split, confidence=options.confidence)
+        split: report(run.path, metrics.Scored(part, scores[split], chosen.value, split), confidence=options.confidence)
         for split, part in judged.items()
     }
     if options.export == "all":  # not in every run of a grid

@@ -44,7 +44,7 @@ def make_augmentation(
         x = augmentation_ops.unpack_chroma(x)
         chances = (0.5 * turns, 0.5 * flips, 0.5 * flips)
         transposed, flip_x, flip_y = (draw(salt, 0, 1) < chance for salt, chance in enumerate(chances))
-        x, y = move(x, y, transposed, flip_x, flip_y, offset=offset)
+        x, y = turn(x, y, transposed, flip_x, flip_y, offset)
         brightness, contrast, tone = (light * draw(salt, -far, far) for salt, far in ((7, 30), (8, 0.3), (9, 0.3)))
         x = augmentation_ops.relight(x, brightness, 1 + contrast, tone)
         x = augmentation_ops.add_noise(x, draw(10, 0, noise), pool, seed)
@@ -53,18 +53,13 @@ def make_augmentation(
     return augmentation
 
 
-def move(x, y, transposed, flip_x, flip_y, zoom=None, shift_x=None, shift_y=None, offset=LABEL_OFFSET):
-    """Transposes, then flips, zooms and shifts patches, and moves their circles along.
-
-    A centre that a zoom or shift would move past `CENTRE_LIMITS` stops there: the patch is shifted less, so that the
-    network is not trained on balls that the patch hardly shows. A centre outside the limits in the file stays put.
+def turn(x, y, transposed, flip_x, flip_y, offset=LABEL_OFFSET):
+    """Transposes, then flips patches, and moves their circles along.
 
     Args:
         x: float32 [n, h, w, planes], square.
         y: float32 [n, 3], circles [radius, center_x, center_y].
         transposed, flip_x, flip_y: bool [n].
-        zoom: [n] input pixels per output pixel, below 1 enlarges; 1 without it.
-        shift_x, shift_y: [n] pixels by which the content moves right and down; 0 without it.
         offset: see `LABEL_OFFSET`.
 
     Returns:
@@ -75,16 +70,24 @@ def move(x, y, transposed, flip_x, flip_y, zoom=None, shift_x=None, shift_y=None
     centre = y[:, 1:] - offset
     centre = tf.where(transposed[:, tf.newaxis], centre[:, ::-1], centre)
     centre = tf.where(tf.stack([flip_x, flip_y], 1), 1 - centre, centre)
-    y = tf.concat([y[:, :1], centre + offset], 1)
-    if zoom is None and shift_x is None and shift_y is None:
-        return x, y
-    none = tf.zeros_like(y[:, 0])
-    given = ((zoom, none + 1), (shift_x, none), (shift_y, none))
-    return _zoom_and_shift(x, y, *(default if value is None else value for value, default in given), offset)
+    return x, tf.concat([y[:, :1], centre + offset], 1)
 
 
-def _zoom_and_shift(x, y, zoom, shift_x, shift_y, offset):
-    """The second half of `move`; no centre passes the limits."""
+def zoom_and_shift(x, y, zoom, shift_x, shift_y, offset=LABEL_OFFSET):
+    """Zooms and shifts patches, and moves their circles along; not part of the recipe (RECIPE.md).
+
+    A centre that would move past `CENTRE_LIMITS` stops there: the patch is shifted less, so that the network is not
+    trained on balls that the patch hardly shows. A centre outside the limits in the file stays put.
+
+    Args:
+        x, y, offset: see `turn`.
+        zoom: [n] input pixels per output pixel, below 1 enlarges.
+        shift_x, shift_y: [n] pixels by which the content moves right and down.
+
+    Returns:
+        x and y, moved.
+    """
+    y, offset = tf.convert_to_tensor(y, tf.float32), tf.constant(offset, tf.float32)
     size, factor = x.shape[1], zoom[:, tf.newaxis]
     centre = y[:, 1:] - offset
     zoomed = 0.5 + (centre - 0.5) / factor

@@ -30,6 +30,6 @@ def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
         columns |= {f"{prefix}_{name}": values[found, i] for i, name in enumerate(("radius", "center_x", "center_y"))}
 
     def draw(path, chosen, title):
-        plots.circle_gallery(path, patches.X, patches.y, circles, chosen, title, patches.recording)
+        plots.circle_gallery(path, patches, circles, chosen, title)
 
     write(arguments, patches, found, columns, draw, "--drop")

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.patches import Circle, Rectangle
 
+from common.datasets.patch_file import Patches
 from common.runs import plots
 from common.runs.plots import ACCENT, BALL, INK, NO_BALL, shortened
 from detector_cnn_ball_radius_center import metrics
@@ -14,14 +15,13 @@ POINTS = 3000  # dots that a scatter plot can still show individually
 TARGETS = ("radius", "x of the centre", "y of the centre")
 
 
-def write_all(folder: Path, X, y, circles, recording=None, name: str = "") -> list[Path]:
+def write_all(folder: Path, patches: Patches, circles, name: str = "") -> list[Path]:
     """Draws every picture of one evaluated set of patches.
 
     Args:
         folder: an existing folder.
-        X: uint8 [n, height, width, channels].
-        y, circles: float [n, 3], true and predicted, fractions of the patch.
-        recording: str [n] or None.
+        patches: with their true circles.
+        circles: float [n, 3], predicted, fractions of the patch.
         name: the set, `validation` or `test`: goes into the titles and before the names of the files.
 
     Returns:
@@ -29,31 +29,32 @@ def write_all(folder: Path, X, y, circles, recording=None, name: str = "") -> li
     """
     before = f"{name}_" if name else ""
     files = {part: Path(folder) / f"{before}{part}.png" for part in ("worst", "random", "errors", "targets")}
-    iou = metrics.circle_iou(y, circles)
+    y, size, iou = patches.y, patches.X.shape[2], metrics.circle_iou(patches.y, circles)
     where = f" of {name}" if name else ""
     worst = np.argsort(iou, kind="stable")[:SHOWN]
     title = f"The {len(worst)} worst of {len(iou)} patches{where}"
-    circle_gallery(files["worst"], X, y, circles, worst, title, recording)
+    circle_gallery(files["worst"], patches, circles, worst, title)
     drawn = np.random.default_rng(0).permutation(len(iou))[:SHOWN]
     title = f"{len(drawn)} random patches{where}; mean IoU of all: {iou.mean():.3f}"
-    circle_gallery(files["random"], X, y, circles, drawn, title, recording)
-    error_maps(files["errors"], y, circles, X.shape[2], name)
-    target_scatter(files["targets"], y, circles, X.shape[2], name)
+    circle_gallery(files["random"], patches, circles, drawn, title)
+    error_maps(files["errors"], y, circles, size, name)
+    target_scatter(files["targets"], y, circles, size, name)
     return list(files.values())
 
 
-def circle_gallery(path: Path, X, y, circles, chosen, title: str, recording=None) -> None:
+def circle_gallery(path: Path, patches: Patches, circles, chosen, title: str) -> None:
     """The chosen patches with their true and predicted circle, IoU, centre error and index below."""
-    iou, error = metrics.circle_iou(y, circles), metrics.center_errors(y, circles) * X.shape[2]
-    names = ["" if recording is None else shortened(str(recording[i]), 8) for i in chosen]
+    y, iou = patches.y, metrics.circle_iou(patches.y, circles)
+    error = metrics.center_errors(y, circles) * patches.X.shape[2]
+    names = ["" if patches.recording is None else shortened(str(patches.recording[i]), 8) for i in chosen]
     captions = [f"{iou[i]:.2f}  {error[i]:.1f} px\n#{i} {name}" for i, name in zip(chosen, names, strict=True)]
 
-    def overlay(axes, i, left, top, side):
-        draw_circle(axes, y[chosen[i]], left, top, side, BALL)
-        draw_circle(axes, circles[chosen[i]], left, top, side, NO_BALL, "--")
+    def overlay(axes, i, *place):
+        draw_circle(axes, y[chosen[i]], place, BALL)
+        draw_circle(axes, circles[chosen[i]], place, NO_BALL, "--")
 
     subtitle = "label: orange; predicted: blue, dashed; IoU, distance of the centres, index"
-    plots.gallery(path, X[chosen], captions, title, subtitle, overlay=overlay)
+    plots.gallery(path, patches.X[chosen], captions, title, subtitle, overlay=overlay)
 
 
 def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtitle: str) -> None:
@@ -61,10 +62,10 @@ def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtit
     a, b = (metrics.circle_iou(patches.y, circles) for circles in answers)
     captions = [f"{a[i]:.2f} > {b[i]:.2f}\n#{i}" for i in chosen]
 
-    def overlay(axes, i, left, top, side):
-        draw_circle(axes, patches.y[chosen[i]], left, top, side, BALL)
+    def overlay(axes, i, *place):
+        draw_circle(axes, patches.y[chosen[i]], place, BALL)
         for circles, colour in zip(answers, (NO_BALL, ACCENT), strict=True):
-            draw_circle(axes, circles[chosen[i]], left, top, side, colour, "--")
+            draw_circle(axes, circles[chosen[i]], place, colour, "--")
 
     subtitle += f"right: IoU above {metrics.IOU_LIMITS[1]:g}; label: orange, A: blue, the other: purple"
     plots.gallery(path, patches.X[chosen], captions, title, subtitle, overlay=overlay)
@@ -72,11 +73,12 @@ def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtit
 
 def draw_target(axes, circle, left: float, top: float, side: float) -> None:
     """The circle that the network is taught for a patch, on the sheet of augmented patches."""
-    draw_circle(axes, circle, left, top, side, BALL)
+    draw_circle(axes, circle, (left, top, side), BALL)
 
 
-def draw_circle(axes, circle, left: float, top: float, side: float, colour: str, line: str = "-") -> None:
-    """One circle and its centre on a patch of a sheet, cut off at the patch's edge."""
+def draw_circle(axes, circle, place: tuple[float, float, float], colour: str, line: str = "-") -> None:
+    """One circle and its centre on a patch of a sheet, cut off at the patch's edge; place: left, top, side."""
+    left, top, side = place
     radius, x, y = (float(value) * side for value in circle)
     frame = Rectangle((left, top), side, side, transform=axes.transData)
     shape = Circle((left + x, top + y), max(radius, 0), fill=False, edgecolor=colour, linestyle=line, linewidth=1.8)

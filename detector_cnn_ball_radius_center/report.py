@@ -35,7 +35,7 @@ def report(folder: Path, patches, circles, mean_circle, name: str = "", files=No
     by_class = {"side": size_class(patches.side), "brightness": brightness_class(mean_brightness(patches.X))}
     by_light = groups | by_class
     numbers = metrics.evaluate(patches.y, circles, size) | metrics.baseline(patches.y, mean_circle, size)
-    plots.write_all(folder, patches.X, patches.y, circles, patches.recording, name)
+    plots.write_all(folder, patches, circles, name)
     columns = {"index": range(len(circles))}
     for prefix, values in (("true", patches.y), ("predicted", circles)):
         columns |= {f"{prefix}_{what}": values[:, i] for i, what in enumerate(("radius", "center_x", "center_y"))}

@@ -28,6 +28,7 @@ class Settings:
     `common.training.optimizer.make_optimizer`.
     `average` is the decay per step of the moving average of all weights; the average is what is evaluated and shipped
     (Polyak & Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992).
+    `xla` compiles the steps with XLA; None: where there is a GPU. On a CPU it is slower.
     """
 
     epochs: int
@@ -37,6 +38,7 @@ class Settings:
     warmup: float = 0.05
     average: float = 0.998
     seed: int = 0
+    xla: bool | None = None
 
     @classmethod
     def of(cls, options, patches: int) -> "Settings":
@@ -63,10 +65,9 @@ class Trainer:
         augment: (x float32 [n, h, w, c], y, seed int32 [2]) -> (x, y), run inside the compiled step; or None.
         settings: see `Settings`.
         head: name of the layer whose output the loss takes: the logit, not the probability.
-        xla: compile the steps with XLA; by default where there is a GPU. On a CPU it is slower.
     """
 
-    def __init__(self, model, data, loss: Callable, augment: Callable | None, settings: Settings, head: str, xla=None):
+    def __init__(self, model, data, loss: Callable, augment: Callable | None, settings: Settings, head: str):
         self.model, self.data, self.loss, self.augment, self.settings = model, data, loss, augment, settings
         layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
         self.layers = _pooled_first(layers[: [layer.name for layer in layers].index(head) + 1])
@@ -77,7 +78,7 @@ class Trainer:
         self.average.set_weights(model.get_weights())
         pairs = zip(self.average.variables, model.variables, strict=True)
         self.averaged = [(a, w) for a, w in pairs if w.dtype == "float32"]
-        self.xla = bool(tf.config.list_logical_devices("GPU")) if xla is None else xla
+        self.xla = bool(tf.config.list_logical_devices("GPU")) if settings.xla is None else settings.xla
         # XLA compiles every number of steps anew, so it gets whole epochs.
         self.steps_per_call = None if self.xla else STEPS_PER_CALL
         # Without autograph, which takes a second and finds nothing to translate.

@@ -22,6 +22,7 @@ from dataset_tools.synthetic.scene import render_recording
 VERSION = 3  # part of the cache folder's name: increase it when the renderer changes, so that it renders again
 SEED = 2024
 SPLITS = ("train", "validation", "test")
+WORKERS = 2  # threads; the files do not depend on it
 PER_RECORDING = 200  # patches of one recording; the last one of a split may have fewer
 COUNTS = {  # patches per split; a detection file contains only balls
     "classification": {"train": 24_000, "validation": 4_000, "test": 4_000},
@@ -37,8 +38,6 @@ def synthetic_files(
     channels: int = 1,
     counts: dict[str, int] | None = None,
     seed: int = SEED,
-    workers: int = 2,
-    progress: bool = True,
 ) -> dict[str, Path]:
     """The synthetic patch files of a task, rendered on first use.
 
@@ -51,8 +50,6 @@ def synthetic_files(
         channels: 1 is Y; 2 is Y and the interleaved U/V of YUV422.
         counts: patches per split; default `COUNTS[task]`.
         seed: of all random numbers.
-        workers: number of threads; the files do not depend on it.
-        progress: show a progress bar.
 
     Returns:
         paths under `train`, `validation`, `test`; the splits share no recording.
@@ -86,7 +83,7 @@ def synthetic_files(
     with lock:
         missing = [split for split in SPLITS if not files[split].exists()]
         if missing:
-            _render(task, {split: files[split] for split in missing}, counts, size, channels, seed, workers, progress)
+            _render(task, {split: files[split] for split in missing}, counts, size, channels, seed)
     return files
 
 
@@ -98,7 +95,7 @@ def plan(task: str, split: str, n: int, seed: int) -> list[tuple[tuple[int, ...]
     return [((seed, VERSION, first + k), length) for k, length in enumerate(lengths)]
 
 
-def _render(task, files, counts, size, channels, seed, workers, progress) -> None:
+def _render(task, files, counts, size, channels, seed) -> None:
     """Renders and writes the given split files; the recordings run in threads (NumPy releases the interpreter lock)."""
 
     def render(job):
@@ -110,8 +107,8 @@ def _render(task, files, counts, size, channels, seed, workers, progress) -> Non
 
     total = sum(counts[split] for split in files)
     with (
-        ThreadPoolExecutor(min(workers, os.cpu_count() or 1)) as pool,
-        progress_bar(total=total, desc="rendering synthetic patches", unit="patch", disable=not progress) as bar,
+        ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool,
+        progress_bar(total=total, desc="rendering synthetic patches", unit="patch") as bar,
     ):
         for split, path in files.items():
             parts = []

@@ -3,6 +3,8 @@ import pytest
 from PIL import Image
 
 from classifier_cnn import plots
+from classifier_cnn.metrics import Scored
+from common.datasets.patch_file import Patches
 from common.runs import plots as common_pictures
 
 PARTS = ["curves", "scores", "worst_false_positives", "worst_false_negatives"]
@@ -27,7 +29,7 @@ def sample(n=60, seed=0):
 )
 def test_every_plot_is_drawn_for_any_scores(tmp_path, labels, scores, threshold):
     X = np.zeros((len(labels), 16, 16, 1), np.uint8)
-    files = plots.write_all(tmp_path, X, labels, scores, threshold)
+    files = plots.write_all(tmp_path, Scored(Patches(X, np.array(labels)), np.array(scores, np.float32), threshold))
     assert [file.stem for file in files] == PARTS
     for file in files:
         with Image.open(file) as image:
@@ -38,7 +40,7 @@ def test_every_plot_is_drawn_for_any_scores(tmp_path, labels, scores, threshold)
 
 def test_file_names_start_with_the_name_of_the_set(tmp_path):
     X, labels, scores = sample()
-    files = plots.write_all(tmp_path, X, labels, scores, 0.5, recording=np.array(["log"] * 60), name="test")
+    files = plots.write_all(tmp_path, Scored(Patches(X, labels, np.array(["log"] * 60)), scores, 0.5, "test"))
     assert {file.name for file in files} == {f"test_{part}.png" for part in PARTS}
     assert set(tmp_path.iterdir()) == set(files)
 
@@ -54,12 +56,12 @@ def shown(monkeypatch):
 
 
 def test_the_worst_come_first_with_score_index_and_recording(tmp_path, shown):
-    labels = np.array([0, 0, 1, 1, 0, 1]) == 1
+    labels = np.array([0, 0, 1, 1, 0, 1])
     scores = np.array([0.6, 0.95, 0.4, 0.1, 0.2, 0.5], np.float32)
     X = np.arange(6, dtype=np.uint8).repeat(256).reshape(6, 16, 16, 1)
     recording = np.array([f"log{i}" for i in range(6)])
-    plots.worst_false_positives(tmp_path / "p.png", X, labels, scores, 0.5, recording)
-    plots.worst_false_negatives(tmp_path / "n.png", X, labels, scores, 0.5)
+    plots.worst_false_positives(tmp_path / "p.png", Scored(Patches(X, labels, recording), scores, 0.5))
+    plots.worst_false_negatives(tmp_path / "n.png", Scored(Patches(X, labels), scores, 0.5))
     (alarms, alarm_captions, alarm_title), (missed, missed_captions, missed_title) = shown
     assert alarms[:, 0, 0, 0].tolist() == [1, 0]
     assert alarm_captions == ["0.950  #1\nlog1", "0.600  #0\nlog0"]
@@ -71,7 +73,7 @@ def test_the_worst_come_first_with_score_index_and_recording(tmp_path, shown):
 
 def test_a_gallery_is_limited_and_says_how_many_patches_there_are(tmp_path, shown):
     X, labels, scores = sample(200)
-    plots.worst_false_positives(tmp_path / "p.png", X, labels == 1, scores, 0.1)
+    plots.worst_false_positives(tmp_path / "p.png", Scored(Patches(X, labels), scores, 0.1))
     [(images, captions, title)] = shown
     wrong = int(np.sum((labels == 0) & (scores >= 0.1)))
     assert len(images) == len(captions) == plots.WORST

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from common.training.trainer import default_epochs
 from detector_cnn_ball_radius_center import augmentation
-from detector_cnn_ball_radius_center.augmentation import CENTRE_LIMITS, make_augmentation, move
+from detector_cnn_ball_radius_center.augmentation import CENTRE_LIMITS, make_augmentation, turn, zoom_and_shift
 
 OFFSET = np.float32([0, *augmentation.LABEL_OFFSET])  # offset of a label from the drawn disc
 seeds = st.integers(0, 2**32 - 1)
@@ -57,7 +57,7 @@ def test_a_disc_and_its_circle_move_together_in_every_transform(seed):
         tf.constant(rng.uniform(low, high, COUNT).astype(np.float32))
         for low, high in ((0.85, 1.15), (-1.5, 1.5), (-1.5, 1.5))
     )
-    moved, circles = (np.asarray(value) for value in move(x, y, *bools, zoom, shift_x, shift_y))
+    moved, circles = (np.asarray(value) for value in zoom_and_shift(*turn(x, y, *bools), zoom, shift_x, shift_y))
     found = measured(moved) + OFFSET
     np.testing.assert_allclose(found[:, 1:], circles[:, 1:], atol=0.1 / 16)  # a tenth of a pixel
     np.testing.assert_allclose(found[:, 0], circles[:, 0], atol=0.15 / 16)
@@ -67,7 +67,7 @@ def test_a_disc_and_its_circle_move_together_in_every_transform(seed):
 def test_shift_is_the_distance_that_the_content_moves():
     x, y, _ = discs(1, (0.15, 0.4, 0.4), (0.25, 0.6, 0.6))
     ones = tf.ones([COUNT])
-    _, circles = move(x, y, *flags(False, False, False), None, 2 * ones, -1 * ones)
+    _, circles = zoom_and_shift(x, y, ones, 2 * ones, -1 * ones)
     np.testing.assert_allclose(circles, y + np.array([0, 2 / 16, -1 / 16]), atol=1e-6)
 
 
@@ -77,9 +77,9 @@ def test_two_flips_are_the_identity(seed):
     rng = np.random.default_rng(seed)
     x, y = rng.integers(0, 256, (COUNT, 16, 16, 3)).astype(np.float32), rng.random((COUNT, 3)).astype(np.float32)
     for flips in ((False, True, False), (False, False, True), (True, False, False), (False, True, True)):
-        once = move(x, y, *flags(*flips))
+        once = turn(x, y, *flags(*flips))
         assert np.abs(once[1] - y).max() > 0.1
-        twice = move(*once, *flags(*flips))
+        twice = turn(*once, *flags(*flips))
         np.testing.assert_allclose(twice[0], x, atol=1e-3)
         np.testing.assert_allclose(twice[1], y, atol=1e-6)
 
@@ -91,13 +91,13 @@ def test_four_quarter_turns_are_the_identity(seed):
     x, y = rng.integers(0, 256, (COUNT, 16, 16, 1)).astype(np.float32), rng.random((COUNT, 3)).astype(np.float32)
     turned = (x, y)
     for count in range(1, 5):
-        turned = move(*turned, *flags(True, True, False))  # transposed, then mirrored: a quarter turn clockwise
+        turned = turn(*turned, *flags(True, True, False))  # transposed, then mirrored: a quarter turn clockwise
         np.testing.assert_allclose(turned[0], np.rot90(x, -count, (1, 2)), atol=1e-3)
     np.testing.assert_allclose(turned[1], y, atol=1e-6)
 
 
 def test_a_clockwise_quarter_turn_by_hand():
-    _, circles = move(
+    _, circles = turn(
         tf.zeros([1, 16, 16, 1]),
         tf.constant(np.float32([[0.4, 0.3, 0.6]]) + OFFSET),
         *(tf.constant([v]) for v in (True, True, False)),
@@ -112,7 +112,8 @@ def test_no_centre_is_pushed_out_of_the_patch(seed):
     x, y, rng = discs(seed, (0.1, 0.3, 0.3), (0.15, 0.7, 0.7))
     shift = tf.constant(rng.uniform(-16, 16, COUNT).astype(np.float32))
     zoom = tf.constant(rng.uniform(0.4, 0.8, COUNT).astype(np.float32))
-    moved, circles = (np.asarray(value) for value in move(x, y, *flags(False, True, False), zoom, shift, shift))
+    x, y = turn(x, y, *flags(False, True, False))
+    moved, circles = (np.asarray(value) for value in zoom_and_shift(x, y, zoom, shift, shift))
     low, high = CENTRE_LIMITS
     assert circles[:, 1:].min() >= low - 1e-6
     assert circles[:, 1:].max() <= high + 1e-6
@@ -124,11 +125,11 @@ def test_no_centre_is_pushed_out_of_the_patch(seed):
 def test_a_ball_whose_centre_is_outside_in_the_file_is_not_pushed_further_out():
     y = np.tile(np.float32([[0.3, 1.014, 0.02]]) + OFFSET, (COUNT, 1))
     ones, x = tf.ones([COUNT]), tf.zeros([COUNT, 16, 16, 1])
-    _, flipped = move(x, y, *flags(False, True, True))
+    _, flipped = turn(x, y, *flags(False, True, True))
     np.testing.assert_allclose(flipped - OFFSET, np.tile([[0.3, -0.014, 0.98]], (COUNT, 1)), atol=1e-6)
-    _, pushed = move(x, y, *flags(False, False, False), None, 5 * ones, -5 * ones)
+    _, pushed = zoom_and_shift(x, y, ones, 5 * ones, -5 * ones)
     np.testing.assert_allclose(pushed, y, atol=1e-6)
-    _, back = move(x, y, *flags(False, False, False), None, -4 * ones, 4 * ones)
+    _, back = zoom_and_shift(x, y, ones, -4 * ones, 4 * ones)
     np.testing.assert_allclose(back, y + np.array([0, -0.25, 0.25]), atol=1e-6)
 
 

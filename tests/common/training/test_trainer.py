@@ -29,10 +29,10 @@ def small_model(regularize=False):
     return build_model((16, 16, 1), (2, 2, 3, 3), 4, regularize=regularize)
 
 
-def trainer(patches, loss=None, augment=None, model=None, xla=None, **settings):
+def trainer(patches, loss=None, augment=None, model=None, **settings):
     settings = Settings(**{"epochs": EPOCHS, "batch_size": BATCH} | settings)
     data, loss = MemoryData(*patches), loss or make_loss()
-    return Trainer(model or small_model(), data, loss, augment, settings, head="logit", xla=xla)
+    return Trainer(model or small_model(), data, loss, augment, settings, head="logit")
 
 
 def keras_optimizer(model, like):

@@ -27,7 +27,7 @@ def member(request, tmp_path_factory):
     model = random_model(7, **KINDS[request.param])
     side, channels = model.input_shape[1], model.input_shape[3]
     counts = {"train": 2, "validation": {"classification": 4000, "detection": 3000}[request.param], "test": 2}
-    files = synthetic_files(request.param, folder, size=side, channels=channels, counts=counts, progress=False)
+    files = synthetic_files(request.param, folder, size=side, channels=channels, counts=counts)
     X = read_patches(files["validation"], request.param).X[:]
     answers = np.concatenate([model(part.astype(np.float32)).numpy() for part in np.array_split(X, 10)])
     assert np.ptp(answers) > 0.1
