@@ -26,7 +26,7 @@ from common.atomic_files import write_json
 from common.cli.program import run_main
 from common.cli.progress import progress_bar
 from common.datasets.patch_file import Patches, read_patches
-from common.training import devices
+from common.training import devices_and_seeds
 from common.training.batches import training_data
 from common.training.predictor import make_predictor
 from common.training.trainer import Settings, Trainer
@@ -66,7 +66,7 @@ def train(options: Options, rest: Patches, synthetic: Patches, light: float, sha
 
 def main(argv=None) -> None:
     args = parse_args(argv)
-    devices.prepare(args.seed, args.threads)
+    devices_and_seeds.prepare(args.seed, args.threads)
     patches, _ = cross_validation.load(args, "classification", ("train", "validation", "test"))
     told = venue_scores.find_venues(patches.y, patches.recording, venues.VenueOptions().group)
     synthetic = read_patches(synthetic_files("classification", args.data_root)["train"], "classification")

@@ -34,7 +34,7 @@ import onnxruntime
 from ai_edge_litert.interpreter import Interpreter
 
 from common.cli import launch
-from common.training import devices
+from common.training import devices_and_seeds
 from robot_export.cost import count_cost
 from robot_export.cpp.header import About
 from robot_export.cpp.header import write as write_header
@@ -63,7 +63,7 @@ def main(argv=None) -> None:
     if not shutil.which(args.compiler):
         sys.exit(f"error: a C++ compiler is needed. Received: {args.compiler}.")
     launch.switch_off()
-    devices.prepare(seed=0, threads=1)
+    devices_and_seeds.prepare(seed=0, threads=1)
     with tempfile.TemporaryDirectory() as folder:
         networks = {name: write(Path(folder) / name, name) for name in NETWORKS}
         result = {"built": build_all(networks, args.compiler), "counted": count_all(networks)}

@@ -15,7 +15,7 @@ from common.cli.training_options import TrainingOptions
 from common.datasets.families import parse_stem
 from common.datasets.patch_file import Patches, concatenate, read_patches
 from common.errors import UserError
-from common.training import devices
+from common.training import devices_and_seeds
 from common.training.folds import held_out_answers
 
 PLACES = ("data_root", "archive_url", "output", "against")  # arguments that do not affect the numbers
@@ -55,7 +55,7 @@ def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> tuple[
 def measure(args: argparse.Namespace, patches: Patches, splitter, make_trainer: Callable) -> tuple[np.ndarray, dict]:
     """Returns `held_out_answers`, and facts about data, machine and time for the report."""
     launch.switch_off()
-    devices.prepare(args.seed, args.threads)
+    devices_and_seeds.prepare(args.seed, args.threads)
     start = time.perf_counter()
     answers = held_out_answers(patches, splitter, args.seed, make_trainer)
     seconds = round(time.perf_counter() - start, 1)

@@ -23,7 +23,7 @@ from classifier_cnn import exporting as exporting_classifier
 from classifier_cnn import model as classifier
 from common.cli import launch
 from common.datasets.patch_file import Patches
-from common.training import devices
+from common.training import devices_and_seeds
 from common.training.predictor import make_predictor
 from detector_cnn_ball_radius_center import exporting as exporting_detector
 from detector_cnn_ball_radius_center import model as detector
@@ -46,7 +46,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 def main(argv=None) -> None:
     args = parse_args(argv)
     launch.switch_off()
-    devices.prepare(seed=0, threads=1)
+    devices_and_seeds.prepare(seed=0, threads=1)
     cases = {name: case(name, args) for name in ("classifier_cnn", "detector_cnn_ball_radius_center")}
     rows = []
     for number in range(args.rounds):

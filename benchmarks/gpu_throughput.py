@@ -17,7 +17,7 @@ import tensorflow as tf
 import training_methods
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from common.training import devices
+from common.training import devices_and_seeds
 from common.training import trainer as training
 
 LIMIT_S = 150  # time limit of one variant, including imports and compilation
@@ -75,7 +75,9 @@ def child(variant: dict) -> None:
     """Times epochs of one variant and prints JSON."""
     if not variant.get("deterministic", True):
         tf.config.experimental.enable_op_determinism = lambda: None
-    devices.prepare(seed=0, threads=0 if variant["way"] == "textbook" else 1, require_gpu=not variant.get("cpu"))
+    devices_and_seeds.prepare(
+        seed=0, threads=0 if variant["way"] == "textbook" else 1, require_gpu=not variant.get("cpu")
+    )
     if variant.get("pooling") == "keras":
         training.pool = lambda layer, x: layer(x)
     train, validation = (training_methods.noise(variant["project"], n, n) for n in (variant["patches"], 20_000))

@@ -28,7 +28,7 @@ from common import provenance
 from common.cli.program import run_main
 from common.cli.progress import progress_bar
 from common.datasets.patch_file import Patches, concatenate
-from common.training import devices
+from common.training import devices_and_seeds
 from common.training.predictor import make_predictor
 from dataset_tools.mining import ranking
 
@@ -121,7 +121,7 @@ def summary(found: list[dict]) -> dict:
 def main(argv=None) -> None:
     args = parse_args(argv)
     patches, _ = cross_validation.load(args, "classification", ("train", "validation", "test"))
-    devices.prepare(args.seed, args.threads)
+    devices_and_seeds.prepare(args.seed, args.threads)
     tf.get_logger().setLevel("ERROR")
     begin, found = time.perf_counter(), []
     for seed in progress_bar(range(args.seeds), desc="rounds", unit="seed"):

@@ -30,7 +30,7 @@ from common.cli.program import run_main
 from common.datasets.families import DEFAULT_STEMS
 from common.datasets.patch_file import Patches
 from common.runs.bootstrap import bootstrap_interval
-from common.training import devices
+from common.training import devices_and_seeds
 from common.training.folds import held_out_answers
 from common.training.predictor import make_predictor
 from dataset_tools.inspection.file_statistics import sharpness
@@ -116,7 +116,7 @@ def main(argv=None) -> None:
     patches, split = cross_validation.load(args, task, splits)
     train, others = patches.take(split == 0), patches.take(split > 0)
     launch.switch_off()
-    devices.prepare(args.seed, args.threads)
+    devices_and_seeds.prepare(args.seed, args.threads)
     training = importlib.import_module(f"{args.project}.training")
     options = importlib.import_module(f"{args.project}.options").Options(
         tuple(args.filters), args.dense, epochs=args.epochs, threads=args.threads

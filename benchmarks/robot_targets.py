@@ -20,19 +20,20 @@ import numpy as np
 import tensorflow as tf
 
 from classifier_cnn import metrics
-from classifier_cnn.augmentation import PATCHES_SEEN, make_augmentation
+from classifier_cnn.augmentation import make_augmentation
+from classifier_cnn.options import PATCHES_SEEN
 from classifier_cnn.threshold import choose_threshold
 from common.atomic_files import write_json
 from common.cli.program import run_main
 from common.cli.progress import progress_bar
 from common.datasets.grouped_split import split_validation
 from common.datasets.patch_file import Patches
-from common.training import devices
+from common.training import devices_and_seeds
 from common.training.batches import MemoryData
 from common.training.predictor import make_predictor
 from common.training.trainer import Settings, Trainer, default_epochs
 from common.training.trunk import trunk
-from dataset_tools.building.decode_patches import Plan, decode
+from dataset_tools.building.subsample_chunk import Plan, decode
 from dataset_tools.sources import labels
 from dataset_tools.sources.patch_sources import Chunk, naoth_chunks
 
@@ -100,7 +101,7 @@ def measure(there: Patches, scores: np.ndarray, threshold: float) -> dict[str, f
 
 def main(argv=None) -> None:
     args = parse_args(argv)
-    devices.prepare(0, threads=1)
+    devices_and_seeds.prepare(0, threads=1)
     patches, rows = read(args.naoth), []
     cases = [(name, venue, seed) for venue in args.venues for seed in range(args.seeds) for name in VARIANTS]
     for name, venue, seed in progress_bar(cases, desc="training", unit="network"):

@@ -13,7 +13,7 @@ import tensorflow as tf
 import textbook_loop as recipe
 
 from common.datasets.patch_file import Patches
-from common.training import devices
+from common.training import devices_and_seeds
 from common.training.predictor import make_predictor
 
 PROJECTS = ("classifier_cnn", "detector_cnn_ball_radius_center")
@@ -62,7 +62,7 @@ def serve(job: dict) -> None:
     Commands: `train`, `evaluate`, `memory` (prints the peak growth since the imports in bytes instead of seconds) and
     `set {...}`, which changes the settings of the network and of training.
     """
-    devices.prepare(seed=0, threads=job["threads"])
+    devices_and_seeds.prepare(seed=0, threads=job["threads"])
     (train, validation), before = (noise(job["project"], n, n) for n in job["patches"]), reset_peak()
     answers = os.dup(1)
     os.dup2(2, 1)  # keeps the output of Keras out of the answers

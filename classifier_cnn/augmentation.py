@@ -6,8 +6,6 @@ import tensorflow as tf
 
 from common.training import augmentation_ops
 
-PATCHES_SEEN = 1_100_000  # in a run of default length: 200 passes over the real patches of the recipe search
-
 
 def make_augmentation(seed: int, light: float = 1.0) -> Callable:
     """Makes the augmentation of the default recipe.

@@ -4,11 +4,11 @@ import dataclasses
 import sys
 
 from classifier_cnn import metrics
-from classifier_cnn.augmentation import PATCHES_SEEN, make_augmentation
+from classifier_cnn.augmentation import make_augmentation
 from classifier_cnn.exporting import TARGET, project
 from classifier_cnn.loss import make_loss
 from classifier_cnn.model import build_model
-from classifier_cnn.options import PROJECT, Options
+from classifier_cnn.options import PATCHES_SEEN, PROJECT, Options
 from classifier_cnn.report import report
 from classifier_cnn.robustness import sheet
 from classifier_cnn.summary import table
@@ -17,7 +17,7 @@ from common.datasets.load import Splits
 from common.runs.augmentation_sheet import draw_augmentation
 from common.runs.run_folder import open_run
 from common.tracking import Server
-from common.training import devices
+from common.training import devices_and_seeds
 from common.training.batches import training_data
 from common.training.epoch_loop import fit
 from common.training.load_model import load_initial
@@ -42,7 +42,7 @@ def train(options: Options, splits: Splits, server: Server) -> int:
     Raises:
         UserError: an option that cannot be used with these patches, or a loss that is not finite.
     """
-    devices.prepare(options.seed, options.threads, options.require_gpu)
+    devices_and_seeds.prepare(options.seed, options.threads, options.require_gpu)
     model, options = build(options, splits)
     with open_run(PROJECT, options, splits, server) as run:
         trainer, validate = prepare(model, options, splits)

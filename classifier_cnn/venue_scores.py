@@ -19,7 +19,7 @@ from common.datasets.load import Splits
 from common.datasets.patch_file import concatenate
 from common.errors import UserError
 from common.runs.bootstrap import bootstrap_interval
-from common.training import devices
+from common.training import devices_and_seeds
 from common.training.epoch_loop import fit
 from common.training.predictor import make_predictor
 
@@ -85,7 +85,7 @@ def find_venues(labels, recording, pattern: str):
 
 def _left_out(options: Options, rest, there) -> dict:
     """The numbers at one venue of a model that was trained on the rest: threshold and epoch are chosen there, too."""
-    devices.prepare(options.seed, options.threads, options.require_gpu)
+    devices_and_seeds.prepare(options.seed, options.threads, options.require_gpu)
     train, validation, _ = split_validation(rest, seed=options.seed)
     splits = Splits("", train, validation, None, {}, False, ())
     trainer, validate = prepare(*build(options, splits), splits)

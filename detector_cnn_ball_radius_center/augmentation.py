@@ -12,7 +12,6 @@ LABEL_OFFSET = (0.004, 0.01)
 # How far light changes (see `make_augmentation`), and the largest deviation of the noise in grey levels.
 LIGHT, NOISE = 1.0, 6.0
 CENTRE_LIMITS = (0.05, 0.95)  # fractions of the patch; augmentation never pushes a centre past them
-PATCHES_SEEN = 2_500_000  # in a run of default length
 
 
 def make_augmentation(

@@ -8,18 +8,18 @@ from common.datasets.load import Splits
 from common.runs.augmentation_sheet import draw_augmentation
 from common.runs.run_folder import open_run
 from common.tracking import Server
-from common.training import devices
+from common.training import devices_and_seeds
 from common.training.batches import training_data
 from common.training.epoch_loop import fit
 from common.training.load_model import load_initial
 from common.training.predictor import make_predictor
 from common.training.trainer import Settings, Trainer, default_epochs
 from detector_cnn_ball_radius_center import metrics
-from detector_cnn_ball_radius_center.augmentation import PATCHES_SEEN, make_augmentation
+from detector_cnn_ball_radius_center.augmentation import make_augmentation
 from detector_cnn_ball_radius_center.exporting import TARGET, project
 from detector_cnn_ball_radius_center.loss import make_loss
 from detector_cnn_ball_radius_center.model import build_model
-from detector_cnn_ball_radius_center.options import PROJECT, Options
+from detector_cnn_ball_radius_center.options import PATCHES_SEEN, PROJECT, Options
 from detector_cnn_ball_radius_center.plots import draw_target
 from detector_cnn_ball_radius_center.report import report
 from detector_cnn_ball_radius_center.robustness import sheet
@@ -43,7 +43,7 @@ def train(options: Options, splits: Splits, server: Server) -> int:
     Raises:
         UserError: an option that cannot be used with these patches, or a loss that is not finite.
     """
-    devices.prepare(options.seed, options.threads, options.require_gpu)
+    devices_and_seeds.prepare(options.seed, options.threads, options.require_gpu)
     model, options = build(options, splits)
     with open_run(PROJECT, options, splits, server) as run:
         trainer, validate = prepare(model, options, splits)

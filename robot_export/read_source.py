@@ -14,7 +14,7 @@ from common.datasets.load import read_files
 from common.datasets.patch_file import Patches, concatenate
 from common.errors import UserError
 from common.runs.evaluation import model_name
-from common.training import devices
+from common.training import devices_and_seeds
 from common.training.find_model import find_model
 from common.training.load_model import load_model
 from common.training.predictor import make_predictor
@@ -70,7 +70,7 @@ def read_source(arguments: argparse.Namespace, task: Task) -> Source:
     _check_calibration(arguments.calibration or [], parts, known)
     if known and arguments.output_dir is None:
         _check_validation(parts["validation"], known)
-    devices.find_gpus()
+    devices_and_seeds.find_gpus()
     model = load_model(file, parts["validation"].X.shape[1:], len(task.target["order"]))
     fold(model)  # a layer that cannot be exported is named before anything is computed
     manifest = _describe(model, arguments, task, parts, known)

@@ -8,7 +8,7 @@ import numpy as np
 
 from common.atomic_files import replacing
 from common.errors import UserError
-from common.training import devices
+from common.training import devices_and_seeds
 from common.training.load_model import load_model
 from common.training.predictor import make_predictor
 
@@ -32,7 +32,7 @@ def predict_file(model_file: Path, X, outputs: int):
     Raises:
         UserError: no such model, not for such patches, or one that gives no numbers.
     """
-    devices.find_gpus()
+    devices_and_seeds.find_gpus()
     answers = make_predictor(load_model(model_file, X.shape[1:], outputs))(X)
     if wrong := np.sum(~np.isfinite(answers).all(1)):
         raise UserError(f"{model_file}: the model's outputs are NaN or infinite. Received: {wrong} of {len(X)}.")

@@ -17,7 +17,7 @@ import h5py
 import keras
 
 from common.errors import UserError
-from common.training import devices
+from common.training import devices_and_seeds
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _LIMITS = {CONFIG: 8 << 20, METADATA: 64 << 10, WEIGHTS: 1 << 30}  # bytes, unpacked
@@ -72,7 +72,7 @@ def load(path: Path):
         try:
             config = _unpack(path, weights)
             values = count_stored(weights)
-            devices.find_gpus()
+            devices_and_seeds.find_gpus()
             with ThreadPoolExecutor(1) as thread:
                 thread.submit(_check_size, config, values).result()
             model = _build(config)

@@ -12,9 +12,9 @@ from common.cli.progress import progress_bar
 from common.datasets.families import ORIGINS, Family
 from common.errors import UserError
 from dataset_tools.building import corrections, read_sources, recording_splits, selection, write_families
-from dataset_tools.building.decode_patches import Plan
 from dataset_tools.building.options import Settings
 from dataset_tools.building.patch_store import Store, temporary_store
+from dataset_tools.building.subsample_chunk import Plan
 from dataset_tools.building.workers import Map, workers
 from dataset_tools.leaks import report
 from dataset_tools.leaks.duplicates import Pairs

@@ -10,7 +10,7 @@ import numpy as np
 
 from common.datasets.families import ORIGINS
 from common.datasets.patch_checks import DETAILS
-from dataset_tools.building.decode_patches import CAMERA_CODES, THUMBNAIL, Batch, Plan
+from dataset_tools.building.subsample_chunk import CAMERA_CODES, THUMBNAIL, Batch, Plan
 from dataset_tools.building.working_folder import working_folder
 from dataset_tools.sources import labels
 from dataset_tools.sources.skip_counts import Skips

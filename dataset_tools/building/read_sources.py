@@ -9,9 +9,9 @@ from common.archive.fetch import fetch
 from common.cli.progress import progress_bar
 from common.datasets.families import ORIGINS, Family
 from common.errors import UserError
-from dataset_tools.building.decode_patches import Plan, decode
 from dataset_tools.building.options import Settings
 from dataset_tools.building.patch_store import Store
+from dataset_tools.building.subsample_chunk import Plan, decode
 from dataset_tools.building.workers import Map
 from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.patch_sources import (

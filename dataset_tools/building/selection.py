@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.datasets.families import ORIGINS, SPLITS, Family
-from dataset_tools.building.decode_patches import CAMERA_CODES
 from dataset_tools.building.patch_store import Store
+from dataset_tools.building.subsample_chunk import CAMERA_CODES
 from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.patch_sources import TK03
 

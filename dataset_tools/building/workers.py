@@ -18,7 +18,7 @@ AHEAD = 3  # tasks handed out per process, so that none waits and results do not
 # lock up, and importing everything in every process costs half a second each.
 CONTEXT = multiprocessing.get_context("forkserver")
 STOPS = (signal.SIGINT, signal.SIGTERM)
-PRELOADED = ["dataset_tools.building.decode_patches", "dataset_tools.building.write_families"]
+PRELOADED = ["dataset_tools.building.subsample_chunk", "dataset_tools.building.write_families"]
 
 Map = Callable[[Callable, Iterable[tuple]], Iterator]
 

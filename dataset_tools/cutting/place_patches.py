@@ -1,6 +1,7 @@
 """Which patches are cut from a picture: around each ball, placed like the robot's candidates, and away from the balls.
 
 A picture has a dozen patches, so plain numbers are faster than arrays here. A patch is (left, top, side) in pixels.
+How many patches, how much larger than the ball: `Geometry` in options.py.
 """
 
 import math

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from dataset_tools.building import colour, subsample
+from dataset_tools.building import colour, sample_pixels
 from dataset_tools.sources.borders import grow
 
 
@@ -54,9 +54,9 @@ def cut(picture: np.ndarray, boxes: np.ndarray, wanted: NetworkInput) -> np.ndar
         if wanted.rule == "area":
             for index in mine:
                 left, top, right, bottom = boxes[index]
-                samples[index] = subsample.average(picture[top:bottom, left:right], size)
+                samples[index] = sample_pixels.average(picture[top:bottom, left:right], size)
             continue
-        rows, columns = np.divmod(subsample.sample_indices(height, width, size, wanted.rule, planes == 2), width)
+        rows, columns = np.divmod(sample_pixels.sample_indices(height, width, size, wanted.rule, planes == 2), width)
         corner = boxes[mine, 1] * across + boxes[mine, 0]
         samples[mine] = flat[corner[:, None, None] + rows * across + columns]
     return colour.to_channels(samples.reshape(-1, planes, size, size)) if len(boxes) else _none(wanted)
@@ -76,6 +76,6 @@ def whole(picture: np.ndarray, wanted: NetworkInput, ready: bool) -> np.ndarray:
     """
     height, width = picture.shape
     if ready and height == width == wanted.size:
-        indices = subsample.as_it_is(height, width, wanted.channels == 2)
+        indices = sample_pixels.as_it_is(height, width, wanted.channels == 2)
         return colour.to_channels(picture.reshape(-1)[indices].reshape(1, wanted.channels, height, width))
     return cut(picture, np.array([[0, 0, width, height]]), wanted)

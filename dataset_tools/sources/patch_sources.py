@@ -36,7 +36,7 @@ class Patch(NamedTuple):
     source: origin or camera, archive and member; unique, and independent of the names of the sources' folders.
     """
 
-    rgbx: np.ndarray  # uint32 [height, width], see dataset_tools.building.subsample
+    rgbx: np.ndarray  # uint32 [height, width], see dataset_tools.building.sample_pixels
     facts: Facts
     camera: str
     recording: str

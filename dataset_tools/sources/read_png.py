@@ -21,7 +21,7 @@ FAULTS += (struct.error, zlib.error)  # Pillow raises all of these for broken fi
 
 
 def decode_png(data: bytes) -> tuple[np.ndarray, dict]:
-    """Pixels, uint32 [height, width] as in dataset_tools.building.subsample, and text chunks of a PNG.
+    """Pixels, uint32 [height, width] as in dataset_tools.building.sample_pixels, and text chunks of a PNG.
 
     Raises:
         Refused: not a PNG, truncated, damaged, or not the size of a patch.

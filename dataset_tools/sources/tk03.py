@@ -31,7 +31,7 @@ def read(path: Path, digest) -> Iterator[tuple[np.ndarray, Facts] | str]:
         digest: hashlib object that is updated with the file's content.
 
     Yields:
-        A picture, uint32 [16, 16] of brightness only (see dataset_tools.building.subsample), and its facts; or the
+        A picture, uint32 [16, 16] of brightness only (see dataset_tools.building.sample_pixels), and its facts; or the
         reason why this patch is skipped.
 
     Raises:

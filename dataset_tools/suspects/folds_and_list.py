@@ -15,7 +15,7 @@ from common.datasets.patch_file import concatenate, read_patches
 from common.datasets.patch_keys import keys
 from common.errors import UserError
 from common.runs.evaluation import write_rows
-from common.training import devices
+from common.training import devices_and_seeds
 from common.training.folds import held_out_answers
 
 SHOWN = 60  # patches on the sheet
@@ -53,7 +53,7 @@ def answers_by_fold(patches, splitter, options: TrainingOptions, training):
         splits = SimpleNamespace(train=train, validation=None)
         return training.prepare(*training.build(options, splits), splits)[0]
 
-    devices.prepare(options.seed, options.threads)
+    devices_and_seeds.prepare(options.seed, options.threads)
     answers = held_out_answers(patches, splitter, options.seed, make_trainer)
     if wrong := int(np.sum(~np.isfinite(answers).all(1))):
         raise UserError(f"the networks' outputs are NaN or infinite. Received: {wrong} of {len(answers)} patches.")

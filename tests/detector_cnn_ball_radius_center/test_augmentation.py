@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.training.trainer import default_epochs
-from detector_cnn_ball_radius_center import augmentation
+from detector_cnn_ball_radius_center import augmentation, options
 from detector_cnn_ball_radius_center.augmentation import CENTRE_LIMITS, make_augmentation, turn, zoom_and_shift
 
 OFFSET = np.float32([0, *augmentation.LABEL_OFFSET])  # offset of a label from the drawn disc
@@ -152,7 +152,5 @@ def test_the_recipe_varies_per_patch_and_step_and_gives_the_same_when_compiled(c
 
 def test_a_default_run_sees_the_same_number_of_patches_for_any_file_size():
     for patches in (1768, 20_000):
-        assert default_epochs(patches, augmentation.PATCHES_SEEN) * patches == pytest.approx(
-            augmentation.PATCHES_SEEN, rel=0.02
-        )
-    assert default_epochs(10**7, augmentation.PATCHES_SEEN) == 20
+        assert default_epochs(patches, options.PATCHES_SEEN) * patches == pytest.approx(options.PATCHES_SEEN, rel=0.02)
+    assert default_epochs(10**7, options.PATCHES_SEEN) == 20

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataset_tools.building.decode_patches import Plan as BuildPlan
-from dataset_tools.building.decode_patches import decode
+from dataset_tools.building.subsample_chunk import Plan as BuildPlan
+from dataset_tools.building.subsample_chunk import decode
 from dataset_tools.cutting import write_png
 from dataset_tools.cutting.archives import Archives
 from dataset_tools.scanning import candidates, circles, network_input

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from dataset_tools.building.decode_patches import Plan, decode
+from dataset_tools.building.subsample_chunk import Plan, decode
 from dataset_tools.sources import safe_pickle
 from dataset_tools.sources.patch_sources import DEVILS, TK03, Chunk, Skipped, _cut, naoth_chunks, read
 from dataset_tools.sources.read_png import decode_png

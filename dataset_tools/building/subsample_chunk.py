@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.datasets.families import ORIGINS
-from dataset_tools.building import colour, subsample
+from dataset_tools.building import colour, sample_pixels
 from dataset_tools.leaks import hashes
 from dataset_tools.sources.patch_sources import CAMERAS, Chunk, Patch, Skipped, read
 
@@ -75,15 +75,17 @@ def decode(chunk: Chunk, plan: Plan) -> Batch:
 
 
 def _sample(patch: Patch, size: int, plan: Plan) -> np.ndarray:
-    """uint32 [1 or 2, size * size], see `pixels.sample_indices`."""
+    """uint32 [1 or 2, size * size], see `sample_pixels.sample_indices`."""
     height, width = patch.rgbx.shape
     ready = patch.ready and height == width == size
     if plan.method == "area" and not ready:
-        return np.stack([subsample.average(patch.rgbx, size)] * (2 if plan.chroma else 1))  # a cell has its own U and V
+        return np.stack(
+            [sample_pixels.average(patch.rgbx, size)] * (2 if plan.chroma else 1)
+        )  # a cell has its own U and V
     if ready:
-        indices = subsample.as_it_is(height, width, plan.chroma)
+        indices = sample_pixels.as_it_is(height, width, plan.chroma)
     else:
-        indices = subsample.sample_indices(height, width, size, plan.method, plan.chroma)
+        indices = sample_pixels.sample_indices(height, width, size, plan.method, plan.chroma)
     return patch.rgbx.reshape(-1)[indices]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dataset_tools.building.colour import to_channels
-from dataset_tools.building.subsample import as_it_is, average, positions, sample_indices
+from dataset_tools.building.sample_pixels import as_it_is, average, positions, sample_indices
 
 
 def rgbx(rgb):
