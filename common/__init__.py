@@ -1,1 +1,1 @@
-"""What both projects use unchanged; imports neither of them."""
+"""Code that both projects use unchanged; it imports neither of them."""

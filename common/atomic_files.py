@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, new folders, and safe reading of folders that somebody else made."""
+"""Writes files completely or not at all, makes new folders, and safely reads folders from other people."""
 
 import json
 import os
@@ -13,10 +13,10 @@ from common.errors import UserError
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; flushed and moved there when the block ends without an error.
+    """Yields a temporary path beside `path`; it is flushed and moved to `path` if the block ends without an error.
 
     Raises:
-        UserError: the disk is full, the folder read-only or gone; nothing is left behind then.
+        UserError: the disk is full, or the folder is read-only or gone; nothing is left behind.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -27,7 +27,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
         partial.replace(path)
     except OSError as error:
         raise UserError(
-            f"{path} cannot be written: {error.strerror or error}. Make room or name another folder."
+            f"{path} cannot be written: {error.strerror or error}. Make room or choose another folder."
         ) from None
     finally:
         with suppress(OSError):
@@ -35,7 +35,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes new names in a folder survive a power cut; a folder cannot be synchronised on every system."""
+    """Makes new names in a folder survive a power cut, on systems where a folder can be synchronised."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -51,12 +51,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Writes a JSON file, see `replacing`; NaN and infinite numbers are a ValueError."""
+    """Writes a JSON file, see `replacing`; NaN and infinite numbers raise a ValueError."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def new_folder(wanted: Path | str) -> Path:
-    """Makes the folder `wanted`, or `wanted-2`, `wanted-3`, ... where that name is taken. Two callers never share one.
+    """Makes the folder `wanted`, or `wanted-2`, `wanted-3`, ... if that name is taken. Two callers never share one.
 
     Raises:
         UserError: the folder cannot be made.
@@ -73,14 +73,14 @@ def new_folder(wanted: Path | str) -> Path:
             return folder
     except OSError as error:
         raise UserError(
-            f"the output folder cannot be made: {error.strerror}. Received: {wanted}. Name another with --output-dir."
+            f"the output folder cannot be made: {error.strerror}. Received: {wanted}. Choose another with --output-dir."
         ) from None
 
 
 def open_inside(folder: Path, name: str):
-    """Opens a plain file inside `folder` for reading, following no link on the way: whoever made the folder chose them.
+    """Opens a plain file inside `folder` for reading, without following links, which may lead anywhere.
 
-    Every step is opened from the one before, so that nothing can be replaced between a check and its use.
+    Every folder on the way is opened relative to its parent, so nothing can be replaced between a check and its use.
 
     Args:
         folder: may be a link itself; the user named it.

@@ -1,4 +1,4 @@
-"""The one exception that a user is meant to see."""
+"""The one exception whose message is meant for the user."""
 
 
 class UserError(Exception):

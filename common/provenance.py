@@ -1,4 +1,4 @@
-"""Where a result comes from: commit, machine, user, versions, device. Nothing here ever raises."""
+"""Records where a result comes from: commit, machine, user, versions, device. Nothing here raises an error."""
 
 import contextlib
 import getpass
@@ -17,17 +17,17 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "h5py", "mlflow")
 
 
 def provenance(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
-    """Describes the code and the machine as flat strings that suit MLflow tags.
+    """Describes the code and the machine as strings for MLflow tags.
 
     Args:
-        packages: distributions whose versions are named; one that is not installed is left out.
+        packages: distributions whose versions are recorded; missing ones are left out.
 
     Returns:
         commit, dirty ("true", "false", "unknown"), host, user, device, python and `version.PACKAGE` entries.
     """
     commit, dirty = commit_and_dirty()
     if _is_outside(Path(getattr(sys.modules["__main__"], "__file__", None) or _ROOT)):
-        dirty = "true"  # a project that lies elsewhere is in no commit of ours
+        dirty = "true"  # a project outside the repository is in no commit
     facts = {"commit": commit, "dirty": dirty, "host": host(), "user": user(), "device": device()}
     facts["python"] = platform.python_version()
     for package in packages:
@@ -37,16 +37,15 @@ def provenance(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
 
 
 def commit_and_dirty(folder: Path = _ROOT) -> tuple[str, str]:
-    """The commit of the code and whether tracked files differ from it, or there is untracked code.
+    """The commit of the code, and whether tracked files differ from it or there is untracked code.
 
-    An image has no .git: there the build hands the commit in as BALL_COMMIT, with `-dirty` at its end as `git describe`
-    writes it.
+    An image has no .git; its build sets BALL_COMMIT to the commit, with `-dirty` at the end like `git describe`.
 
     Returns:
-        (commit, "true" | "false" | "unknown"); commit is "unknown" if neither git nor BALL_COMMIT tells.
+        (commit, "true" | "false" | "unknown"); commit is "unknown" if neither git nor BALL_COMMIT gives it.
     """
     commit = _git(folder, "rev-parse", "HEAD")
-    # An unrelated repository above the code (site-packages inside somebody's checkout) must not lend its commit.
+    # Not the commit of an unrelated repository above the code (site-packages inside somebody's checkout).
     top = _git(folder, "rev-parse", "--show-toplevel")
     if commit and top and Path(top).resolve() == folder.resolve():
         changes = _git(folder, "status", "--porcelain", "--untracked-files=all")
@@ -64,7 +63,7 @@ def _is_outside(script: Path) -> bool:
 
 
 def host() -> str:
-    """Name of this machine, "unknown" where it has none."""
+    """Name of this machine, "unknown" if it has none."""
     try:
         return socket.gethostname() or "unknown"
     except OSError:
@@ -72,7 +71,7 @@ def host() -> str:
 
 
 def user() -> str:
-    """Name of the user; an arbitrary uid in a container has no name and is given as "uid 1234"."""
+    """Name of the user, or "uid 1234" for an arbitrary uid without a name, as in a container."""
     try:
         return getpass.getuser()
     except Exception:  # KeyError before Python 3.13, OSError since, ImportError on Windows
@@ -80,7 +79,7 @@ def user() -> str:
 
 
 def device() -> str:
-    """The processor that computes: the GPUs that TensorFlow sees where it is loaded already, else the CPU."""
+    """The processor in use: the GPUs that TensorFlow sees if it is already loaded, else the CPU."""
     tensorflow = sys.modules.get("tensorflow")
     with contextlib.suppress(Exception):
         gpus = tensorflow.config.list_physical_devices("GPU") if tensorflow else []
@@ -99,7 +98,7 @@ def cpu() -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """Output of a git command, None if it fails, hangs or there is no git."""
+    """Output of a git command; None if it fails or hangs, or if git is missing."""
     try:
         answer = subprocess.run(
             ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False

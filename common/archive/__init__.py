@@ -1,1 +1,1 @@
-"""Files from the dataset archive: fetched, resumed, verified."""
+"""Downloads, resumes and verifies files from the dataset archive."""

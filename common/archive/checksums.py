@@ -1,4 +1,4 @@
-"""Compares downloads with the archive's list of sha256 checksums, in all the forms that people publish."""
+"""Compares downloads with the archive's list of sha256 checksums, in all common formats."""
 
 import hashlib
 import re
@@ -10,8 +10,8 @@ from common.archive.download_errors import ArchiveError
 from common.archive.http import decode, get_text
 from common.archive.retry import Patience
 
-SUMS = "SHA256SUMS"  # the list beside the files that it names
-LINE_MAX = 5000  # characters: a longer line is not one of a list
+SUMS = "SHA256SUMS"  # the list, in the same folder as the files that it names
+LINE_MAX = 5000  # characters: a longer line is not part of a list
 _HASH = r"(?P<hash>[0-9a-fA-F]{64})"
 FORMS = [
     re.compile(form)
@@ -29,18 +29,18 @@ def sha256_of(path: Path | str) -> str:
 
 
 def compare(part: Path, source: str, name: str, patience: Patience) -> None:
-    """Compares a complete download with the list in its folder of the archive, if there is one that names it.
+    """Compares a complete download with the checksum list in its folder of the archive, if a list names the file.
 
     Raises:
         ArchiveError: they differ.
         Unreachable: the archive no longer answers.
     """
     page = get_text(f"{source.rpartition('/')[0]}/{SUMS}", patience)
-    if page is None or page.media_type == "text/html":  # some servers have a page for everything
+    if page is None or page.media_type == "text/html":  # some servers answer every address with a page
         return
     expected = of_file(parse(page.text), unquote(urlsplit(source).path))
     if expected is None:
-        print(f"note: {SUMS} of the archive does not name {name}, so its checksum was not compared", file=sys.stderr)
+        print(f"note: {SUMS} of the archive does not name {name}, so its checksum was not checked", file=sys.stderr)
     elif (received := sha256_of(part)) != expected:
         raise ArchiveError(
             f"{source} does not match the archive's {SUMS} and was deleted. Received: sha256 {received}, "
@@ -49,7 +49,7 @@ def compare(part: Path, source: str, name: str, patience: Patience) -> None:
 
 
 def parse(content: bytes | str) -> list[tuple[str, str]]:
-    """Path and sha256, in small letters, of every line that names one; paths with `/`, as they stand."""
+    """Path (with `/`, otherwise unchanged) and lower-case sha256 of every line that has both."""
     found = []
     for line in (decode(content) if isinstance(content, bytes) else content).splitlines():
         line = line.strip()
@@ -65,14 +65,14 @@ def parse(content: bytes | str) -> list[tuple[str, str]]:
 
 
 def of_file(entries: list[tuple[str, str]], path: str) -> str | None:
-    """The sha256 of a file in a list that may give any path before its name.
+    """The sha256 of a file in a list, in which any path may precede the names.
 
     Args:
         entries: from `parse`.
-        path: of the file in the archive; of two entries with its name the one that agrees with more of it counts.
+        path: of the file in the archive; of several entries with its name, the one whose path matches best counts.
 
     Returns:
-        None if no entry has its name, or several that are equally near give different sums.
+        None if no entry has its name, or if equally good entries give different sums.
     """
     name = PurePosixPath(path).name
     near: dict[int, set[str]] = {}

@@ -1,6 +1,6 @@
-"""Files from the dataset archive: fetched once, checked, and put in place complete.
+"""Downloads files from the dataset archive once, checks them, and puts them in place only when complete.
 
-Cached files are used without asking the network. Beside a file `NAME` there may be `.NAME.part` (a
+Cached files are used without the network. Beside a file `NAME` there may be `.NAME.part` (a
 partial download), `.NAME.part.json` (which version it is), `.NAME.lock` and `.NAME.origin` (where it came from).
 """
 
@@ -36,23 +36,23 @@ def fetch(
     check: Callable[[Path], object] | None = None,
     patience: Patience = PATIENCE,
 ) -> Path:
-    """Returns the cached file, after fetching it from the archive if it is not there yet.
+    """Returns the cached file, and downloads it from the archive first if necessary.
 
-    Of many processes that want the same file one downloads and the others wait for it. An interrupted download resumes
-    where it stopped, also after `kill -9`.
+    If several processes need the same file, one downloads it and the others wait. An interrupted download resumes
+    where it stopped, even after `kill -9`.
 
     Args:
         name: Path inside the archive, unquoted: `classification/...h5`.
         root: Folder of the cache; the file is `root / name`.
         url: Address of the archive, with or without a path.
         offline: Never contact the archive.
-        check: Opens the finished temporary file and raises UserError if it is not what it should be.
+        check: Opens the finished temporary file and raises UserError if its content is wrong.
         patience: Time-outs, tries and pauses.
 
     Raises:
-        Unreachable: The file is not cached and the archive gives no answer, or `offline` forbids to ask.
+        Unreachable: The file is not cached, and the archive does not answer or `offline` is set.
         NotInArchive: The archive does not have it.
-        ArchiveError: Anything else, in one line: what, from where, what to do.
+        ArchiveError: Anything else, in one line with the address and what to do.
     """
     target = Path(root) / _inside(name)
     source = address(url, name)
@@ -61,58 +61,58 @@ def fetch(
             return target
         if offline:
             raise Unreachable(
-                f"{name} is not in {root}, and offline nothing is asked of {url}. Run once without --offline, or copy "
+                f"{name} is not in {root}, and --offline forbids downloading it from {url}. Drop --offline, or copy "
                 "the file there."
             )
         target.parent.mkdir(parents=True, exist_ok=True)
         with _alone(target):
-            if not target.is_file():  # else another process brought it while this one waited
+            if not target.is_file():  # else another process downloaded it while this one waited
                 _bring(source, target, check, patience)
     except OSError as error:
-        if error.errno in READ_ONLY:  # a cache that others keep: it need not hold what the archive does not have
+        if error.errno in READ_ONLY:  # somebody else's cache: it need not note what the archive lacks
             ask(source, patience)
         raise ArchiveError(f"{source} cannot be stored: {_disk_trouble(error)}. Received: {target}.") from error
     return target
 
 
 def listing(folder: str, url: str = DEFAULT_URL, *, patience: Patience = PATIENCE) -> list[str] | None:
-    """Names on the archive's index page of `folder` (`""`: the top), sorted, folders with a `/` at the end.
+    """The sorted names on the archive's index page of `folder` (`""`: the top); folders end with `/`.
 
-    Understands the pages of nginx, Apache and Python's http.server; None if the server gives no such page.
+    It understands the pages of nginx, Apache and Python's http.server; None if the server has no such page.
 
     Raises:
-        Unreachable: No answer.
+        Unreachable: The archive does not answer.
     """
     page = get_text(address(url, folder).rstrip("/") + "/", patience)
     return None if page is None else index_page.names(page)
 
 
 def origin_of(path: Path) -> str:
-    """Where a cached file came from: the address it was downloaded from, else its own path."""
+    """The address from which a cached file was downloaded, or its own path if that is unknown."""
     note = Version.read(sibling(path, "origin"))
-    return note.url if note and note.length == path.stat().st_size else str(path)  # else replaced by hand since
+    return note.url if note and note.length == path.stat().st_size else str(path)  # else it was replaced by hand
 
 
 def sibling(target: Path, suffix: str) -> Path:
-    """The hidden file beside `target` with information about it."""
+    """The hidden file beside `target` that holds information about it."""
     return target.with_name(f".{target.name}.{suffix}")
 
 
 def address(url: str, name: str) -> str:
-    """The address of `name` in the archive at `url`, quoted for the wire.
+    """The address of `name` in the archive at `url`, percent-encoded.
 
     Raises:
-        ArchiveError: `url` is not an address that files can be asked of.
+        ArchiveError: `url` is not the address of a web server.
     """
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
     except ValueError:
         raise ArchiveError(f"The archive's address cannot be read. Received: {url!r}. Example: {DEFAULT_URL}") from None
-    if parts.username is not None or parts.password is not None:  # not repeated: the line may end up in a log
+    if parts.username is not None or parts.password is not None:  # not printed: the line may end up in a log
         raise ArchiveError(
-            f"The archive's address carries a user name or password. Received: one for {parts.hostname}. "
-            "Put them into ~/.netrc and leave them out of the address."
+            f"The archive's address contains a user name or password. Received: one for {parts.hostname}. "
+            "Put them into ~/.netrc and remove them from the address."
         )
     if not usable or parts.query or parts.fragment:
         raise ArchiveError(
@@ -122,17 +122,17 @@ def address(url: str, name: str) -> str:
 
 
 def _inside(name: str) -> PurePosixPath:
-    """Refuses names that could be written anywhere but below the cache."""
+    """Refuses names that lead out of the cache."""
     parts = name.split("/")
     control = any(ord(character) < 32 for character in name)
     if control or "\\" in name or PureWindowsPath(name).drive or any(part in ("", ".", "..") for part in parts):
-        raise ArchiveError(f"Not the name of a file inside the archive. Received: {name!r}. Give FOLDER/FILE.")
+        raise ArchiveError(f"This is not the name of a file in the archive. Received: {name!r}. Use FOLDER/FILE.")
     return PurePosixPath(name)
 
 
 @contextmanager
 def _alone(target: Path) -> Iterator[None]:
-    """Lets one process at a time write `target`; the kernel frees the lock of a killed one."""
+    """Lets only one process at a time write `target`; the kernel frees the lock of a process that was killed."""
     lock = FileLock(sibling(target, "lock"))
     try:
         lock.acquire(timeout=0.5)
@@ -152,15 +152,15 @@ def _bring(source: str, target: Path, check: Callable[[Path], object] | None, pa
     version = download(source, part, patience)
     try:
         _verify(source, part, target.name, check, patience)
-    except Unreachable as error:  # what has arrived may be right, and the archive did answer
+    except Unreachable as error:  # the download may be correct, and the archive did answer
         raise ArchiveError(
-            f"{source} has arrived and is kept, but its {checksums.SUMS} cannot be read: {error}"
+            f"{source} was downloaded and is kept, but its {checksums.SUMS} cannot be read: {error}"
         ) from error
     except Exception:
         discard(part)
         raise
     origin = Version(source, version.validator, part.stat().st_size)
-    with suppress(UserError):  # something else may have its name
+    with suppress(UserError):  # something else may have this name
         write_json(sibling(target, "origin"), vars(origin))
     part.replace(target)
     discard(part)
@@ -173,13 +173,13 @@ def _verify(source: str, part: Path, name: str, check: Callable[[Path], object] 
         start = file.read(64).lstrip().lower()
     if start.startswith(HTML_STARTS) and not name.endswith((".html", ".htm")):
         raise ArchiveError(
-            f"The server sent a web page instead of the file. Received: {source}. Open it in a browser to see."
+            f"The server sent a web page instead of the file. Received: {source}. Open it in a browser to see it."
         )
     checksums.compare(part, source, name, patience)
     if check:
         try:
             check(part)
-        except Exception as error:  # whatever it is: a file that cannot be used must not stay and block the next try
+        except Exception as error:  # any error: an unusable file must not stay and block the next try
             text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {printable(error, LIMIT)}"
             text = text.replace(str(part), name).replace(part.name, name)
             raise ArchiveError(f"{source} was downloaded completely but is invalid, and was deleted: {text}") from error
@@ -187,11 +187,11 @@ def _verify(source: str, part: Path, name: str, check: Callable[[Path], object] 
 
 def _disk_trouble(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "the disk is full. Make room and run again: what has arrived is kept"
+        return "the disk is full. Make room and run again; the part that has arrived is kept"
     if error.errno == errno.EFBIG:
-        return "the file is too large for this disk. Choose another data folder; what has arrived is kept"
+        return "the file is too large for this disk. Choose another data folder; the part that has arrived is kept"
     if error.errno in READ_ONLY:
-        return "the folder cannot be written. Choose another data folder"
+        return "the folder is not writable. Choose another data folder"
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
-        return "something else is in its place. Move it away or choose another data folder"
+        return "something else has this name. Move it away or choose another data folder"
     return f"{error.strerror or error}. Choose another data folder"

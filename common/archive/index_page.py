@@ -8,21 +8,21 @@ from urllib.parse import unquote, urljoin, urlsplit
 from common.archive.http import Page
 
 TITLE = re.compile(r"<title[^<>]*>\s*(index of|directory listing)", re.IGNORECASE)
-# No HTML parser: Python's takes hours for some pages of a few megabytes, and this one looks at each character once.
+# No HTML parser: Python's takes hours for some pages of a few megabytes; this code reads each character once.
 LINK = re.compile(r"""<a\s[^<>]*?\bhref\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)'|([^\s"'<>]+))""", re.IGNORECASE)
 
 
 def names(page: Page) -> list[str] | None:
-    """What an index page lists, unquoted and sorted, folders with a `/` at the end; None for any other page.
+    """The decoded and sorted names on an index page; folders end with `/`. None for any other page.
 
-    Links are read, not texts: nginx and Apache shorten those. Understands these two and Python's http.server.
+    Reads the links, not their texts, because nginx and Apache shorten those. Also understands Python's http.server.
     """
     if page.media_type != "text/html" or not TITLE.search(page.text):
         return None
     base = unquote(urlsplit(page.url).path)
     paths = set()
     for link in LINK.finditer(page.text):
-        with suppress(ValueError):  # not an address: not ours
+        with suppress(ValueError):  # not an address
             paths.add(unquote(urlsplit(urljoin(page.url, html.unescape("".join(filter(None, link.groups()))))).path))
     inside = (path.removeprefix(base) for path in paths if path.startswith(base))
     return sorted(name for name in inside if re.fullmatch(r"[^/]+/?", name) and name.isprintable())

@@ -1,4 +1,4 @@
-"""Downloads one file into a partial file; a resume never joins two versions of it."""
+"""Downloads one file into a partial file; a resumed download never mixes two versions of it."""
 
 import json
 import os
@@ -21,7 +21,7 @@ UNKNOWN_LENGTH_MAX = 50 * 10**9  # bytes of a file whose server does not say how
 
 @dataclass(frozen=True)
 class Version:
-    """Which version of which file a partial download belongs to; kept beside it as JSON.
+    """Which version of which file a partial download belongs to; stored beside it as JSON.
 
     `validator` is a strong ETag or a Last-Modified date that may be used with If-Range, None if the server gives
     neither. `length` is in bytes, None if the server does not say.
@@ -36,7 +36,7 @@ class Version:
         """The version in a note; None if there is no note or it is damaged."""
         try:
             version = cls(**read_json(note))
-        except (UserError, TypeError):  # also half a note of a writer that was killed
+        except (UserError, TypeError):  # also for a note that a killed writer left half-written
             return None
         fits = isinstance(version.url, str) and isinstance(version.validator, str | None)
         return version if fits and isinstance(version.length, int | None) else None
@@ -49,7 +49,7 @@ def download(url: str, part: Path, patience: Patience) -> Version:
         The version that `part` now holds completely, on the disk.
 
     Raises:
-        ArchiveError: Unreachable, NotInArchive, or an answer that is not the file; `part` is kept for the next time.
+        ArchiveError: Unreachable, NotInArchive, or an answer that is not the file; `part` is kept for the next try.
         OSError: `part` cannot be written.
     """
     with requests.Session() as session:
@@ -57,7 +57,7 @@ def download(url: str, part: Path, patience: Patience) -> Version:
 
 
 def discard(part: Path) -> None:
-    """Removes a partial file and what is noted about it."""
+    """Removes a partial file and its note."""
     part.unlink(missing_ok=True)
     _note(part).unlink(missing_ok=True)
 
@@ -71,11 +71,11 @@ def _size(path: Path) -> int:
 
 
 def _continue(session: requests.Session, url: str, part: Path, patience: Patience) -> Version:
-    """One request: the rest of `part` where that is safe, else all of it."""
+    """One request: for the rest of the file if that is safe, else for all of it."""
     held = _held(url, part)
     offset = _size(part) if held else 0
     if held and offset == held.length:
-        return held  # complete, but its owner was stopped before it could be checked and renamed
+        return held  # complete, but its process was stopped before it could check and rename it
     headers = {"Range": f"bytes={offset}-", "If-Range": held.validator} if offset else {}
     with get(session, url, headers, patience) as response:
         if response.status_code == 206 and held and _goes_on(response, held, offset):
@@ -93,7 +93,7 @@ def _continue(session: requests.Session, url: str, part: Path, patience: Patienc
 
 
 def _held(url: str, part: Path) -> Version | None:
-    """The version that `part` is the beginning of; None if a resume would be a guess."""
+    """The version that `part` is the beginning of; None if that is uncertain."""
     version = Version.read(_note(part))
     resumable = version and version.url == url and version.validator and version.length is not None
     return version if resumable and part.is_file() and _size(part) <= version.length else None
@@ -106,7 +106,7 @@ def _version(response: requests.Response, url: str) -> Version:
 
 
 def _validator(response: requests.Response) -> str | None:
-    """What If-Range may carry (RFC 9110, 13.1.5): a strong ETag, else a date that was over when the answer was made."""
+    """A value for If-Range (RFC 9110, 13.1.5): a strong ETag, or a date at least one second before the answer's."""
     etag = response.headers.get("ETag", "")
     if etag.startswith('"'):
         return etag
@@ -115,13 +115,13 @@ def _validator(response: requests.Response) -> str | None:
         age = parsedate_to_datetime(response.headers["Date"]) - parsedate_to_datetime(modified)
     except (KeyError, ValueError, TypeError):
         return None
-    return modified if age.total_seconds() >= 1 else None  # younger: it may change again within the same second
+    return modified if age.total_seconds() >= 1 else None  # otherwise it may change again within the same second
 
 
 def _goes_on(response: requests.Response, held: Version, offset: int) -> bool:
-    """Whether a 206 really is the rest of the version that is held."""
+    """Whether a 206 really is the rest of the version in the partial file."""
     expected = f"bytes {offset}-{held.length - 1}/{held.length}"
-    # Compared here too: some servers know Range and ignore If-Range.
+    # Compared here, too: some servers support Range but ignore If-Range.
     validator = response.headers.get("ETag" if held.validator.startswith('"') else "Last-Modified", held.validator)
     return validator == held.validator and response.headers.get("Content-Range", "").strip() == expected
 
@@ -139,11 +139,11 @@ def _append(response: requests.Response, part: Path, offset: int, version: Versi
         try:
             for chunk in content(response, patience):
                 file.write(chunk)
-                file.flush()  # so that a killed process leaves all that has arrived
+                file.flush()  # so that a killed process keeps everything that has arrived
                 bar.update(len(chunk))
                 if version.length is None and file.tell() > UNKNOWN_LENGTH_MAX:
                     raise ArchiveError(
-                        f"The server sends without end. Received: {file.tell()} bytes of {version.url} so far. Check "
+                        f"The server never stops sending. Received: {file.tell()} bytes of {version.url} so far. Check "
                         "the address."
                     )
         except Transient as error:
@@ -155,12 +155,14 @@ def _append(response: requests.Response, part: Path, offset: int, version: Versi
 
 
 def _refuse_other_content(response: requests.Response, url: str) -> None:
-    """Raises ArchiveError where status 200 hides a page, or bytes that are not those of the file."""
+    """Raises ArchiveError if an answer with status 200 is a web page, or is not the bytes of the file."""
     if media_type(response) in ("text/html", "application/xhtml+xml") and not re.search(r"\.x?html?$", url):
         raise ArchiveError(
             f"The server sent a web page instead of the file, perhaps the log-in page of the network. Received: "
-            f"status 200, {media_type(response)} from {shown(response.url)}. Open the address in a browser to see."
+            f"status 200, {media_type(response)} from {shown(response.url)}. Open the address in a browser to see it."
         )
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
-        raise ArchiveError(f"The server compresses the file unasked. Received: Content-Encoding {encoding} from {url}.")
+        raise ArchiveError(
+            f"The server compresses the file. Received: Content-Encoding {encoding} from {url}. It must send it plain."
+        )

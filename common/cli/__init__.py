@@ -1,1 +1,1 @@
-"""What every command line of the repository shares."""
+"""What all command lines of the repository share."""

@@ -1,3 +1,3 @@
-"""Where the team's datasets are published: named by the options, asked by `common.archive`."""
+"""The address at which the team's datasets are published: the default of --archive-url."""
 
 DEFAULT_URL = "https://datasets.naoth.de"

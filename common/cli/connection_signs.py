@@ -1,6 +1,6 @@
-"""What failed connections are called, whoever is asked: (pattern in the text of the exception, words)."""
+"""Plain words for failed connections: (pattern in the text of the exception, words)."""
 
-# Texts of requests, urllib3 and the standard library.
+# The texts are those of requests, urllib3 and the standard library.
 CONNECTION_SIGNS = (
     (
         r"Failed to resolve|NameResolution|getaddrinfo|Name or service not known|Temporary failure in name",

@@ -14,7 +14,7 @@ def evaluation_parser(description: str) -> Parser:
     parser.add_argument(
         "--output-dir",
         type=Path,
-        help="folder for the numbers, scores and pictures; default: a new evaluation-NAME in the output folder; "
-        "a name that is taken gets a number",
+        help="folder for the numbers, scores and pictures (default: a new evaluation-NAME in the output folder; "
+        "if the name is taken, a number is added)",
     )
     return parser

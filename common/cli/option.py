@@ -1,4 +1,4 @@
-"""Options that are declared once: a dataclass field holds an option's type, default, range and help."""
+"""Declares each option once: a dataclass field holds its type, default, range and help."""
 
 import argparse
 import dataclasses
@@ -11,13 +11,13 @@ from common.errors import UserError
 
 
 def option(default, text: str, metavar: str | None = None, **limits):
-    """A dataclass field that is an option of the command line.
+    """A dataclass field that is a command-line option.
 
     Args:
         default: its value, or a function that returns it.
         text: its help.
-        metavar: how the help writes its value.
-        limits: `low` and `high`, both allowed, or `choices`.
+        metavar: the placeholder for its value in the help.
+        limits: `low` and `high` (inclusive), or `choices`.
     """
     metadata = {"help": text, "metavar": metavar, **limits}
     if callable(default):
@@ -29,9 +29,9 @@ def add_options(parser, kind: type, groups: Mapping[str, str], without: Collecti
     """Adds the options of a dataclass to a parser, without their defaults.
 
     Args:
-        parser: gets them.
+        parser: the parser that gets them.
         kind: the dataclass; fields that are not an `option` are left out.
-        groups: name of a field -> title of the group that begins with it.
+        groups: name of a field -> title of the group that begins with this field.
         without: names of fields to leave out.
     """
     group = parser
@@ -57,15 +57,15 @@ def spelled(name: str) -> str:
 
 
 def check_limits(options) -> None:
-    """Compares every option with its limits; None, which stands for a default by the data, has none.
+    """Compares every option with its limits. None has no limits; it means that the default depends on the data.
 
     Raises:
-        UserError: a value outside of them.
+        UserError: a value is outside its limits.
     """
     for field in dataclasses.fields(options):
         value, limits = getattr(options, field.name), field.metadata
         if "choices" in limits and value not in limits["choices"]:
-            raise UserError(f"{spelled(field.name)} is one of {', '.join(limits['choices'])}. Received: {value}.")
+            raise UserError(f"{spelled(field.name)} must be one of {', '.join(limits['choices'])}. Received: {value}.")
         if "low" in limits and value is not None and not limits["low"] <= value <= limits["high"]:
             allowed = f"from {limits['low']} to {limits['high']}"
             raise UserError(f"{spelled(field.name)} takes a whole number {allowed}. Received: {value}.")
@@ -77,14 +77,14 @@ def as_json(options) -> dict:
 
 
 def from_json(kind: type, saved: dict, **changes):
-    """The options that `as_json` wrote, with some of them changed.
+    """Restores the options that `as_json` wrote, with some of them changed.
 
     Raises:
-        UserError: an option that `kind` does not have, or a value of another type.
+        UserError: an option that `kind` does not have, or a value of the wrong type.
     """
     fields = {field.name: field.type for field in dataclasses.fields(kind)}
     if unknown := sorted(saved.keys() - fields.keys()):
-        raise UserError(f"config.json is of another version or project. Received: {', '.join(unknown)[:200]}.")
+        raise UserError(f"config.json comes from another version or project. Received: {', '.join(unknown)[:200]}.")
     return kind(**{name: _typed(name, fields[name], value) for name, value in saved.items()} | changes)
 
 
@@ -95,15 +95,15 @@ def _plain(value):
 
 
 def _value_type(kind):
-    """The type of one value: int of `int`, `int | None` and `tuple[int, ...]`."""
+    """The type of a single value: int for `int`, `int | None` and `tuple[int, ...]`."""
     return get_args(kind)[0] if isinstance(kind, types.UnionType) or get_origin(kind) is tuple else kind
 
 
 def _typed(name: str, kind, value):
-    """Turns a JSON value back into what the field holds.
+    """Turns a JSON value back into the type of its field.
 
     Raises:
-        UserError: it is of another type.
+        UserError: it has the wrong type.
     """
     if isinstance(kind, types.UnionType):
         return None if value is None else _typed(name, _value_type(kind), value)
@@ -115,4 +115,4 @@ def _typed(name: str, kind, value):
         return float(value)
     if type(value) is kind:
         return value
-    raise UserError(f"config.json holds an impossible setting. Received: {name}: {str(value)[:80]}.")
+    raise UserError(f"config.json contains an impossible setting. Received: {name}: {str(value)[:80]}.")

@@ -1,15 +1,15 @@
-"""Text from files and servers, made safe to print."""
+"""Makes text from files and servers safe to print."""
 
 LIMIT = 200  # characters of a name or a value that a message repeats
 
 
 def printable(text: object, limit: int | None = None) -> str:
-    r"""One line without control characters, which could recolour or rewrite a terminal.
+    r"""One line without control characters, which could recolour or overwrite a terminal.
 
-    White space becomes single spaces; everything else that is not a visible character becomes an escape such as `\x1b`.
+    White space becomes single spaces; any other invisible character becomes an escape such as `\x1b`.
 
     Args:
-        text: anything; bytes are taken as UTF-8.
+        text: any value; bytes are decoded as UTF-8.
         limit: longer texts are cut to this many characters.
     """
     text = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else str(text)
@@ -20,7 +20,7 @@ def printable(text: object, limit: int | None = None) -> str:
 
 def visible(text: str) -> str:
     """Text of one or more lines as `printable` shows it; lines, columns and progress bars stay as they are."""
-    shown = text.strip("\r")  # a bar goes back to the start of its line; within a text that would hide what came before
+    shown = text.strip("\r")  # a progress bar begins or ends with it; elsewhere it would hide text
     if not shown or text.isprintable():
         return text
     return text.replace(shown, _escaped(shown, kept="\n\t"))

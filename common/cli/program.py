@@ -1,4 +1,4 @@
-"""What all command lines share: one clear line for bad input, exit status 2, no traceback."""
+"""What all command lines share: bad input gives one clear line and exit status 2, without a traceback."""
 
 import argparse
 import difflib
@@ -18,20 +18,20 @@ from common.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line without the usage, with a guess at what was meant."""
+    """An argument parser whose errors are one line, without the usage but with a suggestion."""
 
     def __init__(self, **settings):
         settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(allow_abbrev=False, **settings)
 
     def parse_args(self, args=None, namespace=None):
-        """Parses all arguments; an unknown one gets the nearest known one as a hint."""
+        """Parses all arguments; for an unknown one, the error suggests the nearest known one."""
         for word in sys.argv[1:] if args is None else args:
-            if word.startswith("--") and word.endswith("=--"):  # argparse takes the value for the end of the options
+            if word.startswith("--") and word.endswith("=--"):  # argparse mistakes the value for the end of the options
                 self.error(f"{word.removesuffix('=--')} takes a value. Received: --")
         result, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            name = unknown[0].split("=")[0]  # its value may be an address with a password in it
+            name = unknown[0].split("=")[0]  # its value may be an address with a password
             near = difflib.get_close_matches(name, self._option_string_actions, 1)
             self.error(f"unknown argument {name}" + (f", did you mean {near[0]}?" if near else ""))
         return result
@@ -55,15 +55,15 @@ def check_files(paths: Iterable[Path], what: str = "file", option: str = "") -> 
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: what cleans up after Ctrl-C cleans up after it, too."""
+    """SIGTERM; the code that cleans up after Ctrl-C handles it, too."""
 
 
 def run_main(main: Callable[[], int | None]) -> int:
-    """Runs `main` and turns a UserError and a full disk into one line on stderr.
+    """Runs `main`; a UserError or a full disk becomes one line on stderr.
 
     Returns:
         The exit status: 2 for a UserError or a full disk, 130 for Ctrl-C, 143 for SIGTERM, 141 if nobody reads the
-        output any more (`| head`), else what `main` returned (None: 0).
+        output any more (`| head`), else the return value of `main` (None: 0).
     """
     with safe_terminal():
         try:
@@ -89,7 +89,7 @@ def run_main(main: Callable[[], int | None]) -> int:
 
 
 def _tell(line: str) -> None:
-    """The last line of a program, if stderr accepts it: the log may be on the full disk."""
+    """Prints the last line of a program if stderr accepts it; the log may be on the full disk."""
     try:
         print(line, file=sys.stderr, flush=True)
     except (OSError, ValueError):
@@ -98,7 +98,7 @@ def _tell(line: str) -> None:
 
 @contextmanager
 def _flushed() -> Iterator[None]:
-    """Flushes at the end, where a closed pipe can still be told from another fault."""
+    """Flushes the output at the end, while a closed pipe can still be distinguished from other errors."""
     try:
         yield
     finally:
@@ -106,10 +106,10 @@ def _flushed() -> Iterator[None]:
 
 
 def make_temporary_folder() -> None:
-    """Makes the folder that TMPDIR names: in a container it lies on a mount that is empty at first.
+    """Makes the folder that TMPDIR names: in a container it is on a mount that is empty at first.
 
     Raises:
-        UserError: no folder for temporary files can be written, that one or any other.
+        UserError: neither this folder nor any other one for temporary files can be written.
     """
     with suppress(OSError):
         if folder := os.environ.get("TMPDIR"):
@@ -120,14 +120,14 @@ def make_temporary_folder() -> None:
         where = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108
         raise UserError(
             f"no folder for temporary files can be written. Received: {where}. Set TMPDIR to another; in a container, "
-            "mount a folder that its user can write."
+            "mount a folder that its user can write to."
         ) from None
 
 
 @contextmanager
 def _sigterm_interrupts() -> Iterator[None]:
     """Lets SIGTERM interrupt like Ctrl-C. Otherwise the first process of a container would ignore it."""
-    if threading.current_thread() is not threading.main_thread():  # Python allows signal handlers nowhere else
+    if threading.current_thread() is not threading.main_thread():  # Python allows signal handlers only there
         yield
         return
     before = signal.signal(signal.SIGTERM, _terminate)

@@ -1,4 +1,4 @@
-"""Progress bars: live on a terminal, a line now and then in a log file."""
+"""Progress bars: live on a terminal, an occasional line in a log file."""
 
 import sys
 
@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 
 def progress_bar(iterable=None, **settings):
-    """A tqdm bar on stderr; where stderr is a file it writes every half minute instead of ten times a second."""
+    """A tqdm bar on stderr; if stderr is a file, it writes every half minute instead of ten times a second."""
     if not sys.stderr.isatty():
         settings |= {"mininterval": 30, "maxinterval": 60, "ncols": 100}
     return tqdm(iterable, dynamic_ncols=sys.stderr.isatty(), file=sys.stderr, **settings)

@@ -1,4 +1,4 @@
-"""Keeps the native log lines of TensorFlow's import off the terminal, which no setting does."""
+"""Hides the native log lines of TensorFlow's import, for which there is no setting."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_stderr():
-    """Holds back what native code writes to stderr, and shows it if the block ends with an error."""
+    """Hides what native code writes to stderr, and shows it if the block ends with an error."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held, _stderr_to(held.fileno()) as stderr:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request: the training ends cleanly, keeps its best model and says so."""
+"""Treats Ctrl-C and SIGTERM as a request: the run ends cleanly, keeps its best model and says so."""
 
 import signal
 import sys
@@ -6,7 +6,7 @@ import threading
 
 
 class StopRequest:
-    """Whether the user, the scheduler or `docker stop` asked to end; use it in a `with` statement.
+    """Whether the user, the scheduler or `docker stop` asked the run to end; use it in a `with` statement.
 
     The first signal only asks. A second Ctrl-C interrupts at once.
     """
@@ -16,7 +16,7 @@ class StopRequest:
         self._before = {}
 
     def __enter__(self) -> "StopRequest":
-        if threading.current_thread() is threading.main_thread():  # Python allows signal handlers nowhere else
+        if threading.current_thread() is threading.main_thread():  # Python allows signal handlers only there
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._ask)
         return self
@@ -26,16 +26,19 @@ class StopRequest:
             signal.signal(number, handler)
 
     def __call__(self) -> bool:
-        """True once a signal came."""
+        """True after a signal has arrived."""
         return self.signal is not None
 
     @property
     def status(self) -> int:
-        """The exit status that tells which signal ended the program, 0 if none."""
+        """The exit status that shows which signal ended the program; 0 if none did."""
         return 128 + self.signal if self.signal is not None else 0
 
     def _ask(self, number, _frame):
         if self.signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.signal = number
-        print("\nstopping: the best model so far is saved and evaluated (Ctrl-C again: at once)", file=sys.stderr)
+        print(
+            "\nstopping: the best model so far is saved and evaluated (Ctrl-C again ends at once)",
+            file=sys.stderr,
+        )

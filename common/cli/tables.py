@@ -1,4 +1,4 @@
-"""Numbers as text for a terminal."""
+"""Formats numbers as tables for a terminal."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -7,8 +7,8 @@ def table(rows: Sequence[tuple[str, str, str]], sets: Mapping[str, Mapping[str, 
     """One line per number, one column per set; "-" where a number is undefined.
 
     Args:
-        rows: (label, key, format) of each line; without a key it is a heading.
-        sets: name -> numbers; a single set may go without a name.
+        rows: (label, key, format) of each line; a line without a key is a heading.
+        sets: name -> numbers; a single set needs no name.
     """
     lines = [f"{'':36}" + "".join(f"{name:>12}" for name in sets)] if any(sets) else []
     for label, key, form in rows:
@@ -27,12 +27,12 @@ def group_table(
     Args:
         columns: (title, key, format).
         rows: as `evaluate_groups` of a project's metrics gives them.
-        badness: orders the rows.
+        badness: the key by which rows are sorted.
     """
     lines = []
     for group in dict.fromkeys(row["group"] for row in rows):
         members = sorted((row for row in rows if row["group"] == group), key=lambda row: -badness(row))
-        # Names come last, in full: those of two files may differ in any place.
+        # Names come last, in full: the names of two files may differ anywhere.
         lines.append("\n" + "".join(f"{title:>11}" for title, _, _ in columns) + f"  {group}")
         for row in members[:shown]:
             lines.append("".join(_cell(row, key, form, 11) for _, key, form in columns) + f"  {row['name']}")

@@ -1,4 +1,4 @@
-"""What a command prints: control characters are shown, not executed, and a broken terminal never ends a run."""
+"""The output of a command: control characters are shown, not executed, and a broken terminal never ends a run."""
 
 import contextlib
 import errno
@@ -8,30 +8,30 @@ from collections.abc import Callable, Iterator
 
 from common.cli.printable import visible
 
-_GONE = (errno.EPIPE, errno.EIO, errno.EBADF)  # nobody reads it any more: a closed pipe, a closed terminal
+_GONE = (errno.EPIPE, errno.EIO, errno.EBADF)  # nobody reads it any more: a closed pipe or terminal
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Terminal:
-    """stdout or stderr of a command, around the stream that Python gave it.
+    """stdout or stderr of a command; wraps Python's stream.
 
-    A character that its encoding lacks is written as an escape, and so are control characters.
+    Control characters, and characters that the encoding lacks, are written as escapes.
     """
 
     def __init__(self, stream, outlasting: bool = False):
-        """`outlasting`: what cannot be written is dropped, without an OSError."""
+        """`outlasting`: text that cannot be written is dropped, without an OSError."""
         self._stream, self._outlasting = stream, outlasting
 
     def __getattr__(self, name: str):
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Writes text that may hold anything."""
+        """Writes text that may contain anything."""
         self.control(visible(text))
         return len(text)
 
     def control(self, text: str) -> None:
-        """Writes our own text, which may move the cursor."""
+        """Writes text of this program, which may move the cursor."""
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         plain = text.encode(encoding, "backslashreplace").decode(encoding)
         self._try(lambda: getattr(self._stream, "control", self._stream.write)(plain))
@@ -48,7 +48,7 @@ class Terminal:
                 if error.errno in _GONE:
                     raise BrokenPipeError(error.errno, error.strerror) from None
                 raise
-            if error.errno not in _FULL:  # there may be room again
+            if error.errno not in _FULL:  # there may be room again later
                 lead_nowhere(self._stream)
         except ValueError:  # closed
             if not self._outlasting:
@@ -57,7 +57,7 @@ class Terminal:
 
 @contextlib.contextmanager
 def outlasting_terminal() -> Iterator[None]:
-    """Lets a run continue if its terminal is closed or its log's disk is full; what it prints then is lost."""
+    """Lets a run continue if its terminal is closed or the disk of its log is full; later output is lost."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (Terminal(stream, outlasting=True) for stream in before)
     try:
@@ -67,14 +67,14 @@ def outlasting_terminal() -> Iterator[None]:
         for stream in before:
             try:
                 stream.flush()
-            except (OSError, ValueError):  # or it would fail again at exit
+            except (OSError, ValueError):  # otherwise it would fail again at exit
                 lead_nowhere(stream)
 
 
 @contextlib.contextmanager
 def safe_terminal() -> Iterator[None]:
-    """Lets `print` show control characters, and work where the program was started with closed streams."""
-    for number in range(3):  # a file that is opened later must not become what native code takes for stderr
+    """Lets `print` show control characters, and work if the program was started with closed streams."""
+    for number in range(3):  # native code must not mistake a file that is opened later for stderr
         try:
             os.fstat(number)
         except OSError:
@@ -88,7 +88,7 @@ def safe_terminal() -> Iterator[None]:
 
 
 def lead_nowhere(*streams) -> None:
-    """Redirects streams to nowhere: what is still buffered must not fail again at exit."""
+    """Redirects streams to nowhere, so that buffered text does not fail again at exit."""
     for stream in streams:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             nowhere = os.open(os.devnull, os.O_WRONLY)

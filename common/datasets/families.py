@@ -66,21 +66,21 @@ class Family:
 
     @property
     def short_name(self) -> str:
-        """What differs from the team's default and the place it was cut: `combined 16x16`, `uv border10 top 32x32`."""
+        """The differences from the team's default, with camera and size: `combined 16x16`, `uv border10 top 32x32`."""
         unusual = ["uv" * (self.channels == 2), self.patch_type.removeprefix("legacy"), f"border{self.border}"]
         unusual = [word for word in unusual if word not in ("", "border0")]
         return " ".join([*unusual, self.camera, f"{self.size}x{self.size}"])
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What there may be files of: the splits.
+        """The files that a family may have: one per split.
 
-        Classification also has one of each ORIGINS, all patches of that origin: training on them leaks into the test.
+        Classification also has one per origin with all of its patches; training on it leaks into the test split.
         """
         return (*SPLITS, *ORIGINS) if self.task == "classification" else SPLITS
 
     def file(self, part: str) -> str:
-        """Path inside the archive of one of the `parts`."""
+        """Path of one of the `parts` inside the archive."""
         if part not in self.parts:
             raise UserError(
                 f"No {self.task} dataset has this file. Received: {part!r}. Possible: {', '.join(self.parts)}."
@@ -89,12 +89,12 @@ class Family:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Paths inside the archive of every file that the family may have."""
+        """Paths inside the archive of all files that the family may have."""
         return tuple(self.file(part) for part in self.parts)
 
 
 def all_families(task: str) -> list[Family]:
-    """Every family that the archive's names allow for a task; segmentation patches come from the bottom camera only."""
+    """All families that the archive's names allow for a task; segmentation patches are from the bottom camera only."""
     return [
         Family(task, colour, patch_type, border, camera, size)
         for colour, patch_type, border, camera, size in product(COLOURS, PATCH_TYPES, BORDERS, CAMERAS, SIZES)
@@ -103,7 +103,7 @@ def all_families(task: str) -> list[Family]:
 
 
 def short_name(name: str) -> str:
-    """A dataset's name for lists and titles: short where it is a family's stem, else as it is, up to 40 characters."""
+    """A dataset's name for lists and titles: short for a family's stem, else unchanged, up to 40 characters."""
     short = {family.stem: family.short_name for task in PREFIXES for family in all_families(task)}
     return short.get(name, name if len(name) <= 40 else f"{name[:39]}…")
 
@@ -112,14 +112,14 @@ def parse_stem(stem: str, task: str) -> Family:
     """The family that a stem names.
 
     Raises:
-        UserError: There is none; the nearest name is suggested.
+        UserError: There is none; the message suggests the nearest name.
     """
     families = {family.stem: family for family in all_families(task)}
     if stem in families:
         return families[stem]
     for other in PREFIXES:
         if other != task and stem in {family.stem for family in all_families(other)}:
-            raise UserError(f"This is a dataset for {other}, wanted is one for {task}. Received: --dataset {stem}.")
+            raise UserError(f"This is a {other} dataset, but a {task} dataset is needed. Received: --dataset {stem}.")
     near = difflib.get_close_matches(stem, [*families, SYNTHETIC], n=1, cutoff=0.4)
     hint = f"Did you mean {near[0]}?" if near else "--list-datasets shows the names."
     raise UserError(f"There is no {task} dataset of this name. Received: --dataset {stem}. {hint}")

@@ -1,24 +1,24 @@
-"""Which whole recordings go to the other side of a split, so that validation is not a memory test of one game."""
+"""Splits by whole recordings, so that validation does not test the memory of a game that was trained on."""
 
 import numpy as np
 
 from common.datasets.patch_file import Patches
 from common.errors import UserError
 
-ATTEMPTS = 400  # random orders tried; more do not come visibly closer with 10 to 200 recordings
+ATTEMPTS = 400  # random orders tried; with 10 to 200 recordings, more come hardly closer
 
 
 def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """Chooses whole groups that together hold about `fraction` of every column of `counts`.
 
-    Seeded random orders are filled greedily, each group taken if it brings the chosen share closer to `fraction`, and
-    the order that ends nearest in all columns wins. The same counts in the same order with the same seed give the same
-    choice.
+    Several random orders are tried. In each, a group is taken if it brings the chosen share closer to `fraction`, and
+    the order that comes closest in all columns wins. The same counts in the same order with the same seed give the
+    same choice.
 
     Args:
         counts: [groups, columns], for example patches and balls of each recording.
         fraction: wanted share of every column, 0..1.
-        seed: of the random orders.
+        seed: for the random orders.
 
     Returns:
         bool [groups], True where the group is chosen: at least one and never all, unless there are fewer than two
@@ -47,19 +47,21 @@ def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
 
 
 def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) -> tuple[Patches, Patches, str]:
-    """Splits a validation part off the training patches, for families without a validation file.
+    """Splits validation patches off the training patches, for families without a validation file.
 
-    Whole recordings where the file knows at least two and both classes stay in the training, balanced in balls; else
-    patch by patch, classes stratified.
+    It moves whole recordings, balanced in balls, if there are at least two and both classes remain for training;
+    otherwise it splits patch by patch, stratified by class.
 
     Returns:
-        training, validation and how it was done, in words for the user.
+        training, validation, and a description for the user.
 
     Raises:
         UserError: fraction outside 0..1, or fewer than two patches.
     """
     if not 0 < fraction < 1 or len(patches) < 2:
-        raise UserError(f"cannot split validation off. Received: fraction {fraction} of {len(patches)} patches.")
+        raise UserError(
+            f"cannot split off validation patches. Received: fraction {fraction} of {len(patches)} patches."
+        )
     balls = (patches.y > 0.5) if patches.task == "classification" else np.ones(len(patches), bool)
     mask, why = None, "the file names no recordings"
     if patches.recording is not None:
@@ -68,16 +70,18 @@ def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) ->
         chosen = choose_groups(counts, fraction, seed)
         mask, why = chosen[group], "there is only one recording"
         how = f"by recording ({chosen.sum()} of {len(names)} recordings, {mask.sum()}"
-        if chosen.any() and len(np.unique(balls)) > len(np.unique(balls[~mask])):  # two recordings of one class each
-            mask, why = None, "by recording the training would see one class only"
+        if chosen.any() and len(np.unique(balls)) > len(
+            np.unique(balls[~mask])
+        ):  # for example, two recordings of one class each
+            mask, why = None, "by recording, only one class would remain for training"
     if mask is None or not mask.any():
         mask = _stratified(balls, fraction, seed)
-        how = f"patch by patch, classes stratified, because {why}: near duplicates may be on both sides ({mask.sum()}"
+        how = f"patch by patch, stratified by class, because {why}; near duplicates may be on both sides ({mask.sum()}"
     return patches.take(~mask), patches.take(mask), f"{how} of {len(patches)} patches, seed {seed})"
 
 
 def _stratified(balls: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Bool [n]: the same fraction of either class, drawn at random, at least one patch on each side."""
+    """Bool [n]: a random choice of the same fraction of each class, with at least one patch on each side."""
     generator = np.random.default_rng(seed)
     mask = np.zeros(len(balls), bool)
     for label in (False, True):

@@ -1,7 +1,7 @@
 """Checks the compressed chunks of an HDF5 dataset before HDF5 unpacks them.
 
-HDF5 1.14 trusts a chunk's content: if it unpacks to less than a chunk, the rest is whatever this process had in memory
-there; if it unpacks to more, HDF5 first takes that memory. So each chunk is unpacked here once, with a limit.
+HDF5 1.14 trusts a chunk's content. If it unpacks to less than a chunk, the rest is whatever was in this process's
+memory; if it unpacks to more, HDF5 allocates that much. So each chunk is unpacked here once, with a limit.
 """
 
 import zlib
@@ -16,13 +16,13 @@ DEFLATE, SHUFFLE, FLETCHER32, LZF = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHU
 KNOWN = (DEFLATE, SHUFFLE, FLETCHER32, LZF)
 NAMES = {4: "szip", 5: "nbit", 6: "scaleoffset", 307: "bzip2", 32001: "blosc", 32004: "lz4", 32008: "bitshuffle"}
 NAMES |= {32013: "zfp", 32015: "zstd", 32026: "blosc2"}
-CHUNK_LIMIT_BYTES = 1 << 26  # of a chunk that is larger than its dataset
+CHUNK_LIMIT_BYTES = 1 << 26  # largest chunk that may exceed its dataset
 CHECKSUM_BYTES = 4  # that fletcher32 adds
 
 
 @dataclass
 class Chunks:
-    """The chunks of one dataset; `bytes` is the size of one, unpacked.
+    """The chunks of one dataset; `bytes` is the unpacked size of one.
 
     stored: offset of each chunk in the dataset -> the filters that this chunk skips, one bit each.
     """
@@ -32,14 +32,14 @@ class Chunks:
     bytes: int
     filters: tuple[int, ...]
     stored: dict[tuple[int, ...], int]
-    rows: dict[int, list[tuple[int, ...]]] = field(default_factory=dict)  # first row -> offsets not checked yet
+    rows: dict[int, list[tuple[int, ...]]] = field(default_factory=dict)  # first row -> unchecked offsets
 
     def __post_init__(self):
         for offset in self.stored:
             self.rows.setdefault(offset[0], []).append(offset)
 
     def check(self, start: int, stop: int) -> None:
-        """Checks every chunk that holds one of the rows start..stop; each is checked once.
+        """Checks every chunk that contains any of the rows start..stop; each is checked once.
 
         Raises:
             ValueError: it does not unpack to exactly one chunk.
@@ -67,15 +67,15 @@ def chunks_of(dataset: h5py.h5d.DatasetID, shape: tuple[int, ...], item_bytes: i
         name: of file and dataset, for messages.
 
     Raises:
-        UserError: a filter that is not known, chunks that are missing, or chunks too large for the dataset.
+        UserError: an unknown filter, missing chunks, or chunks that are too large for the dataset.
     """
     settings = dataset.get_create_plist()
     filters = tuple(settings.get_filter(index)[0] for index in range(settings.get_nfilters()))
     if unknown := [code for code in filters if code not in KNOWN]:
-        known = NAMES.get(unknown[0], "a filter unknown here")
+        known = NAMES.get(unknown[0], "an unknown filter")
         raise UserError(
-            f"{name} is compressed with {known}. Received: HDF5 filter {unknown[0]}. Repack the file with gzip where "
-            "it was made: h5repack -f GZIP=1 OLD NEW."
+            f"{name} is compressed with {known}. Received: HDF5 filter {unknown[0]}. Repack the file with gzip on the "
+            "machine that made it: h5repack -f GZIP=1 OLD NEW."
         )
     if len(set(filters)) < len(filters) or {DEFLATE, LZF} <= set(filters):
         raise UserError(f"{name} is compressed twice. Received: HDF5 filters {list(filters)}. Repack it with gzip.")
@@ -97,7 +97,7 @@ def chunks_of(dataset: h5py.h5d.DatasetID, shape: tuple[int, ...], item_bytes: i
 
 
 def _unpacked_length(raw: bytes, filters: list[int], limit: int) -> int:
-    """How many bytes a chunk holds, or `limit` + 1 if it holds more."""
+    """The number of bytes in a chunk, or `limit` + 1 if there are more."""
     length = len(raw)
     for code in reversed(filters):
         if code == FLETCHER32:
@@ -113,7 +113,7 @@ def _unpacked_length(raw: bytes, filters: list[int], limit: int) -> int:
 
 
 def _lzf_length(packed: bytes) -> int:
-    """Bytes that an LZF stream unpacks to, by its own tokens: literals, or copies of what came before."""
+    """The unpacked size of an LZF stream in bytes, from its tokens: literals, or copies of earlier bytes."""
     length = at = 0
     while at < len(packed):
         token = packed[at]

@@ -1,4 +1,4 @@
-"""Reads one dataset of an HDF5 file that was checked, in parts, and never more than fits into memory."""
+"""Reads one dataset of a checked HDF5 file in parts, and never more than fits into memory."""
 
 import resource
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ from common.cli.printable import LIMIT, printable
 from common.datasets.hdf5_chunks import Chunks
 from common.errors import UserError
 
-STRINGS_BYTES_MAX = 1 << 27  # that strings of variable length may take at once
+STRINGS_BYTES_MAX = 1 << 27  # for strings of variable length that are read at once
 NAME_BYTES_MAX = 1024  # of a recording, camera or origin
-# What h5py raises for damaged files; it has no class of its own.
+# The exceptions that h5py raises for damaged files; they have no common class.
 FAULTS = (OSError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, MemoryError, AttributeError)
 
 
 @dataclass(frozen=True)
 class Column:
-    """One dataset of an open file. `variable`: strings of variable length."""
+    """One dataset of an open file; `variable` means strings of variable length."""
 
     path: Path
     dataset: h5py.Dataset
@@ -38,7 +38,7 @@ class Column:
         """The rows start..stop.
 
         Raises:
-            UserError: a damaged part of the file, or more than fits into memory.
+            UserError: this part of the file is damaged, or does not fit into memory.
         """
         start, stop, _ = slice(start, stop).indices(len(self))
         rows = max(0, stop - start)
@@ -52,7 +52,7 @@ class Column:
             return read
 
     def read_into(self, target: np.ndarray, start: int, at: int, rows: int | None = None) -> None:
-        """Reads `rows` rows from `start` on into `target`, from its row `at` on.
+        """Reads `rows` rows, starting at `start`, into `target`, starting at its row `at`.
 
         Raises:
             UserError: a damaged part of the file.
@@ -64,7 +64,7 @@ class Column:
             self.dataset.read_direct(target, np.s_[start : start + rows], np.s_[at : at + rows])
 
     def _strings(self, start: int, stop: int) -> np.ndarray:
-        """Strings of variable length, a few at a time: each may be as long as the file, and all may be the same one."""
+        """Reads strings of variable length, a few at a time: each may be as long as the file, and all may be the same."""
         longest = self.path.stat().st_size
         step = max(1, min(8192, STRINGS_BYTES_MAX // max(1, longest)))
         parts = [np.empty(0, object)]
@@ -81,10 +81,10 @@ class Column:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turns whatever h5py raises for a damaged file into one line.
+    """Turns any error that h5py raises for a damaged file into one line.
 
     Raises:
-        UserError: in place of every such error.
+        UserError: instead of any such error.
     """
     try:
         yield
@@ -95,10 +95,10 @@ def readable(path: Path) -> Iterator[None]:
 
 @contextmanager
 def little_memory(file_bytes: int) -> Iterator[None]:
-    """Limits this process while HDF5 reads strings of variable length from a file of so many bytes.
+    """Limits the memory of this process while HDF5 reads strings of variable length from a file of this many bytes.
 
-    It allocates and clears as many bytes as a string claims to have, up to 4 GB, before it checks that they are there.
-    Without /proc nothing is limited.
+    HDF5 allocates and clears as many bytes as a string claims to have, up to 4 GB, before it checks that they exist.
+    Without /proc, there is no limit.
     """
     try:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -116,10 +116,10 @@ def little_memory(file_bytes: int) -> Iterator[None]:
 
 
 def check_room(needed: int, path: Path) -> None:
-    """Compares bytes that are about to be read with the memory that is free.
+    """Compares the number of bytes to read with the free memory.
 
     Raises:
-        UserError: there is less.
+        UserError: there is not enough.
     """
     if needed < 1 << 24:
         return
@@ -131,7 +131,7 @@ def check_room(needed: int, path: Path) -> None:
 
 
 def free_memory() -> int | None:
-    """Bytes that this process may still take, by the system and the container's limit; None if neither says."""
+    """Bytes that this process may still use, according to the system and the container; None if unknown."""
     free = []
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Checks the heaps that hold an HDF5 file's strings of variable length: HDF5 1.14 loops forever on a damaged one."""
+"""Checks the heaps with an HDF5 file's strings of variable length; HDF5 1.14 loops forever on a damaged heap."""
 
 import mmap
 from pathlib import Path
@@ -8,16 +8,16 @@ ALIGNED = 8  # bytes
 
 
 def check_heaps(path: Path, length_bytes: int) -> None:
-    """Walks every heap as HDF5 will, and checks that each step moves forward and stays inside the heap.
+    """Walks through every heap as HDF5 does, and checks that each step goes forward and stays inside the heap.
 
     HDF5 file format, III.E "Disk Format: Level 1E - Global Heap".
 
     Args:
-        path: of a file that is not empty.
-        length_bytes: of a length in this file, from its superblock.
+        path: a file that is not empty.
+        length_bytes: the size of a length field in this file, from its superblock.
 
     Raises:
-        ValueError: a step that does not.
+        ValueError: a step does not.
     """
     header = ALIGNED + length_bytes
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -26,12 +26,14 @@ def check_heaps(path: Path, length_bytes: int) -> None:
             size = int.from_bytes(content[start + ALIGNED : start + header], "little")
             at, end = start + -(-header // ALIGNED) * ALIGNED, start + size
             if end > len(content):
-                raise ValueError("a heap that is larger than its file")
+                raise ValueError("a heap is larger than its file")
             while at + header <= end:
                 index = int.from_bytes(content[at : at + 2], "little")
                 length = int.from_bytes(content[at + ALIGNED : at + header], "little")
-                step = header + -(-length // ALIGNED) * ALIGNED if index else length  # index 0: the free rest
+                step = (
+                    header + -(-length // ALIGNED) * ALIGNED if index else length
+                )  # index 0: the free space at the end
                 if not header <= step <= end - at:
-                    raise ValueError("a heap whose objects do not fit into it")
+                    raise ValueError("the objects of a heap do not fit into it")
                 at += step
             start = content.find(SIGNATURE, start + 1)

@@ -20,9 +20,9 @@ DRY_RUN_PATCHES = 512
 
 @dataclass(frozen=True)
 class Splits:
-    """What is trained, validated and, where there is such a file, tested on.
+    """The patches for training, for validation and, if there is such a file, for testing.
 
-    name: of the dataset, for people. origin: where each split came from. notes: one line each for the user.
+    name: the dataset's name for people. origin: where each split came from. notes: one line each for the user.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Splits:
 
     @property
     def parts(self) -> dict[str, Patches]:
-        """The splits that there are, by name."""
+        """The existing splits, by name."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: part for name, part in parts.items() if part is not None}
 
@@ -45,26 +45,26 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
 
     Args:
         task: `classification` or `detection`.
-        options: of the training.
-        synthetic: what brings the synthetic patches, where they are asked for or stand in.
+        options: the options of the run.
+        synthetic: the function that makes synthetic patches, when they are requested or needed as a replacement.
 
     Raises:
-        UserError: no such dataset, no such file, or one that cannot be used.
+        UserError: a dataset or file does not exist or cannot be used.
     """
     before = _begun_with(options)
     wanted = Wanted(options.dataset, options.data_train, options.data_val, options.data_test)
     source = Source(options.data_root, options.archive_url, options.offline)
     selection = resolve(task, wanted, source, synthetic, before.get("substituted", False))
     files = {"train": selection.train, "validation": selection.validation, "test": selection.test}
-    if before and "test" not in before["datasets"]:  # there was none to fetch when this run began
+    if before and "test" not in before["datasets"]:  # there was no test file when this run began
         files["test"] = ()
     origin = {split: ", ".join(selection.origin[path] for path in paths) for split, paths in files.items() if paths}
     if not options.stream:
         check_memory([path for paths in files.values() for path in paths])
     elif not selection.validation:
         raise UserError(
-            f"--stream needs a validation file. Received: {selection.name}. Name one with --data-val, or train "
-            "without --stream: then a part of the training patches is split off."
+            f"--stream needs a validation file. Received: {selection.name}. Pass one with --data-val, or train "
+            "without --stream, which splits off a part of the training patches."
         )
     read = stored_patches if options.stream else _read
     parts = {split: read(paths, task) for split, paths in files.items() if paths}
@@ -77,7 +77,9 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
         _check_classes(parts["train"])
     if options.dry_run:
         parts = {split: _sample(part, options.seed) for split, part in parts.items()}
-    concatenate([part.take([0]) for part in parts.values()])  # one size and colour in all splits, or one clear line
+    concatenate(
+        [part.take([0]) for part in parts.values()]
+    )  # raises one clear line unless all splits have one size and colour
     _say(selection.substituted, notes)
     return Splits(
         selection.name,
@@ -91,7 +93,7 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
 
 
 def _begun_with(options: TrainingOptions) -> dict:
-    """config.json of the run to resume: the archive may have come back since it began. {} for a new run."""
+    """config.json of the run to resume, because the archive may be available by now. {} for a new run."""
     return read_config(Path(options.resume)) if options.resume else {}
 
 
@@ -100,11 +102,11 @@ def _read(paths: Sequence[Path], task: str) -> Patches:
 
 
 def _check_classes(train: Patches) -> None:
-    """With one class a network only learns to answer it always, which looks like good training."""
+    """Refuses training with one class: the network would only learn to predict that class, with an excellent loss."""
     balls = int((train.y > 0.5).sum())
     if balls in (0, len(train)):
         raise UserError(
-            f"Training needs patches with and without a ball. Received: {balls} balls of {len(train)} training "
+            f"Training needs patches with and without a ball. Received: {balls} balls in {len(train)} training "
             f"patches, {', '.join(train.files)}. Add files to --data-train."
         )
 
@@ -130,7 +132,7 @@ def read_files(paths: Sequence[Path], task: str):
         Patches, and the file of each patch, str [n], or None if there is only one.
 
     Raises:
-        UserError: a file that no model could be scored on, or files that do not fit together.
+        UserError: a file that cannot be used for scoring, or files that do not match.
     """
     patches = stored_patches(paths, task)
     names = [name for name, n in zip(_told_apart(paths), patches.X.lengths, strict=True) for _ in range(n)]
@@ -138,7 +140,7 @@ def read_files(paths: Sequence[Path], task: str):
 
 
 def _told_apart(paths: Sequence[Path]) -> list[str]:
-    """Names of the files, with as many of their folders as it takes: the same name is often in two folders."""
+    """Short names of the files, with as many of their folders as it takes to distinguish equal names."""
     parts = [path.absolute().parts for path in paths]
     names = [path.name for path in paths]
     for depth in range(2, max(map(len, parts), default=0) + 1):

@@ -1,4 +1,4 @@
-"""What makes a file a patch file: every check of `common.datasets.patch_file`, each with one line for the user."""
+"""Defines what a patch file is: all checks of `common.datasets.patch_file`, each with one line for the user."""
 
 from pathlib import Path
 
@@ -10,28 +10,28 @@ from common.errors import UserError
 
 TASKS = ("classification", "detection")
 KEYS = ("recording", "camera", "origin")  # one string per patch, in newer files
-DETAILS = {"side": "fiu", "source": "SO"}  # one number, one string per patch, in files since then: kinds of their types
+DETAILS = {"side": "fiu", "source": "SO"}  # one number, one string per patch, in the newest files: NumPy type kinds
 SIDES = (16, 32)  # pixels; the networks of this repository are built for these two
 CENTRE_RANGE = (-0.25, 1.25)  # fractions of the patch; real labels reach 0.02..1.014
 RADIUS_MAX = 1.0  # fraction of the patch; real labels reach 0.3..0.55
-ORDER_MIN = 30  # labels below which the order of the columns cannot be told from their statistics
-ORDER_SIGMAS = 5.0  # how surely the centres must lie above the suspected radius
+ORDER_MIN = 30  # fewer labels do not show the order of the columns
+ORDER_SIGMAS = 5.0  # how far the centres must lie above the suspected radius
 
 
 def open_file(path: Path) -> SafeFile:
     """Opens a patch file for reading; the caller closes it.
 
     Raises:
-        UserError: no such file, not readable, no HDF5 inside, or values that the file does not hold itself.
+        UserError: the file does not exist, is not readable, is not HDF5, or stores its values elsewhere.
     """
     return open_hdf5(path, ("X", "y", *KEYS, *DETAILS))
 
 
 def layout(file: SafeFile, task: str) -> None:
-    """Checks keys, shapes, types and the memory that all but X will take; reads neither pixels nor labels.
+    """Checks keys, shapes, types and the memory needed by everything but X; reads neither pixels nor labels.
 
     Raises:
-        UserError: what cannot be used.
+        UserError: something that cannot be used.
     """
     path, columns = file.path, file.columns
     if task not in TASKS:
@@ -64,7 +64,7 @@ def pixels(shape: tuple[int, ...], dtype: np.dtype, path: Path) -> None:
     """Checks shape and type of X.
 
     Raises:
-        UserError: not uint8 [n > 0, 16 or 32, the same, 1 or 2].
+        UserError: X is not uint8 [n > 0, side, side, 1 or 2] with a side of 16 or 32.
     """
     if dtype != np.uint8:
         hint = " Store the raw 0..255 values: scaling and mean are part of the model." if dtype.kind == "f" else ""
@@ -83,7 +83,7 @@ def label_shape(shape: tuple[int, ...], task: str, path: Path) -> None:
     """Checks the shape of y.
 
     Raises:
-        UserError: labels of the other task, or of none.
+        UserError: the labels belong to the other task or to no task.
     """
     other = {(3,): "detection", (): "classification", (1,): "classification"}.get(shape[1:])
     if other != task:
@@ -93,7 +93,7 @@ def label_shape(shape: tuple[int, ...], task: str, path: Path) -> None:
 
 
 def labels(y: np.ndarray, task: str, path: Path) -> np.ndarray:
-    """Checks labels of any number type and brings them into the form of `Patches.y`.
+    """Checks labels of any number type and converts them to the format of `Patches.y`.
 
     Returns:
         float32 [n] or [n, 3].
@@ -101,7 +101,7 @@ def labels(y: np.ndarray, task: str, path: Path) -> np.ndarray:
     Raises:
         UserError: NaN, infinite, or out of range.
     """
-    with np.errstate(over="ignore"):  # what no float32 can hold is infinite, and refused below
+    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is refused below
         y = y.astype(np.float32)
     bad = np.flatnonzero(~np.isfinite(y).reshape(len(y), -1).all(axis=1))
     if len(bad):
@@ -126,9 +126,9 @@ def labels(y: np.ndarray, task: str, path: Path) -> np.ndarray:
 def column_order(y: np.ndarray, path: Path) -> None:
     """Refuses detection labels whose radius is not in the first column.
 
-    Balls lie around the middle of their patch, so both centres have a mean near 0.5 and scatter; the radius is smaller
-    (about 0.4 without a border) and scatters less. A file is refused only if all of this points clearly at another
-    column than the first, so that few labels or an unusual but legal file never raise an alarm.
+    Balls lie around the middle of their patch, so both centres have a mean near 0.5 and vary; the radius is smaller
+    (about 0.4 without a border) and varies less. A file is refused only if all of this clearly points to another
+    column than the first, so that few labels, or an unusual but valid file, never cause an error.
 
     Raises:
         UserError: the labels look like [x, y, radius] or [x, radius, y].

@@ -1,4 +1,4 @@
-"""The HDF5 patch format of the archive: opened, checked in full and written in one place.
+"""Opens and fully checks files in the HDF5 patch format of the archive.
 
 A file holds `X` uint8 [n, side, side, channels] and `y`; newer files add `recording`, `camera` and `origin`, one string
 per patch, and the newest `side` and `source`. The fields are described in `Patches`.
@@ -32,7 +32,7 @@ __all__ = [
     "write_patches",
 ]
 
-BLOCK = 8192  # patches per block where a file is walked through: 16 MB at 32x32x2
+BLOCK = 8192  # patches per block when a file is read in parts: 16 MB at 32x32x2
 COLUMNS = (*KEYS, *patch_checks.DETAILS)
 write_patches = patch_writer.write_patches
 
@@ -45,9 +45,9 @@ class Patches:
     y: float32 [n], 1 ball and 0 no ball; or float32 [n, 3] = [radius, center_x, center_y], fractions of the patch.
     recording, camera, origin: str [n] each, or None if the file does not say.
     side: float32 [n], pixels of the patch in the camera picture, NaN where unknown; or None.
-    source: bytes [n], UTF-8, archive and member of each patch, all different; or None. As text it would outgrow X.
+    source: bytes [n], UTF-8, archive and member of each patch, all different; or None. As str, larger than X.
     files: names of the files that the patches were read from.
-    sampling: how they were subsampled, keys of `common.datasets.sampling_rules.RULES`, None if a file does not say.
+    sampling: how they were subsampled, keys of `common.datasets.sampling_rules.RULES`; None if a file does not say.
     """
 
     X: np.ndarray
@@ -65,14 +65,14 @@ class Patches:
 
     @property
     def task(self) -> str:
-        """`classification` or `detection`, told by the shape of y."""
+        """`classification` or `detection`, depending on the shape of y."""
         return TASKS[0] if self.y.ndim == 1 else TASKS[1]
 
     @cached_property
     def digest(self) -> str:
-        """sha256 (hex) of X, y, recording and camera, however the file was chunked, compressed or typed."""
+        """sha256 (hex) of X, y, recording and camera, independent of the file's chunks, compression and types."""
         digest = hashlib.sha256(f"{self.task} {self.X.shape}".encode())
-        for start in range(0, len(self), BLOCK):  # in blocks: a view made contiguous never costs a second X
+        for start in range(0, len(self), BLOCK):  # in blocks, so that a contiguous copy never needs as much memory as X
             digest.update(np.ascontiguousarray(self.X[start : start + BLOCK]))
         digest.update(np.ascontiguousarray(self.y, dtype="<f4"))
         for key in ("recording", "camera"):
@@ -84,7 +84,7 @@ class Patches:
 
     @cached_property
     def channel_means(self) -> np.ndarray:
-        """The mean pixel of each channel, 0..255, float64 [channels]."""
+        """The mean pixel value of each channel, 0..255, float64 [channels]."""
         sums = [self.X[at : at + BLOCK].sum((0, 1, 2), dtype=np.int64) for at in range(0, len(self), BLOCK)]
         return np.sum(sums, 0) / (len(self) * self.X.shape[1] * self.X.shape[2])
 
@@ -96,9 +96,9 @@ class Patches:
 
 @dataclass(frozen=True)
 class PatchFile:
-    """An open, checked patch file whose content is read in parts: for files that are larger than the memory.
+    """An open, checked patch file that is read in parts, for files that are larger than the memory.
 
-    `shape` is that of X.
+    `shape` is the shape of X.
     """
 
     path: Path
@@ -110,10 +110,10 @@ class PatchFile:
         return self.shape[0]
 
     def read(self, start: int = 0, stop: int | None = None) -> Patches:
-        """The patches start..stop, checked; X is held in memory once.
+        """The patches start..stop, checked; X is in memory only once.
 
         Raises:
-            UserError: impossible labels, or a damaged part of the file.
+            UserError: impossible labels, or this part of the file is damaged.
         """
         start, stop, _ = slice(start, stop).indices(len(self))
         read = {key: column.read(start, stop) for key, column in self._file.columns.items()}
@@ -127,22 +127,22 @@ class PatchFile:
 
     @cached_property
     def sampling(self) -> str | None:
-        """The sampling rule that the file states; None if its attributes state none, or cannot be read."""
+        """The sampling rule in the file's attributes; None if there is none or it cannot be read."""
         return sampling_rule(self._file)
 
     @property
     def attributes(self) -> dict[str, object]:
-        """The file's attributes, read only when asked for: training needs none."""
+        """The file's attributes; read only on demand, because training needs none."""
         return self._file.attributes()
 
     def blocks(self, size: int = BLOCK) -> Iterator[Patches]:
-        """All patches in order, `size` at a time; the last block holds the remainder."""
+        """All patches in order, `size` at a time; the last block contains the remainder."""
         for start in range(0, len(self), size):
             yield self.read(start, start + size)
 
 
 def sampling_rule(file: SafeFile) -> str | None:
-    """The sampling rule that an open file states; None if its attributes state none, or cannot be read."""
+    """The sampling rule in the attributes of an open file; None if there is none or it cannot be read."""
     try:
         return rule_in(file.attributes())
     except UserError:
@@ -150,13 +150,13 @@ def sampling_rule(file: SafeFile) -> str | None:
 
 
 def joined_rule(rules: Iterable[str | None]) -> str | None:
-    """The rule of patches that are joined: theirs; several are joined, and one unknown rule makes None."""
+    """The sampling rules of joined patches, as one string; None if any of them is unknown."""
     rules = sorted({rule or "" for rule in rules})
     return " and ".join(rules) if all(rules) else None
 
 
 def task_of(path: Path | str) -> str:
-    """`classification` or `detection`, told by the shape of y.
+    """`classification` or `detection`, depending on the shape of y.
 
     Raises:
         UserError: not a patch file.
@@ -174,7 +174,7 @@ def open_patches(path: Path | str, task: str) -> Iterator[PatchFile]:
     """Opens a patch file and checks everything that needs no pixels or labels; use it in a `with` statement.
 
     Raises:
-        UserError: not a file, not HDF5, keys missing, or shapes and types that cannot be used.
+        UserError: it is not a file or not HDF5, keys are missing, or shapes and types cannot be used.
     """
     path = Path(path)
     with closing(patch_checks.open_file(path)) as file:
@@ -183,7 +183,7 @@ def open_patches(path: Path | str, task: str) -> Iterator[PatchFile]:
 
 
 def read_patches(path: Path | str, task: str) -> Patches:
-    """Reads and checks a whole patch file of either age.
+    """Reads and checks a whole patch file in the old or the new format.
 
     Args:
         path: the file.
@@ -202,10 +202,10 @@ def read_patches(path: Path | str, task: str) -> Patches:
 def concatenate(parts: list[Patches]) -> Patches:
     """Joins patches of one task, size and number of channels, in order.
 
-    What is known of each patch, recording and the rest, survives only where every part has it.
+    Columns such as `recording` are kept only if all parts have them.
 
     Raises:
-        UserError: nothing to join, or parts that do not fit together.
+        UserError: there is nothing to join, or the parts do not match.
     """
     if not parts:
         raise UserError("no patches to join. Received: an empty list.")
@@ -215,7 +215,7 @@ def concatenate(parts: list[Patches]) -> Patches:
         if (part.X.shape[1:], part.y.shape[1:]) != (parts[0].X.shape[1:], parts[0].y.shape[1:]):
             raise UserError(
                 f"{', '.join(part.files) or 'patches'}: does not match {', '.join(parts[0].files) or 'the others'}."
-                f" Received: {_kind(part)} beside {_kind(parts[0])}. Use files of one size, colour and task."
+                f" Received: {_kind(part)} and {_kind(parts[0])}. Use files of one size, colour and task."
             )
     columns = {}
     for key in COLUMNS:

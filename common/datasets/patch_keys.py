@@ -1,4 +1,4 @@
-"""Names single patches, so that lists of them can be written, edited and obeyed."""
+"""Names single patches, so that lists of them can be written, edited and applied."""
 
 import hashlib
 from collections.abc import Iterator
@@ -19,5 +19,5 @@ def digests(X: np.ndarray, y: np.ndarray) -> Iterator[str]:
 
 
 def keys(X: np.ndarray, y: np.ndarray, source: np.ndarray | None) -> list[str]:
-    """How --drop and --relabel identify each patch: its source, else the digest of its pixels and label."""
+    """The key by which --drop and --relabel identify each patch: its source, or the digest of its pixels and label."""
     return list(digests(X, y)) if source is None else [name.decode("utf-8", "replace") for name in source]

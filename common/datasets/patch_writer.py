@@ -1,4 +1,4 @@
-"""Writes patch files: atomic, and the same bytes for the same content."""
+"""Writes patch files atomically; the same content gives the same bytes."""
 
 import io
 import json
@@ -12,8 +12,8 @@ import numpy as np
 from common.datasets import patch_checks
 from common.errors import UserError
 
-CHUNK_BYTES = 1 << 18  # of one HDF5 chunk: few enough seeks for a whole read, small enough for shuffled block access
-GZIP_LEVEL = 1  # reading is as quick as at 9 and the files are only some percent larger
+CHUNK_BYTES = 1 << 18  # per HDF5 chunk: few seeks for reading all, yet small enough for reading shuffled blocks
+GZIP_LEVEL = 1  # reading is as fast as with 9, and the files are only a few percent larger
 
 
 def write_patches(
@@ -24,25 +24,25 @@ def write_patches(
     attributes: Mapping[str, object] | None = None,
     **columns: Sequence[str] | np.ndarray | None,
 ) -> None:
-    """Writes one patch file; the task is told by the shape of y.
+    """Writes one patch file; the shape of y determines the task.
 
-    The file appears complete or not at all, and equal content gives equal bytes: no time stamps, sorted attributes.
+    The file is written completely or not at all. Equal content gives equal bytes: no time stamps, sorted attributes.
 
     Args:
-        path: where to; missing folders are made.
+        path: the file; missing folders are created.
         X: uint8 [n, side, side, channels]; an array or anything with shape, dtype and slices (memmap, HDF5 dataset),
             read in blocks.
         y: [n] or [n, 1] of 0 and 1, or [n, 3] = [radius, center_x, center_y] in fractions.
-        attributes: of the file; strings, numbers, or lists and dictionaries, which are stored as JSON.
-        columns: `recording`, `camera`, `origin` and `source`, one string per patch each, and `side`, one number, pixels
-            in the camera picture, NaN where unknown; those that are None are left out.
+        attributes: the file's attributes: strings, numbers, or lists and dictionaries, which are stored as JSON.
+        columns: `recording`, `camera`, `origin` and `source`, one string per patch, and `side`, one number per patch in
+            pixels of the camera picture, NaN if unknown; columns that are None are left out.
 
     Raises:
-        UserError: content that `read_patches` would refuse, or a place that cannot be written.
+        UserError: content that `read_patches` would refuse, or a path that cannot be written.
     """
     path = Path(path)
     if unknown := set(columns) - {*patch_checks.KEYS, *patch_checks.DETAILS}:
-        raise TypeError(f"not a column of patch files: {', '.join(sorted(unknown))}")
+        raise TypeError(f"unknown columns of patch files: {', '.join(sorted(unknown))}")
     y, columns = _checked(path, X, y, columns)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def write_patches(
 
 
 def _checked(path: Path, X: np.ndarray, y: np.ndarray, columns: dict) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Labels and columns as the file stores them, after every check that reading makes."""
+    """Labels and columns as stored in the file, after all checks that are also made on reading."""
     y = np.asarray(y)
     task = "detection" if y.ndim == 2 and y.shape[1] == 3 else "classification"
     columns = {key: _encode(values, key) for key, values in columns.items() if values is not None}
@@ -81,15 +81,15 @@ def _encode(values: Sequence[str] | np.ndarray, key: str) -> np.ndarray:
 
 
 class _Stream(io.FileIO):
-    """A file whose faults HDF5 never sees, because a write that fails while it closes a file crashes Python (1.14).
+    """A file that hides write errors from HDF5 1.14, because an error while closing a file crashes Python.
 
-    The first fault is kept; from then on nothing is written.
+    It keeps the first error and writes nothing afterwards.
     """
 
     fault: OSError | None = None
 
     def write(self, data: bytes) -> int:
-        """Writes all of `data`, or keeps the fault."""
+        """Writes all of `data`, or keeps the error."""
         rest = memoryview(data).cast("B")
         while rest and self.fault is None:
             try:
@@ -99,7 +99,7 @@ class _Stream(io.FileIO):
         return len(data)
 
     def truncate(self, size: int | None = None) -> int:
-        """Sets the size, or keeps the fault."""
+        """Sets the size, or keeps the error."""
         if self.fault is None:
             try:
                 return super().truncate(size)
@@ -108,13 +108,13 @@ class _Stream(io.FileIO):
         return self.tell() if size is None else size
 
     def check(self) -> None:
-        """Raises the fault, if there was one."""
+        """Raises the error, if there was one."""
         if self.fault is not None:
             raise self.fault
 
 
 def _write(path: Path, X: np.ndarray, y: np.ndarray, columns: dict, attributes: Mapping[str, object]) -> None:
-    # Beside the target, so that the rename stays inside one file system.
+    # In the same folder as the target, so that the rename stays inside one file system.
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with _Stream(unfinished, "w+") as stream:

@@ -1,4 +1,4 @@
-"""Which files a run uses: files named one by one, a dataset of the archive, or synthetic patches in its place."""
+"""Finds the files of a run: single files, a dataset of the archive, or synthetic patches as a replacement."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from common.datasets.streaming import stored_patches
 from common.errors import UserError
 
 SyntheticFiles = Callable[[str, Path], Mapping[str, Path]]  # (task, data root) -> a file per split
-ASK_AGAIN_S = 24 * 3600.0  # a file that the archive does not have may be added one day
+ASK_AGAIN_S = 24 * 3600.0  # a file that the archive lacks may be added later
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Selection:
     """The files of one run.
 
     name: The family's stem, `synthetic`, or the name of the first training file.
-    train, validation, test: Paths; without validation it is split off the training files; test may be empty.
-    origin: For each path where it came from: an address, or the path itself.
-    substituted: Whether synthetic patches stand in for the default family.
-    warning: What the user has to know, in one line.
+    train, validation, test: Paths; without `validation`, it is split off the training patches; `test` may be empty.
+    origin: Where each path came from: an address, or the path itself.
+    substituted: Whether synthetic patches replace the default family.
+    warning: One line that the user has to know.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a run asks for: a dataset by its name, or files one by one, or neither: the team's default family."""
+    """What a run uses: a dataset given by name, single files, or neither, which means the team's default family."""
 
     dataset: str | None = None
     train: Sequence[Path | str] = ()
@@ -51,7 +51,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the files of a family come from: the cache in `data_root`, else the archive."""
+    """Gets the files of a family from the cache in `data_root`, or from the archive."""
 
     data_root: Path | str
     archive_url: str = DEFAULT_URL
@@ -59,17 +59,17 @@ class Source:
     patience: Patience = PATIENCE
 
     def bring(self, family: Family, split: str) -> Path:
-        """The file of one split, checked if it has to be downloaded."""
+        """The file of one split, checked if it was just downloaded."""
         name, check = family.file(split), _check(family)
         return fetch(name, self.data_root, self.archive_url, offline=self.offline, check=check, patience=self.patience)
 
     def bring_if_there(self, family: Family, split: str) -> tuple[Path, ...]:
-        """The file, or nothing if the archive does not have it: it is asked again after a day, if it can be reached."""
+        """The file, or nothing if the archive does not have it; the archive is asked again after a day."""
         name = family.file(split)
         target = Path(self.data_root) / name
         note, source = sibling(target, "absent"), address(self.archive_url, name)
         noted, age = False, 0.0
-        with suppress(OSError, ValueError):  # anything may have this name
+        with suppress(OSError, ValueError):  # the name may belong to anything
             noted = read_inside(note.parent, note.name, 1 << 16) == source.encode()
             age = time.time() - note.stat().st_mtime
         if noted and not target.is_file() and age < ASK_AGAIN_S:
@@ -77,7 +77,7 @@ class Source:
         try:
             return (self.bring(family, split),)
         except NotInArchive:
-            with suppress(UserError):  # in a cache of others, it is asked each time
+            with suppress(UserError):  # if the cache is not writable, the archive is asked every time
                 write_text(note, source)
         except Unreachable:
             if not noted:
@@ -90,13 +90,13 @@ def resolve(
 ) -> Selection:
     """Finds the files to train on.
 
-    Only where no dataset was named, nothing of the default family's training file is cached and the archive cannot be
-    reached do synthetic patches stand in; and where `substituted` says that they did when the run began that is
-    resumed. `synthetic` brings them.
+    Synthetic patches, made by `synthetic`, replace the default family in two cases: no dataset was named, its training
+    file is not cached, and the archive cannot be reached; or they replaced it when the resumed run began
+    (`substituted`).
 
     Raises:
-        UserError: Contradictory arguments, unknown names, missing files.
-        ArchiveError: A named dataset, or the rest of a family that is cached in part, is not available.
+        UserError: contradictory arguments, unknown names, or missing files.
+        ArchiveError: a named dataset, or the rest of a partly cached family, is not available.
     """
     if wanted.train or wanted.validation or wanted.test:
         return _named_files(wanted)
@@ -111,13 +111,13 @@ def resolve(
     except Unreachable as error:
         if wanted.dataset is not None:
             raise
-        warning = f"{instead}: {error} What this run learns and measures comes from rendered patches, not from cameras."
+        warning = f"{instead}: {error} This run is trained and measured on rendered patches, not on camera patches."
         return _synthetic(task, source, synthetic, warning)
     except NotInArchive as error:
         raise NotInArchive(f"{error} --list-datasets shows what there is; --dataset synthetic needs none.") from error
     try:
         validation = source.bring_if_there(family, "validation")
-    except Unreachable as error:  # splitting one off would quietly be another experiment
+    except Unreachable as error:  # splitting one off would silently change the experiment
         raise ArchiveError(
             f"Of {family.stem} only the training file is cached: {error} To train without its validation file, name "
             f"the other: --data-train {train[0]}"
@@ -134,11 +134,11 @@ def _check(family: Family) -> Callable[[Path], None]:
 
     def check(path: Path) -> None:
         pixels = stored_patches([path], family.task).X
-        for start in range(0, len(pixels), 8192):  # everything is read, and one block held
+        for start in range(0, len(pixels), 8192):  # reads everything, one block at a time
             pixels[start : start + 8192]
         shape = pixels.shape[1:]
         if shape != (family.size, family.size, family.channels):
-            raise UserError(f"{path}: the patches are not what its name says. Received: {'x'.join(map(str, shape))}.")
+            raise UserError(f"{path}: the patches do not match the file's name. Received: {'x'.join(map(str, shape))}.")
 
     return check
 
@@ -147,12 +147,12 @@ def _named_files(wanted: Wanted) -> Selection:
     if not wanted.train:
         option, other = ("--data-val", wanted.validation) if wanted.validation else ("--data-test", wanted.test)
         raise UserError(
-            f"{option} needs --data-train: a dataset has files of its own. Received: {option} {other[0]}. "
+            f"{option} needs --data-train, because a dataset has its own files. Received: {option} {other[0]}. "
             "evaluate.py scores a trained model on other files."
         )
     if wanted.dataset is not None:
         raise UserError(
-            f"--dataset and --data-train exclude each other. Drop one. "
+            f"--dataset and --data-train exclude each other. Remove one. "
             f"Received: {wanted.dataset} and {wanted.train[0]}."
         )
     splits = {"train": wanted.train, "val": wanted.validation, "test": wanted.test}
@@ -164,7 +164,7 @@ def _named_files(wanted: Wanted) -> Selection:
                 raise UserError(f"There is no such file. Received: --data-{split} {path}. Check the path.")
             if used.setdefault(path.resolve(), split) != split:
                 raise UserError(
-                    f"The same file for two purposes. Received: {path} as {used[path.resolve()]} and {split}."
+                    f"The same file is used for two splits. Received: {path} as {used[path.resolve()]} and {split}."
                 )
     more = f"+{len(wanted.train) - 1}" if len(wanted.train) > 1 else ""
     return Selection(splits["train"][0].stem + more, *splits.values(), _origins(sum(splits.values(), ())))

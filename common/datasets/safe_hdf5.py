@@ -1,7 +1,7 @@
-"""Opens HDF5 files from strangers: nothing outside the file is read, and sizes are known before memory is taken.
+"""Opens HDF5 files from strangers: reads nothing outside the file, and checks sizes before allocating memory.
 
 An HDF5 file can keep its values in any other file of the machine that opens it (external storage, external links,
-virtual datasets), and can declare any size in a few bytes. A patch file holds its values itself, all of them.
+virtual datasets), and can declare any size in a few bytes. A patch file must contain all of its values.
 """
 
 import errno
@@ -23,21 +23,21 @@ from common.datasets.hdf5_heap import check_heaps
 from common.errors import UserError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-LINKS_MAX = 16  # followed to one dataset
+LINKS_MAX = 16  # links followed to one dataset
 ATTRIBUTE_BYTES_MAX = 1 << 24
 SHOWN = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID, h5py.h5t.TypeEnumID)
 
 
 @dataclass(frozen=True)
 class SafeFile:
-    """An open file and those of its datasets that were asked for, by name."""
+    """An open file and the requested datasets in it, by name."""
 
     path: Path
     file: h5py.File
     columns: dict[str, Column]
 
     def close(self) -> None:
-        """Closes the file; a damaged one is left to the system."""
+        """Closes the file; errors of a damaged file are ignored."""
         with suppress(*FAULTS):
             self.file.close()
 
@@ -47,7 +47,7 @@ class SafeFile:
             return [printable(name, LIMIT) for name in islice(self.file.id, 10)]
 
     def attributes(self) -> dict[str, object]:
-        """The attributes of the file that are numbers or strings; of others, why they are not shown."""
+        """The file's attributes: numbers and strings; for others, a note why they are not shown."""
         found = {}
         with readable(self.path):
             check_heaps(self.path, _length_bytes(self.file))
@@ -58,12 +58,12 @@ class SafeFile:
 
 
 def open_hdf5(path: Path, keys: Sequence[str]) -> SafeFile:
-    """Opens a file for reading and checks, of the datasets under `keys`, where and how their values are stored.
+    """Opens a file for reading, and checks where and how the values of the datasets under `keys` are stored.
 
     Keys that are missing are left out; the caller closes the file.
 
     Raises:
-        UserError: no such file, not readable, being written, no HDF5 inside, or values that are not in the file.
+        UserError: the file does not exist, is not readable, is being written, is not HDF5, or lacks its values.
     """
     file = _open(path)
     try:
@@ -84,15 +84,15 @@ def _mode(path: Path) -> int:
 
 def _open(path: Path) -> h5py.File:
     try:
-        if not stat.S_ISREG(mode := _mode(path)):  # a pipe would be waited for
+        if not stat.S_ISREG(mode := _mode(path)):  # opening a pipe would wait
             what = "is a folder" if stat.S_ISDIR(mode) else "is not a regular file"
             raise UserError(f"{path}: {what}. Give the path of an HDF5 patch file.")
         return _open_with_or_without_lock(path)
     except PermissionError:
-        raise UserError(f"{path}: may not be read. Check its permissions and those of its folder.") from None
+        raise UserError(f"{path}: is not readable. Check its permissions and those of its folder.") from None
     except BlockingIOError:
         raise UserError(
-            f"{path}: is open for writing in another program. Close it there, a notebook perhaps."
+            f"{path}: is open for writing in another program, perhaps a notebook. Close it there."
         ) from None
     except OSError as error:
         if error.errno:
@@ -101,7 +101,7 @@ def _open(path: Path) -> h5py.File:
         if "consistency flags" in str(error):
             raise UserError(
                 f"{path}: was not closed by the program that wrote it, so its end may be missing. Build or fetch it "
-                "again; if you are sure that it is complete, clear the mark with h5clear -s."
+                "again; if you are sure that it is complete, run h5clear -s on it."
             ) from None
         with path.open("rb") as stream:
             start = stream.read(len(SIGNATURE))
@@ -115,7 +115,7 @@ def _open_with_or_without_lock(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
     except OSError as error:
-        # NFS, Lustre and FUSE may have no locks, and reading needs none. A lock that another program holds is EAGAIN.
+        # NFS, Lustre and FUSE may have no locks, and reading needs none. A lock held by another program gives EAGAIN.
         if "lock" not in str(error) or error.errno == errno.EAGAIN:
             raise
         return h5py.File(path, "r", locking=False)
@@ -125,7 +125,7 @@ def _column(file: h5py.File, key: str, path: Path) -> Column | None:
     """The dataset under `key`; None if the file has none.
 
     Raises:
-        UserError: its values lie elsewhere, were never written, or cannot be unpacked here.
+        UserError: its values are stored elsewhere, were never written, or cannot be unpacked.
     """
     dataset = _follow(file, key, path)
     if dataset is None:
@@ -133,7 +133,7 @@ def _column(file: h5py.File, key: str, path: Path) -> Column | None:
     if not isinstance(dataset, h5py.h5d.DatasetID):
         raise UserError(f"{path}: {key} is not a dataset. Received: a group or a type. Not a patch file.")
     name, settings = f"{path}: {key}", dataset.get_create_plist()
-    # First of all: even the shape of a virtual dataset may be read from other files.
+    # First, because even the shape of a virtual dataset may be read from other files.
     if settings.get_layout() == h5py.h5d.VIRTUAL:
         _refuse(name, "a virtual dataset")
     if settings.get_external_count():
@@ -146,7 +146,7 @@ def _column(file: h5py.File, key: str, path: Path) -> Column | None:
         dtype = opened.dtype
     except FAULTS as error:
         raise UserError(
-            f"{name} has a type that cannot be read here. Received: {printable(error, LIMIT)}. Store plain numbers or "
+            f"{name} has a type that cannot be read. Received: {printable(error, LIMIT)}. Store plain numbers or "
             "strings."
         ) from None
     shape, item_bytes = space.shape, kind.get_size()
@@ -165,12 +165,12 @@ def _column(file: h5py.File, key: str, path: Path) -> Column | None:
     if chunks is None and dataset.get_storage_size() < prod(shape) * item_bytes:
         raise UserError(f"{name} was never written. Received: a declaration without values. Build it again.")
     if dataset.get_storage_size() > path.stat().st_size:
-        raise UserError(f"{name} is larger than its file: damaged or incomplete. Fetch or build it again.")
+        raise UserError(f"{name} is larger than its file, which is damaged or incomplete. Fetch or build it again.")
     return Column(path, opened, shape, dtype, prod(shape) * item_bytes, chunks, variable)
 
 
 def _follow(file: h5py.File, key: str, path: Path) -> h5py.h5g.GroupID | h5py.h5d.DatasetID | None:
-    """What is under `key`, through groups and soft links of this file alone; h5py would follow links to anywhere."""
+    """The object under `key`, through groups and soft links inside this file; h5py would follow any link."""
     root = group = h5py.h5g.open(file.id, b"/")
     parts, name = [key.encode()], f"{path}: {key}"
     for _ in range(LINKS_MAX):
@@ -178,7 +178,7 @@ def _follow(file: h5py.File, key: str, path: Path) -> h5py.h5g.GroupID | h5py.h5
         if not group.links.exists(first):
             if group is root and parts == [key.encode()]:
                 return None
-            _refuse(name, f"a soft link to {printable(first, LIMIT)}, which is not there")
+            _refuse(name, f"a soft link to {printable(first, LIMIT)}, which does not exist")
         kind = group.links.get_info(first).type
         if kind == h5py.h5l.TYPE_HARD:
             found = h5py.h5o.open(group, first)
@@ -204,7 +204,7 @@ def _length_bytes(file: h5py.File) -> int:
 
 def _refuse(name: str, received: str) -> None:
     raise UserError(
-        f"{name} is not stored in the file itself. Received: {received}. Copy the values into the file, then use it."
+        f"{name} is not stored in the file itself. Received: {received}. Copy the values into the file first."
     )
 
 

@@ -9,13 +9,13 @@ RULES = {
     "area": "mean of the pixels under each cell, weighted by their share in it",
     "naoth": "as centres, but not clamped: up to the network's size, the last index is the pixel beyond the patch",
 }
-_FORMER = {"robot": "centres", "nearest": "corners"}  # names in files of before November 2026
+_FORMER = {"robot": "centres", "nearest": "corners"}  # names in files from before November 2026
 
 
 def rule_in(attributes: Mapping[str, object]) -> str | None:
-    """The rule in the attributes of a patch file; None if there is none, or an unknown one."""
+    """The rule in the attributes of a patch file; None if it is missing or unknown."""
     name = attributes.get("sampling")
-    if name is None:  # where files of before November 2026 have it
+    if name is None:  # the place in files from before November 2026
         try:
             name = json.loads(str(attributes["settings"]))["sampling"]
         except (KeyError, ValueError, TypeError):

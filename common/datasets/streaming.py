@@ -1,4 +1,4 @@
-"""Patches that stay in their HDF5 files and are read as they are needed: for datasets larger than the memory.
+"""Reads patches from their HDF5 files when they are needed, for datasets that are larger than the memory.
 
 Labels and names stay in memory, about 30 bytes per patch.
 """
@@ -16,14 +16,14 @@ from common.datasets.patch_file import BLOCK, KEYS, Patches, joined_rule, sampli
 from common.datasets.safe_hdf5 import SafeFile
 from common.errors import UserError
 
-COPIES = 2  # of the pixels that training in memory holds: the array and the device's
-SHUFFLED = 1 << 16  # patches that training holds and shuffles at once: 16 MB at 16x16x1, 128 MB at 32x32x2
+COPIES = 2  # of the pixels during training in memory: the array and its copy on the device
+SHUFFLED = 1 << 16  # patches in memory that are shuffled at once: 16 MB at 16x16x1, 128 MB at 32x32x2
 
 
 class StoredPixels:
-    """The pixels of one or several open patch files as one array: what is asked for by [] is read.
+    """The pixels of one or several open patch files as one array; [] reads what it selects.
 
-    The first index is a slice, a list of positions in any order, or a mask; more indices pick from what was read.
+    The first index is a slice, a list of positions in any order, or a mask; further indices select from the result.
     """
 
     dtype = np.dtype(np.uint8)
@@ -39,7 +39,7 @@ class StoredPixels:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that a run holds in memory: a block and its copy on the device."""
+        """Bytes that a run needs in memory: a block and its copy on the device."""
         return 2 * min(SHUFFLED, len(self)) * int(np.prod(self.shape[1:]))
 
     def __getitem__(self, index) -> np.ndarray:
@@ -66,7 +66,7 @@ class StoredPixels:
 
 
 def stored_patches(paths: Sequence[Path], task: str) -> Patches:
-    """The patches of several files, joined in order; the files are opened and checked, pixels are not read yet.
+    """The patches of several files, joined in order; the files are opened and checked, but pixels are not read yet.
 
     Raises:
         UserError: files that cannot be used, or that do not match.
@@ -76,7 +76,7 @@ def stored_patches(paths: Sequence[Path], task: str) -> Patches:
         shapes = [opened.columns["X"].shape[1:] for opened in (file, parts[0][0])]
         if shapes[0] != shapes[1]:
             sizes = ["x".join(map(str, shape)) for shape in shapes]
-            raise UserError(f"{path.name}: does not match {paths[0].name}. Received: {sizes[0]} beside {sizes[1]}.")
+            raise UserError(f"{path.name}: does not match {paths[0].name}. Received: {sizes[0]} and {sizes[1]}.")
     files, labels, columns = zip(*parts, strict=True)
     known = [key for key in (*KEYS, "side") if all(key in column for column in columns)]
     joined = {key: np.concatenate([column[key] for column in columns]) for key in known}
@@ -93,7 +93,7 @@ def check_memory(paths: Sequence[Path]) -> None:
     """Checks that the pixels of these files fit into memory for training.
 
     Raises:
-        UserError: they do not.
+        UserError: they do not fit.
     """
     pixels = 0
     for path in paths:
@@ -108,7 +108,7 @@ def check_memory(paths: Sequence[Path]) -> None:
 
 
 def _labels(path: Path, task: str) -> tuple[SafeFile, np.ndarray, dict[str, np.ndarray]]:
-    """An open patch file, its checked labels, and what it says of each patch."""
+    """An open patch file, its checked labels, and its columns."""
     file = patch_checks.open_file(path)
     patch_checks.layout(file, task)
     y = patch_checks.labels(file.columns["y"].read(), task, path)
@@ -121,7 +121,7 @@ def _labels(path: Path, task: str) -> tuple[SafeFile, np.ndarray, dict[str, np.n
 
 
 def _names(column: Column) -> np.ndarray:
-    """Strings as an array of objects: one pointer each, as there are few different ones."""
+    """Strings as an array of objects: one pointer each, because few of them differ."""
     names = np.empty(len(column), object)
     for start in range(0, len(names), BLOCK):
         different, which = np.unique(patch_checks.text(column.read(start, start + BLOCK)), return_inverse=True)

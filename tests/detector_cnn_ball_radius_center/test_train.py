@@ -187,7 +187,7 @@ def test_a_file_with_x_y_radius_is_refused_with_one_line(files, tmp_path):
     ("arguments", "words"),
     [
         (["--epochs", "0"], "--epochs takes"),
-        (["--learning-rate", "nan"], "--learning-rate lies"),
+        (["--learning-rate", "nan"], "--learning-rate must be"),
         (["--filters", "8", "8"], "--filters takes one number"),
         (["--resume", "no-such-run"], "There is no such run"),
         (["--dataset", DEFAULT_STEM.replace("center", "centre")], f"Did you mean {DEFAULT_STEM}?"),

@@ -61,9 +61,7 @@ def test_a_checksum_in_any_format_is_compared(bring, server, tmp_path, content):
 def test_a_list_without_the_file_is_reported(bring, server, capsys, content):
     server.files[LIST] = content
     assert bring().read_bytes() == CONTENT
-    assert (
-        f"SHA256SUMS of the archive does not name {FILE}, so its checksum was not compared" in capsys.readouterr().err
-    )
+    assert f"SHA256SUMS of the archive does not name {FILE}, so its checksum was not checked" in capsys.readouterr().err
 
 
 def test_without_a_list_nothing_is_said(bring, capsys):
@@ -125,7 +123,7 @@ def test_a_transfer_without_progress_ends(bring, server, monkeypatch, tmp_path, 
         if thread.name == "answer":
             thread.join(5)
     if lists:  # the file itself has arrived
-        assert "has arrived and is kept" in text
+        assert "was downloaded and is kept" in text
         assert sibling(tmp_path / NAME, "part").read_bytes() == CONTENT
 
 
@@ -236,7 +234,7 @@ def test_anything_may_lie_beside_a_cached_file(tmp_path, server, note, content):
             path.write_bytes(content)
     server.files[family.file("train")] = CONTENT
     if content is None and note.startswith("part"):
-        with pytest.raises(ArchiveError, match="something else is in its place"):
+        with pytest.raises(ArchiveError, match="something else has this name"):
             fetch(family.file("train"), tmp_path, server.url, patience=QUICK)
     else:
         fetch(family.file("train"), tmp_path, server.url, patience=QUICK)

@@ -340,7 +340,7 @@ def test_a_missing_file_is_named(tmp_path, split, option):
 def test_the_same_file_for_two_purposes_is_refused(tmp_path):
     (a,) = files(tmp_path, "a")
     (tmp_path / "link").symlink_to(a)
-    with pytest.raises(UserError, match=r"two purposes.*train and test"):
+    with pytest.raises(UserError, match=r"two splits.*train and test"):
         select(NOWHERE, tmp_path, train=[a], test=[tmp_path / "link"])
 
 

@@ -397,5 +397,5 @@ def test_a_heap_that_hdf5_would_walk_for_ever_is_refused(tmp_path, reader):
     program = "import h5py, sys; h5py.File(sys.argv[1])['recording'][:]"
     with pytest.raises(subprocess.TimeoutExpired):  # plain h5py never ends
         subprocess.run([sys.executable, "-c", program, str(path)], timeout=3)
-    with pytest.raises(UserError, match="a heap whose objects do not fit into it"):
+    with pytest.raises(UserError, match="the objects of a heap do not fit into it"):
         READERS[reader](path)

@@ -210,7 +210,7 @@ def test_an_impossible_threshold_is_not_used(run, value):
 
 
 def test_a_name_that_is_too_long_is_one_line(run):
-    with pytest.raises(UserError, match="--init names a model that is not there"):
+    with pytest.raises(UserError, match="The model of --init does not exist"):
         Options(init=Path("9" * 5000))
     with pytest.raises(UserError, match="the model does not exist"):
         find_model(Path("9" * 5000))
