@@ -72,7 +72,7 @@ def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) ->
         how = f"by recording ({chosen.sum()} of {len(names)} recordings, {mask.sum()}"
         if chosen.any() and len(np.unique(balls)) > len(
             np.unique(balls[~mask])
-        ):  # for example, two recordings of one class each
+        ):  # as with two recordings of one class each
             mask, why = None, "by recording, only one class would remain for training"
     if mask is None or not mask.any():
         mask = _stratified(balls, fraction, seed)

@@ -64,7 +64,7 @@ class Column:
             self.dataset.read_direct(target, np.s_[start : start + rows], np.s_[at : at + rows])
 
     def _strings(self, start: int, stop: int) -> np.ndarray:
-        """Reads strings of variable length, a few at a time: each may be as long as the file, and all may be the same."""
+        """Reads strings of variable length, a few at a time: each may be as long as the file."""
         longest = self.path.stat().st_size
         step = max(1, min(8192, STRINGS_BYTES_MAX // max(1, longest)))
         parts = [np.empty(0, object)]

@@ -30,9 +30,7 @@ def check_heaps(path: Path, length_bytes: int) -> None:
             while at + header <= end:
                 index = int.from_bytes(content[at : at + 2], "little")
                 length = int.from_bytes(content[at + ALIGNED : at + header], "little")
-                step = (
-                    header + -(-length // ALIGNED) * ALIGNED if index else length
-                )  # index 0: the free space at the end
+                step = header + -(-length // ALIGNED) * ALIGNED if index else length  # index 0: the free space
                 if not header <= step <= end - at:
                     raise ValueError("the objects of a heap do not fit into it")
                 at += step

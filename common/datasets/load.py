@@ -77,9 +77,7 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
         _check_classes(parts["train"])
     if options.dry_run:
         parts = {split: _sample(part, options.seed) for split, part in parts.items()}
-    concatenate(
-        [part.take([0]) for part in parts.values()]
-    )  # raises one clear line unless all splits have one size and colour
+    concatenate([part.take([0]) for part in parts.values()])  # an error unless all have one size and colour
     _say(selection.substituted, notes)
     return Splits(
         selection.name,

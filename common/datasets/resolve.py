@@ -119,8 +119,8 @@ def resolve(
         validation = source.bring_if_there(family, "validation")
     except Unreachable as error:  # splitting one off would silently change the experiment
         raise ArchiveError(
-            f"Of {family.stem} only the training file is cached: {error} To train without its validation file, name "
-            f"the other: --data-train {train[0]}"
+            f"Only the training file of {family.stem} is cached: {error} To train without its validation file, pass "
+            f"--data-train {train[0]}"
         ) from error
     try:
         test, warning = source.bring_if_there(family, "test"), None

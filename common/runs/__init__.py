@@ -1,1 +1,1 @@
-"""The folder of a run: its record, its plots, the evaluation of a saved model."""
+"""Run folders: the record of a run, its plots, and the evaluation of a saved model."""

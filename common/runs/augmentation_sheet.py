@@ -1,4 +1,4 @@
-"""What the network sees of some training patches: the first thing to look at when a run learns nothing."""
+"""Shows some training patches as the network sees them: the first thing to look at when a run learns nothing."""
 
 from collections.abc import Callable
 
@@ -11,13 +11,13 @@ GAP, ASIDE = 0.07, 0.25  # inches; `ASIDE` sets the originals apart
 
 
 def draw_augmentation(run, trainer, patches, overlay: Callable | None = None) -> None:
-    """Draws some training patches beside what the augmentation makes of them, as augmentation.png in the run's folder.
+    """Draws some training patches beside their augmented versions, as augmentation.png in the run's folder.
 
     Args:
         run: common.runs.run_folder.RunFolder.
-        trainer: common.training.trainer.Trainer; nothing is drawn where it does not augment.
+        trainer: common.training.trainer.Trainer; nothing is drawn if it does not augment.
         patches: the training patches.
-        overlay: (axes, target, left, top, side in inches) -> None, draws a patch's moved target over it.
+        overlay: (axes, target, left, top, side in inches) -> None, draws the moved target over its patch.
     """
     if trainer.augment is None:
         return

@@ -12,19 +12,19 @@ def bootstrap_interval(
 ) -> tuple | None:
     """The 95 % percentile interval of a metric over `n` resamples with replacement (Efron 1979).
 
-    With `groups`, whole groups are drawn (the cluster bootstrap): patches of one recording resemble each other, and
-    drawn one by one they would make the interval far too narrow.
+    With `groups`, whole groups are drawn (the cluster bootstrap): patches of one recording resemble each other, so
+    drawing single patches would make the interval far too narrow.
 
     Args:
-        metric: takes the drawn rows of each column; a number, or an array of numbers that are drawn together, such as
-            the differences of two models; None if it is undefined for them.
+        metric: takes the drawn rows of each column; returns a number, an array of numbers (such as the differences of
+            two models), or None if it is undefined for them.
         *columns: [n, ...] each, one row per patch: labels and scores, errors, ...
         groups: str or int [n], the recording of each patch.
-        n: resamples.
+        n: number of resamples.
         seed: the same seed, the same interval.
 
     Returns:
-        (low, high), lists where the metric gives an array, or None if the metric was defined for no resample.
+        (low, high), or two lists if the metric returns an array; None if the metric is undefined for all resamples.
     """
     columns = [np.asarray(column) for column in columns]
     members = np.arange(len(columns[0])) if groups is None else np.unique(groups, return_inverse=True)[1].reshape(-1)

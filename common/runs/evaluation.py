@@ -1,4 +1,4 @@
-"""What scoring a model on patch files takes in every project: predictions, and one row per patch."""
+"""Scores a saved model on patch files, in all projects: predictions, and one row per patch."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from common.training.predictor import make_predictor
 
 
 def model_name(model_file: Path) -> str:
-    """A model's name: its run's if the file is just `model.keras`."""
+    """A model's name; that of its run if the file is just called `model.keras`."""
     return model_file.parent.resolve().name if model_file.stem == "model" else model_file.stem
 
 
@@ -30,7 +30,7 @@ def predict_file(model_file: Path, X, outputs: int):
         float32 [n, outputs].
 
     Raises:
-        UserError: no such model, not for such patches, or one that gives no numbers.
+        UserError: the model does not exist, is for other patches, or gives NaN or infinite outputs.
     """
     devices_and_seeds.find_gpus()
     answers = make_predictor(load_model(model_file, X.shape[1:], outputs))(X)
@@ -40,9 +40,9 @@ def predict_file(model_file: Path, X, outputs: int):
 
 
 def write_rows(path: Path, columns: Mapping[str, Sequence | None]) -> None:
-    """Writes columns of equal length as CSV, replacing an earlier file in one step; those that are None are left out.
+    """Writes columns of equal length as CSV, replacing an earlier file in one step; columns that are None are left out.
 
-    Floats get nine digits, which tell every float32 apart.
+    Floats get nine digits, enough to distinguish all float32 numbers.
     """
     columns = {name: values for name, values in columns.items() if values is not None}
     columns = {

@@ -1,4 +1,4 @@
-"""Whether a run has finished: asked before TensorFlow loads, and by grids."""
+"""Tells whether a run has finished; used before TensorFlow loads, and by grids."""
 
 import shlex
 from pathlib import Path
@@ -11,9 +11,9 @@ from common.errors import UserError
 
 
 def is_finished(path: Path) -> bool:
-    """Whether the run in a folder has finished, its record included.
+    """Whether the run in a folder has finished, including its record.
 
-    A project without exports writes no model.json; if there is one, it was written a moment before.
+    A project without exports writes no model.json; a project with exports writes it just before the end.
     """
     described = "finished"
     if (path / "model.json").exists():
@@ -27,12 +27,12 @@ def is_finished(path: Path) -> bool:
 
 
 def already_finished(options: TrainingOptions) -> bool:
-    """True, with a line that says so, if the run to resume has finished."""
+    """Returns True, and prints a line, if the run to resume has finished."""
     finished = bool(options.resume) and is_finished(Path(options.resume))
     if finished:
         model = launch.shortest(Path(options.resume) / "model.keras")
         print(
-            f"This run is finished, and cannot be extended: {options.resume}\n"
+            f"This run is finished and cannot be extended: {options.resume}\n"
             f"A new run can start from its model: --init {shlex.quote(model)}"
         )
     return finished

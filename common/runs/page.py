@@ -1,4 +1,4 @@
-"""Markdown as one HTML page that opens anywhere: its pictures are inside, and nothing comes from elsewhere."""
+"""Writes Markdown as one HTML page that opens anywhere: it contains its pictures and loads nothing else."""
 
 import base64
 import html
@@ -9,8 +9,8 @@ from markdown_it import MarkdownIt
 from common.atomic_files import open_inside, write_text
 from common.errors import UserError
 
-LIMIT = 2_900_000  # bytes of pictures, in base64; a larger page is slow to open from MLflow
-# The policy lets the browser load nothing, whatever a name in the text should have become.
+LIMIT = 2_900_000  # bytes of pictures in base64; MLflow opens a larger page slowly
+# This policy keeps the browser from loading anything, even if a name in the text became HTML.
 HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
@@ -36,8 +36,8 @@ img {{ max-width: 100% }}
 def write_page(path: Path, text: str) -> None:
     """Writes Markdown as HTML, replacing an earlier page in one step.
 
-    Tags and links in the text are shown as they are written: the names in it come from anywhere. Pictures are read from
-    the page's folder; one that is not there, or would make the page larger than `LIMIT`, is named instead.
+    Tags and links in the text are shown as plain text, because the names in it may come from anywhere. Pictures are
+    read from the page's folder; a missing one, or one that would make the page larger than `LIMIT`, is only named.
     """
     room = LIMIT
 

@@ -1,4 +1,4 @@
-"""Pictures that every project draws: one style, readable on a phone, without pyplot and its global state."""
+"""Draws the pictures of all projects in one style, readable on a phone, without pyplot's global state."""
 
 import io
 import re
@@ -15,7 +15,12 @@ from PIL import Image
 
 from common.atomic_files import replacing
 
-BALL, NO_BALL, ACCENT, INK = "#d9640b", "#2f6db3", "#b5179e", "#22303c"  # told apart by the colour-blind, and in gray
+BALL, NO_BALL, ACCENT, INK = (
+    "#d9640b",
+    "#2f6db3",
+    "#b5179e",
+    "#22303c",
+)  # distinct for the colour-blind and in gray
 STYLE = {
     "figure.dpi": 150,
     "savefig.dpi": 150,
@@ -35,10 +40,10 @@ STYLE = {
     "figure.constrained_layout.h_pad": 0.09,
     "lines.linewidth": 2,
     "text.color": INK,
-    "text.parse_math": False,  # a recording's name may hold dollar signs
+    "text.parse_math": False,  # a recording's name may contain dollar signs
 }
-WIDTH = 7.0  # inches: 1050 pixels, a phone held upright shows them all
-COLUMNS = 5  # patches of a gallery, side by side
+WIDTH = 7.0  # inches: 1050 pixels, which fit on an upright phone
+COLUMNS = 5  # patches in a row of a gallery
 
 
 @contextmanager
@@ -55,7 +60,7 @@ def figure(path: Path, width: float = WIDTH, height: float = 5.0, layout: str | 
 
 
 def warm_up() -> None:
-    """Loads the fonts and everything else that a first picture needs: once, before the process is forked."""
+    """Loads the fonts and everything else for the first picture; call it once, before the process forks."""
     with matplotlib.rc_context(STYLE):
         drawing = Figure(layout="constrained")
         drawing.subplots().set(title="0.0", xlabel="0.0")
@@ -72,7 +77,7 @@ def plain_log_axis(axis) -> None:
 
 
 def as_rgb(X: np.ndarray) -> np.ndarray:
-    """Patches as people see them.
+    """Converts patches to RGB pictures.
 
     Args:
         X: uint8 [n, height, width, 1] (Y) or [n, height, width, 2] (Y, and U/V interleaved along the columns).
@@ -81,7 +86,7 @@ def as_rgb(X: np.ndarray) -> np.ndarray:
         uint8 [n, height, width, 3], RGB.
 
     Raises:
-        ValueError: another shape or type.
+        ValueError: X has another shape or type.
     """
     if X.ndim != 4 or X.shape[3] not in (1, 2) or X.dtype != np.uint8:
         raise ValueError(f"Patches are uint8 [n, height, width, 1 or 2]. Received: {X.dtype} {list(X.shape)}")
@@ -110,8 +115,8 @@ def gallery(
         path: the PNG.
         X: uint8 [n, height, width, 1 or 2]; n may be 0.
         captions: [n].
-        title: what there is to see.
-        subtitle: how it was chosen.
+        title: what the picture shows.
+        subtitle: how the patches were chosen.
         overlay: (axes, i, left, top, side in inches) -> None, draws over patch i.
     """
     side, gap = (WIDTH - 0.15) / COLUMNS - 0.15, 0.15  # inches
@@ -133,14 +138,14 @@ def gallery(
 def training_curves(
     path: Path, epochs: Sequence[Mapping[str, float]], names: Sequence[str], title: str, best: int | None = None
 ) -> None:
-    """One panel per metric, training and validation together, against the epoch, which is shown counted from 1.
+    """Draws one panel per metric, training and validation together, by epoch, counted from 1.
 
     Args:
         path: the PNG.
-        epochs: one dict of numbers per epoch; a number may be missing in some.
-        names: the panels; `val_NAME` is drawn beside `NAME`, either may be absent. Losses, rates and errors get
+        epochs: one dict of numbers per epoch; some may lack a number.
+        names: the panels; each shows `NAME` and `val_NAME`, of which one may be missing. Losses, rates and errors get
             a log axis.
-        title: what there is to see.
+        title: what the picture shows.
         best: index (from 0) of the epoch whose weights were kept, marked in every panel.
     """
     columns = 1 if len(names) < 3 else 2
@@ -148,7 +153,7 @@ def training_curves(
     with figure(path, WIDTH * (1 if columns == 1 else 1.35), 1.1 + 2.7 * rows) as drawing:
         drawing.suptitle(wrapped(title), x=0.012, ha="left", weight="bold", fontsize=15)
         grid = drawing.add_gridspec(rows, columns)
-        wide = len(names) % columns  # a panel that would stand beside an empty place takes the first row for itself
+        wide = len(names) % columns  # a single remaining panel gets the first row to itself
         for i, name in enumerate(names):
             row, column = divmod(i + bool(wide and i), columns)
             _curve_panel(drawing.add_subplot(grid[0, :] if wide and not i else grid[row, column]), epochs, name, best)
@@ -165,7 +170,7 @@ def _curve_panel(axes, epochs: Sequence[Mapping[str, float]], name: str, best: i
     drawn = np.concatenate([np.zeros(0), *(line.get_ydata() for line in axes.lines)])
     if any(kind in name for kind in ("loss", "rate", "error")) and len(drawn) and np.nanmin(drawn) > 0:
         plain_log_axis(axes.yaxis)
-    elif len(drawn) and len(epochs) > 20:  # the first epochs leave the panel, or they would flatten all that follows
+    elif len(drawn) and len(epochs) > 20:  # the first epochs may leave the panel; otherwise they would flatten the rest
         late = np.concatenate([line.get_ydata()[len(epochs) // 20 :] for line in axes.lines])
         low, high = np.nanmin(late), np.nanmax(late)
         axes.set_ylim(low - 0.05 * (high - low) - 1e-6, high + 0.05 * (high - low) + 1e-6)
@@ -180,14 +185,14 @@ def _curve_panel(axes, epochs: Sequence[Mapping[str, float]], name: str, best: i
 
 
 def percent(rate: float) -> str:
-    """A limit as people read it: 0.01 is `1 %`."""
+    """A limit in percent: 0.01 becomes `1 %`."""
     return f"{rate * 100:.4g} %"
 
 
 def shortened(name: str, length: int = 13) -> str:
-    """A name cut in the middle, where the names of recordings differ least, to `length` characters.
+    """A name shortened to `length` characters in the middle, where the names of recordings differ least.
 
-    Synthetic recordings differ in their number alone: `synthetic_0000012` is `syn 12`.
+    Synthetic recordings differ only in their number: `synthetic_0000012` becomes `syn 12`.
     """
     name = re.sub(r"^synthetic_0*(?=\d)", "syn ", name)
     half = (length - 1) // 2
@@ -195,17 +200,17 @@ def shortened(name: str, length: int = 13) -> str:
 
 
 def wrapped(title: str) -> str:
-    """A title in lines of at most 60 characters."""
+    """Splits a title into lines of at most 60 characters."""
     return "\n".join(textwrap.wrap(title, 60))
 
 
 def heading_height(title: str, subtitle: str = "") -> float:
-    """Height in inches that the title of a sheet takes."""
+    """Height of the title of a sheet in inches."""
     return 0.3 + 0.26 * (wrapped(title).count("\n") + 1) + (0.24 if subtitle else 0)
 
 
 def sheet(drawing, title: str, subtitle: str = ""):
-    """One axes over the whole figure, in inches from its top left corner, with a title."""
+    """One Axes for the whole figure, in inches from its top left corner, with a title."""
     width, height = drawing.get_size_inches()
     axes = drawing.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
@@ -216,6 +221,6 @@ def sheet(drawing, title: str, subtitle: str = ""):
 
 
 def place(axes, image: np.ndarray, left: float, top: float, side: float) -> None:
-    """An RGB patch at a place in inches, every pixel a sharp square, never stretched to another range of brightness."""
+    """Draws an RGB patch at a position in inches, with sharp pixels and unchanged brightness."""
     box = (left, left + side, top + side, top)
     axes.imshow(image, extent=box, aspect="auto", interpolation="nearest")

@@ -1,4 +1,4 @@
-"""The run folder and its mirror on MLflow: the only place of the repository that knows MLflow.
+"""The run folder and its mirror on MLflow; only this package uses MLflow.
 
 server = choose_server(None, output_dir)
 run = start(folder, server, experiment="ball", name="first", parameters={"filters": "8 8 16 16"})

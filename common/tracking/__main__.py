@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+if __name__ == "__main__":  # works in any folder with any Python: finds this repository's modules and packages
     sys.path[0] = str(Path(__file__).resolve().parents[2])
     from common.cli import launch
 
@@ -19,23 +19,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The two commands and their options."""
     parser = Parser(prog="python3 common/tracking", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    sync = commands.add_parser("sync", help="send what servers lack, and end runs whose process died")
-    status = commands.add_parser("status", help="list runs, where they are and what is pending")
+    sync = commands.add_parser("sync", help="send what is missing on the servers, and end runs whose process died")
+    status = commands.add_parser("status", help="list the runs, their servers and what is pending")
     sync.add_argument("--to", metavar="SERVER", help="mirror to this server: default, deepl, local or an address")
     for command in (sync, status):
-        command.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders or names; all if none")
+        command.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders or names (default: all)")
         command.add_argument(
             "--output-dir",
             type=Path,
-            default=TrainingOptions().output_dir,  # where runs put them, BALL_OUTPUT_DIR included
+            default=TrainingOptions().output_dir,  # the folder that runs use, including BALL_OUTPUT_DIR
             metavar="DIR",
-            help="folder of the runs (default: %(default)s)",
+            help="folder with the runs (default: %(default)s)",
         )
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a command. Returns 0 when nothing is pending, else 1."""
+    """Runs a command. Returns 0 if nothing is pending, else 1."""
     options = parse_args(argv)
     runs = sync_and_status.find_runs(options.runs, options.output_dir)
     if options.command == "status":

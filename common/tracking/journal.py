@@ -1,4 +1,4 @@
-"""The truth about a run: an append-only file of JSON lines in the run's own folder, RUN/tracking/journal.jsonl.
+"""The full record of a run: an append-only file of JSON lines in the run's folder, RUN/tracking/journal.jsonl.
 
 One line per record, each with "kind" and "t" (wall clock, milliseconds since 1970):
 run, resume, parameters, metrics (with "step"), tags, dataset, artifact, model, status.
@@ -19,12 +19,12 @@ from common.tracking.record_checks import TERMINAL, fault_of_record
 
 __all__ = ["TERMINAL"]
 _TAIL_BYTES = 4096
-_LINE_BYTES = 1 << 20  # far more than any record of ours
+_LINE_BYTES = 1 << 20  # far longer than any record that we write
 _NAME = "tracking/journal.jsonl"
 
 
 def tracking_folder(run: Path) -> Path:
-    """RUN/tracking: the journal, the marks of what each server has, the locks."""
+    """RUN/tracking: the journal, the marks of what each server has, and the locks."""
     return Path(run) / "tracking"
 
 
@@ -34,12 +34,12 @@ def journal_path(run: Path) -> Path:
 
 
 def alive_lock(run: Path):
-    """The lock that the training process holds while it runs; the kernel frees it, also on kill -9."""
+    """The lock that the training process holds while it runs; the kernel frees it, even after kill -9."""
     return FileLock(tracking_folder(run) / "alive.lock", thread_local=False)
 
 
 def fault_of_folder(run: Path) -> str:
-    """Why RUN/tracking must not be written to, "" if nothing: a link in it would lead to other files of the user."""
+    """Why RUN/tracking must not be written to, or "": a link in it would lead to other files of the user."""
     for folder in (tracking_folder(run), tracking_folder(run) / "servers"):
         try:
             entries = [folder, *folder.iterdir()]
@@ -49,13 +49,13 @@ def fault_of_folder(run: Path) -> str:
             return f"{folder} cannot be read ({error.strerror})"
         for path in entries:
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
-                return f"{path} is a link or not a plain file; put a copy of its content there"
+                return f"{path} is a link or not a plain file; replace it with a copy of its content"
     return ""
 
 
 def is_alive(run: Path) -> bool:
     """Whether a process is writing this run right now."""
-    if not tracking_folder(run).is_dir() or fault_of_folder(run):  # the lock would make it, or follow a link
+    if not tracking_folder(run).is_dir() or fault_of_folder(run):  # the lock would create it, or follow a link
         return False
     try:
         with alive_lock(run).acquire(timeout=0):
@@ -67,9 +67,9 @@ def is_alive(run: Path) -> bool:
 
 
 def read(run: Path, offset: int = 0) -> Iterator[tuple[int, dict]]:
-    """Yields (offset behind the record, record) from a byte offset on; a line still being written is left for later.
+    """Yields (offset after the record, record), starting at a byte offset; an incomplete last line is left for later.
 
-    A line that is not a good record (a damaged disk, an edited file) is skipped: one bad line must not hide the others.
+    An invalid line (a damaged disk, an edited file) is skipped, so that it does not hide the others.
     """
     for end, record, fault in _lines(run, offset):
         if not fault:
@@ -77,12 +77,12 @@ def read(run: Path, offset: int = 0) -> Iterator[tuple[int, dict]]:
 
 
 def bad_lines(run: Path) -> list[str]:
-    """What `read` leaves out, in words: "line 12: metrics with a wrong or missing 'step'"."""
+    """Descriptions of what `read` leaves out: "line 12: metrics with a wrong or missing 'step'"."""
     return [f"line {i}: {fault}" for i, (_, _, fault) in enumerate(_lines(run, 0), 1) if fault]
 
 
 def _lines(run: Path, offset: int) -> Iterator[tuple[int, dict, str]]:
-    """Yields (offset behind the line, record, fault) of every complete line."""
+    """Yields (offset after the line, record, fault) of every complete line."""
     try:
         file = open_inside(run, _NAME)
     except OSError:
@@ -108,7 +108,7 @@ def _lines(run: Path, offset: int) -> Iterator[tuple[int, dict, str]]:
 
 
 def flush(run: Path) -> None:
-    """Waits until everything in the journal is on the disk, whoever wrote it."""
+    """Waits until everything in the journal is on the disk, no matter which process wrote it."""
     with contextlib.suppress(OSError), open_inside(run, _NAME) as file:
         data_sync(file.fileno())
 
@@ -124,7 +124,7 @@ def tail(run: Path, offset: int) -> str:
 
 
 def begun(run: Path) -> bool:
-    """Whether the folder holds a run: not where a run was killed before its first record."""
+    """Whether the folder contains a run; not if the run was killed before its first record."""
     return any(record["kind"] == "run" for _, record in read(run))
 
 
@@ -132,7 +132,7 @@ def header(run: Path) -> dict:
     """The first record: uuid, name, experiment, servers.
 
     Raises:
-        UserError: the folder holds no run.
+        UserError: the folder contains no run.
     """
     for _, record in read(run):
         if record["kind"] == "run":
@@ -141,21 +141,22 @@ def header(run: Path) -> dict:
 
 
 def metric_names(run: Path) -> set[str]:
-    """Every metric that was recorded so far."""
+    """All metrics recorded so far."""
     return {name for _, record in read(run) if record["kind"] == "metrics" for name in record["values"]}
 
 
 def servers(run: Path) -> list[str]:
-    """Where the run is to go, as it was decided at its start and at every resume: addresses, and local:PATH.
+    """The servers of the run, as decided at its start and at every resume: addresses, and local:PATH.
 
-    PATH leads from the run folder to a SQLite database, so that a folder of runs can be moved or mounted elsewhere.
+    PATH is the path from the run folder to a SQLite database, so that a folder of runs can be moved or mounted
+    elsewhere.
     """
     found = [server for _, record in read(run) if record["kind"] in ("run", "resume") for server in record["servers"]]
     return list(dict.fromkeys(found))
 
 
 def last_status(run: Path) -> tuple[str, int]:
-    """(status, time of the last record in ms). RUNNING when the journal does not end with a status."""
+    """(status, time of the last record in ms). RUNNING if the journal does not end with a status."""
     status, moment = "RUNNING", 0
     for _, record in read(run):
         moment = record["t"]
@@ -167,5 +168,5 @@ def last_status(run: Path) -> tuple[str, int]:
 
 
 def data_sync(file: int) -> None:
-    """Waits until the disk has the content of an open file."""
+    """Waits until the content of an open file is on the disk."""
     getattr(os, "fdatasync", os.fsync)(file)

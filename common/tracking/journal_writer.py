@@ -1,4 +1,4 @@
-"""Writes a run's journal: each record is in the file at once, and on the disk in a moment."""
+"""Writes a run's journal: each record is in the file at once, and soon on the disk."""
 
 import contextlib
 import json
@@ -19,10 +19,10 @@ from common.tracking.secrets import scrubber
 
 
 class Journal:
-    """Appends records. Each is written at once, which survives kill -9, and is on the disk in a moment.
+    """Appends records. Each is written at once, which survives kill -9, and is on the disk a moment later.
 
-    A thread waits for the disk: with many writers a flush takes milliseconds, and a power cut costs at most the current
-    epoch. A full disk never ends the training: what could not be written is kept and tried again.
+    A thread waits for the disk, because with many writers a flush takes milliseconds; a power cut loses at most the
+    current epoch. A full disk never ends the run: records that could not be written are kept and tried again.
     """
 
     def __init__(self, run: Path):
@@ -30,16 +30,16 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         _cut_torn_line(self.path)
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
-        for folder in self.path.absolute().parents[:3]:  # a new file's name, and those of its folders
+        for folder in self.path.absolute().parents[:3]:  # makes the names of the new file and its folders durable
             sync_folder(folder)
         self._backlog = b""
-        self._written = threading.Semaphore(0)  # released for every write, and once more at the end
+        self._written = threading.Semaphore(0)  # released after every write, and once at the end
         self._closing = False
         self._flusher = threading.Thread(target=self._flush, daemon=True)
         self._flusher.start()
 
     def append(self, kind: str, **fields) -> None:
-        """Writes one record with the time of now."""
+        """Writes one record with the current time."""
         record = {"kind": kind, "t": time.time_ns() // 1_000_000, **fields}
         line = json.dumps(_plain(record, scrubber()), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
         self._backlog += line.encode() + b"\n"
@@ -48,18 +48,18 @@ class Journal:
             end = os.fstat(self._file).st_size
             written = os.write(self._file, self._backlog)
             if written < len(self._backlog):
-                raise OSError("the disk took only a part of the line")
+                raise OSError("only a part of the line was written")
         except OSError as error:
             if end is not None:
-                with contextlib.suppress(OSError):  # a torn line in the middle would hide what follows it
+                with contextlib.suppress(OSError):  # an incomplete line would hide the records after it
                     os.ftruncate(self._file, end)
-            print(f"warning: {self.path} cannot be written ({error}); tried again later", file=sys.stderr)
+            print(f"warning: {self.path} cannot be written ({error}); it is tried again later", file=sys.stderr)
             return
         self._backlog = b""
         self._written.release()
 
     def close(self) -> bool:
-        """Waits for the disk and closes the file. Returns False when records could not be written."""
+        """Waits for the disk and closes the file. Returns False if records could not be written."""
         self._closing = True
         self._written.release()
         self._flusher.join()
@@ -79,14 +79,14 @@ class Journal:
 
 
 def repair(run: Path) -> bool:
-    """Ends a run whose process died without a word (kill -9, power cut) as KILLED, at the time of its last record.
+    """Ends a run whose process died suddenly (kill -9, power cut) as KILLED, at the time of its last record.
 
     Returns:
-        True when there was something to repair.
+        True if there was something to repair.
     """
     if not journal.begun(run) or journal.fault_of_folder(
         run
-    ):  # killed before its first record, removed, or not to be written to
+    ):  # killed before its first record, removed, or must not be written to
         return False
     with contextlib.suppress(Timeout, OSError, NotImplementedError), journal.alive_lock(run).acquire(timeout=0):
         status, moment = journal.last_status(run)
@@ -98,7 +98,7 @@ def repair(run: Path) -> bool:
 
 
 def process() -> dict:
-    """Which process writes: pid, host and boot, for people who look for it."""
+    """The writing process: pid, host and boot, for people who look for it."""
     boot = ""
     with contextlib.suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -106,7 +106,7 @@ def process() -> dict:
 
 
 def _plain(value, clean: Callable[[str], str]):
-    """JSON without NaN or secrets: what JSON lacks becomes the strings nan, inf, -inf; NumPy scalars Python's."""
+    """JSON without secrets; NaN and infinity become the strings nan, inf and -inf, NumPy scalars Python numbers."""
     if isinstance(value, dict):
         return {clean(str(key)): _plain(item, clean) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -119,7 +119,7 @@ def _plain(value, clean: Callable[[str], str]):
 
 
 def _cut_torn_line(path: Path) -> None:
-    """A power cut may leave half a line at the end: cut it, so that the next record starts on a line of its own."""
+    """Removes half a line that a power cut left at the end, so that the next record starts on its own line."""
     with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
         content = file.read()
         if content and not content.endswith(b"\n"):

@@ -1,4 +1,4 @@
-"""Starts, watches and ends the process that sends a run, see `common.tracking.mirror`."""
+"""Starts, watches and ends the process that sends a run; see `common.tracking.mirror`."""
 
 import contextlib
 import os
@@ -11,15 +11,15 @@ from common.tracking import journal
 from common.tracking.pending import pending
 
 WAIT_SECONDS = 30.0
-LOCAL_WAIT_SECONDS = 120.0  # a local store is never away: a grid's other runs are in the queue
+LOCAL_WAIT_SECONDS = 120.0  # a local store never goes down, but other runs of a grid may be queued
 _RESTART_SECONDS = 30.0
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 class MirrorProcess:
-    """The process that sends one run, and the runs below it that are handed to it. No call here raises.
+    """The process that sends one run, and the runs below it that are passed to it. No call here raises.
 
-    `chosen`: the servers that the user chose. `runs`: what it sends, the run itself first.
+    `chosen`: the servers that the user chose. `runs`: the runs to send, the run itself first.
     """
 
     def __init__(self, run: Path, chosen: tuple[str, ...]):
@@ -28,7 +28,7 @@ class MirrorProcess:
         self._started = 0.0
 
     def start(self) -> None:
-        """Starts the process; one that dies (out of memory) is started again, but not in a loop."""
+        """Starts the process. If it dies (out of memory), it is started again, but not in a loop."""
         if time.monotonic() - self._started < _RESTART_SECONDS and self._started:
             return
         self._started = time.monotonic()
@@ -37,7 +37,7 @@ class MirrorProcess:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), environment.get("PYTHONPATH")]))
         try:
             self.process = subprocess.Popen(
-                # -P: the modules of the folder that the training was started in must not shadow installed ones.
+                # -P: modules in the training's working directory must not shadow installed ones.
                 [sys.executable, "-P", "-m", "common.tracking.mirror", str(self.runs[0]), *self._chosen],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
@@ -47,18 +47,18 @@ class MirrorProcess:
                 start_new_session=True,  # Ctrl-C is for the training
             )
         except OSError as error:
-            print(f"warning: nothing is sent during the training: {error}", file=sys.stderr)
+            print(f"warning: nothing is sent during the run: {error}", file=sys.stderr)
             return
         for run in self.runs[1:]:
             self._tell(run)
 
     def carry(self, run: Path) -> None:
-        """Sends this run, too."""
+        """Also sends this run."""
         self.runs.append(run)
         self._tell(run)
 
     def keep_alive(self) -> None:
-        """Starts the process again, should it have died."""
+        """Starts the process again if it has died."""
         if self.process and self.process.poll() is not None:
             self.start()
 
@@ -66,11 +66,11 @@ class MirrorProcess:
         """Waits until it has sent everything, then ends it.
 
         Args:
-            wait_s: at most so many seconds; None: WAIT_SECONDS, LOCAL_WAIT_SECONDS for what a local store still lacks.
+            wait_s: time limit; None means WAIT_SECONDS, or LOCAL_WAIT_SECONDS if a local store still lacks something.
         """
         if self.process is None:
             return
-        if self.process.poll() is not None:  # it died: one more try for what is left
+        if self.process.poll() is not None:  # it died: one more try for the rest
             self._started = 0.0
             self.start()
         self._close()
@@ -84,7 +84,7 @@ class MirrorProcess:
         self.process.wait()
 
     def _tell(self, run: Path) -> None:
-        with contextlib.suppress(OSError, AttributeError):  # it died: the next one is told
+        with contextlib.suppress(OSError, AttributeError):  # it died; the next process gets the list
             self.process.stdin.write(os.fsencode(run) + b"\n")
             self.process.stdin.flush()
 

@@ -1,4 +1,4 @@
-"""What a server still lacks of a run, computed from the run folder alone."""
+"""Computes what a server still lacks of a run, from the run folder alone."""
 
 import hashlib
 import os
@@ -10,15 +10,15 @@ from common.tracking import journal, server_state
 from common.tracking.server_choice import is_http, readable, uri_of
 from common.tracking.translate import Batch, Translator
 
-TRAINING_VIEW = "workflowType=machine_learning"  # MLflow 3 opens its view for language models otherwise; 2 ignores it
+TRAINING_VIEW = "workflowType=machine_learning"  # without it, MLflow 3 opens its view for language models
 JOURNAL_PLACE = "tracking/journal.jsonl"
 
 
 @dataclass(frozen=True)
 class Pending:
-    """records: journal records that were not sent. files: paths that were not. status: its end was not told.
+    """records: number of unsent journal records. files: unsent paths. status: the end of the run was not sent.
 
-    parent: the run above it is not there.
+    parent: its parent run does not exist there.
     """
 
     records: int
@@ -64,7 +64,7 @@ def pending(run: Path, target: str) -> Pending:
 
 
 def digest_of(run: Path, path: str, known: dict[str, tuple[tuple, str]]) -> str | None:
-    """sha256 of a file of a run, None if there is no such file; `known` caches those of unchanged files."""
+    """sha256 of a file of a run, None if the file does not exist; `known` caches the digests of unchanged files."""
     try:
         with open_inside(run, path) as file:
             facts = os.fstat(file.fileno())
@@ -77,7 +77,7 @@ def digest_of(run: Path, path: str, known: dict[str, tuple[tuple, str]]) -> str 
 
 
 def files_of(translator: Translator) -> dict[str, dict]:
-    """Place -> record of every file that belongs on a server; the journal too, once notes say that it is needed."""
+    """Place -> record of every file that belongs on a server, including the journal if there are notes."""
     files = dict(translator.files)
     if translator.notes and translator.status in journal.TERMINAL:
         files[JOURNAL_PLACE] = {"kind": "artifact", "path": JOURNAL_PLACE, "folder": "tracking"}
@@ -90,7 +90,7 @@ def is_unsent(run: Path) -> bool:
 
 
 def targets(run: Path) -> list[str]:
-    """Every server that is to have the run: those chosen at its start, those that it was mirrored to later."""
+    """All servers that should have the run: those chosen at its start, and those that it was mirrored to later."""
     return list(dict.fromkeys([*journal.servers(run), *(mark.server for mark in server_state.load_all(run))]))
 
 

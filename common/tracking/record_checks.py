@@ -1,4 +1,4 @@
-"""Checks a record of the journal: folders get edited and damaged, and only the bad line is left out."""
+"""Checks a record of the journal: if a folder was edited or damaged, only the bad lines are left out."""
 
 import math
 import os
@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 TERMINAL = ("FINISHED", "FAILED", "KILLED")
 _LAST_MOMENT = 253_402_300_800_000  # the year 10000, in milliseconds since 1970
-_LARGEST = 1 << 53  # whole numbers that every JSON reader and database keep apart
+_LARGEST = 1 << 53  # largest whole number that every JSON reader and database stores exactly
 
 
 def _text(value) -> bool:
@@ -27,7 +27,7 @@ def _number(value) -> bool:
 
 
 def _address(value) -> bool:
-    """An address, or the path of a store: text that the file system takes."""
+    """An address, or the path of a store: text that the file system accepts."""
     return _text(value) and "\0" not in value and bool(os.fsencode(value))
 
 
@@ -57,14 +57,14 @@ _FIELDS = {
     "metrics": {"step": _whole, "values": _values(_number)},
     "dataset": {"name": _text, "digest": _text, "source": _text, "context": _text, "patches": _whole},
     "artifact": {"path": _path, "folder": _path},
-    "model": {"path": _path, "name": _path},  # of runs of before December 2026
+    "model": {"path": _path, "name": _path},  # in runs from before December 2026
     "status": {"status": TERMINAL.__contains__},
 }
 _OPTIONAL = {"parent": _uuid, "ended": _moment}
 
 
 def fault_of_record(record) -> str:
-    """What is wrong with a record, "" if nothing. An unknown kind is not wrong."""
+    """What is wrong with a record, "" if nothing. An unknown kind is allowed."""
     if not isinstance(record, dict) or not isinstance(record.get("kind"), str) or not _moment(record.get("t")):
         return "it is not a record with kind and time"
     wanted = dict(_FIELDS.get(record["kind"], {}))
@@ -72,7 +72,7 @@ def fault_of_record(record) -> str:
     for name, check in wanted.items():
         try:
             good = name in record and check(record[name])
-        except (TypeError, ValueError):  # a list where a text is compared, half a character
+        except (TypeError, ValueError):  # a list instead of a text, or half a character
             good = False
         if not good:
             return f"{record['kind'][:20]} with a wrong or missing {name!r}"

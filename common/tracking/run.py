@@ -1,4 +1,4 @@
-"""A run as the training sees it: everything is written to the run's folder at once, and sent by another process."""
+"""The tracking API for training: everything is written to the run's folder at once; another process sends it."""
 
 import sys
 import uuid
@@ -29,18 +29,17 @@ def start(
     resume: bool = False,
     source: str = "",
 ) -> "Run":
-    """Starts a run in `folder`, or resumes the one that is there, and starts the process that mirrors it.
+    """Starts a run in `folder`, or resumes the existing one, and starts the process that mirrors it.
 
     Args:
         folder: the run folder; RUN/tracking is created inside.
-        server: from choose_server. When the wanted server is away, the run is kept locally and is pending for it.
-        parent: `uuid` of the run above this one, for example a grid's; both in the same experiment. A resumed run
-            keeps the one that it has.
-        source: of the code, from the top of the repository; shown with the commit of `tags`.
-        resume: resume the run that `folder` holds, on the servers it was started with and on this one.
+        server: from choose_server. If the wanted server is unreachable, the run is kept locally and is pending for it.
+        parent: `uuid` of the parent run, for example a grid's, in the same experiment. A resumed run keeps its parent.
+        source: path of the code in the repository; MLflow shows it with the commit in `tags`.
+        resume: resume the run in `folder`, on its previous servers and on this one.
 
     Raises:
-        UserError: the folder holds a run already (or none, with `resume`), or another process is writing it.
+        UserError: the folder already contains a run (or none, with `resume`), or another process is writing it.
     """
     folder = Path(folder).resolve()
     if fault := journal.fault_of_folder(folder):
@@ -51,7 +50,7 @@ def start(
         if resume:
             journal.header(folder)
         elif journal.begun(folder):
-            raise UserError(f"There is a run in this folder already. Received: {folder}. Resume it or choose another.")
+            raise UserError(f"This folder already contains a run. Received: {folder}. Resume it or choose another.")
         run = Run(folder, alive, (server.uri, server.wanted))
     except BaseException:
         alive.release()
@@ -78,10 +77,11 @@ def start(
 
 
 def add_files(folder: Path, paths: list[Path]) -> str:
-    """Records files that were made after the end of a run, such as exports: the next sync sends them.
+    """Records files that were made after the end of a run, such as exports; the next sync sends them.
 
     Returns:
-        For each server, where the run is or what sends the files; "" if there is none, or it is being written.
+        For each server, where the run is or which command sends the files; "" without servers or if it is being
+        written.
     """
     folder = Path(folder).resolve()
     if not journal.begun(folder) or journal.fault_of_folder(folder):
@@ -95,7 +95,7 @@ def add_files(folder: Path, paths: list[Path]) -> str:
                 for name in new:
                     added.append("artifact", path=name, folder="")
                 added.close()
-    except (Timeout, OSError, NotImplementedError):  # a run that is being written records its files itself
+    except (Timeout, OSError, NotImplementedError):  # an active run records its files itself
         return ""
     return scrub("\n".join(_report(folder, target, []) for target in journal.servers(folder)))
 
@@ -111,42 +111,42 @@ class Run:
 
     @property
     def uuid(self) -> str:
-        """What the run is known by on every server, and what its children name as `parent`."""
+        """The run's id on every server, and the `parent` of its children."""
         return journal.header(self.folder)["uuid"]
 
     def carry(self, child: Path) -> None:
-        """Lets the process that sends this run send that one, too: a grid's runs start none of their own."""
+        """Lets the process that sends this run also send that one; a grid's runs start no process of their own."""
         self._mirror.carry(child)
 
     def metrics(self, values: dict[str, float], step: int) -> None:
-        """Metrics of one step (epoch): one record, in the file when this returns. NaN and infinite values are kept."""
+        """Records the metrics of one step (epoch), in the file when this returns. NaN and infinity are kept."""
         self._append("metrics", step=int(step), values={name: float(value) for name, value in values.items()})
         self.keep_sending()
 
     def keep_sending(self) -> None:
-        """Starts the process that sends again, should it have died; a grid, which has no epochs, asks now and then."""
+        """Restarts the sending process if it has died; a grid, which has no epochs, calls this regularly."""
         self._mirror.keep_alive()
 
     def parameters(self, values: dict) -> None:
-        """Parameters; values become strings. One that differs after a resume is kept beside the first."""
+        """Records parameters; values become strings. If a value differs after a resume, both are kept."""
         if values:
             self._append("parameters", values={str(name): str(value) for name, value in values.items()})
 
     def tags(self, values: dict) -> None:
-        """Tags; values become strings, and a later one replaces an earlier one."""
+        """Records tags; values become strings, and a later value replaces an earlier one."""
         if values:
             self._append("tags", values={str(name): str(value) for name, value in values.items()})
 
     def describe(self, markdown: str) -> None:
-        """The description on the run's page. MLflow shows Markdown, raw HTML as it is written."""
+        """Sets the description on the run's page. MLflow renders Markdown, but shows HTML as text."""
         self.tags({DESCRIPTION_TAG: markdown})
 
     def dataset(self, name: str, *, digest: str, source: str, context: str, patches: int) -> None:
-        """A dataset that the run uses: sha256 of its content, where it came from, "training"/"validation"/"test"."""
+        """Records a dataset of the run: sha256 of its content, where it came from, "training"/"validation"/"test"."""
         self._append("dataset", name=name, digest=digest, source=str(source), context=context, patches=int(patches))
 
     def artifact(self, path: Path, folder: str = "") -> None:
-        """A complete file inside the run folder, sent into `folder` of the run's artifacts.
+        """Records a complete file inside the run folder; it is sent to `folder` of the run's artifacts.
 
         Raises:
             ValueError: the file is not inside the run folder.
@@ -154,22 +154,22 @@ class Run:
         self._append("artifact", path=self._inside(path), folder=folder)
 
     def finish(self, status: str = "FINISHED", wait_s: float | None = None) -> str:
-        """Ends the run as FINISHED, FAILED or KILLED and waits for the mirror, see `MirrorProcess.end`.
+        """Ends the run as FINISHED, FAILED or KILLED and waits for the mirror; see `MirrorProcess.end`.
 
         A second call changes nothing.
 
         Returns:
-            One line for each server: where the run is, or what is not there yet, of it and of the runs that its
-            process carries, and which command sends it.
+            One line for each server: where the run is, or what is still missing of it and of the runs that its process
+            sends, and which command sends that.
         """
         if status not in journal.TERMINAL:
-            raise ValueError(f"A run ends as one of {', '.join(journal.TERMINAL)}. Received: {status!r}")
+            raise ValueError(f"The final status must be one of {', '.join(journal.TERMINAL)}. Received: {status!r}")
         lines = []
         if not self._ended:
             self._ended = True
             self._append("status", status=status)
             if not self._journal.close():
-                lines = [f"The journal in {self.folder} could not be written to the end."]
+                lines = [f"The journal in {self.folder} could not be written completely."]
             self._alive.release()
             self._mirror.end(wait_s)
         for target in journal.servers(self.folder):
@@ -182,7 +182,7 @@ class Run:
     def _inside(self, path: Path) -> str:
         path = (self.folder / path).resolve()
         if not path.is_relative_to(self.folder):
-            raise ValueError(f"An artifact lies inside the run folder. Received: {path}, run folder {self.folder}")
+            raise ValueError(f"An artifact must be inside the run folder. Received: {path}, run folder {self.folder}")
         return path.relative_to(self.folder).as_posix()
 
 
@@ -194,11 +194,11 @@ def _source_tags(source: str, commit: str) -> dict[str, str]:
 def _lock(folder: Path):
     lock = journal.alive_lock(folder)
     try:
-        lock.acquire(timeout=2)  # `status` holds it for a moment
+        lock.acquire(timeout=2)  # `status` may hold it for a moment
     except Timeout:
         raise UserError(f"Another process is writing this run right now. Received: {folder}.") from None
     except NotImplementedError:
-        print(f"warning: {folder} lies on a file system without locks; let only one process write it", file=sys.stderr)
+        print(f"warning: {folder} is on a file system without locks; let only one process write to it", file=sys.stderr)
     return lock
 
 
@@ -212,4 +212,4 @@ def _report(folder: Path, target: str, children: list[Path]) -> str:
     what = ["--output-dir", launch.shortest(folder.parent)] if behind else [launch.shortest(folder)]
     if not may_be_sent(folder, target, named_now()):
         what += ["--to", uri_of(folder, target)]
-    return f"Not yet on {where}: {' and '.join(words)}. Sent by: {launch.command('common/tracking', 'sync', *what)}"
+    return f"Not yet on {where}: {' and '.join(words)}. Send with: {launch.command('common/tracking', 'sync', *what)}"

@@ -1,4 +1,4 @@
-"""Keeps credentials out of everything that is written down: journals, logs, errors, tags."""
+"""Keeps credentials out of everything that is written: journals, logs, errors, tags."""
 
 import base64
 import configparser
@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from common.errors import UserError
 
-# The environment variables through which MLflow is given secrets.
+# The environment variables that contain MLflow's secrets.
 _SECRET_VARIABLES = (
     "MLFLOW_TRACKING_PASSWORD",
     "MLFLOW_TRACKING_TOKEN",
@@ -20,9 +20,9 @@ _SECRET_VARIABLES = (
     "AZURE_STORAGE_ACCESS_KEY",
     "AZURE_STORAGE_CONNECTION_STRING",
 )
-_USERINFO = re.compile(r"(?<=://)[^/\s'\"]*@")  # up to the last @: a password may hold one
+_USERINFO = re.compile(r"(?<=://)[^/\s'\"]*@")  # up to the last @, because a password may contain one
 _AUTHORIZATION = re.compile(r"(Authorization\W+(?:Basic|Bearer))\s+[^\s'\"]+", re.IGNORECASE)
-# A shorter secret would blank out innocent text ("a" in every word).
+# Removing a shorter secret would damage other text (every "a", for example).
 _SHORTEST_SECRET = 4
 
 
@@ -32,7 +32,7 @@ def scrub(text: str) -> str:
 
 
 def scrubber() -> Callable[[str], str]:
-    """`scrub` for many texts: what the secrets are is looked up once."""
+    """`scrub` for many texts; the secrets are looked up only once."""
     secrets = _spellings(tuple(os.environ.get(name, "") for name in _SECRET_VARIABLES), _stored_at())
 
     def scrub_one(text: str) -> str:
@@ -57,7 +57,7 @@ def stored_credentials() -> dict[str, str]:
 
 
 def _stored_at() -> tuple[str, int]:
-    """Which credentials file there is now: (path, time of its last change)."""
+    """The current credentials file: (path, time of its last change)."""
     path = os.path.join(os.environ.get("HOME", ""), ".mlflow", "credentials")  # noqa: PTH118 - asked for every record
     try:
         return path, os.stat(path).st_mtime_ns  # noqa: PTH116
@@ -67,7 +67,7 @@ def _stored_at() -> tuple[str, int]:
 
 @lru_cache(maxsize=4)
 def _spellings(secrets: tuple[str, ...], _file: tuple[str, int]) -> list[str]:
-    """The secrets as they are and as they stand in addresses and headers, the longest first."""
+    """The secrets, plain and encoded for addresses and headers, the longest first."""
     stored = stored_credentials()
     password = stored.get("mlflow_tracking_password", "")
     found = {secret for secret in (*secrets, password) if len(secret) >= _SHORTEST_SECRET}
@@ -77,16 +77,16 @@ def _spellings(secrets: tuple[str, ...], _file: tuple[str, int]) -> list[str]:
 
 
 def without_credentials(uri: str) -> str:
-    """The URI unchanged.
+    """Returns the URI unchanged.
 
     Raises:
-        UserError: it holds a user name or password, which would end up in logs and run folders.
+        UserError: it contains a user name or password, which would end up in logs and run folders.
     """
-    if "@" in uri:  # wherever it is: a password with a slash in it ends up in what looks like the path
+    if "@" in uri:  # anywhere, because a password with a slash looks like part of the path
         scheme = re.match(r"[\w+]+://|", uri)[0]
         host = re.split(r"[/?#]", uri.rpartition("@")[2])[0]
         raise UserError(
-            f"A tracking server's address must not hold credentials. Received: {scheme}***@{host}. "
-            "Give them in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
+            f"A tracking server's address must not contain credentials. Received: {scheme}***@{host}. "
+            "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead."
         )
     return uri

@@ -1,4 +1,4 @@
-"""Which MLflow server a run reports to: decided once, at its start."""
+"""Chooses the MLflow server of a run, once, at its start."""
 
 import contextlib
 import difflib
@@ -28,11 +28,11 @@ _SQLITE = "sqlite:///"
 
 @dataclass(frozen=True)
 class Server:
-    """Where a run goes.
+    """Where a run is tracked.
 
-    uri: the server or store that is used now. words: the choice, for people. wanted: the server that the run belongs
-    on; differs from uri when that one is away, and then the run is kept locally and is pending for it.
-    sent_by_another: the run is written to its folder alone; a grid's one process carries the records of all.
+    uri: the server or store in use. words: the choice, for people. wanted: the server that the run belongs on; if it is
+    unreachable, it differs from uri, and the run is kept locally and is pending for it.
+    sent_by_another: the run is only written to its folder; a single process of the grid sends the records of all runs.
     """
 
     uri: str
@@ -42,15 +42,15 @@ class Server:
 
 
 def choose_server(choice: str | None, output_dir: Path, require: bool = False) -> Server:
-    """Decides where a run is tracked; asks the server whether it is there, for at most PROBE_SECONDS.
+    """Decides where a run is tracked, and checks that the server answers, for at most PROBE_SECONDS.
 
     Args:
         choice: a name of NAMES, "local", a URI, or None: MLFLOW_TRACKING_URI if set, else "default".
-        output_dir: holds the local store, mlflow.db.
-        require: a server that is away is an error instead of a run that is kept locally.
+        output_dir: the folder with the local store, mlflow.db.
+        require: raise an error if the server is unreachable, instead of keeping the run locally.
 
     Raises:
-        UserError: the choice is unknown, holds a password, or is away although it is required.
+        UserError: the choice is unknown, contains a password, or is required but unreachable.
     """
     if os.environ.get("BALL_GRID_SERVERS"):  # decided once for all runs of a grid
         uri, wanted = json.loads(os.environ["BALL_GRID_SERVERS"])
@@ -74,10 +74,10 @@ def choose_server(choice: str | None, output_dir: Path, require: bool = False) -
 
 
 def resolve(choice: str, output_dir: Path) -> str:
-    """The URI of a choice: http(s) addresses as they are, SQLite stores with absolute paths.
+    """The URI of a choice: http(s) addresses unchanged, SQLite stores with absolute paths.
 
     Raises:
-        UserError: unknown name, credentials in the address, or a kind of store that runs are not sent to.
+        UserError: an unknown name, credentials in the address, or an unsupported kind of store.
     """
     if choice == "local":
         return f"{_SQLITE}{(Path(output_dir).resolve() / 'mlflow.db').as_posix()}"
@@ -93,7 +93,7 @@ def resolve(choice: str, output_dir: Path) -> str:
     near = difflib.get_close_matches(choice, [*NAMES, "local"], n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise UserError(
-        f"Tracking is one of {', '.join(NAMES)}, local, or an address that begins with http://, https:// or "
+        f"Tracking must be one of {', '.join(NAMES)}, local, or an address that begins with http://, https:// or "
         f"{_SQLITE}. Received: {choice!r}.{hint}"
     )
 
@@ -107,7 +107,7 @@ def _hostname(uri: str) -> str | None:
 
 
 def named_now() -> set[str]:
-    """The servers that this user names: the team's, and the one of MLFLOW_TRACKING_URI."""
+    """The servers that this user trusts: the team's, and the one in MLFLOW_TRACKING_URI."""
     named = {resolve(name, Path()) for name in NAMES}
     with contextlib.suppress(UserError):
         named.add(resolve(os.environ.get("MLFLOW_TRACKING_URI") or "default", Path()))
@@ -115,10 +115,11 @@ def named_now() -> set[str]:
 
 
 def may_be_sent(run: Path, target: str, named: Collection[str]) -> bool:
-    """Whether a run goes to a server that its folder names: anybody can write an address into a folder.
+    """Whether a run may be sent to a server from its folder, because anybody can write an address into a folder.
 
     Args:
-        named: addresses that the user names; credentials are sent there. The local store beside the run needs no name.
+        named: addresses that the user chose; credentials are sent there. The local store beside the run is always
+            allowed.
     """
     uri = uri_of(run, target)
     if uri in named:
@@ -128,7 +129,7 @@ def may_be_sent(run: Path, target: str, named: Collection[str]) -> bool:
 
 
 def how_to_send(run: Path, target: str) -> str:
-    """The line that names a server which only a folder names, and the command that sends there."""
+    """The line about a server that only the folder names, with the command that sends the run there."""
     uri = uri_of(run, target)
     return (
         f"{run.name}: nothing is sent to {readable(uri)}, which only its folder names. "
@@ -137,37 +138,37 @@ def how_to_send(run: Path, target: str) -> str:
 
 
 def target_of(run: Path, uri: str) -> str:
-    """A URI as the run folder keeps it: a local store by its path from the run folder, everything else unchanged."""
+    """A URI for the run folder: a local store as the path from the run folder, everything else unchanged."""
     if not uri.startswith(_SQLITE):
         return uri
     return f"local:{Path(os.path.relpath(uri.removeprefix(_SQLITE), run)).as_posix()}"
 
 
 def uri_of(run: Path, target: str) -> str:
-    """The URI behind a target of a run folder, wherever that folder is now."""
+    """The URI for a target in a run folder, for the current place of that folder."""
     if not target.startswith("local:"):
         return target
     return f"{_SQLITE}{Path(os.path.abspath(Path(run) / target.removeprefix('local:'))).as_posix()}"  # noqa: PTH100 - without following links
 
 
 def is_http(uri: str) -> bool:
-    """Whether the URI is a server's, not a store on this machine."""
+    """Whether the URI belongs to a server rather than a store on this machine."""
     return uri.startswith(("http://", "https://"))
 
 
 def readable(uri: str) -> str:
-    """A store's URI as people write it: the path of a local database, else the URI."""
+    """A store's URI for people: the path of a local database, else the URI."""
     return uri.removeprefix(_SQLITE)
 
 
 def probe(uri: str) -> str | None:
     """Asks an MLflow server for one experiment.
 
-    A thread of its own bounds the time as a whole: name resolution knows no time-out, and a server may answer a byte
+    A separate thread limits the total time, because name resolution has no time-out, and a server may send one byte
     at a time.
 
     Returns:
-        None if it answers and accepts us, else why not, in words.
+        None if it answers and accepts us, else the reason in plain words.
     """
     answers: list[str | None] = []
     seconds = PROBE_SECONDS
@@ -179,7 +180,7 @@ def probe(uri: str) -> str | None:
 
 def _asked_for(choice: str | None) -> tuple[str, str]:
     if choice is not None:
-        return choice, f"asked for as {choice!r}" if choice in (*NAMES, "local") else "asked for"
+        return choice, f"chosen as {choice!r}" if choice in (*NAMES, "local") else "chosen"
     if os.environ.get("MLFLOW_TRACKING_URI"):
         return os.environ["MLFLOW_TRACKING_URI"], "from MLFLOW_TRACKING_URI"
     return "default", "the team's server"
@@ -192,7 +193,7 @@ def _ask(uri: str, seconds: float) -> str | None:
             params={"max_results": "1"},
             auth=_authorize,
             timeout=seconds,
-            allow_redirects=False,  # MLflow follows none either
+            allow_redirects=False,  # MLflow does not follow redirects either
             verify=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True,
             cert=os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH"),
         )

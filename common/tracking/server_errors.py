@@ -1,4 +1,4 @@
-"""Faults of tracking servers: what to do about each, in plain words without addresses or secrets."""
+"""Describes faults of tracking servers, and what to do, in plain words without addresses or secrets."""
 
 import re
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ _WORDS = {
     503: "it is not ready (503)",
     504: "the gateway in front of it waited too long (504)",
 }
-# Looked for in the texts: the exceptions themselves are wrapped by MLflow.
+# Searched for in the texts, because MLflow wraps the exceptions.
 _SIGNS = (
     (
         r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|CertificateError",
-        "its certificate is not trusted (MLFLOW_TRACKING_SERVER_CERT_PATH can be set to it)",
+        "its certificate is not trusted (set MLFLOW_TRACKING_SERVER_CERT_PATH to a certificate that you trust)",
     ),
     (r"SSLError|SSLEOFError|\[SSL", "the encrypted connection failed (TLS)"),
     *CONNECTION_SIGNS,
     (r"JSONDecodeError|valid JSON", "it does not answer like an MLflow server"),
     (r"database is locked", "the local store is locked by another program"),
-    (r"Can't locate revision", "its database is of a newer MLflow"),
+    (r"Can't locate revision", "its database was made by a newer MLflow"),
     (
         r"duplicate column name|no such table|malformed|file is not a database",
-        "its database is damaged; where that is the local mlflow.db, move it away, and sync fills a new one",
+        "its database is damaged; if it is the local mlflow.db, move it away and run sync to fill a new one",
     ),
     (r"No space left", "the disk is full"),
 )
@@ -40,7 +40,7 @@ _REFUSED = (400, 409, 413, 414, 415, 422, 431)
 
 @dataclass(frozen=True)
 class Fault:
-    """kind: "away" (try again later), "refused" (this item is not wanted), "missing" (the server has no such thing)."""
+    """kind: "away" (try again later), "refused" (the server rejects this item), "missing" (the server lacks it)."""
 
     kind: str
     words: str
@@ -48,7 +48,7 @@ class Fault:
 
 
 class Refusal(Exception):
-    """Something that no server will accept."""
+    """Something that no server accepts."""
 
 
 class Missing(Exception):
@@ -56,7 +56,7 @@ class Missing(Exception):
 
 
 def fault_of(error: BaseException) -> Fault:
-    """Sorts an exception of MLflow, requests or SQLAlchemy by what can be done about it."""
+    """Classifies an exception of MLflow, requests or SQLAlchemy by what can be done about it."""
     if isinstance(error, Refusal):
         return Fault("refused", str(error))
     if isinstance(error, Missing):
@@ -71,12 +71,12 @@ def fault_of(error: BaseException) -> Fault:
 
 
 def http_words(status: int) -> str:
-    """Words for an HTTP status that is not 200."""
+    """Describes an HTTP status other than 200."""
     return _WORDS.get(status, f"it answers {status}")
 
 
 def words_of(error: BaseException) -> str:
-    """Words for an exception, by its text; for an unknown one the text, shortened and without secrets."""
+    """Describes an exception by its text; an unknown text is shortened and loses its secrets."""
     text = f"{type(error).__name__}: {error}"
     for pattern, words in _SIGNS:
         if re.search(pattern, text):

@@ -1,6 +1,6 @@
-"""What each server has of a run: one small file per server in RUN/tracking/servers/, replaced atomically.
+"""Remembers what each server has of a run: a small file per server in RUN/tracking/servers/, replaced atomically.
 
-A mark is only a memory: when it is lost or the server forgot, everything is sent again and nothing is there twice.
+If such a mark is lost, or the server lost data, everything is sent again, and nothing is stored twice.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ _MOST_BYTES = 16 << 20
 class Mark:
     """Progress of one run towards one target (a server's address, or local:PATH, see journal.servers).
 
-    offset: bytes of the journal that the server has. tail: digest of the last of them; it differs where a folder was
-    copied while it was written, and then resumed: its journal is not the one that was sent.
-    files: place in the run's artifacts -> sha256 that it has.
-    parent_id: the run above it there. status, notes: the last that were sent.
-    refused: item -> why the server did not take it. fault: why nothing more can be sent now, "" if nothing.
-    deleted: somebody deleted the run there, and it stays so.
+    offset: bytes of the journal that the server has. tail: digest of the last of them; it differs if a folder was
+    copied while it was written and then resumed, because its journal is not the one that was sent.
+    files: place in the run's artifacts -> sha256 on the server.
+    parent_id: the server's id of the parent run. status, notes: the last ones that were sent.
+    refused: item -> why the server refused it. fault: why nothing more can be sent now, or "".
+    deleted: somebody deleted the run on the server, and it stays deleted.
     """
 
     server: str
@@ -42,13 +42,13 @@ class Mark:
 
 
 def mark_path(run: Path, server: str) -> Path:
-    """The mark's file: readable, and unique for the server's address."""
+    """The mark's file; its name is readable and unique for the server's address."""
     words = re.sub(r"[^A-Za-z0-9.]+", "-", server).strip("-")[-40:]
     return tracking_folder(run) / "servers" / f"{words}-{hashlib.sha256(server.encode()).hexdigest()[:8]}.json"
 
 
 def load(run: Path, server: str) -> Mark:
-    """The stored mark; a fresh one if it is missing or damaged, and one from the start for another journal."""
+    """The stored mark; a new one if it is missing or damaged, or belongs to another journal."""
     try:
         mark = _parse(_read(run, mark_path(run, server).name), server)
     except (OSError, ValueError, TypeError, RecursionError):
@@ -59,7 +59,7 @@ def load(run: Path, server: str) -> Mark:
 
 
 def load_all(run: Path) -> list[Mark]:
-    """The marks of every server that was ever a target of this run, sorted by file name."""
+    """The marks of all servers that were ever a target of this run, sorted by file name."""
     marks = []
     for path in sorted((tracking_folder(run) / "servers").glob("*.json")):
         try:
@@ -83,14 +83,14 @@ def _read(run: Path, name: str) -> bytes:
 
 def _parse(content: bytes, server: str | None) -> Mark:
     fields, told = vars(Mark("")), json.loads(content)
-    mark = Mark(**{name: told[name] for name in fields if name in told})  # other versions have others
+    mark = Mark(**{name: told[name] for name in fields if name in told})  # other versions have other fields
     for name, example in fields.items():
         value = getattr(mark, name)
         words = value.values() if isinstance(value, dict) else ()
         if type(value) is not type(example) or not all(isinstance(word, str) for word in words):
             raise ValueError(f"{name} has the wrong type")
     if not 0 <= mark.offset < 1 << 62:
-        raise ValueError("no such place in the journal")
+        raise ValueError("the offset is outside the journal")
     if server is not None and mark.server != server:
-        raise ValueError("another server's mark")
+        raise ValueError("the mark belongs to another server")
     return mark

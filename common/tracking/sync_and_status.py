@@ -1,4 +1,4 @@
-"""What `python3 common/tracking` does: status and sync over any number of runs."""
+"""The commands of `python3 common/tracking`: status and sync for any number of runs."""
 
 import sys
 import time
@@ -26,20 +26,20 @@ from common.tracking.server_errors import words_of
 
 _ATTEMPTS = 3
 _OTHERS_SECONDS = 60.0
-_BAD_LINES = 5  # shown of one journal
+_BAD_LINES = 5  # number shown per journal
 
 
 def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
-    """The run folders to work on: paths, names inside the output folder, or every run of it when none is named.
+    """The run folders to work on: paths, names inside the output folder, or all its runs if none is named.
 
     Raises:
-        UserError: a name leads to no run.
+        UserError: there is no run of this name.
     """
     if not names:
         found = sorted(path.parents[1] for path in output_dir.glob("*/tracking/journal.jsonl"))
         for run in found:
             if not journal.begun(run):
-                print(f"{run.name}: nothing is known of it, it was killed before its first record")
+                print(f"{run.name}: nothing is known about it, because it was killed before its first record")
         return [run for run in found if journal.begun(run)]
     runs = []
     for name in names:
@@ -51,7 +51,7 @@ def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
 
 
 def status(runs: list[Path]) -> int:
-    """Prints one line per run and server. Returns 0 when nothing is pending, else 1."""
+    """Prints one line per run and server. Returns 0 if nothing is pending, else 1."""
     runs, left = _usable(runs)
     for run in runs:
         print(f"{run.name}  {_state(run)}")
@@ -66,30 +66,30 @@ def status(runs: list[Path]) -> int:
 
 
 def _usable(runs: list[Path]) -> tuple[list[Path], bool]:
-    """The runs whose folder can be written to, and whether some cannot; a line for each, and for each bad record."""
+    """The runs with a writable folder, and whether there are others. Prints a line for those and for bad records."""
     usable = []
     for run in runs:
         if fault := journal.fault_of_folder(run):
-            print(f"{run.name} is left alone: {fault}")
+            print(f"{run.name} is skipped: {fault}")
             continue
         usable.append(run)
         bad = journal.bad_lines(run)
         for line in bad[:_BAD_LINES]:
-            print(f"{run.name}: left out of its journal, {line}")
+            print(f"{run.name}: ignored in its journal: {line}")
         if len(bad) > _BAD_LINES:
             print(f"{run.name}: and {len(bad) - _BAD_LINES} more such lines")
     return usable, len(usable) < len(runs)
 
 
 def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
-    """Ends runs whose process died, and sends what is missing. Returns 0 when nothing is pending, else 1.
+    """Ends runs whose process died, and sends what is missing. Returns 0 if nothing is pending, else 1.
 
     Args:
-        runs: run folders. output_dir: holds the local store that `to` = "local" means.
-        to: the only server to send to; it belongs to the run's servers from then on. None: all servers of each run.
+        runs: run folders. output_dir: the folder with the local store for `to` = "local".
+        to: the only server to send to, which becomes one of the run's servers. None: all servers of each run.
 
     Raises:
-        UserError: `to` means nothing.
+        UserError: `to` is not a server.
     """
     uri = resolve(to, output_dir) if to else None
     named = {uri} if uri else named_now() | {resolve("local", output_dir)}
@@ -115,13 +115,13 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
             bar.set_postfix_str(run.name[-30:])
             try:
                 _send(run, target, away, bar.update)
-            except Exception as error:  # what is wrong with one run's folder must not keep the others from their server
+            except Exception as error:  # a fault in one run's folder must not stop the others
                 print(f"{run.name}: cannot be sent to {readable(uri_of(run, target))}: {words_of(error)}")
     return _report(jobs, away) or int(left)
 
 
 def _send(run: Path, target: str, away: dict[str, str], progress) -> None:
-    """Sends one run to one server; one that is away is not asked again for the next run."""
+    """Sends one run to one server; an unreachable server is not tried again for the next run."""
     uri = uri_of(run, target)
     if uri in away:
         return
@@ -130,7 +130,7 @@ def _send(run: Path, target: str, away: dict[str, str], progress) -> None:
 
     sender = Sender(run, target, progress)
     try:
-        # A living training sends its own run; another sync will be done with it in a moment.
+        # An active run is sent by its own process; another sync will be done with it in a moment.
         with sender.lock.acquire(timeout=0 if journal.is_alive(run) else _OTHERS_SECONDS):
             for attempt in range(_ATTEMPTS):
                 fault = sender.step()
@@ -138,7 +138,7 @@ def _send(run: Path, target: str, away: dict[str, str], progress) -> None:
                     return
                 if attempt + 1 < _ATTEMPTS:
                     time.sleep(attempt + 1)
-        # A fault of this one run must not keep the others from a server that is there.
+        # A fault of this run must not stop the others.
         if is_http(uri) and (reason := probe(uri)):
             away[uri] = reason
     except Timeout:

@@ -1,4 +1,4 @@
-"""Journal records -> what MLflow accepts. What MLflow would refuse is changed, the same way every time, and noted."""
+"""Translates journal records for MLflow. Values that MLflow would refuse are changed consistently and noted."""
 
 import hashlib
 import math
@@ -6,14 +6,14 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 
-# The narrower of the limits of MLflow 2.14 and 3.x, so that a run looks the same on every server.
+# The stricter limits of MLflow 2.14 and 3.x, so that a run looks the same on every server.
 KEY_LENGTH = 250
 PARAMETER_LENGTH = 6000
 TAG_LENGTH = 5000
-NAME_LENGTH = 250  # of runs and experiments: the column in a server's database
+NAME_LENGTH = 250  # for runs and experiments: the column width in a server's database
 DIGEST_LENGTH = 36
 UUID_TAG = "run.uuid"
-PARENT_TAG = "mlflow.parentRunId"  # MLflow shows the run under that one
+PARENT_TAG = "mlflow.parentRunId"  # MLflow shows the run below this one
 NOTES_TAG = "tracking.notes"
 DESCRIPTION_TAG = "mlflow.note.content"
 _ODD = re.compile(r"[^\w.\- /]", re.ASCII)
@@ -21,7 +21,7 @@ _ODD = re.compile(r"[^\w.\- /]", re.ASCII)
 
 @dataclass
 class Batch:
-    """What one stretch of the journal means to MLflow.
+    """A part of the journal, translated for MLflow.
 
     metrics: (key, value, time in ms, step); parameters and tags: name -> value.
     """
@@ -36,12 +36,12 @@ class Batch:
 
 
 class Translator:
-    """Reads records in order. What depends on earlier records lives here: first values, files, the state, the notes."""
+    """Reads records in order, and keeps what later records depend on: first values, files, the state, the notes."""
 
     def __init__(self):
         self.parameters: dict[str, str] = {}
         self.files: dict[str, dict] = {}  # place in the run's artifacts -> its latest artifact or model record
-        self.latest: dict[str, tuple[int, int]] = {}  # metric -> (step, time) of the point that MLflow calls the latest
+        self.latest: dict[str, tuple[int, int]] = {}  # metric -> (step, time) of its latest point, as defined by MLflow
         self.status, self.ended = "RUNNING", 0
         self.notes: dict[str, str] = {}
 
@@ -80,7 +80,7 @@ class Translator:
             batch.metrics.append((key, value, record["t"], record["step"]))
 
     def _parameter(self, name: str, value: str, batch: Batch) -> None:
-        """MLflow never changes a parameter: a different value after --resume becomes a tag beside it."""
+        """Records a different value after --resume as a tag, because MLflow never changes a parameter."""
         key, value = self._key(name), self._shortened(name, value, PARAMETER_LENGTH)
         if self.parameters.setdefault(key, value) == value:
             batch.parameters[key] = value
@@ -89,7 +89,7 @@ class Translator:
             self.notes[f"parameter {name}"] = f"parameter {name!r} changed on resume, see the tag 'resumed.{name}'"
 
     def _place(self, record: dict) -> str:
-        """Where a file goes. Characters that mean something in a URL would cut its name short."""
+        """The place of a file on the server. Characters with a meaning in URLs would cut its name short."""
         if record["kind"] == "model":
             return self._key(record["name"])
         return self._key(posixpath.join(record["folder"], posixpath.basename(record["path"])))
@@ -106,15 +106,15 @@ class Translator:
             return value
         self.notes.setdefault(
             f"value {name}",
-            f"{name[:60]!r} is cut from {len(value)} to {length} characters, complete in tracking/journal.jsonl",
+            f"{name[:60]!r} is cut from {len(value)} to {length} characters; tracking/journal.jsonl has all",
         )
         return value[: length - 1] + "…"
 
 
 def allowed_key(name: str) -> str:
-    """A name that MLflow takes as a metric, parameter or tag: unchanged where it can be, else with a short hash.
+    """A name that MLflow accepts for a metric, parameter or tag: unchanged if possible, else with a short hash.
 
-    The hash keeps names apart that differ only in what had to be replaced.
+    The hash distinguishes names that differ only in replaced characters.
     """
     key = _ODD.sub("_", name)
     key = "/".join(part for part in key.split("/") if part.strip(".")) or "_"
@@ -124,6 +124,6 @@ def allowed_key(name: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Text that every database stores: control characters and lone surrogates are spelled out."""
+    """Text that every database can store: control characters and lone surrogates are escaped."""
     text = text.encode("utf-8", "backslashreplace").decode()
     return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", lambda match: f"\\x{ord(match[0]):02x}", text)

@@ -1,1 +1,1 @@
-"""What both networks are trained with."""
+"""Code for training both networks."""

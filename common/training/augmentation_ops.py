@@ -1,8 +1,8 @@
-"""Augmentation of whole batches in cheap arithmetic, drawn anew for every patch and every step.
+"""Augments whole batches with cheap arithmetic; everything is drawn anew for each patch and step.
 
 All functions are pure TensorFlow on float32 [n, height, width, planes] with planes 1 (Y) or 3 (Y, U, V); they work
 the same eagerly and inside the compiled training step. Flips, zooms, shifts and blur are one separable resampling: two
-small matrix products per patch instead of gathers. Every random number comes from a seed pair, never from global state.
+small matrix products per patch instead of gathers. Random numbers come only from a seed pair, never from global state.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ def draw(seed, n: int, low: float, high: float, salt: int):
 
     Args:
         seed: int32 [2], different in every step.
-        salt: tells draws of one step apart.
+        salt: distinguishes the draws of one step.
 
     Returns:
         float32 [n] in [low, high).
@@ -23,7 +23,7 @@ def draw(seed, n: int, low: float, high: float, salt: int):
 
 
 def unpack_chroma(x):
-    """Takes [n, h, w, 2] with U in the even, V in the odd columns of channel 1 apart into [n, h, w, 3] of Y, U, V.
+    """Unpacks [n, h, w, 2], with U in the even and V in the odd columns of channel 1, into [n, h, w, 3] of Y, U, V.
 
     Each U and V belongs to two neighbouring pixels, so that a flip or shift moves colours with their pixels.
     One-channel patches pass unchanged.
@@ -45,14 +45,14 @@ def pack_chroma(x):
 
 
 def transpose(x, chosen):
-    """Mirrors the chosen patches [n] of bools at the main diagonal; with flips this makes the quarter turns."""
+    """Mirrors the chosen patches, bool [n], at the main diagonal; together with flips, this gives quarter turns."""
     return tf.where(chosen[:, tf.newaxis, tf.newaxis, tf.newaxis], tf.transpose(x, [0, 2, 1, 3]), x)
 
 
 def flip(x, flip_x, flip_y):
-    """Mirrors the chosen patches, [n] of bools, left and right and up and down; exact.
+    """Mirrors the chosen patches, bool [n] each, horizontally and vertically; exact.
 
-    By products with mirrored identity matrices: reversing an axis costs several times as much.
+    It uses products with mirrored identity matrices, because reversing an axis costs several times as much.
     """
 
     def mirrors(size, chosen):
@@ -63,16 +63,16 @@ def flip(x, flip_x, flip_y):
 
 
 def resample(x, scale_x, scale_y, shift_x, shift_y, blur):
-    """Samples every patch on a moved and stretched grid, bilinearly; outside, the edge pixels go on.
+    """Samples every patch bilinearly on a moved and stretched grid; outside, the edge pixels are repeated.
 
     Output pixel k shows the input at (k - middle) * scale + middle + shift, where middle = (size - 1) / 2: a scale of
-    -1 is an exact flip, a scale below 1 enlarges. What was at the fraction f of the width is afterwards at
+    -1 is an exact flip, a scale below 1 enlarges. A point at the fraction f of the width moves to
     0.5 + (f - 0.5 - shift / width) / scale.
 
     Args:
         scale_x, scale_y: [n] input pixels per output pixel, negative to flip.
         shift_x, shift_y: [n] pixels.
-        blur: [n] extra half width in pixels of the triangle that is averaged over, 0 for none.
+        blur: [n] extra half width, in pixels, of the triangle filter; 0 for none.
     """
     rows = _sampling_matrix(x.shape[1], scale_y, shift_y, blur)
     columns = _sampling_matrix(x.shape[2], scale_x, shift_x, blur)
@@ -80,8 +80,8 @@ def resample(x, scale_x, scale_y, shift_x, shift_y, blur):
 
 
 def _multiply(rows, x, columns):
-    """Every plane of a patch from the left and, transposed, from the right; rows [n, h, h], columns [n, w, w]."""
-    planes = [tf.squeeze(x, -1)] if x.shape[-1] == 1 else tf.unstack(x, axis=-1)  # taking one plane apart costs a copy
+    """Multiplies every plane by rows [n, h, h] from the left and columns [n, w, w], transposed, from the right."""
+    planes = [tf.squeeze(x, -1)] if x.shape[-1] == 1 else tf.unstack(x, axis=-1)  # unstacking one plane would copy it
     planes = [tf.matmul(rows, tf.matmul(plane, columns, transpose_b=True)) for plane in planes]
     return planes[0][..., tf.newaxis] if len(planes) == 1 else tf.stack(planes, -1)
 
@@ -97,37 +97,37 @@ def _sampling_matrix(size: int, scale, shift, blur):
 
 
 def relight(x, brightness, contrast, tone):
-    """Changes the light of the Y plane alone; not clipped.
+    """Changes only the light of the Y plane; values are not clipped.
 
     Args:
-        brightness: [n] added, in grey levels.
-        contrast: [n] factor on the distance from the patch's mean.
+        brightness: [n] grey levels to add.
+        contrast: [n] factor for the difference from the patch's mean.
         tone: [n] in -1..1, a gamma-like curve y + tone * y * (1 - y) on 0..1: 0.5 lifts the middle by 32 levels.
-            (A true power costs more than all other augmentations together.)
+            (A real power function costs more than all other augmentations together.)
     """
     brightness, contrast, tone = (v[:, tf.newaxis, tf.newaxis, tf.newaxis] for v in (brightness, contrast, tone))
     y = x[..., :1]
     mean = tf.reduce_mean(y, [1, 2], keepdims=True)
-    # (y - mean) * contrast + mean + brightness, and the curve, in as few passes over the pixels as it takes.
+    # (y - mean) * contrast + mean + brightness, and the curve, in as few passes over the pixels as possible.
     y = tf.clip_by_value(y * contrast + (mean * (1 - contrast) + brightness), 0.0, 255.0)
     y *= (1 + tone) - tone / 255 * y
     return y if x.shape[-1] == 1 else tf.concat([y, x[..., 1:]], -1)
 
 
 def noise_pool(size: int, seed):
-    """Draws standard normal noise [size] once, for many batches: drawn per batch it costs a sixth of the step."""
+    """Draws standard normal noise [size] once for many batches; drawing it per batch costs a sixth of the step."""
     return tf.random.stateless_normal([size], seed)
 
 
 def add_noise(x, amplitude, pool, seed):
-    """Adds sensor noise to all planes from a random place of the pool.
+    """Adds sensor noise to all planes, from a random place in the pool.
 
     Args:
         amplitude: [n] standard deviation in grey levels.
-        pool: float32 [m], see `noise_pool`, m at least the number of values of x.
+        pool: float32 [m], see `noise_pool`; m is at least the number of values in x.
     """
-    # Whole rows of pixels are gathered: where a slice begins is, to XLA, a constant of the program, which it would
-    # compile anew for every one.
+    # Whole rows of pixels are gathered: for XLA, the start of a slice is a constant, so it would compile anew for every
+    # start.
     row = x.shape[2] * x.shape[3]
     rows = tf.reshape(pool[: pool.shape[0] // row * row], [-1, row])
     count = tf.shape(x)[0] * x.shape[1]

@@ -1,4 +1,4 @@
-"""Where the batches of a run come from: patches in memory, or in files that are larger than the memory."""
+"""Makes the batches of a run from patches in memory, or in files that are larger than the memory."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 from common.datasets import streaming
 from common.datasets.patch_file import Patches
 
-NEIGHBOURS = 1024  # patches that are read together: one chunk of the files that we write at 16x16
+NEIGHBOURS = 1024  # patches that are read together: one chunk of our files at 16x16
 
 
 class MemoryData:
@@ -27,20 +27,20 @@ class MemoryData:
         return len(self.X)
 
     def blocks(self, rng: np.random.Generator) -> Iterator[tuple]:
-        """Yields (X, y, order) of one epoch: here everything at once, uploaded once, in a new order."""
+        """Yields (X, y, order) of one epoch: all patches at once, uploaded only once, in a new order."""
         if self._device is None:
             self._device = tf.constant(self.X), tf.constant(self.y)
         yield *self._device, rng.permutation(len(self.X)).astype(np.int32)
 
 
 class StoredData:
-    """Patches in files. An epoch reads blocks, each mixed from short stretches of neighbours from all over the files.
+    """Patches in files. An epoch reads blocks, each mixed from short sequences of neighbours all over the files.
 
-    Inside a block they are shuffled: files are sorted by source and recording.
+    Inside a block they are shuffled, because files are sorted by source and recording.
 
     Args:
-        patches: of `streaming.stored_patches`.
-        batch_size: blocks hold a multiple of it, so that only the last one has to be filled.
+        patches: the result of `streaming.stored_patches`.
+        batch_size: each block contains a multiple of it, so that only the last block has to be filled up.
     """
 
     def __init__(self, patches: Patches, batch_size: int):
@@ -51,7 +51,7 @@ class StoredData:
         return len(self.X)
 
     def blocks(self, rng: np.random.Generator) -> Iterator[tuple]:
-        """Yields (X, y, order) of one epoch, all blocks of one size but the last; all draws come from `rng`."""
+        """Yields (X, y, order) of one epoch; all blocks but the last have the same size, all draws come from `rng`."""
         X, y, held = [], [], 0
         for start in NEIGHBOURS * rng.permutation(-(-len(self) // NEIGHBOURS)):
             X.append(self.X[start : start + NEIGHBOURS])
@@ -71,7 +71,7 @@ def _order(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def training_data(patches, batch_size: int):
-    """Where the batches of a run come from: memory, or the files that the patches lie in (`--stream`)."""
+    """The source of a run's batches: memory, or the patch files (`--stream`)."""
     if isinstance(patches.X, np.ndarray):
         return MemoryData(patches.X, patches.y)
     return StoredData(patches, batch_size)

@@ -1,4 +1,4 @@
-"""Threads, GPU memory and seeds: what has to be set before TensorFlow computes anything."""
+"""Sets threads, GPU memory and seeds, before TensorFlow computes anything."""
 
 import sys
 
@@ -11,21 +11,21 @@ from common.training import gpu_diagnosis, gpu_driver
 
 
 def find_gpus() -> list:
-    """The GPUs that TensorFlow sees, without the log lines of its first look."""
+    """The GPUs that TensorFlow sees, without the log lines of its first search."""
     with quiet_stderr():
         return tf.config.list_physical_devices("GPU")
 
 
 def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
-    """Seeds everything and sets the devices up.
+    """Sets all seeds and configures the devices.
 
-    The same seed gives the same numbers on the same machine: one CPU thread adds in one order, and on a GPU the
-    deterministic kernels are chosen.
+    The same seed gives the same numbers on the same machine: one CPU thread adds in a fixed order, and on a GPU
+    deterministic kernels are used.
 
-    One line says why a GPU that is there cannot be used.
+    A line says why an existing GPU cannot be used.
 
     Raises:
-        UserError: `require_gpu`, and there is none to use; or there is one that does not compute.
+        UserError: `require_gpu` is set but no GPU can be used, or the GPU does not compute.
     """
     gpus = usable_gpus(require_gpu)
     if threads:
@@ -35,21 +35,21 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
         except RuntimeError:  # already computing in this process (tests, several runs in one worker)
             pass
     for card in gpus:
-        tf.config.experimental.set_memory_growth(card, True)  # or the first training takes the whole card
+        tf.config.experimental.set_memory_growth(card, True)  # otherwise the first run takes all of its memory
     if gpus:
         tf.config.experimental.enable_op_determinism()
-        # 10 bits of mantissa: answers would differ by 0.002 from those of a CPU, the robot's included.
+        # With 10 bits of mantissa, outputs would differ by 0.002 from those of a CPU such as the robot's.
         tf.config.experimental.enable_tensor_float_32_execution(False)
         if fault := gpu_diagnosis.computing_fails():
-            raise UserError(f"{fault}. To train on the CPU all the same, set CUDA_VISIBLE_DEVICES=-1.")
+            raise UserError(f"{fault}. To train on the CPU instead, set CUDA_VISIBLE_DEVICES=-1.")
     keras.utils.set_random_seed(seed)
 
 
 def usable_gpus(require: bool) -> list:
-    """The GPUs to train on, TensorFlow's list. If they cannot be used, a line says why, and the CPU is used.
+    """TensorFlow's list of GPUs to train on. If they cannot be used, a line says why, and the CPU is used.
 
     Raises:
-        UserError: `require`, and there is none.
+        UserError: `require` is set, but there is no GPU.
     """
     gpus = find_gpus()
     driver = gpu_driver.ask_driver()

@@ -1,4 +1,4 @@
-"""From the first epoch to the last: validation, the best model, checkpoints, resume, a clean end."""
+"""Runs all epochs of a training: validation, the best model, checkpoints, resume, a clean end."""
 
 import json
 import math
@@ -18,7 +18,7 @@ from common.training.trainer import Trainer
 
 @dataclass
 class History:
-    """What the epochs so far came to.
+    """The results of the epochs so far.
 
     epochs: one dict of numbers per epoch.
     best: index of the epoch with the lowest `val_loss`; its averaged weights are `weights`.
@@ -36,13 +36,13 @@ def fit(
     report: Callable[[int, dict[str, float]], None],
     stopped: Callable[[], bool],
 ) -> History:
-    """Trains to the last epoch or until `stopped`, from the checkpoint in `folder` where there is one.
+    """Trains to the last epoch or until `stopped`, from the checkpoint in `folder` if there is one.
 
     Args:
-        trainer: what is trained.
+        trainer: common.training.trainer.Trainer.
         validate: scores `trainer.average`; returns numbers, `val_loss` among them.
-        folder: gets `checkpoint.npz` after every epoch, replaced in one step.
-        report: called with epoch (from 0) and its numbers.
+        folder: `checkpoint.npz` in it is replaced in one step after every epoch.
+        report: called with each epoch (from 0) and its numbers.
         stopped: asked several times per epoch.
 
     Returns:
@@ -57,7 +57,7 @@ def fit(
         for epoch in range(len(history.epochs), epochs):
             started = time.perf_counter()
             loss = trainer.train_epoch(epoch, stopped)
-            if loss is None:  # stopped in the middle: the epoch does not count, resuming repeats it from its start
+            if loss is None:  # stopped in the middle: resuming repeats the epoch from its start
                 break
             trained = time.perf_counter() - started
             numbers = {"loss": loss, **validate()}
@@ -68,7 +68,7 @@ def fit(
             history.epochs.append(numbers)
             if history.best is None or numbers["val_loss"] < history.epochs[history.best]["val_loss"]:
                 history.best, history.weights = epoch, trainer.average.get_weights()
-            # Reported first: killed before the checkpoint, the epoch is trained and reported again, never left out.
+            # Reported first: a run that is killed before the checkpoint repeats the epoch instead of missing it.
             report(epoch, numbers)
             _save(trainer, history, folder / "checkpoint.npz")
             bar.set_postfix({name: f"{value:.4g}" for name, value in list(numbers.items())[:4]}, refresh=False)
@@ -79,7 +79,7 @@ def fit(
 
 
 def _save(trainer: Trainer, history: History, path: Path) -> None:
-    """Writes everything that the next epoch depends on, and replaces the former checkpoint in one step."""
+    """Writes everything that the next epoch depends on, and replaces the previous checkpoint in one step."""
     arrays = {f"state{i:04}": value for i, value in enumerate(trainer.state())}
     arrays |= {f"best{i:04}": value for i, value in enumerate(history.weights)}
     arrays["history"] = np.array(json.dumps({"epochs": history.epochs, "best": history.best}))
@@ -97,39 +97,39 @@ def _restore(trainer: Trainer, path: Path) -> History:
             weights = [saved[key] for key in sorted(saved) if key.startswith("best")]
             history = _history(json.loads(str(saved["history"])), weights, trainer.average.get_weights())
         trainer.restore(state)
-    except Exception as error:  # NumPy, zipfile and TensorFlow raise many kinds, whatever the file holds
+    except Exception as error:  # NumPy, zipfile and TensorFlow raise many kinds of exceptions
         raise UserError(
-            f"{path} cannot be resumed, it is damaged or of another version. Received: "
+            f"{path} cannot be resumed; it is damaged or from another version. Received: "
             f"{type(error).__name__}: {error}. Copy it again, or move it away to train from the first epoch."
         ) from None
     return history
 
 
 def _check_sizes(path: Path) -> None:
-    """Refuses arrays that declare more than the file holds, before memory is allocated."""
+    """Refuses arrays that claim to be larger than the file, before memory is allocated."""
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             with archive.open(member) as file:
                 if np.lib.format.read_magic(file) != (1, 0) or member.compress_type != zipfile.ZIP_STORED:
-                    raise ValueError(f"{member.filename} is not as it was written")
+                    raise ValueError(f"{member.filename} was changed")
                 shape, _, dtype = np.lib.format.read_array_header_1_0(file)
             if math.prod(shape) * dtype.itemsize > member.file_size:
-                raise ValueError(f"{member.filename} is not whole")
+                raise ValueError(f"{member.filename} is incomplete")
 
 
 def _history(told: dict, weights: list, expected: list) -> History:
     """The checked history of a checkpoint.
 
     Raises:
-        KeyError, TypeError, ValueError: it is not one of this network.
+        KeyError, TypeError, ValueError: it does not belong to this network.
     """
     epochs, best = told["epochs"], told["best"]
     names = epochs[0].keys()
     for numbers in epochs:
         if numbers.keys() != names or not all(type(value) in (int, float) for value in numbers.values()):
-            raise ValueError("its epochs have other numbers")
+            raise ValueError("its epochs have different metrics")
     if "val_loss" not in names or type(best) is not int or not 0 <= best < len(epochs):
         raise ValueError("it does not say which epoch was the best")
     if [array.shape for array in weights] != [array.shape for array in expected]:
-        raise ValueError("it is of another network")
+        raise ValueError("it belongs to another network")
     return History(epochs, best, weights)

@@ -1,6 +1,6 @@
-"""Two convolutions as matrix products, which a CPU does faster; all else is left to TensorFlow.
+"""Computes two convolutions as matrix products, which are faster on a CPU; TensorFlow computes the others.
 
-They differ from the plain ones in rounding only, and TensorFlow derives their gradients.
+They differ from normal convolutions only in rounding, and TensorFlow derives their gradients.
 """
 
 import keras
@@ -11,12 +11,12 @@ BANDED_AT_MOST = 96  # width x channels x filters: above, the zeros in the band 
 
 
 def convolve(layer, x, first: bool):
-    """Calls a keras Conv2D in training, by the fastest way for its size.
+    """Calls a Keras Conv2D during training, in the fastest way for its size.
 
     Args:
-        layer: the layer, built.
+        layer: the layer, already built.
         x: float32 [n, height, width, channels].
-        first: nothing before the layer learns. The gradient back to x would cost a band more than it gains.
+        first: no layer before this one has weights. With a gradient back to x, a banded matrix would be slower.
     """
     plain = {"strides": (1, 1), "dilation_rate": (1, 1), "groups": 1, "data_format": "channels_last"}
     plain |= {"use_bias": False, "activation": keras.activations.linear}
@@ -32,13 +32,13 @@ def convolve(layer, x, first: bool):
 
 
 def whole(kernel, x):
-    """A kernel that covers the whole input has only one position: it is a dense layer."""
+    """Computes a kernel that covers the whole input, and so has only one position, as a dense layer."""
     size = np.prod(kernel.shape[:3])
     return tf.matmul(tf.reshape(x, [-1, size]), tf.reshape(kernel, [size, -1]))[:, tf.newaxis, tf.newaxis]
 
 
 def banded(kernel, x):
-    """3x3 with padding: three neighbouring rows of pixels, times a matrix that holds the kernel once per column."""
+    """Computes 3x3 with padding: three neighbouring rows of pixels times a matrix with the kernel once per column."""
     _, height, width, channels = x.shape
     filters = kernel.shape[3]
     # Matrix[row, column in, channel, column out, filter] = kernel[row, column in - column out + 1, channel, filter].

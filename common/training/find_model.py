@@ -1,4 +1,4 @@
-"""Which file a model is, and the threshold that it ships: the standard library alone, before TensorFlow loads."""
+"""Finds a model's file and its threshold, using only the standard library, before TensorFlow loads."""
 
 import os
 import zipfile
@@ -7,14 +7,14 @@ from pathlib import Path
 from common.atomic_files import read_json
 from common.errors import UserError
 
-FALLBACK_THRESHOLD = 0.5  # for a classifier that ships none
+FALLBACK_THRESHOLD = 0.5  # for a classifier without its own threshold
 
 
 def find_model(path: Path) -> Path:
-    """The .keras file that `path` means: itself, or model.keras in the folder of a run.
+    """The .keras file for `path`: the path itself, or model.keras in the folder of a run.
 
     Raises:
-        UserError: there is none, or it is not a .keras file.
+        UserError: it does not exist, or is not a .keras file.
     """
     file = path / "model.keras" if os.path.isdir(path) else path  # noqa: PTH112 - as below
     if not os.path.isfile(file):  # noqa: PTH113 - False for a name that is too long, too
@@ -23,11 +23,11 @@ def find_model(path: Path) -> Path:
         )
     if _starts_with(file, b"\x89HDF"):
         raise UserError(
-            f"not a .keras file, but .h5: an .h5 model of an older Keras, or patches. Received: {file}. If it is a "
+            f"not a .keras file, but .h5: a model of an older Keras, or patches. Received: {file}. If it is a "
             "model that you trust, convert it once: keras.models.load_model('old.h5', compile=False).save('new.keras')"
         )
     if not zipfile.is_zipfile(file):
-        raise UserError(f"not a .keras file, or a damaged one. Received: {file}. Name a model that train.py saved.")
+        raise UserError(f"not a .keras file, or a damaged one. Received: {file}. Choose a model that train.py saved.")
     return file
 
 
@@ -40,16 +40,16 @@ def _starts_with(file: Path, signature: bytes) -> bool:
 
 
 def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
-    """The threshold to judge by, and in words where it comes from.
+    """The decision threshold, and a description of where it comes from.
 
     Raises:
-        UserError: model.json lies beside the model and cannot be used.
+        UserError: the model.json beside the model cannot be used.
     """
     if given is not None:
         return given, "from the command line"
     manifest = model_file.with_name("model.json")
     if model_file.name != "model.keras" or not manifest.is_file():
-        return FALLBACK_THRESHOLD, "a plain default, the model ships none"
+        return FALLBACK_THRESHOLD, "the default, because the model has none"
     told = None
     try:
         told = read_json(manifest)
@@ -60,10 +60,10 @@ def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
                 f"{model_file}: not a classifier (one input, one score). Received: a detector; use the tools in "
                 "detector_cnn_ball_radius_center."
             ) from None
-        raise UserError(f"{manifest}: no threshold can be read ({error}). Give one with --threshold.") from None
+        raise UserError(f"{manifest}: the threshold cannot be read ({error}). Pass one with --threshold.") from None
     if type(value) not in (int, float) or not 0 <= value <= 1.000001:
         raise UserError(
             f"{manifest}: the threshold is not a number from 0 to 1. Received: {str(value)[:80]}. "
-            "Give one with --threshold."
+            "Pass one with --threshold."
         )
     return float(value), f"shipped with the model ({manifest.name})"

@@ -1,4 +1,4 @@
-"""Answers to every patch by a network that has not seen its recording."""
+"""Predicts every patch with a network that has not seen its recording."""
 
 from collections.abc import Callable
 
@@ -12,14 +12,14 @@ from common.training.predictor import make_predictor
 
 
 def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callable) -> np.ndarray:
-    """Float32 [n, outputs]: each patch answered by the network that has not seen its recording.
+    """Float32 [n, outputs]: each patch is predicted by the network that has not seen its recording.
 
-    The weights are the averaged ones after the last epoch: nothing is chosen on the held-out patches.
+    The averaged weights after the last epoch are used, so nothing is chosen on the held-out patches.
 
     Args:
-        patches: all of them.
-        splitter: of scikit-learn, by group.
-        seed: of every network.
+        patches: all patches.
+        splitter: a scikit-learn splitter by group.
+        seed: seed for every network.
         make_trainer: training patches -> common.training.trainer.Trainer.
     """
     tf.get_logger().setLevel("ERROR")  # otherwise it warns that every fold compiles its own network

@@ -1,4 +1,4 @@
-"""Loads trained models; anything else is one clear error."""
+"""Loads trained models, and raises one clear error for anything else."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from common.training.find_model import find_model
 
 
 def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
-    """Loads a model and checks that it takes such patches and gives so many numbers.
+    """Loads a model and checks the shapes of its input and output.
 
     Args:
         path: a .keras file.
@@ -16,7 +16,7 @@ def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
         outputs: 1 for a classifier, 3 for a detector.
 
     Raises:
-        UserError: not loadable, of the other project, or made for other patches.
+        UserError: it cannot be loaded, belongs to the other project, or is for other patches.
     """
     model = safe_keras_file.load(path)
     if isinstance(model.input_shape, list) or tuple(model.output_shape) != (None, outputs):
@@ -28,28 +28,30 @@ def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
     if tuple(model.input_shape[1:]) != tuple(input_shape):
         wanted, given = ("x".join(map(str, shape)) for shape in (model.input_shape[1:], input_shape))
         raise UserError(
-            f"the model takes {wanted} patches (height x width x channels), the files hold others. Received: {given}. "
+            f"the model takes {wanted} patches (height x width x channels); the files have others. Received: {given}. "
             "Use files of the model's size and colour."
         )
     return model
 
 
 def load_initial(path: Path, input_shape: tuple[int, int, int], outputs: int, regularize: bool):
-    """Loads one of our models to train it further: its network, weights and mean stay as they are.
+    """Loads one of our models to train it further, with its network, weights and mean.
 
     Returns:
         The keras.Model, and the options that its network was built with.
 
     Raises:
-        UserError: as `load_model`, a network of another build, or no dropout in it where `regularize` asks for one.
+        UserError: as in `load_model`, or another architecture, or no dropout although `regularize` is set.
     """
     model = load_model(find_model(path), input_shape, outputs)
     try:
         filters = tuple(model.get_layer(f"conv{number}").filters for number in (1, 2, 3, 4))
         dense = model.get_layer("dense").units
     except ValueError:
-        raise UserError(f"--init takes a model of this project's network. Received: {path}.") from None
+        raise UserError(f"--init needs a model with this project's network. Received: {path}.") from None
     dropout = any(type(layer).__name__ == "Dropout" for layer in model.layers)
     if regularize and not dropout:
-        raise UserError(f"--regularize beside --init, whose model has no dropout. Received: {path}. Leave it out.")
+        raise UserError(
+            f"--regularize needs dropout, and the model of --init has none. Received: {path}. Leave it out."
+        )
     return model, {"filters": filters, "dense": dense, "regularize": dropout}

@@ -1,4 +1,4 @@
-"""The optimiser and its learning rate: AdamW as one fused kernel per weight, warm-up and half a cosine."""
+"""The optimiser, AdamW with one fused kernel per weight, and its learning rate, a warm-up and half a cosine."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,13 +9,13 @@ import tensorflow as tf
 class AdamW:
     """Adam with decoupled weight decay (Loshchilov & Hutter, Decoupled Weight Decay Regularization, 2019).
 
-    The arithmetic, hyperparameters and order of variables of `keras.optimizers.AdamW`, which makes a dozen kernels per
-    weight: with networks this small they cost a twentieth of a step, and half a second to trace.
+    It has the arithmetic, hyperparameters and variable order of `keras.optimizers.AdamW`. That one uses a dozen kernels
+    per weight, which take a twentieth of a step with networks this small, and half a second to trace.
 
     Args:
-        weights: keras.Variable; those of rank 1 (biases, scales and offsets of the normalisation) do not decay.
+        weights: keras.Variable list; those of rank 1 (biases, scales and offsets of the normalisation) do not decay.
         rate: step (from 0) -> learning rate, for instance a keras.optimizers.schedules.LearningRateSchedule.
-        weight_decay: share of a weight that a step takes away, times the learning rate.
+        weight_decay: fraction of a weight that each step removes, times the learning rate.
     """
 
     BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
@@ -27,7 +27,7 @@ class AdamW:
 
     @property
     def variables(self) -> list:
-        """Everything that the next step depends on, besides the weights."""
+        """Everything except the weights that the next step depends on."""
         return [self.iterations, *(moment for pair in self.moments for moment in pair)]
 
     def apply(self, gradients: Sequence) -> None:
@@ -58,7 +58,7 @@ def make_optimizer(model, settings, steps: int) -> AdamW:
     Args:
         model: the keras.Model to train.
         settings: common.training.trainer.Settings.
-        steps: of the whole run.
+        steps: number of steps of the whole run.
     """
     warmup = max(1, round(settings.warmup * steps))
     rate = keras.optimizers.schedules.CosineDecay(

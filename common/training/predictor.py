@@ -1,4 +1,4 @@
-"""Scores patches in compiled calls."""
+"""Predicts patches with compiled calls."""
 
 from collections.abc import Callable
 
@@ -11,10 +11,10 @@ BATCH = 1024  # beyond this the activations leave the cache of one core
 
 
 def make_predictor(model) -> Callable[[np.ndarray], np.ndarray]:
-    """Compiles a model once, for any number of calls: training calls it after every epoch.
+    """Compiles a model once for any number of calls; training calls it after every epoch.
 
     Returns:
-        X uint8 [n, height, width, channels] -> float32 [n, outputs]; the last, smaller batch is never dropped.
+        X uint8 [n, height, width, channels] -> float32 [n, outputs], including the last, smaller batch.
     """
 
     @tf.function(input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)], autograph=False)

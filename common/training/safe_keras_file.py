@@ -1,7 +1,7 @@
-"""Reads .keras files that anybody may have made: sizes and layers are checked first, and no code of the file runs.
+"""Reads untrusted .keras files: sizes and layers are checked first, and no code in the file runs.
 
 Keras itself loads functions and files that a configuration names (CVE-2025-1550, CVE-2025-9905, CVE-2025-9906), so only
-plain layers of Keras are accepted, and weights are read from the file's own bytes alone.
+plain Keras layers are accepted, and weights are read only from the bytes of the file itself.
 """
 
 import copy
@@ -21,22 +21,22 @@ from common.training import devices_and_seeds
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _LIMITS = {CONFIG: 8 << 20, METADATA: 64 << 10, WEIGHTS: 1 << 30}  # bytes, unpacked
-_RATIO = 50  # weights hardly shrink: what grows more than this was made to fill the memory
-_DIRECTORY = 64 << 10  # bytes of the archive's table of contents; ours takes 200
+_RATIO = 50  # weights hardly compress; a higher ratio means that a file was made to fill the memory
+_DIRECTORY = 64 << 10  # bytes of the archive's table of contents; ours has 200
 _LAYERS = 2000
 _OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
-_VALUES = 1 << 26  # of one layer's output for one patch
+_VALUES = 1 << 26  # in one layer's output for one patch
 _KINDS = {
-    # Models and what is in their configurations.
+    # Models and the other classes in their configurations.
     "Functional Sequential Model DTypePolicy __keras_tensor__ __tuple__ slice",
-    # Layers that compute from their weights and their input alone.
+    # Layers whose output depends only on their weights and their input.
     "InputLayer Rescaling Normalization Conv1D Conv2D Conv2DTranspose DepthwiseConv2D SeparableConv2D Dense "
     "BatchNormalization LayerNormalization GroupNormalization UnitNormalization Activation ReLU LeakyReLU PReLU ELU "
     "Softmax MaxPooling2D AveragePooling2D GlobalMaxPooling2D GlobalAveragePooling2D Flatten Reshape Permute "
     "RepeatVector ZeroPadding2D Cropping2D UpSampling2D Resizing Identity Concatenate Add Subtract Multiply Average "
     "Maximum Minimum Dot Dropout SpatialDropout2D GaussianDropout GaussianNoise AlphaDropout ActivityRegularization "
     "RandomFlip RandomRotation RandomTranslation RandomZoom RandomContrast RandomBrightness",
-    # Initialisers, regularisers and constraints: of no use any more, but old files have them.
+    # Initialisers, regularisers and constraints: no longer useful, but old files contain them.
     "Zeros Ones Constant Identity RandomNormal RandomUniform TruncatedNormal VarianceScaling GlorotNormal "
     "GlorotUniform HeNormal HeUniform LecunNormal LecunUniform Orthogonal",
     "L1 L2 L1L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm",
@@ -65,7 +65,7 @@ def load(path: Path):
         keras.Model.
 
     Raises:
-        UserError: damaged, larger than it can be, of Keras 2, or with anything but plain layers of Keras in it.
+        UserError: it is damaged, too large, made by Keras 2, or has anything but plain Keras layers.
     """
     with tempfile.TemporaryDirectory(prefix="model-") as folder:
         weights = Path(folder) / WEIGHTS
@@ -79,18 +79,18 @@ def load(path: Path):
             model.load_weights(weights)
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
-        except (Exception, RecursionError) as error:  # zipfile, h5py and Keras raise many kinds
+        except (Exception, RecursionError) as error:  # zipfile, h5py and Keras raise many kinds of exceptions
             why = " ".join(str(error).split())[:200] or type(error).__name__
-            raise UserError(f"{path}: the model cannot be loaded, the file is damaged: {why}.") from None
+            raise UserError(f"{path}: the model cannot be loaded because the file is damaged: {why}.") from None
     return model
 
 
 def save(model, path: Path) -> None:
-    """Saves a trained model for every Keras from 3.10 on: without what only its training needed.
+    """Saves a trained model for Keras 3.10 and later, without settings that only training needs.
 
-    How weights were initialised, for example: Keras 3.15 describes that with arguments that older versions refuse.
+    For example, Keras 3.15 describes how weights were initialised with arguments that older versions refuse.
     """
-    whole = path.with_name(f"{path.name}.keras")  # Keras insists on the ending
+    whole = path.with_name(f"{path.name}.keras")  # Keras requires this suffix
     try:
         model.save(whole)
         with zipfile.ZipFile(whole) as saved, zipfile.ZipFile(path, "w") as slim:
@@ -106,7 +106,7 @@ def save(model, path: Path) -> None:
 
 
 def _without_training(value):
-    """A configuration without initialisers, regularisers, constraints and switches that are off."""
+    """A configuration without initialisers, regularisers, constraints and disabled switches."""
     if isinstance(value, list):
         return [_without_training(item) for item in value]
     if not isinstance(value, dict):
@@ -118,14 +118,14 @@ def _without_training(value):
 
 
 def _unpack(path: Path, weights: Path) -> dict:
-    """Returns the checked configuration; writes the weights to a file of their own."""
+    """Returns the checked configuration, and writes the weights to a separate file."""
     with path.open("rb") as file:
         _check_directory(file)
         with zipfile.ZipFile(file) as archive:
             limit = (1 << 20) + _RATIO * path.stat().st_size
             for name, most in _LIMITS.items():
                 if archive.getinfo(name).file_size > min(most, limit):
-                    raise UserError(f"{name} in it unpacks to more than a model can have. Received: {path.name}.")
+                    raise UserError(f"{name} in it unpacks to more data than a model can have. Received: {path.name}.")
             _check_version(json.loads(archive.read(METADATA)))
             config = json.loads(archive.read(CONFIG))
             if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
@@ -138,13 +138,13 @@ def _unpack(path: Path, weights: Path) -> dict:
 
 
 def _check_directory(file) -> None:
-    """Refuses an archive whose table of contents would fill the memory: `zipfile` reads all of it at once."""
+    """Refuses an archive whose table of contents would fill the memory, because `zipfile` reads all of it at once."""
     size = file.seek(0, 2)
     file.seek(max(0, size - (1 << 16) - 22))
     end = file.read()
     at = end.rfind(b"PK\x05\x06")
     if at < 0 or b"PK\x06\x07" in end or int.from_bytes(end[at + 12 : at + 16], "little") > _DIRECTORY:
-        raise UserError("not a .keras file, or a damaged one: it has no table of contents that a model can have.")
+        raise UserError("not a .keras file, or a damaged one: its table of contents cannot belong to a model.")
 
 
 def _check_version(metadata) -> None:
@@ -158,10 +158,10 @@ def _check_version(metadata) -> None:
 
 
 def _check_config(value, depth: int = 0) -> None:
-    """Walks through a configuration: every object that Keras would make has to be a plain one of its own.
+    """Walks through a configuration: every object in it must be a plain Keras object.
 
     Raises:
-        UserError: another class, or a function.
+        UserError: it contains another class or a function.
     """
     if depth > 40:
         raise UserError(f"{CONFIG} in it is nested too deeply.")
@@ -172,11 +172,11 @@ def _check_config(value, depth: int = 0) -> None:
             if not known or module not in _MODULES or value.get("registered_name") not in (None, name):
                 shown = f"{module}.{name}" if isinstance(module, str) else str(name)
                 raise UserError(
-                    f"it has something other than plain layers of Keras in it, which is not loaded: it could run code. "
+                    f"it contains more than plain Keras layers, which is not loaded because it could run code. "
                     f"Received: {shown[:100]}."
                 )
         if "lora_rank" in value or value.get("quantization_config") is not None:
-            raise UserError("it has quantised or LoRA layers, which are not loaded. Save the plain model.")
+            raise UserError("it has quantised or LoRA layers, which are not supported. Save the plain model.")
         for item in value.values():
             _check_config(item, depth + 1)
     elif isinstance(value, list):
@@ -185,10 +185,10 @@ def _check_config(value, depth: int = 0) -> None:
 
 
 def count_stored(weights: Path) -> int:
-    """How many numbers the weights' file really holds.
+    """The number of values that the weights file really contains.
 
     Raises:
-        UserError: it leads to other files, or declares more than it holds.
+        UserError: it refers to other files, or claims more than it contains.
     """
     total = objects = 0
     with h5py.File(weights, "r") as file:
@@ -198,7 +198,7 @@ def count_stored(weights: Path) -> int:
             for name in group:
                 objects += 1
                 if objects > 20 * _LAYERS or not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                    raise UserError("its weights lead to somewhere else, which is not followed.")
+                    raise UserError("its weights refer to other files, which are not read.")
                 item = group[name]
                 if isinstance(item, h5py.Group):
                     waiting.append(item)
@@ -207,7 +207,7 @@ def count_stored(weights: Path) -> int:
                     continue
                 elsewhere = item.is_virtual or item.external
                 if elsewhere or item.dtype.kind not in "fiub" or item.id.get_storage_size() < item.nbytes:
-                    raise UserError("its weights are incomplete: a part of them is in another file or missing.")
+                    raise UserError("its weights are incomplete: a part of them is missing or in another file.")
                 total += item.size
     return total
 
@@ -217,9 +217,9 @@ def _build(config: dict):
 
 
 def _check_size(config: dict, stored: int) -> None:
-    """Compares what the layers would take with what the file holds, before any of it is allocated.
+    """Compares the size of the layers with the content of the file, before anything is allocated.
 
-    Keras makes the weights when this scope is left. So it never is: it ends with its thread.
+    Keras allocates the weights when this scope is left, so it is never left; it ends with its thread.
     """
     keras.StatelessScope().__enter__()
     model = _build(config)
@@ -227,12 +227,12 @@ def _check_size(config: dict, stored: int) -> None:
     if len(list(layers)) > _LAYERS:
         raise UserError(f"it has more than {_LAYERS} layers.")
     wanted = sum(math.prod(variable.shape) for variable in model.variables)
-    if wanted > stored + 1000:  # the state of a random generator, two numbers each, may be left out
-        raise UserError(f"its layers take {wanted:,} weights, the file holds {stored:,}.")
+    if wanted > stored + 1000:  # the states of random generators, two numbers each, may be missing
+        raise UserError(f"its layers need {wanted:,} weights, but the file contains {stored:,}.")
     for layer in model.layers:
         for shape in _shapes(layer.output):
             if math.prod(side or 1 for side in shape) > _VALUES:
-                raise UserError(f"layer {layer.name} gives more values per patch than any network for patches.")
+                raise UserError(f"layer {layer.name} outputs more values per patch than any network for patches.")
 
 
 def _shapes(output) -> list[tuple]:

@@ -1,4 +1,4 @@
-"""Sends the files of a run that are complete and that the server does not have."""
+"""Sends the complete files of a run that the server does not have."""
 
 import hashlib
 import posixpath
@@ -16,26 +16,26 @@ from common.tracking.translate import Translator
 
 
 class Files:
-    """The files of one run on their way to one server."""
+    """Sends the files of one run to one server."""
 
     def __init__(self, run: Path, mark: server_state.Mark, client):
         self.run, self.mark, self.client = run, mark, client
         self.barrier = ""  # why no file can be sent at all
-        self.confirm = None  # drops the marks of files that the server turns out not to have
-        self._tried: dict[str, str] = {}  # what the server refused in this session: place -> sha256
+        self.confirm = None  # a function that removes the marks of files that the server lacks
+        self._tried: dict[str, str] = {}  # refused by the server in this session: place -> sha256
         self._hashes: dict[str, tuple[tuple, str]] = {}
 
     def send(self, translator: Translator, progress=None) -> Fault | None:
         """Sends what is missing or changed.
 
         Returns:
-            The first fault that is not the file's own; the others are tried all the same.
+            The first fault that does not come from a file itself; the other files are tried anyway.
         """
         first, before = None, dict(self.mark.files)
         for place, record in files_of(translator).items():
             digest = digest_of(self.run, record["path"], self._hashes)
             if digest is None and place in self.mark.files:
-                continue  # it was sent, and somebody tidied up here
+                continue  # it was sent, and somebody deleted it here
             if self.barrier and place not in self.mark.files:
                 self.mark.refused[f"file {place}"] = self.barrier
             elif digest is None:
@@ -52,11 +52,11 @@ class Files:
         return first
 
     def forget_missing(self, server: str, artifact_uri: str) -> set[str]:
-        """Drops the marks of files that the server does not have, and returns their places.
+        """Removes the marks of files that the server does not have, and returns their places.
 
-        Its disk was replaced, it came from a backup, or it never got what was sent.
+        This happens if its disk was replaced, it was restored from a backup, or it never got what was sent.
         """
-        # Not MlflowClient.list_artifacts: that of MLflow 3 asks for logged models too, which old servers do not know.
+        # Not MlflowClient.list_artifacts, which in MLflow 3 also asks for logged models, unknown to old servers.
         listed = get_artifact_repository(artifact_uri, tracking_uri=server).list_artifacts
         there: set[str] = set()
         for folder in {posixpath.dirname(place) for place in self.mark.files}:
@@ -67,10 +67,10 @@ class Files:
         return missing
 
     def _send(self, place: str, record: dict, digest: str) -> Fault | None:
-        """Sends a copy: MLflow opens a file by its name, which may be a link by then."""
+        """Sends a copy, because MLflow opens a file by its name, which may be a link by then."""
         try:
             with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
-                # Runs of before December 2026 recorded their model with the name of a folder.
+                # Runs from before December 2026 recorded their model under the name of a folder.
                 folder = place if record["kind"] == "model" else posixpath.dirname(place)
                 copy = Path(temporary) / posixpath.basename(record["path"] if folder == place else place)
                 with open_inside(self.run, record["path"]) as source, copy.open("wb") as target:

@@ -1,4 +1,4 @@
-"""The local store, an SQLite database of MLflow: created, and migrated from an older MLflow's, in one step."""
+"""Creates the local store, an SQLite database of MLflow, or migrates an older one, in one step."""
 
 import contextlib
 import re
@@ -13,12 +13,12 @@ _known: dict[Path, tuple[int, int] | None] = {}  # database -> the file that was
 
 
 def database_uri(database: Path) -> str:
-    """What MLflow is given for a database: the characters of a path that mean something in an address are escaped."""
+    """The address of a database for MLflow, with the special characters of the path escaped."""
     return "sqlite:///" + re.sub("[%?#]", lambda match: f"%{ord(match[0]):02X}", str(database))
 
 
 def create(database: Path, artifact_root: str) -> None:
-    """Creates or migrates the local store, once in a process as long as it is the same file: a grid opens it often."""
+    """Creates or migrates the local store, only once per process and file, because a grid opens it often."""
     known = _identity(database)
     if known is not None and _known.get(database) == known:
         return
@@ -31,14 +31,15 @@ def create(database: Path, artifact_root: str) -> None:
 
 
 def _renew(database: Path, artifact_root: str) -> None:
-    """Creates or migrates in a copy, which then goes back in one transaction.
+    """Creates or migrates a copy, which is then written back in one transaction.
 
-    MLflow's scripts change the tables step by step: a process that is killed in the middle leaves what no MLflow opens.
-    Where somebody else's was, a store that holds nothing yet is made anew.
+    MLflow's scripts change the tables step by step, so a process that is killed in the middle leaves a database that
+    MLflow cannot open. If another process left one without any runs, it is created again.
     """
     copy = database.with_name(f".{database.name}.new")
     with contextlib.closing(sqlite3.connect(database)) as store:
-        # Readers (the UI) and the writer do not block each other, and a commit is one fsync. Kept in the file itself.
+        # Readers (the UI) and the writer do not block each other, and a commit is one fsync. The file keeps this
+        # setting.
         store.execute("PRAGMA journal_mode=WAL")
         try:
             _migrate(copy, artifact_root, store)
@@ -52,7 +53,7 @@ def _renew(database: Path, artifact_root: str) -> None:
 
 
 def _holds_something(store: sqlite3.Connection) -> bool:
-    """Whether there is more than the rows that MLflow writes itself: it may be another program's database."""
+    """Whether there are more rows than MLflow itself creates; it may be another program's database."""
     own = {"alembic_version": 1, "experiments": 1, "workspaces": 1}
     tables = [name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     counts = {name: store.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}  # noqa: S608
@@ -61,7 +62,7 @@ def _holds_something(store: sqlite3.Connection) -> bool:
 
 def _migrate(copy: Path, artifact_root: str, store: sqlite3.Connection | None) -> None:
     """Makes `copy` a store of this version of MLflow, from the content of `store` or from nothing."""
-    _remove(copy)  # of one that was killed
+    _remove(copy)  # left by a killed process
     if store is not None:
         with contextlib.closing(sqlite3.connect(copy)) as target:
             store.backup(target)
@@ -82,7 +83,7 @@ def _remove(database: Path) -> None:
 
 
 def _identity(database: Path) -> tuple[int, int] | None:
-    """Which file the database is; None if it is missing or empty."""
+    """Identifies the database file; None if it is missing or empty."""
     with contextlib.suppress(OSError):
         found = database.stat()
         if found.st_size:

@@ -1,4 +1,4 @@
-"""Settings of a process for MLflow, which reads some of them when it is imported: so this imports no MLflow."""
+"""Sets up a process for MLflow. Does not import MLflow, which reads some of the settings on import."""
 
 import logging
 import os
@@ -6,15 +6,15 @@ import warnings
 
 from common.cli import launch
 
-# Slow is not down: a server that answers after a minute still gets everything. The training never waits for this.
+# A slow server that answers after a minute still gets everything. The training never waits for this.
 _REQUEST_SECONDS = 90
 
 
 def prepare() -> None:
-    """Settings of this process for MLflow; call it before MLflow is imported.
+    """Sets up this process for MLflow; call it before MLflow is imported.
 
-    No own retries (the caller backs off), no usage reports, no progress bars, no log lines that hold addresses, and
-    no way to switch the check of certificates off.
+    It switches off MLflow's own retries (the caller backs off), usage reports, progress bars, log lines that contain
+    addresses, and any way to skip the check of certificates.
     """
     launch.switch_off()
     os.environ.pop("MLFLOW_TRACKING_INSECURE_TLS", None)

@@ -1,4 +1,4 @@
-"""Sends the journal's parameters, metrics, tags and datasets in requests that every server takes."""
+"""Sends the journal's parameters, metrics, tags and datasets in requests that every server accepts."""
 
 import json
 from collections import Counter
@@ -17,15 +17,15 @@ _POISON = 3
 
 
 class Records:
-    """The records of one run on their way to one server, in the order of the journal."""
+    """Sends the records of one run to one server, in the order of the journal."""
 
     def __init__(self, run: Path, mark: server_state.Mark, translator: Translator, client, write, failures: Counter):
-        """`write` calls a function under the store's lock; `failures` counts requests that failed, see _is_poison."""
+        """`write` calls a function under the store's lock; `failures` counts failed requests, see _is_poison."""
         self.run, self.mark, self.translator, self.client, self.write = run, mark, translator, client, write
         self._failures = failures
 
     def send(self, progress=None) -> None:
-        """Sends everything from the mark to the end of the journal and moves the mark."""
+        """Sends everything from the mark to the end of the journal, and moves the mark."""
         while True:
             batch, end, count = Batch(), self.mark.offset, 0
             for offset, record in journal.read(self.run, self.mark.offset):
@@ -35,7 +35,7 @@ class Records:
                     break
             if end == self.mark.offset:
                 return
-            journal.flush(self.run)  # after a power cut, no server may know more than the folder
+            journal.flush(self.run)  # so that no server has more than the folder after a power cut
             self._deliver(batch)
             self.mark.offset = end
             server_state.save(self.run, self.mark)
@@ -58,7 +58,7 @@ class Records:
             self._log_part(items[start : start + limit], kind)
 
     def _log_part(self, part: list, kind: str, poisoned: bool = False) -> None:
-        """Sends items; where the server refuses them, halves them until the one that it dislikes is alone."""
+        """Sends items; if the server refuses them, halves the list until only the refused item is left."""
         try:
             if kind == "datasets":
                 self.write(self.client.log_inputs, self.mark.run_id, part)
@@ -76,9 +76,9 @@ class Records:
                 self._log_part(half, kind, poisoned)
 
     def _is_poison(self, first: str) -> bool:
-        """Whether a request fails again and again with 500 while the server takes others.
+        """Whether a request fails repeatedly with 500 while the server accepts others.
 
-        For example text that the database behind the server cannot store: it must not hold up what comes after it.
+        An example is text that the database behind the server cannot store; it must not block later items.
         """
         self._failures[first] += 1
         if self._failures[first] < _POISON:
@@ -88,7 +88,7 @@ class Records:
 
 
 def _dataset_input(record: dict):
-    """The journal's dataset as MLflow's: its digest has 36 characters, the whole sha256 goes into the profile."""
+    """The journal's dataset for MLflow: its digest has 36 characters, so the full sha256 goes into the profile."""
     source = clean(record["source"])[:60_000]
     remote = is_http(source)
     dataset = Dataset(

@@ -1,6 +1,6 @@
-"""Sends one run to one MLflow server: whatever the journal has and the server does not.
+"""Sends one run to one MLflow server: everything in the journal that the server lacks.
 
-Everything may be repeated: the run is found by its uuid tag, a metric point is stored once however often it arrives,
+Everything may be repeated: the run is found by its uuid tag, the server stores a repeated metric point only once, and
 parameters, tags, datasets and files are simply set again.
 """
 
@@ -22,10 +22,10 @@ REFUSED_TAG = "tracking.refused"
 
 
 class Sender:
-    """One run on its way to one server. Use it while holding `lock`, which keeps other processes away."""
+    """Sends one run to one server. Use it while holding `lock`, which keeps other processes away."""
 
     def __init__(self, run: Path, target: str, progress=None):
-        """`target` as in journal.servers; `progress(n)` is called for every n records or files that arrived."""
+        """`target` as in journal.servers; `progress(n)` is called for each n records or files that have arrived."""
         self.run, self.target, self.server = Path(run), target, uri_of(run, target)
         self.progress = progress
         path = server_state.mark_path(run, target)
@@ -33,11 +33,11 @@ class Sender:
         self.lock = FileLock(path.with_suffix(".lock"), thread_local=False)
         self.header = journal.header(run)
         self._client = None
-        self._new = True  # until this session has seen the run once
+        self._new = True  # until this session has found the run once
         self._failures: Counter[str] = Counter()
 
     def step(self) -> Fault | None:
-        """Sends what there is now. Returns the fault, None if everything arrived. Never raises."""
+        """Sends everything that is missing now. Returns the fault, or None if everything arrived. Never raises."""
         try:
             if self._client is None:
                 self._client = store.open_client(self.server)
@@ -46,7 +46,7 @@ class Sender:
         except Exception as error:
             fault = fault_of(error)
             self._sure = False
-            if fault.kind == "missing":  # the server came back empty, or somebody wiped it: from the beginning
+            if fault.kind == "missing":  # the server is empty again, or somebody wiped it: start over
                 server_state.save(self.run, server_state.Mark(self.target))
                 self._load_mark()
         mark = self.mark if self._client is not None else server_state.load(self.run, self.target)
@@ -68,15 +68,15 @@ class Sender:
         return fault
 
     def _load_mark(self) -> None:
-        """Loads the stored mark: another process may have sent something since."""
+        """Loads the stored mark, because another process may have sent something since."""
         self.mark = server_state.load(self.run, self.target)
-        self._sure = False  # whether the server was seen to have the run since the last fault
-        self.placed = not self.header.get("parent")  # whether it is where it belongs below another run
+        self._sure = False  # whether the server has been seen to have the run since the last fault
+        self.placed = not self.header.get("parent")  # whether it is in its place below its parent run
         self.files = Files(self.run, self.mark, self._client)
         self._rewind()
 
     def _rewind(self) -> None:
-        """Reads the journal again up to the mark, for the state that later records build upon."""
+        """Reads the journal again up to the mark, to restore the state that later records depend on."""
         self.translator = Translator()
         for offset, record in journal.read(self.run):
             if offset > self.mark.offset:
@@ -85,24 +85,24 @@ class Sender:
         self.log = records.Records(self.run, self.mark, self.translator, self._client, self._write, self._failures)
 
     def _write(self, function, *arguments, **keywords):
-        """Calls MLflow; a local database has one writer at a time."""
+        """Calls MLflow; a local database allows one writer at a time."""
         with store.exclusive(self.server):
             return function(*arguments, **keywords)
 
     def _find_run(self) -> None:
-        """Makes sure, once and after every fault, that the server has the run and everything that the mark claims."""
+        """Checks, once and after every fault, that the server has the run and everything that the mark claims."""
         if self._sure:
             return
         if self.mark.run_id:
             found = self._client.get_run(self.mark.run_id)
             if found.data.tags.get(UUID_TAG) != self.header["uuid"]:  # a mark of another run, or an edited one
-                raise Missing("the server has another run there")
+                raise Missing("the server has a different run under this id")
             self.mark.deleted = found.info.lifecycle_stage == "deleted"
             if self.mark.deleted:
                 return
             self._rewind()
             self._check_claims(found)
-            self.placed = not self.header.get("parent")  # looked up again: it may have come back as another run
+            self.placed = not self.header.get("parent")  # looked up again, because the parent may be another run now
         else:
             self.mark.experiment_id = self._experiment()
             self.mark.run_id = self._adopt() or self._create()
@@ -114,9 +114,9 @@ class Sender:
         self._sure, self._new = True, False
 
     def _check_claims(self, found) -> None:
-        """A server restored from a backup has the run, but not all of it: then everything is sent once more.
+        """Sends everything once more if a server that was restored from a backup lacks a part of the run.
 
-        So is, once per session, what it refused before: the server may be another version by now.
+        Items that it refused before are also sent again once per session, because it may have a new version.
         """
         there = {metric.key: (metric.step, metric.timestamp) for metric in found.data._metric_objs}
         behind = any(there.get(key, (-1, -1)) < point for key, point in self.translator.latest.items())
@@ -147,10 +147,10 @@ class Sender:
         return experiment.experiment_id
 
     def _adopt(self) -> str:
-        """Finds the run by its uuid; "" if it is not there.
+        """Finds the run by its uuid; "" if it does not exist.
 
-        A request that timed out may still have been carried out, so that there are several: the one that the mark
-        knows stays, else the oldest.
+        A request that timed out may still have been executed, so there may be several: the one in the mark is kept,
+        else the oldest.
         """
         ids = sorted(self._ids_of(self.header["uuid"]), key=lambda run_id: run_id != self.mark.run_id)
         for double in ids[1:]:
@@ -160,9 +160,9 @@ class Sender:
         return ids[0] if ids else ""
 
     def _find_parent(self) -> None:
-        """Puts the run below its parent as soon as the parent is there; each server has its own id for it.
+        """Puts the run below its parent as soon as the parent exists; each server has its own id for the parent.
 
-        A parent that somebody deleted there stays deleted: to wait for it would be to wait for ever.
+        It does not wait for a parent that somebody deleted on the server, which would take forever.
         """
         if self.placed:
             return
@@ -178,7 +178,7 @@ class Sender:
         return [run.info.run_id for run in sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))]
 
     def _search(self, tag: str, value: str, deleted: bool = False) -> list:
-        """The runs of the experiment with this tag: those that are there, or those that somebody deleted."""
+        """The runs of the experiment with this tag: the existing ones, or the deleted ones."""
         kind = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
         return self._client.search_runs([self.mark.experiment_id], f"tags.`{tag}` = '{value}'", kind)
 
@@ -201,7 +201,7 @@ class Sender:
             self._write(self._client.update_run, self.mark.run_id, "RUNNING")
         elif self.log.complete():
             self._write(self._client.set_terminated, self.mark.run_id, self.translator.status, self.translator.ended)
-            self._adopt()  # requests that a hung server carried out late may have created the run once more
-        else:  # resumed in this very moment
+            self._adopt()  # a hung server may have executed a late request and created the run twice
+        else:  # it was resumed at this moment
             return
         self.mark.status = self.translator.status

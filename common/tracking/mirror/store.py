@@ -11,18 +11,18 @@ from mlflow.tracking import MlflowClient
 from common.tracking.server_choice import is_http
 from common.tracking.translate import allowed_key
 
-_LOCK_SECONDS = 600  # sixteen writers in a queue, one of them creating the database
+_LOCK_SECONDS = 600  # long enough for sixteen writers, one of which creates the database
 
 
 def exclusive(server: str):
-    """The lock that every writer of a local SQLite store takes; nothing for a server, which sorts that out itself."""
+    """The lock for writing to a local SQLite store; a server needs none."""
     if not server.startswith("sqlite:///"):
         return contextlib.nullcontext()
     return FileLock(f"{_database(server)}.lock", timeout=_LOCK_SECONDS)
 
 
 def open_client(server: str):
-    """An MlflowClient; a local store is created, or migrated from an older MLflow's, first and by one process alone."""
+    """An MlflowClient; a local store is first created or migrated, by only one process."""
     if server.startswith("sqlite:///"):
         from common.tracking.mirror import local_store
 
@@ -40,23 +40,23 @@ def open_client(server: str):
 
 
 def artifact_location(server: str, experiment: str) -> str | None:
-    """Where a new experiment keeps its files: beside the local database whatever the working directory; else None."""
+    """Where a new experiment keeps its files: beside a local database, in any working directory; else None."""
     if is_http(server) or not server.startswith("sqlite:///"):
         return None
     return (_artifact_root(server) / allowed_key(experiment).replace("/", "_")).as_uri()
 
 
 def why_no_files(server: str, location: str) -> str:
-    """Why a run's files would end up where nobody looks for them, "" if they would not.
+    """Why the files of a run would be stored in the wrong place, or "".
 
-    A server without an artifact store names a folder of its own disk, and MLflow would write to ours. That holds for an
-    address on loopback too: it may lead into a container or through a tunnel. A local store that was moved still names
-    the folder where it was.
+    A server without an artifact store names a folder on its own disk, and MLflow would write to our disk. This is also
+    true for a loopback address, which may lead into a container or through a tunnel. A local store that was moved still
+    names its old folder.
     """
     parts = urlsplit(location)
     on_disk = parts.scheme in ("", "file")
     if is_http(server):
-        return "the server takes no files (it runs with --no-serve-artifacts)" if on_disk else ""
+        return "the server accepts no files (it runs with --no-serve-artifacts)" if on_disk else ""
     if not on_disk or not Path(unquote(parts.path)).resolve().is_relative_to(_artifact_root(server).resolve()):
         return "the local store was moved away from its mlartifacts"
     return ""

@@ -1,4 +1,4 @@
-"""Keeps servers up to date with runs that are being written: one thread for each server."""
+"""Keeps servers up to date with active runs, with one thread for each server."""
 
 import contextlib
 import os
@@ -23,17 +23,17 @@ LAST_ATTEMPTS = 3
 
 
 class Worker:
-    """The runs that a process sends: that of one training, or a grid's run followed by all the runs below it."""
+    """The runs that a process sends: a single run, or a grid's run followed by all runs below it."""
 
     def __init__(self, named: Collection[str]):
-        """`named`: the servers that the user names, see `servers.may_be_sent`."""
+        """`named`: the servers that the user chose, see `servers.may_be_sent`."""
         self.named = named
-        self.runs: dict[Path, list[str]] = {}  # and the servers that each is sent to
+        self.runs: dict[Path, list[str]] = {}  # run -> the servers that it is sent to
         self._ending = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
 
     def add(self, run: Path) -> None:
-        """Sends this run, too, from now on. The log of the run says which of its servers get nothing."""
+        """Also sends this run from now on. The log of the run says which of its servers get nothing."""
         if run in self.runs or not journal.begun(run):
             return
         servers = journal.servers(run)
@@ -47,7 +47,7 @@ class Worker:
                 thread.start()
 
     def end(self, seconds: float) -> bool:
-        """Waits until every server has everything, or cannot have it, at most so long. Returns whether all are done."""
+        """Waits, with a time limit, until every server has everything or has given up. Returns whether all are done."""
         self._ending.set()
         deadline = time.monotonic() + seconds
         for thread in self._threads.values():
@@ -55,7 +55,7 @@ class Worker:
         return not any(thread.is_alive() for thread in self._threads.values())
 
     def _carry(self, server: str) -> None:
-        """Keeps one server up to date until the end was asked for and it has everything, or LAST_ATTEMPTS failed."""
+        """Keeps one server up to date until the end is requested, and it has everything or LAST_ATTEMPTS failed."""
         seen: dict[Path, int] = {}
         senders: dict[Path, Sender] = {}
         failures, last_attempts = 0, LAST_ATTEMPTS
@@ -63,7 +63,7 @@ class Worker:
             last, fault = self._ending.is_set(), None
             for run in [run for run, servers in list(self.runs.items()) if server in servers]:
                 fault = _guarded_step(run, server, seen, senders, quiet=failures > 0) or fault
-                if fault is not None and fault.kind == "away":  # the next run would only wait as long
+                if fault is not None and fault.kind == "away":  # the next run would have to wait just as long
                     break
             if fault is None and failures:
                 log(next(iter(self.runs)), f"{server}: up to date again")
@@ -79,7 +79,7 @@ class Worker:
 
 
 def _guarded_step(run: Path, server: str, seen: dict, senders: dict, quiet: bool) -> Fault | None:
-    """A fault of one run's folder must not stop the others."""
+    """Catches a fault in one run's folder, so that the other runs are still sent."""
     try:
         fault = _step(run, server, seen, senders)
     except Exception as error:
@@ -90,7 +90,7 @@ def _guarded_step(run: Path, server: str, seen: dict, senders: dict, quiet: bool
 
 
 def _step(run: Path, server: str, seen: dict, senders: dict) -> Fault | None:
-    """Sends what is new of one run. A run that has ended, or whose folder was removed, is forgotten."""
+    """Sends what is new in one run. Forgets a run that has ended or whose folder was removed."""
     try:
         size = journal.journal_path(run).stat().st_size
     except OSError:
@@ -107,8 +107,8 @@ def _step(run: Path, server: str, seen: dict, senders: dict) -> Fault | None:
         return Fault("missing", "another process is sending it")
     if fault is not None and fault.kind != "refused":
         return fault
-    if fault is None and not (sender.placed or sender.mark.deleted):  # the one above it may come later
-        return Fault("missing", "the run above it is not there")
+    if fault is None and not (sender.placed or sender.mark.deleted):  # its parent may come later
+        return Fault("missing", "its parent run does not exist there")
     seen[run] = size
     if journal.last_status(run)[0] in journal.TERMINAL:
         del senders[run]

@@ -287,7 +287,7 @@ def cached(server, root, *splits):
 @pytest.mark.parametrize("offline", [False, True])
 def test_half_a_family_is_an_error(server, tmp_path, dataset, offline):
     cached(server, tmp_path / "data", "train")
-    with pytest.raises(ArchiveError, match=r"only the training file is cached.*--data-train"):
+    with pytest.raises(ArchiveError, match=r"Only the training file of.*--data-train"):
         select(NOWHERE, tmp_path / "data", dataset=dataset, offline=offline)
 
 

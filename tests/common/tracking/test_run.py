@@ -30,7 +30,7 @@ def test_a_folder_holds_one_run(tmp_path, no_mirror):
     with pytest.raises(UserError, match="Another process is writing"):
         begin(tmp_path / "a", resume=True)
     run.finish("KILLED")
-    with pytest.raises(UserError, match="There is a run in this folder already"):
+    with pytest.raises(UserError, match="This folder already contains a run"):
         begin(tmp_path / "a")
     with pytest.raises(UserError, match="no tracked run"):
         begin(tmp_path / "b", resume=True)
@@ -58,7 +58,7 @@ def test_only_files_of_the_run_are_artifacts(tmp_path, no_mirror):
     (tmp_path / "else.txt").write_text("x")
     with pytest.raises(ValueError, match="inside the run folder"):
         run.artifact(tmp_path / "else.txt")
-    with pytest.raises(ValueError, match="ends as one of"):
+    with pytest.raises(ValueError, match="must be one of"):
         run.finish("DONE")
     run.finish("FINISHED")
 
@@ -171,7 +171,7 @@ def test_a_mirror_that_cannot_start_does_not_stop_training(tmp_path, monkeypatch
     run = begin(tmp_path)
     run.metrics({"loss": 1.0}, step=0)
     assert "Not yet on" in run.finish("FINISHED")
-    assert "nothing is sent during the training" in capfd.readouterr().err
+    assert "nothing is sent during the run" in capfd.readouterr().err
 
 
 def test_help_needs_no_heavy_import():

@@ -93,7 +93,7 @@ def test_credentials_of_mlflows_own_file(team, tmp_path, monkeypatch):
     ],
 )
 def test_a_password_in_the_address_is_refused_and_not_repeated(choice, tmp_path):
-    with pytest.raises(UserError, match="must not hold credentials") as caught:
+    with pytest.raises(UserError, match="must not contain credentials") as caught:
         choose_server(choice, tmp_path)
     assert "s3c" not in str(caught.value)
 

@@ -60,7 +60,7 @@ def test_a_model_that_was_replaced_is_noticed_when_its_run_is_resumed(model, fil
 
 
 def test_a_dropout_that_the_model_does_not_have_is_refused(model, files, tmp_path):
-    with pytest.raises(UserError, match=r"--regularize.*has no dropout"):
+    with pytest.raises(UserError, match=r"--regularize.*has none"):
         train.main([*files, *SMALL, "--regularize", "--init", str(model), "--output-dir", str(tmp_path)])
     assert not list(tmp_path.glob("*/config.json"))
 

@@ -29,7 +29,7 @@ from common.tracking.mirror import store
 store.open_client(sys.argv[1])
 time.sleep(600)  # long enough to be killed, even on a busy machine
 """
-DAMAGED = "its database is damaged; where that is the local mlflow.db, move it away"
+DAMAGED = "its database is damaged; if it is the local mlflow.db, move it away"
 FIRST_MIGRATION = "ALTER TABLE metrics ADD COLUMN step BIGINT DEFAULT '0' NOT NULL"
 
 

@@ -120,7 +120,7 @@ def test_the_end_of_a_grid_says_which_of_its_runs_were_not_sent(tmp_path, start_
             run.finish()
             grid.carry(run.folder)
         line = grid.finish()
-    assert line.startswith(f"Not yet on {tmp_path}/mlflow.db: 1 of the 2 runs below it. Sent by: ")
+    assert line.startswith(f"Not yet on {tmp_path}/mlflow.db: 1 of the 2 runs below it. Send with: ")
     assert line.endswith(f"common/tracking sync --output-dir {launch.shortest(tmp_path)}")
 
 
