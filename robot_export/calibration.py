@@ -1,16 +1,16 @@
-"""The training patches on which the ranges of quantised formats are measured."""
+"""Selects the training patches for measuring the ranges of quantised formats."""
 
 import numpy as np
 
 CALIBRATION_PATCHES = 512
-CALIBRATION_SEED = 20260131  # committed: the same training patches give the same int8 files
+CALIBRATION_SEED = 20260131  # fixed: the same training patches give the same int8 files
 
 
 def select_calibration(X: np.ndarray) -> np.ndarray:
-    """The training patches that int8 ranges are measured on: a seeded draw without replacement, in the file's order.
+    """The training patches for measuring int8 ranges: a seeded draw without replacement, in the file's order.
 
-    The patch with the widest range is added once more with its darkest pixel 0 and its brightest 255, so that the input
-    of the quantised formats spans the whole byte and a raw byte is its own quantised value.
+    The patch with the widest range is added again with its darkest pixel set to 0 and its brightest to 255, so that the
+    input of the quantised formats covers the whole byte and a raw byte is its own quantised value.
 
     Args:
         X: uint8 [n, height, width, channels] of the training split, never of validation or test.

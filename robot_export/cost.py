@@ -1,4 +1,4 @@
-"""What a network costs on the robot, counted from its layers, and the time of its formats on this CPU."""
+"""Counts what a network costs on the robot, and measures the time of its formats on this CPU."""
 
 import math
 import time
@@ -8,11 +8,11 @@ import keras
 import numpy as np
 
 BYTES = 4  # of a float32 activation
-BLOCK_SECONDS = 0.0002  # short: on a busy machine, as in a grid, most blocks end before another process gets the core
+BLOCK_SECONDS = 0.0002  # short, so that most blocks end before another process gets the core
 
 
 def count_cost(model) -> dict[str, int]:
-    """The costs that depend on the network alone, by their names in model.json and in the metrics.
+    """The costs that depend only on the network, by their names in model.json and in the metrics.
 
     Args:
         model: a built keras.Model without branches, trained or not.
@@ -25,7 +25,7 @@ def count_cost(model) -> dict[str, int]:
 
 
 def multiply_accumulates(model) -> int:
-    """Multiply-accumulates per patch of the convolutions (taps on the zero border count) and dense layers."""
+    """Multiply-accumulates per patch in convolutions (including those with the zero border) and dense layers."""
     total = 0
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv2D):
@@ -36,19 +36,19 @@ def multiply_accumulates(model) -> int:
 
 
 def peak_activations(model) -> int:
-    """Values in memory at once: the largest input and output of one layer; layers that are left out work in place."""
+    """Values in memory at once: the largest input plus output of one layer; other layers work in place."""
     kinds = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.MaxPooling2D)
     shapes = [(layer.input.shape, layer.output.shape) for layer in model.layers if isinstance(layer, kinds)]
     return max(math.prod(before[1:]) + math.prod(after[1:]) for before, after in shapes)
 
 
 def measure_latency(calls: dict[str, Callable[[], object]], rounds: int = 200) -> dict[str, dict[str, float]]:
-    """Microseconds per call, called from Python: median and 95th percentile over blocks of about 200 us.
+    """Microseconds per call from Python: median and 95th percentile over blocks of about 200 us.
 
-    The blocks of all calls alternate, so that other work on the machine slows all of them down alike.
+    The blocks of all calls alternate, so that other work on the machine slows all of them down equally.
 
     Args:
-        calls: what to time, by name; each runs one patch.
+        calls: the functions to time, by name; each runs one patch.
         rounds: blocks per call.
     """
     guesses = {name: min(_seconds(call, 10) for _ in range(5)) for name, call in calls.items()}
@@ -56,7 +56,7 @@ def measure_latency(calls: dict[str, Callable[[], object]], rounds: int = 200) -
     blocks = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            _seconds(call, 3)  # the other formats have been through the cache
+            _seconds(call, 3)  # warms up the cache, which other formats have used
             blocks[name].append(1e6 * _seconds(call, sizes[name]))
     return {
         name: {"median": float(np.median(times)), "p95": float(np.percentile(times, 95))}

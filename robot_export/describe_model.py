@@ -1,4 +1,4 @@
-"""What the record of model.json says of a trained model before it is exported."""
+"""Makes the record of model.json for a trained model that is not yet exported."""
 
 import numpy as np
 
@@ -20,8 +20,8 @@ def describe_run(model, options: TrainingOptions, splits: Splits, run, **known) 
 
     Args:
         model: the keras.Model that is shipped.
-        run: common.runs.run_folder.RunFolder; its provenance is that of the start: the code may have changed overnight.
-        **known: what only the project knows: its name, target, metrics, thresholds.
+        run: common.runs.run_folder.RunFolder; its provenance is that of the start, because code may change overnight.
+        **known: fields that only the project knows: its name, target, metrics, thresholds.
     """
     return Manifest(
         version=1,
@@ -37,12 +37,12 @@ def describe_run(model, options: TrainingOptions, splits: Splits, run, **known) 
 
 
 def describe_model(model, parts: dict[str, Patches], normalised: bool, **known) -> Manifest:
-    """Describes a model that comes alone: nothing is known of its training but the files that the user named.
+    """Describes a model without a run: nothing is known about its training except the files from the user.
 
     Args:
         model: the keras.Model.
         parts: train and validation.
-        normalised: the TFLite and ONNX files take normalised values.
+        normalised: whether the TFLite and ONNX files take normalised values.
         **known: project and target.
     """
     return Manifest(
@@ -60,12 +60,12 @@ def describe_model(model, parts: dict[str, Patches], normalised: bool, **known) 
 
 
 def describe_input(model, normalised: bool, sampling: str | None = None) -> Input:
-    """What the files of a model take, from the patch in the camera picture to the numbers.
+    """Describes the input of a model's files, from the patch in the camera picture to the numbers.
 
     Args:
         model: the keras.Model.
-        normalised: the TFLite and ONNX files take normalised values.
-        sampling: the rule that its patches were sampled by, a key of `RULES`; None if unknown.
+        normalised: whether the TFLite and ONNX files take normalised values.
+        sampling: the sampling rule of its patches, a key of `RULES`; None if unknown.
     """
     height, width, channels = model.input_shape[1:]
     scale = next(layer for layer in model.layers if type(layer).__name__ == "Rescaling")
@@ -85,7 +85,7 @@ def describe_input(model, normalised: bool, sampling: str | None = None) -> Inpu
 
 
 def describe_files(part: Patches) -> dict:
-    """The entry of a split that was read from files."""
+    """The entry for a split that was read from files."""
     names = ", ".join(part.files)
     return _dataset(part, names, names)
 
@@ -95,7 +95,7 @@ def _dataset(part: Patches, name: str, source: str) -> dict:
 
 
 def header_constants(manifest: Manifest) -> dict[str, str | int | float]:
-    """What model.json says that becomes constants of the C++ header, by their names there."""
+    """The values from model.json that become constants in the C++ header, by their names there."""
     given, target = manifest.input, manifest.target
     constants = {
         "contract_version": manifest.version,

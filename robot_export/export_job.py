@@ -1,4 +1,4 @@
-"""What an export is given: the model, the patches it is judged on, and what the user asks for."""
+"""The input of an export: the model, the patches it is judged on, and the user's wishes."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +13,10 @@ from robot_export.project import Project
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the files are made from and judged by.
+    """The data for making and judging the files.
 
     calibration: uint8 [n, h, w, c], training patches. validation: common.datasets.patch_file.Patches, the whole split.
-    outputs: float32 [n, k], what the Keras model answers.
+    outputs: float32 [n, k], the outputs of the Keras model.
     """
 
     calibration: np.ndarray
@@ -38,10 +38,10 @@ class Partner:
 
 @dataclass(frozen=True)
 class Wishes:
-    """What is asked for besides the usual files.
+    """What the user wants besides the usual files.
 
-    robots: names of --robot. accept_sampling: see `robots.check`. detector: for files that answer both questions.
-    namespace: of model.h; made from project, size and run if empty.
+    robots: names from --robot. accept_sampling: see `robots.check`. detector: for files that contain both models.
+    namespace: for model.h; made from project, size and run if empty.
     """
 
     robots: tuple[str, ...] = ()
@@ -52,10 +52,10 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Job:
-    """A model to be exported.
+    """A model to export.
 
-    folder: of the run, with model.keras in it; the files get there at the end, when all of them have been checked.
-    model: the trained keras.Model. manifest: what model.json says before the export. project: see there.
+    folder: the run's, with model.keras; the files are moved there at the end, after all of them have been checked.
+    model: the trained keras.Model. manifest: the record before the export. project: see `project.py`.
     results: {split: {"metrics", "groups"}}.
     """
 
@@ -69,12 +69,12 @@ class Job:
 
     @property
     def namespace(self) -> str:
-        """Of the C++ headers: any number of models share a binary, so two runs of one project need two names."""
+        """The C++ namespace. One binary may contain any number of models, so two runs of one project need two names."""
         size, run = self.manifest.input.width, self.folder.resolve().name
         return self.wishes.namespace or identifier(f"{self.manifest.project}_{size}_{run}")
 
     @property
     def reference(self) -> Reference:
-        """What every file is compared with."""
+        """The reference that every file is compared with."""
         evidence = self.evidence
         return Reference(evidence.validation.y, evidence.outputs, self.manifest.trained_threshold, self.project.judge)

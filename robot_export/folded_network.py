@@ -1,6 +1,6 @@
-"""A trained network as plain numbers: batch normalisation folded, dropout gone, everything checked.
+"""Turns a trained network into plain numbers: batch normalisation folded, dropout removed, everything checked.
 
-Every exported file is built from it: C++ header, ONNX, TFLite, Keras 2.
+All exported files are built from it: C++ header, ONNX, TFLite, Keras 2.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Convolution:
     """A convolution with stride 1, its activation and its pooling; padding "same" adds zeros around the input.
 
     weights: float32 [kernel height, kernel width, inputs, outputs]. bias: float32 [outputs].
-    slope: of the LeakyReLU, None without one. pool: side and stride of the maximum pooling, 1 without one.
+    slope: of the LeakyReLU, None without one. pool: side and stride of the max pooling, 1 without one.
     """
 
     name: str
@@ -58,15 +58,15 @@ class FoldedNetwork:
 
     @property
     def outputs(self) -> int:
-        """How many numbers the network gives."""
+        """The number of outputs."""
         return len(self.dense[-1].bias)
 
 
 @dataclass(frozen=True)
 class Joint:
-    """What a file computes: networks that see the same patch, their outputs one after the other.
+    """What a file computes: networks with the same input patch, and their outputs one after the other.
 
-    mix: a last layer that turns those outputs into what a robot's code reads; None if it reads them unchanged.
+    mix: a last layer that converts these outputs for a robot's code; None if it reads them unchanged.
     """
 
     branches: tuple[FoldedNetwork, ...]
@@ -77,8 +77,8 @@ def fold(model) -> FoldedNetwork:
     """Describes a trained keras.Model of our families, with batch normalisation folded in double precision.
 
     Raises:
-        UserError: a layer that is unknown, out of order, of an unexpected shape, or with NaN or infinite weights;
-            the line names it.
+        UserError: a layer is unknown, out of order, has an unexpected shape, or has NaN or infinite weights; the
+            message names it.
     """
     reader = _Reader(_chain(model))
     shape = tuple(model.input_shape[1:])
@@ -95,7 +95,7 @@ def fold(model) -> FoldedNetwork:
         head = _head(reader.take("Activation"))
     reader.end()
     if not dense or dense[-1].slope is not None:
-        raise UserError(f"{model.name} cannot be exported: it has to end with a dense layer without LeakyReLU.")
+        raise UserError(f"{model.name} cannot be exported: it must end with a dense layer without LeakyReLU.")
     return FoldedNetwork(shape, scale, offset, tuple(convolutions), tuple(dense), head)
 
 
@@ -103,7 +103,7 @@ def refuse(layer, why: str):
     """Raises the UserError for a layer that cannot be exported.
 
     Args:
-        layer: a keras layer, or anything with a name.
+        layer: a Keras layer, or anything with a name.
         why: what is wrong with it.
     """
     raise UserError(f"layer {layer.name} ({type(layer).__name__}) cannot be exported: {why}.")
@@ -135,7 +135,7 @@ class _Reader:
 
 
 def _chain(model) -> list:
-    """The layers that compute, in order; the input of each has to be the output of the one before it."""
+    """The layers that compute something, in order; the input of each must be the output of the one before."""
     layers = list(model.layers)
     if type(model).__name__ not in ("Functional", "Sequential") or len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UserError(f"{model.name} cannot be exported: it is not a functional model with one input and one output.")

@@ -1,4 +1,4 @@
-"""What the command line says of a file that no model.json describes: how it is fed and what its outputs mean."""
+"""Options that describe a file without a model.json: its input and the meaning of its outputs."""
 
 import argparse
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ OUTPUTS = ("ball", "1 - ball", "logit", "radius", "2 radius", "x", "y", "0")  # 
 
 @dataclass(frozen=True)
 class Foreign:
-    """What the command line says of files that no model.json describes: see `add_foreign_options`."""
+    """The description of a file without a model.json, see `add_foreign_options`."""
 
     scale: float = 1.0
     offset: tuple[float, ...] = (0.0,)
@@ -34,14 +34,20 @@ def is_exported(path: Path) -> bool:
 
 
 def add_foreign_options(parser: argparse.ArgumentParser) -> None:
-    """Declares what a TFLite or ONNX file of somebody else is fed and answers."""
-    group = parser.add_argument_group("files that no model.json describes")
+    """Adds the options for the input and output of somebody else's TFLite or ONNX file."""
+    group = parser.add_argument_group("files without a model.json")
     add = group.add_argument
-    add("--input-scale", type=float, default=1.0, metavar="F", help="it is fed Y * F + OFFSET (default: 1, raw 0..255)")
+    add(
+        "--input-scale",
+        type=float,
+        default=1.0,
+        metavar="F",
+        help="its input is Y * F + OFFSET (default: 1: raw)",
+    )
     add("--input-offset", type=float, nargs="+", default=[0.0], metavar="OFFSET", help="per channel (default: 0)")
-    add("--input-columns", action="store_true", help="it is fed column by column: transposed")
+    add("--input-columns", action="store_true", help="its input is transposed, column by column")
     text = (
-        f"what it answers, in order: {', '.join(OUTPUTS)}, also with ' px'; 0 for what is not used (default: by number)"
+        f"its outputs in order: {', '.join(OUTPUTS)}, also with ' px'; 0 for an unused one (default: by their number)"
     )
     add("--outputs", nargs="+", metavar="NAME", help=text)
     add("--sampling", choices=tuple(RULES), default="centres", help="how its patches are subsampled (%(default)s)")
@@ -51,12 +57,12 @@ def foreign(arguments: argparse.Namespace) -> Foreign:
     """The options of `add_foreign_options`.
 
     Raises:
-        UserError: an output that is not known.
+        UserError: an output is unknown.
     """
     outputs = tuple(arguments.outputs) if arguments.outputs else None
     for output in outputs or ():
         if output.removesuffix(" px") not in OUTPUTS:
-            raise UserError(f"--outputs names what a file answers. Received: {output}. Known: {', '.join(OUTPUTS)}.")
+            raise UserError(f"--outputs contains an unknown output. Received: {output}. Known: {', '.join(OUTPUTS)}.")
     return Foreign(
         arguments.input_scale, tuple(arguments.input_offset), arguments.input_columns, outputs, arguments.sampling
     )

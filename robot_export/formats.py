@@ -1,4 +1,4 @@
-"""The export formats of a model: their files, what runs them, and how they are made."""
+"""The export formats: their files, their runtimes, and the functions that write them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,10 +14,10 @@ from robot_export.layout import Layout
 
 @dataclass(frozen=True)
 class Material:
-    """What a file is made of, besides its networks.
+    """What is needed to make a file, besides its networks.
 
     calibration, validation: uint8 [n, h, w, c], raw. choose: outputs on validation -> a format's own threshold.
-    about: what the C++ headers say of the model.
+    about: the description of the model for the C++ headers.
     """
 
     calibration: np.ndarray
@@ -28,10 +28,10 @@ class Material:
 
 @dataclass(frozen=True)
 class Written:
-    """What is known of a file once it is written.
+    """What is known about a file after it was written.
 
-    fields: more of its `model_json.ExportedFile`. threshold: the one in it, None for a detector.
-    outputs: float32 [n, k], what it has to answer on validation, bit by bit; None if it may differ.
+    fields: further fields of its `model_json.ExportedFile`. threshold: its threshold, None for a detector.
+    outputs: float32 [n, k], its exact outputs on validation; None if small differences are allowed.
     """
 
     fields: dict
@@ -41,12 +41,12 @@ class Written:
 
 @dataclass(frozen=True)
 class Format:
-    """One format that a network is exported to.
+    """An export format.
 
-    file: its name in the run folder. runtime: what runs it, a key of `runtimes.OPENERS`.
-    write: (path, networks, layout, material) makes the file; None for the one that training saves.
-    exact: float32 arithmetic, which has to agree with Keras. bytes: of one activation. takes: what it is fed.
-    always_raw: it takes raw values even where the others take normalised ones.
+    file: its name in the run folder. runtime: its runtime, a key of `runtimes.OPENERS`.
+    write: (path, networks, layout, material) makes the file; None for the file that training saves.
+    exact: float32 arithmetic, which must agree with Keras. bytes: of one activation. takes: its input.
+    always_raw: it takes raw values even if the others take normalised ones.
     """
 
     file: str
@@ -98,5 +98,5 @@ FORMATS = {
     "cpp": Format("model.h", "C++", _cpp, exact=True, takes="uint8", always_raw=True),
     "int16": Format("model_int16.h", "C++", _int16, bytes=2, takes="uint8", always_raw=True),
 }
-FORMER = ("model_float16.tflite", "model_dynamic.tflite")  # of earlier versions: no robot's code loads either
+FORMER = ("model_float16.tflite", "model_dynamic.tflite")  # from earlier versions: no robot's code loads them
 CHOICES = {"none": ("keras",), "keras": ("keras",), "all": tuple(FORMATS)}

@@ -1,8 +1,8 @@
-"""The Keras 2 .h5 file of folded networks, written with h5py and json: CompiledNN, frugally-deep and Keras 2 load it.
+"""Writes folded networks as a Keras 2 .h5 file with h5py and json, for CompiledNN, frugally-deep and Keras 2.
 
-Batch normalisation is folded and the scale is in the first weights, so a chain is: a shift, then convolution with bias,
+Batch normalisation is folded and the scale is in the first weights, so a chain is a shift, then convolution with bias,
 pooling, LeakyReLU, ..., dense, sigmoid. The shift is a BatchNormalization of variance 1: CompiledNN has no Rescaling.
-CompiledNN crashes without a message if strings are not stored as Keras 2 did it: single strings are ASCII of variable
+CompiledNN crashes without a message unless strings are stored like in Keras 2: single strings are ASCII of variable
 length, lists of names have a fixed length.
 """
 
@@ -18,14 +18,14 @@ from common.errors import UserError
 from common.training.safe_keras_file import count_stored
 from robot_export.folded_network import DenseLayer, FoldedNetwork, Joint
 
-KERAS = "2.15.0"  # whose layout this is
+KERAS = "2.15.0"  # the version with this layout
 _EPSILON = 2.0**-10  # 1 - 2^-10, the variance, is exact: the two add up to 1
 
 
 def write(path: Path, joint: Joint) -> None:
     """Writes the file: input [height, width, channels] float32, one output [outputs]."""
     chain = _Chain(joint.branches[0].input_shape)
-    start = _shift(chain, joint.branches[0])  # once for all: CompiledNN is wrong for bytes if an input is read twice
+    start = _shift(chain, joint.branches[0])  # only once: CompiledNN is wrong for bytes if an input is read twice
     ends = [_branch(chain, network, start, f"_{i}" if i else "") for i, network in enumerate(joint.branches)]
     end = ends[0] if len(ends) == 1 else chain.add("Concatenate", "answers", {"axis": -1}, ends)
     if joint.mix is not None:
@@ -47,7 +47,7 @@ def write(path: Path, joint: Joint) -> None:
 
 
 class _Chain:
-    """Layers as they are added, in the words of Keras 2, and the weights of those that have any."""
+    """Collects layers in the format of Keras 2, and the weights of those that have any."""
 
     def __init__(self, input_shape: tuple[int, int, int]):
         self.layers, self.weights = [], {}
@@ -55,7 +55,7 @@ class _Chain:
         self.add("InputLayer", "patch", shape, [])
 
     def add(self, kind: str, name: str, config: dict, sources: list[str], **weights: np.ndarray) -> str:
-        """Adds a layer behind those named; returns its name."""
+        """Adds a layer after the given ones; returns its name."""
         nodes = [[[source, 0, 0, {}] for source in sources]] if sources else []
         config = {"name": name, "dtype": "float32"} | config
         self.layers.append({"class_name": kind, "name": name, "config": config, "inbound_nodes": nodes})
@@ -64,7 +64,7 @@ class _Chain:
         return name
 
     def in_order(self) -> list[dict]:
-        """The layers in the order by which Keras 2 hands out the weights: those furthest from the output first."""
+        """The layers in the order in which Keras 2 assigns weights: those furthest from the output first."""
         depth = {layer["name"]: 0 for layer in self.layers}
         for layer in reversed(self.layers):
             for node in layer["inbound_nodes"]:
@@ -74,7 +74,7 @@ class _Chain:
 
 
 def _shift(chain: _Chain, network: FoldedNetwork) -> str:
-    """Adds what is subtracted from the input, if anything is; the scale is in the weights."""
+    """Adds the shift of the input, if there is any; the scale is in the weights."""
     mean = -np.array(network.offset) / network.scale
     if not mean.any():
         return "patch"
@@ -84,7 +84,7 @@ def _shift(chain: _Chain, network: FoldedNetwork) -> str:
 
 
 def _branch(chain: _Chain, network: FoldedNetwork, x: str, suffix: str) -> str:
-    """Adds a network behind a layer; returns the name of its last layer."""
+    """Adds a network after a layer; returns the name of its last layer."""
     for number, layer in enumerate(network.convolutions):
         height, width, _, filters = layer.weights.shape
         config = {"filters": filters, "kernel_size": [height, width], "strides": [1, 1], "padding": layer.padding}
@@ -115,10 +115,10 @@ def _leaky(chain: _Chain, layer, x: str, suffix: str) -> str:
 
 
 def load(path: Path) -> tuple[Callable, tuple[int, ...]]:
-    """Reads such a file, its data alone: a function of TensorFlow for a batch, and the shape of one input.
+    """Reads only the data of such a file; returns a TensorFlow function for a batch, and the shape of one input.
 
     Raises:
-        UserError: a layer that this module does not write, or weights in another place.
+        UserError: it contains a layer that this module does not write, or weights in another place.
     """
     count_stored(path)
     with h5py.File(path) as file:

@@ -1,4 +1,4 @@
-"""What a file is fed and what it answers, and the network that has exactly this layout."""
+"""Describes the input and output of a file, and makes the network with exactly this layout."""
 
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,7 @@ from robot_export.model_json import ExportedFile, Input
 
 # The outputs of our networks, by their number.
 OWN = {1: ("ball",), 3: ("radius", "x", "y"), 4: ("ball", "radius", "x", "y")}
-# What a robot's code may read as one output: (our output, factor, summand). In pixels, the factor is the patch's side.
+# What a robot's code may read as one output: (our output, factor, summand). For pixels, the factor is the patch's side.
 _TERMS = {
     "ball": ("ball", 1, 0),
     "1 - ball": ("ball", -1, 1),
@@ -25,11 +25,11 @@ _PIXELS = " px"
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file is fed, from raw pixels 0..255, and what it answers.
+    """The input of a file, computed from raw pixels 0..255, and its outputs.
 
-    scale, offset: it is fed raw * scale + offset, one offset per channel. dtype: "float32" or "uint8".
-    columns: it is fed [column][row][channel] instead of [row][column][channel].
-    outputs: what it answers, in the words of `_TERMS`; None for the outputs of our networks.
+    scale, offset: its input is raw * scale + offset, one offset per channel. dtype: "float32" or "uint8".
+    columns: its input is [column][row][channel] instead of [row][column][channel].
+    outputs: its outputs, as named in `_TERMS`; None for the outputs of our networks.
     """
 
     scale: float = 1.0
@@ -39,13 +39,13 @@ class Layout:
     outputs: tuple[str, ...] | None = None
 
     def as_json(self) -> dict:
-        """For model.json, which has the dtype elsewhere."""
+        """The layout for model.json, which has the dtype elsewhere."""
         outputs = list(self.outputs) if self.outputs else None
         return {"scale": self.scale, "offset": list(self.offset), "columns": self.columns, "outputs": outputs}
 
     @staticmethod
     def of(file: ExportedFile, given: Input) -> "Layout":
-        """The layout of a file, as model.json has it; files of before November 2026 have it in other words."""
+        """The layout of a file in model.json; older files, from before November 2026, use other fields."""
         if told := file.layout:
             outputs = told["outputs"] and tuple(told["outputs"])
             return Layout(told["scale"], tuple(told["offset"]), file.input_type, told["columns"], outputs)
@@ -54,7 +54,7 @@ class Layout:
         return Layout(scale / step, tuple((offset / step + zero).tolist()), file.input_type)
 
     def feed(self, X: np.ndarray) -> np.ndarray:
-        """uint8 patches [n, row, column, channel] -> what the file takes."""
+        """uint8 patches [n, row, column, channel] -> the input of the file."""
         X = X.transpose(0, 2, 1, 3) if self.columns else X
         values = X.astype(np.float32) * np.float32(self.scale) + np.asarray(self.offset, np.float32)
         if self.dtype == "uint8":
@@ -62,7 +62,7 @@ class Layout:
         return values
 
     def read(self, answers: np.ndarray, size: int) -> np.ndarray:
-        """What the file answers -> the outputs of our networks [n, 1, 3 or 4], as the robot's code understands them."""
+        """The file's outputs -> the outputs of our networks [n, 1, 3 or 4], as the robot's code interprets them."""
         if self.outputs is None:
             return answers
         columns = {}
@@ -91,7 +91,7 @@ class Layout:
 
 
 def term(output: str, size: int) -> tuple[str | None, float, float]:
-    """(our answer, factor, summand) of one of the outputs that a robot's code reads."""
+    """(our output, factor, summand) for an output that a robot's code reads."""
     name, factor, summand = _TERMS[output.removesuffix(_PIXELS)]
     return name, factor * (size if output.endswith(_PIXELS) else 1), summand
 
@@ -102,7 +102,7 @@ def _own(outputs: tuple[str, ...], size: int) -> tuple[str, ...]:
 
 
 def _fed(network: FoldedNetwork, layout: Layout) -> FoldedNetwork:
-    """The network for values that were scaled and shifted, and perhaps transposed, before it gets them."""
+    """The network for input values that are already scaled and shifted, and perhaps transposed."""
     gain = network.scale / layout.scale
     offset = tuple((np.array(network.offset) - gain * np.array(layout.offset)).tolist())
     network = replace(network, scale=gain, offset=offset)

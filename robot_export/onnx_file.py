@@ -1,4 +1,4 @@
-"""The ONNX file of folded networks."""
+"""Writes folded networks as an ONNX file."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from robot_export.folded_network import Convolution, DenseLayer, FoldedNetwork, Joint
 
-OPSET = 13  # the oldest with today's meaning of every operator here: ONNX Runtime 1.8, OpenCV 4.5.5, OpenVINO 2021
-IR_VERSION = 7  # that of ONNX 1.8, which came with opset 13
+OPSET = 13  # the oldest in which all operators have today's meaning: ONNX Runtime 1.8, OpenCV 4.5.5, OpenVINO 2021
+IR_VERSION = 7  # the version of ONNX 1.8, which introduced opset 13
 
 
 def write(path: Path, joint: Joint, dtype: str = "float32") -> None:
-    """Writes a network as ONNX, input "patch" [n, height, width, channels], output "output" [n, outputs] float32.
+    """Writes a network as ONNX: input "patch" [n, height, width, channels], output "output" [n, outputs] float32.
 
     Args:
         dtype: of the input, "float32" or "uint8".
@@ -41,7 +41,7 @@ def write(path: Path, joint: Joint, dtype: str = "float32") -> None:
 
 
 class _Graph:
-    """Nodes and weights as they are added; every value is named after the layer it comes from."""
+    """Collects nodes and weights; every value is named after the layer that it comes from."""
 
     def __init__(self):
         self.nodes, self.weights = [], []
@@ -58,10 +58,10 @@ class _Graph:
 
 
 def _branch(graph: _Graph, network: FoldedNetwork, x: str, suffix: str) -> str:
-    """Adds all layers of a network; returns the name of its answers.
+    """Adds all layers of a network; returns the name of its output.
 
-    The scale goes into the first weights; the offset cannot, because zero padding comes after it. Pooling comes before
-    the activation, which never decreases.
+    The scale is multiplied into the first weights; the offset cannot be, because zero padding comes after it. Pooling
+    comes before the activation, which is monotonic.
     """
     scale = np.float32(network.scale)
     if any(network.offset):
@@ -75,7 +75,7 @@ def _branch(graph: _Graph, network: FoldedNetwork, x: str, suffix: str) -> str:
         height, width = height // layer.pool, width // layer.pool
     x = graph.node("Flatten", [x], f"flat{suffix}")
     for number, layer in enumerate(network.dense):
-        # The first one's inputs are flattened [row][column][channel]; here they come [channel][row][column].
+        # The first layer's inputs are flattened as [row][column][channel]; here they come as [channel][row][column].
         weights = layer.weights if number else _by_planes(layer.weights, height, width)
         x = _leaky(graph, _dense(graph, x, layer, weights, suffix), layer, suffix)
     return graph.node("Sigmoid", [x], f"ball{suffix}") if network.head == "sigmoid" else x
@@ -84,7 +84,7 @@ def _branch(graph: _Graph, network: FoldedNetwork, x: str, suffix: str) -> str:
 def _dense(graph: _Graph, x: str, layer: DenseLayer, weights: np.ndarray, suffix: str) -> str:
     name = layer.name + suffix
     values = [x, graph.weight(f"{name}.weights", weights.T), graph.weight(f"{name}.bias", layer.bias)]
-    return graph.node("Gemm", values, name, transB=1)  # OpenCV 4.5 takes no other
+    return graph.node("Gemm", values, name, transB=1)  # OpenCV 4.5 requires this
 
 
 def _convolution(graph: _Graph, x: str, layer: Convolution, weights: np.ndarray, suffix: str) -> str:
@@ -92,7 +92,7 @@ def _convolution(graph: _Graph, x: str, layer: Convolution, weights: np.ndarray,
     before, after = ([(k - 1) // 2 for k in weights.shape[:2]], [k // 2 for k in weights.shape[:2]])
     kernel = graph.weight(f"{name}.weights", weights.transpose(3, 2, 0, 1))
     bias = graph.weight(f"{name}.bias", layer.bias)
-    pads = [*before, *after] if layer.padding == "same" else [0, 0, 0, 0]  # an even kernel's odd zero comes last
+    pads = [*before, *after] if layer.padding == "same" else [0, 0, 0, 0]  # an even kernel's extra zero comes last
     x = graph.node("Conv", [x, kernel, bias], name, pads=pads, kernel_shape=weights.shape[:2])
     if layer.pool > 1:
         sides = [layer.pool, layer.pool]

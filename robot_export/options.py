@@ -1,4 +1,4 @@
-"""The command line that `export.py` has in every project; light, so that `--help` and a typo are answered at once."""
+"""The command line of `export.py` in all projects; light, so that `--help` and a typo answer at once."""
 
 import argparse
 import re
@@ -17,28 +17,31 @@ def export_parser(description: str) -> Parser:
     parser = Parser(description=description)
     parser.add_argument("model", type=run_or_file, metavar="MODEL", help="a .keras file, or a run: its folder or name")
     for name, text in (
-        ("calibration", "training patches (.h5) for the ranges of the quantised formats, never test patches"),
+        ("calibration", "training patches (.h5) for the ranges of the quantised formats; never use test patches"),
         ("validation", "patches (.h5) on which every format is compared with Keras"),
     ):
-        text += "; default: the ones that the run recorded"
+        text += " (default: those recorded by the run)"
         parser.add_argument(f"--{name}", type=Path, nargs="+", metavar="FILE", help=text)
     parser.add_argument(
-        "--input", choices=INPUTS, help="what the TFLite and ONNX files take (default: as the run, else raw)"
+        "--input", choices=INPUTS, help="input of the TFLite and ONNX files (default: like the run, else raw)"
     )
     add_robot_options(parser)
     parser.add_argument(
-        "--namespace", type=_namespace, metavar="NAME", help="of model.h (default: made from project, size and run)"
+        "--namespace",
+        type=_namespace,
+        metavar="NAME",
+        help="namespace of model.h (default: from project, size and run)",
     )
     parser.add_argument(
         "--output-dir",
         type=Path,
-        help="a new folder for the files; default: the run's own, else a new export-NAME in the output folder",
+        help="a new folder for the files (default: the run's folder, else a new export-NAME in the output folder)",
     )
     return parser
 
 
 def check_files(arguments: argparse.Namespace) -> argparse.Namespace:
-    """Refuses files that are not there, before TensorFlow loads; returns the arguments.
+    """Refuses missing files before TensorFlow loads; returns the arguments.
 
     Raises:
         UserError: a file is missing, or the model is not a .keras file.
@@ -52,7 +55,7 @@ def check_files(arguments: argparse.Namespace) -> argparse.Namespace:
 
 
 def _namespace(text: str) -> str:
-    """A name that C++ takes as a namespace."""
+    """A name that is valid as a C++ namespace."""
     if not re.fullmatch("[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", text):
-        raise argparse.ArgumentTypeError(f"takes letters, digits and single underscores. Received: {text}.")
+        raise argparse.ArgumentTypeError(f"must consist of letters, digits and single underscores. Received: {text}.")
     return text

@@ -1,4 +1,4 @@
-"""Whether an exported file does what the trained model does, judged on a whole split of patches."""
+"""Judges whether an exported file computes the same as the trained model, on a whole split of patches."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ import numpy as np
 
 from common.errors import UserError
 
-EXACT = 1e-4  # largest difference of a float32 format: another order of additions explains no more
-QUANTISED = 0.02  # of a quantised format from its own test vectors: kernels of other processors round differently
+EXACT = 1e-4  # largest difference of a float32 format; another order of additions cannot cause more
+QUANTISED = 0.02  # largest difference of a quantised format from its test vectors; processors round differently
 
 
 @dataclass(frozen=True)
 class Judge:
-    """What a project knows of its outputs.
+    """A project's rules for judging outputs.
 
     measure: (y, outputs [n, k], threshold or None) -> numbers by name, for the parity table.
-    reasons: (Keras's numbers, the format's) -> why the format is rejected, in words; empty if it is accepted.
+    reasons: (Keras's numbers, the format's) -> the reasons why the format is rejected; empty if it is accepted.
     choose: (y, outputs, Keras's numbers, its threshold) -> the threshold of a format: Keras's, or another if that
         helps; None if the project has no threshold.
     """
@@ -28,10 +28,10 @@ class Judge:
 
 @dataclass(frozen=True)
 class Reference:
-    """What every format is compared with.
+    """The reference that every format is compared with.
 
-    y: labels of the patches. outputs: float32 [n, k], what Keras answers. threshold: Keras's, None for a detector.
-    judge: of the project.
+    y: labels of the patches. outputs: float32 [n, k], the outputs of Keras. threshold: Keras's, None for a detector.
+    judge: the project's rules.
     """
 
     y: np.ndarray
@@ -48,7 +48,7 @@ class Reference:
     def compare(self, name: str, exact: bool, outputs: np.ndarray) -> "Verdict":
         """Compares a format's outputs [n, k] with Keras's.
 
-        A format that is not exact is judged at the threshold that the project chooses for it.
+        A quantised format is judged at the threshold that the project chooses for it.
 
         Raises:
             UserError: an exact format that differs by more than `EXACT`, or outputs that are NaN or infinite.
@@ -80,7 +80,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a format compares: `numbers` for the table, the `threshold` it is used with, and why it is rejected."""
+    """The result for a format: `numbers` for the table, its `threshold`, and the reasons why it is rejected."""
 
     numbers: dict[str, float]
     threshold: float | None

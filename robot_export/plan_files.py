@@ -1,4 +1,4 @@
-"""Which files an export makes: one per format, and those that a robot's code needs in a layout of its own."""
+"""Plans the files of an export: one per format, and files with a special layout for a robot's code."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from robot_export.model_json import ExportedFile, Input, Manifest
 from robot_export.onnx_file import OPSET
 from robot_export.robots import Robot, check, find
 
-# What has to be the same in two models that share one file: field of Input, in words, what to do.
+# What must be equal in two models that share one file: field of Input, in words, what to do.
 _SHARED = (
     ("width", "size", "Train both on patches of the same kind"),
     ("channels", "number of channels", "Train both on patches of the same kind"),
@@ -26,7 +26,7 @@ _SHARED = (
 
 @dataclass(frozen=True)
 class Item:
-    """A file: its name, its format, how it is fed and answers, and the networks in it, two in a joint one."""
+    """A file: its name, its format, its layout, and its networks (two in a joint file)."""
 
     file: str
     format: Format
@@ -35,11 +35,11 @@ class Item:
 
     @property
     def joint(self) -> bool:
-        """Whether a classifier and a detector answer together."""
+        """Whether it contains a classifier and a detector."""
         return len(self.networks) > 1
 
     def entry(self, folder: Path, job: Job) -> ExportedFile:
-        """What is known of the file before it has run."""
+        """What is known about the file before it has run."""
         content, runtime = (folder / self.file).read_bytes(), self.format.runtime
         return ExportedFile(
             file=self.file,
@@ -61,12 +61,12 @@ class Item:
         )
 
     def _tolerance(self, size: int) -> float:
-        """Of the test vectors, in the units of the outputs."""
+        """The tolerance for the test vectors, in the units of the outputs."""
         exact = self.format.exact or self.format.runtime == "C++"  # int16 gives the same bits everywhere
         tolerance = parity.EXACT if exact else parity.QUANTISED
         if outputs := self.layout.outputs:
             tolerance *= max(abs(term(output, size)[1]) for output in outputs)
-            tolerance *= 10 if "logit" in outputs else 1  # it reaches 20 and more
+            tolerance *= 10 if "logit" in outputs else 1  # logits reach 20 and more
         return tolerance
 
 
@@ -77,11 +77,11 @@ def make_items(job: Job, export: str) -> tuple[dict[str, Item], dict[str, dict]]
         export: "none", "keras" or "all", as `--export`; robots get theirs with "all".
 
     Returns:
-        Files by their name in model.json, and per robot its entry there: the file that is made for it, or the one among
-        the formats that is exactly what it reads.
+        Files by their name in model.json, and the entry of each robot there: the file made for it, or the usual file
+        that already has its layout.
 
     Raises:
-        UserError: a layer that cannot be exported, or a robot whose code cannot load this model.
+        UserError: a layer cannot be exported, or a robot's code cannot load this model.
     """
     names, given = CHOICES[export], job.manifest.input
     networks = (fold(job.model),) if len(names) > 1 else ()
@@ -100,10 +100,10 @@ def make_items(job: Job, export: str) -> tuple[dict[str, Item], dict[str, dict]]
 
 
 def robot_kinds(wishes: Wishes, manifest: Manifest) -> dict[str, str]:
-    """What each robot's file is made of: "classifier", "detector" or "joint".
+    """The kind of each robot's file: "classifier", "detector" or "joint".
 
     Raises:
-        UserError: a robot whose code cannot load this model, or two models that cannot share one input.
+        UserError: a robot's code cannot load this model, or two models cannot share one input.
     """
     kinds, given = {}, manifest.input
     for name in wishes.robots:
@@ -116,7 +116,7 @@ def robot_kinds(wishes: Wishes, manifest: Manifest) -> dict[str, str]:
 
 
 def robot_layout(robot: Robot, given: Input, kind: str) -> Layout:
-    """How a robot feeds a file of this kind, and what it reads of it."""
+    """The input and output layout of a robot's file of this kind."""
     if robot.format == "cpp":
         return _layout(FORMATS["cpp"], given)
     offset = tuple(given.offset) if robot.subtracts_mean else (0.0,) * given.channels
@@ -125,7 +125,7 @@ def robot_layout(robot: Robot, given: Input, kind: str) -> Layout:
 
 
 def robot_file(robot: Robot) -> str:
-    """The name of the file that is made for a robot alone."""
+    """The name of a file that is made for only one robot."""
     return f"model_{robot.name}{PurePath(FORMATS[robot.format].file).suffix}"
 
 

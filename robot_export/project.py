@@ -1,4 +1,4 @@
-"""What an export has to know of a training project, which passes it in."""
+"""What an export needs to know about a training project; the project passes it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from robot_export.parity import Judge
 
 @dataclass(frozen=True)
 class Project:
-    """A training project as its exports see it.
+    """The description of a training project for exports.
 
-    name: its package. purpose: one sentence for the model card. judge: of its outputs.
+    name: its package. purpose: one sentence for the model card. judge: the rules for its outputs.
     table: numbers per split -> text. group_table: (rows, shown of each kind) -> text, worst first.
     pictures: (kind, what it shows); the file is SPLIT_KIND.png in the run folder.
-    tracked: per split, the numbers that are tracked as metrics; all of them are in evaluation.json and the table.
+    tracked: the numbers of each split that are tracked as metrics; evaluation.json and the table have all of them.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The end of a run and of `export.py`: files, model.json and the model card, and their numbers on the server."""
+"""Ends a run or `export.py`: writes the files, model.json and the model card, and tracks their numbers."""
 
 from common import tracking
 from common.runs.run_folder import tracked_files
@@ -7,20 +7,20 @@ from robot_export.export_job import Job
 from robot_export.make_and_check import deliver
 from robot_export.model_json import Manifest
 
-WEAKEST, SLICES = 4, 200  # recordings, cameras and brightnesses of each kind, on the card and on the page
+WEAKEST, SLICES = 4, 200  # rows of each kind (recordings, cameras, brightnesses) on the card and on the page
 
 
 def publish_run(run, history, job: Job) -> None:
-    """The end of a run: model.json, files and card into its folder, every number into tracking.
+    """Ends a run: writes model.json, the files and the card to its folder, and tracks all numbers.
 
-    The manifest of model.keras alone is written first: if the export fails, only the export is lost.
-    A stopped run leaves only this; resumed, it exports at its end.
+    The manifest with only model.keras is written first, so if the export fails, only the export is lost.
+    A stopped run writes only this manifest; after a resume, it exports at its end.
 
     Args:
         run: common.runs.RunFolder. history: common.training.epoch_loop.History.
 
     Raises:
-        UserError: as `deliver`, after everything else has been recorded.
+        UserError: as in `deliver`, after everything else has been recorded.
     """
     export = "none" if run.stop() else job.manifest.options["export"]
     manifest = publish(job, export="none")
@@ -54,13 +54,13 @@ def publish(job: Job, export: str = "all") -> Manifest:
             notes=job.results[split].get("notes", ()),
         )
         card.write_card(job.folder, manifest, findings)
-    if later := tracking.add_files(job.folder, tracked_files(job.folder)):  # of a run that had ended
+    if later := tracking.add_files(job.folder, tracked_files(job.folder)):  # for a run that has already ended
         print(later)
     return manifest
 
 
 def tracked_facts(manifest: Manifest) -> dict[str, float]:
-    """The numbers of model.json by which runs are compared on a server; those of each format stay in model.json."""
+    """The numbers in model.json for comparing runs on a server; the numbers of each format stay in model.json."""
     facts = {name: manifest.cost[name] for name in ("parameters", "multiply_accumulates")}
     if manifest.threshold:
         facts["threshold"] = manifest.trained_threshold

@@ -1,4 +1,4 @@
-"""The patches that a run was trained on, found again by its config.json."""
+"""Finds the patches of a run again, using its config.json."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +11,10 @@ def recorded_splits(folder: Path, kind: type, load_data: Callable):
     """The patches of a run: common.datasets.load.Splits.
 
     Args:
-        folder: of the run. kind: the project's Options. load_data: the project's.
+        folder: the run's folder. kind: the project's Options. load_data: the project's function.
 
     Raises:
-        UserError: they are not there any more, or config.json is not that of a run of this project.
+        UserError: they no longer exist, or config.json does not belong to a run of this project.
     """
     saved = read_config(folder)["options"]
     moved = {} if Path(str(saved.get("data_root"))).is_dir() else {"data_root": kind().data_root}  # made elsewhere

@@ -1,4 +1,4 @@
-"""The card's part for robots: which C++ header to take, and how to put the model on each robot that was named."""
+"""Writes the model card's part for robots: which C++ header to use, and how to put the model on each robot."""
 
 from common.datasets.sampling_rules import RULES
 from robot_export.layout import OWN, Layout
@@ -10,7 +10,7 @@ _LOADS = {"classifier": "", "detector": "true, true, false", "joint": "true, tru
 
 
 def robots(manifest: Manifest) -> list[str]:
-    """Paragraphs of Markdown, none if no robot was named."""
+    """Paragraphs of Markdown; none if no robot was chosen."""
     parts = [text for name, chosen in (manifest.robots or {}).items() for text in _robot(manifest, name, chosen)]
     return ["## Put it on this robot", *parts] if parts else []
 
@@ -53,21 +53,21 @@ def _proof(manifest: Manifest, name: str) -> str:
 
 
 def header_to_take(manifest: Manifest) -> str | None:
-    """Which of the two C++ headers to put on the robot, and why; None unless there are both."""
+    """Which of the two C++ headers to put on the robot, and why; None unless both exist."""
     files = manifest.formats
     if "cpp" not in files or "int16" not in files:
         return None
     whole, exact = files["int16"], files["cpp"]
     if whole.accepted is None:
-        return "Take `model.h` for the robot: `model_int16.h` was not run here."
+        return "Use `model.h` on the robot: `model_int16.h` was not run here."
     if not whole.accepted:
-        return f"Take `model.h` for the robot: `model_int16.h` is rejected ({'; '.join(whole.reasons)})."
+        return f"Use `model.h` on the robot: `model_int16.h` is rejected ({'; '.join(whole.reasons)})."
     numbers, fast, slow = whole.parity, whole.latency_us["median"], exact.latency_us["median"]
     changed = f", {numbers['flips']} decisions change at Keras's threshold" if "flips" in numbers else ""
     clamped, of = (sum(counts) for counts in zip(*whole.clamped.values(), strict=True))
     return (
-        "Take **`model_int16.h`** for the robot. It computes in int16 and is twice as fast as `model.h` on the NAO's "
-        f"processor; on this machine it took {fast:.2f} us per patch instead of {slow:.2f}. On validation its answers "
+        "Use **`model_int16.h`** on the robot. It computes in int16 and is twice as fast as `model.h` on the NAO's "
+        f"processor; on this machine it took {fast:.2f} us per patch instead of {slow:.2f}. On validation its outputs "
         f"differ from Keras's by at most {numbers['max_difference']:.2g}{changed}, and {clamped:,} of {of:,} "
         "activations were clamped. `model.h` has the same functions and computes in float32."
     )

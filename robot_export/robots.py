@@ -1,7 +1,8 @@
-"""What each team's robot code reads: one row per loader, from public code of 2024 to November 2026.
+"""What each team's robot code reads: one row per loader, from public code between 2024 and November 2026.
 
-A file in the wrong layout runs and answers nonsense. So a row gives all of it: format, type and range of the input, its
-order, the mean, the size, the sampling rule, the outputs with their units, and the sign of a brightness offset.
+A file with the wrong layout runs, but its outputs are nonsense. So a row contains the whole layout: format, type and
+range of the input, its order, the mean, the size, the sampling rule, the outputs with their units, and the sign of a
+brightness offset.
 """
 
 from collections.abc import Iterable
@@ -16,12 +17,12 @@ UNIT = 1 / 255
 class Robot:
     """The part of one team's code that loads a ball network.
 
-    name: of --robot. loader: whose code, and which part of it. format: of its file, a key of `FORMATS`.
-    sizes: sides of its patches in pixels. sampling: its rule for them, a key of `common.datasets.sampling_rules.RULES`.
-    outputs: what it reads, in the words of `layout.py`, of a classifier, a detector, or both joined in one file;
-        it cannot load a kind that is missing here.
-    scale: it feeds Y times this, minus the mean where `subtracts_mean`. dtype: of the input.
-    columns: it fills the input column by column. steps: lines for the card, "put it on this robot".
+    name: for --robot. loader: whose code, and which part of it. format: of its file, a key of `FORMATS`.
+    sizes: sides of its patches in pixels. sampling: its rule, a key of `common.datasets.sampling_rules.RULES`.
+    outputs: the outputs that it reads, named as in `layout.py`, from a classifier, a detector, or both in one file; it
+        cannot load a kind that is missing here.
+    scale: its input is Y times this, minus the mean if `subtracts_mean`. dtype: of the input.
+    columns: it fills the input column by column. steps: instructions for the card, "Put it on this robot".
     """
 
     name: str
@@ -186,7 +187,7 @@ def find(name: str) -> Robot:
         UserError: no robot has this name.
     """
     if name not in ROBOTS:
-        raise UserError(f"--robot takes one of {', '.join(ROBOTS)}. Received: {name}.")
+        raise UserError(f"--robot must be one of {', '.join(ROBOTS)}. Received: {name}.")
     return ROBOTS[name]
 
 
@@ -195,45 +196,45 @@ def check(robot: Robot, kind: str, shape: tuple[int, int, int], sampling: str | 
 
     Args:
         kind: "classifier", "detector" or "joint".
-        shape: of its patches, (height, width, channels).
-        sampling: the rule that its patches were cut by, None if their files do not state it.
-        accept_sampling: the user confirmed another rule than the robot's.
+        shape: (height, width, channels) of its patches.
+        sampling: the sampling rule of its patches; None if their files do not record it.
+        accept_sampling: the user accepts a different rule from the robot's.
 
     Raises:
-        UserError: the line names the robot and what it cannot load.
+        UserError: the message names the robot and what it cannot load.
     """
     _, size, channels = shape
     taken = " and ".join(f"{side}x{side}" for side in robot.sizes)
     if size not in robot.sizes or channels != 1:
         received = f"{size}x{size}, {channels} channel{'s' * (channels > 1)}"
-        raise UserError(f"--robot {robot.name}: {robot.loader} takes {taken} patches of Y alone. Received: {received}.")
+        raise UserError(f"--robot {robot.name}: {robot.loader} takes {taken} patches of Y only. Received: {received}.")
     if kind not in robot.outputs:
         if "joint" in robot.outputs and kind != "joint":
             raise UserError(
-                f"--robot {robot.name}: {robot.loader} reads one file that answers whether and where. Received: a "
-                f"{kind} alone. Export the classifier with --detector RUN, the run of a detector."
+                f"--robot {robot.name}: {robot.loader} reads one file with classifier and detector. Received: only a "
+                f"{kind}. Export the classifier with --detector RUN, the run of a detector."
             )
         raise UserError(f"--robot {robot.name}: {robot.loader} loads no {kind}. Received: a {kind}.")
     same = {"centres", "naoth"}  # except for the last index in patches of at most the network's size
     if sampling not in (None, robot.sampling) and {sampling, robot.sampling} != same and not accept_sampling:
         raise UserError(
             f"--robot {robot.name}: {robot.loader} samples patches by the rule {robot.sampling}. Received: patches "
-            f"sampled by {sampling}. Build the dataset with --sampling {robot.sampling}, or confirm: --accept-sampling."
+            f"sampled by {sampling}. Build the dataset with --sampling {robot.sampling}, or pass --accept-sampling."
         )
 
 
 def check_all(names: Iterable[str], kind: str, patches, accept_sampling: bool) -> None:
-    """Refuses, before a run, robots whose code could not load its model; `patches` are its Patches.
+    """Refuses, before a run, robots whose code cannot load its model; `patches` are the run's Patches.
 
     Raises:
-        UserError: as `find` and `check`.
+        UserError: as in `find` and `check`.
     """
     for name in names:
         check(find(name), kind, patches.X.shape[1:], patches.sampling, accept_sampling)
 
 
 def add_robot_options(parser) -> None:
-    """Adds --robot and --accept-sampling to a parser or a group of one."""
+    """Adds --robot and --accept-sampling to a parser or an argument group."""
     parser.add_argument(
         "--robot",
         nargs="+",

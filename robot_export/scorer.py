@@ -1,8 +1,8 @@
-"""Any model as a function from patches to answers: a run, one of its exported files, or a file of somebody else.
+"""Makes any model a function from patches to outputs: a run, one of its exported files, or somebody else's file.
 
-A foreign file does not say how it is fed and what its outputs mean, so the command line does, in the words of
-`layout.py`. Foreign files are data of unknown origin for a runtime in native code: they run in a process of their own,
-and one that ends it is an error line.
+Somebody else's file does not describe its input and outputs, so the command line does, with the names in `layout.py`.
+Such a file is untrusted data for a native runtime, so it runs in a separate process; if it ends that process, this is
+one error line.
 """
 
 from collections.abc import Callable
@@ -29,11 +29,11 @@ KINDS = {1: "classifier", 3: "detector", 4: "classifier and detector in one"}
 
 @dataclass(frozen=True)
 class Scorer:
-    """A model, ready to answer.
+    """A model that is ready to predict.
 
     predict: X uint8 [n, size, size, channels] -> float32 [n, outputs]; outputs are ball, or radius, x and y, or all 4.
-    rule: by which its patches were sampled. border: pixels by which they were cut larger than the candidate.
-    threshold: a score at or above it is a ball; None for a detector. file: None for one that is not a model.
+    rule: the sampling rule of its patches. border: pixels by which they are larger than the candidate.
+    threshold: a score at or above it is a ball; None for a detector. file: None if there is no model behind it.
     """
 
     name: str
@@ -52,12 +52,12 @@ def open_scorer(path: Path, wanted: tuple[int, ...], given: Foreign, threshold: 
     """Opens a model of any kind.
 
     Args:
-        path: a run, a .keras file, or a TFLite or ONNX file: one of a run's own is described by its model.json.
-        wanted: numbers of outputs that will do, of KINDS. given: of a foreign file.
-        threshold: of the command line; None: the shipped one.
+        path: a run, a .keras file, or a TFLite or ONNX file; the run's own files are described by its model.json.
+        wanted: the accepted numbers of outputs, keys of KINDS. given: the description of somebody else's file.
+        threshold: from the command line; None for the model's own.
 
     Raises:
-        UserError: not a model, or one of another kind.
+        UserError: it is not a model, or is a model of another kind.
     """
     scorer = _exported(path, given, threshold) if path.suffix.lower() in RUNTIMES else _keras(path, threshold)
     if scorer.outputs not in wanted:
@@ -100,7 +100,7 @@ def _exported(path: Path, given: Foreign, threshold: float | None) -> Scorer:
     elif value is None and entry:
         value, origin = _threshold_in(told, name, path), f"shipped with {path.name} (model.json)"
     elif value is None:
-        raise UserError(f"{path}: no model.json says its threshold. Give one with --threshold.")
+        raise UserError(f"{path}: it has no threshold in a model.json. Pass one with --threshold.")
 
     def predict(X):
         return layout.read(opened.predict(layout.feed(X)), size)
@@ -111,7 +111,7 @@ def _exported(path: Path, given: Foreign, threshold: float | None) -> Scorer:
 
 
 def _check(path: Path, shape: tuple, outputs: tuple) -> None:
-    """Refuses what takes other than square patches of one or two channels."""
+    """Refuses a model unless it takes square patches with one or two channels."""
     square = len(shape) == 4 and shape[1] == shape[2] and shape[1] in SIDES and shape[3] in (1, 2)
     if not square or len(outputs) != 2 or outputs[1] not in KINDS:
         raise UserError(
@@ -122,16 +122,16 @@ def _check(path: Path, shape: tuple, outputs: tuple) -> None:
 
 def _check_layout(path: Path, layout: Layout, opened: Isolated) -> None:
     if opened.dtype not in ("float32", "uint8") or layout.dtype != opened.dtype:
-        raise UserError(f"{path}: it must take float32 or uint8, as model.json says. Received: {opened.dtype}.")
+        raise UserError(f"{path}: its input must be float32 or uint8, as in model.json. Received: {opened.dtype}.")
     if layout.outputs is not None and len(layout.outputs) != opened.outputs:
         named = " ".join(layout.outputs)
-        raise UserError(f"{path}: it has {opened.outputs} outputs, so --outputs takes as many. Received: {named}.")
+        raise UserError(f"{path}: it has {opened.outputs} outputs, so --outputs needs as many. Received: {named}.")
     if layout.outputs is not None and {term(output, 1)[0] for output in layout.outputs} - {None} not in map(
         set, OWN.values()
     ):
-        raise UserError(f"{path}: outputs are ball, or radius, x and y, or all four. Received: {layout.outputs}.")
+        raise UserError(f"{path}: outputs must be ball, or radius, x and y, or all four. Received: {layout.outputs}.")
     if len(layout.offset) not in (1, opened.shape[-1]):
-        raise UserError(f"--input-offset takes one number, or one per channel. Received: {layout.offset}.")
+        raise UserError(f"--input-offset needs one number, or one per channel. Received: {layout.offset}.")
 
 
 def _told(path: Path) -> dict:
@@ -141,7 +141,7 @@ def _told(path: Path) -> dict:
 
 
 def _entry(told: dict, path: Path) -> tuple[str, dict | None]:
-    """Name and entry of a file in model.json; None where it is not one of the run's."""
+    """Name and entry of a file in model.json; None if it does not belong to the run."""
     forms = told.get("forms")
     for name, entry in forms.items() if isinstance(forms, dict) else ():
         if isinstance(entry, dict) and entry.get("file") == path.name:
@@ -160,7 +160,7 @@ def _layout_in(entry: dict, path: Path) -> Layout:
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UserError(
-            f"{path}: model.json does not say what it is fed. Export the run again with export.py."
+            f"{path}: model.json does not describe its input. Export the run again with export.py."
         ) from None
 
 
@@ -168,19 +168,19 @@ def _threshold_in(told: dict, name: str, path: Path) -> float:
     thresholds = told.get("threshold")
     value = thresholds.get(name) if isinstance(thresholds, dict) else None
     if type(value) not in (int, float) or not 0 <= value <= 1.000001:
-        raise UserError(f"{path}: model.json has no threshold for it. Received: {value}. Give one with --threshold.")
+        raise UserError(f"{path}: model.json has no threshold for it. Received: {value}. Pass one with --threshold.")
     return float(value)
 
 
 def _rule(told: dict) -> str:
-    """How the patches of a run were sampled: the robot's rule where it does not say."""
+    """How the patches of a run were sampled; the robot's rule if this was not recorded."""
     known = told.get("input")
     rule = known.get("sampling_rule") if isinstance(known, dict) else None
     return rule if rule in RULES else "centres"
 
 
 def _border(told: dict) -> int:
-    """By how many pixels the patches of a run's family were cut larger; 0 for files of other names."""
+    """The border of a run's family in pixels; 0 for files with other names."""
     datasets = told.get("datasets")
     train = datasets.get("train") if isinstance(datasets, dict) else None
     name = train.get("name") if isinstance(train, dict) else None
@@ -203,14 +203,14 @@ def check_pair(classifier: Scorer, detector: Scorer | None) -> None:
 
 
 def every_patch(detector: Scorer) -> Scorer:
-    """A classifier that takes every patch for a ball, for a detector that is alone."""
+    """A classifier that accepts every patch as a ball, for a detector without a classifier."""
     return replace(
         detector,
         file=None,
         outputs=1,
         predict=_certain,
         threshold=0.5,
-        threshold_from="every patch is taken for a ball",
+        threshold_from="every patch counts as a ball",
     )
 
 

@@ -1,12 +1,12 @@
-"""How to load an exported model: the code of a model card."""
+"""Example code for loading an exported model, for the model card."""
 
 from robot_export.model_json import Manifest
 
 
 def loading(manifest: Manifest) -> str:
-    """Python and C++ for the formats that the model has, its numbers filled in."""
+    """Python and C++ code for the model's formats, with its numbers filled in."""
     litert = "from ai_edge_litert.interpreter import Interpreter"
-    header = "C++, the header alone, the fastest (`ball_models.h` joins a classifier and a detector)"
+    header = "C++, only the header, the fastest (`ball_models.h` joins a classifier and a detector)"
     blocks = (
         ("float32", "Python, LiteRT", "python", lambda: _python(manifest, litert, _LITERT)),
         ("onnx", "Python, ONNX Runtime", "python", lambda: _python(manifest, "import onnxruntime", _ONNX)),
@@ -20,7 +20,7 @@ def loading(manifest: Manifest) -> str:
 
 
 def _python(manifest: Manifest, imports: str, run: str) -> str:
-    """Python that feeds the test vectors of model.json to a file."""
+    """Python code that runs a file on the test vectors of model.json."""
     given = manifest.input
     feed = 'raw.astype("float32")  # RAW 0..255'
     if given.normalised:

@@ -1,4 +1,4 @@
-"""TFLite files (LiteRT) of a folded network: float32, int8, and int8 behind a uint8 input."""
+"""Writes TFLite (LiteRT) files of a folded network: float32, int8, and int8 with a uint8 input."""
 
 import logging
 import warnings
@@ -16,28 +16,28 @@ def convert(joint: Joint, kind: str, calibration: np.ndarray) -> bytes:
     """Converts a network to a TFLite file.
 
     Args:
-        kind: "float32"; "int8": everything int8 inside, input and output float32; "uint8": the same, input uint8.
-        calibration: [n, height, width, channels], training patches as the file is fed them, for the int8 ranges.
+        kind: "float32"; "int8": int8 throughout, with float32 input and output; "uint8": the same with uint8 input.
+        calibration: [n, height, width, channels], training patches in the input format, for the int8 ranges.
 
     Raises:
-        UserError: the converter refuses a layer; the line names it.
+        UserError: the converter refuses a layer; the message names it.
     """
     shape = [1, *joint.branches[0].input_shape]
     function = tf.function(_forward(joint), input_signature=[tf.TensorSpec(shape, tf.float32, "patch")])
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], tf.Module())
     if kind in ("int8", "uint8"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        # One scale for the weights of a dense layer: one per output needs FULLY_CONNECTED 12, newer than TFLite 2.15.
+        # One scale per dense layer, because one per output needs FULLY_CONNECTED 12, which is newer than TFLite 2.15.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         converter.representative_dataset = lambda: ([patch[None]] for patch in calibration.astype(np.float32))
-        # No other operators: a layer that cannot be quantised is an error and never becomes float arithmetic.
+        # No other operators, so that a layer that cannot be quantised is an error and never becomes float arithmetic.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     if kind == "uint8":
         converter.inference_input_type = tf.uint8
     try:
         with quiet_stderr(), _quiet_python():
             return converter.convert()
-    except Exception as error:  # the converter raises many kinds
+    except Exception as error:  # the converter raises many kinds of exceptions
         raise UserError(f"{_layer(joint, str(error))} cannot be converted to {kind}: {_line(error)}") from None
 
 
@@ -54,9 +54,9 @@ def _forward(joint: Joint) -> Callable:
 
 
 def _branch(x, network: FoldedNetwork):
-    """The network as constants. The scale goes into the first weights; the offset cannot, because of the border.
+    """The network as constants. The scale is in the first weights; the offset cannot be, because of the padding.
 
-    Pooling comes before the activation, which never decreases: the same values, a quarter of the work.
+    Pooling comes before the activation, which is monotonic: the same values for a quarter of the work.
     """
     if any(network.offset):
         x = x + tf.constant(np.float32(network.offset) / np.float32(network.scale), name="offset")
@@ -76,7 +76,7 @@ def _branch(x, network: FoldedNetwork):
 
 
 class _quiet_python(warnings.catch_warnings):
-    """Hides the converter's notes on deprecated paths and missing statistics: neither is about the model."""
+    """Hides the converter's notes on deprecated paths and missing statistics, which do not concern the model."""
 
     def __enter__(self):
         result = super().__enter__()

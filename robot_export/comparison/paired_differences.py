@@ -1,4 +1,4 @@
-"""Which of two models is better on the same patches: paired differences with intervals, and what changed."""
+"""Tells which of two models is better on the same patches, by paired differences with intervals, and what changed."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -23,9 +23,9 @@ SHOWN = 20  # patches per gallery
 
 @dataclass(frozen=True)
 class Measure:
-    """One number that models are compared by.
+    """A metric for comparing models.
 
-    label: for people. better: 1 where more is better, -1 where less is. scale: what it is shown times; unit: of that.
+    label: for people. better: 1 if more is better, -1 if less is. scale: factor for display; unit: after the factor.
     """
 
     label: str
@@ -35,20 +35,20 @@ class Measure:
     digits: int = 3
 
     def shown(self, value: float, sign: str = "") -> str:
-        """A value as people read it; with `sign` "+" a difference, which has no unit: of rates it is points."""
+        """A value for people; with `sign` "+" it is a difference, shown without a unit (for rates, in points)."""
         return f"{value * self.scale:{sign}.{self.digits}f}{'' if sign else self.unit}"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A project as a comparison sees it; y are labels, answers float32 [n, outputs].
+    """What a comparison needs from a project; y are labels, answers float32 [n, outputs].
 
-    columns: names of the outputs. measures: the first one decides.
-    measure: (y, answers, threshold) -> (times drawn, int [n]) -> one float per measure, None where one is undefined.
+    columns: names of the outputs. measures: the metrics, of which the first decides.
+    measure: (y, answers, threshold) -> (times drawn, int [n]) -> one float per measure, None if undefined.
     errors: (y, answers, threshold) -> kind of error -> bool [n].
-    quality: (y, answers) -> float [n], higher for a better answer: orders the galleries.
+    quality: (y, answers) -> float [n], higher for a better answer; sorts the galleries.
     gallery: (path, patches, answers of both, chosen, title, subtitle) draws the chosen patches.
-    groups: y -> more groups of patches by name: str [n] each.
+    groups: y -> further groups of patches by name: str [n] each.
     """
 
     columns: tuple[str, ...]
@@ -61,7 +61,7 @@ class Subject:
 
 
 def compare(subject: Subject, models: list, patches, output_dir: Path | None) -> None:
-    """Scores every model, compares all with the first one, prints and writes.
+    """Scores all models, compares them with the first, and prints and writes the results.
 
     Args:
         models: robot_export.scorer.Scorer, two or more.
@@ -100,10 +100,10 @@ def compare(subject: Subject, models: list, patches, output_dir: Path | None) ->
 
 
 def differences(subject: Subject, patches, pair: list) -> list[dict]:
-    """For each measure: its value for both models, the difference and its 95 % interval over recordings, paired.
+    """For each measure, its value for both models, the paired difference, and its 95 % interval over recordings.
 
-    Both models are measured on the same drawn recordings, so that what makes a recording hard for both falls out of
-    the difference. Where there are fewer than two recordings, single patches are drawn.
+    Both models are measured on the same drawn recordings, so a recording that is hard for both does not affect the
+    difference. If there are fewer than two recordings, single patches are drawn.
 
     Returns:
         One dict per measure; `verdict` is better, worse or none. Undefined numbers are None.
@@ -138,7 +138,7 @@ def differences(subject: Subject, patches, pair: list) -> list[dict]:
 
 
 def group_rows(subject: Subject, y, pair: list, groups: Mapping, names: tuple[str, str]) -> list[dict]:
-    """How often both models err in each group, and how many patches the second fixes and breaks."""
+    """How often each model errs in each group, and how many patches the second fixes and breaks."""
     errors = [subject.errors(y, answers, threshold) for answers, threshold in pair]
     wrong = [np.any(list(kinds.values()), axis=0) for kinds in errors]
     counted = {f"{kind} {name}": kinds[kind] for kind in errors[0] for name, kinds in zip(names, errors, strict=True)}
@@ -153,7 +153,7 @@ def group_rows(subject: Subject, y, pair: list, groups: Mapping, names: tuple[st
 
 
 def groups_as_text(rows: list[dict], names: tuple[str, str]) -> str:
-    """The rows of `group_rows` as tables, those where most patches changed first."""
+    """The rows of `group_rows` as tables, the groups with most changed patches first."""
     columns = [(name, name, "d") for name in rows[0] if name not in ("group", "name")]
     return tables.group_table(columns, rows, lambda row: row["fixed"] + row["broken"])
 
@@ -172,7 +172,7 @@ def table(measures: tuple[Measure, ...], numbers: list[dict], names: tuple[str, 
 
 
 def sentence(measure: Measure, row: dict, names: tuple[str, str]) -> str:
-    """What the first measure says, in one sentence."""
+    """The result of the first measure in one sentence."""
     if row["difference"] is None:
         return f"{verdict(row, names)}: {measure.label} is undefined for these patches"
     values = " and ".join(f"{measure.shown(row[key])} ({name})" for key, name in zip("AB", names, strict=True))
@@ -193,7 +193,7 @@ def verdict(row: dict, names: tuple[str, str]) -> str:
 
 
 def _galleries(folder: Path, suffix: str, subject: Subject, patches, pair: list, names: tuple[str, str]) -> None:
-    """The patches fixed and those broken, where the answers differ most first."""
+    """Draws the fixed and the broken patches, sorted by the difference of the outputs."""
     wrong = [np.any(list(subject.errors(patches.y, *one).values()), axis=0) for one in pair]
     change = subject.quality(patches.y, pair[1][0]) - subject.quality(patches.y, pair[0][0])
     for what, mask, sign in (("fixed", wrong[0] & ~wrong[1], -1), ("broken", ~wrong[0] & wrong[1], 1)):

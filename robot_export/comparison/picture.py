@@ -1,19 +1,19 @@
-"""The one picture of a comparison: the differences with their intervals, and where patches were fixed and broken."""
+"""Draws the picture of a comparison: differences with intervals, and the groups of fixed and broken patches."""
 
 import textwrap
 from pathlib import Path
 
 from common.runs import plots
 
-GROUPS = 8  # bars per kind of group: those where most patches changed
+GROUPS = 8  # bars per kind of group, for the groups with most changed patches
 
 
 def draw(path: Path, measures, numbers: list[dict], rows: list[dict], title: str, names: tuple[str, str]) -> None:
     """Draws the picture of two models.
 
     Args:
-        measures, numbers: of `comparison.differences`. rows: of `comparison.group_rows`.
-        title: the sentence. names: of both models.
+        measures, numbers: from `comparison.differences`. rows: from `comparison.group_rows`.
+        title: the sentence. names: the names of both models.
     """
     defined = [pair for pair in zip(measures, numbers, strict=True) if pair[1]["interval"] is not None]
     bars = _bars(rows)
@@ -26,7 +26,7 @@ def draw(path: Path, measures, numbers: list[dict], rows: list[dict], title: str
 
 
 def _strip(axes, measure, row: dict, names: tuple[str, str]) -> None:
-    """One difference with its interval, in colour where that does not hold 0."""
+    """Draws a difference with its interval, in colour if the interval does not contain 0."""
     low, value, high = (end * measure.scale for end in (row["interval"][0], row["difference"], row["interval"][1]))
     colour = {"better": plots.BALL, "worse": plots.NO_BALL, "none": plots.INK}[row["verdict"]]
     axes.plot([low, high], [0, 0], color=colour, linewidth=4, solid_capstyle="round")
@@ -43,7 +43,7 @@ def _strip(axes, measure, row: dict, names: tuple[str, str]) -> None:
 
 
 def _bars(rows: list[dict]) -> list[dict]:
-    """The rows to draw, in order, at most GROUPS of each kind; of the patches that changed, most first."""
+    """The rows to draw, at most GROUPS of each kind, those with most changed patches first."""
     bars = []
     for group in dict.fromkeys(row["group"] for row in rows):
         members = [row for row in rows if row["group"] == group]
@@ -53,7 +53,7 @@ def _bars(rows: list[dict]) -> list[dict]:
 
 
 def _changes(axes, bars: list[dict], names: tuple[str, str]) -> None:
-    """Patches fixed to the right, broken to the left, per group."""
+    """Draws fixed patches to the right and broken ones to the left, per group."""
     places = range(len(bars))
     axes.barh(places, [row["fixed"] for row in bars], color=plots.BALL, label=f"fixed by {names[1]}")
     axes.barh(places, [-row["broken"] for row in bars], color=plots.NO_BALL, label=f"broken by {names[1]}")

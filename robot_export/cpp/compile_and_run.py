@@ -1,4 +1,4 @@
-"""Compiles a generated header with the C++ compiler of this machine and runs patches through it."""
+"""Compiles a generated header with this machine's C++ compiler, and runs patches through it."""
 
 import re
 import shutil
@@ -16,22 +16,22 @@ WARNINGS = ("-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconve
 
 
 def find_compiler() -> str | None:
-    """The C++ compiler of this machine: c++, g++ or clang++; None if it has none."""
+    """The C++ compiler of this machine: c++, g++ or clang++; None if there is none."""
     return next((found for name in ("c++", "g++", "clang++") if (found := shutil.which(name))), None)
 
 
 class Program:
-    """A header, compiled.
+    """A compiled header.
 
     Args:
         header: a file that `header.write` or int16_header wrote.
-        folder: where the program is put.
+        folder: the folder for the program.
         compiler: such as "g++".
         flags: optimisation and target, such as ["-O2", "-march=native"].
-        launcher: what runs the program, such as ["qemu-aarch64"]; nothing for this machine's own.
+        launcher: command that runs the program, such as ["qemu-aarch64"]; empty for this machine's own.
 
     Raises:
-        UserError: the compiler refuses the header; its first error is in the line.
+        UserError: the compiler refuses the header; the message contains its first error.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class Program:
             raise UserError(f"{header.name} does not compile with {compiler} {' '.join(flags)}: {said}")
 
     def predict(self, patches: np.ndarray, mode: str = "bytes") -> np.ndarray:
-        """The model's answers: uint8 [n, height, width, channels] -> float32 [n, outputs].
+        """The model's outputs: uint8 [n, height, width, channels] -> float32 [n, outputs].
 
         Args:
             patches: raw pixels.
-            mode: which of the header's functions, see cpp/runner.cpp.
+            mode: the function of the header to call, see cpp/runner.cpp.
 
         Raises:
             UserError: the program failed.
@@ -72,7 +72,7 @@ class Program:
         """Microseconds per patch over 200 blocks of about 200 us, one thread: {"median", "p95"}.
 
         Args:
-            patches: uint8 [n, height, width, channels], taken in turn.
+            patches: uint8 [n, height, width, channels], used one after the other.
         """
         raw = np.ascontiguousarray(patches, np.uint8)
         median, p95 = self._run("time", raw.tobytes()).split()

@@ -1,11 +1,11 @@
-"""C++ text of the layers after the pooled ones: a 2x2 convolution, dense layers, the head."""
+"""Generates C++ for the layers after the pooled ones: a 2x2 convolution, dense layers, the head."""
 
 from robot_export.cpp.products import Lines, Stage, accumulate, chunks, float_steps
 from robot_export.cpp.weights import padded
 
 
 def small_convolution(stage: Stage) -> Lines:
-    """The 2x2 convolution without padding: outputs in the lanes. `in` and `out` are [row][column][channel]."""
+    """The 2x2 convolution without padding, with outputs in the lanes. `in` and `out` are [row][column][channel]."""
     side, inner, places = stage.side, stage.inner, stage.side - 1
     return [
         f"for (int i = 0; i < {places * places}; ++i) {{",
@@ -17,12 +17,12 @@ def small_convolution(stage: Stage) -> Lines:
 
 
 def dense(stage: Stage) -> Lines:
-    """The hidden dense layer: outputs in the lanes. `in` is [row][column][channel], `out` [output]."""
+    """The hidden dense layer, with outputs in the lanes. `in` is [row][column][channel], `out` [output]."""
     return _sums(stage, "_dense", [0], stage.side**2 * stage.inner, "in", "out")
 
 
 def _sums(stage: Stage, name: str, rows: list[int], count: int, source: str, to: str) -> Lines:
-    """Rows of `count` inputs, which start at these offsets; padding is multiplied by zeros like everything else."""
+    """Rows of `count` inputs that start at these offsets; padding is also multiplied, by zeros."""
     lines = []
     for loop, parts in chunks(stage.outer, stage.width):
         lines += [loop, *(f"f{n} a0_{at} = f{n}::load(bias{name} + o + {at});" for n, at in parts)]
@@ -40,7 +40,7 @@ def _sums(stage: Stage, name: str, rows: list[int], count: int, source: str, to:
 
 
 def head(inputs: int, outputs: int, sigmoid: bool) -> Lines:
-    """The last dense layer, inputs in the lanes; `in` [inputs], `out` [outputs]."""
+    """The last dense layer, with inputs in the lanes; `in` [inputs], `out` [outputs]."""
     inner, numbers = padded(inputs), range(outputs)
     lines = [f"f4 s{k} = f4::load(in) * f4::load(factors_head + {k * inner});" for k in numbers]
     lines += [f"for (int c = 4; c < {inner}; c += 4) {{", "const f4 x = f4::load(in + c);"]

@@ -1,4 +1,4 @@
-"""C++ text of all layers in float: their weights, one function each, and the function that calls them."""
+"""Generates C++ for all layers in float: weights, a function per layer, and the function that calls them."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def plan(network: FoldedNetwork, width: int) -> list[Stage]:
 
 
 def sizes(stages: list[Stage]) -> dict[str, int]:
-    """Numbers in each buffer; the first two maps have a border."""
+    """The number of values in each buffer; the first two maps have a border."""
     first, second, third, fourth, hidden, _ = stages
     return {
         "pixels": first.channels * 4 * first.side * (first.tiles + 1),
@@ -57,7 +57,7 @@ def weights(network: FoldedNetwork) -> str:
 
 
 def layers(network: FoldedNetwork) -> str:
-    """One function per layer; a set of them for each width of vectors."""
+    """One function per layer, for each vector width."""
     text = []
     for width in WIDTHS:
         first, second, third, fourth, hidden, answer = plan(network, width)
@@ -75,7 +75,7 @@ def layers(network: FoldedNetwork) -> str:
 
 
 def function(name: str, body: Lines, given: str = "float", made: str = "float") -> str:
-    """A C++ function from `in` to `out`, indented; the types of their elements."""
+    """A C++ function from `in` to `out` with these element types, indented."""
     depth, lines = 1, []
     for line in body:
         depth -= line.startswith("}")
@@ -85,7 +85,7 @@ def function(name: str, body: Lines, given: str = "float", made: str = "float") 
 
 
 def run(network: FoldedNetwork) -> str:
-    """The function that calls the layers, all buffers on its stack."""
+    """The function that calls the layers, with all buffers on its stack."""
     first, second, third, *_ = stages = plan(network, 4)
     size = sizes(stages)
     buffers = ", ".join(f"{name}[{count}]" for name, count in size.items() if name != "pixels")

@@ -1,4 +1,4 @@
-"""A network as one C++ header: no dependency, no heap, no exception, nothing mutable outside the stack."""
+"""Generates one C++ header for a network: no dependencies, no heap, no exceptions, no changes outside the stack."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,10 @@ from robot_export.cpp.weights import array, literal
 from robot_export.folded_network import FoldedNetwork
 
 PARTS = Path(__file__).parent
-TEMPLATES = ("ball_models.h", "naoth_finder.h")  # go with model.h: join a classifier and a detector, also for NaoTH
+TEMPLATES = (
+    "ball_models.h",
+    "naoth_finder.h",
+)  # copied with model.h: join two models, also for NaoTH
 ANSWERS = {
     "sigmoid": "typedef float Answer;  // probability of a ball",
     "linear": "// Fractions of the patch's width and height, origin at the top left corner, x to the right, y down.\n"
@@ -41,10 +44,10 @@ _WARNING = """#if (defined(__x86_64__) || defined(__i386__)) && !defined(__SSE4_
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """What differs between the headers in float and in int16.
+    """The differences between the float and the int16 header.
 
-    title: after the name in the first line. guard: of the include guard. macro: of x86, for its intrinsics.
-    warnings: of the preprocessor. macros: BALL_..., undefined at the end.
+    title: after the name in the first line. guard: part of the include guard. macro: on x86, allows the intrinsics.
+    warnings: preprocessor text. macros: BALL_..., undefined at the end.
     """
 
     title: str
@@ -59,11 +62,11 @@ FLOAT = Arithmetic("", "", "__SSE4_1__", (_WARNING,), ("INLINE", "WIDTH", "FACTO
 
 @dataclass(frozen=True)
 class About:
-    """What a header says of a model besides the network.
+    """What a header contains besides the network.
 
     name: C++ namespace, a valid identifier. patches: uint8 [n, height, width, channels], the test vectors.
-    expected: float32 [n, outputs], what Keras answers. facts: constants by name.
-    threshold: probability at or above which a patch is a ball; None for a detector.
+    expected: float32 [n, outputs], the outputs of Keras. facts: constants by name.
+    threshold: a patch with this probability or more is a ball; None for a detector.
     """
 
     name: str
@@ -77,7 +80,7 @@ def write(path: Path, network: FoldedNetwork, about: About) -> None:
     """Writes the header of a network.
 
     Raises:
-        UserError: the network is not of the families that the generator knows; the line names the layer.
+        UserError: the generator does not support this network; the message names the layer.
     """
     check(network)
     write_text(path, text(network, about))
@@ -92,7 +95,7 @@ def check(network: FoldedNetwork) -> None:
     """Refuses networks that the generated code does not cover.
 
     Raises:
-        UserError: names the layer.
+        UserError: a layer is not supported; the message names it.
     """
 
     def refuse(what, why):
@@ -128,12 +131,12 @@ def text(network: FoldedNetwork, about: About) -> str:
 
 
 def part(file: str) -> str:
-    """The text of a file that headers are made of."""
+    """The text of a file that is a part of headers."""
     return (PARTS / file).read_text(encoding="utf-8")
 
 
 def assemble(network: FoldedNetwork, about: About, arithmetic: Arithmetic, body: list[str]) -> str:
-    """A whole header around the parts of its namespace `detail`."""
+    """The whole header with the parts of its namespace `detail`."""
     guard = f"{about.name.upper()}{arithmetic.guard}_H"
     parts = [
         f"// {quoted(about.name)}{arithmetic.title}: {describe(network)}",
@@ -162,7 +165,7 @@ def assemble(network: FoldedNetwork, about: About, arithmetic: Arithmetic, body:
 
 
 def constants(network: FoldedNetwork, about: About) -> str:
-    """What the robot's code may ask about the model."""
+    """The constants for the robot's code."""
     height, width, channels = network.input_shape
     values = {"name": about.name, "height": height, "width": width, "channels": channels, "outputs": network.outputs}
     if about.threshold is not None:
@@ -183,7 +186,7 @@ def _constant(name: str, value) -> str:
 
 
 def quoted(text: str) -> str:
-    """A C++ string literal of any text, in plain ASCII."""
+    """A C++ string literal for any text, in plain ASCII."""
     plain = (chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in text.encode())
     return f'"{"".join(plain)}"'
 

@@ -1,4 +1,4 @@
-"""A network as one C++ header in int16 arithmetic, for robots on which the float one takes too long."""
+"""Generates one C++ header in int16 arithmetic, for robots on which the float header takes too long."""
 
 from dataclasses import replace
 
@@ -15,12 +15,12 @@ INT16 = Arithmetic(" in int16", "_INT16", "__SSSE3__", (), ("INLINE", "WIDTH", "
 
 
 def text(network: FoldedNetwork, whole: Int16Network, about: About) -> str:
-    """The text of the header; its self test expects exactly what `int16_reference.predict` answers.
+    """The text of the header; its self test expects exactly the outputs of `int16_reference.predict`.
 
     Args:
-        network: what to compute, in float; one that `header.check` accepts.
-        whole: the same in whole numbers, of `quantise`.
-        about: as of the float header.
+        network: the network in float, accepted by `header.check`.
+        whole: the same network in whole numbers, from `quantise`.
+        about: as in the float header.
     """
     body = [_numbers(whole), part("int16_vectors.h"), _weights(network, whole), part("int16_input.h")]
     body += [CONVERSIONS[network.head], int16_layers.layers(network, whole), _run(network, whole)]
@@ -41,13 +41,13 @@ def _numbers(whole: Int16Network) -> str:
 
 
 def _weights(network: FoldedNetwork, whole: Int16Network) -> str:
-    """All weights, in the order of use; those of the first layer with the bias behind each output's factors."""
+    """All weights, in the order of use; in the first layer, each output's factors are followed by its bias."""
     first = whole.layers[0]
     factors = np.concatenate([first.factors.transpose(2, 1, 0).reshape(len(first.bias), -1), first.bias[:, None]], 1)
     lines = [array("factors1", factors, "std::int16_t", macro="BALL_FACTOR")]
     for number, layer in enumerate(whole.layers[1:], 2):
         values = layer.factors
-        if values.ndim == 3:  # tiles: column by column in the order of their use, without pairs that are padding
+        if values.ndim == 3:  # tiles: by column, in the order of use, without pairs of padding
             used = -(-network.convolutions[number - 1].weights.shape[2] // 2) * 2
             rows = values.reshape(4, 4, *values.shape[1:]).swapaxes(0, 1)[:, :, :used]
             values = np.stack([rows[:, 1], rows[:, 2], rows[:, 0], -rows[:, 3]], axis=1)
@@ -56,7 +56,7 @@ def _weights(network: FoldedNetwork, whole: Int16Network) -> str:
 
 
 def _pairs(name: str, factors: np.ndarray) -> str:
-    """Factors, those of two inputs side by side for each output; a macro takes eight and may reorder them."""
+    """Factors, for each output those of two inputs side by side; a macro takes eight and may reorder them."""
     *outer, inputs, outputs = factors.shape
     flat = factors.reshape(*outer, inputs // 2, 2, outputs).swapaxes(-1, -2).reshape(-1, 8)
     rows = ",\n  ".join(f"BALL_PAIRS({', '.join(map(str, row))})" for row in flat)
@@ -64,7 +64,7 @@ def _pairs(name: str, factors: np.ndarray) -> str:
 
 
 def _run(network: FoldedNetwork, whole: Int16Network) -> str:
-    """The function that calls the layers, all buffers on its stack."""
+    """The function that calls the layers, with all buffers on its stack."""
     first, second, third, *_, answer = stages = int16_layers.plan(network, whole, 4)
     buffers = ", ".join(f"{name}[{size}]" for name, size in float_layers.sizes(stages).items())
     last = [f"  out[0] = probability(sums[0], {answer.shift});"]

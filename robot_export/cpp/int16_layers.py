@@ -1,4 +1,4 @@
-"""C++ text of the layers in int16: tiles as in tiles.py, products of pairs of inputs, summed in int32."""
+"""Generates C++ for the layers in int16: tiles as in tiles.py, products of pairs of inputs, int32 sums."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +20,7 @@ def plan(network: FoldedNetwork, whole: Int16Network, width: int) -> list[Stage]
 
 
 def layers(network: FoldedNetwork, whole: Int16Network) -> str:
-    """One function per layer; a set of them for each width of vectors."""
+    """One function per layer, for each vector width."""
     parts = []
     for width in WIDTHS:
         first, second, third, fourth, hidden, answer = plan(network, whole, width)
@@ -40,7 +40,7 @@ def layers(network: FoldedNetwork, whole: Int16Network) -> str:
 
 
 def _first(stage: Stage) -> Lines:
-    """The first convolution, tiles in the lanes: products are rounded to int16 one by one.
+    """The first convolution, with tiles in the lanes; each product is rounded to int16.
 
     Reads `in`, the Spread patch; writes `out`, a map with a border.
     """
@@ -106,7 +106,7 @@ def _tiled(stage: Stage, border: bool) -> Lines:
             lambda index, value: f"store(q + {index * block * inner} + c, {value});",
         ), "}"]  # fmt: skip
     lines += ["}", *_products(stage)]
-    # Two tiles beside each other: in a map with a border, the first is at an odd column, the second at an even one.
+    # Two neighbouring tiles: in a map with a border, the first is at an odd column, the second at an even one.
     place = f"((first + i) / {tiles} + 1) * {(tiles + 2) * outer} + (first + i) % {tiles} / 2 * {outer}"
     places = ((tiles // 2 + 1) * outer, outer) if border else (0, outer)
     lines += [f"for (int i = 0; i < {block}; i += 2) {{", f"const std::int32_t* const q = m + i * {8 * outer};"]
@@ -130,7 +130,7 @@ def _tiled(stage: Stage, border: bool) -> Lines:
 
 
 def _largest(name: str, kind: str, start: int, outer: int, at: str) -> Lines:
-    """The largest of a tile's four outputs, of four columns of half transformed products each."""
+    """The largest of a tile's four outputs, from four columns of half transformed products each."""
     lines = []
     for half, letter in enumerate("tu"):
         names = [f"{name}{letter}{column}" for column in range(4)]
@@ -141,10 +141,10 @@ def _largest(name: str, kind: str, start: int, outer: int, at: str) -> Lines:
 
 
 def _products(stage: Stage) -> Lines:
-    """Sums over the pairs of input channels, and the first half of the way back: two sums per column of a tile.
+    """Sums over the pairs of input channels, and the first half of the transform back: two sums per column of a tile.
 
-    Of products a, b, c, d down a column these are a + b + c and b - c - d. The sums of a and of -d start from b + c and
-    b - c, so that these additions cost nothing.
+    For products a, b, c, d down a column, they are a + b + c and b - c - d. The sums of a and of -d start with b + c
+    and b - c, so these additions cost nothing.
     """
     width, block, inner, outer, pairs = stage.width, stage.block, stage.inner, stage.outer, -(-stage.channels // 2)
     most, size, lines = ACCUMULATORS[width] // 2 * width, 2 * pairs * outer, []
@@ -186,7 +186,7 @@ def _small(stage: Stage) -> Lines:
 
 
 def _sums(stage: Stage, rows: list[int], count: int, source: str = "", to: str = "") -> Lines:
-    """Rows of `count` inputs, which start at these offsets; padding is multiplied by zeros like everything else."""
+    """Rows of `count` inputs that start at these offsets; padding is also multiplied, by zeros."""
     number, outer, answer, lines = stage.number, stage.outer, stage.slope is None, []
     for loop, parts in chunks(outer, stage.width):
         lines += [loop, *(f"w{lanes} a0_{at} = w{lanes}::load(bias{number} + o + {at});" for lanes, at in parts)]
@@ -228,16 +228,16 @@ def _steps(stage: Stage, rows: int, parts: Pieces) -> Callable[..., Lines]:
 
 
 def _narrowed(sums: list[str], stage: Stage) -> str:
-    """The activations of eight int32 in one or two vectors, or of four."""
+    """The activations of eight int32 in one or two vectors, or of four int32."""
     return _activated(f"narrow({', '.join(f'shifted<{stage.shift}>({name})' for name in sums)})", stage)
 
 
 def _activated(value: str, stage: Stage) -> str:
-    """LeakyReLU and clamp; the clamp below only if the slope makes it possible for an int16."""
+    """LeakyReLU and clamp; clamps from below only if the slope makes that necessary."""
     return f"activated<{str(stage.slope > LIMIT).lower()}>({value}, {stage.slope})"
 
 
 def _groups(outer: int, width: int) -> list[tuple[list[int], int, int]]:
-    """Which sums are narrowed together: [(lanes of the one or two vectors, start, end), ...]."""
+    """The sums that are narrowed together: [(lanes of the one or two vectors, start, end), ...]."""
     most, whole = [8] if width == 8 else [4, 4], outer // 8 * 8
     return [group for group in ((most, 0, whole), ([4], whole, outer)) if group[1] < group[2]]

@@ -1,10 +1,10 @@
-"""A folded network in int16: whole numbers for every weight, shift and limit, and the proof that no sum overflows.
+"""Quantises a folded network to int16: whole numbers for all weights, shifts and limits, and proof against overflow.
 
 Activations are int16 in [-8191, 8191] with one scale per layer, weights are int16 with one scale per layer. The 3x3
 convolutions are computed in tiles (Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, 2016), whose input
-transform adds four activations: 4 * 8191 still is an int16. The tiles' factors are what is rounded, so the bounds hold
-for the numbers that the robot multiplies. Sums may wrap on the way, which addition modulo 2^n allows. It is proven that
-every product that is rounded on its own, and every final sum, fits.
+transform adds four activations, and 4 * 8191 still fits into an int16. The tiles' factors are rounded, so the bounds
+hold for the numbers that the robot multiplies. Intermediate sums may wrap, because addition is modulo 2^n. It is proven
+that every separately rounded product and every final sum fits.
 
 Rounding is to nearest, ties up: (a * b + 2^14) >> 15 for the product of two int16, (sum + 2^(s-1)) >> s for a sum.
 """
@@ -19,9 +19,9 @@ from robot_export.cpp.weights import later_tiles, pad_inputs, pad_last
 from robot_export.folded_network import FoldedNetwork
 
 LIMIT = 8191  # largest activation
-FRACTION = 5  # bits of a pixel behind the point: 255 * 32 = 8160
-LIGHT = 64  # what a brightness may add before pixels are clamped, in values of a pixel
-HEADROOM = 1.25  # above the largest activation of the calibration patches
+FRACTION = 5  # fractional bits of a pixel: 255 * 32 = 8160
+LIGHT = 64  # grey levels that a brightness may add before pixels are clamped
+HEADROOM = 1.25  # factor above the largest activation of the calibration patches
 ONE = 1 << 15
 _A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
 _B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
@@ -33,8 +33,8 @@ TO_INPUTS = np.kron(_B, _B)  # [16 products, 16 pixels] of a tile
 class Int16Layer:
     """One layer: activation = clamp(leaky((sum of inputs * factors + bias) >> shift)).
 
-    factors: int64 [16, inputs, outputs] of a tiled convolution, else [inputs, outputs]; they fit into int16.
-    bias: int64 [outputs], with the half that rounds the shift. slope: of the LeakyReLU * 2^15, None for the answer.
+    factors: int64 [16, inputs, outputs] for a tiled convolution, else [inputs, outputs]; they fit into int16.
+    bias: int64 [outputs], including the half that rounds the shift. slope: LeakyReLU's * 2^15, None in the last layer.
     bound: largest magnitude of the sum over all inputs within their limits.
     """
 
@@ -48,10 +48,10 @@ class Int16Layer:
 
 @dataclass(frozen=True)
 class Int16Network:
-    """The layers in order, and how a pixel becomes an activation: raw * 32 + add[channel], clamped to [low, high].
+    """The layers in order, and the conversion of a pixel to an activation: raw * 32 + add[channel], in [low, high].
 
-    Products of the first layer are rounded one by one, and its sum is not shifted. The answer is the last layer's
-    sum / 2^shift; a classifier's is the log2 of the odds.
+    Each product of the first layer is rounded, and its sum is not shifted. The output is the last layer's sum /
+    2^shift; for a classifier, it is the log2 of the odds.
     """
 
     input_shape: tuple[int, int, int]
@@ -63,14 +63,14 @@ class Int16Network:
 
 
 def quantise(network: FoldedNetwork, largest: Sequence[float]) -> Int16Network:
-    """Chooses the scales and rounds.
+    """Chooses the scales and rounds the weights.
 
     Args:
-        network: one that `header.check` accepts.
-        largest: of `measure`: all that a header needs besides the network.
+        network: a network that `header.check` accepts.
+        largest: the result of `measure`.
 
     Raises:
-        UserError: a layer whose numbers do not fit; the line names it.
+        UserError: the numbers of a layer do not fit; the message names it.
     """
     add = np.rint(np.array(network.offset) / network.scale * 2**FRACTION).astype(np.int64)
     if add.max() > 0 or add.min() < -255 << FRACTION:
@@ -89,7 +89,7 @@ def quantise(network: FoldedNetwork, largest: Sequence[float]) -> Int16Network:
 
 
 def _factors(network: FoldedNetwork) -> list[np.ndarray]:
-    """Those of the second layer to the hidden dense one, inputs and outputs padded to multiples of four."""
+    """The layers from the second to the hidden dense one, with inputs and outputs padded to multiples of four."""
     _, *tiled, last = network.convolutions
     weights = network.dense[0].weights
     hidden = pad_last(pad_inputs(weights.reshape(-1, len(last.bias), weights.shape[1])))
@@ -98,10 +98,10 @@ def _factors(network: FoldedNetwork) -> list[np.ndarray]:
 
 
 def measure(network: FoldedNetwork, X: np.ndarray) -> list[float]:
-    """The largest magnitude of an activation after each layer but the last, in float.
+    """The largest absolute activation after each layer but the last, in float.
 
     Args:
-        network: one that `header.check` accepts.
+        network: a network that `header.check` accepts.
         X: uint8 [n, height, width, channels], training patches.
     """
     x, largest = X * network.scale + np.array(network.offset), []
@@ -138,7 +138,7 @@ def _later(source, real: np.ndarray, unit: float) -> tuple[Int16Layer, float]:
     Args:
         source: the layer in float.
         real: its factors, for inputs in their unit.
-        unit: the one that is wanted.
+        unit: the desired unit.
     """
     unit = max(unit, 1e-20)
     for _ in range(100):
@@ -158,7 +158,7 @@ def _answer(source, real: np.ndarray, base: float) -> Int16Layer:
 
 
 def _rounded(source, real: np.ndarray, unit: float, shift: int, half: float) -> Int16Layer | None:
-    """The layer with this shift; None if a factor or a sum does not fit. In float64, in which the bound is exact."""
+    """The layer with this shift; None if a factor or a sum does not fit. Computes in float64, which is exact here."""
     real, bias = real.astype(np.float64) / unit, source.bias.astype(np.float64) / unit
     factors, whole = np.rint(real * 2.0**shift), np.rint(pad_last(bias) * 2.0**shift) + half
     bound = _reach(factors, whole, -LIMIT, LIMIT)
@@ -168,7 +168,7 @@ def _rounded(source, real: np.ndarray, unit: float, shift: int, half: float) -> 
 
 
 def _reach(factors: np.ndarray, bias: np.ndarray, low: int, high: int) -> float:
-    """The largest magnitude of a sum when every input lies in [low, high], which holds 0; exact, not an estimate."""
+    """The exact largest absolute sum if every input is in [low, high], which contains 0."""
     linear = factors[None]  # [outputs of a tile, inputs, outputs]
     if factors.ndim == 3:
         linear = np.einsum("ok,kp,kcn->opcn", TO_OUTPUTS, TO_INPUTS, factors).reshape(4, -1, factors.shape[-1])

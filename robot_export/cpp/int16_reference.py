@@ -1,4 +1,4 @@
-"""What the int16 header answers, bit by bit, in NumPy: every build of it is checked against this definition."""
+"""Defines the outputs of the int16 header bit by bit, in NumPy; every build of it is compared with this."""
 
 from dataclasses import dataclass
 
@@ -6,24 +6,24 @@ import numpy as np
 
 from robot_export.cpp.int16_quantise import FRACTION, LIMIT, ONE, TO_INPUTS, TO_OUTPUTS, Int16Network
 
-_BLOCK = 256  # patches at once
-# 2^-f for f in [0, 1), a polynomial in f: coefficients in units of 2^-30, the highest first; wrong by 6e-8 at most.
+_BLOCK = 256  # patches at a time
+# 2^-f for f in [0, 1), a polynomial in f: coefficients in units of 2^-30, highest first; the error is at most 6e-8.
 EXP2 = (-1016701, 9888282, -59375904, 257890191, -744256774, 1073741764)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """outputs: float32 [n, k]. clamped: {layer: [activations that were clamped, all]}."""
+    """outputs: float32 [n, k]. clamped: {layer: [number of clamped activations, number of all]}."""
 
     outputs: np.ndarray
     clamped: dict[str, list[int]]
 
 
 def predict(network: Int16Network, X: np.ndarray, brightness: float = 0.0) -> Prediction:
-    """The answers to patches.
+    """Predicts patches.
 
     Args:
-        network: of `quantise`.
+        network: from `quantise`.
         X: [n, height, width, channels], uint8, or float32 in the same range 0..255.
         brightness: added to Y, in units of the full range.
     """
@@ -47,7 +47,7 @@ def predict(network: Int16Network, X: np.ndarray, brightness: float = 0.0) -> Pr
 
 
 def _pixels(network: Int16Network, X: np.ndarray, brightness: float) -> np.ndarray:
-    """Pixels as int64; floats are rounded to nearest, ties up, and NaN counts as the lowest."""
+    """Pixels as int64; floats are rounded to nearest, ties up, and NaN becomes the lowest value."""
     whole = X.astype(np.int64) << FRACTION
     if X.dtype != np.uint8:
         large = X.astype(np.float32) * np.float32(1 << FRACTION)
@@ -59,16 +59,16 @@ def _pixels(network: Int16Network, X: np.ndarray, brightness: float) -> np.ndarr
 
 
 def light(brightness: float) -> int:
-    """A brightness in units of a pixel, rounded to 2^-12 of the full range before, clamped to [-4, 4]."""
+    """A brightness in units of a pixel, after rounding to 2^-12 of the full range and clamping to [-4, 4]."""
     steps = np.float32(brightness) * np.float32(4096)
     steps = np.float32(min(steps, np.float32(16384)) if steps > -16384 else -16384)
     return (int(np.floor(steps + np.float32(0.5))) * (255 << FRACTION) + 2048) >> 12
 
 
 def _tiles(x: np.ndarray, factors: np.ndarray, rounded: bool) -> np.ndarray:
-    """A 3x3 convolution and maximum pooling by 2: [n, side, side, c] -> [n, side / 2, side / 2, outputs].
+    """A 3x3 convolution and max pooling by 2: [n, side, side, c] -> [n, side / 2, side / 2, outputs].
 
-    float64 is exact here: all numbers are whole and below 2^53.
+    float64 is exact here, because all numbers are whole and below 2^53.
     """
     n, side, _, channels = x.shape
     around = np.pad(x.astype(np.float64), ((0, 0), (1, 1), (1, 1), (0, 0)))
@@ -84,7 +84,7 @@ def _tiles(x: np.ndarray, factors: np.ndarray, rounded: bool) -> np.ndarray:
 
 
 def _direct(x: np.ndarray, factors: np.ndarray, size: int) -> np.ndarray:
-    """A convolution without padding, of this size, or with size 0 a dense layer."""
+    """A convolution of this size without padding; for size 0, a dense layer."""
     if size:
         windows = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
         x = windows.reshape(*windows.shape[:3], -1)
@@ -92,7 +92,7 @@ def _direct(x: np.ndarray, factors: np.ndarray, size: int) -> np.ndarray:
 
 
 def _activation(x: np.ndarray, slope: int) -> tuple[np.ndarray, int]:
-    """LeakyReLU of values that are first clamped to int16; then the clamp to the limit, and how often it was needed."""
+    """Clamps to int16, applies LeakyReLU, clamps to the limit, and counts the values that exceeded the limit."""
     narrow = np.clip(x, -ONE, ONE - 1)
     leaky = np.maximum(narrow, (narrow * slope + (ONE >> 1)) >> 15)
     return np.clip(leaky, -LIMIT, LIMIT), int(np.sum(np.abs(leaky) > LIMIT))

@@ -1,4 +1,4 @@
-"""C++ text of sums of products: inputs, broadcast one by one, times rows of factors, all sums in registers."""
+"""Generates C++ for sums of products: single broadcast inputs times rows of factors, with all sums in registers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from robot_export.cpp.weights import padded
 
 Lines = list[str]
 Pieces = list[tuple[int, int]]  # vectors of a row: (lanes, offset)
-ACCUMULATORS = {4: 8, 8: 12, 16: 24}  # of 16, 16 and 32 registers
+ACCUMULATORS = {4: 8, 8: 12, 16: 24}  # out of 16, 16 and 32 registers
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A layer as its code needs it.
+    """A layer for the code generator.
 
-    number: from 1. side: of its input, in pixels. channels, outputs: without padding. slope: of the LeakyReLU.
-    width: sums in the widest vectors. shift: of the sums in int16.
+    number: from 1. side: of its input, in pixels. channels, outputs: without padding. slope: LeakyReLU's.
+    width: sums in the widest vectors. shift: for the sums in int16.
     """
 
     number: int
@@ -48,7 +48,7 @@ class Stage:
 
 
 def chunks(floats: int, width: int) -> list[tuple[str, Pieces]]:
-    """Cuts a row of floats into what registers hold: [(opening of a block that starts at o, pieces), ...]."""
+    """Divides a row of floats into pieces for the registers: [(opening of a block that starts at o, pieces), ...]."""
     most = ACCUMULATORS[width] * width
     whole = floats // most * most
     result = [(f"for (int o = 0; o < {whole}; o += {most}) {{", pieces(most, width))] if whole else []
@@ -58,7 +58,7 @@ def chunks(floats: int, width: int) -> list[tuple[str, Pieces]]:
 
 
 def pieces(floats: int, width: int) -> Pieces:
-    """Cuts a row of floats, a multiple of 4, into vectors of at most `width`."""
+    """Divides a row of floats, a multiple of 4, into vectors of at most `width`."""
     result, offset = [], 0
     while offset < floats:
         lanes = width
@@ -70,7 +70,7 @@ def pieces(floats: int, width: int) -> Pieces:
 
 
 def runs(parts: Pieces) -> list[tuple[int, int, int]]:
-    """[(lanes, offset), ...] -> [(lanes, first offset, end), ...] with equal lanes together."""
+    """[(lanes, offset), ...] -> [(lanes, first offset, end), ...], joining equal lanes."""
     found = []
     for lanes, offset in parts:
         if found and found[-1][0] == lanes:
@@ -84,8 +84,8 @@ def accumulate(count: int, steps: Callable[..., Lines], fresh: bool = False) -> 
     """A sum over `count` inputs, four at a time.
 
     Args:
-        count: of the inputs `c`.
-        steps: (how many from c on, fresh) -> the lines that add their products.
+        count: number of inputs `c`.
+        steps: (number of inputs from c on, fresh) -> the lines that add their products.
         fresh: the sums have no value yet.
     """
     whole, start, lines = count // 4 * 4, 4 * fresh, []
@@ -99,7 +99,7 @@ def accumulate(count: int, steps: Callable[..., Lines], fresh: bool = False) -> 
 
 
 def float_steps(stage: Stage, rows: int, chosen: Pieces) -> Callable[..., Lines]:
-    """Steps of a{row}_{offset} += x{row}[c] * u[c][offset...]; every input is broadcast once for all its products."""
+    """Steps of a{row}_{offset} += x{row}[c] * u[c][offset...]; each input is broadcast once for all its products."""
     width, outer = stage.width, stage.outer
 
     def steps(count: int, fresh: bool = False) -> Lines:

@@ -1,8 +1,8 @@
-"""C++ text of 3x3 convolutions with maximum pooling, four outputs (one pooled pixel) at a time.
+"""Generates C++ for 3x3 convolutions with max pooling, four outputs (one pooled pixel) at a time.
 
 The code follows Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, 2016: inputs of 4x4 are transformed
-by additions, multiplied by 16 factors per channel, and transformed back to 2x2 outputs. Rounding errors are those of a
-few more additions; nothing is approximated.
+by additions, multiplied by 16 factors per channel, and transformed back to 2x2 outputs. Nothing is approximated; only
+the rounding errors of a few more additions are added.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from robot_export.cpp.products import ACCUMULATORS, Lines, Stage, accumulate, ch
 
 
 def transform(kind: str, load: Callable[[int, int], str], keep: Callable[[int, str], str]) -> Lines:
-    """Transforms the 4x4 inputs of a tile; rows in the order that needs the fewest registers.
+    """Transforms the 4x4 inputs of a tile, with rows in the order that needs the fewest registers.
 
     Args:
         kind: the vector type.
         load: (row, column) -> expression of one input.
-        keep: (index 0..15, expression) -> statement that takes one result.
+        keep: (index 0..15, expression) -> statement that stores one result.
     """
     lines = []
     for row in (1, 2, 0, 3):
@@ -60,7 +60,7 @@ def larger_of_two(kind: str, n: str) -> str:
 
 
 def first_convolution(stage: Stage) -> Lines:
-    """The first convolution: tiles in the lanes, for there are few channels and many tiles.
+    """The first convolution, with tiles in the lanes, because there are few channels and many tiles.
 
     Reads `in`, the Spread patch; writes `out` [row][column][channel] inside its border.
     """
@@ -101,9 +101,9 @@ def first_convolution(stage: Stage) -> Lines:
 
 
 def convolution(stage: Stage, border: int) -> Lines:
-    """A later convolution: output channels in the lanes, one broadcast per input and all of them.
+    """A later convolution, with output channels in the lanes and one broadcast per input.
 
-    Reads `in` [row][column][channel] with a border of 1; writes `out` likewise, with a border of 0 or 1.
+    Reads `in` [row][column][channel] with a border of 1; writes `out` in the same order, with a border of 0 or 1.
     """
     side, tiles, block, inner, outer = stage.side, stage.tiles, stage.block, stage.inner, stage.outer
     lines = [
@@ -139,15 +139,15 @@ def convolution(stage: Stage, border: int) -> Lines:
 
 
 def is_short(stage: Stage) -> bool:
-    """Whether the third row of factors is left out and computed, which costs little and may save much.
+    """Whether the third row of factors is computed instead of stored, which costs little and may save much.
 
-    It does if all tiles are one block, and the factors more than the 24 kB of the robot's first cache.
+    It saves much if all tiles are one block and the factors exceed the 24 kB of the robot's L1 cache.
     """
     return stage.tiles < 4 and 64 * stage.channels * stage.outer > 24 * 1024
 
 
 def _row_of_factors(stage: Stage) -> Lines:
-    """Declares `factors`, those of position k."""
+    """Declares `factors` for position k."""
     floats, number = stage.channels * stage.outer, stage.number
     if not is_short(stage):
         return [f"const float* const factors = factors{number} + k * {floats};"]

@@ -1,4 +1,4 @@
-"""The weights of a folded network, transformed, padded and in the order in which the C++ code uses them."""
+"""Transforms, pads and orders the weights of a folded network for the C++ code."""
 
 import numpy as np
 
@@ -28,17 +28,17 @@ def _factors(weights: np.ndarray) -> np.ndarray:
 
 
 def pad_last(values: np.ndarray) -> np.ndarray:
-    """Zeros at the end of the last axis, up to whole vectors of four."""
+    """Pads the last axis with zeros to whole vectors of four."""
     return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, -values.shape[-1] % 4)])
 
 
 def pad_inputs(values: np.ndarray) -> np.ndarray:
-    """Zeros at the end of the last axis but one."""
+    """Pads the last axis but one with zeros."""
     return pad_last(values.swapaxes(-1, -2)).swapaxes(-1, -2)
 
 
 def array(name: str, values: np.ndarray, kind: str = "float", macro: str = "") -> str:
-    """A constant C++ array; nine digits give every float32 back exactly. A macro may write each value several times."""
+    """A constant C++ array; nine digits represent every float32 exactly. A macro may repeat each value."""
     flat = np.asarray(values).ravel()
     words = [literal(value) for value in np.float32(flat)] if kind == "float" else [str(value) for value in flat]
     words = [f"{macro}({word})" for word in words] if macro else words
@@ -47,6 +47,6 @@ def array(name: str, values: np.ndarray, kind: str = "float", macro: str = "") -
 
 
 def literal(value: np.float32) -> str:
-    """A C++ literal that is read back as exactly this float."""
+    """A C++ literal that represents this float exactly."""
     text = f"{value:.9g}"
     return text + ("f" if "." in text or "e" in text else ".0f")

@@ -170,7 +170,7 @@ def test_a_foreign_file_with_a_description_can_be_compared(models, file, tmp_pat
 @pytest.mark.parametrize(
     ("recordings", "changed", "note"),
     [
-        (1, {}, "one recording only"),
+        (1, {}, "only one recording"),
         (3, {}, "3 recordings only"),
         (2, {"recording": None}, "name no recordings"),
     ],

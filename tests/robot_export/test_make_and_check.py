@@ -67,9 +67,9 @@ def test_the_int16_header_has_its_own_threshold_and_the_card_says_which_header_t
         changed = dataclasses.replace(file, accepted=accepted, reasons=reasons)
         changed = dataclasses.replace(told, formats=told.formats | {"int16": changed})
         cards.append(write_card(tmp_path, changed, FINDINGS).read_text())
-    assert "Take **`model_int16.h`** for the robot." in cards[0]
-    assert "Take `model.h` for the robot: `model_int16.h` is rejected (bad)." in cards[1]
-    assert "Take `model.h` for the robot: `model_int16.h` was not run here." in cards[2]
+    assert "Use **`model_int16.h`** on the robot." in cards[0]
+    assert "Use `model.h` on the robot: `model_int16.h` is rejected (bad)." in cards[1]
+    assert "Use `model.h` on the robot: `model_int16.h` was not run here." in cards[2]
 
 
 def test_an_int16_header_that_differs_from_the_reference_is_not_shipped(tmp_path, monkeypatch):

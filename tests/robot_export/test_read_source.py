@@ -89,7 +89,7 @@ def test_bad_input_gives_one_line(files, tmp_path, monkeypatch, capsys, changes,
 
 def test_test_patches_are_refused_for_calibration(files, tmp_path):
     path = classification_file(tmp_path / "D_test_ball_no_ball_X_y.h5", seed=5)
-    with pytest.raises(UserError, match="never test"):
+    with pytest.raises(UserError, match="not test"):
         classifier.main([str(files["sigmoid"]), *arguments(files, calibration=path)])
 
 

@@ -123,7 +123,7 @@ def test_a_table_of_contents_that_fills_the_memory_is_refused(model):
 def test_layers_larger_than_the_file_are_refused_before_they_are_made(model, change_layer):
     change(model, "config.json", layer(change_layer))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    refused(model, "its layers take|more values per patch|cannot be loaded")
+    refused(model, "its layers need|more values per patch|cannot be loaded")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB
 
 
@@ -164,7 +164,7 @@ def never_written(file, name, shape):
 @pytest.mark.parametrize("edit", [in_another_file, of_a_link, of_a_virtual_dataset, never_written])
 def test_weights_that_are_elsewhere_are_refused(model, edit):
     change(model, "model.weights.h5", weights(edit))
-    refused(model, "its weights (are incomplete|lead to somewhere else)")
+    refused(model, "its weights (are incomplete|refer to other files)")
 
 
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.999])
@@ -183,5 +183,5 @@ def test_a_model_of_keras_2_says_how_to_convert_it(model):
 def test_an_h5_model_says_how_to_convert_it(tmp_path):
     with h5py.File(tmp_path / "old.h5", "w") as file:
         file["x"] = 1
-    with pytest.raises(UserError, match=r"\a model of an older Keras.*load_model"):
+    with pytest.raises(UserError, match=r"a model of an older Keras.*load_model"):
         find_model(tmp_path / "old.h5")
