@@ -1,4 +1,4 @@
-"""The model card: README.md of a run folder and report.html, the page to read before a model is copied to a robot."""
+"""Writes the model card, README.md and report.html of a run folder, to read before a model is copied to a robot."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from robot_export.model_json import Manifest
 from robot_export.robot_card import header_to_take, robots
 
 _OUTPUTS = (
-    "There are no other outputs: robot code that reads [no ball, ball], a confidence beside the circle or another "
+    "There are no other outputs: robot code that reads [no ball, ball], a confidence besides the circle or another "
     "order reads beyond them. `--robot NAME` writes the file for such code."
 )
 PAIRED = 4  # pictures
@@ -33,10 +33,10 @@ _VERDICTS = {True: "yes", False: "**NO**", None: "**not run**"}
 
 @dataclass(frozen=True)
 class Findings:
-    """What a project says of its model.
+    """What a project says about its model.
 
     purpose: one sentence. numbers: the table of the splits. weak: the worst recordings, cameras and brightnesses.
-    slices: all of them. pictures: (file, what it shows). notes: what the numbers mean, one sentence each.
+    slices: all of these. pictures: (file, what it shows). notes: what the numbers mean, one sentence each.
     """
 
     purpose: str
@@ -48,11 +48,11 @@ class Findings:
 
 
 def write_card(folder: Path, manifest: Manifest, findings: Findings) -> Path:
-    """Writes README.md, and report.html, the same with every slice; pictures that are not there are left out."""
+    """Writes README.md, and report.html with the same text and all slices; missing pictures are left out."""
     shown = [f"![{words}]({name})" for name, words in findings.pictures if (folder / name).is_file()]
-    # Two side by side, else they would fill the page; the wide ones, which come last, would be too small.
+    # Two side by side, so that they do not fill the page; the wide ones, at the end, would be too small.
     pairs = [[*shown[i : min(i + 2, PAIRED)], ""][:2] for i in range(0, min(len(shown), PAIRED), 2)]
-    weak = findings.weak.strip() or "the files name neither recordings nor cameras"
+    weak = findings.weak.strip() or "the files contain neither recordings nor cameras"
     parts = [
         f"# {folder.resolve().name}",
         head(manifest, findings.purpose, findings.numbers),
@@ -77,7 +77,7 @@ def write_card(folder: Path, manifest: Manifest, findings: Findings) -> Path:
 
 
 def head(manifest: Manifest, purpose: str, numbers: str) -> str:
-    """What the model is, its data and its numbers, without raw HTML; the description of the run on MLflow, too."""
+    """The model, its data and its numbers, without raw HTML; also the description of the run on MLflow."""
     parts = [
         f"{purpose} Project `{manifest.project}`. `model.json` has the same facts for programs.",
         _warnings(manifest),
@@ -91,7 +91,7 @@ def head(manifest: Manifest, purpose: str, numbers: str) -> str:
 
 
 def summary(manifest: Manifest) -> str:
-    """The files in a terminal: one line each."""
+    """Describes the files for a terminal, one line each."""
     lines = []
     for name, file in manifest.formats.items():
         parity, times = file.parity or {}, file.latency_us or {}
@@ -129,7 +129,7 @@ def _what(manifest: Manifest) -> str:
         lines.append(f"- Threshold {shipped}: a score at or above it is a ball. A format may have its own, see below.")
         choice = manifest.threshold_choice or {}
         if promise := choice.get("promise"):
-            lines.append(f"- False positives: {promise}. The guarantee is for patches like those of validation.")
+            lines.append(f"- False positives: {promise}. The guarantee covers patches like the validation patches.")
         if sides := choice.get("sides"):
             lines.append(f"- {sides}")
     return "\n".join(lines)
@@ -145,7 +145,7 @@ def _data(manifest: Manifest) -> str:
 
 
 def _formats(manifest: Manifest) -> str:
-    """What each format costs and does; columns of the second table that no format has a number for are left out."""
+    """The cost and the quality of each format; empty columns of the second table are left out."""
     files, thresholds = manifest.formats, manifest.threshold or {}
     cost = [("format", "file", "bytes", "peak memory, bytes", "us per patch, median", "95 %")]
     for name, file in files.items():
@@ -163,16 +163,16 @@ def _formats(manifest: Manifest) -> str:
         parity.append((name, *cells, _VERDICTS[file.accepted]))
     versions = sorted({file.runtime_version for file in files.values() if file.runtime_version})
     if "onnx" in files:
-        versions.append(f"the ONNX file is of opset {files['onnx'].opset}")
+        versions.append(f"the ONNX file has opset {files['onnx'].opset}")
     how = f"One thread, called from Python on {manifest.cost['timed_on']}; {', '.join(versions)}."
     patches = manifest.datasets["validation"]["patches"]
-    compared = f"Each file was run by its own runtime on all {patches:,} validation patches and compared with Keras:"
+    compared = f"Each file was run in its own runtime on all {patches:,} validation patches and compared with Keras:"
     again = "`python3 robot_export/verify.py FOLDER`, from the top of the repository, checks the files on any machine."
     return "\n\n".join([_table(cost, 2), how, compared, _table(parity, 1), again])
 
 
 def _table(rows: Sequence[Sequence[str]], names: int) -> str:
-    """A table in Markdown; the first row is its head, the first columns are names, the others right-aligned numbers."""
+    """A Markdown table; the first row is the header, the first columns are names, the others right-aligned numbers."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
     lines.insert(1, f"|{' --- |' * names}{' ---: |' * (len(rows[0]) - names)}")
     return "\n".join(lines)

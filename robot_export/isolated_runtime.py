@@ -16,8 +16,8 @@ import numpy as np
 from common.errors import UserError
 
 START_SECONDS = 300.0  # limit for the import of all runtimes, five seconds on a free machine
-SECONDS, PER_PATCH = 60.0, 0.01  # limit for an answer, plus this much for each patch
-MEMORY = 4 << 30  # bytes of data; all runtimes together take 0.6 GB
+SECONDS, PER_PATCH = 60.0, 0.01  # time limit for an answer, plus this much for each patch
+MEMORY = 4 << 30  # bytes of data; all runtimes together need 0.6 GB
 _ALONE = {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
@@ -85,7 +85,7 @@ def _start(folder: str, prepare: Callable, connection, arguments: tuple) -> None
         return
     except UserError as error:
         connection.send(error)
-    except Exception as error:  # every runtime raises its own kinds
+    except Exception as error:  # every runtime raises its own kinds of exceptions
         connection.send(Ended(f"cannot run it ({' '.join(str(error).split())[:200]})"))
 
 
@@ -112,7 +112,7 @@ class Isolated:
         self.shape, self.dtype, self.outputs = self._receive(START_SECONDS)
 
     def predict(self, values: np.ndarray) -> np.ndarray:
-        """Values as `Layout.feed` makes them [n, height, width, channels] -> float32 [n, outputs].
+        """Values from `Layout.feed` [n, height, width, channels] -> float32 [n, outputs].
 
         Raises:
             UserError: the runtime failed, crashed or took too long.

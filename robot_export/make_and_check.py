@@ -34,9 +34,9 @@ TIMED = 100  # patches
 
 @dataclass(frozen=True)
 class Checked:
-    """A file after its check: its entry, its threshold, and its answers float32 [8, k] to the test vectors.
+    """A checked file: its entry, its threshold, and its outputs float32 [8, k] for the test vectors.
 
-    time: runs it once, to be timed with the others; None if it has been timed, or was not run.
+    time: runs it once, for timing together with the others; None if it was already timed, or was not run.
     """
 
     entry: ExportedFile
@@ -46,14 +46,14 @@ class Checked:
 
 
 def deliver(job: Job, export: str = "all") -> Manifest:
-    """Makes the files in the job's folder and returns the manifest; the caller writes it.
+    """Makes the files in the job's folder and returns the manifest, which the caller writes.
 
     Args:
         export: "none", "keras" or "all", as `--export`.
 
     Raises:
-        UserError: a layer or file that cannot be exported, a robot whose code cannot load this model, or a float32 file
-            that differs from the model. Then no file of the folder has changed.
+        UserError: a layer or file cannot be exported, a robot's code cannot load this model, or a float32 file differs
+            from the model. The files in the folder are unchanged.
     """
     vectors = _spread(job.evidence.outputs)
     items, robots = make_items(job, export)
@@ -62,7 +62,7 @@ def deliver(job: Job, export: str = "all") -> Manifest:
         checked, timed = {"keras": Checked(items["keras"].entry(job.folder, job), threshold, answers)}, {}
     else:
         checked, timed = _make_and_check(items, job, vectors), {"timed_on": cpu()}
-        checked["keras"] = replace(checked["keras"], answers=answers)  # the ones that the header has, too
+        checked["keras"] = replace(checked["keras"], answers=answers)  # the same as in the header
     _remove_stale(job.folder, items)
     patches = job.evidence.validation.X[np.array(vectors)].reshape(VECTORS, -1)
     expected = {name: file.answers.tolist() for name, file in checked.items()}
@@ -77,7 +77,7 @@ def deliver(job: Job, export: str = "all") -> Manifest:
 
 
 def _make_and_check(items: dict[str, Item], job: Job, vectors: list[int]) -> dict[str, Checked]:
-    """Writes all files beside the folder's own, runs each of them, and moves them in."""
+    """Writes all files to a temporary folder, runs each of them, and then moves them in."""
     with _new_files(job.folder) as new:
         written, checked = _write(new, items, job, vectors), {}
         for name, item in progress_bar(items.items(), desc="checking", unit="file", delay=1, leave=False):
@@ -93,7 +93,7 @@ def _make_and_check(items: dict[str, Item], job: Job, vectors: list[int]) -> dic
 
 @contextmanager
 def _new_files(folder: Path) -> Iterator[Path]:
-    """Yields a folder inside `folder`; it is deleted when the block ends, with all that is still in it."""
+    """Yields a temporary folder inside `folder`; it is deleted with its content when the block ends."""
     new = folder / f".export.{os.getpid()}"
     try:
         new.mkdir(exist_ok=True)
@@ -106,7 +106,7 @@ def _new_files(folder: Path) -> Iterator[Path]:
 
 
 def _write(new: Path, items: dict[str, Item], job: Job, vectors: list[int]) -> dict[str, Written | None]:
-    """Makes the files; returns what is known of each, by name."""
+    """Makes the files; returns what is known about each, by name."""
     evidence, threshold = job.evidence, job.manifest.trained_threshold
     patches, facts = evidence.validation.X[np.array(vectors)], header_constants(job.manifest)
     material = Material(
@@ -126,17 +126,17 @@ def _write(new: Path, items: dict[str, Item], job: Job, vectors: list[int]) -> d
 
 
 def _check(name: str, item: Item, folder: Path, job: Job, written: Written | None, vectors: list[int]) -> Checked:
-    """Runs a file over the validation split, compares it with Keras, and times it if it has a program of its own."""
+    """Runs a file on the validation split, compares it with Keras, and times it if it is a separate program."""
     written = written or Written({}, job.manifest.trained_threshold)
     entry, reference = replace(item.entry(folder, job), **written.fields), job.reference
     if why := runtimes.missing(item.format.runtime):
-        entry = replace(entry, accepted=None, reasons=[f"not run when it was exported: {why}"])
+        entry = replace(entry, accepted=None, reasons=[f"not run during the export: {why}"])
         return Checked(entry, written.threshold, reference.outputs[vectors])
     opened, X = runtimes.open_file(folder / item.file, item.format.runtime), job.evidence.validation.X
     blocks = (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))  # it may be in a file
     outputs = np.concatenate([opened.predict(item.layout.feed(block)) for block in blocks])
     if written.outputs is not None and not np.array_equal(outputs, written.outputs):
-        raise UserError(f"the {name} format does not give the bits that were predicted. Not exported.")
+        raise UserError(f"the {name} format does not output the expected bits. Not exported.")
     verdict = _with_partner(reference, item, job).compare(
         name, item.format.exact, item.layout.read(outputs, X.shape[1])
     )
@@ -155,14 +155,14 @@ def _check(name: str, item: Item, folder: Path, job: Job, written: Written | Non
 
 
 def _with_partner(reference: Reference, item: Item, job: Job) -> Reference:
-    """What a file is compared with: a joint one with the answers of both models."""
+    """The reference for a file; for a joint file, the outputs of both models."""
     if not item.joint:
         return reference
     return replace(reference, outputs=np.concatenate([reference.outputs, job.wishes.detector.outputs], axis=1))
 
 
 def _remove_stale(folder: Path, items: dict[str, Item]) -> None:
-    """Files that an earlier export left and this one did not make: model.json does not list them any more."""
+    """Removes files that an earlier export made and this one did not, because model.json no longer lists them."""
     made = {item.file for item in items.values()} | (set(TEMPLATES) if "cpp" in items else set())
     known = {form.file for form in FORMATS.values() if form.write} | {robot_file(robot) for robot in ROBOTS.values()}
     for file in (known | {*FORMER, *TEMPLATES}) - made:
@@ -170,7 +170,7 @@ def _remove_stale(folder: Path, items: dict[str, Item]) -> None:
 
 
 def _spread(outputs: np.ndarray) -> list[int]:
-    """Indices of the test vectors: spread over the range of the first output, where a wrong model shows."""
+    """Indices of the test vectors, spread over the range of the first output, so that a wrong model is noticed."""
     first = outputs[:, 0].astype(np.float64)
     left, chosen = list(range(len(first))), []
     for wanted in np.linspace(first.min(), first.max(), VECTORS):

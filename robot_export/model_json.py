@@ -1,4 +1,4 @@
-"""`model.json`, version 1, as one record: what is known of a model and of its exported files.
+"""`model.json`, version 1, as one record: everything known about a model and its exported files.
 
 The file is checked against its JSON Schema before it is written and after it is read.
 """
@@ -16,16 +16,17 @@ from common.errors import UserError
 
 SCHEMA = Path(__file__).with_name("model.schema.json")
 MOST_BYTES = 1 << 30  # of one file
-# Keys that keep the names of the file's first version: robots and older programs read them.
+# Keys that keep their names from the first version, because robots and older programs read them.
 _KEYS = {"formats": "forms", "accepted": "fit", "reasons": "unfit"}
 
 
 @dataclass(frozen=True)
 class Input:
-    """What the files are fed, from the patch in the camera picture to the numbers.
+    """The input of the files, from the patch in the camera picture to the numbers.
 
-    scale, mean: normalised = raw * scale - mean, per channel. normalised: the TFLite and ONNX files take such values.
-    sampling: how patches are cut, in words. sampling_rule: a key of
+    scale, mean: normalised = raw * scale - mean, per channel. normalised: whether the TFLite and ONNX files take such
+    values.
+    sampling: how patches are sampled, in words. sampling_rule: a key of
     `common.datasets.sampling_rules.RULES`, None if unknown.
     """
 
@@ -48,17 +49,17 @@ class Input:
 
     @property
     def offset(self) -> list[float]:
-        """What is added per channel after the scale."""
+        """The offset per channel, added after the scale."""
         return [-mean for mean in self.mean]
 
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """One file, how to run it, and how it compares with the trained model.
+    """A file, how to run it, and how it compares with the trained model.
 
     accepted: False if it loses too much, None if it was not run; reasons: why. parity: numbers on the validation split.
-    layout: of `layout.Layout`; older files lack it. normalised, input_type: the same in the words of older readers.
-    latency_us: {"median", "p95"}. tolerance: of the test vectors. ranges, clamped: of the int16 header.
+    layout: from `layout.Layout`; older files lack it. normalised, input_type: the same for older readers.
+    latency_us: {"median", "p95"}. tolerance: for the test vectors. ranges, clamped: for the int16 header.
     """
 
     file: str
@@ -86,10 +87,10 @@ class ExportedFile:
 class Manifest:
     """All of model.json. Fields without a value (None by default) are left out of the file.
 
-    target: {"order", "units", ...} of the outputs. cost: of `cost.count_cost`. datasets: by split. metrics: by split.
-    options: of the run, None if unknown. formats: by name; empty until the model is exported.
-    vectors: {"patches", "expected"}, eight raw patches and what each format answers.
-    threshold: per format; None for a detector. robots: per --robot, the file that its code loads.
+    target: {"order", "units", ...} of the outputs. cost: from `cost.count_cost`. datasets: by split. metrics: by split.
+    options: of the run, None if unknown. formats: by name, empty until the model is exported.
+    vectors: {"patches", "expected"}, eight raw patches and the outputs of each format.
+    threshold: per format; None for a detector. robots: the file for each --robot.
     """
 
     version: int
@@ -115,7 +116,7 @@ class Manifest:
 
     @property
     def kind(self) -> str:
-        """What the model is: "classifier" or "detector"."""
+        """The kind of model: "classifier" or "detector"."""
         return "classifier" if len(self.target["order"]) == 1 else "detector"
 
     @property
@@ -124,13 +125,13 @@ class Manifest:
         return self.threshold["keras"] if self.threshold else None
 
     def as_json(self) -> dict:
-        """The object in model.json."""
+        """The record as a JSON object."""
         files = {name: _values(file) for name, file in self.formats.items()}
         return _values(replace(self, input=_values(self.input), formats=files))
 
 
 def from_json(values: dict) -> Manifest:
-    """The record of an object that follows the schema; keys that are not known are ignored."""
+    """The record from an object that follows the schema; unknown keys are ignored."""
     files = {name: _record(ExportedFile, file) for name, file in values.get("forms", {}).items()}
     return _record(Manifest, values | {"input": _record(Input, values["input"]), "forms": files})
 
@@ -139,13 +140,13 @@ def read(folder: Path) -> Manifest:
     """Reads and checks the model.json of a run folder.
 
     Raises:
-        UserError: there is none, or it does not follow the schema.
+        UserError: it does not exist or does not follow the schema.
     """
     path = Path(folder) / "model.json"
     try:
         values = read_json(path)
     except UserError as error:
-        raise UserError(f"no model.json can be read. {error} Name the folder of a run.") from None
+        raise UserError(f"no model.json can be read. {error} Pass the folder of a run.") from None
     check(values, str(path))
     return from_json(values)
 
@@ -198,7 +199,7 @@ def read_unchanged(folder: Path, file: ExportedFile) -> bytes:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    """Checks the record and writes model.json; lists of numbers stand on one line each.
+    """Checks the record and writes model.json, with each list of numbers on one line.
 
     Raises:
         UserError: it does not follow the schema, or cannot be written.
@@ -214,11 +215,11 @@ def check(values: dict, where: str = "model.json", exported: bool = True) -> Non
     """Checks an object against the schema.
 
     Args:
-        where: names it in the error.
-        exported: False for a run that was not exported yet: it has no formats and no test vectors.
+        where: its name for the error message.
+        exported: False for a run that is not yet exported and so has no formats or test vectors.
 
     Raises:
-        UserError: it does not follow the schema; the line names the place.
+        UserError: it does not follow the schema; the message names the place.
     """
     rules = json.loads(SCHEMA.read_text(encoding="utf-8"))
     if not exported:
@@ -230,7 +231,7 @@ def check(values: dict, where: str = "model.json", exported: bool = True) -> Non
 
 
 def _values(record) -> dict:
-    """The fields of a record by their keys in the file, without the optional ones that have no value."""
+    """The fields of a record by their keys in the file, without optional fields that have no value."""
     values = {each: getattr(record, each.name) for each in fields(record)}
     return {
         _KEYS.get(each.name, each.name): value
@@ -240,6 +241,6 @@ def _values(record) -> dict:
 
 
 def _record(kind: type, values: dict):
-    """A record of the values that belong to its fields."""
+    """Makes a record from the values of its fields."""
     keys = {each.name: _KEYS.get(each.name, each.name) for each in fields(kind)}
     return kind(**{name: values[key] for name, key in keys.items() if key in values})

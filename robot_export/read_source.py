@@ -1,4 +1,4 @@
-"""What `export.py` exports: the model of a run or of a file, its record, and the patches that it is judged on."""
+"""Reads what `export.py` exports: the model of a run or file, its record, and the patches for judging it."""
 
 import argparse
 import math
@@ -32,8 +32,8 @@ from robot_export.recorded_patches import recorded_splits
 class Task:
     """A project's models.
 
-    project: its package. name: `classification` or `detection`. target: of model.json; its "order" names the outputs.
-    options: the project's Options. load_data: finds the patches that a run recorded.
+    project: its package. name: `classification` or `detection`. target: for model.json; its "order" names the outputs.
+    options: the project's Options. load_data: finds the patches of a run.
     """
 
     project: str
@@ -45,7 +45,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Source:
-    """What is exported: the model's file, the keras.Model, its record, the patches and its answers."""
+    """The source of an export: the model's file, the keras.Model, its record, the patches and its outputs."""
 
     file: Path
     model: object
@@ -57,7 +57,7 @@ def read_source(arguments: argparse.Namespace, task: Task) -> Source:
     """Reads the patches and the model, and scores them.
 
     Raises:
-        UserError: files or a model that cannot be used, or test patches for calibration.
+        UserError: files or a model cannot be used, or calibration uses test patches.
     """
     file = find_model(arguments.model)
     known = _known(file, task.project)
@@ -66,26 +66,26 @@ def read_source(arguments: argparse.Namespace, task: Task) -> Source:
         parts = {split: read_files(paths, task.name)[0] for split, paths in named.items()}
     else:
         parts = _recorded(arguments, file, known, task)
-    concatenate([part.take([0]) for part in parts.values()])  # one size and colour, or one clear line
+    concatenate([part.take([0]) for part in parts.values()])  # an error unless all have one size and colour
     _check_calibration(arguments.calibration or [], parts, known)
     if known and arguments.output_dir is None:
         _check_validation(parts["validation"], known)
     devices_and_seeds.find_gpus()
     model = load_model(file, parts["validation"].X.shape[1:], len(task.target["order"]))
-    fold(model)  # a layer that cannot be exported is named before anything is computed
+    fold(model)  # before any computation: an error for a layer that cannot be exported
     manifest = _describe(model, arguments, task, parts, known)
     scores = make_predictor(model)(parts["validation"].X)
     return Source(file, model, manifest, Evidence(parts["train"].X, parts["validation"], scores))
 
 
 def read_wishes(arguments: argparse.Namespace, X) -> Wishes:
-    """What the command line asks for besides the usual files.
+    """What the user wants besides the usual files.
 
     Args:
         X: the validation patches, for the detector of --detector.
 
     Raises:
-        UserError: --detector is not a detector, or made for other patches.
+        UserError: --detector is not a detector, or is for other patches.
     """
     robots = tuple(dict.fromkeys(arguments.robot or ()))
     path = getattr(arguments, "detector", None)
@@ -94,13 +94,13 @@ def read_wishes(arguments: argparse.Namespace, X) -> Wishes:
 
 
 def prepare_folder(arguments: argparse.Namespace, source: Source, wishes: Wishes) -> tuple[Path, dict | None]:
-    """Prepares the folder that the files are written to.
+    """Prepares the folder for the files.
 
     Returns:
-        The folder, with model.keras in it, and the run's own evaluation if it has one that is whole, else None.
+        The folder, with model.keras in it, and the run's own evaluation if it is complete, else None.
 
     Raises:
-        UserError: as `plan_files.robot_kinds`, before a folder is made.
+        UserError: as in `plan_files.robot_kinds`, before a folder is made.
     """
     robot_kinds(wishes, source.manifest)
     if arguments.output_dir is None and model_json.read_beside(source.file):
@@ -113,7 +113,7 @@ def prepare_folder(arguments: argparse.Namespace, source: Source, wishes: Wishes
 
 
 def _known(file: Path, project: str) -> Manifest | None:
-    """What the run's own model.json says of the model; None if there is none."""
+    """The record in the run's own model.json; None if there is none."""
     known = model_json.read_beside(file)
     if known and known.project != project:
         command = launch.command(f"{known.project}/export.py", file)
@@ -122,7 +122,7 @@ def _known(file: Path, project: str) -> Manifest | None:
 
 
 def _recorded(arguments: argparse.Namespace, file: Path, known: Manifest | None, task: Task) -> dict[str, Patches]:
-    """The training and validation patches of a run, by its config.json."""
+    """The training and validation patches of a run, according to its config.json."""
     config = file.with_name("config.json")
     if arguments.calibration or arguments.validation or known is None or not config.is_file():
         raise UserError(
@@ -134,13 +134,13 @@ def _recorded(arguments: argparse.Namespace, file: Path, known: Manifest | None,
     if changed := [split for split, part in parts.items() if part.digest != known.digest(split)]:
         raise UserError(
             f"the patches that this run recorded have changed ({', '.join(changed)}). Received: {file.parent}. "
-            "Choose the files: --calibration TRAIN.h5 --validation VALIDATION.h5"
+            "Pass the files: --calibration TRAIN.h5 --validation VALIDATION.h5"
         )
     return parts
 
 
 def _describe(model, arguments: argparse.Namespace, task: Task, parts: dict, known: Manifest | None) -> Manifest:
-    """The record of the model, with the input that the command line asks for."""
+    """The record of the model, with the input from the command line."""
     asked = arguments.input or ("normalised" if known and known.input.normalised else "raw")
     normalised = asked == "normalised"
     if known is None:
@@ -162,7 +162,7 @@ def _read_partner(path: Path, X) -> Partner:
 
 
 def _read_evaluation(folder: Path, metrics: dict) -> dict | None:
-    """The evaluation.json of a run, None if it is missing, edited, or of other splits than model.json."""
+    """The evaluation.json of a run; None if it is missing, was edited, or has other splits than model.json."""
     try:
         results = read_json(folder / "evaluation.json")
     except UserError:
@@ -171,7 +171,7 @@ def _read_evaluation(folder: Path, metrics: dict) -> dict | None:
 
 
 def _is_evaluation(result) -> bool:
-    """Whether this is what `report` makes of one split: numbers by name, and rows of groups."""
+    """Whether this looks like the result of `report` for one split: numbers by name, and rows of groups."""
     if not isinstance(result, dict) or not isinstance(result.get("metrics"), dict):
         return False
     groups = result.get("groups")
@@ -184,21 +184,21 @@ def _is_evaluation(result) -> bool:
 
 
 def _check_calibration(paths: list[Path], parts: dict[str, Patches], known: Manifest | None) -> None:
-    """Refuses test and validation patches for calibration: the parity on validation would look too good."""
+    """Refuses test and validation patches for calibration, which would make the parity look too good."""
     digest = parts["train"].digest
     tests = [path.name for path in paths if "_test_" in path.name]
     if known and digest == known.digest("test"):
         tests = [path.name for path in paths]
     if tests:
-        raise UserError(f"calibration takes training patches, never test patches. Received: {', '.join(tests)}.")
+        raise UserError(f"calibration needs training patches, not test patches. Received: {', '.join(tests)}.")
     if digest == parts["validation"].digest:
-        raise UserError("calibration takes training patches. Received: the validation patches. Choose other files.")
+        raise UserError("calibration needs training patches. Received: the validation patches. Choose other files.")
 
 
 def _check_validation(validation: Patches, known: Manifest) -> None:
-    """Refuses other patches than those that the run was validated on and its model.json names."""
+    """Refuses patches other than the run's validation patches, which model.json names."""
     if validation.digest != known.digest("validation"):
         raise UserError(
-            f"these are not the patches that the run was validated on. Received: {', '.join(validation.files)}. "
-            "Choose those, or a new folder with --output-dir."
+            f"the run was validated on other patches. Received: {', '.join(validation.files)}. "
+            "Pass those, or choose a new folder with --output-dir."
         )

@@ -1,4 +1,4 @@
-"""Runs an exported file by its real runtime, one thread, as the robot would."""
+"""Runs an exported file in its real runtime with one thread, like the robot."""
 
 import shutil
 import subprocess
@@ -31,13 +31,13 @@ _PACKAGES = {
 
 @dataclass(frozen=True)
 class Opened:
-    """A file, ready to run.
+    """A file that is ready to run.
 
-    predict: values as `Layout.feed` makes them [n, height, width, channels] -> float32 [n, outputs].
+    predict: values from `Layout.feed` [n, height, width, channels] -> float32 [n, outputs].
     shape: of its input, (height, width, channels), None where any will do. dtype: of its input.
     outputs: numbers per patch.
     single: one such patch [1, height, width, channels] -> a call that runs it once, for timing; None if `times` is set.
-    times: values -> {"median", "p95"} microseconds per patch, if the file is timed by a program of its own.
+    times: values -> {"median", "p95"} microseconds per patch, if a separate program times the file.
     quantised: (scale, zero point) of the input if the file takes uint8, else None.
     self_test: the file's own check of its test vectors, if it has one; raises a UserError.
     """
@@ -53,7 +53,7 @@ class Opened:
 
 
 def missing(runtime: str) -> str | None:
-    """Why a runtime cannot run here; None if it can. All but the C++ compiler are packages that we depend on."""
+    """Why a runtime cannot run here; None if it can. All but the C++ compiler are dependencies of this project."""
     return "no C++ compiler is installed" if runtime == "C++" and not find_compiler() else None
 
 
@@ -67,7 +67,7 @@ def open_file(path: Path, runtime: str) -> Opened:
         return OPENERS[runtime](path)
     except UserError:
         raise
-    except Exception as error:  # every runtime raises its own kinds
+    except Exception as error:  # every runtime raises its own kinds of exceptions
         raise UserError(f"{path}: {runtime} cannot open it: {' '.join(str(error).split())[:200]}") from None
 
 

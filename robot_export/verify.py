@@ -1,8 +1,8 @@
-"""Checks on any machine that a model's files are what its model.json says: python3 robot_export/verify.py FOLDER
+"""Checks that a model's files match its model.json, on any machine: python3 robot_export/verify.py FOLDER
 
-Checks model.json against its schema, the sha256 of every file, and the eight test vectors through every runtime that is
-installed here. The folder may come from anybody: only data is loaded, in a child process with a limit of time and
-memory. Headers are code: one is compiled only if it is, byte for byte, what this version makes of model.keras.
+Checks model.json against its schema, the sha256 of every file, and the eight test vectors in every runtime that is
+installed. The folder may come from anybody: only data is loaded, in a child process with a limit on time and memory.
+Headers are code, so a header is compiled only if this version generates exactly the same one from model.keras.
 Ends with status 0 if nothing is wrong, else 2. A file that was not run is reported; with --all it is an error.
 """
 
@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+if __name__ == "__main__":  # works in any folder with any Python: finds this repository's modules and packages
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     from common.cli import launch
 
@@ -30,11 +30,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The arguments."""
     parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a run's folder, with model.json and its files")
-    parser.add_argument("--all", action="store_true", help="a file that is not run here is an error")
+    parser.add_argument("--all", action="store_true", help="end with an error if a file cannot be run here")
     parser.add_argument(
         "--run-foreign-code",
         action="store_true",
-        help="compile and run headers that this version does not make of model.keras; trust whoever sent them",
+        help="also compile and run headers that this version does not generate itself; only if you trust the sender",
     )
     return parser.parse_args(argv)
 
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
     """Checks and prints one line per file.
 
     Raises:
-        UserError: something is wrong; the line names every file and why.
+        UserError: something is wrong; the message names every file and the reason.
     """
     arguments = parse_args(argv)
     launch.switch_off()
@@ -60,9 +60,9 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.all:
         failed += skipped
     if failed:
-        raise UserError(f"{arguments.folder} is not what its model.json says: {'; '.join(failed)}")
+        raise UserError(f"{arguments.folder} does not match its model.json: {'; '.join(failed)}")
     count = len(manifest.formats)
-    rest = ", the others were not run" if skipped else ""
+    rest = "; the others were not run" if skipped else ""
     print(f"{arguments.folder}: {count - len(skipped)} of {count} files checked here{rest}")
 
 
@@ -70,13 +70,13 @@ def verify(folder: Path, manifest: Manifest, foreign_code: bool = False) -> Iter
     """Checks the files one by one; a file that crashes or hangs its runtime does not stop the check of the others.
 
     Args:
-        foreign_code: compile and run a header that this version does not make of model.keras.
+        foreign_code: compile and run a header that this version does not generate from model.keras.
 
     Yields:
-        Name of the format; what was found, in words ("not run ..." if it was not run here); whether it is right.
+        The name of the format; the result in words ("not run ..." if it was not run here); whether it is right.
     """
     child, wrong = None, {}
-    with tempfile.TemporaryDirectory(prefix="verify-") as own:  # what was checked, alone: nobody can replace it
+    with tempfile.TemporaryDirectory(prefix="verify-") as own:  # holds only checked copies, which nobody can replace
         for name, file in manifest.formats.items():
             try:
                 (Path(own) / file.file).write_bytes(model_json.read_unchanged(folder, file))

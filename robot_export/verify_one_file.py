@@ -30,14 +30,14 @@ def check_file(folder: Path, manifest: Manifest, name: str, foreign_code: bool =
     """Runs one file on the test vectors.
 
     Args:
-        folder: of the copies.
-        foreign_code: compile and run a header that this version does not make of model.keras.
+        folder: the folder with the copies.
+        foreign_code: compile and run a header that this version does not generate from model.keras.
 
     Returns:
-        What was found, in words; it starts with "not run" if the file was not run here.
+        The result in words; it starts with "not run" if the file was not run here.
 
     Raises:
-        UserError: it does not answer as model.json says.
+        UserError: its outputs differ from those in model.json.
     """
     file = manifest.formats[name]
     if name not in manifest.vectors["expected"]:
@@ -66,7 +66,7 @@ def open_header(path: Path) -> runtimes.Opened:
 
 
 def _why_foreign(folder: Path, manifest: Manifest, name: str) -> str:
-    """Why a header may be somebody else's; "" if it is what this version makes of model.keras and model.json."""
+    """Why a header may not be ours; "" if this version generates the same one from model.keras and model.json."""
     file, vectors = manifest.formats[name], manifest.vectors
     try:
         network = fold(safe_keras_file.load(folder / "model.keras"))
@@ -83,9 +83,9 @@ def _why_foreign(folder: Path, manifest: Manifest, name: str) -> str:
         else:
             made = int16_header.text(network, int16_quantise.quantise(network, file.ranges), about)
     except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return f"no header can be made of model.keras to compare it with: {error}"
+        return f"no header can be generated from model.keras for comparison: {error}"
     same = made.encode() == (folder / file.file).read_bytes()
-    return "" if same else "it is not what this version makes of model.keras"
+    return "" if same else "this version generates a different header from model.keras"
 
 
 def _patches(manifest: Manifest) -> np.ndarray:
@@ -97,7 +97,7 @@ def _patches(manifest: Manifest) -> np.ndarray:
 
 
 def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) -> float:
-    """The largest difference between what a file answers here and what model.json says it answers."""
+    """The largest difference between a file's outputs here and those in model.json."""
     X, wanted = _patches(manifest), np.array(manifest.vectors["expected"][name], np.float64)
     layout = Layout.of(file, manifest.input)
     opened = runtimes.open_file(path, file.runtime)
@@ -105,15 +105,15 @@ def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) 
         found = opened.predict(layout.feed(X))
         if opened.self_test:
             opened.self_test()
-    except Exception as error:  # each runtime raises its own kinds, for patches of another size for example
-        raise UserError(f"{file.file} does not take the patches: {' '.join(str(error).split())[:200]}") from None
+    except Exception as error:  # each runtime raises its own kinds, such as for patches of another size
+        raise UserError(f"{file.file} does not accept the patches: {' '.join(str(error).split())[:200]}") from None
     if found.shape != wanted.shape:
-        raise UserError(f"{file.file} gives {found.shape[1]} numbers per patch, not {wanted.shape[1]}")
+        raise UserError(f"{file.file} outputs {found.shape[1]} numbers per patch, not {wanted.shape[1]}")
     difference = np.abs(found - wanted).max(axis=1)
     if not difference.max() <= file.tolerance:  # NaN is wrong, too
         worst = int(np.argmax(np.nan_to_num(difference, nan=np.inf)))
         raise UserError(
-            f"{file.file} answers {found[worst].tolist()} to test vector {worst}, "
+            f"{file.file} outputs {found[worst].tolist()} for test vector {worst}, but "
             f"model.json says {wanted[worst].tolist()} (allowed: {file.tolerance:g})"
         )
     return float(difference.max())

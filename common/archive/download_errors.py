@@ -1,4 +1,4 @@
-"""What can go wrong with the archive, in plain words: a library's own text is a paragraph of class names."""
+"""What can go wrong with the archive, in plain words; the texts of libraries are paragraphs of class names."""
 
 import os
 import re
@@ -14,21 +14,21 @@ UNUSABLE_BUNDLE = ("X509", "PEM", "No such file", "Permission denied", "Is a dir
 
 
 class ArchiveError(UserError):
-    """A file could not be fetched from the archive: says what, from where, and what to do."""
+    """A file could not be downloaded from the archive: says what failed, the address, and what to do."""
 
 
 class Unreachable(ArchiveError):
-    """The archive sent nothing: no route, no such name, refused, silent, or server errors only."""
+    """The archive sent nothing: no route, unknown name, refused, silent, or only server errors."""
 
 
 class NotInArchive(ArchiveError):
-    """The archive answered, and it does not have the file."""
+    """The archive answered that it does not have the file."""
 
 
 class Transient(Exception):
-    """One try failed in a way that the next may not.
+    """One try failed, but the next may succeed.
 
-    `received` says whether it brought bytes of the file, `slow` that they were next to nothing.
+    `received` says whether any bytes of the file arrived, `slow` that there were almost none.
     """
 
     def __init__(self, reason: str, received: bool = False, slow: bool = False):
@@ -37,7 +37,7 @@ class Transient(Exception):
 
 
 def shown(url: str) -> str:
-    """An address as it may be printed: a redirect can carry a password, or a signature that is as good as one."""
+    """An address without secrets: a redirect can contain a password, or a signature that works like one."""
     try:
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
@@ -50,7 +50,7 @@ def bundle_trouble(url: str) -> ArchiveError:
     names = [name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name)]
     named = ", ".join(f"{name}={os.environ[name]}" for name in names) or "those of this Python"
     return ArchiveError(
-        f"The certificates that {url} is checked with cannot be read. Received: {named}. Set "
+        f"The certificates for checking {url} cannot be read. Received: {named}. Set "
         "REQUESTS_CA_BUNDLE to a file with certificates, or unset it."
     )
 
@@ -69,13 +69,13 @@ def request_trouble(error: Exception, url: str, connect_s: float, read_s: float)
     if isinstance(error, kinds.Timeout):
         return Transient(f"no answer within {read_s:g} s")
     if isinstance(error, kinds.TooManyRedirects | kinds.InvalidURL | kinds.InvalidSchema | kinds.MissingSchema):
-        return ArchiveError(f"The address leads nowhere ({type(error).__name__}). Received: {url}. Check it.")
+        return ArchiveError(f"The address is invalid ({type(error).__name__}). Received: {url}. Check it.")
     if isinstance(error, kinds.SSLError) and any(sign in text for sign in UNUSABLE_BUNDLE):
         return bundle_trouble(url)
     if isinstance(error, kinds.SSLError):
         return Transient("no TLS connection (is it an http:// address?)")
     if isinstance(error, kinds.ProxyError):
-        return Transient("the proxy that is set in the environment refuses the connection")
+        return Transient("the proxy in the environment variables refuses the connection")
     for sign, words in CONNECTION_SIGNS:
         if re.search(sign, text):
             return Transient(words)
@@ -83,7 +83,7 @@ def request_trouble(error: Exception, url: str, connect_s: float, read_s: float)
 
 
 def body_trouble(error: Exception, read_s: float) -> str:
-    """Why a body ended too early, in words."""
+    """Why a body ended too early, in plain words."""
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return f"the server sent nothing for {read_s:g} s"
     return "the connection broke in the middle of the file"

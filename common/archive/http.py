@@ -28,14 +28,14 @@ WORTH_ANOTHER_TRY = (408, 425, 429)  # and every 5xx
 
 MARKS = {
     codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF32_LE: "utf-32-le",  # before UTF-16, which begins alike
+    codecs.BOM_UTF32_LE: "utf-32-le",  # before UTF-16, which begins with the same bytes
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 
 
 class Page(NamedTuple):
-    """A short text: where it came from after redirects, its media type and its content."""
+    """A short text: its address after redirects, its media type and its content."""
 
     url: str
     media_type: str
@@ -43,7 +43,7 @@ class Page(NamedTuple):
 
 
 def ask(url: str, patience: Patience) -> None:
-    """Asks whether the archive has a file, without downloading it.
+    """Checks that the archive has a file, without downloading it.
 
     Raises:
         ArchiveError: Unreachable, NotInArchive, or refused.
@@ -60,7 +60,7 @@ def get_text(url: str, patience: Patience) -> Page | None:
     """Reads a short text such as an index page; None if the server has none or refuses it.
 
     Raises:
-        Unreachable: No answer.
+        Unreachable: The archive does not answer.
     """
 
     def attempt() -> Page | None:
@@ -74,7 +74,7 @@ def get_text(url: str, patience: Patience) -> Page | None:
             except ArchiveError:
                 return None
             except Transient as error:
-                error.received = False  # half a text is nothing
+                error.received = False  # half a text is useless
                 raise
 
     return retry(url, patience, attempt)
@@ -83,7 +83,7 @@ def get_text(url: str, patience: Patience) -> Page | None:
 def get(session: requests.Session, url: str, headers: dict, patience: Patience) -> requests.Response:
     """Sends one request; returns on 200, 206 and 416, and raises a clear error for anything else."""
     timeouts = (patience.connect_s, patience.read_s)
-    # Without "identity" a server may compress, and lengths, ranges and checksums would be those of something else.
+    # Without "identity" a server may compress; lengths, ranges and checksums would then be those of other bytes.
     headers = {"Accept-Encoding": "identity", **headers}
     try:
         response = _within(
@@ -92,9 +92,9 @@ def get(session: requests.Session, url: str, headers: dict, patience: Patience) 
         )
     except requests.exceptions.RequestException as error:
         raise request_trouble(error, url, *timeouts) from error
-    except (ValueError, urllib3.exceptions.HTTPError) as error:  # a redirect to what is no address
-        raise ArchiveError(f"The address leads nowhere ({type(error).__name__}). Received: {url}. Check it.") from error
-    except OSError as error:  # what requests raises for certificates that are not there
+    except (ValueError, urllib3.exceptions.HTTPError) as error:  # a redirect to an invalid address
+        raise ArchiveError(f"The address is invalid ({type(error).__name__}). Received: {url}. Check it.") from error
+    except OSError as error:  # requests raises this for missing certificates
         raise bundle_trouble(url) from error
     status = response.status_code
     if status in (200, 206, 416):
@@ -108,7 +108,7 @@ def get(session: requests.Session, url: str, headers: dict, patience: Patience) 
 
 
 def _within(seconds: float, call: Callable[[], requests.Response]) -> requests.Response:
-    """Limits the time of a call as a whole: a server that sends a byte per second stays within every other time-out.
+    """Limits the total time of a call: a server that sends one byte per second never exceeds the other time-outs.
 
     Raises:
         Transient: it took longer; its thread ends with the connection.
@@ -121,7 +121,7 @@ def _within(seconds: float, call: Callable[[], requests.Response]) -> requests.R
             done.append((call(), None))
             if late.is_set():
                 done[0][0].close()
-        except BaseException as error:  # handed over, whatever it is
+        except BaseException as error:  # passed on, whatever it is
             done.append((None, error))
 
     thread = threading.Thread(target=work, name="answer", daemon=True)
@@ -136,14 +136,14 @@ def _within(seconds: float, call: Callable[[], requests.Response]) -> requests.R
             raise error
         return result
     finally:
-        del error  # else it and its traceback keep each other, and the connection, alive
+        del error  # otherwise it and its traceback keep each other and the connection alive
 
 
 def content(response: requests.Response, patience: Patience) -> Iterator[bytes]:
     """The body of a response as it arrives, still compressed if the server compresses it.
 
     Raises:
-        Transient: it broke, stalled, or is slower than `SLOWEST_BYTES_PER_S`.
+        Transient: it broke off, stalled, or is slower than `SLOWEST_BYTES_PER_S`.
     """
     since, received = time.monotonic(), 0
     try:
@@ -155,12 +155,12 @@ def content(response: requests.Response, patience: Patience) -> Iterator[bytes]:
                 if received < SLOWEST_BYTES_PER_S * passed:
                     raise Transient(f"only {received} bytes came in {passed:.0f} s", received=True, slow=True)
                 since, received = time.monotonic(), 0
-    except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:  # a chunk's length may be any nonsense
+    except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:  # a chunk may claim any length
         raise Transient(body_trouble(error, patience.read_s)) from error
 
 
 def _unpacked(response: requests.Response, patience: Patience) -> bytes | None:
-    """The beginning of a body, at most TEXT_LIMIT_BYTES; None for a compression that was not asked for."""
+    """The beginning of a body, at most TEXT_LIMIT_BYTES; None if it is compressed although nobody asked for that."""
     body = b""
     for chunk in content(response, patience):
         body += chunk
@@ -183,7 +183,7 @@ def media_type(response: requests.Response) -> str:
 
 
 def decode(content: bytes) -> str:
-    """Text by its byte order mark, else UTF-16 where every second byte is 0, else UTF-8; never fails."""
+    """Decodes text by its byte order mark, else as UTF-16 if every second byte is 0, else as UTF-8; never fails."""
     for mark, encoding in MARKS.items():
         if content.startswith(mark):
             return content[len(mark) :].decode(encoding, "replace")

@@ -1,4 +1,4 @@
-"""Finds a run by its folder or its name, and reads the config.json that says how it began."""
+"""Finds a run by its folder or its name, and reads its settings from config.json."""
 
 import os
 import sys
@@ -15,13 +15,13 @@ def default_output_dir() -> Path:
 
 
 def find_run(run: str, output_dir: Path) -> Path:
-    """The folder of a run that is given by path or by its name in the output folder.
+    """The folder of a run, given as a path or as a name in the output folder.
 
     Raises:
         UserError: there is no such run.
     """
     if not run.strip():  # an unset shell variable must mean neither the working directory nor a new run
-        raise UserError("--resume names a run. Received: an empty name. Give its folder or its name.")
+        raise UserError("--resume needs a run. Received: an empty name. Give its folder or its name.")
     if found := _find(run, output_dir):
         return found
     raise UserError(f"There is no such run: no config.json in {Path(run)} or {output_dir / run}. Received: {run}.")
@@ -59,7 +59,7 @@ def resume_command(script: Path, folder: Path) -> str:
 
 
 def _name_of(config: Path) -> str | None:
-    """The name of a run, by its config.json; None if that cannot be read."""
+    """The name of a run from its config.json; None if that cannot be read."""
     try:
         return read_json(config).get("name")
     except UserError:
@@ -70,11 +70,11 @@ def read_config(folder: Path) -> dict:
     """config.json of a run, with options, datasets (split -> digest) and whether the dataset was substituted.
 
     Raises:
-        UserError: it cannot be read, or was edited into something else.
+        UserError: it cannot be read, or is not the config.json of a run.
     """
     config = {"datasets": {}, "substituted": False} | read_json(Path(folder) / "config.json")
     digests = config["datasets"]
     good = isinstance(config.get("options"), dict) and isinstance(digests, dict)
     if not good or not all(isinstance(digest, str) for digest in digests.values()):
-        raise UserError(f"config.json is not that of a run. Received: {folder}. Start a new run.")
+        raise UserError(f"config.json does not belong to a run. Received: {folder}. Start a new run.")
     return config | {"substituted": config["substituted"] is True}

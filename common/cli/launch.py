@@ -1,7 +1,7 @@
-"""Starts a program of this repository in the right environment, and prints commands that do.
+"""Starts a program of this repository in the right environment, and builds commands that do.
 
-Any Python may run this file first: a student's Python 3.9, or one with its own Keras. So it uses only the standard
-library of Python 3.7.
+Any Python may run this file first, such as a student's Python 3.9, or one with its own Keras. So it uses only the
+standard library of Python 3.7.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import MutableMapping  # noqa: UP035 - collections.abc has no [] bef
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 OFF = {
-    "ENABLE_RUNTIME_UPTIME_TELEMETRY": "0",  # TensorFlow sets it to 1 on import unless it is there
+    "ENABLE_RUNTIME_UPTIME_TELEMETRY": "0",  # otherwise TensorFlow sets it to 1 on import
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "1",  # the convention that several libraries share
+    "DO_NOT_TRACK": "1",  # a convention that several libraries follow
     "RAY_USAGE_STATS_ENABLED": "0",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
@@ -29,7 +29,7 @@ OFF = {
 def in_environment() -> None:
     """Starts this program again with the Python of .venv, unless this one has the same TensorFlow and Keras.
 
-    Ends the program with one line and status 2 if neither works.
+    If neither works, the program ends with one line and status 2.
     """
     python = VENV / "bin" / "python"
     if python.exists() and not _is_venv() and not _has_our_versions():
@@ -37,7 +37,7 @@ def in_environment() -> None:
     if sys.version_info < (3, 11) or find_spec("tensorflow") is None or find_spec("h5py") is None:
         version = ".".join(map(str, sys.version_info[:3]))
         print(
-            f"error: this Python does not have the packages that are needed. Received: {sys.executable}, "
+            f"error: this Python lacks the required packages. Received: {sys.executable}, "
             f"Python {version}. Install them: make -C {shlex.quote(str(ROOT))} setup",
             file=sys.stderr,
         )
@@ -46,15 +46,15 @@ def in_environment() -> None:
 
 
 def switch_off(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Sets the variables that keep MLflow, Ray and others from reporting usage, here and in every child process.
+    """Sets the variables that keep MLflow, Ray and others from sending usage data, here and in all child processes.
 
-    Keras, ONNX Runtime on Linux and LiteRT send none. Called before any of them is imported.
+    Keras, ONNX Runtime on Linux and LiteRT send none. Call this before any of them is imported.
     """
     environment.update(OFF)
 
 
 def command(place: str, *words: object) -> str:
-    """A command line that runs as it is printed, from the working directory: `python3 ../common/tracking sync`.
+    """A command line that can be copied and run in the working directory: `python3 ../common/tracking sync`.
 
     Args:
         place: a script, or a folder with a `__main__.py`, from the top of the repository.
@@ -64,7 +64,7 @@ def command(place: str, *words: object) -> str:
 
 
 def shortest(path: Path) -> str:
-    """A path from the working directory, or the path itself if that is shorter."""
+    """A path relative to the working directory, or the path itself if that is shorter."""
     try:
         return min(os.path.relpath(path), str(path), key=len)
     except OSError:  # the working directory is gone
@@ -72,7 +72,7 @@ def shortest(path: Path) -> str:
 
 
 def _python() -> str:
-    """`python3` where that leads to the packages: to .venv by `in_environment`, or to this very environment."""
+    """`python3` if that finds the packages: in .venv through `in_environment`, or in this environment."""
     found = shutil.which("python3")
     if found and ((VENV / "bin" / "python").exists() or Path(found).parent == Path(sys.prefix) / "bin"):
         return "python3"

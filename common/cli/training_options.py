@@ -1,6 +1,6 @@
-"""The options of every run, and their check. Imports nothing heavy: `--help` and a typo answer at once.
+"""The options of every run, and their checks. Imports nothing heavy, so `--help` and a typo answer at once.
 
-Each is declared once, as a field of the dataclass. The parser has no defaults, so what it returns was given.
+Each is declared once, as a field of the dataclass. The parser has no defaults, so it returns only given options.
 """
 
 import argparse
@@ -16,14 +16,14 @@ from common.cli.option import add_options, as_json, check_limits, from_json, opt
 from common.cli.program import Parser
 from common.errors import UserError
 
-# What may be given beside --resume: where things are and how to reach them, never what is trained.
+# Allowed together with --resume: where things are and how to reach them, but nothing that affects training.
 FREE_ON_RESUME = {
     "resume",
-    "init",  # elsewhere by now; that it is the same model is checked
+    "init",  # may have moved; it must be the same model
     *("data_root", "archive_url", "offline", "output_dir", "threads", "require_gpu"),
     *("export", "input", "robot", "accept_sampling"),
 }
-# What a project with a network of its own and no exports leaves out of its command line.
+# The options that a project with its own network and no exports leaves out.
 OF_OUR_NETWORKS = (
     *("filters", "dense", "regularize", "augment", "init", "stream"),
     *("export", "input", "robot", "namespace", "accept_sampling"),
@@ -38,23 +38,23 @@ GROUPS = {
     "tracking": "run and tracking",
 }
 DATASET_HELP = (
-    "a family of the archive up to camera and size, or `synthetic`; without it DEFAULT, and the synthetic set where "
-    "the archive cannot be reached"
+    "a family of the archive, up to camera and size, or `synthetic` (default: DEFAULT, or the synthetic set if "
+    "the archive cannot be reached)"
 )
 MEAN_HELP = (
-    "brightness per channel, 0 to 1, that the network subtracts (default: the training patches' own); two models that "
-    "share one file for a robot need the same"
+    "brightness per channel, 0 to 1, that the network subtracts (default: mean of the training patches); two models in "
+    "one file for a robot need the same"
 )
 EXPORT_HELP = (
     "all: every export format with parity, cost and model card; keras: model.keras with its card; none: model.keras "
-    "and model.json with numbers, threshold and counted cost, nothing timed, for grids: `export.py RUN` makes the rest "
+    "and model.json with numbers, threshold and counted cost, without timing, for grids; `export.py RUN` adds the rest "
     "for the winner"
 )
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """One run, as the command line describes it; checked where it is made.
+    """The settings of one run from the command line, checked on creation.
 
     Raises:
         UserError: an impossible value.
@@ -64,54 +64,54 @@ class TrainingOptions:
     dense: int = option(64, "units of the dense layer", "N", low=1, high=8192)
     regularize: bool = option(False, "dropout before the output")
     dataset: str | None = option(None, DATASET_HELP, "STEM")
-    data_train: tuple[Path, ...] = option((), "HDF5 files of your own to train on (several are joined)", "FILE")
-    data_val: tuple[Path, ...] = option((), "HDF5 files of your own to validate on", "FILE")
-    data_test: tuple[Path, ...] = option((), "HDF5 files of your own to test on", "FILE")
+    data_train: tuple[Path, ...] = option((), "your own HDF5 files to train on (several are joined)", "FILE")
+    data_val: tuple[Path, ...] = option((), "your own HDF5 files to validate on", "FILE")
+    data_test: tuple[Path, ...] = option((), "your own HDF5 files to test on", "FILE")
     data_root: Path = option(
-        lambda: Path(os.environ.get("BALL_DATA_ROOT") or launch.ROOT / "data"), "where datasets are kept", "DIR"
+        lambda: Path(os.environ.get("BALL_DATA_ROOT") or launch.ROOT / "data"), "folder for datasets", "DIR"
     )
     archive_url: str = option(
-        lambda: os.environ.get("BALL_ARCHIVE_URL") or DEFAULT_URL, "where datasets are fetched from", "URL"
+        lambda: os.environ.get("BALL_ARCHIVE_URL") or DEFAULT_URL, "address from which datasets are downloaded", "URL"
     )
-    offline: bool = option(False, "use only what is in the data root")
+    offline: bool = option(False, "use only files in the data root")
     stream: bool = option(
-        False, "leave the patches in their files and read them block by block: for more than fits into memory"
+        False, "leave the patches in their files and read them in blocks, for datasets that do not fit into memory"
     )
-    list_datasets: bool = option(False, "show the families, mark what is cached, and end")
-    epochs: int | None = option(  # None: the project decides by its data
-        None, "passes over the training patches (default: more over few)", "N", low=1, high=100_000
+    list_datasets: bool = option(False, "list the dataset families and what is cached, and exit")
+    epochs: int | None = option(  # None: the project decides, depending on its data
+        None, "passes over the training patches (default: the fewer patches, the more)", "N", low=1, high=100_000
     )
     batch_size: int = option(128, "patches per step", "N", low=2, high=65_536)
-    learning_rate: float = option(1e-2, "highest rate of the warm-up and cosine schedule", "X")
+    learning_rate: float = option(1e-2, "highest learning rate of the warm-up and cosine schedule", "X")
     augment: bool = option(True, "augment the training patches")
     mean: tuple[float, ...] = option((), MEAN_HELP, "M")
-    seed: int = option(0, "seed of everything random", "N", low=0, high=2**31 - 1)
+    seed: int = option(0, "seed for all random choices", "N", low=0, high=2**31 - 1)
     init: Path | None = option(None, "start from this model's weights (fine-tuning)", "MODEL.keras")
     threads: int = option(
-        1, "CPU threads; these networks are fastest on one, 0 leaves it to TensorFlow", "N", low=0, high=1024
+        1, "CPU threads; these networks are fastest on one, with 0 TensorFlow decides", "N", low=0, high=1024
     )
-    require_gpu: bool = option(False, "end with an error where there is no usable GPU")
+    require_gpu: bool = option(False, "end with an error if there is no usable GPU")
     export: str = option("all", EXPORT_HELP, choices=("none", "keras", "all"))
     input: str = option(
         "raw",
-        "what TFLite and ONNX files take: raw 0..255, or normalised (value / 255 - mean) for loaders that do so",
+        "input of TFLite and ONNX files: raw 0..255, or normalised (value / 255 - mean) for loaders that do this",
         choices=INPUTS,
     )
-    robot: tuple[str, ...] = ()  # declared in robot_export.robots, as is the next
+    robot: tuple[str, ...] = ()  # declared in robot_export.robots, like the next one
     accept_sampling: bool = False
     tracking: str | None = option(
         None,
         "MLflow server: default (the team's, else local), deepl, local or an address; also MLFLOW_TRACKING_URI",
         "SERVER",
     )
-    require_tracking: bool = option(False, "end with an error where that server does not answer")
+    require_tracking: bool = option(False, "end with an error if the tracking server does not answer")
     experiment: str | None = option(None, "MLflow experiment (default: the project's name)", "NAME")
     run_name: str | None = option(
-        None, "name of the run; {dataset} in it becomes the dataset's (default: network and dataset)", "NAME"
+        None, "name of the run; {dataset} in it is replaced (default: network and dataset)", "NAME"
     )
-    output_dir: Path = option(default_output_dir, "every run gets a folder of its own in here", "DIR")
+    output_dir: Path = option(default_output_dir, "folder in which every run gets its own folder", "DIR")
     resume: str | None = option(None, "resume a stopped run: its folder, or its name (the newest of that name)", "RUN")
-    dry_run: bool = option(False, "one step through the whole path, to see that all is in place")
+    dry_run: bool = option(False, "try every part once with a single training step")
 
     def __post_init__(self):
         if len(self.filters) == 1:
@@ -123,15 +123,15 @@ class TrainingOptions:
             )
         check_limits(self)
         if not 0 < self.learning_rate < 1:
-            raise UserError(f"--learning-rate lies between 0 and 1. Received: {self.learning_rate}.")
+            raise UserError(f"--learning-rate must be between 0 and 1. Received: {self.learning_rate}.")
         if any(not 0 <= value < 1 for value in self.mean) or len(self.mean) > 2:
             raise UserError(
                 f"--mean takes a brightness of 0 to 1 per channel. Received: {' '.join(map(str, self.mean))}."
             )
         if self.robot and self.export != "all":
-            raise UserError(f"--robot writes files, which takes --export all. Received: --export {self.export}.")
+            raise UserError(f"--robot needs --export all. Received: --export {self.export}.")
         if self.init is not None and not os.path.isfile(self.init):  # noqa: PTH113 - False for a name that is too long, too
-            raise UserError(f"--init names a model that is not there. Received: {self.init}.")
+            raise UserError(f"The model of --init does not exist. Received: {self.init}.")
 
     def as_json(self) -> dict:
         """The options as plain values, for config.json and the parameters of the run."""
@@ -139,7 +139,7 @@ class TrainingOptions:
 
 
 def training_parser(description: str, epilog: str, default_stem: str, without: tuple[str, ...] = ()) -> Parser:
-    """A parser with every option that all runs have, but those that a project leaves out.
+    """A parser with all options that runs share, except those that a project leaves out.
 
     The project adds its own and calls `parse`.
     """
@@ -153,7 +153,7 @@ def training_parser(description: str, epilog: str, default_stem: str, without: t
 def parse(
     parser: Parser, kind: type[TrainingOptions], argv: list[str] | None, project: str | None = None
 ) -> TrainingOptions:
-    """Parses and checks; with --resume the settings come from the run's config.json.
+    """Parses and checks the options; with --resume, the settings come from the run's config.json.
 
     Args:
         parser, kind: what is parsed, and made of it.
@@ -161,7 +161,7 @@ def parse(
         project: whose runs can be resumed.
 
     Raises:
-        UserError: an impossible value, a run that cannot be resumed, or a setting given beside --resume.
+        UserError: an impossible value, a run that cannot be resumed, or a setting given together with --resume.
     """
     defaults = kind()
     for action in parser._actions:

@@ -1,4 +1,4 @@
-"""What `--list-datasets` prints: the families in the archive and in the cache."""
+"""Makes the table of `--list-datasets`: the families in the archive and in the cache."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from common.cli.progress import progress_bar
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, all_families
 
 UNKNOWN = "only the default and what is cached are listed, and --dataset also takes families that are not"
-BRIEF = Patience(attempts=2)  # a list is not worth a long wait: there is an answer without the archive
+BRIEF = Patience(attempts=2)  # a list is not worth a long wait: without the archive, it shows the cache
 
 
 def list_datasets(
@@ -20,7 +20,7 @@ def list_datasets(
     offline: bool = False,
     patience: Patience = BRIEF,
 ) -> str:
-    """A table of the datasets of a task: what the archive has, where it shows that, and what is cached.
+    """A table of a task's datasets: what the archive has, if it says so, and what is cached.
 
     Raises:
         ArchiveError: `archive_url` is not an address.
@@ -45,7 +45,7 @@ def list_datasets(
 
 
 def _served(task: str, url: str, patience: Patience) -> tuple[set[str], str]:
-    """Paths of the files that the archive's index pages name, and in words where that came from."""
+    """Paths of the files on the archive's index pages, and a description of the source."""
     try:
         folders = listing(task, url, patience=patience)
         if folders is None:

@@ -1,4 +1,4 @@
-"""Pictures as a worse camera gives them: light, blur, noise, a shifted patch, each at five strengths."""
+"""Makes patches look like those of a worse camera: light, blur, noise, shifts, each with five strengths."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from PIL import Image
 from common.runs import plots
 from common.training import augmentation_ops as ops
 
-SHOWN = 5000  # patches at most: a fixed sample, so that the sheet takes seconds
+SHOWN = 5000  # maximum number of patches: a fixed sample, so that the sheet takes seconds
 # Strengths: grey levels, factors, pixels of the network's input, JPEG quality.
 STRENGTHS = {
     "darker, grey levels": (15, 30, 45, 60, 80),
@@ -30,7 +30,7 @@ STRENGTHS = {
 
 
 def corrupt(X: np.ndarray, kind: str, strength: float) -> np.ndarray:
-    """Patches as a worse camera gives them, uint8 as X, [n, height, width, channels]."""
+    """Corrupted patches, uint8 like X, [n, height, width, channels]."""
     if kind.startswith("JPEG"):
         return np.stack([_jpeg(patch, int(strength)) for patch in X])
     n, width = len(X), X.shape[2]
@@ -51,7 +51,7 @@ def corrupt(X: np.ndarray, kind: str, strength: float) -> np.ndarray:
     elif kind.startswith(("larger", "smaller")):
         scale = one / strength if kind[0] == "l" else one * strength
         x = ops.resample(x, scale, scale, zero, zero, zero)
-    elif kind.startswith("hidden"):  # from the left, in the colour of the patch's mean, as behind a robot
+    elif kind.startswith("hidden"):  # from the left, in the patch's mean colour, like a ball behind a robot
         hidden = (tf.range(width) < round(strength * width))[tf.newaxis, tf.newaxis, :, tf.newaxis]
         x = tf.where(hidden, tf.reduce_mean(x, [1, 2], keepdims=True), x)
     elif kind.startswith("colour"):
@@ -60,14 +60,14 @@ def corrupt(X: np.ndarray, kind: str, strength: float) -> np.ndarray:
 
 
 def _jpeg(patch: np.ndarray, quality: int) -> np.ndarray:
-    """Y of a patch through a JPEG file; the colours stay."""
+    """Encodes the Y of a patch as JPEG; the colours do not change."""
     file = io.BytesIO()
     Image.fromarray(patch[..., 0]).save(file, "JPEG", quality=quality)
     return np.concatenate([np.asarray(Image.open(file))[..., None], patch[..., 1:]], -1)
 
 
 def move(circles: np.ndarray, kind: str, strength: float, width: int) -> np.ndarray:
-    """Where the circles [n, 3], radius and centre in fractions of the patch, are in the corrupted patches."""
+    """The circles [n, 3] in the corrupted patches, as radius and centre in fractions of the patch."""
     scale = {"larger": 1 / strength, "smaller": strength}.get(kind.partition(",")[0], 1.0)
     shift = strength / width if kind.startswith("shift") else 0.0
     return np.concatenate([circles[:, :1] / scale, 0.5 + (circles[:, 1:] - 0.5 - shift) / scale], 1)
@@ -95,7 +95,7 @@ def sheet(folder: Path, X, judge: Callable, panels: Sequence[tuple], name: str =
 
 
 def _draw(path: Path, rows: dict[str, list[dict]], panels: Sequence[tuple], name: str) -> None:
-    """Heat maps, a row per kind, weak to strong; in each cell the number and, below it, the strength."""
+    """Draws heat maps with a row per kind, weak to strong; each cell shows the number and the strength below it."""
     with plots.figure(path, width=plots.WIDTH * 1.5, height=6.5) as drawing:
         for k, (axes, panel) in enumerate(zip(drawing.subplots(1, len(panels)), panels, strict=True)):
             key, colours, most, form = panel

@@ -1,4 +1,4 @@
-"""Finds what can go wrong with a run, the cheapest checks first, before TensorFlow loads."""
+"""Checks everything that can go wrong with a run before TensorFlow loads, the cheapest checks first."""
 
 from collections.abc import Callable
 
@@ -14,19 +14,19 @@ from common.training.gpu_driver import require_gpu
 def preflight(
     options: TrainingOptions, task: str, load_data: Callable[[TrainingOptions], Splits]
 ) -> tuple[Splits, Server] | None:
-    """Chooses the server, looks for a GPU where one is required, and loads the data.
+    """Chooses the server, looks for a GPU if one is required, and loads the data.
 
     Args:
-        options: of the run.
+        options: the options of the run.
         task: `classification` or `detection`, for `--list-datasets`.
-        load_data: the project's.
+        load_data: the project's function.
 
     Returns:
-        The patches and the server; None if there is nothing to train: the datasets were listed, or the run that
-        should be resumed is finished.
+        The patches and the server; None if there is nothing to train, because the datasets were listed or the run to
+        resume is finished.
 
     Raises:
-        UserError: a server, a GPU or a file that was asked for is not available.
+        UserError: a requested server, GPU or file is not available.
     """
     if options.list_datasets:
         print(list_datasets(task, options.data_root, options.archive_url, options.offline))
@@ -35,6 +35,6 @@ def preflight(
         return None
     server = tracking.choose_server(options.tracking, options.output_dir, require=options.require_tracking)
     print(server.words)
-    if options.require_gpu:  # before a gigabyte is fetched for nothing
+    if options.require_gpu:  # before a gigabyte is downloaded for nothing
         require_gpu()
     return load_data(options), server

@@ -1,4 +1,4 @@
-"""One run's folder and its record: settings first, numbers as they come, a status at the end."""
+"""The folder and the record of a run: settings at the start, numbers during the run, a status at the end."""
 
 import os
 import shutil
@@ -26,20 +26,20 @@ TRACKED = (".json", ".csv", ".png", ".md", ".html", ".tflite", ".onnx", ".h", ".
 
 
 class RunFolder:
-    """The folder of one run; what is written here is tracked too.
+    """The folder of one run; everything written here is also tracked.
 
-    path: the folder. tracked: the tracking run. stop: whether a signal asked to end. provenance: of this start.
+    path: the folder. tracked: the tracking run. stop: whether a signal asked to end. provenance: code and machine.
     """
 
     def __init__(self, path: Path, tracked, stop: StopRequest, facts: dict[str, str], former_names: bool = False):
         self.path, self.tracked, self.stop, self.provenance = path, tracked, stop, facts
-        self._former_names = former_names  # a resumed run keeps the names of before: its curves are not cut in two
-        self._rows = None  # unknown: a killed run may have left some
+        self._former_names = former_names  # a resumed run keeps the old names, so that its curves stay whole
+        self._rows = None  # unknown: a killed run may have left rows
 
     def epoch(self, number: int, numbers: dict[str, float]) -> None:
         """Records the numbers of an epoch (from 0): metrics.csv and tracking, both counted from 1."""
         path = self.path / "metrics.csv"
-        if self._rows != number:  # first call: rows after the checkpoint that a killed run left are trained again
+        if self._rows != number:  # first call: rows after a killed run's checkpoint are trained again
             kept = (
                 path.read_text(encoding="utf-8", errors="replace").splitlines()[: number + 1]
                 if number and path.exists()
@@ -60,7 +60,7 @@ class RunFolder:
         return self.path / name
 
     def save_model(self, model, history) -> None:
-        """Saves model.keras, and the curves of the epochs that led to it."""
+        """Saves model.keras and the curves of all epochs."""
         with replacing(self.path / "model.keras") as new:
             safe_keras_file.save(model, new)
         self.tracked.artifact(self.path / "model.keras")
@@ -70,39 +70,39 @@ class RunFolder:
         training_curves(self.path / "training_curves.png", history.epochs, panels, title, history.best)
 
     def record_results(self, numbers: dict[str, dict[str, float]], history, facts: Mapping[str, float] = {}) -> None:
-        """Tracks the final numbers, the best epoch, and every file that is not tracked yet.
+        """Records the final numbers, the best epoch, and all files that are not yet tracked.
 
-        Single numbers stay out of `training/` and `validation/`, the sections of the curves on MLflow: those of
-        validation, with the best epoch's, are in `validation_final/`.
+        Single numbers are kept out of `training/` and `validation/`, which hold the curves on MLflow: the final
+        validation numbers and the best epoch are in `validation_final/`.
 
         Args:
             numbers: {split: {name: number}}.
             history: common.training.epoch_loop.History.
-            facts: numbers of the model that belong to no split.
+            facts: numbers about the model that belong to no split.
         """
         best = {name.removeprefix("val_"): x for name, x in history.epochs[history.best].items() if name[:4] == "val_"}
         splits = {**numbers, "validation": best | numbers.get("validation", {})}
         sections = {"validation_final" if split == "validation" else split: values for split, values in splits.items()}
         final = {f"{section}/{name}": value for section, values in sections.items() for name, value in values.items()}
         final |= {"best_epoch": history.best + 1, **facts}
-        self.tracked.metrics(final, step=0)  # MLflow draws single numbers of step 0 as bars, of other steps as dots
+        self.tracked.metrics(final, step=0)  # MLflow draws single numbers as bars at step 0, else as dots
         for path in tracked_files(self.path):
             self.tracked.artifact(path)
 
 
 def sectioned(name: str) -> str:
-    """A column of metrics.csv as MLflow gets it: `training/loss`, `validation/auroc`; each beginning is a section."""
+    """The MLflow name of a column of metrics.csv, such as `training/loss` or `validation/auroc`, in sections."""
     return f"validation/{name.removeprefix('val_')}" if name.startswith("val_") else f"training/{name}"
 
 
 def tracked_files(folder: Path) -> list[Path]:
-    """The files of a run's folder that belong on its servers, sorted."""
+    """The files of a run's folder that are sent to its servers, sorted."""
     found = sorted(path for path in folder.iterdir() if path.suffix in TRACKED and not path.name.startswith("."))
     return [path for path in found if path.is_file()]
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes half-written files that a killed process left: nobody else writes here while the run's lock is held."""
+    """Removes half-written files of a killed process; only the holder of the run's lock writes here."""
     for pattern in (".*.part", ".*.keras", ".export.*"):
         for path in folder.glob(pattern):
             if path.is_dir() and not path.is_symlink():
@@ -113,15 +113,15 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextmanager
 def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> Iterator[RunFolder]:
-    """Makes the run's folder (or opens the one to resume), starts tracking, and ends it as what it was.
+    """Makes the run's folder (or opens the one to resume), starts tracking, and records the status at the end.
 
-    FINISHED, KILLED where a signal asked to stop, FAILED for everything else.
+    The status is FINISHED, KILLED if a signal asked to stop, or FAILED for everything else.
 
     Raises:
         UserError: the data of a resumed run has changed, or the folder cannot be written.
     """
     digests = {split: part.digest for split, part in splits.parts.items()}
-    if options.init:  # what no checkpoint holds, such as its mean, is taken from it again
+    if options.init:  # values that no checkpoint contains, such as the mean, come from it
         digests["init"] = sha256_of(options.init)
     name = run_name(options, splits)
     if options.resume:
@@ -132,7 +132,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
     facts = provenance.provenance()
     begun = bool(options.resume) and tracking.begun(path)
     former_names = begun and "val_loss" in tracking.metric_names(path)
-    if not options.resume:  # before the run is known anywhere: killed in any moment after this, it can be resumed
+    if not options.resume:  # first of all: from here on, a killed run can be resumed
         config = {"project": project, "name": name, "options": options.as_json(), "datasets": digests}
         more = {"substituted": splits.substituted, "provenance": facts}
         write_json(path / "config.json", config | more)
@@ -144,7 +144,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
             name=name,
             parameters=options.as_json(),
             tags={"project": project, "dataset": splits.name, "synthetic_fallback": splits.substituted, **facts},
-            parent=os.environ.get("BALL_PARENT_RUN"),  # set by a grid: its runs are listed below it
+            parent=os.environ.get("BALL_PARENT_RUN"),  # set by a grid, whose runs are listed below it
             resume=begun,
             source=f"{project}/train.py" if (ROOT / project / "train.py").is_file() else project,
         )
@@ -177,14 +177,14 @@ def _how_to_resume(project: str, path: Path) -> str:
 
 
 def run_name(options: TrainingOptions, splits: Splits) -> str:
-    """--run-name, in which {dataset} stands for the dataset's short name; without it `8-8-16-16 d64 combined 16x16`."""
+    """--run-name with {dataset} replaced by the dataset's short name; by default `8-8-16-16 d64 combined 16x16`."""
     dataset = "SYNTHETIC-FALLBACK" if splits.substituted else short_name(splits.name)
     name = options.run_name or f"{'-'.join(map(str, options.filters))} d{options.dense} {{dataset}}"
     return f"{'dry-run ' if options.dry_run and not options.run_name else ''}{name.replace('{dataset}', dataset)}"
 
 
 def _new_folder(output_dir: Path, name: str) -> Path:
-    """Makes a folder for this run alone; the names sort by time."""
+    """Makes a folder for this run only; the names sort by time."""
     safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name)[:100]
     return new_folder(output_dir / f"{datetime.now():%Y%m%d-%H%M%S}_{safe}").resolve()
 
@@ -192,11 +192,11 @@ def _new_folder(output_dir: Path, name: str) -> Path:
 def _check_same_data(path: Path, digests: dict[str, str]) -> None:
     config = read_config(path)
     before = config["datasets"]
-    if config["options"].get("init"):  # a run of before this was recorded
+    if config["options"].get("init"):  # a run from before this was recorded
         before.setdefault("init", digests.get("init"))
     changed = [split for split in before.keys() | digests.keys() if before.get(split) != digests.get(split)]
     if changed:
         raise UserError(
-            f"The data of this run has changed ({', '.join(sorted(changed))}): resuming would mix the two. "
+            f"The data of this run has changed ({', '.join(sorted(changed))}); resuming would mix old and new data. "
             f"Received: {path}. Start a new run."
         )

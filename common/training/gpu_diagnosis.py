@@ -1,4 +1,4 @@
-"""Why a GPU is not used, in one line: NVIDIA's driver itself is asked, because TensorFlow's long log says little."""
+"""Says in one line why a GPU is not used. Asks NVIDIA's driver, because TensorFlow's long log says little."""
 
 from dataclasses import dataclass
 from importlib import metadata
@@ -11,14 +11,14 @@ from common.training.gpu_driver import Driver
 # The oldest Linux driver that runs programs of a CUDA major version: NVIDIA, CUDA Compatibility, minor version
 # compatibility, table 1.
 OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
-CUDA_LIBRARIES = "nvidia-cudnn-cu12"  # of the gpu extra: TensorFlow finds them there, and nowhere else in our images
+CUDA_LIBRARIES = "nvidia-cudnn-cu12"  # from the gpu extra, the only place where TensorFlow finds them in our images
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What TensorFlow was built for and what lies beside it.
+    """What TensorFlow was built for, and whether CUDA's libraries are installed.
 
-    version: TensorFlow's. cuda: (major, minor). capability: the least compute capability. libraries: CUDA's are there.
+    version: TensorFlow's. cuda: (major, minor). capability: the lowest compute capability. libraries: CUDA's exist.
     """
 
     version: str
@@ -36,7 +36,7 @@ def needs() -> Needs:
 
 
 def trouble(driver: Driver | None, wanted: Needs, seen: int) -> str | None:
-    """Why there is no GPU to train on, with the remedy; None if all is well, or no GPU is to be expected.
+    """Why there is no GPU to train on, and what to do; None if all is well or no GPU is expected.
 
     Args:
         driver: see `gpu_driver.ask_driver`. wanted: see `needs`. seen: how many GPUs TensorFlow lists.
@@ -49,21 +49,21 @@ def trouble(driver: Driver | None, wanted: Needs, seen: int) -> str | None:
         return None
     if driver.cuda < (wanted.cuda[0], 0):
         return (
-            f"the NVIDIA driver is too old: it runs CUDA {_dotted(driver.cuda)}, TensorFlow {wanted.version} needs "
+            f"the NVIDIA driver is too old: it runs CUDA {_dotted(driver.cuda)}, but TensorFlow {wanted.version} needs "
             f"{wanted.cuda[0]}.x. Install driver {OLDEST_DRIVER.get(wanted.cuda[0], 'of that CUDA')} or newer on the "
-            "machine; a container cannot bring its own."
+            "machine; a container cannot contain a driver."
         )
     if why := gpu_driver.no_gpu(driver):
         return why
     if not wanted.libraries and not seen:
         return (
-            f"{driver.devices[0][0]} is there, CUDA's libraries are not. Use the image that was built with "
+            f"{driver.devices[0][0]} is there, but CUDA's libraries are not. Use the image that was built with "
             "ACCELERATOR=gpu, or install requirements-gpu.lock."
         )
     if all(capability < wanted.capability for _, capability in driver.devices):
         name, capability = driver.devices[0]
         return (
-            f"{name} is too old: its compute capability is {_dotted(capability)}, TensorFlow {wanted.version} needs "
+            f"{name} is too old: its compute capability is {_dotted(capability)}; TensorFlow {wanted.version} needs "
             f"{_dotted(wanted.capability)}. Use a newer GPU."
         )
     if seen:
@@ -75,9 +75,9 @@ def trouble(driver: Driver | None, wanted: Needs, seen: int) -> str | None:
 
 
 def computing_fails(device: str = "GPU:0") -> str | None:
-    """Why the device does not compute, by trying a small convolution; None if it does.
+    """Tries a small convolution on the device; returns why it does not compute, or None if it does.
 
-    A card whose memory is taken, or a library that does not match the driver, shows only here.
+    Only this finds a GPU whose memory is full, or a library that does not match the driver.
     """
     try:
         with tf.device(device):

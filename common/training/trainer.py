@@ -1,9 +1,9 @@
 """Trains a small network fast: whole epochs in compiled calls, on batches gathered from uint8 data on the device.
 
-The networks need about 25,000 multiply-accumulates per patch, so everything around them decides the speed: the data
-stays uint8 on the device, batches are gathered and augmented whole, hundreds of steps run inside one `tf.function`,
-batch normalisation is one fused kernel, and Python looks in a few times per epoch. A GPU would spend its time waiting
-for the next of hundreds of small kernels per step: there XLA fuses them, and an epoch is a single call.
+The networks need only about 25,000 multiply-accumulates per patch, so overhead decides the speed. The data stays
+uint8 on the device, batches are gathered and augmented as a whole, hundreds of steps run inside one `tf.function`,
+batch normalisation is one fused kernel, and Python gets control a few times per epoch. A GPU would mostly wait for the
+next of hundreds of small kernels per step, so there XLA fuses them, and an epoch is a single call.
 """
 
 from collections.abc import Callable
@@ -22,11 +22,11 @@ STEPS_PER_CALL = 256  # a stop request is noticed between calls, about once a se
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train.
+    """Settings for training.
 
     `learning_rate` is the highest rate of the schedule, `warmup` the share of all steps until it is reached, see
     `common.training.optimizer.make_optimizer`.
-    `average` is the decay per step of the moving average of all weights; the average is what is evaluated and shipped
+    `average` is the decay per step of the moving average of all weights; the average is evaluated and shipped
     (Polyak & Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992).
     `xla` compiles the steps with XLA; None: where there is a GPU. On a CPU it is slower.
     """
@@ -42,36 +42,36 @@ class Settings:
 
     @classmethod
     def of(cls, options, patches: int) -> "Settings":
-        """The settings that the command line asks for; a dry run takes one step, with all of its few patches."""
+        """The settings from the command line; a dry run takes one step with all of its few patches."""
         if options.dry_run:
             return cls(1, patches, options.learning_rate, seed=options.seed)
         return cls(options.epochs, options.batch_size, options.learning_rate, seed=options.seed)
 
 
 def default_epochs(patches: int, patches_seen: int) -> int:
-    """Passes over the data in a run of default length: many over few patches, few over many; at least 20."""
+    """The default number of epochs: many for few patches, few for many, and at least 20."""
     return max(20, round(patches_seen / patches))
 
 
 class Trainer:
-    """One run: the network, its moving average, the optimiser and the compiled steps.
+    """Holds the network, its moving average, the optimiser and the compiled steps of one run.
 
     `average` is a model of the same shape that holds the averaged weights.
 
     Args:
         model: a functional keras.Model without branches.
-        data: where the batches come from, see `common.training.batches`.
+        data: the source of the batches, see `common.training.batches`.
         loss: (y, output) -> loss per patch [n].
-        augment: (x float32 [n, h, w, c], y, seed int32 [2]) -> (x, y), run inside the compiled step; or None.
+        augment: (x float32 [n, h, w, c], y, seed int32 [2]) -> (x, y), runs inside the compiled step; or None.
         settings: see `Settings`.
-        head: name of the layer whose output the loss takes: the logit, not the probability.
+        head: name of the layer whose output goes into the loss: the logit, not the probability.
     """
 
     def __init__(self, model, data, loss: Callable, augment: Callable | None, settings: Settings, head: str):
         self.model, self.data, self.loss, self.augment, self.settings = model, data, loss, augment, settings
         layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
         self.layers = _pooled_first(layers[: [layer.name for layer in layers].index(head) + 1])
-        self.first = next((layer for layer in self.layers if layer.trainable_weights), None)  # nothing learns before it
+        self.first = next((layer for layer in self.layers if layer.trainable_weights), None)  # the first with weights
         self.batch_size = min(settings.batch_size, len(data))
         self.optimizer = make_optimizer(model, settings, steps=settings.epochs * -(-len(data) // self.batch_size))
         self.average = keras.models.clone_model(model)
@@ -79,16 +79,16 @@ class Trainer:
         pairs = zip(self.average.variables, model.variables, strict=True)
         self.averaged = [(a, w) for a, w in pairs if w.dtype == "float32"]
         self.xla = bool(tf.config.list_logical_devices("GPU")) if settings.xla is None else settings.xla
-        # XLA compiles every number of steps anew, so it gets whole epochs.
+        # XLA recompiles for every number of steps, so it gets whole epochs.
         self.steps_per_call = None if self.xla else STEPS_PER_CALL
-        # Without autograph, which takes a second and finds nothing to translate.
+        # Without autograph, which takes a second and has nothing to translate.
         self.run = tf.function(self._steps, reduce_retracing=not self.xla, jit_compile=self.xla, autograph=False)
 
     def train_epoch(self, epoch: int, stopped: Callable[[], bool] = lambda: False) -> float | None:
         """Trains one epoch; every patch is seen once (a few twice, to fill the last batch of a block).
 
         Returns:
-            The mean loss, or None when `stopped` answered True on the way.
+            The mean loss, or None if `stopped` returned True before the end.
 
         Raises:
             UserError: the loss became NaN or infinite.
@@ -129,7 +129,7 @@ class Trainer:
                 x = self._train_layer(layer, x)
             loss = tf.reduce_mean(self.loss(y, x))
         self.optimizer.apply(tape.gradient(loss, [w.value for w in self.optimizer.weights]))
-        # The average starts as a plain mean, or the random first weights would stay in it for long.
+        # The average starts as a plain mean; otherwise the random first weights would stay in it for a long time.
         t = tf.cast(self.optimizer.iterations, tf.float32)
         keep = tf.minimum(self.settings.average, t / (t + 9))
         for average, weight in self.averaged:
@@ -137,7 +137,7 @@ class Trainer:
         return loss
 
     def _train_layer(self, layer, x):
-        """Calls a layer in training mode, in the way that is fast on the device."""
+        """Calls a layer in training mode, in the fastest way for the device."""
         if isinstance(layer, keras.layers.BatchNormalization):
             return _normalise(layer, x)
         if _is_pooling(layer) and self.xla:
@@ -151,7 +151,7 @@ class Trainer:
         return [np.asarray(v) for v in self._variables()]
 
     def restore(self, state: list[np.ndarray]) -> None:
-        """Puts back what `state` returned."""
+        """Restores what `state` returned."""
         for variable, value in zip(self._variables(), state, strict=True):
             variable.assign(value)
 
@@ -160,7 +160,7 @@ class Trainer:
 
 
 def _pooled_first(layers: list) -> list:
-    """Moves every maximum before the activation it follows: both rise, so nothing changes but a quarter of the work."""
+    """Moves max pooling before the activation: both are monotonic, so only the amount of work changes, to a quarter."""
     layers = list(layers)
     for i in range(1, len(layers)):
         if _is_pooling(layers[i]) and isinstance(layers[i - 1], keras.layers.LeakyReLU):
@@ -169,7 +169,7 @@ def _pooled_first(layers: list) -> list:
 
 
 def pool(layer, x):
-    """Max pooling as XLA likes it: the gradient of its own is a scatter, which determinism makes thousands of steps."""
+    """Max pooling for XLA, whose own gradient is a scatter that takes thousands of steps in deterministic mode."""
     _, height, width, channels = x.shape
     down, right = layer.pool_size
     return tf.reduce_max(tf.reshape(x, [-1, height // down, down, width // right, right, channels]), [2, 4])
@@ -180,7 +180,7 @@ def _is_pooling(layer) -> bool:
 
 
 def _normalise(layer, x):
-    """Batch normalisation as one fused kernel: training is 1.5 times as fast."""
+    """Batch normalisation as one fused kernel, which makes training 1.5 times as fast."""
     x, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x, scale=layer.gamma.value, offset=layer.beta.value, mean=[], variance=[], epsilon=layer.epsilon
     )

@@ -4,24 +4,24 @@ from collections.abc import Sequence
 
 import keras
 
-LEAKY_RELU_SLOPE = 0.1  # one slope for all layers, written down: library defaults differ (0.3, 0.2, 0.01)
+LEAKY_RELU_SLOPE = 0.1  # explicit and the same for all layers, because library defaults differ (0.3, 0.2, 0.01)
 
 
 def trunk(inputs, filters: Sequence[int], dense: int, regularize: bool, mean: Sequence[float]):
     """Three pooled blocks of 3x3 convolutions, one 2x2 convolution, one dense layer.
 
     Args:
-        inputs: a keras.Input [n, height, width, channels] of raw 0..255, 16 or 32 pixels square, 1 or 2 channels.
+        inputs: a keras.Input [n, side, side, channels] of raw 0..255, with a side of 16 or 32 and 1 or 2 channels.
         filters: output channels of the four convolutions.
         dense: units of the hidden dense layer.
-        regularize: put a dropout before the output.
+        regularize: add dropout before the output.
         mean: mean of the training pixels per channel, in units of the full range 0..1.
 
     Returns:
         The symbolic features [n, dense].
     """
     offset = [-float(m) for m in mean]
-    if len(offset) == 1:  # a plain number: loaders of .keras files in other languages take no list
+    if len(offset) == 1:  # a plain number, because loaders in other languages accept no list
         (offset,) = offset
     x = keras.layers.Rescaling(1 / 255, offset, name="scale")(inputs)
     for block, count in enumerate(filters[:3], 1):
@@ -35,7 +35,7 @@ def trunk(inputs, filters: Sequence[int], dense: int, regularize: bool, mean: Se
 
 
 def _convolution(x, filters: int, size: int, padding: str, number: int):
-    # No bias: batch normalisation follows and has its own.
+    # No bias, because the batch normalisation that follows has its own.
     x = keras.layers.Conv2D(
         filters, size, padding=padding, use_bias=False, kernel_initializer="he_normal", name=f"conv{number}"
     )(x)

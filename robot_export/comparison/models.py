@@ -1,4 +1,4 @@
-"""The models of a comparison and the patches that they are compared on."""
+"""Loads the models of a comparison and the patches for it."""
 
 import argparse
 from collections.abc import Callable
@@ -19,10 +19,10 @@ from robot_export.scorer import open_scorer
 
 
 def read_patches(models: list[Path], files: list[Path], task: str, kind: type[TrainingOptions], load_data: Callable):
-    """The patches to compare on: those of the files, else the validation patches that every run recorded.
+    """The patches for the comparison: those in the files, or the validation patches that all runs recorded.
 
     Args:
-        kind: the project's Options. load_data: the project's; finds the patches that a run recorded.
+        kind: the project's Options. load_data: the project's function that finds the patches of a run.
 
     Raises:
         UserError: files that cannot be used, or runs that were validated on different patches.
@@ -31,29 +31,29 @@ def read_patches(models: list[Path], files: list[Path], task: str, kind: type[Tr
         return read_files(files, task)[0]
     runs = {path: _folder(path) for path in models if (_folder(path) / "config.json").is_file()}
     if not runs:
-        raise UserError("none of the models is a run, so there are no recorded patches. Name the patch files.")
+        raise UserError("none of the models is a run, so there are no recorded patches. Pass the patch files.")
     told = [read_beside(folder / "model.keras") for folder in runs.values()]
     digests = {manifest and manifest.digest("validation") for manifest in told}
     if len(digests) > 1:
         shown = ", ".join(printable(path) for path in runs)
-        raise UserError(f"these runs were validated on different patches. Received: {shown}. Name the patch files.")
+        raise UserError(f"these runs were validated on different patches. Received: {shown}. Pass the patch files.")
     validation = recorded_splits(next(iter(runs.values())), kind, load_data).validation
     if validation.digest not in digests:
-        raise UserError("the patches that these runs recorded have changed. Name the patch files.")
+        raise UserError("the patches that these runs recorded have changed. Pass the patch files.")
     return validation
 
 
 def open_models(paths: list[Path], arguments: argparse.Namespace, outputs: int, patches) -> list:
-    """Every model, ready to answer for these patches.
+    """All models, ready to predict these patches.
 
     Args:
-        outputs: 1 for classifiers, 3 for detectors; a file that holds both will do.
+        outputs: 1 for classifiers, 3 for detectors; a file with both is also accepted.
 
     Returns:
         list of robot_export.scorer.Scorer.
 
     Raises:
-        UserError: not such a model, or models that cannot be compared on the same patches.
+        UserError: a model of another kind, or models that cannot be compared on the same patches.
     """
     given, threshold, models = foreign(arguments), getattr(arguments, "threshold", None), []
     for path in paths:
@@ -63,7 +63,7 @@ def open_models(paths: list[Path], arguments: argparse.Namespace, outputs: int, 
     for model in models[1:]:
         if model.takes != first.takes:
             raise UserError(
-                f"models of different patches cannot be compared on the same ones. Received: {model.name}, "
+                f"models for different patches cannot be compared on the same ones. Received: {model.name}, "
                 f"{model.takes}, beside {first.name}, {first.takes}. Score each on files of its own with evaluate.py."
             )
     shape = (first.size, first.size, first.channels)
@@ -74,10 +74,10 @@ def open_models(paths: list[Path], arguments: argparse.Namespace, outputs: int, 
 
 
 def answers_of(model, X, outputs: int):
-    """What a model answers, float32 [n, outputs]; X is read in blocks.
+    """A model's outputs, float32 [n, outputs]; X is read in blocks.
 
     Raises:
-        UserError: it answers NaN, or a classifier's score is outside 0..1.
+        UserError: an output is NaN or infinite, or a classifier's score is outside 0..1.
     """
     blocks = progress_bar(
         range(0, len(X), BLOCK), desc=f"scoring with {model.name}", unit="block", delay=1, leave=False
@@ -88,24 +88,24 @@ def answers_of(model, X, outputs: int):
         raise UserError(f"{model.file}: the model's outputs are NaN or infinite. Received: {wrong} of {len(answers)}.")
     if outputs == 1 and not ((answers >= 0) & (answers <= 1)).all():
         shown = f"{answers.min():.4g} to {answers.max():.4g}"
-        raise UserError(f"{model.file}: scores lie in 0..1. Received: {shown}. A file of logits takes --outputs logit.")
+        raise UserError(f"{model.file}: scores must be in 0..1. Received: {shown}. For logits, pass --outputs logit.")
     return answers
 
 
 def notes(models: list, patches) -> list[str]:
-    """What somebody should know who believes the comparison."""
+    """Warnings about the comparison."""
     found = []
     for model in models:
         if model.trained_on == patches.digest:
-            found.append(f"{model.name} was trained on these patches: compare on others")
+            found.append(f"{model.name} was trained on these patches; use others for a comparison")
     if len({model.rule for model in models}) > 1:
-        found.append("the models' patches were sampled by different rules; these files follow one of them at most")
+        found.append("the models' patches were sampled by different rules; these files follow at most one of them")
     names = 0 if patches.recording is None else len(set(patches.recording))
     if names < 2:
-        known = "one recording only" if names else "the files name no recordings"
-        found.append(f"{known}: the intervals are over single patches, and say nothing about another game")
+        known = "only one recording" if names else "the files name no recordings"
+        found.append(f"{known}: the intervals are over single patches and say nothing about other games")
     elif names < 10:
-        found.append(f"{names} recordings only: the intervals are rough")
+        found.append(f"only {names} recordings: the intervals are rough")
     return found
 
 

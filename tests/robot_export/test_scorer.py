@@ -87,7 +87,7 @@ def test_without_a_compiler_a_header_is_an_error(folder, monkeypatch):
 
 def test_a_file_without_a_threshold_asks_for_one(folder):
     edit(folder, lambda values: values["threshold"].pop("onnx"))
-    with pytest.raises(UserError, match=r"no model\.json says its threshold"):
+    with pytest.raises(UserError, match=r"it has no threshold in a model\.json"):
         score(folder / "model.onnx")
 
 

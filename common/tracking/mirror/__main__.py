@@ -1,11 +1,11 @@
-"""The process beside a run that carries the journal to the servers.
+"""The process beside a run that sends the journal to the servers.
 
 python -m common.tracking.mirror RUN SERVER...
 
-A process, not a thread: a hung request can be ended with it, so that the end of a run is bounded; it outlives a
-run that was killed and says so; and MLflow's import and JSON take no time of the training's interpreter. In speed
-the two could not be told apart. It lives as long as the training holds its stdin open, and ends on its own when
-everything has arrived.
+It is a process, not a thread, for three reasons: ending it ends a hung request, so a run never waits for long; it
+outlives a run that was killed, and reports that; and MLflow's import and JSON do not slow down the training's
+interpreter. We measured no difference in speed. It lives while the training holds its stdin open, and ends on its own
+when everything has arrived.
 """
 
 import contextlib
@@ -25,28 +25,28 @@ from common.tracking import journal, journal_writer
 from common.tracking.mirror.worker import Worker
 from common.tracking.server_choice import named_now
 
-LAST_SECONDS = 150.0  # if the run died and nobody waits for this process; otherwise the run decides
+LAST_SECONDS = 150.0  # if the run died and nobody waits for this process; otherwise the run sets the limit
 
 
 def main() -> int:
-    """Mirrors one run until its training ends. Returns 0 when every server has everything.
+    """Mirrors one run until its training ends. Returns 0 if every server has everything.
 
-    Arguments: the run's folder, and the servers that its user chose; those that only a folder names get nothing.
+    Arguments: the run's folder, and the servers that its user chose; servers that only the folder names get nothing.
     """
     run, named = Path(sys.argv[1]), named_now() | set(sys.argv[2:])
     worker = Worker(named)
     worker.add(run)
-    for line in iter(sys.stdin.buffer.readline, b""):  # the runs of a grid; ends when the training closes it or dies
+    for line in iter(sys.stdin.buffer.readline, b""):  # the runs of a grid; ends when the pipe is closed
         worker.add(Path(os.fsdecode(line.rstrip(b"\n"))))
     _wait_for_end([run], 5)
-    _wait_for_end(worker.runs, 20)  # the runs of a grid that was killed notice it after a second or two
+    _wait_for_end(worker.runs, 20)  # the runs of a killed grid notice it after a second or two
     for ended in worker.runs:
         journal_writer.repair(ended)
     return int(not worker.end(LAST_SECONDS))
 
 
 def _wait_for_end(runs: list[Path], seconds: float) -> None:
-    """A process that is being killed closes its files one after the other: wait for the locks, but not for ever."""
+    """Waits for the locks, but not forever: a process that is being killed closes its files one after the other."""
     deadline = time.monotonic() + seconds
     while any(map(journal.is_alive, runs)) and time.monotonic() < deadline:
         time.sleep(0.05)
