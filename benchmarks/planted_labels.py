@@ -31,10 +31,10 @@ from common.datasets.families import DEFAULT_STEMS
 from common.datasets.patch_file import Patches
 from common.runs.bootstrap import bootstrap_interval
 from common.training import devices_and_seeds
-from common.training.folds import held_out_answers
 from common.training.predictor import make_predictor
 from dataset_tools.inspection.file_statistics import sharpness
 from dataset_tools.leaks.hashes import small
+from dataset_tools.suspects.held_out_answers import held_out_answers
 
 PROJECTS = {"classifier_cnn": "classification", "detector_cnn_ball_radius_center": "detection"}
 

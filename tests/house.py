@@ -47,7 +47,7 @@ ROOMS = {
         "dataset_tools.sources",
         "common",
     ),
-    "dataset_tools.suspects": ("common",),
+    "dataset_tools.suspects": ("dataset_tools.sources", "common"),
     "dataset_tools.inspection": ("dataset_tools.leaks", "dataset_tools.sources", "common"),
     "grid_search": ("common",),
     **dict.fromkeys(PROJECTS, ("robot_export", "dataset_tools", "common")),

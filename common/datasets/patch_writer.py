@@ -2,13 +2,13 @@
 
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from common.atomic_files import replacing
 from common.datasets import patch_checks
 from common.errors import UserError
 
@@ -44,11 +44,7 @@ def write_patches(
     if unknown := set(columns) - {*patch_checks.KEYS, *patch_checks.DETAILS}:
         raise TypeError(f"unknown columns of patch files: {', '.join(sorted(unknown))}")
     y, columns = _checked(path, X, y, columns)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, X, y, columns, attributes or {})
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror or error}.") from None
+    _write(path, X, y, columns, attributes or {})
 
 
 def _checked(path: Path, X: np.ndarray, y: np.ndarray, columns: dict) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -114,9 +110,8 @@ class _Stream(io.FileIO):
 
 
 def _write(path: Path, X: np.ndarray, y: np.ndarray, columns: dict, attributes: Mapping[str, object]) -> None:
-    # In the same folder as the target, so that the rename stays inside one file system.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as unfinished:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with _Stream(unfinished, "w+") as stream:
             with h5py.File(stream, "w") as file:
                 rows = max(1, CHUNK_BYTES // int(np.prod(X.shape[1:])))
@@ -135,10 +130,6 @@ def _write(path: Path, X: np.ndarray, y: np.ndarray, columns: dict, attributes: 
                     plain = isinstance(value, str | int | float | np.generic)
                     file.attrs[key] = value if plain else json.dumps(value, sort_keys=True)
             stream.check()
-            os.fsync(stream.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _dataset(file: h5py.File, key: str, shape: tuple[int, ...], dtype: np.dtype, rows: int) -> h5py.Dataset:

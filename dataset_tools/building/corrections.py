@@ -9,12 +9,12 @@ import numpy as np
 
 from common.archive.checksums import sha256_of
 from common.cli.printable import LIMIT, printable
-from common.datasets.patch_keys import digests
 from common.errors import UserError
 from dataset_tools.building import selection
 from dataset_tools.building.options import Settings
 from dataset_tools.building.patch_store import Store
 from dataset_tools.sources import labels
+from dataset_tools.sources.patch_keys import digests
 
 KEYS = ("source", "sha256", "key")  # columns of a CSV file that name a patch; the first that a row has something in
 CLASSES = {"ball": labels.BALL, "1": labels.BALL, "no ball": labels.NO_BALL, "0": labels.NO_BALL}

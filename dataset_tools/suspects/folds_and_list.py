@@ -12,11 +12,11 @@ from common.atomic_files import new_folder
 from common.cli import launch
 from common.cli.training_options import TrainingOptions
 from common.datasets.patch_file import concatenate, read_patches
-from common.datasets.patch_keys import keys
 from common.errors import UserError
 from common.runs.evaluation import write_rows
 from common.training import devices_and_seeds
-from common.training.folds import held_out_answers
+from dataset_tools.sources.patch_keys import keys
+from dataset_tools.suspects.held_out_answers import held_out_answers
 
 SHOWN = 60  # patches on the sheet
 

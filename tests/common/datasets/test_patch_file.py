@@ -174,5 +174,9 @@ def test_a_disk_that_fills_up_is_one_line_and_crashes_nothing(tmp_path):
             [sys.executable, "-c", write, str(path), str(count)], capture_output=True, text=True, check=False
         )
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == ("" if count == 740 else f"UserError {path}: cannot be written: File too large.\n")
+        assert done.stdout == (
+            ""
+            if count == 740
+            else f"UserError {path} cannot be written: File too large. Make room or name another folder.\n"
+        )
         assert [file.name for file in tmp_path.iterdir()] == (["out.h5"] if count == 740 else [])

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from common.datasets.patch_file import concatenate, read_patches
-from common.datasets.patch_keys import digests, keys
 from common.errors import UserError
 from dataset_tools.building import corrections
 from dataset_tools.sources import labels
+from dataset_tools.sources.patch_keys import digests, keys
 from tests.dataset_tools.helpers import family, load
 
 NAOTH = ("--origins", "naoth")
