@@ -13,6 +13,7 @@ from multiprocessing import forkserver, resource_tracker
 
 from common.errors import UserError
 
+KEPT = 16 << 20  # bytes; a decoded picture with all its copies has less
 AHEAD = 3  # tasks handed out per process, so that none waits and results do not pile up
 # Processes are forked from one small server that has imported these: a fork of this process, which has threads, may
 # lock up, and importing everything in every process costs half a second each.
@@ -49,6 +50,7 @@ def workers(jobs: int) -> Iterator[Map]:
         UserError: a process died, most often for want of memory.
     """
     if jobs == 1:
+        keep_memory()
         yield lambda function, tasks: (function(*task) for task in tasks)
         return
     warm_up(jobs)
@@ -68,10 +70,19 @@ def _begin() -> None:
     A worker that SIGTERM ends while it hands over a result leaves half of it in the pipe, and the parent waits for the
     rest for ever. The pool itself needs SIGTERM, to end the others when one has died.
     """
+    keep_memory()
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def keep_memory() -> None:
+    """Lets glibc keep freed memory: of every picture it would return 2 MB, and page faults would fetch them again.
+
+    Its limit follows the largest block that was ever freed (mallopt(3), M_MMAP_THRESHOLD).
+    """
+    bytes(KEPT)
 
 
 def _end_with_parent() -> None:
