@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,8 +30,10 @@ OFF = {
 def in_environment() -> None:
     """Starts this program again with the Python of .venv, unless this one has the same TensorFlow and Keras.
 
-    If neither works, the program ends with one line and status 2.
+    If neither works, the program ends with one line and status 2. Until `run_main` begins, Ctrl-C ends it silently.
     """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell script ignores Ctrl-C
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     python = VENV / "bin" / "python"
     if python.exists() and not _is_venv() and not _has_our_versions():
         os.execv(str(python), [str(python), *sys.argv])  # noqa: S606 - the same arguments, no shell

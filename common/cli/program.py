@@ -130,6 +130,8 @@ def _sigterm_interrupts() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # Python allows signal handlers only there
         yield
         return
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see `launch.in_environment`
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         yield

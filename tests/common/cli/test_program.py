@@ -15,7 +15,8 @@ from ...tiny import ROOT, environment
 
 
 def script(body: str, stdout=subprocess.PIPE, **settings) -> subprocess.Popen:
-    imports = "import sys, tempfile, time\nfrom common.cli.program import UserError, run_main\n"
+    imports = "import sys, tempfile, time\nfrom common.cli import launch\nlaunch.in_environment()\n"
+    imports += "from common.cli.program import UserError, run_main\n"
     code = f"{imports}def main():\n{textwrap.indent(body, '    ')}\nsys.exit(run_main(main))"
     return subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True, **settings
@@ -30,6 +31,17 @@ def test_a_signal_ends_a_program_that_cleans_up(number, status):
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert (out, err, process.returncode) == ("cleaned up\n", "interrupted\n", status)
+
+
+def test_ctrl_c_during_the_imports_of_a_command_shows_no_traceback():
+    code = "import time\nfrom common.cli import launch\nlaunch.in_environment()\n"
+    code += "print('on', flush=True)\ntime.sleep(60)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "on\n"
+    process.send_signal(signal.SIGINT)
+    assert (*process.communicate(timeout=30), process.returncode) == ("", "", -signal.SIGINT)
 
 
 def test_the_previous_handler_is_restored_afterwards():
