@@ -1,10 +1,12 @@
 """Describes patch files in text, one after the other."""
 
+import os
 import sys
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
+from common.cli import launch
 from common.cli.printable import LIMIT, printable
 from common.cli.progress import progress_bar
 from common.datasets.patch_file import task_of
@@ -13,9 +15,8 @@ from dataset_tools.inspection import sheet
 from dataset_tools.inspection.file_statistics import Statistics, gather, group_table, shared, warnings
 
 ATTRIBUTE_LIMIT = 2000  # characters of one attribute that are shown
-CUT_FIRST = (
-    "Patches of other layouts (b-alls-2019.hdf5, class folders) and pictures go through dataset_tools/cut.py first."
-)
+HDF5 = (".h5", ".hdf5")
+PICTURES = (".jpg", ".jpeg", ".png")  # cut.py takes their folder, with the annotations
 ROWS_MAX = 15  # groups shown in a table
 
 
@@ -38,8 +39,7 @@ def describe_all(files: Sequence[Path], folder: Path | None, seed: int) -> int:
         try:
             found = gather(path, task_of(path))
         except UserError as error:
-            hint = f" {CUT_FIRST}" if "Not a patch file" in str(error) else ""
-            print(f"error: {printable(error)}{hint}", file=sys.stderr)
+            print(f"error: {printable(_with_next_step(path, str(error)))}", file=sys.stderr)
             status = 2
             continue
         described.append(found)
@@ -58,6 +58,22 @@ def describe_all(files: Sequence[Path], folder: Path | None, seed: int) -> int:
             names = printable(other.path.name), printable(one.path.name)
             print(f"warning: {number} of {len(other.y)} patches of {names[0]} are in {names[1]} too")
     return status
+
+
+def _with_next_step(path: Path, error: str) -> str:
+    """An error with the command that makes patch files of the path, unless it is one, damaged or missing."""
+    is_there = os.path.exists(path)  # noqa: PTH110 - False for a name that is too long, too
+    ending, is_other = path.suffix.lower(), "Not a patch file" in error
+    if not is_other and (not is_there or ending in HDF5 or any(path.glob("*.h5"))):
+        return error
+    what = error if is_other else f"{path}: not an HDF5 patch file."
+    if ending == ".zip" or any(path.glob("*/*.zip")):
+        root = launch.shortest(path if path.is_dir() else path.absolute().parents[1])
+        words = ("--naoth", root, "--origins", "naoth", "--output-dir", "datasets")
+        script = "dataset_tools/ball_classification_datasets/create_datasets.py"
+        return f"{what} Build patch files of the archives: {launch.command(script, *words)}"
+    source = launch.shortest(path.absolute().parent if ending in PICTURES else path)
+    return f"{what} Cut patches first: {launch.command('dataset_tools/cut.py', source, '--output', 'patches')}"
 
 
 def _name(path: Path, files: list[Path]) -> str:

@@ -108,7 +108,34 @@ def test_for_a_patch_set_with_another_layout_the_error_names_cut(tmp_path, capsy
         file["positives/data"] = textured(4)
     assert inspect.main([str(tmp_path / "b-alls-2019.hdf5")]) == 2
     assert "has no X" in (err := capsys.readouterr().err)
-    assert err.endswith("go through dataset_tools/cut.py first.\n")
+    assert err.endswith(f"cut.py {tmp_path / 'b-alls-2019.hdf5'} --output patches\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "following"),
+    [
+        ("pictures", "cut.py {}/pictures --output patches"),
+        ("pictures/one.jpg", "cut.py {}/pictures --output patches"),
+        ("pictures/boxes.json", "cut.py {}/pictures/boxes.json --output patches"),
+        ("pictures/game.log", "cut.py {}/pictures/game.log --output patches"),
+        ("root", "create_datasets.py --naoth {}/root --origins naoth --output-dir datasets"),
+        ("root/top/game.zip", "create_datasets.py --naoth {}/root --origins naoth --output-dir datasets"),
+    ],
+)
+def test_what_is_not_a_patch_file_gets_the_command_that_makes_one(name, following, tmp_path, capsys):
+    for file in ("pictures/one.jpg", "pictures/boxes.json", "pictures/game.log", "root/top/game.zip"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes(b"{}")
+    assert inspect.main([str(tmp_path / name)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {tmp_path / name}: not an HDF5 patch file. ")
+    assert line.endswith(following.format(tmp_path))
+
+
+def test_a_folder_of_patch_files_is_not_for_cutting(tmp_path, capsys):
+    write_patches(tmp_path / "train.h5", textured(30), np.arange(30) % 2)
+    assert inspect.main([str(tmp_path)]) == 2
+    assert capsys.readouterr().err.endswith("is a folder. Give the path of an HDF5 patch file.\n")
 
 
 def test_the_same_picture_twice(tmp_path):
