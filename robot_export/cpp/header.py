@@ -37,27 +37,15 @@ OWN = (
     "struct Strides {\n  std::ptrdiff_t row, pixel;\n};\n\n"
     "// Every source file that includes this has all of it for itself, compiled with its own flags.\nnamespace {"
 )
+_INLINE = """#if defined(__GNUC__)
+#define BALL_INLINE static inline __attribute__((always_inline))
+#else
+#define BALL_INLINE static inline
+#endif"""
 _WARNING = """#if (defined(__x86_64__) || defined(__i386__)) && !defined(__SSE4_1__) && !defined(BALL_WITHOUT_SSE)
 #warning "ball model without SSE4.1, slow: compile with -march=silvermont (NAO) or -msse4.1, or define BALL_WITHOUT_SSE"
 #endif"""
-
-
-@dataclass(frozen=True)
-class Arithmetic:
-    """The differences between the float and the int16 header.
-
-    title: after the name in the first line. guard: part of the include guard. macro: on x86, allows the intrinsics.
-    warnings: preprocessor text. macros: BALL_..., undefined at the end.
-    """
-
-    title: str
-    guard: str
-    macro: str
-    warnings: tuple[str, ...]
-    macros: tuple[str, ...]
-
-
-FLOAT = Arithmetic("", "", "__SSE4_1__", (_WARNING,), ("INLINE", "WIDTH", "FACTOR", "REPEAT", "BYTES"))
+MACROS = ("INLINE", "WIDTH", "FACTOR", "LANES", "REPEAT", "BYTES", "PAIRS", "VECTOR")  # BALL_..., undefined at the end
 
 
 @dataclass(frozen=True)
@@ -126,8 +114,7 @@ def identifier(name: str) -> str:
 
 def text(network: FoldedNetwork, about: About) -> str:
     """The text of the float header of a network that `check` accepts."""
-    body = [part("vectors.h"), float_layers.weights(network), part("input.h"), CONVERSIONS[network.head]]
-    return assemble(network, about, FLOAT, [*body, float_layers.layers(network), float_layers.run(network)])
+    return assemble(network, about, "float", float_layers.weights(network), float_layers.layers(network))
 
 
 def part(file: str) -> str:
@@ -135,30 +122,37 @@ def part(file: str) -> str:
     return (PARTS / file).read_text(encoding="utf-8")
 
 
-def assemble(network: FoldedNetwork, about: About, arithmetic: Arithmetic, body: list[str]) -> str:
-    """The whole header with the parts of its namespace `detail`."""
-    guard = f"{about.name.upper()}{arithmetic.guard}_H"
+def assemble(network: FoldedNetwork, about: About, arithmetic: str, weights: str, layers: str) -> str:
+    """A whole header around its weights and its layers; arithmetic: "float" or "int16"."""
+    guard = f"{about.name.upper()}_{arithmetic.upper()}_H"
     parts = [
-        f"// {quoted(about.name)}{arithmetic.title}: {describe(network)}",
+        f"// {quoted(about.name)} in {arithmetic}: {describe(network)}",
         TERMS,
         f"#ifndef {guard}\n#define {guard}",
         "#include <cmath>\n#include <cstddef>\n#include <cstdint>\n#include <cstring>",
-        f"#if defined({arithmetic.macro})\n#include <immintrin.h>\n"
+        "#if defined(__SSSE3__)\n#include <immintrin.h>\n"
         "#elif defined(__aarch64__) && defined(__ARM_NEON)\n#include <arm_neon.h>\n#endif",
-        *arithmetic.warnings,
+        _WARNING,
         f"namespace {about.name} {{",
         ANSWERS[network.head],
         OWN,
         constants(network, about),
         "namespace detail {",
-        *body,
+        _INLINE,
+        part(f"{arithmetic}_vectors.h"),
+        part("memory.h"),
+        CONVERSIONS[network.head],
+        weights,
+        part(f"{arithmetic}_input.h"),
+        part("input.h"),
+        layers,
         "}  // namespace detail",
         part("interface.h"),
         array("test_patches", about.patches, "std::uint8_t")
         + f"\n{array('test_answers', about.expected)}\nstatic const int test_count = {len(about.patches)};\n"
         + part("self_test.h"),
         "}  // namespace",
-        "\n".join(f"#undef BALL_{name}" for name in arithmetic.macros),
+        "\n".join(f"#undef BALL_{name}" for name in MACROS),
         f"}}  // namespace {about.name}\n#endif",
     ]
     return "\n\n".join(parts) + "\n"

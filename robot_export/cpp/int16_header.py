@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from robot_export.cpp import float_layers, int16_layers
-from robot_export.cpp.header import CONVERSIONS, About, Arithmetic, assemble, part
+from robot_export.cpp import int16_layers, layers
+from robot_export.cpp.header import About, assemble
+from robot_export.cpp.int16_layers import WIDTHS, plan
 from robot_export.cpp.int16_quantise import LIMIT, Int16Network
 from robot_export.cpp.int16_reference import EXP2, predict
 from robot_export.cpp.weights import array, literal
 from robot_export.folded_network import FoldedNetwork
-
-INT16 = Arithmetic(" in int16", "_INT16", "__SSSE3__", (), ("INLINE", "WIDTH", "FACTOR", "REPEAT", "PAIRS", "VECTOR"))
 
 
 def text(network: FoldedNetwork, whole: Int16Network, about: About) -> str:
@@ -22,10 +21,9 @@ def text(network: FoldedNetwork, whole: Int16Network, about: About) -> str:
         whole: the same network in whole numbers, from `quantise`.
         about: as in the float header.
     """
-    body = [_numbers(whole), part("int16_vectors.h"), _weights(network, whole), part("int16_input.h")]
-    body += [CONVERSIONS[network.head], int16_layers.layers(network, whole), _run(network, whole)]
     about = replace(about, expected=predict(whole, about.patches).outputs)
-    return assemble(network, about, INT16, body)
+    weights = f"{_numbers(whole)}\n{_weights(network, whole)}"
+    return assemble(network, about, "int16", weights, _layers(network, whole))
 
 
 def _numbers(whole: Int16Network) -> str:
@@ -63,24 +61,12 @@ def _pairs(name: str, factors: np.ndarray) -> str:
     return f"alignas(64) static const std::int16_t {name}[] = {{\n  {rows}}};"
 
 
-def _run(network: FoldedNetwork, whole: Int16Network) -> str:
-    """The function that calls the layers, with all buffers on its stack."""
-    first, second, third, *_, answer = stages = int16_layers.plan(network, whole, 4)
-    buffers = ", ".join(f"{name}[{size}]" for name, size in float_layers.sizes(stages).items())
-    last = [f"  out[0] = probability(sums[0], {answer.shift});"]
+def _layers(network: FoldedNetwork, whole: Int16Network) -> str:
+    """The layers, and the function that calls them."""
+    bodies = layers.functions(WIDTHS, lambda width: int16_layers.bodies(*plan(network, whole, width)))
+    shift = whole.layers[-1].shift
+    outputs = [f"probability(sums[0], {shift})"]
     if network.head == "linear":
-        unit = literal(np.float32(2.0**-answer.shift))
-        last = [f"  out[{k}] = static_cast<float>(sums[{k}]) * {unit};" for k in range(network.outputs)]
-    return "\n".join(
-        [
-            *float_layers.ANSWER,
-            f"  alignas(64) std::int16_t {buffers};",
-            "  alignas(16) std::int32_t sums[4];\n  float out[outputs];",
-            "  spread<height, channels>(patch, rows, columns, bright, pixels);",
-            f"  clear_border(map1, {second.side}, {first.outer});",
-            f"  clear_border(map2, {third.side}, {second.outer});",
-            float_layers.CALLS.format(source="pixels", result="sums"),
-            *last,
-            "  return to_answer(out);\n}",
-        ]
-    )
+        unit = literal(np.float32(2.0**-shift))
+        outputs = [f"static_cast<float>(sums[{k}]) * {unit}" for k in range(network.outputs)]
+    return f"{bodies}\n\n{layers.run(plan(network, whole, 4), outputs)}"

@@ -1,13 +1,11 @@
 """Generates C++ for the layers in int16: tiles as in tiles.py, products of pairs of inputs, int32 sums."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from robot_export.cpp import float_layers
-from robot_export.cpp.float_layers import function
+from robot_export.cpp import dense, layers
 from robot_export.cpp.int16_quantise import LIMIT, Int16Network
-from robot_export.cpp.products import ACCUMULATORS, Lines, Pieces, Stage, accumulate, chunks, pieces, runs
-from robot_export.cpp.tiles import larger_of_two, pooled, transform
+from robot_export.cpp.products import ACCUMULATORS, Lines, Pieces, Stage, accumulate, pieces, runs, steps
+from robot_export.cpp.tiles import largest, pooled, transform, transformed_pixels
 from robot_export.folded_network import FoldedNetwork
 
 WIDTHS = (8, 4)  # int32 per vector: AVX2; SSE, NEON and any other machine
@@ -15,28 +13,20 @@ WIDTHS = (8, 4)  # int32 per vector: AVX2; SSE, NEON and any other machine
 
 def plan(network: FoldedNetwork, whole: Int16Network, width: int) -> list[Stage]:
     """The six layers, for vectors of at most this width."""
-    stages = zip(float_layers.plan(network, width), whole.layers, strict=True)
-    return [replace(stage, slope=layer.slope, shift=layer.shift) for stage, layer in stages]
+    stages = zip(layers.plan(network, width), whole.layers, strict=True)
+    return [replace(stage, group=2, slope=layer.slope, shift=layer.shift) for stage, layer in stages]
 
 
-def layers(network: FoldedNetwork, whole: Int16Network) -> str:
-    """One function per layer, for each vector width."""
-    parts = []
-    for width in WIDTHS:
-        first, second, third, fourth, hidden, answer = plan(network, whole, width)
-        bodies = [
-            _first(first),
-            _tiled(second, border=True),
-            _tiled(third, border=False),
-            _small(fourth),
-            _sums(hidden, [0], hidden.side**2 * hidden.inner),
-            _sums(answer, [0], answer.inner),
-        ]
-        parts.append(f"#{'if' if width == WIDTHS[0] else 'elif'} BALL_WIDTH == {width}")
-        for number, body in enumerate(bodies, 1):
-            kinds = "std::int16_t", "std::int32_t" if number == 6 else "std::int16_t"
-            parts.append(function(f"layer{number}", body, *kinds))
-    return "\n".join([*parts, "#endif"])
+def bodies(first: Stage, second: Stage, third: Stage, fourth: Stage, hidden: Stage, answer: Stage) -> list[Lines]:
+    """The lines of each layer."""
+    return [
+        _first(first),
+        _tiled(second, border=True),
+        _tiled(third, border=False),
+        dense.small_convolution(fourth, _keep),
+        dense.dense(hidden, _keep),
+        dense.dense(answer, _keep_sums),
+    ]
 
 
 def _first(stage: Stage) -> Lines:
@@ -44,8 +34,8 @@ def _first(stage: Stage) -> Lines:
 
     Reads `in`, the Spread patch; writes `out`, a map with a border.
     """
-    lanes, tiles, count, size = 2 * stage.width, stage.tiles, stage.outer, 16 * stage.channels + 1
-    kind, plane = f"s{lanes}", (tiles + 1) * tiles
+    lanes, count, size = 2 * stage.width, stage.outer, 16 * stage.channels + 1
+    kind = stage.vector(stage.width)
 
     def product(index, output):
         terms = (
@@ -54,25 +44,24 @@ def _first(stage: Stage) -> Lines:
         )
         return f"({' + '.join(terms)})"
 
-    lines = [f"for (int t = 0; t < {tiles * tiles}; t += {lanes}) {{"]
-    lines.append(f"alignas(64) std::int16_t v[{(size - 1) * lanes}], y[{count * lanes}];")
-    for c in range(stage.channels):
-        lines += ["{", *transform(
-            kind,
-            lambda row, x, c=c: f"{kind}::near(in + {(8 * c + 2 * x + row % 2) * plane + row // 2 * tiles} + t)",
-            lambda index, value, c=c: f"store(v + {(16 * c + index) * lanes}, {value});",
-        ), "}"]  # fmt: skip
-    lines.append("const std::int16_t* u = factors1;")
+    lines = transformed_pixels(stage, lanes)
+    lines.append(f"alignas(64) Number y[{count * lanes}];")
+    lines.append("const Number* u = factors1;")
     lines.append(f"for (int o = 0; o < {count}; o += 4, u += {4 * size} * BALL_REPEAT) {{")
     for q in range(4):
         lines += ["{", *pooled(kind, "m", lambda index, q=q: product(index, q))]
         value = f"m + factor<{kind}>(u, {q * size + size - 1})"
         lines += [f"store(y + (o + {q}) * {lanes}, {_activated(value, stage)});", "}"]
-    lines += [
-        "}",
+    return [*lines, "}", *_turned(stage, lanes), "}"]
+
+
+def _turned(stage: Stage, lanes: int) -> Lines:
+    """Stores `y`, [channel][tile] of the tiles from `t` on, in the map."""
+    tiles, count = stage.tiles, stage.outer
+    lines = [
         f"for (int i = 0; i < {lanes}; i += 8) {{",  # eight tiles that start at an even column
         f"const int row = (t + i) / {tiles} + 1, column = (t + i) % {tiles};",
-        f"std::int16_t* const p = out + row * {(tiles + 2) * count} + column * {count // 2};",
+        f"Number* const p = out + row * {(tiles + 2) * count} + column * {count // 2};",
     ]
     places = [f"p + {((k + 1) % 2 * (tiles // 2 + 1) + (k + 1) // 2) * count} + o" for k in range(8)]
     for start, end, together in ((0, count // 8 * 8, 8), (count // 8 * 8, count, 4)):
@@ -84,20 +73,20 @@ def _first(stage: Stage) -> Lines:
         else:
             lines += [f"store_half<{k % 2}>({place}, a[{k // 2}]);" for k, place in enumerate(places)]
         lines.append("}")
-    return [*lines, "}", "}"]
+    return [*lines, "}"]
 
 
 def _tiled(stage: Stage, border: bool) -> Lines:
     """A later 3x3 convolution. Reads a map with a border; writes one, or [row][column][channel] without it."""
-    tiles, block, inner, outer = stage.tiles, stage.block, stage.inner, stage.outer
+    tiles, block, inner = stage.tiles, stage.block, stage.inner
     row, plane = (stage.side + 2) * inner, (tiles + 1) * inner
     lines = [
         f"for (int first = 0; first < {tiles * tiles}; first += {block}) {{",
-        f"alignas(64) std::int16_t v[{16 * block * inner}];",
-        f"alignas(64) std::int32_t m[{8 * block * outer}];",
+        f"alignas(64) Number v[{16 * block * inner}];",
+        f"alignas(64) Sum m[{8 * block * stage.outer}];",
         f"for (int r = 0; r < {block // tiles}; ++r) {{",
-        f"const std::int16_t* const p = in + (first / {tiles} + r) * {2 * row};",
-        f"std::int16_t* const q = v + r * {tiles * inner};",
+        f"const Number* const p = in + (first / {tiles} + r) * {2 * row};",
+        f"Number* const q = v + r * {tiles * inner};",
     ]
     for lanes, start, end in runs(pieces(tiles * inner // 2, stage.width)):
         lines += [f"for (int c = {2 * start}; c < {2 * end}; c += {2 * lanes}) {{", *transform(
@@ -105,19 +94,27 @@ def _tiled(stage: Stage, border: bool) -> Lines:
             lambda y, x, n=lanes: f"s{2 * n}::near(p + {y * row + x % 2 * plane + x // 2 * inner} + c)",
             lambda index, value: f"store(q + {index * block * inner} + c, {value});",
         ), "}"]  # fmt: skip
-    lines += ["}", *_products(stage)]
-    # Two neighbouring tiles: in a map with a border, the first is at an odd column, the second at an even one.
+    return [*lines, "}", *_products(stage), *_outputs(stage, border), "}"]
+
+
+def _outputs(stage: Stage, border: bool) -> Lines:
+    """The largest of a tile's four outputs, activated."""
+    tiles, block, outer, lines = stage.tiles, stage.block, stage.outer, []
+    # Two tiles beside each other: in a map with a border, the first is at an odd column, the second at an even one.
     place = f"((first + i) / {tiles} + 1) * {(tiles + 2) * outer} + (first + i) % {tiles} / 2 * {outer}"
     places = ((tiles // 2 + 1) * outer, outer) if border else (0, outer)
-    lines += [f"for (int i = 0; i < {block}; i += 2) {{", f"const std::int32_t* const q = m + i * {8 * outer};"]
-    lines.append(f"std::int16_t* const p = out + {place if border else f'(first + i) * {outer}'};")
+    lines += [f"for (int i = 0; i < {block}; i += 2) {{", f"const Sum* const q = m + i * {8 * outer};"]
+    lines.append(f"Number* const p = out + {place if border else f'(first + i) * {outer}'};")
     for vectors, start, end in _groups(outer, stage.width):
         sums = []
         lines.append(f"for (int c = {start}; c < {end}; c += {sum(vectors)}) {{")
         for tile in range(2):
             for index, lanes in enumerate(vectors):
                 name, kind, at = f"g{tile}{index}", f"w{lanes}", f"c + {lanes * index}"
-                lines += _largest(name, kind, 8 * outer * tile, outer, at)
+                for number, value in enumerate(f"{name}{half}{column}" for column in range(4) for half in "tu"):
+                    load = f"{kind}::load(q + {(8 * tile + number) * outer} + {at})"
+                    lines.append(f"const {kind} {value} = {load};")
+                lines += largest(kind, name)
                 sums.append(f"{name} + {kind}::load(bias{stage.number} + {at})")
             if vectors != [4]:
                 lines.append(f"store(p + {places[tile]} + c, {_narrowed(sums, stage)});")
@@ -126,18 +123,7 @@ def _tiled(stage: Stage, border: bool) -> Lines:
             lines.append(f"const s8 both = {_narrowed(sums, stage)};")
             lines += [f"store_half<{half}>(p + {place} + c, both);" for half, place in enumerate(places)]
         lines.append("}")
-    return [*lines, "}", "}"]
-
-
-def _largest(name: str, kind: str, start: int, outer: int, at: str) -> Lines:
-    """The largest of a tile's four outputs, from four columns of half transformed products each."""
-    lines = []
-    for half, letter in enumerate("tu"):
-        names = [f"{name}{letter}{column}" for column in range(4)]
-        for column, value in enumerate(names):
-            lines.append(f"const {kind} {value} = {kind}::load(q + {start + (2 * column + half) * outer} + {at});")
-        lines.append(larger_of_two(kind, name + letter))
-    return [*lines, f"const {kind} {name} = larger({name}t, {name}u);"]
+    return [*lines, "}"]
 
 
 def _products(stage: Stage) -> Lines:
@@ -154,20 +140,20 @@ def _products(stage: Stage) -> Lines:
         sums = [(2 * tile + half, at, lanes) for tile in range(together) for half in range(2) for lanes, at in parts]
         lines += [
             "for (int column = 0; column < 4; ++column) {",
-            f"const std::int16_t* x = v + column * {block * inner};",
-            f"std::int32_t* y = m + column * {2 * outer} + {start};",
+            f"const Number* x = v + column * {block * inner};",
+            f"Sum* y = m + column * {2 * outer} + {start};",
             f"for (int i = 0; i < {block}; i += {together}, x += {together * inner}, y += {together * 8 * outer}) {{",
-            f"const std::int16_t* const u = opaque(factors{stage.number} + column * {4 * size} + {2 * start});",
+            f"const Number* const u = opaque(factors{stage.number} + column * {4 * size} + {2 * start});",
             *(f"w{lanes} a{row}_{at};" for row, at, lanes in sums),
         ]
         for rows, order in (((1, 2), 0), ((0, 3), 2)):
             lines.append("{")
             for half, row in enumerate(rows):
-                lines.append(f"const std::int16_t* const u{half} = u + {(order + half) * size};")
+                lines.append(f"const Number* const u{half} = u + {(order + half) * size};")
                 for tile in range(together):
                     place = (row * 4 * block + tile) * inner
-                    lines.append(f"const std::int16_t* const x{2 * tile + half} = x + {place};")
-            lines += [*accumulate(pairs, _steps(stage, 2 * together, parts), fresh=order == 0), "}"]
+                    lines.append(f"const Number* const x{2 * tile + half} = x + {place};")
+            lines += [*accumulate(pairs, steps(stage, 2 * together, parts, sources=2), fresh=order == 0), "}"]
             for row, at, lanes in sums:
                 if order == 0 and row % 2 == 0:
                     b, c = f"a{row}_{at}", f"a{row + 1}_{at}"
@@ -177,54 +163,19 @@ def _products(stage: Stage) -> Lines:
     return lines
 
 
-def _small(stage: Stage) -> Lines:
-    """The 2x2 convolution without padding; `in` and `out` are [row][column][channel]."""
-    side, places, inner = stage.side, stage.side - 1, stage.inner
-    source, to = f"(i / {places} * {side} + i % {places}) * {inner} + ", f"i * {stage.outer} + "
-    body = _sums(stage, [0, side * inner], 2 * inner, source, to)
-    return [f"for (int i = 0; i < {places * places}; ++i) {{", *body, "}"]
-
-
-def _sums(stage: Stage, rows: list[int], count: int, source: str = "", to: str = "") -> Lines:
-    """Rows of `count` inputs that start at these offsets; padding is also multiplied, by zeros."""
-    number, outer, answer, lines = stage.number, stage.outer, stage.slope is None, []
-    for loop, parts in chunks(outer, stage.width):
-        lines += [loop, *(f"w{lanes} a0_{at} = w{lanes}::load(bias{number} + o + {at});" for lanes, at in parts)]
-        for index, row in enumerate(rows):
-            lines.append(f"{{ const std::int16_t* const x0 = in + {source}{row};")
-            lines.append(f"const std::int16_t* const u0 = factors{number} + {index * count * outer} + 2 * o;")
-            lines += [*accumulate(count // 2, _steps(stage, 1, parts)), "}"]
-        if answer:
-            lines += [f"store(out + o + {at}, a0_{at});" for _, at in parts]
-        for vectors, start, end in () if answer else _groups(sum(parts[-1]), stage.width):
-            for at in range(start, end, sum(vectors)):
-                sums = [f"a0_{at + lanes * index}" for index, lanes in enumerate(vectors)]
-                store = "store_half<0>" if vectors == [4] else "store"
-                lines.append(f"{store}(out + {to}o + {at}, {_narrowed(sums, stage)});")
-        lines.append("}")
+def _keep(stage: Stage, parts: Pieces, to: str) -> Lines:
+    """Stores the activations of sums, eight or four at a time."""
+    lines = []
+    for vectors, start, end in _groups(sum(parts[-1]), stage.width):
+        store = "store_half<0>" if vectors == [4] else "store"
+        for at in range(start, end, sum(vectors)):
+            sums = [f"a0_{at + lanes * index}" for index, lanes in enumerate(vectors)]
+            lines.append(f"{store}({to} + {at}, {_narrowed(sums, stage)});")
     return lines
 
 
-def _steps(stage: Stage, rows: int, parts: Pieces) -> Callable[..., Lines]:
-    """Steps of a{row}_{offset} += pair c of x{row} times u{row % 2}[c][offset...]; see products.float_steps."""
-    width, outer = stage.width, stage.outer
-
-    def steps(count: int, fresh: bool = False) -> Lines:
-        load, lines = "s8::near" if count > 2 else "load_half", []
-        if width == 4:
-            lines += [f"const s8 q{row} = {load}(x{row} + 2 * c);" for row in range(rows)]
-        for step, row in ((step, row) for step in range(count) for row in range(rows)):
-            for lanes in sorted({lanes for lanes, _ in parts}):
-                pair = f"lane<{step}>(q{row})" if width == 4 else f"pair<s{2 * lanes}>(x{row} + 2 * (c + {step}))"
-                lines.append(f"const auto b{row}_{step}_{lanes} = {pair};")
-            for lanes, offset in parts:
-                factor = f"s{2 * lanes}::load(u{row % 2} + ((c + {step}) * {outer} + {offset}) * 2)"
-                sums, value = f"a{row}_{offset}", f"b{row}_{step}_{lanes}"
-                made = f"times({value}, {factor})" if fresh and step == 0 else f"madd({sums}, {value}, {factor})"
-                lines.append(f"{sums} = pinned({made});")
-        return lines
-
-    return steps
+def _keep_sums(_: Stage, parts: Pieces, to: str) -> Lines:
+    return [f"store({to} + {at}, a0_{at});" for _, at in parts]
 
 
 def _narrowed(sums: list[str], stage: Stage) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import UserError
-from robot_export.cpp.weights import later_tiles, pad_inputs, pad_last
+from robot_export.cpp.weights import pad_inputs, pad_last, tile_factors
 from robot_export.folded_network import FoldedNetwork
 
 LIMIT = 8191  # largest activation
@@ -81,10 +81,11 @@ def quantise(network: FoldedNetwork, largest: Sequence[float]) -> Int16Network:
     layer, unit = _first(sources[0], network.scale / 2**FRACTION, largest[0], low, high)
     layers = [layer]
     for source, factors, most in zip(sources[1:-1], _factors(network), largest[1:], strict=False):
-        layer, unit = _later(source, factors * unit, most * HEADROOM / LIMIT)
+        units = max(most * HEADROOM / LIMIT, 1e-20) * 2.0 ** np.arange(100)
+        layer, unit = _later(source, factors * unit, units, range(16, 0, -1))
         layers.append(layer)
-    head = sources[-1]
-    layers.append(_answer(head, pad_last(pad_inputs(head.weights)) * unit, 2 if network.head == "sigmoid" else np.e))
+    factors, base = pad_last(pad_inputs(sources[-1].weights)), 2 if network.head == "sigmoid" else np.e
+    layers.append(_later(sources[-1], factors * unit, [np.log(base)], range(30, -1, -1))[0])
     return Int16Network(network.input_shape, network.head, add, low, high, tuple(layers))
 
 
@@ -94,7 +95,7 @@ def _factors(network: FoldedNetwork) -> list[np.ndarray]:
     weights = network.dense[0].weights
     hidden = pad_last(pad_inputs(weights.reshape(-1, len(last.bias), weights.shape[1])))
     direct = [values.reshape(-1, values.shape[-1]) for values in (pad_last(pad_inputs(last.weights)), hidden)]
-    return [pad_inputs(later_tiles(layer.weights)) for layer in tiled] + direct
+    return [pad_inputs(tile_factors(layer.weights)) for layer in tiled] + direct
 
 
 def measure(network: FoldedNetwork, X: np.ndarray) -> list[float]:
@@ -120,51 +121,41 @@ def measure(network: FoldedNetwork, X: np.ndarray) -> list[float]:
 
 def _first(source, scale: float, most: float, low: int, high: int) -> tuple[Int16Layer, float]:
     """The first layer, and the unit of its activations."""
-    real, bias = later_tiles(source.weights) * scale, pad_last(source.bias.astype(np.float64))
+    real, bias = tile_factors(source.weights) * scale, pad_last(source.bias.astype(np.float64))
     rounding = 0.5 * np.abs(TO_OUTPUTS).sum(axis=1).max() * real.shape[1]
     unit = max(most * HEADROOM / LIMIT, 1e-20)
     for _ in range(1000):
         factors, whole = np.rint(real / unit * ONE), np.rint(bias / unit)
         bound = _reach(factors, whole * ONE, low, high) / ONE + rounding
         if np.abs(factors).max() < ONE and bound < ONE:
-            return Int16Layer(source.name, _whole(factors), _whole(whole), 0, _slope(source), bound), unit
+            return _layer(source, factors, whole, 0, bound), unit
         unit *= 1.02
     raise _too_large(source)
 
 
-def _later(source, real: np.ndarray, unit: float) -> tuple[Int16Layer, float]:
-    """A layer with int32 sums, and the unit of its activations: `unit`, or a larger one if the sums would not fit.
+def _later(source, real: np.ndarray, units: Sequence[float], shifts: Sequence[int]) -> tuple[Int16Layer, float]:
+    """A layer with int32 sums, and the unit of its activations: the first for which the sums fit.
 
     Args:
         source: the layer in float.
         real: its factors, for inputs in their unit.
-        unit: the desired unit.
+        units: to try, the best first.
+        shifts: of the sums, likewise.
     """
-    unit = max(unit, 1e-20)
-    for _ in range(100):
-        for shift in range(16, 0, -1):
-            if layer := _rounded(source, real, unit, shift, 2.0 ** (shift - 1)):
+    for unit in units:
+        for shift in shifts:
+            if layer := _rounded(source, real, unit, shift):
                 return layer, unit
-        unit *= 2
     raise _too_large(source)
 
 
-def _answer(source, real: np.ndarray, base: float) -> Int16Layer:
-    """The last layer, in logarithms to this base."""
-    for shift in range(30, -1, -1):
-        if layer := _rounded(source, real, np.log(base), shift, 0):
-            return layer
-    raise _too_large(source)
-
-
-def _rounded(source, real: np.ndarray, unit: float, shift: int, half: float) -> Int16Layer | None:
-    """The layer with this shift; None if a factor or a sum does not fit. Computes in float64, which is exact here."""
+def _rounded(source, real: np.ndarray, unit: float, shift: int) -> Int16Layer | None:
+    """The layer with this shift; None if a factor or a sum does not fit. In float64, in which the bound is exact."""
+    half = 0 if source.slope is None else 2.0 ** (shift - 1)  # the answer is not shifted
     real, bias = real.astype(np.float64) / unit, source.bias.astype(np.float64) / unit
     factors, whole = np.rint(real * 2.0**shift), np.rint(pad_last(bias) * 2.0**shift) + half
     bound = _reach(factors, whole, -LIMIT, LIMIT)
-    if np.abs(factors).max() >= ONE or bound >= 2.0**31:
-        return None
-    return Int16Layer(source.name, _whole(factors), _whole(whole), shift, _slope(source), bound)
+    return None if np.abs(factors).max() >= ONE or bound >= 2.0**31 else _layer(source, factors, whole, shift, bound)
 
 
 def _reach(factors: np.ndarray, bias: np.ndarray, low: int, high: int) -> float:
@@ -176,13 +167,9 @@ def _reach(factors: np.ndarray, bias: np.ndarray, low: int, high: int) -> float:
     return float(np.maximum(up + bias, down - bias).max())
 
 
-def _slope(source) -> int | None:
-    slope = getattr(source, "slope", None)
-    return None if slope is None else min(int(np.rint(slope * ONE)), ONE - 1)
-
-
-def _whole(values: np.ndarray) -> np.ndarray:
-    return values.astype(np.int64)
+def _layer(source, factors: np.ndarray, bias: np.ndarray, shift: int, bound: float) -> Int16Layer:
+    slope = None if source.slope is None else min(int(np.rint(source.slope * ONE)), ONE - 1)
+    return Int16Layer(source.name, factors.astype(np.int64), bias.astype(np.int64), shift, slope, bound)
 
 
 def _too_large(source) -> UserError:

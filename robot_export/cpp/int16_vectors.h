@@ -1,5 +1,8 @@
 // Vectors of 8 and 16 int16 (s) and of 4 and 8 int32 (w) with one interface. Sums wrap.
-#define BALL_INLINE static inline __attribute__((always_inline))
+typedef std::int16_t Number;
+typedef std::int32_t Sum;
+#define BALL_LANES(x) x, x, x, x, x, x, x, x
+static constexpr int lanes = 8;  // of the smallest vector
 #if defined(__AVX2__)
 #define BALL_WIDTH 8
 #else
@@ -10,14 +13,6 @@
 #define BALL_PAIRS(a, b, c, d, e, f, g, h) a, c, e, g, b, d, f, h
 #else
 #define BALL_PAIRS(a, b, c, d, e, f, g, h) a, b, c, d, e, f, g, h
-#endif
-// SSE has no cheap way to broadcast from memory: there, factors that meet tiles in the lanes are stored eight times.
-#if defined(__SSSE3__) && BALL_WIDTH == 4
-#define BALL_FACTOR(x) x, x, x, x, x, x, x, x
-#define BALL_REPEAT 8
-#else
-#define BALL_FACTOR(x) x
-#define BALL_REPEAT 1
 #endif
 
 #define BALL_VECTOR(V, Element, Unsigned, Count)                                                            \
@@ -50,6 +45,8 @@ BALL_VECTOR(w4, std::int32_t, std::uint32_t, 4)
 BALL_VECTOR(s16, std::int16_t, std::uint16_t, 16)
 BALL_VECTOR(w8, std::int32_t, std::uint32_t, 8)
 #endif
+
+typedef s8 Vector;
 
 // scaled: (a * b + 2^14) >> 15 of each lane. lane: the pair P of a, for `times`. times: products of pairs, added.
 // narrow: clamps to int16. zip: lanes of a and b in turns.
@@ -100,14 +97,11 @@ BALL_INLINE w4 times(s8 a, s8 b) {
   return c;
 }
 BALL_INLINE w4 madd(w4 sum, s8 a, s8 b) { return sum + times(a, b); }
-BALL_INLINE std::int16_t narrow(std::int32_t x) {
-  return static_cast<std::int16_t>(x > 32767 ? 32767 : x < -32768 ? -32768 : x);
-}
 BALL_INLINE s8 narrow(w4 a, w4 b) {
   s8 c;
-  for (int i = 0; i < 4; ++i) {
-    c.v[i] = narrow(a.v[i]);
-    c.v[i + 4] = narrow(b.v[i]);
+  for (int i = 0; i < 8; ++i) {
+    const std::int32_t x = i < 4 ? a.v[i] : b.v[i - 4];
+    c.v[i] = static_cast<std::int16_t>(x > 32767 ? 32767 : x < -32768 ? -32768 : x);
   }
   return c;
 }
@@ -124,18 +118,16 @@ template <int N> BALL_INLINE void store_half(std::int16_t* p, s8 a) {
   const std::int64_t half = ((halves)a.v)[N];
   std::memcpy(p, &half, 8);
 }
-BALL_INLINE s8 load_half(const std::int16_t* p) {
+template <int Count> BALL_INLINE s8 inputs(const std::int16_t* p) {  // pairs
+  if (Count > 2) return s8::near(p);
   std::int64_t half;
   std::memcpy(&half, p, 8);
   return s8{(s8::native)halves{half, 0}};
 }
-template <class V> BALL_INLINE V factor(const std::int16_t* p, int i) {
-  return BALL_REPEAT == 8 ? V::load(p + 8 * i) : V::all(p[i]);
-}
 
 #if BALL_WIDTH == 8
 // Two inputs, in all lanes.
-template <class V> BALL_INLINE V pair(const std::int16_t* p) {
+template <class V> BALL_INLINE V repeated(const std::int16_t* p) {
   std::int32_t both;
   std::memcpy(&both, p, sizeof both);
   typedef std::int32_t wide __attribute__((vector_size(sizeof(V))));
@@ -148,29 +140,6 @@ BALL_INLINE s8 narrow(w8 a) {
   return s8{(s8::native)_mm_packs_epi32(_mm256_castsi256_si128((__m256i)a.v), _mm256_extracti128_si256((__m256i)a.v, 1))};
 }
 #endif
-
-// LeakyReLU for a slope of at most 1, in units of 2^-15, then the clamp, below only where that may be needed.
-template <bool Both, class V> BALL_INLINE V activated(V x, std::int16_t slope) {
-  const V y = smaller(larger(x, scaled(x, V::all(slope))), V::all(limit));
-  return Both ? larger(y, V::all(-limit)) : y;
-}
-
-// Says that a register holds something new, at no cost. Without it, GCC computes one sum after the other, keeps every
-// broadcast value until the last of them, and runs out of registers.
-template <class V> BALL_INLINE V pinned(V a) {
-#if defined(__SSE2__)
-  __asm__("" : "+x"(a.v));
-#elif defined(__aarch64__) && defined(__ARM_NEON)
-  __asm__("" : "+w"(a.v));
-#endif
-  return a;
-}
-
-// The same pointer, of which the compiler knows nothing: it cannot load weights ahead and spill them.
-BALL_INLINE const std::int16_t* opaque(const std::int16_t* p) {
-  __asm__("" : "+r"(p));
-  return p;
-}
 
 // Lanes [channel][tile] of N = 4 or 8 channels and 8 tiles -> [tile][channel]: a round moves one bit of the row's number.
 template <int N> BALL_INLINE void zip_rows(const s8* a, s8* b) {
@@ -186,20 +155,4 @@ template <int N> BALL_INLINE void transpose(const s8* a, s8* out) {
   zip_rows<N>(a, b);
   zip_rows<N>(b, N == 8 ? c : out);
   if (N == 8) zip_rows<N>(c, out);
-}
-
-static inline void clear(std::int16_t* p, int count) {
-  for (int i = 0; i < count; i += 4) std::memset(p + i, 0, 8);
-}
-
-// A map is [row][column parity][column / 2][channel], with a border of zeros; a tile's columns are then neighbours of
-// the next tile's, channel by channel. `side` leaves the border out.
-static inline void clear_border(std::int16_t* p, int side, int channels) {
-  const int row = (side + 2) * channels;
-  clear(p, row);
-  clear(p + (side + 1) * row, row);
-  for (int y = 1; y <= side; ++y) {
-    clear(p + y * row, channels);
-    clear(p + (y + 1) * row - channels, channels);
-  }
 }

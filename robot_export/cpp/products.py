@@ -14,8 +14,9 @@ ACCUMULATORS = {4: 8, 8: 12, 16: 24}  # out of 16, 16 and 32 registers
 class Stage:
     """A layer for the code generator.
 
-    number: from 1. side: of its input, in pixels. channels, outputs: without padding. slope: LeakyReLU's.
-    width: sums in the widest vectors. shift: for the sums in int16.
+    number: from 1. side: of its input, in pixels. channels, outputs: without padding. slope: of the LeakyReLU.
+    width: sums in the widest vectors. group: inputs that are multiplied at once, 1 in float, 2 in int16. shift: of the
+    sums in int16.
     """
 
     number: int
@@ -24,6 +25,7 @@ class Stage:
     outputs: int
     slope: float
     width: int
+    group: int = 1
     shift: int = 0
 
     @property
@@ -40,6 +42,14 @@ class Stage:
     def tiles(self) -> int:
         """Tiles of 2x2 outputs in a row."""
         return self.side // 2
+
+    def sums(self, lanes: int) -> str:
+        """The type of a vector of sums."""
+        return f"f{lanes}" if self.group == 1 else f"w{lanes}"
+
+    def vector(self, lanes: int) -> str:
+        """The type of a vector of the factors for as many sums."""
+        return f"f{lanes}" if self.group == 1 else f"s{2 * lanes}"
 
     @property
     def block(self) -> int:
@@ -84,8 +94,8 @@ def accumulate(count: int, steps: Callable[..., Lines], fresh: bool = False) -> 
     """A sum over `count` inputs, four at a time.
 
     Args:
-        count: number of inputs `c`.
-        steps: (number of inputs from c on, fresh) -> the lines that add their products.
+        count: of the inputs `c`.
+        steps: (how many from c on, fresh) -> the lines that add their products; see below.
         fresh: the sums have no value yet.
     """
     whole, start, lines = count // 4 * 4, 4 * fresh, []
@@ -98,21 +108,28 @@ def accumulate(count: int, steps: Callable[..., Lines], fresh: bool = False) -> 
     return lines
 
 
-def float_steps(stage: Stage, rows: int, chosen: Pieces) -> Callable[..., Lines]:
-    """Steps of a{row}_{offset} += x{row}[c] * u[c][offset...]; each input is broadcast once for all its products."""
-    width, outer = stage.width, stage.outer
+def steps(stage: Stage, rows: int, parts: Pieces, sources: int = 1) -> Callable[..., Lines]:
+    """Steps of a{row}_{offset} += input c of x{row} * u{row % sources}[c][offset...].
 
-    def steps(count: int, fresh: bool = False) -> Lines:
-        lines = [f"const f4 q{row} = f4::load(x{row} + c);" for row in range(rows)] if width == 4 else []
+    Every input (in int16: every pair of inputs) is broadcast once for all its products.
+    """
+    width, outer, group = stage.width, stage.outer, stage.group
+
+    def made(count: int, fresh: bool = False) -> Lines:
+        lines = []
+        if width == 4:
+            lines += [f"const auto q{row} = inputs<{count}>(x{row} + {group} * c);" for row in range(rows)]
         for step, row in ((step, row) for step in range(count) for row in range(rows)):
-            for lanes in sorted({lanes for lanes, _ in chosen}):
-                value = f"f4::lane<{step}>(q{row})" if width == 4 else f"f{lanes}::all(x{row}[c + {step}])"
-                lines.append(f"const f{lanes} b{row}_{step}_{lanes} = {value};")
-            for lanes, offset in chosen:
-                factor = f"f{lanes}::load(u + (c + {step}) * {outer} + {offset})"
-                name, value = f"a{row}_{offset}", f"b{row}_{step}_{lanes}"
-                made = f"{value} * {factor}" if fresh and step == 0 else f"madd({name}, {value}, {factor})"
-                lines.append(f"{name} = pinned({made});")
+            for lanes in sorted({lanes for lanes, _ in parts}):
+                whole = f"repeated<{stage.vector(lanes)}>(x{row} + {group} * (c + {step}))"
+                value = f"lane<{step}>(q{row})" if width == 4 else whole
+                lines.append(f"const auto b{row}_{step}_{lanes} = {value};")
+            for lanes, offset in parts:
+                place = f"u{row % sources} + {group} * ((c + {step}) * {outer} + {offset})"
+                value = f"b{row}_{step}_{lanes}, {stage.vector(lanes)}::load({place})"
+                name = f"a{row}_{offset}"
+                product = f"times({value})" if fresh and step == 0 else f"madd({name}, {value})"
+                lines.append(f"{name} = pinned({product});")
         return lines
 
-    return steps
+    return made

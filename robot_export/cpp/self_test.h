@@ -1,4 +1,4 @@
-// Computes the test patches of the model's contract and compares with what the trained network answered.
+// Computes the test patches of model.json and compares with what the trained network answered.
 // Raw bytes 0..255 go in, scale and mean are inside; a caller who subtracts a mean before predict does it twice.
 // Call it once at start-up: it fails where a build breaks the arithmetic, as -ffast-math may.
 // Returns whether every number lies within 1e-5, relative where it is above 1.

@@ -6,9 +6,8 @@ the rounding errors of a few more additions are added.
 """
 
 from collections.abc import Callable
-from functools import partial
 
-from robot_export.cpp.products import ACCUMULATORS, Lines, Stage, accumulate, chunks, float_steps, pieces, runs
+from robot_export.cpp.products import ACCUMULATORS, Lines, Stage, accumulate, chunks, pieces, runs, steps
 
 
 def transform(kind: str, load: Callable[[int, int], str], keep: Callable[[int, str], str]) -> Lines:
@@ -50,13 +49,16 @@ def pooled(kind: str, result: str, product: Callable[[int], str]) -> Lines:
             f"const {kind} {n}t{column} = {product(column)} + ({n}b{column} + {n}c{column});",
             f"const {kind} {n}u{column} = {n}b{column} - {n}c{column} - {product(12 + column)};",
         ]
-    lines += [larger_of_two(kind, n + half) for half in "tu"]
-    return [*lines, f"const {kind} {n} = larger({n}t, {n}u);"]
+    return [*lines, *largest(kind, n)]
 
 
-def larger_of_two(kind: str, n: str) -> str:
-    """The larger of the two outputs in a row of a tile, from its four columns {n}0 to {n}3."""
-    return f"const {kind} {n} = larger({n}0 + ({n}1 + {n}2), {n}1 - {n}2 - {n}3);"
+def largest(kind: str, n: str) -> Lines:
+    """The largest of a tile's outputs {n}; of its rows t and u, the four columns are {n}t0 to {n}u3."""
+    rows = [
+        f"const {kind} {row} = larger({row}0 + ({row}1 + {row}2), {row}1 - {row}2 - {row}3);"
+        for row in (f"{n}t", f"{n}u")
+    ]
+    return [*rows, f"const {kind} {n} = larger({n}t, {n}u);"]
 
 
 def first_convolution(stage: Stage) -> Lines:
@@ -65,15 +67,11 @@ def first_convolution(stage: Stage) -> Lines:
     Reads `in`, the Spread patch; writes `out` [row][column][channel] inside its border.
     """
     width, tiles, count, channels = stage.width, stage.tiles, stage.outer, stage.channels
-    kind, plane = f"f{width}", (tiles + 1) * tiles
-
-    def load(channel, row, column):
-        offset = channel * 8 * plane + (column * 2 + row % 2) * plane + row // 2 * tiles
-        return f"{kind}::load(in + {offset} + t)"
+    kind = stage.vector(width)
 
     def product(index):
         terms = [
-            (f"{kind}::load(v + {(16 * c + index) * width})", f"{kind}::factor(u, {16 * c + index})")
+            (f"{kind}::load(v + {(16 * c + index) * width})", f"factor<{kind}>(u, {16 * c + index})")
             for c in range(channels)
         ]
         text = " * ".join(terms[0])
@@ -81,10 +79,7 @@ def first_convolution(stage: Stage) -> Lines:
             text = f"madd({text}, {value}, {factor})"
         return text
 
-    lines = [f"for (int t = 0; t < {tiles * tiles}; t += {width}) {{", f"alignas(64) float v[{16 * channels * width}];"]
-    for c in range(channels):
-        keep = lambda index, value, c=c: f"store(v + {(16 * c + index) * width}, {value});"  # noqa: E731
-        lines += ["{", *transform(kind, partial(load, c), keep), "}"]
+    lines = transformed_pixels(stage, width)
     for quarter in range(width // 4):
         tile = f"t + {4 * quarter}"
         row = f"(({tile}) / {tiles} + 1) * {tiles + 2} + ({tile}) % {tiles} + 1"
@@ -98,6 +93,21 @@ def first_convolution(stage: Stage) -> Lines:
     for quarter in range(width // 4):
         lines += [f"store(p{quarter} + {q * count} + o, quarter<{quarter}>(y{q}));" for q in range(4)]
     return [*lines, "}", "}"]
+
+
+def transformed_pixels(stage: Stage, lanes: int) -> Lines:
+    """Opens the loop over the tiles `t` of the Spread patch and leaves those in the lanes in `v`."""
+    tiles, channels, kind = stage.tiles, stage.channels, stage.vector(stage.width)
+    plane = (tiles + 1) * tiles
+    lines = [f"for (int t = 0; t < {tiles**2}; t += {lanes}) {{"]
+    lines.append(f"alignas(64) Number v[{16 * channels * lanes}];")
+    for c in range(channels):
+        lines += ["{", *transform(
+            kind,
+            lambda row, x, c=c: f"{kind}::load(in + {(8 * c + 2 * x + row % 2) * plane + row // 2 * tiles} + t)",
+            lambda index, value, c=c: f"store(v + {(16 * c + index) * lanes}, {value});",
+        ), "}"]  # fmt: skip
+    return lines
 
 
 def convolution(stage: Stage, border: int) -> Lines:
@@ -171,11 +181,11 @@ def _products(stage: Stage) -> Lines:
         most = ACCUMULATORS[stage.width] // len(parts)
         together = max(n for n in (1, 2, 4) if n == 1 or (n <= most and block % n == 0))
         lines += [loop, f"for (int i = 0; i < {block}; i += {together}) {{"]
-        lines.append("const float* const u = opaque(factors + o);")
+        lines.append("const float* const u0 = opaque(factors + o);")
         for tile in range(together):
             lines.append(f"const float* const x{tile} = v + ((i + {tile}) * 16 + k) * {stage.inner};")
             lines += [f"f{lanes} a{tile}_{offset};" for lanes, offset in parts]
-        lines += accumulate(stage.channels, float_steps(stage, together, parts), fresh=True)
+        lines += accumulate(stage.channels, steps(stage, together, parts), fresh=True)
         for tile in range(together):
             lines.append(f"float* const y{tile} = m + ((i + {tile}) * 16 + k) * {stage.outer} + o;")
             lines += [f"store(y{tile} + {offset}, a{tile}_{offset});" for _, offset in parts]

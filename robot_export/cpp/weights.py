@@ -12,19 +12,10 @@ def padded(channels: int) -> int:
     return -(-channels // 4) * 4
 
 
-def first_tiles(weights: np.ndarray, scale: float) -> np.ndarray:
-    """Kernels [3, 3, inputs, outputs] of the first convolution -> factors [padded outputs, inputs, 16], scaled."""
-    return pad_last(_factors(weights) * scale).transpose(2, 1, 0)
-
-
-def later_tiles(weights: np.ndarray) -> np.ndarray:
+def tile_factors(weights: np.ndarray) -> np.ndarray:
     """Kernels [3, 3, inputs, outputs] -> factors [16, inputs, padded outputs]."""
-    return pad_last(_factors(weights))
-
-
-def _factors(weights: np.ndarray) -> np.ndarray:
     both = np.einsum("ai,bj,ijco->abco", _G, _G, weights.astype(np.float64))
-    return both.reshape(16, *weights.shape[2:])
+    return pad_last(both.reshape(16, *weights.shape[2:]))
 
 
 def pad_last(values: np.ndarray) -> np.ndarray:

@@ -128,16 +128,19 @@ def test_floats_and_brightness_of_any_value(tmp_path):
 
 @pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize("target", ["silvermont", "x86-64-v3", "native", "x86-64"])
-def test_no_warning(tmp_path, compiler, target):
+def test_no_warning_but_that_of_a_slow_build(tmp_path, compiler, target):
     Build(compiler, ()).require()
     network = fold(random_model(7, **MODELS["detector"]))
     path, _ = written(tmp_path, network, patches(1, 20, network.input_shape))
     unit = tmp_path / "unit.cpp"
     unit.write_text(f'#include "{path.name}"\nint main() {{ return ball_test::self_test() ? 0 : 1; }}\n')
     for standard in ("c++11", "c++14", "c++17", "c++20"):
-        command = [compiler, f"-std={standard}", f"-march={target}", *STRICT, unit]
+        command = [compiler, f"-std={standard}", f"-march={target}", "-DBALL_WITHOUT_SSE", *STRICT, unit]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert not done.returncode, done.stderr[:1000]
+    command = [compiler, "-std=c++11", f"-march={target}", "-fsyntax-only", unit]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert ("without SSE4.1, slow" in said) == (target == "x86-64")
 
 
 def test_the_bounds_are_reached_and_never_exceeded():
