@@ -1,4 +1,4 @@
-"""C++ text of the layers in float and of their weights."""
+"""Generates C++ for the layers in float and their weights."""
 
 import numpy as np
 

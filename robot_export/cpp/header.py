@@ -14,10 +14,7 @@ from robot_export.cpp.weights import array, literal
 from robot_export.folded_network import FoldedNetwork
 
 PARTS = Path(__file__).parent
-TEMPLATES = (
-    "ball_models.h",
-    "naoth_finder.h",
-)  # copied with model.h: join two models, also for NaoTH
+TEMPLATES = ("ball_models.h", "naoth_finder.h")  # copied with model.h: join two models, also for NaoTH
 ANSWERS = {
     "sigmoid": "typedef float Answer;  // probability of a ball",
     "linear": "// Fractions of the patch's width and height, origin at the top left corner, x to the right, y down.\n"
@@ -123,7 +120,7 @@ def part(file: str) -> str:
 
 
 def assemble(network: FoldedNetwork, about: About, arithmetic: str, weights: str, layers: str) -> str:
-    """A whole header around its weights and its layers; arithmetic: "float" or "int16"."""
+    """The whole header with these weights and layers; arithmetic: "float" or "int16"."""
     guard = f"{about.name.upper()}_{arithmetic.upper()}_H"
     parts = [
         f"// {quoted(about.name)} in {arithmetic}: {describe(network)}",

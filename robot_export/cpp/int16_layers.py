@@ -98,9 +98,9 @@ def _tiled(stage: Stage, border: bool) -> Lines:
 
 
 def _outputs(stage: Stage, border: bool) -> Lines:
-    """The largest of a tile's four outputs, activated."""
+    """Takes the largest of each tile's four outputs and activates it."""
     tiles, block, outer, lines = stage.tiles, stage.block, stage.outer, []
-    # Two tiles beside each other: in a map with a border, the first is at an odd column, the second at an even one.
+    # Two neighbouring tiles: in a map with a border, the first is at an odd column, the second at an even one.
     place = f"((first + i) / {tiles} + 1) * {(tiles + 2) * outer} + (first + i) % {tiles} / 2 * {outer}"
     places = ((tiles // 2 + 1) * outer, outer) if border else (0, outer)
     lines += [f"for (int i = 0; i < {block}; i += 2) {{", f"const Sum* const q = m + i * {8 * outer};"]

@@ -139,8 +139,8 @@ def _later(source, real: np.ndarray, units: Sequence[float], shifts: Sequence[in
     Args:
         source: the layer in float.
         real: its factors, for inputs in their unit.
-        units: to try, the best first.
-        shifts: of the sums, likewise.
+        units: units to try, the best first.
+        shifts: shifts of the sums to try, the best first.
     """
     for unit in units:
         for shift in shifts:
@@ -150,7 +150,7 @@ def _later(source, real: np.ndarray, units: Sequence[float], shifts: Sequence[in
 
 
 def _rounded(source, real: np.ndarray, unit: float, shift: int) -> Int16Layer | None:
-    """The layer with this shift; None if a factor or a sum does not fit. In float64, in which the bound is exact."""
+    """The layer with this shift; None if a factor or a sum does not fit. Computes in float64, which is exact here."""
     half = 0 if source.slope is None else 2.0 ** (shift - 1)  # the answer is not shifted
     real, bias = real.astype(np.float64) / unit, source.bias.astype(np.float64) / unit
     factors, whole = np.rint(real * 2.0**shift), np.rint(pad_last(bias) * 2.0**shift) + half

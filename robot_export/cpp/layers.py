@@ -1,4 +1,4 @@
-"""C++ text of all layers in either arithmetic: one function each, and the function that calls them."""
+"""Generates C++ for all layers in either arithmetic: a function per layer, and the function that calls them."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,10 +17,10 @@ def plan(network: FoldedNetwork, width: int) -> list[Stage]:
 
 
 def functions(widths: Sequence[int], bodies: Callable[[int], list[Lines]]) -> str:
-    """One function per layer; a set of them for each width of vectors.
+    """One function per layer, for each vector width.
 
     Args:
-        widths: in falling order.
+        widths: the largest first.
         bodies: width -> the lines of each function.
     """
     text = []
@@ -42,7 +42,7 @@ def _function(number: int, body: Lines) -> str:
 
 
 def run(stages: list[Stage], outputs: Sequence[str]) -> str:
-    """The function that calls the layers, all buffers on its stack; the first two maps have a border.
+    """The function that calls the layers, with all buffers on its stack; the first two maps have a border.
 
     Args:
         stages: of `plan`.

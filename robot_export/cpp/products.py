@@ -14,8 +14,8 @@ ACCUMULATORS = {4: 8, 8: 12, 16: 24}  # out of 16, 16 and 32 registers
 class Stage:
     """A layer for the code generator.
 
-    number: from 1. side: of its input, in pixels. channels, outputs: without padding. slope: of the LeakyReLU.
-    width: sums in the widest vectors. group: inputs that are multiplied at once, 1 in float, 2 in int16. shift: of the
+    number: from 1. side: of its input, in pixels. channels, outputs: without padding. slope: LeakyReLU's.
+    width: sums in the widest vectors. group: inputs that are multiplied at once, 1 in float, 2 in int16. shift: for the
     sums in int16.
     """
 
@@ -94,8 +94,8 @@ def accumulate(count: int, steps: Callable[..., Lines], fresh: bool = False) -> 
     """A sum over `count` inputs, four at a time.
 
     Args:
-        count: of the inputs `c`.
-        steps: (how many from c on, fresh) -> the lines that add their products; see below.
+        count: number of inputs `c`.
+        steps: (number of inputs from c on, fresh) -> the lines that add their products, from `steps`.
         fresh: the sums have no value yet.
     """
     whole, start, lines = count // 4 * 4, 4 * fresh, []
@@ -111,7 +111,7 @@ def accumulate(count: int, steps: Callable[..., Lines], fresh: bool = False) -> 
 def steps(stage: Stage, rows: int, parts: Pieces, sources: int = 1) -> Callable[..., Lines]:
     """Steps of a{row}_{offset} += input c of x{row} * u{row % sources}[c][offset...].
 
-    Every input (in int16: every pair of inputs) is broadcast once for all its products.
+    Each input (in int16, each pair of inputs) is broadcast once for all its products.
     """
     width, outer, group = stage.width, stage.outer, stage.group
 
