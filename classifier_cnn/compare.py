@@ -16,6 +16,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
 from classifier_cnn.options import MAX_FPR, check_limit
 from common.cli import launch
+from common.cli.evaluation_options import threshold_value
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
 from robot_export.comparison.options import compare_parser, divide
@@ -25,12 +26,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The arguments, checked as far as the files' names allow."""
     parser = compare_parser((__doc__ or " ").splitlines()[0])
     text = "a score at or above it is a ball, for the models that ship no threshold (default for .keras: 0.5)"
-    parser.add_argument("--threshold", type=float, metavar="X", help=text)
+    parser.add_argument("--threshold", type=threshold_value, metavar="X", help=text)
     text = f"the false positive rate at which recall decides, reached by every model alike (default: {MAX_FPR})"
     parser.add_argument("--max-fpr", type=float, default=MAX_FPR, metavar="X", help=text)
     arguments = parser.parse_args(argv)
-    if arguments.threshold is not None and not 0 <= arguments.threshold < 2:
-        parser.error(f"--threshold lies in [0, 2). Received: {arguments.threshold}")
     check_limit(arguments.max_fpr, None)
     return arguments
 

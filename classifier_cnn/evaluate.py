@@ -15,7 +15,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
     launch.in_environment()
 
 from classifier_cnn.options import add_limit, check_limit
-from common.cli.evaluation_options import evaluation_parser
+from common.cli.evaluation_options import evaluation_parser, threshold_value
 from common.cli.program import check_files, run_main
 from common.cli.quiet import quiet_stderr
 from common.training.find_model import FALLBACK_THRESHOLD, find_model, read_threshold
@@ -26,14 +26,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = evaluation_parser((__doc__ or " ").splitlines()[0])
     parser.add_argument(
         "--threshold",
-        type=float,
+        type=threshold_value,
+        metavar="X",
         help="a score at or above it is a ball; default: the one in model.json beside the model, "
         f"else {FALLBACK_THRESHOLD}",
     )
     add_limit(parser, "also report the threshold that these files would give for it")
     arguments = parser.parse_args(argv)
-    if arguments.threshold is not None and not 0 <= arguments.threshold < 2:
-        parser.error(f"--threshold lies in [0, 2). Received: {arguments.threshold}")
     check_limit(arguments.max_fpr, arguments.confidence)
     return arguments
 

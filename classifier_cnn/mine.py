@@ -14,6 +14,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
     launch.in_environment()
 
+from common.cli.evaluation_options import threshold_value
 from common.cli.find_run import run_or_file
 from common.cli.program import Parser, check_files, run_main
 from common.cli.quiet import quiet_stderr
@@ -48,7 +49,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add("--certified", type=Path, nargs="+", default=[], metavar="SOURCE", help=text)
     text = "pictures and logs that certainly show no ball: what the model takes for one becomes a negative"
     add("--no-ball", type=Path, nargs="+", default=[], metavar="SOURCE", help=text)
-    add("--threshold", type=float, metavar="X", help="of false alarms (default: the one shipped with the model)")
+    text = "of false alarms (default: the one shipped with the model)"
+    add("--threshold", type=threshold_value, metavar="X", help=text)
     text = "patch root (top/, bottom/) that the negatives go to; default: negatives in the output folder"
     add("--negatives", type=Path, metavar="ROOT", help=text)
     text = "folder for all that is written (default: a new mine-NAME in the output folder; a taken name gets a number)"

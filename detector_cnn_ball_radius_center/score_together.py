@@ -13,6 +13,7 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 
     launch.in_environment()
 
+from common.cli.evaluation_options import threshold_value
 from common.cli.find_run import run_or_file
 from common.cli.program import Parser, check_files, run_main
 from common.cli.quiet import quiet_stderr
@@ -28,16 +29,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("detector", type=run_or_file, metavar="DETECTOR", help="a .keras file, or a run")
     parser.add_argument("classification", type=Path, metavar="CLASSIFICATION_FILE", help="its patches without a ball")
     parser.add_argument("detection", type=Path, metavar="DETECTION_FILE", help="balls with their circles, same family")
-    parser.add_argument("--threshold", type=float, help="default: the one shipped with the classifier, in model.json")
+    text = "default: the one shipped with the classifier, in model.json"
+    parser.add_argument("--threshold", type=threshold_value, metavar="X", help=text)
     parser.add_argument(
         "--output-dir",
         type=Path,
         help="folder for numbers and picture; default: a new together-NAME in the output folder",
     )
-    arguments = parser.parse_args(argv)
-    if arguments.threshold is not None and not 0 <= arguments.threshold < 2:
-        parser.error(f"--threshold lies in [0, 2). Received: {arguments.threshold}")
-    return arguments
+    return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -6,20 +6,18 @@ from pathlib import Path
 
 from common.datasets.sampling_rules import RULES
 from common.errors import UserError
+from robot_export.layout import PIXELS, TERMS, Layout
 from robot_export.model_json import find_entry
 
 RUNTIMES = {".tflite": "LiteRT", ".onnx": "ONNX Runtime"}
-OUTPUTS = ("ball", "1 - ball", "logit", "radius", "2 radius", "x", "y", "0")  # see `layout.py`
+_RAW = Layout()
 
 
 @dataclass(frozen=True)
 class Foreign:
     """The description of a file without a model.json, see `add_foreign_options`."""
 
-    scale: float = 1.0
-    offset: tuple[float, ...] = (0.0,)
-    columns: bool = False
-    outputs: tuple[str, ...] | None = None
+    layout: Layout = _RAW  # its dtype is in the file
     sampling: str = "centres"
 
 
@@ -46,9 +44,7 @@ def add_foreign_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--input-offset", type=float, nargs="+", default=[0.0], metavar="OFFSET", help="per channel (default: 0)")
     add("--input-columns", action="store_true", help="its input is transposed, column by column")
-    text = (
-        f"its outputs in order: {', '.join(OUTPUTS)}, also with ' px'; 0 for an unused one (default: by their number)"
-    )
+    text = f"its outputs in order: {', '.join(TERMS)}, also with ' px'; 0 for an unused one (default: by their number)"
     add("--outputs", nargs="+", metavar="NAME", help=text)
     add("--sampling", choices=tuple(RULES), default="centres", help="how its patches are subsampled (%(default)s)")
 
@@ -61,8 +57,7 @@ def foreign(arguments: argparse.Namespace) -> Foreign:
     """
     outputs = tuple(arguments.outputs) if arguments.outputs else None
     for output in outputs or ():
-        if output.removesuffix(" px") not in OUTPUTS:
-            raise UserError(f"--outputs contains an unknown output. Received: {output}. Known: {', '.join(OUTPUTS)}.")
-    return Foreign(
-        arguments.input_scale, tuple(arguments.input_offset), arguments.input_columns, outputs, arguments.sampling
-    )
+        if output.removesuffix(PIXELS) not in TERMS:
+            raise UserError(f"--outputs contains an unknown output. Received: {output}. Known: {', '.join(TERMS)}.")
+    offset, columns = tuple(arguments.input_offset), arguments.input_columns
+    return Foreign(Layout(arguments.input_scale, offset, columns=columns, outputs=outputs), arguments.sampling)

@@ -10,7 +10,7 @@ from robot_export.model_json import ExportedFile, Input
 # The outputs of our networks, by their number.
 OWN = {1: ("ball",), 3: ("radius", "x", "y"), 4: ("ball", "radius", "x", "y")}
 # What a robot's code may read as one output: (our output, factor, summand). For pixels, the factor is the patch's side.
-_TERMS = {
+TERMS = {
     "ball": ("ball", 1, 0),
     "1 - ball": ("ball", -1, 1),
     "logit": ("ball", 1, 0),
@@ -20,7 +20,7 @@ _TERMS = {
     "x": ("x", 1, 0),
     "y": ("y", 1, 0),
 }
-_PIXELS = " px"
+PIXELS = " px"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Layout:
 
     scale, offset: its input is raw * scale + offset, one offset per channel. dtype: "float32" or "uint8".
     columns: its input is [column][row][channel] instead of [row][column][channel].
-    outputs: its outputs, as named in `_TERMS`; None for the outputs of our networks.
+    outputs: its outputs, as named in `TERMS`; None for the outputs of our networks.
     """
 
     scale: float = 1.0
@@ -92,8 +92,8 @@ class Layout:
 
 def term(output: str, size: int) -> tuple[str | None, float, float]:
     """(our output, factor, summand) for an output that a robot's code reads."""
-    name, factor, summand = _TERMS[output.removesuffix(_PIXELS)]
-    return name, factor * (size if output.endswith(_PIXELS) else 1), summand
+    name, factor, summand = TERMS[output.removesuffix(PIXELS)]
+    return name, factor * (size if output.endswith(PIXELS) else 1), summand
 
 
 def _own(outputs: tuple[str, ...], size: int) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """Writes TFLite (LiteRT) files of a folded network: float32, int8, and int8 with a uint8 input."""
 
-import logging
 import warnings
 from collections.abc import Callable
 
@@ -35,7 +34,7 @@ def convert(joint: Joint, kind: str, calibration: np.ndarray) -> bytes:
     if kind == "uint8":
         converter.inference_input_type = tf.uint8
     try:
-        with quiet_stderr(), _quiet_python():
+        with quiet_stderr(), warnings.catch_warnings(action="ignore"):  # neither is about the model
             return converter.convert()
     except Exception as error:  # the converter raises many kinds of exceptions
         raise UserError(f"{_layer(joint, str(error))} cannot be converted to {kind}: {_line(error)}") from None
@@ -73,21 +72,6 @@ def _branch(x, network: FoldedNetwork):
             x = tf.matmul(x, tf.constant(layer.weights)) + layer.bias
             x = x if layer.slope is None else tf.nn.leaky_relu(x, layer.slope)
     return tf.nn.sigmoid(x) if network.head == "sigmoid" else x
-
-
-class _quiet_python(warnings.catch_warnings):
-    """Hides the converter's notes on deprecated paths and missing statistics, which do not concern the model."""
-
-    def __enter__(self):
-        result = super().__enter__()
-        warnings.simplefilter("ignore")
-        self._level = logging.getLogger("absl").level
-        logging.getLogger("absl").setLevel(logging.ERROR)
-        return result
-
-    def __exit__(self, *details):
-        logging.getLogger("absl").setLevel(self._level)
-        super().__exit__(*details)
 
 
 def _layer(joint: Joint, message: str) -> str:

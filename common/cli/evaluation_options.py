@@ -1,5 +1,7 @@
 """The command line that `evaluate.py` has in every project."""
 
+import argparse
+from contextlib import suppress
 from pathlib import Path
 
 from common.cli.find_run import run_or_file
@@ -18,3 +20,11 @@ def evaluation_parser(description: str) -> Parser:
         "if the name is taken, a number is added)",
     )
     return parser
+
+
+def threshold_value(text: str) -> float:
+    """The value of --threshold, for argparse; above 1 nothing is a ball."""
+    with suppress(ValueError):
+        if 0 <= float(text) < 2:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"takes a number of at least 0 and below 2. Received: {text}")

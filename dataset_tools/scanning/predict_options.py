@@ -1,10 +1,10 @@
 """`predict.py`: the command line of finding balls in pictures, in every project."""
 
 import argparse
-import math
 import os
 from pathlib import Path
 
+from common.cli.evaluation_options import threshold_value
 from common.cli.find_run import run_or_file
 from common.cli.program import Parser, check_files
 from common.errors import UserError
@@ -55,7 +55,7 @@ def prediction_parser(description: str) -> Parser:
         "sources", type=Path, nargs="+", metavar="SOURCE", help="pictures, folders, zips, NaoTH logs, patch files (.h5)"
     )
     text = "a score at or above it is a ball (default: the one shipped with the classifier)"
-    add("--threshold", type=float, metavar="X", help=text)
+    add("--threshold", type=threshold_value, metavar="X", help=text)
     text = (
         "folder for all that is written (default: a new predict-NAME in the output folder; a taken name gets a number)"
     )
@@ -75,8 +75,6 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         UserError: one of them.
     """
     check_scan_options(arguments)
-    if arguments.threshold is not None and not (math.isfinite(arguments.threshold) and 0 <= arguments.threshold < 2):
-        raise UserError(f"--threshold lies in [0, 2). Received: {arguments.threshold}.")
     if arguments.max_pictures < 0:
         raise UserError(f"--max-pictures is at least 0. Received: {arguments.max_pictures}.")
     check_files(arguments.sources, "file or folder")

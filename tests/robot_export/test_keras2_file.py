@@ -1,6 +1,7 @@
 """Reads the Keras 2 file with code other than the code that wrote it."""
 
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -85,14 +86,16 @@ numpy.save(sys.argv[3], model(numpy.load(sys.argv[2])).numpy())
 
 @pytest.fixture(scope="session")
 def keras_2(tmp_path_factory):
-    """A Python with Keras 2, in a separate environment because it conflicts with Keras 3."""
+    """A Python with Keras 2, in a separate environment because it conflicts with Keras 3; it is downloaded."""
     if sys.version_info[:2] != (3, 11):
         pytest.skip("TensorFlow 2.15, the last with Keras 2, takes Python 3.11 or older")
     folder = tmp_path_factory.mktemp("keras2")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     install = [folder / "bin" / "pip", "install", "--quiet", "tensorflow-cpu==2.15.1"]
-    if subprocess.run(install, capture_output=True, check=False).returncode:
-        pytest.skip("TensorFlow 2.15 cannot be installed here")
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    done = subprocess.run(install, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        pytest.skip(f"TensorFlow 2.15 cannot be installed here: {done.stderr.strip()[-300:]}")
     return folder / "bin" / "python"
 
 
