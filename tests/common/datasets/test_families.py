@@ -140,7 +140,7 @@ def test_a_name_unlike_any_other_points_to_the_list():
 
 
 def test_a_dataset_of_the_other_task_is_called_that():
-    with pytest.raises(UserError, match="for classification, wanted is one for detection"):
+    with pytest.raises(UserError, match="a classification dataset, but a detection dataset is needed"):
         parse_stem(STEM, "detection")
 
 

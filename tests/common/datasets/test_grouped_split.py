@@ -52,7 +52,7 @@ def test_a_split_by_recording_leaves_both_classes_in_training():
     """One recording has only balls, the other none: split by recording, training would see one class only."""
     train, validation, how = split_validation(recorded(np.array([100, 100]), np.array([100, 0])), 0.1)
     assert (len(train), train.y.sum(), len(validation), validation.y.sum()) == (180, 90, 20, 10)
-    assert "stratified, because by recording the training would see one class only" in how
+    assert "stratified by class, because by recording, only one class would remain for training" in how
 
 
 def test_split_of_detection_patches_and_of_too_few():

@@ -144,7 +144,7 @@ def test_concatenate_joins_and_keeps_only_common_columns():
     assert (joined.X[3:] == two.X).all()
     assert concatenate([one, Patches(two.X, two.y)]).recording is None
     with pytest.raises(
-        UserError, match=r"2\.h5: does not match .*classification 32x32x1 beside classification 16x16x1"
+        UserError, match=r"2\.h5: does not match .*classification 32x32x1 and classification 16x16x1"
     ):
         concatenate([one, Patches(pixels(2, side=32), two.y, files=("2.h5",))])
     with pytest.raises(UserError, match="empty list"):
@@ -177,6 +177,6 @@ def test_a_disk_that_fills_up_is_one_line_and_crashes_nothing(tmp_path):
         assert done.stdout == (
             ""
             if count == 740
-            else f"UserError {path} cannot be written: File too large. Make room or name another folder.\n"
+            else f"UserError {path} cannot be written: File too large. Make room or choose another folder.\n"
         )
         assert [file.name for file in tmp_path.iterdir()] == (["out.h5"] if count == 740 else [])

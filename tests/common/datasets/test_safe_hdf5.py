@@ -183,7 +183,7 @@ def long_names(path):
 
 
 USELESS = {
-    dangling_link: "a soft link to gone, which is not there",
+    dangling_link: "a soft link to gone, which does not exist",
     circular_link: "links without an end",
     missing_source: "a virtual dataset",
     group_in_place_of_pixels: "X is not a dataset",
@@ -191,8 +191,8 @@ USELESS = {
     labels_declared_only: r"y was never written completely\. Received: 0 of 5 chunks",
     half_written: r"X was never written completely\. Received: 5 of 10 chunks",
     null_space: r"X is empty\. Received: a null dataspace",
-    odd_type: "y has a type that cannot be read here",
-    time_type: "y has a type that cannot be read here",
+    odd_type: "y has a type that cannot be read",
+    time_type: "y has a type that cannot be read",
     references: "y must hold plain numbers or strings",
     long_names: r"recording must hold names of at most 1024 bytes\. Received: 5000",
 }

@@ -221,7 +221,7 @@ def test_an_array_that_declares_more_than_the_file_holds_is_refused(run):
     with zipfile.ZipFile(path, "a") as archive:
         header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (100000000000,), }".ljust(117) + b"\n"
         archive.writestr("state9999.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
-    with pytest.raises(UserError, match=r"state9999\.npy is not whole"):
+    with pytest.raises(UserError, match=r"state9999\.npy is incomplete"):
         epoch_loop._restore(SimpleNamespace(), path)
 
 
