@@ -143,9 +143,7 @@ def test_concatenate_joins_and_keeps_only_common_columns():
     assert joined.y.tolist() == [0, 0, 0, 1, 1]
     assert (joined.X[3:] == two.X).all()
     assert concatenate([one, Patches(two.X, two.y)]).recording is None
-    with pytest.raises(
-        UserError, match=r"2\.h5: does not match .*classification 32x32x1 and classification 16x16x1"
-    ):
+    with pytest.raises(UserError, match=r"2\.h5: does not match .*classification 32x32x1 and classification 16x16x1"):
         concatenate([one, Patches(pixels(2, side=32), two.y, files=("2.h5",))])
     with pytest.raises(UserError, match="empty list"):
         concatenate([])
