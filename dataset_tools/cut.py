@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+if __name__ == "__main__":  # works in any folder with any Python: finds this repository's modules and packages
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     from common.cli import launch
 
@@ -14,7 +14,7 @@ from dataset_tools.cutting.options import parse_args
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Runs the command line; returns the exit status."""
     settings = parse_args(argv)
     from dataset_tools.cutting.cut_pictures import cut
 

@@ -1,10 +1,10 @@
-"""Describes patch files: counts, labels, brightness, what is odd, and a picture; `python3 dataset_tools/inspect.py`."""
+"""Describes patch files: counts, labels, brightness, warnings and a picture; `python3 dataset_tools/inspect.py`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+if __name__ == "__main__":  # works in any folder with any Python: finds this repository's modules and packages
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     from common.cli import launch
 
@@ -13,8 +13,8 @@ if __name__ == "__main__":  # from any folder and by any Python: with the module
 from common.cli.program import Parser, run_main
 
 EPILOG = """\
-Works on every file of the archive's format, old ones included. With several files it also tells how many patches they
-share, which between training and test should be none.
+Works with all files in the archive's format, including old ones. With several files, it also prints how many patches
+they share; training and test files should share none.
 
 Example:
   python3 dataset_tools/inspect.py data/classification/*/*_16x16_*_ball_no_ball_X_y.h5 --output-dir sheets
@@ -30,17 +30,21 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="HDF5 patch files")
     parser.add_argument(
-        "--output-dir", type=Path, default=Path(), metavar="DIR", help="of the pictures (default: here)"
+        "--output-dir",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="folder for the pictures (default: here)",
     )
     parser.add_argument("--picture", action=argparse.BooleanOptionalAction, default=True, help="draw (default: yes)")
-    parser.add_argument("--seed", type=int, default=0, help="of the patches in the picture (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed for choosing the patches in the picture (default: 0)")
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line; returns the exit status: 2 if a file is none of the format, after the others were described."""
+    """Runs the command line; returns the exit status: 2 if a file has another format, after describing the others."""
     arguments = parse_args(argv)
-    from dataset_tools.inspection.describe import describe_all  # late: --help and a typo are answered without NumPy
+    from dataset_tools.inspection.describe import describe_all  # late: --help and a typo need no NumPy
 
     return describe_all(arguments.files, arguments.output_dir if arguments.picture else None, arguments.seed)
 

@@ -18,7 +18,7 @@ class Classes(NamedTuple):
     """How to interpret annotations.
 
     names: the class names of each kind; comparisons ignore case, spaces, `-` and `_`.
-    empty_certified: whether a picture that is listed without any box shows no ball; for formats that cannot say so.
+    empty_certified: whether a picture without any box shows no ball, for formats that cannot say so.
     """
 
     names: dict[str, set[str]] = KNOWN
@@ -45,7 +45,7 @@ class Classes(NamedTuple):
         names = [str(name) for name in names]
         if not any(self.kind(name) == BALL for name in names):
             shown = ", ".join(names[:8]) or "none"
-            raise UserError(f"{where}: no class is a ball. Received: {shown}. Say which with --ball-class NAME.")
+            raise UserError(f"{where}: no class is a ball. Received: {shown}. Choose one with --ball-class NAME.")
 
 
 def _plain(name: object) -> str:

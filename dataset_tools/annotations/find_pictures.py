@@ -29,7 +29,7 @@ def path_of(address: str) -> str:
     """The path in a URL or file name of an annotation, without scheme, host and query, with `/` between folders."""
     if "://" in address or address.startswith("/data/"):
         parts = urlsplit(address)
-        address = parse_qs(parts.query).get("d", [""])[0] or unquote(parts.path)  # ?d= : Label Studio's local files
+        address = parse_qs(parts.query).get("d", [""])[0] or unquote(parts.path)  # ?d=: Label Studio's local files
     return re.sub(r"^(?:[A-Za-z]:)?/+(?:data/upload/\d+/)?", "", address.replace("\\", "/"))
 
 

@@ -83,7 +83,7 @@ class _Window:
                     return found
             except json.JSONDecodeError:
                 if len(self.text) - self.at > ELEMENT_MAX:
-                    raise ValueError("an element that is damaged or larger than 64 MB") from None
+                    raise ValueError("an element is damaged or larger than 64 MB") from None
                 if not self.more():
                     raise
             else:

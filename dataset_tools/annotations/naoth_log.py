@@ -36,7 +36,7 @@ BYTES_PER_PIXEL = {0: 1, 1: 3, 2: 4}  # of a candidate: Y, YUV, YUV and colour c
 def places(path: Path) -> Iterator[Place | Skipped]:
     """Finds the messages that contain pixels, without reading the content of any message.
 
-    A log that ends in the middle of a message, because the robot was switched off, is used up to there.
+    If the log ends in the middle of a message, because the robot was switched off, the part before is used.
 
     Raises:
         UserError: not a log, or the file cannot be read.
@@ -97,7 +97,7 @@ def fields(message: bytes) -> list[tuple[int, int | bytes]]:
         found = [(field.field_number, field.data) for field in UnknownFieldSet(Empty.FromString(message))]
     except DecodeError:
         raise Refused("damaged message in the log") from None
-    return [(number, value) for number, value in found if isinstance(value, int | bytes)]  # no groups: out of use
+    return [(number, value) for number, value in found if isinstance(value, int | bytes)]  # groups are obsolete
 
 
 def yuyv(message: bytes, jpeg: bool) -> np.ndarray:

@@ -48,7 +48,9 @@ def read_b_alls(path: Path, _: Classes) -> Iterator[Record | Skipped]:
     try:
         with h5py.File(path, "r") as file:
             own = [name for name in GROUPS if isinstance(file.get(name, getlink=True), h5py.HardLink)]
-            open_hdf5(path, [f"{name}/{key}" for name in own for key in ("data", "labels")]).close()  # values lie in it
+            open_hdf5(
+                path, [f"{name}/{key}" for name in own for key in ("data", "labels")]
+            ).close()  # checks its storage
             shapes = {name: _checked(path, file, name) for name in GROUPS}
     except OSError as error:
         raise UserError(f"{path}: not a readable HDF5 file. Received: {str(error)[:100]}.") from None

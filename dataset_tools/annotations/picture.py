@@ -42,7 +42,7 @@ def read_bytes(record: Record) -> bytes:
 def decode(data: bytes, record: Record) -> Image.Image:
     """Decodes the bytes of a picture's file or message to RGB.
 
-    Rotates the picture as its EXIF data say, as all annotation tools do, unless the annotation has the size of the
+    Rotates the picture according to its EXIF data, like all annotation tools, unless the annotation has the size of the
     picture without rotation.
 
     Raises:
@@ -62,7 +62,7 @@ def decode(data: bytes, record: Record) -> Image.Image:
         except Image.DecompressionBombError:
             raise Refused(f"picture of more than {PIXELS_MAX // 10**6} megapixels") from None
         except FAULTS:
-            raise Refused("damaged picture, or none of PNG, JPEG, BMP, WebP and PPM") from None
+            raise Refused("damaged picture, or not PNG, JPEG, BMP, WebP or PPM") from None
 
 
 def _upright(image: Image.Image, declared: tuple[float, float] | None) -> Image.Image:

@@ -54,12 +54,12 @@ def recognise(path: Path, given: str | None = None, pictures: Path | None = None
     if not path.exists():
         raise UserError(f"{path}: no such file or folder.")
     found = [(file, kind) for file, kind in _candidates(path) if given in (None, kind)]
-    if not found and given:  # the user knows better
+    if not found and given:  # trust the user
         found = [(path, given)]
     kinds = sorted({kind for _, kind in found})
     if len(kinds) != 1:
         what = f"annotations of several formats: {', '.join(kinds)}" if kinds else "no annotations of a known format"
-        raise UserError(f"{path}: {what}. Say which with --format. Known: {', '.join(READERS)}.")
+        raise UserError(f"{path}: {what}. Choose one with --format. Known: {', '.join(READERS)}.")
     return [Source(file, kind, pictures or (path if path.is_dir() else path.parent)) for file, kind in found]
 
 
@@ -133,8 +133,8 @@ def _log(path: Path, classes: Classes, annotations: list[Source], several_logs: 
     """The annotated pictures of a log."""
     if not annotations:
         raise UserError(
-            f"{path}: a log has no labels. Give a Label Studio or COCO file of its pictures with --annotations, or take"
-            " the robot's own candidates, without labels, with --format naoth-candidates."
+            f"{path}: a log has no labels. Pass a Label Studio or COCO file for its pictures with --annotations, or use"
+            " --format naoth-candidates for the robot's own candidates, without labels."
         )
     wanted: dict[tuple[int, str], Record] = {}
     for source in annotations:
@@ -145,7 +145,7 @@ def _log(path: Path, classes: Classes, annotations: list[Source], several_logs: 
                 key = (frame_of(item.name), camera_of(item.name))
                 if key in wanted:
                     raise UserError(
-                        f"{source.path}: two pictures of one frame. Received: {wanted[key].name} and {item.name}."
+                        f"{source.path}: two pictures of the same frame. Received: {wanted[key].name} and {item.name}."
                         f" Their names must contain the camera (top, bottom), and the log if there are several."
                     )
                 wanted[key] = item

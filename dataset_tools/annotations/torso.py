@@ -1,4 +1,4 @@
-"""TORSO-21: one yaml, `images[NAME]` with annotations whose `vector` is two corners in pixels."""
+"""TORSO-21: one YAML file, `images[NAME]` with annotations whose `vector` is two corners in pixels."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath

@@ -1,4 +1,4 @@
-"""Reads values of annotations that other programs wrote, in which anything may be missing or of another type."""
+"""Reads values from other programs' annotations, where anything may be missing or have the wrong type."""
 
 import math
 
@@ -21,7 +21,7 @@ def number(value: object) -> float:
 
 
 def numbers(values: object, count: int) -> tuple[float, ...]:
-    """The numbers of a list of `count` finite numbers.
+    """Checks that a value is a list of `count` finite numbers, and returns the numbers.
 
     Raises:
         Refused: the value is anything else.

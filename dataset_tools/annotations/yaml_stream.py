@@ -1,6 +1,6 @@
 """Reads YAML as plain data: values remain text, and an alias remains one shared value, however often it is used.
 
-So an alias bomb takes no more memory than its own few lines, and a large mapping is read entry by entry.
+So an alias bomb takes hardly any memory, and a large mapping is read entry by entry.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import yaml
 
 from common.errors import UserError
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is twenty times as fast, if the package contains it
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, if available, is twenty times as fast
 DEPTH_MAX = 20
 
 Events = Iterator[yaml.Event]

@@ -29,7 +29,7 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
         classes.check([*names.values(), *(key for key in names if classes.kind(key) == BALL)], path)
     elif not any(key.isdecimal() for key in classes.names[BALL]):
         raise UserError(
-            f"{path}: no yaml or classes.txt with class names. Say which number is the ball: --ball-class 0."
+            f"{path}: no yaml or classes.txt with class names. Pass the number of the ball class: --ball-class 0."
         )
     labels = {PurePosixPath(name).with_suffix("").as_posix() for name in walk(folder, {".txt"})}
     used = set()

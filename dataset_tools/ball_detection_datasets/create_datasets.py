@@ -1,9 +1,9 @@
-"""Builds the ball radius and centre patch datasets; `--help` tells how."""
+"""Builds the ball radius and centre patch datasets; see `--help`."""
 
 import sys
 from pathlib import Path
 
-if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+if __name__ == "__main__":  # works in any folder with any Python: finds this repository's modules and packages
     sys.path[0] = str(Path(__file__).resolve().parents[2])
     from common.cli import launch
 
@@ -14,7 +14,7 @@ from dataset_tools.building.build_or_compare import create
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Runs the command line; returns the exit status."""
     return create("detection", argv)
 
 

@@ -1,1 +1,1 @@
-"""From patch archives to dataset files: decoding, labels, split, writing. `cutting` makes archives of pictures."""
+"""Builds dataset files from patch archives: decoding, labels, split, writing. `cutting` makes the archives."""

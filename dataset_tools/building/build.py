@@ -1,4 +1,4 @@
-"""Builds all wished families, one pass over the sources for each patch type and border."""
+"""Builds all requested families, in one pass over the sources for each patch type and border."""
 
 import sys
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from dataset_tools.sources.patch_sources import DEVILS, NAOTH
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one combination: `built`, `failed` or `skipped`, and what there is to say about it."""
+    """The result of one combination: `built`, `failed` or `skipped`, and a note."""
 
     name: str
     status: str
@@ -33,10 +33,10 @@ class Outcome:
 
 
 def build(settings: Settings) -> list[Outcome]:
-    """Builds every combination that can exist; one that fails does not keep the others from being built.
+    """Builds every combination that can exist; a failure does not stop the others.
 
     Raises:
-        UserError: there is nothing to build from at all.
+        UserError: there is nothing to build from.
     """
     roots = list(product(settings.type, settings.border))
     outcomes, any_root = [], False
@@ -66,12 +66,12 @@ def _reason(error: UserError | OSError, settings: Settings) -> str:
     """Why nothing was built, in one line."""
     if isinstance(error, OSError):
         where = error.filename or settings.output_dir
-        return f"{where}: {error.strerror or error}. Check room and rights, or name another --output-dir."
+        return f"{where}: {error.strerror or error}. Check free space and permissions, or choose another --output-dir."
     return " ".join(str(error).split())
 
 
 def short(family: Family) -> str:
-    """A family's name without the words that all of its task share."""
+    """A family's name without the words that are common to its task."""
     return f"{family.colour}_{family.patch_type}_border{family.border}_{family.camera}_{family.size}x{family.size}"
 
 
@@ -79,7 +79,7 @@ def naoth_root(settings: Settings, patch_type: str, border: int) -> Path | None:
     """The folder with top/ and bottom/ of a patch type and border; None if no NaoTH patches are wanted.
 
     Raises:
-        UserError: one root is given for several.
+        UserError: one root is given for several types or borders.
     """
     if settings.naoth is None or NAOTH not in settings.origins:
         return None
@@ -87,9 +87,9 @@ def naoth_root(settings: Settings, patch_type: str, border: int) -> Path | None:
         return settings.naoth / f"{patch_type}_border{border}"
     if len(settings.type) * len(settings.border) > 1:
         raise UserError(
-            f"--naoth is one root, for one patch type and border. Received: {settings.naoth} for --type"
-            f" {' '.join(settings.type)} --border {' '.join(map(str, settings.border))}. Name one of each, or give the"
-            " folder that holds legacy_border0/ and so on."
+            f"--naoth is a root for one patch type and border. Received: {settings.naoth} for --type"
+            f" {' '.join(settings.type)} --border {' '.join(map(str, settings.border))}. Choose one of each, or pass"
+            " the folder that contains legacy_border0/ and so on."
         )
     return settings.naoth
 
@@ -107,14 +107,14 @@ def _build_root(
         corrections.apply(store, settings, {(family.size, family.channels) for family in families})
         print(read_sources.summary(store), file=sys.stderr)
         if settings.strict and store.skips.counts:
-            raise UserError(f"--strict: {store.skips.counts.total()} patches would be skipped, see the reasons above.")
+            raise UserError(f"--strict: {store.skips.counts.total()} patches would be skipped; see the reasons above.")
         ready = selection.usable(store, settings.task, settings.partial)
         side = _split(store, settings, ready, f"{families[0].patch_type}_border{border}")
         return _write_all(store, settings, families, ready, side, spread)
 
 
 def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np.ndarray:
-    """Sides of all patches, int [n]; the leak report is written.
+    """Splits all patches and writes the leak report; returns their sides, int [n].
 
     Raises:
         UserError: more duplicates across the split than allowed.
@@ -122,7 +122,7 @@ def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np
     clear = np.isin(store.columns["kind"], (labels.BALL, labels.NO_BALL))
     with progress_bar(desc="  duplicates", unit=" patches") as bar:
 
-        @cache  # with one source of clear patches, links and leaks are looked for among the same ones
+        @cache  # with one source of sharp patches, links and leaks use the same search
         def find(mask: bytes) -> Pairs:
             patches = np.flatnonzero(np.frombuffer(mask, bool))
             return find_pairs(patches, store.columns, store.thumbnails, bar.update)
@@ -131,19 +131,19 @@ def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np
             return find(mask.tobytes())
 
         linking = {}
-        if settings.keep_linked:  # each origin alone: the split of one must not depend on what else is built
+        if settings.keep_linked:  # each origin separately: its split must not depend on the others
             origin = store.columns["origin"]
             linking = {name: pairs(clear & (origin == ORIGINS.index(name))) for name in (NAOTH, DEVILS)}
         side, _ = recording_splits.of_store(store, settings.shares, settings.seed, settings.test_recordings, linking)
         found = report.across(pairs(ready), side, ready)
     picture = settings.output_dir / settings.task / "reports" / f"{root}_leaks.png"
-    title = f"{settings.task}, {root}: patches of different recordings that look alike on two sides of the split"
+    title = f"{settings.task}, {root}: patches of different recordings that look alike on different sides of the split"
     report.draw(found, store, side, [title, f"allowed are {settings.max_leaks:.2%} of a side"], picture)
     print("\n".join(f"  {line}" for line in found.lines) + f"\n  pairs: {picture}", file=sys.stderr)
     if found.worst_share > settings.max_leaks:
         raise UserError(
-            f"leak: {found.worst_share:.2%} of a split have a duplicate in another, allowed are"
-            f" {settings.max_leaks:.2%} (--max-leaks). See {picture}."
+            f"leak: {found.worst_share:.2%} of a split have a duplicate in another; at most {settings.max_leaks:.2%} is"
+            f" allowed (--max-leaks). See {picture}."
         )
     return side
 
@@ -158,7 +158,7 @@ def _write_all(
         for family, files in contents.items()
         for content in files
     )
-    done = []  # all first: an interrupted build leaves every family as it was
+    done = []  # all files first, so that an interrupted build changes no family
     with progress_bar(total=sum(map(len, contents.values())), desc="  writing", unit=" files") as bar:
         for result in spread(write_families.attempt, tasks):
             done.append(result)
@@ -172,7 +172,7 @@ def _write_all(
 def _finish(
     family: Family, done: list[write_families.Written | Exception], unfinished: Path, settings: Settings
 ) -> Outcome:
-    """Puts the files of a family in place, if all were written; its failure is not that of the next one."""
+    """Puts the files of a family in place if all were written; a failure does not affect the next family."""
     if not done:
         return Outcome(short(family), "failed", "no patches with a label for it")
     try:
@@ -180,7 +180,9 @@ def _finish(
             if isinstance(file, Exception):
                 raise file
         if not any(file.balls for file in done):
-            raise UserError("not a single ball among its patches: labels missing, or the wrong folder?")
+            raise UserError(
+                "not a single one of its patches shows a ball: are labels missing, or is it the wrong folder?"
+            )
         write_families.put_in_place(family, done, unfinished, settings.output_dir)
     except (UserError, OSError) as error:
         return Outcome(short(family), "failed", _reason(error, settings))

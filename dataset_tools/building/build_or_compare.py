@@ -1,4 +1,4 @@
-"""What both create_datasets.py run: reads the command line, builds or compares, and prints the results."""
+"""The common code of both create_datasets.py: reads the command line, builds or compares, and prints the results."""
 
 from collections import Counter
 
@@ -11,14 +11,14 @@ def create(task: str, argv: list[str] | None = None) -> int:
     """Builds the families of a task, or compares them with published ones.
 
     Returns:
-        Exit status: 0, or 1 if some combination failed or differs.
+        Exit status: 0, or 1 if any combination failed or differs.
 
     Raises:
         UserError: wrong arguments, or nothing to build from.
     """
     settings = parse_args(task, argv)
     if settings.check_published is None:
-        warm_up(settings.jobs)  # before the imports of the next line, which take as long
+        warm_up(settings.jobs)  # before the imports of the next line, which take just as long
     from dataset_tools.building import build, compare_published
 
     if settings.check_published is None:

@@ -1,16 +1,16 @@
-"""The network's channels from the colours of a patch: Y, or Y and interleaved U/V."""
+"""Converts the colours of a patch to the network's channels: Y, or Y and interleaved U/V."""
 
 import numpy as np
 from PIL import Image
 
 
 def to_channels(samples: np.ndarray) -> np.ndarray:
-    """Sampled pixels to Y, or to Y and interleaved U/V, with Pillow's RGB -> YCbCr.
+    """Converts sampled pixels to Y, or to Y and interleaved U/V, with Pillow's RGB -> YCbCr.
 
     U and V are the means of a pixel pair, rounded down; even columns of the second channel hold U, odd columns V.
 
     Args:
-        samples: uint32 [n, 1 or 2, size, size]; with 2 the second holds the neighbours of the first.
+        samples: uint32 [n, 1 or 2, size, size]; with 2, the second contains the neighbours of the first.
 
     Returns:
         uint8 [n, size, size, 1 or 2]

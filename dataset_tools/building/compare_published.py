@@ -1,4 +1,4 @@
-"""Compares the families here with the published ones."""
+"""Compares the local families with the published ones."""
 
 from itertools import product
 from pathlib import Path
@@ -16,10 +16,10 @@ from dataset_tools.building.write_families import read_sums
 
 
 def compare(settings: Settings) -> list[Outcome]:
-    """Compares every wished family that is here with the archive at `settings.check_published`.
+    """Compares every requested local family with the archive at `settings.check_published`.
 
-    Files are downloaded and hashed, unless the SHA256SUMS beside them differ already: a list of sums is right about a
-    file that was damaged or never copied, too.
+    Files are downloaded and hashed unless their SHA256SUMS already differ: matching sums do not show that a published
+    file was copied completely.
 
     Returns:
         `same`, `differs`, `missing` (here or there), `skipped` (cannot exist) or `failed` (no answer) for each family.
@@ -41,7 +41,7 @@ def _compare_family(family: Family, settings: Settings) -> Outcome:
         with TemporaryDirectory(prefix=".published-", dir=settings.output_dir) as folder:
             index, sums = listing(family.folder, url), _sums(family, url, Path(folder))
             there = {name for name in family.files if Path(name).name in (sums if index is None else index)}
-            there = there if index is not None or sums else set(here)  # there is no index page: ask for each file
+            there = there if index is not None or sums else set(here)  # without an index page, ask for each file
             faults = [
                 f"{fault}: {Path(name).name.removeprefix(f'{family.stem}_')}"
                 for name in sorted({*here, *there})
@@ -57,7 +57,7 @@ def _compare_family(family: Family, settings: Settings) -> Outcome:
 
 
 def _sums(family: Family, url: str, folder: Path) -> dict[str, str]:
-    """What the archive's SHA256SUMS say, by file name; empty if there are none."""
+    """The sums in the archive's SHA256SUMS, by file name; empty if there are none."""
     try:
         return read_sums(fetch(f"{family.folder}/{SUMS}", folder, url))
     except NotInArchive:
@@ -65,7 +65,7 @@ def _sums(family: Family, url: str, folder: Path) -> dict[str, str]:
 
 
 def _fault(here: Path, published: bool, sums: dict[str, str], address: str, folder: Path) -> str:
-    """What is wrong with one file, in a few words; empty if it is the same on both sides."""
+    """The difference of a file in a few words; empty if it is the same on both sides."""
     if not published:
         return "not published"
     if not here.is_file():

@@ -1,4 +1,4 @@
-"""Obeys lists of patches that people found wrong: --drop and --relabel of create_datasets."""
+"""Applies lists of patches with wrong labels: --drop and --relabel of create_datasets."""
 
 import csv
 import re
@@ -16,34 +16,34 @@ from dataset_tools.building.patch_store import Store
 from dataset_tools.sources import labels
 from dataset_tools.sources.patch_keys import digests
 
-KEYS = ("source", "sha256", "key")  # columns of a CSV file that name a patch; the first that a row has something in
+KEYS = ("source", "sha256", "key")  # columns of a CSV file that name a patch; the first non-empty one counts
 CLASSES = {"ball": labels.BALL, "1": labels.BALL, "no ball": labels.NO_BALL, "0": labels.NO_BALL}
 DIGEST = re.compile(r"[0-9a-f]{64}")
 BLOCK = 4096
 
 
 def apply(store: Store, settings: Settings, shapes: set[tuple[int, int]]) -> None:
-    """Changes the kinds of the patches that the lists name, and notes in the store what was changed.
+    """Changes the kinds of the patches in the lists, and notes the changes in the store.
 
     Args:
         store: all patches.
-        settings: with the two lists.
-        shapes: (size, channels) of the files that are built, whose pixels a digest may be of.
+        settings: contains the two lists.
+        shapes: (size, channels) of the files to build; a digest may come from the pixels of any of them.
 
     Raises:
-        UserError: a list that cannot be read, an unknown label, an entry that fits several patches, or none fits.
+        UserError: a list cannot be read, a label is unknown, or an entry matches no patch or several patches.
     """
     lists = {name: path for name in ("drop", "relabel") if (path := getattr(settings, name)) is not None}
     wanted = {name: read(path, name == "relabel") for name, path in lists.items()}
     both = sorted(set(wanted.get("drop", ())) & set(wanted.get("relabel", ())))
     if both:
-        raise UserError(f"--drop and --relabel name one patch. Received: {printable(both[0], LIMIT)}. Keep one entry.")
+        raise UserError(f"--drop and --relabel name the same patch. Received: {printable(both[0], LIMIT)}. Keep one.")
     places = _places(store, settings, shapes, set().union(*wanted.values())) if wanted else {}
     for name, entries in wanted.items():
         missing = [key for key in entries if key not in places]
         if missing:
             shown = ", ".join(printable(key, LIMIT) for key in missing[:3])
-            text = f"--{name}: {len(missing)} of {len(entries)} entries name no patch of these sources, such as {shown}"
+            text = f"--{name}: {len(missing)} of {len(entries)} entries match no patch in these sources, like {shown}"
             if len(missing) == len(entries):
                 raise UserError(f"{text}. Check that {lists[name]} was made from this data.")
             print(f"  {text}", file=sys.stderr)
@@ -57,13 +57,13 @@ def read(path: Path, with_labels: bool) -> dict[str, int]:
     """The kind that each patch of a list gets, by source or digest; DROPPED for a list without labels.
 
     Raises:
-        UserError: not such a list.
+        UserError: it is not such a list.
     """
     found: dict[str, int] = {}
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
         header = [cell.strip().casefold() for cell in next(csv.reader(lines[:1]), [])]
-        if set(header).isdisjoint(KEYS):  # one patch a line; its name may have commas in it
+        if set(header).isdisjoint(KEYS):  # one patch per line; its name may contain commas
             rows = [dict(zip(("source", "label"), line.rsplit(",", with_labels), strict=False)) for line in lines]
         else:
             rows = list(csv.DictReader(lines[1:], header))
@@ -79,9 +79,9 @@ def read(path: Path, with_labels: bool) -> dict[str, int]:
             raise UserError(f"{path}: a label must be ball or no ball. Received: {shown}.")
         kind = CLASSES[label] if with_labels else labels.DROPPED
         if found.setdefault(key, kind) != kind:
-            raise UserError(f"{path}: two labels for one patch. Received: {printable(key, LIMIT)}. Keep one.")
+            raise UserError(f"{path}: a patch has two labels. Received: {printable(key, LIMIT)}. Keep one.")
     if not found:
-        raise UserError(f"{path}: names no patch. Give one source of a patch per line.")
+        raise UserError(f"{path}: names no patch. Write the source of one patch per line.")
     return found
 
 
@@ -89,7 +89,7 @@ def _places(store: Store, settings: Settings, shapes: set[tuple[int, int]], want
     """Index of the patch that each key names.
 
     Raises:
-        UserError: a key that fits several patches.
+        UserError: a key matches several patches.
     """
     places: dict[str, set[int]] = {}
     for index, source in enumerate(store.columns["source"]):
@@ -108,7 +108,7 @@ def _places(store: Store, settings: Settings, shapes: set[tuple[int, int]], want
     several = sorted(key for key, indices in places.items() if len(indices) > 1)
     if several:
         raise UserError(
-            f"an entry of --drop or --relabel fits several patches. Received: {printable(several[0], LIMIT)}, which"
-            f" {len(places[several[0]])} patches are alike in. Name them by source."
+            f"an entry of --drop or --relabel matches several patches. Received: {printable(several[0], LIMIT)}, which"
+            f" {len(places[several[0]])} patches have in common. Name them by source."
         )
     return {key: indices.pop() for key, indices in places.items()}

@@ -21,25 +21,25 @@ EPILOG = """\
 Where the patches come from:
   --naoth ROOT     top/LOG.zip and bottom/LOG.zip (or folders LOG with PNGs) of one patch type and border; or a folder
                    with one such root for each: ROOT/legacy_border0, ROOT/segmentation_border10, ...
-  --devils, --tk03 their own files; without a path they are brought from the archive once, to --data-root
+  --devils, --tk03 their own files; without a path they are downloaded once from the archive, to --data-root
 
-What comes out, below --output-dir, named like the dataset archive:
+The result, in --output-dir, with the names of the dataset archive:
   {task}/.../..._train_...h5, ..._validation_...h5, ..._test_...h5, SHA256SUMS, and
-  {task}/reports/TYPE_borderB_leaks.png with the pairs of patches that are alike on two sides of the split
+  {task}/reports/TYPE_borderB_leaks.png with the pairs of patches that look alike on different sides of the split
 
 Examples:
   python3 create_datasets.py --naoth ~/naoth_patches            the team's default family
   python3 create_datasets.py --naoth ~/naoth_patches --camera combined top bottom --size 16 32
   python3 create_datasets.py --check-published https://datasets.naoth.de
 
-Exit status: 0 all built (or published as it is here), 1 some combination failed, 2 wrong arguments, 130 and
+Exit status: 0 all built (or the same as published), 1 some combination failed, 2 wrong arguments, 130 and
 143 interrupted.
 """
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What to build, from what and how; the field names are those of the options."""
+    """What to build, from which sources, and how; the field names are those of the options."""
 
     task: str
     naoth: Path | None
@@ -71,7 +71,7 @@ class Settings:
     def __post_init__(self):
         if self.check_published is None and self.naoth is None and "naoth" in self.origins:
             raise UserError(
-                "--naoth ROOT is missing: the folder with top/ and bottom/. Or leave naoth out of --origins."
+                "--naoth ROOT is missing, the folder with top/ and bottom/. Pass it, or leave naoth out of --origins."
             )
         if self.naoth is not None and not self.naoth.is_dir():
             raise UserError(f"--naoth must be a folder. Received: {self.naoth}.")
@@ -89,13 +89,13 @@ class Settings:
         if self.seed < 0:
             raise UserError(f"--seed must be at least 0. Received: {self.seed}.")
         if not 0 <= self.max_leaks <= 1:
-            raise UserError(f"--max-leaks is a share, 0..1. Received: {self.max_leaks}.")
+            raise UserError(f"--max-leaks must be a share in 0..1. Received: {self.max_leaks}.")
         if self.jobs < 1:
             raise UserError(f"--jobs must be at least 1. Received: {self.jobs}.")
         unknown = sorted(set(self.origins) - set(ORIGINS[self.task]))
         if unknown:
             raise UserError(
-                f"--origins of {self.task}: {', '.join(ORIGINS[self.task])}. Received: {', '.join(unknown)}."
+                f"--origins for {self.task} must be in {', '.join(ORIGINS[self.task])}. Received: {', '.join(unknown)}."
             )
 
     @property
@@ -105,14 +105,14 @@ class Settings:
         return tuple(share / total for share in self.split)
 
     def families(self, patch_type: str, border: int) -> tuple[list[Family], list[tuple[str, str]]]:
-        """The wished families of one root, and those that cannot exist, each with the reason."""
+        """The requested families of one root, and those that cannot exist, each with the reason."""
         possible, impossible = [], []
         for colour, camera, size in product(self.color, self.camera, self.size):
             try:
                 possible.append(Family(self.task, colour, patch_type, border, camera, size))
             except UserError:
                 name = f"{colour}_{patch_type}_border{border}_{camera}_{size}x{size}"
-                impossible.append((name, f"cannot exist: {patch_type} patches are of the bottom camera only"))
+                impossible.append((name, f"cannot exist: {patch_type} patches are only from the bottom camera"))
         return possible, impossible
 
 
@@ -120,7 +120,7 @@ def parse_args(task: str, argv: list[str] | None = None) -> Settings:
     """Reads the command line.
 
     Raises:
-        UserError: arguments that contradict each other or cannot be.
+        UserError: arguments are impossible or contradict each other.
     """
     values = vars(_parser(task).parse_args(argv))
     values = {key: tuple(dict.fromkeys(value)) if key in _LISTS else value for key, value in values.items()}
@@ -146,14 +146,19 @@ def _parser(task: str) -> Parser:
     else:
         parser.set_defaults(devils=None)
     add("--tk03", type=Path, metavar="PICKLE", help="TK03 patches (default: from the archive); 16x16, Y, combined only")
-    add("--origins", nargs="+", default=ORIGINS[task], metavar="NAME", help="which to use (default: all: %(default)s)")
-    add("--data-root", type=Path, default=Path("data"), metavar="DIR", help="where archive files go (default: data)")
+    add("--origins", nargs="+", default=ORIGINS[task], metavar="NAME", help="sources to use (default: %(default)s)")
+    add("--data-root", type=Path, default=Path("data"), metavar="DIR", help="folder for archive files (default: data)")
     add("--archive-url", default=DEFAULT_URL, metavar="URL", help="(default: %(default)s)")
-    add("--offline", action=argparse.BooleanOptionalAction, default=False, help="never ask the archive")
-    add("--strict", action=argparse.BooleanOptionalAction, default=False, help="what would be skipped is an error")
+    add("--offline", action=argparse.BooleanOptionalAction, default=False, help="never contact the archive")
+    add(
+        "--strict",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="end with an error if a patch is skipped",
+    )
     lines = "one `source` of a patch per line, or sha256 of pixels and label for files without sources"
-    add("--drop", type=Path, metavar="FILE", help=f"leave these patches out: {lines}; or a CSV with such a column")
-    add("--relabel", type=Path, metavar="FILE", help="a CSV like that with a second column, label: ball or no ball")
+    add("--drop", type=Path, metavar="FILE", help=f"leave out these patches: {lines}; or a CSV with such a column")
+    add("--relabel", type=Path, metavar="FILE", help="such a CSV with a second column, label: ball or no ball")
     _add_families(parser, default)
     _add_split(parser)
     add = parser.add_argument_group("output").add_argument
@@ -161,12 +166,12 @@ def _parser(task: str) -> Parser:
     add(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: %(default)s, all cores)"
     )
-    add("--check-published", metavar="URL", help="build nothing: download families and compare")
+    add("--check-published", metavar="URL", help="build nothing, but download families and compare them")
     return parser
 
 
 def _add_families(parser: Parser, default: Family) -> None:
-    add = parser.add_argument_group("families: each takes several values, all combinations are built").add_argument
+    add = parser.add_argument_group("families (options take several values; all combinations are built)").add_argument
     add("--color", nargs="+", choices=COLOURS, default=[default.colour], help="(default: %(default)s)")
     add(
         "--type", nargs="+", choices=PATCH_TYPES, default=[default.patch_type], help="patch type (default: %(default)s)"
@@ -174,9 +179,9 @@ def _add_families(parser: Parser, default: Family) -> None:
     add("--border", nargs="+", type=int, choices=BORDERS, default=[default.border], help="(default: %(default)s)")
     add("--camera", nargs="+", choices=CAMERAS, default=[default.camera], help="(default: %(default)s)")
     add("--size", nargs="+", type=int, choices=SIZES, default=[default.size], help="pixels (default: %(default)s)")
-    sampling = "how a patch is subsampled, as the robot's code does it (docs/export.md; default: %(default)s)"
+    sampling = "how a patch is subsampled, as in the robot's code (docs/robots.md; default: %(default)s)"
     add("--sampling", choices=RULES, default="centres", help=sampling)
-    partial = "patches with 0 < ball_intersect <= 0.5: leave out, or count as no ball (default: %(default)s)"
+    partial = "patches with 0 < ball_intersect <= 0.5: leave them out, or count them as no ball (default: %(default)s)"
     add("--partial", choices=PARTIAL, default=PARTIAL[0], help=partial)
 
 
@@ -184,10 +189,10 @@ def _add_split(parser: Parser) -> None:
     add = parser.add_argument_group("split by recording").add_argument
     shares = "shares of training, validation and test (default: 70 15 15)"
     add("--split", nargs=3, type=float, default=(70, 15, 15), metavar=("TRAIN", "VAL", "TEST"), help=shares)
-    add("--seed", type=int, default=0, help="of the choice of recordings (default: %(default)s)")
-    pattern = "these recordings are the test split, and no others; * and ? match, e.g. 'go24_*'"
+    add("--seed", type=int, default=0, help="seed for the choice of recordings (default: %(default)s)")
+    pattern = "only these recordings form the test split; * and ? match, for example 'go24_*'"
     add("--test-recordings", nargs="+", default=(), metavar="PATTERN", help=pattern)
-    linked = "keep recordings that share near duplicates, thus a game, on one side (default: %(default)s)"
+    linked = "keep recordings with near duplicates, so probably of one game, on one side (default: %(default)s)"
     add("--keep-linked", action=argparse.BooleanOptionalAction, default=True, help=linked)
-    leaks = "share of a split with duplicates in another, above which nothing is written (default: %(default)s)"
+    leaks = "highest allowed share of a split with duplicates in another (default: %(default)s)"
     add("--max-leaks", type=float, default=0.01, metavar="SHARE", help=leaks)

@@ -1,4 +1,4 @@
-"""All patches of one pass: pixels in flat files on disk, what is known about them in memory (about 80 bytes each)."""
+"""All patches of one pass: pixels are in flat files on disk, facts about them in memory (about 80 bytes each)."""
 
 import hashlib
 from collections.abc import Iterator
@@ -20,13 +20,13 @@ CAMERA_NAMES = tuple(CAMERA_CODES)
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of a flat file, in slices: what `write_patches` takes as X. Never more than a slice is in memory."""
+    """Some rows of a flat file for `write_patches`, which reads them in slices; only one slice is in memory."""
 
     path: Path
     count: int  # rows of the file
     row: tuple[int, int, int]  # height, width, channels of the file
-    indices: np.ndarray  # int [n], the rows that are meant
-    channels: int  # the first ones, that are meant
+    indices: np.ndarray  # int [n], the selected rows
+    channels: int  # number of channels to use, from the first
 
     dtype = np.dtype(np.uint8)
 
@@ -39,7 +39,7 @@ class Rows:
         return len(self.indices)
 
     def __getitem__(self, rows: slice) -> np.ndarray:
-        # Mapped anew each time: pages of a lasting map would count as this process's memory.
+        # Mapped anew each time, because the pages of a lasting map would count as this process's memory.
         file = np.memmap(self.path, np.uint8, "r", shape=(self.count, *self.row))
         return file[self.indices[rows]][..., : self.channels]
 
@@ -88,13 +88,13 @@ class Store:
         return code
 
     def close_files(self) -> None:
-        """Ends the writing of pixels; again is no harm."""
-        with ExitStack() as stack:  # all of them, even if a full disk does not take what one of them still holds
+        """Ends the writing of pixels; may be called again."""
+        with ExitStack() as stack:  # closes all, even if one of them fails on a full disk
             for file in self._files.values():
                 stack.callback(file.close)
 
     def close(self) -> None:
-        """Ends the filling; `columns` are complete now, with `kind` as in `labels.kinds`."""
+        """Ends the filling; now `columns` are complete, with `kind` as in `labels.kinds`."""
         self.close_files()
         self.columns = {key: np.concatenate(self._parts.pop(key)) for key in list(self._parts)}
         if self.columns:
@@ -119,13 +119,13 @@ class Store:
         return np.char.encode(np.array(table, dtype=str), "utf-8")[self.columns[key][indices]]
 
     def digests(self) -> dict[str, str]:
-        """sha256 of everything read, by origin."""
+        """sha256 of everything that was read, by origin."""
         return {origin: self._digests[origin].hexdigest() for origin in ORIGINS if origin in self._seen}
 
 
 @contextmanager
 def temporary_store(folder: Path, plan: Plan) -> Iterator[Store]:
-    """A store in a hidden folder under `folder`, gone when the block ends: on the disk that will hold the result."""
+    """A store in a hidden folder under `folder`, on the disk of the result; it is deleted when the block ends."""
     with working_folder(folder, ".build-") as own:
         store = Store(own, plan)
         try:

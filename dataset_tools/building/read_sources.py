@@ -1,4 +1,4 @@
-"""Reads all sources of one root into a store, and counts what was in them."""
+"""Reads all sources of one root into a store, and counts their patches."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,7 +48,7 @@ def fill(store: Store, settings: Settings, families: list[Family], root: Path | 
         for batch in spread(decode, tasks()):
             store.add(batch)
             bar.update(batch.packed_bytes)
-        bar.total = bar.n  # the directories of the zips were counted too
+        bar.total = bar.n  # the total also contained the directories of the zips
     store.close()
     if not len(store):
         raise UserError(f"no patches found in {', '.join(settings.origins)}.")
@@ -57,7 +57,7 @@ def fill(store: Store, settings: Settings, families: list[Family], root: Path | 
 
 
 def _files(settings: Settings, families: list[Family]) -> dict[str, Path]:
-    """The files of the sources that are one file, by origin: given, or from the archive before any work is done."""
+    """The files of single-file sources by origin: from the command line, or from the archive before the work begins."""
     wanted = {DEVILS: (settings.devils, DEVILS_NAME)}
     if any(tk03.fits(family) for family in families):
         wanted[TK03] = (settings.tk03, tk03.NAME)
@@ -78,7 +78,7 @@ def _chunks(sources: dict[str, Path], root: Path | None, border: int) -> Iterato
 
 
 def _skip_unplaced(store: Store) -> None:
-    """Counts the balls that detection has to leave out because nobody knows where they are."""
+    """Counts the balls that detection has to leave out because their place is unknown."""
     unplaced = (store.columns["kind"] == labels.BALL) & ~np.isfinite(store.columns["circle"]).all(axis=1)
     for index in np.flatnonzero(unplaced):
         recording = store.recordings[store.columns["recording"][index]]

@@ -1,4 +1,4 @@
-"""Training, validation and test, by recording: no game is on two sides."""
+"""Splits patches into training, validation and test by recording, so that no game is on two sides."""
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -14,7 +14,7 @@ from dataset_tools.sources import labels
 from dataset_tools.sources.patch_sources import DEVILS, NAOTH
 
 TRAIN, VALIDATION, TEST = SPLITS
-LINKS_MIN, LINKS_SHARE_MIN = 3, 0.01  # near duplicates from which two recordings count as of one game
+LINKS_MIN, LINKS_SHARE_MIN = 3, 0.01  # near duplicates that link two recordings
 
 
 def of_store(
@@ -24,24 +24,24 @@ def of_store(
     test_patterns: Sequence[str],
     pairs: Mapping[str, Pairs],
 ) -> tuple[np.ndarray, dict[str, str]]:
-    """The side of every patch.
+    """Chooses the side of every patch.
 
-    Depends on the NaoTH recordings alone, on their balls and other patches, never on the task, colour, size, camera or
-    on partial balls: so that a recording is on the same side in all families of one root. Then the Nao Devils' own
-    recordings are split; patches without a recording (TK03) go into the train split.
+    The split of NaoTH recordings depends only on their balls and other patches, never on the task, colour, size, camera
+    or partial balls, so that a recording is on the same side in all families of one root. The Nao Devils' recordings
+    are split separately; patches without a recording (TK03) go into the train split.
 
     Args:
         store: the patches.
-        fractions: wished shares of training, validation and test.
-        seed: of the random choice.
-        test_patterns: recordings that match one of these (`*`, `?`) are the test split, and no others.
-        pairs: near duplicates within an origin, by origin; recordings that share several are kept together.
+        fractions: desired shares of training, validation and test.
+        seed: for the random choice.
+        test_patterns: if given, the recordings that match one of these (`*`, `?`) form the test split.
+        pairs: near duplicates within each origin; recordings that share several are kept together.
 
     Returns:
         int [n], index into SPLITS, and the side of each recording.
 
     Raises:
-        UserError: a pattern that no recording matches.
+        UserError: a pattern matches no recording.
     """
     sides: dict[str, str] = {}
     for origin in (NAOTH, DEVILS):
@@ -63,12 +63,12 @@ def assign(
     seed: int,
     test_patterns: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Puts every recording on one side, near the wished shares of balls and other patches of both cameras.
+    """Puts every recording on one side, close to the desired shares of balls and other patches of both cameras.
 
     Args:
-        counts: of each recording, whatever is to be shared out: balls, other patches, by camera.
+        counts: numbers to share out for each recording: balls and other patches, by camera.
         groups: recordings that stay together; every recording is in one group.
-        fractions: see `of_store`; so are seed and test_patterns.
+        fractions: see `of_store`.
         seed: see `of_store`.
         test_patterns: see `of_store`.
 
@@ -99,7 +99,7 @@ def _take(sides: dict, counts: Mapping, groups: Sequence, side: str, fraction: f
 
 
 def _counts(store: Store, origin: str) -> dict[str, np.ndarray]:
-    """By recording int [4]: no ball and ball of the top camera, then of the bottom camera."""
+    """Counts for each recording, int [4]: no ball and ball from the top camera, then from the bottom camera."""
     mine = store.columns["origin"] == ORIGINS.index(origin)
     counts = np.zeros((len(store.recordings), 2, 2), np.int64)
     clear = mine & np.isin(store.columns["kind"], (labels.NO_BALL, labels.BALL))
@@ -109,7 +109,7 @@ def _counts(store: Store, origin: str) -> dict[str, np.ndarray]:
 
 
 def _links(store: Store, pairs: Pairs) -> dict[tuple[str, str], float]:
-    """Near duplicates between two recordings, the mean of both directions."""
+    """The number of near duplicates between two recordings, the mean of both directions."""
     codes = np.stack([store.columns["recording"][pairs.left], store.columns["recording"][pairs.right]])
     edges, numbers = np.unique(np.sort(codes, axis=0), axis=1, return_counts=True)
     names = [(store.recordings[a], store.recordings[b]) for a, b in edges.T]
@@ -117,7 +117,7 @@ def _links(store: Store, pairs: Pairs) -> dict[tuple[str, str], float]:
 
 
 def _linked(counts: Mapping[str, Sequence[int]], links: Mapping[tuple[str, str], float]) -> list[list[str]]:
-    """Recordings in groups that share near duplicates, directly or through others; sorted: a seed means one split."""
+    """Groups of recordings that share near duplicates, directly or through others; sorted, for a reproducible split."""
     group = {name: {name} for name in counts}
     for (a, b), number in links.items():
         if a not in group or b not in group:

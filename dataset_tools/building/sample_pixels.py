@@ -1,9 +1,9 @@
-"""From the pixels of a cut-out patch to the network's input, exactly as the robot does it.
+"""Converts the pixels of a cut-out patch to the network's input, exactly like the robot.
 
-A patch travels as `rgbx`: uint32 [height, width], a pixel each, red in the lowest byte and 255 in the highest, because
-gathering 4-byte pixels is several times faster than gathering three bytes each. A highest byte of 0 marks a pixel that
-is brightness alone, in its lowest byte: Pillow's conversion of gray is off by one for some values. Only the pixels that
-the network will see are converted to YCbCr, those of a whole batch in one call of Pillow.
+A patch is stored as `rgbx`, uint32 [height, width], with red in a pixel's lowest byte and 255 in the highest, because
+gathering 4-byte pixels is several times as fast as gathering three bytes each. A highest byte of 0 marks a pixel with
+only brightness, in its lowest byte, because Pillow's conversion of gray is off by one for some values. Only the pixels
+that the network sees are converted to YCbCr, for a whole batch in one call of Pillow.
 """
 
 from functools import lru_cache
@@ -12,11 +12,11 @@ import numpy as np
 
 
 def positions(side: int, size: int, rule: str = "centres") -> np.ndarray:
-    """Which pixels of a side the network sees: int [size], indices 0..side-1.
+    """The pixels of a side that the network sees: int [size], indices 0..side-1.
 
     Args:
-        rule: a key of `common.datasets.sampling_rules.RULES` that picks pixels. "naoth" asks for a pixel beyond patches
-            of at most the network's size; their files end there, so the last pixel stands in for it.
+        rule: a key of `common.datasets.sampling_rules.RULES` that picks pixels. For patches of at most the network's
+            size, "naoth" needs a pixel beyond the patch; the last pixel is used instead.
     """
     step = side / size
     offset, rounding = (0.0, 0.0) if rule == "corners" else (0.5, 0.5)
@@ -25,7 +25,7 @@ def positions(side: int, size: int, rule: str = "centres") -> np.ndarray:
 
 @lru_cache(maxsize=20_000)
 def _shares(side: int, size: int) -> np.ndarray:
-    """What part of each of `size` cells each pixel of a side covers: float64 [size, side], rows sum to 1."""
+    """The share of each of `size` cells that each pixel of a side covers: float64 [size, side], rows sum to 1."""
     edges, step = np.arange(size + 1) * (side / size), side / size
     pixel = np.arange(side)
     covered = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
@@ -42,10 +42,10 @@ def average(rgbx: np.ndarray, size: int) -> np.ndarray:
 
 @lru_cache(maxsize=20_000)  # sides of 8 to 150 pixels, a few kB each
 def sample_indices(height: int, width: int, size: int, rule: str, chroma: bool) -> np.ndarray:
-    """Flat indices into a patch of the pixels that make the network's input.
+    """Flat indices into a patch, for the pixels of the network's input.
 
-    With chroma a second row holds each pixel's neighbour in its YUV422 pair (columns 0 and 1, 2 and 3, ...); the last
-    column of an odd width is its own neighbour.
+    With chroma, a second row contains each pixel's neighbour in its YUV422 pair (columns 0 and 1, 2 and 3, ...); the
+    last column of an odd width is its own neighbour.
 
     Returns:
         int64 [1 or 2, size * size]

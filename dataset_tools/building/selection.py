@@ -1,4 +1,4 @@
-"""Which patches make up each file of a family, and their labels."""
+"""Selects the patches and labels of each file of a family."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from dataset_tools.sources.patch_sources import TK03
 
 @dataclass(frozen=True)
 class FileContent:
-    """One file to write: its place below the output folder, and the patches in it (indices of the store, ascending)."""
+    """A file to write: its path in the output folder, and its patches (ascending indices of the store)."""
 
     name: str
     part: str
@@ -21,7 +21,7 @@ class FileContent:
 
 
 def usable(store: Store, task: str, partial: str) -> np.ndarray:
-    """Patches with a label: bool [n]. Ambiguous ones never; for detection only balls whose place is known."""
+    """Patches with a usable label: bool [n]; never ambiguous ones, and for detection only balls with a known place."""
     kind = store.columns["kind"]
     if task == "detection":
         return (kind == labels.BALL) & np.isfinite(store.columns["circle"]).all(axis=1)
@@ -30,7 +30,7 @@ def usable(store: Store, task: str, partial: str) -> np.ndarray:
 
 
 def target(store: Store, task: str, indices: np.ndarray) -> np.ndarray:
-    """Labels in the form of the file: uint8 [n], or float32 [n, 3] = [radius, center_x, center_y]."""
+    """Labels in the format of the file: uint8 [n], or float32 [n, 3] = [radius, center_x, center_y]."""
     if task == "detection":
         return store.columns["circle"][indices]
     return (store.columns["kind"][indices] == labels.BALL).astype(np.uint8)
@@ -40,7 +40,7 @@ def of_family(family: Family, store: Store, ready: np.ndarray, side: np.ndarray)
     """The files of a family that have patches: the three splits, and for classification one per origin.
 
     Args:
-        family: which.
+        family: the family.
         store: all patches.
         ready: bool [n], from `usable`.
         side: int [n], index into SPLITS.

@@ -1,4 +1,4 @@
-"""One pass over the sources: every patch is decoded once, for all sizes and colours that are wanted of it."""
+"""Decodes every patch of the sources once, for all requested sizes and colours."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from dataset_tools.building import colour, sample_pixels
 from dataset_tools.leaks import hashes
 from dataset_tools.sources.patch_sources import CAMERAS, Chunk, Patch, Skipped, read
 
-THUMBNAIL = 16  # pixels; always made, for the search of duplicates
+THUMBNAIL = 16  # pixels; always made, for finding duplicates
 CAMERA_CODES = {camera: code for code, camera in enumerate((*CAMERAS, ""))}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is wanted of each patch: sides in pixels, U/V too or Y alone, and how it is subsampled."""
+    """What to make of each patch: sides in pixels, with or without U/V, and the sampling rule."""
 
     sizes: tuple[int, ...]
     chroma: bool
@@ -30,9 +30,9 @@ class Batch:
     pixels: by size, uint8 [n, size, size, 1 or 2].
     columns: by name, one value per patch, see `_columns`.
     recordings: str, one per patch.
-    skipped: what was left out.
-    label, digest: name of the source and sha256 of all that was read from it.
-    packed_bytes: of the source, for the progress bar.
+    skipped: patches that were left out.
+    label, digest: name of the source, and sha256 of everything that was read from it.
+    packed_bytes: size of the source, for the progress bar.
     """
 
     pixels: dict[int, np.ndarray]
@@ -55,7 +55,7 @@ def decode(chunk: Chunk, plan: Plan) -> Batch:
             continue
         for size, found in samples.items():
             found.append(_sample(item, size, plan))
-        patches.append(item._replace(rgbx=None))  # one batch never holds all decoded pictures at once
+        patches.append(item._replace(rgbx=None))  # so that a batch never holds all decoded pictures
     planes = 2 if plan.chroma else 1
     channels = {
         size: colour.to_channels(np.array(found, "<u4").reshape(-1, planes, size, size))
@@ -81,7 +81,7 @@ def _sample(patch: Patch, size: int, plan: Plan) -> np.ndarray:
     if plan.method == "area" and not ready:
         return np.stack(
             [sample_pixels.average(patch.rgbx, size)] * (2 if plan.chroma else 1)
-        )  # a cell has its own U and V
+        )  # each cell has its own U and V
     if ready:
         indices = sample_pixels.as_it_is(height, width, plan.chroma)
     else:
@@ -101,7 +101,7 @@ def _columns(patches: list[Patch], thumbnails: np.ndarray) -> dict[str, np.ndarr
         "source": np.array([patch.source.encode("utf-8", "replace") for patch in patches], "S"),
         "camera": np.array([CAMERA_CODES[patch.camera] for patch in patches], np.uint8),
         "origin": np.array([ORIGINS.index(patch.origin) for patch in patches], np.uint8),
-        "content": hashes.content(luma),  # brightness alone: what is a duplicate never depends on the colours built
+        "content": hashes.content(luma),  # only brightness: duplicates must not depend on the colours being built
         "look": hashes.look(luma),
         "contrast": hashes.contrast(luma),
         "thumbnail": luma,

@@ -1,4 +1,4 @@
-"""A hidden folder for what is not finished, on the disk that will hold the result."""
+"""A hidden folder for unfinished files, on the disk of the result."""
 
 import time
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 from filelock import FileLock, Timeout
 
 IN_USE = "in_use.lock"
-LOCKED_AFTER_S = 60.0  # whoever makes a folder has surely put the lock into it by then
+LOCKED_AFTER_S = 60.0  # by then, the process that made a folder has certainly locked it
 
 
 @contextmanager
 def working_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """A folder in `parent`, gone when the block ends; those that killed processes left behind go first.
+    """A folder in `parent` that is deleted when the block ends; first deletes the folders of killed processes.
 
     Raises:
         OSError: it cannot be made.
@@ -24,7 +24,7 @@ def working_folder(parent: Path, prefix: str) -> Iterator[Path]:
     for old in parent.glob(f"{prefix}*"):
         with suppress(Timeout, OSError):
             if (old / IN_USE).exists() or time.time() - old.stat().st_mtime > LOCKED_AFTER_S:
-                with FileLock(old / IN_USE, timeout=0):  # free: its owner is gone
+                with FileLock(old / IN_USE, timeout=0):  # unlocked: its process is gone
                     rmtree(old)
     with TemporaryDirectory(prefix=prefix, dir=parent) as name, FileLock(Path(name) / IN_USE):
         yield Path(name)

@@ -1,4 +1,4 @@
-"""Writes the files of a family beside each other, then puts them in place together."""
+"""Writes the files of a family in parallel, then puts them in place together."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ MEAN_BLOCK = 4096
 class Job:
     """Everything that a process needs to write one file."""
 
-    folder: Path  # of the unfinished files
+    folder: Path  # for unfinished files
     content: FileContent
     X: Rows
     y: np.ndarray
@@ -38,7 +38,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Written:
-    """A finished file, still in the folder of the unfinished ones."""
+    """A finished file that is still in the folder for unfinished files."""
 
     name: str
     part: str
@@ -48,7 +48,7 @@ class Written:
 
 
 def job(family: Family, content: FileContent, store: Store, settings: Settings, folder: Path) -> Job:
-    """Collects what one file of a family will hold."""
+    """Collects the content of one file of a family."""
     indices = content.indices
     y = target(store, family.task, indices)
     columns = {key: store.names(key, indices) for key in COLUMNS}
@@ -68,7 +68,7 @@ def job(family: Family, content: FileContent, store: Store, settings: Settings, 
 
 
 def _of_family(family: Family) -> dict[str, object]:
-    """Attributes that all files of a family share, whatever was read."""
+    """Attributes that are the same for all files of a family."""
     return {
         "task": family.task,
         "color": family.colour,
@@ -105,19 +105,19 @@ def write(job: Job) -> Written:
     """Writes one file; runs in any process.
 
     Raises:
-        UserError: no room on the disk.
+        UserError: the disk is full.
     """
     path = job.folder / job.content.name
     try:
         write_patches(path, job.X, job.y, **job.columns, attributes=job.attributes | means(job.X))
-    except UserError as error:  # the user knows nothing of the hidden folder
+    except UserError as error:  # the user does not know the hidden folder
         raise UserError(str(error).replace(str(path), path.name)) from None
     balls = int(job.y.sum()) if job.y.ndim == 1 else len(job.y)
     return Written(job.content.name, job.content.part, len(job.y), balls, sha256_of(path))
 
 
 def attempt(job: Job) -> Written | UserError | OSError:
-    """Like `write`, but gives back what went wrong: one file that fails must not end those of other families."""
+    """Like `write`, but returns the error, because a failure must not stop the files of other families."""
     try:
         return write(job)
     except (UserError, OSError) as error:
@@ -140,25 +140,25 @@ def means(X: Rows) -> dict[str, float]:
 
 
 def put_in_place(family: Family, written: Iterable[Written], unfinished: Path, output: Path) -> None:
-    """Moves the finished files of a family to their places and renews SHA256SUMS beside them.
+    """Moves the finished files of a family to their places, and updates SHA256SUMS there.
 
-    Files of the family that this build does not have any more are removed: an old test file would hold recordings that
-    are in training now. Nobody but `kill -9` can end this between two files; then SHA256SUMS, renewed last, tells.
+    Files of the family that this build no longer has are removed, because an old test file would contain recordings
+    that are now in training. Only `kill -9` can interrupt this between two files; SHA256SUMS, updated last, shows it.
 
     Raises:
-        UserError: the folder cannot be written, or something else has the name of a file; nothing has changed then.
+        UserError: the folder is not writable, or something else has the name of a file; nothing has been changed.
     """
     sums_of_new = {file.name: file.sha256 for file in written}
     folder = output / family.folder
     folder.mkdir(parents=True, exist_ok=True)
     for name in family.files:
         if (output / name).is_dir():
-            raise UserError(f"{output / name} is a folder and in the way of a file. Move it away.")
+            raise UserError(f"{output / name} is a folder, but a file of this name has to be written. Move it away.")
     with FileLock(folder / f".{SUMS}.lock"), uninterrupted(), replacing(folder / SUMS) as partial:
         mine = {Path(name).name for name in family.files}
         sums = {file: digest for file, digest in read_sums(folder / SUMS).items() if file not in mine}
         sums |= {Path(name).name: digest for name, digest in sums_of_new.items()}
-        # Before anything is moved: renaming needs no room on the disk, this does.
+        # Before anything is moved, because this needs disk space and renaming does not.
         partial.write_text("".join(f"{sums[file]}  {file}\n" for file in sorted(sums)), encoding="utf-8")
         for name in family.files:
             if name in sums_of_new:
@@ -168,7 +168,7 @@ def put_in_place(family: Family, written: Iterable[Written], unfinished: Path, o
 
 
 def read_sums(path: Path) -> dict[str, str]:
-    """sha256 by file name; empty where there is no such file."""
+    """sha256 by file name; empty if the file does not exist."""
     if not path.is_file():
         return {}
     return {Path(name).name: digest for name, digest in checksums.parse(path.read_bytes())}

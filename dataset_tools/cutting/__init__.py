@@ -1,1 +1,1 @@
-"""From annotated pictures to patch archives in NaoTH's format. `building` makes datasets of them."""
+"""Cuts annotated pictures into patch archives in NaoTH's format. `building` makes datasets from them."""

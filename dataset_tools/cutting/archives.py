@@ -1,4 +1,4 @@
-"""Patch archives in NaoTH's format: ROOT/{top,bottom}/RECORDING.zip, all there at the end or none."""
+"""Writes patch archives in NaoTH's format, ROOT/{top,bottom}/RECORDING.zip: either all of them or none."""
 
 import re
 import unicodedata
@@ -10,52 +10,52 @@ from pathlib import Path
 from common.errors import UserError
 from dataset_tools.building.workers import uninterrupted
 
-DATE = (1980, 1, 1, 0, 0, 0)  # of every member: equal patches give equal archives
-BUFFER = 1 << 20  # bytes written at once
+DATE = (1980, 1, 1, 0, 0, 0)  # the same for all members, so that equal patches give equal archives
+BUFFER = 1 << 20  # bytes written at a time
 NAME_MAX = 150  # bytes of a recording's name
 
 
 def file_name(text: str) -> str:
-    """A name that every file system accepts and that cannot lead out of the folder."""
+    """A name that all file systems accept and that cannot lead out of the folder."""
     text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
     text = "".join("_" if letter in '\\/:*?"<>|' or not letter.isprintable() else letter for letter in text)
     return text.encode()[:NAME_MAX].decode("utf-8", "ignore").strip(" .") or "_"
 
 
 def member_name(text: str) -> str:
-    """A picture's path as the start of its patches' names in an archive."""
+    """The beginning of the names of a picture's patches in an archive, from its path."""
     return "/".join(file_name(part) for part in re.split(r"[/\\]", text) if part not in ("", ".", ".."))
 
 
 class Archives:
-    """The zips of one run, in a folder of their own until `publish`."""
+    """The zips of one command, in a separate folder until `publish`."""
 
     def __init__(self, root: Path, folder: Path):
         self.root, self.folder = root, folder
         self.written: list[str] = []
 
     def check(self, names: Iterable[str], replace: bool) -> None:
-        """Makes sure that nothing is lost.
+        """Makes sure that nothing is overwritten.
 
         Raises:
-            UserError: an archive of that name is there already.
+            UserError: an archive of this name already exists.
         """
         there = sorted(name for name in names if (self.root / name).exists() or self._as_folder(name).exists())
         if there and not replace:
             shown = ", ".join(there[:5])
             raise UserError(
-                f"{self.root} has recordings of these names. Received: {shown}. Choose another --output, or --replace."
+                f"{self.root} already has these recordings. Received: {shown}. Choose another --output, or --replace."
             )
 
     def _as_folder(self, name: str) -> Path:
         return (self.root / name).with_suffix("")
 
     def write(self, name: str, members: Iterable[tuple[str, bytes]]) -> int:
-        """Writes one archive, none where there are no members.
+        """Writes one archive, unless there are no members.
 
         Args:
             name: `CAMERA/RECORDING.zip`.
-            members: start of the name and content of each; names that are there already get a number.
+            members: beginning of the name and content of each; a number is added to names that already exist.
 
         Returns:
             The number of members.
@@ -71,7 +71,7 @@ class Archives:
                 names.add(member)
                 info = zipfile.ZipInfo(member, DATE)
                 info.create_system, info.external_attr = 3, 0o644 << 16  # the same on every system
-                # As `writestr` does, in less than half of its time: it goes back to each header once more.
+                # Like `writestr`, but in less than half the time, because that one returns to each header.
                 info.CRC, info.file_size, info.compress_size = zlib.crc32(content), len(content), len(content)
                 info.header_offset = archive.start_dir
                 archive.start_dir += stream.write(info.FileHeader(zip64=False)) + stream.write(content)

@@ -1,4 +1,4 @@
-"""Where things are in a picture: circles of balls, boxes of other objects, places to stay away from."""
+"""Finds where things are in a picture: circles of balls, boxes of other objects, regions to avoid."""
 
 import math
 from typing import NamedTuple
@@ -9,18 +9,18 @@ from dataset_tools.annotations.record import BALL, IGNORE, PENALTY, ROBOT, Recor
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
-RADIUS_MIN = 2.0  # pixels; nothing smaller can be told from noise
-ASPECT_MAX = 2.0  # a box less square, away from the picture's edge, shows part of a ball: its place is not known
+RADIUS_MIN = 2.0  # pixels; smaller balls look like noise
+ASPECT_MAX = 2.0  # a box with a higher ratio, inside the picture, shows a part of a ball, so the place is unknown
 EDGE = 1.0  # pixels from the picture's edge within which a box touches it
-GRID = 1024  # to a pixel: percentages and pixels of one box must not differ by a rounding error
-AWAY = 0.1  # of the radius around a ball that negatives keep free too
+GRID = 1024  # per pixel: rounding, so that a box gives the same result in percent and in pixels
+AWAY = 0.1  # of the radius: margin around a ball that negatives also avoid
 
 
 Edges = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 class Circle(NamedTuple):
-    """A ball in pixels, the origin at the top left corner of the picture, and the box it was annotated with."""
+    """A ball in pixels from the top left corner of the picture, and its annotated box."""
 
     radius: float
     x: float
@@ -29,7 +29,7 @@ class Circle(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """One picture. Boxes: left, top, right, bottom; `objects` are all but balls; not `free`: no negatives are cut."""
+    """One picture. Boxes are left, top, right, bottom; `objects` excludes balls; negatives are cut only if `free`."""
 
     width: int
     height: int
@@ -42,10 +42,10 @@ class Scene(NamedTuple):
 
 
 def circle_of(box: Edges, width: float, height: float) -> Circle:
-    """The circle of a ball's box: its centre and a quarter of width + height.
+    """The circle for a ball's box: the centre of the box, and a quarter of width + height as radius.
 
-    Where the box touches the picture's edge the ball is cut off: the radius is half of the longer side then, and the
-    centre lies that far from the inner edge.
+    If the box touches the picture's edge, the ball is cut off: then the radius is half of the longer side, and the
+    centre lies this far from the inner edge.
     """
     left, top, right, bottom = box
     cut_x, cut_y = (left <= EDGE, right >= width - EDGE), (top <= EDGE, bottom >= height - EDGE)
@@ -61,9 +61,9 @@ def _centre(low: float, high: float, cut: tuple[bool, bool], radius: float) -> f
 
 
 def scene_of(record: Record, width: int, height: int, scale: tuple[float, float]) -> tuple[Scene, list[Skipped]]:
-    """Places of everything annotated, in pixels, and the boxes that were left out.
+    """The places of all annotated objects, in pixels, and the boxes that were left out.
 
-    A ball's box that cannot be makes the picture uncertified: the ball is somewhere.
+    An impossible box of a ball makes the picture uncertified, because the ball is somewhere.
     """
     balls, avoid, skipped, free = [], [], [], record.certified
     boxes: dict[str, list[Edges]] = {}
@@ -114,7 +114,7 @@ def _ball(box: Edges, width: int, height: int) -> Circle:
 
 
 def ball_shares(circle: Circle, patches: np.ndarray) -> np.ndarray:
-    """Which share of a disc lies in each patch: float [n], exact to 0.001, of patches [n, 3] left, top, side."""
+    """The share of a disc in each patch: float [n], accurate to 0.001, for patches [n, 3] left, top, side."""
     left, top, side = patches.T.astype(float)
     offsets = (np.arange(128) + 0.5) / 64 - 1  # rows through the disc, in radii
     half = circle.radius * np.sqrt(1 - offsets**2)
@@ -126,7 +126,7 @@ def ball_shares(circle: Circle, patches: np.ndarray) -> np.ndarray:
 
 
 def overlaps(boxes: np.ndarray, patches: np.ndarray) -> np.ndarray:
-    """Square pixels of each box [left, top, right, bottom] in each patch [left, top, side]: float [patches, boxes]."""
+    """The area, in pixels, of each box [left, top, right, bottom] in each patch [left, top, side]: [patches, boxes]."""
     left, top, side = patches.T.astype(float)[:, :, None]
     width = np.minimum(left + side, boxes[:, 2]) - np.maximum(left, boxes[:, 0])
     height = np.minimum(top + side, boxes[:, 3]) - np.maximum(top, boxes[:, 1])

@@ -1,4 +1,4 @@
-"""The patches of one record, as PNG files with labels; runs in any process."""
+"""Cuts the patches of one record, as PNG files with labels; runs in any process."""
 
 import zlib
 from collections import Counter
@@ -17,13 +17,13 @@ from dataset_tools.cutting.place_patches import Patch
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
-PATCH_SIDE_MAX = 256  # pixels; a ready patch that is larger is a picture of something else
+PATCH_SIDE_MAX = 256  # pixels; anything larger is not a finished patch
 BALL_ABOVE = 0.5
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is the same for all pictures: how patches are cut, sizes of the balls, and the seed."""
+    """The settings for all pictures: how patches are cut, sizes of the balls, and the seed."""
 
     geometry: Geometry
     diameters: np.ndarray
@@ -31,7 +31,7 @@ class Plan:
 
 
 class Patches(NamedTuple):
-    """Of one record: its name, PNG files, what they show, what was left out, and a digest to find duplicates."""
+    """The result for a record: its name, PNG files, what they show, what was left out, and a digest for duplicates."""
 
     name: str
     files: list[bytes]
@@ -56,7 +56,7 @@ def _cut(record: Record, camera: str, most: int, plan: Plan) -> Patches:
     digest = _digest(data)
     image = picture.decode(data, record)
     found, skipped = circles_and_boxes.scene_of(record, image.width, image.height, picture.scale(record, *image.size))
-    # Seeded by the picture: whatever the annotation's format, the order and the number of processes, the same patches.
+    # Seeded by the picture, so the patches do not depend on the annotation's format, the order or the processes.
     rng = Random(repr((plan.seed, digest)))  # noqa: S311  no secret
     pixels = np.asarray(image)
     patches = place_patches.around_balls(found, plan.geometry, rng)
@@ -72,7 +72,7 @@ def _cut(record: Record, camera: str, most: int, plan: Plan) -> Patches:
 
 
 def _digest(data: bytes) -> tuple[int, ...]:
-    """Tells pictures apart, in a fiftieth of the time of decoding them; no protection against forgery."""
+    """A digest of a picture, fifty times as fast as decoding it; not protected against forgery."""
     half, view = len(data) // 2, memoryview(data)
     return len(data), zlib.crc32(view[:half]), zlib.crc32(view[half:])
 
@@ -80,7 +80,7 @@ def _digest(data: bytes) -> tuple[int, ...]:
 def _texts(
     found: circles_and_boxes.Scene, patches: list[Patch], record: Record, camera: str
 ) -> list[dict[str, object]]:
-    """The text chunks of each patch; places are relative to the patch, not rounded; 0 is left out."""
+    """The text chunks of each patch; places are relative to the patch and not rounded; zeros are left out."""
     name = record.name if record.place else record.picture.name
     texts = [
         {"CameraID": int(camera == "bottom"), "ball_intersect": 0.0}
@@ -108,7 +108,7 @@ def _texts(
             continue
         edges = np.array(boxes)
         areas = circles_and_boxes.overlaps(edges, places)
-        if kind == "penalty":  # the share of the mark that is in the patch; of a robot: of the patch that it covers
+        if kind == "penalty":  # the share of the mark in the patch; for a robot, the share of the patch that it covers
             values = (areas / np.prod(edges[:, 2:] - edges[:, :2], axis=1)).max(axis=1)
         else:
             values = np.minimum(areas.sum(axis=1) / places[:, 2] ** 2, 1)
@@ -120,7 +120,7 @@ def _texts(
 
 
 def _ready(record: Record, camera: str, most: int) -> Patches:
-    """Patches that are cut already. `subsampled`: they have the side at which they were saved, whatever they show."""
+    """Patches that are already cut. `subsampled` means that their side does not depend on the object's size."""
     if record.patch == "labelled":
         return _rows(record, camera)
     data = picture.read_bytes(record)
@@ -128,7 +128,7 @@ def _ready(record: Record, camera: str, most: int) -> Patches:
         return _candidates(data, record, most)
     image = picture.decode(data, record)
     if image.height != image.width or image.width > PATCH_SIDE_MAX:
-        raise Refused(f"not square or larger than {PATCH_SIDE_MAX} pixels, so it is a picture and not a patch")
+        raise Refused(f"not square, or larger than {PATCH_SIDE_MAX} pixels, so it is a picture and not a patch")
     text = {"CameraID": int(camera == "bottom"), "ball_intersect": float(record.patch == "ball")}
     text |= {"subsampled": 1, "picture": record.picture.name}
     content = write_png.encode(np.asarray(image).reshape(image.height, -1), text)
@@ -157,7 +157,7 @@ def _rows(record: Record, camera: str) -> Patches:
 
 
 def _candidates(data: bytes, record: Record, most: int) -> Patches:
-    """The robot's candidates, without any label key: no label does not mean no ball."""
+    """The robot's candidates, without any label key, because no label does not mean no ball."""
     files, skipped = [], []
     for item in naoth_log.candidates(data):
         if isinstance(item, Refused):

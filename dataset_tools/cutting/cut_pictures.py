@@ -1,4 +1,4 @@
-"""From sources to patch archives: read the annotations, group by recording, cut in several processes, write."""
+"""Makes patch archives from sources: reads annotations, groups by recording, cuts in several processes, writes."""
 
 import sys
 from collections import Counter
@@ -24,15 +24,15 @@ from dataset_tools.sources.patch_sources import Skipped
 from dataset_tools.sources.skip_counts import Skips
 
 CHUNK = 8  # pictures per task
-WITH_NAMES = ("coco", "label-studio")  # formats whose pictures may lie in a log
+WITH_NAMES = ("coco", "label-studio")  # formats whose pictures may be in a log
 Group = tuple[str, str]  # camera, recording
 
 
 def cut(settings: Settings) -> None:
-    """Writes the archives of all sources and reports what is in them.
+    """Writes the archives of all sources and reports their content.
 
     Raises:
-        UserError: a source that cannot be read, nothing to cut, archives that are there already, or no room.
+        UserError: a source cannot be read, there is nothing to cut, archives already exist, or the disk is full.
     """
     warm_up(settings.jobs)  # while this process reads the annotations
     skips, kinds = Skips(), Counter()
@@ -45,7 +45,7 @@ def cut(settings: Settings) -> None:
     except OSError as error:
         where = error.filename or settings.output
         raise UserError(
-            f"{where}: {error.strerror or error}. Check room and rights, or choose another --output."
+            f"{where}: {error.strerror or error}. Check free space and permissions, or choose another --output."
         ) from None
     _report(settings, archives.written, kinds, skips, guessed)
 
@@ -64,9 +64,7 @@ def _cut_all(settings: Settings, store: RecordStore, archives: Archives, kinds: 
         for group, (offsets, _) in picks.items():
             archives.write(_archive(group), _members(islice(results, len(offsets)), seen, kinds, skips))
     if not archives.written:
-        raise UserError(
-            "; ".join(["nothing to cut. Received: no picture that can be used", *map(str.strip, skips.lines())])
-        )
+        raise UserError("; ".join(["nothing to cut. Received: no usable picture", *map(str.strip, skips.lines())]))
 
 
 def _gather(settings: Settings, store: RecordStore, skips: Skips) -> int:
@@ -82,7 +80,7 @@ def _gather(settings: Settings, store: RecordStore, skips: Skips) -> int:
     logs = sum(source.format == "naoth-log" for source in found)
     if annotations and (not logs or any(source.format not in WITH_NAMES for source in annotations)):
         formats = ", ".join(source.format for source in (*found, *annotations))
-        raise UserError(f"--annotations are COCO or Label Studio files for a log. Received: {formats}.")
+        raise UserError(f"--annotations must be COCO or Label Studio files for a log. Received: {formats}.")
     guessed = 0
     with progress_bar(desc="  reading", unit=" pictures") as bar:
         for source, label in zip(found, _labels(found), strict=True):
@@ -93,7 +91,7 @@ def _gather(settings: Settings, store: RecordStore, skips: Skips) -> int:
 
 
 def _add(item: Record | Skipped, label: str, settings: Settings, store: RecordStore, skips: Skips) -> bool:
-    """Keeps a record or counts a skip; True if the record's camera is not known."""
+    """Stores a record or counts a skip; True if the record's camera is unknown."""
     if isinstance(item, Skipped):
         skips.add(item)
         return False
@@ -110,15 +108,15 @@ def _add(item: Record | Skipped, label: str, settings: Settings, store: RecordSt
 
 
 def _labels(found: list[Source]) -> list[str]:
-    """A name for each source, no two alike."""
+    """A unique name for each source."""
     names = [recognise.label_of(source.path) for source in found]
     return [f"{name}-{names[: at + 1].count(name)}" if name in names[:at] else name for at, name in enumerate(names)]
 
 
 def _pick(offsets: list[int], settings: Settings) -> tuple[list[int], int]:
-    """Which records of a recording are cut, and the most patches of each.
+    """The records of a recording to cut, and the maximum number of patches of each.
 
-    A recording that is too long gives fewer patches of each picture, or pictures evenly over its whole length.
+    From a long recording, fewer patches per picture are cut, or pictures evenly spread over its length.
     """
     most = settings.max_per_recording // max(len(offsets), 1)
     if most:
@@ -139,7 +137,7 @@ def _archive(group: Group) -> str:
 def _members(
     results: Iterator[Patches], seen: set[tuple[int, ...]], kinds: Counter, skips: Skips
 ) -> Iterator[tuple[str, bytes]]:
-    """Names and contents for an archive; a picture that was there before, under any name, gives nothing."""
+    """Names and contents for an archive; a repeated picture, even under another name, is left out."""
     for found in results:
         for item in found.skipped:
             skips.add(item)
@@ -158,13 +156,11 @@ def _report(settings: Settings, written: list[str], kinds: Counter, skips: Skips
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     print(f"{settings.output}: {kinds.total()} patches, {len(written)} archives: {counts}")
     if guessed:
-        print(f"  no camera in the path, put under top: {guessed} pictures (--camera bottom changes that)")
+        print(f"  no camera in the path of {guessed} pictures, so they count as top (--camera bottom changes that)")
     if not set(kinds) - {"unlabelled"}:
         return
     if len({name.partition("/")[2] for name in written}) < len(SPLITS):
-        print(
-            "  too few recordings for training, validation and test files: add sources, or divide by --recording REGEX"
-        )
+        print("  too few recordings for training, validation and test files: add sources, or use --recording REGEX")
     script = "dataset_tools/ball_classification_datasets/create_datasets.py"
     naoth = ("--naoth", launch.shortest(settings.output), "--origins", "naoth")
-    print(f"Build datasets of them: {launch.command(script, *naoth, '--output-dir', 'datasets')}")
+    print(f"Build datasets from them: {launch.command(script, *naoth, '--output-dir', 'datasets')}")

@@ -11,9 +11,9 @@ from common.cli.program import Parser
 from common.errors import UserError
 
 EPILOG = """\
-SOURCE is a folder or a file. The format is recognised; --format settles it:
+SOURCE is a folder or a file. The format is recognised, or given by --format:
   yolo              labels/NAME.txt for images/NAME.jpg, or beside it; class names in a yaml file or classes.txt
-  coco, label-studio, torso   a json or yaml file; pictures in its folder or in --pictures
+  coco, label-studio, torso   a json or yaml file; the pictures are in its folder or in --pictures
   voc               an xml for each picture
   naoth-log         game.log, with --annotations FILE: COCO or Label Studio, frame number in the pictures' names
   naoth-candidates  game.log: the robot's own candidates, without labels
@@ -34,7 +34,7 @@ class Geometry:
     """How patches are cut; the field names are those of the options.
 
     scale: smallest and largest side, in diameters of the ball; jitter: largest distance of a patch's centre from the
-    ball's, in sides; border: by which a patch grows on every side, in its own radii.
+    ball's, in sides; border: how much a patch grows on every side, in its own radii.
     """
 
     scale: tuple[float, float] = (1.0, 1.7)
@@ -55,7 +55,7 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Settings:
-    """What to cut and how; the field names are those of the options."""
+    """What to cut, and how; the field names are those of the options."""
 
     sources: tuple[Path, ...]
     output: Path
@@ -95,7 +95,7 @@ def parse_args(argv: list[str] | None = None) -> Settings:
     """Reads the command line.
 
     Raises:
-        UserError: values that cannot be.
+        UserError: impossible values.
     """
     given = vars(_parser().parse_args(argv))
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
@@ -116,12 +116,12 @@ def _parser() -> Parser:
     add("--format", metavar="NAME", help="format of the sources, see below (default: recognised)")
     boxes = "COCO or Label Studio files with the boxes of a log"
     add("--annotations", nargs="+", type=Path, default=(), metavar="FILE", help=boxes)
-    add("--pictures", type=Path, metavar="DIR", help="where the pictures are (default: in the source's folder)")
+    add("--pictures", type=Path, metavar="DIR", help="folder of the pictures (default: the source's folder)")
     for kind, usual in (("ball", "ball"), ("robot", "robot, nao"), ("penalty", "penalty_mark")):
         names = f"class names to read as {kind} (default: {usual}, ...)"
         add(f"--{kind}-class", nargs="+", default=(), metavar="NAME", help=names)
     add("--empty-is-negative", **switch, help="COCO: a picture without any box shows no ball")
-    camera = "camera of pictures without top, upper, bottom or lower in their path (default: top, with a message)"
+    camera = "camera of pictures without top, upper, bottom or lower in their path (default: top, with a note)"
     add("--camera", choices=("top", "bottom"), help=camera)
     recording = "regular expression on a picture's path; its first group is the recording"
     add("--recording", type=_pattern, metavar="REGEX", help=recording)
@@ -142,8 +142,8 @@ def _add_geometry(parser: Parser) -> None:
         ("border", share, "grow the patch on every side by this fraction of its radius"),
         ("per-ball", number, "patches for each ball"),
         ("negatives", number, "patches without a ball for each picture"),
-        ("max-per-picture", number, "most patches of a picture"),
-        ("max-per-recording", number, "most patches of a recording"),
+        ("max-per-picture", number, "maximum number of patches per picture"),
+        ("max-per-recording", number, "maximum number of patches per recording"),
     ):
         group.add_argument(f"--{name}", **kind, help=f"{words} (default: %(default)s)")
     parser.set_defaults(**vars(Geometry()), max_per_picture=50, max_per_recording=20_000)

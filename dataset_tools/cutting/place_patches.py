@@ -1,7 +1,7 @@
-"""Which patches are cut from a picture: around each ball, placed like the robot's candidates, and away from the balls.
+"""Chooses the patches of a picture: around each ball, placed like the robot's candidates, and away from the balls.
 
 A picture has a dozen patches, so plain numbers are faster than arrays here. A patch is (left, top, side) in pixels.
-How many patches, how much larger than the ball: `Geometry` in options.py.
+`Geometry` in options.py says how many patches there are and how much larger than the ball.
 """
 
 import math
@@ -13,19 +13,19 @@ import numpy as np
 from dataset_tools.cutting.circles_and_boxes import Circle, Scene
 from dataset_tools.cutting.options import Geometry
 
-SIDE_MIN = 8  # pixels; the robot looks at nothing smaller
-PARTIAL_EVERY = 4  # one of so many patches of a ball shows only a part of it
-ANYWHERE_EVERY = 4  # one of so many negatives lies anywhere, the others where something is to be seen
-TRIES = 6  # places looked at per negative
-CONTRAST_MIN = 6.0  # standard deviation in gray levels; the robot's detector looks at nothing flatter
-STEP = 8  # pixels between the samples in which edges are looked for
-USUAL_DIAMETERS = np.geomspace(0.02, 0.2, 16)  # in widths of the picture, where a source has no ball at all
+SIDE_MIN = 8  # pixels; the robot ignores smaller candidates
+PARTIAL_EVERY = 4  # one out of this many patches of a ball shows only a part of it
+ANYWHERE_EVERY = 4  # one out of this many negatives is placed anywhere, the others where there is something to see
+TRIES = 6  # places tried per negative
+CONTRAST_MIN = 6.0  # standard deviation in gray levels; the robot ignores flatter candidates
+STEP = 8  # pixels between the samples for finding edges
+USUAL_DIAMETERS = np.geomspace(0.02, 0.2, 16)  # in widths of the picture, for sources without a ball
 
 Patch = tuple[int, int, int]
 
 
 def around_balls(scene: Scene, geometry: Geometry, rng: Random) -> list[Patch]:
-    """Patches of the balls of a picture, all inside the picture."""
+    """Patches with the balls of a picture, all inside the picture."""
     return [
         _around(ball, scene, geometry, index % PARTIAL_EVERY == PARTIAL_EVERY - 1, rng)
         for ball in scene.balls
@@ -36,7 +36,7 @@ def around_balls(scene: Scene, geometry: Geometry, rng: Random) -> list[Patch]:
 def _around(ball: Circle, scene: Scene, geometry: Geometry, partial: bool, rng: Random) -> Patch:
     diameters = rng.uniform(*geometry.scale)
     side = _side(2 * ball.radius * diameters, scene, geometry)
-    if partial:  # the patch's edge passes near the ball's middle, which is at 0.5 sides from its own
+    if partial:  # the patch's edge, 0.5 sides from its centre, passes near the ball's
         angle, aside = rng.uniform(0, math.tau), 0.5 + rng.uniform(-0.2, 0.35) / diameters
         x, y = math.cos(angle), math.sin(angle)
         longer = max(abs(x), abs(y))
@@ -52,7 +52,7 @@ def _side(side: float, scene: Scene, geometry: Geometry) -> int:
 
 
 def _inside(x: float, y: float, side: int, scene: Scene) -> Patch:
-    """A patch around a place, moved into the picture: the robot's candidates never leave it."""
+    """A patch around a place, moved into the picture, because the robot's candidates never leave it."""
     left, top = round(x - side / 2), round(y - side / 2)
     return min(max(left, 0), scene.width - side), min(max(top, 0), scene.height - side), side
 
@@ -60,16 +60,16 @@ def _inside(x: float, y: float, side: int, scene: Scene) -> Patch:
 def without_balls(
     scene: Scene, pixels: np.ndarray, geometry: Geometry, diameters: np.ndarray, rng: Random
 ) -> list[Patch]:
-    """Patches that certainly show no ball; none if a ball of the picture may have no box.
+    """Patches that certainly show no ball; none if the picture may contain a ball without a box.
 
-    Three of four show something: robots, penalty marks and other annotated objects, or edges such as lines.
+    Three out of four show something: robots, penalty marks and other annotated objects, or edges such as lines.
 
     Args:
         scene: what is in the picture.
-        pixels: of the picture, uint8 [height, width, 3].
+        pixels: the picture, uint8 [height, width, 3].
         geometry: how patches are cut.
-        diameters: of the balls of all pictures, in widths of their picture: sizes are drawn from these.
-        rng: of the choice.
+        diameters: diameters of the balls in all pictures, in picture widths; sizes are drawn from these.
+        rng: random generator for the choice.
     """
     found: list[Patch] = []
     if not scene.free or not geometry.negatives:
@@ -92,9 +92,9 @@ def without_balls(
 
 
 def _edges(green: np.ndarray) -> np.ndarray:
-    """Sums over the picture's cells of STEP pixels, row by row, of how much brightness changes beyond twice the mean.
+    """Running sum, over the picture's cells of STEP pixels, of brightness changes that exceed twice the mean.
 
-    That is at lines and objects, not in the noise. float [rows, columns], the last one the sum of all.
+    They occur at lines and objects, not in noise. float [rows, columns], the last value is the total.
     """
     small = green[STEP // 2 :: STEP, STEP // 2 :: STEP].astype(np.int32)
     edges = np.zeros_like(small)
@@ -104,7 +104,7 @@ def _edges(green: np.ndarray) -> np.ndarray:
 
 
 def _of_something(scene: Scene, edges: np.ndarray, rng: Random) -> tuple[float, float]:
-    """A place that shows something: an edge or, half of the time if there is one, an annotated object."""
+    """A place that shows something: an edge, or in half of the cases an annotated object if there is one."""
     x, y = rng.random(), rng.random()
     if scene.objects and rng.random() < 0.5:
         left, top, right, bottom = scene.objects[rng.randrange(len(scene.objects))]
@@ -121,7 +121,7 @@ def _touches(patch: Patch, boxes: list[tuple[float, float, float, float]]) -> bo
 
 
 def _repeats(patch: Patch, found: list[Patch]) -> bool:
-    """Whether a patch's middle lies in the inner half of an earlier one."""
+    """Whether a patch's centre is in the inner half of an earlier patch."""
     left, top, side = patch
     return any(
         max(abs(left + side / 2 - x - other / 2), abs(top + side / 2 - y - other / 2)) < other / 4
@@ -130,7 +130,7 @@ def _repeats(patch: Patch, found: list[Patch]) -> bool:
 
 
 def _contrast(green: np.ndarray, patch: Patch) -> float:
-    """Standard deviation of some 8 x 8 pixels. Two patches that the network sees as flat would be exact duplicates."""
+    """Standard deviation of 8 x 8 sampled pixels. Patches that look flat to the network would be exact duplicates."""
     left, top, side = patch
     step = -(-side // 8)
     seen = green[top + step // 2 : top + side : step, left + step // 2 : left + side : step].tobytes()

@@ -1,4 +1,4 @@
-"""All records of a run, on disk; in memory is only what they are sorted by."""
+"""Stores all records on disk; only their sort keys are in memory."""
 
 import math
 import pickle
@@ -10,11 +10,11 @@ import numpy as np
 
 from dataset_tools.annotations.record import BALL, Record
 
-SIZES_MAX = 4096  # sizes of balls that are handed out
+SIZES_MAX = 4096  # maximum number of ball sizes that are returned
 
 
 class RecordStore:
-    """Records by (camera, recording), sorted by name in each: frame 9 before frame 10."""
+    """Records by (camera, recording), each sorted by name with frame 9 before frame 10."""
 
     def __init__(self, folder: Path):
         self._file = (folder / "records").open("w+b")
@@ -28,22 +28,22 @@ class RecordStore:
         self._file.close()
 
     def add(self, record: Record, camera: str, recording: str) -> None:
-        """Keeps one record."""
+        """Stores one record."""
         at = self._file.seek(0, 2)
         pickle.dump(record, self._file, pickle.HIGHEST_PROTOCOL)
         self.groups.setdefault((camera, recording), []).append((_natural(record.name), at))
         if record.size is not None:
             widths = [box.right - box.left for box in record.boxes if box.kind == BALL]
-            # Rounded, since two formats may write one box with another last digit.
+            # Rounded, because two formats may write the same box with different last digits.
             self._diameters.extend(round(min(x / record.size[0], 1), 5) for x in widths if 0 < x < math.inf)
 
     def diameters(self) -> np.ndarray:
-        """Of the balls of all records, in widths of their picture: sorted, some thousands evenly over all sizes."""
+        """Ball diameters in picture widths, sorted: at most SIZES_MAX, evenly spread over all sizes."""
         found = np.sort(np.array(self._diameters, float))
         return found[:: len(found) // SIZES_MAX + 1]
 
     def offsets(self, group: tuple[str, str], every: int) -> list[int]:
-        """Where the records of a group lie, in the order of their names; one of every `every`."""
+        """The positions of a group's records, sorted by name; one out of every `every`."""
         return [at for _, at in sorted(self.groups[group])[::every]]
 
     def read(self, at: int) -> Record:
@@ -53,5 +53,5 @@ class RecordStore:
 
 
 def _natural(name: str) -> str:
-    """A sort key: numbers in the name compare as numbers."""
+    """A sort key that compares numbers in a name as numbers."""
     return re.sub(r"\d+", lambda digits: f"{digits[0]:0>12}", name)

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 import numpy as np
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-LEVEL = 0  # of zlib: stored. Compressed patches are a third smaller, but take longer than decoding the picture
+LEVEL = 0  # zlib's level for no compression, which would save a third but take longer than decoding the picture
 
 
 def encode(pixels: np.ndarray, text: Mapping[str, object]) -> bytes:
     """A PNG of a square, with one text chunk per entry.
 
-    Numbers are written with at most three decimals. Text outside Latin-1 becomes an iTXt chunk, as the format asks.
+    Numbers are written with at most three decimals. Text outside Latin-1 becomes an iTXt chunk, as PNG requires.
 
     Args:
-        pixels: uint8 [side, side], gray, or [side, 3 * side], red, green and blue in turn.
-        text: by keyword.
+        pixels: uint8 [side, side], gray, or [side, 3 * side], alternately red, green and blue.
+        text: texts by keyword.
     """
     side, width = pixels.shape
     rows = np.zeros((side, 1 + width), np.uint8)  # filter `none` in front of each row

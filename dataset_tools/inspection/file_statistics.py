@@ -12,7 +12,7 @@ from dataset_tools.leaks import hashes
 
 SATURATED_AT, SATURATED_SHARE = 250, 0.25  # a patch is saturated if this share of its pixels is at least this bright
 BLURRED_BELOW = 0.03  # see `sharpness`; sharp patches of the robots' cameras have 0.1 to 0.7
-FLAT_BELOW = 6.0  # standard deviation of the brightness in gray levels; flatter patches show practically nothing
+FLAT_BELOW = 6.0  # standard deviation of the brightness in gray levels; flatter patches show almost nothing
 IMBALANCE, RARE = 0.1, 0.05  # limits for a warning: share of the rarer class, share of flawed patches
 
 
@@ -40,17 +40,17 @@ class Statistics:
 
     @property
     def balls(self) -> np.ndarray:
-        """Which patches show a ball: bool [n]."""
+        """Whether each patch shows a ball: bool [n]."""
         return self.y > 0.5 if self.task == "classification" else np.ones(len(self.y), bool)
 
     @property
     def blurred(self) -> np.ndarray:
-        """Which patches are blurred: bool [n]; flat patches do not count as blurred."""
+        """Whether each patch is blurred: bool [n]; flat patches do not count as blurred."""
         return (self.sharpness < BLURRED_BELOW) & (self.contrast >= FLAT_BELOW)
 
     @property
     def repeated(self) -> np.ndarray:
-        """Which patches are equal to an earlier patch of the file, pixel by pixel: bool [n]."""
+        """Whether each patch equals an earlier patch of the file, pixel by pixel: bool [n]."""
         result = np.ones(len(self.content), bool)
         result[np.unique(self.content, return_index=True)[1]] = False
         return result
@@ -140,5 +140,5 @@ def group_table(statistics: Statistics, key: str) -> list[tuple[str, int, int, f
 
 
 def shared(one: Statistics, other: Statistics) -> int:
-    """How many patches of `other` are also in `one`, compared pixel by pixel."""
+    """The number of patches of `other` that are also in `one`, compared pixel by pixel."""
     return int(np.isin(other.content, one.content).sum())

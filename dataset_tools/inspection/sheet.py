@@ -17,8 +17,8 @@ def draw(statistics: Statistics, path: Path, seed: int = 0) -> None:
     """Writes the picture of a file as a PNG.
 
     Args:
-        statistics: of the file.
-        path: of the PNG.
+        statistics: the file's statistics.
+        path: the PNG.
         seed: for choosing the patches.
     """
     rows = _choose(statistics, np.random.default_rng(seed))

@@ -98,7 +98,7 @@ def _candidates(
     patches: np.ndarray, look: np.ndarray, recording: np.ndarray, progress: Callable[[int], object]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pairs of different recordings at most NEAR_BITS apart, without repetition, for one block of `right` at a time."""
-    probes = np.concatenate([[0], 1 << np.arange(BAND_BITS)])  # a band as it is, or with one bit flipped
+    probes = np.concatenate([[0], 1 << np.arange(BAND_BITS)])  # an unchanged band, or a band with one flipped bit
     tables = [_Table(patches, look, band) for band in range(BANDS)] if len(patches) else []
     for start in range(0, len(patches), BLOCK):
         block = patches[start : start + BLOCK]

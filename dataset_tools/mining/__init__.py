@@ -1,1 +1,1 @@
-"""Finds what is worth a label in unlabelled pictures and logs: candidates ranked, few of a second, no two alike."""
+"""Finds the most useful patches to label in pictures and logs: ranked, few per second, no two of them alike."""

@@ -1,4 +1,4 @@
-"""Pictures whose balls are all known, and the false alarms in them: negatives without labelling."""
+"""Finds negatives without labelling: false alarms in pictures whose balls are all known."""
 
 import shutil
 from collections.abc import Iterable, Iterator
@@ -21,10 +21,10 @@ from dataset_tools.sources.patch_sources import Skipped
 
 
 def certified_frames(annotated: Iterable[Path], without_ball: Iterable[Path]) -> Iterator[Frame | Skipped]:
-    """Annotated pictures in which every ball has a box, and pictures of which the user says that they show none.
+    """Annotated pictures in which every ball has a box, and pictures without a ball according to the user.
 
     Raises:
-        UserError: a source that cannot be read.
+        UserError: a source cannot be read.
     """
     for path in annotated:
         for source in recognise.recognise(path):
@@ -40,7 +40,7 @@ def certified_frames(annotated: Iterable[Path], without_ball: Iterable[Path]) ->
 
 
 def free_of_balls(found: Found) -> np.ndarray:
-    """Which candidates of a certified picture certainly show no part of a ball: bool [n]."""
+    """Whether each candidate of a certified picture certainly shows no part of a ball: bool [n]."""
     record, boxes = found.frame.record, found.boxes
     if found.size is None or not record.boxes:
         return np.full(len(boxes), record.certified)
@@ -56,10 +56,10 @@ def free_of_balls(found: Found) -> np.ndarray:
 
 
 def write_negatives(folder: Path, root: Path, alarms: Iterable[Choice]) -> int:
-    """Writes false alarms as patch archives in the NaoTH form, which `create_datasets` reads; their number.
+    """Writes false alarms as patch archives in NaoTH's format for `create_datasets`; returns their number.
 
     Args:
-        folder: where they are made. root: where they go, under names that are free there.
+        folder: temporary folder for the archives. root: final folder, in which they get unused names.
         alarms: the patches.
     """
     groups: dict[tuple[str, str], list[Choice]] = {}
@@ -79,13 +79,13 @@ def write_negatives(folder: Path, root: Path, alarms: Iterable[Choice]) -> int:
 
 
 def _free_name(root: Path, start: str) -> str:
-    """`start`, or `start-2`, ..., that is neither a zip nor a folder in a root."""
+    """The first of `start`, `start-2`, ... that is neither a zip nor a folder in a root."""
     names = (start if number == 1 else f"{start}-{number}" for number in count(1))
     return next(f"{name}.zip" for name in names if not ((root / name).exists() or (root / f"{name}.zip").exists()))
 
 
 def _png(alarm: Choice) -> bytes | None:
-    """The patch as it lies in the picture; None where a border at the picture's edge left it no square."""
+    """The patch cut from the picture; None if its border is cut off at the picture's edge, so it is not square."""
     record, (left, top, right, bottom) = alarm.frame.record, alarm.box
     if right - left != bottom - top:
         return None

@@ -1,4 +1,4 @@
-"""The story of `mine.py`: scan, rank, leave out what is known, write."""
+"""The steps of `mine.py`: scan, rank, leave out known patches, write."""
 
 import argparse
 import time
@@ -21,8 +21,8 @@ from dataset_tools.scanning.scan import scan
 from dataset_tools.sources.patch_sources import Skipped
 from dataset_tools.sources.skip_counts import Skips
 
-SHOWN_FROM = 0.5  # score from which a task shows a ball
-RECORDINGS_SHOWN = 40  # in the report
+SHOWN_FROM = 0.5  # lowest score of a ball that is shown in a task
+RECORDINGS_SHOWN = 40  # maximum number in the report
 WORDS = {
     "nearest": "nearest to a score of 0.5",
     "models": "where the models disagree most",
@@ -31,7 +31,7 @@ WORDS = {
 
 
 class _Judge:
-    """Scores patches by all models, or by all views of a patch, and knows how long it took."""
+    """Scores patches with all models, or all views of a patch, and measures the time."""
 
     def __init__(self, scorers: Sequence, rule: str):
         self._scorers, self._views = scorers, rule == "views"
@@ -49,16 +49,16 @@ class _Judge:
 
 
 def mine(arguments: argparse.Namespace, scorers: Sequence, training: Iterable[Path], output_dir: Path) -> Path:
-    """Looks at all sources and writes what is worth a label; the folder.
+    """Searches all sources and writes the most useful patches to label; returns the folder.
 
     Args:
-        arguments: of the command line.
-        scorers: robot_export.scorer.Scorer each, the one to improve first.
-        training: patch files to which nothing chosen may be alike.
-        output_dir: where the folder is made, unless the command line names it.
+        arguments: the command-line arguments.
+        scorers: list of robot_export.scorer.Scorer; the first is the model to improve.
+        training: patch files; patches that look like them are left out.
+        output_dir: where the folder is made, unless the command line names one.
 
     Raises:
-        UserError: a source or a model that cannot be used; nothing is written then.
+        UserError: a source or a model cannot be used; nothing is written.
     """
     rule = arguments.rule or ("models" if len(scorers) > 1 else "nearest")
     judge, skips, seen = _Judge(scorers, rule), Skips(), Counter()
@@ -81,7 +81,7 @@ def mine(arguments: argparse.Namespace, scorers: Sequence, training: Iterable[Pa
             lines += ["", _false(count, scorers[0].threshold, alarms.crowded, false_left_out)]
         lines += ["", *_by_recording(seen, chosen), *skips.lines()]
         text = "\n".join(map(printable, lines)) + "\n"
-        (folder / "report.md").write_text(f"# What was looked at with {printable(scorers[0].name)}\n\n{text}", "utf-8")
+        (folder / "report.md").write_text(f"# Pictures searched with {printable(scorers[0].name)}\n\n{text}", "utf-8")
     return place[0]
 
 
@@ -101,7 +101,7 @@ def _look(arguments, scorer, rule: str, judge: _Judge, skips: Skips, seen: Count
 
 
 def _alarms(arguments, scorer, judge: _Judge, skips: Skips, seen: Counter) -> Pool:
-    """The pool of what the model takes for a ball in pictures where none is."""
+    """The pool of false alarms: candidates that the model mistakes for a ball."""
     pool, none = Pool(arguments.per_second, arguments.fps), (np.empty((0, 3)), np.empty(0))
     if not (arguments.certified or arguments.no_ball):
         return pool
@@ -110,7 +110,7 @@ def _alarms(arguments, scorer, judge: _Judge, skips: Skips, seen: Counter) -> Po
         return certified_frames(arguments.certified, arguments.no_ball)
 
     for found, scores in _scan(arguments, scorer, stream, judge, skips, seen):
-        sure = np.where(free_of_balls(found), scores[:, 0], -1)  # overlapping a ball is not to hide what does not
+        sure = np.where(free_of_balls(found), scores[:, 0], -1)  # a candidate on a ball must not hide others
         kept = balls_of(found, sure[:, None], scorer.threshold, None, arguments.scale)[2]
         interest = np.zeros(len(scores))
         interest[kept] = scores[kept, 0]
@@ -138,15 +138,15 @@ def _looked_at(seen: Counter, judge: _Judge) -> list[str]:
 
 def _chosen(rule: str, chosen: list[Choice], tasks: int, crowded: int, left_out: dict[str, int]) -> str:
     return (
-        f"{len(chosen)} patches to label, {WORDS[rule]}, in {tasks} Label Studio tasks. Left out: {crowded} for others "
-        f"of their second, {left_out['training']} like a training patch, {left_out['chosen']} like a chosen one"
+        f"{len(chosen)} patches to label, {WORDS[rule]}, in {tasks} Label Studio tasks. Left out: {crowded} for better "
+        f"ones in the same second, {left_out['training']} like a training patch, {left_out['chosen']} like a chosen one"
     )
 
 
 def _false(count: int, threshold: float, crowded: int, left_out: dict[str, int]) -> str:
     return (
-        f"{count} false alarms at or above {threshold:.6g}, written as negatives. Left out: {crowded} for others of "
-        f"their second, {left_out['training']} like a training patch, {left_out['chosen']} like a chosen one"
+        f"{count} false alarms at or above {threshold:.6g}, written as negatives. Left out: {crowded} for better ones "
+        f"in the same second, {left_out['training']} like a training patch, {left_out['chosen']} like a chosen one"
     )
 
 

@@ -1,4 +1,4 @@
-"""Which candidates are worth a label: the ones that a model is least sure of, few of a second, no two alike."""
+"""Ranks candidates for labelling: those that a model is least sure of, few per second, no two of them alike."""
 
 import heapq
 import re
@@ -14,13 +14,13 @@ from dataset_tools.leaks.duplicates import CORRELATION_MIN, NEAR_BITS, correlati
 from dataset_tools.scanning.frames import Frame
 from dataset_tools.scanning.scan import Found
 
-POOL_MAX = 20_000  # candidates held, some 1 kB each; beyond, the less interesting half is forgotten
-BLOCK = 8192  # training patches hashed at once
-OF_A_FILM = re.compile(r"-\d+$")  # as `recognise.recording_of` takes such names
+POOL_MAX = 20_000  # candidates in memory, about 1 kB each; if there are more, the less interesting half is dropped
+BLOCK = 8192  # training patches hashed at a time
+OF_A_FILM = re.compile(r"-\d+$")  # the same names as in `recognise.recording_of`
 
 
 class Choice(NamedTuple):
-    """A candidate, and what else the model sees in its picture: circles [k, 3] in pixels and scores [k]."""
+    """A candidate, and all balls that the model sees in its picture: circles [k, 3] in pixels and scores [k]."""
 
     interest: float
     order: int
@@ -34,17 +34,17 @@ class Choice(NamedTuple):
 
 
 def nearest_to_half(scores: np.ndarray) -> np.ndarray:
-    """1 for a score of 0.5, 0 for a sure answer: [n] of the first model's scores in [n, models]."""
+    """1 for a score of 0.5, 0 for a certain one: [n], from the first model's scores in [n, models]."""
     return 1 - 2 * np.abs(scores[:, 0] - 0.5)
 
 
 def disagreement(scores: np.ndarray) -> np.ndarray:
-    """0 where all models, or all views of a patch, get the same score, up to 1: [n] of [n, models]."""
+    """0 if all models, or all views of a patch, have the same score, at most 1: [n], from [n, models]."""
     return 2 * scores.std(axis=1)
 
 
 def views(X: np.ndarray) -> Iterator[np.ndarray]:
-    """A patch as it is, flipped, and shifted to each side; U stays in even columns and V in odd ones.
+    """The original patch, flipped, and shifted to each side; U stays in even columns and V in odd ones.
 
     Args:
         X: uint8 [n, height, width, 1 or 2].
@@ -61,16 +61,16 @@ def views(X: np.ndarray) -> Iterator[np.ndarray]:
 
 
 class Pool:
-    """The most interesting candidates so far: of each camera, recording and second the best few."""
+    """The most interesting candidates so far: the best few of each camera, recording and second."""
 
     def __init__(self, per_second: int, fps: float):
         self._per_second, self._fps = per_second, fps
         self._groups: dict[tuple, list[Choice]] = {}
         self._held = self._order = 0
-        self.crowded = 0  # candidates with some interest that lost to others of their second
+        self.crowded = 0  # interesting candidates that lost to better ones in the same second
 
     def add(self, found: Found, scores: np.ndarray, interest: np.ndarray, balls: tuple[np.ndarray, np.ndarray]) -> None:
-        """Takes the best candidates of a frame, of those whose interest is above 0.
+        """Adds the best candidates of a frame whose interest is above 0.
 
         Args:
             found: all candidates.
@@ -99,9 +99,10 @@ class Pool:
             self._forget()
 
     def _second(self, found: Found, index: int) -> tuple:
-        """What a candidate competes in: its camera, recording and second.
+        """The group in which a candidate competes: its camera, recording and second.
 
-        Of a log, or of pictures with names like `GAME-000123.png`; any other picture, and any patch, stands alone.
+        This holds for logs and for pictures with names like `GAME-000123.png`; any other picture or patch is its own
+        group.
         """
         frame = found.frame
         time = f"{frame.record.name}/{frame.number}"
@@ -121,14 +122,14 @@ class Pool:
         self._held = len(kept)
 
     def ranked(self) -> list[Choice]:
-        """All that are held, the most interesting first."""
+        """All candidates in the pool, the most interesting first."""
         return sorted(
             (choice for group in self._groups.values() for choice in group), key=lambda c: c[:2], reverse=True
         )
 
 
 class Known:
-    """Patches that are known already: those of the training data, and what was chosen."""
+    """Known patches: those of the training data and those already chosen."""
 
     def __init__(self, training: Iterable = (), progress: Callable[[int], object] = int):
         paths = list(training)
@@ -145,7 +146,7 @@ class Known:
         return len(self._looks)
 
     def like(self, X: np.ndarray) -> str:
-        """`training` or `chosen` where a patch [size, size, channels] looks like one of those, else empty."""
+        """`training` or `chosen` if a patch [size, size, channels] looks like one of those, else empty."""
         small = hashes.small(X[None])
         look = hashes.look(small)[0]
         if len(found := np.flatnonzero(np.bitwise_count(self._looks ^ look) <= NEAR_BITS)):
@@ -161,7 +162,7 @@ class Known:
 
 
 def choose(ranked: Iterable[Choice], known: Known, most: int) -> tuple[list[Choice], dict[str, int]]:
-    """The first `most` that are not like one another or like the training data, and how many were left out as such."""
+    """The first `most` that look neither like each other nor like the training data, and how many were left out."""
     chosen, left_out = [], {"training": 0, "chosen": 0}
     for choice in ranked:
         if len(chosen) == most:

@@ -1,4 +1,4 @@
-"""What mining leaves: the patches to label as a sheet, a table and Label Studio tasks, and what was looked at."""
+"""Writes the results of mining: the patches to label as a sheet, a table and Label Studio tasks, and a report."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +14,11 @@ from dataset_tools.scanning.frames import read_picture
 from dataset_tools.scanning.results import JsonList, cell, contact_sheet
 
 SHEET_MAX = 200  # patches
-AROUND = 1.8  # of half a patch's side that the sheet shows
+AROUND = 1.8  # half width of the sheet's pictures, in half sides of a patch
 
 
 def write_table(path: Path, choices: Sequence[Choice]) -> None:
-    """One row per patch, the most interesting first."""
+    """Writes one row per patch, the most interesting first."""
     columns = {
         "rank": range(1, len(choices) + 1),
         "interest": np.array([choice.interest for choice in choices]),
@@ -36,7 +36,7 @@ def write_table(path: Path, choices: Sequence[Choice]) -> None:
 
 
 def write_sheet(path: Path, choices: Sequence[Choice]) -> None:
-    """The first patches with what is around them and the first model's score."""
+    """Draws the first patches with their surroundings and the first model's score."""
     shown = choices[:SHEET_MAX]
     captions = [f"{choice.scores[0]:.3f}\n{printable(choice.frame.recording)[:14]}" for choice in shown]
     cells = [(_cell(choice), caption) for choice, caption in zip(shown, captions, strict=True)]
@@ -51,7 +51,7 @@ def _cell(choice: Choice) -> Image.Image:
 
 
 def write_tasks(folder: Path, choices: Sequence[Choice], model: str) -> int:
-    """Label Studio tasks of the pictures that the patches are from, with what the model sees; their number."""
+    """Writes Label Studio tasks for the patches' pictures, with the model's predictions; returns their number."""
     pictures: dict[tuple, list[Choice]] = {}
     for choice in choices:
         if choice.size is not None:

@@ -1,1 +1,1 @@
-"""Looks for balls in pictures and logs: candidates, their pixels, circles, and what is written."""
+"""Searches pictures and logs for balls: candidates, their pixels, circles, and the results."""

@@ -1,27 +1,28 @@
-"""Where in a picture a ball may be: squares that differ from what surrounds them, at every size asked for.
+"""Finds where in a picture a ball may be: squares that differ from their surroundings, in all requested sizes.
 
-Sums over a square cost four look-ups in an integral image (Crow 1984), whatever its size, so that most of a picture is
-passed over without being cut out.
+The sum over a square of any size takes four look-ups in an integral image (Crow 1984), so most of a picture is rejected
+without cutting it out.
 """
 
 import numpy as np
 
 from dataset_tools.cutting.place_patches import CONTRAST_MIN, SIDE_MIN
 
-RATIO = 1.25  # from one radius to the next: a patch fits balls of 0.9 to 1.12 times its radius
-STEP = 0.15  # between neighbouring squares, in sides
+RATIO = 1.25  # between successive radii: a patch fits balls with 0.9 to 1.12 times its radius
+STEP = 0.15  # distance between neighbouring squares, in sides
 INNER = 0.8  # side of the inner square in diameters; the square inside a circle has 0.71
-SIDE_MAX_32 = 256  # pixels; sums of squares over larger squares take more than 32 bits
+SIDE_MAX_32 = 256  # pixels; for larger squares, sums of squared values need more than 32 bits
 
 
 def find(luma: np.ndarray, radius: tuple[float, float], scale: float, most: int) -> np.ndarray:
-    """The squares of a picture that look most like something round before a plain background.
+    """The squares of a picture that look most like something round in front of a plain background.
 
-    Their inner part differs from the outer one in brightness or has more contrast. Of neighbours the best is taken.
+    Their inner part differs from the outer part in brightness, or has more contrast. Only the best of neighbours is
+    kept.
 
     Args:
         luma: uint8 [height, width].
-        radius: smallest and largest of a ball, pixels.
+        radius: smallest and largest radius of a ball, pixels.
         scale: side of a square in diameters.
         most: number of squares.
 
@@ -50,14 +51,14 @@ def _sides(radius: tuple[float, float], scale: float, most: int) -> list[int]:
 
 
 def _integral(values: np.ndarray, wide: type) -> np.ndarray:
-    """Sums from the top left corner; they may overflow: differences are right all the same."""
+    """Sums from the top left corner; they may overflow, but their differences are still correct."""
     sums = np.zeros((values.shape[0] + 1, values.shape[1] + 1), wide)
     np.cumsum(values, axis=0, dtype=wide, out=sums[1:, 1:])
     return np.cumsum(sums, axis=1, dtype=wide, out=sums)
 
 
 def _box(sums: np.ndarray, start: int, side: int, outer: int, step: int) -> np.ndarray:
-    """Sums over the squares of `side` that begin `start` pixels inside every square of `outer`: float32."""
+    """Sums over squares with side `side` that begin `start` pixels inside each square of `outer`: float32."""
     rows, columns = sums.shape[0] - outer + start, sums.shape[1] - outer + start
     top, bottom = sums[start:rows:step], sums[start + side : rows + side : step]
     left, right = slice(start, columns, step), slice(start + side, columns + side, step)
@@ -65,7 +66,7 @@ def _box(sums: np.ndarray, start: int, side: int, outer: int, step: int) -> np.n
 
 
 def _of_side(sums: tuple[np.ndarray, np.ndarray], side: int, inner: int, step: int) -> tuple[np.ndarray, np.ndarray]:
-    """Row and column, in steps, of the best squares among their neighbours, and their values."""
+    """Row and column, in steps, and value of each square that is the best among its neighbours."""
     start, area, core = (side - inner) // 2, side * side, inner * inner
     whole = [_box(part, 0, side, side, step) for part in sums]
     middle = [_box(part, start, inner, side, step) for part in sums]

@@ -1,9 +1,9 @@
-"""From scored candidates to balls: circles in pixels, overlapping ones merged, and circles drawn on pictures."""
+"""Turns scored candidates into balls: circles in pixels, without overlaps, and drawn on pictures."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-COLOUR = (255, 0, 255)  # on no field
+COLOUR = (255, 0, 255)  # does not occur on a field
 
 
 def of_boxes(boxes: np.ndarray, scale: float) -> np.ndarray:
@@ -18,9 +18,9 @@ def of_boxes(boxes: np.ndarray, scale: float) -> np.ndarray:
 
 
 def of_answers(boxes: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """The circles that a detector sees, radius, x and y in fractions of the patch, in pixels of the picture: [n, 3].
+    """Converts a detector's circles from fractions of the patch to pixels of the picture: [n, 3], radius, x and y.
 
-    Nothing keeps a network from a radius below 0; no circle gets a smaller one than a pixel.
+    A network may output a radius below 0, so the radius is at least one pixel.
     """
     left, top, right, bottom = boxes.T.astype(float)
     radius, x, y = answers.T.astype(float)
@@ -30,9 +30,9 @@ def of_answers(boxes: np.ndarray, answers: np.ndarray) -> np.ndarray:
 
 
 def merge(circles: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Indices of the circles that are left when those that overlap a better one are taken away, the best first.
+    """Indices of the circles that remain after removing those that overlap a better one, the best first.
 
-    Two overlap if the middle of one lies in the other (greedy non-maximum suppression).
+    Two circles overlap if the centre of one is inside the other (greedy non-maximum suppression).
     """
     left = np.argsort(-scores, kind="stable")
     kept = []

@@ -1,4 +1,4 @@
-"""Finds balls in pictures and patches, and writes all that is found: the story of `predict.py` in every project."""
+"""Finds balls in pictures and patches and writes the results; the steps of `predict.py` in all projects."""
 
 import argparse
 import sys
@@ -21,23 +21,23 @@ Locate = Callable[[np.ndarray], np.ndarray]
 
 
 def plan_of(arguments: argparse.Namespace, scorer) -> Plan:
-    """How candidates are found and cut, by the command line and the model."""
+    """How candidates are found and cut, according to the command line and the model."""
     border = scorer.border if arguments.border is None else arguments.border
     wanted = NetworkInput(scorer.size, scorer.channels, scorer.rule, border)
     return Plan(wanted, tuple(arguments.radius), arguments.scale, arguments.candidates)
 
 
 def predict(arguments: argparse.Namespace, scorer, locate: Locate | None, output_dir: Path) -> None:
-    """Finds balls in all sources, writes and prints.
+    """Finds balls in all sources, and writes and prints the results.
 
     Args:
-        arguments: of the command line.
-        scorer: decides: a robot_export.scorer.Scorer, or alike; without a file it takes every patch for a ball.
+        arguments: the command-line arguments.
+        scorer: a robot_export.scorer.Scorer or similar, which decides; without a file, every patch counts as a ball.
         locate: X -> [n, 3], the circle in fractions of the patch; None: the middle of the candidate.
-        output_dir: where the folder is made, unless the command line names it.
+        output_dir: where the folder is made, unless the command line names one.
 
     Raises:
-        UserError: a source or a model that cannot be used; nothing is written then.
+        UserError: a source or a model cannot be used; nothing is written.
     """
     total = sum(1 for _ in frames(arguments.sources))
     about = {"model": scorer.name, "threshold": scorer.threshold, "radius": list(arguments.radius)}
@@ -63,7 +63,7 @@ def predict(arguments: argparse.Namespace, scorer, locate: Locate | None, output
 def balls_of(
     found: Found, answers: np.ndarray, threshold: float, locate: Locate | None, scale: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The balls among the candidates of a frame, overlapping ones merged; patches stay apart.
+    """The balls among the candidates of a frame, without overlaps; separate patches are not compared.
 
     Args:
         found: the candidates.

@@ -1,4 +1,4 @@
-"""Pictures and patches as a stream: of files, folders, zips, NaoTH logs and HDF5 patch files."""
+"""Reads pictures and patches as a stream from files, folders, zips, NaoTH logs and HDF5 patch files."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -17,14 +17,14 @@ from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 from dataset_tools.sources.zip_members import Member, members, read_member
 
-ROWS = 256  # patches of an HDF5 file at once
+ROWS = 256  # patches of an HDF5 file that are read at a time
 PATCH_SIDE_MAX = 128  # pixels; a square picture up to this size is a patch
 ZIP_NAMES = (".zip",)
 HDF5_NAMES = (".h5", ".hdf5")
 
 
 class Frame(NamedTuple):
-    """One picture, or some patches, unread; `member` of a zip. `number` within its recording, -1 if not known."""
+    """A picture or some patches, not yet read; `member` of a zip; `number` within its recording, -1 if unknown."""
 
     record: Record
     recording: str
@@ -38,10 +38,10 @@ class Frame(NamedTuple):
 
 
 def frames(paths: Iterable[Path]) -> Iterator[Frame | Skipped]:
-    """All pictures of some sources, in the order of the sources and of their names; nothing is decoded.
+    """All pictures of some sources, in the order of the sources, then of names; nothing is decoded yet.
 
     Raises:
-        UserError: a source that is not there, cannot be read, or holds no picture.
+        UserError: a source does not exist, cannot be read, or contains no picture.
     """
     for path in paths:
         found = False
@@ -92,7 +92,7 @@ def _frame(record: Record, label: str, member: Member | None = None) -> Frame:
 
 
 def _of_log(path: Path, label: str) -> Iterator[Frame | Skipped]:
-    """The pictures of a log; of one without any, the robot's own candidates."""
+    """The pictures of a log; if there are none, the robot's own candidates."""
     images = any(isinstance(place, Place) and place.message.startswith("Image") for place in naoth_log.places(path))
     for place in naoth_log.places(path):
         if isinstance(place, Skipped):
@@ -105,17 +105,17 @@ def _of_log(path: Path, label: str) -> Iterator[Frame | Skipped]:
 
 
 def read_bytes(frame: Frame) -> bytes:
-    """The bytes of a picture, wherever it lies.
+    """The bytes of a picture in a file, a zip or a log.
 
     Raises:
-        Refused: missing, too large or damaged.
+        Refused: it is missing, too large or damaged.
     """
     if frame.member is None:
         return picture.read_bytes(frame.record)
     try:
         descriptor = os.open(frame.record.picture, os.O_RDONLY)
     except OSError:
-        raise Refused("zip that cannot be read") from None
+        raise Refused("the zip cannot be read") from None
     try:
         return read_member(descriptor, frame.member, picture.BYTES_MAX)
     finally:
@@ -139,5 +139,5 @@ def read_rows(frame: Frame) -> np.ndarray:
 
 
 def is_patch(image: Image.Image) -> bool:
-    """Whether a picture is a patch rather than a camera's picture."""
+    """Whether a picture is a patch rather than a camera picture."""
     return image.width == image.height <= PATCH_SIDE_MAX

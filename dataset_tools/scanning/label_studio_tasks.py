@@ -1,4 +1,4 @@
-"""Predictions in Label Studio's format, so that labelling begins from them."""
+"""Writes predictions in Label Studio's format, as a starting point for labelling."""
 
 import hashlib
 import io
@@ -11,8 +11,8 @@ from dataset_tools.cutting.archives import file_name
 from dataset_tools.scanning.frames import Frame, read_bytes
 
 FROM_NAME, TO_NAME, LABEL = "label", "image", "ball"
-LOCAL_FILES = "/data/local-files/?d="  # Label Studio's address of files that lie on its own machine
-# The labels of a new project: those of NaoTH, which `dataset_tools.cut` knows.
+LOCAL_FILES = "/data/local-files/?d="  # Label Studio's address for files on its own machine
+# The labels of a new project: NaoTH's labels, which `dataset_tools.cut` knows.
 CONFIG = f"""<View>
   <Image name="{TO_NAME}" value="$image"/>
   <RectangleLabels name="{FROM_NAME}" toName="{TO_NAME}">
@@ -28,7 +28,7 @@ def task(address: str, size: tuple[int, int], circles, scores, model: str) -> di
     """One task with its predicted balls as boxes in percent.
 
     Args:
-        address: of the picture, as Label Studio finds it.
+        address: Label Studio's address of the picture.
         size: width and height in pixels. circles: [n, 3], radius, x and y in pixels. scores: [n].
         model: shown as the version of the prediction.
     """
@@ -57,11 +57,11 @@ def task(address: str, size: tuple[int, int], circles, scores, model: str) -> di
 
 
 def picture_name(frame: Frame) -> str:
-    """A name for a picture, no two alike, such as `game-12ab34_0000123_top`: its recording is before the dash."""
+    """A unique name for a picture, such as `game-12ab34_0000123_top`; its recording is the part before the dash."""
     source = f"{frame.record.picture}/{frame.record.name}"
     mark = hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:6]
     recording, stem = file_name(frame.recording), file_name(Path(frame.record.name).stem).replace("-", "_")
-    if UPLOAD.search(f"{recording}-{mark}"):  # `cut` would take a date for Label Studio's own prefix
+    if UPLOAD.search(f"{recording}-{mark}"):  # `cut` would mistake a date for Label Studio's prefix
         recording += "_"
     return f"{recording}-{mark}_{stem}" + ("" if any(map(str.isdigit, mark + stem)) else "_0")
 

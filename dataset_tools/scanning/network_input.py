@@ -1,4 +1,4 @@
-"""Cuts patches out of a picture as those that a network was trained on: border, sampling and colour."""
+"""Cuts patches out of a picture like the network's training patches: same border, sampling and colour."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ from dataset_tools.sources.borders import grow
 
 @dataclass(frozen=True)
 class NetworkInput:
-    """What a network takes.
+    """The input of a network.
 
-    size: side in pixels. channels: 1 (Y) or 2 (Y and U/V). rule: of sampling, a key of
-        `common.datasets.sampling_rules.RULES`. border: pixels by which its patches were cut larger than candidates.
+    size: side in pixels. channels: 1 (Y) or 2 (Y and U/V). rule: sampling rule, a key of
+        `common.datasets.sampling_rules.RULES`. border: pixels by which its patches are larger than candidates.
     """
 
     size: int
@@ -24,23 +24,23 @@ class NetworkInput:
 
 
 def rgbx(image: Image.Image) -> np.ndarray:
-    """An RGB picture as `pixels` takes it: uint32 [height, width]."""
+    """An RGB picture in the format for `pixels`: uint32 [height, width]."""
     return np.frombuffer(image.tobytes("raw", "RGBX"), "<u4").reshape(image.height, image.width)
 
 
 def grown(squares: np.ndarray, border: int, width: int, height: int) -> np.ndarray:
-    """Boxes int64 [n, 4], left, top, right and bottom, of squares [n, 3] with the border of the training patches."""
+    """Boxes int64 [n, 4], left, top, right, bottom, of squares [n, 3] with the border of the training patches."""
     boxes = np.concatenate([squares[:, :2], squares[:, :2] + squares[:, 2:]], axis=1)
     return grow(boxes, border, width, height) if border else boxes
 
 
 def cut(picture: np.ndarray, boxes: np.ndarray, wanted: NetworkInput) -> np.ndarray:
-    """Cuts boxes out of a picture as the network sees them.
+    """Cuts boxes out of a picture as network inputs.
 
     Args:
         picture: uint32 [height, width], see `rgbx`.
         boxes: int64 [n, 4], left, top, right, bottom, all inside.
-        wanted: of the network.
+        wanted: the network's input.
 
     Returns:
         uint8 [n, size, size, channels].
@@ -67,12 +67,12 @@ def _none(wanted: NetworkInput) -> np.ndarray:
 
 
 def whole(picture: np.ndarray, wanted: NetworkInput, ready: bool) -> np.ndarray:
-    """What the network sees of a patch that was cut out before: [1, size, size, channels].
+    """The network input for a patch that is already cut out: [1, size, size, channels].
 
     Args:
         picture: uint32 [height, width], see `rgbx`.
-        wanted: of the network.
-        ready: it was subsampled before it was saved; one of the network's own size is then taken as it is.
+        wanted: the network's input.
+        ready: it was subsampled before it was saved, so a patch of the network's size is used unchanged.
     """
     height, width = picture.shape
     if ready and height == width == wanted.size:

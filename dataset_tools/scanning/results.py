@@ -1,4 +1,4 @@
-"""What a scan leaves: a folder with a table, pictures and tasks, there as a whole or not at all."""
+"""Writes the results of a scan, a folder with a table, pictures and tasks, completely or not at all."""
 
 import csv
 import heapq
@@ -24,15 +24,15 @@ from dataset_tools.sources.labels import Refused
 
 COLUMNS = ("picture", "source", "recording", "camera", "frame", "score", "x", "y", "radius", "left", "top", "side")
 SHEET_MAX, SHEET_COLUMNS, CELL, CAPTION = 60, 10, 96, 30  # detections; in a row; pixels of a patch and of its text
-AROUND = 1.8  # of a circle's radius that the sheet shows
+AROUND = 1.8  # half width of the sheet's pictures, in radii of the circle
 
 
 @contextmanager
 def whole_folder(wanted: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """Yields a hidden folder to write into, and a list that gets the place to which it was moved at the end.
+    """Yields a hidden folder to write into, and a list that receives its final path at the end.
 
     Raises:
-        UserError: it cannot be made. Whatever ends the block with an error, nothing is left behind.
+        UserError: it cannot be made. If the block ends with any error, nothing is left behind.
     """
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)
@@ -44,11 +44,11 @@ def whole_folder(wanted: Path) -> Iterator[tuple[Path, list[Path]]]:
         inner.mkdir()
         yield inner, place
         place.append(new_folder(wanted))
-        inner.replace(place[0])  # over the empty folder that holds the name
+        inner.replace(place[0])  # replaces the empty folder that reserved the name
 
 
 class Results:
-    """Writes detections as they come; holds the best few for the contact sheet."""
+    """Writes detections one by one, and keeps the best for the contact sheet."""
 
     def __init__(self, folder: Path, about: dict, total: int, drawn: int, label_studio: bool):
         self.folder, self.about, self.label_studio = folder, about, label_studio
@@ -102,9 +102,9 @@ class Results:
             self._picture(frame, circles, scores)
 
     def summary(self, seconds: float) -> str:
-        """What was found, in one line, and how fast."""
+        """One line with the number of balls and the speed."""
         counts = ((self.pictures, "pictures"), (self.patches, "patches"))
-        seen = " and ".join(f"{number} {what}" for number, what in counts if number) or "nothing that can be read"
+        seen = " and ".join(f"{number} {what}" for number, what in counts if number) or "nothing readable"
         number, what = counts[0] if self.pictures else counts[1]
         rate = f"{number / seconds:.1f} {what} per second"
         return f"{self.balls} balls in {seen}; {self.candidates} candidates, {rate}"
@@ -118,7 +118,7 @@ class Results:
         self._json.add(row)
 
     def _is_drawn(self) -> bool:
-        """Whether this picture is one of those drawn: all, or some evenly over all."""
+        """Whether to draw this picture: all are drawn, or some evenly spread over all."""
         self._seen += 1
         most = min(self.drawn, self.total)
         return math.floor(self._seen * most / self.total) > math.floor((self._seen - 1) * most / self.total)
@@ -142,18 +142,18 @@ class Results:
 
 
 def cell(frame: Frame, X: np.ndarray, circle: Sequence[float], around: float, draw: Callable) -> Image.Image:
-    """A place in a picture with what is around it, for a sheet; of a patch, what the network sees.
+    """A place in a picture with its surroundings, for a sheet; for a patch, the network's input.
 
     Args:
         frame: the picture.
         X: uint8 [size, size, channels].
-        circle: radius, x and y in pixels; the radius is half of a square's side.
-        around: how many radii are shown to each side.
-        draw: method of ImageDraw that outlines the place.
+        circle: radius, x and y in pixels; for a square, the radius is half of its side.
+        around: number of radii to show on each side.
+        draw: ImageDraw method that outlines the place.
     """
     try:
         image = None if frame.record.patch else read_picture(frame)
-    except Refused:  # it was there a moment ago
+    except Refused:  # it existed a moment ago
         image = None
     if image is None or is_patch(image):
         return Image.fromarray(X[..., 0]).resize((CELL, CELL), Image.Resampling.NEAREST)
@@ -183,9 +183,9 @@ def contact_sheet(cells: list[tuple[Image.Image, str]]) -> Image.Image:
 
 
 class JsonList:
-    """A JSON file with a long list, written as it comes: alone, or as `key` of an object that begins with `about`.
+    """Writes a JSON file with a long list item by item: alone, or as `key` of an object that begins with `about`.
 
-    `counts` follow the list.
+    `counts` are written after the list.
     """
 
     def __init__(self, path: Path, about: dict | None, key: str):

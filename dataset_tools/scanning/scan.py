@@ -1,4 +1,4 @@
-"""Reads pictures in several processes and scores their candidates in whole batches."""
+"""Reads pictures in several processes, and scores their candidates in batches."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from dataset_tools.scanning.network_input import NetworkInput
 from dataset_tools.sources.labels import KEYS, Refused
 from dataset_tools.sources.patch_sources import Skipped
 
-PICTURES = 4  # per task of a process
-BATCH = 4096  # patches scored at once
+PICTURES = 4  # pictures per task
+BATCH = 4096  # patches scored at a time
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How candidates are found and cut: radius of a ball in pixels, side in diameters, most candidates a picture."""
+    """How candidates are found and cut: ball radius in pixels, side in diameters, maximum number per picture."""
 
     wanted: NetworkInput
     radius: tuple[float, float]
@@ -45,7 +45,7 @@ class Found(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """Candidates with their answers, float32 [n, outputs]."""
+    """Candidates with their model outputs, float32 [n, outputs]."""
 
     found: Found
     answers: np.ndarray
@@ -64,10 +64,10 @@ def scan(
     Args:
         items: the frames. total: their number, for the progress bar.
         plan: how candidates are found. judge: X uint8 [n, size, size, channels] -> float32 [n, outputs].
-        jobs: processes that read. skip: told what was left out.
+        jobs: number of processes for reading. skip: called for everything that was left out.
 
     Raises:
-        UserError: answers that are NaN or infinite.
+        UserError: outputs are NaN or infinite.
     """
     waiting: list[Found] = []
     with workers(jobs) as spread, progress_bar(total=total, desc="scanning", unit=" pictures") as bar:
@@ -97,10 +97,10 @@ def _scored(waiting: list[Found], judge: Callable[[np.ndarray], np.ndarray]) -> 
 
 
 def check_finite(answers: np.ndarray) -> np.ndarray:
-    """The outputs of a model, [n, outputs], if all are numbers.
+    """The outputs of a model, [n, outputs], if all of them are finite.
 
     Raises:
-        UserError: some are not.
+        UserError: some are NaN or infinite.
     """
     if wrong := int(np.sum(~np.isfinite(answers).all(axis=1))):
         raise UserError(f"the model's outputs are NaN or infinite. Received: {wrong} of {len(answers)} patches.")
@@ -108,7 +108,7 @@ def check_finite(answers: np.ndarray) -> np.ndarray:
 
 
 def of_frames(items: list[Frame | Skipped], plan: Plan) -> list[Found | Skipped]:
-    """The candidates of some frames; runs in any process. One that cannot be read gives the reason."""
+    """The candidates of some frames, or the reason why a frame cannot be read; runs in any process."""
     result: list[Found | Skipped] = []
     for item in items:
         if isinstance(item, Frame):
@@ -140,13 +140,13 @@ def _rows(frame: Frame, wanted: NetworkInput) -> Found:
     if X.shape[1:] != (wanted.size, wanted.size, wanted.channels):
         shapes = ("x".join(map(str, shape)) for shape in (X.shape[1:], (wanted.size, wanted.size, wanted.channels)))
         raise UserError(
-            f"{frame.record.picture}: patches of another size. Received: {next(shapes)}, not {next(shapes)}."
+            f"{frame.record.picture}: patches have another size. Received: {next(shapes)}, not {next(shapes)}."
         )
     return Found(frame, np.tile([0, 0, *X.shape[2:0:-1]], (len(X), 1)), X, None)
 
 
 def _of_robot(frame: Frame, wanted: NetworkInput) -> Found:
-    """The robot's own candidates of a log: pixels as it saved them, boxes in its picture."""
+    """The robot's own candidates in a log, with their saved pixels and their boxes in the picture."""
     found = [item for item in naoth_log.candidates(read_bytes(frame)) if not isinstance(item, Refused)]
     parts = [_small(item.pixels, wanted) for item in found]
     X = np.concatenate(parts) if parts else np.empty((0, wanted.size, wanted.size, wanted.channels), np.uint8)

@@ -55,7 +55,7 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True)
 class Chunk:
-    """Part of a source: members of a zip or folder, or a whole pickle. `border`: of NaoTH pictures, in pixels."""
+    """Part of a source: members of a zip or folder, or a whole pickle. `border` of NaoTH pictures is in pixels."""
 
     origin: str
     path: Path
@@ -79,7 +79,7 @@ def naoth_chunks(root: Path, border: int) -> Iterator[Chunk | Skipped]:
                 continue
             if re.sub(r"[^a-z]", "", path.stem.lower()) in CLASS_FOLDERS:
                 found = True
-                yield Skipped(str(path), "patches of one class, not a log: its recordings are not known")
+                yield Skipped(str(path), "patches of one class, not a log: its recordings are unknown")
                 continue
             recording = (path.name if path.is_dir() else path.stem).encode("utf-8", "replace").decode()
             if recording in seen:
@@ -94,7 +94,7 @@ def naoth_chunks(root: Path, border: int) -> Iterator[Chunk | Skipped]:
 
 
 def size_of(root: Path) -> int:
-    """Total size in bytes of the logs under `root`, which is about as much as will be read."""
+    """Total size in bytes of the logs under `root`, which is about the amount that will be read."""
     return sum(
         _size(Path(folder) / name)
         for camera in CAMERAS

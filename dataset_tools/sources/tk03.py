@@ -14,7 +14,7 @@ from common.errors import UserError
 from dataset_tools.sources import labels, safe_pickle
 from dataset_tools.sources.labels import Facts, Refused
 
-NAME = "tk03_combined_detection.pkl"  # in the archive
+NAME = "tk03_combined_detection.pkl"  # name in the archive
 SIDE = 16  # pixels
 
 
@@ -27,7 +27,7 @@ def read(path: Path, digest) -> Iterator[tuple[np.ndarray, Facts] | str]:
     """Reads the patches in order.
 
     Args:
-        path: of the pickle.
+        path: the pickle.
         digest: hashlib object that is updated with the file's content.
 
     Yields:

@@ -74,7 +74,7 @@ def read_member(descriptor: int, member: Member, most: int = MEMBER_LIMIT_BYTES)
     """The unpacked bytes of a member.
 
     Args:
-        descriptor: of the zip, open for reading.
+        descriptor: file descriptor of the zip, open for reading.
         member: the member to read.
         most: largest number of bytes allowed, both packed and unpacked.
 
@@ -97,7 +97,7 @@ def read_member(descriptor: int, member: Member, most: int = MEMBER_LIMIT_BYTES)
 
 
 def check_name(name: str) -> None:
-    """Rejects names that point out of the zip. No file is ever written under such a name, but the zip is not genuine.
+    """Rejects names that point out of the zip. No file is ever written under such a name, but the zip is suspicious.
 
     Raises:
         Refused: the name is absolute, or contains `..`, a drive or a backslash.

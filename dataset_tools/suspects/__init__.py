@@ -1,1 +1,1 @@
-"""Finds labels that are probably wrong, and writes the list that `create_datasets --drop` obeys."""
+"""Finds labels that are probably wrong, and writes a list for `create_datasets --drop`."""

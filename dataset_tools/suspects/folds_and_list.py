@@ -25,23 +25,23 @@ def read_recordings(files: list[Path], task: str):
     """The patches of files that name at least two recordings.
 
     Raises:
-        UserError: the files cannot be used, or do not name two recordings, so no network could judge unseen labels.
+        UserError: the files cannot be used or do not name two recordings, so no network could judge unseen labels.
     """
     patches = concatenate([read_patches(path, task) for path in files])
     names = 0 if patches.recording is None else len(set(patches.recording))
     if names < 2:
         raise UserError(
-            f"labels are judged by networks that have not seen their recording, which takes two recordings or more. "
+            f"labels are judged by networks that have not seen their recording, which needs at least two recordings. "
             f"Received: {names or 'no names of recordings'} in {', '.join(patches.files)}."
         )
     return patches
 
 
 def answers_by_fold(patches, splitter, options: TrainingOptions, training):
-    """The outputs for each patch of the network that was not trained on its recording, float32 [n, outputs].
+    """The outputs of the network that was not trained on a patch's recording, float32 [n, outputs].
 
     Args:
-        splitter: a splitter of scikit-learn that keeps groups together. training: the project's module `training`.
+        splitter: a scikit-learn splitter that keeps groups together. training: the project's module `training`.
 
     Raises:
         UserError: outputs are NaN or infinite.
@@ -68,7 +68,7 @@ def write(arguments: argparse.Namespace, patches, found, columns: dict, draw: Ca
 
     Args:
         found: int [k], the most suspicious first. columns: name -> [k], for the list.
-        draw: (path, indices, title) draws the sheet. how: the option that takes the list, for the last line.
+        draw: (path, indices, title) draws the sheet. how: the option for the list, printed in the last line.
     """
     folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"suspects-{arguments.files[0].stem}")
     title = f"{len(found)} of {len(patches)} labels are suspicious"

@@ -1,4 +1,4 @@
-"""The command line that `suspects.py` has in every project."""
+"""The command line of `suspects.py` in all projects."""
 
 import argparse
 from pathlib import Path
@@ -22,22 +22,22 @@ def suspects_parser(description: str) -> Parser:
     )
     add("--filters", type=int, nargs="+", default=defaults.filters, metavar="N", help=f"of each ({shown})")
     add("--dense", type=int, default=defaults.dense, metavar="N", help="units of the dense layer (%(default)s)")
-    add("--epochs", type=int, metavar="N", help="of each network (default: as train.py chooses)")
-    add("--seed", type=int, default=0, metavar="N", help="of networks and folds (%(default)s)")
+    add("--epochs", type=int, metavar="N", help="epochs of each network (default: like train.py)")
+    add("--seed", type=int, default=0, metavar="N", help="seed for networks and folds (%(default)s)")
     add("--threads", type=int, default=1, metavar="N", help="CPU threads (%(default)s)")
-    text = "folder for the sheet and the list; default: a new suspects-NAME in the output folder"
+    text = "folder for the sheet and the list (default: a new suspects-NAME in the output folder)"
     add("--output-dir", type=Path, metavar="DIR", help=text)
     return parser
 
 
 def options_of(arguments: argparse.Namespace, kind: type[TrainingOptions]) -> TrainingOptions:
-    """The project's options of every network.
+    """The project's options for every network.
 
     Raises:
-        UserError: a value is out of range, or a file is not there.
+        UserError: a value is out of range, or a file does not exist.
     """
     check_files(arguments.files)
     if not 2 <= arguments.folds <= 100:
-        raise UserError(f"--folds takes a whole number from 2 to 100. Received: {arguments.folds}.")
+        raise UserError(f"--folds must be a whole number from 2 to 100. Received: {arguments.folds}.")
     names = ("dense", "epochs", "seed", "threads")
     return kind(tuple(arguments.filters), **{name: getattr(arguments, name) for name in names})

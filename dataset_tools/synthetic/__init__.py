@@ -22,7 +22,7 @@ from dataset_tools.synthetic.scene import render_recording
 VERSION = 3  # part of the cache folder's name: increase it when the renderer changes, so that it renders again
 SEED = 2024
 SPLITS = ("train", "validation", "test")
-WORKERS = 2  # threads; the files do not depend on it
+WORKERS = 2  # threads; the number does not affect the files
 PER_RECORDING = 200  # patches of one recording; the last one of a split may have fewer
 COUNTS = {  # patches per split; a detection file contains only balls
     "classification": {"train": 24_000, "validation": 4_000, "test": 4_000},
@@ -41,7 +41,7 @@ def synthetic_files(
 ) -> dict[str, Path]:
     """The synthetic patch files of a task, rendered on first use.
 
-    Any number of processes may call this at the same time: one renders, the others wait for its files.
+    Any number of processes may call this at the same time: one renders, and the others wait for its files.
 
     Args:
         task: `classification` (half of the patches show a ball) or `detection` (all do).
@@ -49,7 +49,7 @@ def synthetic_files(
         size: width and height of the patches, 16 or 32.
         channels: 1 is Y; 2 is Y and the interleaved U/V of YUV422.
         counts: patches per split; default `COUNTS[task]`.
-        seed: of all random numbers.
+        seed: seed for all random numbers.
 
     Returns:
         paths under `train`, `validation`, `test`; the splits share no recording.
@@ -59,12 +59,12 @@ def synthetic_files(
     """
     if task not in COUNTS or size not in (16, 32) or channels not in (1, 2):
         raise UserError(
-            "synthetic patches: task is classification or detection, size 16 or 32, channels 1 or 2."
+            "synthetic patches: task must be classification or detection, size 16 or 32, channels 1 or 2."
             f" Received: {task}, {size}, {channels}."
         )
     counts = dict(counts or COUNTS[task])
     if set(counts) != set(SPLITS) or min(counts.values()) < 2:
-        raise UserError(f"synthetic patches: two or more for each of train, validation, test. Received: {counts}.")
+        raise UserError(f"synthetic patches: train, validation and test need at least two each. Received: {counts}.")
     colour = "y_only" if channels == 1 else "yuv422"
     stem = f"synthetic_v{VERSION}_{task}_{colour}_{size}x{size}_seed{seed}_n{'_'.join(str(counts[s]) for s in SPLITS)}"
     folder = Path(root) / "synthetic" / stem
@@ -78,7 +78,7 @@ def synthetic_files(
     except OSError as error:
         raise UserError(
             f"the synthetic patches cannot be stored: {error.strerror or error}. Received: {folder}. "
-            "Name another folder with --data-root."
+            "Choose another folder with --data-root."
         ) from None
     with lock:
         missing = [split for split in SPLITS if not files[split].exists()]

@@ -33,7 +33,7 @@ def hexagon_axes() -> np.ndarray:
 
 
 def panels(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whether points of the unit sphere are on a black panel of the 32, and how far they are from the next panel.
+    """Whether points of the unit sphere are on a black panel of the 32, and their distance to the next panel.
 
     A truncated icosahedron with edge 1 has its pentagons at 2.3274 and its hexagons at 2.2673 from the centre. On the
     sphere, a point belongs to the face whose plane its ray from the centre meets first.

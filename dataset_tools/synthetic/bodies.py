@@ -1,7 +1,7 @@
 """Robots of several makes and people, as tables of shapes (see shapes.py).
 
 Every function draws n random instances and returns SHAPE [n, k], built around (0, 0) with a length of about one. They
-are placed later, and are often larger than the patch: a candidate shows a part of them.
+are placed later, and are often larger than the patch, so a candidate shows only a part of them.
 """
 
 import numpy as np

@@ -39,7 +39,7 @@ class Optics:
 
 
 def sample_indices(side: np.ndarray, size: int) -> np.ndarray:
-    """The robot's point sampling: which pixel of the patch each cell of the network input takes its value from.
+    """The robot's point sampling: the pixel of the patch for each cell of the network input.
 
     Args:
         side: sides of patches in pixels, int [n].

@@ -228,4 +228,4 @@ def test_bad_input_gives_one_line_and_nothing_is_written(tmp_path, models, pictu
 def test_patches_of_another_size_are_refused(tmp_path, models, capsys):
     write_patches(tmp_path / "p.h5", np.zeros((4, 32, 32, 1), np.uint8), np.array([0, 1, 0, 1]))
     assert run(models / "classifier.keras", tmp_path / "p.h5", "--output-dir", tmp_path / "out") == 2
-    assert "patches of another size" in capsys.readouterr().err
+    assert "patches have another size" in capsys.readouterr().err

@@ -91,7 +91,7 @@ def _circles(path):
     ("make", "arguments", "message"),
     [
         (_one_class, (), "one class"),
-        (_one_recording, (), "two recordings or more. Received: 1"),
+        (_one_recording, (), "at least two recordings. Received: 1"),
         (_no_recordings, (), "Received: no names of recordings"),
         (_one_class_left, (), "only one class is left"),
         (_circles, (), "detection file"),

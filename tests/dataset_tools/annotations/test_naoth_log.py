@@ -95,7 +95,7 @@ def test_a_log_without_annotations_is_refused(tmp_path):
 
 def test_picture_names_must_contain_the_camera_and_the_log(tmp_path):
     log = write_log(tmp_path / "game.log", {7: scenes.picture(7)})
-    with pytest.raises(UserError, match="two pictures of one frame"):
+    with pytest.raises(UserError, match="two pictures of the same frame"):
         run(
             log,
             "--annotations",

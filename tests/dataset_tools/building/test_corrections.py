@@ -78,7 +78,7 @@ def test_an_entry_that_matches_several_patches_is_refused(build, tmp_path, naoth
     assert twins[0] == twins[1]
     (tmp_path / "drop.txt").write_text(twins[0])
     assert build("classification", *NAOTH, "--drop", tmp_path / "drop.txt", output=tmp_path / "new") == 1
-    assert "fits several patches" in capsys.readouterr().out
+    assert "matches several patches" in capsys.readouterr().out
     assert not list((tmp_path / "new").rglob("*.h5"))
 
 
@@ -87,7 +87,7 @@ def test_an_entry_that_matches_several_patches_is_refused(build, tmp_path, naoth
     [
         ("gone.png", None, "1 of 1 entries name no patch"),
         (None, "top/a.png,maybe", "a label must be ball or no ball"),
-        ("top/log_01/patches/000.png", "top/log_01/patches/000.png,ball", "name one patch"),
+        ("top/log_01/patches/000.png", "top/log_01/patches/000.png,ball", "name the same patch"),
     ],
 )
 def test_lists_that_cannot_be_applied_build_nothing(drop, relabel, message, build, tmp_path, capsys):

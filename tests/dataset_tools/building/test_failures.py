@@ -103,7 +103,7 @@ def test_combinations_that_cannot_exist_or_have_no_patches_are_reported(tmp_path
         (["--naoth", ".", "--split", "0", "1", "1"], "--split needs three shares"),
         (["--naoth", ".", "--split", "nan", "1", "1"], "Received: nan 1 1"),
         (["--naoth", ".", "--seed", "-1"], "--seed must be at least 0"),
-        (["--naoth", ".", "--max-leaks", "2"], "--max-leaks is a share"),
+        (["--naoth", ".", "--max-leaks", "2"], "--max-leaks must be a share"),
         (["--naoth", ".", "--jobs", "0"], "--jobs must be at least 1"),
         (["--naoth", ".", "--origins", "naoth", "dutch"], "Received: dutch"),
         (["--naoth", ".", "--type", "segmentation", "--camera", "top"], "nothing to build"),
@@ -118,7 +118,7 @@ def test_wrong_arguments(tmp_path, monkeypatch, arguments, message):
 
 
 def test_one_root_has_one_type_and_border(build):
-    with pytest.raises(UserError, match="--naoth is one root"):
+    with pytest.raises(UserError, match="--naoth is a root"):
         build("classification", "--border", 0, 10)
 
 
@@ -143,7 +143,7 @@ def test_a_family_that_fails_keeps_its_old_files_and_the_others_are_built(tmp_pa
     assert build("classification", "--size", 16, 32, "--seed", 1) == 1
     small, large, total = capsys.readouterr().out.splitlines()
     assert "failed" in small
-    assert "is a folder and in the way of a file. Move it away." in small
+    assert "is a folder, but a file of this name has to be written. Move it away." in small
     assert "built" in large
     assert total == "classification: 1 built, 1 failed"
     after = contents(tmp_path / "out")

@@ -59,7 +59,7 @@ def test_the_printed_next_command_runs(tmp_path, pictures, capsys, monkeypatch):
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("my patches: 48 patches, 2 archives: ")
     assert "too few recordings" in told[-2]
-    command = shlex.split(told[-1].removeprefix("Build datasets of them: "))
+    command = shlex.split(told[-1].removeprefix("Build datasets from them: "))
     assert (
         subprocess.run([*command, "--max-leaks", "1", "--no-keep-linked", "--jobs", "1"], check=False).returncode == 0
     )
@@ -212,7 +212,7 @@ def test_existing_archives_are_not_lost(tmp_path, pictures):
     source = scenes.yolo(pictures)
     assert run(source, "--output", tmp_path / "out") == 0
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.zip")}
-    with pytest.raises(UserError, match="has recordings of these names"):
+    with pytest.raises(UserError, match="already has these recordings"):
         run(source, "--output", tmp_path / "out", "--seed", 3)
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.zip")} == before
     assert run(source, "--output", tmp_path / "out", "--seed", 3, "--replace") == 0
@@ -237,7 +237,7 @@ def test_nothing_is_written_if_nothing_can_be_cut(tmp_path):
         (["--border", "-1"], "--border must be from 0 to 2. Received: -1"),
         (["--jitter", "nan"], "--jitter must be from 0 to 2. Received: nan"),
         (["--pictures", "nowhere"], "--pictures must be a folder"),
-        (["--annotations", "{boxes}"], "--annotations are COCO or Label Studio files for a log"),
+        (["--annotations", "{boxes}"], "--annotations must be COCO or Label Studio files for a log"),
         (["--format", "voc"], "nothing to cut"),
         (["--format", "yolov8"], "--format must be one of yolo, coco"),
     ],

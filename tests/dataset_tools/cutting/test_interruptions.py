@@ -75,5 +75,5 @@ def test_a_full_disk_gives_one_line_and_changes_nothing(tmp_path, source, capsys
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith("error: ")
-    assert line.endswith("Check room and rights, or choose another --output.")
+    assert line.endswith("Check free space and permissions, or choose another --output.")
     assert contents(tmp_path) == before
