@@ -1,4 +1,4 @@
-"""Processes that share the work; results come in the order of the tasks, whatever the number of processes."""
+"""Processes that share the work; results come in the order of the tasks for any number of processes."""
 
 import multiprocessing
 import os
@@ -14,9 +14,9 @@ from multiprocessing import forkserver, resource_tracker
 from common.errors import UserError
 
 KEPT = 16 << 20  # bytes; a decoded picture with all its copies has less
-AHEAD = 3  # tasks handed out per process, so that none waits and results do not pile up
-# Processes are forked from one small server that has imported these: a fork of this process, which has threads, may
-# lock up, and importing everything in every process costs half a second each.
+AHEAD = 3  # tasks queued per process, so that none waits and results do not pile up
+# Processes are forked from a small server that has imported these modules. A fork of this process, which has threads,
+# may deadlock, and importing everything in every process would take half a second each.
 CONTEXT = multiprocessing.get_context("forkserver")
 STOPS = (signal.SIGINT, signal.SIGTERM)
 PRELOADED = ["dataset_tools.building.subsample_chunk", "dataset_tools.building.write_families"]
@@ -25,14 +25,14 @@ Map = Callable[[Callable, Iterable[tuple]], Iterator]
 
 
 def warm_up(jobs: int) -> None:
-    """Lets the server start and import while this process does the same.
+    """Lets the server start and import in parallel with this process.
 
-    It inherits a mask that keeps Ctrl-C and SIGTERM from it: a terminal and `timeout` send them to the whole group, and
-    it would end with a traceback in the middle of an import.
+    It inherits a mask for Ctrl-C and SIGTERM, which a terminal and `timeout` send to the whole group; otherwise it
+    would end with a traceback in the middle of an import.
     """
     if jobs > 1:
         CONTEXT.set_forkserver_preload(PRELOADED)
-        resource_tracker.ensure_running()  # started within the next block it would unmask the signals
+        resource_tracker.ensure_running()  # before the next block, because it would unmask the signals
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         try:
             forkserver.ensure_running()
@@ -42,12 +42,12 @@ def warm_up(jobs: int) -> None:
 
 @contextmanager
 def workers(jobs: int) -> Iterator[Map]:
-    """Yields a function (function, tasks) -> results in order, worked on by `jobs` processes; 1: in this one.
+    """Yields a function (function, tasks) -> results in order, computed by `jobs` processes, or in this one if 1.
 
-    Each task is a tuple of arguments. Tasks are taken as results leave.
+    Each task is a tuple of arguments. New tasks are taken as results are consumed.
 
     Raises:
-        UserError: a process died, most often for want of memory.
+        UserError: a process died, usually because memory ran out.
     """
     if jobs == 1:
         keep_memory()
@@ -65,10 +65,10 @@ def workers(jobs: int) -> Iterator[Map]:
 
 
 def _begin() -> None:
-    """Begins a worker: signals to the group are for the parent alone, and a parent that was killed is not waited for.
+    """Begins a worker: it ignores signals to the group, and does not wait for a parent that was killed.
 
-    A worker that SIGTERM ends while it hands over a result leaves half of it in the pipe, and the parent waits for the
-    rest for ever. The pool itself needs SIGTERM, to end the others when one has died.
+    If SIGTERM ended a worker while it sends a result, half of it would stay in the pipe, and the parent would wait for
+    the rest forever. The pool itself needs SIGTERM to end the other workers after one has died.
     """
     keep_memory()
     os.setpgid(0, 0)
@@ -92,9 +92,9 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ctrl-C and SIGTERM wait until the block ends.
+    """Delays Ctrl-C and SIGTERM until the block ends.
 
-    Masking the signals would not do: a thread of NumPy's takes them, and Python's handler runs all the same.
+    Masking the signals is not enough: a NumPy thread receives them, and Python's handler runs anyway.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -113,7 +113,7 @@ def uninterrupted() -> Iterator[None]:
 def _in_order(pool: ProcessPoolExecutor, function: Callable, tasks: Iterable[tuple], ahead: int) -> Iterator:
     waiting: deque = deque()
     for task in tasks:
-        with uninterrupted():  # an interrupted `submit` would lose processes that just start
+        with uninterrupted():  # an interrupted `submit` would lose processes that are just starting
             waiting.append(pool.submit(function, *task))
         if len(waiting) >= ahead:
             yield waiting.popleft().result()

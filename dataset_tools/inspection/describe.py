@@ -14,7 +14,7 @@ from common.errors import UserError
 from dataset_tools.inspection import sheet
 from dataset_tools.inspection.file_statistics import Statistics, gather, group_table, shared, warnings
 
-ATTRIBUTE_LIMIT = 2000  # characters of one attribute that are shown
+ATTRIBUTE_LIMIT = 2000  # maximum number of characters shown per attribute
 HDF5 = (".h5", ".hdf5")
 PICTURES = (".jpg", ".jpeg", ".png")  # cut.py takes their folder, with the annotations
 ROWS_MAX = 15  # groups shown in a table
@@ -56,7 +56,7 @@ def describe_all(files: Sequence[Path], folder: Path | None, seed: int) -> int:
         number = shared(one, other) if one.shape[1:] == other.shape[1:] else 0
         if number:
             names = printable(other.path.name), printable(one.path.name)
-            print(f"warning: {number} of {len(other.y)} patches of {names[0]} are in {names[1]} too")
+            print(f"warning: {number} of {len(other.y)} patches of {names[0]} are also in {names[1]}")
     return status
 
 

@@ -1,4 +1,4 @@
-"""`predict.py`: the command line of finding balls in pictures, in every project."""
+"""The command line of `predict.py`, which finds balls in pictures, in all projects."""
 
 import argparse
 import os
@@ -9,33 +9,33 @@ from common.cli.find_run import run_or_file
 from common.cli.program import Parser, check_files
 from common.errors import UserError
 
-RADIUS = (6.0, 90.0)  # pixels, of balls in pictures of 640x480
-SCALE = 1.3  # side of a candidate in diameters: the middle of what patches are cut with
+RADIUS = (6.0, 90.0)  # pixels, for balls in pictures of 640x480
+SCALE = 1.3  # side of a candidate in diameters, in the middle of the scales for cutting patches
 CANDIDATES = 100
 PICTURES = 200
 
 
 def add_scan_options(parser: Parser, candidates: int = CANDIDATES) -> None:
-    """Declares how pictures are searched."""
+    """Adds the options for searching pictures."""
     add = parser.add_argument_group("candidates").add_argument
     text = "smallest and largest radius of a ball in pixels (default: %(default)s)"
     add("--radius", type=float, nargs=2, default=RADIUS, metavar=("MIN", "MAX"), help=text)
     add("--scale", type=float, default=SCALE, metavar="F", help="side of a patch in diameters (default: %(default)s)")
-    add("--candidates", type=int, default=candidates, metavar="N", help="most of a picture (default: %(default)s)")
-    text = "pixels by which patches are cut larger (default: as the model's training patches)"
+    add("--candidates", type=int, default=candidates, metavar="N", help="maximum per picture (default: %(default)s)")
+    text = "pixels by which patches are larger than candidates (default: like the model's training patches)"
     add("--border", type=int, metavar="N", help=text)
-    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes that read (default: %(default)s)")
+    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="reading processes (default: %(default)s)")
 
 
 def check_scan_options(arguments: argparse.Namespace) -> None:
-    """Refuses what cannot be searched for.
+    """Refuses impossible values for a search.
 
     Raises:
-        UserError: a value out of range.
+        UserError: a value is out of range.
     """
     low, high = arguments.radius
     if not 2 <= low <= high <= 2000:
-        raise UserError(f"--radius takes two numbers of pixels from 2 to 2000, smaller first. Received: {low} {high}.")
+        raise UserError(f"--radius needs two numbers of pixels from 2 to 2000, smaller first. Received: {low} {high}.")
     for name, value, least, most in (
         ("scale", arguments.scale, 0.5, 5),
         ("candidates", arguments.candidates, 1, 10_000),
@@ -43,7 +43,7 @@ def check_scan_options(arguments: argparse.Namespace) -> None:
         ("jobs", arguments.jobs, 1, 256),
     ):
         if not least <= value <= most:
-            raise UserError(f"--{name} lies from {least} to {most}. Received: {value}.")
+            raise UserError(f"--{name} must be from {least} to {most}. Received: {value}.")
 
 
 def prediction_parser(description: str) -> Parser:
@@ -54,27 +54,25 @@ def prediction_parser(description: str) -> Parser:
     add(
         "sources", type=Path, nargs="+", metavar="SOURCE", help="pictures, folders, zips, NaoTH logs, patch files (.h5)"
     )
-    text = "a score at or above it is a ball (default: the one shipped with the classifier)"
+    text = "a score at or above it is a ball (default: the classifier's own threshold)"
     add("--threshold", type=threshold_value, metavar="X", help=text)
-    text = (
-        "folder for all that is written (default: a new predict-NAME in the output folder; a taken name gets a number)"
-    )
+    text = "folder for the results (default: a new predict-NAME in the output folder, with a number if it exists)"
     add("--output-dir", type=Path, metavar="DIR", help=text)
-    text = "most pictures that are drawn, evenly over all (default: %(default)s)"
+    text = "maximum number of pictures to draw, evenly spread over all (default: %(default)s)"
     add("--max-pictures", type=int, default=PICTURES, metavar="N", help=text)
-    text = "also write the drawn pictures as Label Studio tasks with these balls as predictions"
+    text = "also write the drawn pictures as Label Studio tasks, with the detected balls as predictions"
     add("--label-studio", action=argparse.BooleanOptionalAction, default=False, help=text)
     add_scan_options(parser)
     return parser
 
 
 def check_arguments(arguments: argparse.Namespace) -> None:
-    """Refuses wrong numbers and sources that are not there, before anything large is imported.
+    """Refuses impossible numbers and missing sources, before anything large is imported.
 
     Raises:
-        UserError: one of them.
+        UserError: there is one of these.
     """
     check_scan_options(arguments)
     if arguments.max_pictures < 0:
-        raise UserError(f"--max-pictures is at least 0. Received: {arguments.max_pictures}.")
+        raise UserError(f"--max-pictures must be at least 0. Received: {arguments.max_pictures}.")
     check_files(arguments.sources, "file or folder")

@@ -195,7 +195,7 @@ def test_a_family_without_a_single_ball_fails(tmp_path, build, zip_of, png, task
         zip_of(tmp_path / "empty" / "top" / f"log{log}.zip", files)
     assert build(task, "--naoth", str(tmp_path / "empty"), "--origins", "naoth") == 1
     out = capsys.readouterr().out
-    assert {"classification": "not a single one of its patches shows a ball", "detection": "no patches with a label"}[task] in out
+    assert {"classification": "shows a ball: are labels missing", "detection": "no patches with a label"}[task] in out
     assert not list((tmp_path / "out").rglob("*.h5"))
 
 
