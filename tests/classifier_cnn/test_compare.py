@@ -171,7 +171,7 @@ def test_a_foreign_file_with_a_description_can_be_compared(models, file, tmp_pat
     ("recordings", "changed", "note"),
     [
         (1, {}, "only one recording"),
-        (3, {}, "3 recordings only"),
+        (3, {}, "only 3 recordings"),
         (2, {"recording": None}, "name no recordings"),
     ],
 )

@@ -85,7 +85,7 @@ def test_an_entry_that_matches_several_patches_is_refused(build, tmp_path, naoth
 @pytest.mark.parametrize(
     ("drop", "relabel", "message"),
     [
-        ("gone.png", None, "1 of 1 entries name no patch"),
+        ("gone.png", None, "1 of 1 entries match no patch"),
         (None, "top/a.png,maybe", "a label must be ball or no ball"),
         ("top/log_01/patches/000.png", "top/log_01/patches/000.png,ball", "name the same patch"),
     ],
