@@ -92,7 +92,8 @@ def _png(alarm: Choice) -> bytes | None:
     pixels = np.asarray(read_picture(alarm.frame).crop(alarm.box))
     place = {"p_min_x": left, "p_min_y": top, "p_max_x": right, "p_max_y": bottom, "side": right - left}
     text = {"CameraID": int(alarm.frame.camera == "bottom"), "ball_intersect": 0.0} | place
-    return write_png.encode(pixels.reshape(len(pixels), -1), text | {"picture": _name(record)})
+    text |= {"picture": _name(record), "recording": file_name(alarm.frame.recording)}  # as `cut` names its archive
+    return write_png.encode(pixels.reshape(len(pixels), -1), text)
 
 
 def _name(record: Record) -> str:

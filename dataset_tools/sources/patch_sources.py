@@ -25,6 +25,7 @@ from dataset_tools.sources.zip_members import FAULTS, MEMBER_LIMIT_BYTES, Member
 NAOTH, DEVILS, TK03 = ORIGINS
 CAMERAS = ("top", "bottom")
 CHUNK_PATCHES = 1024  # fixed, so that results do not depend on the number of processes
+RECORDING_MAX = 150  # characters of a recording's name
 CLASS_FOLDERS = {"ball", "balls", "noball", "noballs", "positive", "positives", "negative", "negatives"}
 
 
@@ -217,7 +218,9 @@ def _naoth(rgbx: np.ndarray, text: dict, chunk: Chunk, name: str) -> Patch:
     ready = "subsampled" in text
     side = labels.number(text, "side") if "side" in text else math.nan if ready else width
     source = f"{chunk.camera}/{chunk.recording}/{name}"
-    return Patch(rgbx, facts, chunk.camera, chunk.recording, NAOTH, ready, side, source)
+    told = text.get("recording")  # of an archive whose patches are from a recording of another name
+    named = isinstance(told, str) and told.isprintable() and 0 < len(told) <= RECORDING_MAX
+    return Patch(rgbx, facts, chunk.camera, told if named else chunk.recording, NAOTH, ready, side, source)
 
 
 def _devils(rgbx: np.ndarray, name: str) -> Patch:

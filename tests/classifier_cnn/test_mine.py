@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import zipfile
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -13,11 +14,13 @@ from classifier_cnn import mine
 from common.cli.program import run_main
 from common.datasets.patch_file import write_patches
 from common.training.safe_keras_file import save
+from dataset_tools import cut
 from dataset_tools.annotations.record import Place, Record
 from dataset_tools.mining import ranking
 from dataset_tools.mining.ranking import Known, Pool
 from dataset_tools.scanning.frames import Frame
 from dataset_tools.scanning.scan import Found
+from dataset_tools.sources.patch_sources import naoth_chunks, read
 
 from ..dataset_tools.annotations import scenes
 from ..dataset_tools.annotations.test_naoth_log import write_log
@@ -141,6 +144,12 @@ def test_false_alarms_become_negatives_that_touch_no_ball(tmp_path, models):
             texts += [Image.open(archive.open(member)).info for member in archive.namelist()]
     assert {text["picture"] for text in texts} == {name for name, boxes in scenes.SCENES.items() if boxes}
     assert {text["ball_intersect"] for text in texts} == {"0"}
+    # When datasets are built, the negatives stay on the side of the recording that they are from.
+    assert cut.main([str(source), "--output", str(tmp_path / "root")]) == 0
+    for chunk in naoth_chunks(tmp_path / "root", 0):
+        game = chunk.recording.removesuffix("-false-alarms")
+        assert {patch.recording for patch in read(chunk, sha256())} == {game}
+        assert (tmp_path / "root" / chunk.camera / f"{game}.zip").exists()
     for text in texts:
         left, top, right, bottom = (float(text[f"p_{end}_{axis}"]) for end in ("min", "max") for axis in "xy")
         for kind, a, b, c, d in scenes.SCENES[text["picture"]]:

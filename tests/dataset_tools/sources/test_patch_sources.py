@@ -51,6 +51,15 @@ def test_reads_pixels_text_camera_and_recording(tmp_path, png, zip_of):
     assert patch.facts.circle == (5.2 / 13, 6.5 / 13, 5.5 / 11)
 
 
+@pytest.mark.parametrize(
+    ("told", "recording"), [("game", "game"), ("", "alarms"), ("a\nb", "alarms"), ("x" * 151, "alarms")]
+)
+def test_a_patch_may_name_its_recording(told, recording, tmp_path, png, zip_of):
+    zip_of(tmp_path / "top" / "alarms.zip", {"a.png": png(20, ball_intersect=0, recording=told)})
+    ((patch,), _) = everything(naoth_chunks(tmp_path, 0))
+    assert (patch.recording, patch.source) == (recording, "top/alarms/a.png")
+
+
 def test_a_folder_is_read_like_a_zip(tmp_path, png, zip_of):
     files = {f"sub/{index}.png": png(20, seed=index) for index in range(5)}
     zip_of(tmp_path / "zips" / "bottom" / "log.zip", files)
