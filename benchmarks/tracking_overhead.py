@@ -73,7 +73,7 @@ def main() -> None:
 
 def count_metrics(url: str, folder: Path, epochs: int) -> None:
     """Part 1, while a mirror sends to a healthy server."""
-    run = tracking.start(folder, tracking.Server(url, "", url), experiment="benchmark", name="metrics")
+    run = tracking.start(folder, tracking.Server(url, "", url), tracking.RunInfo("benchmark", "metrics"))
     metrics = {f"metric_{i}": i / 7 for i in range(20)}
     times = []
     for epoch in range(epochs):
@@ -120,20 +120,20 @@ def train(url: str, folder: Path, seconds: float, block: int) -> dict:
     model = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(1, activation="sigmoid")])
     model.compile("adam", "binary_crossentropy")
     model.fit(X, y, batch_size=128, epochs=2, verbose=0)
-    run = tracking.start(folder, tracking.Server(url, "", url), experiment="benchmark", name=folder.name)
+    run = tracking.start(folder, tracking.Server(url, "", url), tracking.RunInfo("benchmark", folder.name))
     (folder / "large.bin").write_bytes(os.urandom(1_000_000))
     run.artifact("large.bin")
     clock = _Clock(run, seconds, block)
     with contextlib.suppress(_Done):
         model.fit(X, y, batch_size=128, epochs=100_000, verbose=0, callbacks=[clock.callback()])
-    run._mirror.process.send_signal(signal.SIGCONT)
+    run.mirror.process.send_signal(signal.SIGCONT)
     run.finish("FINISHED", wait_s=0)
     return clock.result()
 
 
 def _cpu_seconds(run) -> float:
     """CPU time of the mirror process so far."""
-    fields = Path(f"/proc/{run._mirror.process.pid}/stat").read_text().rpartition(")")[2].split()
+    fields = Path(f"/proc/{run.mirror.process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -169,7 +169,7 @@ class _Clock:
             if self.epoch % self.block == 0:
                 self.blocks.append(self.spent)
                 self.on, self.spent = not self.on, (0.0, 0.0)
-                self.run._mirror.process.send_signal(signal.SIGCONT if self.on else signal.SIGSTOP)
+                self.run.mirror.process.send_signal(signal.SIGCONT if self.on else signal.SIGSTOP)
         self.last = time.perf_counter(), time.process_time()
         if self.started and now[0] - self.began > self.seconds:
             self.cpu = self.cpu[0] + _cpu_seconds(self.run), self.cpu[1] + time.process_time()

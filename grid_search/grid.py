@@ -11,15 +11,15 @@ from contextlib import contextmanager, suppress
 import ray
 from filelock import FileLock, Timeout
 
-from common import tracking
+from common import provenance, tracking
 from common.cli.stop_request import StopRequest
 from common.cli.training_options import TrainingOptions
 from common.datasets.families import short_name
 from common.errors import UserError
+from common.tracking.server_choice import target_of
 from grid_search import capacity, cluster, run_folders
 from grid_search.live_view import LiveView
 from grid_search.options import GridOptions
-from grid_search.parent_run import grid_run, servers
 from grid_search.plan import Plan, find_module
 from grid_search.report import write_report
 from grid_search.run_progress import Settings
@@ -52,7 +52,9 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
             plan.write()
             (plan.folder / "logs").mkdir(exist_ok=True)
             with grid_run(plan, server, dataset) as tracked, StopRequest() as stop:
-                environment = {"BALL_PARENT_RUN": tracked.uuid, "BALL_GRID_SERVERS": servers(plan, server)}
+                # Where the runs are tracked, as a path from a run's folder: it holds on every node.
+                servers = json.dumps([target_of(plan.folder, uri) for uri in (server.uri, server.wanted)])
+                environment = {"BALL_PARENT_RUN": tracked.uuid, "BALL_GRID_SERVERS": servers}
                 defaults = tuple(
                     name
                     for name in ("data_root", "archive_url")
@@ -65,6 +67,28 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
                 return finish(plan, drive, tracked, stop)
         finally:
             _leave(plan)
+
+
+@contextmanager
+def grid_run(plan: Plan, server: tracking.Server, dataset: str) -> Iterator[tracking.Run]:
+    """The grid's own run, the parent of its runs; ends with its `status`, FAILED if none was set."""
+    arrays = {name: " | ".join(values) for name, values in plan.varies.items()}
+    info = tracking.RunInfo(
+        experiment=plan.experiment,
+        name=f"grid of {len(plan.runs)} {dataset} {plan.name[-8:]}",
+        parameters={"module": plan.module, "runs": len(plan.runs), "metric": plan.metric, **arrays},
+        tags={"grid": plan.name, **provenance.provenance()},
+        source=plan.module,
+    )
+    tracked = tracking.start(plan.folder, server, info, resume=tracking.begun(plan.folder))
+    tracked.status = "FAILED"
+    try:
+        yield tracked
+    except KeyboardInterrupt:
+        tracked.status = "KILLED"
+        raise
+    finally:
+        print(tracked.finish(tracked.status))
 
 
 def fetch_data(load_data: Callable, checked: list[TrainingOptions]) -> tuple[list, int, str]:

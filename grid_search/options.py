@@ -1,8 +1,9 @@
 """The command line of a grid: its own options, arrays of train.py's options, and after `--` what every run gets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from common.cli.option import add_options, check_limits, option
 from common.cli.program import Parser
 from common.cli.training_options import TrainingOptions
 from common.errors import UserError
@@ -37,23 +38,27 @@ class GridOptions:
     module: str | None
     arrays: dict[str, tuple[str | None, ...]]
     rest: tuple[str, ...]
-    jobs: int | None = None
-    gpus_per_training: float | None = None
-    memory: float | None = None
-    address: str | None = None
-    prune: bool = False
-    metric: str | None = None
-    dry_run: bool = False
-    report: bool = False
+    jobs: int | None = option(None, "runs at once (default: as many as fit)", "N", low=1, high=10_000)
+    gpus_per_training: float | None = option(
+        None, "share of a GPU (default: 0.25 where there is one)", "X", low=0, high=64
+    )
+    memory: float | None = option(
+        None, "memory to reserve per run (default: by the data's size)", "GB", low=0.1, high=10_000
+    )
+    address: str | None = option(
+        None, "a Ray cluster to use, also RAY_ADDRESS (default: this machine alone)", "HOST:PORT"
+    )
+    prune: bool = option(False, "stop runs that are behind: asynchronous successive halving on the metric")
+    metric: str | None = option(None, "column of metrics.csv that ranks and prunes (default: val_loss)", "NAME")
+    seeds: int | None = option(
+        None, "train every setting N times, from --seed on, and rank by the mean: one seed is half luck", "N",
+        low=1, high=1000,
+    )  # fmt: skip
+    dry_run: bool = option(False, "check everything, fetch the data, print the plan, end")
+    report: bool = option(False, "rebuild the overview from what is there, and end")
 
     def __post_init__(self):
-        for name, value, low, high in (
-            ("--jobs", self.jobs, 1, 10_000),
-            ("--gpus-per-training", self.gpus_per_training, 0, 64),
-            ("--memory", self.memory, 0.1, 10_000),
-        ):
-            if value is not None and not low <= value <= high:
-                raise UserError(f"{name} lies between {low} and {high}. Received: {value}.")
+        check_limits(self)
 
 
 def parse_args(argv: list[str]) -> GridOptions:
@@ -62,66 +67,33 @@ def parse_args(argv: list[str]) -> GridOptions:
     Raises:
         UserError: no module, an option that a grid sets itself, or impossible values.
     """
-    parser = _parser()
-    own, arrays, rest = split(argv, {option for action in parser._actions for option in action.option_strings})
-    given = parser.parse_args(own)
-    seeds = vars(given).pop("seeds")
-    if seeds is not None:
-        arrays = {"seed": _seeds(seeds, arrays.get("seed", ("0",)), rest)} | {
-            name: values for name, values in arrays.items() if name != "seed"
-        }
-    for name in arrays:
-        if name in RESERVED:
-            raise UserError(f"A grid decides --{name} itself. Received: --{name}. Leave it out.")
-        if name in ONE_FOR_ALL and len(arrays[name]) > 1:
-            raise UserError(f"--{name} is the same for all runs. Received: {', '.join(map(str, arrays[name]))}.")
-    if given.module is None and not given.report:
-        raise UserError("Which project? Name its module, for example: python3 grid_search classifier_cnn.train.")
-    if given.module is None and (set(arrays) - {"output-dir"} or rest):
-        raise UserError(f"--report without a module takes --output-dir alone. Received: {', '.join([*arrays, *rest])}.")
-    return GridOptions(arrays=arrays, rest=rest, **vars(given))
-
-
-def _parser() -> Parser:
     parser = Parser(prog="python3 grid_search", description=__doc__, epilog=EPILOG)
     parser.add_argument("module", nargs="?", metavar="MODULE", help="what to train: classifier_cnn.train")
-    parser.add_argument("--jobs", type=int, metavar="N", help="runs at once (default: as many as fit)")
-    parser.add_argument(
-        "--gpus-per-training", type=float, metavar="X", help="share of a GPU (default: 0.25 where there is one)"
-    )
-    parser.add_argument(
-        "--memory", type=float, metavar="GB", help="memory to reserve per run (default: by the data's size)"
-    )
-    parser.add_argument(
-        "--address", metavar="HOST:PORT", help="a Ray cluster to use, also RAY_ADDRESS (default: this machine alone)"
-    )
-    parser.add_argument(
-        "--prune",
-        action="store_true",
-        help="stop runs that are behind: asynchronous successive halving on the metric",
-    )
-    parser.add_argument(
-        "--metric", metavar="NAME", help="column of metrics.csv that ranks and prunes (default: val_loss)"
-    )
-    parser.add_argument(
-        "--seeds",
-        type=int,
-        metavar="N",
-        help="train every setting N times, from --seed on, and rank by the mean: one seed is half luck",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="check everything, fetch the data, print the plan, end")
-    parser.add_argument("--report", action="store_true", help="rebuild the overview from what is there, and end")
-    return parser
+    add_options(parser, GridOptions, groups={})
+    own, arrays, rest = split(argv, {option for action in parser._actions for option in action.option_strings})
+    given = {name: value for name, value in vars(parser.parse_args(own)).items() if value is not None}
+    options = GridOptions(**{"module": None} | given, arrays=arrays, rest=rest)
+    if options.seeds is not None:
+        seeds = _seeds(options.seeds, arrays.pop("seed", ("0",)), rest)
+        options = replace(options, arrays={"seed": seeds} | arrays)
+    for name, values in arrays.items():
+        if name in RESERVED:
+            raise UserError(f"A grid decides --{name} itself. Received: --{name}. Leave it out.")
+        if name in ONE_FOR_ALL and len(values) > 1:
+            raise UserError(f"--{name} is the same for all runs. Received: {', '.join(map(str, values))}.")
+    if options.module is None and not options.report:
+        raise UserError("Which project? Name its module, for example: python3 grid_search classifier_cnn.train.")
+    if options.module is None and (set(arrays) - {"output-dir"} or rest):
+        raise UserError(f"--report without a module takes --output-dir alone. Received: {', '.join([*arrays, *rest])}.")
+    return options
 
 
 def _seeds(count: int, first: tuple[str | None, ...], rest: tuple[str, ...]) -> tuple[str, ...]:
     """The array that `--seeds` stands for; first among the arrays, so that every setting is trained once before twice.
 
     Raises:
-        UserError: an impossible number, or seeds that are also named one by one.
+        UserError: seeds that are also named one by one.
     """
-    if not 1 <= count <= 1000:
-        raise UserError(f"--seeds lies between 1 and 1000. Received: {count}.")
     if len(first) > 1 or not str(first[0]).isdecimal() or any(word.startswith("--seed") for word in rest):
         given = " ".join(map(str, first)) if len(first) > 1 or first[0] != "0" else " ".join(rest)
         raise UserError(f"--seeds counts from one --seed on, named before `--`. Received: {given}.")

@@ -11,6 +11,8 @@ from itertools import product
 from pathlib import Path
 
 from common.atomic_files import read_json, write_json
+from common.cli.launch import ROOT
+from common.cli.program import did_you_mean
 from common.cli.training_options import FREE_ON_RESUME, TrainingOptions
 from common.errors import UserError
 from grid_search.options import GridOptions
@@ -168,27 +170,28 @@ def find_module(name: str):
     Raises:
         UserError: there is no such module, or it is not one.
     """
+    known = [f"{path.parent.name}.train" for path in ROOT.glob("*/train.py")]
+    near = did_you_mean(name, [*known, *(path.stem for path in ROOT.glob("*.py"))])
     try:
         module = importlib.import_module(name)
     except (ImportError, ValueError, TypeError) as error:
-        raise UserError(f"This module cannot be imported: {error}. Received: {name}.") from None
+        raise UserError(f"This module cannot be imported: {error}. Received: {name}{near or '.'}") from None
     missing = [part for part in ("PROJECT", "Options", "parse_args", "load_data", "train") if not hasattr(module, part)]
     if missing:
-        raise UserError(f"not a training module: {', '.join(missing)} missing. Received: {name}.")
+        raise UserError(f"not a training module: {', '.join(missing)} missing. Received: {name}{near or '.'}")
     return module
 
 
 def _check(module, words: list[str], label: dict[str, str]) -> TrainingOptions:
     """The options of one run; an error names its combination."""
-    said = io.StringIO()
+    said, which = io.StringIO(), f" In the run with {_in_words(label)}." if label else ""
     try:
         with contextlib.redirect_stderr(said):
             options = module.parse_args(words)
     except SystemExit:
-        why = said.getvalue().strip().rpartition("error: ")[2]
-        raise UserError(f"{why} In the run with {_in_words(label)}.") from None
+        raise UserError(said.getvalue().strip().rpartition("error: ")[2] + which) from None
     except UserError as error:
-        raise UserError(f"{error} In the run with {_in_words(label)}.") from None
+        raise UserError(f"{error}{which}") from None
     if options.resume or options.list_datasets or options.run_name != type(options).run_name:
         raise UserError("A grid decides --resume, --run-name and --list-datasets itself. Leave them out.")
     if not options.threads:

@@ -44,7 +44,6 @@ class Progress:
     reason: str = ""  # of a failure, in a few lines
     started: float = 0.0
     pruned: bool = False
-    carried: bool = False
     lock: object = None  # see `hold`
 
     def begin(self, about: dict, log: Path, settings: Settings) -> Job:

@@ -6,7 +6,7 @@ import ray
 
 from common import tracking
 from common.errors import UserError
-from common.tracking.pending import is_unsent
+from common.tracking.server_state import is_unsent
 from grid_search import capacity, retries, run_folders
 from grid_search.plan import Plan, Run
 from grid_search.pruning import Pruner
@@ -177,9 +177,6 @@ class Scheduler:
         if place.work:
             place.work.receive(self.plan, changes)
 
-    def _on_stop(self, *_) -> None:
-        pass
-
     def _on_train(self, place: Place, result: tuple[int, list]) -> None:
         status, changes = result
         progress, place.work = place.work, None
@@ -213,7 +210,7 @@ class Scheduler:
         if now - self._looked < LOOK_SECONDS:
             return
         self._looked = now
-        self.settings.tracked.keep_sending()
+        self.settings.tracked.mirror.keep_alive()
         for place in self.places:
             progress = place.work
             if not progress:
@@ -223,9 +220,9 @@ class Scheduler:
                 self._ask("look", place, place.actor.look.remote())
             self._refresh(progress)
             if self.pruner.behind(progress.run.index, progress.state) and not place.stopping:
-                place.stopping = progress.pruned = True
+                progress.pruned = True
                 self.pruner.remember(progress.run.index)
-                self._ask("stop", place, place.actor.stop.remote())
+                self._stop(place)
                 self.overview.say(f"{progress.run.label}: behind after epoch {len(progress.state.rows)}, stopping it")
         self.overview.update(self.all)
 
@@ -236,15 +233,17 @@ class Scheduler:
     def _carry(self, progress: Progress) -> None:
         """Has the grid's tracking process send this run, too, once there is one."""
         folder = progress.state.folder
-        if folder and not progress.carried and tracking.begun(folder):
-            progress.carried = True
-            self.settings.tracked.carry(folder)
+        if folder and tracking.begun(folder):
+            self.settings.tracked.mirror.carry(folder)
+
+    def _stop(self, place: Place) -> None:
+        place.stopping = True
+        place.actor.stop.remote()  # a slot that is lost meanwhile is noticed by its other calls
 
     def _stop_all(self) -> None:
         for place in self.places:
             if place.work and not place.stopping:
-                place.stopping = True
-                self._ask("stop", place, place.actor.stop.remote())
+                self._stop(place)
         for progress in self.all:
             if progress.status == "waiting":
                 progress.status = "stopped"

@@ -29,7 +29,6 @@ from grid_search.run_folders import Change, apply, changes
 
 START_SECONDS = 60.0  # in which a worker listens, on the busiest machine
 CONNECTIONS = 3  # to workers that die before they answer
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Slot:
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
     def about(self) -> dict:
-        """Where this slot is: node, host, pid of the kept process, GPUs. Returns when that process is ready.
+        """Where this slot is: node, host, and whether that is far from the driver. Returns when it is ready.
 
         Raises:
             RuntimeError: why there is none.
@@ -83,13 +82,7 @@ class Slot:
         if state != "ready":
             raise RuntimeError(f"{line or 'it was killed'} (on {socket.gethostname()})")
         self._pid = int(pid)
-        return {
-            "node": self.node,
-            "host": socket.gethostname(),
-            "pid": self._pid,
-            "gpus": self.gpus,
-            "far": self.far,
-        }
+        return {"node": self.node, "host": socket.gethostname(), "far": self.far}
 
     def check_data(self, options: dict, defaults: tuple[str, ...]) -> dict[str, str]:
         """Fetches the data of a run to this node and returns the digest of each split."""
@@ -220,7 +213,7 @@ def start_worker(module: str, place: Path, threads: int) -> subprocess.Popen:
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
     environment["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"  # macOS would end forks that use its frameworks
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), environment.get("PYTHONPATH")]))
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(launch.ROOT), environment.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "grid_search.fork_server", module, str(place)],
         stdin=subprocess.PIPE,

@@ -67,8 +67,9 @@ def check_limits(options) -> None:
         if "choices" in limits and value not in limits["choices"]:
             raise UserError(f"{spelled(field.name)} must be one of {', '.join(limits['choices'])}. Received: {value}.")
         if "low" in limits and value is not None and not limits["low"] <= value <= limits["high"]:
-            allowed = f"from {limits['low']} to {limits['high']}"
-            raise UserError(f"{spelled(field.name)} takes a whole number {allowed}. Received: {value}.")
+            kind = "a number" if isinstance(value, float) else "a whole number"
+            allowed = f"{kind} from {limits['low']} to {limits['high']}"
+            raise UserError(f"{spelled(field.name)} takes {allowed}. Received: {value}.")
 
 
 def as_json(options) -> dict:

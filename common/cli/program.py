@@ -32,9 +32,17 @@ class Parser(argparse.ArgumentParser):
         result, unknown = self.parse_known_args(args, namespace)
         if unknown:
             name = unknown[0].split("=")[0]  # its value may be an address with a password
-            near = difflib.get_close_matches(name, self._option_string_actions, 1)
-            self.error(f"unknown argument {name}" + (f", did you mean {near[0]}?" if near else ""))
+            commands = [action for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+            parsers = [self, *(parser for action in commands for parser in action.choices.values())]
+            known = [option for parser in parsers for option in parser._option_string_actions]
+            self.error(f"unknown argument {name}{did_you_mean(name, known)}")
         return result
+
+    def _check_value(self, action, value):
+        """Refuses a word that is not among the choices of an option or a command, with the nearest one as a hint."""
+        if action.choices is not None and value not in action.choices:
+            known = ", ".join(map(str, action.choices))
+            raise argparse.ArgumentError(action, f"{value} is not one of {known}{did_you_mean(value, action.choices)}")
 
     def error(self, message: str):
         """Ends the program with status 2 and one line."""
@@ -52,6 +60,12 @@ def check_files(paths: Iterable[Path], what: str = "file", option: str = "") -> 
         if not os.path.exists(path):  # noqa: PTH110 - False for a name that is too long, too
             given = f"{option} {path}" if option else path
             raise UserError(f"There is no such {what}. Received: {given}. Check the path.")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`, did you mean NAME?` with the nearest of the known words; "" if none is near."""
+    near = difflib.get_close_matches(str(word), list(known), 1)
+    return f", did you mean {near[0]}?" if near else ""
 
 
 class Terminated(KeyboardInterrupt):

@@ -137,17 +137,15 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
         more = {"substituted": splits.substituted, "provenance": facts}
         write_json(path / "config.json", config | more)
     with outlasting_terminal(), StopRequest() as stop:
-        tracked = tracking.start(
-            path,
-            server,
+        info = tracking.RunInfo(
             experiment=options.experiment or project,
             name=name,
             parameters=options.as_json(),
             tags={"project": project, "dataset": splits.name, "synthetic_fallback": splits.substituted, **facts},
             parent=os.environ.get("BALL_PARENT_RUN"),  # set by a grid, whose runs are listed below it
-            resume=begun,
             source=f"{project}/train.py" if (ROOT / project / "train.py").is_file() else project,
         )
+        tracked = tracking.start(path, server, info, resume=begun)
         run = RunFolder(path, tracked, stop, facts, former_names)
         status = "FAILED"
         try:

@@ -15,12 +15,11 @@ from filelock import FileLock, Timeout
 
 from common.atomic_files import open_inside
 from common.errors import UserError
-from common.tracking.record_checks import TERMINAL, fault_of_record
+from common.tracking.record_checks import fault_of_record
 
-__all__ = ["TERMINAL"]
 _TAIL_BYTES = 4096
-_LINE_BYTES = 1 << 20  # far longer than any record that we write
-_NAME = "tracking/journal.jsonl"
+_LINE_BYTES = 1 << 20  # far longer than any record that we write; a longer line counts as several
+NAME = "tracking/journal.jsonl"
 
 
 def tracking_folder(run: Path) -> Path:
@@ -30,7 +29,7 @@ def tracking_folder(run: Path) -> Path:
 
 def journal_path(run: Path) -> Path:
     """RUN/tracking/journal.jsonl."""
-    return tracking_folder(run) / "journal.jsonl"
+    return Path(run) / NAME
 
 
 def alive_lock(run: Path):
@@ -84,38 +83,34 @@ def bad_lines(run: Path) -> list[str]:
 def _lines(run: Path, offset: int) -> Iterator[tuple[int, dict, str]]:
     """Yields (offset after the line, record, fault) of every complete line."""
     try:
-        file = open_inside(run, _NAME)
+        file = open_inside(run, NAME)
     except OSError:
         return
     with file:
         file.seek(offset)
         while line := file.readline(_LINE_BYTES):
-            offset += len(line)
-            if len(line) == _LINE_BYTES and not line.endswith(b"\n"):
-                while (more := file.readline(_LINE_BYTES)) and not more.endswith(b"\n"):
-                    offset += len(more)
-                offset += len(more)
-                yield offset, {}, f"it has more than {_LINE_BYTES:,} bytes"
-                continue
-            if not line.endswith(b"\n"):
+            if not line.endswith(b"\n") and len(line) < _LINE_BYTES:
                 return
+            offset += len(line)
             try:
                 record = json.loads(line)
                 fault = fault_of_record(record)
             except (ValueError, RecursionError):
                 record, fault = {}, "it is not JSON"
+            if not fault and record["kind"] == "model":  # in runs from before December 2026
+                record |= {"kind": "artifact", "folder": record["name"]}
             yield offset, record, fault
 
 
 def flush(run: Path) -> None:
     """Waits until everything in the journal is on the disk, no matter which process wrote it."""
-    with contextlib.suppress(OSError), open_inside(run, _NAME) as file:
+    with contextlib.suppress(OSError), open_inside(run, NAME) as file:
         data_sync(file.fileno())
 
 
 def tail(run: Path, offset: int) -> str:
     """A digest of the last bytes before `offset`; "" if the journal is shorter."""
-    with contextlib.suppress(OSError, OverflowError), open_inside(run, _NAME) as file:
+    with contextlib.suppress(OSError, OverflowError), open_inside(run, NAME) as file:
         file.seek(max(0, offset - _TAIL_BYTES))
         content = file.read(min(offset, _TAIL_BYTES))
         if len(content) == min(offset, _TAIL_BYTES):

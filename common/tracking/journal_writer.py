@@ -4,7 +4,6 @@ import contextlib
 import json
 import math
 import os
-import socket
 import sys
 import threading
 import time
@@ -84,9 +83,7 @@ def repair(run: Path) -> bool:
     Returns:
         True if there was something to repair.
     """
-    if not journal.begun(run) or journal.fault_of_folder(
-        run
-    ):  # killed before its first record, removed, or must not be written to
+    if not journal.begun(run) or journal.fault_of_folder(run):  # killed before its first record, removed, or a link
         return False
     with contextlib.suppress(Timeout, OSError, NotImplementedError), journal.alive_lock(run).acquire(timeout=0):
         status, moment = journal.last_status(run)
@@ -95,14 +92,6 @@ def repair(run: Path) -> bool:
             written.append("status", status="KILLED", repaired=True, ended=moment)
             return written.close()
     return False
-
-
-def process() -> dict:
-    """The writing process: pid, host and boot, for people who look for it."""
-    boot = ""
-    with contextlib.suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return {"pid": os.getpid(), "host": socket.gethostname(), "boot": boot}
 
 
 def _plain(value, clean: Callable[[str], str]):

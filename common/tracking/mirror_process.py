@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from common.tracking import journal
-from common.tracking.pending import pending
+from common.tracking.server_state import missing
 
 WAIT_SECONDS = 30.0
 LOCAL_WAIT_SECONDS = 120.0  # a local store never goes down, but other runs of a grid may be queued
@@ -33,17 +33,13 @@ class MirrorProcess:
             return
         self._started = time.monotonic()
         self._close()
-        environment = dict(os.environ)
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), environment.get("PYTHONPATH")]))
         try:
             self.process = subprocess.Popen(
-                # -P: modules in the training's working directory must not shadow installed ones.
-                [sys.executable, "-P", "-m", "common.tracking.mirror", str(self.runs[0]), *self._chosen],
+                [sys.executable, "-m", "common.tracking.mirror", str(self.runs[0]), *self._chosen],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                cwd=_ROOT,
-                env=environment,
+                cwd=_ROOT,  # modules in the training's working directory must not shadow installed ones
                 start_new_session=True,  # Ctrl-C is for the training
             )
         except OSError as error:
@@ -53,12 +49,13 @@ class MirrorProcess:
             self._tell(run)
 
     def carry(self, run: Path) -> None:
-        """Also sends this run."""
-        self.runs.append(run)
-        self._tell(run)
+        """Also sends this run; a grid's runs start no process of their own."""
+        if run not in self.runs:
+            self.runs.append(run)
+            self._tell(run)
 
     def keep_alive(self) -> None:
-        """Starts the process again if it has died."""
+        """Starts the process again if it has died; a grid, which has no epochs, calls this regularly."""
         if self.process and self.process.poll() is not None:
             self.start()
 
@@ -77,7 +74,7 @@ class MirrorProcess:
         if self._ended(WAIT_SECONDS if wait_s is None else wait_s):
             return
         local = [target for target in journal.servers(self.runs[0]) if target.startswith("local:")]
-        slow = wait_s is None and any(pending(run, target) for run in self.runs for target in local)
+        slow = wait_s is None and any(missing(run, target) for run in self.runs for target in local)
         if slow and self._ended(LOCAL_WAIT_SECONDS - WAIT_SECONDS):
             return
         self.process.kill()

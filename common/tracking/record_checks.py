@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from pathlib import PurePosixPath
+from collections.abc import Callable
 
 TERMINAL = ("FINISHED", "FAILED", "KILLED")
 _LAST_MOMENT = 253_402_300_800_000  # the year 10000, in milliseconds since 1970
@@ -26,38 +26,28 @@ def _number(value) -> bool:
     return value in ("nan", "inf", "-inf") or _whole(value) or (isinstance(value, float) and math.isfinite(value))
 
 
-def _address(value) -> bool:
-    """An address, or the path of a store: text that the file system accepts."""
-    return _text(value) and "\0" not in value and bool(os.fsencode(value))
+def _place(value) -> bool:
+    """An address or a path; whether a path stays in its folder is checked where it is opened."""
+    return _text(value) and "\0" not in os.fsdecode(os.fsencode(value))
 
 
 def _uuid(value) -> bool:
     return _text(value) and re.fullmatch(r"[0-9A-Za-z-]{1,64}", value) is not None
 
 
-def _path(value) -> bool:
-    """A relative path that stays in its folder."""
-    path = PurePosixPath(value) if value == "" or _address(value) else None
-    return path is not None and not path.is_absolute() and ".." not in path.parts
-
-
-def _each(check):
-    return lambda value: isinstance(value, list) and all(map(check, value))
-
-
-def _values(check):
-    return lambda value: isinstance(value, dict) and all(map(check, value.values()))
+def _all(check: Callable[[object], bool], kind: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, kind) and all(map(check, value.values() if kind is dict else value))
 
 
 _FIELDS = {
-    "run": {"uuid": _uuid, "experiment": _text, "name": _text, "user": _text, "servers": _each(_address)},
-    "resume": {"servers": _each(_address)},
-    "parameters": {"values": _values(_text)},
-    "tags": {"values": _values(_text)},
-    "metrics": {"step": _whole, "values": _values(_number)},
+    "run": {"uuid": _uuid, "experiment": _text, "name": _text, "user": _text, "servers": _all(_place, list)},
+    "resume": {"servers": _all(_place, list)},
+    "parameters": {"values": _all(_text, dict)},
+    "tags": {"values": _all(_text, dict)},
+    "metrics": {"step": _whole, "values": _all(_number, dict)},
     "dataset": {"name": _text, "digest": _text, "source": _text, "context": _text, "patches": _whole},
-    "artifact": {"path": _path, "folder": _path},
-    "model": {"path": _path, "name": _path},  # in runs from before December 2026
+    "artifact": {"path": _place, "folder": _place},
+    "model": {"path": _place, "name": _place},  # in runs from before December 2026
     "status": {"status": TERMINAL.__contains__},
 }
 _OPTIONAL = {"parent": _uuid, "ended": _moment}
@@ -71,8 +61,8 @@ def fault_of_record(record) -> str:
     wanted |= {name: check for name, check in _OPTIONAL.items() if record.get(name) is not None}
     for name, check in wanted.items():
         try:
-            good = name in record and check(record[name])
-        except (TypeError, ValueError):  # a list instead of a text, or half a character
+            good = check(record[name])
+        except (KeyError, TypeError, ValueError):  # missing, a list instead of a text, half a character
             good = False
         if not good:
             return f"{record['kind'][:20]} with a wrong or missing {name!r}"

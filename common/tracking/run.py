@@ -2,6 +2,7 @@
 
 import sys
 import uuid
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import Timeout
@@ -11,31 +12,36 @@ from common.cli import launch
 from common.errors import UserError
 from common.tracking import journal, journal_writer
 from common.tracking.mirror_process import MirrorProcess
-from common.tracking.pending import pending, place
+from common.tracking.record_checks import TERMINAL
 from common.tracking.secrets import scrub
 from common.tracking.server_choice import Server, may_be_sent, named_now, target_of, uri_of
+from common.tracking.server_state import missing, place
 from common.tracking.translate import DESCRIPTION_TAG
 
 
-def start(
-    folder: Path,
-    server: Server,
-    *,
-    experiment: str,
-    name: str,
-    parameters: dict | None = None,
-    tags: dict | None = None,
-    parent: str | None = None,
-    resume: bool = False,
-    source: str = "",
-) -> "Run":
+@dataclass(frozen=True)
+class RunInfo:
+    """What a run is, as its servers show it.
+
+    experiment, name: of MLflow. parent: `uuid` of the parent run, for example a grid's, in the same experiment.
+    source: path of the code in the repository; MLflow shows it with the commit in `tags`.
+    """
+
+    experiment: str
+    name: str
+    parameters: dict = field(default_factory=dict)
+    tags: dict = field(default_factory=dict)
+    parent: str | None = None
+    source: str = ""
+
+
+def start(folder: Path, server: Server, info: RunInfo, resume: bool = False) -> "Run":
     """Starts a run in `folder`, or resumes the existing one, and starts the process that mirrors it.
 
     Args:
         folder: the run folder; RUN/tracking is created inside.
         server: from choose_server. If the wanted server is unreachable, the run is kept locally and is pending for it.
-        parent: `uuid` of the parent run, for example a grid's, in the same experiment. A resumed run keeps its parent.
-        source: path of the code in the repository; MLflow shows it with the commit in `tags`.
+        info: what the run is; a resumed one keeps its experiment, name and parent.
         resume: resume the run in `folder`, on its previous servers and on this one.
 
     Raises:
@@ -55,24 +61,9 @@ def start(
     except BaseException:
         alive.release()
         raise
-    servers = list(dict.fromkeys(target_of(folder, uri) for uri in (server.uri, server.wanted)))
-    if resume:
-        run._append("resume", servers=servers, process=journal_writer.process())
-    else:
-        run._append(
-            "run",
-            uuid=uuid.uuid4().hex,
-            experiment=experiment,
-            name=name,
-            user=provenance.user(),
-            servers=servers,
-            parent=parent,
-            process=journal_writer.process(),
-        )
-    run.parameters(parameters or {})
-    run.tags((tags or {}) | _source_tags(source, (tags or {}).get("commit", "unknown")))
+    run.begin(info, resume)
     if not server.sent_by_another:
-        run._mirror.start()
+        run.mirror.start()
     return run
 
 
@@ -86,7 +77,7 @@ def add_files(folder: Path, paths: list[Path]) -> str:
     folder = Path(folder).resolve()
     if not journal.begun(folder) or journal.fault_of_folder(folder):
         return ""
-    known = {record["path"] for _, record in journal.read(folder) if record["kind"] in ("artifact", "model")}
+    known = {record["path"] for _, record in journal.read(folder) if record["kind"] == "artifact"}
     new = [path.name for path in paths if path.name not in known]
     try:
         with journal.alive_lock(folder).acquire(timeout=0):
@@ -101,41 +92,51 @@ def add_files(folder: Path, paths: list[Path]) -> str:
 
 
 class Run:
-    """Records of one run. No call waits for a server, and none raises because of one."""
+    """Records of one run. No call waits for a server, and none raises because of one.
+
+    mirror: the process that sends it.
+    """
 
     def __init__(self, folder: Path, alive, chosen: tuple[str, ...]):
-        self.folder, self._alive = folder, alive
+        """`alive`: the lock of `journal.alive_lock`, held. `chosen`: the servers that the user chose."""
+        self.folder, self._alive, self._chosen = folder, alive, chosen
         self._journal = journal_writer.Journal(folder)
-        self._mirror = MirrorProcess(folder, chosen)
+        self.mirror = MirrorProcess(folder, chosen)
         self._ended = False
+
+    def begin(self, info: RunInfo, resume: bool) -> None:
+        """Records the start, see `start`."""
+        servers = list(dict.fromkeys(target_of(self.folder, uri) for uri in self._chosen))
+        if resume:
+            self._journal.append("resume", servers=servers)
+        else:
+            named = {"experiment": info.experiment, "name": info.name, "user": provenance.user()}
+            self._journal.append("run", uuid=uuid.uuid4().hex, **named, servers=servers, parent=info.parent)
+        self.parameters(info.parameters)
+        source = {"mlflow.source.name": info.source, "mlflow.source.type": "LOCAL"} if info.source else {}
+        if source and (commit := info.tags.get("commit", "unknown")) != "unknown":
+            source["mlflow.source.git.commit"] = commit
+        self.tags(info.tags | source)
 
     @property
     def uuid(self) -> str:
         """The run's id on every server, and the `parent` of its children."""
         return journal.header(self.folder)["uuid"]
 
-    def carry(self, child: Path) -> None:
-        """Lets the process that sends this run also send that one; a grid's runs start no process of their own."""
-        self._mirror.carry(child)
-
     def metrics(self, values: dict[str, float], step: int) -> None:
         """Records the metrics of one step (epoch), in the file when this returns. NaN and infinity are kept."""
-        self._append("metrics", step=int(step), values={name: float(value) for name, value in values.items()})
-        self.keep_sending()
-
-    def keep_sending(self) -> None:
-        """Restarts the sending process if it has died; a grid, which has no epochs, calls this regularly."""
-        self._mirror.keep_alive()
+        self._journal.append("metrics", step=int(step), values={name: float(value) for name, value in values.items()})
+        self.mirror.keep_alive()
 
     def parameters(self, values: dict) -> None:
         """Records parameters; values become strings. If a value differs after a resume, both are kept."""
         if values:
-            self._append("parameters", values={str(name): str(value) for name, value in values.items()})
+            self._journal.append("parameters", values={str(name): str(value) for name, value in values.items()})
 
     def tags(self, values: dict) -> None:
         """Records tags; values become strings, and a later value replaces an earlier one."""
         if values:
-            self._append("tags", values={str(name): str(value) for name, value in values.items()})
+            self._journal.append("tags", values={str(name): str(value) for name, value in values.items()})
 
     def describe(self, markdown: str) -> None:
         """Sets the description on the run's page. MLflow renders Markdown, but shows HTML as text."""
@@ -143,7 +144,9 @@ class Run:
 
     def dataset(self, name: str, *, digest: str, source: str, context: str, patches: int) -> None:
         """Records a dataset of the run: sha256 of its content, where it came from, "training"/"validation"/"test"."""
-        self._append("dataset", name=name, digest=digest, source=str(source), context=context, patches=int(patches))
+        self._journal.append(
+            "dataset", name=name, digest=digest, source=str(source), context=context, patches=int(patches)
+        )
 
     def artifact(self, path: Path, folder: str = "") -> None:
         """Records a complete file inside the run folder; it is sent to `folder` of the run's artifacts.
@@ -151,7 +154,10 @@ class Run:
         Raises:
             ValueError: the file is not inside the run folder.
         """
-        self._append("artifact", path=self._inside(path), folder=folder)
+        path = (self.folder / path).resolve()
+        if not path.is_relative_to(self.folder):
+            raise ValueError(f"An artifact must be inside the run folder. Received: {path}, run folder {self.folder}")
+        self._journal.append("artifact", path=path.relative_to(self.folder).as_posix(), folder=folder)
 
     def finish(self, status: str = "FINISHED", wait_s: float | None = None) -> str:
         """Ends the run as FINISHED, FAILED or KILLED and waits for the mirror; see `MirrorProcess.end`.
@@ -162,33 +168,19 @@ class Run:
             One line for each server: where the run is, or what is still missing of it and of the runs that its process
             sends, and which command sends that.
         """
-        if status not in journal.TERMINAL:
-            raise ValueError(f"The final status must be one of {', '.join(journal.TERMINAL)}. Received: {status!r}")
+        if status not in TERMINAL:
+            raise ValueError(f"The final status must be one of {', '.join(TERMINAL)}. Received: {status!r}")
         lines = []
         if not self._ended:
             self._ended = True
-            self._append("status", status=status)
+            self._journal.append("status", status=status)
             if not self._journal.close():
                 lines = [f"The journal in {self.folder} could not be written completely."]
             self._alive.release()
-            self._mirror.end(wait_s)
+            self.mirror.end(wait_s)
         for target in journal.servers(self.folder):
-            lines.append(_report(self.folder, target, self._mirror.runs[1:]))
+            lines.append(_report(self.folder, target, self.mirror.runs[1:]))
         return scrub("\n".join(lines))
-
-    def _append(self, kind: str, **fields) -> None:
-        self._journal.append(kind, **fields)
-
-    def _inside(self, path: Path) -> str:
-        path = (self.folder / path).resolve()
-        if not path.is_relative_to(self.folder):
-            raise ValueError(f"An artifact must be inside the run folder. Received: {path}, run folder {self.folder}")
-        return path.relative_to(self.folder).as_posix()
-
-
-def _source_tags(source: str, commit: str) -> dict[str, str]:
-    tags = {"mlflow.source.name": source, "mlflow.source.type": "LOCAL"} if source else {}
-    return tags | ({"mlflow.source.git.commit": commit} if source and commit != "unknown" else {})
 
 
 def _lock(folder: Path):
@@ -203,11 +195,11 @@ def _lock(folder: Path):
 
 
 def _report(folder: Path, target: str, children: list[Path]) -> str:
-    left, where = pending(folder, target), place(folder, target)
-    behind = [child for child in children if target in journal.servers(child) and pending(child, target)]
+    left, where = missing(folder, target), place(folder, target)
+    behind = [child for child in children if target in journal.servers(child) and missing(child, target)]
     if not left and not behind:
         return f"Tracked: {where}"
-    words = [left.words()] if left else []
+    words = [left] if left else []
     words += [f"{len(behind)} of the {len(children)} runs below it"] if behind else []
     what = ["--output-dir", launch.shortest(folder.parent)] if behind else [launch.shortest(folder)]
     if not may_be_sent(folder, target, named_now()):

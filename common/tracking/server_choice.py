@@ -55,7 +55,12 @@ def choose_server(choice: str | None, output_dir: Path, require: bool = False) -
     if os.environ.get("BALL_GRID_SERVERS"):  # decided once for all runs of a grid
         uri, wanted = json.loads(os.environ["BALL_GRID_SERVERS"])
         return Server(uri, "tracked by the grid", wanted, sent_by_another=True)
-    choice, because = _asked_for(choice)
+    if choice is not None:
+        because = f"chosen as {choice!r}" if choice in (*NAMES, "local") else "chosen"
+    elif choice := os.environ.get("MLFLOW_TRACKING_URI"):
+        because = "from MLFLOW_TRACKING_URI"
+    else:
+        choice, because = "default", "the team's server"
     uri = resolve(choice, output_dir)
     if not is_http(uri):
         return Server(uri, f"tracking in {readable(uri)} ({because})", uri)
@@ -176,14 +181,6 @@ def probe(uri: str) -> str | None:
     thread.start()
     thread.join(seconds)
     return answers[0] if answers else f"no answer within {seconds:g} s"
-
-
-def _asked_for(choice: str | None) -> tuple[str, str]:
-    if choice is not None:
-        return choice, f"chosen as {choice!r}" if choice in (*NAMES, "local") else "chosen"
-    if os.environ.get("MLFLOW_TRACKING_URI"):
-        return os.environ["MLFLOW_TRACKING_URI"], "from MLFLOW_TRACKING_URI"
-    return "default", "the team's server"
 
 
 def _ask(uri: str, seconds: float) -> str | None:

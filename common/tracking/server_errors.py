@@ -47,20 +47,17 @@ class Fault:
     status: int | None = None
 
 
-class Refusal(Exception):
-    """Something that no server accepts."""
+class Failure(Exception):
+    """A fault that we notice ourselves, by what a server answers."""
 
-
-class Missing(Exception):
-    """The server no longer has it, or never had it."""
+    def __init__(self, kind: str, words: str):
+        self.fault = Fault(kind, words)
 
 
 def fault_of(error: BaseException) -> Fault:
     """Classifies an exception of MLflow, requests or SQLAlchemy by what can be done about it."""
-    if isinstance(error, Refusal):
-        return Fault("refused", str(error))
-    if isinstance(error, Missing):
-        return Fault("missing", str(error))
+    if isinstance(error, Failure):
+        return error.fault
     status = _status(error)
     code = getattr(error, "error_code", "")
     if code == "RESOURCE_DOES_NOT_EXIST":

@@ -1,17 +1,22 @@
-"""Remembers what each server has of a run: a small file per server in RUN/tracking/servers/, replaced atomically.
+"""Remembers what each server has of a run, in a small file per server in RUN/tracking/servers/; computes what it lacks.
 
 If such a mark is lost, or the server lost data, everything is sent again, and nothing is stored twice.
 """
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from common.atomic_files import read_inside, write_json
-from common.tracking.journal import tail, tracking_folder
+from common.atomic_files import open_inside, read_inside, write_json
+from common.tracking import journal
+from common.tracking.record_checks import TERMINAL
+from common.tracking.server_choice import is_http, readable, uri_of
+from common.tracking.translate import Batch, Translator
 
+TRAINING_VIEW = "workflowType=machine_learning"  # without it, MLflow 3 opens its view for language models
 _MOST_BYTES = 16 << 20
 
 
@@ -44,53 +49,106 @@ class Mark:
 def mark_path(run: Path, server: str) -> Path:
     """The mark's file; its name is readable and unique for the server's address."""
     words = re.sub(r"[^A-Za-z0-9.]+", "-", server).strip("-")[-40:]
-    return tracking_folder(run) / "servers" / f"{words}-{hashlib.sha256(server.encode()).hexdigest()[:8]}.json"
+    return journal.tracking_folder(run) / "servers" / f"{words}-{hashlib.sha256(server.encode()).hexdigest()[:8]}.json"
 
 
 def load(run: Path, server: str) -> Mark:
     """The stored mark; a new one if it is missing or damaged, or belongs to another journal."""
-    try:
-        mark = _parse(_read(run, mark_path(run, server).name), server)
-    except (OSError, ValueError, TypeError, RecursionError):
+    mark = _stored(run, mark_path(run, server).name)
+    if mark is None or mark.server != server:
         return Mark(server)
-    if mark.offset and mark.tail and mark.tail != tail(run, mark.offset):
+    if mark.offset and mark.tail and mark.tail != journal.tail(run, mark.offset):
         mark.offset = 0
     return mark
 
 
 def load_all(run: Path) -> list[Mark]:
     """The marks of all servers that were ever a target of this run, sorted by file name."""
-    marks = []
-    for path in sorted((tracking_folder(run) / "servers").glob("*.json")):
-        try:
-            marks.append(_parse(_read(run, path.name), None))
-        except (OSError, ValueError, TypeError, RecursionError):
-            continue
-    return marks
+    paths = sorted((journal.tracking_folder(run) / "servers").glob("*.json"))
+    return [mark for path in paths if (mark := _stored(run, path.name))]
 
 
 def save(run: Path, mark: Mark) -> None:
     """Replaces the mark in one step."""
-    mark.tail = tail(run, mark.offset)
+    mark.tail = journal.tail(run, mark.offset)
     path = mark_path(run, mark.server)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, asdict(mark))
 
 
-def _read(run: Path, name: str) -> bytes:
-    return read_inside(run, f"tracking/servers/{name}", _MOST_BYTES)
+def missing(run: Path, target: str) -> str:
+    """What a server lacks of a run and why, by the run folder alone: "12 records and 3 files (it refuses connections)".
+
+    "" if nothing is missing.
+    """
+    mark, translator, records = load(run, target), Translator(), 0
+    for offset, record in journal.read(run):
+        translator.read(record, Batch())
+        records += offset > mark.offset
+    if mark.deleted:
+        return ""
+    files = sum(
+        place not in mark.files or digest_of(run, record["path"], {}) not in (None, mark.files[place])
+        for place, record in files_of(translator).items()
+    )
+    parts = [f"{count} {what}{'s' * (count > 1)}" for count, what in ((records, "record"), (files, "file")) if count]
+    if translator.status != mark.status and not parts:
+        parts.append("the end")
+    if journal.header(run).get("parent") and not mark.parent_id:
+        parts.append("its place under its parent run")
+    why = mark.fault or next(iter(mark.refused.values()), "")
+    return " and ".join(parts) + (f" ({why})" if parts and why else "")
 
 
-def _parse(content: bytes, server: str | None) -> Mark:
-    fields, told = vars(Mark("")), json.loads(content)
-    mark = Mark(**{name: told[name] for name in fields if name in told})  # other versions have other fields
-    for name, example in fields.items():
-        value = getattr(mark, name)
-        words = value.values() if isinstance(value, dict) else ()
-        if type(value) is not type(example) or not all(isinstance(word, str) for word in words):
-            raise ValueError(f"{name} has the wrong type")
-    if not 0 <= mark.offset < 1 << 62:
-        raise ValueError("the offset is outside the journal")
-    if server is not None and mark.server != server:
-        raise ValueError("the mark belongs to another server")
-    return mark
+def digest_of(run: Path, path: str, known: dict[str, tuple[tuple, str]]) -> str | None:
+    """sha256 of a file of a run, None if the file does not exist; `known` caches the digests of unchanged files."""
+    try:
+        with open_inside(run, path) as file:
+            facts = os.fstat(file.fileno())
+            key = (facts.st_mtime_ns, facts.st_size, facts.st_ino)
+            if known.get(path, (None,))[0] != key:
+                known[path] = (key, hashlib.file_digest(file, "sha256").hexdigest())
+    except OSError:
+        return None
+    return known[path][1]
+
+
+def files_of(translator: Translator) -> dict[str, dict]:
+    """Place -> record of every file that belongs on a server, including the journal if there are notes."""
+    files = dict(translator.files)
+    if translator.notes and translator.status in TERMINAL:
+        files[journal.NAME] = {"kind": "artifact", "path": journal.NAME, "folder": "tracking"}
+    return files
+
+
+def is_unsent(run: Path) -> bool:
+    """Whether something is missing on a server for which the run was started."""
+    return journal.begun(run) and any(missing(run, target) for target in journal.servers(run))
+
+
+def targets(run: Path) -> list[str]:
+    """All servers that should have the run: those chosen at its start, and those that it was mirrored to later."""
+    return list(dict.fromkeys([*journal.servers(run), *(mark.server for mark in load_all(run))]))
+
+
+def place(run: Path, target: str) -> str:
+    """Where to find the run: its page on a server, or the path of a local store."""
+    mark, uri = load(run, target), uri_of(run, target)
+    if is_http(uri) and mark.run_id:
+        return f"{uri}/#/experiments/{mark.experiment_id}/runs/{mark.run_id}?{TRAINING_VIEW}"
+    return readable(uri)
+
+
+def _stored(run: Path, name: str) -> Mark | None:
+    """A mark as its file has it; None if that is missing, damaged or edited."""
+    example = vars(Mark(""))
+    try:
+        told = json.loads(read_inside(run, f"tracking/servers/{name}", _MOST_BYTES))
+        found = {field: told[field] for field in example if field in told}  # other versions have other fields
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    texts = [text for value in found.values() if isinstance(value, dict) for text in value.values()]
+    same = all(type(value) is type(example[field]) for field, value in found.items())
+    if "server" not in found or not same or not all(isinstance(text, str) for text in texts):
+        return None
+    return Mark(**found) if 0 <= found.get("offset", 0) < 1 << 62 else None

@@ -1,30 +1,16 @@
 """The commands of `python3 common/tracking`: status and sync for any number of runs."""
 
-import sys
 import time
 from pathlib import Path
 
-from filelock import Timeout
-from tqdm import tqdm
-
+from common.cli import launch
+from common.cli.progress import progress_bar
 from common.errors import UserError
 from common.tracking import journal, journal_writer, server_state
-from common.tracking.mirror.mlflow_settings import prepare
-from common.tracking.pending import pending, place, targets
-from common.tracking.server_choice import (
-    how_to_send,
-    is_http,
-    may_be_sent,
-    named_now,
-    probe,
-    readable,
-    resolve,
-    target_of,
-    uri_of,
-)
-from common.tracking.server_errors import words_of
+from common.tracking.mirror import prepare
+from common.tracking.server_choice import how_to_send, may_be_sent, named_now, readable, resolve, target_of, uri_of
+from common.tracking.server_state import missing, place, targets
 
-_ATTEMPTS = 3
 _OTHERS_SECONDS = 60.0
 _BAD_LINES = 5  # number shown per journal
 
@@ -36,18 +22,35 @@ def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
         UserError: there is no run of this name.
     """
     if not names:
-        found = sorted(path.parents[1] for path in output_dir.glob("*/tracking/journal.jsonl"))
-        for run in found:
-            if not journal.begun(run):
+        runs = []
+        for run in _runs_in(output_dir):
+            if journal.begun(run):
+                runs.append(run)
+            else:
                 print(f"{run.name}: nothing is known about it, because it was killed before its first record")
-        return [run for run in found if journal.begun(run)]
-    runs = []
-    for name in names:
-        found = [path for path in (name, output_dir / name) if journal.begun(path)]
-        if not found:
-            raise UserError(f"There is no tracked run in this folder. Received: {name}.")
-        runs.append(found[0].resolve())
-    return runs
+        if not runs:
+            print(f"There are no runs in {output_dir}. --output-dir names another folder.")
+        return runs
+    return [_find_run(name, output_dir) for name in names]
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    return sorted(path.parents[1] for path in folder.glob("*/tracking/journal.jsonl"))
+
+
+def _find_run(name: Path, output_dir: Path) -> Path:
+    for path in (name, output_dir / name):
+        if journal.begun(path):
+            return path.resolve()
+        if below := len(_runs_in(path)):
+            raise UserError(
+                f"This is a folder of runs, not a run. Received: {name}. "
+                f"For the {below} in it: --output-dir {launch.shortest(path)}."
+            )
+    raise UserError(
+        f"There is no tracked run in this folder: it has no tracking/journal.jsonl. Received: {name}. "
+        f"Name a run in {output_dir}, or another folder of runs with --output-dir."
+    )
 
 
 def status(runs: list[Path]) -> int:
@@ -56,13 +59,18 @@ def status(runs: list[Path]) -> int:
     for run in runs:
         print(f"{run.name}  {_state(run)}")
         for target in targets(run):
-            missing = pending(run, target)
-            left |= bool(missing)
-            words = f"lacks {missing.words()}" if missing else missing.fault or "has everything"
-            print(f"    {place(run, target)}: {words}")
-    if not runs:
-        print("no runs")
+            lacks = missing(run, target)
+            left |= bool(lacks)
+            print(f"    {place(run, target)}: {f'lacks {lacks}' if lacks else _whole(run, target)}")
     return int(left)
+
+
+def _whole(run: Path, target: str) -> str:
+    """Words for a server that lacks nothing which it would take."""
+    mark = server_state.load(run, target)
+    if mark.deleted:
+        return "somebody deleted the run there"
+    return "; ".join(["has everything", *(f"refused {item}: {why}" for item, why in mark.refused.items())])
 
 
 def _usable(runs: list[Path]) -> tuple[list[Path], bool]:
@@ -95,74 +103,52 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
     named = {uri} if uri else named_now() | {resolve("local", output_dir)}
     runs, left = _usable(runs)
     runs = sorted(runs, key=lambda run: journal.header(run).get("parent") is not None)  # a parent before its children
+    jobs: list[tuple[Path, str]] = []
     for run in runs:
         if journal_writer.repair(run):
             print(f"{run.name}: its process died; it ends as KILLED")
-    jobs = [(run, target) for run in runs for target in ([target_of(run, uri)] if uri else targets(run))]
-    for run, target in jobs:
-        if not may_be_sent(run, target, named) and pending(run, target):
-            print(how_to_send(run, target))
-            left = True
-    jobs = [(run, target) for run, target in jobs if may_be_sent(run, target, named)]
+        for target in [target_of(run, uri)] if uri else targets(run):
+            if may_be_sent(run, target, named):
+                jobs.append((run, target))
+            elif missing(run, target):
+                print(how_to_send(run, target))
+                left = True
     if to:
         for run, target in jobs:
             if not server_state.mark_path(run, target).exists():
                 server_state.save(run, server_state.Mark(target))
-    total = sum(_size(run, target) for run, target in jobs)
-    away: dict[str, str] = {}
-    with tqdm(total=total, unit="item", desc="sync", file=sys.stderr, disable=not jobs) as bar:
-        for run, target in jobs:
-            bar.set_postfix_str(run.name[-30:])
-            try:
-                _send(run, target, away, bar.update)
-            except Exception as error:  # a fault in one run's folder must not stop the others
-                print(f"{run.name}: cannot be sent to {readable(uri_of(run, target))}: {words_of(error)}")
-    return _report(jobs, away) or int(left)
+    return int(_send(jobs) or left)
 
 
-def _send(run: Path, target: str, away: dict[str, str], progress) -> None:
-    """Sends one run to one server; an unreachable server is not tried again for the next run."""
-    uri = uri_of(run, target)
-    if uri in away:
-        return
+def _send(jobs: list[tuple[Path, str]]) -> bool:
+    """Sends runs to their servers, one server after the other, and prints what is left. Returns whether anything is."""
     prepare()
-    from common.tracking.mirror.send import Sender
+    from common.tracking.mirror.worker import Carrier
 
-    sender = Sender(run, target, progress)
-    try:
-        # An active run is sent by its own process; another sync will be done with it in a moment.
-        with sender.lock.acquire(timeout=0 if journal.is_alive(run) else _OTHERS_SECONDS):
-            for attempt in range(_ATTEMPTS):
-                fault = sender.step()
-                if fault is None or fault.kind == "refused":
-                    return
-                if attempt + 1 < _ATTEMPTS:
-                    time.sleep(attempt + 1)
-        # A fault of this run must not stop the others.
-        if is_http(uri) and (reason := probe(uri)):
-            away[uri] = reason
-    except Timeout:
-        print(f"{run.name}: another process is sending it to {readable(uri)}")
-
-
-def _report(jobs: list[tuple[Path, str]], away: dict[str, str]) -> int:
-    left = {job: missing for job in jobs if (missing := pending(*job))}
-    for uri, words in away.items():
-        print(f"{readable(uri)} is not available: {words}")
-    for (run, target), missing in left.items():
-        if uri_of(run, target) not in away:
-            print(f"{run.name}: {readable(uri_of(run, target))} lacks {missing.words()}")
+    carriers: dict[str, Carrier] = {}
+    with progress_bar(total=len(jobs), unit=" runs", desc="sync", disable=not jobs) as bar:
+        for run, target in jobs:
+            uri = uri_of(run, target)
+            carriers.setdefault(uri, Carrier(uri, _OTHERS_SECONDS, bar.update)).jobs.append((run, target))
+        faults = {uri: carrier.finish() for uri, carrier in carriers.items()}
+    for uri, by_run in faults.items():
+        if carriers[uri].away:
+            print(f"{readable(uri)} is not available: {carriers[uri].away}")
+        for run, fault in by_run.items():
+            if fault.kind == "missing":  # of its folder, or while another process sends it: its mark does not say so
+                print(f"{run.name}: cannot be sent to {readable(uri)}: {fault.words}")
+    left = {job: lacks for job in jobs if (lacks := missing(*job))}
+    for (run, target), lacks in left.items():
+        if not carriers[uri_of(run, target)].away:
+            print(f"{run.name}: {readable(uri_of(run, target))} lacks {lacks}")
     print(f"{len(jobs) - len(left)} of {len(jobs)} mirrors have everything")
-    return int(bool(left))
-
-
-def _size(run: Path, target: str) -> int:
-    missing = pending(run, target)
-    return missing.records + len(missing.files)
+    return bool(left)
 
 
 def _state(run: Path) -> str:
     state, moment = journal.last_status(run)
-    if state == "RUNNING":
-        state = "RUNNING" if journal.is_alive(run) else "died (sync ends it as KILLED)"
+    if state == "RUNNING" and not journal.is_alive(run):
+        state = "died (sync ends it as KILLED)"
+    elif state == "KILLED":
+        state = "stopped or killed (KILLED on MLflow)"
     return f"{state}  {time.strftime('%Y-%m-%d %H:%M', time.localtime(moment / 1000))}"

@@ -40,7 +40,7 @@ class Translator:
 
     def __init__(self):
         self.parameters: dict[str, str] = {}
-        self.files: dict[str, dict] = {}  # place in the run's artifacts -> its latest artifact or model record
+        self.files: dict[str, dict] = {}  # place in the run's artifacts -> its latest record
         self.latest: dict[str, tuple[int, int]] = {}  # metric -> (step, time) of its latest point, as defined by MLflow
         self.status, self.ended = "RUNNING", 0
         self.notes: dict[str, str] = {}
@@ -58,8 +58,8 @@ class Translator:
                 batch.tags[self._key(name)] = self._shortened(name, value, TAG_LENGTH)
         elif kind == "dataset":
             batch.datasets.append(record)
-        elif kind in ("artifact", "model"):
-            self.files[self._place(record)] = record
+        elif kind == "artifact":  # characters that mean something in a URL would cut its name short
+            self.files[self._key(posixpath.join(record["folder"], posixpath.basename(record["path"])))] = record
         elif kind == "status":
             self.status, self.ended = record["status"], record.get("ended", record["t"])
         elif kind == "resume":
@@ -87,12 +87,6 @@ class Translator:
         else:
             batch.tags[self._key(f"resumed.{name}")] = value[:TAG_LENGTH]
             self.notes[f"parameter {name}"] = f"parameter {name!r} changed on resume, see the tag 'resumed.{name}'"
-
-    def _place(self, record: dict) -> str:
-        """The place of a file on the server. Characters with a meaning in URLs would cut its name short."""
-        if record["kind"] == "model":
-            return self._key(record["name"])
-        return self._key(posixpath.join(record["folder"], posixpath.basename(record["path"])))
 
     def _key(self, name: str) -> str:
         key = allowed_key(name)

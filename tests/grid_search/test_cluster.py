@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import UserError
 from grid_search import cluster
 
 from .grids import Grid, wait_until
@@ -145,3 +146,15 @@ def _epochs(path: Path) -> int:
         return len((path / "metrics.csv").read_text().splitlines()) - 1
     except OSError:
         return 0
+
+
+def test_sockets_fit_where_the_temporary_folder_has_a_long_name(tmp_path, monkeypatch):
+    """macOS has such folders: /var/folders and 40 more characters."""
+    long = tmp_path / ("x" * 60)
+    long.mkdir()
+    monkeypatch.delenv("RAY_TMPDIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    assert cluster.short_folder(60) == Path("/tmp")
+    monkeypatch.setenv("RAY_TMPDIR", str(long))
+    with pytest.raises(UserError, match="Choose a shorter one: RAY_TMPDIR"):
+        cluster.short_folder(60)

@@ -5,15 +5,11 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from common.errors import UserError
-from grid_search import cluster
 from grid_search.slot import meeting_place, start_worker
 
 
@@ -89,26 +85,6 @@ def test_a_worker_that_was_killed_is_replaced_under_the_same_name(worker):
         second.stdin.close()
         assert second.wait(60) == 0
     assert not place.exists()
-
-
-def test_a_folder_that_others_can_enter_is_refused(tmp_path, monkeypatch):
-    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:
-        monkeypatch.setenv("RAY_TMPDIR", folder)
-        (Path(folder) / f"grid-{os.getuid()}").mkdir(mode=0o755)
-        with pytest.raises(UserError, match=r"has to be yours alone\. Received: "):
-            meeting_place("any")
-
-
-def test_sockets_fit_where_the_temporary_folder_has_a_long_name(tmp_path, monkeypatch):
-    """macOS has such folders: /var/folders and 40 more characters."""
-    long = tmp_path / ("x" * 60)
-    long.mkdir()
-    monkeypatch.delenv("RAY_TMPDIR", raising=False)
-    monkeypatch.setattr(tempfile, "tempdir", str(long))
-    assert cluster.short_folder(60) == Path("/tmp")
-    monkeypatch.setenv("RAY_TMPDIR", str(long))
-    with pytest.raises(UserError, match="Choose a shorter one: RAY_TMPDIR"):
-        cluster.short_folder(60)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can switch to another user")

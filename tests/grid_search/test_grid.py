@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from common.tracking import journal, server_state
-from common.tracking.pending import pending
+from common.tracking.server_state import missing
 from grid_search.__main__ import main
 
 from ..common.tracking.mlflow_server import MlflowServer, differences
@@ -330,7 +330,7 @@ def test_a_grid_that_is_stopped_before_its_runs_resume_says_what_they_lack(tmp_p
         driver.send_signal(signal.SIGINT)
         assert driver.wait(300) == 130
         last = grid.said().splitlines()[-1]
-        assert last.startswith("Tracked: ") is not any(pending(path, server.url) for path in grid.run_folders())
+        assert last.startswith("Tracked: ") is not any(missing(path, server.url) for path in grid.run_folders())
     finally:
         server.kill()
 

@@ -5,7 +5,7 @@ import pytest
 from classifier_cnn.train import parse_args as parse_training
 from common.errors import UserError
 from grid_search.options import parse_args
-from grid_search.plan import arguments, combinations, latest_plan, make_plan, read_plan
+from grid_search.plan import arguments, combinations, make_plan
 
 GRID = [
     "classifier_cnn.train", "--augment", "on", "off", "--regularize", "on", "off",
@@ -46,14 +46,19 @@ def test_only_several_numbers_are_split():
         ([], "Which project"),
         (["no_such.train"], "cannot be imported"),
         (["json"], "not a training module"),
+        (["classifier_cnn.trian"], "cannot be imported.*did you mean classifier_cnn.train"),
+        (["classifier_cnn"], "not a training module.*did you mean classifier_cnn.train"),
         ([*GRID, "--dense", "16", "0"], "--dense takes a whole number.*filters 4 4 4 4, dense 0"),
-        ([*GRID, "--filtres", "1"], "unknown argument --filtres, did you mean --filters"),
+        ([*GRID, "--filtres", "1"], "unknown argument --filtres, did you mean --filters.*run with augment on, regul"),
+        (["classifier_cnn.train", "--filtres", "1"], r"--filtres, did you mean --filters.*every option\)$"),
         ([*GRID, "--dense", "16", "16"], "are the same"),
         ([*GRID, "--filters", "8", "8 8 8 8"], "are the same"),
         ([*GRID, "--resume", "x"], "decides --resume itself"),
         ([*GRID, "--", "--run-name", "x"], "decides --resume, --run-name"),
         ([*GRID, "--output-dir", "a", "b"], "the same for all"),
-        ([*GRID, "--jobs", "0"], "--jobs lies between"),
+        ([*GRID, "--jobs", "0"], "--jobs takes a whole number from 1 to 10000. Received: 0"),
+        ([*GRID, "--memory", "0"], "--memory takes a number from 0.1 to 10000. Received: 0.0"),
+        ([*GRID, "--seeds", "0"], "--seeds takes a whole number from 1 to 1000"),
         ([*GRID, "--threads", "0"], "at least one"),
         (["--report", "--dense", "3"], "--output-dir alone"),
     ],
@@ -63,26 +68,13 @@ def test_bad_input_is_one_line(argv, words):
         make_plan(parse_args(argv))
 
 
-def test_the_same_grid_has_the_same_name_wherever_it_is_started(tmp_path):
-    first, _ = plan("--output-dir", str(tmp_path))
-    again, _ = plan("--jobs", "7", "--prune", "--output-dir", str(tmp_path / "b"), "--data-root", "x", "--offline")
-    other, _ = plan("--epochs", "7", "--output-dir", str(tmp_path))
-    assert first.name == again.name != other.name
-    assert [run.run_name for run in first.runs] == [run.run_name for run in again.runs]
-    assert len({run.run_name for run in first.runs}) == 64
-    first.folder.mkdir(parents=True)
-    first.write()
-    assert read_plan(first.folder) == latest_plan(tmp_path) == first
+def test_seeds_are_an_array_that_varies_slowest():
+    options = parse_args(["m", "--dense", "8", "16", "--seed", "5", "--seeds", "2"])
+    assert options.arrays == {"seed": ("5", "6"), "dense": ("8", "16")}
+    assert [one["seed"] for one in combinations(options)] == ["5", "5", "6", "6"]
 
 
-def test_a_folder_without_a_grid_is_reported(tmp_path):
-    with pytest.raises(UserError, match="There is no grid"):
-        latest_plan(tmp_path)
-    (tmp_path / "plan.json").write_text("{}")
-    with pytest.raises(UserError, match="There is no grid"):
-        read_plan(tmp_path)
-
-
-def test_smaller_is_better_for_losses_and_errors():
-    for metric, lower in (("val_loss", True), ("val_median_center_error_px", True), ("val_auroc", False)):
-        assert plan("--metric", metric)[0].lower_is_better is lower
+@pytest.mark.parametrize("words", ["--seeds 0", "--seed 1 2 --seeds 2", "--seeds 2 -- --seed 4", "--seed x --seeds 2"])
+def test_impossible_seeds_are_refused(words):
+    with pytest.raises(UserError, match="--seed"):
+        parse_args(["m", *words.split()])

@@ -5,10 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from common.errors import UserError
 from grid_search import seeds
-from grid_search.options import parse_args
-from grid_search.plan import Plan, Run, combinations
+from grid_search.plan import Plan, Run
 from grid_search.report import write_report
 
 LOSSES = {("8", "0"): 0.30, ("16", "0"): 0.21, ("32", "0"): 0.20} | {
@@ -81,15 +79,3 @@ def test_hundreds_of_runs_fit_on_a_page(tmp_path):
     plan = grid(tmp_path, {(str(d), str(s)): 0.1 + d / 1e4 for d in range(1, 151) for s in range(2)})
     write_report(plan, ends(plan))
     assert (plan.folder / "report.html").stat().st_size < 3_000_000
-
-
-def test_seeds_are_an_array_that_varies_slowest():
-    options = parse_args(["m", "--dense", "8", "16", "--seed", "5", "--seeds", "2"])
-    assert options.arrays == {"seed": ("5", "6"), "dense": ("8", "16")}
-    assert [one["seed"] for one in combinations(options)] == ["5", "5", "6", "6"]
-
-
-@pytest.mark.parametrize("words", ["--seeds 0", "--seed 1 2 --seeds 2", "--seeds 2 -- --seed 4", "--seed x --seeds 2"])
-def test_impossible_seeds_are_refused(words):
-    with pytest.raises(UserError, match="--seed"):
-        parse_args(["m", *words.split()])

@@ -1,1 +1,32 @@
-"""The half of tracking that sends a run's journal to MLflow."""
+"""The half of tracking that sends a run's journal to MLflow.
+
+`prepare` sets up a process for MLflow. It does not import MLflow, which reads some of the settings on import.
+"""
+
+import logging
+import os
+import warnings
+
+from common.cli import launch
+
+# A slow server that answers after a minute still gets everything. The training never waits for this.
+_REQUEST_SECONDS = 90
+
+
+def prepare() -> None:
+    """Sets up this process for MLflow; call it before MLflow is imported.
+
+    It switches off MLflow's own retries (the caller backs off), usage reports, progress bars, log lines that contain
+    addresses, and any way to skip the check of certificates.
+    """
+    launch.switch_off()
+    os.environ.pop("MLFLOW_TRACKING_INSECURE_TLS", None)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(_REQUEST_SECONDS))
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
+    os.environ["MLFLOW_LOGGING_LEVEL"] = "CRITICAL"
+    for name in ("mlflow", "urllib3", "requests", "sqlalchemy", "alembic"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from common.tracking.mirror.mlflow_settings import prepare
+from common.tracking.mirror import prepare
 
 if __name__ == "__main__":  # before MLflow is imported, which takes seconds and reads its settings then
     with contextlib.suppress(OSError, AttributeError):
@@ -28,8 +28,8 @@ from common.tracking.server_choice import named_now
 LAST_SECONDS = 150.0  # if the run died and nobody waits for this process; otherwise the run sets the limit
 
 
-def main() -> int:
-    """Mirrors one run until its training ends. Returns 0 if every server has everything.
+def main() -> None:
+    """Mirrors one run until its training ends.
 
     Arguments: the run's folder, and the servers that its user chose; servers that only the folder names get nothing.
     """
@@ -42,7 +42,7 @@ def main() -> int:
     _wait_for_end(worker.runs, 20)  # the runs of a killed grid notice it after a second or two
     for ended in worker.runs:
         journal_writer.repair(ended)
-    return int(not worker.end(LAST_SECONDS))
+    worker.end(LAST_SECONDS)
 
 
 def _wait_for_end(runs: list[Path], seconds: float) -> None:
@@ -53,6 +53,5 @@ def _wait_for_end(runs: list[Path], seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    status = main()
-    # Daemon threads may hang in a request; nothing is left to clean up.
-    os._exit(status)
+    main()
+    os._exit(0)  # daemon threads may hang in a request; nothing is left to clean up

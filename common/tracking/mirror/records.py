@@ -1,81 +1,69 @@
-"""Sends the journal's parameters, metrics, tags and datasets in requests that every server accepts."""
+"""Logs parameters, metrics, tags and datasets in requests that every server accepts."""
 
 import json
 from collections import Counter
-from pathlib import Path
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-from common.tracking import journal, server_state
+from common.tracking.mirror.store import Store
 from common.tracking.server_choice import is_http
 from common.tracking.server_errors import fault_of
-from common.tracking.translate import DIGEST_LENGTH, UUID_TAG, Batch, Translator, clean
+from common.tracking.translate import DIGEST_LENGTH, UUID_TAG, Batch, clean
 
 # Items per request. MLflow allows 1000 metrics, 100 parameters, 100 tags and 1 MB in all.
-_LIMITS = {"params": 50, "tags": 50, "metrics": 1000, "datasets": 20}
+LIMITS = {"params": 50, "tags": 50, "metrics": 1000, "datasets": 20}
 _POISON = 3
 
 
 class Records:
-    """Sends the records of one run to one server, in the order of the journal."""
+    """What one run logs on one server."""
 
-    def __init__(self, run: Path, mark: server_state.Mark, translator: Translator, client, write, failures: Counter):
-        """`write` calls a function under the store's lock; `failures` counts failed requests, see _is_poison."""
-        self.run, self.mark, self.translator, self.client, self.write = run, mark, translator, client, write
-        self._failures = failures
+    def __init__(self, store: Store, uuid: str):
+        self._store, self._uuid = store, uuid
+        self._failures: Counter[str] = Counter()  # requests that failed, see _is_poison
 
-    def send(self, progress=None) -> None:
-        """Sends everything from the mark to the end of the journal, and moves the mark."""
-        while True:
-            batch, end, count = Batch(), self.mark.offset, 0
-            for offset, record in journal.read(self.run, self.mark.offset):
-                self.translator.read(record, batch)
-                end, count = offset, count + 1
-                if len(batch) >= _LIMITS["metrics"]:
-                    break
-            if end == self.mark.offset:
-                return
-            journal.flush(self.run)  # so that no server has more than the folder after a power cut
-            self._deliver(batch)
-            self.mark.offset = end
-            server_state.save(self.run, self.mark)
-            if progress:
-                progress(count)
+    def log(self, run_id: str, batch: Batch) -> dict[str, str]:
+        """Logs everything in a batch.
 
-    def complete(self) -> bool:
-        """Whether the mark is at the end of the journal."""
-        return not any(True for _ in journal.read(self.run, self.mark.offset))
+        Returns:
+            What the server refused: item -> why. The rest has arrived.
 
-    def _deliver(self, batch: Batch) -> None:
-        self._log([Param(*item) for item in batch.parameters.items()], "params")
-        self._log([RunTag(*item) for item in batch.tags.items()], "tags")
-        self._log([Metric(*item) for item in batch.metrics], "metrics")
-        self._log([_dataset_input(record) for record in batch.datasets], "datasets")
+        Raises:
+            Exception: of MLflow, because the server is away; everything has to be logged again.
+        """
+        kinds = {
+            "params": [Param(*item) for item in batch.parameters.items()],
+            "tags": [RunTag(*item) for item in batch.tags.items()],
+            "metrics": [Metric(*item) for item in batch.metrics],
+            "datasets": [_dataset_input(record) for record in batch.datasets],
+        }
+        refused = {}
+        for kind, items in kinds.items():
+            for start in range(0, len(items), LIMITS[kind]):
+                refused |= self._log(run_id, kind, items[start : start + LIMITS[kind]])
+        return refused
 
-    def _log(self, items: list, kind: str) -> None:
-        limit = _LIMITS[kind]
-        for start in range(0, len(items), limit):
-            self._log_part(items[start : start + limit], kind)
-
-    def _log_part(self, part: list, kind: str, poisoned: bool = False) -> None:
-        """Sends items; if the server refuses them, halves the list until only the refused item is left."""
+    def _log(self, run_id: str, kind: str, items: list, poisoned: bool = False) -> dict[str, str]:
+        """Logs items; if the server refuses them, halves the list until only the refused item is left."""
+        client = self._store.client
         try:
             if kind == "datasets":
-                self.write(self.client.log_inputs, self.mark.run_id, part)
+                self._store.write(client.log_inputs, run_id, items)
             else:
-                self.write(self.client.log_batch, self.mark.run_id, synchronous=True, **{kind: part})
+                self._store.write(client.log_batch, run_id, synchronous=True, **{kind: items})
         except Exception as error:
-            fault = fault_of(error)
-            poisoned = poisoned or (fault.status == 500 and self._is_poison(f"{kind} {_name(part[0])}"))
+            fault, first = fault_of(error), f"{kind[:-1]} {_name(items[0])}"
+            poisoned = poisoned or (fault.status == 500 and self._is_poison(run_id, first))
             if fault.kind != "refused" and not poisoned:
                 raise
-            if len(part) == 1:
-                self.mark.refused[f"{kind[:-1]} {_name(part[0])}"] = fault.words
-                return
-            for half in (part[: len(part) // 2], part[len(part) // 2 :]):
-                self._log_part(half, kind, poisoned)
+            if len(items) == 1:
+                return {first: fault.words}
+            middle = len(items) // 2
+            parts = [self._log(run_id, kind, part, poisoned) for part in (items[:middle], items[middle:])]
+            return parts[0] | parts[1]
+        return {}
 
-    def _is_poison(self, first: str) -> bool:
+    def _is_poison(self, run_id: str, first: str) -> bool:
         """Whether a request fails repeatedly with 500 while the server accepts others.
 
         An example is text that the database behind the server cannot store; it must not block later items.
@@ -83,11 +71,11 @@ class Records:
         self._failures[first] += 1
         if self._failures[first] < _POISON:
             return False
-        self.write(self.client.set_tag, self.mark.run_id, UUID_TAG, journal.header(self.run)["uuid"])
+        self._store.write(self._store.client.set_tag, run_id, UUID_TAG, self._uuid)
         return True
 
 
-def _dataset_input(record: dict):
+def _dataset_input(record: dict) -> DatasetInput:
     """The journal's dataset for MLflow: its digest has 36 characters, so the full sha256 goes into the profile."""
     source = clean(record["source"])[:60_000]
     remote = is_http(source)

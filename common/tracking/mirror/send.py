@@ -5,17 +5,18 @@ parameters, tags, datasets and files are simply set again.
 """
 
 import contextlib
-from collections import Counter
 from pathlib import Path
 
 from filelock import FileLock
 from mlflow.entities import ViewType
 
 from common.tracking import journal, server_state
-from common.tracking.mirror import records, store
 from common.tracking.mirror.files import Files
+from common.tracking.mirror.records import LIMITS, Records
+from common.tracking.mirror.store import Store
+from common.tracking.record_checks import TERMINAL
 from common.tracking.server_choice import uri_of
-from common.tracking.server_errors import Fault, Missing, Refusal, fault_of
+from common.tracking.server_errors import Failure, Fault, fault_of
 from common.tracking.translate import NAME_LENGTH, NOTES_TAG, PARENT_TAG, UUID_TAG, Batch, Translator, clean
 
 REFUSED_TAG = "tracking.refused"
@@ -24,24 +25,25 @@ REFUSED_TAG = "tracking.refused"
 class Sender:
     """Sends one run to one server. Use it while holding `lock`, which keeps other processes away."""
 
-    def __init__(self, run: Path, target: str, progress=None):
-        """`target` as in journal.servers; `progress(n)` is called for each n records or files that have arrived."""
-        self.run, self.target, self.server = Path(run), target, uri_of(run, target)
-        self.progress = progress
+    def __init__(self, run: Path, target: str):
+        """`target` as in journal.servers."""
+        self.run, self.target = Path(run), target
         path = server_state.mark_path(run, target)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.lock = FileLock(path.with_suffix(".lock"), thread_local=False)
         self.header = journal.header(run)
-        self._client = None
+        self._store: Store | None = None
         self._new = True  # until this session has found the run once
-        self._failures: Counter[str] = Counter()
 
     def step(self) -> Fault | None:
         """Sends everything that is missing now. Returns the fault, or None if everything arrived. Never raises."""
         try:
-            if self._client is None:
-                self._client = store.open_client(self.server)
+            if self._store is None:
                 self._load_mark()
+                store = Store(uri_of(self.run, self.target))
+                self._client, self._write = store.client, store.write
+                self._records, self._files = Records(store, self.header["uuid"]), Files(self.run, store)
+                self._store = store
             fault = self._send()
         except Exception as error:
             fault = fault_of(error)
@@ -49,10 +51,9 @@ class Sender:
             if fault.kind == "missing":  # the server is empty again, or somebody wiped it: start over
                 server_state.save(self.run, server_state.Mark(self.target))
                 self._load_mark()
-        mark = self.mark if self._client is not None else server_state.load(self.run, self.target)
-        mark.fault = fault.words if fault else ""
+        self.mark.fault = fault.words if fault else ""
         with contextlib.suppress(OSError):
-            server_state.save(self.run, mark)
+            server_state.save(self.run, self.mark)
         return fault
 
     def _send(self) -> Fault | None:
@@ -60,8 +61,8 @@ class Sender:
         if self.mark.deleted:
             return None
         self._find_parent()
-        self.log.send(self.progress)
-        fault = self.files.send(self.translator, self.progress)
+        self._send_records()
+        fault = self._files.send(self.mark, self._translator, self._location)
         if fault:
             self._sure = False
         self._send_end()
@@ -72,22 +73,31 @@ class Sender:
         self.mark = server_state.load(self.run, self.target)
         self._sure = False  # whether the server has been seen to have the run since the last fault
         self.placed = not self.header.get("parent")  # whether it is in its place below its parent run
-        self.files = Files(self.run, self.mark, self._client)
         self._rewind()
 
     def _rewind(self) -> None:
         """Reads the journal again up to the mark, to restore the state that later records depend on."""
-        self.translator = Translator()
+        self._translator = Translator()
         for offset, record in journal.read(self.run):
             if offset > self.mark.offset:
                 break
-            self.translator.read(record, Batch())
-        self.log = records.Records(self.run, self.mark, self.translator, self._client, self._write, self._failures)
+            self._translator.read(record, Batch())
 
-    def _write(self, function, *arguments, **keywords):
-        """Calls MLflow; a local database allows one writer at a time."""
-        with store.exclusive(self.server):
-            return function(*arguments, **keywords)
+    def _send_records(self) -> None:
+        """Sends everything from the mark to the end of the journal, and moves the mark."""
+        while True:
+            batch, end = Batch(), self.mark.offset
+            for offset, record in journal.read(self.run, self.mark.offset):
+                self._translator.read(record, batch)
+                end = offset
+                if len(batch) >= LIMITS["metrics"]:
+                    break
+            if end == self.mark.offset:
+                return
+            journal.flush(self.run)  # so that no server has more than the folder after a power cut
+            self.mark.refused |= self._records.log(self.mark.run_id, batch)
+            self.mark.offset = end
+            server_state.save(self.run, self.mark)
 
     def _find_run(self) -> None:
         """Checks, once and after every fault, that the server has the run and everything that the mark claims."""
@@ -96,7 +106,7 @@ class Sender:
         if self.mark.run_id:
             found = self._client.get_run(self.mark.run_id)
             if found.data.tags.get(UUID_TAG) != self.header["uuid"]:  # a mark of another run, or an edited one
-                raise Missing("the server has a different run under this id")
+                raise Failure("missing", "the server has a different run under this id")
             self.mark.deleted = found.info.lifecycle_stage == "deleted"
             if self.mark.deleted:
                 return
@@ -108,9 +118,7 @@ class Sender:
             self.mark.run_id = self._adopt() or self._create()
             server_state.save(self.run, self.mark)
             found = self._client.get_run(self.mark.run_id)
-        uri = found.info.artifact_uri
-        self.files.barrier = store.why_no_files(self.server, uri)
-        self.files.confirm = lambda: self.files.forget_missing(self.server, uri)
+        self._location = found.info.artifact_uri
         self._sure, self._new = True, False
 
     def _check_claims(self, found) -> None:
@@ -119,8 +127,8 @@ class Sender:
         Items that it refused before are also sent again once per session, because it may have a new version.
         """
         there = {metric.key: (metric.step, metric.timestamp) for metric in found.data._metric_objs}
-        behind = any(there.get(key, (-1, -1)) < point for key, point in self.translator.latest.items())
-        behind = behind or not set(self.translator.parameters) <= set(found.data.params)
+        behind = any(there.get(key, (-1, -1)) < point for key, point in self._translator.latest.items())
+        behind = behind or not set(self._translator.parameters) <= set(found.data.params)
         again = self._new and any(not item.startswith("file ") for item in self.mark.refused)
         if behind or again:
             self.mark.offset = 0
@@ -128,22 +136,20 @@ class Sender:
             self._rewind()
         if found.info.status != self.mark.status:
             self.mark.status = ""
-        if not store.why_no_files(self.server, found.info.artifact_uri):
-            self.files.forget_missing(self.server, found.info.artifact_uri)
+        self._files.forget_missing(self.mark, found.info.artifact_uri)
 
     def _experiment(self) -> str:
         name = clean(self.header["experiment"])[:NAME_LENGTH] or "Default"
         experiment = self._client.get_experiment_by_name(name)
         if experiment is None:
-            location = store.artifact_location(self.server, name)
             try:
-                return self._write(self._client.create_experiment, name, artifact_location=location)
+                return self._write(self._client.create_experiment, name, self._store.location(name))
             except Exception:  # another process may have created it in between
                 experiment = self._client.get_experiment_by_name(name)
                 if experiment is None:
                     raise
         if experiment.lifecycle_stage == "deleted":
-            raise Refusal(f"somebody deleted the experiment {name!r} there; restore it and run sync")
+            raise Failure("refused", f"somebody deleted the experiment {name!r} there; restore it and run sync")
         return experiment.experiment_id
 
     def _adopt(self) -> str:
@@ -189,19 +195,19 @@ class Sender:
         return created.info.run_id
 
     def _send_end(self) -> None:
-        notes = self.translator.note_tag()
+        notes = self._translator.note_tag()
         refused = "; ".join(f"{item}: {why}" for item, why in self.mark.refused.items())[:4000]
         if notes + refused != self.mark.notes:
             for name, value in ((NOTES_TAG, notes), (REFUSED_TAG, refused)):
                 self._write(self._client.set_tag, self.mark.run_id, name, value)
             self.mark.notes = notes + refused
-        if self.translator.status == self.mark.status:
+        if self._translator.status == self.mark.status:
             return
-        if self.translator.status not in journal.TERMINAL:
+        if self._translator.status not in TERMINAL:
             self._write(self._client.update_run, self.mark.run_id, "RUNNING")
-        elif self.log.complete():
-            self._write(self._client.set_terminated, self.mark.run_id, self.translator.status, self.translator.ended)
-            self._adopt()  # a hung server may have executed a late request and created the run twice
-        else:  # it was resumed at this moment
+        elif next(journal.read(self.run, self.mark.offset), None):  # it was resumed at this moment
             return
-        self.mark.status = self.translator.status
+        else:
+            self._write(self._client.set_terminated, self.mark.run_id, self._translator.status, self._translator.ended)
+            self._adopt()  # a hung server may have executed a late request and created the run twice
+        self.mark.status = self._translator.status

@@ -1,125 +1,133 @@
-"""Keeps servers up to date with active runs, with one thread for each server."""
+"""Brings servers up to date with runs: round by round, for `sync`, or beside runs that are being written."""
 
-import contextlib
-import os
 import random
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from filelock import Timeout
 
 from common.tracking import journal
 from common.tracking.mirror.send import Sender
-from common.tracking.secrets import scrub
-from common.tracking.server_choice import how_to_send, may_be_sent
+from common.tracking.record_checks import TERMINAL
+from common.tracking.server_choice import is_http, may_be_sent, probe, uri_of
 from common.tracking.server_errors import Fault, words_of
-from common.tracking.translate import clean
 
-POLL_SECONDS = 1.0
-BACK_OFF_SECONDS = (1, 2, 4, 8, 15, 30, 60)
-LAST_ATTEMPTS = 3
+BACK_OFF_SECONDS = (1, 1, 2, 4, 8, 15, 30, 60)  # until the next round, after so many that failed
+LAST_ROUNDS = 3
+
+
+class Carrier:
+    """What carries runs to one server.
+
+    jobs: (run, target) of everything that belongs there. away: why the server could not be asked any more in the last
+    round, "" if it could.
+    """
+
+    def __init__(self, uri: str, patience: float = 0.0, arrived: Callable[[], object] = lambda: None):
+        """`patience`: seconds to wait for a process that sends a run too. `arrived`: called whenever a run has."""
+        self.uri, self.jobs, self.away = uri, [], ""
+        self._patience, self._arrived = patience, arrived
+        self._sent: dict[Path, int] = {}  # run -> bytes of its journal
+        self._senders: dict[Path, Sender] = {}
+
+    def round(self) -> dict[Path, Fault]:
+        """Sends what is new of every run. Returns what is wrong, by run; of the others nothing is left to send.
+
+        A fault of one run does not stop the others. An unreachable server is not tried again for the next run, which
+        would have to wait just as long.
+        """
+        faults, self.away = {}, ""
+        for run, target in list(self.jobs):
+            try:
+                fault = self._step(run, target)
+            except Exception as error:
+                fault = Fault("missing", words_of(error))
+            if fault is not None:
+                faults[run] = fault
+                if fault.kind == "away" and is_http(self.uri) and probe(self.uri):
+                    self.away = fault.words
+                    break
+        return faults
+
+    def finish(self) -> dict[Path, Fault]:
+        """Rounds until everything has arrived or LAST_ROUNDS have failed. Returns what is wrong, by run."""
+        for number in range(LAST_ROUNDS):
+            time.sleep(number)
+            if not (faults := self.round()):
+                break
+        return faults
+
+    def _step(self, run: Path, target: str) -> Fault | None:
+        """Sends what is new in one run. Forgets a run that has ended or whose folder was removed."""
+        try:
+            size = journal.journal_path(run).stat().st_size
+        except OSError:
+            return None
+        if self._sent.get(run) == size:
+            return None
+        if run not in self._senders:
+            self._senders[run] = Sender(run, target)
+        sender = self._senders[run]
+        patience = 0 if self._patience and journal.is_alive(run) else self._patience
+        try:
+            with sender.lock.acquire(timeout=patience):
+                fault = sender.step()
+        except Timeout:
+            return Fault("missing", "another process is sending it")
+        if fault is not None and fault.kind != "refused":
+            return fault
+        if fault is None and not (sender.placed or sender.mark.deleted):  # its parent may come later
+            return Fault("missing", "its parent run does not exist there")
+        self._sent[run] = size
+        self._arrived()
+        if journal.last_status(run)[0] in TERMINAL:
+            del self._senders[run]
+        return None
 
 
 class Worker:
-    """The runs that a process sends: a single run, or a grid's run followed by all runs below it."""
+    """The runs that a process sends while they are written: one run, or a grid's run followed by all runs below it.
+
+    One thread for each server.
+    """
 
     def __init__(self, named: Collection[str]):
         """`named`: the servers that the user chose, see `servers.may_be_sent`."""
-        self.named = named
-        self.runs: dict[Path, list[str]] = {}  # run -> the servers that it is sent to
+        self.runs: list[Path] = []
+        self._named = named
+        self._carriers: dict[str, Carrier] = {}
+        self._threads: list[threading.Thread] = []
         self._ending = threading.Event()
-        self._threads: dict[str, threading.Thread] = {}
 
     def add(self, run: Path) -> None:
-        """Also sends this run from now on. The log of the run says which of its servers get nothing."""
+        """Also sends this run from now on, to those of its servers that the user names."""
         if run in self.runs or not journal.begun(run):
             return
-        servers = journal.servers(run)
-        self.runs[run] = [server for server in servers if may_be_sent(run, server, self.named)]
-        for server in servers:
-            if server not in self.runs[run]:
-                log(run, how_to_send(run, server))
-            elif server not in self._threads:
-                thread = threading.Thread(target=self._carry, args=(server,), daemon=True)
-                self._threads[server] = thread
-                thread.start()
+        self.runs.append(run)
+        for target in journal.servers(run):
+            uri = uri_of(run, target)
+            if not may_be_sent(run, target, self._named):
+                continue
+            carrier = self._carriers.setdefault(uri, Carrier(uri))
+            carrier.jobs.append((run, target))
+            if len(carrier.jobs) == 1:
+                self._threads.append(threading.Thread(target=self._carry, args=(carrier,), daemon=True))
+                self._threads[-1].start()
 
-    def end(self, seconds: float) -> bool:
-        """Waits, with a time limit, until every server has everything or has given up. Returns whether all are done."""
+    def end(self, seconds: float) -> None:
+        """Waits, with a time limit, until every server has everything or has given up."""
         self._ending.set()
         deadline = time.monotonic() + seconds
-        for thread in self._threads.values():
+        for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads.values())
 
-    def _carry(self, server: str) -> None:
-        """Keeps one server up to date until the end is requested, and it has everything or LAST_ATTEMPTS failed."""
-        seen: dict[Path, int] = {}
-        senders: dict[Path, Sender] = {}
-        failures, last_attempts = 0, LAST_ATTEMPTS
-        while True:
-            last, fault = self._ending.is_set(), None
-            for run in [run for run, servers in list(self.runs.items()) if server in servers]:
-                fault = _guarded_step(run, server, seen, senders, quiet=failures > 0) or fault
-                if fault is not None and fault.kind == "away":  # the next run would have to wait just as long
-                    break
-            if fault is None and failures:
-                log(next(iter(self.runs)), f"{server}: up to date again")
-            failures = failures + 1 if fault is not None else 0
-            last_attempts -= last and fault is not None
-            if last and (fault is None or not last_attempts):
-                return
-            if last:
-                time.sleep(1)
-                continue
-            pause = BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS)) - 1] if failures else POLL_SECONDS
+    def _carry(self, carrier: Carrier) -> None:
+        """Keeps one server up to date until the end is requested, and then sends the rest."""
+        failures = 0
+        while not self._ending.is_set():
+            failures = failures + 1 if carrier.round() else 0
+            pause = BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)]
             self._ending.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the attempts of several mirrors
-
-
-def _guarded_step(run: Path, server: str, seen: dict, senders: dict, quiet: bool) -> Fault | None:
-    """Catches a fault in one run's folder, so that the other runs are still sent."""
-    try:
-        fault = _step(run, server, seen, senders)
-    except Exception as error:
-        fault = Fault("missing", words_of(error))
-    if fault is not None and not quiet:
-        log(run, f"{server}: {fault.words}")
-    return fault
-
-
-def _step(run: Path, server: str, seen: dict, senders: dict) -> Fault | None:
-    """Sends what is new in one run. Forgets a run that has ended or whose folder was removed."""
-    try:
-        size = journal.journal_path(run).stat().st_size
-    except OSError:
-        return None
-    if seen.get(run) == size:
-        return None
-    if run not in senders:
-        senders[run] = Sender(run, server)
-    sender = senders[run]
-    try:
-        with sender.lock.acquire(timeout=0):
-            fault = sender.step()
-    except Timeout:
-        return Fault("missing", "another process is sending it")
-    if fault is not None and fault.kind != "refused":
-        return fault
-    if fault is None and not (sender.placed or sender.mark.deleted):  # its parent may come later
-        return Fault("missing", "its parent run does not exist there")
-    seen[run] = size
-    if journal.last_status(run)[0] in journal.TERMINAL:
-        del senders[run]
-    return None
-
-
-def log(run: Path, line: str) -> None:
-    """Appends a line to RUN/tracking/mirror.log, without secrets."""
-    moment = time.strftime("%Y-%m-%d %H:%M:%S")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-    with contextlib.suppress(OSError):
-        handle = os.open(journal.tracking_folder(run) / "mirror.log", flags, 0o644)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{moment} {clean(scrub(' '.join(line.split())))}\n")
+        carrier.finish()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from common.cli.program import run_main
+from common.cli.program import Parser, run_main
 
 from ...tiny import ROOT, environment
 
@@ -93,3 +93,25 @@ def test_a_full_disk_ends_in_one_line(body):
     _, err = process.communicate(timeout=30)
     assert err == "error: the disk is full: No space left on device. Make room and run it again.\n"
     assert process.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["statsu"], "statsu is not one of sync, status, did you mean status?"),
+        (["sync", "--output-di", "x"], "unknown argument --output-di, did you mean --output-dir?"),
+        (["sync", "--format", "jsn"], "jsn is not one of json, csv, did you mean json?"),
+        (["everything"], "everything is not one of sync, status (--help"),
+    ],
+)
+def test_a_typo_of_a_command_an_option_or_a_choice_gets_a_hint(words, said, capsys):
+    parser = Parser()
+    commands = parser.add_subparsers(dest="command")
+    sync = commands.add_parser("sync")
+    sync.add_argument("--output-dir")
+    sync.add_argument("--format", choices=("json", "csv"))
+    commands.add_parser("status")
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(words)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err

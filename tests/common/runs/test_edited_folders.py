@@ -21,7 +21,7 @@ from common.errors import UserError
 from common.runs.finished import is_finished
 from common.runs.run_folder import remove_leftovers
 from common.tracking import journal, server_state, sync_and_status
-from common.tracking.pending import pending, targets
+from common.tracking.server_state import missing, targets
 from common.training import epoch_loop, safe_keras_file
 from common.training.find_model import find_model, read_threshold
 from grid_search.plan import read_plan
@@ -154,7 +154,7 @@ def test_the_journal(run, times, capsys):
 @pytest.mark.parametrize("times", [60, pytest.param(2000, marks=BULK)])
 def test_the_marks(run, times):
     target = journal.servers(run)[0]
-    bulk(server_state.mark_path(run, target), times, lambda: [pending(run, each) for each in targets(run)])
+    bulk(server_state.mark_path(run, target), times, lambda: [missing(run, each) for each in targets(run)])
 
 
 @pytest.mark.parametrize("times", [60, pytest.param(2000, marks=BULK)])

@@ -10,6 +10,8 @@ from common.tracking.server_choice import Server
 from .fault_proxy import FaultProxy
 from .mlflow_server import MlflowServer, mlflow_214
 
+SECRET = b"the private key of whoever runs sync"
+
 
 @pytest.fixture(scope="session")
 def mlflow_3(tmp_path_factory):
@@ -56,9 +58,21 @@ def start(tmp_path, no_mirror, monkeypatch):
             server_choice.NAMES, uri, uri
         )  # a server of the team: one that only a folder names gets nothing
         keywords = {"parameters": {"filters": "8 8 16 16", "dense": 64}, "tags": {"commit": "0123"}, **keywords}
-        return tracking.start(tmp_path / name, server, experiment="faults", name=name, **keywords)
+        return tracking.start(tmp_path / name, server, tracking.RunInfo("faults", name, **keywords))
 
     return start
+
+
+@pytest.fixture
+def run(start, tmp_path):
+    """A finished run for the local store beside it, with one file."""
+    run = start(f"sqlite:///{tmp_path}/mlflow.db")
+    (run.folder / "model.bin").write_bytes(b"weights")
+    run.artifact("model.bin", "files")
+    run.metrics({"loss": 1.0}, step=0)
+    run.finish("FINISHED")
+    (tmp_path / "secret").write_bytes(SECRET)
+    return run.folder
 
 
 @pytest.fixture(autouse=True)

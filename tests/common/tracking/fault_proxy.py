@@ -17,11 +17,13 @@ class Fault:
     kind: "" nothing, "status" answers with the status `value`, "late" forwards the request after `value` seconds, which
     should be longer than the client waits, "silent" never answers, "cut" hangs up after half of the request's body,
     "hang up" hangs up at once, "garbage" answers 200 with a web page. only: a text that the affected paths contain.
+    after: how many of those requests in `requests` still go well.
     """
 
     kind: str = ""
     value: float = 0
     only: str = ""
+    after: int = 0
 
 
 class FaultProxy:
@@ -84,7 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         proxy: FaultProxy = self.server.proxy
         proxy.requests.append((self.command, self.path))
-        fault = proxy.fault if proxy.fault.only in self.path else Fault()
+        fault = proxy.fault
+        if fault.only not in self.path or sum(fault.only in path for _, path in proxy.requests) <= fault.after:
+            fault = Fault()
         length = int(self.headers.get("Content-Length") or 0)
         if fault.kind == "hang up":
             return self._hang_up()

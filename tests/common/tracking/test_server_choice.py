@@ -103,7 +103,7 @@ def test_a_password_in_the_address_is_refused_and_not_repeated(choice, tmp_path)
     [
         ("deepL", "Did you mean deepl"),
         ("lokal", "Did you mean local"),
-        ("nonsense", "is one of"),
+        ("nonsense", "must be one of"),
         ("http://", "host"),
         ("http://[::1", "host"),
         ("http://x:port", "host"),

@@ -1,44 +1,15 @@
 """The table of faults in docs/reliability.md: a real server behind a proxy that misbehaves, and nothing is lost."""
 
 import datetime
-import os
 import socket
 
 import pytest
 
-from common.tracking import journal, server_state
-from common.tracking.mirror.mlflow_settings import prepare
-from common.tracking.mirror.send import REFUSED_TAG, Sender
-from common.tracking.pending import pending
-
 from .fault_proxy import Fault, FaultProxy
 from .mlflow_server import differences
+from .small_runs import add_files, send, train
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
-
-
-def train(run, epochs) -> None:
-    for epoch in epochs:
-        run.metrics({"loss": 1 / (epoch + 1), "val_auroc": 0.9 + epoch / 1000}, step=epoch)
-
-
-def add_files(run) -> None:
-    (run.folder / "metrics.csv").write_text("epoch,loss\n1,0.5\n")
-    (run.folder / "large.bin").write_bytes(bytes(range(256)) * 8000)
-    (run.folder / "empty.txt").write_text("")
-    run.artifact("metrics.csv")
-    run.artifact("large.bin", "files")
-    run.artifact("empty.txt")
-    run.dataset("patches", digest="ab" * 32, source="https://archive/x.h5", context="training", patches=100)
-
-
-def send(run, seconds=30):
-    """Sends everything pending; requests time out after `seconds` (the fixture `proxy` restores the variable)."""
-    os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(seconds)
-    prepare()
-    sender = Sender(run.folder, journal.servers(run.folder)[0])
-    with sender.lock:
-        return sender.step()
 
 
 FAULTS = {
@@ -114,71 +85,6 @@ def test_an_unknown_name(proxy, start, monkeypatch):
     )
     assert send(run) is None
     assert differences(run.folder, url) == []
-
-
-def test_a_file_that_is_too_large_holds_nothing_up(proxy, start):
-    run = start(proxy.url)
-    add_files(run)
-    train(run, range(3))
-    run.finish("FINISHED")
-    proxy.fault = Fault("status", 413, only="large.bin")
-    assert send(run) is None
-    proxy.fault = Fault()
-    assert [wrong[:20] for wrong in differences(run.folder, proxy.url)] == ["file files/large.bin"]
-    left = pending(run.folder, proxy.url)
-    assert left.words() == "1 file (too large for the server (413))"
-    assert "large.bin" in remote_tags(run, proxy.url)[REFUSED_TAG]
-    assert send(run) is None
-    assert differences(run.folder, proxy.url) == []
-    assert not remote_tags(run, proxy.url)[REFUSED_TAG]
-
-
-def remote_tags(run, url):
-    from mlflow.tracking import MlflowClient
-
-    return MlflowClient(url).get_run(server_state.load(run.folder, url).run_id).data.tags
-
-
-def test_a_server_that_fails_for_long_is_not_mistaken_for_a_bad_value(proxy, start):
-    run = start(proxy.url)
-    assert send(run) is None
-    train(run, range(3))
-    proxy.fault = Fault("status", 500)
-    prepare()
-    sender = Sender(run.folder, proxy.url)
-    assert [sender.step().kind for _ in range(5)] == ["away"] * 5
-    proxy.fault = Fault()
-    run.finish("FINISHED")
-    assert sender.step() is None
-    assert differences(run.folder, proxy.url) == []
-
-
-def test_a_value_that_breaks_the_server_does_not_hold_up_the_others(proxy, start, monkeypatch):
-    run = start(proxy.url, parameters={f"p{i}": i for i in range(20)})
-    prepare()
-    sender = Sender(run.folder, proxy.url)
-    assert sender.step() is None
-    from mlflow.exceptions import MlflowException
-    from mlflow.tracking import MlflowClient
-
-    original = MlflowClient.log_batch
-
-    def picky(self, run_id, metrics=(), params=(), tags=(), **keywords):
-        """Replaces a database that cannot store one of the values; which values those are differs between databases."""
-        if any(tag.key == "bad" for tag in tags):
-            raise MlflowException("API request failed with error code 500 != 200")
-        return original(self, run_id, metrics, params, tags, **keywords)
-
-    monkeypatch.setattr(MlflowClient, "log_batch", picky)
-    run.tags({"good": 1, "bad": 2, "fine": 3})
-    train(run, range(3))
-    run.finish("FINISHED")
-    assert [fault and fault.kind for fault in (sender.step(), sender.step(), sender.step())] == ["away", "away", None]
-    assert differences(run.folder, proxy.url) == ["tag bad: None, not 2"]
-    assert "tag bad" in remote_tags(run, proxy.url)[REFUSED_TAG]
-    monkeypatch.undo()
-    assert send(run) is None  # a later sync tries again
-    assert differences(run.folder, proxy.url) == []
 
 
 def test_an_unknown_certificate_fails_closed(mlflow_3, start, tmp_path, monkeypatch):

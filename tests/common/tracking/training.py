@@ -15,10 +15,12 @@ def main() -> None:
     run = tracking.start(
         folder,
         Server(uri, "", uri),
-        experiment="runs",
-        name=folder.name,
-        parameters={"filters": "8 8 16 16", "epochs": epochs, "text": "ü" * 300},
-        tags={"commit": "0123", "resumed": resume},
+        tracking.RunInfo(
+            "runs",
+            folder.name,
+            parameters={"filters": "8 8 16 16", "epochs": epochs, "text": "ü" * 300},
+            tags={"commit": "0123", "resumed": resume},
+        ),
         resume=resume,
     )
     run.dataset("patches", digest="ab" * 32, source="https://archive/x.h5", context="training", patches=100)

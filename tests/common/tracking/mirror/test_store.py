@@ -1,145 +1,123 @@
-"""The local store's database is created in one step, even if the processes that create it are killed."""
+"""Sixteen runs of a grid and one SQLite store."""
 
-import contextlib
-import signal
-import sqlite3
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from common import tracking
-from common.tracking import choose_server, sync_and_status
-from common.tracking.mirror.mlflow_settings import prepare
+from common.tracking import choose_server, journal, sync_and_status
+from common.tracking.mirror import prepare
+from common.tracking.mirror.send import Sender
+from common.tracking.server_state import missing
 
-from ....tiny import ROOT
 from ..fault_proxy import wait_until
 from ..mlflow_server import differences
 
-pytestmark = [
-    pytest.mark.usefixtures("no_mirror"),
-    pytest.mark.filterwarnings("default"),  # MLflow and its dependencies emit warnings about each other
-]
-OPEN = """
-import sys, time
-from common.tracking.mirror.mlflow_settings import prepare
-prepare()
-from common.tracking.mirror import store
-store.open_client(sys.argv[1])
-time.sleep(600)  # long enough to be killed, even on a busy machine
-"""
-DAMAGED = "its database is damaged; if it is the local mlflow.db, move it away"
-FIRST_MIGRATION = "ALTER TABLE metrics ADD COLUMN step BIGINT DEFAULT '0' NOT NULL"
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
+TRAINING = Path(__file__).parents[1] / "training.py"
 
 
-@pytest.fixture
-def database(tmp_path):
-    """The path of the store to which a run in tmp_path/run will be sent."""
-    run = tracking.start(tmp_path / "run", choose_server("local", tmp_path), experiment="e", name="run")
-    run.metrics({"loss": 1.0}, step=0)
-    run.finish(wait_s=0)
-    return tmp_path / "mlflow.db"
-
-
-def first_version(database: Path, with_run: bool) -> None:
-    """Creates a store like the first MLflow version with databases."""
-    prepare()
-    from mlflow.store.db.utils import InitialBase, create_sqlalchemy_engine
-
-    engine = create_sqlalchemy_engine(f"sqlite:///{database}")
-    InitialBase.metadata.create_all(engine)
-    engine.dispose()
-    if with_run:
-        with contextlib.closing(sqlite3.connect(database)) as store, store:
-            store.execute("INSERT INTO experiments VALUES (1, 'old', '', 'active')")
-            columns = "run_uuid, user_id, start_time, name, source_type, status, lifecycle_stage, experiment_id"
-            store.execute(
-                f"INSERT INTO runs ({columns}) VALUES ('1a', 'me', 1, 'kept', 'LOCAL', 'FINISHED', 'active', 1)"
-            )
-
-
-def kill_on_the_way(database: Path) -> None:
-    """Starts a process that opens the store, and kills it when MLflow's first migration is done."""
-    with subprocess.Popen([sys.executable, "-c", OPEN, f"sqlite:///{database}"], cwd=ROOT) as process:
-        try:
-            wait_until(lambda: process.poll() or any(map(is_begun, database.parent.glob("*mlflow.db*"))), 300)
-        finally:
-            process.kill()
-    assert process.returncode == -signal.SIGKILL
-
-
-def is_begun(path: Path) -> bool:
-    with (
-        contextlib.suppress(sqlite3.DatabaseError),
-        contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store,
-    ):
-        return bool(store.execute("SELECT 1 FROM pragma_table_info('metrics') WHERE name = 'step'").fetchone())
-    return False
-
-
-def check_sent(database: Path) -> None:
-    assert sync_and_status.sync([database.parent / "run"], database.parent) == 0
-    assert differences(database.parent / "run", "local:../mlflow.db") == []
-    left = {path.name for path in database.parent.iterdir()}
-    assert left <= {"run", "mlflow.db", "mlflow.db-wal", "mlflow.db-shm", "mlflow.db.lock", "mlartifacts"}
-
-
-def test_killed_while_the_store_is_created(database):
-    kill_on_the_way(database)
-    check_sent(database)
-
-
-def test_killed_while_the_store_is_migrated(database):
-    first_version(database, with_run=True)
-    kill_on_the_way(database)
-    check_sent(database)
-    from mlflow.tracking import MlflowClient
-
-    assert MlflowClient(f"sqlite:///{database}").get_run("1a").info.run_name == "kept"
-
-
-def test_a_store_that_somebody_else_left_half_made(database):
-    """For example, `mlflow ui` was started in the empty folder and stopped at once."""
-    first_version(database, with_run=False)
-    with contextlib.closing(sqlite3.connect(database)) as store:
-        store.execute(FIRST_MIGRATION)
-    check_sent(database)
-
-
-def test_a_store_with_runs_that_cannot_be_migrated_stays_as_it_is(database, capsys):
-    first_version(database, with_run=True)
-    with contextlib.closing(sqlite3.connect(database)) as store:
-        store.execute(FIRST_MIGRATION)
-        before = list(store.iterdump())
-    assert sync_and_status.sync([database.parent / "run"], database.parent) == 1
-    assert f"lacks 3 records ({DAMAGED}" in capsys.readouterr().out
-    with contextlib.closing(sqlite3.connect(database)) as store:
-        assert list(store.iterdump()) == before
-
-
-def test_the_database_of_another_program_stays_as_it_is(database, capsys):
-    """That program keeps its version in a table of the same name, as every program with Alembic does."""
-    with contextlib.closing(sqlite3.connect(database)) as store:
-        store.executescript(
-            "CREATE TABLE alembic_version (version_num VARCHAR(32)); INSERT INTO alembic_version VALUES ('v3.2.0.a');"
-            "CREATE TABLE studies (name TEXT); INSERT INTO studies VALUES ('of three nights');"
+def test_sixteen_runs_share_one_store(tmp_path, no_mirror):
+    """All processes create the store at the same moment and write to it at once; one of them sends all runs."""
+    server = choose_server("local", tmp_path)
+    for number in range(16):
+        run = tracking.start(tmp_path / f"run{number}", server, tracking.RunInfo("grid", f"run{number}"))
+        for epoch in range(50):
+            run.metrics({f"metric_{i}": epoch / (i + 1) for i in range(20)}, step=epoch)
+        (run.folder / "a.txt").write_text(str(number))
+        run.artifact("a.txt")
+        run.finish("FINISHED", wait_s=0)
+    command = [sys.executable, "-m", "common.tracking", "sync", "--output-dir", str(tmp_path)]
+    senders = [
+        subprocess.Popen(
+            [*command, *(f"run{number}" for number in range(8 * half, 8 * half + 8))],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
-        before = list(store.iterdump())
-    assert sync_and_status.sync([database.parent / "run"], database.parent) == 1
-    assert "lacks 3 records (its database was made by a newer MLflow" in capsys.readouterr().out
-    with contextlib.closing(sqlite3.connect(database)) as store:
-        assert list(store.iterdump()) == before
+        for half in range(2)
+    ]
+    senders.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+    for sender in senders:
+        out, err = sender.communicate()
+        assert sender.returncode == 0, out + err
+    for number in range(16):
+        assert differences(tmp_path / f"run{number}", "local:../mlflow.db") == []
 
 
-@pytest.mark.parametrize("content", [b"", b"not a database at all" * 200], ids=["empty", "garbage"])
-def test_a_file_that_is_no_store(database, content, capsys):
-    database.write_bytes(content)
-    if not content:
-        check_sent(database)
-        return
-    assert sync_and_status.sync([database.parent / "run"], database.parent) == 1
-    assert DAMAGED in capsys.readouterr().out
-    assert database.read_bytes() == content
-    database.rename(database.with_name("damaged"))
-    assert sync_and_status.sync([database.parent / "run"], database.parent) == 0
+def test_a_store_of_an_older_mlflow_is_migrated(tmp_path, no_mirror, mlflow_2):
+    shutil.copyfile(mlflow_2.folder / "server.db", tmp_path / "mlflow.db")
+    run = tracking.start(tmp_path / "run", choose_server("local", tmp_path), tracking.RunInfo("new", "run"))
+    run.metrics({"loss": 1.0}, step=0)
+    run.finish("FINISHED", wait_s=0)
+    assert sync_and_status.sync([run.folder], tmp_path) == 0
+    assert differences(run.folder, "local:../mlflow.db") == []
+
+
+@pytest.mark.slow
+def test_sixteen_active_runs_share_one_store(tmp_path):
+    uri = choose_server("local", tmp_path).uri
+    processes = [
+        subprocess.Popen([sys.executable, str(TRAINING), str(tmp_path / f"run{i}"), uri, "40", "0.5"])
+        for i in range(16)
+    ]
+    assert [process.wait() for process in processes] == [0] * 16
+    assert (
+        sync_and_status.sync(sync_and_status.find_runs([], tmp_path), tmp_path) == 0
+    )  # records for which the wait at the end was too short
+    for i in range(16):
+        assert differences(tmp_path / f"run{i}", "local:../mlflow.db") == []
+
+
+def test_the_mirror_is_up_to_date_during_training(tmp_path):
+    server = choose_server("local", tmp_path)
+    run = tracking.start(tmp_path / "run", server, tracking.RunInfo("e", "run", {"a": 1}))
+    run.metrics({"loss": 1.0}, step=0)
+    size = journal.journal_path(run.folder).stat().st_size
+    wait_until(lambda: _offset(run.folder) == size, 120)
+    run.metrics({"loss": 0.5}, step=1)
+    began = time.monotonic()
+    wait_until(lambda: _offset(run.folder) > size, 120)
+    print(f"one epoch arrived after {time.monotonic() - began:.1f} s")
+    assert differences(run.folder, "local:../mlflow.db") == []
+    line = run.finish("FINISHED", wait_s=600)
+    assert line == f"Tracked: {tmp_path}/mlflow.db"
+    assert differences(run.folder, "local:../mlflow.db") == []
+
+
+def _offset(run):
+    from common.tracking import server_state
+
+    return server_state.load(run, "local:../mlflow.db").offset
+
+
+def test_a_store_that_was_deleted_is_filled_again(tmp_path, no_mirror):
+    run = tracking.start(tmp_path / "run", choose_server("local", tmp_path), tracking.RunInfo("e", "run"))
+    run.metrics({"loss": 1.0}, step=0)
+    run.finish("KILLED", wait_s=0)
+    assert sync_and_status.sync([run.folder], tmp_path) == 0
+    for path in tmp_path.glob("mlflow.db*"):
+        path.unlink()
+    command = [sys.executable, "-m", "common.tracking", "sync", str(run.folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    assert differences(run.folder, "local:../mlflow.db") != ["the run is there 0 times"]
+
+
+def test_a_store_that_was_moved_away_from_its_files_says_so(tmp_path, no_mirror):
+    for name in ("one", "two"):
+        run = tracking.start(tmp_path / "a" / name, choose_server("local", tmp_path / "a"), tracking.RunInfo("e", name))
+        (run.folder / "a.txt").write_text("x")
+        run.artifact("a.txt")
+        run.finish("FINISHED", wait_s=0)
+    assert sync_and_status.sync([tmp_path / "a" / "one"], tmp_path / "a") == 0
+    (tmp_path / "a").rename(tmp_path / "b")
+    prepare()
+    two = tmp_path / "b" / "two"
+    assert Sender(two, "local:../mlflow.db").step() is None
+    assert missing(two, "local:../mlflow.db") == "1 file (the local store was moved away from its mlartifacts)"
+    assert differences(two, "local:../mlflow.db")[0].startswith("file a.txt")  # and nothing else is missing
+    assert len(differences(two, "local:../mlflow.db")) == 1
+    assert not (tmp_path / "a").exists()

@@ -11,25 +11,24 @@ from filelock import FileLock
 from common import tracking
 from common.cli import launch
 from common.tracking import journal, journal_writer, server_state, sync_and_status
-from common.tracking.mirror.mlflow_settings import prepare
+from common.tracking.mirror import prepare
 from common.tracking.mirror.send import Sender
-from common.tracking.mirror.worker import Worker
-from common.tracking.pending import pending
-from common.tracking.server_choice import Server, choose_server
+from common.tracking.mirror.worker import Carrier
+from common.tracking.server_choice import Server, choose_server, uri_of
 
 from ....tiny import ROOT
 from ..fault_proxy import wait_until
 from ..mlflow_server import differences
-from ..test_sync_and_status import parent_of
+from ..small_runs import parent_of
 
 TARGET = "local:../mlflow.db"
 DRIVER = """
 import sys
 from pathlib import Path
 from common import tracking
-grid = tracking.start(Path(sys.argv[1]), tracking.choose_server("local", Path(sys.argv[1]).parent), experiment="grids",
-                      name="grid")
-grid.carry(Path(sys.argv[2]))
+grid = tracking.start(Path(sys.argv[1]), tracking.choose_server("local", Path(sys.argv[1]).parent),
+                      tracking.RunInfo("grids", "grid"))
+grid.mirror.carry(Path(sys.argv[2]))
 sys.stdin.read()
 """
 
@@ -46,13 +45,13 @@ def start_child(tmp_path):
 
     def start_child(name: str, parent: str | None = None):
         server = Server(uri, "", uri, sent_by_another=True)
-        return tracking.start(tmp_path / name, server, experiment="grids", name=name, parent=parent)
+        return tracking.start(tmp_path / name, server, tracking.RunInfo("grids", name, parent=parent))
 
     return start_child
 
 
 def start_grid(tmp_path):
-    return tracking.start(tmp_path / "grid", choose_server("local", tmp_path), experiment="grids", name="grid")
+    return tracking.start(tmp_path / "grid", choose_server("local", tmp_path), tracking.RunInfo("grids", "grid"))
 
 
 def client(tmp_path):
@@ -74,7 +73,7 @@ def test_a_run_that_is_complete_before_its_grid_is_placed_below_it_later(tmp_pat
         grid = start_grid(tmp_path)
         child = start_child("child", grid.uuid)
         child.finish()
-        grid.carry(child.folder)
+        grid.mirror.carry(child.folder)
         wait_until(lambda: server_state.load(child.folder, TARGET).status == "FINISHED", 120)
         time.sleep(2)  # the worker checks it once more, and the grid's run is still missing
     assert grid.finish() == f"Tracked: {tmp_path}/mlflow.db"
@@ -88,24 +87,21 @@ def test_a_run_whose_last_step_failed_is_tried_again_though_the_next_one_came_th
     for run in (first, second):
         run.finish()
     server_state.save(first.folder, server_state.Mark(TARGET, run_id="0" * 32))
-    worker = Worker(())
-    worker.end(0)
-    worker.runs[first.folder] = [TARGET]  # before the thread starts: both are in its first round
-    worker.add(second.folder)
-    assert worker.end(120)
-    assert not pending(first.folder, TARGET)
+    carrier = Carrier(uri_of(first.folder, TARGET))
+    carrier.jobs += [(first.folder, TARGET), (second.folder, TARGET)]
+    assert list(carrier.round()) == [first.folder]
+    assert carrier.finish() == {}
     assert differences(first.folder, TARGET) == differences(second.folder, TARGET) == []
 
 
 def test_a_run_whose_folder_was_removed_keeps_no_other_from_being_sent(tmp_path, start_child):
     removed, other = start_child("removed"), start_child("other")
-    worker = Worker(())
-    worker.runs[removed.folder] = [TARGET]  # before the thread starts: it comes first in every round
+    carrier = Carrier(uri_of(other.folder, TARGET))
+    carrier.jobs += [(removed.folder, TARGET), (other.folder, TARGET)]
     shutil.rmtree(removed.folder)
-    worker.add(other.folder)
-    wait_until(lambda: server_state.load(other.folder, TARGET).run_id, 120)
+    assert carrier.round() == {}
     other.finish()
-    assert worker.end(120)
+    assert carrier.finish() == {}
     assert not journal_writer.repair(removed.folder)
     assert not removed.folder.exists()  # an empty folder would block `sync`
     assert differences(other.folder, TARGET) == []
@@ -118,7 +114,7 @@ def test_the_end_of_a_grid_says_which_of_its_runs_were_not_sent(tmp_path, start_
         for run in (sent, held):
             run.metrics({"loss": 1.0}, step=0)
             run.finish()
-            grid.carry(run.folder)
+            grid.mirror.carry(run.folder)
         line = grid.finish()
     assert line.startswith(f"Not yet on {tmp_path}/mlflow.db: 1 of the 2 runs below it. Send with: ")
     assert line.endswith(f"common/tracking sync --output-dir {launch.shortest(tmp_path)}")

@@ -1,0 +1,61 @@
+"""A run on its way: the job that a slot gets, and what another node writes into the driver's folders."""
+
+import json
+
+import pytest
+
+from common import tracking
+from common.tracking import choose_server, journal, journal_writer
+from grid_search.plan import Plan, Run
+from grid_search.run_folders import State
+from grid_search.run_progress import Progress, Settings
+
+RUN = Run(7, {"dense": "8"}, "d8 {dataset} 12345678-007", {"dense": 8, "offline": False, "resume": None})
+SETTINGS = Settings(1, "", None, ("data_root",), {"BALL_PARENT_RUN": "ab"}, [], None, prune=False)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text("{}")
+    return tmp_path / "run"
+
+
+def test_a_run_on_this_node_trains_offline_in_its_own_folder(folder, tmp_path):
+    progress = Progress(RUN, State(folder, "begun"))
+    job = progress.begin({"host": "here", "far": False}, tmp_path / "007.log", SETTINGS)
+    assert (job.options["resume"], job.options["offline"], job.options["run_name"]) == (
+        str(folder),
+        True,
+        RUN.run_name,
+    )
+    assert job.files == ()  # it is there
+    assert (progress.status, progress.tries, progress.host) == ("running", 1, "here")
+    assert "on here: dense 8" in (tmp_path / "007.log").read_text()
+
+
+def test_a_run_on_another_node_takes_its_files_along(folder, tmp_path):
+    job = Progress(RUN, State(folder, "begun")).begin({"host": "far", "far": True}, tmp_path / "007.log", SETTINGS)
+    assert job.files == (("config.json", 0, b"{}"),)
+    assert not job.options["offline"]  # that node may have to fetch the data
+
+
+def test_what_another_node_writes_arrives_and_sync_does_not_end_that_run(tmp_path):
+    """The driver holds the lock that the process on the other node cannot hold here."""
+    there = tracking.start(
+        tmp_path / "there", choose_server("local", tmp_path), tracking.RunInfo("e", "n"), resume=False
+    )
+    there.metrics({"loss": 1.0}, step=1)
+    content = journal.journal_path(there.folder).read_bytes()
+    there.finish("KILLED", wait_s=0)
+    plan = Plan("m", "grid", tmp_path / "runs" / "grid", "e", "val_loss", {}, (RUN,))
+    (plan.folder / "logs").mkdir(parents=True)
+    progress, here = Progress(RUN, State()), tmp_path / "runs" / "name"
+    progress.receive(plan, [("log", 0, b"said\n"), ("name/tracking/journal.jsonl", 0, content)])
+    assert (plan.folder / "logs" / "007.far.log").read_text() == "said\n"
+    assert progress.state.folder == here
+    assert journal.is_alive(here)
+    assert not journal_writer.repair(here)
+    progress.let_go()
+    assert journal_writer.repair(here)
+    assert json.loads(journal.journal_path(here).read_text().splitlines()[-1])["status"] == "KILLED"
