@@ -25,7 +25,6 @@ from dataset_tools.cutting import circles_and_boxes
 from dataset_tools.mining.ranking import Known
 from dataset_tools.scanning import network_input
 from dataset_tools.scanning.find_balls import balls_of, plan_of
-from dataset_tools.scanning.frames import Frame
 from dataset_tools.scanning.predict_options import add_scan_options, check_scan_options
 from dataset_tools.scanning.scan import Found, scan
 from robot_export.foreign_options import Foreign
@@ -47,14 +46,14 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def known_balls(found: Found) -> list[circles_and_boxes.Circle]:
-    record = found.frame.record
+    record = found.record
     return circles_and_boxes.scene_of(record, *found.size, picture.scale(record, *found.size))[0].balls
 
 
-def frames_of(paths: list[Path]) -> list[Frame]:
+def frames_of(paths: list[Path]) -> list[Record]:
     sources = [source for path in paths for source in recognise.recognise(path)]
     items = [item for source in sources for item in recognise.records(source, Classes.of(), [])]
-    return [Frame(item, "", -1) for item in items if isinstance(item, Record)]
+    return [item for item in items if isinstance(item, Record)]
 
 
 def count(found: Found, circles: np.ndarray) -> tuple[int, int, int]:
@@ -70,14 +69,14 @@ def count(found: Found, circles: np.ndarray) -> tuple[int, int, int]:
     return len(balls), hits, int(left.sum())
 
 
-def like_training(frames: list[Frame], plan, files: list[Path]) -> str:
+def like_training(frames: list[Record], plan, files: list[Path]) -> str:
     """How many annotated balls look like a training patch, cut in several sizes."""
     known, like, total = Known(files), 0, 0
-    for frame in frames:
-        image = picture.decode(picture.read_bytes(frame.record), frame.record)
+    for record in frames:
+        image = picture.read(record)
         pixels = network_input.rgbx(image)
         empty = np.empty((0, 4), np.int64)
-        for ball in known_balls(Found(frame, empty, empty, image.size)):
+        for ball in known_balls(Found(record, empty, empty, image.size)):
             total += 1
             sides = [round(2 * ball.radius * scale) for scale in (1.0, 1.15, 1.3, 1.5, 1.7)]
             corners = [(round(ball.x - side / 2), round(ball.y - side / 2), side) for side in sides]

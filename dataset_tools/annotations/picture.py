@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 from dataset_tools.annotations import naoth_log
 from dataset_tools.annotations.record import FRACTIONS, Record
 from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.zip_members import Member, read_member
 
 FORMATS = ["PNG", "JPEG", "BMP", "WEBP", "PPM"]
 PIXELS_MAX = 36_000_000  # 108 MB as RGB
@@ -20,23 +21,34 @@ FAULTS = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, Ar
 
 
 def read_bytes(record: Record) -> bytes:
-    """The bytes of a picture, from its file or from its message in a log.
+    """The bytes of a picture, from its file, from its message in a log or from its member of a zip.
 
     Raises:
-        Refused: the file is missing, too large, or cannot be read.
+        Refused: the file is missing, too large, damaged, or cannot be read.
     """
     path = record.picture
     try:
         if path is None or not path.is_file():
             raise Refused("missing picture")  # reading a pipe would block
         with path.open("rb") as stream:
-            if record.place is not None:
+            if isinstance(record.place, Member):
+                return read_member(stream.fileno(), record.place, BYTES_MAX)
+            if record.in_log:
                 return naoth_log.read_message(stream, record.place)
             if path.stat().st_size > BYTES_MAX:
                 raise Refused(f"picture file larger than {BYTES_MAX >> 20} MB")
             return stream.read()
     except OSError:
         raise Refused("unreadable picture") from None
+
+
+def read(record: Record) -> Image.Image:
+    """The picture in RGB, upright.
+
+    Raises:
+        Refused: it cannot be read or decoded.
+    """
+    return decode(read_bytes(record), record)
 
 
 def decode(data: bytes, record: Record) -> Image.Image:
@@ -48,7 +60,7 @@ def decode(data: bytes, record: Record) -> Image.Image:
     Raises:
         Refused: the picture is damaged, too large, or in an unsupported format.
     """
-    if record.place is not None:
+    if record.in_log:
         return naoth_log.to_rgb(naoth_log.yuyv(data, "JPEG" in record.place.message))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's own pixel limit is higher, and odd EXIF data do not matter

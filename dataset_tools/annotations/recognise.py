@@ -165,6 +165,13 @@ def _is_of(name: str, log: Path, several: bool) -> bool:
     return not several or any(part in name for part in (log.stem, log.parent.name) if part not in GENERIC)
 
 
+def number_of(record: Record, index: int = 0) -> int:
+    """The number of a picture within its recording, -1 if not known; of a patch in an HDF5 file, by index: its row."""
+    if not record.in_log:
+        return frame_of(record.name)
+    return record.place.frame + (index if record.patch == "rows" else 0)
+
+
 def frame_of(name: str) -> int:
     """The last number in a picture's file name; -1 if there is none."""
     found = re.findall(r"\d+", PurePosixPath(UPLOAD.sub("", PurePosixPath(name).name)).stem)
@@ -204,6 +211,6 @@ def recording_of(record: Record, label: str, pattern: re.Pattern | None) -> str:
     game, dash, frame = UPLOAD.sub("", path.stem).rpartition("-")
     game = record.recording or (game if dash and any(map(str.isdigit, frame)) else "")
     folders = [part for part in path.parts[:-1] if part.casefold() not in GENERIC and not patch_sets.class_of(part)]
-    if record.place is not None:
+    if record.in_log:
         return label
     return "_".join(part for part in (label, *folders, game) if part)

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from dataset_tools.sources.zip_members import Member
+
 BALL, ROBOT, PENALTY, OTHER, IGNORE = KINDS = ("ball", "robot", "penalty mark", "other", "ignore")
 PATCHES = ("ball", "no ball", "labelled", "unlabelled")
 FRACTIONS = (1, 1)  # value of `Record.size` if boxes are fractions of the picture
@@ -40,7 +42,7 @@ class Record(NamedTuple):
     picture: the file, or the log; None: found by its name.
     camera: `top`, `bottom`, or empty if the format does not say.
     recording: pictures taken together, such as a game; empty: determined by folder and name.
-    place: position in a log, or rows of an HDF5 file.
+    place: position in a log, rows of an HDF5 file, or member of a zip.
     patch: empty for a picture to cut patches from; one of PATCHES if the picture or file already consists of patches.
     """
 
@@ -51,5 +53,10 @@ class Record(NamedTuple):
     picture: Path | None = None
     camera: str = ""
     recording: str = ""
-    place: Place | None = None
+    place: Place | Member | None = None
     patch: str = ""
+
+    @property
+    def in_log(self) -> bool:
+        """Whether the picture lies in a log, or is one of an HDF5 file's: its name is then none of a file."""
+        return isinstance(self.place, Place)

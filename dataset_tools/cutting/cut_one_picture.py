@@ -81,7 +81,7 @@ def _texts(
     found: circles_and_boxes.Scene, patches: list[Patch], record: Record, camera: str
 ) -> list[dict[str, object]]:
     """The text chunks of each patch; places are relative to the patch and not rounded; zeros are left out."""
-    name = record.name if record.place else record.picture.name
+    name = record.name if record.in_log else record.picture.name
     texts = [
         {"CameraID": int(camera == "bottom"), "ball_intersect": 0.0}
         | {

@@ -14,13 +14,13 @@ from dataset_tools.annotations.record import Record
 from dataset_tools.cutting import circles_and_boxes, write_png
 from dataset_tools.cutting.archives import Archives, file_name, member_name
 from dataset_tools.mining.ranking import Choice
-from dataset_tools.scanning.frames import Frame, frames, read_picture
+from dataset_tools.scanning.frames import frames
 from dataset_tools.scanning.scan import Found
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
 
-def certified_frames(annotated: Iterable[Path], without_ball: Iterable[Path]) -> Iterator[Frame | Skipped]:
+def certified_frames(annotated: Iterable[Path], without_ball: Iterable[Path]) -> Iterator[Record | Skipped]:
     """Annotated pictures in which every ball has a box, and pictures without a ball according to the user.
 
     Raises:
@@ -34,14 +34,15 @@ def certified_frames(annotated: Iterable[Path], without_ball: Iterable[Path]) ->
                     yield item
                 elif item.certified and item.patch in ("", "no ball"):
                     recording = recognise.recording_of(item, label, None)
-                    yield Frame(item._replace(patch=""), recording, recognise.frame_of(item.name))
+                    camera = item.camera or recognise.camera_of(item.name)
+                    yield item._replace(patch="", recording=recording, camera=camera)
     for item in frames(without_ball):
-        yield item if isinstance(item, Skipped) else item._replace(record=item.record._replace(certified=True))
+        yield item if isinstance(item, Skipped) else item._replace(certified=True)
 
 
 def free_of_balls(found: Found) -> np.ndarray:
     """Whether each candidate of a certified picture certainly shows no part of a ball: bool [n]."""
-    record, boxes = found.frame.record, found.boxes
+    record, boxes = found.record, found.boxes
     if found.size is None or not record.boxes:
         return np.full(len(boxes), record.certified)
     try:
@@ -64,11 +65,11 @@ def write_negatives(folder: Path, root: Path, alarms: Iterable[Choice]) -> int:
     """
     groups: dict[tuple[str, str], list[Choice]] = {}
     for alarm in alarms:
-        groups.setdefault((alarm.frame.camera or "top", file_name(alarm.frame.recording)), []).append(alarm)
+        groups.setdefault((alarm.record.camera or "top", file_name(alarm.record.recording)), []).append(alarm)
     folder.mkdir()
     archives, written = Archives(root, folder), 0
     for (camera, recording), members in sorted(groups.items()):
-        files = ((member_name(alarm.frame.record.name), content) for alarm in members if (content := _png(alarm)))
+        files = ((member_name(alarm.record.name), content) for alarm in members if (content := _png(alarm)))
         written += archives.write(_free_name(root, f"{camera}/{recording}-false-alarms"), files)
     if root != folder:
         for name in archives.written:
@@ -86,15 +87,12 @@ def _free_name(root: Path, start: str) -> str:
 
 def _png(alarm: Choice) -> bytes | None:
     """The patch cut from the picture; None if its border is cut off at the picture's edge, so it is not square."""
-    record, (left, top, right, bottom) = alarm.frame.record, alarm.box
+    record, (left, top, right, bottom) = alarm.record, alarm.box
     if right - left != bottom - top:
         return None
-    pixels = np.asarray(read_picture(alarm.frame).crop(alarm.box))
+    pixels = np.asarray(picture.read(record).crop(alarm.box))
     place = {"p_min_x": left, "p_min_y": top, "p_max_x": right, "p_max_y": bottom, "side": right - left}
-    text = {"CameraID": int(alarm.frame.camera == "bottom"), "ball_intersect": 0.0} | place
-    text |= {"picture": _name(record), "recording": file_name(alarm.frame.recording)}  # as `cut` names its archive
+    text = {"CameraID": int(record.camera == "bottom"), "ball_intersect": 0.0} | place
+    text["picture"] = record.picture.name if record.place is None else record.name
+    text["recording"] = file_name(record.recording)  # as `cut` names its archive
     return write_png.encode(pixels.reshape(len(pixels), -1), text)
-
-
-def _name(record: Record) -> str:
-    return record.name if record.place else record.picture.name

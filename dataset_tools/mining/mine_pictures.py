@@ -10,12 +10,13 @@ import numpy as np
 
 from common.cli.printable import printable
 from common.cli.progress import progress_bar
+from dataset_tools.annotations.record import Record
 from dataset_tools.mining import ranking, results
 from dataset_tools.mining.certified_negatives import certified_frames, free_of_balls, write_negatives
 from dataset_tools.mining.ranking import Choice, Known, Pool
 from dataset_tools.scanning import circles
 from dataset_tools.scanning.find_balls import balls_of, plan_of
-from dataset_tools.scanning.frames import Frame, frames
+from dataset_tools.scanning.frames import frames
 from dataset_tools.scanning.results import whole_folder
 from dataset_tools.scanning.scan import scan
 from dataset_tools.sources.patch_sources import Skipped
@@ -119,12 +120,12 @@ def _alarms(arguments, scorer, judge: _Judge, skips: Skips, seen: Counter) -> Po
 
 
 def _scan(
-    arguments, scorer, stream: Callable[[], Iterable[Frame | Skipped]], judge: _Judge, skips: Skips, seen: Counter
+    arguments, scorer, stream: Callable[[], Iterable[Record | Skipped]], judge: _Judge, skips: Skips, seen: Counter
 ):
     total = sum(1 for _ in stream())
     plan = plan_of(arguments, scorer)
     for found, scores in scan(stream(), total, plan, judge, arguments.jobs, skips.add):
-        seen[found.frame.recording] += 1
+        seen[found.record.recording] += 1
         if len(scores):
             yield found, scores
 
@@ -151,7 +152,7 @@ def _false(count: int, threshold: float, crowded: int, left_out: dict[str, int])
 
 
 def _by_recording(seen: Counter, chosen: list[Choice]) -> list[str]:
-    picked = Counter(choice.frame.recording for choice in chosen)
+    picked = Counter(choice.record.recording for choice in chosen)
     rows = sorted(seen, key=lambda name: (-picked[name], -seen[name], name))
     lines = [f"- {name}: {picked[name]} to label, pictures: {seen[name]}" for name in rows[:RECORDINGS_SHOWN]]
     return [*lines, f"- and {len(rows) - RECORDINGS_SHOWN} other recordings"] if len(rows) > RECORDINGS_SHOWN else lines

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from common.datasets.streaming import stored_patches
+from dataset_tools.annotations import recognise
+from dataset_tools.annotations.record import Record
 from dataset_tools.leaks import hashes
 from dataset_tools.leaks.duplicates import CORRELATION_MIN, NEAR_BITS, correlation
-from dataset_tools.scanning.frames import Frame
 from dataset_tools.scanning.scan import Found
 
 POOL_MAX = 20_000  # candidates in memory, about 1 kB each; if there are more, the less interesting half is dropped
@@ -24,7 +25,7 @@ class Choice(NamedTuple):
 
     interest: float
     order: int
-    frame: Frame
+    record: Record
     index: int
     box: tuple[int, ...]
     X: np.ndarray
@@ -70,7 +71,7 @@ class Pool:
         self.crowded = 0  # interesting candidates that lost to better ones in the same second
 
     def add(self, found: Found, scores: np.ndarray, interest: np.ndarray, balls: tuple[np.ndarray, np.ndarray]) -> None:
-        """Adds the best candidates of a frame whose interest is above 0.
+        """Adds the best candidates of a picture whose interest is above 0.
 
         Args:
             found: all candidates.
@@ -92,7 +93,7 @@ class Pool:
                 heapq.heappop(group)
                 self._held -= 1
             box = tuple(found.boxes[index].tolist())
-            rest = (found.frame, index, box, found.X[index].copy(), scores[index].copy(), found.size, balls)
+            rest = (found.record, index, box, found.X[index].copy(), scores[index].copy(), found.size, balls)
             heapq.heappush(group, Choice(*rank, *rest))
             self._held += 1
         if self._held > POOL_MAX:
@@ -104,13 +105,13 @@ class Pool:
         This holds for logs and for pictures with names like `GAME-000123.png`; any other picture or patch is its own
         group.
         """
-        frame = found.frame
-        time = f"{frame.record.name}/{frame.number}"
+        record, number = found.record, recognise.number_of(found.record)
+        time = f"{record.name}/{number}"
         if found.size is None:
             time += f"/{index}"
-        elif frame.number >= 0 and (frame.record.place or OF_A_FILM.search(PurePosixPath(frame.record.name).stem)):
-            time = int(frame.number / self._fps)
-        return frame.record.picture if frame.record.place else "", frame.recording, frame.camera, time
+        elif number >= 0 and (record.in_log or OF_A_FILM.search(PurePosixPath(record.name).stem)):
+            time = int(number / self._fps)
+        return record.picture if record.in_log else "", record.recording, record.camera, time
 
     def _forget(self) -> None:
         kept = self.ranked()[: POOL_MAX // 2]

@@ -8,9 +8,9 @@ from PIL import Image, ImageDraw
 
 from common.cli.printable import printable
 from common.runs.evaluation import write_rows
+from dataset_tools.annotations import picture, recognise
 from dataset_tools.mining.ranking import Choice
 from dataset_tools.scanning import label_studio_tasks
-from dataset_tools.scanning.frames import read_picture
 from dataset_tools.scanning.results import JsonList, cell, contact_sheet
 
 SHEET_MAX = 200  # patches
@@ -22,11 +22,11 @@ def write_table(path: Path, choices: Sequence[Choice]) -> None:
     columns = {
         "rank": range(1, len(choices) + 1),
         "interest": np.array([choice.interest for choice in choices]),
-        "picture": [printable(choice.frame.record.name) for choice in choices],
-        "source": [printable(choice.frame.record.picture.name) for choice in choices],
-        "recording": [printable(choice.frame.recording) for choice in choices],
-        "camera": [choice.frame.camera for choice in choices],
-        "frame": [choice.frame.number + choice.index * (choice.frame.record.patch == "rows") for choice in choices],
+        "picture": [printable(choice.record.name) for choice in choices],
+        "source": [printable(choice.record.picture.name) for choice in choices],
+        "recording": [printable(choice.record.recording) for choice in choices],
+        "camera": [choice.record.camera for choice in choices],
+        "frame": [recognise.number_of(choice.record, choice.index) for choice in choices],
     }
     for number, name in enumerate(("left", "top", "right", "bottom")):
         columns[name] = [choice.box[number] for choice in choices]
@@ -38,7 +38,7 @@ def write_table(path: Path, choices: Sequence[Choice]) -> None:
 def write_sheet(path: Path, choices: Sequence[Choice]) -> None:
     """Draws the first patches with their surroundings and the first model's score."""
     shown = choices[:SHEET_MAX]
-    captions = [f"{choice.scores[0]:.3f}\n{printable(choice.frame.recording)[:14]}" for choice in shown]
+    captions = [f"{choice.scores[0]:.3f}\n{printable(choice.record.recording)[:14]}" for choice in shown]
     cells = [(_cell(choice), caption) for choice, caption in zip(shown, captions, strict=True)]
     contact_sheet(cells).save(path)
 
@@ -47,7 +47,7 @@ def _cell(choice: Choice) -> Image.Image:
     left, top, right, bottom = choice.box
     half = (right - left) / 2
     circle = (half, left + half, (top + bottom) / 2)
-    return cell(choice.frame, choice.X, circle, AROUND, ImageDraw.ImageDraw.rectangle)
+    return cell(choice.record, choice.X, circle, AROUND, ImageDraw.ImageDraw.rectangle)
 
 
 def write_tasks(folder: Path, choices: Sequence[Choice], model: str) -> int:
@@ -55,15 +55,15 @@ def write_tasks(folder: Path, choices: Sequence[Choice], model: str) -> int:
     pictures: dict[tuple, list[Choice]] = {}
     for choice in choices:
         if choice.size is not None:
-            key = (choice.frame.record.picture, choice.frame.record.name, choice.frame.record.place)
+            key = (choice.record.picture, choice.record.name, choice.record.place)
             pictures.setdefault(key, []).append(choice)
     (folder / "pictures").mkdir(parents=True)
     (folder / "labels.xml").write_text(label_studio_tasks.CONFIG, encoding="utf-8")
     with JsonList(folder / "tasks.json", None, "") as tasks:
         for asked in pictures.values():
-            frame, (circles, scores) = asked[0].frame, asked[0].balls
-            image = read_picture(frame)
-            name = label_studio_tasks.save_picture(frame, image, folder / "pictures")
+            record, (circles, scores) = asked[0].record, asked[0].balls
+            image = picture.read(record)
+            name = label_studio_tasks.save_picture(record, image, folder / "pictures")
             address = f"{label_studio_tasks.LOCAL_FILES}pictures/{name}"
             task = label_studio_tasks.task(address, image.size, circles, scores, model)
             task["data"]["look_at"] = "; ".join(

@@ -63,7 +63,7 @@ def predict(arguments: argparse.Namespace, scorer, locate: Locate | None, output
 def balls_of(
     found: Found, answers: np.ndarray, threshold: float, locate: Locate | None, scale: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The balls among the candidates of a frame, without overlaps; separate patches are not compared.
+    """The balls among the candidates of a picture, without overlaps; separate patches are not compared.
 
     Args:
         found: the candidates.

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from dataset_tools.annotations import picture
 from dataset_tools.annotations.find_pictures import SUFFIXES, UPLOAD
+from dataset_tools.annotations.record import Record
 from dataset_tools.cutting.archives import file_name
-from dataset_tools.scanning.frames import Frame, read_bytes
 
 FROM_NAME, TO_NAME, LABEL = "label", "image", "ball"
 LOCAL_FILES = "/data/local-files/?d="  # Label Studio's address for files on its own machine
@@ -56,25 +57,25 @@ def task(address: str, size: tuple[int, int], circles, scores, model: str) -> di
     return {"data": {"image": address}, "predictions": [prediction]}
 
 
-def picture_name(frame: Frame) -> str:
+def picture_name(record: Record) -> str:
     """A unique name for a picture, such as `game-12ab34_0000123_top`; its recording is the part before the dash."""
-    source = f"{frame.record.picture}/{frame.record.name}"
+    source = f"{record.picture}/{record.name}"
     mark = hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:6]
-    recording, stem = file_name(frame.recording), file_name(Path(frame.record.name).stem).replace("-", "_")
+    recording, stem = file_name(record.recording), file_name(Path(record.name).stem).replace("-", "_")
     if UPLOAD.search(f"{recording}-{mark}"):  # `cut` would mistake a date for Label Studio's prefix
         recording += "_"
     return f"{recording}-{mark}_{stem}" + ("" if any(map(str.isdigit, mark + stem)) else "_0")
 
 
-def save_picture(frame: Frame, image: Image.Image, folder: Path) -> str:
+def save_picture(record: Record, image: Image.Image, folder: Path) -> str:
     """Writes a picture for Label Studio: a copy of its file, or a PNG. Returns the name."""
-    suffix = Path(frame.record.name).suffix.lower()
-    if frame.record.place is None and suffix in SUFFIXES - {".ppm"}:
-        content = read_bytes(frame)
+    suffix = Path(record.name).suffix.lower()
+    if not record.in_log and suffix in SUFFIXES - {".ppm"}:
+        content = picture.read_bytes(record)
     else:
         suffix, buffer = ".png", io.BytesIO()
         image.save(buffer, "PNG", compress_level=1)
         content = buffer.getvalue()
-    name = picture_name(frame) + suffix
+    name = picture_name(record) + suffix
     (folder / name).write_bytes(content)
     return name

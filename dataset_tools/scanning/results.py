@@ -16,9 +16,11 @@ from PIL import Image, ImageDraw, ImageFont
 from common.atomic_files import new_folder
 from common.cli.printable import printable
 from common.errors import UserError
+from dataset_tools.annotations import picture, recognise
+from dataset_tools.annotations.record import Record
 from dataset_tools.scanning import circles as drawing
 from dataset_tools.scanning import label_studio_tasks
-from dataset_tools.scanning.frames import Frame, is_patch, read_picture
+from dataset_tools.scanning.frames import is_patch
 from dataset_tools.scanning.scan import Found
 from dataset_tools.sources.labels import Refused
 
@@ -54,7 +56,7 @@ class Results:
         self.folder, self.about, self.label_studio = folder, about, label_studio
         self.total, self.drawn = total, drawn
         self.pictures = self.patches = self.candidates = self.balls = 0
-        self._best: list[tuple[float, int, Frame, np.ndarray, np.ndarray]] = []
+        self._best: list[tuple[float, int, Record, np.ndarray, np.ndarray]] = []
         self._order = count()
         self._seen = 0
 
@@ -80,26 +82,25 @@ class Results:
             self._sheet()
 
     def add(self, found: Found, circles: np.ndarray, scores: np.ndarray, kept: np.ndarray) -> None:
-        """The balls of one frame.
+        """The balls of one picture.
 
         Args:
             found: its candidates.
             circles: float [k, 3], radius, x and y in pixels. scores: [k]. kept: index of the candidate of each, [k].
         """
-        frame = found.frame
-        rows = frame.record.patch == "rows"
+        record = found.record
         self.patches += len(found.X) if found.size is None else 0
         self.pictures += found.size is not None
         self.candidates += len(found.X)
         self.balls += len(kept)
         for circle, score, index in zip(circles.tolist(), scores.tolist(), kept.tolist(), strict=True):
-            number = frame.number + index if rows else frame.number
-            self._write(frame, number, score, circle, found.boxes[index].tolist())
+            number = recognise.number_of(record, index)
+            self._write(record, number, score, circle, found.boxes[index].tolist())
         for place in np.argsort(-scores)[:SHEET_MAX].tolist():
-            entry = (float(scores[place]), next(self._order), frame, circles[place], found.X[kept[place]])
+            entry = (float(scores[place]), next(self._order), record, circles[place], found.X[kept[place]])
             (heapq.heappush if len(self._best) < SHEET_MAX else heapq.heappushpop)(self._best, entry)
         if found.size is not None and self._is_drawn():
-            self._picture(frame, circles, scores)
+            self._picture(record, circles, scores)
 
     def summary(self, seconds: float) -> str:
         """One line with the number of balls and the speed."""
@@ -109,10 +110,10 @@ class Results:
         rate = f"{number / seconds:.1f} {what} per second"
         return f"{self.balls} balls in {seen}; {self.candidates} candidates, {rate}"
 
-    def _write(self, frame: Frame, number: int, score: float, circle: list[float], box: list[int]) -> None:
+    def _write(self, record: Record, number: int, score: float, circle: list[float], box: list[int]) -> None:
         radius, x, y = (round(value, 2) for value in circle)
-        source, name = frame.record.picture.name, frame.record.name
-        values = (name, source, frame.recording, frame.camera, number, float(f"{score:.7g}"), x, y, radius)
+        source, name = record.picture.name, record.name
+        values = (name, source, record.recording, record.camera, number, float(f"{score:.7g}"), x, y, radius)
         row = dict(zip(COLUMNS, (*values, box[0], box[1], box[2] - box[0]), strict=True))
         self._table.writerow([printable(value) if isinstance(value, str) else value for value in row.values()])
         self._json.add(row)
@@ -123,36 +124,36 @@ class Results:
         most = min(self.drawn, self.total)
         return math.floor(self._seen * most / self.total) > math.floor((self._seen - 1) * most / self.total)
 
-    def _picture(self, frame: Frame, circles: np.ndarray, scores: np.ndarray) -> None:
-        image = read_picture(frame)
-        name = label_studio_tasks.picture_name(frame)
+    def _picture(self, record: Record, circles: np.ndarray, scores: np.ndarray) -> None:
+        image = picture.read(record)
+        name = label_studio_tasks.picture_name(record)
         drawing.draw(image, circles, scores).save(self.folder / "pictures" / f"{name}.jpg", quality=90)
         if self._tasks:
-            name = label_studio_tasks.save_picture(frame, image, self.folder / "label_studio" / "pictures")
+            name = label_studio_tasks.save_picture(record, image, self.folder / "label_studio" / "pictures")
             address = f"{label_studio_tasks.LOCAL_FILES}pictures/{name}"
             self._tasks.add(label_studio_tasks.task(address, image.size, circles, scores, self.about["model"]))
 
     def _sheet(self) -> None:
         best = sorted(self._best, key=lambda entry: (-entry[0], entry[1]))
         ellipse, cells = ImageDraw.ImageDraw.ellipse, []
-        for score, _, frame, circle, X in best:
-            shown = cell(frame, X, circle, AROUND, ellipse)
-            cells.append((shown, f"{score:.3f}\n{printable(frame.recording)[:14]}"))
+        for score, _, record, circle, X in best:
+            shown = cell(record, X, circle, AROUND, ellipse)
+            cells.append((shown, f"{score:.3f}\n{printable(record.recording)[:14]}"))
         contact_sheet(cells).save(self.folder / "sheet.png")
 
 
-def cell(frame: Frame, X: np.ndarray, circle: Sequence[float], around: float, draw: Callable) -> Image.Image:
+def cell(record: Record, X: np.ndarray, circle: Sequence[float], around: float, draw: Callable) -> Image.Image:
     """A place in a picture with its surroundings, for a sheet; for a patch, the network's input.
 
     Args:
-        frame: the picture.
+        record: of the picture.
         X: uint8 [size, size, channels].
         circle: radius, x and y in pixels; for a square, the radius is half of its side.
         around: number of radii to show on each side.
         draw: ImageDraw method that outlines the place.
     """
     try:
-        image = None if frame.record.patch else read_picture(frame)
+        image = None if record.patch else picture.read(record)
     except Refused:  # it existed a moment ago
         image = None
     if image is None or is_patch(image):
@@ -173,9 +174,9 @@ def contact_sheet(cells: list[tuple[Image.Image, str]]) -> Image.Image:
     sheet = Image.new("RGB", (SHEET_COLUMNS * step[0] + 8, rows * step[1] + 8), "white")
     pen = ImageDraw.Draw(sheet)
     pen.font = ImageFont.load_default(11)
-    for number, (picture, caption) in enumerate(cells):
+    for number, (image, caption) in enumerate(cells):
         left, top = number % SHEET_COLUMNS * step[0] + 8, number // SHEET_COLUMNS * step[1] + 8
-        sheet.paste(picture, (left, top))
+        sheet.paste(image, (left, top))
         pen.text((left, top + CELL + 2), caption, fill="black")
     if not cells:
         pen.text((16, 16), "none", fill="black")

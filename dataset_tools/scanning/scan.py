@@ -9,10 +9,11 @@ import numpy as np
 
 from common.cli.progress import progress_bar
 from common.errors import UserError
-from dataset_tools.annotations import naoth_log
+from dataset_tools.annotations import naoth_log, picture
+from dataset_tools.annotations.record import Record
 from dataset_tools.building.workers import workers
 from dataset_tools.scanning import candidates, network_input
-from dataset_tools.scanning.frames import Frame, is_patch, read_bytes, read_picture, read_rows
+from dataset_tools.scanning.frames import is_patch, read_rows
 from dataset_tools.scanning.network_input import NetworkInput
 from dataset_tools.sources.labels import KEYS, Refused
 from dataset_tools.sources.patch_sources import Skipped
@@ -32,13 +33,13 @@ class Plan:
 
 
 class Found(NamedTuple):
-    """The candidates of a frame.
+    """The candidates of a picture, or the patches of a file.
 
     boxes: int64 [n, 4], left, top, right, bottom in its picture, pixels. X: uint8 [n, size, size, channels].
     size: width and height of the picture, None for patches. seen: frames, for the progress bar.
     """
 
-    frame: Frame
+    record: Record
     boxes: np.ndarray
     X: np.ndarray
     size: tuple[int, int] | None
@@ -52,7 +53,7 @@ class Scored(NamedTuple):
 
 
 def scan(
-    items: Iterable[Frame | Skipped],
+    items: Iterable[Record | Skipped],
     total: int,
     plan: Plan,
     judge: Callable[[np.ndarray], np.ndarray],
@@ -107,50 +108,48 @@ def check_finite(answers: np.ndarray) -> np.ndarray:
     return answers
 
 
-def of_frames(items: list[Frame | Skipped], plan: Plan) -> list[Found | Skipped]:
-    """The candidates of some frames, or the reason why a frame cannot be read; runs in any process."""
+def of_frames(items: list[Record | Skipped], plan: Plan) -> list[Found | Skipped]:
+    """The candidates of some pictures, or the reason why one cannot be read; runs in any process."""
     result: list[Found | Skipped] = []
     for item in items:
-        if isinstance(item, Frame):
+        if isinstance(item, Record):
             try:
                 result.append(_of_frame(item, plan))
             except Refused as refused:
-                result.append(Skipped(item.record.name, str(refused)))
+                result.append(Skipped(item.name, str(refused)))
         else:
             result.append(item)
     return result
 
 
-def _of_frame(frame: Frame, plan: Plan) -> Found:
-    if frame.record.patch:
-        return _rows(frame, plan.wanted) if frame.record.patch == "rows" else _of_robot(frame, plan.wanted)
-    image = read_picture(frame)
+def _of_frame(record: Record, plan: Plan) -> Found:
+    if record.patch:
+        return _rows(record, plan.wanted) if record.patch == "rows" else _of_robot(record, plan.wanted)
+    image = picture.read(record)
     pixels = network_input.rgbx(image)
     if is_patch(image):
         ready = "subsampled" in image.info or KEYS.isdisjoint(image.info)
         box = np.array([[0, 0, image.width, image.height]])
-        return Found(frame, box, network_input.whole(pixels, plan.wanted, ready), None)
+        return Found(record, box, network_input.whole(pixels, plan.wanted, ready), None)
     squares = candidates.find(np.asarray(image.convert("L")), plan.radius, plan.scale, plan.most)
     boxes = network_input.grown(squares, plan.wanted.border, *image.size)
-    return Found(frame, boxes, network_input.cut(pixels, boxes, plan.wanted), image.size)
+    return Found(record, boxes, network_input.cut(pixels, boxes, plan.wanted), image.size)
 
 
-def _rows(frame: Frame, wanted: NetworkInput) -> Found:
-    X = read_rows(frame)
+def _rows(record: Record, wanted: NetworkInput) -> Found:
+    X = read_rows(record)
     if X.shape[1:] != (wanted.size, wanted.size, wanted.channels):
         shapes = ("x".join(map(str, shape)) for shape in (X.shape[1:], (wanted.size, wanted.size, wanted.channels)))
-        raise UserError(
-            f"{frame.record.picture}: patches have another size. Received: {next(shapes)}, not {next(shapes)}."
-        )
-    return Found(frame, np.tile([0, 0, *X.shape[2:0:-1]], (len(X), 1)), X, None)
+        raise UserError(f"{record.picture}: patches have another size. Received: {next(shapes)}, not {next(shapes)}.")
+    return Found(record, np.tile([0, 0, *X.shape[2:0:-1]], (len(X), 1)), X, None)
 
 
-def _of_robot(frame: Frame, wanted: NetworkInput) -> Found:
+def _of_robot(record: Record, wanted: NetworkInput) -> Found:
     """The robot's own candidates in a log, with their saved pixels and their boxes in the picture."""
-    found = [item for item in naoth_log.candidates(read_bytes(frame)) if not isinstance(item, Refused)]
+    found = [item for item in naoth_log.candidates(picture.read_bytes(record)) if not isinstance(item, Refused)]
     parts = [_small(item.pixels, wanted) for item in found]
     X = np.concatenate(parts) if parts else np.empty((0, wanted.size, wanted.size, wanted.channels), np.uint8)
-    return Found(frame, np.array([item.box for item in found], np.int64).reshape(-1, 4), X, None)
+    return Found(record, np.array([item.box for item in found], np.int64).reshape(-1, 4), X, None)
 
 
 def _small(pixels: np.ndarray, wanted: NetworkInput) -> np.ndarray:

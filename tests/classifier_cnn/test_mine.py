@@ -18,7 +18,6 @@ from dataset_tools import cut
 from dataset_tools.annotations.record import Place, Record
 from dataset_tools.mining import ranking
 from dataset_tools.mining.ranking import Known, Pool
-from dataset_tools.scanning.frames import Frame
 from dataset_tools.scanning.scan import Found
 from dataset_tools.sources.patch_sources import naoth_chunks, read
 
@@ -56,7 +55,7 @@ def found_in(frame, count=3, log=True):
     place = Place(0, 9, "ImageTop", frame) if log else None
     record = Record(f"{frame:07d}_top", (), False, None, "game.log", "top", "game", place)
     boxes = np.tile([[0, 0, 16, 16]], (count, 1))
-    return Found(Frame(record, "game", frame), boxes, np.stack([patch(i) for i in range(count)]), (640, 480))
+    return Found(record, boxes, np.stack([patch(i) for i in range(count)]), (640, 480))
 
 
 def test_interest_is_highest_where_the_model_is_uncertain():
@@ -83,7 +82,7 @@ def test_only_the_best_few_patches_of_a_second_are_kept():
         interest = np.array([frame % 30 / 40, 0.0, frame % 30 / 50])
         pool.add(found_in(frame), np.zeros((3, 1)), interest, (np.empty((0, 3)), np.empty(0)))
     ranked = pool.ranked()
-    assert [choice.frame.number for choice in ranked] == [29, 59, 89, 28, 58, 88]
+    assert [choice.record.place.frame for choice in ranked] == [29, 59, 89, 28, 58, 88]
     assert pool.crowded > 0
 
 
