@@ -1,16 +1,16 @@
 """Finds negatives without labelling: false alarms in pictures whose balls are all known."""
 
-import shutil
 from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 
-from common.atomic_files import replacing
+from common.errors import UserError
 from dataset_tools.annotations import picture, recognise
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.record import Record
+from dataset_tools.building.working_folder import working_folder
 from dataset_tools.cutting import circles_and_boxes, write_png
 from dataset_tools.cutting.archives import Archives, file_name, member_name
 from dataset_tools.mining.ranking import Choice
@@ -56,26 +56,30 @@ def free_of_balls(found: Found) -> np.ndarray:
     return free
 
 
-def write_negatives(folder: Path, root: Path, alarms: Iterable[Choice]) -> int:
+def write_negatives(root: Path, alarms: Iterable[Choice]) -> int:
     """Writes false alarms as patch archives in NaoTH's format for `create_datasets`; returns their number.
 
     Args:
-        folder: temporary folder for the archives. root: final folder, in which they get unused names.
+        root: folder of the archives, in which they get unused names.
         alarms: the patches.
+
+    Raises:
+        UserError: the archives cannot be written there.
     """
     groups: dict[tuple[str, str], list[Choice]] = {}
     for alarm in alarms:
         groups.setdefault((alarm.record.camera or "top", file_name(alarm.record.recording)), []).append(alarm)
-    folder.mkdir()
-    archives, written = Archives(root, folder), 0
-    for (camera, recording), members in sorted(groups.items()):
-        files = ((member_name(alarm.record.name), content) for alarm in members if (content := _png(alarm)))
-        written += archives.write(_free_name(root, f"{camera}/{recording}-false-alarms"), files)
-    if root != folder:
-        for name in archives.written:
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            with replacing(root / name) as partial:
-                shutil.copyfile(folder / name, partial)
+    try:
+        with working_folder(root, ".mine-") as folder:
+            archives, written = Archives(root, folder), 0
+            for (camera, recording), members in sorted(groups.items()):
+                files = ((member_name(alarm.record.name), content) for alarm in members if (content := _png(alarm)))
+                written += archives.write(_free_name(root, f"{camera}/{recording}-false-alarms"), files)
+            archives.publish()
+    except OSError as error:
+        raise UserError(
+            f"{root}: {error.strerror or error}. Check room and rights, or choose another --negatives."
+        ) from None
     return written
 
 

@@ -76,7 +76,7 @@ def mine(arguments: argparse.Namespace, scorers: Sequence, training: Iterable[Pa
         tasks = results.write_tasks(folder / "label_studio", chosen, scorers[0].name)
         lines = [*_looked_at(seen, judge), "", _chosen(rule, chosen, tasks, pool.crowded, left_out)]
         if arguments.certified or arguments.no_ball:
-            count = write_negatives(folder / "negatives", arguments.negatives or folder / "negatives", false)
+            count = write_negatives(arguments.negatives or folder / "negatives", false)
             results.write_table(folder / "false_alarms.csv", false)
             results.write_sheet(folder / "false_alarms.png", false)
             lines += ["", _false(count, scorers[0].threshold, alarms.crowded, false_left_out)]

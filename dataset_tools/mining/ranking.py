@@ -1,7 +1,7 @@
 """Ranks candidates for labelling: those that a model is least sure of, few per second, no two of them alike."""
 
-import heapq
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -24,7 +24,6 @@ class Choice(NamedTuple):
     """A candidate, and all balls that the model sees in its picture: circles [k, 3] in pixels and scores [k]."""
 
     interest: float
-    order: int
     record: Record
     index: int
     box: tuple[int, ...]
@@ -66,8 +65,7 @@ class Pool:
 
     def __init__(self, per_second: int, fps: float):
         self._per_second, self._fps = per_second, fps
-        self._groups: dict[tuple, list[Choice]] = {}
-        self._held = self._order = 0
+        self._held: list[Choice] = []
         self.crowded = 0  # interesting candidates that lost to better ones in the same second
 
     def add(self, found: Found, scores: np.ndarray, interest: np.ndarray, balls: tuple[np.ndarray, np.ndarray]) -> None:
@@ -79,54 +77,39 @@ class Pool:
             interest: float [n].
             balls: what the model sees in the picture, see `Choice`.
         """
-        order = np.argsort(-interest, kind="stable")
-        for index in order[: None if found.size is None else self._per_second].tolist():
-            if interest[index] <= 0:
-                break
-            group = self._groups.setdefault(self._second(found, index), [])
-            rank = (float(interest[index]), -self._order)
-            self._order += 1
-            if len(group) == self._per_second:
-                self.crowded += 1
-                if rank < group[0][:2]:
-                    continue
-                heapq.heappop(group)
-                self._held -= 1
+        best = np.argsort(-interest, kind="stable")[: None if found.size is None else self._per_second]
+        for index in best[interest[best] > 0].tolist():
             box = tuple(found.boxes[index].tolist())
-            rest = (found.record, index, box, found.X[index].copy(), scores[index].copy(), found.size, balls)
-            heapq.heappush(group, Choice(*rank, *rest))
-            self._held += 1
-        if self._held > POOL_MAX:
-            self._forget()
+            rest = (found.X[index].copy(), scores[index].copy(), found.size, balls)
+            self._held.append(Choice(float(interest[index]), found.record, index, box, *rest))
+        if len(self._held) > POOL_MAX:
+            self._held = self.ranked()[: POOL_MAX // 2]
 
-    def _second(self, found: Found, index: int) -> tuple:
+    def ranked(self) -> list[Choice]:
+        """The best few candidates of each second, the most interesting first; the pool drops all others."""
+        seconds, best = Counter(), []
+        for choice in sorted(self._held, key=lambda choice: -choice.interest):
+            second = self._second(choice)
+            seconds[second] += 1
+            if seconds[second] <= self._per_second:
+                best.append(choice)
+        self.crowded += len(self._held) - len(best)
+        self._held = best
+        return best
+
+    def _second(self, choice: Choice) -> tuple:
         """The group in which a candidate competes: its camera, recording and second.
 
         This holds for logs and for pictures with names like `GAME-000123.png`; any other picture or patch is its own
         group.
         """
-        record, number = found.record, recognise.number_of(found.record)
+        record, number = choice.record, recognise.number_of(choice.record)
         time = f"{record.name}/{number}"
-        if found.size is None:
-            time += f"/{index}"
+        if choice.size is None:
+            time += f"/{choice.index}"
         elif number >= 0 and (record.in_log or OF_A_FILM.search(PurePosixPath(record.name).stem)):
             time = int(number / self._fps)
         return record.picture if record.in_log else "", record.recording, record.camera, time
-
-    def _forget(self) -> None:
-        kept = self.ranked()[: POOL_MAX // 2]
-        lowest = kept[-1][:2]
-        for key, group in list(self._groups.items()):
-            self._groups[key] = [choice for choice in group if choice[:2] >= lowest]
-            heapq.heapify(self._groups[key])
-        self._groups = {key: group for key, group in self._groups.items() if group}
-        self._held = len(kept)
-
-    def ranked(self) -> list[Choice]:
-        """All candidates in the pool, the most interesting first."""
-        return sorted(
-            (choice for group in self._groups.values() for choice in group), key=lambda c: c[:2], reverse=True
-        )
 
 
 class Known:

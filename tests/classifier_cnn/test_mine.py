@@ -91,7 +91,7 @@ def test_the_pool_stays_small_and_keeps_the_best(monkeypatch):
     pool, interest = Pool(2, 30), np.random.default_rng(0).random(3000)
     for frame, value in enumerate(interest):
         pool.add(found_in(frame * 30, 1), np.zeros((1, 1)), np.array([value]), (np.empty((0, 3)), np.empty(0)))
-        assert pool._held <= 100
+        assert len(pool._held) <= 100
     best = [choice.interest for choice in pool.ranked()[:40]]
     assert best == sorted(interest, reverse=True)[:40]
 
@@ -163,9 +163,11 @@ def test_false_alarms_become_negatives_that_touch_no_ball(tmp_path, models):
         (["--fps", "nan"], "--fps"),
         (["--no-ball", "nowhere"], "nowhere"),
         (["--training", "nowhere.h5"], "nowhere.h5"),
+        (["--no-ball", "a.png", "--threshold", "0", "--negatives", "a.png/root"], "another --negatives"),
     ],
 )
-def test_bad_input_gives_one_line_and_nothing_is_written(tmp_path, models, capsys, options, words):
+def test_bad_input_gives_one_line_and_nothing_is_written(tmp_path, models, capsys, monkeypatch, options, words):
+    monkeypatch.chdir(tmp_path)
     source = tmp_path / "a.png"
     scenes.picture(1).save(source)
     assert run(models / "model1.keras", source, "--output-dir", tmp_path / "out", *options) == 2
