@@ -5,11 +5,19 @@ import random
 import pytest
 
 from common.archive.download_errors import ArchiveError
+from common.archive.fetch import sibling
 from common.archive.retry import Patience
 
 NAME = "classification/some family/patches_16x16.h5"
+LIST = "classification/some family/SHA256SUMS"
 CONTENT = random.Random(2).randbytes(300_000)
+OTHER = random.Random(3).randbytes(300_000)
 QUICK = Patience(connect_s=5, read_s=5, attempts=3, backoff_s=0.001)
+IMPATIENT = Patience(connect_s=5, read_s=0.2, attempts=2, backoff_s=0.001)
+
+
+def partial(tmp_path):
+    return sibling(tmp_path / NAME, "part")
 
 
 def refused(bring, kind=ArchiveError, **options):

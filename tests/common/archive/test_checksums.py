@@ -1,13 +1,17 @@
 """Lists of checksums in the formats in which people publish them."""
 
+import hashlib
 import random
 
 import pytest
 
 from common.archive.checksums import of_file, parse, sha256_of
 
-NAME = "patches 16x16.h5"
-PATH = f"classification/family/{NAME}"
+from .client import CONTENT, LIST, NAME, left_behind, refused
+from .misbehaving_server import Fault
+
+PLAIN = "patches 16x16.h5"
+PATH = f"classification/family/{PLAIN}"
 SUM = "0a" * 32
 FORMS = {
     "sha256sum": "{h}  {n}",
@@ -28,6 +32,8 @@ FORMS = {
     "name first": "{n}  {h}",
     "colon": "{n}: {h}",
 }
+
+
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
 
 
@@ -38,7 +44,7 @@ def test_every_usual_format_is_read(form, ending, encoding):
     lines = [
         "# made today",
         FORMS[form].format(h="f" * 64, n="other.h5"),
-        FORMS[form].format(h=SUM.upper(), n=NAME),
+        FORMS[form].format(h=SUM.upper(), n=PLAIN),
         "",
     ]
     entries = parse(ending.join(lines).encode(encoding))
@@ -48,15 +54,15 @@ def test_every_usual_format_is_read(form, ending, encoding):
 
 
 def test_the_entry_that_agrees_with_more_of_the_path_counts():
-    lines = [f"{digit * 64}  {path}" for digit, path in (("1", f"old/{NAME}"), ("2", PATH), ("3", NAME))]
+    lines = [f"{digit * 64}  {path}" for digit, path in (("1", f"old/{PLAIN}"), ("2", PATH), ("3", PLAIN))]
     assert of_file(parse("\n".join(lines[:1])), PATH) == "1" * 64
     assert of_file(parse("\n".join(lines[:2])), PATH) == "2" * 64
     assert of_file(parse("\n".join(lines)), PATH) == "3" * 64
-    assert of_file(parse(f"{'1' * 64}  a/{NAME}\n{'2' * 64}  b/{NAME}"), PATH) is None
+    assert of_file(parse(f"{'1' * 64}  a/{PLAIN}\n{'2' * 64}  b/{PLAIN}"), PATH) is None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "<html>", "f" * 64, f"{'f' * 63}  {NAME}", f"{'f' * 65}  {NAME}", f"MD5 ({NAME}) = aa"]
+    "text", ["", "<html>", "f" * 64, f"{'f' * 63}  {PLAIN}", f"{'f' * 65}  {PLAIN}", f"MD5 ({PLAIN}) = aa"]
 )
 def test_lines_that_are_not_entries(text):
     assert parse(text) == []
@@ -78,3 +84,76 @@ def test_any_bytes_are_read_as_text():
 def test_sha256_of(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256_of(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def sums(*lines):
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("form", ["{}  {}", "{} *{}", "{}  ./{}"])
+def test_a_file_that_matches_its_checksum(bring, server, form):
+    line = form.format(hashlib.sha256(CONTENT).hexdigest().upper(), "patches_16x16.h5")
+    server.files["classification/some family/SHA256SUMS"] = sums("0" * 64 + "  other.h5", line)
+    assert bring().read_bytes() == CONTENT
+
+
+def test_a_file_that_does_not_match_its_checksum_is_deleted(bring, server, tmp_path):
+    server.files["classification/some family/SHA256SUMS"] = sums("0" * 64 + "  patches_16x16.h5\r")
+    assert "SHA256SUMS" in refused(bring)
+    assert left_behind(tmp_path) == []
+
+
+def test_garbage_and_other_files_in_a_list_are_ignored(bring, server):
+    server.files["classification/some family/SHA256SUMS"] = b"\xff\xfe garbage\n" + b"0" * 64 + b"  another.h5"
+    assert bring().read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_a_list_that_the_server_refuses_is_ignored(bring, server, status):
+    server.beside = Fault(status=status)
+    assert bring().read_bytes() == CONTENT
+
+
+def test_a_list_that_cannot_be_read_now_keeps_what_has_arrived(bring, server, tmp_path):
+    server.beside = Fault(status=503)
+    assert "was downloaded and is kept" in refused(bring)
+    assert not (tmp_path / NAME).exists()
+    server.beside = Fault()
+    assert bring().read_bytes() == CONTENT
+    assert server.ranges(NAME) == [None]
+
+
+FILE = "patches_16x16.h5"
+
+
+def wrong(form, encoding="utf-8"):
+    return form.format(h="0" * 64, n=FILE).encode(encoding)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        wrong("SHA256 ({n}) = {h}\n"),
+        wrong("{h}\t{n}\n"),
+        wrong("  {h}  {n}\n"),
+        wrong("{h}  classification/some family/{n}\n"),
+        wrong("{h}  {n}\n", "utf-8-sig"),
+        wrong("{h}  {n}\n", "utf-16"),
+    ],
+)
+def test_a_checksum_in_any_format_is_compared(bring, server, tmp_path, content):
+    server.files[LIST] = content
+    assert "does not match the archive's SHA256SUMS and was deleted" in refused(bring)
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", [b"0" * 64 + b"  other.h5\n", b"", b"\x00\x01\x02" * 50])
+def test_a_list_without_the_file_is_reported(bring, server, capsys, content):
+    server.files[LIST] = content
+    assert bring().read_bytes() == CONTENT
+    assert f"SHA256SUMS of the archive does not name {FILE}, so its checksum was not checked" in capsys.readouterr().err
+
+
+def test_without_a_list_nothing_is_said(bring, capsys):
+    bring()
+    assert "SHA256SUMS" not in capsys.readouterr().err

@@ -13,7 +13,7 @@ from ...fuzzing import mutated, survives
 from .client import NAME
 from .misbehaving_server import Fault
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as test_hostile_servers
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as test_http
 ONCE = Patience(connect_s=2, read_s=2, attempts=1, backoff_s=0.001, slow_s=2)
 HASH = "0a" * 32
 PAGES = [

@@ -74,7 +74,7 @@ def test_a_detection_file_with_swapped_columns_is_refused(tmp_path):
 
 def test_files_of_different_sizes_are_refused_in_one_line(files, tmp_path):
     other = classification_file(tmp_path / "32.h5", 20, size=32)
-    with pytest.raises(UserError, match=r"32\.h5: does not match 300\.h5\. Received: 32x32x1 beside 16x16x1"):
+    with pytest.raises(UserError, match=r"32\.h5: does not match 300\.h5\. Received: 32x32x1 and 16x16x1"):
         stored_patches([files[0], other], "classification")
 
 

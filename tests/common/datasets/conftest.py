@@ -1,0 +1,21 @@
+"""An archive on loopback."""
+
+import pytest
+
+from common.datasets.families import DEFAULT_STEMS, parse_stem
+
+from ..archive.misbehaving_server import MisbehavingServer
+from .small_archive import patch_file
+
+
+@pytest.fixture
+def server(tmp_path):
+    """An archive with the default families; the detection family has no test file, like older families."""
+    with MisbehavingServer() as server:
+        for task, splits in (
+            ("classification", ("train", "validation", "test")),
+            ("detection", ("train", "validation")),
+        ):
+            for split in splits:
+                server.files[parse_stem(DEFAULT_STEMS[task], task).file(split)] = patch_file(tmp_path, task)
+        yield server

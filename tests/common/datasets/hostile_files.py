@@ -1,0 +1,32 @@
+"""Every way in which we read a patch file that somebody else made."""
+
+import h5py
+import numpy as np
+
+from common.datasets.families import DEFAULT_STEMS, parse_stem
+from common.datasets.load import read_files
+from common.datasets.patch_file import read_patches, task_of
+from common.datasets.resolve import _check
+from common.datasets.streaming import check_memory, stored_patches
+from dataset_tools.inspection import file_statistics
+
+N = 40  # patches
+LABELS = np.arange(N) % 2
+TASK = "classification"
+READERS = {
+    "training": lambda path: read_patches(path, TASK),
+    "--stream": lambda path: stored_patches([path], TASK).X[:],
+    "memory": lambda path: check_memory([path]),
+    "inspect": lambda path: file_statistics.gather(path, task_of(path)),
+    "evaluate": lambda path: read_files([path], TASK)[0].X[:],
+    "download": _check(parse_stem(DEFAULT_STEMS[TASK], TASK)),
+}
+
+
+def with_chunk(path, content, compression="gzip", shape=(N, 16, 16, 1)):
+    """A file whose X is one chunk with `content` as its raw bytes."""
+    with h5py.File(path, "w") as file:
+        X = file.create_dataset("X", shape, "u1", chunks=shape, compression=compression)
+        X.id.write_direct_chunk((0, 0, 0, 0), content)
+        file["y"] = np.arange(shape[0]) % 2
+    return path
