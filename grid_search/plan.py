@@ -12,6 +12,7 @@ from pathlib import Path
 
 from common.atomic_files import read_json, write_json
 from common.cli.launch import ROOT
+from common.cli.option import from_json
 from common.cli.program import did_you_mean
 from common.cli.training_options import FREE_ON_RESUME, TrainingOptions
 from common.errors import UserError
@@ -125,31 +126,18 @@ def read_plan(folder: Path, metric: str | None = None) -> Plan:
     """The plan in a grid's folder, ranked by another metric if one is named.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or plan.json was edited into something else.
     """
     try:
         told = read_json(folder / "plan.json")
-        runs = tuple(Run(**run) for run in told.pop("runs", None) or told.pop("trainings"))  # of before December 2026
-        _check_plan(told, runs)
-        return Plan(name=folder.name, folder=folder, runs=runs, **told | ({"metric": metric} if metric else {}))
-    except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"There is no grid in this folder: {error}. Received: {folder}.") from None
-
-
-def _check_plan(told: dict, runs: tuple[Run, ...]) -> None:
-    """Checks what an edited plan.json may have got wrong.
-
-    Raises:
-        ValueError: a value of another type.
-    """
-    texts = [told[name] for name in ("module", "experiment", "metric")]
-    for run in runs:
-        texts += [run.run_name, *run.varies.values()]
-    texts += [value for values in told["varies"].values() for value in values]
-    whole = all(type(run.index) is int and isinstance(run.options, dict) for run in runs)
-    same = all(run.varies.keys() == told["varies"].keys() for run in runs)
-    if not runs or not whole or not same or not all(isinstance(text, str) for text in texts):
-        raise ValueError("plan.json was edited into something else")
+        runs = told.pop("runs", None) or told.pop("trainings")  # the name before December 2026
+        changes = {"name": folder.name, "folder": folder, "runs": tuple(from_json(Run, run) for run in runs)}
+        plan = from_json(Plan, told, **changes | ({"metric": metric} if metric else {}))
+        if any(run.varies.keys() != plan.varies.keys() for run in plan.runs):
+            raise ValueError("a run of another grid")
+    except (UserError, ValueError, TypeError, KeyError, AttributeError):
+        raise UserError(f"There is no grid in this folder, or its plan.json was edited. Received: {folder}.") from None
+    return plan
 
 
 def latest_plan(output_dir: Path, metric: str | None = None) -> Plan:

@@ -108,8 +108,10 @@ def _typed(name: str, kind, value):
     """
     if isinstance(kind, types.UnionType):
         return None if value is None else _typed(name, _value_type(kind), value)
-    if get_origin(kind) is tuple and isinstance(value, list):
-        return tuple(_typed(name, _value_type(kind), item) for item in value)
+    if get_origin(kind) in (tuple, list) and isinstance(value, list):
+        return get_origin(kind)(_typed(name, get_args(kind)[0], item) for item in value)
+    if get_origin(kind) is dict and isinstance(value, dict):
+        return {key: _typed(name, get_args(kind)[1], item) for key, item in value.items()}
     if kind is Path and isinstance(value, str) and "\0" not in value:
         return Path(value)
     if kind is float and type(value) in (int, float) and abs(value) < 1e300:

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from common.atomic_files import open_inside, read_inside, write_json
+from common.cli.option import from_json
+from common.errors import UserError
 from common.tracking import journal
 from common.tracking.record_checks import TERMINAL
 from common.tracking.server_choice import is_http, readable, uri_of
@@ -141,14 +143,10 @@ def place(run: Path, target: str) -> str:
 
 def _stored(run: Path, name: str) -> Mark | None:
     """A mark as its file has it; None if that is missing, damaged or edited."""
-    example = vars(Mark(""))
     try:
         told = json.loads(read_inside(run, f"tracking/servers/{name}", _MOST_BYTES))
-        found = {field: told[field] for field in example if field in told}  # other versions have other fields
-    except (OSError, ValueError, TypeError, RecursionError):
+        known = {field: told[field] for field in vars(Mark("")) if field in told}  # other versions have other fields
+        mark = from_json(Mark, known)
+    except (OSError, ValueError, TypeError, RecursionError, UserError):
         return None
-    texts = [text for value in found.values() if isinstance(value, dict) for text in value.values()]
-    same = all(type(value) is type(example[field]) for field, value in found.items())
-    if "server" not in found or not same or not all(isinstance(text, str) for text in texts):
-        return None
-    return Mark(**found) if 0 <= found.get("offset", 0) < 1 << 62 else None
+    return mark if 0 <= mark.offset < 1 << 62 else None
