@@ -48,7 +48,7 @@ def test_options_can_be_left_out_and_a_group_with_them():
     ("values", "message"),
     [
         ({"most": 10}, "--most takes a whole number from 1 to 9. Received: 10."),
-        ({"way": "left"}, "--way is one of up, down. Received: left."),
+        ({"way": "left"}, "--way must be one of up, down. Received: left."),
     ],
 )
 def test_limits(values, message):
