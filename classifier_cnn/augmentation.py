@@ -1,4 +1,4 @@
-"""The classifier's training pipeline: the augmentation of a batch."""
+"""Augments batches for the classifier."""
 
 from collections.abc import Callable
 
@@ -13,11 +13,11 @@ def make_augmentation(seed: int, light: float = 1.0) -> Callable:
     Order: geometry first (it interpolates and must not blur the noise), then light, noise, and clipping to 0..255.
 
     Args:
-        seed: of the noise.
+        seed: seed for the noise.
         light: 1 for brightness by up to 30 grey levels, contrast by up to 30 %, tone by up to 0.3.
 
     Returns:
-        (x float32 [n, h, w, c] of 0..255, y [n], seed int32 [2]) -> the same; drawn per patch.
+        A function (x float32 [n, h, w, c] in 0..255, y [n], seed int32 [2]) -> (x, y), which draws for each patch.
     """
     pool = augmentation_ops.noise_pool(1 << 20, [seed, 7])
 

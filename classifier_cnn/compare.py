@@ -1,4 +1,4 @@
-"""Compares classifiers on the same patches: which is better, by how much, how sure that is, and on which patches.
+"""Compares classifiers on the same patches: which is better, by how much, how certainly, and on which patches.
 
 python3 compare.py ../runs/A ../runs/B patches.h5
 python3 classifier_cnn/compare.py runs/A runs/B         on the validation patches that both recorded
@@ -23,11 +23,11 @@ from robot_export.comparison.options import compare_parser, divide
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The arguments, checked as far as the files' names allow."""
+    """Parses the command line and checks it without opening files."""
     parser = compare_parser((__doc__ or " ").splitlines()[0])
-    text = "a score at or above it is a ball, for the models that ship no threshold (default for .keras: 0.5)"
+    text = "a score at or above it is a ball, for models without their own threshold (default for .keras: 0.5)"
     parser.add_argument("--threshold", type=threshold_value, metavar="X", help=text)
-    text = f"the false positive rate at which recall decides, reached by every model alike (default: {MAX_FPR})"
+    text = f"false positive rate at which the recall of all models is compared (default: {MAX_FPR})"
     parser.add_argument("--max-fpr", type=float, default=MAX_FPR, metavar="X", help=text)
     arguments = parser.parse_args(argv)
     check_limit(arguments.max_fpr, None)

@@ -1,4 +1,4 @@
-"""Compares classifiers: by recall at equal false positive rates, and at each one's own threshold."""
+"""Compares classifiers by their recall at equal false positive rates, and at their own thresholds."""
 
 import argparse
 from pathlib import Path
@@ -14,10 +14,10 @@ from robot_export.comparison.paired_differences import Measure, Subject, compare
 
 
 def compare_models(arguments: argparse.Namespace, models: list[Path], files: list[Path]) -> None:
-    """Reads, scores, compares and prints; the arguments are those of compare.py.
+    """Reads the files, scores and compares the models, and prints the result; the arguments are those of compare.py.
 
     Raises:
-        UserError: models or files that cannot be used or compared.
+        UserError: models or files cannot be used or compared.
     """
     patches = read_patches(models, files, "classification", Options, load_data)
     scorers = open_models(models, arguments, 1, patches)
@@ -28,7 +28,7 @@ def subject(max_fpr: float = MAX_FPR):
     """How classifiers are compared, a robot_export.comparison.paired_differences.Subject.
 
     Args:
-        max_fpr: the false positive rate at which recall decides.
+        max_fpr: the false positive rate at which recall is compared.
     """
     limits = sorted({max_fpr, *metrics.FPR_LIMITS}, key=lambda limit: (limit != max_fpr, -limit))
     rate = {"scale": 100, "unit": " %"}

@@ -1,4 +1,4 @@
-"""Scores a model on patch files: the same numbers and pictures as at the end of its training.
+"""Scores a model on patch files, with the same numbers and pictures as at the end of its run.
 
 python3 evaluate.py MODEL FILE...
 python3 classifier_cnn/evaluate.py MODEL FILE...
@@ -22,23 +22,23 @@ from common.training.find_model import FALLBACK_THRESHOLD, find_model, read_thre
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The arguments, checked as far as the files' names allow."""
+    """Parses the command line and checks it without opening files."""
     parser = evaluation_parser((__doc__ or " ").splitlines()[0])
     parser.add_argument(
         "--threshold",
         type=threshold_value,
         metavar="X",
-        help="a score at or above it is a ball; default: the one in model.json beside the model, "
-        f"else {FALLBACK_THRESHOLD}",
+        help="a score at or above it is a ball (default: the one in model.json beside the model, "
+        f"else {FALLBACK_THRESHOLD})",
     )
-    add_limit(parser, "also report the threshold that these files would give for it")
+    add_limit(parser, "also report the threshold that would be chosen on these files")
     arguments = parser.parse_args(argv)
     check_limit(arguments.max_fpr, arguments.confidence)
     return arguments
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Reads, scores, writes and prints."""
+    """Parses the command line and scores the model."""
     arguments = parse_args(argv)
     model_file = find_model(arguments.model)
     threshold, origin = read_threshold(model_file, arguments.threshold)

@@ -1,4 +1,4 @@
-"""Exports a trained classifier to every format, compares each with it, and writes model.json and the model card.
+"""Exports a trained classifier to all formats, compares each with it, and writes model.json and the model card.
 
 python3 export.py ../runs/NAME                            with the patches that the run recorded
 python3 export.py MODEL --calibration TRAIN.h5 --validation VALIDATION.h5
@@ -23,14 +23,14 @@ from robot_export.options import check_files, export_parser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The arguments, checked as far as they can be without reading the files."""
+    """Parses the command line and checks it without reading files."""
     parser = export_parser((__doc__ or " ").splitlines()[0])
-    add_limit(parser, f"the thresholds are chosen for it (default: the run's, else {MAX_FPR})")
+    add_limit(parser, f"thresholds are chosen for it (default: the run's, else {MAX_FPR})")
     parser.add_argument(
         "--detector",
         type=run_or_file,
         metavar="RUN",
-        help="for robots whose code reads both answers from one file: a detector that is joined with this classifier",
+        help="a detector to join with this classifier, for robots whose code reads both from one file",
     )
     arguments = parser.parse_args(argv)
     check_limit(arguments.max_fpr, arguments.confidence)

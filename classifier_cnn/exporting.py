@@ -1,4 +1,4 @@
-"""The classifier's export: patches, threshold, files; and when a format is rejected."""
+"""Exports the classifier: patches, threshold, files, and when a format is rejected."""
 
 import argparse
 from dataclasses import replace
@@ -22,10 +22,10 @@ RECALL_LOST = 0.005  # of all balls; a format that loses more at its threshold i
 
 
 def export(arguments: argparse.Namespace) -> None:
-    """Reads, exports, checks and prints; the arguments are those of export.py.
+    """Reads the model, exports and checks it, and prints the result; the arguments are those of export.py.
 
     Raises:
-        UserError: files or a model that cannot be used, or a format that differs from the model.
+        UserError: files or a model cannot be used, or a format differs from the model.
     """
     source = read_source(arguments, Task(PROJECT, "classification", TARGET, Options, load_data))
     source, max_fpr, confidence = with_threshold(source, arguments)
@@ -47,7 +47,7 @@ def export(arguments: argparse.Namespace) -> None:
 
 
 def with_threshold(source: Source, arguments: argparse.Namespace) -> tuple[Source, float, float]:
-    """Chooses a threshold if the command line asks for one or the model has none; also returns the limit it keeps."""
+    """Chooses a threshold if the command line requests one or the model has none; also returns its limit."""
     given = {name: getattr(arguments, name) for name in ("max_fpr", "confidence")}
     given = {name: value for name, value in given.items() if value is not None}
     limit = {"max_fpr": MAX_FPR, "confidence": CONFIDENCE} | (source.manifest.options or {}) | given
@@ -61,11 +61,11 @@ def with_threshold(source: Source, arguments: argparse.Namespace) -> tuple[Sourc
 
 
 def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
-    """What the exports have to know of the classifier.
+    """What exports need to know about the classifier.
 
     Args:
-        max_fpr: highest false positive rate that a threshold is chosen for.
-        confidence: of the guarantee that it is chosen with.
+        max_fpr: highest false positive rate for choosing a threshold.
+        confidence: confidence of its guarantee.
     """
 
     def measure(y, outputs, threshold):
@@ -76,12 +76,12 @@ def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
 
     def reasons(before, after):
         lost = before.get("recall", 0) - after.get("recall", 0)
-        if lost <= RECALL_LOST + 1e-9:  # rounding is not a ball
+        if lost <= RECALL_LOST + 1e-9:  # ignores rounding errors
             return []
         return [f"at its threshold it finds {after['recall']:.2%} of the balls, {100 * lost:.2f} points below Keras"]
 
     def choose(y, outputs, before, shipped):
-        """Keras's threshold if the format keeps limit and recall with it, else its own if that is better."""
+        """Keras's threshold if the format keeps the limit and the recall with it, else its own if that is better."""
         after = measure(y, outputs, shipped)
         negatives = int((y == 0).sum())
         limit = allowed_false_positives(negatives, max_fpr, confidence)[0] / max(1, negatives)

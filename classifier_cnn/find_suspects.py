@@ -1,4 +1,4 @@
-"""Judges every label by networks that have not seen its recording."""
+"""Judges all labels with networks that have not seen their recordings."""
 
 import argparse
 
@@ -11,10 +11,10 @@ from dataset_tools.suspects.folds_and_list import answers_by_fold, read_recordin
 
 
 def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
-    """Reads, trains without each fold, judges every label and writes; the arguments are those of suspects.py.
+    """Trains without each fold, judges all labels and writes the results; the arguments are those of suspects.py.
 
     Raises:
-        UserError: patches that cannot be used.
+        UserError: the patches cannot be used.
     """
     patches = read_recordings(arguments.files, "classification")
     if not 0 < patches.y.sum() < len(patches):
@@ -26,7 +26,7 @@ def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
     scores = answers_by_fold(patches, splitter, options, training)[:, 0]
     found = suspect_rule.suspicious(patches.y, scores)
     names = [("no ball", "ball")[int(label)] for label in patches.y[found]]
-    columns = {"label": [("ball", "no ball")[int(label)] for label in patches.y[found]]}  # what --relabel makes of it
+    columns = {"label": [("ball", "no ball")[int(label)] for label in patches.y[found]]}  # the new label for --relabel
     columns |= {"label_given": names, "score": scores[found]}
 
     def draw(path, chosen, title):

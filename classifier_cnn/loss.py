@@ -1,4 +1,4 @@
-"""The loss that the classifier is trained with."""
+"""The loss for training the classifier."""
 
 from collections.abc import Callable
 
@@ -6,10 +6,10 @@ import tensorflow as tf
 
 
 def make_loss(positive_weight: float = 1.0) -> Callable:
-    """Makes the loss: cross-entropy of the sigmoid, computed from the logit so that it never overflows.
+    """Makes the loss: sigmoid cross-entropy, computed from the logit so that it never overflows.
 
     Args:
-        positive_weight: weight of a ball relative to a patch without one. With a single logit it cannot cancel out.
+        positive_weight: weight of a ball relative to a patch without one; with a single logit, it cannot cancel out.
 
     Returns:
         (y [n] of 0 and 1, logit [n, 1]) -> loss per patch [n].

@@ -1,7 +1,7 @@
-"""The classifier's numbers: pure functions of labels and scores, no I/O.
+"""The classifier's metrics: pure functions of labels and scores, without I/O.
 
-A patch counts as a ball when `score >= threshold`. Scores are compared as float32 everywhere, as the network gives them
-and the robot computes them; a threshold chosen here is a float32 value, so it survives JSON and C++ unchanged.
+A patch counts as a ball if `score >= threshold`. Scores are always compared as float32, like in the network and on the
+robot. A threshold chosen here is a float32 value, so it survives JSON and C++ unchanged.
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ CANDIDATES_PER_MINUTE = 25 * 2 * 30 * 60  # per camera, cameras, frames a second
 
 @dataclass(frozen=True)
 class Curve:
-    """Detections as the threshold decreases through the distinct scores; all arrays are float [m], m distinct scores.
+    """Detections for thresholds at the distinct scores, in decreasing order; all arrays are float [m] for m scores.
 
-    The point above the highest score, where nothing is detected, is left out: it has no finite threshold.
+    The point above the highest score, where nothing is detected, is left out because it has no finite threshold.
     """
 
     scores: np.ndarray  # descending
@@ -30,21 +30,21 @@ class Curve:
 
     @property
     def positives(self) -> float:
-        """Patches with a ball."""
+        """The number of patches with a ball."""
         return float(self.true_positives[-1])
 
     @property
     def negatives(self) -> float:
-        """Patches without a ball."""
+        """The number of patches without a ball."""
         return float(self.false_positives[-1])
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Patches with the scores of a model and the threshold that it is judged by.
+    """Patches with a model's scores and threshold.
 
-    scores: float32 [n], 0..1. name: of the set, `validation` or `test`, "" for others: comes before the names of its
-    files and into the titles of its pictures.
+    scores: float32 [n], 0..1. name: `validation`, `test`, or "" for other sets; a prefix of its files' names, and part
+    of the titles of its pictures.
     """
 
     patches: Patches
@@ -54,42 +54,42 @@ class Scored:
 
     @property
     def balls(self) -> np.ndarray:
-        """Which patches show a ball, bool [n]."""
+        """Whether each patch shows a ball, bool [n]."""
         return np.asarray(self.patches.y).reshape(-1) == 1
 
     @property
     def found(self) -> np.ndarray:
-        """Which patches are taken for a ball, bool [n]."""
+        """Whether each patch counts as a ball, bool [n]."""
         return np.asarray(self.scores, np.float32) >= np.float32(self.threshold)
 
 
 def checked(labels, scores) -> tuple[np.ndarray, np.ndarray]:
-    """Labels as bool [n] and scores as float32 [n]; ValueError if no metric can be computed from them."""
+    """Labels as bool [n] and scores as float32 [n]; raises a ValueError if no metric can be computed from them."""
     labels, scores = np.asarray(labels).reshape(-1), np.asarray(scores, np.float32).reshape(-1)
     if len(labels) != len(scores) or not len(labels):
-        raise ValueError(f"One score per label, at least one. Received: {len(labels)} labels, {len(scores)} scores")
+        raise ValueError(f"Each label needs one score. Received: {len(labels)} labels, {len(scores)} scores")
     if not np.isin(labels, (0, 1)).all():
-        raise ValueError(f"Labels are 0 (no ball) or 1 (ball). Received: {np.unique(labels)[:5].tolist()}")
+        raise ValueError(f"Labels must be 0 (no ball) or 1 (ball). Received: {np.unique(labels)[:5].tolist()}")
     if not ((scores >= 0) & (scores <= 1)).all():  # also catches NaN
-        raise ValueError(f"Scores lie in 0..1. Received: {scores.min()} to {scores.max()}")
+        raise ValueError(f"Scores must be in 0..1. Received: {scores.min()} to {scores.max()}")
     return labels == 1, scores
 
 
 def curve(labels, scores) -> Curve:
-    """The curve that ROC, precision-recall and the choice of the threshold are read from."""
+    """The curve for ROC, precision-recall and the choice of the threshold."""
     labels, scores = checked(labels, scores)
     order = np.argsort(-scores, kind="stable")
     descending = scores[order]
-    ends = np.flatnonzero(np.append(np.diff(descending) != 0, True))  # ties are detected together or not at all
+    ends = np.flatnonzero(np.append(np.diff(descending) != 0, True))  # equal scores are detected together or not at all
     hits = np.cumsum(labels[order])[ends].astype(float)
     return Curve(descending[ends], hits, ends + 1.0 - hits)
 
 
 def recall_at_fpr(points: Curve, max_fpr: float) -> float | None:
-    """Highest recall that a threshold reaches with a false positive rate <= `max_fpr`; None with one class only.
+    """Highest recall of a threshold with a false positive rate <= `max_fpr`; None if there is only one class.
 
-    Read from the ROC of these patches, without interpolation: it measures how well the scores separate, not what the
-    shipped threshold does. The threshold above all scores (recall 0) always qualifies.
+    Taken from the ROC of these patches without interpolation, so it measures how well the scores separate, not how good
+    the chosen threshold is. The threshold above all scores (recall 0) is always allowed.
     """
     if not points.positives or not points.negatives:
         return None
@@ -98,14 +98,14 @@ def recall_at_fpr(points: Curve, max_fpr: float) -> float | None:
 
 
 def recall_at_equal_fpr(hits: np.ndarray, alarms: np.ndarray, rate: float) -> float:
-    """Recall at exactly the false positives that a rate allows on these patches: the same number for every model.
+    """Recall with exactly as many false positives as a rate allows on these patches, the same number for all models.
 
-    Where the last of them is tied with other patches, ties are broken at random: the expected recall is on the line
-    between both points of the ROC (Fawcett, Pattern Recognition Letters 2006). `recall_at_fpr` would leave a model of
-    few different scores, such as a quantised one, with fewer false positives than it may have.
+    If the last of them is tied with other patches, ties are broken at random: the expected recall is on the line
+    between both points of the ROC (Fawcett, Pattern Recognition Letters 2006). With `recall_at_fpr`, a model with few
+    different scores, such as a quantised one, would get fewer false positives than allowed.
 
     Args:
-        hits, alarms: detections as the threshold decreases, float [m], as in `Curve`. rate: 0..1.
+        hits, alarms: detections for decreasing thresholds, float [m], as in `Curve`. rate: 0..1.
     """
     hits, alarms = np.append(0, hits), np.append(0, alarms)
     allowed = np.floor(rate * alarms[-1] * (1 + 1e-12))
@@ -117,10 +117,10 @@ def recall_at_equal_fpr(hits: np.ndarray, alarms: np.ndarray, rate: float) -> fl
 
 
 def of_drawn_patches(labels, scores, threshold: float, limits):
-    """A function from how often each of these patches is drawn, int [n], to the numbers that models are compared by.
+    """Returns a function from how often each of these patches is drawn, int [n], to the metrics for comparing models.
 
-    They are recall at each of `limits`, AUROC, recall and false positive rate at the threshold; None where one class
-    alone is drawn. Scores are sorted once for all draws.
+    They are recall at each of `limits`, AUROC, and recall and false positive rate at the threshold; None if only one
+    class is drawn. Scores are sorted once for all draws.
     """
     labels, scores = checked(labels, scores)
     found, order = scores >= np.float32(threshold), np.argsort(-scores, kind="stable")
@@ -142,15 +142,15 @@ def of_drawn_patches(labels, scores, threshold: float, limits):
 
 
 def evaluate(labels, scores, threshold: float) -> dict[str, float]:
-    """Every number of one set of patches, by name. Undefined numbers (one class only, no detections) are left out.
+    """All metrics of a set of patches, by name. Undefined ones (only one class, no detections) are left out.
 
-    `recall`, `precision`, `f1`, `accuracy` and `false_positive_rate` are at the threshold that is shipped;
-    `recall_at_fpr_*`, `auroc` and `average_precision` depend on the scores alone.
+    `recall`, `precision`, `f1`, `accuracy` and `false_positive_rate` are for the chosen threshold;
+    `recall_at_fpr_*`, `auroc` and `average_precision` depend only on the scores.
     """
     points = curve(labels, scores)
     labels, scores = checked(labels, scores)
     found = scores >= np.float32(threshold)
-    # Clipped as Keras does: one confident error must not make the mean infinite.
+    # Clipped like in Keras, because one confident error must not make the mean infinite.
     clipped = np.clip(scores.astype(float), 1e-7, 1 - 1e-7)
     numbers = _at_threshold(labels, found) | {
         "threshold": float(threshold),
@@ -183,8 +183,8 @@ def _at_threshold(labels: np.ndarray, found: np.ndarray) -> dict[str, float | No
 def false_positive_interval(labels, scores, threshold: float, recording=None) -> dict[str, float]:
     """The 95 % interval of the false positive rate: `false_positive_rate_low` and `_high`; {} without negatives.
 
-    The wider, on either side, of the exact binomial interval and a bootstrap over whole recordings, where they are
-    known: patches of one recording resemble each other. It promises nothing for a threshold chosen on these patches.
+    On either side, the wider of the exact binomial interval and a bootstrap over whole recordings, if they are known,
+    because patches of one recording resemble each other. It is not valid for a threshold chosen on these patches.
     """
     labels, scores = checked(labels, scores)
     passed = scores[~labels] >= np.float32(threshold)
@@ -200,12 +200,12 @@ def false_positive_interval(labels, scores, threshold: float, recording=None) ->
 
 
 def evaluate_groups(labels, scores, threshold: float, **groups) -> list[dict[str, str | float]]:
-    """One row per camera, per recording, ... : `group`, `name` and the numbers of `evaluate`, sorted by name.
+    """One row per camera, per recording, ...: `group`, `name` and the metrics of `evaluate`, sorted by name.
 
     Args:
         labels: [n], 1 ball, 0 no ball.
         scores: [n] in 0..1.
-        threshold: the one that is shipped, the same for every group.
+        threshold: the chosen threshold, the same for all groups.
         **groups: `camera=`, `recording=`: str [n], or None if the file has none (then there are no rows).
     """
     labels, scores = checked(labels, scores)
@@ -221,7 +221,7 @@ def evaluate_groups(labels, scores, threshold: float, **groups) -> list[dict[str
 def baseline(labels, X) -> dict[str, float]:
     """Two baselines without a network: always "no ball", and how much brighter the middle is than the whole patch.
 
-    On real patches this one subtraction separates better than the mean brightness or the contrast.
+    On real patches, the second separates better than the mean brightness or the contrast.
 
     Args:
         labels: [n], 1 ball, 0 no ball.
@@ -229,7 +229,7 @@ def baseline(labels, X) -> dict[str, float]:
     """
     height, width = X.shape[1:3]
     middle = np.s_[:, height // 4 : height - height // 4, width // 4 : width - width // 4]
-    blocks = (X[start : start + 8192][..., 0] for start in range(0, len(X), 8192))  # X may lie in a file
+    blocks = (X[start : start + 8192][..., 0] for start in range(0, len(X), 8192))  # X may be in a file
     brighter = np.concatenate([y[middle].mean((1, 2)) - y.mean((1, 2)) for y in blocks])
     score = brighter / 510 + 0.5  # -255..255 to 0..1
     numbers = evaluate(labels, score, threshold=1)

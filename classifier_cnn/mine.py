@@ -1,4 +1,4 @@
-"""Finds what is worth a label in unlabelled pictures and logs, and false alarms where there is no ball.
+"""Finds patches to label in unlabelled pictures and logs, and false alarms in pictures without a ball.
 
 python3 mine.py MODEL SOURCE...
 python3 mine.py MODEL game.log --models OTHER_RUN --no-ball practice_without_ball.log
@@ -27,7 +27,7 @@ RULES = ("nearest", "models", "views")
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The arguments, checked as far as the files' names allow."""
+    """Parses the command line and checks it without opening files."""
     parser = Parser(description=(__doc__ or " ").splitlines()[0])
     add = parser.add_argument
     text = "the classifier to improve: a run, a .keras, .tflite or .onnx file"
@@ -37,23 +37,29 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     text = "other classifiers for the same patches"
     add("--models", type=run_or_file, nargs="+", default=[], metavar="MODEL", help=text)
-    text = "what is asked for: nearest to 0.5; where the models disagree; where flips and shifts of a patch disagree "
-    add("--rule", choices=RULES, help=text + "(default: nearest, and models if there are others)")
-    add("--count", type=int, default=COUNT, metavar="N", help="most patches to label (default: %(default)s)")
-    text = "most of a second of a recording and camera (default: %(default)s)"
+    text = "patches to choose: nearest to 0.5; where the models disagree; where flips and shifts of a patch disagree "
+    add("--rule", choices=RULES, help=text + "(default: nearest, or models if there are others)")
+    add(
+        "--count",
+        type=int,
+        default=COUNT,
+        metavar="N",
+        help="maximum of patches to label (default: %(default)s)",
+    )
+    text = "maximum number of patches per second of each recording and camera (default: %(default)s)"
     add("--per-second", type=int, default=PER_SECOND, metavar="N", help=text)
     add("--fps", type=float, default=FPS, metavar="F", help="pictures per second and camera (default: %(default)s)")
-    text = "patch files to which nothing chosen may be alike (default: the model's training files, if they are here)"
+    text = "patch files; similar patches are not chosen (default: the model's training files, if they exist here)"
     add("--training", type=Path, nargs="+", metavar="FILE", help=text)
-    text = "annotated pictures: what the model takes for a ball outside all balls becomes a negative"
+    text = "annotated pictures, in which false alarms away from all balls become negatives"
     add("--certified", type=Path, nargs="+", default=[], metavar="SOURCE", help=text)
-    text = "pictures and logs that certainly show no ball: what the model takes for one becomes a negative"
+    text = "pictures and logs that certainly show no ball, in which all false alarms become negatives"
     add("--no-ball", type=Path, nargs="+", default=[], metavar="SOURCE", help=text)
-    text = "of false alarms (default: the one shipped with the model)"
+    text = "lowest score of a false alarm (default: the threshold of the model)"
     add("--threshold", type=threshold_value, metavar="X", help=text)
-    text = "patch root (top/, bottom/) that the negatives go to; default: negatives in the output folder"
+    text = "patch root (top/, bottom/) for the negatives (default: negatives in the output folder)"
     add("--negatives", type=Path, metavar="ROOT", help=text)
-    text = "folder for all that is written (default: a new mine-NAME in the output folder; a taken name gets a number)"
+    text = "folder for the results (default: a new mine-NAME in the output folder, with a number if it exists)"
     add("--output-dir", type=Path, metavar="DIR", help=text)
     add_scan_options(parser, CANDIDATES)
     add_foreign_options(parser)
@@ -64,9 +70,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     for name, least in (("count", 1), ("per_second", 1), ("fps", 0.01)):
         if not getattr(arguments, name) >= least:
             shown = name.replace("_", "-")
-            raise UserError(f"--{shown} is at least {least}. Received: {getattr(arguments, name)}.")
+            raise UserError(f"--{shown} must be at least {least}. Received: {getattr(arguments, name)}.")
     if arguments.rule == "models" and not arguments.models:
-        raise UserError("--rule models compares models. Received: one. Name others with --models.")
+        raise UserError("--rule models needs several models. Received: one. Add others with --models.")
     return arguments
 
 

@@ -1,4 +1,4 @@
-"""What is worth a label in unlabelled pictures: opens the models, scans, chooses, writes and prints."""
+"""Finds patches to label in unlabelled pictures: opens the models, scans, chooses, writes and prints."""
 
 import argparse
 import sys
@@ -18,13 +18,13 @@ from robot_export.scorer import check_pair, open_scorer
 
 
 def mine_with(arguments: argparse.Namespace, given: Foreign) -> None:
-    """Mines with the classifiers of the arguments, which are those of mine.py.
+    """Mines with the classifiers from the command line of mine.py.
 
     Args:
-        arguments: of mine.py. given: what they say of files that no model.json describes.
+        arguments: those of mine.py. given: the description of model files without a model.json.
 
     Raises:
-        UserError: models or sources that cannot be used.
+        UserError: models or sources cannot be used.
     """
     scorers = [open_scorer(path, (1, 4), given, arguments.threshold) for path in (arguments.model, *arguments.models)]
     for other in scorers[1:]:
@@ -39,22 +39,22 @@ def mine_with(arguments: argparse.Namespace, given: Foreign) -> None:
         words = ("--naoth", launch.shortest(arguments.negatives), "--origins", "naoth", "--output-dir", "datasets")
         print(f"Build datasets with the negatives: {launch.command(script, *words)}")
     elif (folder / "negatives").is_dir():
-        print("The negatives join your patches with --negatives ROOT, the folder that create_datasets.py reads.")
+        print("To add the negatives to your patches, pass --negatives ROOT with the folder for create_datasets.py.")
 
 
 def training_files(run: Path) -> list[Path]:
-    """The training files of a run, as far as they are on this machine; nothing is fetched."""
+    """The training files of a run that are on this machine; nothing is downloaded."""
     try:
         options = from_json(Options, read_config(run)["options"])
         wanted = Wanted(options.dataset, options.data_train, options.data_val, options.data_test)
         source = Source(options.data_root, options.archive_url, offline=True)
         return list(resolve("classification", wanted, source, _rendered).train)
     except UserError:
-        text = "note: the training patches are not here, so those chosen may be like them. Name them with --training."
+        text = "note: the training patches are not here, so chosen patches may be similar. Pass them with --training."
         print(text, file=sys.stderr)
         return []
 
 
 def _rendered(task: str, root: Path) -> dict[str, Path]:
-    """Stands in for rendering: mining with a run on synthetic patches compares with nothing."""
+    """Replaces rendering: mining with a run on synthetic patches compares with nothing."""
     raise UserError("rendered patches")

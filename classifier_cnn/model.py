@@ -1,4 +1,4 @@
-"""The classifier's network: raw pixels in, the probability of a ball out."""
+"""The classifier's network, from raw pixels to the probability of a ball."""
 
 from collections.abc import Sequence
 
@@ -17,10 +17,10 @@ def build_model(
     """Builds the uncompiled classifier.
 
     Args:
-        input_shape: (height, width, channels), 16 or 32 pixels square, 1 or 2 channels.
+        input_shape: (side, side, channels) with a side of 16 or 32 pixels and 1 or 2 channels.
         filters: output channels of the four convolutions.
         dense: units of the hidden dense layer.
-        regularize: put a dropout before the output.
+        regularize: add dropout before the output.
         mean: mean of the training pixels per channel, in units of the full range 0..1.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The classifier's command line: its own options, beside those of every run (`common/cli/training_options.py`)."""
+"""The classifier's command line: its own options, and those of every run (`common/cli/training_options.py`)."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from robot_export.robots import add_robot_options
 
 PROJECT = "classifier_cnn"
 DEFAULT_STEM = DEFAULT_STEMS["classification"]
-PATCHES_SEEN = 1_100_000  # in a run of default length: 200 passes over the real patches of the recipe search
+PATCHES_SEEN = 1_100_000  # in a run of default length: 200 passes over the real patches in RECIPE.md
 MAX_FPR = 0.01
 CONFIDENCE = 0.95
 EPILOG = """examples:
@@ -18,13 +18,13 @@ EPILOG = """examples:
   python3 train.py --data-train a.h5 b.h5 --data-val c.h5
   python3 train.py --resume NAME                      resume a stopped run
 
-Ends with status 0, 2 for bad input, 130 or 143 when it was stopped (the best model so far is then saved and evaluated).
+Exit status: 0, 2 for bad input, 130 or 143 if stopped (the best model so far is saved and evaluated).
 """
 
 
 @dataclass(frozen=True)
 class Options(TrainingOptions):
-    """One training of the classifier; see the help of each option. What the defaults were measured with: RECIPE.md."""
+    """The settings of a classifier run; see the help of each option. RECIPE.md explains the defaults."""
 
     positive_weight: float = 1.0
     max_fpr: float = MAX_FPR
@@ -33,36 +33,38 @@ class Options(TrainingOptions):
     def __post_init__(self):
         super().__post_init__()
         if not 0 < self.positive_weight <= 1000:
-            raise UserError(f"--positive-weight lies above 0 and up to 1000. Received: {self.positive_weight}.")
+            raise UserError(f"--positive-weight must be above 0 and at most 1000. Received: {self.positive_weight}.")
         check_limit(self.max_fpr, self.confidence)
 
 
 def add_limit(group, meaning: str) -> None:
-    """Declares `--max-fpr` and `--confidence`, for every command that chooses a threshold."""
-    text = f"highest false positive rate that the threshold may have, from 0 to below 1; {meaning}"
+    """Adds `--max-fpr` and `--confidence` to a command that chooses a threshold."""
+    text = f"highest allowed false positive rate of the threshold, from 0 to below 1; {meaning}"
     group.add_argument("--max-fpr", type=float, metavar="X", help=text)
-    text = "how sure it must be that other patches like these keep that rate, from 0.5 to below 1; 0 asks for no "
-    text += "guarantee: the rate is then kept on these patches alone, and exceeded on others half of the time"
+    text = (
+        "confidence that similar patches keep this rate, from 0.5 to below 1; 0 means no guarantee, so these patches "
+    )
+    text += "keep the rate, but others exceed it half of the time"
     group.add_argument("--confidence", type=float, metavar="X", help=text)
 
 
 def check_limit(max_fpr: float | None, confidence: float | None) -> None:
-    """Refuses what is not a rate or a confidence; None stands for the default.
+    """Refuses impossible rates and confidences; None means the default.
 
     Raises:
-        UserError: a value out of range.
+        UserError: a value is out of range.
     """
     if max_fpr is not None and not 0 <= max_fpr < 1:
-        raise UserError(f"--max-fpr is a rate, at least 0 and below 1. Received: {max_fpr}.")
+        raise UserError(f"--max-fpr must be a rate, at least 0 and below 1. Received: {max_fpr}.")
     if confidence is not None and confidence != 0 and not 0.5 <= confidence < 1:
-        raise UserError(f"--confidence is 0, or at least 0.5 and below 1. Received: {confidence}.")
+        raise UserError(f"--confidence must be 0, or at least 0.5 and below 1. Received: {confidence}.")
 
 
 def parse_args(argv: list[str] | None = None) -> Options:
     """Parses the command line of train.py; see `common.cli.training_options.parse`."""
-    parser = training_parser("Trains the CNN that tells whether a patch shows a ball.", EPILOG, DEFAULT_STEM)
+    parser = training_parser("Trains the CNN that decides whether a patch shows a ball.", EPILOG, DEFAULT_STEM)
     group = parser.add_argument_group("ball or no ball")
     group.add_argument("--positive-weight", type=float, metavar="X", help="how much more a ball counts in the loss")
-    add_limit(group, "of the thresholds that keep it, the one that finds most balls is shipped")
+    add_limit(group, "among the thresholds that keep it, the one that finds most balls is chosen")
     add_robot_options(parser.add_argument_group("robots"))
     return parse(parser, Options, argv, PROJECT)

@@ -1,4 +1,4 @@
-"""The classifier's pictures: where the threshold lies, how the scores spread, and the patches it gets wrong."""
+"""Draws the classifier's pictures: where the threshold is, the distribution of scores, and the wrong patches."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ WORST = 20  # patches per gallery
 
 
 def write_all(folder: Path, scored: Scored, confidence: float = CONFIDENCE) -> list[Path]:
-    """Draws every picture of one scored set of patches into an existing folder; `confidence`: see `curves`.
+    """Draws all pictures of a scored set of patches into an existing folder; `confidence`: see `curves`.
 
     Returns:
-        The files, in the order in which they are worth a look.
+        The files, the most useful first.
     """
     before = f"{scored.name}_" if scored.name else ""
     files = {
@@ -33,9 +33,9 @@ def write_all(folder: Path, scored: Scored, confidence: float = CONFIDENCE) -> l
 
 
 def curves(path: Path, scored: Scored, confidence: float = CONFIDENCE) -> None:
-    """ROC on a logarithmic false positive rate and precision against recall, the operating point in both.
+    """Draws the ROC with a logarithmic false positive rate, and precision against recall, with the operating point.
 
-    The band of the ROC reaches to the rate that every threshold may truly have, with the given confidence; 0: no band.
+    The band of the ROC shows how high the true rate of each threshold may be, with this confidence; 0 means no band.
     """
     points = metrics.curve(scored.balls, scored.scores)
     numbers = metrics.evaluate(scored.balls, scored.scores, scored.threshold)
@@ -66,9 +66,9 @@ def curves(path: Path, scored: Scored, confidence: float = CONFIDENCE) -> None:
 
 
 def _roc(axes, points: metrics.Curve, recall: np.ndarray, numbers: dict[str, float], confidence: float) -> None:
-    """Recall against the false positive rate; no false positive at all is drawn at the left edge, below one patch."""
+    """Draws recall against the false positive rate; a rate of 0 is at the left edge, below one patch."""
     one = 1 / points.negatives
-    left = one / 2  # the rate 0 has no place on a logarithmic axis
+    left = one / 2  # a logarithmic axis cannot show the rate 0
     rate = np.maximum(points.false_positives / points.negatives, left)
     axes.step(np.append(left, rate), np.append(0, recall), where="post", color=NO_BALL)
     if confidence:
@@ -89,11 +89,11 @@ def _roc(axes, points: metrics.Curve, recall: np.ndarray, numbers: dict[str, flo
     axes.set_xlabel(f"false positive rate (left edge: none of {points.negatives:.0f})")
     plots.plain_log_axis(axes.xaxis)
     axes.xaxis.set_major_formatter(lambda value, _: plots.percent(value))
-    axes.legend(loc="center right")  # below it stand the recalls at the limits
+    axes.legend(loc="center right")  # above the recalls at the limits
 
 
 def score_histogram(path: Path, scored: Scored) -> None:
-    """How the scores of balls and of all else spread, counts on a logarithmic axis, with the threshold."""
+    """Draws the distribution of the scores with and without a ball, on a logarithmic axis, with the threshold."""
     labels, scores, found, threshold = scored.balls, scored.scores, scored.found, scored.threshold
     with plots.figure(path) as drawing:
         axes = drawing.subplots()
@@ -113,14 +113,14 @@ def score_histogram(path: Path, scored: Scored) -> None:
 
 
 def worst_false_positives(path: Path, scored: Scored) -> None:
-    """The patches without a ball that score highest, of those that are taken for a ball."""
+    """Draws the false positives with the highest scores."""
     chosen = np.flatnonzero(~scored.balls & scored.found)
     chosen = chosen[np.argsort(-scored.scores[chosen], kind="stable")]
-    _worst(path, scored, chosen, "no ball, but taken for one", "highest")
+    _worst(path, scored, chosen, "no ball, but detected", "highest")
 
 
 def worst_false_negatives(path: Path, scored: Scored) -> None:
-    """The balls that score lowest, of those that are missed."""
+    """Draws the missed balls with the lowest scores."""
     chosen = np.flatnonzero(scored.balls & ~scored.found)
     chosen = chosen[np.argsort(scored.scores[chosen], kind="stable")]
     _worst(path, scored, chosen, "a ball, but missed", "lowest")
@@ -140,7 +140,7 @@ def _worst(path: Path, scored: Scored, chosen: np.ndarray, meaning: str, extreme
 
 
 def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtitle: str) -> None:
-    """Patches that one of two models gets right, with the scores of both below."""
+    """Draws patches that only one of two models gets right, with the scores of both below."""
     a, b = (scores[:, 0] for scores in answers)
     captions = [f"{('no ball', 'ball')[int(patches.y[i])]}  #{i}\n{a[i]:.2f} > {b[i]:.2f}" for i in chosen]
     subtitle += "label, index; score of the first and of the other model"
@@ -148,10 +148,10 @@ def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtit
 
 
 def suspects(path: Path, patches, scores, chosen: np.ndarray, title: str) -> None:
-    """Patches whose label is probably wrong, with the label, the score, the index and the recording."""
+    """Draws patches whose label is probably wrong, with the label, the score, the index and the recording."""
     captions = [
         f"{('no ball', 'ball')[int(patches.y[i])]} {scores[i]:.3f}\n#{i} {shortened(str(patches.recording[i]), 8)}"
         for i in chosen
     ]
-    subtitle = "the label it has; score (1: ball) of a network that has not seen it, index, recording"
+    subtitle = "label; score (1: ball) from a network that has not seen it, index, recording"
     plots.gallery(path, patches.X[chosen], captions, title, subtitle)

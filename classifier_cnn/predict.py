@@ -1,4 +1,4 @@
-"""Finds balls in pictures, logs and patches: the classifier decides, a detector may say where exactly.
+"""Finds balls in pictures, logs and patches: the classifier decides, and a detector may locate them exactly.
 
 python3 predict.py MODEL SOURCE...
 python3 predict.py MODEL game.log --detector RUN --label-studio
@@ -22,9 +22,9 @@ from robot_export.foreign_options import add_foreign_options, foreign
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The arguments, checked as far as the files' names allow."""
+    """Parses the command line and checks it without opening files."""
     parser = prediction_parser((__doc__ or " ").splitlines()[0])
-    text = "the run or file of a detector: its circles are drawn (default: the middle of the patch)"
+    text = "the run or file of a detector, whose circles are drawn (default: circles in the middle of the patches)"
     parser.add_argument("--detector", type=run_or_file, metavar="MODEL", help=text)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)

@@ -1,4 +1,4 @@
-"""Balls in pictures, logs and patches, by a classifier and perhaps a detector."""
+"""Finds balls in pictures, logs and patches with a classifier and perhaps a detector."""
 
 import argparse
 
@@ -9,13 +9,13 @@ from robot_export.scorer import check_pair, open_scorer
 
 
 def predict_with(arguments: argparse.Namespace, given: Foreign) -> None:
-    """Opens the models, scans and writes.
+    """Opens the models, scans the sources and writes the results.
 
     Args:
-        arguments: of predict.py. given: what they say of files that no model.json describes.
+        arguments: those of predict.py. given: the description of model files without a model.json.
 
     Raises:
-        UserError: models or sources that cannot be used.
+        UserError: models or sources cannot be used.
     """
     classifier = open_scorer(arguments.model, (1, 4), given, arguments.threshold)
     detector = open_scorer(arguments.detector, (3,), given) if arguments.detector else None

@@ -1,4 +1,4 @@
-"""The numbers, pictures and rows of one scored set of patches."""
+"""Reports a scored set of patches: metrics, pictures and one row per patch."""
 
 import argparse
 import json
@@ -20,13 +20,13 @@ from common.training.predictor import make_predictor
 
 
 def report(folder: Path, scored: Scored, files=None, confidence: float = CONFIDENCE) -> dict:
-    """Computes every number of one set of patches, draws its pictures and writes one row per patch.
+    """Computes all metrics of a set of patches, draws its pictures, and writes one row per patch.
 
     Args:
         folder: an existing folder.
         scored: the patches with their scores.
-        files: str [n], the file of each patch, where several are scored as one.
-        confidence: of the band in the ROC curve.
+        files: str [n], the file of each patch, if several are scored as one.
+        confidence: confidence of the band in the ROC curve.
 
     Returns:
         `metrics` (flat, baseline included), `groups` (per file, camera, recording, side, brightness),
@@ -50,7 +50,7 @@ def report(folder: Path, scored: Scored, files=None, confidence: float = CONFIDE
 
 
 def notes(numbers: dict[str, float]) -> list[str]:
-    """What the numbers mean in a game, in sentences."""
+    """Sentences about what the metrics mean in a game."""
     if "false_positive_rate_high" not in numbers:
         return []
     keys = ("false_positive_rate", "false_positive_rate_low", "false_positive_rate_high")
@@ -62,15 +62,15 @@ def notes(numbers: dict[str, float]) -> list[str]:
 
 
 def evaluate_saved(arguments: argparse.Namespace, model_file: Path, threshold: float, origin: str) -> None:
-    """Reads patch files, scores a saved model on them, writes the report into a new folder and prints it.
+    """Reads patch files, scores a saved model on them, writes the report into a new folder, and prints it.
 
     Args:
-        arguments: of evaluate.py.
+        arguments: those of evaluate.py.
         model_file: a .keras file.
-        threshold: the one that is shipped or was chosen; origin: where it comes from, in words.
+        threshold: the decision threshold; origin: a description of where it comes from.
 
     Raises:
-        UserError: files that cannot be read or scored as one, or a model that is not for them.
+        UserError: files cannot be read or scored as one, or the model is for other patches.
     """
     patches, files = read_files(arguments.files, "classification")
     scores = predict_file(model_file, patches.X, outputs=1)[:, 0]

@@ -1,4 +1,4 @@
-"""What worse pictures do to a model at its threshold: light, blur, noise, a shifted patch, each at five strengths."""
+"""Measures how worse pictures affect a model at its threshold: light, blur, noise, shifts, with five strengths."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ PANELS = (("recall", "Blues", 1.0, ".1%"), ("false_positive_rate", "Oranges", 0.
 
 
 def weakest(rows: dict[str, list[dict[str, float]]]) -> str:
-    """The sentence about the kind that leaves fewest balls at its middle strength."""
+    """A sentence about the kind with the lowest recall at its middle strength."""
     kind = min(rows, key=lambda kind: rows[kind][2].get("recall", 1))
     row = rows[kind][2]
     rate = f", false positives {row['false_positive_rate']:.2%}" if "false_positive_rate" in row else ""
@@ -20,12 +20,12 @@ def weakest(rows: dict[str, list[dict[str, float]]]) -> str:
 
 
 def sheet(folder: Path, result: dict, predict: Callable, patches, threshold: float, name: str = "") -> None:
-    """Adds `robustness` and a sentence among the `notes` to the result of `report`, and draws robustness.png.
+    """Adds `robustness` and a sentence in `notes` to the result of `report`, and draws robustness.png.
 
     Args:
         folder, name: as in `report`.
         predict: uint8 [n, height, width, channels] -> scores float32 [n, 1].
-        threshold: the one that is shipped.
+        threshold: the chosen threshold.
     """
     labels = np.asarray(patches.y)
 

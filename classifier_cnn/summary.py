@@ -1,4 +1,4 @@
-"""The classifier's numbers as text that people read in a terminal."""
+"""Formats the classifier's metrics for a terminal."""
 
 from collections.abc import Mapping, Sequence
 
@@ -30,7 +30,7 @@ _ROWS = (
     ("  AUROC of a bright middle", "baseline_auroc", ".4f"),
     ("  its recall at 1 % false positives", "baseline_recall_at_fpr_0.01", ".2%"),
 )
-# By these runs are compared on MLflow; all others are in the table, evaluation.json and the model card.
+# The metrics for comparing runs on MLflow; all others are in the table, evaluation.json and the model card.
 TRACKED = {
     "validation": (
         "recall",
@@ -55,7 +55,7 @@ _GROUP_COLUMNS = (
 
 
 def table(sets: Mapping[str, Mapping[str, float]]) -> str:
-    """The numbers of `metrics.evaluate` and `metrics.baseline`, one column per set; "-" where one is undefined."""
+    """The metrics of `metrics.evaluate` and `metrics.baseline`, one column per set; "-" if undefined."""
     return tables.table(_ROWS, sets)
 
 

@@ -1,4 +1,4 @@
-"""The choice of the decision threshold on validation patches."""
+"""Chooses the decision threshold on validation patches."""
 
 from dataclasses import dataclass, replace
 from math import ceil, log, log1p
@@ -12,47 +12,47 @@ from common.runs.patch_classes import SIDE_CLASSES, size_class
 
 @dataclass(frozen=True)
 class Threshold:
-    """A finite decision threshold, what it does on the patches it was chosen on, and what it promises for others."""
+    """A finite decision threshold, its metrics on the patches it was chosen on, and its guarantee for others."""
 
     value: float
     max_fpr: float
     confidence: float
     false_positive_rate: float | None  # None without negatives
     recall: float | None  # None without positives
-    guaranteed: bool  # the true rate is at most max_fpr with this confidence
-    false_positive_bound: float | None  # the true rate is at most this, with this confidence; None where none is asked
-    negatives_missing: int | None  # for the guarantee; None where no number is enough
-    promise: str  # the four above in words
-    warning: str | None = None  # why it should not be trusted
-    by_side: list[dict] | None = None  # a threshold for each of SIDE_CLASSES, far to near, if each can guarantee it
-    sides: str = ""  # that in words, or why there is one threshold alone
+    guaranteed: bool  # whether the true rate is at most max_fpr with this confidence
+    false_positive_bound: float | None  # upper bound of the true rate with this confidence; None without a confidence
+    negatives_missing: int | None  # number missing for the guarantee; None if no number is enough
+    promise: str  # describes the four fields above
+    warning: str | None = None  # why not to trust it
+    by_side: list[dict] | None = None  # a threshold for each of SIDE_CLASSES, far to near, if all can be guaranteed
+    sides: str = ""  # describes them, or says why there is only one threshold
 
 
 def choose_threshold(labels, scores, max_fpr: float, confidence: float, side=None) -> Threshold:
-    """The threshold of the highest recall whose true false positive rate is <= `max_fpr` with the given confidence.
+    """The threshold with the highest recall whose true false positive rate is <= `max_fpr` with this confidence.
 
-    The k-th highest negative is an order statistic: how often the true rate above it exceeds a limit follows from the
-    binomial distribution alone, whatever the scores (Tong, Feng & Li, Neyman-Pearson classification algorithms and NP
-    receiver operating characteristics, Science Advances 2018). With ties it happens less often. Where the negatives are
-    too few for a guarantee, or `confidence` is 0, the rate on these patches is <= `max_fpr`.
+    The k-th highest negative is an order statistic: how often the true rate above it exceeds a limit follows only from
+    the binomial distribution, for any scores (Tong, Feng & Li, Neyman-Pearson classification algorithms and NP receiver
+    operating characteristics, Science Advances 2018). With ties it happens less often. If there are too few negatives
+    for a guarantee, or `confidence` is 0, the rate on these patches is <= `max_fpr`.
 
-    Of those that find the same balls it lets the fewest false positives pass: with well separated classes the lowest
-    allowed would lie among saturated scores near 0. It lies midway between the lowest score still detected and the next
-    below, so that rounding in another runtime flips nothing. `warning` says at what price the promise is kept.
+    Among thresholds that find the same balls, it is the one with fewest false positives; with well separated classes,
+    the lowest allowed one would be among saturated scores near 0. It lies midway between the lowest detected score and
+    the next one below, so that rounding in another runtime changes no decision. `warning` names the disadvantages.
 
     Args:
         labels: [n], 1 ball, 0 no ball.
         scores: [n] in 0..1.
-        max_fpr: at least 0, below 1.
-        confidence: at least 0, below 1; 0 asks for no guarantee.
-        side: float [n], pixels of the patch in the camera picture, NaN where unknown; or None. It changes `by_side`
-            and `sides` alone: the threshold that is shipped is one number for all patches.
+        max_fpr: at least 0 and below 1.
+        confidence: at least 0 and below 1; 0 means no guarantee.
+        side: float [n], side of the patch in pixels of the camera picture, NaN if unknown; or None. It affects only
+            `by_side` and `sides`; the chosen threshold is one number for all patches.
 
     Raises:
-        ValueError: labels or scores that no metric can be computed from, or a rate or confidence out of range.
+        ValueError: no metric can be computed from the labels or scores, or a rate or confidence is out of range.
     """
     if not (0 <= max_fpr < 1 and 0 <= confidence < 1):
-        raise ValueError(f"Rate and confidence lie in [0, 1). Received: {max_fpr}, {confidence}")
+        raise ValueError(f"Rate and confidence must be in [0, 1). Received: {max_fpr}, {confidence}")
     chosen = _choose(labels, scores, max_fpr, confidence)
     by_side, sides = _by_side(np.asarray(labels).reshape(-1), np.asarray(scores).reshape(-1), side, max_fpr, confidence)
     return replace(chosen, by_side=by_side, sides=sides)
@@ -68,13 +68,13 @@ def _choose(labels, scores, max_fpr: float, confidence: float) -> Threshold:
     about = (promised, bound, missing, promise)
     if not points.negatives:
         recall = float(points.true_positives[points.scores >= 0.5].max(initial=0) / points.positives)
-        warning = "no patch without a ball: the threshold is a plain 0.5"
+        warning = "there is no patch without a ball, so the threshold is just 0.5"
         return Threshold(0.5, max_fpr, confidence, None, recall, *about, warning)
-    kept = int(np.sum(points.false_positives <= allowed))  # distinct scores that may be detected
-    if points.positives:  # those below the last ball would add false positives alone
+    kept = int(np.sum(points.false_positives <= allowed))  # number of distinct scores that may be detected
+    if points.positives:  # scores below the last ball would add only false positives
         hits = np.append(0, points.true_positives[:kept])
         kept = int(np.searchsorted(hits, hits[-1]))
-    # There is always a next score below: to detect everything is a rate of 1, above any limit.
+    # There is always a next lower score, because detecting everything is a rate of 1, above any limit.
     value = _between(points.scores[kept], points.scores[kept - 1] if kept else None)
     rate = float(points.false_positives[kept - 1] / points.negatives) if kept else 0.0
     recall = float(hits[kept] / points.positives) if points.positives else None
@@ -86,9 +86,9 @@ def _by_side(labels, scores, side, max_fpr: float, confidence: float) -> tuple[l
     classes, needed = size_class(side), needed_negatives(max_fpr, confidence)
     alone = "One threshold for all sizes: "
     if classes is None:
-        return None, alone + "the side of the patches in the camera picture is not known."
+        return None, alone + "the side of the patches in the camera picture is unknown."
     if not needed:
-        return None, alone + "others would need a guarantee, and there is none."
+        return None, alone + "other thresholds would need a guarantee, and there is none."
     negatives = {name: int(np.sum((classes == name) & (labels == 0))) for name in SIDE_CLASSES}
     fewest = min(negatives, key=negatives.get)
     if missing := max(0, needed - negatives[fewest]):
@@ -109,61 +109,61 @@ def _by_side(labels, scores, side, max_fpr: float, confidence: float) -> tuple[l
 def allowed_false_positives(negatives: int, max_fpr: float, confidence: float) -> tuple[int, bool]:
     """How many of `negatives` patches may pass, and whether that guarantees the limit.
 
-    The most for which P(Binomial(negatives, max_fpr) <= allowed) <= 1 - confidence; without such a number, or without a
-    confidence, the most whose rate on these patches is <= max_fpr.
+    The largest number with P(Binomial(negatives, max_fpr) <= allowed) <= 1 - confidence; without such a number, or
+    without a confidence, the largest number whose rate on these patches is <= max_fpr.
     """
     empirical = int(max_fpr * negatives) + 1
     empirical -= empirical > max_fpr * negatives * (1 + 1e-12)  # 0.29 * 100 is 28.999...
     if not confidence:
         return empirical, False
     allowed = int(binom.ppf(1 - confidence, negatives, max_fpr)) if negatives else -1
-    allowed -= binom.cdf(allowed, negatives, max_fpr) > 1 - confidence  # ppf is the first that reaches it
+    allowed -= binom.cdf(allowed, negatives, max_fpr) > 1 - confidence  # ppf is the first number that reaches it
     return (min(allowed, empirical), True) if allowed >= 0 else (empirical, False)
 
 
 def upper_bound(false_positives, negatives: int, confidence: float):
-    """The highest true rate that explains so few false positives (Clopper & Pearson 1934); number or array."""
+    """The highest true rate that fits so few false positives (Clopper & Pearson 1934); number or array."""
     passed = np.asarray(false_positives, float)
     bound = np.where(passed < negatives, beta.ppf(confidence, passed + 1, np.maximum(negatives - passed, 1e-9)), 1.0)
     return float(bound) if bound.ndim == 0 else bound
 
 
 def needed_negatives(max_fpr: float, confidence: float) -> int | None:
-    """The fewest patches without a ball that can guarantee the limit: 299 for 1 % with 95 %; None if no number can."""
+    """Patches without a ball needed for the guarantee: 299 for 1 % with 95 %; None if no number is enough."""
     return ceil(log(1 - confidence) / log1p(-max_fpr)) if max_fpr else None
 
 
 def _promise(max_fpr: float, confidence: float, promised: bool, bound: float | None, missing: int | None) -> str:
     limit, sure = f"{max_fpr * 100:.4g} %", f"{confidence * 100:.4g} %"
     if not confidence:
-        return f"chosen for at most {limit} false positives on validation; no guarantee was asked for"
+        return f"chosen for at most {limit} false positives on validation; no guarantee was requested"
     if promised:
         return f"guaranteed: at most {limit} false positives with {sure} confidence"
     upto = "" if bound is None else f"the true rate may be up to {bound * 100:.3g} % with {sure} confidence; "
     more = (
         "no number of patches can guarantee 0"
         if missing is None
-        else f"it takes {missing:,} more patches without a ball"
+        else f"{missing:,} more patches without a ball are needed"
     )
     return f"not guaranteed: {upto}{more}"
 
 
 def _between(below: float, above: float | None) -> float:
     """The float32 value midway between two scores, never `below` itself."""
-    if above is None:  # no score may pass; beyond 1 only where 1 is the score to keep out
+    if above is None:  # no score may pass; above 1 only if a score of 1 must not pass
         above = 1.0 if below < 1 else np.nextafter(np.float32(1), np.float32(2))
     middle = np.float32((float(below) + float(above)) / 2)
     return float(middle if middle > below else above)
 
 
 def _warning(points: Curve, max_fpr: float, recall: float | None) -> str | None:
-    """What the user must know about a threshold that keeps its promise; None if all is well."""
+    """A warning about a threshold that keeps its guarantee; None if all is well."""
     limit = f"{max_fpr * 100:.4g} %"
     if recall is None:
-        return "no patch with a ball to choose on: the threshold knows only what is not a ball"
+        return "there is no patch with a ball, so the threshold depends only on patches without one"
     if not recall:
         return (
-            f"no ball scores above the limit: with a false positive rate of at most {limit} nothing is found "
+            f"no ball scores high enough: with a false positive rate of at most {limit}, nothing is found "
             f"(the highest score is {points.scores[0]:.4g})"
         )
     if max_fpr * points.negatives < 1:

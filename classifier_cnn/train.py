@@ -19,7 +19,7 @@ from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
 from common.cli.terminal import outlasting_terminal
 
-__all__ = ["PROJECT", "Options", "load_data", "main", "parse_args", "train"]  # what a grid asks of the module
+__all__ = ["PROJECT", "Options", "load_data", "main", "parse_args", "train"]  # what a grid needs
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,19 +28,19 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def load_data(options: Options):
-    """The patches of a run, a common.datasets.load.Splits."""
+    """Loads the patches of a run, a common.datasets.load.Splits."""
     return _data().load_data(options)
 
 
 @outlasting_terminal()
 def train(options: Options) -> int:
-    """Checks what can be checked without TensorFlow, then trains; see `classifier_cnn.training.train`.
+    """Checks everything that does not need TensorFlow, then trains; see `classifier_cnn.training.train`.
 
     Returns:
         0, or 128 + the number of the signal that stopped it.
 
     Raises:
-        UserError: an option, a file or a server that cannot be used, or a loss that is not finite.
+        UserError: an option, a file or a server cannot be used, or the loss is not finite.
     """
     launch.switch_off()
     ready = _data().check_and_load(options)
@@ -53,7 +53,7 @@ def train(options: Options) -> int:
 
 
 def _data():
-    """The module of the data, which loads NumPy and HDF5: `--help` and a typo do not wait for them."""
+    """Imports the data module late, because it loads NumPy and HDF5, which `--help` and a typo do not need."""
     from classifier_cnn import data
 
     return data

@@ -1,4 +1,4 @@
-"""The classifier's training: network, fit, evaluation, files."""
+"""Trains the classifier: network, fit, evaluation, files."""
 
 import dataclasses
 import sys
@@ -29,18 +29,18 @@ from robot_export.publish import publish_run
 
 
 def train(options: Options, splits: Splits, server: Server) -> int:
-    """Builds, fits, evaluates and writes: one run, given its data.
+    """Runs one training with its data: builds, fits and evaluates the network, and writes the files.
 
     Args:
-        options: of the run.
+        options: the options of the run.
         splits: its patches.
-        server: where it is tracked.
+        server: where the run is tracked.
 
     Returns:
         0, or 128 + the number of the signal that stopped it.
 
     Raises:
-        UserError: an option that cannot be used with these patches, or a loss that is not finite.
+        UserError: an option cannot be used with these patches, or the loss is not finite.
     """
     devices_and_seeds.prepare(options.seed, options.threads, options.require_gpu)
     model, options = build(options, splits)
@@ -49,14 +49,14 @@ def train(options: Options, splits: Splits, server: Server) -> int:
         draw_augmentation(run, trainer, splits.train)
         history = fit(trainer, validate, run.path, run.epoch, run.stop)
         if history.best is None:
-            print("Stopped within the first epoch: there is no model yet, --resume starts it over.")
+            print("Stopped in the first epoch, so there is no model yet; --resume starts over.")
         else:
             finish(run, options, splits, trainer.average, history)
     return run.stop.status
 
 
 def build(options: Options, splits):
-    """A new network with the mean of the training data, or the one of --init; with the options updated."""
+    """A new network with the mean of the training data, or the network of --init, and the updated options."""
     X = splits.train.X
     options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
     if options.init:
@@ -84,7 +84,7 @@ def prepare(model, options: Options, splits):
 
 def finish(run, options: Options, splits, model, history) -> None:
     """Saves the model, chooses its threshold on validation, evaluates it once on test, and prints the results."""
-    run.save_model(model, history)  # first: whatever fails below, the result of the night is safe
+    run.save_model(model, history)  # first, so that the model is safe whatever fails below
     predict = make_predictor(model)
     judged = {split: part for split, part in splits.parts.items() if split != "train"}
     scores = {split: predict(part.X)[:, 0] for split, part in judged.items()}
@@ -94,7 +94,7 @@ def finish(run, options: Options, splits, model, history) -> None:
         split: report(run.path, metrics.Scored(part, scores[split], chosen.value, split), confidence=options.confidence)
         for split, part in judged.items()
     }
-    if options.export == "all":  # not in every run of a grid
+    if options.export == "all":  # usually not in a grid
         last = list(judged)[-1]
         sheet(run.path, results[last], predict, judged[last], chosen.value, last)
     if chosen.false_positive_bound is not None:

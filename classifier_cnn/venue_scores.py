@@ -1,4 +1,4 @@
-"""Trains without each venue in turn and scores the model there."""
+"""Trains without each venue in turn, and scores the model there."""
 
 import re
 import tempfile
@@ -23,19 +23,19 @@ from common.training import devices_and_seeds
 from common.training.epoch_loop import fit
 from common.training.predictor import make_predictor
 
-BALLS, NEGATIVES = 30, 100  # a venue with fewer is scored together with the others that have too few
+BALLS, NEGATIVES = 30, 100  # venues with fewer are scored together
 POOLED = "(the others)"
 
 
 def leave_each_out(options: Options, pattern: str, unused: Collection[str]) -> None:
-    """Reads, trains once per venue, prints worst first and writes venues.json.
+    """Trains once per venue, prints the results, worst first, and writes venues.json.
 
     Args:
         pattern: finds the venue in the name of a recording.
-        unused: options that do not matter here and are not recorded.
+        unused: options that have no effect here and are not recorded.
 
     Raises:
-        UserError: patches that cannot be used, or without two venues.
+        UserError: the patches cannot be used, or there are not two venues.
     """
     patches = concatenate(list(load_data(options).parts.values()))
     told = find_venues(patches.y, patches.recording, pattern)
@@ -53,17 +53,15 @@ def leave_each_out(options: Options, pattern: str, unused: Collection[str]) -> N
 
 
 def find_venues(labels, recording, pattern: str):
-    """The venue of each patch, str [n]; those with too few patches, and recordings that do not match, are `POOLED`.
+    """The venue of each patch, str [n]; venues with too few patches and recordings that do not match are `POOLED`.
 
-    If even the pooled ones are too few, their venue is "" and they are always trained on.
+    If even these are too few, their venue is "" and they are always used for training.
 
     Raises:
-        UserError: no recordings are known, or there are not two venues with enough patches.
+        UserError: the recordings are unknown, or there are not two venues with enough patches.
     """
     if recording is None:
-        raise UserError(
-            "The files name no recordings, so nobody knows which patches are of one venue. Received: --group."
-        )
+        raise UserError("The files name no recordings, so the venues of the patches are unknown. Received: --group.")
     names, members = np.unique(recording, return_inverse=True)
     found = [re.search(pattern, str(name)) for name in names]
     told = np.array([(match and match[1]) or POOLED for match in found])[members.reshape(-1)]
@@ -77,14 +75,14 @@ def find_venues(labels, recording, pattern: str):
         told = np.where(told == POOLED, "", told)
     if len(set(told.tolist()) - {""}) < 2:
         raise UserError(
-            f"--group finds fewer than two venues with {BALLS} balls and {NEGATIVES} patches without one. "
+            f"--group finds fewer than two venues with {BALLS} balls and {NEGATIVES} patches without a ball. "
             f"Received: {pattern}, for {len(names)} recordings such as {names[0]}."
         )
     return told
 
 
 def _left_out(options: Options, rest, there) -> dict:
-    """The numbers at one venue of a model that was trained on the rest: threshold and epoch are chosen there, too."""
+    """The metrics at one venue for a model trained on the others, on which threshold and epoch are also chosen."""
     devices_and_seeds.prepare(options.seed, options.threads, options.require_gpu)
     train, validation, _ = split_validation(rest, seed=options.seed)
     splits = Splits("", train, validation, None, {}, False, ())
@@ -105,14 +103,14 @@ def _left_out(options: Options, rest, there) -> dict:
         "recordings": recordings,
         "recall_at_limit": at_limit(there.y, scores),
         "recall_at_limit_interval": bootstrap_interval(at_limit, there.y, scores, groups=groups),
-        "recall_interval": list(found.values()),  # by the method of the false positives
+        "recall_interval": list(found.values()),  # with the same method as for false positives
         "false_positive_rate_interval": list(passed.values()),
         "promise": chosen.promise,
     }
 
 
 def table(rows: list[dict], max_fpr: float) -> str:
-    """One line per venue, worst first."""
+    """Makes a table with one line per venue, the worst first."""
     titles = (f"recall at {max_fpr * 100:.4g} %", "recall at threshold", "false positives there")
     keys = ("recall_at_limit", "recall", "false_positive_rate")
     lines = [f"{'patches':>8}{'balls':>7}" + "".join(f"{title:>25}" for title in titles) + "  left out"]

@@ -1,7 +1,7 @@
 """Trains without one venue at a time and scores the model there: what to expect in a new hall.
 
-python3 venues.py --dataset STEM                          venues are recordings whose names differ in the number alone
-python3 venues.py --dataset STEM --group '^(top|bottom)'  or whatever the first group of a regular expression finds
+python3 venues.py --dataset STEM                          venues are recordings whose names differ only in the number
+python3 venues.py --dataset STEM --group '^(top|bottom)'  or the first group of a regular expression
 """
 
 import re
@@ -30,7 +30,7 @@ WITHOUT = (
 
 @dataclass(frozen=True)
 class VenueOptions(Options):
-    """The options of the runs, and how recordings are grouped."""
+    """The options of the runs, and the grouping of recordings."""
 
     group: str = r"^(.+?)[\W_]*\d*$"
 
@@ -41,16 +41,16 @@ class VenueOptions(Options):
         except (re.error, OverflowError, RecursionError) as error:
             raise UserError(f"--group is not a regular expression: {error}. Received: {self.group}.") from None
         if not groups:
-            raise UserError(f"--group takes a pattern with a group in parentheses, the venue. Received: {self.group}.")
+            raise UserError(f"--group needs a pattern with the venue in parentheses. Received: {self.group}.")
 
 
 def parse_args(argv: list[str] | None = None) -> VenueOptions:
-    """The options, checked."""
+    """Parses and checks the options."""
     parser = training_parser((__doc__ or " ").splitlines()[0], "", DEFAULT_STEM, WITHOUT)
     parser.add_argument(
-        "--group", metavar="PATTERN", help="finds the venue in the name of a recording: its first group"
+        "--group", metavar="PATTERN", help="regular expression; its first group is the venue in the name of a recording"
     )
-    add_limit(parser, "of the threshold that a run chooses on its own validation part")
+    add_limit(parser, "each run chooses its threshold on its own validation patches")
     return parse(parser, VenueOptions, argv)
 
 

@@ -1,4 +1,4 @@
-"""The detector's training pipeline: pixels and circle of a patch move together."""
+"""Augments batches for the detector; the pixels and the circle of a patch move together."""
 
 from collections.abc import Callable
 
@@ -6,31 +6,32 @@ import tensorflow as tf
 
 from common.training import augmentation_ops
 
-# Offset of the labelled centre to the right of and below the centre that the pixels show, as a fraction of the patch: a
-# tenth of a pixel of 16. A flip mirrors the picture, but not how patches are sampled and labelled (RECIPE.md).
+# How far the labelled centre is to the right of and below the visible centre, as a fraction of the patch: a tenth of a
+# pixel at 16x16. A flip mirrors the picture, but not the way patches are sampled and labelled (RECIPE.md).
 LABEL_OFFSET = (0.004, 0.01)
-# How far light changes (see `make_augmentation`), and the largest deviation of the noise in grey levels.
+# How much light changes (see `make_augmentation`), and the largest standard deviation of the noise in grey levels.
 LIGHT, NOISE = 1.0, 6.0
-CENTRE_LIMITS = (0.05, 0.95)  # fractions of the patch; augmentation never pushes a centre past them
+CENTRE_LIMITS = (0.05, 0.95)  # fractions of the patch; augmentation never moves a centre beyond them
 
 
 def make_augmentation(
     seed: int, flips: bool = True, turns: bool = True, offset=LABEL_OFFSET, light: float = LIGHT, noise: float = NOISE
 ) -> Callable:
-    """Makes the augmentation; the defaults are the recipe, the arguments are for measuring its parts.
+    """Makes the augmentation. The defaults are the recipe; the arguments are for measuring its parts.
 
     Order: geometry first, then light, then noise, then clipping to 0..255.
 
     Args:
-        seed: of the noise.
-        flips: mirror left and right, up and down.
-        turns: transpose; with flips this makes the quarter turns.
+        seed: seed for the noise.
+        flips: mirror horizontally and vertically.
+        turns: transpose; together with flips, this gives quarter turns.
         offset: see `LABEL_OFFSET`.
         light: 1 for brightness by up to 30 grey levels, contrast by up to 30 %, tone by up to 0.3.
         noise: highest standard deviation, in grey levels.
 
     Returns:
-        (x float32 [n, h, w, c] of 0..255, y float32 [n, 3] circles, seed int32 [2]) -> the same; drawn per patch.
+        A function (x float32 [n, h, w, c] in 0..255, y float32 [n, 3] circles, seed int32 [2]) -> (x, y), which draws
+        for each patch.
     """
     pool = augmentation_ops.noise_pool(1 << 20, [seed, 7])
 
@@ -53,7 +54,7 @@ def make_augmentation(
 
 
 def turn(x, y, transposed, flip_x, flip_y, offset=LABEL_OFFSET):
-    """Transposes, then flips patches, and moves their circles along.
+    """Transposes, then flips patches, together with their circles.
 
     Args:
         x: float32 [n, h, w, planes], square.
@@ -73,10 +74,10 @@ def turn(x, y, transposed, flip_x, flip_y, offset=LABEL_OFFSET):
 
 
 def zoom_and_shift(x, y, zoom, shift_x, shift_y, offset=LABEL_OFFSET):
-    """Zooms and shifts patches, and moves their circles along; not part of the recipe (RECIPE.md).
+    """Zooms and shifts patches together with their circles; not part of the recipe (RECIPE.md).
 
-    A centre that would move past `CENTRE_LIMITS` stops there: the patch is shifted less, so that the network is not
-    trained on balls that the patch hardly shows. A centre outside the limits in the file stays put.
+    If a centre would move beyond `CENTRE_LIMITS`, the patch is shifted less, so that the network is not trained on
+    balls that the patch hardly shows. A centre that is already outside the limits does not move.
 
     Args:
         x, y, offset: see `turn`.

@@ -1,4 +1,4 @@
-"""Compares detectors: by centre error, radius error and IoU."""
+"""Compares detectors by their centre error, radius error and IoU."""
 
 import argparse
 from pathlib import Path
@@ -11,10 +11,10 @@ from robot_export.comparison.paired_differences import Measure, Subject, compare
 
 
 def compare_models(arguments: argparse.Namespace, models: list[Path], files: list[Path]) -> None:
-    """Reads, scores, compares and prints; the arguments are those of compare.py.
+    """Reads the files, scores and compares the models, and prints the result; the arguments are those of compare.py.
 
     Raises:
-        UserError: models or files that cannot be used or compared.
+        UserError: models or files cannot be used or compared.
     """
     patches = read_patches(models, files, "detection", Options, load_data)
     scorers = open_models(models, arguments, 3, patches)

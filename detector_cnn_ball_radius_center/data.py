@@ -1,4 +1,4 @@
-"""The detector's patches: where they come from, and what stands in where there are none."""
+"""Gets the detector's patches, or synthetic ones as a replacement."""
 
 from common.datasets.load import Splits, load_splits
 from common.runs.preflight import preflight
@@ -11,10 +11,10 @@ TASK = "detection"
 
 
 def load_data(options: Options) -> Splits:
-    """Finds, fetches and reads the patches of a run; synthetic ones where they are asked for or stand in.
+    """Finds, downloads and reads the patches of a run, or renders synthetic ones on request or as a replacement.
 
     Raises:
-        UserError: no such dataset, no such file, one that no training can use, or a robot that cannot use the model.
+        UserError: a dataset or file does not exist or cannot be used for training, or a robot cannot use the model.
     """
     splits = load_splits(TASK, options, synthetic_files)
     check_all(options.robot, "detector", splits.train, options.accept_sampling)

@@ -1,4 +1,4 @@
-"""Scores a detector on patch files: the same numbers and pictures as at the end of its training.
+"""Scores a detector on patch files, with the same numbers and pictures as at the end of its run.
 
 python3 evaluate.py MODEL FILE...
 python3 detector_cnn_ball_radius_center/evaluate.py MODEL FILE...
@@ -20,7 +20,7 @@ from common.training.find_model import find_model
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Reads, scores, writes and prints."""
+    """Parses the command line and scores the detector."""
     arguments = evaluation_parser((__doc__ or " ").splitlines()[0]).parse_args(argv)
     model_file = find_model(arguments.model)
     check_files(arguments.files)

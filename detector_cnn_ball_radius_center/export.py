@@ -1,4 +1,4 @@
-"""Exports a trained detector to every format, compares each with it, and writes model.json and the model card.
+"""Exports a trained detector to all formats, compares each with it, and writes model.json and the model card.
 
 python3 export.py ../runs/NAME                            with the patches that the run recorded
 python3 export.py MODEL --calibration TRAIN.h5 --validation VALIDATION.h5

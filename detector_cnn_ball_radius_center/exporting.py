@@ -1,4 +1,4 @@
-"""The detector's export: patches, files; and when a format is rejected."""
+"""Exports the detector: patches, files, and when a format is rejected."""
 
 import argparse
 from dataclasses import replace
@@ -20,14 +20,14 @@ TARGET = {
     "units": "fractions of the patch's width and height",
     "origin": "top left corner of the patch, x to the right, y down",
 }
-ERROR_GROWN = 0.05  # of Keras's; a format whose centre error grows by more is rejected
+ERROR_GROWN = 0.05  # relative to Keras; a format whose centre error grows by more is rejected
 
 
 def export(arguments: argparse.Namespace) -> None:
-    """Reads, exports, checks and prints; the arguments are those of export.py.
+    """Reads the model, exports and checks it, and prints the result; the arguments are those of export.py.
 
     Raises:
-        UserError: files or a model that cannot be used, or a format that differs from the model.
+        UserError: files or a model cannot be used, or a format differs from the model.
     """
     source = read_source(arguments, Task(PROJECT, "detection", TARGET, Options, load_data))
     manifest, patches = source.manifest, source.evidence.validation
@@ -45,7 +45,7 @@ def export(arguments: argparse.Namespace) -> None:
 
 
 def project(size: int) -> Project:
-    """What the exports have to know of the detector.
+    """What exports need to know about the detector.
 
     Args:
         size: width of the patches in pixels.

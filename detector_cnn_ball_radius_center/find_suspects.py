@@ -1,4 +1,4 @@
-"""Judges every label by networks that have not seen its recording."""
+"""Judges all labels with networks that have not seen their recordings."""
 
 import argparse
 
@@ -13,10 +13,10 @@ from detector_cnn_ball_radius_center.options import Options
 
 
 def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
-    """Reads, trains without each fold, judges every label and writes; the arguments are those of suspects.py.
+    """Trains without each fold, judges all labels and writes the results; the arguments are those of suspects.py.
 
     Raises:
-        UserError: patches that cannot be used.
+        UserError: the patches cannot be used.
     """
     patches = read_recordings(arguments.files, "detection")
     folds = min(arguments.folds, len(set(patches.recording)))

@@ -1,4 +1,4 @@
-"""The losses that the detector can be trained with.
+"""The losses for training the detector.
 
 A circle is [radius, center_x, center_y] in fractions of the patch, origin at its top left corner. Every patch of a
 detection file shows a ball (dataset_tools/building/selection.py), so there is no case without one.
@@ -10,11 +10,11 @@ from collections.abc import Callable
 import tensorflow as tf
 
 HUBER_DELTA = 0.02  # fraction of the patch, a third of a pixel at 16x16: quadratic below, linear above
-SMALLEST_RADIUS = 0.01  # fraction of the patch; smaller radii are pushed up to it
+SMALLEST_RADIUS = 0.01  # fraction of the patch; the loss increases smaller radii to this
 
 
 def make_loss(name: str) -> Callable:
-    """Makes one of the losses that `--loss` names.
+    """Makes the loss that `--loss` names.
 
     Returns:
         (true circles [n, 3], predicted circles [n, 3]) -> loss per patch [n].
@@ -23,7 +23,7 @@ def make_loss(name: str) -> Callable:
 
 
 def mean_absolute_error(y, circle):
-    """Mean distance of the three values, in fractions of the patch; [n, 3] and [n, 3] -> [n]."""
+    """Mean absolute difference of the three values, in fractions of the patch; [n, 3] and [n, 3] -> [n]."""
     return tf.reduce_mean(tf.abs(circle - y), 1)
 
 
@@ -35,14 +35,14 @@ def huber(y, circle):
 
 
 def circle_iou_loss(y, circle):
-    """1 - IoU of the two circles, and a pull that is left where they do not overlap; -> [n].
+    """1 - IoU of the two circles, plus a penalty for the distance, which also works without overlap; -> [n].
 
     The overlap is that of Yang et al., CircleNet: Anchor-free Glomerulus Detection with Circle Representation, 2020.
-    The pull is the squared distance of the centres over that of the smallest circle around both, from boxes carried
-    over to circles: Zheng et al., Distance-IoU Loss, 2020. A radius too small to be one costs what it lacks.
+    The penalty is the squared distance of the centres divided by the squared diameter of the smallest circle around
+    both, adapted from boxes: Zheng et al., Distance-IoU Loss, 2020. A radius that is too small adds what it lacks.
     """
     radius = tf.maximum(circle[:, 0], SMALLEST_RADIUS)
-    # The floor keeps the distance's gradient finite where the centres meet; it is a thousandth of a pixel.
+    # The floor, a thousandth of a pixel, keeps the distance's gradient finite where the centres coincide.
     distance = tf.sqrt(tf.reduce_sum((circle[:, 1:] - y[:, 1:]) ** 2, 1) + 1e-8)
     overlap = _lens_area(y[:, 0], radius, distance)
     union = math.pi * (y[:, 0] ** 2 + radius**2) - overlap
@@ -52,10 +52,10 @@ def circle_iou_loss(y, circle):
 
 
 def _lens_area(a, b, distance):
-    """Area that two circles with radii a and b share, all [n]; with the gradient that geometry gives.
+    """Area of the intersection of two circles with radii a and b, all [n], with its exact gradient.
 
-    The derivative by the distance is minus the common chord, that by a radius its arc inside the other circle: exact
-    and finite everywhere, where automatic differentiation of acos and sqrt is not.
+    The derivative with respect to the distance is minus the common chord; with respect to a radius, it is the circle's
+    arc inside the other. It is finite everywhere, unlike the automatic derivatives of acos and sqrt.
     """
 
     @tf.custom_gradient
@@ -76,6 +76,6 @@ def _lens_area(a, b, distance):
 
 
 def _half_angle(a, b, distance):
-    """Half the angle under which circle a, from its centre, sees its arc inside circle b: 0 to pi; all [n]."""
+    """Half the central angle of circle a's arc inside circle b: 0 to pi; all [n]."""
     cosine = (distance**2 + a**2 - b**2) / (2 * a * tf.maximum(distance, 1e-6))
     return tf.acos(tf.clip_by_value(cosine, -1.0, 1.0))

@@ -1,4 +1,4 @@
-"""The detector's numbers: pure functions of true and predicted circles, no I/O.
+"""The detector's metrics: pure functions of true and predicted circles, without I/O.
 
 A circle is [radius, center_x, center_y] in fractions of the patch; errors in pixels are pixels of the network's input.
 """
@@ -10,12 +10,12 @@ IOU_LIMITS = (0.5, 0.75)
 
 
 def checked(y, circles) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float64 [n, 3]; ValueError if no metric can be computed from them."""
+    """Both as float64 [n, 3]; raises a ValueError if no metric can be computed from them."""
     y, circles = np.asarray(y, np.float64), np.asarray(circles, np.float64)
     if y.shape != circles.shape or y.ndim != 2 or y.shape[1] != 3 or not len(y):
-        raise ValueError(f"One circle of three values per label, at least one. Received: {y.shape}, {circles.shape}")
+        raise ValueError(f"Each label needs a circle of three values. Received: {y.shape}, {circles.shape}")
     if not np.isfinite(circles).all() or not np.isfinite(y).all():
-        raise ValueError(f"Circles are finite numbers. Received: {np.sum(~np.isfinite(circles))} that are not")
+        raise ValueError(f"Circles must be finite numbers. Received: {np.sum(~np.isfinite(circles))} that are not")
     return y, circles
 
 
@@ -53,7 +53,7 @@ def center_errors(y, circles) -> np.ndarray:
 
 
 def evaluate(y, circles, size: int) -> dict[str, float]:
-    """Every number of one set of patches, by name.
+    """All metrics of a set of patches, by name.
 
     `*_px` are pixels, `*_fraction` fractions of the patch; `bias` is the mean of predicted minus true, in pixels.
 
@@ -74,9 +74,10 @@ def evaluate(y, circles, size: int) -> dict[str, float]:
 
 
 def of_drawn_patches(y, circles, size: int):
-    """A function from how often each of these patches is drawn, int [n], to the numbers that models are compared by.
+    """Returns a function from how often each of these patches is drawn, int [n], to the metrics for comparing models.
 
-    They are median centre error and median radius error in pixels, mean IoU, and the share of the IoU above 0.75.
+    They are median centre error and median radius error in pixels, mean IoU, and the share of balls with an IoU above
+    0.75.
     """
     y, circles = checked(y, circles)
     centre, radius = center_errors(y, circles) * size, np.abs(circles[:, 0] - y[:, 0]) * size
@@ -98,7 +99,7 @@ def radius_class(radius) -> np.ndarray:
 
 
 def evaluate_groups(y, circles, size: int, **groups) -> list[dict[str, str | float]]:
-    """One row per radius class, camera, ...: `group`, `name` and the numbers of `evaluate`, sorted by name.
+    """One row per radius class, camera, ...: `group`, `name` and the metrics of `evaluate`, sorted by name.
 
     Args:
         y, circles, size: see `evaluate`.

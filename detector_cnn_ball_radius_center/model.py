@@ -1,4 +1,4 @@
-"""The detector's network: raw pixels in, the ball's circle out.
+"""The detector's network, from raw pixels to the ball's circle.
 
 A circle is [radius, center_x, center_y] in fractions of the patch, origin at its top left corner.
 """
@@ -21,12 +21,12 @@ def build_model(
     """Builds the uncompiled detector.
 
     Args:
-        input_shape: (height, width, channels), 16 or 32 pixels square, 1 or 2 channels.
+        input_shape: (side, side, channels) with a side of 16 or 32 pixels and 1 or 2 channels.
         filters: output channels of the four convolutions.
         dense: units of the hidden dense layer.
-        regularize: put a dropout before the output.
+        regularize: add dropout before the output.
         mean: mean of the training pixels per channel, in units of the full range 0..1.
-        mean_circle: mean of the training circles, where predictions start; else the first epochs only search for it.
+        mean_circle: mean of the training circles, the first prediction; otherwise the first epochs only learn the mean.
 
     Returns:
         A functional keras.Model: [n, height, width, channels] of raw 0..255 -> [n, 3] circles.

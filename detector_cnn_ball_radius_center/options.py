@@ -1,4 +1,4 @@
-"""The detector's command line: its own options, beside those of every run (`common/cli/training_options.py`)."""
+"""The detector's command line: its own options, and those of every run (`common/cli/training_options.py`)."""
 
 from dataclasses import dataclass
 
@@ -18,26 +18,26 @@ EPILOG = """examples:
   python3 train.py --data-train a.h5 b.h5 --data-val c.h5
   python3 train.py --resume NAME                      resume a stopped run
 
-Ends with status 0, 2 for bad input, 130 or 143 when it was stopped (the best model so far is then saved and evaluated).
+Exit status: 0, 2 for bad input, 130 or 143 if stopped (the best model so far is saved and evaluated).
 """
 
 
 @dataclass(frozen=True)
 class Options(TrainingOptions):
-    """One training of the detector; see the help of each option. What the defaults were measured with: RECIPE.md."""
+    """The settings of a detector run; see the help of each option. RECIPE.md explains the defaults."""
 
     loss: str = "huber"
 
     def __post_init__(self):
         super().__post_init__()
         if self.loss not in LOSSES:
-            raise UserError(f"--loss is one of {', '.join(LOSSES)}. Received: {self.loss}.")
+            raise UserError(f"--loss must be one of {', '.join(LOSSES)}. Received: {self.loss}.")
 
 
 def parse_args(argv: list[str] | None = None) -> Options:
     """Parses the command line of train.py; see `common.cli.training_options.parse`."""
-    parser = training_parser("Trains the CNN that tells where in a patch the ball is.", EPILOG, DEFAULT_STEM)
+    parser = training_parser("Trains the CNN that finds where in a patch the ball is.", EPILOG, DEFAULT_STEM)
     group = parser.add_argument_group("circle")
-    group.add_argument("--loss", choices=LOSSES, help="what is minimised; compared in the README")
+    group.add_argument("--loss", choices=LOSSES, help="the loss; the README compares them")
     add_robot_options(parser.add_argument_group("robots"))
     return parse(parser, Options, argv, PROJECT)

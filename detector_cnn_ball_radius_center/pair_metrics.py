@@ -1,7 +1,7 @@
-"""The numbers of classifier and detector together, as the robot uses them.
+"""The metrics of classifier and detector together, as the robot uses them.
 
-The classifier's probability is the confidence of the detector's circle: a patch is a detection when the probability
-reaches the threshold, and the circle says where.
+The classifier's probability is the confidence of the detector's circle: a patch is a detection if the probability
+reaches the threshold, and the circle gives the position.
 """
 
 from dataclasses import dataclass
@@ -37,14 +37,14 @@ class Scored:
 
 
 def score(classifier: Path, detector: Path, classification, detection) -> tuple[Scored, Scored]:
-    """Both models on the balls of the detection file and on the patches without a ball of the classification file.
+    """Scores both models on the balls of the detection file and on the patches without a ball of the other file.
 
     Args:
         classifier, detector: .keras files.
         classification, detection: common.datasets.patch_file.Patches.
 
     Raises:
-        UserError: a model that cannot be loaded or takes other patches.
+        UserError: a model cannot be loaded or takes other patches.
     """
     empty = classification.take(classification.y == 0)
     parts = []
@@ -56,7 +56,7 @@ def score(classifier: Path, detector: Path, classification, detection) -> tuple[
 
 
 def evaluate(balls: Scored, others: Scored, threshold: float) -> dict[str, float]:
-    """Every number of the pair; undefined numbers (no ball, none found, no other patch) are left out.
+    """All metrics of the pair; undefined ones (no ball, none found, no other patch) are left out.
 
     Args:
         balls: patches with a ball and their true circles, from the detection file.
@@ -80,7 +80,7 @@ def evaluate(balls: Scored, others: Scored, threshold: float) -> dict[str, float
 
 
 def evaluate_groups(balls: Scored, others: Scored, threshold: float) -> list[dict[str, str | float]]:
-    """`evaluate` by brightness of the patch and by radius: the true one of a ball, the predicted one of all else."""
+    """`evaluate` by brightness of the patch and by radius: true for balls, predicted for other patches."""
     kinds = {
         "brightness": (brightness_class(balls.brightness), brightness_class(others.brightness), BRIGHTNESS_CLASSES),
         "radius": (
@@ -99,7 +99,7 @@ def evaluate_groups(balls: Scored, others: Scored, threshold: float) -> list[dic
 
 
 def operating_curve(balls: Scored, others: Scored, points: int = 200) -> dict[str, np.ndarray]:
-    """Detections, detections with enough overlap, and false positives per 1000, as the threshold decreases."""
+    """Detections, detections with enough overlap, and false positives per 1000, for decreasing thresholds."""
     thresholds = np.quantile(np.concatenate([balls.probability, others.probability]), np.linspace(1, 0, points))
     iou = metrics.circle_iou(balls.truth, balls.circle)
     found = balls.probability[None, :] >= thresholds[:, None]

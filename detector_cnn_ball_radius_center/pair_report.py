@@ -1,4 +1,4 @@
-"""Scores both models on the patches of two files, writes the numbers and the picture and prints them."""
+"""Scores both models on the patches of two files, writes the metrics and the picture, and prints the metrics."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ ROWS = (
     ("  detected", "detection_rate", ".2%"),
     ("  detected, IoU above 0.5", "detection_rate_iou_0.5", ".2%"),
     ("  detected, IoU above 0.75", "detection_rate_iou_0.75", ".2%"),
-    ("  mean IoU of the detected", "mean_iou", ".4f"),
+    ("  mean IoU of detections", "mean_iou", ".4f"),
     ("patches without a ball", "others", "d"),
     ("  false positives", "false_positives", "d"),
     ("  false positives per 1000", "false_positives_per_1000", ".2f"),
@@ -37,12 +37,12 @@ def report_pair(arguments: argparse.Namespace, classifier: Path, detector: Path,
     """Reads the patches, scores both models, writes a new folder and prints the tables.
 
     Args:
-        arguments: of score_together.py.
+        arguments: those of score_together.py.
         classifier, detector: .keras files.
-        threshold: of the classifier; origin: where it comes from, in words.
+        threshold: the classifier's; origin: a description of where it comes from.
 
     Raises:
-        UserError: files that cannot be read or scored together.
+        UserError: the files cannot be read or scored together.
     """
     files = read_patches(arguments.classification, "classification"), read_patches(arguments.detection, "detection")
     check_patches(*files)
@@ -63,16 +63,16 @@ def report_pair(arguments: argparse.Namespace, classifier: Path, detector: Path,
 
 
 def check_patches(classification, detection) -> None:
-    """Refuses patches that one pair of models cannot be scored on.
+    """Refuses patches on which a pair of models cannot be scored.
 
     Raises:
-        UserError: they differ in size or colour, or none is without a ball.
+        UserError: they differ in size or colour, or all of them show a ball.
     """
     if classification.X.shape[1:] != detection.X.shape[1:]:
         shapes = ("x".join(map(str, part.X.shape[1:])) for part in (classification, detection))
         raise UserError(
-            f"the two files hold patches of different size or colour. Received: {' and '.join(shapes)}. "
-            "Take a classification and a detection file of one family."
+            f"the two files have patches of different size or colour. Received: {' and '.join(shapes)}. "
+            "Use a classification and a detection file of one family."
         )
     if not (classification.y == 0).any():
-        raise UserError(f"no patch without a ball. Received: {', '.join(classification.files)}. Choose another file.")
+        raise UserError(f"there is no patch without a ball. Received: {', '.join(classification.files)}. Use another.")

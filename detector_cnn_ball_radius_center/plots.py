@@ -1,4 +1,4 @@
-"""The detector's pictures: circles on patches, where the errors are, and predicted against true values."""
+"""Draws the detector's pictures: circles on patches, where the errors are, and predicted against true values."""
 
 from pathlib import Path
 
@@ -16,16 +16,16 @@ TARGETS = ("radius", "x of the centre", "y of the centre")
 
 
 def write_all(folder: Path, patches: Patches, circles, name: str = "") -> list[Path]:
-    """Draws every picture of one evaluated set of patches.
+    """Draws all pictures of an evaluated set of patches.
 
     Args:
         folder: an existing folder.
-        patches: with their true circles.
+        patches: the patches with their true circles.
         circles: float [n, 3], predicted, fractions of the patch.
-        name: the set, `validation` or `test`: goes into the titles and before the names of the files.
+        name: `validation` or `test`, for the titles and as a prefix of the file names.
 
     Returns:
-        The files, in the order in which they are worth a look.
+        The files, the most useful first.
     """
     before = f"{name}_" if name else ""
     files = {part: Path(folder) / f"{before}{part}.png" for part in ("worst", "random", "errors", "targets")}
@@ -43,7 +43,7 @@ def write_all(folder: Path, patches: Patches, circles, name: str = "") -> list[P
 
 
 def circle_gallery(path: Path, patches: Patches, circles, chosen, title: str) -> None:
-    """The chosen patches with their true and predicted circle, IoU, centre error and index below."""
+    """Draws the chosen patches with true and predicted circle, and IoU, centre error and index below."""
     y, iou = patches.y, metrics.circle_iou(patches.y, circles)
     error = metrics.center_errors(y, circles) * patches.X.shape[2]
     names = ["" if patches.recording is None else shortened(str(patches.recording[i]), 8) for i in chosen]
@@ -58,7 +58,7 @@ def circle_gallery(path: Path, patches: Patches, circles, chosen, title: str) ->
 
 
 def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtitle: str) -> None:
-    """Patches that one of two models gets right, with the circles of both and their IoU below."""
+    """Draws patches that only one of two models gets right, with the circles of both, and their IoU below."""
     a, b = (metrics.circle_iou(patches.y, circles) for circles in answers)
     captions = [f"{a[i]:.2f} > {b[i]:.2f}\n#{i}" for i in chosen]
 
@@ -72,12 +72,12 @@ def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtit
 
 
 def draw_target(axes, circle, left: float, top: float, side: float) -> None:
-    """The circle that the network is taught for a patch, on the sheet of augmented patches."""
+    """Draws the training circle of a patch on the sheet of augmented patches."""
     draw_circle(axes, circle, (left, top, side), BALL)
 
 
 def draw_circle(axes, circle, place: tuple[float, float, float], colour: str, line: str = "-") -> None:
-    """One circle and its centre on a patch of a sheet, cut off at the patch's edge; place: left, top, side."""
+    """Draws a circle and its centre on a patch of a sheet, cut off at the patch's edge; place: left, top, side."""
     left, top, side = place
     radius, x, y = (float(value) * side for value in circle)
     frame = Rectangle((left, top), side, side, transform=axes.transData)
@@ -89,7 +89,7 @@ def draw_circle(axes, circle, place: tuple[float, float, float], colour: str, li
 
 
 def error_maps(path: Path, y, circles, size: int, name: str = "") -> None:
-    """The distance of the centres against the radius, and its median over the true position in the patch."""
+    """Draws the distance of the centres against the radius, and its median by true position in the patch."""
     y, error = np.asarray(y, float), metrics.center_errors(y, circles) * size
     where = f" on {name}" if name else ""
     with plots.figure(path, height=9.6) as drawing:
@@ -116,7 +116,7 @@ def error_maps(path: Path, y, circles, size: int, name: str = "") -> None:
 
 
 def _running_median(position: np.ndarray, value: np.ndarray, bins: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """Median value in bins of equally many patches, over the bins' median positions."""
+    """Median value in bins with equal numbers of patches, at the bins' median positions."""
     parts = [part for part in np.array_split(np.argsort(position, kind="stable"), bins) if len(part)]
     return np.array([np.median(position[p]) for p in parts]), np.array([np.median(value[p]) for p in parts])
 
@@ -135,7 +135,7 @@ def _median_map(y: np.ndarray, error: np.ndarray, bins: int = 9) -> tuple[np.nda
 
 
 def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
-    """Predicted against true, one panel per value: a slope below one shows a network that predicts the mean."""
+    """Draws predicted against true, one panel per value; a slope below one means that predictions tend to the mean."""
     y, circles = np.asarray(y, float), np.asarray(circles, float)
     with plots.figure(path, height=7.6) as drawing:
         panels = drawing.subplots(2, 2).ravel()
@@ -162,14 +162,14 @@ def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
 
 
 def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -> None:
-    """Balls found, and found with enough overlap, against false positives, for all thresholds; the shipped one marked.
+    """Draws balls found, and found with enough overlap, against false positives, with the chosen threshold marked.
 
     Args:
         curve: `pair_metrics.operating_curve`.
         numbers: `pair_metrics.evaluate` at the threshold.
     """
     alarms = curve["false_positives_per_1000"]
-    left = max(0.5 * alarms[alarms > 0].min(initial=1000), 1e-3)  # no false positive has no place on a logarithmic axis
+    left = max(0.5 * alarms[alarms > 0].min(initial=1000), 1e-3)  # a logarithmic axis cannot show zero false positives
     place = max(numbers["false_positives_per_1000"], left)
     with plots.figure(path, height=5.6) as drawing:
         axes, low = drawing.subplots(), 1.0
@@ -181,9 +181,7 @@ def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -
             axes.plot(np.maximum(alarms, left), curve[key], color=colour, label=label, linewidth=width)
             axes.plot(place, numbers[key], "o", color=ACCENT, markersize=9, zorder=5, clip_on=False)
             low = min(low, numbers[key], curve[key][alarms > 0].min(initial=1))
-        low = max(
-            0, np.floor(10 * low - 1) / 10
-        )  # tenths; what few balls are found without a false positive is cut off
+        low = max(0, np.floor(10 * low - 1) / 10)  # tenths; the few balls found without a false positive are cut off
         axes.set(xlim=(left, 1000), ylim=(low, 1 + 0.02 * (1 - low)), ylabel="share of the balls")
         axes.set_xlabel("false positives per 1000 patches without a ball (left edge: none)")
         plots.plain_log_axis(axes.xaxis)

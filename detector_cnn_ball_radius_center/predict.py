@@ -1,4 +1,4 @@
-"""Finds balls in pictures, logs and patches: a classifier decides, the detector says where exactly.
+"""Finds balls in pictures, logs and patches: a classifier decides, and the detector locates them exactly.
 
 python3 predict.py MODEL SOURCE... --classifier RUN
 python3 predict.py MODEL some_patches.h5
@@ -22,9 +22,11 @@ from robot_export.foreign_options import add_foreign_options, foreign
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The arguments, checked as far as the files' names allow."""
+    """Parses the command line and checks it without opening files."""
     parser = prediction_parser((__doc__ or " ").splitlines()[0])
-    text = "the run or file of a classifier: it decides what is a ball (default: every patch is one, pictures need it)"
+    text = (
+        "the run or file of a classifier, which decides what is a ball; pictures need it (default: every patch is one)"
+    )
     parser.add_argument("--classifier", type=run_or_file, metavar="MODEL", help=text)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)

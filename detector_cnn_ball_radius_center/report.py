@@ -1,4 +1,4 @@
-"""The numbers, pictures and rows of one scored set of patches."""
+"""Reports a scored set of patches: metrics, pictures and one row per patch."""
 
 import argparse
 import json
@@ -17,15 +17,15 @@ from detector_cnn_ball_radius_center.summary import group_table, table
 
 
 def report(folder: Path, patches, circles, mean_circle, name: str = "", files=None) -> dict:
-    """Computes every number of one set of patches, draws its pictures and writes one row per patch.
+    """Computes all metrics of a set of patches, draws its pictures, and writes one row per patch.
 
     Args:
         folder: an existing folder.
         patches: common.datasets.patch_file.Patches.
         circles: float32 [n, 3], predicted.
-        mean_circle: the mean of the training circles: the trivial baseline.
-        name: `validation`, `test`: comes before the names of the files and into the titles.
-        files: str [n], the file of each patch, where several are scored as one.
+        mean_circle: the mean of the training circles, used as a baseline.
+        name: `validation` or `test`, for the titles and as a prefix of the file names.
+        files: str [n], the file of each patch, if several are scored as one.
 
     Returns:
         `metrics` (flat, baseline included) and `groups` (per radius class, file, camera, recording, side, brightness).
@@ -45,14 +45,14 @@ def report(folder: Path, patches, circles, mean_circle, name: str = "", files=No
 
 
 def evaluate_saved(arguments: argparse.Namespace, model_file: Path) -> None:
-    """Reads patch files, scores a saved model on them, writes the report into a new folder and prints it.
+    """Reads patch files, scores a saved model on them, writes the report into a new folder, and prints it.
 
     Args:
-        arguments: of evaluate.py.
+        arguments: those of evaluate.py.
         model_file: a .keras file.
 
     Raises:
-        UserError: files that cannot be read or scored as one, or a model that is not for them.
+        UserError: files cannot be read or scored as one, or the model is for other patches.
     """
     patches, files = read_files(arguments.files, "detection")
     circles = predict_file(model_file, patches.X, outputs=3)
@@ -70,13 +70,13 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path) -> None:
 
 
 def read_mean_circle(model_file: Path, y) -> tuple[list[float], str]:
-    """The circle of the trivial baseline and where it comes from: the training data, else the scored files themselves.
+    """The circle of the baseline and where it comes from: the training data, else the scored files.
 
-    The baseline is for comparison alone, so a model.json that does not tell it is no error.
+    The baseline is only for comparison, so a model.json without it is not an error.
     """
     try:
         mean = json.loads(model_file.with_name("model.json").read_text(encoding="utf-8"))["target"]["mean"]
         radius, x, y_ = (float(value) for value in mean)
         return [radius, x, y_], "of the training patches (model.json)"
     except (OSError, ValueError, KeyError, TypeError):
-        return y.mean(0).tolist(), "of these patches (the model ships none)"
+        return y.mean(0).tolist(), "of these patches (the model has none)"

@@ -1,4 +1,4 @@
-"""What worse pictures do to the circles: light, blur, noise, a shifted patch, each at five strengths."""
+"""Measures how worse pictures affect the circles: light, blur, noise, shifts, with five strengths."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ PANELS = (("mean_iou", "Blues", 1.0, ".2f"), ("median_center_error_px", "Oranges
 
 
 def weakest(rows: dict[str, list[dict[str, float]]]) -> str:
-    """The sentence about the kind that leaves least overlap at its middle strength."""
+    """A sentence about the kind with the lowest overlap at its middle strength."""
     kind = min(rows, key=lambda kind: rows[kind][2]["mean_iou"])
     row = rows[kind][2]
     numbers = f"mean IoU {row['mean_iou']:.2f}, median centre error {row['median_center_error_px']:.2f} px"
@@ -20,9 +20,9 @@ def weakest(rows: dict[str, list[dict[str, float]]]) -> str:
 
 
 def sheet(folder: Path, result: dict, predict: Callable, patches, name: str = "") -> None:
-    """Adds `robustness` and a sentence among the `notes` to the result of `report`, and draws robustness.png.
+    """Adds `robustness` and a sentence in `notes` to the result of `report`, and draws robustness.png.
 
-    A shift or zoom moves the true circles, too.
+    A shift or zoom also moves the true circles.
 
     Args:
         folder, name: as in `report`.

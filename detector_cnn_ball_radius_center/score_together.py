@@ -1,4 +1,4 @@
-"""Scores a classifier and a detector together, as the robot uses them: its probability decides, its circle is used.
+"""Scores a classifier and a detector together, as on the robot: one decides, the other gives the circle.
 
 python3 score_together.py CLASSIFIER DETECTOR CLASSIFICATION_FILE DETECTION_FILE
 """
@@ -23,24 +23,24 @@ from common.training.find_model import find_model, read_threshold
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The arguments, checked as far as the files' names allow."""
+    """Parses the command line and checks it without opening files."""
     parser = Parser(description=(__doc__ or " ").splitlines()[0])
     parser.add_argument("classifier", type=run_or_file, metavar="CLASSIFIER", help="a .keras file, or a run")
     parser.add_argument("detector", type=run_or_file, metavar="DETECTOR", help="a .keras file, or a run")
-    parser.add_argument("classification", type=Path, metavar="CLASSIFICATION_FILE", help="its patches without a ball")
-    parser.add_argument("detection", type=Path, metavar="DETECTION_FILE", help="balls with their circles, same family")
-    text = "default: the one shipped with the classifier, in model.json"
+    parser.add_argument("classification", type=Path, metavar="CLASSIFICATION_FILE", help="patches without a ball")
+    parser.add_argument("detection", type=Path, metavar="DETECTION_FILE", help="balls and circles, same family")
+    text = "decision threshold (default: the classifier's, from model.json)"
     parser.add_argument("--threshold", type=threshold_value, metavar="X", help=text)
     parser.add_argument(
         "--output-dir",
         type=Path,
-        help="folder for numbers and picture; default: a new together-NAME in the output folder",
+        help="folder for numbers and picture (default: a new together-NAME in the output folder)",
     )
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Reads, scores, writes and prints."""
+    """Parses the command line and scores both models."""
     arguments = parse_args(argv)
     classifier, detector = find_model(arguments.classifier), find_model(arguments.detector)
     threshold, origin = read_threshold(classifier, arguments.threshold)
@@ -54,18 +54,18 @@ def main(argv: list[str] | None = None) -> None:
 def check_family(classification: Path, detection: Path) -> None:
     """Refuses two files of the archive that were not cut and converted in the same way.
 
-    Files of other names are judged by their content alone.
+    Files with other names are judged only by their content.
 
     Raises:
-        UserError: they are of two families.
+        UserError: they belong to two families.
     """
     kinds = []
     for path, task in ((classification, "classification"), (detection, "detection")):
         kinds += [family.stem.partition("_patches_")[2] for family in all_families(task) if _of(path, family.stem)]
     if len(set(kinds)) > 1:
         raise UserError(
-            f"the two files are of different families. Received: {kinds[0]} and {kinds[1]}. "
-            "Take a classification and a detection file of one family."
+            f"the two files belong to different families. Received: {kinds[0]} and {kinds[1]}. "
+            "Use a classification and a detection file of one family."
         )
 
 

@@ -1,4 +1,4 @@
-"""The detector's numbers as text that people read in a terminal."""
+"""Formats the detector's metrics for a terminal."""
 
 from collections.abc import Mapping, Sequence
 
@@ -29,7 +29,7 @@ _ROWS = (
     ("  median radius error (pixels)", "baseline_median_radius_error_px", ".3f"),
     ("  mean IoU", "baseline_mean_iou", ".4f"),
 )
-# By these runs are compared on MLflow; all others are in the table, evaluation.json and the model card.
+# The metrics for comparing runs on MLflow; all others are in the table, evaluation.json and the model card.
 TRACKED = {
     "validation": (
         "median_center_error_px",
@@ -51,7 +51,7 @@ _GROUP_COLUMNS = (
 
 
 def table(sets: Mapping[str, Mapping[str, float]]) -> str:
-    """The numbers of `metrics.evaluate` and `metrics.baseline`, one column per set."""
+    """The metrics of `metrics.evaluate` and `metrics.baseline`, one column per set."""
     return tables.table(_ROWS, sets)
 
 

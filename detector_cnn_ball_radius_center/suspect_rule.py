@@ -1,4 +1,4 @@
-"""Which labels of the detector's patches are probably wrong."""
+"""Finds labels of the detector's patches that are probably wrong."""
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -11,14 +11,14 @@ SUSPICIOUS = 2.5  # robust standard deviations; see `unexplained` and benchmarks
 def unexplained(y, circles, sharpness) -> np.ndarray:
     """How much larger each error is than the ball's size and blur explain, in robust standard deviations, float64 [n].
 
-    The error is the distance of label and prediction, [radius, x, y] as one vector, radius and centre each in units of
-    its own spread (1.4826 times the median absolute deviation). Its logarithm is fitted as a linear function of those
-    of radius and sharpness, with the soft L1 loss, so that wrong labels do not pull the fit. What is left is divided by
-    its spread above the median (upwards alone: tiny errors make the lower side of a logarithm long).
+    The error is the distance of label and prediction as vectors [radius, x, y], with radius and centre in units of
+    their spread (1.4826 times the median absolute deviation). Its logarithm is fitted as a linear function of the
+    logarithms of radius and sharpness, with the soft L1 loss, so that wrong labels do not affect the fit. The residual
+    is divided by its spread above the median (only above, because tiny errors make the lower side of a logarithm long).
 
     Args:
-        y: [n, 3], the labels. circles: [n, 3], by networks that have not seen the patch.
-        sharpness: [n], 0 for a ramp to 1 for noise.
+        y: [n, 3], the labels. circles: [n, 3], from networks that have not seen the patch.
+        sharpness: [n], from 0 for a ramp to 1 for noise.
     """
     y, circles = checked(y, circles)
     apart = np.abs(circles - y)

@@ -1,4 +1,4 @@
-"""The detector's training: network, fit, evaluation, files."""
+"""Trains the detector: network, fit, evaluation, files."""
 
 import dataclasses
 
@@ -30,18 +30,18 @@ from robot_export.publish import publish_run
 
 
 def train(options: Options, splits: Splits, server: Server) -> int:
-    """Builds, fits, evaluates and writes: one run, given its data.
+    """Runs one training with its data: builds, fits and evaluates the network, and writes the files.
 
     Args:
-        options: of the run.
+        options: the options of the run.
         splits: its patches.
-        server: where it is tracked.
+        server: where the run is tracked.
 
     Returns:
         0, or 128 + the number of the signal that stopped it.
 
     Raises:
-        UserError: an option that cannot be used with these patches, or a loss that is not finite.
+        UserError: an option cannot be used with these patches, or the loss is not finite.
     """
     devices_and_seeds.prepare(options.seed, options.threads, options.require_gpu)
     model, options = build(options, splits)
@@ -50,14 +50,14 @@ def train(options: Options, splits: Splits, server: Server) -> int:
         draw_augmentation(run, trainer, splits.train, draw_target)
         history = fit(trainer, validate, run.path, run.epoch, run.stop)
         if history.best is None:
-            print("Stopped within the first epoch: there is no model yet, --resume starts it over.")
+            print("Stopped in the first epoch, so there is no model yet; --resume starts over.")
         else:
             finish(run, options, splits, trainer.average, history)
     return run.stop.status
 
 
 def build(options: Options, splits):
-    """A new network that starts at the means of the training data, or the one of --init; with the options updated."""
+    """A new network that starts at the means of the training data, or that of --init, and the updated options."""
     X, y = splits.train.X, splits.train.y
     options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
     if options.init:
@@ -86,14 +86,14 @@ def prepare(model, options: Options, splits):
 
 
 def finish(run, options: Options, splits, model, history) -> None:
-    """Saves the model, evaluates it on validation and, where there is one, once on test; prints the results."""
-    run.save_model(model, history)  # first: whatever fails below, the result of the night is safe
+    """Saves the model, evaluates it on validation and once on test if there is a test split, and prints the results."""
+    run.save_model(model, history)  # first, so that the model is safe whatever fails below
     predict = make_predictor(model)
     mean_circle = splits.train.y.mean(0).tolist()
     judged = {split: part for split, part in splits.parts.items() if split != "train"}
     circles = {split: predict(part.X) for split, part in judged.items()}
     results = {split: report(run.path, part, circles[split], mean_circle, split) for split, part in judged.items()}
-    if options.export == "all":  # not in every run of a grid
+    if options.export == "all":  # usually not in a grid
         last = list(judged)[-1]
         sheet(run.path, results[last], predict, judged[last], last)
     numbers = {split: result["metrics"] for split, result in results.items()}

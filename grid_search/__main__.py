@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+if __name__ == "__main__":  # works in any folder with any Python: finds this repository's modules and packages
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     from common.cli import launch
 
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
         plan = read_plan(make_plan(options)[0].folder, options.metric)
     else:
         plan = latest_plan(output_dir(options), options.metric)
-    from grid_search import grid  # late: Ray, which reads its environment on import, and SciPy
+    from grid_search import grid  # late: imports SciPy and Ray, which reads its environment on import
 
     if options.report:
         print(grid.write_report(plan))

@@ -1,39 +1,39 @@
-"""How many runs fit on a machine or cluster at once."""
+"""Computes how many runs fit on a machine or cluster at the same time."""
 
 from dataclasses import dataclass
 
 import ray
 
-BASE_MEMORY = 700_000_000  # of a run beside its data: what it does not share with the process it is forked from
+BASE_MEMORY = 700_000_000  # bytes of a run besides its data, not shared with the process that it was forked from
 DATA_FACTOR = 4  # copies of the patches on the way to the device and through evaluation
 GPUS_PER_RUN = 0.25  # these networks leave a GPU idle most of the time
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What Ray reserves for one run: cores, GPUs (a fraction: shared), bytes of memory."""
+    """What Ray reserves for one run: cores, GPUs (a fraction if shared), bytes of memory."""
 
     threads: int
     gpus: float
     memory: int
 
     def fit(self, resources: dict[str, float]) -> int:
-        """How many fit into the resources of a node, as Ray names them."""
+        """How many runs fit into the resources of a node, with Ray's names."""
         counts = [resources.get("CPU", 0) // self.threads, resources.get("memory", 0) // self.memory]
         if self.gpus >= 1:
             counts.append(resources.get("GPU", 0) // self.gpus)
-        elif self.gpus:  # no run is spread over two cards
+        elif self.gpus:  # a run uses only one GPU
             counts.append(int(resources.get("GPU", 0)) * int(1 / self.gpus + 1e-9))
         return max(0, int(min(counts)))
 
 
 def nodes() -> dict[str, dict]:
-    """The nodes that live now: id -> Ray's description (NodeManagerHostname, NodeManagerAddress, Resources)."""
+    """The nodes that are alive: id -> Ray's description (NodeManagerHostname, NodeManagerAddress, Resources)."""
     return {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
 
 
 def needs(threads: int, gpus: float | None, memory_gb: float | None, data_bytes: int) -> Needs:
-    """What a run needs; a quarter of a GPU where the cluster has one and nothing else was said."""
+    """The needs of a run; by default, a quarter of a GPU if the cluster has one."""
     if gpus is None:
         gpus = GPUS_PER_RUN if any(node["Resources"].get("GPU") for node in nodes().values()) else 0.0
     memory = memory_gb * 1e9 if memory_gb else BASE_MEMORY + DATA_FACTOR * data_bytes
@@ -41,7 +41,7 @@ def needs(threads: int, gpus: float | None, memory_gb: float | None, data_bytes:
 
 
 def words(per_node: dict[str, int], need: Needs) -> str:
-    """How many runs at once, and where."""
+    """Says how many runs fit at the same time, and where."""
     threads = f"{need.threads} thread{'s' * (need.threads > 1)}"
     each = f"each {threads}, {need.memory / 1e9:.1f} GB" + (f", {need.gpus:g} GPU" if need.gpus else ", no GPU")
     known = nodes()

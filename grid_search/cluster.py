@@ -1,4 +1,4 @@
-"""The Ray cluster of a grid: a private one on this machine, or one that is named."""
+"""The Ray cluster of a grid: a private one on this machine, or one that the user chose."""
 
 import hashlib
 import logging
@@ -11,28 +11,28 @@ from pathlib import Path
 import ray
 import ray._private.worker
 
-import psutil  # isort: skip - Ray brings it, and finds it only once it is imported itself
+import psutil  # isort: skip - part of Ray, found only after Ray is imported
 
 from common.errors import UserError
 from grid_search.ray_environment import LOCAL
 
-OBJECT_STORE_BYTES = 80_000_000  # results travel through it, a few hundred kilobytes each
-STARTS = 5  # tries to start Ray, which gives its helpers 15 s: a busy machine may need more
+OBJECT_STORE_BYTES = 80_000_000  # results pass through it, a few hundred kilobytes each
+STARTS = 5  # tries to start Ray, which waits 15 s for its helpers; a busy machine may need longer
 SOCKET_PATH = 103  # bytes that a Unix socket's path may have on macOS; Linux takes 107
 RAY_NEEDS = len("/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store")
 
 
 def connect(address: str, grid: Path) -> None:
-    """Joins the cluster at `address`, or starts one for this process alone, on loopback.
+    """Joins the cluster at `address`, or starts a private one on loopback.
 
     Args:
-        address: of `ray_environment.head_node`; `ray_environment.prepare` comes before Ray is imported.
-        grid: its folder, for which the folder of a private cluster's sockets and logs is named; that is emptied.
+        address: from `ray_environment.head_node`; call `ray_environment.prepare` before Ray is imported.
+        grid: the grid's folder; the folder for a private cluster's sockets and logs is named after it, and emptied.
 
     Raises:
-        UserError: no cluster answers there, or there is no folder with a short enough path.
+        UserError: no cluster answers at the address, or no folder has a short enough path.
     """
-    ray._private.worker.print_to_stdstream = _say_nothing  # pages about a node that died, however log_to_driver is set
+    ray._private.worker.print_to_stdstream = _say_nothing  # hides pages about a dead node, which log_to_driver does not
     settings = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == LOCAL:
         settings |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
@@ -42,10 +42,10 @@ def connect(address: str, grid: Path) -> None:
         try:
             ray.init(address, **settings)
             return
-        except Exception as error:  # Ray raises many kinds, plain Exception among them
+        except Exception as error:  # Ray raises many kinds of exceptions, even plain Exception
             ray.shutdown()
             if left > 1 and "timed out during startup" in str(error):
-                print("Ray did not start in its time, this machine is busy; once more", flush=True)
+                print("Ray did not start in time because this machine is busy; trying again", flush=True)
                 continue
             words = str(error).strip().splitlines()[0][:200]
             raise UserError(f"Ray cannot be used: {words} Received: {address}.") from None
@@ -68,7 +68,7 @@ def _folder(grid: Path) -> Path:
 
 
 def _end_leftovers(folder: Path) -> None:
-    """Kills what a failed start left: processes of Ray whose command line names this folder, which is ours."""
+    """Kills what a failed start left: Ray processes whose command line contains this folder, which is ours."""
     with suppress(psutil.Error, OSError):
         for process in psutil.process_iter():
             with suppress(psutil.Error):
@@ -77,18 +77,18 @@ def _end_leftovers(folder: Path) -> None:
 
 
 def _path(grid: Path) -> Path:
-    """Named for the grid's whole path: the same command for another output folder is another grid."""
+    """A folder named after the grid's whole path, because grids in other output folders have the same name."""
     name = f"grid-{hashlib.sha256(os.fsencode(grid.resolve())).hexdigest()[:8]}"
     return short_folder(len(name) + 1 + RAY_NEEDS, otherwise=grid.parent) / name
 
 
 def short_folder(room: int, otherwise: Path | None = None) -> Path:
-    """A folder whose path leaves `room` bytes for that of a Unix socket below it.
+    """A folder whose path leaves `room` bytes for the path of a Unix socket inside it.
 
-    RAY_TMPDIR where it is set; else the system's temporary folder, which macOS gives a long name, /tmp, or `otherwise`.
+    RAY_TMPDIR if it is set; else the system's temporary folder (which has a long name on macOS), /tmp, or `otherwise`.
 
     Raises:
-        UserError: all of them are too long.
+        UserError: all of their paths are too long.
     """
     bases = [os.environ.get("RAY_TMPDIR")]
     if not bases[0]:

@@ -1,16 +1,16 @@
-"""A process that has everything imported, and a fork of it for every run.
+"""A process that has imported everything, and a fork of it for every run.
 
 python -m grid_search.fork_server MODULE SOCKET
 
 It listens on the Unix socket SOCKET before it imports anything. The imports take five to ten seconds of a core, once
-per node; on the driver's node Ray starts meanwhile. A slot connects, sends two pipes and gets a fork of this process,
-its kept process, which forks again for every run. A fork starts in milliseconds and begins as `train.py` does after
-its imports: fresh seeds and devices, so the same numbers; and what a run leaks, breaks or leaves on a GPU goes
-when it ends.
+per node; on the driver's node, Ray starts at the same time. A slot connects, sends two pipes and gets a fork of this
+process, its kept process, which forks again for every run. A fork starts in milliseconds and begins like `train.py`
+after its imports, with fresh seeds and devices, so it gives the same numbers. What a run leaks, breaks or leaves on a
+GPU disappears when it ends.
 
 A kept process reads a job per line (JSON: `options`, `log`, `environment`) and answers with the run's exit
-status; the line "stop" asks the active run to end. A pipe closes when its holder dies; whatever depends on it then ends
-at once.
+status; the line "stop" asks the active run to end. When the process at one end of a pipe dies, the pipe closes, and the
+process at the other end ends at once.
 """
 
 import fcntl
@@ -30,27 +30,27 @@ from common.cli.option import from_json
 from common.cli.printable import printable
 from common.errors import UserError
 
-# Exit statuses beside those of train.py: a temporary cause (disk, memory, network), worth a second try.
+# Exit status in addition to those of train.py: a temporary cause (disk, memory, network), worth a second try.
 MAY_PASS = 75  # EX_TEMPFAIL of sysexits.h
 
 
 def main() -> int:
-    """Makes kept processes until stdin closes."""
+    """Makes kept processes until stdin is closed."""
     place = Path(sys.argv[2])
     lock = place.with_suffix(".lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return 0  # another slot of this node was faster
-    place.unlink(missing_ok=True)  # of one that was killed
+    place.unlink(missing_ok=True)  # left by a killed process
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(place))
     listener.listen()
-    for number in (signal.SIGINT, signal.SIGTERM):  # for the run alone; this process ends when stdin closes
+    for number in (signal.SIGINT, signal.SIGTERM):  # only for the run; this process ends when stdin is closed
         signal.signal(number, signal.SIG_IGN)
     module, fault = _import()
-    gc.freeze()  # never collected in a child: writing to every object would copy all shared memory
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a kept process ended
+    gc.freeze()  # no collection in a child, which would write to every object and copy all shared memory
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the exit status of a kept process is not needed
     while 0 not in select.select([0, listener], [], [])[0]:
         connection, _ = listener.accept()
         with connection:
@@ -64,12 +64,12 @@ def main() -> int:
 
 
 def _import() -> tuple:
-    """Returns the project's module and "", or None and in one line why it cannot be imported."""
+    """Returns the project's module and "", or None and one line that says why it cannot be imported."""
     try:
         module = importlib.import_module(sys.argv[1])
         package = module.__name__.rpartition(".")[0]
         if package and importlib.util.find_spec(f"{package}.training"):
-            importlib.import_module(f"{package}.training")  # it imports at its top all that a run needs
+            importlib.import_module(f"{package}.training")  # imports everything that a run needs
         importlib.import_module("common.runs.plots").warm_up()
     except (Exception, SystemExit) as error:
         return None, printable(f"{type(error).__name__}: {error}")
@@ -77,7 +77,7 @@ def _import() -> tuple:
 
 
 def _serve(module, fault: str, connection: socket.socket) -> None:
-    """Trains the jobs that come through a slot's pipes until they close, then ends this fork."""
+    """Runs the jobs from a slot's pipes until they close, then ends this fork."""
     message, pipes, *_ = socket.recv_fds(connection, 65536, 2)
     for ours, theirs in enumerate(pipes):
         os.dup2(theirs, ours)
@@ -88,7 +88,7 @@ def _serve(module, fault: str, connection: socket.socket) -> None:
     os.environ.update(json.loads(message))
     _say(fault or f"ready {os.getpid()}")
     while line := _line():
-        if not line.startswith("{"):  # "stop", for a run that has just ended
+        if not line.startswith("{"):  # "stop" for a run that has just ended
             continue
         child = os.fork()
         if not child:
@@ -110,7 +110,7 @@ def _train(module, job: dict) -> None:
     try:
         status = module.train(from_json(module.Options, job["options"]))
     except UserError as error:
-        # A full disk or a lost connection is a UserError, too.
+        # A full disk or a lost connection is also a UserError.
         status = MAY_PASS if isinstance(error.__context__, OSError) else 2
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -124,14 +124,14 @@ def _train(module, job: dict) -> None:
 
 
 def _obey() -> None:
-    """Ends this run: cleanly when asked to, at once when nobody is left to ask."""
+    """Ends this run: cleanly on request, or at once if the slot is gone."""
     while _line() == "stop":
         os.kill(os.getpid(), signal.SIGTERM)
     os._exit(1)
 
 
 def _line() -> str:
-    """A line from stdin, read byte by byte so that none is left in a buffer that a fork would share; "" at its end."""
+    """A line from stdin, "" at its end; read byte by byte, because forks would share a buffer."""
     line = bytearray()
     while (byte := os.read(0, 1)) not in (b"", b"\n"):
         line += byte

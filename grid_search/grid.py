@@ -26,14 +26,14 @@ from grid_search.run_progress import Settings
 from grid_search.scheduler import Scheduler
 from grid_search.slot import meeting_place, start_worker
 
-DATA = ("dataset", "data_train", "data_val", "data_test", "seed")  # the seed: where validation is split off
+DATA = ("dataset", "data_train", "data_val", "data_test", "seed")  # the seed splits off validation patches
 
 
 def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, address: str) -> int:
-    """Trains what is not trained yet; returns 0 when all succeeded, 1 when some failed, 128 + a signal.
+    """Runs all unfinished runs; returns 0 if all succeeded, 1 if some failed, or 128 + a signal.
 
     Raises:
-        UserError: data, server or cluster cannot be used, or the grid runs already.
+        UserError: data, server or cluster cannot be used, or the grid is already running.
     """
     first = checked[0]
     module = find_module(plan.module)
@@ -92,10 +92,10 @@ def grid_run(plan: Plan, server: tracking.Server, dataset: str) -> Iterator[trac
 
 
 def fetch_data(load_data: Callable, checked: list[TrainingOptions]) -> tuple[list, int, str]:
-    """Reads the data of every run once.
+    """Reads the data of all runs once.
 
     Returns:
-        [(options, digest per split)] for each kind of data, the bytes of the largest, and a short name for all.
+        [(options, digest per split)] for each set of data, the bytes of the largest, and a short name for all.
     """
     kinds = {json.dumps([options.as_json()[name] for name in DATA]): options for options in checked}
     digests, largest, said, names = [], 0, set(), set()
@@ -114,16 +114,16 @@ def fetch_data(load_data: Callable, checked: list[TrainingOptions]) -> tuple[lis
 
 
 def tell_plan(plan: Plan, need: capacity.Needs, options: GridOptions) -> int:
-    """Prints how many runs there are, how many at once and where; returns the latter number.
+    """Prints how many runs there are, and how many run at the same time and where; returns the second number.
 
     Raises:
-        UserError: not even one fits.
+        UserError: not even one run fits.
     """
     states = Counter(run_folders.read_state(plan, run).status for run in plan.runs)
     per_node = {node: need.fit(told["Resources"]) for node, told in capacity.nodes().items()}
     fit = sum(per_node.values())
     if not fit:
-        raise UserError(f"Not one run fits on this machine or cluster. Received: {capacity.words(per_node, need)}.")
+        raise UserError(f"No run fits on this machine or cluster. Received: {capacity.words(per_node, need)}.")
     slots = min(options.jobs or fit, fit, len(plan.runs))
     for name, values in plan.varies.items():
         print(f"  {name}: {' | '.join(values)}")
@@ -136,10 +136,10 @@ def tell_plan(plan: Plan, need: capacity.Needs, options: GridOptions) -> int:
 
 
 def finish(plan: Plan, drive: Scheduler, tracked, stop: StopRequest) -> int:
-    """Writes and tracks the report, says what failed, and returns the exit status."""
+    """Writes and tracks the report, prints what failed, and returns the exit status."""
     print(write_report(plan, {p.run.index: (p.status, p.reason) for p in drive.all}))
     counts = Counter(progress.status for progress in drive.all)
-    # Zeros, too: an earlier start may have had some.
+    # Including zeros, because an earlier start may have had some.
     numbers = {f"runs_{status}": counts[status] for status in ("finished", "pruned", "failed", "stopped")}
     found = [quality for p in drive.all if (quality := p.state.best(plan.metric)) is not None]
     if found:
@@ -152,10 +152,10 @@ def finish(plan: Plan, drive: Scheduler, tracked, stop: StopRequest) -> int:
         if progress.status == "failed":
             print(f"failed: {progress.run.index:03} {progress.run.label}: {progress.reason}")
     if stop():
-        print("stopped; the same command again resumes from here")
+        print("stopped; run the same command again to resume")
         return stop.status
     if drive.ended:
-        print("Ray was killed or has died; the same command again resumes from here")
+        print("Ray was killed or has died; run the same command again to resume")
     return int(counts["failed"] > 0 or drive.ended)
 
 
@@ -165,12 +165,12 @@ def _alone(plan: Plan) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise UserError(f"This grid is running already. Received: {plan.folder}. See --report.") from None
+        raise UserError(f"This grid is already running. Received: {plan.folder}. See --report.") from None
     with lock:
         try:
             yield
         finally:
-            if not (plan.folder / "plan.json").exists():  # a dry run, or nothing fits: as if nobody had been here
+            if not (plan.folder / "plan.json").exists():  # a dry run, or nothing fits: leaves no trace
                 shutil.rmtree(plan.folder, ignore_errors=True)
                 with suppress(OSError):
                     plan.folder.parent.rmdir()
@@ -187,13 +187,13 @@ def _worker(plan: Plan, threads: int, start: bool) -> Iterator[str]:
         try:
             yield str(place)
         finally:
-            process.kill()  # the slots' forks have their own ends
+            process.kill()  # the slots' forks end on their own
             for path in (place, place.with_suffix(".lock")):
                 path.unlink(missing_ok=True)
 
 
 def _leave(plan: Plan) -> None:
-    """Ends Ray, which takes a second or two in which there is nothing left to stop."""
+    """Ends Ray, which takes a second or two; signals are ignored meanwhile."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     ray.shutdown()
     cluster.clean_up(plan.folder)

@@ -1,4 +1,4 @@
-"""The live overview of a grid: one line per run, redrawn on a terminal, now and then in a log file."""
+"""The live overview of a grid: one line per run, redrawn on a terminal, occasionally printed to a log file."""
 
 import shutil
 import sys
@@ -8,12 +8,12 @@ from collections import Counter
 from common.atomic_files import write_text
 from grid_search.plan import Plan
 
-BLOCK_SECONDS = 60.0  # between two overviews in a log file
+BLOCK_SECONDS = 60.0  # time between two overviews in a log file
 FILE_SECONDS = 5.0
 
 
 class LiveView:
-    """Prints what happens; overview.txt in the grid's folder lists every run at any time."""
+    """Prints events; overview.txt in the grid's folder always lists all runs."""
 
     def __init__(self, plan: Plan, slots: int):
         self.plan, self.slots = plan, slots
@@ -23,20 +23,20 @@ class LiveView:
         self._took: list[float] = []
 
     def say(self, words: str) -> None:
-        """One line with the time, above the live block."""
+        """Prints one line with the time, above the live block."""
         self._erase()
         print(f"{time.strftime('%H:%M:%S')}  {words}", flush=True)
 
     def started(self, progress) -> None:
-        """Says what a run starts from."""
+        """Prints that a run starts, and from which epoch."""
         done, again = len(progress.state.rows), progress.tries > 1 or progress.losses
         how = "starts"
         if progress.state.folder:
-            how = f"resumes after epoch {done}" if done else "starts over, it has no epoch yet"
+            how = f"resumes after epoch {done}" if done else "starts over, because it has no epoch yet"
         self.say(f"{self._name(progress)} {how} on {progress.host}{' (second try)' if again else ''}")
 
     def ended(self, progress) -> None:
-        """Says how a run ended, or why it waits again."""
+        """Prints how a run ended, or why it waits again."""
         took = time.monotonic() - progress.started
         if progress.status == "finished":
             self._took.append(took)
@@ -47,7 +47,7 @@ class LiveView:
         self.say(f"{self._name(progress)} {status} after epoch {len(progress.state.rows)}{number}, {span(took)}{why}")
 
     def update(self, runs: list) -> None:
-        """Shows all runs, where and as often as it suits."""
+        """Shows all runs, live on a terminal or occasionally in a log file."""
         now = time.monotonic()
         running = [self.line(progress) for progress in runs if progress.status == "running"]
         if now - self._written > FILE_SECONDS:
@@ -63,18 +63,18 @@ class LiveView:
             print("\n".join([*running, self.summary(runs)]), flush=True)
 
     def write(self, runs: list) -> None:
-        """Brings overview.txt up to date."""
+        """Updates overview.txt."""
         self._written = time.monotonic()
         lines = [self.line(progress) for progress in runs]
         write_text(self.plan.folder / "overview.txt", "\n".join([*lines, self.summary(runs)]) + "\n")
 
     def close(self, runs: list) -> None:
-        """The last state of all, when nothing runs any more."""
+        """Shows the final state of all runs."""
         self._erase()
         self.write(runs)
 
     def line(self, progress) -> str:
-        """A run in one line: number, status, epoch, metric, time left, what it is."""
+        """A run in one line: number, status, epoch, metric, time left, label."""
         state = progress.state
         metric = state.best(self.plan.metric)
         number = "" if metric is None else f"{self.plan.metric} {metric:.4g}"
@@ -85,7 +85,7 @@ class LiveView:
         return f"{progress.status:9}{epoch:16}{number:24}{time_left:16}{progress.host:14}{name}"
 
     def summary(self, runs: list) -> str:
-        """All runs in one line."""
+        """A summary of all runs in one line."""
         counts = Counter(progress.status for progress in runs)
         words = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
         waiting = counts["waiting"] * (sum(self._took) / len(self._took) if self._took else 0) / self.slots
@@ -105,7 +105,7 @@ class LiveView:
 
 
 def seconds_left(state) -> float | None:
-    """Seconds until the last epoch, as the latest epochs went; None before the first."""
+    """Seconds until the last epoch, estimated from the latest epochs; None before the first."""
     latest = [row["epoch_seconds"] for row in state.rows[-10:] if "epoch_seconds" in row]
     if not latest or not state.epochs:
         return None
@@ -113,7 +113,7 @@ def seconds_left(state) -> float | None:
 
 
 def span(seconds: float) -> str:
-    """Seconds as people would say them: 42 s, 3 min 20 s, 2 h 10 min."""
+    """Formats seconds for people: 42 s, 3 min 20 s, 2 h 10 min."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"

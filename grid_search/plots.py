@@ -1,4 +1,4 @@
-"""The picture of a grid: quality against cost with the Pareto front named, and what each array does."""
+"""Draws the picture of a grid: quality against cost with a labelled Pareto front, and the effect of each array."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from common.runs.plots import ACCENT, INK, NO_BALL, WIDTH, figure, plain_log_axi
 from grid_search.plan import Plan
 from grid_search.ranking import pareto_front
 
-NAMED = 20  # rows of the list beside a panel; a longer front is thinned out
-CELL = 14  # characters of a value in that list
+NAMED = 20  # rows of the list beside a panel; from a longer front, some are left out
+CELL = 14  # characters per value in that list
 TITLES = {
     "parameters": "parameters",
     "multiply_accumulates": "multiply-accumulates per patch",
@@ -19,14 +19,14 @@ HOLLOW = {"facecolor": "none", "edgecolor": NO_BALL}
 
 
 def draw_grid(path: Path, plan: Plan, rows: list[dict]) -> None:
-    """Draws quality against every cost that is known, then the quality at each value of each array.
+    """Draws quality against each known cost, then the quality for each value of each array.
 
     Args:
         path: the PNG.
         plan: the grid.
-        rows: of `ranking.row`, each with `quality` and costs.
+        rows: from `ranking.row`, each with `quality` and costs.
     """
-    enough = min(2, len(plan.runs))  # one dot says nothing, unless there is only one run
+    enough = min(2, len(plan.runs))  # a single dot is useless, unless there is only one run
     costs = [cost for cost in TITLES if sum(cost in row for row in rows) >= enough]
     arrays = list(plan.varies)
     kinds = [(costs, 1, 4.2, _cost_panel), (arrays, 2, 3.4, _array_panel)]
@@ -48,7 +48,7 @@ def draw_grid(path: Path, plan: Plan, rows: list[dict]) -> None:
 
 
 def _cost_panel(axes, plan: Plan, rows: list[dict], cost: str) -> None:
-    """Every run as a dot, the front as a line whose points have numbers, the list of those beside it."""
+    """Draws every run as a dot, the front as a line with numbered points, and a list of these points beside it."""
     front = pareto_front(rows, cost, plan.lower_is_better)
     looks = ((False, "not trained to the end", HOLLOW), (True, "trained to the end", {"color": NO_BALL}))
     for whole, label, look in looks:
@@ -65,7 +65,7 @@ def _cost_panel(axes, plan: Plan, rows: list[dict], cost: str) -> None:
     axes.margins(x=0.06, y=0.12)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=11, borderaxespad=0, handletextpad=0.3)
     named = front[::-1][:: max(1, -(-len(front) // NAMED))]  # the best one is always among them
-    below = plan.lower_is_better  # the corner that a front leaves empty, by its definition
+    below = plan.lower_is_better  # the corner that is always empty beside a front
     look = {"ha": "right", "va": "top" if below else "bottom", "fontsize": 10, "weight": "bold", "color": ACCENT}
     for number, row in enumerate(named, 1):
         place = {"xytext": (-4, -4 if below else 4), "textcoords": "offset points"}
@@ -75,7 +75,7 @@ def _cost_panel(axes, plan: Plan, rows: list[dict], cost: str) -> None:
 
 
 def front_list(plan: Plan, front: list[dict]) -> str:
-    """The runs of a front as a table: number, quality, and the value of every array."""
+    """Writes the runs of a front as a table: number, quality, and the value of each array."""
     heading = ["", plan.metric.removeprefix("val_"), *plan.varies]
     lines = [[str(i), f"{row['quality']:.4g}", *(row[name] for name in plan.varies)] for i, row in enumerate(front, 1)]
     cells = [[cell if len(cell) <= CELL else f"{cell[: CELL - 1]}…" for cell in line] for line in [heading, *lines]]
@@ -84,7 +84,7 @@ def front_list(plan: Plan, front: list[dict]) -> str:
 
 
 def _array_panel(axes, plan: Plan, rows: list[dict], name: str) -> None:
-    """Every run as a dot at its value, the median as a bar."""
+    """Draws every run as a dot at its value, and the median as a bar."""
     values = plan.varies[name]
     for i, value in enumerate(values):
         found = np.array([row["quality"] for row in rows if row[name] == value])

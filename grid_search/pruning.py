@@ -1,4 +1,4 @@
-"""Stops runs that are behind: Ray Tune's asynchronous successive halving on the epochs' metric."""
+"""Stops runs that fall behind, with Ray Tune's asynchronous successive halving on the epochs' metric."""
 
 from types import SimpleNamespace
 
@@ -7,25 +7,25 @@ from ray.tune.schedulers import AsyncHyperBandScheduler
 from grid_search.plan import Plan
 from grid_search.run_folders import State
 
-FIRST_RUNG = 1 / 16  # of all epochs: behind the learning rate's warm-up, which takes 1 / 20
+FIRST_RUNG = 1 / 16  # of all epochs: after the learning rate's warm-up, which takes 1 / 20
 REDUCTION = 2  # the better half continues at every rung: 1/16, 1/8, 1/4, 1/2 of the epochs
 
 
 class Pruner:
     """Asynchronous successive halving (Li et al., A System for Massively Parallel Hyperparameter Tuning, 2020).
 
-    A run that reaches a rung continues if it is in the better half of those that reached it before.
+    A run that reaches a rung continues if it is in the better half of the runs that reached it before.
     """
 
     def __init__(self, plan: Plan, active: bool):
-        """`active`: whether to stop anything. pruned.txt in the grid's folder lists what was stopped."""
+        """`active`: whether to stop runs. pruned.txt in the grid's folder lists the stopped ones."""
         self._plan, self._active = plan, active
         self._note = plan.folder / "pruned.txt"
         self._scheduler = None
         self._seen: dict[int, int] = {}
 
     def behind(self, index: int, state: State) -> bool:
-        """Whether the run `index` should stop, given all its epochs so far; each epoch is judged once."""
+        """Whether the run `index` should stop, given all its epochs so far; each epoch is judged only once."""
         rows, metric = state.rows, self._plan.metric
         if not self._active or not rows or metric not in rows[-1]:
             return False
@@ -47,7 +47,7 @@ class Pruner:
             file.write(f"{index}\n")
 
     def remembers(self, index: int) -> bool:
-        """Whether an earlier start stopped this run, and this one prunes, too."""
+        """Whether an earlier start pruned this run, and this start also prunes."""
         return self._active and self._note.exists() and str(index) in self._note.read_text().split()
 
 

@@ -1,4 +1,4 @@
-"""One row of numbers per run of a grid, the order of the rows, and which of them are best for their cost."""
+"""Makes a row of numbers per run of a grid, sorts the rows, and finds those that are best for their cost."""
 
 from contextlib import suppress
 
@@ -7,13 +7,13 @@ from grid_search import run_folders
 from grid_search.plan import Plan
 from grid_search.seeds import smallest_real_difference
 
-MORE = ("val_auroc", "val_recall_at_fpr_0.01", "val_mean_iou")  # beside the metric that ranks, where there are such
+MORE = ("val_auroc", "val_recall_at_fpr_0.01", "val_mean_iou")  # shown in addition to the ranking metric, if they exist
 SHORT = {"val_recall_at_fpr_0.01": "recall at 1 %"}
 COSTS = ("parameters", "multiply_accumulates", "latency_us")
 
 
 def row(plan: Plan, run, status: str = "", reason: str = "") -> dict:
-    """Everything about one run on one line.
+    """Everything about one run in one row.
 
     Keys: index, label, status, the arrays, epochs, wanted, quality (the metric of the kept epoch), the other
     validation metrics of that epoch, costs, seconds, folder, reason.
@@ -33,7 +33,7 @@ def row(plan: Plan, run, status: str = "", reason: str = "") -> dict:
 
 
 def ranked(plan: Plan, rows: list[dict]) -> list[dict]:
-    """Best first; then settings that lack seeds, then those without a number."""
+    """Sorts rows: the best first; at the end, settings that lack seeds, then those without a number."""
     sign = 1 if plan.lower_is_better else -1
 
     def place(row):
@@ -44,7 +44,7 @@ def ranked(plan: Plan, rows: list[dict]) -> list[dict]:
 
 
 def ranking(plan: Plan, rows: list[dict]) -> list[str]:
-    """The rows as lines of text: place, metric, cost, status, epochs, what it is, its folder."""
+    """The rows as lines of text: place, metric, cost, status, epochs, label, folder."""
     columns = [(name, SHORT.get(name, name.removeprefix("val_")), ".5g") for name in MORE if name != plan.metric]
     columns += [
         ("parameters", "parameters", ","),
@@ -70,7 +70,7 @@ def ranking(plan: Plan, rows: list[dict]) -> list[str]:
 
 
 def pareto_front(rows: list[dict], cost: str, lower_is_better: bool) -> list[dict]:
-    """The rows that no other beats in quality at the same cost or less, cheapest first."""
+    """The rows that no other row beats in quality at the same or a lower cost, cheapest first."""
     sign = 1 if lower_is_better else -1
     front: list[dict] = []
     for row in sorted((row for row in rows if cost in row), key=lambda row: (row[cost], sign * row["quality"])):
@@ -84,7 +84,7 @@ def _begun(folder) -> str:
 
 
 def _rejected(model: dict) -> str:
-    """The formats that lost too much, by the model.json of the run."""
+    """The formats that were rejected, according to the run's model.json."""
     forms = model.get("forms")
     entries = forms.items() if isinstance(forms, dict) else ()
     return " ".join(

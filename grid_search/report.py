@@ -1,4 +1,4 @@
-"""The overview of a grid from what lies in its folders: grid.csv, the ranking, the picture, the page."""
+"""Makes the overview of a grid from its folders: grid.csv, the ranking, the picture and the page."""
 
 import csv
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ from grid_search.plots import draw_grid
 from grid_search.ranking import pareto_front, ranked, ranking, row
 from grid_search.seeds import by_setting, differences
 
-SHOWN = 15  # rows of the ranking in the terminal; ranking.txt and grid.csv have all
+SHOWN = 15  # rows of the ranking on the terminal; ranking.txt and grid.csv have all
 
 
 def write_report(plan: Plan, ends: Mapping[int, tuple[str, str]] = {}) -> str:
-    """Writes grid.csv, ranking.txt, grid.png and report.html into the grid's folder, running grids included.
+    """Writes grid.csv, ranking.txt, grid.png and report.html into the grid's folder, even while the grid runs.
 
     Args:
         plan: the grid.
-        ends: index -> (status, reason), if the driver knows more than the folders.
+        ends: index -> (status, reason), if the driver knows more than the folders show.
 
     Returns:
-        The best of the ranking, what failed, and where the files lie, as text.
+        The top of the ranking, the failed runs, and the paths of the files, as text.
     """
     runs = ranked(plan, [row(plan, run, *ends.get(run.index, ("", ""))) for run in plan.runs])
     _write_csv(plan, runs)
@@ -55,7 +55,7 @@ def write_report(plan: Plan, ends: Mapping[int, tuple[str, str]] = {}) -> str:
 
 
 def _block(lines: list[str]) -> list[str]:
-    """Lines that keep their columns in Markdown, whatever is in them."""
+    """Makes lines keep their columns in Markdown, with any content."""
     return ["\n".join(f"    {line}" for line in lines)]
 
 
@@ -69,7 +69,7 @@ def _write_csv(plan: Plan, rows: list[dict]) -> None:
 
 
 def _export_command(plan: Plan, rows: list[dict]) -> list[str]:
-    """The line that exports the best run that is finished, by the data that it recorded; none for other projects."""
+    """The command that exports the best finished run with its recorded data; none for other projects."""
     finished = [row for row in rows if row["status"] == "finished"]
     script = f"{plan.module.rpartition('.')[0]}/export.py"
     if not finished or not (ROOT / script).is_file():

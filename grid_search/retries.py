@@ -1,4 +1,4 @@
-"""Whether a run is tried again after it failed or lost its slot, and why it did, in a few words."""
+"""Decides whether a run is tried again after it failed or lost its slot, and describes the reason in a few words."""
 
 from pathlib import Path
 
@@ -7,17 +7,17 @@ from grid_search.fork_server import MAY_PASS
 from grid_search.run_progress import Place, Progress
 
 TRIES = 2  # a failure whose cause may be temporary is tried once more
-LOSSES = 3  # so often a run may lose its node or slot, which is not its own failure
+LOSSES = 3  # how often a run may lose its node or slot, which is not its own failure
 
 
 def after_failure(progress: Progress, status: int, log: Path) -> None:
-    """A second try if the cause may be temporary (killed, memory, disk, network), none if the input is bad."""
+    """Whether to try again: yes if the cause may be temporary (killed, memory, disk, network), no for bad input."""
     progress.reason = f"{cause(status)}: {last_lines(log)}"
     progress.status = "failed" if status == 2 or progress.tries >= TRIES else "waiting"
 
 
 def after_loss(progress: Progress, words: str) -> None:
-    """Another slot for a run whose slot or node was lost; this does not count as a try."""
+    """Whether to give another slot to a run whose slot or node was lost; this does not count as a try."""
     progress.losses += 1
     progress.tries -= 1
     progress.reason = words
@@ -25,22 +25,22 @@ def after_loss(progress: Progress, words: str) -> None:
 
 
 def why_lost(place: Place, error) -> str:
-    """Why a slot was lost, by Ray's error."""
-    if type(error).__name__ == "ActorUnavailableError":  # Ray needs half a minute to call a node dead
+    """Why a slot was lost, according to Ray's error."""
+    if type(error).__name__ == "ActorUnavailableError":  # Ray needs half a minute to declare a node dead
         return "its node does not answer"
     gone = place.about is not None and place.about["node"] not in capacity.nodes()
     return "its node is gone" if gone else "its slot was killed"
 
 
 def cause(status: int) -> str:
-    """What an exit status means (negative: the signal)."""
+    """The meaning of an exit status (negative: the signal)."""
     if status < 0:
         return f"killed by signal {-status}"
     return {2: "bad input", MAY_PASS: "an error"}.get(status, f"exit status {status}")
 
 
 def last_lines(log: Path, count: int = 3) -> str:
-    """What a run said last, on one line; of a traceback, which is in its log, only the end."""
+    """The last words of a run in one line; for a traceback, only its end (the log has all)."""
     far = log.with_suffix(".far.log")
     text = "".join(path.read_text(errors="replace") for path in (log, far) if path.exists())
     lines = [line.split("\r")[-1].rstrip() for line in text.rpartition("\n--- ")[2].splitlines()]
@@ -50,5 +50,5 @@ def last_lines(log: Path, count: int = 3) -> str:
 
 
 def first_line(error) -> str:
-    """An error without its traceback."""
+    """The message of an error, without its traceback."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]

@@ -1,4 +1,4 @@
-"""What the folder of a run says about it, and copying it between nodes while it is written."""
+"""Reads the state of a run from its folder, and copies the folder between nodes while it is being written."""
 
 import csv
 import math
@@ -14,15 +14,16 @@ from common.errors import UserError
 from common.runs.finished import is_finished
 from grid_search.plan import Plan, Run
 
-# (path inside the folder, offset, content): what has to be written where. Journals only grow: their ends travel.
+# (path inside the folder, offset, content) to write. Journals only grow, so only their new ends are sent.
 Change = tuple[str, int, bytes]
 
 
 @dataclass
 class State:
-    """A run as its folder describes it.
+    """The state of a run according to its folder.
 
-    status: waiting (no folder yet), begun, finished. rows: numbers per epoch. epochs: wanted. model: model.json.
+    status: waiting (no folder yet), begun, finished. rows: numbers per epoch. epochs: planned number. model:
+    model.json.
     """
 
     folder: Path | None = None
@@ -32,33 +33,33 @@ class State:
     model: dict | None = None
 
     def best(self, metric: str) -> float | None:
-        """The metric of the epoch that was kept, the one with the lowest val_loss."""
+        """The metric of the kept epoch, which has the lowest val_loss."""
         kept = min((row for row in self.rows if "val_loss" in row), key=lambda row: row["val_loss"], default=None)
         return kept.get(metric) if kept else None
 
 
 def find_folder(plan: Plan, run: Run) -> Path | None:
-    """The folder of a run; of several, the one with the most epochs."""
+    """The folder of a run; if there are several, the one with most epochs."""
     found = [path for path in _folders(plan, f"{run.index:03}") if (path / "config.json").is_file()]
     return max(found, key=lambda path: (is_finished(path), len(read_rows(path)), path.name), default=None)
 
 
 def remove_empty_folders(plan: Plan) -> None:
-    """Removes the folders of runs that were killed before they wrote their settings: nothing can be resumed there."""
+    """Removes the folders of runs that were killed before they wrote their settings and so cannot be resumed."""
     for path in _folders(plan, r"\d{3,}"):
         if not (path / "config.json").is_file():
             shutil.rmtree(path, ignore_errors=True)
 
 
 def _folders(plan: Plan, index: str) -> list[Path]:
-    """The folders of runs whose index matches; their names end with the mark of grid and run, or began with it."""
+    """The folders of the run with this index; their names end (or formerly began) with the mark of grid and run."""
     mark = re.compile(rf"_(.*-)?{plan.name[-8:]}-{index}(-\d+|_.*)?")
     found = plan.folder.parent.glob(f"*{plan.name[-8:]}-*")
     return sorted(path for path in found if path.is_dir() and mark.fullmatch(path.name[path.name.find("_") :]))
 
 
 def read_state(plan: Plan, run: Run, folder: Path | None = None) -> State:
-    """Everything about a run from its folder, whoever is writing it right now."""
+    """Reads everything about a run from its folder, even while it is being written."""
     folder = folder or find_folder(plan, run)
     if folder is None:
         return State()
@@ -71,7 +72,7 @@ def read_state(plan: Plan, run: Run, folder: Path | None = None) -> State:
 
 
 def read_rows(folder: Path) -> list[dict[str, float]]:
-    """The numbers per epoch in metrics.csv; a line that is being written is left out."""
+    """The numbers per epoch in metrics.csv, without an incomplete last line."""
     try:
         lines = (folder / "metrics.csv").read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
     except OSError:
@@ -86,11 +87,11 @@ def read_rows(folder: Path) -> list[dict[str, float]]:
 
 
 def changes(folder: Path, seen: dict[str, tuple[int, int]]) -> list[Change]:
-    """What changed in a folder since the last call with the same `seen`, which is brought up to date.
+    """The changes in a folder since the last call with the same `seen`, which is updated.
 
-    Temporary files (their names start with a dot), locks and what a server was told stay where they are. The checkpoint
-    comes before the numbers and the journal, which may thus be ahead of it, never behind; model.json, which says that a
-    run is finished, comes last.
+    Temporary files (their names start with a dot), locks and the marks of servers are not copied. The checkpoint comes
+    before the numbers and the journal, so they may be ahead of it but never behind; model.json, which shows that a run
+    is finished, comes last.
     """
     found = []
     for path in sorted(folder.rglob("*"), key=lambda path: (path.name == "model.json", path)):
@@ -105,7 +106,7 @@ def changes(folder: Path, seen: dict[str, tuple[int, int]]) -> list[Change]:
         with path.open("rb") as file:
             file.seek(offset)
             content = file.read(stat.st_size - offset)
-        if offset + len(content) == stat.st_size:  # else it was replaced by a shorter one: next time
+        if offset + len(content) == stat.st_size:  # else it was replaced by a shorter file: next time
             found.append((name, offset, content))
             seen[name] = mark
     return found

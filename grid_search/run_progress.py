@@ -1,4 +1,4 @@
-"""How far a run of a grid is, and the slot that works on it, as the driver sees them."""
+"""The progress of a run of a grid and the slot that works on it, as the driver sees them."""
 
 import dataclasses
 import time
@@ -15,10 +15,10 @@ from grid_search.slot import Job
 
 @dataclass
 class Settings:
-    """What drives a grid beside its plan.
+    """What the driver of a grid needs besides the plan.
 
-    worker: socket of the process on this node that all runs here are forks of. digests: of the data that every
-    node must have. tracked: the grid's run.
+    worker: socket of the process from which all runs on this node are forked. digests: of the data that every node must
+    have. tracked: the grid's run.
     """
 
     jobs: int
@@ -33,7 +33,7 @@ class Settings:
 
 @dataclass
 class Progress:
-    """A run on its way. status: waiting, running, finished, pruned, failed or stopped."""
+    """The progress of a run. status: waiting, running, finished, pruned, failed or stopped."""
 
     run: Run
     state: State
@@ -41,18 +41,18 @@ class Progress:
     tries: int = 0
     losses: int = 0
     host: str = ""
-    reason: str = ""  # of a failure, in a few lines
+    reason: str = ""  # why it failed, in a few lines
     started: float = 0.0
     pruned: bool = False
     lock: object = None  # see `hold`
 
     def begin(self, about: dict, log: Path, settings: Settings) -> Job:
-        """The job with which a slot starts or resumes this run. `about`: of the slot, see `Slot.about`."""
+        """The job with which a slot starts or resumes this run. `about` describes the slot, see `Slot.about`."""
         folder, far = self.state.folder, about["far"]
         with log.open("a") as file:
             file.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} on {about['host']}: {self.run.label}\n")
         options = self.run.options | {"run_name": self.run.run_name, "resume": str(folder) if folder else None}
-        options["offline"] |= not far  # the driver has fetched the data
+        options["offline"] |= not far  # the driver has downloaded the data
         files = tuple(run_folders.changes(folder, {})) if folder and far else ()
         if folder and far:
             self.hold()
@@ -60,7 +60,7 @@ class Progress:
         return Job(options, settings.defaults, str(log), settings.environment, files)
 
     def receive(self, plan: Plan, changes: list) -> None:
-        """Writes what a run on another node wrote into the driver's folders."""
+        """Copies the files of a run on another node into the driver's folders."""
         runs = plan.folder.parent
         for name, offset, content in changes:
             folder, _, rest = name.partition("/")
@@ -72,7 +72,7 @@ class Progress:
             self.hold()
 
     def hold(self) -> None:
-        """Keeps `sync` from ending the run that another node is writing."""
+        """Keeps `sync` from ending a run that another node is writing."""
         if self.lock is None and tracking.begun(self.state.folder):
             self.lock = journal.alive_lock(self.state.folder)
             self.lock.acquire(timeout=5)
@@ -97,7 +97,7 @@ class Place:
 
 
 def wait_for_writer(folder: Path, seconds: float = 60.0) -> None:
-    """A run whose driver was killed ends a moment later."""
+    """Waits for a run whose driver was killed, which ends a moment later."""
     deadline = time.monotonic() + seconds
     while journal.is_alive(folder) and time.monotonic() < deadline:
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Runs that differ in the seed alone are one setting: its mean, its interval, and which differences are not luck."""
+"""Combines runs that differ only in the seed: the mean, its interval, and which differences are not chance."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -13,11 +13,11 @@ CONFIDENCE = 0.95
 
 
 def by_setting(plan: Plan, rows: list[dict]) -> tuple[Plan, list[dict]]:
-    """The plan without its seeds and one row per setting; both as they are where the seed does not vary.
+    """The plan without its seeds, and one row per setting; both are unchanged if the seed does not vary.
 
-    Numbers become the mean over the runs that have them, `epochs`, `wanted` and `seconds` the sum; `folder` is that of
-    the best run. `low` and `high` are the interval of the mean, from the spread over seeds of all settings together;
-    only settings with every run finished have them.
+    Numbers become the mean over the runs that have them; `epochs`, `wanted` and `seconds` become the sum; `folder` is
+    that of the best run. `low` and `high` are the interval of the mean, from the spread over the seeds of all settings;
+    only settings whose runs have all finished have them.
     """
     if SEED not in plan.varies:
         return plan, rows
@@ -58,15 +58,15 @@ def _setting(plan: Plan, varies: dict, runs: list[dict]) -> dict:
 
 
 def _table(rows: list[dict]) -> np.ndarray:
-    """Quality by setting and seed, of the settings with every run finished."""
+    """Quality by setting and seed, for the settings whose runs have all finished."""
     return np.array([row["of_seeds"] for row in rows if row["status"] == "finished" and None not in row["of_seeds"]])
 
 
 def smallest_real_difference(rows: list[dict]) -> float | None:
-    """By how much two means have to differ so that it is not luck; None with one seed or one setting.
+    """How much two means have to differ to be more than chance; None with one seed or one setting.
 
-    Tukey's test for all pairs together (Tukey 1949), each seed a block: where validation is split off by the seed, it
-    is easier or harder for every setting alike. It takes the spread over seeds to be the same in every setting.
+    Tukey's test for all pairs together (Tukey 1949), with each seed as a block, because validation patches that the
+    seed splits off are easier or harder for all settings. It assumes that the spread over seeds is the same everywhere.
     """
     table = _table(rows) if rows and "of_seeds" in rows[0] else np.zeros((0, 0))
     if len(table) < 2 or len(table[0]) < 2:
@@ -83,16 +83,16 @@ def _studentized_range(settings: int, freedom: int) -> float:
 
 
 def differences(plan: Plan, rows: list[dict]) -> str:
-    """One paragraph on what the ranking means; the rows best first."""
+    """One paragraph that explains the ranking; the rows are sorted, the best first."""
     if not rows or "of_seeds" not in rows[0]:
-        return "Every setting was trained with one seed: close ranks are luck. `--seeds 3` trains each three times."
+        return "Every setting was trained with one seed, so close ranks are chance. `--seeds 3` trains each with three."
     real = smallest_real_difference(rows)
     if real is None:
-        return "Too few settings are finished with all of their seeds to tell differences from luck."
+        return "Too few settings are finished with all of their seeds to tell differences from chance."
     whole = [row for row in rows if "low" in row]
     near = sum(abs(row["quality"] - whole[0]["quality"]) <= real for row in whole[1:])
     return (
         f"{plan.metric} is the mean over {len(whole[0]['of_seeds'])} seeds. Differences above {real:.3g} are more than "
-        f"luck (Tukey's test, {CONFIDENCE * 100:.0f} % for all pairs together). Of {len(whole)} settings "
+        f"chance (Tukey's test, {CONFIDENCE * 100:.0f} % for all pairs together). Of {len(whole)} settings "
         f"{len(whole) - 1 - near} are really behind the best; {near} may be as good (marked =)."
     )

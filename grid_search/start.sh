@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What every grid script ends with: the grid of ARGUMENTS, from wherever it is started. Whatever python3 this is, it
-# starts again in the right environment.
+# The last line of every grid script calls this: it runs the grid of ARGUMENTS from any working directory. Any python3
+# will do; it restarts itself in the right environment.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=$(command -v python3 || command -v python || echo "$root/.venv/bin/python")

@@ -158,7 +158,7 @@ def test_false_alarms_become_negatives_that_touch_no_ball(tmp_path, models):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--rule", "models"], "Name others with --models"),
+        (["--rule", "models"], "Add others with --models"),
         (["--per-second", "0"], "--per-second"),
         (["--fps", "nan"], "--fps"),
         (["--no-ball", "nowhere"], "nowhere"),

@@ -192,7 +192,7 @@ def test_stopping_and_resuming(tmp_path):
     wait_until(lambda: len(list(grid.runs.glob("*/checkpoint.npz"))) == 2, driver)
     driver.send_signal(signal.SIGINT)
     assert driver.wait(300) == 130
-    assert "the same command again resumes" in grid.said()
+    assert "run the same command again to resume" in grid.said()
     assert {journal.last_status(path)[0] for path in grid.run_folders()} == {"KILLED"}
     assert grid.run() == 0
     assert "resumes after epoch" in grid.said()
@@ -208,7 +208,7 @@ def test_a_grid_cannot_be_started_twice(tmp_path):
     driver = grid.start()
     wait_until(lambda: bool(grid.run_folders()), driver)
     assert grid.run() == 2
-    assert "This grid is running already" in grid.said()
+    assert "This grid is already running" in grid.said()
     assert driver.wait(300) == 0
     grid.check_complete(2, epochs=20)
 

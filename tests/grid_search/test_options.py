@@ -54,13 +54,13 @@ def test_only_several_numbers_are_split():
         ([*GRID, "--dense", "16", "16"], "are the same"),
         ([*GRID, "--filters", "8", "8 8 8 8"], "are the same"),
         ([*GRID, "--resume", "x"], "decides --resume itself"),
-        ([*GRID, "--", "--run-name", "x"], "decides --resume, --run-name"),
+        ([*GRID, "--", "--run-name", "x"], "sets --resume, --run-name"),
         ([*GRID, "--output-dir", "a", "b"], "the same for all"),
         ([*GRID, "--jobs", "0"], "--jobs takes a whole number from 1 to 10000. Received: 0"),
         ([*GRID, "--memory", "0"], "--memory takes a number from 0.1 to 10000. Received: 0.0"),
         ([*GRID, "--seeds", "0"], "--seeds takes a whole number from 1 to 1000"),
         ([*GRID, "--threads", "0"], "at least one"),
-        (["--report", "--dense", "3"], "--output-dir alone"),
+        (["--report", "--dense", "3"], "takes only --output-dir"),
     ],
 )
 def test_bad_input_is_one_line(argv, words):
