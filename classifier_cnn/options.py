@@ -41,9 +41,7 @@ def add_limit(group, meaning: str) -> None:
     """Adds `--max-fpr` and `--confidence` to a command that chooses a threshold."""
     text = f"highest allowed false positive rate of the threshold, from 0 to below 1; {meaning}"
     group.add_argument("--max-fpr", type=float, metavar="X", help=text)
-    text = (
-        "confidence that similar patches keep this rate, from 0.5 to below 1; 0 means no guarantee, so these patches "
-    )
+    text = "confidence that similar patches keep this rate, from 0.5 to below 1; 0: no guarantee, so these patches "
     text += "keep the rate, but others exceed it half of the time"
     group.add_argument("--confidence", type=float, metavar="X", help=text)
 

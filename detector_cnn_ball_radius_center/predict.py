@@ -24,9 +24,7 @@ from robot_export.foreign_options import add_foreign_options, foreign
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parses the command line and checks it without opening files."""
     parser = prediction_parser((__doc__ or " ").splitlines()[0])
-    text = (
-        "the run or file of a classifier, which decides what is a ball; pictures need it (default: every patch is one)"
-    )
+    text = "the run or file of a classifier, which decides; required for pictures (default: every patch is a ball)"
     parser.add_argument("--classifier", type=run_or_file, metavar="MODEL", help=text)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)
