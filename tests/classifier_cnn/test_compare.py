@@ -102,7 +102,7 @@ def test_a_model_does_not_differ_from_itself(models, file, tmp_path, capsys):
     assert run(models / "good", models / "alone.keras", models / "poor", file, "--output-dir", tmp_path / "out") == 0
     told = json.loads((tmp_path / "out" / "comparison.json").read_text())["against_A"]
     assert told["B"]["sentence"].startswith("no difference shown")
-    assert "B: alone  threshold 0.5, a plain default, the model ships none" in capsys.readouterr().out
+    assert "B: alone  threshold 0.5, the default, because the model has none" in capsys.readouterr().out
     assert {(row["difference"], *row["interval"], row["verdict"]) for row in told["B"]["numbers"]} == {
         (0, 0, 0, "none")
     }

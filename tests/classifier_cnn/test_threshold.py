@@ -199,4 +199,4 @@ def test_patches_of_unknown_side_belong_to_no_class():
     labels, scores, side, _ = sized([299] * 4)
     side[np.flatnonzero(labels == 0)[0]] = np.nan
     assert "'far, side below 16 px' needs 1 more" in choose_threshold(labels, scores, 0.01, 0.95, side).sides
-    assert "is not known" in choose_threshold(labels, scores, 0.01, 0.95, np.full(len(side), np.nan)).sides
+    assert "is unknown" in choose_threshold(labels, scores, 0.01, 0.95, np.full(len(side), np.nan)).sides

@@ -315,7 +315,7 @@ def test_bad_files_give_one_clear_line_and_status_2(files, tmp_path):
     with pytest.raises(UserError, match=r"test_train\.py"):
         train.main(["--data-train", __file__, "--tracking", "local", *places])
     write_patches(tmp_path / "balls.h5", bars(60, seed=1), np.ones((60, 1), np.uint8))
-    with pytest.raises(UserError, match=r"60 balls of 60 training patches.*balls\.h5"):
+    with pytest.raises(UserError, match=r"60 balls in 60 training patches.*balls\.h5"):
         train.main(["--data-train", str(tmp_path / "balls.h5"), "--data-val", files[3], "--tracking", "local", *places])
     assert not list(tmp_path.glob("runs/*/config.json"))
 

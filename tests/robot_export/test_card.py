@@ -16,7 +16,7 @@ FILE |= {"peak_activation_bytes": 1, "tolerance": 1e-4, "parity": {"max_differen
     [
         (True, [], "difference 0.1"),
         (False, ["it misses balls"], "   rejected: it misses balls"),
-        (None, ["not run when it was exported: no compiler"], "   not run when it was exported: no compiler"),
+        (None, ["not run during the export: no compiler"], "   not run during the export: no compiler"),
     ],
 )
 def test_the_end_of_a_run_marks_rejected_formats(accepted, reasons, end):

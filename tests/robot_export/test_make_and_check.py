@@ -76,7 +76,7 @@ def test_an_int16_header_that_differs_from_the_reference_is_not_shipped(tmp_path
     job = prepared("classifier", tmp_path)
     monkeypatch.setitem(CHOICES, "all", ("keras", "int16"))
     monkeypatch.setattr(int16_reference, "ONE", 2)  # rounds products differently
-    with pytest.raises(UserError, match="the int16 format does not give the bits that were predicted"):
+    with pytest.raises(UserError, match="the int16 format does not output the expected bits"):
         deliver(job)
     assert {path.name for path in tmp_path.iterdir()} == {"model.keras"}
 
@@ -231,7 +231,7 @@ def test_without_a_compiler_the_header_is_written_but_not_accepted(tmp_path, mon
     assert told.formats["cpp"].parity is None
     assert tracked_facts(told)["rejected_formats"] == 0
     card = write_card(tmp_path, told, FINDINGS).read_text()
-    assert "**`model.h` has not been checked**: not run when it was exported: no C++ compiler." in card
+    assert "**`model.h` has not been checked**: not run during the export: no C++ compiler." in card
     model_json.write(tmp_path, told)
     monkeypatch.undo()
     assert verify_one_file.check_file(tmp_path, told, "cpp").startswith("unchanged")  # now there is a compiler

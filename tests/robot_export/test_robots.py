@@ -138,11 +138,11 @@ def test_robot_files_of_an_earlier_export_are_removed(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("naoth-h5", "joint", (32, 32, 1), None), "takes 16x16 patches of Y alone. Received: 32x32, 1 channel."),
+        (("naoth-h5", "joint", (32, 32, 1), None), "takes 16x16 patches of Y only. Received: 32x32, 1 channel."),
         (("hulks", "classifier", (32, 32, 2), None), "Received: 32x32, 2 channels."),
-        (("b-human", "classifier", (32, 32, 1), None), "a classifier alone. Export the classifier with --detector RUN"),
+        (("b-human", "classifier", (32, 32, 1), None), "only a classifier. Export the classifier with --detector RUN"),
         (("nomadz", "detector", (32, 32, 1), None), "loads no detector"),
-        (("hulks", "detector", (32, 32, 1), "centres"), "Build the dataset with --sampling corners, or confirm"),
+        (("hulks", "detector", (32, 32, 1), "centres"), "Build the dataset with --sampling corners, or pass"),
     ],
 )
 def test_a_model_that_a_robot_cannot_use_is_refused(arguments, words):

@@ -87,7 +87,7 @@ def test_combinations_that_cannot_exist_or_have_no_patches_are_reported(tmp_path
     assert said["legacy_border10_top_16x16"][1].startswith("no patches: there is no ")
     assert said["segmentation_border0_top_16x16"] == [
         "skipped",
-        "cannot exist: segmentation patches are of the bottom camera only",
+        "cannot exist: segmentation patches are only from the bottom camera",
     ]
     assert said["segmentation_border10_bottom_16x16"][0] == "failed"
     assert "no logs found" in said["segmentation_border10_bottom_16x16"][1]
