@@ -144,7 +144,7 @@ def latest_plan(output_dir: Path, metric: str | None = None) -> Plan:
     """The plan of the grid that was started last.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no grid.
     """
     found = sorted(output_dir.glob("grid_*/plan.json"), key=lambda path: path.stat().st_mtime)
     if not found:
@@ -181,7 +181,7 @@ def _check(module, words: list[str], label: dict[str, str]) -> TrainingOptions:
     except UserError as error:
         raise UserError(f"{error}{which}") from None
     if options.resume or options.list_datasets or options.run_name != type(options).run_name:
-        raise UserError("A grid decides --resume, --run-name and --list-datasets itself. Leave them out.")
+        raise UserError("A grid sets --resume, --run-name and --list-datasets itself. Leave them out.")
     if not options.threads:
         raise UserError("In a grid every run has its threads, at least one. Received: --threads 0.")
     return options
