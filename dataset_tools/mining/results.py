@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 
 from common.cli.printable import printable
 from common.runs.evaluation import write_rows
 from dataset_tools.annotations import picture, recognise
 from dataset_tools.mining.ranking import Choice
-from dataset_tools.scanning import label_studio_tasks
-from dataset_tools.scanning.results import JsonList, cell, contact_sheet
+from dataset_tools.scanning import contact_sheet, label_studio_tasks
 
 SHEET_MAX = 200  # patches
-AROUND = 1.8  # half width of the sheet's pictures, in half sides of a patch
 
 
 def write_table(path: Path, choices: Sequence[Choice]) -> None:
@@ -38,16 +36,14 @@ def write_table(path: Path, choices: Sequence[Choice]) -> None:
 def write_sheet(path: Path, choices: Sequence[Choice]) -> None:
     """Draws the first patches with their surroundings and the first model's score."""
     shown = choices[:SHEET_MAX]
-    captions = [f"{choice.scores[0]:.3f}\n{printable(choice.record.recording)[:14]}" for choice in shown]
-    cells = [(_cell(choice), caption) for choice, caption in zip(shown, captions, strict=True)]
-    contact_sheet(cells).save(path)
+    entries = ((choice.record, choice.X, _circle(choice.box), choice.scores[0]) for choice in shown)
+    contact_sheet.save(path, entries, ImageDraw.ImageDraw.rectangle)
 
 
-def _cell(choice: Choice) -> Image.Image:
-    left, top, right, bottom = choice.box
+def _circle(box: tuple[int, ...]) -> tuple[float, float, float]:
+    left, top, right, bottom = box
     half = (right - left) / 2
-    circle = (half, left + half, (top + bottom) / 2)
-    return cell(choice.record, choice.X, circle, AROUND, ImageDraw.ImageDraw.rectangle)
+    return half, left + half, (top + bottom) / 2
 
 
 def write_tasks(folder: Path, choices: Sequence[Choice], model: str) -> int:
@@ -57,19 +53,10 @@ def write_tasks(folder: Path, choices: Sequence[Choice], model: str) -> int:
         if choice.size is not None:
             key = (choice.record.picture, choice.record.name, choice.record.place)
             pictures.setdefault(key, []).append(choice)
-    (folder / "pictures").mkdir(parents=True)
-    (folder / "labels.xml").write_text(label_studio_tasks.CONFIG, encoding="utf-8")
-    with JsonList(folder / "tasks.json", None, "") as tasks:
+    with label_studio_tasks.task_folder(folder, model) as add:
         for asked in pictures.values():
-            record, (circles, scores) = asked[0].record, asked[0].balls
-            image = picture.read(record)
-            name = label_studio_tasks.save_picture(record, image, folder / "pictures")
-            address = f"{label_studio_tasks.LOCAL_FILES}pictures/{name}"
-            task = label_studio_tasks.task(address, image.size, circles, scores, model)
-            task["data"]["look_at"] = "; ".join(
-                f"x {(choice.box[0] + choice.box[2]) // 2} y {(choice.box[1] + choice.box[3]) // 2}: "
-                f"{choice.scores[0]:.3f}"
-                for choice in asked
-            )
-            tasks.add(task)
+            record, balls = asked[0].record, asked[0].balls
+            middles = ((_circle(choice.box), choice.scores[0]) for choice in asked)
+            places = (f"x {int(x)} y {int(y)}: {score:.3f}" for (_, x, y), score in middles)
+            add(record, picture.read(record), *balls, look_at="; ".join(places))
     return len(pictures)

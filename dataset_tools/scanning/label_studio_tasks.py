@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
@@ -10,6 +12,7 @@ from dataset_tools.annotations import picture
 from dataset_tools.annotations.find_pictures import SUFFIXES, UPLOAD
 from dataset_tools.annotations.record import Record
 from dataset_tools.cutting.archives import file_name
+from dataset_tools.scanning.json_list import json_list
 
 FROM_NAME, TO_NAME, LABEL = "label", "image", "ball"
 LOCAL_FILES = "/data/local-files/?d="  # Label Studio's address for files on its own machine
@@ -25,7 +28,27 @@ CONFIG = f"""<View>
 """
 
 
-def task(address: str, size: tuple[int, int], circles, scores, model: str) -> dict:
+@contextmanager
+def task_folder(folder: Path, model: str) -> Iterator[Callable]:
+    """Makes a folder for a new project: pictures, tasks.json and labels.xml.
+
+    Yields a function (record, image, circles, scores, **data) that adds a picture with its predicted balls, see
+    `_task`; `data` is shown beside the picture.
+    """
+    (folder / "pictures").mkdir(parents=True)
+    (folder / "labels.xml").write_text(CONFIG, encoding="utf-8")
+    with json_list(folder / "tasks.json") as add_task:
+
+        def add(record: Record, image: Image.Image, circles, scores, **data: str) -> None:
+            address = f"{LOCAL_FILES}pictures/{_save_picture(record, image, folder / 'pictures')}"
+            task = _task(address, image.size, circles, scores, model)
+            task["data"] |= data
+            add_task(task)
+
+        yield add
+
+
+def _task(address: str, size: tuple[int, int], circles, scores, model: str) -> dict:
     """One task with its predicted balls as boxes in percent.
 
     Args:
@@ -67,7 +90,7 @@ def picture_name(record: Record) -> str:
     return f"{recording}-{mark}_{stem}" + ("" if any(map(str.isdigit, mark + stem)) else "_0")
 
 
-def save_picture(record: Record, image: Image.Image, folder: Path) -> str:
+def _save_picture(record: Record, image: Image.Image, folder: Path) -> str:
     """Writes a picture for Label Studio: a copy of its file, or a PNG. Returns the name."""
     suffix = Path(record.name).suffix.lower()
     if not record.in_log and suffix in SUFFIXES - {".ppm"}:

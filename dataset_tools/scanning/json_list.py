@@ -1,0 +1,28 @@
+"""Writes a JSON file with a long list item by item."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def json_list(path: Path, key: str = "", before: Mapping = {}, after: Mapping = {}) -> Iterator[Callable]:
+    """Yields a function that appends an item to the list.
+
+    The file is the list alone, or with a `key` an object with the list between the entries of `before` and `after`;
+    `after` is read at the end.
+    """
+    between = "\n"
+    with path.open("w", encoding="utf-8") as file:
+
+        def add(item: object) -> None:
+            nonlocal between
+            file.write(between + json.dumps(item))
+            between = ",\n"
+
+        head = "".join(f"{json.dumps(name)}: {json.dumps(value)},\n" for name, value in before.items())
+        file.write(f"{{\n{head}{json.dumps(key)}: [" if key else "[")
+        yield add
+        tail = "".join(f",\n{json.dumps(name)}: {json.dumps(value)}" for name, value in after.items())
+        file.write(f"\n]{tail}\n}}\n" if key else "\n]\n")
