@@ -3,7 +3,7 @@ import csv
 import numpy as np
 import pytest
 
-from classifier_cnn import find_suspects, suspect_rule, suspects
+from classifier_cnn import find_suspects, suspects
 from common.cli.program import run_main
 from common.datasets.patch_file import read_patches, write_patches
 
@@ -42,17 +42,6 @@ def test_planted_wrong_labels_are_found_and_the_right_class_is_named(tmp_path, c
     out = capsys.readouterr().out
     assert f"{len(rows)} of 400 labels are suspicious" in out
     assert "--relabel, or --drop," in out
-
-
-def test_a_label_is_suspicious_according_to_the_self_confidence_of_both_classes():
-    labels = np.array([1, 1, 1, 1, 0, 0, 0, 0])
-    scores = np.array([0.9, 0.9, 0.8, 0.1, 0.9, 0.1, 0.1, 0.3])  # self-confidence: ball 0.675, no ball 0.65
-    assert suspect_rule.suspicious(labels, scores).tolist() == [3, 4]
-    assert suspect_rule.suspicious(labels, np.where(scores == 0.3, 0.6, scores)).tolist() == [
-        3,
-        4,
-    ]  # 0.6 is below 0.675
-    assert suspect_rule.suspicious(labels, np.where(labels == 1, 0.9, 0.1)).tolist() == []
 
 
 def test_copies_are_on_the_sheet_but_not_in_a_list_that_would_be_refused(tmp_path, monkeypatch, capsys):

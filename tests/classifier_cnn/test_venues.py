@@ -5,40 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from classifier_cnn import venue_scores, venues
+from classifier_cnn import venues
 from common.datasets.patch_file import write_patches
 from common.errors import UserError
 
 from ..tiny import bars, discs
-
-
-def recordings(**venue_sizes):
-    """(labels, recording) with a quarter of balls and two recordings per venue."""
-    names = [f"{venue}_{i % 2}" for venue, n in venue_sizes.items() for i in range(n)]
-    return np.arange(len(names)) % 4 == 0, np.array(names)
-
-
-def sizes(told):
-    return dict(zip(*(values.tolist() for values in np.unique(told, return_counts=True)), strict=True))
-
-
-def test_names_that_differ_only_in_the_number_are_one_venue_and_small_ones_are_pooled():
-    told = venue_scores.find_venues(*recordings(hall=200, field=200, yard=80, lab=60), venues.VenueOptions().group)
-    assert sizes(told) == {"hall": 200, "field": 200, venue_scores.POOLED: 140}
-
-
-def test_a_pool_that_is_too_small_is_never_left_out():
-    told = venue_scores.find_venues(*recordings(hall=200, field=200, yard=80), "^([a-z]+)_")
-    assert sizes(told) == {"hall": 200, "field": 200, "": 80}
-
-
-@pytest.mark.parametrize(
-    ("known", "pattern"), [(False, "(.)"), (True, "(nothing)"), (True, "^(h)"), (True, "(hall|field|yard)")]
-)
-def test_missing_venues_give_one_line(known, pattern):
-    labels, names = recordings(hall=200, field=60)
-    with pytest.raises(UserError, match="Received"):
-        venue_scores.find_venues(labels, names if known else None, pattern)
 
 
 @pytest.mark.parametrize("pattern", ["(a", "abc", "(?P<x>a){99999999999}"])

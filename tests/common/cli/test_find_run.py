@@ -1,21 +1,16 @@
 """Runs are found by folder or name."""
 
 import json
-import shlex
 from pathlib import Path
 
 import pytest
 
-from classifier_cnn import options as classifier_options
 from common.cli.evaluation_options import evaluation_parser
 from common.cli.find_run import find_run
 from common.errors import UserError
 from dataset_tools.scanning.predict_options import prediction_parser
-from detector_cnn_ball_radius_center import options as detector_options
 from robot_export.comparison.options import compare_parser
 from robot_export.options import export_parser
-
-from ...tiny import ROOT
 
 
 @pytest.fixture
@@ -53,32 +48,6 @@ def of_the_detector(tmp_path, monkeypatch):
     (folder / "config.json").write_text(json.dumps(settings))
     (folder / "model.keras").write_bytes(b"")
     return folder
-
-
-def test_a_run_of_another_project_is_resumed_there(of_the_detector):
-    with pytest.raises(UserError, match="belongs to detector_cnn_ball_radius_center, not to classifier_cnn") as error:
-        classifier_options.parse_args(["--resume", "circles"])
-    command = shlex.split(str(error.value).partition("Resume it with: ")[2])
-    assert Path(command[1]).resolve() == ROOT / "detector_cnn_ball_radius_center/train.py"
-    assert detector_options.parse_args(command[2:]).resume == str(of_the_detector)
-
-
-@pytest.mark.parametrize("project", ["../evil", "my_other_cnn", "x\x1b[2J", 7])
-def test_no_command_is_made_up_for_a_project_that_is_not_here(of_the_detector, project):
-    config = json.loads((of_the_detector / "config.json").read_text())
-    (of_the_detector / "config.json").write_text(json.dumps(config | {"project": project}))
-    with pytest.raises(UserError) as error:
-        classifier_options.parse_args(["--resume", "circles"])
-    assert "train.py" not in str(error.value)
-
-
-def test_settings_beside_resume_are_refused_with_the_way_to_train_on(of_the_detector, monkeypatch):
-    monkeypatch.chdir(of_the_detector.parent)
-    with pytest.raises(UserError, match=r"Leave out --epochs, or start a new run .*: --init \S*circles/model\.keras$"):
-        detector_options.parse_args(["--resume", "circles", "--epochs", "8"])
-    (of_the_detector / "model.keras").unlink()
-    with pytest.raises(UserError, match=r"Leave out --epochs\.$"):
-        detector_options.parse_args(["--resume", "circles", "--epochs", "8"])
 
 
 @pytest.mark.parametrize(

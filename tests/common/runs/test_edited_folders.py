@@ -10,7 +10,6 @@ import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 
@@ -19,7 +18,6 @@ from common.cli.find_run import read_config
 from common.cli.option import from_json
 from common.errors import UserError
 from common.runs.finished import is_finished
-from common.runs.run_folder import remove_leftovers
 from common.tracking import journal, server_state, sync_and_status
 from common.tracking.server_state import missing, targets
 from common.training import epoch_loop, safe_keras_file
@@ -33,6 +31,8 @@ from ...tiny import ROOT, classification_file, environment
 
 ODD = [None, [], {}, "", "x", "\x1b[2J", "../x", True, -5, 0, 7, 1e30, -1e-300, float("nan"), float("inf"), 10**400]
 ODD += [[[]], {"a": 1}, [1, "2"], "\ud800", [None], "9" * 5000]
+
+
 BULK = pytest.mark.slow
 
 
@@ -214,29 +214,3 @@ def test_a_name_that_is_too_long_is_one_line(run):
         Options(init=Path("9" * 5000))
     with pytest.raises(UserError, match="the model does not exist"):
         find_model(Path("9" * 5000))
-
-
-def test_an_array_that_declares_more_than_the_file_holds_is_refused(run):
-    path = run / "checkpoint.npz"
-    with zipfile.ZipFile(path, "a") as archive:
-        header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (100000000000,), }".ljust(117) + b"\n"
-        archive.writestr("state9999.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
-    with pytest.raises(UserError, match=r"state9999\.npy is incomplete"):
-        epoch_loop._restore(SimpleNamespace(), path)
-
-
-def test_leftovers_of_a_killed_process_are_removed(run):
-    for name in (".model.keras.77.keras", ".model.keras.77.part", ".metrics.csv.77.part"):
-        (run / name).write_text("half")
-    (run / ".export.77").mkdir()
-    kept = {path.name for path in run.iterdir() if not path.name.startswith(".")}
-    remove_leftovers(run)
-    assert {path.name for path in run.iterdir()} == kept
-
-
-def test_a_saved_model_contains_nothing_that_only_training_needs(run):
-    with zipfile.ZipFile(run / "model.keras") as archive:
-        config = archive.read("config.json").decode()
-    assert "initializer" not in config
-    assert "quantization_config" not in config
-    assert keras.models.load_model(run / "model.keras").count_params() > 0

@@ -14,7 +14,7 @@ import pytest
 from common.errors import UserError
 from common.training.find_model import find_model
 from common.training.load_model import load_model
-from common.training.safe_keras_file import load
+from common.training.safe_keras_file import load, save
 
 SHAPE = (16, 16, 1)
 
@@ -185,3 +185,13 @@ def test_an_h5_model_says_how_to_convert_it(tmp_path):
         file["x"] = 1
     with pytest.raises(UserError, match=r"a model of an older Keras.*load_model"):
         find_model(tmp_path / "old.h5")
+
+
+def test_a_saved_model_contains_nothing_that_only_training_needs(model, tmp_path):
+    save(load(model), tmp_path / "saved.keras")
+    with zipfile.ZipFile(tmp_path / "saved.keras") as archive:
+        config = archive.read("config.json").decode()
+    assert "initializer" not in config
+    assert "regularizer" not in config
+    assert "quantization_config" not in config
+    assert keras.models.load_model(tmp_path / "saved.keras").count_params() > 0

@@ -1,4 +1,4 @@
-"""A resumed run gets the data, the rows of metrics.csv and the checkpoint that it had before, or an error."""
+"""The folder of a run: a resumed run gets the data and the rows of metrics.csv that it had before, or an error."""
 
 import os
 import subprocess
@@ -6,18 +6,15 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from classifier_cnn.options import Options, parse_args
 from classifier_cnn.train import load_data
 from common.datasets.families import DEFAULT_STEMS, parse_stem
-from common.errors import UserError
 from common.runs.finished import is_finished
-from common.runs.run_folder import RunFolder, open_run, run_name
+from common.runs.run_folder import RunFolder, open_run, remove_leftovers, run_name
 from common.tracking import choose_server, journal
 from common.tracking.mirror_process import MirrorProcess
-from common.training.epoch_loop import fit
 
 from ...tiny import ROOT, classification_file, environment
 
@@ -87,15 +84,6 @@ def test_rows_of_a_first_epoch_without_its_checkpoint_are_written_once(tmp_path)
     resumed.epoch(0, {"loss": 1.0})
     resumed.epoch(1, {"loss": 0.5})
     assert (tmp_path / "metrics.csv").read_text() == "epoch,loss\n1,1\n2,0.5\n"
-
-
-@pytest.mark.parametrize("keep", [0, 100, 2000])
-def test_a_damaged_checkpoint_is_one_clear_line(tmp_path, keep):
-    whole = tmp_path / "whole.npz"
-    np.savez(whole, state0000=np.zeros(500), best0000=np.zeros(500), history=np.array("{}"))
-    (tmp_path / "checkpoint.npz").write_bytes(whole.read_bytes()[:keep])
-    with pytest.raises(UserError, match=r"checkpoint\.npz.*cannot be resumed"):
-        fit(None, dict, tmp_path, print, bool)
 
 
 LEFT_ALONE = """
@@ -179,3 +167,11 @@ def test_a_new_run_has_its_curves_in_sections(tmp_path):
 )
 def test_the_name_of_a_run_begins_with_what_distinguishes_it(name, substituted, options, expected):
     assert run_name(Options(**options), SimpleNamespace(name=name, substituted=substituted)) == expected
+
+
+def test_leftovers_of_a_killed_process_are_removed(tmp_path):
+    for name in (".model.keras.77.keras", ".model.keras.77.part", ".metrics.csv.77.part", "metrics.csv", "model.keras"):
+        (tmp_path / name).write_text("half")
+    (tmp_path / ".export.77").mkdir()
+    remove_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"metrics.csv", "model.keras"}

@@ -1,0 +1,30 @@
+"""The checkpoint: damaged ones are refused before memory is taken."""
+
+import zipfile
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from common.training import epoch_loop
+from common.training.epoch_loop import fit
+
+
+def test_an_array_that_declares_more_than_the_file_holds_is_refused(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    np.savez(path, state0000=np.zeros(500))
+    with zipfile.ZipFile(path, "a") as archive:
+        header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (100000000000,), }".ljust(117) + b"\n"
+        archive.writestr("state9999.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(UserError, match=r"state9999\.npy is incomplete"):
+        epoch_loop._restore(SimpleNamespace(), path)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 2000])
+def test_a_damaged_checkpoint_is_one_clear_line(tmp_path, keep):
+    whole = tmp_path / "whole.npz"
+    np.savez(whole, state0000=np.zeros(500), best0000=np.zeros(500), history=np.array("{}"))
+    (tmp_path / "checkpoint.npz").write_bytes(whole.read_bytes()[:keep])
+    with pytest.raises(UserError, match=r"checkpoint\.npz.*cannot be resumed"):
+        fit(None, dict, tmp_path, print, bool)
