@@ -34,7 +34,7 @@ class Run:
     @property
     def label(self) -> str:
         """For example `filters 4 4 8 8, augment on`."""
-        return _in_words(self.varies)
+        return _in_words(self.varies) or "the only run"
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def _key(options: TrainingOptions) -> str:
 
 
 def _in_words(varies: dict[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in varies.items()) or "the same values as all"
+    return ", ".join(f"{name} {value}" for name, value in varies.items())
 
 
 def _shown(value: str | None) -> str:

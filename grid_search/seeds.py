@@ -52,7 +52,7 @@ def _setting(plan: Plan, varies: dict, runs: list[dict]) -> dict:
     done = [run["status"] == "finished" for run in runs]
     row["status"] = "finished" if all(done) else f"{sum(done)} of {len(done)}"
     row["rejected"] = " ".join(sorted({form for run in runs for form in run.get("rejected", "").split()}))
-    row["label"] = ", ".join(f"{name} {row[name]}" for name in varies) or "the same values as all"
+    row["label"] = ", ".join(f"{name} {row[name]}" for name in varies) or "the only setting"
     row["folder"] = best(found, key=lambda run: run["quality"])["folder"] if found else ""
     return row | {"of_seeds": [run["quality"] for run in runs]}
 

@@ -29,7 +29,7 @@ def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
             else:
                 print(f"{run.name}: nothing is known about it, because it was killed before its first record")
         if not runs:
-            print(f"There are no runs in {output_dir}. --output-dir names another folder.")
+            print(f"There are no runs in {output_dir}. Pass --output-dir for another folder.")
         return runs
     return [_find_run(name, output_dir) for name in names]
 
