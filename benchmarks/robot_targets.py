@@ -71,7 +71,8 @@ def train(patches: Patches, filters: list[int], seed: int, weight: float, masked
     """A predictor of balls, trained for a run of default length."""
     keras.utils.set_random_seed(seed)
     inputs = keras.Input(patches.X.shape[1:])
-    x = keras.layers.Dense(2, name="logit")(trunk(inputs, filters, 64, False, patches.channel_means / 255))
+    x = trunk(inputs, filters, 64, False, patches.channel_means / 255)
+    x = keras.layers.Dense(2, name="logit")(x)  # made after the trunk: layers draw their seeds in turn
     model = keras.Model(inputs, keras.layers.Activation("sigmoid")(x))
 
     def loss(y, logit):
@@ -90,12 +91,9 @@ def measure(there: Patches, scores: np.ndarray, threshold: float) -> dict[str, f
     """Shares of the robots that pass as balls at three thresholds, and the usual numbers, at the venue left out."""
     balls, robots = there.y[:, 0] == 1, (there.y[:, 0] == 0) & (there.y[:, 1] == 1)
     numbers = metrics.evaluate(balls, scores, threshold)
-    cuts = {
-        f"robots_at_recall_{RECALL}": np.quantile(scores[balls], 1 - RECALL),
-        "robots_at_fpr_0.01": choose_threshold(balls, scores, 0.01, 0).value,
-        "robots_at_threshold": threshold,
-    }
-    passed = {name: float(np.mean(scores[robots] >= np.float32(cut))) for name, cut in cuts.items()}
+    cuts = np.quantile(scores[balls], 1 - RECALL), choose_threshold(balls, scores, 0.01, 0).value, threshold
+    names = f"robots_at_recall_{RECALL}", "robots_at_fpr_0.01", "robots_at_threshold"
+    passed = {name: float(np.mean(scores[robots] >= np.float32(cut))) for name, cut in zip(names, cuts, strict=True)}
     return passed | {key: numbers[key] for key in ("recall", "false_positive_rate", "recall_at_fpr_0.01", "auroc")}
 
 
