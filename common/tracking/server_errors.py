@@ -40,7 +40,10 @@ _REFUSED = (400, 409, 413, 414, 415, 422, 431)
 
 @dataclass(frozen=True)
 class Fault:
-    """kind: "away" (try again later), "refused" (the server rejects this item), "missing" (the server lacks it)."""
+    """kind: "away" (try again later), "refused" (the server rejects this item), "missing" (the server lacks it).
+
+    Or "later": a run is there, but its parent is not.
+    """
 
     kind: str
     words: str

@@ -110,14 +110,14 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
         for target in [target_of(run, uri)] if uri else targets(run):
             if may_be_sent(run, target, named):
                 jobs.append((run, target))
+                if to and not server_state.mark_path(run, target).exists():
+                    server_state.save(run, server_state.Mark(target))
             elif missing(run, target):
                 print(how_to_send(run, target))
                 left = True
-    if to:
-        for run, target in jobs:
-            if not server_state.mark_path(run, target).exists():
-                server_state.save(run, server_state.Mark(target))
-    return int(_send(jobs) or left)
+    if jobs:
+        left |= _send(jobs)
+    return int(left)
 
 
 def _send(jobs: list[tuple[Path, str]]) -> bool:
@@ -126,7 +126,7 @@ def _send(jobs: list[tuple[Path, str]]) -> bool:
     from common.tracking.mirror.worker import Carrier
 
     carriers: dict[str, Carrier] = {}
-    with progress_bar(total=len(jobs), unit=" runs", desc="sync", disable=not jobs) as bar:
+    with progress_bar(total=len(jobs), unit=" runs", desc="sync") as bar:
         for run, target in jobs:
             uri = uri_of(run, target)
             carriers.setdefault(uri, Carrier(uri, _OTHERS_SECONDS, bar.update)).jobs.append((run, target))

@@ -79,7 +79,7 @@ class Carrier:
         if fault is not None and fault.kind != "refused":
             return fault
         if fault is None and not (sender.placed or sender.mark.deleted):  # its parent may come later
-            return Fault("missing", "its parent run does not exist there")
+            return Fault("later", "its parent run does not exist there")
         self._sent[run] = size
         self._arrived()
         if journal.last_status(run)[0] in TERMINAL:
