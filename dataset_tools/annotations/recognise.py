@@ -10,7 +10,8 @@ import h5py
 from common.errors import UserError
 from dataset_tools.annotations import coco, json_stream, label_studio, naoth_log, patch_sets, torso, voc, yolo
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.find_pictures import SUFFIXES, UPLOAD, PictureFolder, walk
+from dataset_tools.annotations.find_pictures import SUFFIXES, PictureFolder, walk
+from dataset_tools.annotations.picture_names import GENERIC, camera_of, frame_of
 from dataset_tools.annotations.record import Record
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
@@ -26,12 +27,6 @@ READERS: dict[str, Callable[[Path, Classes], Items]] = {
     "classes": patch_sets.read_class_folders,
     "naoth-candidates": patch_sets.read_candidates,
     "naoth-log": None,  # read together with annotations, see `_log`
-}
-WORD = r"(?i:(?<![a-z])({})(?![a-z]))"
-CAMERA_WORDS = {"top": re.compile(WORD.format("top|upper")), "bottom": re.compile(WORD.format("bottom|lower"))}
-GENERIC = {  # names of folders and files that do not identify a recording
-    *("images", "image", "imgs", "img", "labels", "annotations", "jpegimages", "pictures", "frames", "dataset", "data"),
-    *("train", "val", "valid", "validation", "test", "obj_train_data", "log", "logs", "game", "combined", "export"),
 }
 
 
@@ -101,7 +96,7 @@ def _of_file(path: Path) -> list[str]:
 
 
 def records(source: Source, classes: Classes, annotations: list[Source], several_logs: bool = False) -> Items:
-    """All records of a source, each with its picture.
+    """All records of a source, each with its picture and, if its name tells it, its camera.
 
     Args:
         source: the source to read.
@@ -117,15 +112,16 @@ def records(source: Source, classes: Classes, annotations: list[Source], several
         return
     search, used = PictureFolder(source.pictures), {}
     for item in READERS[source.format](source.path, classes):
-        if isinstance(item, Record) and item.place is None:
+        if isinstance(item, Record):
             try:
-                item = item._replace(picture=item.picture or search.find(item.name))
+                picture = item.picture or search.find(item.name)
             except Refused as refused:
                 yield Skipped(item.name, str(refused))
                 continue
-            if used.setdefault(item.picture, item.name) != item.name:
+            if item.place is None and used.setdefault(picture, item.name) != item.name:
                 yield Skipped(item.name, "several annotated names point to this picture")
                 continue
+            item = item._replace(picture=picture, camera=item.camera or camera_of(item.name))
         yield item
 
 
@@ -163,54 +159,3 @@ def _log(path: Path, classes: Classes, annotations: list[Source], several_logs: 
 
 def _is_of(name: str, log: Path, several: bool) -> bool:
     return not several or any(part in name for part in (log.stem, log.parent.name) if part not in GENERIC)
-
-
-def number_of(record: Record, index: int = 0) -> int:
-    """The number of a picture within its recording, -1 if not known; of a patch in an HDF5 file, by index: its row."""
-    if not record.in_log:
-        return frame_of(record.name)
-    return record.place.frame + (index if record.patch == "rows" else 0)
-
-
-def frame_of(name: str) -> int:
-    """The last number in a picture's file name; -1 if there is none."""
-    found = re.findall(r"\d+", PurePosixPath(UPLOAD.sub("", PurePosixPath(name).name)).stem)
-    return int(found[-1]) if found and len(found[-1]) < 10 else -1
-
-
-def camera_of(name: str) -> str:
-    """`top` or `bottom`, from the last of the words top, upper, bottom, lower in a picture's path; empty if none."""
-    last = {camera: max((m.start() for m in word.finditer(name)), default=-1) for camera, word in CAMERA_WORDS.items()}
-    camera = max(last, key=last.__getitem__)
-    return camera if last[camera] >= 0 else ""
-
-
-def label_of(path: Path) -> str:
-    """A name for a source: that of its file or folder, or of the nearest folder above it that is not GENERIC."""
-    path = path.absolute()
-    names = [path.name if path.is_dir() else path.stem, *(folder.name for folder in path.parents)]
-    telling = (name for name in names if name and not name.startswith("instances_") and name.casefold() not in GENERIC)
-    return next(telling, names[0])
-
-
-def recording_of(record: Record, label: str, pattern: re.Pattern | None) -> str:
-    """The name of a picture's recording; all pictures of a recording stay on the same side of a split.
-
-    With a pattern: its first group, or the whole match. Without one: the source's label, the names of folders that are
-    not GENERIC and, for names like `GAME-000123.png`, the part before the last `-`.
-
-    Raises:
-        Refused: the pattern does not match the name.
-    """
-    path = PurePosixPath(record.name)
-    if pattern is not None:
-        found = pattern.search(record.name)
-        if found is None:
-            raise Refused("name does not match --recording")
-        return found.group(1 if pattern.groups else 0) or label
-    game, dash, frame = UPLOAD.sub("", path.stem).rpartition("-")
-    game = record.recording or (game if dash and any(map(str.isdigit, frame)) else "")
-    folders = [part for part in path.parts[:-1] if part.casefold() not in GENERIC and not patch_sets.class_of(part)]
-    if record.in_log:
-        return label
-    return "_".join(part for part in (label, *folders, game) if part)

@@ -9,7 +9,7 @@ from common.cli import launch
 from common.cli.progress import progress_bar
 from common.datasets.families import SPLITS
 from common.errors import UserError
-from dataset_tools.annotations import recognise
+from dataset_tools.annotations import picture_names, recognise
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.recognise import Source
 from dataset_tools.annotations.record import BALL, Record
@@ -98,18 +98,17 @@ def _add(item: Record | Skipped, label: str, settings: Settings, store: RecordSt
     if not (item.patch or item.certified or any(box.kind == BALL for box in item.boxes)):
         return False
     try:
-        recording = file_name(recognise.recording_of(item, label, settings.recording))
+        recording = file_name(picture_names.recording_of(item, label, settings.recording))
     except Refused as refused:
         skips.add(Skipped(item.name, str(refused)))
         return False
-    camera = item.camera or recognise.camera_of(item.name)
-    store.add(item, camera or settings.camera or "top", recording)
-    return not (camera or settings.camera)
+    store.add(item, item.camera or settings.camera or "top", recording)
+    return not (item.camera or settings.camera)
 
 
 def _labels(found: list[Source]) -> list[str]:
     """A unique name for each source."""
-    names = [recognise.label_of(source.path) for source in found]
+    names = [picture_names.label_of(source.path) for source in found]
     return [f"{name}-{names[: at + 1].count(name)}" if name in names[:at] else name for at, name in enumerate(names)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
-from dataset_tools.annotations import picture, recognise
+from dataset_tools.annotations import picture, picture_names, recognise
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.record import Record
 from dataset_tools.building.working_folder import working_folder
@@ -28,14 +28,13 @@ def certified_frames(annotated: Iterable[Path], without_ball: Iterable[Path]) ->
     """
     for path in annotated:
         for source in recognise.recognise(path):
-            label = recognise.label_of(source.path)
+            label = picture_names.label_of(source.path)
             for item in recognise.records(source, Classes.of(), []):
                 if isinstance(item, Skipped):
                     yield item
                 elif item.certified and item.patch in ("", "no ball"):
-                    recording = recognise.recording_of(item, label, None)
-                    camera = item.camera or recognise.camera_of(item.name)
-                    yield item._replace(patch="", recording=recording, camera=camera)
+                    recording = picture_names.recording_of(item, label, None)
+                    yield item._replace(patch="", recording=recording)
     for item in frames(without_ball):
         yield item if isinstance(item, Skipped) else item._replace(certified=True)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common.datasets.streaming import stored_patches
-from dataset_tools.annotations import recognise
+from dataset_tools.annotations import picture_names
 from dataset_tools.annotations.record import Record
 from dataset_tools.leaks import hashes
 from dataset_tools.leaks.duplicates import CORRELATION_MIN, NEAR_BITS, correlation
@@ -17,7 +17,7 @@ from dataset_tools.scanning.scan import Found
 
 POOL_MAX = 20_000  # candidates in memory, about 1 kB each; if there are more, the less interesting half is dropped
 BLOCK = 8192  # training patches hashed at a time
-OF_A_FILM = re.compile(r"-\d+$")  # the same names as in `recognise.recording_of`
+OF_A_FILM = re.compile(r"-\d+$")  # the same names as in `picture_names.recording_of`
 
 
 class Choice(NamedTuple):
@@ -103,7 +103,7 @@ class Pool:
         This holds for logs and for pictures with names like `GAME-000123.png`; any other picture or patch is its own
         group.
         """
-        record, number = choice.record, recognise.number_of(choice.record)
+        record, number = choice.record, picture_names.number_of(choice.record)
         time = f"{record.name}/{number}"
         if choice.size is None:
             time += f"/{choice.index}"

@@ -8,7 +8,7 @@ from PIL import ImageDraw
 
 from common.cli.printable import printable
 from common.runs.evaluation import write_rows
-from dataset_tools.annotations import picture, recognise
+from dataset_tools.annotations import picture, picture_names
 from dataset_tools.mining.ranking import Choice
 from dataset_tools.scanning import contact_sheet, label_studio_tasks
 
@@ -24,7 +24,7 @@ def write_table(path: Path, choices: Sequence[Choice]) -> None:
         "source": [printable(choice.record.picture.name) for choice in choices],
         "recording": [printable(choice.record.recording) for choice in choices],
         "camera": [choice.record.camera for choice in choices],
-        "frame": [recognise.number_of(choice.record, choice.index) for choice in choices],
+        "frame": [picture_names.number_of(choice.record, choice.index) for choice in choices],
     }
     for number, name in enumerate(("left", "top", "right", "bottom")):
         columns[name] = [choice.box[number] for choice in choices]

@@ -8,7 +8,7 @@ from PIL import Image
 
 from common.datasets.patch_file import open_patches, task_of
 from common.errors import UserError
-from dataset_tools.annotations import naoth_log, recognise
+from dataset_tools.annotations import naoth_log, picture_names
 from dataset_tools.annotations.find_pictures import SUFFIXES, walk
 from dataset_tools.annotations.record import Place, Record
 from dataset_tools.sources.patch_sources import Skipped
@@ -37,7 +37,7 @@ def frames(paths: Iterable[Path]) -> Iterator[Record | Skipped]:
 
 
 def _of_path(path: Path) -> Iterator[Record | Skipped]:
-    label = recognise.label_of(path)
+    label = picture_names.label_of(path)
     if path.is_dir():
         suffixes = SUFFIXES | {".log", *ZIP_NAMES, *HDF5_NAMES}
         for name in walk(path, suffixes):
@@ -45,7 +45,7 @@ def _of_path(path: Path) -> Iterator[Record | Skipped]:
             if inner.suffix.lower() in SUFFIXES:
                 yield _picture(name, inner, label)
             else:
-                yield from _of_file(inner, recognise.label_of(inner))
+                yield from _of_file(inner, picture_names.label_of(inner))
     elif path.is_file():
         yield from _of_file(path, label)
     else:
@@ -56,14 +56,14 @@ def _of_file(path: Path, label: str) -> Iterator[Record | Skipped]:
     ending = path.suffix.lower()
     if ending in ZIP_NAMES:
         for member in members(path, tuple(SUFFIXES)):
-            camera = recognise.camera_of(member.name) or recognise.camera_of(path.as_posix())
+            camera = picture_names.camera_of(member.name) or picture_names.camera_of(path.as_posix())
             yield _picture(member.name, path, label, camera, member)
     elif ending in HDF5_NAMES:
         with open_patches(path, task_of(path)) as file:
             count = len(file)
         for start in range(0, count, ROWS):
             place = Place(start, min(ROWS, count - start), "rows", start)
-            camera = recognise.camera_of(path.name)
+            camera = picture_names.camera_of(path.name)
             yield Record(path.name, (), False, None, path, camera, label, place, "rows")
     elif ending in SUFFIXES:
         yield _picture(path.name, path, path.absolute().parent.name)
@@ -72,8 +72,8 @@ def _of_file(path: Path, label: str) -> Iterator[Record | Skipped]:
 
 
 def _picture(name: str, path: Path, label: str, camera: str = "", member: Member | None = None) -> Record:
-    record = Record(name, (), False, None, path, camera or recognise.camera_of(name), place=member)
-    return record._replace(recording=recognise.recording_of(record, label, None))
+    record = Record(name, (), False, None, path, camera or picture_names.camera_of(name), place=member)
+    return record._replace(recording=picture_names.recording_of(record, label, None))
 
 
 def _of_log(path: Path, label: str) -> Iterator[Record | Skipped]:

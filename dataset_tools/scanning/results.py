@@ -13,7 +13,7 @@ from PIL import ImageDraw
 from common.atomic_files import new_folder
 from common.cli.printable import printable
 from common.errors import UserError
-from dataset_tools.annotations import picture, recognise
+from dataset_tools.annotations import picture, picture_names
 from dataset_tools.annotations.record import Record
 from dataset_tools.scanning import circles as drawing
 from dataset_tools.scanning import contact_sheet, label_studio_tasks
@@ -85,7 +85,7 @@ class Results:
         self.counts["candidates"] += len(found.X)
         self.counts["balls"] += len(kept)
         for circle, score, index in zip(circles.tolist(), scores.tolist(), kept.tolist(), strict=True):
-            number = recognise.number_of(record, index)
+            number = picture_names.number_of(record, index)
             self._write(record, number, score, circle, found.boxes[index].tolist())
         entries = ((record, found.X[index], *rest) for index, *rest in zip(kept, circles, scores.tolist(), strict=True))
         self._best = sorted([*self._best, *entries], key=lambda entry: -entry[3])[:SHEET_MAX]

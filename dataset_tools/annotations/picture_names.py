@@ -1,0 +1,67 @@
+"""What the names of pictures and files tell: the frame, the camera and the recording."""
+
+import re
+from pathlib import Path, PurePosixPath
+
+from dataset_tools.annotations.find_pictures import UPLOAD
+from dataset_tools.annotations.patch_sets import class_of
+from dataset_tools.annotations.record import Record
+from dataset_tools.sources.labels import Refused
+
+WORD = r"(?i:(?<![a-z])({})(?![a-z]))"
+CAMERA_WORDS = {"top": re.compile(WORD.format("top|upper")), "bottom": re.compile(WORD.format("bottom|lower"))}
+GENERIC = {  # names of folders and files that do not identify a recording
+    *("images", "image", "imgs", "img", "labels", "annotations", "jpegimages", "pictures", "frames", "dataset", "data"),
+    *("train", "val", "valid", "validation", "test", "obj_train_data", "log", "logs", "game", "combined", "export"),
+}
+
+
+def number_of(record: Record, index: int = 0) -> int:
+    """The number of a picture within its recording, -1 if not known; of a patch in an HDF5 file, by index: its row."""
+    if not record.in_log:
+        return frame_of(record.name)
+    return record.place.frame + (index if record.patch == "rows" else 0)
+
+
+def frame_of(name: str) -> int:
+    """The last number in a picture's file name; -1 if there is none."""
+    found = re.findall(r"\d+", PurePosixPath(UPLOAD.sub("", PurePosixPath(name).name)).stem)
+    return int(found[-1]) if found and len(found[-1]) < 10 else -1
+
+
+def camera_of(name: str) -> str:
+    """`top` or `bottom`, from the last of the words top, upper, bottom, lower in a picture's path; empty if none."""
+    last = {camera: max((m.start() for m in word.finditer(name)), default=-1) for camera, word in CAMERA_WORDS.items()}
+    camera = max(last, key=last.__getitem__)
+    return camera if last[camera] >= 0 else ""
+
+
+def label_of(path: Path) -> str:
+    """A name for a source: that of its file or folder, or of the nearest folder above it that is not GENERIC."""
+    path = path.absolute()
+    names = [path.name if path.is_dir() else path.stem, *(folder.name for folder in path.parents)]
+    telling = (name for name in names if name and not name.startswith("instances_") and name.casefold() not in GENERIC)
+    return next(telling, names[0])
+
+
+def recording_of(record: Record, label: str, pattern: re.Pattern | None) -> str:
+    """The name of a picture's recording; all pictures of a recording stay on the same side of a split.
+
+    With a pattern: its first group, or the whole match. Without one: the source's label, the names of folders that are
+    not GENERIC and, for names like `GAME-000123.png`, the part before the last `-`.
+
+    Raises:
+        Refused: the pattern does not match the name.
+    """
+    path = PurePosixPath(record.name)
+    if pattern is not None:
+        found = pattern.search(record.name)
+        if found is None:
+            raise Refused("name does not match --recording")
+        return found.group(1 if pattern.groups else 0) or label
+    game, dash, frame = UPLOAD.sub("", path.stem).rpartition("-")
+    game = record.recording or (game if dash and any(map(str.isdigit, frame)) else "")
+    folders = [part for part in path.parts[:-1] if part.casefold() not in GENERIC and not class_of(part)]
+    if record.in_log:
+        return label
+    return "_".join(part for part in (label, *folders, game) if part)
