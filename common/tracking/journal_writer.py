@@ -31,6 +31,7 @@ class Journal:
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
         for folder in self.path.absolute().parents[:3]:  # makes the names of the new file and its folders durable
             sync_folder(folder)
+        self._clean = scrubber()
         self._backlog = b""
         self._written = threading.Semaphore(0)  # released after every write, and once at the end
         self._closing = False
@@ -40,7 +41,7 @@ class Journal:
     def append(self, kind: str, **fields) -> None:
         """Writes one record with the current time."""
         record = {"kind": kind, "t": time.time_ns() // 1_000_000, **fields}
-        line = json.dumps(_plain(record, scrubber()), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+        line = json.dumps(_plain(record, self._clean), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
         self._backlog += line.encode() + b"\n"
         end = None
         try:

@@ -5,7 +5,6 @@ import configparser
 import os
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -33,7 +32,7 @@ def scrub(text: str) -> str:
 
 def scrubber() -> Callable[[str], str]:
     """`scrub` for many texts; the secrets are looked up only once."""
-    secrets = _spellings(tuple(os.environ.get(name, "") for name in _SECRET_VARIABLES), _stored_at())
+    secrets = _spellings()
 
     def scrub_one(text: str) -> str:
         if "://" in text:
@@ -56,21 +55,12 @@ def stored_credentials() -> dict[str, str]:
         return {}
 
 
-def _stored_at() -> tuple[str, int]:
-    """The current credentials file: (path, time of its last change)."""
-    path = os.path.join(os.environ.get("HOME", ""), ".mlflow", "credentials")  # noqa: PTH118 - asked for every record
-    try:
-        return path, os.stat(path).st_mtime_ns  # noqa: PTH116
-    except OSError:
-        return path, 0
-
-
-@lru_cache(maxsize=4)
-def _spellings(secrets: tuple[str, ...], _file: tuple[str, int]) -> list[str]:
+def _spellings() -> list[str]:
     """The secrets, plain and encoded for addresses and headers, the longest first."""
     stored = stored_credentials()
-    password = stored.get("mlflow_tracking_password", "")
-    found = {secret for secret in (*secrets, password) if len(secret) >= _SHORTEST_SECRET}
+    secrets = [os.environ.get(name, "") for name in _SECRET_VARIABLES]
+    secrets.append(stored.get("mlflow_tracking_password", ""))
+    found = {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}
     users = {os.environ.get("MLFLOW_TRACKING_USERNAME", ""), stored.get("mlflow_tracking_username", "")}
     headers = {base64.b64encode(f"{user}:{secret}".encode()).decode() for user in users for secret in found}
     return sorted(found | {quote(secret, safe="") for secret in found} | headers, key=len, reverse=True)
