@@ -85,7 +85,7 @@ def _left_out(options: Options, rest, there) -> dict:
     """The metrics at one venue for a model trained on the others, on which threshold and epoch are also chosen."""
     devices_and_seeds.prepare(options.seed, options.threads, options.require_gpu)
     train, validation, _ = split_validation(rest, seed=options.seed)
-    splits = Splits("", train, validation, None, {}, False, ())
+    splits = Splits("", train, validation, None, {}, {}, False, ())
     trainer, validate = prepare(*build(options, splits), splits)
     with tempfile.TemporaryDirectory() as folder:
         fit(trainer, validate, Path(folder), lambda *_: None, lambda: False)

@@ -28,7 +28,7 @@ def describe_run(model, options: TrainingOptions, splits: Splits, run, **known) 
         status="killed" if run.stop() else "finished",
         input=describe_input(model, options.input == "normalised", splits.train.sampling),
         cost=count_cost(model),
-        datasets={split: _dataset(part, splits.name, splits.origin[split]) for split, part in splits.parts.items()},
+        datasets={name: _dataset(part, splits.names[name], splits.origin[name]) for name, part in splits.parts.items()},
         synthetic_fallback=splits.substituted,
         options=options.as_json(),
         provenance=run.provenance,

@@ -3,6 +3,7 @@
 import ast
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,6 +81,32 @@ def imports(path: Path) -> Iterator[str]:
             assert not node.level, f"{path}: imports are qualified"
             folder = (ROOT / node.module.replace(".", "/")).is_dir()
             yield from ((f"{node.module}.{name.name}" for name in node.names) if folder else [node.module])
+
+
+def unresolved(path: Path) -> Iterator[str]:
+    """What a file imports from our packages that is not there, for example because it was renamed elsewhere."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and not node.level and node.module.split(".")[0] in PACKAGES:
+            given = _names_of(node.module)
+            yield from (f"{node.module}.{name.name}" for name in node.names if name.name not in given)
+
+
+@cache
+def _names_of(module: str) -> frozenset[str]:
+    """The names that a module binds anywhere, and the files of a package; none if it does not exist."""
+    place = ROOT / module.replace(".", "/")
+    beside = {path.stem for path in place.iterdir()} if place.is_dir() else set()
+    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    if not file.is_file():
+        return frozenset(beside)
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            beside.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            beside.add(node.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            beside |= {name.asname or name.name for name in node.names}
+    return frozenset(beside)
 
 
 def may_import(room: str, other: str) -> bool:

@@ -26,6 +26,12 @@ def test_a_wrong_arrow_is_noticed():
     assert house.may_import("classifier_cnn", "dataset_tools.synthetic")
 
 
+def test_every_import_finds_its_name():
+    """In benchmarks, too, of which some have no test."""
+    files = [*FILES, *(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    assert not [f"{path.relative_to(ROOT)} imports {name}" for path in files for name in house.unresolved(path)]
+
+
 def test_common_has_three_loose_files():
     loose = {f"common.{path.stem}" for path in (ROOT / "common").glob("*.py")} - {"common.__init__"}
     assert loose == set(GROUND)

@@ -11,7 +11,7 @@ from common.cli.find_run import read_config
 from common.cli.training_options import TrainingOptions
 from common.datasets.grouped_split import split_validation
 from common.datasets.patch_file import Patches, concatenate, read_patches
-from common.datasets.resolve import Source, SyntheticFiles, Wanted, resolve
+from common.datasets.resolve import Source, SyntheticFiles, Wanted, joined_name, resolve
 from common.datasets.streaming import check_memory, stored_patches
 from common.errors import UserError
 
@@ -22,13 +22,15 @@ DRY_RUN_PATCHES = 512
 class Splits:
     """The patches for training, for validation and, if there is such a file, for testing.
 
-    name: the dataset's name for people. origin: where each split came from. notes: one line each for the user.
+    name: the dataset's name for people. names: that of each split, which differ where files were named one by one.
+    origin: where each split came from. notes: one line each for the user.
     """
 
     name: str
     train: Patches
     validation: Patches
     test: Patches | None
+    names: dict[str, str]
     origin: dict[str, str]
     substituted: bool
     notes: tuple[str, ...]
@@ -59,6 +61,7 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
     if before and "test" not in before["datasets"]:  # there was no test file when this run began
         files["test"] = ()
     origin = {split: ", ".join(selection.origin[path] for path in paths) for split, paths in files.items() if paths}
+    names = {split: joined_name(paths) if options.data_train else selection.name for split, paths in files.items()}
     if not options.stream:
         check_memory([path for paths in files.values() for path in paths])
     elif not selection.validation:
@@ -71,7 +74,7 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
     notes = [selection.warning] if selection.warning else []
     if "validation" not in parts:
         parts["train"], parts["validation"], how = split_validation(parts["train"], seed=options.seed)
-        origin["validation"] = origin["train"]
+        origin["validation"], names["validation"] = origin["train"], names["train"]
         notes.append(f"There is no validation file: {how}.")
     if task == "classification":
         _check_classes(parts["train"])
@@ -84,6 +87,7 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
         parts["train"],
         parts["validation"],
         parts.get("test"),
+        names,
         origin,
         selection.substituted,
         tuple(notes),

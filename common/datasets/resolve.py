@@ -166,8 +166,13 @@ def _named_files(wanted: Wanted) -> Selection:
                 raise UserError(
                     f"The same file is used for two splits. Received: {path} as {used[path.resolve()]} and {split}."
                 )
-    more = f"+{len(wanted.train) - 1}" if len(wanted.train) > 1 else ""
-    return Selection(splits["train"][0].stem + more, *splits.values(), _origins(sum(splits.values(), ())))
+    return Selection(joined_name(splits["train"]), *splits.values(), _origins(sum(splits.values(), ())))
+
+
+def joined_name(paths: Sequence[Path]) -> str:
+    """The name of a split's files: that of the first, and how many more there are; empty without files."""
+    more = f"+{len(paths) - 1}" if len(paths) > 1 else ""
+    return paths[0].stem + more if paths else ""
 
 
 def _is_file(path: Path) -> bool:

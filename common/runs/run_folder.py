@@ -156,7 +156,11 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
             for split, part in splits.parts.items():
                 context = {"train": "training"}.get(split, split)
                 tracked.dataset(
-                    splits.name, digest=digests[split], source=splits.origin[split], context=context, patches=len(part)
+                    splits.names[split],
+                    digest=digests[split],
+                    source=splits.origin[split],
+                    context=context,
+                    patches=len(part),
                 )
             yield run
             status = "KILLED" if stop() else "FINISHED"

@@ -53,6 +53,7 @@ def test_a_run_learns_and_writes_all_files(finished):
         assert numbers["accuracy"] > numbers["baseline_accuracy"] + 0.2
     assert model["metrics"]["validation"]["false_positive_rate"] <= 0.1
     assert model["status"] == "finished"
+    assert [data["name"] for data in model["datasets"].values()] == ["train", "val", "test"]  # each its own file
     assert model["threshold"]["keras"] == model["metrics"]["test"]["threshold"]
     assert set(model["datasets"]) == {"train", "validation", "test"}
     assert model["input"]["mean"] == pytest.approx([_mean(model["datasets"]["train"]["source"])], abs=1e-6)
