@@ -10,7 +10,7 @@ from grid_search import ray_environment
 
 @pytest.mark.parametrize("address", ["server", "server:", ":6379", "server:0", "server:x", "http://server:6379/x"])
 def test_what_is_no_address_is_refused(address):
-    with pytest.raises(UserError, match="named by its head node, HOST:PORT"):
+    with pytest.raises(UserError, match="must be that of its head node, HOST:PORT"):
         ray_environment.head_node(address)
 
 
@@ -18,7 +18,7 @@ def test_a_head_node_has_to_answer(monkeypatch):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        with pytest.raises(UserError, match="No Ray cluster answers there"):
+        with pytest.raises(UserError, match="No Ray cluster answers"):
             ray_environment.head_node(address)
         listener.listen()
         monkeypatch.setenv("RAY_ADDRESS", address)

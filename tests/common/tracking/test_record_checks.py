@@ -32,5 +32,5 @@ BAD = [
 def test_a_bad_record_is_skipped_with_one_line(run, tmp_path, line, capsys):
     edit(run, lambda records: records.insert(2, line))
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
-    assert "run: left out of its journal, line 3: " in capsys.readouterr().out
+    assert "run: ignored in its journal: line 3: " in capsys.readouterr().out
     assert differences(run, "local:../mlflow.db") == []
