@@ -31,8 +31,10 @@ ELSEWHERE += (
 )
 STEMS = {
     "classification": ["classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16",
+                       "classification_patches_yuv422_y_only_pil_legacy_border0_combined_32x32",
                        "classification_patches_yuv422_pil_legacy_border10_combined_32x32"],
-    "detection": ["ball_radius_center_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"],
+    "detection": ["ball_radius_center_patches_yuv422_y_only_pil_legacy_border0_combined_16x16",
+                  "ball_radius_center_patches_yuv422_y_only_pil_legacy_border0_combined_32x32"],
 }  # fmt: skip
 SHORT = ("--epochs", "1")
 SMALL_GRID = (*SHORT, "--filters", "4", "--dense", "8", "--export", "none")
