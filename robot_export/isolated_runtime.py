@@ -128,9 +128,7 @@ class Isolated:
 
 
 def _open(path: Path, runtime: str) -> tuple[tuple, Callable]:
-    from robot_export import runtimes, verify_one_file
-
-    opened = verify_one_file.open_header(path) if runtime == "C++" else runtimes.open_file(path, runtime)
+    opened = _child_module().open_file(path, runtime)
     if not all(isinstance(size, int | np.integer) for size in (*opened.shape, opened.outputs)):
         received = f"{opened.shape} to {opened.outputs}"
         raise UserError(f"{path}: only the number of patches may vary, not their size. Received: {received}.")
@@ -140,6 +138,12 @@ def _open(path: Path, runtime: str) -> tuple[tuple, Callable]:
 
 def file_checks(folder: Path, foreign_code: bool) -> tuple[None, Callable]:
     """For `Child`: name of a file in model.json -> what was found, or an error; see `verify_one_file.check_file`."""
+    check = _child_module().found_or_error
+    return None, lambda name: check(folder, name, foreign_code)
+
+
+def _child_module():
+    """What the child runs; it imports every runtime, which the parent does not need."""
     from robot_export import verify_one_file
 
-    return None, lambda name: verify_one_file.found_or_error(folder, name, foreign_code)
+    return verify_one_file

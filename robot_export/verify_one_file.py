@@ -50,12 +50,14 @@ def check_file(folder: Path, manifest: Manifest, name: str, foreign_code: bool =
     return f"unchanged; test vectors differ by at most {difference:.2g}"
 
 
-def open_header(path: Path) -> runtimes.Opened:
-    """Compiles a C++ header of a run: code, so only what this version makes of the model.keras beside it.
+def open_file(path: Path, runtime: str) -> runtimes.Opened:
+    """Opens an exported file in its runtime. A C++ header is code: only what this version makes of model.keras is run.
 
     Raises:
-        UserError: it is not that, or no compiler is installed.
+        UserError: the runtime cannot read it, it is such a header of another origin, or no compiler is installed.
     """
+    if runtime != "C++":
+        return runtimes.open_file(path, runtime)
     manifest, name = model_json.find_entry(path)
     own = Path(tempfile.mkdtemp())
     for file in (manifest.formats["keras"], manifest.formats[name]):

@@ -55,6 +55,19 @@ def test_no_two_files_import_each_other():
         walk(name)
 
 
+def test_few_imports_are_late():
+    """Those that `--help`, a missing file or an optional runtime asks for; pyproject.toml gives the reason of each."""
+    late = {
+        f"{path.relative_to(ROOT)}:{inner.lineno}"
+        for path in FILES
+        for outer in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(outer, ast.FunctionDef)
+        for inner in ast.walk(outer)
+        if isinstance(inner, ast.Import | ast.ImportFrom)
+    }
+    assert len(late) <= 25, sorted(late)
+
+
 def test_only_tracking_knows_mlflow():
     outside = [path for path in FILES if not path.is_relative_to(ROOT / "common" / "tracking")]
     assert not [path for path in outside if any(house.is_in(name, "mlflow") for name in house.imports(path))]
