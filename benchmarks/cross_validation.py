@@ -1,4 +1,4 @@
-"""Code that both cross-validations share: all splits of a family are joined and divided into folds by recording."""
+"""The common code of both cross-validations: joins all splits of a family and divides them into folds by recording."""
 
 import argparse
 import json
@@ -26,10 +26,10 @@ def parser(description: str, options: type[TrainingOptions], stem: str, output: 
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--dataset", default=stem, help="family: the stem of its files (%(default)s)")
     made.add_argument("--data-root", type=Path, default=Path("data"), help="the cached archive (%(default)s)")
-    made.add_argument("--archive-url", help="source of files that are not cached; without it nothing is fetched")
+    made.add_argument("--archive-url", help="where to download files that are not cached (default: no downloads)")
     made.add_argument("--filters", type=int, nargs="+", default=options.filters, help="one or four (%(default)s)")
     made.add_argument("--dense", type=int, default=options.dense, help="units of the dense layer (%(default)s)")
-    made.add_argument("--epochs", type=int, help="per fold (default: as train.py chooses)")
+    made.add_argument("--epochs", type=int, help="epochs per fold (default: like train.py)")
     made.add_argument("--folds", type=int, default=5, help="(%(default)s)")
     made.add_argument("--seed", type=int, default=0, help="seed of weights, order and augmentation (%(default)s)")
     made.add_argument("--split-seed", type=int, default=0, help="which recordings share a fold (%(default)s)")

@@ -1,4 +1,4 @@
-"""Cycles of one call on another processor, from a trace of its instructions that llvm-mca simulates.
+"""Estimates the cycles of a call on another processor: llvm-mca simulates a trace of its instructions.
 
 The program runs under qemu, which logs the address of every instruction. llvm-mca simulates the instructions between
 the entry and the return of one function as straight-line code: it assumes that all branches are predicted and all
@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Machine:
-    """How programs for it are compiled, run and simulated."""
+    """A processor: how to compile, run and simulate programs for it."""
 
     compiler: tuple[str, ...]
     objdump: str
@@ -85,12 +85,12 @@ def _last_call(trace: Path, start: int, code: dict[int, str], machine: Machine) 
 
 
 def _plain(text: str, comment: str) -> str:
-    """An instruction as the assembler reads it: numbers for targets, no comment."""
+    """An instruction for the assembler, with numbers for targets and without comments."""
     return re.sub(r"\s*<[^>]*>", "", text.split(comment)[0]).strip() if comment == "//" else _x86(text)
 
 
 def _x86(text: str) -> str:
     text = re.sub(r"\s*<[^>]*>", "", text.split("#")[0]).strip()
-    if text.startswith("rep stos"):  # llvm-mca takes 100 cycles for each of its steps, which are plain stores
+    if text.startswith("rep stos"):  # llvm-mca counts 100 cycles for each of its steps, which are plain stores
         return "mov %rax,(%rdi)"
     return re.sub(r"^(j\w+|call)\s+([0-9a-f]+)$", r"\1 0x\2", text)

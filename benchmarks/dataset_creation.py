@@ -1,4 +1,4 @@
-"""Speed and memory of turning PNG patches into HDF5, compared with the textbook method and the PNG decoder alone.
+"""Measures speed and memory of turning PNG patches into HDF5, compared with a textbook method and only decoding.
 
     .venv/bin/python benchmarks/dataset_creation.py speed ROOT
     .venv/bin/python benchmarks/dataset_creation.py memory ROOT SCRATCH --patches 20000 100000 300000
@@ -186,7 +186,7 @@ def varied(content: bytes, generator: np.random.Generator) -> bytes:
 
 
 def main() -> None:
-    """The command line."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=2, help="(default: 2)")
     what = parser.add_subparsers(dest="what", required=True)

@@ -43,7 +43,7 @@ RECIPE = ("flips", "turns", "offset", "light", "noise")  # arguments of make_aug
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = cross_validation.parser(__doc__, Options, DEFAULT_STEM, "detector_cross_validation.json")
-    parser.add_argument("--own-split", action="store_true", help="no folds: use the files as they are")
+    parser.add_argument("--own-split", action="store_true", help="use the family's own split instead of folds")
     parser.add_argument("--against", type=Path, metavar="JSON", help="an earlier output to compare with, ball by ball")
     parser.add_argument("--loss", choices=LOSSES, default=Options.loss, help="(%(default)s)")
     parser.add_argument("--learning-rate", type=float, default=Options.learning_rate, help="(%(default)s)")
@@ -52,20 +52,20 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument("--augment", action=switch, default=True, help="(%(default)s)")
     parser.add_argument("--regularize", action=switch, default=Options.regularize, help="dropout (%(default)s)")
     group = parser.add_argument_group("the recipe, changed")
-    group.add_argument("--weight-decay", type=float, help="of AdamW (default: the recipe's)")
+    group.add_argument("--weight-decay", type=float, help="weight decay of AdamW (default: the recipe's)")
     group.add_argument("--average", type=float, help="decay per step of the averaged weights (default: the recipe's)")
     group.add_argument(
         "--cosine", action=switch, default=True, help="let the rate fall after the warm-up (%(default)s)"
     )
-    group.add_argument("--flips", action=switch, default=True, help="mirror both ways (%(default)s)")
+    group.add_argument("--flips", action=switch, default=True, help="mirror in both directions (%(default)s)")
     group.add_argument("--turns", action=switch, default=True, help="transpose: quarter turns (%(default)s)")
     group.add_argument("--offset", type=float, nargs=2, default=LABEL_OFFSET, metavar="F", help="(%(default)s)")
     group.add_argument("--light", type=float, default=LIGHT, help="strength, share of the range (%(default)s)")
     group.add_argument("--noise", type=float, default=NOISE, help="largest deviation, grey levels (%(default)s)")
-    group.add_argument("--shift", type=float, default=0.0, help="up to so many pixels, bilinearly (%(default)s)")
+    group.add_argument("--shift", type=float, default=0.0, help="largest shift in pixels, bilinear (%(default)s)")
     group.add_argument("--whole-pixels", action=switch, default=False, help="--shift without interpolation")
     group.add_argument("--there-and-back", action=switch, default=False, help="undo --shift, so only its blur remains")
-    group.add_argument("--zoom", type=float, default=0.0, help="up to exp(this), either way (%(default)s)")
+    group.add_argument("--zoom", type=float, default=0.0, help="largest zoom, as a logarithm (%(default)s)")
     return parser.parse_args(argv)
 
 
@@ -146,13 +146,13 @@ def earlier_answers(path: Path, digest: str, balls: int) -> np.ndarray:
     """The circles [balls, 3] of an earlier output.
 
     Raises:
-        UserError: not an output of this script, or for other balls.
+        UserError: it is not an output of this script, or is for other balls.
     """
     try:
         earlier = json.loads(path.read_text(encoding="utf-8"))
         circles = np.array(earlier["circles"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"--against takes the JSON file of an earlier measurement. Received: {path}: {error}") from None
+        raise UserError(f"--against needs the JSON file of an earlier measurement. Received: {path}: {error}") from None
     if earlier["digest"] != digest or len(circles) != balls:
         raise UserError(f"--against needs predictions for the same balls. Received: {path}, {len(circles)} others.")
     return circles

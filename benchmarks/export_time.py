@@ -35,9 +35,9 @@ from robot_export.make_and_check import deliver
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--validation", type=int, default=20_000, help="patches that every format is run on (%(default)s)"
+        "--validation", type=int, default=20_000, help="patches on which every format is run (%(default)s)"
     )
-    parser.add_argument("--training", type=int, default=60_000, help="patches to calibrate from (%(default)s)")
+    parser.add_argument("--training", type=int, default=60_000, help="patches for the calibration (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="(%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("export_time.json"), help="(%(default)s)")
     return parser.parse_args(argv)

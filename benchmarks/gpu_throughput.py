@@ -1,4 +1,4 @@
-"""Seconds of an epoch on a GPU, with and without XLA: `.venv/bin/python benchmarks/train_throughput.py gpu`.
+"""Measures seconds per epoch on a GPU, with and without XLA: `.venv/bin/python benchmarks/train_throughput.py gpu`.
 
 Every variant runs in its own process, so that one that fails or takes too long does not affect the others.
 """

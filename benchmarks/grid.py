@@ -1,4 +1,4 @@
-"""Sixteen short runs as a shell loop with `&` and `wait` over train.py, and as a grid: wall and CPU time.
+"""Compares the wall and CPU time of sixteen short runs in a shell loop with `&` and `wait`, and as a grid.
 
 .venv/bin/python benchmarks/grid.py --rounds 1
 
@@ -27,7 +27,7 @@ from common.tracking import journal
 ROOT = Path(__file__).resolve().parents[1]
 FILTERS = ("4 4 4 4", "4 4 8 8", "8 8 8 8", "8 8 16 16")
 DENSE = ("8", "16", "32", "64")
-BYTECODE: dict[str, str] = {}  # settings of Python in both methods
+BYTECODE: dict[str, str] = {}  # environment of Python in both methods
 LOOP = """
 for filters in {filters}; do
   for dense in {dense}; do
@@ -41,9 +41,9 @@ wait
 def main() -> int:
     """Times both methods in turn and prints a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or " ").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=1, help="of both methods, in turn")
+    parser.add_argument("--rounds", type=int, default=1, help="number of rounds; both methods alternate")
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--data-root", type=Path, default=ROOT / "data", help="where the embedded set is rendered")
+    parser.add_argument("--data-root", type=Path, default=ROOT / "data", help="folder for the embedded dataset")
     parser.add_argument("--without-bytecode", action="store_true", help="let Python compile everything that it imports")
     arguments = parser.parse_args()
     options = ["--dataset", "synthetic", "--tracking", "local", "--epochs", str(arguments.epochs), "--export", "none"]
@@ -100,7 +100,7 @@ def measure(way, options: list[str], runs: Path) -> dict[str, float]:
 
 
 def begin(folder: Path) -> float:
-    """When a run was opened, in seconds since 1970; by then its data is read and its network built."""
+    """When a run was opened, in seconds since 1970; at this time its data has been read and its network built."""
     return journal.header(folder)["t"] / 1000
 
 

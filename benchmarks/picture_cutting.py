@@ -1,4 +1,4 @@
-"""How fast pictures are cut into patches, compared with only decoding the same pictures.
+"""Measures how fast pictures are cut into patches, compared with only decoding the same pictures.
 
 Both use the same number of processes, alternate, and the best of several rounds counts: run
 `python benchmarks/picture_cutting.py FOLDER` with any annotated folder that `dataset_tools.cut` reads. `--jobs 1`

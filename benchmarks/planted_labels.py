@@ -52,7 +52,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def plant(y: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The labels with some made wrong, and bool [n] that marks those."""
+    """The labels with some wrong ones, and bool [n] that marks these."""
     rng, y = np.random.default_rng(seed), y.copy()
     chosen = np.sort(rng.permutation(len(y))[: round(share * len(y))])
     if y.ndim == 1:
@@ -66,7 +66,7 @@ def plant(y: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarra
 
 
 def judge(project: str, patches: Patches, answers: np.ndarray) -> np.ndarray:
-    """bool [n]: the suspects."""
+    """Whether each label is a suspect, bool [n]."""
     rule = importlib.import_module(f"{project}.suspect_rule")
     if patches.task == "classification":
         return np.isin(np.arange(len(patches)), rule.suspicious(patches.y, answers[:, 0]))

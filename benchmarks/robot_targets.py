@@ -1,7 +1,7 @@
-"""Measures whether robots as auxiliary targets keep the classifier from taking robots for balls.
+"""Measures whether robots as auxiliary targets keep the classifier from mistaking robots for balls.
 
 A second output says whether the patch shows a robot (`robot_intersect` of the NaoTH patches). Its loss is added with a
-weight of 0.3, and the output is dropped after training. With a weight of 0 the network is trained as without it, and
+weight of 0.3, and the output is dropped after training. With a weight of 0, it has no effect on training, and
 all variants start from the same weights and see the same batches. Some recordings show robots without a label, so a
 third variant leaves out that loss in recordings without labelled robots. One venue at a time is left out.
 
@@ -42,7 +42,7 @@ VARIANTS = {  # name: (weight of the robot's loss, only where robots are labelle
     "robots": (0.3, False),
     "robots where labelled": (0.3, True),
 }
-RECALL = 0.9  # at which the false positives on robots are compared
+RECALL = 0.9  # the recall at which the false positives on robots are compared
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -72,7 +72,7 @@ def train(patches: Patches, filters: list[int], seed: int, weight: float, masked
     keras.utils.set_random_seed(seed)
     inputs = keras.Input(patches.X.shape[1:])
     x = trunk(inputs, filters, 64, False, patches.channel_means / 255)
-    x = keras.layers.Dense(2, name="logit")(x)  # made after the trunk: layers draw their seeds in turn
+    x = keras.layers.Dense(2, name="logit")(x)  # made after the trunk, because layers draw their seeds in order
     model = keras.Model(inputs, keras.layers.Activation("sigmoid")(x))
 
     def loss(y, logit):

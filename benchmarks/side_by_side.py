@@ -1,4 +1,4 @@
-"""Patches per second of both training methods. Workers of one process group alternate, so that noise affects all.
+"""Measures the patches per second of both training methods, with alternating workers, so that noise affects all.
 
 On a shared machine, patches per CPU second are more reliable.
 """

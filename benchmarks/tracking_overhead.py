@@ -6,7 +6,7 @@
    machine affects both. `wall` compares their wall-clock time, which is noisy on a busy machine. The other two columns
    do not depend on that: `training` compares the CPU time of the training process, and `mirror` is the mirror's CPU
    time divided by that of the training process, once started. If all cores are busy, the slowdown is the sum of these
-   two; if a core is free, it is the first alone. `start` is the cost of starting the mirror, once.
+   two; if a core is free, it is only the first. `start` is the cost of starting the mirror, once.
 """
 
 import argparse

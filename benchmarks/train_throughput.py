@@ -30,7 +30,7 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--project", choices=training_methods.PROJECTS, action="append", help="(default: both)")
-    parser.add_argument("--patches", type=int, default=60_000, help="of an epoch (%(default)s)")
+    parser.add_argument("--patches", type=int, default=60_000, help="number of patches per epoch (%(default)s)")
     parser.add_argument("--evaluation", type=int, default=20_000, help="number of patches to evaluate (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
     parser.add_argument("--only", default="", metavar="TEXT", help="gpu: only variants whose name contains this")

@@ -141,7 +141,7 @@ def main() -> None:
 
 
 def fit(original, *arguments):
-    """Fits and prints the time when that is done; the rest of the run is its end."""
+    """Fits the network and prints the time afterwards; the rest of the run is its end."""
     history = original(*arguments)
     print("trained", time.time(), time.process_time(), flush=True)
     return history

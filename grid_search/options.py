@@ -1,4 +1,4 @@
-"""The command line of a grid: its own options, arrays of train.py's options, and after `--` what every run gets."""
+"""The command line of a grid: its own options, arrays of train.py's options, and after `--` options for every run."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,67 +8,67 @@ from common.cli.program import Parser
 from common.cli.training_options import TrainingOptions
 from common.errors import UserError
 
-EPILOG = """Any other option is one of train.py's, with one value or with several to try: an array.
-  --filters "4 4 8 8" "8 8 16 16"   two values; one that has several numbers is quoted
-  --augment on off                  a switch, tried both ways; --augment, --no-augment: one way
+EPILOG = """Any other option is one of train.py's, with one value, or with several values to try (an array).
+  --filters "4 4 8 8" "8 8 16 16"   two values; a value of several numbers is quoted
+  --augment on off                  a switch, tried both ways; --augment or --no-augment: one way
   --epochs 20                       one value: every run gets it
-Given twice, the last one counts. What follows `--` goes to every run as it is.
+If an option is given twice, the last one counts. Everything after `--` is passed to every run unchanged.
 
 examples:
   python3 grid_search classifier_cnn.train --filters "4 4 8 8" "8 8 16 16" --dense 32 64 -- --dataset synthetic
   bash train_grid.sh --epochs 50 --jobs 8      arrays from the script, everything else from here
-  bash train_grid.sh                           the same command resumes where it stopped
-  python3 grid_search --report               the overview of the latest grid, running or not
+  bash train_grid.sh                           the same command resumes it
+  python3 grid_search --report               the overview of the latest grid, even while it runs
 
-Ends with status 0 when every run succeeded, 1 when some failed, 2 for bad input, 130 or 143 when stopped.
+Exit status: 0 if all runs succeeded, 1 if some failed, 2 for bad input, 130 or 143 if stopped.
 """
-# Where a run lies and what it is called is the grid's business; the rest cannot differ within one grid.
+# The grid decides where a run is stored and what it is called; the others cannot differ within one grid.
 RESERVED = ("resume", "run-name", "list-datasets", "help")
 ONE_FOR_ALL = ("output-dir", "data-root", "archive-url", "tracking", "require-tracking", "experiment", "threads")
 
 
 @dataclass(frozen=True)
 class GridOptions:
-    """What `python3 grid_search` was asked for.
+    """The settings of `python3 grid_search`.
 
-    arrays: option of train.py without dashes -> its values as on the command line; None: a switch that is on, "off" one
-    that is off. rest: arguments that every run gets.
+    arrays: option of train.py without dashes -> its values as on the command line; None for a switch that is on, "off"
+    for one that is off. rest: arguments for every run.
     """
 
     module: str | None
     arrays: dict[str, tuple[str | None, ...]]
     rest: tuple[str, ...]
-    jobs: int | None = option(None, "runs at once (default: as many as fit)", "N", low=1, high=10_000)
+    jobs: int | None = option(None, "runs at the same time (default: as many as fit)", "N", low=1, high=10_000)
     gpus_per_training: float | None = option(
-        None, "share of a GPU (default: 0.25 where there is one)", "X", low=0, high=64
+        None, "share of a GPU per run (default: 0.25 if there is one)", "X", low=0, high=64
     )
     memory: float | None = option(
-        None, "memory to reserve per run (default: by the data's size)", "GB", low=0.1, high=10_000
+        None, "memory to reserve per run (default: depends on the data)", "GB", low=0.1, high=10_000
     )
     address: str | None = option(
-        None, "a Ray cluster to use, also RAY_ADDRESS (default: this machine alone)", "HOST:PORT"
+        None, "a Ray cluster to use; also RAY_ADDRESS (default: only this machine)", "HOST:PORT"
     )
-    prune: bool = option(False, "stop runs that are behind: asynchronous successive halving on the metric")
-    metric: str | None = option(None, "column of metrics.csv that ranks and prunes (default: val_loss)", "NAME")
+    prune: bool = option(False, "stop runs that fall behind, by asynchronous successive halving on the metric")
+    metric: str | None = option(None, "column of metrics.csv for ranking and pruning (default: val_loss)", "NAME")
     seeds: int | None = option(
-        None, "train every setting N times, from --seed on, and rank by the mean: one seed is half luck", "N",
+        None, "train every setting with N seeds, counted from --seed, and rank by the mean", "N",
         low=1, high=1000,
     )  # fmt: skip
-    dry_run: bool = option(False, "check everything, fetch the data, print the plan, end")
-    report: bool = option(False, "rebuild the overview from what is there, and end")
+    dry_run: bool = option(False, "check everything, get the data, print the plan, and exit")
+    report: bool = option(False, "write the overview of the existing results, and exit")
 
     def __post_init__(self):
         check_limits(self)
 
 
 def parse_args(argv: list[str]) -> GridOptions:
-    """Splits the command line into the grid's options and those of the runs.
+    """Splits the command line into the options of the grid and those of the runs.
 
     Raises:
-        UserError: no module, an option that a grid sets itself, or impossible values.
+        UserError: there is no module, an option is set by the grid itself, or a value is impossible.
     """
     parser = Parser(prog="python3 grid_search", description=__doc__, epilog=EPILOG)
-    parser.add_argument("module", nargs="?", metavar="MODULE", help="what to train: classifier_cnn.train")
+    parser.add_argument("module", nargs="?", metavar="MODULE", help="the module to train, such as classifier_cnn.train")
     add_options(parser, GridOptions, groups={})
     own, arrays, rest = split(argv, {option for action in parser._actions for option in action.option_strings})
     given = {name: value for name, value in vars(parser.parse_args(own)).items() if value is not None}
@@ -78,33 +78,33 @@ def parse_args(argv: list[str]) -> GridOptions:
         options = replace(options, arrays={"seed": seeds} | arrays)
     for name, values in arrays.items():
         if name in RESERVED:
-            raise UserError(f"A grid decides --{name} itself. Received: --{name}. Leave it out.")
+            raise UserError(f"A grid sets --{name} itself. Received: --{name}. Leave it out.")
         if name in ONE_FOR_ALL and len(values) > 1:
-            raise UserError(f"--{name} is the same for all runs. Received: {', '.join(map(str, values))}.")
+            raise UserError(f"--{name} must be the same for all runs. Received: {', '.join(map(str, values))}.")
     if options.module is None and not options.report:
         raise UserError("Which project? Name its module, for example: python3 grid_search classifier_cnn.train.")
     if options.module is None and (set(arrays) - {"output-dir"} or rest):
-        raise UserError(f"--report without a module takes --output-dir alone. Received: {', '.join([*arrays, *rest])}.")
+        raise UserError(f"--report without a module takes only --output-dir. Received: {', '.join([*arrays, *rest])}.")
     return options
 
 
 def _seeds(count: int, first: tuple[str | None, ...], rest: tuple[str, ...]) -> tuple[str, ...]:
-    """The array that `--seeds` stands for; first among the arrays, so that every setting is trained once before twice.
+    """The array for `--seeds`; it comes first, so that every setting is trained once before any is trained twice.
 
     Raises:
-        UserError: seeds that are also named one by one.
+        UserError: seeds that are also listed with --seed.
     """
     if len(first) > 1 or not str(first[0]).isdecimal() or any(word.startswith("--seed") for word in rest):
         given = " ".join(map(str, first)) if len(first) > 1 or first[0] != "0" else " ".join(rest)
-        raise UserError(f"--seeds counts from one --seed on, named before `--`. Received: {given}.")
+        raise UserError(f"--seeds counts from a single --seed, given before `--`. Received: {given}.")
     return tuple(str(int(str(first[0])) + i) for i in range(count))
 
 
 def split(argv: list[str], own_options: set[str]) -> tuple[list[str], dict[str, tuple], tuple[str, ...]]:
-    """Separates (arguments of the grid, arrays, what follows `--`). An array that is given again replaces the former.
+    """Separates the arguments: (those of the grid, arrays, those after `--`). A repeated array replaces the first.
 
     Raises:
-        UserError: a single dash, which the runs do not know.
+        UserError: a single dash, which runs do not accept.
     """
     before, rest = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     own, arrays, current = [], {}, None
@@ -124,6 +124,6 @@ def split(argv: list[str], own_options: set[str]) -> tuple[list[str], dict[str, 
 
 
 def output_dir(options: GridOptions) -> Path:
-    """Where `--report` without a module looks."""
+    """The output folder for `--report` without a module."""
     given = options.arrays.get("output-dir", (None,))[0]
     return Path(given) if given else TrainingOptions().output_dir

@@ -1,4 +1,4 @@
-"""The plan of a grid: which runs there are, each checked as train.py checks it, and the folder that holds it."""
+"""The plan of a grid: its runs, each checked like a command line of train.py, and the folder with plan.json."""
 
 import contextlib
 import hashlib
@@ -18,13 +18,13 @@ from common.cli.training_options import FREE_ON_RESUME, TrainingOptions
 from common.errors import UserError
 from grid_search.options import GridOptions
 
-# What may differ when the same grid is started again: where things are and how to reach them, never what is trained.
+# May differ when the same grid is started again: where things are and how to reach them, but nothing about training.
 FREE = FREE_ON_RESUME | {"tracking", "require_tracking", "list_datasets", "run_name"}
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a grid. label: what tells it from the others, in words. run_name: of its folder and in MLflow."""
+    """One run of a grid. label: how it differs from the others, in words. run_name: for its folder and MLflow."""
 
     index: int
     varies: dict[str, str]
@@ -41,8 +41,8 @@ class Run:
 class Plan:
     """All runs of a grid.
 
-    module: `train.py`'s, as Python names it. name: of the folder. metric: ranks, a column of metrics.csv.
-    varies: the arrays with more than one value. folder: plan, logs and overview; the runs lie beside it.
+    module: Python's name of `train.py`. name: the folder's name. metric: the column of metrics.csv for ranking.
+    varies: the arrays with more than one value. folder: plan, logs and overview; the runs are beside it.
     """
 
     module: str
@@ -55,11 +55,11 @@ class Plan:
 
     @property
     def lower_is_better(self) -> bool:
-        """Whether smaller is better, by the metric's name."""
+        """Whether smaller is better, according to the metric's name."""
         return any(word in self.metric for word in ("loss", "error", "brier", "false_positive"))
 
     def log(self, run: Run) -> Path:
-        """What a run prints."""
+        """The log file with a run's output."""
         return self.folder / "logs" / f"{run.index:03}.log"
 
     def write(self) -> None:
@@ -75,19 +75,19 @@ class Plan:
 
 
 def combinations(options: GridOptions) -> list[dict[str, str | None]]:
-    """Every combination of the arrays' values, the last array varying fastest."""
+    """All combinations of the arrays' values; the last array varies fastest."""
     return [dict(zip(options.arrays, values, strict=True)) for values in product(*options.arrays.values())]
 
 
 def arguments(combination: dict[str, str | None], rest: tuple[str, ...] = ()) -> list[str]:
-    """A combination as train.py takes it."""
+    """The command line of train.py for a combination."""
     words = []
     for name, value in combination.items():
         if value in (None, "on"):
             words.append(f"--{name}")
         elif value == "off":
             words.append(f"--no-{name}")
-        elif re.fullmatch(r"[\d\s.]+", value):  # several numbers in one value; a file's name stays whole
+        elif re.fullmatch(r"[\d\s.]+", value):  # several numbers in one value; a file name is not split
             words += [f"--{name}", *value.split()]
         else:
             words += [f"--{name}", value]
@@ -95,10 +95,10 @@ def arguments(combination: dict[str, str | None], rest: tuple[str, ...] = ()) ->
 
 
 def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:
-    """Checks every combination as train.py would and gives each run a name that it has in every start.
+    """Checks every combination like train.py, and gives each run a name that is the same in every start.
 
     Raises:
-        UserError: a combination that train.py would refuse, or two that are the same.
+        UserError: a combination that train.py would refuse, or two equal ones.
     """
     module = find_module(options.module)
     varying = [name for name, values in options.arrays.items() if len(values) > 1]
@@ -126,7 +126,7 @@ def read_plan(folder: Path, metric: str | None = None) -> Plan:
     """The plan in a grid's folder, ranked by another metric if one is named.
 
     Raises:
-        UserError: there is none, or plan.json was edited into something else.
+        UserError: there is no grid, or plan.json was edited.
     """
     try:
         told = read_json(folder / "plan.json")
@@ -134,14 +134,14 @@ def read_plan(folder: Path, metric: str | None = None) -> Plan:
         changes = {"name": folder.name, "folder": folder, "runs": tuple(from_json(Run, run) for run in runs)}
         plan = from_json(Plan, told, **changes | ({"metric": metric} if metric else {}))
         if any(run.varies.keys() != plan.varies.keys() for run in plan.runs):
-            raise ValueError("a run of another grid")
+            raise ValueError("a run belongs to another grid")
     except (UserError, ValueError, TypeError, KeyError, AttributeError):
         raise UserError(f"There is no grid in this folder, or its plan.json was edited. Received: {folder}.") from None
     return plan
 
 
 def latest_plan(output_dir: Path, metric: str | None = None) -> Plan:
-    """The plan of the grid that was started last.
+    """The plan of the most recently started grid.
 
     Raises:
         UserError: there is no grid.
@@ -156,7 +156,7 @@ def find_module(name: str):
     """A project's train.py: it has PROJECT, Options, parse_args(argv), load_data(options) and train(options).
 
     Raises:
-        UserError: there is no such module, or it is not one.
+        UserError: the module does not exist, or is not a training module.
     """
     known = [f"{path.parent.name}.train" for path in ROOT.glob("*/train.py")]
     near = did_you_mean(name, [*known, *(path.stem for path in ROOT.glob("*.py"))])
@@ -171,7 +171,7 @@ def find_module(name: str):
 
 
 def _check(module, words: list[str], label: dict[str, str]) -> TrainingOptions:
-    """The options of one run; an error names its combination."""
+    """The options of one run; errors name its combination."""
     said, which = io.StringIO(), f" In the run with {_in_words(label)}." if label else ""
     try:
         with contextlib.redirect_stderr(said):
@@ -183,7 +183,7 @@ def _check(module, words: list[str], label: dict[str, str]) -> TrainingOptions:
     if options.resume or options.list_datasets or options.run_name != type(options).run_name:
         raise UserError("A grid sets --resume, --run-name and --list-datasets itself. Leave them out.")
     if not options.threads:
-        raise UserError("In a grid every run has its threads, at least one. Received: --threads 0.")
+        raise UserError("In a grid, --threads must be at least 1. Received: 0.")
     return options
 
 
@@ -201,9 +201,9 @@ def _shown(value: str | None) -> str:
 
 
 def _run_name(options: TrainingOptions, label: dict[str, str], mark: str) -> str:
-    """`8-8-16-16 d64 augment-on combined 16x16 1a2b3c4d-007`: as a run outside of a grid, with what else varies.
+    """`8-8-16-16 d64 augment-on combined 16x16 1a2b3c4d-007`: like a run outside a grid, plus the varying options.
 
-    The mark at its end, of grid and run, finds the folder again.
+    The mark at the end identifies the grid and the run, and is used to find the folder.
     """
     words = {"filters": "-".join(map(str, options.filters)), "dense": f"d{options.dense}"}
     if options.run_name:  # a project's own default, such as `my_cnn {dataset}`

@@ -1,4 +1,4 @@
-"""Drives a grid: gives runs to slots, watches them, tries again, prunes, stops."""
+"""Drives a grid: assigns runs to slots, watches them, retries, prunes and stops them."""
 
 import time
 
@@ -14,26 +14,26 @@ from grid_search.run_progress import Place, Progress, Settings, wait_for_writer
 from grid_search.slot import start_slot
 
 LOOK_SECONDS = 1.0
-FETCH_SECONDS = 5.0  # between two fetches of what a run on another node wrote
-GROW_SECONDS = 10.0  # between two looks for new nodes
+FETCH_SECONDS = 5.0  # time between two fetches of the files of a run on another node
+GROW_SECONDS = 10.0  # time between two searches for new nodes
 
 
 class Scheduler:
-    """One start of a grid, until all runs have ended or `stop` says so. overview: gets every event."""
+    """One start of a grid, until all runs have ended or `stop` requests the end. overview: gets every event."""
 
     def __init__(self, plan: Plan, settings: Settings, overview, stop):
         self.plan, self.settings, self.overview, self.stop = plan, settings, overview, stop
         self.places: list[Place] = []
-        self.futures: dict = {}  # what is asked of the slots -> (kind, place)
-        self.nodes: dict[str, bool | None] = {}  # node -> whether its data is the driver's; None: being checked
+        self.futures: dict = {}  # pending request to a slot -> (kind, place)
+        self.nodes: dict[str, bool | None] = {}  # node -> whether it has the driver's data; None while this is checked
         self.home = ray.get_runtime_context().get_node_id()
         self.pruner = Pruner(plan, settings.prune)
         self._grown, self._looked, self._broken = 0.0, 0.0, 0
-        self.ended = False  # Ray itself has, here where the driver is
+        self.ended = False  # whether Ray itself has ended on the driver's node
         self.all = [self._begin(run) for run in plan.runs]
 
     def run(self) -> None:
-        """Returns when every run has finished or was stopped."""
+        """Returns when all runs have ended or been stopped."""
         while any(progress.status in ("waiting", "running") for progress in self.all):
             if self.ended:
                 break
@@ -54,25 +54,25 @@ class Scheduler:
     # -- before
 
     def _begin(self, run: Run) -> Progress:
-        """Resumes a run where an earlier start left it, and says so."""
+        """Resumes a run where an earlier start left it, and prints so."""
         progress = Progress(run, run_folders.read_state(self.plan, run))
         if progress.state.folder is None:
             return progress
-        self.pruner.behind(run.index, progress.state)  # to compare others with; not judged again
+        self.pruner.behind(run.index, progress.state)  # for comparison with others; it is not judged again
         if progress.state.status == "finished":
             progress.status = "finished"
         elif self.pruner.remembers(run.index):
             progress.status = "pruned"
         else:
             wait_for_writer(progress.state.folder)
-        if is_unsent(progress.state.folder):  # the server was away; this start may end before the run continues
+        if is_unsent(progress.state.folder):  # the server was unreachable; this start may end before the run continues
             self._carry(progress)
         return progress
 
     # -- slots
 
     def _grow(self) -> None:
-        """Makes a slot for every run that fits, as nodes come and slots go."""
+        """Makes a slot for every run that fits, when nodes appear or slots end."""
         if time.monotonic() - self._grown < GROW_SECONDS:
             return
         self._grown = time.monotonic()
@@ -93,7 +93,7 @@ class Scheduler:
         self.futures[future] = (kind, place)
 
     def _remove(self, place: Place, words: str) -> None:
-        """Gives a slot up; its run waits again."""
+        """Removes a slot; its run waits again."""
         if place not in self.places:
             return
         self.places.remove(place)
@@ -114,7 +114,7 @@ class Scheduler:
             self._give(place, waiting)
 
     def _has_data(self, place: Place) -> bool:
-        """Whether the node's data is the driver's; asks it on the first slot of each node."""
+        """Whether the node has the driver's data; asks the first slot of each node."""
         node = place.about["node"]
         if not place.about["far"]:
             return True
@@ -132,11 +132,11 @@ class Scheduler:
         self.overview.started(progress)
 
     def _wait(self) -> None:
-        """Handles what the slots answer, at once: until then a slot does nothing."""
+        """Handles the answers of slots at once, because a slot is idle until then."""
         if not self.futures:
             time.sleep(LOOK_SECONDS)
             return
-        ray.wait(list(self.futures), timeout=LOOK_SECONDS)  # for one, and then whatever is there
+        ray.wait(list(self.futures), timeout=LOOK_SECONDS)  # waits for one, then takes all that are ready
         ready, _ = ray.wait(list(self.futures), num_returns=len(self.futures), timeout=0)
         for future in ready:
             kind, place = self.futures.pop(future)
@@ -153,10 +153,10 @@ class Scheduler:
         words = retries.first_line(getattr(error, "cause", None) or error)
         self._broken += kind == "ready"
         if self._broken >= retries.LOSSES:
-            raise UserError(f"No process for runs starts. Received: {words}")
+            raise UserError(f"The process for runs does not start. Received: {words}")
         if kind == "data":
             self.nodes[place.about["node"]] = False
-            self.overview.say(f"{place.about['host']} is not used, its data is missing: {words}")
+            self.overview.say(f"{place.about['host']} is not used because its data is missing: {words}")
         self._remove(place, words)
 
     def _on_ready(self, place: Place, about: dict) -> None:
@@ -166,9 +166,9 @@ class Scheduler:
         node = place.about["node"]
         if not any(digests == expected for _, expected in self.settings.digests):
             self.nodes[node] = False
-            self.overview.say(f"{place.about['host']} is not used: its data is not the driver's")
+            self.overview.say(f"{place.about['host']} is not used because its data differs from the driver's")
             for other in [other for other in self.places if other.about and other.about["node"] == node]:
-                self._remove(other, "its node has other data")
+                self._remove(other, "its node has different data")
         elif self.nodes[node] is None and ("data", place) not in self.futures.values():
             self.nodes[node] = True
 
@@ -183,7 +183,7 @@ class Scheduler:
         progress.receive(self.plan, changes)
         progress.let_go()
         self._refresh(progress)
-        self.pruner.behind(progress.run.index, progress.state)  # its last epochs, to compare others with
+        self.pruner.behind(progress.run.index, progress.state)  # its last epochs, for comparison with others
         if status == 0 and progress.state.status == "finished":
             progress.status = "finished"
         elif progress.pruned:
@@ -205,7 +205,7 @@ class Scheduler:
     # -- watching
 
     def _look(self) -> None:
-        """Reads how far every run is, fetches what others wrote, prunes; once in LOOK_SECONDS."""
+        """Reads the progress of all runs, fetches files from other nodes, and prunes; every LOOK_SECONDS."""
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
             return
@@ -223,7 +223,7 @@ class Scheduler:
                 progress.pruned = True
                 self.pruner.remember(progress.run.index)
                 self._stop(place)
-                self.overview.say(f"{progress.run.label}: behind after epoch {len(progress.state.rows)}, stopping it")
+                self.overview.say(f"{progress.run.label}: fell behind, stopped after epoch {len(progress.state.rows)}")
         self.overview.update(self.all)
 
     def _refresh(self, progress: Progress) -> None:
@@ -231,7 +231,7 @@ class Scheduler:
         self._carry(progress)
 
     def _carry(self, progress: Progress) -> None:
-        """Has the grid's tracking process send this run, too, once there is one."""
+        """Tells the grid's tracking process, if there is one, to send this run, too."""
         folder = progress.state.folder
         if folder and tracking.begun(folder):
             self.settings.tracked.mirror.carry(folder)

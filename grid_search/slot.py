@@ -1,4 +1,4 @@
-"""A slot: one place for runs on one node of a Ray cluster, with a kept process that has everything imported."""
+"""A slot: a place for runs on a node of a Ray cluster, with a kept process that has imported everything."""
 
 import hashlib
 import importlib
@@ -27,16 +27,16 @@ from grid_search import cluster
 from grid_search.capacity import Needs
 from grid_search.run_folders import Change, apply, changes
 
-START_SECONDS = 60.0  # in which a worker listens, on the busiest machine
-CONNECTIONS = 3  # to workers that die before they answer
+START_SECONDS = 60.0  # time limit until a worker listens, even on a very busy machine
+CONNECTIONS = 3  # tries, if workers die before they answer
 
 
 @dataclass(frozen=True)
 class Job:
     """One run for a slot.
 
-    options: as `TrainingOptions.as_json`, for the driver's node. defaults: those of them that another node decides by
-    its own environment. log: of the driver's node. environment: for the run's process. files: of the run to
+    options: as `TrainingOptions.as_json`, for the driver's node. defaults: those that another node replaces according
+    to its own environment. log: path on the driver's node. environment: for the run's process. files: of the run to
     resume, for other nodes.
     """
 
@@ -48,10 +48,10 @@ class Job:
 
 
 class Slot:
-    """Runs in a Ray actor of its own, with threads: one trains, others look and stop.
+    """Runs in its own Ray actor with several threads: one trains, the others observe and stop it.
 
-    On the driver's node runs write into the driver's folders. On others they write into a temporary folder, whose
-    changes the driver fetches.
+    On the driver's node, runs write into the driver's folders. On other nodes, they write into a temporary folder, and
+    the driver fetches the changes.
     """
 
     def __init__(self, module: str, driver_node: str, worker: str, threads: int):
@@ -68,13 +68,13 @@ class Slot:
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
     def about(self) -> dict:
-        """Where this slot is: node, host, and whether that is far from the driver. Returns when it is ready.
+        """Describes this slot: node, host, and whether it is another node than the driver's. Returns when it is ready.
 
         Raises:
-            RuntimeError: why there is none.
+            RuntimeError: the process cannot start; the message says why.
         """
         line, tries = "", 0
-        while not line and tries < CONNECTIONS:  # without an answer the worker died: the next connection starts another
+        while not line and tries < CONNECTIONS:  # without an answer, the worker died; the next try starts another
             tries += 1
             self._connect()
             line = self._answers.readline().strip()
@@ -85,7 +85,7 @@ class Slot:
         return {"node": self.node, "host": socket.gethostname(), "far": self.far}
 
     def check_data(self, options: dict, defaults: tuple[str, ...]) -> dict[str, str]:
-        """Fetches the data of a run to this node and returns the digest of each split."""
+        """Downloads the data of a run to this node, and returns the digest of each split."""
         module = importlib.import_module(self._module)
         splits = module.load_data(from_json(module.Options, self._here(options, defaults)))
         return {split: part.digest for split, part in splits.parts.items()}
@@ -108,12 +108,12 @@ class Slot:
             answer = ""
         if not answer:
             with suppress(ProcessLookupError):
-                os.killpg(self._pid, signal.SIGKILL)  # the run would outlive it for a moment
-            raise RuntimeError("the process that it was a fork of was killed")
+                os.killpg(self._pid, signal.SIGKILL)  # otherwise the run would live a moment longer
+            raise RuntimeError("the process that it was forked from was killed")
         return int(answer), self.look()
 
     def look(self) -> list[Change]:
-        """What changed since the last look; nothing on the driver's node, which sees the folder itself."""
+        """The changes since the last call; nothing on the driver's node, which sees the folder itself."""
         if not self.far or self._root is None:
             return []
         with self._looking:
@@ -134,7 +134,7 @@ class Slot:
         return {name: value for name, value in options.items() if not (self.far and name in defaults)}
 
     def _unpack(self, job: Job, options: dict) -> dict:
-        """Makes room for a run of the driver's node here, with what it has of the run to resume."""
+        """Prepares a folder for a run on this node, with the driver's files of the run to resume."""
         shutil.rmtree(self._root, ignore_errors=True)
         runs = self._root / "runs"
         runs.mkdir(parents=True)
@@ -148,8 +148,8 @@ class Slot:
         return options
 
     def _connect(self) -> None:
-        """Asks the worker of this node for a kept process; starts the worker if there is none."""
-        self._answers = io.StringIO("the worker, which runs are forks of, does not start")
+        """Gets a kept process from the worker of this node; starts the worker if there is none."""
+        self._answers = io.StringIO("the worker from which runs are forked does not start")
         started, deadline = None, time.monotonic() + START_SECONDS
         environment = json.dumps({"CUDA_VISIBLE_DEVICES": ",".join(self.gpus) or "-1"}).encode()
         while time.monotonic() < deadline:
@@ -161,7 +161,7 @@ class Slot:
                     socket.send_fds(connection, [environment], [theirs, their_answers])
                 self._jobs, self._answers = jobs, answers
                 return
-            except (ConnectionError, FileNotFoundError):  # it listens before it imports anything, so there is none
+            except (ConnectionError, FileNotFoundError):  # a worker listens before its imports, so there is none
                 jobs.close()
                 answers.close()
                 if started is None or started.poll() is not None:
@@ -177,19 +177,19 @@ class Slot:
 
 
 def start_slot(module: str, driver_node: str, worker: str, need: Needs):
-    """Starts a slot on a node that has room for it; returns Ray's handle of it."""
+    """Starts a slot on a node with enough room; returns Ray's handle."""
     remote = ray.remote(Slot).options(
         num_cpus=need.threads,
         num_gpus=need.gpus,
         memory=need.memory,
-        max_concurrency=4,  # it trains, and answers meanwhile
+        max_concurrency=4,  # it answers requests while it trains
         scheduling_strategy="SPREAD",
     )
     return remote.remote(module, driver_node, worker, need.threads)
 
 
 def meeting_place(worker: str) -> Path:
-    """The socket of a worker: a file in a folder that no other user can enter, which every Unix has.
+    """The socket of a worker: a file in a folder that no other user can enter, which works on every Unix.
 
     Raises:
         UserError: somebody else made that folder.
@@ -201,18 +201,18 @@ def meeting_place(worker: str) -> Path:
     told = place.lstat()
     if not stat.S_ISDIR(told.st_mode) or told.st_uid != os.getuid() or told.st_mode & 0o077:
         raise UserError(
-            f"This folder has to be yours alone. Received: {place}. Remove it, or choose another RAY_TMPDIR."
+            f"This folder must belong only to you. Received: {place}. Remove it, or choose another RAY_TMPDIR."
         )
     return place / name
 
 
 def start_worker(module: str, place: Path, threads: int) -> subprocess.Popen:
-    """Starts the process on this node that the slots' kept processes are forks of; it ends when its stdin closes."""
+    """Starts the process from which the slots' kept processes are forked; it ends when its stdin is closed."""
     environment = dict(os.environ)
     launch.switch_off(environment)
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    environment["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"  # macOS would end forks that use its frameworks
+    environment["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"  # otherwise macOS ends forks that use its frameworks
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(launch.ROOT), environment.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "grid_search.fork_server", module, str(place)],
@@ -220,24 +220,24 @@ def start_worker(module: str, place: Path, threads: int) -> subprocess.Popen:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=environment,
-        start_new_session=True,  # Ctrl-C is for the driver, which tells the runs
+        start_new_session=True,  # Ctrl-C goes to the driver, which stops the runs
     )
 
 
 def _temporary_folder() -> Path:
-    """A new folder. Removes those of slots that were killed, which could not do it themselves."""
+    """A new folder; first removes the folders of killed slots."""
     for old in Path(tempfile.gettempdir()).glob("grid-slot-*-*"):
         try:
             os.kill(int(old.name.split("-")[2]), 0)
         except ProcessLookupError:
             shutil.rmtree(old, ignore_errors=True)
-        except PermissionError:  # another user's, at work
+        except PermissionError:  # belongs to another user's active slot
             continue
     return Path(tempfile.mkdtemp(prefix=f"grid-slot-{os.getpid()}-"))
 
 
 def _end_with(parent: int) -> None:
-    """Ends this process when its raylet is gone, which Ray itself leaves to a cluster that is still there."""
+    """Ends this process when its raylet is gone; Ray itself does this only while the cluster exists."""
     while os.getppid() == parent:
         time.sleep(1.0)
     os._exit(1)

@@ -102,7 +102,7 @@ class Buildah:
         return int(float(number) * {"KB": 1e3, "MB": 1e6, "GB": 1e9}[unit])
 
     def start(self, image: str, arguments: list[str], terms: Terms, entrypoint: str | None = None):
-        """Starts a container's command as process 1 of its own namespaces; the process has its output."""
+        """Starts a container's command as process 1 in its own namespaces; returns the process with its output."""
         if image not in self._containers:
             self._containers[image] = _buildah("from", "--pull-never", image)
         root = _buildah("mount", self._containers[image])
@@ -129,7 +129,7 @@ class Buildah:
 
 
 def find_engine(name: str | None = None) -> Docker | Buildah:
-    """The engine of that name, or the first that works.
+    """The engine with this name, or the first that works.
 
     Raises:
         OSError: no engine was found.

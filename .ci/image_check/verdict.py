@@ -1,4 +1,4 @@
-"""How a check fails."""
+"""Lets a check fail with a clear message."""
 
 
 class CheckFailed(Exception):

@@ -14,5 +14,5 @@ def test_a_folder_that_others_can_enter_is_refused(tmp_path, monkeypatch):
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:
         monkeypatch.setenv("RAY_TMPDIR", folder)
         (Path(folder) / f"grid-{os.getuid()}").mkdir(mode=0o755)
-        with pytest.raises(UserError, match=r"has to be yours alone\. Received: "):
+        with pytest.raises(UserError, match=r"must belong only to you\. Received: "):
             meeting_place("any")
