@@ -25,9 +25,9 @@ export MLFLOW_DISABLE_TELEMETRY := true
 help:  ## list the commands
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "%-12s%s\n", $$1, $$2 }' Makefile
 
-setup: $(VENV)/.complete  ## make the virtual environment with the locked versions
+setup: $(VENV)/.complete  ## create the virtual environment with the locked versions
 
-# The first Python that will do. Python 3.9 is `python3` on many machines, and Debian's may lack ensurepip.
+# The first suitable Python. On many machines `python3` is Python 3.9, and Debian's may lack ensurepip.
 $(VENV)/.complete: requirements-dev.lock requirements-lint.lock pyproject.toml
 	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python); do \
 		"$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || continue; \
@@ -52,10 +52,10 @@ project:  # before anything is installed
 test: setup  ## run the tests
 	$(RUN)/python -m pytest -n 2 $(ARGS)
 
-test-slow: $(VENV)/mlflow-2.14/.complete  ## run the tests that take minutes, too
+test-slow: $(VENV)/mlflow-2.14/.complete  ## run all tests, including those that take minutes
 	$(RUN)/python -m pytest -n 2 -m "slow or not slow" $(ARGS)
 
-# The older server that the team may meet, in an environment of its own; without it those tests are skipped.
+# The older server version that the team may use, in a separate environment; without it, its tests are skipped.
 $(VENV)/mlflow-2.14/.complete: $(VENV)/.complete requirements-mlflow-2.14.lock
 	@{ $(RUN)/uv venv --quiet --clear --python $(RUN)/python $(VENV)/mlflow-2.14 && $(RUN)/uv pip install --quiet --no-build \
 		--require-hashes --python $(VENV)/mlflow-2.14/bin/python --requirement requirements-mlflow-2.14.lock && touch $@; \
@@ -71,14 +71,14 @@ format: setup  ## fix the style
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 
-image-check: setup  ## build the image of PROJECT and run it the way strangers will: make image-check ACCELERATOR=cpu
+image-check: setup  ## build the image of PROJECT and run it like other people will: make image-check ACCELERATOR=cpu
 	$(RUN)/python .ci/image_check $(PROJECT) --accelerator $(ACCELERATOR) $(ARGS)
 
 ui: setup  ## open MLflow on the local store, http://127.0.0.1:5000/#/experiments?workflowType=machine_learning
 	@mkdir -p "$(RUNS)" && echo "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
 	$(RUN)/mlflow ui --backend-store-uri "sqlite:///$(RUNS)/mlflow.db" --artifacts-destination "$(RUNS)/mlartifacts" $(ARGS)
 
-lock: setup  ## renew the lock files; all of them get the versions that suit every extra together
+lock: setup  ## update the lock files, all with versions that satisfy all extras together
 	$(RUN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras pyproject.toml -o $(VENV)/all.txt $(ARGS)
 	$(UV_COMPILE) -c $(VENV)/all.txt pyproject.toml --extra grid -o requirements.lock
 	$(UV_COMPILE) -c $(VENV)/all.txt pyproject.toml --extra grid --extra gpu -o requirements-gpu.lock

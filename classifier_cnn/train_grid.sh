@@ -3,7 +3,7 @@
 # on two cores, minutes on a GPU server. The same command resumes an interrupted grid.
 #
 #   bash train_grid.sh [OPTION...]     options go to every run and replace an array of that name
-#   bash train_grid.sh --dry-run       says what would run; bash train_grid.sh --help explains everything
+#   bash train_grid.sh --dry-run       shows what would run; bash train_grid.sh --help explains everything
 set -euo pipefail
 AUGMENT=(on off)
 REGULARIZE=(on off)

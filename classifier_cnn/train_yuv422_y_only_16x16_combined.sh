@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The team's default family, tracked under an experiment of that name: 16 runs, 8 to 20 min on two cores.
+# The team's default family, tracked in an experiment of that name: 16 runs, 8 to 20 min on two cores.
 # The same command resumes an interrupted grid.
 #
 #   bash train_yuv422_y_only_16x16_combined.sh [OPTION...]     options go to every run

@@ -73,7 +73,7 @@ def room_of(name: str) -> str | None:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports, late imports and `from folder import module` included."""
+    """All modules that a file imports, including late imports and `from folder import module`."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -84,7 +84,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def unresolved(path: Path) -> Iterator[str]:
-    """What a file imports from our packages that is not there, for example because it was renamed elsewhere."""
+    """The names that a file imports from our packages but that do not exist, for example after a renaming."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and not node.level and node.module.split(".")[0] in PACKAGES:
             given = _names_of(node.module)

@@ -27,7 +27,7 @@ def test_a_wrong_arrow_is_noticed():
 
 
 def test_every_import_finds_its_name():
-    """In benchmarks, too, of which some have no test."""
+    """This includes benchmarks, some of which have no test."""
     files = [*FILES, *(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tests").rglob("*.py")]
     assert not [f"{path.relative_to(ROOT)} imports {name}" for path in files for name in house.unresolved(path)]
 
@@ -38,7 +38,7 @@ def test_common_has_three_loose_files():
 
 
 def test_no_two_files_import_each_other():
-    """No cycle anywhere, late imports included."""
+    """There is no cycle, not even through late imports."""
     names = {house.name_of(path): path for path in FILES}
     arrows = {name: {other for other in house.imports(path) if other in names} - {name} for name, path in names.items()}
     done, way = set(), []
@@ -56,7 +56,7 @@ def test_no_two_files_import_each_other():
 
 
 def test_few_imports_are_late():
-    """Those that `--help`, a missing file or an optional runtime asks for; pyproject.toml gives the reason of each."""
+    """Late imports are only for `--help`, missing files and optional runtimes; pyproject.toml gives each reason."""
     late = {
         f"{path.relative_to(ROOT)}:{inner.lineno}"
         for path in FILES

@@ -59,7 +59,7 @@ def printed() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """An archive and the environment that points to it, and one run of each project to use in the commands."""
+    """An archive, the environment that points to it, and a run of each project for the commands."""
     folder = tmp_path_factory.mktemp("place")
     for task, make in (("classification", classification_file), ("detection", detection_file)):
         for stem in STEMS[task]:
@@ -99,7 +99,7 @@ def ran(line: str, folder, settings) -> str:
 
 
 def concrete(page: str, line: str, folder, words: dict) -> str:
-    """The line with existing files and runs in place of its placeholders, and shortened to one epoch."""
+    """The line with existing files and runs instead of its placeholders, shortened to one epoch."""
     detector = page.startswith("detector") or "cd detector" in line
     task = "detection" if detector or "detector_cnn_ball_radius_center/export" in line else "classification"
     families = {name: parse_stem(stems[0], name) for name, stems in STEMS.items()}

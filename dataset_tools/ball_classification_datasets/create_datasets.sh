@@ -4,7 +4,7 @@
 #
 # Usage:  ./create_datasets.sh ROOTS OUTPUT_DIR [more options of create_datasets.py]
 #   ROOTS       folder with legacy_border0/, legacy_border10/, ..., segmentation_border20/, each with top/ and bottom/;
-#               what is not there is skipped, and said
+#               missing folders are skipped with a message
 #   OUTPUT_DIR  where classification/ goes
 #
 # Example: ./create_datasets.sh ~/naoth_patches ~/datasets --devils ~/naodevils.zip --tk03 ~/tk03.pkl

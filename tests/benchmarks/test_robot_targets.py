@@ -1,4 +1,4 @@
-"""What the benchmark of robots as auxiliary targets reads and counts, without training."""
+"""The benchmark of robots as auxiliary targets reads and counts correctly; nothing is trained."""
 
 import sys
 

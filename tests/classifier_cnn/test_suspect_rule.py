@@ -1,4 +1,4 @@
-"""Which labels are suspicious."""
+"""The rule that decides which labels are suspicious."""
 
 import numpy as np
 

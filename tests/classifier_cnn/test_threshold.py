@@ -155,7 +155,7 @@ def test_a_guarantee_loses_the_balls_that_score_like_the_highest_negatives():
 
 
 def sized(negatives, confidence=0.95):
-    """Chosen for 1 % from four side classes with so many negatives each; far ones have the highest scores."""
+    """A threshold for 1 % from four side classes with this many negatives each; far ones have the highest scores."""
     count = [50 + n for n in negatives]
     labels = np.concatenate([np.arange(n) < 50 for n in count]).astype(float)
     high = np.repeat([0.8, 0.6, 0.4, 0.2], count)
@@ -166,7 +166,7 @@ def sized(negatives, confidence=0.95):
 
 def test_each_side_class_has_its_own_threshold_if_all_of_them_can_guarantee_the_limit():
     labels, scores, side, chosen = sized([299, 300, 700, 4000])
-    assert chosen.value == choose_threshold(labels, scores, 0.01, 0.95).value  # the shipped one does not change
+    assert chosen.value == choose_threshold(labels, scores, 0.01, 0.95).value  # the chosen threshold does not change
     assert [row["side_below"] for row in chosen.by_side] == [16, 32, 64, None]
     for one, row in zip((10, 20, 40, 80), chosen.by_side, strict=True):
         alone = choose_threshold(labels[side == one], scores[side == one], 0.01, 0.95)

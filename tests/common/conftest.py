@@ -1,4 +1,4 @@
-"""What all tests of `common` run without."""
+"""Settings for all tests of `common`."""
 
 import pytest
 

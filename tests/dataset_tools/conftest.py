@@ -1,4 +1,4 @@
-"""Small sources of patches, in the same form as the robot's."""
+"""Small sources of patches in the robot's formats."""
 
 import io
 import pickle

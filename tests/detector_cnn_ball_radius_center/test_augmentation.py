@@ -108,7 +108,7 @@ def test_a_clockwise_quarter_turn_by_hand():
 @given(seeds)
 @few
 def test_no_centre_is_pushed_out_of_the_patch(seed):
-    """With large shifts and zooms, the centre stops at the limit, and the disc is where its circle says."""
+    """With large shifts and zooms, the centre stops at the limit, and the disc is inside its circle."""
     x, y, rng = discs(seed, (0.1, 0.3, 0.3), (0.15, 0.7, 0.7))
     shift = tf.constant(rng.uniform(-16, 16, COUNT).astype(np.float32))
     zoom = tf.constant(rng.uniform(0.4, 0.8, COUNT).astype(np.float32))

@@ -32,12 +32,12 @@ def gradient(loss, y, found):
 @given(seeds)
 @settings(deadline=None, max_examples=5)
 def test_circle_iou_loss_contains_the_true_iou(seed):
-    """Without the pull between the centres, 1 - loss is the IoU that the metrics measure."""
+    """Without the penalty for the distance, 1 - loss is the IoU of the metrics."""
     y, found = circles(seed), circles(seed + 1)
     distance = np.hypot(*(y - found)[:, 1:].T)
     around = np.maximum(distance + y[:, 0] + found[:, 0], 2 * np.maximum(y[:, 0], found[:, 0]))
     overlap = 1 - circle_iou_loss(tf.constant(y), tf.constant(found)).numpy() + (distance / around) ** 2
-    # float32 and its acos near 1 lose digits where one circle only just overlaps the other.
+    # float32 and its acos near 1 lose digits if the circles hardly overlap.
     np.testing.assert_allclose(overlap, circle_iou(y, found), atol=3e-3)
 
 

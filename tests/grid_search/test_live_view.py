@@ -14,7 +14,7 @@ def test_durations_are_readable():
 
 @pytest.fixture
 def runs(tmp_path):
-    """A run that is half done, one that failed, one that waits."""
+    """An unfinished run, a failed run, and a waiting run."""
     rows = [{"epoch": i, "val_loss": 1 / i, "epoch_seconds": 30.0} for i in (1, 2)]
     half_done = State(tmp_path / "run", "begun", rows, epochs=4)
     return [

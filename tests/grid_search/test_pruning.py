@@ -18,7 +18,7 @@ def test_the_pruner_stops_runs_that_are_behind_but_never_the_first(tmp_path):
     assert not judge.behind(0, state([0.5, 0.4, 0.3, 0.2, 0.1]))
     assert judge.behind(1, state([0.6]))
     assert not judge.behind(2, state([0.4]))
-    assert judge.behind(2, state([0.4, 0.39, 0.38, 0.37]))  # good at the first two rungs, behind at the third
+    assert judge.behind(2, state([0.4, 0.39, 0.38, 0.37]))  # good at the first two rungs, bad at the third
     assert not judge.behind(2, state([0.4, 0.39, 0.38, 0.37]))  # each run is judged once
     judge.remember(1)
     assert pruner(tmp_path).remembers(1)

@@ -1,4 +1,4 @@
-"""A run on its way: the job that a slot gets, and what another node writes into the driver's folders."""
+"""An active run: the job for a slot, and the files that the driver gets from another node."""
 
 import json
 
@@ -37,11 +37,11 @@ def test_a_run_on_this_node_trains_offline_in_its_own_folder(folder, tmp_path):
 def test_a_run_on_another_node_takes_its_files_along(folder, tmp_path):
     job = Progress(RUN, State(folder, "begun")).begin({"host": "far", "far": True}, tmp_path / "007.log", SETTINGS)
     assert job.files == (("config.json", 0, b"{}"),)
-    assert not job.options["offline"]  # that node may have to fetch the data
+    assert not job.options["offline"]  # that node may have to download the data
 
 
 def test_what_another_node_writes_arrives_and_sync_does_not_end_that_run(tmp_path):
-    """The driver holds the lock that the process on the other node cannot hold here."""
+    """The driver holds the lock on behalf of the process on the other node."""
     there = tracking.start(
         tmp_path / "there", choose_server("local", tmp_path), tracking.RunInfo("e", "n"), resume=False
     )

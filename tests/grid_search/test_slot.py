@@ -1,4 +1,4 @@
-"""The place where a slot meets the process that it gets its runs from."""
+"""The socket through which a slot gets its runs."""
 
 import os
 import tempfile

@@ -63,7 +63,7 @@ def deliver_run(folder, *formats: str) -> Job:
 
 
 def write_model_json(folder, **changes) -> None:
-    """Writes a model.json without exported files, as a stopped run leaves it."""
+    """Writes a model.json without exported files, like a stopped run."""
     given = Input(16, 16, 1, "rows", "Y", True, NORMALISED, 1 / 255, [0.5], "centres")
     cost = {"multiply_accumulates": 1, "parameters": 1, "peak_activation_bytes": 4}
     known = {"target": classifier.TARGET, "threshold": {"keras": 0.5}, "cost": cost, "metrics": {}, "options": None}

@@ -1,4 +1,4 @@
-"""Whether a format is accepted, and with which threshold: cases computed by hand."""
+"""A format is accepted or rejected, with the right threshold, in cases computed by hand."""
 
 import numpy as np
 import pytest

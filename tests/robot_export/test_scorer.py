@@ -1,4 +1,4 @@
-"""Every exported file of a run can stand in for its model.keras; a header is compiled only if it is the run's own."""
+"""Any exported file of a run can replace its model.keras; a header is compiled only if it is the run's own."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Every way in which a request can fail is one clear line."""
+"""Every failed request gives one clear line."""
 
 import gzip
 import ssl

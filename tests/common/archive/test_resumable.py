@@ -1,4 +1,4 @@
-"""A download resumes where it stopped, and never joins two versions of a file."""
+"""A download resumes where it stopped, and never mixes two versions of a file."""
 
 import sys
 

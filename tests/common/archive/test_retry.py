@@ -1,4 +1,4 @@
-"""A transfer is tried again where that may help, with growing pauses."""
+"""A transfer is tried again if that may help, with growing pauses."""
 
 import pytest
 

@@ -40,7 +40,7 @@ def test_a_missing_run_is_reported_in_one_line(runs, name):
 
 @pytest.fixture
 def of_the_detector(tmp_path, monkeypatch):
-    """A run of the detector in the output folder, as a stopped one leaves it, with a model."""
+    """A stopped run of the detector in the output folder, with a model."""
     monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     folder = tmp_path / "20260101-000003_circles"
     folder.mkdir()
@@ -65,4 +65,4 @@ def test_a_model_is_named_by_its_run_in_every_command(of_the_detector, read, mon
     assert read("nobody.keras") == Path("nobody.keras")
     monkeypatch.chdir(of_the_detector.parent)
     Path("circles").touch()
-    assert read("circles") == Path("circles")  # a file that is there comes first
+    assert read("circles") == Path("circles")  # an existing file comes first

@@ -15,7 +15,7 @@ from ...tiny import ROOT
 
 @pytest.fixture
 def of_the_detector(tmp_path, monkeypatch):
-    """A run of the detector in the output folder, as a stopped one leaves it, with a model."""
+    """A stopped run of the detector in the output folder, with a model."""
     monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     folder = tmp_path / "20260101-000003_circles"
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""Damaged heaps are refused: HDF5 would read them for ever."""
+"""Damaged heaps are refused, because HDF5 would never stop reading them."""
 
 import subprocess
 import sys

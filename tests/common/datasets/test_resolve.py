@@ -1,4 +1,4 @@
-"""Which files a run gets: from the cache, the archive or the renderer, or one line that says why not."""
+"""A run gets its files from the cache, the archive or the renderer, or one line says why not."""
 
 import os
 from pathlib import Path

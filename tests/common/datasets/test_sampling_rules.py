@@ -1,4 +1,4 @@
-"""The sampling rule that a patch file states, in the current and the earlier wording."""
+"""The sampling rule in a patch file, in the current and the earlier wording."""
 
 import json
 

@@ -171,7 +171,7 @@ def test_the_checkpoint(run, times):
 def test_the_plan_of_a_grid(tmp_path, times):
     run = {"index": 0, "varies": {"dense": "8"}, "run_name": "x", "options": {}}
     plan = {"module": "m", "experiment": "e", "metric": "val_loss", "varies": {"dense": ["8", "9"]}}
-    for key in ("trainings", "runs"):  # the former name and the current one
+    for key in ("trainings", "runs"):  # the old and the current name
         (tmp_path / "plan.json").write_text(json.dumps(plan | {key: [run, run | {"index": 1}]}))
         assert [one.index for one in read_plan(tmp_path).runs] == [0, 1]
     assert bulk(tmp_path / "plan.json", times, lambda: read_plan(tmp_path)) > times // 10

@@ -1,4 +1,4 @@
-"""Small runs for the tests of tracking, and what they left in folders and on servers."""
+"""Small runs for the tests of tracking, and their content in folders and on servers."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a training writes is on the disk, whatever happens to its process."""
+"""The records of a run are on the disk, whatever happens to its process."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The process beside a run that sends it: it is replaced when it dies, and outlives a run that was killed."""
+"""The process that sends a run is replaced when it dies, and outlives a run that was killed."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What is remembered of each server: marks that are damaged, edited or of another journal."""
+"""The marks of servers: damaged and edited marks, and marks of another journal."""
 
 import json
 
@@ -34,6 +34,6 @@ def test_a_mark_of_another_journal_is_ignored(tmp_path):
     journal.journal_path(tmp_path).write_bytes(early)
     assert server_state.load(tmp_path, "https://x").offset == 0
     again = journal_writer.Journal(tmp_path)
-    again.append("metrics", step=0, values={"loss": 2.0})  # as long as the record that was there
+    again.append("metrics", step=0, values={"loss": 2.0})  # as long as the previous record
     again.close()
     assert server_state.load(tmp_path, "https://x").offset == 0

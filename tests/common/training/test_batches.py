@@ -68,7 +68,7 @@ def test_a_block_is_mixed_out_of_the_whole_file(files, small_blocks):
 
 
 def test_one_block_trains_as_memory_does(files):
-    """With everything in one block only the order differs; given the same order, the weights are the same."""
+    """If everything fits into one block, only the order differs; with the same order, the weights are the same."""
     patches = stored_patches(files, "classification")
 
     class SameOrder(MemoryData):

@@ -1,4 +1,4 @@
-"""The checkpoint: damaged ones are refused before memory is taken."""
+"""Damaged checkpoints are refused before memory is allocated."""
 
 import zipfile
 from types import SimpleNamespace

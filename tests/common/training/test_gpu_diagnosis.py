@@ -28,7 +28,7 @@ def test_what_tensorflow_needs():
     assert (5, 0) <= needs.capability <= (9, 0)
     assert needs.cuda[0] in gpu_diagnosis.OLDEST_DRIVER
     lock = (ROOT / "requirements-gpu.lock").read_text(encoding="utf-8")
-    assert f"{gpu_diagnosis.CUDA_LIBRARIES}==" in lock  # the name that tells a GPU image from a CPU one
+    assert f"{gpu_diagnosis.CUDA_LIBRARIES}==" in lock  # the package that distinguishes a GPU image from a CPU image
     assert f"{gpu_diagnosis.CUDA_LIBRARIES}==" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
     assert gpu_diagnosis.CUDA_LIBRARIES.endswith(f"cu{needs.cuda[0]}")
 

@@ -1,4 +1,4 @@
-"""The driver tells its GPUs. Instead of a driver, the tests use a small library with the same functions."""
+"""The driver lists its GPUs. Instead of a driver, the tests use a small library with the same functions."""
 
 import shutil
 import subprocess

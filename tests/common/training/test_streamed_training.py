@@ -1,4 +1,4 @@
-"""`--stream` in both projects, from the command line to the files: a run is stopped, resumed, evaluated, exported."""
+"""`--stream` in both projects, from the command line to the files: stopping, resuming, evaluating and exporting."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""What the processes that share the work do with their memory."""
+"""The processes that share the work reuse their memory."""
 
 import platform
 import subprocess

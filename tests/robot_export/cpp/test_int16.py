@@ -63,7 +63,7 @@ def test_every_function_gives_the_bits_of_the_reference(tmp_path, name, build):
 
 
 def test_it_can_replace_the_float_header(tmp_path):
-    """Uses classifier and detector through the template of the page, under the same names."""
+    """Uses classifier and detector through the template in the docs, with the same names."""
     if find_compiler() is None:
         pytest.skip("no C++ compiler (c++, g++ or clang++) on this machine")
     X, wanted = patches(3, 40, (16, 16, 1)), []

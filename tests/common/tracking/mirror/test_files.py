@@ -1,4 +1,4 @@
-"""Which files of a run are sent, and from where: other people's folders may hold links, and servers lose files."""
+"""The right files of a run are sent, although other people's folders may contain links and servers lose files."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A value that a server cannot take holds nothing up, and a server that is away is not mistaken for that."""
+"""A value that a server cannot store blocks nothing, and an unreachable server is not mistaken for that case."""
 
 import pytest
 

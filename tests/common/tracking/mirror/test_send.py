@@ -1,4 +1,4 @@
-"""A run is on a server once, complete and below its parent, whatever happens to it there."""
+"""A run is on a server exactly once, complete and below its parent, whatever happens to it there."""
 
 import pytest
 
