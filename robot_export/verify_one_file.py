@@ -63,7 +63,7 @@ def open_file(path: Path, runtime: str) -> runtimes.Opened:
     for file in (manifest.formats["keras"], manifest.formats[name]):
         (own / file.file).write_bytes(model_json.read_unchanged(path.parent, file))
     if why := runtimes.missing("C++") or _why_foreign(own, manifest, name):
-        raise UserError(f"{path}: a header is code, so it is not run: {why}.")
+        raise UserError(f"{path}: a header is code, so it is not run: {why}. Export the run again with export.py.")
     return runtimes.open_file(own / path.name, "C++")
 
 
