@@ -1,1 +1,1 @@
-"""Trains the CNN that tells whether an image patch shows a ball."""
+"""Trains the CNN that decides whether an image patch shows a ball."""

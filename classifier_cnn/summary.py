@@ -18,7 +18,7 @@ _ROWS = (
     ("    to", "false_positive_rate_high", ".3%"),
     ("  false positives", "false_positives", "d"),
     ("  missed balls", "false_negatives", "d"),
-    ("by the scores alone", "", ""),
+    ("from the scores only", "", ""),
     ("  AUROC", "auroc", ".4f"),
     ("  average precision", "average_precision", ".4f"),
     ("  recall at 1 % false positives", "recall_at_fpr_0.01", ".2%"),

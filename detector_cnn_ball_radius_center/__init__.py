@@ -1,1 +1,1 @@
-"""Trains and judges the CNN that tells where in a patch the ball is, and how large."""
+"""Trains and evaluates the CNN that finds where in a patch the ball is, and how large."""

@@ -181,7 +181,7 @@ def _convolution(reader: _Reader) -> Convolution:
 def _normalisation(layer) -> tuple[np.ndarray, np.ndarray]:
     """Factor and summand per channel: what the layer does outside of training."""
     if layer.axis not in (-1, 3):
-        refuse(layer, f"it has to normalise channels (axis -1), not axis {layer.axis}")
+        refuse(layer, f"it must normalise channels (axis -1), not axis {layer.axis}")
     variance = _numbers(layer, layer.moving_variance)
     if (variance < 0).any():
         refuse(layer, f"a variance cannot be negative, but {variance.min()} is among its moving variances")

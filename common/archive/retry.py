@@ -1,4 +1,4 @@
-"""How often a transfer is tried, and the growing pause between two tries."""
+"""Repeats failed transfers, with growing pauses between the tries."""
 
 import random
 import sys
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Patience:
-    """How long and how often a transfer tries.
+    """How long and how often a transfer is tried.
 
-    Seconds to connect, seconds without data, tries in a row without progress, and seconds of almost no data.
+    The fields: seconds to connect, seconds without data, tries in a row without progress, seconds with almost no data.
     The pause before try k is `backoff_s * 2**(k - 1)` seconds, give or take half of it at random.
     """
 
@@ -33,7 +33,7 @@ PATIENCE = Patience()
 
 
 def retry(url: str, patience: Patience, attempt: Callable[[], T], progress: Callable[[], int] = lambda: 0) -> T:
-    """Tries until it works or `patience.attempts` tries in a row got no further than the best one before them."""
+    """Tries until it works, or until `patience.attempts` tries in a row got no further than the best try before."""
     failures, furthest, received = 0, progress(), False
     while True:
         try:
@@ -55,7 +55,7 @@ def _gave_up(url: str, error: Transient, failures: int, reached: int, received: 
     if received:
         return ArchiveError(
             f"The download of {url} broke off after {reached} bytes: {error} ({tries}). "
-            "What has arrived is kept: run the same command again to resume from there."
+            "The part that has arrived is kept; run the same command again to resume."
         )
     return Unreachable(
         f"The archive cannot be reached: {error} ({tries}). Received: {url}. Check the network and the address."

@@ -10,7 +10,7 @@ from common.errors import UserError
 
 
 def default_output_dir() -> Path:
-    """Where runs are: BALL_OUTPUT_DIR, else `runs` in the repository, from wherever a script is started."""
+    """The folder with runs: BALL_OUTPUT_DIR, else `runs` in the repository, regardless of the working directory."""
     return Path(os.environ.get("BALL_OUTPUT_DIR") or launch.ROOT / "runs")
 
 
@@ -28,7 +28,7 @@ def find_run(run: str, output_dir: Path) -> Path:
 
 
 def run_or_file(text: str) -> Path:
-    """A model as the command line names it: a path as it is, or the folder of the run that has this name."""
+    """A model from the command line: a path, or the folder of the run with this name."""
     if os.path.lexists(text) or not text.strip():
         return Path(text)
     return _find(text, default_output_dir()) or Path(text)
@@ -48,7 +48,7 @@ def _find(run: str, output_dir: Path) -> Path | None:
 
 
 def training_script(project: str) -> Path | None:
-    """What trains a project, by its name in config.json; None if it is not in this repository."""
+    """The training script of a project, found by its name in config.json; None if it is not in this repository."""
     found = (launch.ROOT / project / "train.py", launch.ROOT / f"{project}.py") if project.isidentifier() else ()
     return next((script for script in found if script.is_file()), None)
 

@@ -32,7 +32,7 @@ def in_environment() -> None:
 
     If neither works, the program ends with one line and status 2. Until `run_main` begins, Ctrl-C ends it silently.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell script ignores Ctrl-C
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # unless a shell script ignores Ctrl-C
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     python = VENV / "bin" / "python"
     if python.exists() and not _is_venv() and not _has_our_versions():
@@ -95,7 +95,7 @@ def _has_our_versions() -> bool:
 
 
 def _is_installed(name: str, version: str) -> bool:
-    """Whether a package is there in a version that begins so; importlib.metadata would cost every start 20 ms."""
+    """Whether a version of a package that begins like this is installed; importlib.metadata would take 20 ms."""
     found = find_spec(name)
     if found is None or not found.origin:
         return False

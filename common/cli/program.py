@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         return result
 
     def _check_value(self, action, value):
-        """Refuses a word that is not among the choices of an option or a command, with the nearest one as a hint."""
+        """Refuses a word that is not a choice of an option or command, and suggests the nearest one."""
         if action.choices is not None and value not in action.choices:
             known = ", ".join(map(str, action.choices))
             raise argparse.ArgumentError(action, f"{value} is not one of {known}{did_you_mean(value, action.choices)}")
@@ -51,10 +51,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def check_files(paths: Iterable[Path], what: str = "file", option: str = "") -> None:
-    """Refuses files that are not there, before anything large is imported.
+    """Refuses missing files before anything large is imported.
 
     Raises:
-        UserError: one of them; `what` it should be, and the `option` that named it, are in the message.
+        UserError: a file is missing; the message contains `what` it should be and the `option` that names it.
     """
     for path in paths:
         if not os.path.exists(path):  # noqa: PTH110 - False for a name that is too long, too
@@ -63,7 +63,7 @@ def check_files(paths: Iterable[Path], what: str = "file", option: str = "") -> 
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`, did you mean NAME?` with the nearest of the known words; "" if none is near."""
+    """`, did you mean NAME?` with the nearest known word; "" if none is similar."""
     near = difflib.get_close_matches(str(word), list(known), 1)
     return f", did you mean {near[0]}?" if near else ""
 

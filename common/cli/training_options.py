@@ -156,7 +156,7 @@ def parse(
     """Parses and checks the options; with --resume, the settings come from the run's config.json.
 
     Args:
-        parser, kind: what is parsed, and made of it.
+        parser, kind: the parser, and the class of the result.
         argv: the arguments; None: those of the program.
         project: whose runs can be resumed.
 
@@ -184,7 +184,7 @@ def _resumed(kind: type[TrainingOptions], given: dict, project: str | None) -> T
     if fixed := sorted(map(spelled, given.keys() - FREE_ON_RESUME)):
         how = f", or start a new run from its model: --init {shlex.quote(launch.shortest(model))}"
         raise UserError(
-            f"A resumed run keeps its settings. Received: {', '.join(fixed)} beside --resume. "
+            f"A resumed run keeps its settings. Received: {', '.join(fixed)} together with --resume. "
             f"Leave out {', '.join(fixed)}{how if model.is_file() else '.'}"
         )
     return from_json(kind, config["options"], **given | {"resume": str(folder), "output_dir": folder.parent})

@@ -9,7 +9,7 @@ from common.cli.archive_url import DEFAULT_URL
 from common.cli.progress import progress_bar
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, all_families
 
-UNKNOWN = "only the default and what is cached are listed, and --dataset also takes families that are not"
+UNKNOWN = "only the default and what is cached are listed, but --dataset also takes other families"
 BRIEF = Patience(attempts=2)  # a list is not worth a long wait: without the archive, it shows the cache
 
 

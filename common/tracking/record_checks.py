@@ -27,7 +27,7 @@ def _number(value) -> bool:
 
 
 def _place(value) -> bool:
-    """An address or a path; whether a path stays in its folder is checked where it is opened."""
+    """An address or a path; opening it checks that the path stays in its folder."""
     return _text(value) and "\0" not in os.fsdecode(os.fsencode(value))
 
 

@@ -41,7 +41,7 @@ def start(folder: Path, server: Server, info: RunInfo, resume: bool = False) -> 
     Args:
         folder: the run folder; RUN/tracking is created inside.
         server: from choose_server. If the wanted server is unreachable, the run is kept locally and is pending for it.
-        info: what the run is; a resumed one keeps its experiment, name and parent.
+        info: the description of the run; a resumed run keeps its experiment, name and parent.
         resume: resume the run in `folder`, on its previous servers and on this one.
 
     Raises:

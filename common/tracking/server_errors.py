@@ -42,7 +42,7 @@ _REFUSED = (400, 409, 413, 414, 415, 422, 431)
 class Fault:
     """kind: "away" (try again later), "refused" (the server rejects this item), "missing" (the server lacks it).
 
-    Or "later": a run is there, but its parent is not.
+    "later": the server has a run but not yet its parent.
     """
 
     kind: str
@@ -51,7 +51,7 @@ class Fault:
 
 
 class Failure(Exception):
-    """A fault that we notice ourselves, by what a server answers."""
+    """A fault that we detect ourselves in a server's answer."""
 
     def __init__(self, kind: str, words: str):
         self.fault = Fault(kind, words)
@@ -64,7 +64,7 @@ def fault_of(error: BaseException) -> Fault:
     status = _status(error)
     code = getattr(error, "error_code", "")
     if code == "RESOURCE_DOES_NOT_EXIST":
-        return Fault("missing", "the server does not know it", 404)
+        return Fault("missing", "the server does not have it", 404)
     if code in ("INVALID_PARAMETER_VALUE", "INVALID_STATE", "RESOURCE_ALREADY_EXISTS") or status in _REFUSED:
         return Fault("refused", _WORDS.get(status) or f"the server says: {_short(str(error))}", status)
     return Fault("away", http_words(status) if status and status != 500 else words_of(error), status)

@@ -1,4 +1,4 @@
-"""Remembers what each server has of a run, in a small file per server in RUN/tracking/servers/; computes what it lacks.
+"""Remembers what each server has of a run, in a file per server in RUN/tracking/servers/, and computes what it lacks.
 
 If such a mark is lost, or the server lost data, everything is sent again, and nothing is stored twice.
 """
@@ -79,7 +79,7 @@ def save(run: Path, mark: Mark) -> None:
 
 
 def missing(run: Path, target: str) -> str:
-    """What a server lacks of a run and why, by the run folder alone: "12 records and 3 files (it refuses connections)".
+    """What a server lacks and why, from the run folder: "12 records and 3 files (it refuses connections)".
 
     "" if nothing is missing.
     """
@@ -142,7 +142,7 @@ def place(run: Path, target: str) -> str:
 
 
 def _stored(run: Path, name: str) -> Mark | None:
-    """A mark as its file has it; None if that is missing, damaged or edited."""
+    """The mark in a file; None if the file is missing, damaged or edited."""
     try:
         told = json.loads(read_inside(run, f"tracking/servers/{name}", _MOST_BYTES))
         known = {field: told[field] for field in vars(Mark("")) if field in told}  # other versions have other fields

@@ -66,7 +66,7 @@ def status(runs: list[Path]) -> int:
 
 
 def _whole(run: Path, target: str) -> str:
-    """Words for a server that lacks nothing which it would take."""
+    """Describes a server that has everything it accepts."""
     mark = server_state.load(run, target)
     if mark.deleted:
         return "somebody deleted the run there"
@@ -121,7 +121,7 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
 
 
 def _send(jobs: list[tuple[Path, str]]) -> bool:
-    """Sends runs to their servers, one server after the other, and prints what is left. Returns whether anything is."""
+    """Sends runs to their servers, one after the other, and prints what is missing. Returns whether anything is."""
     prepare()
     from common.tracking.mirror.worker import Carrier
 
@@ -135,7 +135,7 @@ def _send(jobs: list[tuple[Path, str]]) -> bool:
         if carriers[uri].away:
             print(f"{readable(uri)} is not available: {carriers[uri].away}")
         for run, fault in by_run.items():
-            if fault.kind == "missing":  # of its folder, or while another process sends it: its mark does not say so
+            if fault.kind == "missing":  # its folder, or another process sending it; the mark does not show this
                 print(f"{run.name}: cannot be sent to {readable(uri)}: {fault.words}")
     left = {job: lacks for job in jobs if (lacks := missing(*job))}
     for (run, target), lacks in left.items():

@@ -1,4 +1,4 @@
-"""What NVIDIA's driver says about the GPUs of this machine; imports no TensorFlow."""
+"""Asks NVIDIA's driver about the GPUs of this machine; does not import TensorFlow."""
 
 import ctypes
 import os
@@ -12,9 +12,9 @@ _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MIN
 
 @dataclass(frozen=True)
 class Driver:
-    """What NVIDIA's driver tells.
+    """What NVIDIA's driver reports.
 
-    cuda: the newest CUDA that it runs, (major, minor). fault: why it does not start, "" if it starts.
+    cuda: the newest CUDA version that it supports, (major, minor). fault: why it does not start, or "".
     devices: name and compute capability (major, minor) of every GPU that it shows.
     """
 
@@ -24,7 +24,7 @@ class Driver:
 
 
 def ask_driver(library: str = "libcuda.so.1") -> Driver | None:
-    """Asks the driver of this machine; None if there is none (in a container: if none was passed in)."""
+    """Asks the driver of this machine; None if there is none (or if the container got none)."""
     try:
         cuda = ctypes.CDLL(library)
     except OSError:
@@ -46,16 +46,16 @@ def ask_driver(library: str = "libcuda.so.1") -> Driver | None:
 
 
 def hidden() -> bool:
-    """Whether CUDA_VISIBLE_DEVICES hides every GPU on purpose, as a grid does for its CPU workers."""
+    """Whether CUDA_VISIBLE_DEVICES hides all GPUs on purpose, as for the CPU workers of a grid."""
     return os.environ.get("CUDA_VISIBLE_DEVICES") in _HIDDEN
 
 
 def no_gpu(driver: Driver | None) -> str | None:
-    """Why the driver gives no GPU, with the remedy; None if it gives one. `driver`: see `ask_driver`."""
+    """Why the driver shows no GPU, and what to do; None if it shows one. `driver`: see `ask_driver`."""
     if driver is None:
         return (
             "no NVIDIA driver is visible. Start a container with --gpus all, on a machine with NVIDIA's container "
-            "toolkit; outside of one nvidia-smi has to work."
+            "toolkit; without a container, nvidia-smi has to work."
         )
     if driver.fault or not driver.devices:
         chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -65,7 +65,7 @@ def no_gpu(driver: Driver | None) -> str | None:
 
 
 def require_gpu() -> None:
-    """Refuses a machine whose driver gives no GPU; whether TensorFlow can use it, `devices.prepare` checks.
+    """Refuses a machine whose driver shows no GPU; `devices.prepare` checks whether TensorFlow can use it.
 
     Raises:
         UserError: there is none.

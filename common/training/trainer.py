@@ -28,7 +28,7 @@ class Settings:
     `common.training.optimizer.make_optimizer`.
     `average` is the decay per step of the moving average of all weights; the average is evaluated and shipped
     (Polyak & Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992).
-    `xla` compiles the steps with XLA; None: where there is a GPU. On a CPU it is slower.
+    `xla` compiles the steps with XLA; None means only if there is a GPU. On a CPU it is slower.
     """
 
     epochs: int

@@ -1,4 +1,4 @@
-"""The layers that both networks share: raw pixels are normalised here, and the features of the dense layer come out."""
+"""The layers that both networks share, from raw pixels, which are normalised here, to the dense layer's features."""
 
 from collections.abc import Sequence
 

@@ -34,7 +34,7 @@ def path_of(address: str) -> str:
 
 
 class PictureFolder:
-    """The pictures below a folder, to be looked up by the names that annotations give them."""
+    """The pictures below a folder, for looking them up by their names in annotations."""
 
     def __init__(self, root: Path):
         self.root = root

@@ -1,4 +1,4 @@
-"""What the names of pictures and files tell: the frame, the camera and the recording."""
+"""Reads the frame, the camera and the recording from the names of pictures and files."""
 
 import re
 from pathlib import Path, PurePosixPath
@@ -17,7 +17,7 @@ GENERIC = {  # names of folders and files that do not identify a recording
 
 
 def number_of(record: Record, index: int = 0) -> int:
-    """The number of a picture within its recording, -1 if not known; of a patch in an HDF5 file, by index: its row."""
+    """The number of a picture in its recording, -1 if unknown; for a patch in an HDF5 file, its row."""
     if not record.in_log:
         return frame_of(record.name)
     return record.place.frame + (index if record.patch == "rows" else 0)

@@ -96,7 +96,7 @@ def _of_file(path: Path) -> list[str]:
 
 
 def records(source: Source, classes: Classes, annotations: list[Source], several_logs: bool = False) -> Items:
-    """All records of a source, each with its picture and, if its name tells it, its camera.
+    """All records of a source, each with its picture and, if its name contains it, its camera.
 
     Args:
         source: the source to read.

@@ -58,5 +58,5 @@ class Record(NamedTuple):
 
     @property
     def in_log(self) -> bool:
-        """Whether the picture lies in a log, or is one of an HDF5 file's: its name is then none of a file."""
+        """Whether the picture is in a log or an HDF5 file, so that its name is not a file name."""
         return isinstance(self.place, Place)

@@ -123,9 +123,7 @@ def warnings(statistics: Statistics) -> list[str]:
     for key, names in statistics.groups.items():
         values, numbers = np.unique(names, return_counts=True)
         if key == "recording" and len(values) > 1 and numbers.max() > count / 2:
-            found.append(
-                f"recording {str(values[numbers.argmax()])!r} alone is {numbers.max() / count:.0%} of the file"
-            )
+            found.append(f"recording {str(values[numbers.argmax()])!r} is {numbers.max() / count:.0%} of the file")
     return found
 
 

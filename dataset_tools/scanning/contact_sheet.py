@@ -1,4 +1,4 @@
-"""Draws places of pictures side by side, each with its surroundings, its score and its recording."""
+"""Draws parts of pictures side by side, each with its surroundings, its score and its recording."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -23,9 +23,9 @@ def save(path: Path, entries: Iterable[Entry], outline: Callable) -> None:
     """Draws the sheet.
 
     Args:
-        path: of the picture.
+        path: the picture file.
         entries: in reading order: picture, network input uint8 [size, size, channels], circle and score; the circle is
-            radius, x and y in pixels, for a square half of its side and its middle.
+            radius, x and y in pixels; for a square, half of its side and its centre.
         outline: ImageDraw method that outlines the place.
     """
     entries = list(entries)

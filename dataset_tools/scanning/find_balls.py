@@ -50,7 +50,7 @@ def predict(arguments: argparse.Namespace, scorer, locate: Locate | None, output
         plan, items = plan_of(arguments, scorer), frames(arguments.sources)
         for found, answers in scan(items, total, plan, scorer.predict, arguments.jobs, skips.add):
             if scorer.file is None and found.size is not None:
-                raise UserError("pictures need --classifier: a detector alone does not say what is a ball.")
+                raise UserError("pictures need --classifier, because a detector does not decide what is a ball.")
             results.add(found, *balls_of(found, answers, scorer.threshold, locate, arguments.scale))
     seconds = time.perf_counter() - start
     for line in skips.lines():

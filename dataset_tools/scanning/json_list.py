@@ -10,8 +10,8 @@ from pathlib import Path
 def json_list(path: Path, key: str = "", before: Mapping = {}, after: Mapping = {}) -> Iterator[Callable]:
     """Yields a function that appends an item to the list.
 
-    The file is the list alone, or with a `key` an object with the list between the entries of `before` and `after`;
-    `after` is read at the end.
+    The file contains only the list, or with a `key` an object with the list between the entries of `before` and
+    `after`; `after` is read at the end.
     """
     between = "\n"
     with path.open("w", encoding="utf-8") as file:

@@ -218,7 +218,7 @@ def _naoth(rgbx: np.ndarray, text: dict, chunk: Chunk, name: str) -> Patch:
     ready = "subsampled" in text
     side = labels.number(text, "side") if "side" in text else math.nan if ready else width
     source = f"{chunk.camera}/{chunk.recording}/{name}"
-    told = text.get("recording")  # of an archive whose patches are from a recording of another name
+    told = text.get("recording")  # in an archive whose patches are from a recording with another name
     named = isinstance(told, str) and told.isprintable() and 0 < len(told) <= RECORDING_MAX
     return Patch(rgbx, facts, chunk.camera, told if named else chunk.recording, NAOTH, ready, side, source)
 

@@ -64,12 +64,12 @@ def open_models(paths: list[Path], arguments: argparse.Namespace, outputs: int, 
         if model.takes != first.takes:
             raise UserError(
                 f"models for different patches cannot be compared on the same ones. Received: {model.name}, "
-                f"{model.takes}, beside {first.name}, {first.takes}. Score each on files of its own with evaluate.py."
+                f"{model.takes}, and {first.name}, {first.takes}. Score each on its own files with evaluate.py."
             )
     shape = (first.size, first.size, first.channels)
     if patches.X.shape[1:] != shape:
         taken, found = ("x".join(map(str, sides)) for sides in (shape, patches.X.shape[1:]))
-        raise UserError(f"the models take {taken} patches, the files hold others. Received: {found}.")
+        raise UserError(f"the models take {taken} patches, but the files have others. Received: {found}.")
     return models
 
 

@@ -101,7 +101,7 @@ def test_the_command_writes_numbers_scores_and_pictures(models, file, tmp_path, 
     assert written["digest"] == patches.digest
     assert written["chosen_on_these_files"]["false_positive_rate"] <= 0.05
     assert written["chosen_on_these_files"]["by_side"] is None
-    assert "One threshold for all sizes: the side of the patches in the camera picture is not known." in out
+    assert "One threshold for all sizes: the side of the patches in the camera picture is unknown." in out
     assert {path.suffix for path in folder.iterdir()} == {".png", ".csv", ".json"}
     assert "0.55: shipped with the model" in out
     assert str(folder) in out

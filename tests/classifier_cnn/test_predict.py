@@ -33,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Untrained networks; their outputs do not matter, only that they are the same everywhere."""
+    """Untrained networks; only the equality of their outputs matters."""
     import keras
 
     folder = tmp_path_factory.mktemp("models")

@@ -23,7 +23,7 @@ class Files:
         self._hashes: dict[str, tuple[tuple, str]] = {}
 
     def send(self, mark: Mark, translator: Translator, location: str) -> Fault | None:
-        """Sends what is missing or changed, and notes it in the mark. `location`: of the run's artifacts, a URI.
+        """Sends what is missing or changed, and notes it in the mark. `location`: URI of the run's artifacts.
 
         Returns:
             The first fault that does not come from a file itself; the other files are tried anyway.

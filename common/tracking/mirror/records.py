@@ -16,20 +16,20 @@ _POISON = 3
 
 
 class Records:
-    """What one run logs on one server."""
+    """Logs the records of one run on one server."""
 
     def __init__(self, store: Store, uuid: str):
         self._store, self._uuid = store, uuid
-        self._failures: Counter[str] = Counter()  # requests that failed, see _is_poison
+        self._failures: Counter[str] = Counter()  # failed requests, see _is_poison
 
     def log(self, run_id: str, batch: Batch) -> dict[str, str]:
         """Logs everything in a batch.
 
         Returns:
-            What the server refused: item -> why. The rest has arrived.
+            The items that the server refused, with the reasons; all others have arrived.
 
         Raises:
-            Exception: of MLflow, because the server is away; everything has to be logged again.
+            Exception: an MLflow exception, because the server is unreachable; everything must be logged again.
         """
         kinds = {
             "params": [Param(*item) for item in batch.parameters.items()],

@@ -15,13 +15,13 @@ _LOCK_SECONDS = 600  # long enough for sixteen writers, one of which creates the
 
 
 class Store:
-    """A server, or a database on this machine, which is first created or migrated, by only one process."""
+    """A server, or a local database, which only one process first creates or migrates."""
 
     def __init__(self, uri: str):
         self._uri = uri
         self._database = None if is_http(uri) else Path(uri.removeprefix("sqlite:///"))
         if self._database:
-            from common.tracking.mirror import local_store  # late: SQLAlchemy, which no server needs
+            from common.tracking.mirror import local_store  # late: imports SQLAlchemy, which servers do not need
 
             self._files = self._database.parent / "mlartifacts"
             self._database.parent.mkdir(parents=True, exist_ok=True)
@@ -32,12 +32,12 @@ class Store:
             self.client = MlflowClient(tracking_uri=uri)
 
     def write(self, function, *arguments, **keywords):
-        """Calls a function of the client that writes; a local database allows one writer at a time."""
+        """Calls a writing function of the client; a local database allows one writer at a time."""
         with self._alone():
             return function(*arguments, **keywords)
 
     def location(self, experiment: str) -> str | None:
-        """Where a new experiment keeps its files: beside the local database, None where a server decides it."""
+        """Where a new experiment keeps its files: beside a local database; None if a server decides it."""
         return (self._files / allowed_key(experiment).replace("/", "_")).as_uri() if self._database else None
 
     def why_no_files(self, location: str) -> str:

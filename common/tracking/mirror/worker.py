@@ -1,4 +1,4 @@
-"""Brings servers up to date with runs: round by round, for `sync`, or beside runs that are being written."""
+"""Sends runs to servers in rounds: once for `sync`, or repeatedly while runs are active."""
 
 import random
 import threading
@@ -14,26 +14,25 @@ from common.tracking.record_checks import TERMINAL
 from common.tracking.server_choice import is_http, may_be_sent, probe, uri_of
 from common.tracking.server_errors import Fault, words_of
 
-BACK_OFF_SECONDS = (1, 1, 2, 4, 8, 15, 30, 60)  # until the next round, after so many that failed
+BACK_OFF_SECONDS = (1, 1, 2, 4, 8, 15, 30, 60)  # seconds until the next round, by the number of failed rounds
 LAST_ROUNDS = 3
 
 
 class Carrier:
-    """What carries runs to one server.
+    """Sends runs to one server.
 
-    jobs: (run, target) of everything that belongs there. away: why the server could not be asked any more in the last
-    round, "" if it could.
+    jobs: (run, target) of all runs that belong there. away: why the server was unreachable in the last round, or "".
     """
 
     def __init__(self, uri: str, patience: float = 0.0, arrived: Callable[[], object] = lambda: None):
-        """`patience`: seconds to wait for a process that sends a run too. `arrived`: called whenever a run has."""
+        """`patience`: seconds to wait for another process that sends a run. `arrived`: called after each complete run."""
         self.uri, self.jobs, self.away = uri, [], ""
         self._patience, self._arrived = patience, arrived
         self._sent: dict[Path, int] = {}  # run -> bytes of its journal
         self._senders: dict[Path, Sender] = {}
 
     def round(self) -> dict[Path, Fault]:
-        """Sends what is new of every run. Returns what is wrong, by run; of the others nothing is left to send.
+        """Sends what is new in all runs. Returns the faults by run; all other runs are complete.
 
         A fault of one run does not stop the others. An unreachable server is not tried again for the next run, which
         would have to wait just as long.
@@ -52,7 +51,7 @@ class Carrier:
         return faults
 
     def finish(self) -> dict[Path, Fault]:
-        """Rounds until everything has arrived or LAST_ROUNDS have failed. Returns what is wrong, by run."""
+        """Repeats rounds until everything has arrived or LAST_ROUNDS have failed. Returns the faults by run."""
         for number in range(LAST_ROUNDS):
             time.sleep(number)
             if not (faults := self.round()):
@@ -88,9 +87,9 @@ class Carrier:
 
 
 class Worker:
-    """The runs that a process sends while they are written: one run, or a grid's run followed by all runs below it.
+    """The active runs that a process sends: one run, or a grid's run followed by all runs below it.
 
-    One thread for each server.
+    There is one thread for each server.
     """
 
     def __init__(self, named: Collection[str]):
@@ -102,7 +101,7 @@ class Worker:
         self._ending = threading.Event()
 
     def add(self, run: Path) -> None:
-        """Also sends this run from now on, to those of its servers that the user names."""
+        """Also sends this run from now on, to those of its servers that the user chose."""
         if run in self.runs or not journal.begun(run):
             return
         self.runs.append(run)

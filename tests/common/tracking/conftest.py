@@ -65,7 +65,7 @@ def start(tmp_path, no_mirror, monkeypatch):
 
 @pytest.fixture
 def run(start, tmp_path):
-    """A finished run for the local store beside it, with one file."""
+    """A finished run with one file, for the local store beside it."""
     run = start(f"sqlite:///{tmp_path}/mlflow.db")
     (run.folder / "model.bin").write_bytes(b"weights")
     run.artifact("model.bin", "files")

@@ -74,7 +74,7 @@ def test_warnings(tmp_path):
         "saturated: 10 of 100 patches (10.0%)",
         "blurred: 10 of 100 patches (10.0%)",
         "flat: 10 of 100 patches (10.0%)",
-        "recording 'large' alone is 80% of the file",
+        "recording 'large' is 80% of the file",
     ]
 
 
