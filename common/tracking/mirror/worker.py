@@ -25,7 +25,7 @@ class Carrier:
     """
 
     def __init__(self, uri: str, patience: float = 0.0, arrived: Callable[[], object] = lambda: None):
-        """`patience`: seconds to wait for another process that sends a run. `arrived`: called after each complete run."""
+        """`patience`: seconds to wait for another process to send a run. `arrived`: called after a complete run."""
         self.uri, self.jobs, self.away = uri, [], ""
         self._patience, self._arrived = patience, arrived
         self._sent: dict[Path, int] = {}  # run -> bytes of its journal
