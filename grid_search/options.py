@@ -1,4 +1,4 @@
-"""The command line of a grid: its own options, arrays of train.py's options, and after `--` options for every run."""
+"""Trains all combinations of some options: those of the grid, arrays for train.py, after `--` options of all runs."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -3,7 +3,7 @@
 Checks model.json against its schema, the sha256 of every file, and the eight test vectors in every runtime that is
 installed. The folder may come from anybody: only data is loaded, in a child process with a limit on time and memory.
 Headers are code, so a header is compiled only if this version generates exactly the same one from model.keras.
-Ends with status 0 if nothing is wrong, else 2. A file that was not run is reported; with --all it is an error.
+The exit status is 0 if nothing is wrong, else 2. A file that was not run is reported; with --all it is an error.
 """
 
 import argparse

@@ -79,7 +79,7 @@ class TrainingOptions:
     )
     list_datasets: bool = option(False, "list the dataset families and what is cached, and exit")
     epochs: int | None = option(  # None: the project decides, depending on its data
-        None, "passes over the training patches (default: the fewer patches, the more)", "N", low=1, high=100_000
+        None, "passes over the training patches (default: more for fewer patches)", "N", low=1, high=100_000
     )
     batch_size: int = option(128, "patches per step", "N", low=2, high=65_536)
     learning_rate: float = option(1e-2, "highest learning rate of the warm-up and cosine schedule", "X")

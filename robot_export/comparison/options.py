@@ -15,7 +15,7 @@ PATCH_FILES = (".h5", ".hdf5")
 def compare_parser(description: str) -> Parser:
     """A parser for `compare.py MODEL MODEL... [FILE...]`; the project may add its own options."""
     parser = Parser(description=description)
-    text = "two or more models (a run's folder, or a model file in it), then the patch files (.h5) to compare them on; "
+    text = "two or more models (a run's folder, or a model file in it), then the patch files (.h5) to compare them on "
     text += "(default: the validation patches that the runs recorded)"
     parser.add_argument("names", type=run_or_file, nargs="+", metavar="MODEL|FILE", help=text)
     text = "folder for the numbers, scores and pictures (default: a new comparison-A-B in the output folder)"
