@@ -42,9 +42,7 @@ def add_foreign_options(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help="its input is Y * F + OFFSET (default: 1: raw)",
     )
-    add(
-        "--input-offset", type=float, nargs="+", default=[0.0], metavar="OFFSET", help="OFFSET per channel (default: 0)"
-    )
+    add("--input-offset", type=float, nargs="+", default=[0.0], metavar="OFFSET", help="one per channel (default: 0)")
     add("--input-columns", action="store_true", help="its input is transposed, column by column")
     text = f"its outputs in order: {', '.join(TERMS)}, also with ' px'; 0 for an unused one (default: by their number)"
     add("--outputs", nargs="+", metavar="NAME", help=text)

@@ -26,7 +26,7 @@ class Ended(UserError):
 
 
 class Child:
-    """A process with limited memory. It ends with this one, and so does all that it starts.
+    """A process with limited memory. The child ends with this process, and so do all processes that it starts.
 
     Args:
         prepare: (*arguments) runs in it and returns its first value and a function, which answers every value that is

@@ -170,7 +170,7 @@ def _named_files(wanted: Wanted) -> Selection:
 
 
 def joined_name(paths: Sequence[Path]) -> str:
-    """The name of a split's files: that of the first, and how many more there are; empty without files."""
+    """The name of a split's files: the first name plus the number of the others; empty without files."""
     more = f"+{len(paths) - 1}" if len(paths) > 1 else ""
     return paths[0].stem + more if paths else ""
 

@@ -77,7 +77,7 @@ def write_negatives(root: Path, alarms: Iterable[Choice]) -> int:
             archives.publish()
     except OSError as error:
         raise UserError(
-            f"{root}: {error.strerror or error}. Check room and rights, or choose another --negatives."
+            f"{root}: {error.strerror or error}. Check free space and permissions, or choose another --negatives."
         ) from None
     return written
 

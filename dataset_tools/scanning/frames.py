@@ -89,7 +89,7 @@ def _of_log(path: Path, label: str) -> Iterator[Record | Skipped]:
 
 
 def read_rows(record: Record) -> np.ndarray:
-    """The patches of an HDF5 file's part: uint8 [n, size, size, channels]."""
+    """The patches in a part of an HDF5 file: uint8 [n, size, size, channels]."""
     start, count, *_ = record.place
     with open_patches(record.picture, task_of(record.picture)) as file:
         return file.read(start, start + count).X

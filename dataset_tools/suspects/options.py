@@ -20,14 +20,7 @@ def suspects_parser(description: str) -> Parser:
         metavar="N",
         help="networks to train, each without some recordings (%(default)s)",
     )
-    add(
-        "--filters",
-        type=int,
-        nargs="+",
-        default=defaults.filters,
-        metavar="N",
-        help=f"filters of each network ({shown})",
-    )
+    add("--filters", type=int, nargs="+", default=defaults.filters, metavar="N", help=f"one or four ({shown})")
     add("--dense", type=int, default=defaults.dense, metavar="N", help="units of the dense layer (%(default)s)")
     add("--epochs", type=int, metavar="N", help="epochs of each network (default: like train.py)")
     add("--seed", type=int, default=0, metavar="N", help="seed for networks and folds (%(default)s)")

@@ -18,7 +18,7 @@ from dataset_tools.ball_detection_datasets import create_datasets as detection
 
 @pytest.fixture
 def png():
-    """A function from pixels (or a side length) and text chunks to the bytes of a PNG; without chunks it is no ball."""
+    """A function from pixels (or a side length) and text chunks to the bytes of a PNG; the default is no ball."""
 
     def make(pixels=20, seed=0, mode=None, labelled=True, **text):
         if isinstance(pixels, int | tuple):

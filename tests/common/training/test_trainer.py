@@ -36,7 +36,7 @@ def trainer(patches, loss=None, augment=None, model=None, **settings):
 
 
 def keras_optimizer(model, like):
-    """Keras' own AdamW with the settings of a Trainer."""
+    """Keras's own AdamW with the settings of a Trainer."""
     optimizer = keras.optimizers.AdamW(like.optimizer.rate, weight_decay=like.settings.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     optimizer.build(model.trainable_variables)
