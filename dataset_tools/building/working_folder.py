@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 from filelock import FileLock, Timeout
+
+from dataset_tools.building.workers import uninterrupted
 
 IN_USE = "in_use.lock"
 LOCKED_AFTER_S = 60.0  # by then, the process that made a folder has certainly locked it
@@ -26,5 +28,9 @@ def working_folder(parent: Path, prefix: str) -> Iterator[Path]:
             if (old / IN_USE).exists() or time.time() - old.stat().st_mtime > LOCKED_AFTER_S:
                 with FileLock(old / IN_USE, timeout=0):  # unlocked: its process is gone
                     rmtree(old)
-    with TemporaryDirectory(prefix=prefix, dir=parent) as name, FileLock(Path(name) / IN_USE):
-        yield Path(name)
+    with ExitStack() as stack:
+        with uninterrupted():  # an interrupt while it is made would leave it behind
+            made = TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(made))
+        stack.enter_context(FileLock(folder / IN_USE))
+        yield folder

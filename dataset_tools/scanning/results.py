@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import ImageDraw
@@ -15,6 +14,7 @@ from common.cli.printable import printable
 from common.errors import UserError
 from dataset_tools.annotations import picture, picture_names
 from dataset_tools.annotations.record import Record
+from dataset_tools.building.working_folder import working_folder
 from dataset_tools.scanning import circles as drawing
 from dataset_tools.scanning import contact_sheet, label_studio_tasks
 from dataset_tools.scanning.json_list import json_list
@@ -31,13 +31,13 @@ def whole_folder(wanted: Path) -> Iterator[tuple[Path, list[Path]]]:
     Raises:
         UserError: it cannot be made. If the block ends with any error, nothing is left behind.
     """
-    try:
-        wanted.parent.mkdir(parents=True, exist_ok=True)
-        hidden = TemporaryDirectory(prefix=f".{wanted.name[:40]}-", dir=wanted.parent, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise UserError(f"{wanted} cannot be made: {error.strerror or error}. Choose another --output-dir.") from None
-    with hidden as name:
-        inner, place = Path(name) / "folder", []
+    with ExitStack() as stack:
+        try:
+            hidden = stack.enter_context(working_folder(wanted.parent, f".{wanted.name[:40]}-"))
+        except OSError as error:
+            told = error.strerror or error
+            raise UserError(f"{wanted} cannot be made: {told}. Choose another --output-dir.") from None
+        inner, place = hidden / "folder", []
         inner.mkdir()
         yield inner, place
         place.append(new_folder(wanted))

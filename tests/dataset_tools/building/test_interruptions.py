@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from dataset_tools.building.workers import workers
+from dataset_tools.building.working_folder import working_folder
 
 from ..helpers import ROOT, contents, wait_for
 
@@ -32,6 +34,18 @@ def test_an_interrupted_build_leaves_nothing_behind(tmp_path, naoth, number, sta
     assert "Traceback" not in err
     assert not list((tmp_path / "out").rglob("*.h5"))
     assert not list((tmp_path / "out").rglob(".build-*"))
+
+
+def test_ctrl_c_just_after_the_working_folder_was_made_leaves_nothing_behind(tmp_path, monkeypatch):
+    def make(*arguments, really=tempfile.mkdtemp):
+        name = really(*arguments)
+        signal.raise_signal(signal.SIGINT)
+        return name
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make)
+    with pytest.raises(KeyboardInterrupt), working_folder(tmp_path, ".build-"):
+        pass
+    assert not list(tmp_path.iterdir())
 
 
 def test_ctrl_c_while_everything_is_imported_is_one_line(tmp_path, naoth):
