@@ -193,14 +193,14 @@ def test_patches_without_any_ball_give_no_result_and_no_error(models, tmp_path, 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["good", "FILE"], "two or more models"),
+        (["good", "FILE"], "needs 2 to 26 models"),
         (["good", "nowhere", "FILE"], "the model does not exist"),
         (["good", "nowhere.onnx", "FILE"], "there is no such file"),
         (
             ["good", "large", "FILE"],
-            "cannot be compared on the same ones. Received: large, 32x32x1, border 0, beside good, 16x16x1, border 0",
+            "cannot be compared on the same ones. Received: large, 32x32x1, border 0, and good, 16x16x1, border 0",
         ),
-        (["good", "bordered", "FILE"], "Received: bordered, 16x16x1, border 10, beside good, 16x16x1, border 0"),
+        (["good", "bordered", "FILE"], "Received: bordered, 16x16x1, border 10, and good, 16x16x1, border 0"),
         (["large", "large", "FILE"], "take 32x32x1 patches"),
         (["good", "circles", "FILE"], "circles"),
         (["good", "nan", "FILE"], "NaN or infinite"),
