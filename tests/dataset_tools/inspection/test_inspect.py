@@ -98,7 +98,7 @@ def test_files_that_share_patches_and_files_that_are_not_patch_files(tmp_path, c
     files = [str(tmp_path / name) for name in ("train.h5", "page.h5", "test.h5")]
     assert inspect.main([*files, "--no-picture"]) == 2
     out, err = capsys.readouterr()
-    assert "warning: 10 of 20 patches of test.h5 are in train.h5 too" in out
+    assert "warning: 10 of 20 patches of test.h5 are also in train.h5" in out
     assert "page.h5: not an HDF5 file" in err
     assert "cut.py" not in err
 
