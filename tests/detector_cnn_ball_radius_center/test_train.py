@@ -191,7 +191,10 @@ def test_a_file_with_x_y_radius_is_refused_with_one_line(files, tmp_path):
         (["--filters", "8", "8"], "--filters takes one number"),
         (["--resume", "no-such-run"], "There is no such run"),
         (["--dataset", DEFAULT_STEM.replace("center", "centre")], f"Did you mean {DEFAULT_STEM}?"),
-        (["--dataset", "classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"], "a classification dataset"),
+        (
+            ["--dataset", "classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"],
+            "is a classification",
+        ),
         (["--data-train", "missing.h5"], "missing.h5"),
     ],
 )

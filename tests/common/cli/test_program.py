@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from common.cli.program import Parser, run_main
+from common.cli.program import Parser, check_files, run_main
+from common.errors import UserError
 
 from ...tiny import ROOT, environment
 
@@ -115,3 +116,12 @@ def test_a_typo_of_a_command_an_option_or_a_choice_gets_a_hint(words, said, caps
         parser.parse_args(words)
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_missing_file_is_named_with_its_option(tmp_path):
+    (tmp_path / "a.h5").touch()
+    check_files([tmp_path / "a.h5", tmp_path])
+    with pytest.raises(UserError, match=r"^There is no such file\. Received: --validation b\.h5\. Check the path\.$"):
+        check_files([Path("b.h5")], option="--validation")
+    with pytest.raises(UserError, match=r"^There is no such file or folder\. Received: x{5000}\."):
+        check_files([Path("x" * 5000)], "file or folder")
