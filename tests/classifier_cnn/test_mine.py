@@ -37,7 +37,10 @@ def models(tmp_path_factory):
 
 
 def run(*arguments):
-    return run_main(lambda: mine.main([*map(str, arguments), "--jobs", "1"]))
+    try:
+        return run_main(lambda: mine.main([*map(str, arguments), "--jobs", "1"]))
+    except SystemExit as error:  # of argparse
+        return error.code
 
 
 def rows(path):
@@ -163,6 +166,7 @@ def test_false_alarms_become_negatives_that_touch_no_ball(tmp_path, models):
         (["--fps", "nan"], "--fps"),
         (["--no-ball", "nowhere"], "nowhere"),
         (["--training", "nowhere.h5"], "nowhere.h5"),
+        (["--threshold", "2"], "--threshold: takes a number of at least 0 and below 2"),
         (["--no-ball", "a.png", "--threshold", "0", "--negatives", "a.png/root"], "another --negatives"),
     ],
 )
