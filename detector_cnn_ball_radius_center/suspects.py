@@ -7,7 +7,7 @@ python3 detector_cnn_ball_radius_center/suspects.py TRAIN.h5 VALIDATION.h5 --fil
 import sys
 from pathlib import Path
 
-if __name__ == "__main__":  # from any folder and by any Python: with the modules and packages of this repository
+if __name__ == "__main__":  # works in any folder with any Python: finds this repository's modules and packages
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     from common.cli import launch
 

@@ -1,4 +1,4 @@
-"""COCO: one json with `images`, `annotations` (`bbox` [x, y, width, height] in pixels, top left) and `categories`."""
+"""COCO: a JSON file with `images`, `annotations` (`bbox` [x, y, width, height] in pixels, top left), `categories`."""
 
 from array import array
 from collections.abc import Iterator

@@ -13,7 +13,7 @@ from dataset_tools.scanning.circles import COLOUR
 from dataset_tools.scanning.frames import is_patch
 from dataset_tools.sources.labels import Refused
 
-COLUMNS, CELL, CAPTION, GAP = 10, 96, 30, 8  # pictures in a row; pixels of a picture, of its text and between them
+COLUMNS, CELL, CAPTION, GAP = 10, 96, 30, 8  # pictures per row; pixels of a picture, of its text, and between pictures
 AROUND = 1.8  # half width of what is shown, in radii of the circle
 
 Entry = tuple[Record, np.ndarray, Sequence[float], float]

@@ -186,7 +186,7 @@ def _interval(measure: Measure, row: dict) -> str:
 
 
 def verdict(row: dict, names: tuple[str, str]) -> str:
-    """Which model is better by one row of `differences`."""
+    """The verdict of one row of `differences`: which model is better."""
     if row["verdict"] == "none":
         return "no difference shown"
     return f"{names[1] if row['verdict'] == 'better' else names[0]} is better"
