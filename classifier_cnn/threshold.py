@@ -68,7 +68,7 @@ def _choose(labels, scores, max_fpr: float, confidence: float) -> Threshold:
     about = (promised, bound, missing, promise)
     if not points.negatives:
         recall = float(points.true_positives[points.scores >= 0.5].max(initial=0) / points.positives)
-        warning = "there is no patch without a ball, so the threshold is just 0.5"
+        warning = "all patches show a ball, so the threshold is just 0.5"
         return Threshold(0.5, max_fpr, confidence, None, recall, *about, warning)
     kept = int(np.sum(points.false_positives <= allowed))  # number of distinct scores that may be detected
     if points.positives:  # scores below the last ball would add only false positives
@@ -160,7 +160,7 @@ def _warning(points: Curve, max_fpr: float, recall: float | None) -> str | None:
     """A warning about a threshold that keeps its guarantee; None if all is well."""
     limit = f"{max_fpr * 100:.4g} %"
     if recall is None:
-        return "there is no patch with a ball, so the threshold depends only on patches without one"
+        return "no patch shows a ball, so the threshold depends only on patches without one"
     if not recall:
         return (
             f"no ball scores high enough: with a false positive rate of at most {limit}, nothing is found "

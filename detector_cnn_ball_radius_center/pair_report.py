@@ -75,4 +75,4 @@ def check_patches(classification, detection) -> None:
             "Use a classification and a detection file of one family."
         )
     if not (classification.y == 0).any():
-        raise UserError(f"there is no patch without a ball. Received: {', '.join(classification.files)}. Use another.")
+        raise UserError(f"all patches show a ball. Received: {', '.join(classification.files)}. Choose another file.")

@@ -50,7 +50,7 @@ def train(options: Options, splits: Splits, server: Server) -> int:
         draw_augmentation(run, trainer, splits.train, draw_target)
         history = fit(trainer, validate, run.path, run.epoch, run.stop)
         if history.best is None:
-            print("Stopped in the first epoch, so there is no model yet; --resume starts over.")
+            print("Stopped in the first epoch, before a model was saved; --resume starts over.")
         else:
             finish(run, options, splits, trainer.average, history)
     return run.stop.status

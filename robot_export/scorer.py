@@ -33,7 +33,7 @@ class Scorer:
     predict: X uint8 [n, size, size, channels] -> float32 [n, outputs]; outputs are ball, or radius, x and y, or all 4.
     rule: the sampling rule of its patches. border: pixels by which they are larger than the candidate.
     trained_on: digest of its training patches, None if unknown.
-    threshold: a score at or above it is a ball; None for a detector. file: None if there is no model behind it.
+    threshold: a score at or above it is a ball; None for a detector. file: None without a model.
     """
 
     name: str

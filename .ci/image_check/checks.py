@@ -57,7 +57,7 @@ class Check:
         return replace(terms, **{"volume": self.volume()} | changes)
 
     def run(self, arguments: list[str], terms: Terms, entrypoint: str | None = None, status: int = 0) -> str:
-        """Runs a container to its end, checks its exit status and returns its output."""
+        """Runs a container until it ends, checks its exit status and returns its output."""
         process = self.engine.start(self.image, arguments, terms, entrypoint)
         try:
             output, _ = process.communicate(timeout=self.limit)

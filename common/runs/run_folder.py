@@ -132,7 +132,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
     facts = provenance.provenance()
     begun = bool(options.resume) and tracking.begun(path)
     former_names = begun and "val_loss" in tracking.metric_names(path)
-    if not options.resume:  # first of all: from here on, a killed run can be resumed
+    if not options.resume:  # before anything else, so that a killed run can be resumed
         config = {"project": project, "name": name, "options": options.as_json(), "datasets": digests}
         more = {"substituted": splits.substituted, "provenance": facts}
         write_json(path / "config.json", config | more)

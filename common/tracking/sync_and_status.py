@@ -19,7 +19,7 @@ def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
     """The run folders to work on: paths, names inside the output folder, or all its runs if none is named.
 
     Raises:
-        UserError: there is no run of this name.
+        UserError: no run has this name.
     """
     if not names:
         runs = []

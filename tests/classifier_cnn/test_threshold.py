@@ -62,8 +62,8 @@ def test_neighbouring_floats_are_still_separated():
         ([0.5, 0.5], [0.5, 0.5], "nothing is found"),  # all scores are equal
         ([0.2, 0.1], [0.9, 0.8], "nothing is found"),  # all negatives have higher scores
         ([1.0], [1.0, 0.0], "nothing is found"),  # saturated: only above 1, no negative passes
-        ([], [0.9, 0.8], "no patch with a ball"),
-        ([0.9, 0.8], [], "no patch without a ball"),
+        ([], [0.9, 0.8], "no patch shows a ball"),
+        ([0.9, 0.8], [], "all patches show a ball"),
         ([0.9], [0.1] * 5, "too few"),
     ],
 )

@@ -127,7 +127,7 @@ def test_every_loss_trains(loss, files):
 
 
 def test_a_stopped_and_resumed_run_ends_like_an_uninterrupted_one(finished, files, tmp_path, monkeypatch):
-    """SIGTERM after the third epoch leaves model and pictures; the resumed run ends with the weights of `finished`."""
+    """After SIGTERM, model and pictures are complete, and the resumed run ends with the weights of `finished`."""
     calls, original = [], RunFolder.epoch
 
     def report(self, number, numbers):

@@ -45,7 +45,7 @@ class Grid:
             )  # fmt: skip
 
     def run(self, *before: str) -> int:
-        """Runs the grid to its end and returns its exit status."""
+        """Runs the grid until it ends; returns its exit status."""
         return self.start(*before).wait(1800)
 
     def said(self) -> str:
