@@ -130,7 +130,7 @@ def test_a_worker_that_dies_while_slots_wait_for_it_is_replaced(tmp_path):
     wait_until(lambda: processes(driver.pid, "worker"), driver)
     (worker,) = processes(driver.pid, "worker")
     name = Path(f"/proc/{worker}/cmdline").read_text().split("\0")[-2]
-    wait_until(lambda: f"@{name}" in Path("/proc/net/unix").read_text(), driver)
+    wait_until(lambda: name in Path("/proc/net/unix").read_text(), driver)
     os.kill(worker, signal.SIGSTOP)
     wait_until(lambda: len(processes(driver.pid, "slot")) == 2, driver)
     time.sleep(3)  # so that both are connected
