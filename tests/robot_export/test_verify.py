@@ -53,7 +53,7 @@ def test_a_header_with_other_code_is_not_run(folder, tmp_path, capsys):
     verify.main([str(folder)])
     out = capsys.readouterr().out
     assert re.search(r"cpp .* not run: it is code, and this version generates a different", out)
-    assert "1 of 2 files checked here, the others were not run" in out
+    assert "1 of 2 files checked here; the others were not run" in out
     with pytest.raises(UserError, match="cpp: not run"):
         verify.main([str(folder), "--all"])
     assert not (tmp_path / "ran").exists()
@@ -107,7 +107,7 @@ def test_another_model_with_the_right_hash_is_detected_by_the_test_vectors(folde
     (bias,) = [tensor for tensor in model.graph.initializer if tensor.name == "logit.bias"]
     bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + 1, bias.name))
     replace_file(folder, "onnx", model.SerializeToString())
-    with pytest.raises(UserError, match=r"model.onnx answers .* to test vector \d"):
+    with pytest.raises(UserError, match=r"model.onnx outputs .* for test vector \d"):
         run_here(folder, "onnx")
 
 
