@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from pathlib import Path
 
 from common.cli.printable import printable
@@ -17,11 +18,21 @@ from common.cli.terminal import lead_nowhere, safe_terminal
 from common.errors import UserError
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Shows the default of an option with several values as it is typed, not as a Python list."""
+
+    def _expand_help(self, action):
+        if isinstance(action.default, list | tuple):
+            action = copy(action)
+            action.default = " ".join(str(value) for value in action.default)
+        return super()._expand_help(action)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, without the usage but with a suggestion."""
 
     def __init__(self, **settings):
-        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        settings.setdefault("formatter_class", HelpFormatter)
         super().__init__(allow_abbrev=False, **settings)
 
     def parse_args(self, args=None, namespace=None):

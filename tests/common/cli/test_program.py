@@ -118,6 +118,12 @@ def test_a_typo_of_a_command_an_option_or_a_choice_gets_a_hint(words, said, caps
     assert said in capsys.readouterr().err
 
 
+def test_help_shows_a_default_of_several_values_as_it_is_typed():
+    parser = Parser()
+    parser.add_argument("--camera", nargs="+", default=["top", "bottom"], help="(default: %(default)s)")
+    assert "(default: top bottom)" in parser.format_help()
+
+
 def test_a_missing_file_is_named_with_its_option(tmp_path):
     (tmp_path / "a.h5").touch()
     check_files([tmp_path / "a.h5", tmp_path])
