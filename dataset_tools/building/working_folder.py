@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
@@ -19,15 +20,19 @@ LOCKED_AFTER_S = 60.0  # by then, the process that made a folder has certainly l
 def working_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """A folder in `parent` that is deleted when the block ends; first deletes the folders of killed processes.
 
+    Folders of other programs may begin with the same prefix: only those with our lock, or empty ones, are deleted.
+
     Raises:
         OSError: it cannot be made.
     """
     parent.mkdir(parents=True, exist_ok=True)
-    for old in parent.glob(f"{prefix}*"):
+    for old in parent.glob(f"{escape(prefix)}*"):
         with suppress(Timeout, OSError):
-            if (old / IN_USE).exists() or time.time() - old.stat().st_mtime > LOCKED_AFTER_S:
+            if (old / IN_USE).exists():
                 with FileLock(old / IN_USE, timeout=0):  # unlocked: its process is gone
                     rmtree(old)
+            elif time.time() - old.stat().st_mtime > LOCKED_AFTER_S:
+                old.rmdir()  # fails unless it is empty
     with ExitStack() as stack:
         with uninterrupted():  # an interrupt while it is made would leave it behind
             made = TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True)

@@ -83,3 +83,17 @@ def test_a_killed_build_leaves_the_previous_files_and_no_processes(tmp_path, nao
     after = contents(tmp_path / "out")
     assert {name: after[name] for name in before} == before
     assert not [name for name in after if name.endswith(".h5") and name not in before and ".build-" not in name]
+
+
+def test_folders_of_other_programs_are_left_alone(tmp_path):
+    """`--output-dir out` makes `.out-*`; a person may have an old `.out-backup` beside it."""
+    kept = [tmp_path / name / "data.txt" for name in (".out-backup", ".other-")]
+    ours = tmp_path / ".out-killed" / "in_use.lock"
+    for path in (*kept, ours):
+        path.parent.mkdir()
+        path.write_text("")
+        os.utime(path.parent, (0, 0))
+    with working_folder(tmp_path, ".out-"), working_folder(tmp_path, ".o*-"):
+        pass
+    assert all(path.exists() for path in kept)
+    assert not ours.parent.exists()
