@@ -77,7 +77,7 @@ def test_all_code_is_sent():
 
 def test_both_dockerfiles_are_alike():
     one, other = ((ROOT / project / "Dockerfile").read_text(encoding="utf-8") for project in PROJECTS)
-    for mine, yours in (*zip(*PROJECTS.items(), strict=True), ("The classifier's", "The detector's")):
+    for mine, yours in (*zip(*PROJECTS.items(), strict=True), ("the classifier,", "the detector,")):
         one = one.replace(mine, yours)
     assert one.replace("-t detector_cnn_ball_radius_center ", "-t detector_cnn ") == other
 

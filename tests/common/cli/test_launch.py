@@ -92,7 +92,8 @@ def test_a_printed_command_runs_from_where_it_is_printed(newcomer, tmp_path, mon
     (tmp_path / "my runs").mkdir()
     line = launch.command("common/tracking", "status", "--output-dir", launch.shortest(tmp_path / "my runs"))
     told = subprocess.run(line, shell=True, cwd=tmp_path, env=newcomer, capture_output=True, text=True, check=False)
-    assert (told.returncode, told.stdout) == (0, "no runs\n"), told.stderr
+    said = "There are no runs in my runs. Pass --output-dir for another folder.\n"
+    assert (told.returncode, told.stdout) == (0, said), told.stderr
 
 
 def test_without_an_environment_one_line_says_how_to_make_it(tmp_path):

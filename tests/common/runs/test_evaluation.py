@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from classifier_cnn.metrics import Scored
 from classifier_cnn.report import report as report_balls
 from common.datasets.patch_file import read_patches
 from common.runs.patch_classes import size_class
@@ -33,7 +34,7 @@ def test_a_report_has_numbers_by_size_where_the_side_is_known(tmp_path, task):
 
     def sizes(patches):
         if task == "classification":
-            result = report_balls(tmp_path, patches, patches.y * 0.8, 0.5)
+            result = report_balls(tmp_path, Scored(patches, patches.y * 0.8, 0.5))
         else:
             result = report_circles(tmp_path, patches, patches.y.copy(), patches.y.mean(0))
         return {row["name"]: row["patches"] for row in result["groups"] if row["group"] == "side"}
