@@ -4,6 +4,7 @@ import pytest
 
 from common.datasets.families import DEFAULT_STEMS, parse_stem
 
+from ..archive.conftest import no_proxy  # noqa: F401 - a fixture
 from ..archive.misbehaving_server import MisbehavingServer
 from .small_archive import patch_file
 
