@@ -28,11 +28,13 @@ def main(argv: list[str] | None = None) -> int:
         plan = read_plan(make_plan(options)[0].folder, options.metric)
     else:
         plan = latest_plan(output_dir(options), options.metric)
-    from grid_search import grid  # late: imports SciPy and Ray, which reads its environment on import
-
     if options.report:
-        print(grid.write_report(plan))
+        from grid_search.report import write_report  # late: imports SciPy; works without Ray
+
+        print(write_report(plan))
         return 0
+    from grid_search import grid  # late: imports Ray, which reads its environment on import
+
     return grid.run(plan, checked, options, address)
 
 

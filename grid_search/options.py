@@ -83,8 +83,13 @@ def parse_args(argv: list[str]) -> GridOptions:
             raise UserError(f"--{name} must be the same for all runs. Received: {', '.join(map(str, values))}.")
     if options.module is None and not options.report:
         raise UserError("Which project? Name its module, for example: python3 grid_search classifier_cnn.train.")
-    if options.module is None and (set(arrays) - {"output-dir"} or rest):
-        raise UserError(f"--report without a module takes only --output-dir. Received: {', '.join([*arrays, *rest])}.")
+    more = [
+        *(name for name in arrays if name != "output-dir"),
+        *rest,
+        *(["seeds"] if options.seeds is not None else []),
+    ]
+    if options.module is None and more:
+        raise UserError(f"--report without a module takes only --output-dir. Received: {', '.join(more)}.")
     return options
 
 

@@ -29,7 +29,7 @@ _SIGNS = (
     (r"database is locked", "the local store is locked by another program"),
     (r"Can't locate revision", "its database was made by a newer MLflow"),
     (
-        r"duplicate column name|no such table|malformed|file is not a database",
+        r"duplicate column name|no such table|no such column|malformed|file is not a database",
         "its database is damaged; if it is the local mlflow.db, move it away and run sync to fill a new one",
     ),
     (r"No space left", "the disk is full"),

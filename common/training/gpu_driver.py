@@ -65,7 +65,7 @@ def no_gpu(driver: Driver | None) -> str | None:
 
 
 def require_gpu() -> None:
-    """Refuses a machine whose driver shows no GPU; `devices.prepare` checks whether TensorFlow can use it.
+    """Refuses a machine whose driver shows no GPU; `devices_and_seeds.prepare` checks whether TensorFlow can use it.
 
     Raises:
         UserError: there is none.

@@ -61,6 +61,7 @@ def test_only_several_numbers_are_split():
         ([*GRID, "--seeds", "0"], "--seeds takes a whole number from 1 to 1000"),
         ([*GRID, "--threads", "0"], "at least 1"),
         (["--report", "--dense", "3"], "takes only --output-dir"),
+        (["--report", "--seeds", "3"], "takes only --output-dir. Received: seeds"),
     ],
 )
 def test_bad_input_is_one_line(argv, words):

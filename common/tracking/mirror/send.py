@@ -51,6 +51,8 @@ class Sender:
             if fault.kind == "missing":  # the server is empty again, or somebody wiped it: start over
                 server_state.save(self.run, server_state.Mark(self.target))
                 self._load_mark()
+                if self._store is not None:
+                    self._files = Files(self.run, self._store)  # what it refused before may be accepted now
         self.mark.fault = fault.words if fault else ""
         with contextlib.suppress(OSError):
             server_state.save(self.run, self.mark)

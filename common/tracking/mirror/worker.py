@@ -28,8 +28,8 @@ class Carrier:
         """`patience`: seconds to wait for another process to send a run. `arrived`: called after a complete run."""
         self.uri, self.jobs, self.away = uri, [], ""
         self._patience, self._arrived = patience, arrived
-        self._sent: dict[Path, int] = {}  # run -> bytes of its journal
-        self._senders: dict[Path, Sender] = {}
+        self._sent: dict[tuple[Path, str], int] = {}  # run and target -> bytes of its journal
+        self._senders: dict[tuple[Path, str], Sender] = {}
 
     def round(self) -> dict[Path, Fault]:
         """Sends what is new in all runs. Returns the faults by run; all other runs are complete.
@@ -54,7 +54,8 @@ class Carrier:
         """Repeats rounds until everything has arrived or LAST_ROUNDS have failed. Returns the faults by run."""
         for number in range(LAST_ROUNDS):
             time.sleep(number)
-            if not (faults := self.round()):
+            faults, self._patience = self.round(), 0.0  # it waits for other processes once, not in every round
+            if not faults:
                 break
         return faults
 
@@ -64,11 +65,12 @@ class Carrier:
             size = journal.journal_path(run).stat().st_size
         except OSError:
             return None
-        if self._sent.get(run) == size:
+        job = (run, target)  # two targets can mean the same store: relative to the run, or named in full
+        if self._sent.get(job) == size:
             return None
-        if run not in self._senders:
-            self._senders[run] = Sender(run, target)
-        sender = self._senders[run]
+        if job not in self._senders:
+            self._senders[job] = Sender(run, target)
+        sender = self._senders[job]
         patience = 0 if self._patience and journal.is_alive(run) else self._patience
         try:
             with sender.lock.acquire(timeout=patience):
@@ -79,10 +81,10 @@ class Carrier:
             return fault
         if fault is None and not (sender.placed or sender.mark.deleted):  # its parent may come later
             return Fault("later", "its parent run does not exist there")
-        self._sent[run] = size
+        self._sent[job] = size
         self._arrived()
         if journal.last_status(run)[0] in TERMINAL:
-            del self._senders[run]
+            del self._senders[job]
         return None
 
 
@@ -93,7 +95,7 @@ class Worker:
     """
 
     def __init__(self, named: Collection[str]):
-        """`named`: the servers that the user chose, see `servers.may_be_sent`."""
+        """`named`: the servers that the user chose, see `server_choice.may_be_sent`."""
         self.runs: list[Path] = []
         self._named = named
         self._carriers: dict[str, Carrier] = {}

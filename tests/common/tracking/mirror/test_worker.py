@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -92,6 +93,37 @@ def test_a_run_whose_last_step_failed_is_tried_again_though_the_next_one_came_th
     assert list(carrier.round()) == [first.folder]
     assert carrier.finish() == {}
     assert differences(first.folder, TARGET) == differences(second.folder, TARGET) == []
+
+
+def test_two_targets_of_a_run_that_mean_the_same_store_are_both_noted(tmp_path, start_child):
+    run = start_child("run")
+    run.finish()
+    other = f"local:../../{tmp_path.name}/mlflow.db"  # where it was before its folder was moved and moved back
+    carrier = Carrier(uri_of(run.folder, TARGET))
+    carrier.jobs += [(run.folder, TARGET), (run.folder, other)]
+    assert carrier.finish() == {}
+    assert [server_state.load(run.folder, target).status for target in (TARGET, other)] == ["FINISHED"] * 2
+
+
+def test_a_run_that_another_process_sends_is_waited_for_once(start_child, monkeypatch):
+    run = start_child("run")
+    run.finish()
+    run._alive.release()  # as when its process ends
+    waits, acquire = [], FileLock.acquire
+
+    def noted(self, timeout=None):
+        if Path(self.lock_file).parent.name == "servers":
+            waits.append(timeout)
+        return acquire(self, timeout)
+
+    monkeypatch.setattr(FileLock, "acquire", noted)
+    carrier = Carrier(uri_of(run.folder, TARGET), patience=0.2)
+    carrier.jobs.append((run.folder, TARGET))
+    with hold(run.folder):
+        waits.clear()
+        assert list(carrier.finish()) == [run.folder]
+    assert waits[0] == 0.2
+    assert set(waits[1:]) == {0}
 
 
 def test_a_run_whose_folder_was_removed_keeps_no_other_from_being_sent(tmp_path, start_child):
