@@ -38,8 +38,10 @@ def export(arguments: argparse.Namespace) -> None:
         scored = Scored(patches, scores, threshold, "validation")
         results = {"validation": report(folder, scored, confidence=confidence)}
         manifest = replace(manifest, metrics={"validation": results["validation"]["metrics"]})
-    if bound := (manifest.threshold_choice or {}).get("false_positive_bound"):
-        for numbers in (results["validation"]["metrics"], manifest.metrics["validation"]):
+    bound = (manifest.threshold_choice or {}).get("false_positive_bound")
+    for numbers in (results["validation"]["metrics"], manifest.metrics["validation"]):
+        numbers.pop("false_positive_bound", None)  # that of an earlier choice
+        if bound is not None:
             numbers["false_positive_bound"] = bound
     about = project(max_fpr, confidence)
     print(summary(publish(Job(folder, source.model, manifest, source.evidence, about, results, wishes))))
