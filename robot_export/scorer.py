@@ -21,7 +21,7 @@ from common.training.predictor import make_predictor
 from robot_export.foreign_options import RUNTIMES, Foreign, is_exported
 from robot_export.isolated_runtime import Isolated
 from robot_export.layout import OWN, Layout, term
-from robot_export.model_json import Manifest, find_entry, read_beside, read_unchanged
+from robot_export.model_json import Manifest, find_entry, read_beside
 
 KINDS = {1: "classifier", 3: "detector", 4: "classifier and detector in one"}
 
@@ -90,8 +90,6 @@ def _exported(path: Path, given: Foreign, threshold: float | None) -> Scorer:
         raise UserError(f"there is no such file. Received: {path}.")
     told, name = find_entry(path) or (None, "")
     file = told.formats[name] if told else None
-    if file:
-        read_unchanged(path.parent, file)
     opened = Isolated(path, file.runtime if file else RUNTIMES[path.suffix.lower()])
     layout = Layout.of(file, told.input) if file else replace(given.layout, dtype=opened.dtype)
     own = _own_outputs(path, layout, opened)

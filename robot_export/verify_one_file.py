@@ -51,20 +51,26 @@ def check_file(folder: Path, manifest: Manifest, name: str, foreign_code: bool =
 
 
 def open_file(path: Path, runtime: str) -> runtimes.Opened:
-    """Opens an exported file in its runtime. A C++ header is code: only what this version makes of model.keras is run.
+    """Opens an exported file in its runtime; one that a model.json lists, as a copy of the bytes that were checked.
+
+    A C++ header is code: only what this version makes of model.keras is run.
 
     Raises:
-        UserError: the runtime cannot read it, it is such a header of another origin, or no compiler is installed.
+        UserError: the runtime cannot read it, it has changed, it is a foreign header, or there is no compiler.
     """
-    if runtime != "C++":
+    found = model_json.find_entry(path)
+    if found is None and runtime != "C++":
         return runtimes.open_file(path, runtime)
-    manifest, name = model_json.find_entry(path)
+    if found is None or "keras" not in found[0].formats:
+        raise UserError(f"{path}: its model.json does not list it beside model.keras. Export the run again.")
+    manifest, name = found
     own = Path(tempfile.mkdtemp())
-    for file in (manifest.formats["keras"], manifest.formats[name]):
+    for entry in {name} | ({"keras"} if runtime == "C++" else set()):
+        file = manifest.formats[entry]
         (own / file.file).write_bytes(model_json.read_unchanged(path.parent, file))
-    if why := runtimes.missing("C++") or _why_foreign(own, manifest, name):
+    if runtime == "C++" and (why := runtimes.missing("C++") or _why_foreign(own, manifest, name)):
         raise UserError(f"{path}: a header is code, so it is not run: {why}. Export the run again with export.py.")
-    return runtimes.open_file(own / path.name, "C++")
+    return runtimes.open_file(own / path.name, runtime)
 
 
 def _why_foreign(folder: Path, manifest: Manifest, name: str) -> str:

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import numpy as np
+import onnx
 import pytest
 
 from classifier_cnn import compare
@@ -64,6 +65,19 @@ def test_nor_is_one_that_another_format_names(folder, tmp_path):
     with pytest.raises(UserError, match=r"model.onnx: a header is code, so it is not run"):
         score(folder / "model.onnx")
     assert not (tmp_path / "ran").exists()
+
+
+def test_weights_that_lie_beside_a_listed_file_are_not_read(folder):
+    """model.json has the hash of model.onnx alone, so the weights may be anybody's."""
+    model = onnx.load_from_string((folder / "model.onnx").read_bytes())
+    tensor = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    (folder / "weights").write_bytes(tensor.raw_data)
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="weights")
+    replace_file(folder, "onnx", model.SerializeToString())
+    with pytest.raises(UserError, match=r"model\.onnx"):
+        score(folder / "model.onnx")
 
 
 @pytest.mark.parametrize("file", FILES)

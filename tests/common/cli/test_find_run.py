@@ -38,18 +38,6 @@ def test_a_missing_run_is_reported_in_one_line(runs, name):
         find_run(name, runs)
 
 
-@pytest.fixture
-def of_the_detector(tmp_path, monkeypatch):
-    """A stopped run of the detector in the output folder, with a model."""
-    monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
-    folder = tmp_path / "20260101-000003_circles"
-    folder.mkdir()
-    settings = {"project": "detector_cnn_ball_radius_center", "name": "circles", "options": {"loss": "huber"}}
-    (folder / "config.json").write_text(json.dumps(settings))
-    (folder / "model.keras").write_bytes(b"")
-    return folder
-
-
 @pytest.mark.parametrize(
     "read",
     [

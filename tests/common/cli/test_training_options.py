@@ -13,18 +13,6 @@ from detector_cnn_ball_radius_center import options as detector_options
 from ...tiny import ROOT
 
 
-@pytest.fixture
-def of_the_detector(tmp_path, monkeypatch):
-    """A stopped run of the detector in the output folder, with a model."""
-    monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
-    folder = tmp_path / "20260101-000003_circles"
-    folder.mkdir()
-    settings = {"project": "detector_cnn_ball_radius_center", "name": "circles", "options": {"loss": "huber"}}
-    (folder / "config.json").write_text(json.dumps(settings))
-    (folder / "model.keras").write_bytes(b"")
-    return folder
-
-
 def test_a_run_of_another_project_is_resumed_there(of_the_detector):
     with pytest.raises(UserError, match="belongs to detector_cnn_ball_radius_center, not to classifier_cnn") as error:
         classifier_options.parse_args(["--resume", "circles"])

@@ -1,0 +1,17 @@
+"""A run for the tests of options and of finding runs."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def of_the_detector(tmp_path, monkeypatch):
+    """A stopped run of the detector in the output folder, with a model."""
+    monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
+    folder = tmp_path / "20260101-000003_circles"
+    folder.mkdir()
+    settings = {"project": "detector_cnn_ball_radius_center", "name": "circles", "options": {"loss": "huber"}}
+    (folder / "config.json").write_text(json.dumps(settings))
+    (folder / "model.keras").write_bytes(b"")
+    return folder
