@@ -26,12 +26,13 @@ from classifier_cnn.threshold import choose_threshold
 from common.atomic_files import write_json
 from common.cli.program import run_main
 from common.cli.progress import progress_bar
+from common.cli.training_options import default_epochs
 from common.datasets.grouped_split import split_validation
 from common.datasets.patch_file import Patches
 from common.training import devices_and_seeds
 from common.training.batches import MemoryData
 from common.training.predictor import make_predictor
-from common.training.trainer import Settings, Trainer, default_epochs
+from common.training.trainer import Settings, Trainer
 from common.training.trunk import trunk
 from dataset_tools.building.subsample_chunk import Plan, decode
 from dataset_tools.sources import labels

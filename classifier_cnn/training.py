@@ -13,6 +13,7 @@ from classifier_cnn.report import report
 from classifier_cnn.robustness import sheet
 from classifier_cnn.summary import table
 from classifier_cnn.threshold import choose_threshold
+from common.cli.training_options import default_epochs
 from common.datasets.load import Splits
 from common.runs.augmentation_sheet import draw_augmentation
 from common.runs.run_folder import open_run
@@ -22,7 +23,7 @@ from common.training.batches import training_data
 from common.training.epoch_loop import fit
 from common.training.load_model import load_initial
 from common.training.predictor import make_predictor
-from common.training.trainer import Settings, Trainer, default_epochs
+from common.training.trainer import Settings, Trainer
 from robot_export.describe_model import describe_run
 from robot_export.export_job import Evidence, Job, Wishes
 from robot_export.publish import publish_run

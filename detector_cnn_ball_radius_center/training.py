@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from common.cli.training_options import default_epochs
 from common.datasets.load import Splits
 from common.runs.augmentation_sheet import draw_augmentation
 from common.runs.run_folder import open_run
@@ -13,7 +14,7 @@ from common.training.batches import training_data
 from common.training.epoch_loop import fit
 from common.training.load_model import load_initial
 from common.training.predictor import make_predictor
-from common.training.trainer import Settings, Trainer, default_epochs
+from common.training.trainer import Settings, Trainer
 from detector_cnn_ball_radius_center import metrics
 from detector_cnn_ball_radius_center.augmentation import make_augmentation
 from detector_cnn_ball_radius_center.exporting import TARGET, project

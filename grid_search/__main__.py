@@ -11,7 +11,7 @@ if __name__ == "__main__":  # works in any folder with any Python: finds this re
 
 from common.cli.program import run_main
 from common.cli.terminal import outlasting_terminal
-from grid_search import ray_environment
+from grid_search import cluster_address, ray_environment
 from grid_search.options import output_dir, parse_args
 from grid_search.plan import latest_plan, make_plan, read_plan
 
@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parse_args(sys.argv[1:] if argv is None else argv)
     if not options.report:
         plan, checked = make_plan(options)
-        address = ray_environment.head_node(options.address)
+        address = cluster_address.head_node(options.address)
         ray_environment.prepare(address)
     elif options.module:
         plan = read_plan(make_plan(options)[0].folder, options.metric)

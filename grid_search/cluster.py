@@ -14,7 +14,7 @@ import ray._private.worker
 import psutil  # isort: skip - part of Ray, found only after Ray is imported
 
 from common.errors import UserError
-from grid_search.ray_environment import LOCAL
+from grid_search.cluster_address import LOCAL
 
 OBJECT_STORE_BYTES = 80_000_000  # results pass through it, a few hundred kilobytes each
 STARTS = 5  # tries to start Ray, which waits 15 s for its helpers; a busy machine may need longer
@@ -26,7 +26,7 @@ def connect(address: str, grid: Path) -> None:
     """Joins the cluster at `address`, or starts a private one on loopback.
 
     Args:
-        address: from `ray_environment.head_node`; call `ray_environment.prepare` before Ray is imported.
+        address: from `cluster_address.head_node`; call `ray_environment.prepare` before Ray is imported.
         grid: the grid's folder; the folder for a private cluster's sockets and logs is named after it, and emptied.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from common.tracking import journal
+from common.tracking import run_lock
 from grid_search import run_folders
 from grid_search.plan import Plan
 from grid_search.seeds import smallest_real_difference
@@ -80,7 +80,7 @@ def pareto_front(rows: list[dict], cost: str, lower_is_better: bool) -> list[dic
 
 
 def _begun(folder) -> str:
-    return "running" if journal.is_alive(folder) else "stopped"
+    return "running" if run_lock.is_alive(folder) else "stopped"
 
 
 def _rejected(model: dict) -> str:

@@ -1,36 +1,10 @@
-"""Sets the environment that Ray reads on import, and finds the cluster to join; does not import Ray."""
+"""Sets the environment that Ray reads on import; does not import Ray."""
 
 import os
 import secrets
-import socket
 
 from common.cli import launch
-from common.errors import UserError
-
-LOCAL = "local"  # Ray's name for a private cluster on this machine
-CONNECT_SECONDS = 5.0
-
-
-def head_node(address: str | None) -> str:
-    """The head node to join. Checks that something listens there, because Ray itself would try for minutes.
-
-    Returns:
-        HOST:PORT, from `address` or RAY_ADDRESS, or LOCAL.
-
-    Raises:
-        UserError: it is not an address, or nothing listens there.
-    """
-    address = address or os.environ.get("RAY_ADDRESS") or LOCAL
-    if address == LOCAL:
-        return address
-    host, _, port = address.rpartition(":")
-    if not host or "/" in host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise UserError(f"The address of a Ray cluster must be that of its head node, HOST:PORT. Received: {address}.")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
-    except OSError as error:
-        raise UserError(f"No Ray cluster answers ({error.strerror or error}). Received: {address}.") from None
-    return address
+from grid_search.cluster_address import LOCAL
 
 
 def prepare(address: str) -> None:

@@ -1,4 +1,4 @@
-"""Reads the state of a run from its folder, and copies the folder between nodes while it is being written."""
+"""Reads the state of a run from its folder: what a restarted grid skips, resumes or deletes; copies it between nodes."""
 
 import csv
 import math

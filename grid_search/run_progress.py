@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common import tracking
-from common.tracking import journal
+from common.tracking import run_lock
 from grid_search import capacity, run_folders
 from grid_search.plan import Plan, Run
 from grid_search.run_folders import State
@@ -74,7 +74,7 @@ class Progress:
     def hold(self) -> None:
         """Keeps `sync` from ending a run that another node is writing."""
         if self.lock is None and tracking.begun(self.state.folder):
-            self.lock = journal.alive_lock(self.state.folder)
+            self.lock = run_lock.alive_lock(self.state.folder)
             self.lock.acquire(timeout=5)
 
     def let_go(self) -> None:
@@ -99,5 +99,5 @@ class Place:
 def wait_for_writer(folder: Path, seconds: float = 60.0) -> None:
     """Waits for a run whose driver was killed, which ends a moment later."""
     deadline = time.monotonic() + seconds
-    while journal.is_alive(folder) and time.monotonic() < deadline:
+    while run_lock.is_alive(folder) and time.monotonic() < deadline:
         time.sleep(0.2)

@@ -188,3 +188,8 @@ def _resumed(kind: type[TrainingOptions], given: dict, project: str | None) -> T
             f"Leave out {', '.join(fixed)}{how if model.is_file() else '.'}"
         )
     return from_json(kind, config["options"], **given | {"resume": str(folder), "output_dir": folder.parent})
+
+
+def default_epochs(patches: int, patches_seen: int) -> int:
+    """The default number of epochs: many for few patches, few for many, and at least 20."""
+    return max(20, round(patches_seen / patches))

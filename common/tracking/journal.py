@@ -11,8 +11,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from common.atomic_files import open_inside
 from common.errors import UserError
 from common.tracking.record_checks import fault_of_record
@@ -32,11 +30,6 @@ def journal_path(run: Path) -> Path:
     return Path(run) / NAME
 
 
-def alive_lock(run: Path):
-    """The lock that the training process holds while it runs; the kernel frees it, even after kill -9."""
-    return FileLock(tracking_folder(run) / "alive.lock", thread_local=False)
-
-
 def fault_of_folder(run: Path) -> str:
     """Why RUN/tracking must not be written to, or "": a link in it would lead to other files of the user."""
     for folder in (tracking_folder(run), tracking_folder(run) / "servers"):
@@ -50,19 +43,6 @@ def fault_of_folder(run: Path) -> str:
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 return f"{path} is a link or not a plain file; replace it with a copy of its content"
     return ""
-
-
-def is_alive(run: Path) -> bool:
-    """Whether a process is writing this run right now."""
-    if not tracking_folder(run).is_dir() or fault_of_folder(run):  # the lock would create it, or follow a link
-        return False
-    try:
-        with alive_lock(run).acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
-    except (OSError, NotImplementedError):  # a read-only folder, or a file system without locks
-        return False
 
 
 def read(run: Path, offset: int = 0) -> Iterator[tuple[int, dict]]:

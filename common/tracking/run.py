@@ -1,6 +1,5 @@
 """The tracking API for training: everything is written to the run's folder at once; another process sends it."""
 
-import sys
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from filelock import Timeout
 from common import provenance
 from common.cli import launch
 from common.errors import UserError
-from common.tracking import journal, journal_writer
+from common.tracking import journal, journal_writer, run_lock
 from common.tracking.mirror_process import MirrorProcess
 from common.tracking.record_checks import TERMINAL
 from common.tracking.secrets import scrub
@@ -51,7 +50,7 @@ def start(folder: Path, server: Server, info: RunInfo, resume: bool = False) -> 
     if fault := journal.fault_of_folder(folder):
         raise UserError(f"This run cannot be recorded: {fault}. Received: {folder}.")
     journal.tracking_folder(folder).mkdir(parents=True, exist_ok=True)
-    alive = _lock(folder)
+    alive = run_lock.hold(folder)
     try:
         if resume:
             journal.header(folder)
@@ -80,7 +79,7 @@ def add_files(folder: Path, paths: list[Path]) -> str:
     known = {record["path"] for _, record in journal.read(folder) if record["kind"] == "artifact"}
     new = [path.name for path in paths if path.name not in known]
     try:
-        with journal.alive_lock(folder).acquire(timeout=0):
+        with run_lock.alive_lock(folder).acquire(timeout=0):
             if new:
                 added = journal_writer.Journal(folder)
                 for name in new:
@@ -98,7 +97,7 @@ class Run:
     """
 
     def __init__(self, folder: Path, alive, chosen: tuple[str, ...]):
-        """`alive`: the lock of `journal.alive_lock`, held. `chosen`: the servers that the user chose."""
+        """`alive`: the lock of `run_lock.alive_lock`, held. `chosen`: the servers that the user chose."""
         self.folder, self._alive, self._chosen = folder, alive, chosen
         self._journal = journal_writer.Journal(folder)
         self.mirror = MirrorProcess(folder, chosen)
@@ -181,17 +180,6 @@ class Run:
         for target in journal.servers(self.folder):
             lines.append(_report(self.folder, target, self.mirror.runs[1:]))
         return scrub("\n".join(lines))
-
-
-def _lock(folder: Path):
-    lock = journal.alive_lock(folder)
-    try:
-        lock.acquire(timeout=2)  # `status` may hold it for a moment
-    except Timeout:
-        raise UserError(f"Another process is writing this run right now. Received: {folder}.") from None
-    except NotImplementedError:
-        print(f"warning: {folder} is on a file system without locks; let only one process write to it", file=sys.stderr)
-    return lock
 
 
 def _report(folder: Path, target: str, children: list[Path]) -> str:

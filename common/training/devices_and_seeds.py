@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from common.cli.quiet import quiet_stderr
 from common.errors import UserError
-from common.training import gpu_diagnosis, gpu_driver
+from common.training import nvidia_driver, why_no_gpu
 
 
 def find_gpus() -> list:
@@ -40,7 +40,7 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
         tf.config.experimental.enable_op_determinism()
         # With 10 bits of mantissa, outputs would differ by 0.002 from those of a CPU such as the robot's.
         tf.config.experimental.enable_tensor_float_32_execution(False)
-        if fault := gpu_diagnosis.computing_fails():
+        if fault := why_no_gpu.computing_fails():
             raise UserError(f"{fault}. To train on the CPU instead, set CUDA_VISIBLE_DEVICES=-1.")
     keras.utils.set_random_seed(seed)
 
@@ -52,10 +52,10 @@ def usable_gpus(require: bool) -> list:
         UserError: `require` is set, but there is no GPU.
     """
     gpus = find_gpus()
-    driver = gpu_driver.ask_driver()
-    why = gpu_diagnosis.trouble(driver, gpu_diagnosis.needs(), len(gpus))
+    driver = nvidia_driver.ask_driver()
+    why = why_no_gpu.trouble(driver, why_no_gpu.needs(), len(gpus))
     if require and (why or not gpus):
-        raise UserError(f"--require-gpu, but {why or gpu_driver.no_gpu(driver) or 'TensorFlow sees none.'}")
+        raise UserError(f"--require-gpu, but {why or nvidia_driver.no_gpu(driver) or 'TensorFlow sees none.'}")
     if why:
         print(f"note: training on the CPU: {why}", file=sys.stderr)
         if gpus:

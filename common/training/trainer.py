@@ -48,11 +48,6 @@ class Settings:
         return cls(options.epochs, options.batch_size, options.learning_rate, seed=options.seed)
 
 
-def default_epochs(patches: int, patches_seen: int) -> int:
-    """The default number of epochs: many for few patches, few for many, and at least 20."""
-    return max(20, round(patches_seen / patches))
-
-
 class Trainer:
     """Holds the network, its moving average, the optimiser and the compiled steps of one run.
 

@@ -17,6 +17,7 @@ from dataset_tools.mining.ranking import Choice, Known, Pool
 from dataset_tools.scanning import circles
 from dataset_tools.scanning.find_balls import balls_of, plan_of
 from dataset_tools.scanning.frames import frames
+from dataset_tools.scanning.merge_circles import merge_circles
 from dataset_tools.scanning.results import whole_folder
 from dataset_tools.scanning.scan import scan
 from dataset_tools.sources.patch_sources import Skipped
@@ -94,7 +95,7 @@ def _look(arguments, scorer, rule: str, judge: _Judge, skips: Skips, seen: Count
         interest = interest_of(scores)
         if found.size is not None:
             apart = np.zeros_like(interest)
-            kept = circles.merge(circles.of_boxes(found.boxes, arguments.scale), interest)
+            kept = merge_circles(circles.of_boxes(found.boxes, arguments.scale), interest)
             apart[kept], interest = interest[kept], apart
         balls = balls_of(found, scores[:, :1], SHOWN_FROM, None, arguments.scale)[:2]
         pool.add(found, scores, interest, balls)

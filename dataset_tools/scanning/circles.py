@@ -1,4 +1,4 @@
-"""Turns scored candidates into balls: circles in pixels, without overlaps, and drawn on pictures."""
+"""Circles in pixels: of candidates and of a detector, and drawn on pictures."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -27,21 +27,6 @@ def of_answers(boxes: np.ndarray, answers: np.ndarray) -> np.ndarray:
     return np.stack(
         [np.maximum(radius * (right - left), 1), left + x * (right - left), top + y * (bottom - top)], axis=1
     )
-
-
-def merge(circles: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Indices of the circles that remain after removing those that overlap a better one, the best first.
-
-    Two circles overlap if the centre of one is inside the other (greedy non-maximum suppression).
-    """
-    left = np.argsort(-scores, kind="stable")
-    kept = []
-    while len(left):
-        best, left = left[0], left[1:]
-        kept.append(best)
-        away = np.hypot(*(circles[left, 1:] - circles[best, 1:]).T)
-        left = left[away >= np.maximum(circles[left, 0], circles[best, 0])]
-    return np.array(kept, int)
 
 
 def draw(image: Image.Image, circles: np.ndarray, scores: np.ndarray) -> Image.Image:

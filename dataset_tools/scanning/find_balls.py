@@ -12,6 +12,7 @@ from common.cli.printable import printable
 from common.errors import UserError
 from dataset_tools.scanning import circles
 from dataset_tools.scanning.frames import frames
+from dataset_tools.scanning.merge_circles import merge_circles
 from dataset_tools.scanning.network_input import NetworkInput
 from dataset_tools.scanning.results import Results, whole_folder
 from dataset_tools.scanning.scan import Found, Plan, check_finite, scan
@@ -85,5 +86,5 @@ def balls_of(
         balls = circles.of_boxes(boxes, scale)
     if found.size is None:
         return balls, scores, chosen
-    kept = circles.merge(balls, scores)
+    kept = merge_circles(balls, scores)
     return balls[kept], scores[kept], chosen[kept]

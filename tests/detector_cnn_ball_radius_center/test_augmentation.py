@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.training.trainer import default_epochs
+from common.cli.training_options import default_epochs
 from detector_cnn_ball_radius_center import augmentation, options
 from detector_cnn_ball_radius_center.augmentation import CENTRE_LIMITS, make_augmentation, turn, zoom_and_shift
 

@@ -7,6 +7,7 @@ from dataset_tools.building.subsample_chunk import decode
 from dataset_tools.cutting import write_png
 from dataset_tools.cutting.archives import Archives
 from dataset_tools.scanning import candidates, circles, network_input
+from dataset_tools.scanning.merge_circles import merge_circles
 from dataset_tools.scanning.network_input import NetworkInput
 from dataset_tools.sources import borders
 from dataset_tools.sources.patch_sources import naoth_chunks
@@ -76,8 +77,8 @@ def test_the_reader_of_patches_with_a_border_undoes_it():
 
 def test_overlapping_circles_are_merged_into_the_best():
     found = np.array([[10, 50, 50], [12, 54, 50], [10, 75, 50], [3, 52, 51]], float)
-    assert circles.merge(found, np.array([0.8, 0.9, 0.7, 0.95])).tolist() == [3, 2]
-    assert circles.merge(found[:0], np.empty(0)).tolist() == []
+    assert merge_circles(found, np.array([0.8, 0.9, 0.7, 0.95])).tolist() == [3, 2]
+    assert merge_circles(found[:0], np.empty(0)).tolist() == []
 
 
 def test_a_detectors_fractions_become_pixels_of_the_picture():

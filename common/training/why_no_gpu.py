@@ -5,8 +5,8 @@ from importlib import metadata
 
 import tensorflow as tf
 
-from common.training import gpu_driver
-from common.training.gpu_driver import Driver
+from common.training import nvidia_driver
+from common.training.nvidia_driver import Driver
 
 # The oldest Linux driver that runs programs of a CUDA major version: NVIDIA, CUDA Compatibility, minor version
 # compatibility, table 1.
@@ -39,13 +39,13 @@ def trouble(driver: Driver | None, wanted: Needs, seen: int) -> str | None:
     """Why there is no GPU to train on, and what to do; None if all is well or no GPU is expected.
 
     Args:
-        driver: see `gpu_driver.ask_driver`. wanted: see `needs`. seen: how many GPUs TensorFlow lists.
+        driver: see `nvidia_driver.ask_driver`. wanted: see `needs`. seen: how many GPUs TensorFlow lists.
     """
     if driver is None:
         if seen or not wanted.libraries:
             return None
-        return gpu_driver.no_gpu(None)
-    if gpu_driver.hidden():
+        return nvidia_driver.no_gpu(None)
+    if nvidia_driver.hidden():
         return None
     if driver.cuda < (wanted.cuda[0], 0):
         return (
@@ -53,7 +53,7 @@ def trouble(driver: Driver | None, wanted: Needs, seen: int) -> str | None:
             f"{wanted.cuda[0]}.x. Install driver {OLDEST_DRIVER.get(wanted.cuda[0], 'of that CUDA')} or newer on the "
             "machine; a container cannot contain a driver."
         )
-    if why := gpu_driver.no_gpu(driver):
+    if why := nvidia_driver.no_gpu(driver):
         return why
     if not wanted.libraries and not seen:
         return (

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from common.training import gpu_driver
-from common.training.gpu_driver import Driver
+from common.training import nvidia_driver
+from common.training.nvidia_driver import Driver
 
 from ...tiny import ROOT, environment
 
@@ -59,20 +59,20 @@ def driver_library(tmp_path):
 
 
 def test_the_driver_tells_its_version_and_devices(driver_library):
-    assert gpu_driver.ask_driver(driver_library(12040)) == Driver((12, 4), devices=(("NVIDIA Test 1", (7, 5)),))
+    assert nvidia_driver.ask_driver(driver_library(12040)) == Driver((12, 4), devices=(("NVIDIA Test 1", (7, 5)),))
 
 
 @pytest.mark.parametrize(("status", "words"), [(100, "CUDA_ERROR_NO_DEVICE (100)"), (4711, "error 4711")])
 def test_a_driver_that_does_not_start_says_why(driver_library, status, words):
-    assert gpu_driver.ask_driver(driver_library(11040, status)) == Driver((11, 4), words)
+    assert nvidia_driver.ask_driver(driver_library(11040, status)) == Driver((11, 4), words)
 
 
 def test_no_driver():
-    assert gpu_driver.ask_driver("libno-such-driver.so.1") is None
+    assert nvidia_driver.ask_driver("libno-such-driver.so.1") is None
 
 
 def test_require_gpu_ends_before_any_data_is_read(tmp_path):
-    if gpu_driver.ask_driver() is not None:
+    if nvidia_driver.ask_driver() is not None:
         pytest.skip("there is an NVIDIA driver here")
     command = [sys.executable, "-m", "classifier_cnn.train", "--require-gpu", "--dataset", "synthetic", "--tracking"]
     ended = subprocess.run(

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from common.training import gpu_diagnosis
-from common.training.gpu_diagnosis import Needs
-from common.training.gpu_driver import Driver
+from common.training import why_no_gpu
+from common.training.nvidia_driver import Driver
+from common.training.why_no_gpu import Needs
 
 from ...tiny import ROOT
 
@@ -23,14 +23,14 @@ def shown(monkeypatch):
 
 
 def test_what_tensorflow_needs():
-    needs = gpu_diagnosis.needs()
+    needs = why_no_gpu.needs()
     assert needs.cuda >= (12, 0)
     assert (5, 0) <= needs.capability <= (9, 0)
-    assert needs.cuda[0] in gpu_diagnosis.OLDEST_DRIVER
+    assert needs.cuda[0] in why_no_gpu.OLDEST_DRIVER
     lock = (ROOT / "requirements-gpu.lock").read_text(encoding="utf-8")
-    assert f"{gpu_diagnosis.CUDA_LIBRARIES}==" in lock  # the package that distinguishes a GPU image from a CPU image
-    assert f"{gpu_diagnosis.CUDA_LIBRARIES}==" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    assert gpu_diagnosis.CUDA_LIBRARIES.endswith(f"cu{needs.cuda[0]}")
+    assert f"{why_no_gpu.CUDA_LIBRARIES}==" in lock  # the package that distinguishes a GPU image from a CPU image
+    assert f"{why_no_gpu.CUDA_LIBRARIES}==" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert why_no_gpu.CUDA_LIBRARIES.endswith(f"cu{needs.cuda[0]}")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_tensorflow_needs():
     ],
 )
 def test_one_line_says_what_is_wrong(driver, needs, seen, words):
-    line = gpu_diagnosis.trouble(driver, needs, seen)
+    line = why_no_gpu.trouble(driver, needs, seen)
     assert "\n" not in line
     assert re.search(words, line), line
 
@@ -77,21 +77,21 @@ def test_one_line_says_what_is_wrong(driver, needs, seen, words):
     ],
 )
 def test_nothing_is_printed_if_all_is_well(driver, needs, seen):
-    assert gpu_diagnosis.trouble(driver, needs, seen) is None
+    assert why_no_gpu.trouble(driver, needs, seen) is None
 
 
 @pytest.mark.parametrize("hidden", ["", "-1"])
 def test_a_gpu_hidden_on_purpose_is_not_mentioned(monkeypatch, hidden):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
-    assert gpu_diagnosis.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, 0) is None
+    assert why_no_gpu.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, 0) is None
 
 
 def test_an_index_that_hides_every_gpu_is_named(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
-    line = gpu_diagnosis.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, 0)
+    line = why_no_gpu.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, 0)
     assert "CUDA_VISIBLE_DEVICES is '7'" in line
 
 
 def test_a_convolution_finds_a_device_that_does_not_compute():
-    assert gpu_diagnosis.computing_fails("CPU:0") is None
-    assert "GPU:0 does not compute" in gpu_diagnosis.computing_fails("GPU:0")
+    assert why_no_gpu.computing_fails("CPU:0") is None
+    assert "GPU:0 does not compute" in why_no_gpu.computing_fails("GPU:0")

@@ -1,0 +1,43 @@
+"""The lock of a run: one process writes it at a time, and others can ask whether it is still being written."""
+
+import sys
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from common.errors import UserError
+from common.tracking.journal import fault_of_folder, tracking_folder
+
+
+def alive_lock(run: Path):
+    """The lock that the training process holds while it runs; the kernel frees it, even after kill -9."""
+    return FileLock(tracking_folder(run) / "alive.lock", thread_local=False)
+
+
+def hold(folder: Path):
+    """Takes the lock for a process that writes the run, and returns it; without locks, a warning is printed.
+
+    Raises:
+        UserError: another process is writing the run.
+    """
+    lock = alive_lock(folder)
+    try:
+        lock.acquire(timeout=2)  # `status` may hold it for a moment
+    except Timeout:
+        raise UserError(f"Another process is writing this run right now. Received: {folder}.") from None
+    except NotImplementedError:
+        print(f"warning: {folder} is on a file system without locks; let only one process write to it", file=sys.stderr)
+    return lock
+
+
+def is_alive(run: Path) -> bool:
+    """Whether a process is writing this run right now."""
+    if not tracking_folder(run).is_dir() or fault_of_folder(run):  # the lock would create it, or follow a link
+        return False
+    try:
+        with alive_lock(run).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):  # a read-only folder, or a file system without locks
+        return False
