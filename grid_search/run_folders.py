@@ -1,4 +1,4 @@
-"""Reads the state of a run from its folder: what a restarted grid skips, resumes or deletes; copies it between nodes."""
+"""Reads the state of a run from its folder, for a restarted grid (done, to resume, to delete); copies it to a node."""
 
 import csv
 import math
