@@ -30,7 +30,7 @@ from common.training import devices_and_seeds
 from common.training.batches import training_data
 from common.training.predictor import make_predictor
 from common.training.trainer import Settings, Trainer
-from dataset_tools.synthetic import synthetic_files
+from dataset_tools.synthetic.render_files import synthetic_files
 
 VARIANTS = {  # name: (strength of the light, share of synthetic patches)
     "the recipe": (1.0, 0.0),

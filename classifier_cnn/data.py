@@ -4,7 +4,7 @@ from classifier_cnn.options import Options
 from common.datasets.load import Splits, load_splits
 from common.runs.preflight import preflight
 from common.tracking import Server
-from dataset_tools.synthetic import synthetic_files
+from dataset_tools.synthetic.render_files import synthetic_files
 from robot_export.robots import check_all
 
 TASK = "classification"

@@ -3,7 +3,7 @@
 from common.datasets.load import Splits, load_splits
 from common.runs.preflight import preflight
 from common.tracking import Server
-from dataset_tools.synthetic import synthetic_files
+from dataset_tools.synthetic.render_files import synthetic_files
 from detector_cnn_ball_radius_center.options import Options
 from robot_export.robots import check_all
 

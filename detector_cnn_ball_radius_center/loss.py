@@ -1,7 +1,7 @@
 """The losses for training the detector.
 
 A circle is [radius, center_x, center_y] in fractions of the patch, origin at its top left corner. Every patch of a
-detection file shows a ball (dataset_tools/building/selection.py), so there is no case without one.
+detection file shows a ball (dataset_tools/building/choose_patches.py), so there is no case without one.
 """
 
 import math

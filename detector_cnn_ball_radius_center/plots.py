@@ -165,8 +165,8 @@ def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -
     """Draws balls found, and found with enough overlap, against false positives, with the chosen threshold marked.
 
     Args:
-        curve: `pair_metrics.operating_curve`.
-        numbers: `pair_metrics.evaluate` at the threshold.
+        curve: `together_metrics.operating_curve`.
+        numbers: `together_metrics.evaluate` at the threshold.
     """
     alarms = curve["false_positives_per_1000"]
     left = max(0.5 * alarms[alarms > 0].min(initial=1000), 1e-3)  # a logarithmic axis cannot show zero false positives

@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     check_files((arguments.classification, arguments.detection))
     check_family(arguments.classification, arguments.detection)
     with quiet_stderr():
-        from detector_cnn_ball_radius_center.pair_report import report_pair
+        from detector_cnn_ball_radius_center.together_report import report_pair
     report_pair(arguments, classifier, detector, threshold, origin)
 
 

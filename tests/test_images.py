@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -120,6 +121,17 @@ def test_uv_has_the_locked_version(project):
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     (version,) = (rest.split("=")[1] for name, rest in instructions(project) if rest.startswith("UV_VERSION="))
     assert f"uv=={version}" in wanted["dev"]
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_the_dockerfile_renders_the_embedded_dataset(project, tmp_path):
+    runs = " ".join(rest for name, rest in instructions(project) if name == "RUN")
+    (code,) = re.findall(r'python -c "(from dataset_tools[^"]*)"', runs)
+    few = "from dataset_tools.synthetic import render_files as r; r.COUNTS[TASK] = dict.fromkeys(r.SPLITS, 2)\n"
+    program = few.replace("TASK", repr(PROJECTS[project])) + code.replace("/data/datasets", str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob(f"synthetic/*{PROJECTS[project]}*/*.h5"))) == 3
 
 
 @pytest.mark.slow

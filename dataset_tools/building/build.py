@@ -11,7 +11,7 @@ import numpy as np
 from common.cli.progress import progress_bar
 from common.datasets.families import ORIGINS, Family
 from common.errors import UserError
-from dataset_tools.building import corrections, read_sources, recording_splits, selection, write_families
+from dataset_tools.building import choose_patches, corrections, read_sources, recording_splits, write_families
 from dataset_tools.building.options import Settings
 from dataset_tools.building.patch_store import Store, temporary_store
 from dataset_tools.building.subsample_chunk import Plan
@@ -108,7 +108,7 @@ def _build_root(
         print(read_sources.summary(store), file=sys.stderr)
         if settings.strict and store.skips.counts:
             raise UserError(f"--strict: {store.skips.counts.total()} patches would be skipped; see the reasons above.")
-        ready = selection.usable(store, settings.task, settings.partial)
+        ready = choose_patches.usable(store, settings.task, settings.partial)
         side = _split(store, settings, ready, f"{families[0].patch_type}_border{border}")
         return _write_all(store, settings, families, ready, side, spread)
 
@@ -152,7 +152,7 @@ def _write_all(
     store: Store, settings: Settings, families: list[Family], ready: np.ndarray, side: np.ndarray, spread: Map
 ) -> list[Outcome]:
     unfinished = store.folder / "files"
-    contents = {family: selection.of_family(family, store, ready, side) for family in families}
+    contents = {family: choose_patches.of_family(family, store, ready, side) for family in families}
     tasks = (
         (write_families.job(family, content, store, settings, unfinished),)
         for family, files in contents.items()

@@ -10,7 +10,7 @@ import numpy as np
 from common.archive.checksums import sha256_of
 from common.cli.printable import LIMIT, printable
 from common.errors import UserError
-from dataset_tools.building import selection
+from dataset_tools.building import choose_patches
 from dataset_tools.building.options import Settings
 from dataset_tools.building.patch_store import Store
 from dataset_tools.sources import labels
@@ -96,12 +96,12 @@ def _places(store: Store, settings: Settings, shapes: set[tuple[int, int]], want
         if (key := source.decode("utf-8", "replace")) in wanted:
             places.setdefault(key, set()).add(index)
     if any(DIGEST.fullmatch(key) for key in wanted):
-        ready = np.flatnonzero(selection.usable(store, settings.task, settings.partial))
+        ready = np.flatnonzero(choose_patches.usable(store, settings.task, settings.partial))
         for size, channels in sorted(shapes):
             for start in range(0, len(ready), BLOCK):
                 part = ready[start : start + BLOCK]
                 pixels = store.rows(size, part, channels)[:]
-                found = digests(pixels, selection.target(store, settings.task, part))
+                found = digests(pixels, choose_patches.target(store, settings.task, part))
                 for index, key in zip(part.tolist(), found, strict=True):
                     if key in wanted:
                         places.setdefault(key, set()).add(index)

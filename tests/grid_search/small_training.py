@@ -16,7 +16,7 @@ from common.cli.program import run_main
 from common.cli.training_options import TrainingOptions, parse, training_parser
 from common.datasets.load import load_splits
 from common.errors import UserError
-from dataset_tools.synthetic import synthetic_files
+from dataset_tools.synthetic.render_files import synthetic_files
 
 PROJECT = "small_training"
 TASK = "classification"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.datasets.patch_file import read_patches
-from dataset_tools.synthetic import synthetic_files
+from dataset_tools.synthetic.render_files import synthetic_files
 from robot_export.cpp.compile_and_run import Program
 from robot_export.folded_network import fold
 

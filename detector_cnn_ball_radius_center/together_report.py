@@ -10,7 +10,7 @@ from common.cli.training_options import TrainingOptions
 from common.datasets.patch_file import read_patches
 from common.errors import UserError
 from common.runs.evaluation import model_name
-from detector_cnn_ball_radius_center import pair_metrics
+from detector_cnn_ball_radius_center import together_metrics
 from detector_cnn_ball_radius_center.plots import operating_points
 
 ROWS = (
@@ -46,11 +46,13 @@ def report_pair(arguments: argparse.Namespace, classifier: Path, detector: Path,
     """
     files = read_patches(arguments.classification, "classification"), read_patches(arguments.detection, "detection")
     check_patches(*files)
-    balls, others = pair_metrics.score(classifier, detector, *files)
-    numbers = pair_metrics.evaluate(balls, others, threshold)
-    rows = pair_metrics.evaluate_groups(balls, others, threshold)
+    balls, others = together_metrics.score(classifier, detector, *files)
+    numbers = together_metrics.evaluate(balls, others, threshold)
+    rows = together_metrics.evaluate_groups(balls, others, threshold)
     folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"together-{model_name(detector)}")
-    operating_points(folder / "operating_points.png", pair_metrics.operating_curve(balls, others), numbers, threshold)
+    operating_points(
+        folder / "operating_points.png", together_metrics.operating_curve(balls, others), numbers, threshold
+    )
     result = {name: str(getattr(arguments, name)) for name in ("classifier", "detector", "classification", "detection")}
     result |= {"digests": [part.digest for part in files], "threshold": threshold, "threshold_from": origin}
     with replacing(folder / "together.json") as partial:

@@ -9,7 +9,7 @@ import pytest
 
 from common.datasets.patch_file import read_patches
 from common.errors import UserError
-from dataset_tools import synthetic
+from dataset_tools.synthetic import render_files
 
 COUNTS = {"train": 230, "validation": 40, "test": 30}
 
@@ -19,7 +19,7 @@ def digest(path):
 
 
 def files(root, task="classification", **options):
-    return synthetic.synthetic_files(task, root, counts=COUNTS, **options)
+    return render_files.synthetic_files(task, root, counts=COUNTS, **options)
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +28,10 @@ def classification(tmp_path_factory):
 
 
 def test_same_seed_same_bytes_whatever_the_number_of_threads(classification, tmp_path, monkeypatch):
-    monkeypatch.setattr(synthetic, "WORKERS", 1)
+    monkeypatch.setattr(render_files, "WORKERS", 1)
     again = files(tmp_path / "one")
     other = files(tmp_path / "other", seed=7)
-    for split in synthetic.SPLITS:
+    for split in render_files.SPLITS:
         assert digest(again[split]) == digest(classification[split])
         assert digest(other[split]) != digest(classification[split])
 
@@ -80,10 +80,10 @@ def test_targets_are_plausible(tmp_path):
 def test_the_cache_is_used_and_a_new_renderer_renders_again(classification, monkeypatch):
     root = classification["train"].parents[2]
     before = classification["train"].stat()
-    monkeypatch.setattr(synthetic, "_render", lambda *a: pytest.fail("rendered although it is cached"))
+    monkeypatch.setattr(render_files, "_render", lambda *a: pytest.fail("rendered although it is cached"))
     assert files(root) == classification
     assert classification["train"].stat() == before
-    monkeypatch.setattr(synthetic, "VERSION", synthetic.VERSION + 1)
+    monkeypatch.setattr(render_files, "VERSION", render_files.VERSION + 1)
     with pytest.raises(pytest.fail.Exception, match="although"):
         files(root)
 
@@ -99,11 +99,11 @@ def test_only_a_lost_file_is_rendered_again(tmp_path):
 
 def test_eight_processes_render_once(tmp_path):
     program = (
-        "import sys; from dataset_tools import synthetic; render = synthetic._render\n"
+        "import sys; from dataset_tools.synthetic import render_files; render = render_files._render\n"
         "def counted(*a): print('rendered'); render(*a)\n"
-        "synthetic._render = counted\n"
+        "render_files._render = counted\n"
         "counts = {'train': 60, 'validation': 20, 'test': 20}\n"
-        "for path in synthetic.synthetic_files('detection', sys.argv[1], counts=counts).values():\n"
+        "for path in render_files.synthetic_files('detection', sys.argv[1], counts=counts).values():\n"
         "    assert path.stat().st_size > 1000\n"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]
@@ -126,7 +126,7 @@ def test_eight_processes_render_once(tmp_path):
 )
 def test_bad_arguments_give_one_line(tmp_path, task, options, said):
     with pytest.raises(UserError, match=f"Received: .*{said}"):
-        synthetic.synthetic_files(task, tmp_path, **options)
+        render_files.synthetic_files(task, tmp_path, **options)
     assert not list(tmp_path.iterdir())
 
 

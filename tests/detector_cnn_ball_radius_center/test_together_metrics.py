@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from detector_cnn_ball_radius_center import pair_metrics
-from detector_cnn_ball_radius_center.pair_metrics import Scored
+from detector_cnn_ball_radius_center import together_metrics
+from detector_cnn_ball_radius_center.together_metrics import Scored
 
 CENTRE = [0.4, 0.5, 0.5]
 
@@ -20,7 +20,7 @@ def crafted():
 
 
 def test_numbers_by_hand(crafted):
-    numbers = pair_metrics.evaluate(*crafted, threshold=0.7)
+    numbers = together_metrics.evaluate(*crafted, threshold=0.7)
     assert numbers["detection_rate"] == 0.75
     assert numbers["detection_rate_iou_0.5"] == 0.5
     assert numbers["mean_iou"] == pytest.approx(2 / 3)  # 1, 0 and 1 for the three balls that were found
@@ -29,7 +29,7 @@ def test_numbers_by_hand(crafted):
 
 
 def test_groups_by_hand(crafted):
-    rows = {row["name"]: row for row in pair_metrics.evaluate_groups(*crafted, threshold=0.7)}
+    rows = {row["name"]: row for row in together_metrics.evaluate_groups(*crafted, threshold=0.7)}
     dark = rows["dark, mean Y below 70"]
     assert (dark["balls"], dark["others"], dark["false_positives_per_1000"]) == (1, 5, 400)
     assert rows["mean Y 70 to 140"]["detection_rate"] == 0.5
@@ -40,13 +40,13 @@ def test_groups_by_hand(crafted):
 
 
 def test_nothing_found_has_no_overlap(crafted):
-    numbers = pair_metrics.evaluate(*crafted, threshold=0.99)
+    numbers = together_metrics.evaluate(*crafted, threshold=0.99)
     assert numbers["detection_rate"] == 0
     assert "mean_iou" not in numbers
 
 
 def test_the_curve_never_falls(crafted):
-    curve = pair_metrics.operating_curve(*crafted)
+    curve = together_metrics.operating_curve(*crafted)
     for key in ("detection_rate", "detection_rate_iou_0.5", "detection_rate_iou_0.75", "false_positives_per_1000"):
         assert (np.diff(curve[key]) >= 0).all()
     assert curve["detection_rate"][-1] == 1

@@ -1,0 +1,122 @@
+"""The embedded default dataset: rendered balls and other objects, for both tasks.
+
+`synthetic_files` renders on first use, deterministically from a seed, and caches the files in the project's own format:
+world.py draws the conditions of a recording, scene.py composes its patches from backdrop.py, surroundings.py,
+bodies.py and ball.py, and camera.py takes the picture. We looked at real patches while writing this renderer and also
+measured on them what a classifier learns here, so that figure is not a blind test. Nothing is copied from pictures: all
+content is computed from formulae and plain ranges of numbers.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from common.cli.progress import progress_bar
+from common.datasets.patch_file import write_patches
+from common.errors import UserError
+from dataset_tools.synthetic.scene import render_recording
+
+VERSION = 3  # part of the cache folder's name: increase it when the renderer changes, so that it renders again
+SEED = 2024
+SPLITS = ("train", "validation", "test")
+WORKERS = 2  # threads; the number does not affect the files
+PER_RECORDING = 200  # patches of one recording; the last one of a split may have fewer
+COUNTS = {  # patches per split; a detection file contains only balls
+    "classification": {"train": 24_000, "validation": 4_000, "test": 4_000},
+    "detection": {"train": 20_000, "validation": 3_000, "test": 3_000},
+}
+
+
+def synthetic_files(
+    task: str,
+    root: Path | str,
+    *,
+    size: int = 16,
+    channels: int = 1,
+    counts: dict[str, int] | None = None,
+    seed: int = SEED,
+) -> dict[str, Path]:
+    """The synthetic patch files of a task, rendered on first use.
+
+    Any number of processes may call this at the same time: one renders, and the others wait for its files.
+
+    Args:
+        task: `classification` (half of the patches show a ball) or `detection` (all do).
+        root: data root; the files go to root/synthetic/.
+        size: width and height of the patches, 16 or 32.
+        channels: 1 is Y; 2 is Y and the interleaved U/V of YUV422.
+        counts: patches per split; default `COUNTS[task]`.
+        seed: seed for all random numbers.
+
+    Returns:
+        paths under `train`, `validation`, `test`; the splits share no recording.
+
+    Raises:
+        UserError: an argument has none of the values above, or the root cannot be written.
+    """
+    if task not in COUNTS or size not in (16, 32) or channels not in (1, 2):
+        raise UserError(
+            "synthetic patches: task must be classification or detection, size 16 or 32, channels 1 or 2."
+            f" Received: {task}, {size}, {channels}."
+        )
+    counts = dict(counts or COUNTS[task])
+    if set(counts) != set(SPLITS) or min(counts.values()) < 2:
+        raise UserError(f"synthetic patches: train, validation and test need at least two each. Received: {counts}.")
+    colour = "y_only" if channels == 1 else "yuv422"
+    stem = f"synthetic_v{VERSION}_{task}_{colour}_{size}x{size}_seed{seed}_n{'_'.join(str(counts[s]) for s in SPLITS)}"
+    folder = Path(root) / "synthetic" / stem
+    files = {split: folder / f"{stem}_{split}.h5" for split in SPLITS}
+    if all(path.exists() for path in files.values()):
+        return files
+    lock = FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise UserError(
+            f"the synthetic patches cannot be stored: {error.strerror or error}. Received: {folder}. "
+            "Choose another folder with --data-root."
+        ) from None
+    with lock:
+        missing = [split for split in SPLITS if not files[split].exists()]
+        if missing:
+            _render(task, {split: files[split] for split in missing}, counts, size, channels, seed)
+    return files
+
+
+def plan(task: str, split: str, n: int, seed: int) -> list[tuple[tuple[int, ...], int]]:
+    """The recordings of a split: seed and number of patches of each; no two splits share a seed."""
+    first = {"train": 0, "validation": 1_000_000, "test": 2_000_000}[split] + 3_000_000 * (task == "detection")
+    full, rest = divmod(n, PER_RECORDING)
+    lengths = [PER_RECORDING] * full + [rest] * (rest > 0)
+    return [((seed, VERSION, first + k), length) for k, length in enumerate(lengths)]
+
+
+def _render(task, files, counts, size, channels, seed) -> None:
+    """Renders and writes the given split files; the recordings run in threads (NumPy releases the interpreter lock)."""
+
+    def render(job):
+        job_seed, length = job
+        ball = np.ones(length, bool) if task == "detection" else np.arange(length) % 2 == 0
+        camera = np.where(np.arange(length) // 2 % 2, "top", "bottom")
+        X, target = render_recording(job_seed, ball, size, channels)
+        return X, target if task == "detection" else ball.astype(np.uint8), camera, f"synthetic_{job_seed[-1]:07d}"
+
+    total = sum(counts[split] for split in files)
+    with (
+        ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool,
+        progress_bar(total=total, desc="rendering synthetic patches", unit="patch") as bar,
+    ):
+        for split, path in files.items():
+            parts = []
+            for part in pool.map(render, plan(task, split, counts[split], seed)):
+                parts.append(part)
+                bar.update(len(part[0]))
+            X, y, camera = (np.concatenate([part[k] for part in parts]) for k in range(3))
+            recording = np.repeat([part[3] for part in parts], [len(part[0]) for part in parts])
+            attributes = {"renderer": VERSION, "sampling": "centres", "seed": seed, "split": split}
+            origin = np.full(len(X), "synthetic")
+            write_patches(path, X, y, recording=recording, camera=camera, origin=origin, attributes=attributes)
