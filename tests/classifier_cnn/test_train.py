@@ -252,10 +252,8 @@ def test_fine_tuning_starts_from_a_model(finished, files, tmp_path, monkeypatch)
 
 def test_the_default_family_is_replaced_only_with_a_warning(files, tmp_path, monkeypatch, capsys):
     """Without archive and cache, a dry run uses synthetic patches, with a warning, and in the run's name and tags."""
-    import dataset_tools.synthetic
-
     paths = dict(zip(("train", "validation", "test"), map(Path, files[1::2]), strict=True))
-    monkeypatch.setattr(dataset_tools.synthetic, "synthetic_files", lambda *_, **__: paths)
+    monkeypatch.setattr("classifier_cnn.data.synthetic_files", lambda *_, **__: paths)
     places = ["--output-dir", str(tmp_path / "runs"), "--data-root", str(tmp_path / "data")]
     assert train.main([*SMALL, "--dry-run", "--offline", *places]) == 0
     (folder,) = (path.parent for path in tmp_path.glob("runs/*/model.json"))

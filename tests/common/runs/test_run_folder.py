@@ -31,7 +31,7 @@ def tiny_synthetic(monkeypatch):
             for seed, split in enumerate(("train", "validation", "test"))
         }
 
-    monkeypatch.setattr("dataset_tools.synthetic.synthetic_files", synthetic_files)
+    monkeypatch.setattr("classifier_cnn.data.synthetic_files", synthetic_files)
 
 
 def begin(root: Path) -> Path:
