@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from common.errors import UserError
@@ -23,69 +24,56 @@ def elements(path: Path) -> Iterator[tuple[str, object]]:
     """
     try:
         with path.open(encoding="utf-8-sig") as stream:
-            yield from _Window(stream).top()
+            window = _Window(stream)
+            if (first := window.next_character()) not in "[{":
+                raise ValueError(f"expected a list or an object, found {first!r}")
+            for key in [""] if first == "[" else window.values("}"):
+                if window.next_character() == "[":
+                    yield from ((str(key), value) for value in window.values("]"))
+                else:
+                    yield str(key), window.value()
     except (ValueError, RecursionError) as error:
         what = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
         raise UserError(f"{path}: not a readable JSON file. Received: {what}. Export it again.") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}.") from None
 
 
 class _Window:
-    """A part of the text that moves forward as elements are decoded."""
+    """A part of the text that moves forward as values are decoded."""
 
     def __init__(self, stream):
         self.stream = stream
         self.text, self.at = "", 0
         self.decode = json.JSONDecoder().raw_decode
 
-    def top(self) -> Iterator[tuple[str, object]]:
-        first = self.next_character()
-        if first == "[":
-            yield from (("", value) for value in self.items())
-        elif first == "{":
-            self.at += 1
-            while self.next_character() != "}":
-                key = str(self.value())
-                if self.next_character() == "[":
-                    yield from ((key, value) for value in self.items())
-                else:
-                    yield key, self.value()
-        else:
-            raise ValueError(f"expected a list or an object, found {first!r}")
-
-    def items(self) -> Iterator[object]:
-        self.at += 1
-        while self.next_character() != "]":
-            yield self.value()
-        self.at += 1
-
     def next_character(self) -> str:
+        """The character at which the next value begins."""
         while (found := NO_SEPARATOR.search(self.text, self.at)) is None:
             self.at = len(self.text)
-            if not self.more():
-                raise ValueError("it ends in the middle")
+            self.more()
         self.at = found.start()
         return found[0]
 
-    def more(self) -> bool:
-        # Reads at least as much as is pending, so that the time for a large element does not grow quadratically.
-        block = self.stream.read(max(BLOCK, len(self.text) - self.at))
-        self.text, self.at = self.text[self.at :] + block, 0
-        return bool(block)
+    def values(self, end: str) -> Iterator[object]:
+        """The values after a bracket, up to the bracket `end`."""
+        self.at += 1
+        while self.next_character() != end:
+            yield self.value()
+        self.at += 1
 
     def value(self) -> object:
         while True:
-            try:
+            with suppress(json.JSONDecodeError):
                 found, end = self.decode(self.text, self.at)
                 if end < len(self.text):  # a number at the end of the window may continue
                     self.at = end
                     return found
-            except json.JSONDecodeError:
-                if len(self.text) - self.at > ELEMENT_MAX:
-                    raise ValueError("an element is damaged or larger than 64 MB") from None
-                if not self.more():
-                    raise
-            else:
-                if not self.more():
-                    raise ValueError("it ends in the middle")
+            if len(self.text) - self.at > ELEMENT_MAX:
+                raise ValueError("an element is damaged or larger than 64 MB")
+            self.more()
+
+    def more(self) -> None:
+        # Reads at least as much as is pending, so that the time for a large element does not grow quadratically.
+        block = self.stream.read(max(BLOCK, len(self.text) - self.at))
+        if not block:
+            raise ValueError("it is damaged, or ends in the middle")
+        self.text, self.at = self.text[self.at :] + block, 0

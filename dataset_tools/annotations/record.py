@@ -1,13 +1,18 @@
 """The records that every reader yields: one picture with its annotations, independent of their format."""
 
+import math
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.patch_sources import Skipped
 from dataset_tools.sources.zip_members import Member
 
 BALL, ROBOT, PENALTY, OTHER, IGNORE = KINDS = ("ball", "robot", "penalty mark", "other", "ignore")
 PATCHES = ("ball", "no ball", "labelled", "unlabelled")
 FRACTIONS = (1, 1)  # value of `Record.size` if boxes are fractions of the picture
+ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)  # reading values of the wrong type
 
 
 class Box(NamedTuple):
@@ -21,6 +26,12 @@ class Box(NamedTuple):
     top: float
     right: float
     bottom: float
+
+    @classmethod
+    def around(cls, kind: str, points: Iterable) -> "Box":
+        """The smallest box around some points (x, y)."""
+        xs, ys = zip(*((float(x), float(y)) for x, y in points), strict=True)
+        return cls(kind, min(xs), min(ys), max(xs), max(ys))
 
 
 class Place(NamedTuple):
@@ -60,3 +71,36 @@ class Record(NamedTuple):
     def in_log(self) -> bool:
         """Whether the picture is in a log or an HDF5 file, so that its name is not a file name."""
         return isinstance(self.place, Place)
+
+
+Items = Iterator[Record | Skipped]
+
+
+def annotated(record: Record, items: Iterable, box_of: Callable[[object], Box]) -> Items:
+    """Yields the record with the boxes of its annotations. One that is not a box is skipped, but it may be a ball.
+
+    Args:
+        record: the picture without boxes; `certified` becomes False if an annotation is skipped.
+        items: its annotations, as the format has them.
+        box_of: the box of one of them; it may raise Refused, or any of ODD.
+    """
+    boxes, certified = [], record.certified
+    for item in items:
+        try:
+            boxes.append(box_of(item))
+            if not all(map(math.isfinite, boxes[-1][1:])):
+                raise ValueError
+        except (Refused, *ODD) as error:
+            certified = False
+            reason = str(error) if isinstance(error, Refused) else "box with a value that is missing or not a number"
+            yield Skipped(record.name, reason)
+    yield record._replace(boxes=tuple(boxes), certified=certified)
+
+
+def size_of(width: object, height: object) -> tuple[float, float] | None:
+    """Width and height of a picture in pixels; None if they are missing or 0, as some programs write them."""
+    try:
+        found = float(width), float(height)
+    except ODD:
+        return None
+    return found if min(found) > 0 and max(found) < math.inf else None

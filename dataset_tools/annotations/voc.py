@@ -1,13 +1,11 @@
 """Pascal VOC: one XML file per picture, beside it or in `Annotations` for `JPEGImages`; boxes in pixels."""
 
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.find_pictures import SUFFIXES, PictureFolder, path_of, walk
-from dataset_tools.annotations.record import IGNORE, Box, Record
-from dataset_tools.annotations.values import number, size
+from dataset_tools.annotations.record import IGNORE, Box, Items, Record, annotated, size_of
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
@@ -21,21 +19,29 @@ class _Builder(ElementTree.TreeBuilder):
         raise Refused("xml declares a document type or entities")
 
 
-def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
+def read(path: Path, classes: Classes) -> Items:
     """The pictures of a folder, or the picture of one XML file; pictures without an XML file are not annotated."""
     folder = path if path.is_dir() else path.parent
-    pictures = {PurePosixPath(name).with_suffix("").as_posix(): name for name in walk(folder, SUFFIXES)}
+    pictures = {PurePosixPath(name).with_suffix(""): name for name in walk(folder, SUFFIXES)}
     search = PictureFolder(folder)
     used = set()
     for name in walk(folder, {".xml"}) if path.is_dir() else [path.name]:
         try:
             root = _parse(folder / name)
-            picture = _picture(name, root, pictures, search)
+            # The picture with the XML file's name, beside it or in JPEGImages or images; else the one that it names.
+            stem = PurePosixPath(name).with_suffix("")
+            beside = [stem, *(stem.parent.parent / images / stem.name for images in ("JPEGImages", "images"))]
+            picture = next((pictures[place] for place in beside if place in pictures), None)
+            if picture is None:
+                told = search.find(path_of(root.findtext("filename") or "") or stem.name)
+                picture = told.relative_to(folder).as_posix()
         except (Refused, OSError) as error:
             yield Skipped(name, str(error) if isinstance(error, Refused) else "unreadable xml file")
             continue
         used.add(picture)
-        yield from _record(folder, picture, root, classes)
+        declared = size_of(root.findtext("size/width"), root.findtext("size/height"))
+        record = Record(picture, (), True, declared, folder / picture)
+        yield from annotated(record, root.iter("object"), lambda item: _box(item, classes))
     if path.is_dir():
         for name in sorted({*pictures.values()} - used):
             yield Skipped(name, "not annotated: there is no xml for it")
@@ -53,30 +59,7 @@ def _parse(file: Path) -> ElementTree.Element:
     return root
 
 
-def _picture(name: str, root: ElementTree.Element, pictures: dict[str, str], search: PictureFolder) -> str:
-    """Path of the picture with the XML file's name, beside it or in JPEGImages or images; else the path in the XML."""
-    path = PurePosixPath(name).with_suffix("")
-    beside = [path, *(path.parent.parent / folder / path.name for folder in ("JPEGImages", "images"))]
-    for stem in beside:
-        if stem.as_posix() in pictures:
-            return pictures[stem.as_posix()]
-    told = path_of(root.findtext("filename") or "")
-    return search.find(told or path.name).relative_to(search.root).as_posix()
-
-
-def _record(folder: Path, name: str, root: ElementTree.Element, classes: Classes) -> Iterator[Record | Skipped]:
-    boxes, certified = [], True
-    for item in root.iter("object"):
-        try:
-            boxes.append(_box(item, classes))
-        except Refused as refused:
-            certified = False
-            yield Skipped(name, str(refused))
-    declared = size(root.findtext("size/width"), root.findtext("size/height"))
-    yield Record(name, tuple(boxes), certified, declared, folder / name)
-
-
 def _box(item: ElementTree.Element, classes: Classes) -> Box:
-    kind = classes.kind(item.findtext("name") or "unknown")
-    corners = [number(item.findtext(f"bndbox/{key}")) for key in ("xmin", "ymin", "xmax", "ymax")]
-    return Box(IGNORE if not (item.findtext("name") or "").strip() else kind, *corners)
+    name = (item.findtext("name") or "").strip()
+    edges = (float(item.findtext(f"bndbox/{key}")) for key in ("xmin", "ymin", "xmax", "ymax"))
+    return Box(classes.kind(name) if name else IGNORE, *edges)

@@ -1,23 +1,21 @@
 """YOLO: `labels/NAME.txt` for `images/NAME.jpg`, or beside it; lines `class centre_x centre_y w h` in fractions."""
 
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from common.errors import UserError
 from dataset_tools.annotations import yaml_stream
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.find_pictures import SUFFIXES, walk
-from dataset_tools.annotations.record import BALL, FRACTIONS, IGNORE, OTHER, Box, Record
-from dataset_tools.annotations.values import number
+from dataset_tools.annotations.record import BALL, FRACTIONS, IGNORE, OTHER, Box, Items, Record, annotated
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
-LINES_MAX = 10_000  # lines in the label file of one picture
+TEXT_MAX = 1 << 20  # characters of the label file of one picture; 20,000 boxes
 NOT_LABELS = {"classes", "train", "val", "valid", "test", "obj", "names", "readme", "requirements", "notes"}
 
 
-def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
+def read(path: Path, classes: Classes) -> Items:
     """The pictures of a folder, or of the folder of a YAML file.
 
     Raises:
@@ -31,18 +29,32 @@ def read(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
         raise UserError(
             f"{path}: no yaml or classes.txt with class names. Pass the number of the ball class: --ball-class 0."
         )
-    labels = {PurePosixPath(name).with_suffix("").as_posix() for name in walk(folder, {".txt"})}
+    labels = {PurePosixPath(name).with_suffix("") for name in walk(folder, {".txt"})}
     used = set()
     for name in walk(folder, SUFFIXES):
-        stem = next((stem for stem in _stems(name) if stem in labels), "")
-        if not stem:
+        stem = next((stem for stem in _stems(PurePosixPath(name)) if stem in labels), None)
+        if stem is None:
             yield Skipped(name, "not annotated: there is no label file for it")
             continue
         used.add(stem)
-        yield from _record(folder, name, stem, names, classes)
+        try:
+            lines = [line.split() for line in _text(folder / f"{stem}.txt").splitlines() if line.strip()]
+        except (Refused, OSError) as error:
+            yield Skipped(name, str(error) if isinstance(error, Refused) else "unreadable label file")
+            continue
+        record = Record(name, (), True, FRACTIONS, folder / name)
+        yield from annotated(record, lines, lambda words: _box(words, names, classes))
     for stem in sorted(labels - used):
-        if PurePosixPath(stem).name.casefold() not in NOT_LABELS:
+        if stem.name.casefold() not in NOT_LABELS:
             yield Skipped(f"{stem}.txt", "missing picture")
+
+
+def _text(file: Path) -> str:
+    with file.open(encoding="utf-8-sig", errors="replace") as stream:
+        text = stream.read(TEXT_MAX + 1)
+    if len(text) > TEXT_MAX:
+        raise Refused(f"label file larger than {TEXT_MAX >> 20} MB")
+    return text
 
 
 def _names(folder: Path, path: Path, classes: Classes) -> dict[str, str]:
@@ -56,63 +68,43 @@ def _names(folder: Path, path: Path, classes: Classes) -> dict[str, str]:
                 return names
     for file in (folder / "classes.txt", folder / "obj.names"):
         if file.is_file():
-            return dict(_numbered_lines(file))
+            return {str(index): line.strip() for index, line in enumerate(_text(file).splitlines())}
     return {}
 
 
 def _listed(value: object) -> Iterator[dict[str, str]]:
     """All lists of names and all mappings from number to name in a YAML file, at any depth."""
-    if isinstance(value, list) and value and all(isinstance(name, str) for name in value):
-        yield {str(index): name for index, name in enumerate(value)}
-    elif isinstance(value, dict) and value and all(key.isdecimal() and isinstance(value[key], str) for key in value):
+    if isinstance(value, list):
+        value = {str(index): name for index, name in enumerate(value)}
+    if not isinstance(value, dict):
+        return
+    if value and all(key.isdecimal() and isinstance(name, str) for key, name in value.items()):
         yield {str(int(key)): name for key, name in value.items()}
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            if key not in ("train", "val", "test"):
-                yield from _listed(inner)
+        return
+    for key, inner in value.items():
+        if key not in ("train", "val", "test"):
+            yield from _listed(inner)
 
 
-def _numbered_lines(file: Path) -> Iterator[tuple[str, str]]:
-    with file.open(encoding="utf-8", errors="replace") as stream:
-        for index, line in enumerate(islice(stream, LINES_MAX)):
-            yield str(index), line.strip()
-
-
-def _stems(name: str) -> Iterator[str]:
+def _stems(picture: PurePosixPath) -> Iterator[PurePosixPath]:
     """Possible paths of a picture's labels: beside it, or in `labels` instead of the last folder `images`."""
-    path = PurePosixPath(name).with_suffix("")
-    yield path.as_posix()
-    parts = path.parts[:-1]
-    if "images" in parts:
-        last = len(parts) - 1 - parts[::-1].index("images")
-        yield PurePosixPath(*parts[:last], "labels", *parts[last + 1 :], path.name).as_posix()
-
-
-def _record(folder: Path, name: str, stem: str, names: dict[str, str], classes: Classes) -> Iterator[Record | Skipped]:
-    boxes, certified = [], True
-    try:
-        with (folder / f"{stem}.txt").open(encoding="utf-8-sig", errors="replace") as stream:
-            for count, line in enumerate(stream):
-                if count == LINES_MAX:
-                    raise Refused(f"more than {LINES_MAX} boxes")
-                if line.strip():
-                    boxes.append(_box(line.split(), names, classes))
-    except (Refused, OSError) as error:  # the remaining lines may contain balls
-        certified = False
-        yield Skipped(name, str(error) if isinstance(error, Refused) else "unreadable label file")
-    yield Record(name, tuple(boxes), certified, FRACTIONS, folder / name)
+    path = picture.with_suffix("")
+    yield path
+    before, found, after = f"/{path}".rpartition("/images/")
+    if found:
+        yield PurePosixPath(f"{before}/labels/{after}".lstrip("/"))
 
 
 def _box(words: list[str], names: dict[str, str], classes: Classes) -> Box:
     if len(words) < 5:
         raise Refused("line is not a class and four numbers")
-    index = str(int(number(words[0])))
+    index = str(int(float(words[0])))
     kind = classes.kind(index)
     kind = classes.kind(names.get(index, index)) if kind == OTHER else kind
-    values = [number(word) for word in words[1:]]
+    values = [float(word) for word in words[1:]]
     if len(values) in (4, 5):  # the fifth is a confidence
         x, y, width, height = values[:4]
         return Box(kind, x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     if len(values) % 2 == 0:  # a polygon
-        return Box(kind, min(values[0::2]), min(values[1::2]), max(values[0::2]), max(values[1::2]))
+        return Box.around(kind, zip(values[0::2], values[1::2], strict=True))
     return Box(IGNORE, 0, 0, 1, 1)
