@@ -5,18 +5,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-import h5py
-
 from common.errors import UserError
 from dataset_tools.annotations import coco, json_stream, label_studio, naoth_log, patch_sets, torso, voc, yolo
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.find_pictures import SUFFIXES, PictureFolder, walk
 from dataset_tools.annotations.picture_names import GENERIC, camera_of, frame_of
-from dataset_tools.annotations.record import Record
+from dataset_tools.annotations.record import Items, Record
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
-Items = Iterator[Record | Skipped]
+LISTS = (".json", ".yaml", ".yml", ".h5", ".hdf5")  # suffixes of files that annotate a whole folder
 READERS: dict[str, Callable[[Path, Classes], Items]] = {
     "yolo": yolo.read,
     "coco": coco.read,
@@ -48,7 +46,8 @@ def recognise(path: Path, given: str | None = None, pictures: Path | None = None
         raise UserError(f"--format must be one of {', '.join(READERS)}. Received: {given}.")
     if not path.exists():
         raise UserError(f"{path}: no such file or folder.")
-    found = [(file, kind) for file, kind in _candidates(path) if given in (None, kind)]
+    found = _candidates(path) if path.is_dir() else [(path, _of_file(path))]
+    found = [(file, kind) for file, kind in found if kind and given in (None, kind)]
     if not found and given:  # trust the user
         found = [(path, given)]
     kinds = sorted({kind for _, kind in found})
@@ -58,41 +57,34 @@ def recognise(path: Path, given: str | None = None, pictures: Path | None = None
     return [Source(file, kind, pictures or (path if path.is_dir() else path.parent)) for file, kind in found]
 
 
-def _candidates(path: Path) -> Iterator[tuple[Path, str]]:
-    if not path.is_dir():
-        yield from ((path, kind) for kind in _of_file(path))
-        return
-    for folder in (path, path / "annotations"):
-        for file in sorted(folder.glob("*")):
-            if file.suffix.lower() in (".json", ".yaml", ".yml", ".h5", ".hdf5") and file.is_file():
-                yield from ((file, kind) for kind in _of_file(file) if kind != "yolo")
-    if walk(path, {".xml"}):
-        yield path, "voc"
-    yield from ((path / name, "naoth-log") for name in walk(path, {".log"}))
-    pictures = [PurePosixPath(name) for name in walk(path, SUFFIXES)]
-    classes = {patch_sets.class_of(part) for picture in pictures for part in picture.parts[:-1]}
-    if classes >= {"ball", "no ball"}:
-        yield path, "classes"
-    stems = {picture.stem for picture in pictures}
-    if any(PurePosixPath(name).stem in stems for name in walk(path, {".txt"})):
-        yield path, "yolo"
+def _candidates(folder: Path) -> Iterator[tuple[Path, str]]:
+    for file in [*sorted(folder.glob("*")), *sorted(folder.glob("annotations/*"))]:
+        if file.suffix.lower() in LISTS and file.is_file() and (kind := _of_file(file)) != "yolo":
+            yield file, kind
+    names = [PurePosixPath(name) for name in walk(folder, SUFFIXES | {".xml", ".log", ".txt"})]
+    yield from ((folder / name, "naoth-log") for name in names if name.suffix.lower() == ".log")
+    if any(name.suffix.lower() == ".xml" for name in names):
+        yield folder, "voc"
+    pictures = [name for name in names if name.suffix.lower() in SUFFIXES]
+    if {patch_sets.class_of(part) for name in pictures for part in name.parts[:-1]} >= {"ball", "no ball"}:
+        yield folder, "classes"
+    stems = {name.stem for name in pictures}
+    if any(name.suffix.lower() == ".txt" and name.stem in stems for name in names):
+        yield folder, "yolo"
 
 
-def _of_file(path: Path) -> list[str]:
-    """The format of a file, from its suffix and its first element."""
+def _of_file(path: Path) -> str:
+    """The format of a file, from its suffix and its beginning; empty if it is unknown."""
     ending = path.suffix.lower()
     if ending == ".json":
         key, value = next(json_stream.elements(path), ("", None))
-        if key == "" and isinstance(value, dict) and "data" in value:
-            return ["label-studio"]
-        known = {"images", "annotations", "categories", "info", "licenses"}
-        return ["coco"] if key in known else []
+        if key in ("images", "annotations", "categories", "info", "licenses"):
+            return "coco"
+        return "label-studio" if not key and isinstance(value, dict) and "data" in value else ""
     if ending in (".yaml", ".yml"):
         with path.open("rb") as stream:
-            return ["torso"] if re.search(rb"^images:", stream.read(1 << 16), re.MULTILINE) else ["yolo"]
-    if ending in (".h5", ".hdf5"):
-        return ["b-alls"] if h5py.is_hdf5(path) else []
-    return {".xml": ["voc"], ".log": ["naoth-log"]}.get(ending, [])
+            return "torso" if re.search(rb"^images:", stream.read(1 << 16), re.MULTILINE) else "yolo"
+    return {".xml": "voc", ".log": "naoth-log", ".h5": "b-alls", ".hdf5": "b-alls"}.get(ending, "")
 
 
 def records(source: Source, classes: Classes, annotations: list[Source], several_logs: bool = False) -> Items:
@@ -112,17 +104,16 @@ def records(source: Source, classes: Classes, annotations: list[Source], several
         return
     search, used = PictureFolder(source.pictures), {}
     for item in READERS[source.format](source.path, classes):
-        if isinstance(item, Record):
-            try:
-                picture = item.picture or search.find(item.name)
-            except Refused as refused:
-                yield Skipped(item.name, str(refused))
-                continue
-            if item.place is None and used.setdefault(picture, item.name) != item.name:
-                yield Skipped(item.name, "several annotated names point to this picture")
-                continue
-            item = item._replace(picture=picture, camera=item.camera or camera_of(item.name))
-        yield item
+        try:
+            if isinstance(item, Record):
+                item = item._replace(
+                    picture=item.picture or search.find(item.name), camera=item.camera or camera_of(item.name)
+                )
+                if item.place is None and used.setdefault(item.picture, item.name) != item.name:
+                    raise Refused("several annotated names point to this picture")
+            yield item
+        except Refused as refused:
+            yield Skipped(item.name, str(refused))
 
 
 def _log(path: Path, classes: Classes, annotations: list[Source], several_logs: bool) -> Items:
