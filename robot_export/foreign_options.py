@@ -1,23 +1,21 @@
 """Options that describe a file without a model.json: its input and the meaning of its outputs."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.datasets.sampling_rules import RULES
-from common.errors import UserError
 from robot_export.layout import PIXELS, TERMS, Layout
 from robot_export.model_json import find_entry
 
 RUNTIMES = {".tflite": "LiteRT", ".onnx": "ONNX Runtime"}
-_RAW = Layout()
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """The description of a file without a model.json, see `add_foreign_options`."""
+    """The description of a file without a model.json, see `add_foreign_options`; the dtype is in the file."""
 
-    layout: Layout = _RAW  # its dtype is in the file
+    layout: Layout = field(default_factory=Layout)
     sampling: str = "centres"
 
 
@@ -33,31 +31,19 @@ def is_exported(path: Path) -> bool:
 
 def add_foreign_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options for the input and output of somebody else's TFLite or ONNX file."""
-    group = parser.add_argument_group("files without a model.json")
-    add = group.add_argument
-    add(
-        "--input-scale",
-        type=float,
-        default=1.0,
-        metavar="F",
-        help="its input is Y * F + OFFSET (default: 1: raw)",
-    )
+    add = parser.add_argument_group("files without a model.json").add_argument
+    text = "its input is Y * F + OFFSET (default: 1: raw)"
+    add("--input-scale", type=float, default=1.0, metavar="F", help=text)
     add("--input-offset", type=float, nargs="+", default=[0.0], metavar="OFFSET", help="one per channel (default: 0)")
     add("--input-columns", action="store_true", help="its input is transposed, column by column")
+    names = [term + unit for unit in ("", PIXELS) for term in TERMS]
     text = f"its outputs in order: {', '.join(TERMS)}, also with ' px'; 0 for an unused one (default: by their number)"
-    add("--outputs", nargs="+", metavar="NAME", help=text)
+    add("--outputs", nargs="+", choices=names, metavar="NAME", help=text)
     add("--sampling", choices=tuple(RULES), default="centres", help="how its patches are subsampled (%(default)s)")
 
 
 def foreign(arguments: argparse.Namespace) -> Foreign:
-    """The options of `add_foreign_options`.
-
-    Raises:
-        UserError: an output is unknown.
-    """
-    outputs = tuple(arguments.outputs) if arguments.outputs else None
-    for output in outputs or ():
-        if output.removesuffix(PIXELS) not in TERMS:
-            raise UserError(f"--outputs contains an unknown output. Received: {output}. Known: {', '.join(TERMS)}.")
+    """The options of `add_foreign_options`."""
+    outputs = arguments.outputs and tuple(arguments.outputs)
     offset, columns = tuple(arguments.input_offset), arguments.input_columns
     return Foreign(Layout(arguments.input_scale, offset, columns=columns, outputs=outputs), arguments.sampling)

@@ -5,18 +5,20 @@ Exported files are untrusted data for a native runtime, so they run in a separat
 this is one error line. A C++ header or a Keras 2 file must be a run's own.
 """
 
-from collections.abc import Callable, Collection
+import sys
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from common.cli.printable import printable
 from common.datasets.families import PREFIXES, all_families
 from common.datasets.patch_checks import SIDES
 from common.errors import UserError
 from common.runs.evaluation import model_name
 from common.training import devices_and_seeds, safe_keras_file
-from common.training.find_model import find_model, read_threshold
+from common.training.find_model import FALLBACK_THRESHOLD, find_model
 from common.training.predictor import make_predictor
 from robot_export.foreign_options import RUNTIMES, Foreign, is_exported
 from robot_export.isolated_runtime import Isolated
@@ -30,23 +32,42 @@ KINDS = {1: "classifier", 3: "detector", 4: "classifier and detector in one"}
 class Scorer:
     """A model that is ready to predict.
 
-    predict: X uint8 [n, size, size, channels] -> float32 [n, outputs]; outputs are ball, or radius, x and y, or all 4.
+    outputs: the number of its outputs: ball, or radius, x and y, or all 4.
     rule: the sampling rule of its patches. border: pixels by which they are larger than the candidate.
     trained_on: digest of its training patches, None if unknown.
-    threshold: a score at or above it is a ball; None for a detector. file: None without a model.
+    threshold: a score at or above it is a ball; None for a detector.
     """
 
     name: str
-    file: Path | None
+    file: Path
     size: int
     channels: int
     outputs: int
-    predict: Callable
-    rule: str = "centres"
-    border: int = 0
-    trained_on: str | None = None
-    threshold: float | None = None
-    threshold_from: str = ""
+    run: Callable
+    rule: str
+    border: int
+    trained_on: str | None
+    threshold: float | None
+    threshold_from: str
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """X uint8 [n, size, size, channels] -> float32 [n, outputs].
+
+        Raises:
+            UserError: an output is NaN or infinite, or a score is outside 0..1.
+        """
+        answers = self.run(X)
+        if wrong := int(np.sum(~np.isfinite(answers).all(axis=1))):
+            raise UserError(
+                f"{self.file}: the model's outputs are NaN or infinite. Received: {wrong} of {len(answers)} patches."
+            )
+        scores = answers[:, :1] if self.outputs != 3 else answers[:0]
+        if not ((scores >= 0) & (scores <= 1)).all():
+            shown = f"{scores.min():.4g} to {scores.max():.4g}"
+            raise UserError(
+                f"{self.file}: scores must be in 0..1. Received: {shown}. For logits, pass --outputs logit."
+            )
+        return answers
 
     @property
     def takes(self) -> str:
@@ -54,61 +75,70 @@ class Scorer:
         return f"{self.size}x{self.size}x{self.channels}, border {self.border}"
 
 
-def open_scorer(path: Path, wanted: tuple[int, ...], given: Foreign, threshold: float | None = None) -> Scorer:
+def open_scorer(
+    path: Path, wanted: Sequence[int], given: Foreign, threshold: float | None = None, override: bool = True
+) -> Scorer:
     """Opens a model of any kind.
 
     Args:
         path: a run, a .keras file, a file that the model.json beside it lists, or any TFLite or ONNX file.
         wanted: the accepted numbers of outputs, keys of KINDS. given: the description of somebody else's file.
-        threshold: from the command line; None for the model's own.
+        threshold: from the command line. override: whether it replaces the model's own.
 
     Raises:
         UserError: it is not a model, or is a model of another kind.
     """
-    scorer = _exported(path, given, threshold) if is_exported(path) else _keras(path, threshold)
-    if scorer.outputs not in wanted:
+    exported = is_exported(path)
+    file = path if exported else find_model(path)
+    told, name = _described(file, exported, threshold)
+    shape, outputs, run = _exported(file, told, name, given) if exported else _keras(file)
+    if outputs not in wanted:
         kinds = " or ".join(KINDS[number] for number in wanted)
-        raise UserError(f"{path}: not a {kinds}. Received: {KINDS.get(scorer.outputs, f'{scorer.outputs} outputs')}.")
-    return scorer
+        raise UserError(f"{path}: not a {kinds}. Received: {KINDS[outputs]}.")
+    own, origin = ((told and told.threshold) or {}).get(name), "shipped with the model (model.json)"
+    if outputs == 3:
+        own, origin = None, ""
+    elif threshold is not None and (override or own is None):
+        own, origin = threshold, "from the command line"
+    elif own is None and exported:
+        raise UserError(f"{path}: it has no threshold in a model.json. Pass one with --threshold.")
+    elif own is None:
+        own, origin = FALLBACK_THRESHOLD, "the default, because the model has none"
+    rule, border, trained_on = _patches_of(told) if told else (given.sampling, 0, None)
+    label = f"{path.resolve().parent.name}/{path.name}" if exported else model_name(file)
+    return Scorer(label, file, shape[0], shape[2], outputs, run, rule, border, trained_on, own, origin)
 
 
-def _keras(path: Path, threshold: float | None) -> Scorer:
-    file = find_model(path)
-    told = read_beside(file)
+def _described(file: Path, exported: bool, threshold: float | None) -> tuple[Manifest | None, str]:
+    """The model.json of a file, and the file's name in it; a damaged one is left out if a threshold is given."""
+    try:
+        return (find_entry(file) or (None, "")) if exported else (read_beside(file), "keras")
+    except UserError as error:
+        if threshold is None:
+            raise
+        print(f"note: {printable(error)} The model's sampling and border are unknown.", file=sys.stderr)
+        return None, ""
+
+
+def _keras(file: Path) -> tuple[tuple, int, Callable]:
+    """The shape of its input, the number of its outputs, and the function that predicts."""
     devices_and_seeds.find_gpus()
     model = safe_keras_file.load(file)
-    shape, outputs = tuple(model.input_shape), tuple(model.output_shape)
-    _check(file, shape[1:], outputs)
-    value, origin = read_threshold(file, threshold) if outputs[1] in (1, 4) else (None, "")
-    known = {**_sampled(told), "threshold": value, "threshold_from": origin}
-    return Scorer(model_name(file), file, shape[1], shape[3], outputs[1], make_predictor(model), **known)
+    shape, outputs = tuple(model.input_shape)[1:], tuple(model.output_shape)
+    _check(file, shape, outputs)
+    return shape, outputs[1], make_predictor(model)
 
 
-def _exported(path: Path, given: Foreign, threshold: float | None) -> Scorer:
-    """An exported file, described by the model.json beside it or by the command line."""
+def _exported(path: Path, told: Manifest | None, name: str, given: Foreign) -> tuple[tuple, int, Callable]:
+    """As `_keras`, for a file that its model.json or the command line describes."""
     if not path.is_file():
         raise UserError(f"there is no such file. Received: {path}.")
-    told, name = find_entry(path) or (None, "")
     file = told.formats[name] if told else None
     opened = Isolated(path, file.runtime if file else RUNTIMES[path.suffix.lower()])
     layout = Layout.of(file, told.input) if file else replace(given.layout, dtype=opened.dtype)
     own = _own_outputs(path, layout, opened)
     _check(path, opened.shape, (None, len(own)))
-    size, value, origin = opened.shape[0], threshold, "from the command line"
-    if len(own) == 3:
-        value, origin = None, ""
-    elif value is None:
-        value, origin = ((told and told.threshold) or {}).get(name), f"shipped with {path.name} (model.json)"
-        if value is None:
-            raise UserError(f"{path}: it has no threshold in a model.json. Pass one with --threshold.")
-
-    def predict(X):
-        return layout.read(opened.predict(layout.feed(X)), size)
-
-    known = {**_sampled(told), "threshold": value, "threshold_from": origin}
-    known["rule"] = known["rule"] if told else given.sampling
-    label = f"{path.resolve().parent.name}/{path.name}" if told else path.name
-    return Scorer(label, path, size, opened.shape[2], len(own), predict, **known)
+    return opened.shape, len(own), lambda X: layout.read(opened.predict(layout.feed(X)), opened.shape[0])
 
 
 def _check(path: Path, shape: tuple, outputs: tuple) -> None:
@@ -138,40 +168,23 @@ def _own_outputs(path: Path, layout: Layout, opened: Isolated) -> Collection:
     return own
 
 
-def _sampled(told: Manifest | None) -> dict:
-    """The sampling rule of a run, the robot's if none was recorded; the border of its family; its training patches."""
-    if told is None:
-        return {"rule": "centres"}
+def _patches_of(told: Manifest) -> tuple[str, int, str]:
+    """The sampling rule of a run, the robot's if none was recorded; its family's border; its training patches."""
     train = told.datasets["train"]
     borders = {family.stem: family.border for task in PREFIXES for family in all_families(task)}
-    known = {"border": borders.get(train["name"], 0), "trained_on": train["digest"]}
-    return known | {"rule": told.input.sampling_rule or "centres"}
+    return told.input.sampling_rule or "centres", borders.get(train["name"], 0), train["digest"]
 
 
-def check_pair(classifier: Scorer, detector: Scorer | None) -> None:
-    """Refuses a detector that does not take the classifier's patches.
+def check_alike(models: Sequence[Scorer], sampling: bool = True) -> None:
+    """Refuses models for different patches.
 
     Raises:
-        UserError: they differ in size, colour, sampling or border.
+        UserError: they differ in size, colour or border, or in the rule of sampling, unless that does not matter.
     """
-    if detector is None:
-        return
-    one, other = (f"{model.takes}, sampling {model.rule}" for model in (classifier, detector))
-    if one != other:
-        raise UserError(f"classifier and detector take different patches. Received: {one}; {other}.")
-
-
-def every_patch(detector: Scorer) -> Scorer:
-    """A classifier that accepts every patch as a ball, for a detector without a classifier."""
-    return replace(
-        detector,
-        file=None,
-        outputs=1,
-        predict=_certain,
-        threshold=0.5,
-        threshold_from="every patch counts as a ball",
-    )
-
-
-def _certain(X: np.ndarray) -> np.ndarray:
-    return np.ones((len(X), 1), np.float32)
+    taken = [model.takes + (f", sampling {model.rule}" if sampling else "") for model in models]
+    if len(set(taken)) > 1:
+        shown = "; ".join(f"{model.name}: {what}" for model, what in zip(models, taken, strict=True))
+        raise UserError(
+            f"the models take different patches. Received: {shown}. Choose models for the same patches, or score each "
+            "on its own files with evaluate.py."
+        )

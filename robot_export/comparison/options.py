@@ -30,11 +30,11 @@ def divide(names: list[Path]) -> tuple[list[Path], list[Path]]:
     Raises:
         UserError: there are fewer than two models, or a model or file does not exist.
     """
-    exported = [path for path in names if is_exported(path)]
+    exported = {path for path in names if is_exported(path)}
     files = [path for path in names if path.suffix.lower() in PATCH_FILES and path not in exported]
     models = [path for path in names if path not in files]
     if not 2 <= len(models) <= 26:  # A to Z
-        shown = " ".join(printable(path) for path in names)
+        shown = " ".join(map(printable, names))
         raise UserError(f"a comparison needs 2 to 26 models. Received: {shown}. Pass run folders or model files.")
     check_files(files)
     for path in models:

@@ -1,13 +1,12 @@
 """Tells which of two models is better on the same patches, by paired differences with intervals, and what changed."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from common.atomic_files import new_folder, replacing
+from common.atomic_files import new_folder, write_json
 from common.cli import tables
 from common.cli.printable import printable
 from common.cli.training_options import TrainingOptions
@@ -16,6 +15,7 @@ from common.runs.evaluation import write_rows
 from common.runs.patch_classes import brightness_class, mean_brightness, size_class
 from robot_export.comparison import picture
 from robot_export.comparison.models import answers_of, notes
+from robot_export.scorer import Scorer
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SHOWN = 20  # patches per gallery
@@ -44,7 +44,7 @@ class Subject:
     """What a comparison needs from a project; y are labels, answers float32 [n, outputs].
 
     columns: names of the outputs. measures: the metrics, of which the first decides.
-    measure: (y, answers, threshold) -> (times drawn, int [n]) -> one float per measure, None if undefined.
+    measure: (y, answers, threshold) -> (times drawn, int [n]) -> one float per measure, or None for each if undefined.
     errors: (y, answers, threshold) -> kind of error -> bool [n].
     quality: (y, answers) -> float [n], higher for a better answer; sorts the galleries.
     gallery: (path, patches, answers of both, chosen, title, subtitle) draws the chosen patches.
@@ -60,43 +60,71 @@ class Subject:
     groups: Callable
 
 
-def compare(subject: Subject, models: list, patches, output_dir: Path | None) -> None:
+def compare(subject: Subject, models: Sequence[Scorer], patches, output_dir: Path | None) -> None:
     """Scores all models, compares them with the first, and prints and writes the results.
 
     Args:
-        models: robot_export.scorer.Scorer, two or more.
         patches: common.datasets.patch_file.Patches. output_dir: None for a new folder in the output folder.
 
     Raises:
         UserError: a model whose outputs cannot be compared.
     """
     answers = [answers_of(model, patches.X, len(subject.columns)) for model in models]
-    default = TrainingOptions().output_dir / f"comparison-{models[0].name}-{models[1].name}"
-    folder = new_folder(output_dir or default)
-    light = brightness_class(mean_brightness(patches.X))
-    groups = subject.groups(patches.y) | {"side": size_class(patches.side), "brightness": light}
-    groups |= {"camera": patches.camera, "recording": patches.recording}
-    sections = []
+    name = f"comparison-{models[0].name}-{models[1].name}".replace("/", "-")
+    folder = new_folder(output_dir or TrainingOptions().output_dir / name)
+    groups = subject.groups(patches.y) | {
+        "side": size_class(patches.side),
+        "brightness": brightness_class(mean_brightness(patches.X)),
+        "camera": patches.camera,
+        "recording": patches.recording,
+    }
+    told = {
+        "models": [{"name": m.name, "file": str(m.file), "threshold": m.threshold} for m in models],
+        "digest": patches.digest,
+        "files": list(patches.files),
+        "notes": notes(models, patches),
+        "against_A": {},
+    }
     for letter, model in zip(LETTERS, models, strict=False):
         judged = "" if model.threshold is None else f"  threshold {model.threshold:.6g}, {model.threshold_from}"
-        sections.append(f"{letter}: {printable(model.name)}{judged}")
-    facts = [{"name": model.name, "file": str(model.file), "threshold": model.threshold} for model in models]
-    told = {"models": facts, "digest": patches.digest, "files": list(patches.files)}
-    told |= {"notes": notes(models, patches), "against_A": {}}
+        print(f"{letter}: {printable(model.name)}{judged}")
     for number in range(1, len(models)):
-        pair = [(answers[i], models[i].threshold) for i in (0, number)]
         names, suffix = ("A", LETTERS[number]), f"_{LETTERS[number]}" if len(models) > 2 else ""
-        numbers = differences(subject, patches, pair)
-        rows = group_rows(subject, patches.y, pair, groups, names)
-        told_in_short = sentence(subject.measures[0], numbers[0], names)
-        told["against_A"][names[1]] = {"sentence": told_in_short, "numbers": numbers, "groups": rows}
-        sections += [table(subject.measures, numbers, names), groups_as_text(rows, names)]
-        sections.append(f"{told_in_short} ({printable(models[0].name)} against {printable(models[number].name)})")
-        picture.draw(folder / f"comparison{suffix}.png", subject.measures, numbers, rows, told_in_short, names)
-        _galleries(folder, suffix, subject, patches, pair, names)
-    print("\n".join([*sections, *(f"note: {note}" for note in told["notes"])]))
-    _write(folder, told, subject, patches, answers)
+        pair = [(answers[i], models[i].threshold) for i in (0, number)]
+        found = _one_pair(subject, patches, pair, groups, names, folder, suffix)
+        told["against_A"][names[1]] = found
+        print(f"{found['sentence']} ({printable(models[0].name)} against {printable(models[number].name)})")
+    for note in told["notes"]:
+        print(f"note: {note}")
+    columns = {"index": range(len(patches))}
+    for prefix, values in (("label", patches.y.reshape(len(patches), -1)), *zip(LETTERS, answers, strict=False)):
+        columns |= {f"{prefix}_{name}": values[:, i] for i, name in enumerate(subject.columns)}
+    write_rows(folder / "scores.csv", columns | {"camera": patches.camera, "recording": patches.recording})
+    write_json(folder / "comparison.json", told)
     print(f"numbers, scores and pictures: {folder}")
+
+
+def _one_pair(subject: Subject, patches, pair: list, groups: Mapping, names: tuple, folder: Path, suffix: str) -> dict:
+    """Compares two models, (answers, threshold) each: prints the tables, draws the pictures, returns all numbers."""
+    numbers = differences(subject, patches, pair)
+    errors = [subject.errors(patches.y, *one) for one in pair]
+    wrong = [np.any(list(kinds.values()), axis=0) for kinds in errors]
+    counted = {f"{kind} {name}": kinds[kind] for kind in errors[0] for name, kinds in zip(names, errors, strict=True)}
+    counted |= {"fixed": wrong[0] & ~wrong[1], "broken": ~wrong[0] & wrong[1]}
+    rows = group_rows(counted, {"all": np.full(len(patches), "all patches"), **groups})
+    told = sentence(subject.measures[0], numbers, names)
+    print(table(subject.measures, numbers, names))
+    columns = [(name, name, "d") for name in ("patches", *counted)]
+    print(tables.group_table(columns, rows, lambda row: row["fixed"] + row["broken"]))
+    picture.draw(folder / f"comparison{suffix}.png", subject.measures, numbers, rows, told, names)
+    change = subject.quality(patches.y, pair[1][0]) - subject.quality(patches.y, pair[0][0])
+    for what, order, (bad, good) in (("fixed", -change, names), ("broken", change, names[::-1])):
+        found = np.flatnonzero(counted[what])
+        chosen = found[np.argsort(order[found], kind="stable")][:SHOWN]
+        title = f"{len(found)} {'patch' if len(found) == 1 else 'patches'} {what}: {bad} is wrong, {good} is right"
+        subtitle = "" if len(found) <= SHOWN else f"the {SHOWN} that changed most; "
+        subject.gallery(folder / f"{what}{suffix}.png", patches, [one[0] for one in pair], chosen, title, subtitle)
+    return {"sentence": told, "numbers": numbers, "groups": rows}
 
 
 def differences(subject: Subject, patches, pair: list) -> list[dict]:
@@ -106,45 +134,38 @@ def differences(subject: Subject, patches, pair: list) -> list[dict]:
     difference. If there are fewer than two recordings, single patches are drawn.
 
     Returns:
-        One dict per measure; `verdict` is better, worse or none. Undefined numbers are None.
+        One dict per measure; `verdict` is better, worse or none. Empty if the measures are undefined.
     """
     measures = [subject.measure(patches.y, answers, threshold) for answers, threshold in pair]
     recording = patches.recording if patches.recording is not None and len(set(patches.recording)) > 1 else None
     members = np.arange(len(patches)) if recording is None else np.unique(recording, return_inverse=True)[1]
-    once = np.ones(len(patches), int)
-    values = [np.array([np.nan if v is None else v for v in measure(once)], float) for measure in measures]
-    defined = np.flatnonzero(np.isfinite(values[0]) & np.isfinite(values[1]))
+    count = members.max() + 1
+
+    def values(drawn):
+        times = np.bincount(drawn, minlength=count)[members]
+        found = np.array([measure(times) for measure in measures], float)
+        return None if np.isnan(found).any() else found
 
     def grown(drawn):
-        times = np.bincount(drawn, minlength=members.max() + 1)[members]
-        found = [np.array(measure(times), object)[defined].tolist() for measure in measures]
-        return None if None in found[0] + found[1] else np.subtract(found[1], found[0])
+        found = values(drawn)
+        return None if found is None else found[1] - found[0]
 
-    interval = bootstrap_interval(grown, np.arange(members.max() + 1)) if len(defined) else None
+    both = values(np.arange(count))
+    if both is None:
+        return []
+    interval = bootstrap_interval(grown, np.arange(count))
     rows = []
-    for i, measure in enumerate(subject.measures):
-        row = {"measure": measure.label, "A": None, "B": None, "difference": None, "interval": None, "verdict": "none"}
-        if i in defined:
-            place = int(np.searchsorted(defined, i))
-            row |= {"A": float(values[0][i]), "B": float(values[1][i])}
-            row["difference"] = row["B"] - row["A"]
-            if interval is not None:
-                low, high = (float(end[place]) for end in interval)
-                row["interval"] = [low, high]
-                if low > 0 or high < 0:
-                    row["verdict"] = "better" if (low > 0) == (measure.better > 0) else "worse"
-        rows.append(row)
+    for measure, a, b, low, high in zip(subject.measures, *both.tolist(), *interval, strict=True):
+        row = {"measure": measure.label, "A": a, "B": b, "difference": b - a, "interval": [low, high]}
+        better = "better" if (low > 0) == (measure.better > 0) else "worse"
+        rows.append(row | {"verdict": better if low > 0 or high < 0 else "none"})
     return rows
 
 
-def group_rows(subject: Subject, y, pair: list, groups: Mapping, names: tuple[str, str]) -> list[dict]:
-    """How often each model errs in each group, and how many patches the second fixes and breaks."""
-    errors = [subject.errors(y, answers, threshold) for answers, threshold in pair]
-    wrong = [np.any(list(kinds.values()), axis=0) for kinds in errors]
-    counted = {f"{kind} {name}": kinds[kind] for kind in errors[0] for name, kinds in zip(names, errors, strict=True)}
-    counted |= {"fixed": wrong[0] & ~wrong[1], "broken": ~wrong[0] & wrong[1]}
+def group_rows(counted: Mapping, groups: Mapping) -> list[dict]:
+    """For each group, how many of its patches have each property: name of the property -> bool [n]."""
     rows = []
-    for group, members in {"all": np.full(len(y), "all patches"), **groups}.items():
+    for group, members in groups.items():
         for name in [] if members is None else np.unique(members):
             chosen = np.asarray(members) == name
             row = {"group": group, "name": printable(name), "patches": int(chosen.sum())}
@@ -152,65 +173,33 @@ def group_rows(subject: Subject, y, pair: list, groups: Mapping, names: tuple[st
     return rows
 
 
-def groups_as_text(rows: list[dict], names: tuple[str, str]) -> str:
-    """The rows of `group_rows` as tables, the groups with most changed patches first."""
-    columns = [(name, name, "d") for name in rows[0] if name not in ("group", "name")]
-    return tables.group_table(columns, rows, lambda row: row["fixed"] + row["broken"])
-
-
-def table(measures: tuple[Measure, ...], numbers: list[dict], names: tuple[str, str]) -> str:
+def table(measures: Sequence[Measure], numbers: list[dict], names: tuple[str, str]) -> str:
     """The numbers side by side."""
     a, b = names
     lines = [f"\n{'':36}{a:>10}{b:>10}{f'{b} - {a}':>10}  95 % interval"]
-    for measure, row in zip(measures, numbers, strict=True):
-        cells = ["-"] * 3
-        if row["difference"] is not None:
-            cells = [measure.shown(row["A"]), measure.shown(row["B"]), measure.shown(row["difference"], "+")]
+    for measure, row in zip(measures, numbers, strict=False):
+        cells = measure.shown(row["A"]), measure.shown(row["B"]), measure.shown(row["difference"], "+")
         told = f"{_interval(measure, row):22}  {verdict(row, names)}"
         lines.append(f"{measure.label:36}{''.join(f'{cell:>10}' for cell in cells)}  {told}")
     return "\n".join(lines)
 
 
-def sentence(measure: Measure, row: dict, names: tuple[str, str]) -> str:
+def sentence(measure: Measure, numbers: list[dict], names: tuple[str, str]) -> str:
     """The result of the first measure in one sentence."""
-    if row["difference"] is None:
-        return f"{verdict(row, names)}: {measure.label} is undefined for these patches"
+    if not numbers:
+        return f"no difference shown: {measure.label} is undefined for these patches"
+    row = numbers[0]
     values = " and ".join(f"{measure.shown(row[key])} ({name})" for key, name in zip("AB", names, strict=True))
     unit = " points" if measure.unit == " %" else measure.unit
     difference = f"difference {measure.shown(row['difference'], '+')}{unit}, 95 % interval {_interval(measure, row)}"
     return f"{verdict(row, names)}: {measure.label} {values}, {difference}"
 
 
-def _interval(measure: Measure, row: dict) -> str:
-    return " to ".join(measure.shown(end, "+") for end in row["interval"]) if row["interval"] else "unknown"
-
-
 def verdict(row: dict, names: tuple[str, str]) -> str:
-    """The verdict of one row of `differences`: which model is better."""
-    if row["verdict"] == "none":
-        return "no difference shown"
-    return f"{names[1] if row['verdict'] == 'better' else names[0]} is better"
+    """Which model is better according to a row of `differences`."""
+    better = {"better": names[1], "worse": names[0]}.get(row["verdict"])
+    return f"{better} is better" if better else "no difference shown"
 
 
-def _galleries(folder: Path, suffix: str, subject: Subject, patches, pair: list, names: tuple[str, str]) -> None:
-    """Draws the fixed and the broken patches, sorted by the difference of the outputs."""
-    wrong = [np.any(list(subject.errors(patches.y, *one).values()), axis=0) for one in pair]
-    change = subject.quality(patches.y, pair[1][0]) - subject.quality(patches.y, pair[0][0])
-    for what, mask, sign in (("fixed", wrong[0] & ~wrong[1], -1), ("broken", ~wrong[0] & wrong[1], 1)):
-        found = np.flatnonzero(mask)
-        chosen = found[np.argsort(sign * change[found], kind="stable")][:SHOWN]
-        good, bad = names if what == "broken" else names[::-1]
-        title = f"{len(found)} {'patch' if len(found) == 1 else 'patches'} {what}: {bad} is wrong, {good} is right"
-        subtitle = "" if len(found) <= SHOWN else f"the {SHOWN} that changed most; "
-        subject.gallery(folder / f"{what}{suffix}.png", patches, [one[0] for one in pair], chosen, title, subtitle)
-
-
-def _write(folder: Path, told: dict, subject: Subject, patches, answers: list) -> None:
-    labels = patches.y.reshape(len(patches), -1)
-    columns = {"index": range(len(patches))}
-    for prefix, values in (("label", labels), *zip(LETTERS, answers, strict=False)):
-        columns |= {f"{prefix}_{name}": values[:, i] for i, name in enumerate(subject.columns)}
-    columns |= {"camera": patches.camera, "recording": patches.recording}
-    write_rows(folder / "scores.csv", columns)
-    with replacing(folder / "comparison.json") as partial:
-        partial.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+def _interval(measure: Measure, row: dict) -> str:
+    return " to ".join(measure.shown(end, "+") for end in row["interval"])

@@ -12,17 +12,17 @@ def draw(path: Path, measures, numbers: list[dict], rows: list[dict], title: str
     """Draws the picture of two models.
 
     Args:
-        measures, numbers: from `comparison.differences`. rows: from `comparison.group_rows`.
+        measures, numbers: from `differences`. rows: from `group_rows`.
         title: the sentence. names: the names of both models.
     """
-    defined = [pair for pair in zip(measures, numbers, strict=True) if pair[1]["interval"] is not None]
     bars = _bars(rows)
-    with plots.figure(path, height=1.0 + 0.85 * len(defined) + 0.7 + 0.26 * len(bars)) as drawing:
+    heights = [*[0.85] * len(numbers), 0.7 + 0.26 * len(bars)]
+    with plots.figure(path, height=1.0 + sum(heights)) as drawing:
         drawing.suptitle(plots.wrapped(title), x=0.012, ha="left", weight="bold", fontsize=14)
-        panels = drawing.subplots(len(defined) + 1, 1, height_ratios=[0.85] * len(defined) + [0.7 + 0.26 * len(bars)])
-        for axes, (measure, row) in zip(panels[:-1] if defined else [], defined, strict=True):
+        *strips, below = drawing.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+        for axes, measure, row in zip(strips, measures, numbers, strict=False):
             _strip(axes, measure, row, names)
-        _changes(panels[-1] if defined else panels, bars, names)
+        _changes(below, bars, names)
 
 
 def _strip(axes, measure, row: dict, names: tuple[str, str]) -> None:

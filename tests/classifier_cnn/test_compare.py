@@ -167,6 +167,20 @@ def test_a_foreign_file_with_a_description_can_be_compared(models, file, tmp_pat
     assert told["models"][1]["threshold"] == 0.5
 
 
+@pytest.mark.parametrize("text", [None, '{"version": 1}', "damaged"])
+def test_threshold_is_for_every_model_without_its_own(models, file, tmp_path, text, capsys):
+    """A file beside a model.json that does not list it, or beside a damaged one, has no threshold, either."""
+    folder = shutil.copytree(models / "good", tmp_path / "run")
+    other = folder / "model.keras" if text else shutil.copyfile(folder / "model.keras", folder / "mine.keras")
+    if text:
+        (folder / "model.json").write_text(text)
+    given = (models / "good", other, file, "--threshold", "0.7", "--output-dir", tmp_path / "out")
+    assert run(*given) == 0
+    told = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert [model["threshold"] for model in told["models"]] == [0.5, 0.7]
+    assert ("model.json" in capsys.readouterr().err) == (text is not None)
+
+
 @pytest.mark.parametrize(
     ("recordings", "changed", "note"),
     [
@@ -196,11 +210,8 @@ def test_patches_without_any_ball_give_no_result_and_no_error(models, tmp_path, 
         (["good", "FILE"], "needs 2 to 26 models"),
         (["good", "nowhere", "FILE"], "the model does not exist"),
         (["good", "nowhere.onnx", "FILE"], "there is no such file"),
-        (
-            ["good", "large", "FILE"],
-            "cannot be compared on the same ones. Received: large, 32x32x1, border 0, and good, 16x16x1, border 0",
-        ),
-        (["good", "bordered", "FILE"], "Received: bordered, 16x16x1, border 10, and good, 16x16x1, border 0"),
+        (["good", "large", "FILE"], "take different patches. Received: good: 16x16x1, border 0; large: 32x32x1"),
+        (["good", "bordered", "FILE"], "Received: good: 16x16x1, border 0; bordered: 16x16x1, border 10"),
         (["large", "large", "FILE"], "take 32x32x1 patches"),
         (["good", "circles", "FILE"], "circles"),
         (["good", "nan", "FILE"], "NaN or infinite"),

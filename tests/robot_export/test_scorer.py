@@ -107,6 +107,13 @@ def test_a_file_without_a_threshold_asks_for_one(folder):
         score(folder / "model.onnx")
 
 
+def test_a_file_that_model_json_does_not_list_gets_the_threshold_of_the_command_line(folder):
+    other = shutil.copyfile(folder / "model.onnx", folder / "other.onnx")
+    assert open_scorer(other, (1,), Foreign(), 0.7, override=False).threshold == 0.7
+    own = score(folder / "model.onnx").threshold
+    assert open_scorer(folder / "model.onnx", (1,), Foreign(), 0.7, override=False).threshold == own != 0.7
+
+
 def test_unknown_outputs_in_model_json_give_one_line(folder):
     edit(folder, lambda values: values["forms"]["onnx"]["layout"].update(outputs=["cat"]))
     with pytest.raises(UserError, match=r"forms\.onnx\.layout\.outputs"):
