@@ -25,10 +25,10 @@ from dataset_tools.cutting import circles_and_boxes
 from dataset_tools.mining.ranking import Known
 from dataset_tools.scanning import network_input
 from dataset_tools.scanning.find_balls import balls_of, plan_of
-from dataset_tools.scanning.predict_options import add_scan_options, check_scan_options
+from dataset_tools.scanning.predict_options import add_scan_options
 from dataset_tools.scanning.scan import Found, scan
 from robot_export.foreign_options import Foreign
-from robot_export.scorer import check_pair, open_scorer
+from robot_export.scorer import check_alike, open_scorer
 
 RADII = 1.6
 
@@ -40,9 +40,7 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument("--detector", type=Path)
     parser.add_argument("--training", type=Path, nargs="+", default=[], help="patch files of the model")
     add_scan_options(parser)
-    args = parser.parse_args(argv)
-    check_scan_options(args)
-    return args
+    return parser.parse_args(argv)
 
 
 def known_balls(found: Found) -> list[circles_and_boxes.Circle]:
@@ -91,7 +89,7 @@ def main(argv=None) -> None:
     args = parse_args(argv)
     classifier = open_scorer(args.model, (1, 4), Foreign())
     detector = open_scorer(args.detector, (3,), Foreign()) if args.detector else None
-    check_pair(classifier, detector)
+    check_alike([classifier, detector or classifier])
     plan, frames, rows = plan_of(args, classifier), frames_of(args.sources), []
     if not frames:
         raise UserError("no annotated picture.")

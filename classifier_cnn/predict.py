@@ -4,7 +4,6 @@ python3 predict.py MODEL SOURCE...
 python3 predict.py MODEL game.log --detector RUN --label-studio
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -15,30 +14,27 @@ if __name__ == "__main__":  # works in any folder with any Python: finds this re
     launch.in_environment()
 
 from common.cli.find_run import run_or_file
-from common.cli.program import run_main
+from common.cli.program import check_files, run_main
 from common.cli.quiet import quiet_stderr
-from dataset_tools.scanning.predict_options import check_arguments, prediction_parser
+from dataset_tools.scanning.predict_options import prediction_parser
 from robot_export.foreign_options import add_foreign_options, foreign
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parses the command line and checks it without opening files."""
+def main(argv: list[str] | None = None) -> None:
+    """Parses the command line and predicts."""
     parser = prediction_parser((__doc__ or " ").splitlines()[0])
     text = "the run or file of a detector, whose circles are drawn (default: circles in the middle of the patches)"
     parser.add_argument("--detector", type=run_or_file, metavar="MODEL", help=text)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)
-    check_arguments(arguments)
-    return arguments
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Parses the command line and predicts."""
-    arguments = parse_args(argv)
-    given = foreign(arguments)
+    check_files(arguments.sources, "file or folder")
     with quiet_stderr():
-        from classifier_cnn.predicting import predict_with
-    predict_with(arguments, given)
+        from dataset_tools.scanning.find_balls import predict
+        from robot_export.scorer import check_alike, open_scorer
+    classifier = open_scorer(arguments.model, (1, 4), foreign(arguments), arguments.threshold)
+    detector = open_scorer(arguments.detector, (3,), foreign(arguments)) if arguments.detector else None
+    check_alike([classifier, detector or classifier])
+    predict(arguments, classifier, detector)
 
 
 if __name__ == "__main__":

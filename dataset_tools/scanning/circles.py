@@ -6,27 +6,22 @@ from PIL import Image, ImageDraw, ImageFont
 COLOUR = (255, 0, 255)  # does not occur on a field
 
 
-def of_boxes(boxes: np.ndarray, scale: float) -> np.ndarray:
-    """The circle in the middle of each candidate: float [n, 3], radius, x and y in pixels.
-
-    Args:
-        boxes: [n, 4], left, top, right, bottom.
-        scale: side of a candidate in diameters.
-    """
-    left, top, right, bottom = boxes.T.astype(float)
-    return np.stack([(right - left) / (2 * scale), (left + right) / 2, (top + bottom) / 2], axis=1)
-
-
-def of_answers(boxes: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """Converts a detector's circles from fractions of the patch to pixels of the picture: [n, 3], radius, x and y.
+def in_pixels(boxes: np.ndarray, fractions: np.ndarray) -> np.ndarray:
+    """Converts circles from fractions of each box to pixels of the picture: float [n, 3], radius, x and y.
 
     A network may output a radius below 0, so the radius is at least one pixel.
+
+    Args:
+        boxes: [n, 4], left, top, right, bottom. fractions: [n, 3].
     """
-    left, top, right, bottom = boxes.T.astype(float)
-    radius, x, y = answers.T.astype(float)
-    return np.stack(
-        [np.maximum(radius * (right - left), 1), left + x * (right - left), top + y * (bottom - top)], axis=1
-    )
+    sides = (boxes[:, 2:] - boxes[:, :2]).astype(float)
+    radius = np.maximum(fractions[:, :1] * sides[:, :1], 1)
+    return np.concatenate([radius, boxes[:, :2] + fractions[:, 1:] * sides], axis=1)
+
+
+def in_the_middle(boxes: np.ndarray, scale: float) -> np.ndarray:
+    """The circle in the middle of each candidate, see `in_pixels`; scale: side of a candidate in diameters."""
+    return in_pixels(boxes, np.tile([0.5 / scale, 0.5, 0.5], (len(boxes), 1)))
 
 
 def draw(image: Image.Image, circles: np.ndarray, scores: np.ndarray) -> Image.Image:
@@ -36,7 +31,7 @@ def draw(image: Image.Image, circles: np.ndarray, scores: np.ndarray) -> Image.I
     size = max(14, image.height // 32)
     pen.font = ImageFont.load_default(size)
     for (radius, x, y), score in zip(circles.tolist(), scores.tolist(), strict=True):
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius), outline=COLOUR, width=max(2, image.height // 240))
+        pen.circle((x, y), radius, outline=COLOUR, width=max(2, image.height // 240))
         below = min(max(y + radius + 2, 0), image.height - size - 4)
         place = (min(max(x - size, 0), image.width - 3 * size), below)
         pen.text(place, f"{score:.2f}", fill="white", stroke_width=2, stroke_fill="black")

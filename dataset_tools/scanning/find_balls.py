@@ -4,65 +4,71 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
+from common.cli.find_run import default_output_dir
 from common.cli.printable import printable
 from common.errors import UserError
 from dataset_tools.scanning import circles
 from dataset_tools.scanning.frames import frames
 from dataset_tools.scanning.merge_circles import merge_circles
 from dataset_tools.scanning.network_input import NetworkInput
-from dataset_tools.scanning.results import Results, whole_folder
-from dataset_tools.scanning.scan import Found, Plan, check_finite, scan
+from dataset_tools.scanning.results import whole_folder, write_results
+from dataset_tools.scanning.scan import Found, Plan, scan
 from dataset_tools.sources.skip_counts import Skips
-
-Locate = Callable[[np.ndarray], np.ndarray]
 
 
 def plan_of(arguments: argparse.Namespace, scorer) -> Plan:
     """How candidates are found and cut, according to the command line and the model."""
     border = scorer.border if arguments.border is None else arguments.border
     wanted = NetworkInput(scorer.size, scorer.channels, scorer.rule, border)
-    return Plan(wanted, tuple(arguments.radius), arguments.scale, arguments.candidates)
+    return Plan(wanted, tuple(sorted(arguments.radius)), arguments.scale, arguments.candidates)
 
 
-def predict(arguments: argparse.Namespace, scorer, locate: Locate | None, output_dir: Path) -> None:
+def predict(arguments: argparse.Namespace, classifier, detector) -> None:
     """Finds balls in all sources, and writes and prints the results.
 
     Args:
         arguments: the command-line arguments.
-        scorer: a robot_export.scorer.Scorer or similar, which decides; without a file, every patch counts as a ball.
-        locate: X -> [n, 3], the circle in fractions of the patch; None: the middle of the candidate.
-        output_dir: where the folder is made, unless the command line names one.
+        classifier, detector: robot_export.scorer.Scorer or similar. The classifier decides; without one, every patch
+            counts as a ball. The detector gives the circles; without one, they are in the middle of the candidates.
 
     Raises:
         UserError: a source or a model cannot be used; nothing is written.
     """
-    total = sum(1 for _ in frames(arguments.sources))
-    about = {"model": scorer.name, "threshold": scorer.threshold, "radius": list(arguments.radius)}
-    wanted = arguments.output_dir or output_dir / f"predict-{scorer.name.replace('/', '-')}"
-    skips, start = Skips(), time.perf_counter()
-    with (
-        whole_folder(wanted) as (folder, place),
-        Results(folder, about, total, arguments.max_pictures, arguments.label_studio) as results,
-    ):
-        plan, items = plan_of(arguments, scorer), frames(arguments.sources)
-        for found, answers in scan(items, total, plan, scorer.predict, arguments.jobs, skips.add):
-            if scorer.file is None and found.size is not None:
+    total, skips, start = sum(1 for _ in frames(arguments.sources)), Skips(), time.perf_counter()
+    first, threshold, origin = detector, 0.5, "every patch counts as a ball"
+    if classifier:
+        first, threshold, origin = classifier, classifier.threshold, classifier.threshold_from
+    plan, locate = plan_of(arguments, first), detector and detector.predict
+
+    def judge(X: np.ndarray) -> np.ndarray:
+        return classifier.predict(X) if classifier else np.ones((len(X), 1), np.float32)
+
+    def found_balls():
+        for found, answers in scan(frames(arguments.sources), total, plan, judge, arguments.jobs, skips.add):
+            if not classifier and found.size is not None:
                 raise UserError("pictures need --classifier, because a detector does not decide what is a ball.")
-            results.add(found, *balls_of(found, answers, scorer.threshold, locate, arguments.scale))
-    seconds = time.perf_counter() - start
+            yield found, *balls_of(found, answers, threshold, locate, arguments.scale)
+
+    about = {"model": first.name, "threshold": threshold, "radius": list(plan.radius)}
+    wanted = arguments.output_dir or default_output_dir() / f"predict-{first.name.replace('/', '-')}"
+    with whole_folder(wanted) as (folder, place):
+        counts = write_results(folder, about, found_balls(), total, arguments.max_pictures, arguments.label_studio)
     for line in skips.lines():
         print(printable(line), file=sys.stderr)
-    print(f"threshold {scorer.threshold:.6g}: {scorer.threshold_from}")
-    print(results.summary(seconds))
+    print(f"threshold {threshold:.6g}: {origin}")
+    seen = [f"{counts[what]} {what}" for what in ("pictures", "patches") if counts[what]]
+    number, what = (seen or ["0 patches"])[0].split()
+    rate = f"{int(number) / (time.perf_counter() - start):.1f} {what} per second"
+    told = " and ".join(seen) or "nothing readable"
+    print(f"{counts['balls']} balls in {told}; {counts['candidates']} candidates, {rate}")
     print(f"detections, pictures and contact sheet: {place[0]}")
 
 
 def balls_of(
-    found: Found, answers: np.ndarray, threshold: float, locate: Locate | None, scale: float
+    found: Found, answers: np.ndarray, threshold: float, locate: Callable | None, scale: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The balls among the candidates of a picture, without overlaps; separate patches are not compared.
 
@@ -70,7 +76,7 @@ def balls_of(
         found: the candidates.
         answers: [n, 1 or 4], the score and perhaps the circle of each.
         threshold: a score at or above it is a ball.
-        locate: see `predict`.
+        locate: X -> [n, 3], the circle in fractions of the patch; None: from the answers, or in the middle.
         scale: side of a candidate in diameters.
 
     Returns:
@@ -79,12 +85,10 @@ def balls_of(
     chosen = np.flatnonzero(answers[:, 0] >= threshold)
     boxes, scores = found.boxes[chosen], answers[chosen, 0]
     if locate is not None and len(chosen):
-        balls = circles.of_answers(boxes, check_finite(locate(found.X[chosen])))
+        balls = circles.in_pixels(boxes, locate(found.X[chosen]))
     elif answers.shape[1] == 4:
-        balls = circles.of_answers(boxes, answers[chosen, 1:])
+        balls = circles.in_pixels(boxes, answers[chosen, 1:])
     else:
-        balls = circles.of_boxes(boxes, scale)
-    if found.size is None:
-        return balls, scores, chosen
-    kept = merge_circles(balls, scores)
+        balls = circles.in_the_middle(boxes, scale)
+    kept = np.arange(len(balls)) if found.size is None else merge_circles(balls, scores)
     return balls[kept], scores[kept], chosen[kept]

@@ -16,8 +16,7 @@ from dataset_tools.sources.zip_members import Member, members
 
 ROWS = 256  # patches of an HDF5 file that are read at a time
 PATCH_SIDE_MAX = 128  # pixels; a square picture up to this size is a patch
-ZIP_NAMES = (".zip",)
-HDF5_NAMES = (".h5", ".hdf5")
+HDF5_NAMES = {".h5", ".hdf5"}
 
 
 def frames(paths: Iterable[Path]) -> Iterator[Record | Skipped]:
@@ -38,32 +37,29 @@ def frames(paths: Iterable[Path]) -> Iterator[Record | Skipped]:
 
 def _of_path(path: Path) -> Iterator[Record | Skipped]:
     label = picture_names.label_of(path)
-    if path.is_dir():
-        suffixes = SUFFIXES | {".log", *ZIP_NAMES, *HDF5_NAMES}
-        for name in walk(path, suffixes):
-            inner = path / name
-            if inner.suffix.lower() in SUFFIXES:
-                yield _picture(name, inner, label)
-            else:
-                yield from _of_file(inner, picture_names.label_of(inner))
-    elif path.is_file():
+    if path.is_file():
         yield from _of_file(path, label)
-    else:
+    elif not path.is_dir():
         raise UserError(f"there is no such file or folder. Received: {path}.")
+    for name in walk(path, SUFFIXES | HDF5_NAMES | {".log", ".zip"}):  # nothing in a file
+        if Path(name).suffix.lower() in SUFFIXES:
+            yield _picture(name, path / name, label)
+        else:
+            yield from _of_file(path / name, picture_names.label_of(path / name))
 
 
 def _of_file(path: Path, label: str) -> Iterator[Record | Skipped]:
     ending = path.suffix.lower()
-    if ending in ZIP_NAMES:
+    if ending == ".zip":
         for member in members(path, tuple(SUFFIXES)):
             camera = picture_names.camera_of(member.name) or picture_names.camera_of(path.as_posix())
             yield _picture(member.name, path, label, camera, member)
     elif ending in HDF5_NAMES:
         with open_patches(path, task_of(path)) as file:
             count = len(file)
+        camera = picture_names.camera_of(path.name)
         for start in range(0, count, ROWS):
             place = Place(start, min(ROWS, count - start), "rows", start)
-            camera = picture_names.camera_of(path.name)
             yield Record(path.name, (), False, None, path, camera, label, place, "rows")
     elif ending in SUFFIXES:
         yield _picture(path.name, path, path.absolute().parent.name)
@@ -78,11 +74,15 @@ def _picture(name: str, path: Path, label: str, camera: str = "", member: Member
 
 def _of_log(path: Path, label: str) -> Iterator[Record | Skipped]:
     """The pictures of a log; if there are none, the robot's own candidates."""
-    images = any(isinstance(place, Place) and place.message.startswith("Image") for place in naoth_log.places(path))
+
+    def is_image(place: Place | Skipped) -> bool:
+        return isinstance(place, Place) and place.message.startswith("Image")
+
+    images = any(map(is_image, naoth_log.places(path)))
     for place in naoth_log.places(path):
         if isinstance(place, Skipped):
             yield place
-        elif place.message.startswith("Image") == images:
+        elif is_image(place) == images:
             camera = naoth_log.CAMERAS[place.message]
             patch = "" if images else "unlabelled"
             yield Record(f"{place.frame:07d}_{camera}", (), False, None, path, camera, label, place, patch)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from dataset_tools.annotations import picture
@@ -32,8 +33,8 @@ CONFIG = f"""<View>
 def task_folder(folder: Path, model: str) -> Iterator[Callable]:
     """Makes a folder for a new project: pictures, tasks.json and labels.xml.
 
-    Yields a function (record, image, circles, scores, **data) that adds a picture with its predicted balls, see
-    `_task`; `data` is shown beside the picture.
+    Yields a function (record, image, circles, scores, **data) that adds a picture with its predicted balls: circles
+    [n, 3], radius, x and y in pixels, scores [n]. `data` is shown beside the picture, `model` as the version.
     """
     (folder / "pictures").mkdir(parents=True)
     (folder / "labels.xml").write_text(CONFIG, encoding="utf-8")
@@ -41,43 +42,25 @@ def task_folder(folder: Path, model: str) -> Iterator[Callable]:
 
         def add(record: Record, image: Image.Image, circles, scores, **data: str) -> None:
             address = f"{LOCAL_FILES}pictures/{_save_picture(record, image, folder / 'pictures')}"
-            task = _task(address, image.size, circles, scores, model)
-            task["data"] |= data
-            add_task(task)
+            score = max(scores.tolist(), default=0.0)
+            prediction = {"model_version": model, "score": score, "result": _boxes(image.size, circles, scores)}
+            add_task({"data": {"image": address} | data, "predictions": [prediction]})
 
         yield add
 
 
-def _task(address: str, size: tuple[int, int], circles, scores, model: str) -> dict:
-    """One task with its predicted balls as boxes in percent.
-
-    Args:
-        address: Label Studio's address of the picture.
-        size: width and height in pixels. circles: [n, 3], radius, x and y in pixels. scores: [n].
-        model: shown as the version of the prediction.
-    """
-    width, height = size
-    results = []
+def _boxes(size: tuple[int, int], circles: np.ndarray, scores: np.ndarray) -> list[dict]:
+    """The boxes of circles in percent, cut off at the picture's edge."""
+    result, (width, height) = [], size
+    constant = {"from_name": FROM_NAME, "to_name": TO_NAME, "type": "rectanglelabels", "image_rotation": 0}
+    constant |= {"original_width": width, "original_height": height}
     for number, ((radius, x, y), score) in enumerate(zip(circles.tolist(), scores.tolist(), strict=True)):
         left, top = max(x - radius, 0), max(y - radius, 0)
         right, bottom = min(x + radius, width), min(y + radius, height)
         value = {"x": 100 * left / width, "y": 100 * top / height, "rotation": 0, "rectanglelabels": [LABEL]}
         value |= {"width": 100 * (right - left) / width, "height": 100 * (bottom - top) / height}
-        results.append(
-            {
-                "id": f"ball{number}",
-                "from_name": FROM_NAME,
-                "to_name": TO_NAME,
-                "type": "rectanglelabels",
-                "original_width": width,
-                "original_height": height,
-                "image_rotation": 0,
-                "value": value,
-                "score": score,
-            }
-        )
-    prediction = {"model_version": model, "score": max(scores.tolist(), default=0.0), "result": results}
-    return {"data": {"image": address}, "predictions": [prediction]}
+        result.append({"id": f"ball{number}", **constant, "value": value, "score": score})
+    return result
 
 
 def picture_name(record: Record) -> str:

@@ -49,21 +49,16 @@ def cut(picture: np.ndarray, boxes: np.ndarray, wanted: NetworkInput) -> np.ndar
     samples = np.empty((len(boxes), planes, size * size), np.uint32)
     shapes = np.stack([boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0]], axis=1)
     flat, across = picture.reshape(-1), picture.shape[1]
+    if wanted.rule == "area":
+        for index, (left, top, right, bottom) in enumerate(boxes):
+            samples[index] = sample_pixels.average(picture[top:bottom, left:right], size)
+        shapes = shapes[:0]
     for height, width in np.unique(shapes, axis=0).tolist():
         mine = np.flatnonzero((shapes == (height, width)).all(axis=1))
-        if wanted.rule == "area":
-            for index in mine:
-                left, top, right, bottom = boxes[index]
-                samples[index] = sample_pixels.average(picture[top:bottom, left:right], size)
-            continue
         rows, columns = np.divmod(sample_pixels.sample_indices(height, width, size, wanted.rule, planes == 2), width)
         corner = boxes[mine, 1] * across + boxes[mine, 0]
         samples[mine] = flat[corner[:, None, None] + rows * across + columns]
-    return colour.to_channels(samples.reshape(-1, planes, size, size)) if len(boxes) else _none(wanted)
-
-
-def _none(wanted: NetworkInput) -> np.ndarray:
-    return np.empty((0, wanted.size, wanted.size, wanted.channels), np.uint8)
+    return colour.to_channels(samples.reshape(-1, planes, size, size))
 
 
 def whole(picture: np.ndarray, wanted: NetworkInput, ready: bool) -> np.ndarray:

@@ -207,13 +207,13 @@ def test_exported_files_give_the_same_outputs_as_the_run(tmp_path, models, pictu
         (["{models}/classifier.keras", "{pictures}/missing"], "no such file"),
         (["{models}/classifier.keras", "{models}/bad.tflite"], "not a NaoTH log"),
         (["{models}/classifier.keras", "{models}"], "no picture in it"),
-        (["{models}/classifier.keras", "{pictures}", "--radius", "9", "3"], "--radius"),
+        (["{models}/classifier.keras", "{pictures}", "--radius", "1", "3"], "argument --radius: takes a number from 2 to 2,000. Received: 1"),
         (["{models}/classifier.keras", "{pictures}", "--threshold", "nan"], "--threshold"),
         (["{models}/no_threshold", "{pictures}"], "no_threshold/model.json is not a model.json of version 1"),
         (["{models}/odd_threshold", "{pictures}"], "odd_threshold/model.json is not a model.json of version 1"),
         (["{models}/nan.keras", "{pictures}"], "NaN or infinite"),
         (["{models}/bad.tflite", "{pictures}", "--threshold", "0.5"], "LiteRT cannot open it"),
-        (["{models}/classifier.keras", "{pictures}", "--outputs", "cat"], "Known: ball"),
+        (["{models}/classifier.keras", "{pictures}", "--outputs", "cat"], "cat is not one of ball"),
     ],
 )
 def test_bad_input_gives_one_line_and_nothing_is_written(tmp_path, models, pictures, capsys, arguments, words):
@@ -223,6 +223,14 @@ def test_bad_input_gives_one_line_and_nothing_is_written(tmp_path, models, pictu
     assert len(lines) == 1
     assert words in lines[0]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_model_json_is_left_out_if_a_threshold_is_given(tmp_path, models, pictures, capsys):
+    given = models / "no_threshold", pictures, "--threshold", 0.1, "--output-dir", tmp_path / "out"
+    assert run(*given) == 0
+    said = capsys.readouterr()
+    assert "no_threshold/model.json is not a model.json of version 1" in said.err
+    assert "threshold 0.1: from the command line" in said.out
 
 
 def test_patches_of_another_size_are_refused(tmp_path, models, capsys):

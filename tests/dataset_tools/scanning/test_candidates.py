@@ -83,5 +83,5 @@ def test_overlapping_circles_are_merged_into_the_best():
 
 def test_a_detectors_fractions_become_pixels_of_the_picture():
     boxes = np.array([[10, 20, 50, 60]])
-    assert circles.of_answers(boxes, np.array([[0.4, 0.5, 0.25]])).tolist() == [[16, 30, 30]]
-    assert circles.of_boxes(boxes, 1.25).tolist() == [[16, 30, 40]]
+    assert circles.in_pixels(boxes, np.array([[0.4, 0.5, 0.25]])).tolist() == [[16, 30, 30]]
+    assert circles.in_the_middle(boxes, 1.25).tolist() == [[16, 30, 40]]
