@@ -7,7 +7,7 @@ a seed begin with the same weights. Differences are paired by seed.
 
     .venv/bin/python benchmarks/mining_round.py --data-root data
 
-trains 60 networks; 40 of them took ten minutes on one core (14 on a busy one).
+trains 60 networks in four minutes on one free core.
 """
 
 import argparse

@@ -9,33 +9,27 @@ from classifier_cnn.options import Options
 from common.cli import launch
 from common.cli.find_run import read_config
 from common.cli.option import from_json
-from common.cli.training_options import TrainingOptions
 from common.datasets.resolve import Source, Wanted, resolve
 from common.errors import UserError
 from dataset_tools.mining.mine_pictures import mine
-from robot_export.foreign_options import Foreign
-from robot_export.scorer import check_pair, open_scorer
+from robot_export.foreign_options import foreign
+from robot_export.scorer import check_alike, open_scorer
 
 
-def mine_with(arguments: argparse.Namespace, given: Foreign) -> None:
+def mine_with(arguments: argparse.Namespace) -> None:
     """Mines with the classifiers from the command line of mine.py.
-
-    Args:
-        arguments: those of mine.py. given: the description of model files without a model.json.
 
     Raises:
         UserError: models or sources cannot be used.
     """
+    start, given = time.perf_counter(), foreign(arguments)
     scorers = [open_scorer(path, (1, 4), given, arguments.threshold) for path in (arguments.model, *arguments.models)]
-    for other in scorers[1:]:
-        check_pair(scorers[0], other)
-    training = arguments.training or training_files(scorers[0].file.parent)
-    start = time.perf_counter()
-    folder = mine(arguments, scorers, training, TrainingOptions().output_dir)
+    check_alike(scorers)
+    folder = mine(arguments, scorers, arguments.training or training_files(scorers[0].file.parent))
     print((folder / "report.md").read_text(encoding="utf-8").rstrip())
     print(f"{time.perf_counter() - start:.0f} s; sheets, table, tasks and report: {folder}")
-    script = "dataset_tools/ball_classification_datasets/create_datasets.py"
     if arguments.negatives:
+        script = "dataset_tools/ball_classification_datasets/create_datasets.py"
         words = ("--naoth", launch.shortest(arguments.negatives), "--origins", "naoth", "--output-dir", "datasets")
         print(f"Build datasets with the negatives: {launch.command(script, *words)}")
     elif (folder / "negatives").is_dir():

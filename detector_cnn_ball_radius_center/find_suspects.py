@@ -28,8 +28,4 @@ def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
     columns = {"deviations": excess[found]}
     for prefix, values in (("given", patches.y), ("predicted", circles)):
         columns |= {f"{prefix}_{name}": values[found, i] for i, name in enumerate(("radius", "center_x", "center_y"))}
-
-    def draw(path, chosen, title):
-        plots.circle_gallery(path, patches, circles, chosen, title)
-
-    write(arguments, patches, found, columns, draw, "--drop")
+    write(arguments, patches, circles, found, columns, plots.circle_gallery, "--drop")

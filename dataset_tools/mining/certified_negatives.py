@@ -67,18 +67,19 @@ def write_negatives(root: Path, alarms: Iterable[Choice]) -> int:
     """
     groups: dict[tuple[str, str], list[Choice]] = {}
     for alarm in alarms:
-        groups.setdefault((alarm.record.camera or "top", file_name(alarm.record.recording)), []).append(alarm)
+        left, top, right, bottom = alarm.box
+        if right - left == bottom - top:  # else its border is cut off at the picture's edge
+            groups.setdefault((alarm.record.camera or "top", file_name(alarm.record.recording)), []).append(alarm)
     try:
         with working_folder(root, ".mine-") as folder:
             archives, written = Archives(root, folder), 0
             for (camera, recording), members in sorted(groups.items()):
-                files = ((member_name(alarm.record.name), content) for alarm in members if (content := _png(alarm)))
+                files = ((member_name(alarm.record.name), _png(alarm)) for alarm in members)
                 written += archives.write(_free_name(root, f"{camera}/{recording}-false-alarms"), files)
             archives.publish()
     except OSError as error:
-        raise UserError(
-            f"{root}: {error.strerror or error}. Check free space and permissions, or choose another --negatives."
-        ) from None
+        told = error.strerror or error
+        raise UserError(f"{root}: {told}. Check free space and permissions, or choose another --negatives.") from None
     return written
 
 
@@ -88,11 +89,9 @@ def _free_name(root: Path, start: str) -> str:
     return next(f"{name}.zip" for name in names if not ((root / name).exists() or (root / f"{name}.zip").exists()))
 
 
-def _png(alarm: Choice) -> bytes | None:
-    """The patch cut from the picture; None if its border is cut off at the picture's edge, so it is not square."""
+def _png(alarm: Choice) -> bytes:
+    """The patch cut from the picture."""
     record, (left, top, right, bottom) = alarm.record, alarm.box
-    if right - left != bottom - top:
-        return None
     pixels = np.asarray(picture.read(record).crop(alarm.box))
     place = {"p_min_x": left, "p_min_y": top, "p_max_x": right, "p_max_y": bottom, "side": right - left}
     text = {"CameraID": int(record.camera == "bottom"), "ball_intersect": 0.0} | place

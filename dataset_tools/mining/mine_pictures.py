@@ -3,24 +3,21 @@
 import argparse
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from common.cli.find_run import default_output_dir
 from common.cli.printable import printable
 from common.cli.progress import progress_bar
-from dataset_tools.annotations.record import Record
 from dataset_tools.mining import ranking, results
 from dataset_tools.mining.certified_negatives import certified_frames, free_of_balls, write_negatives
 from dataset_tools.mining.ranking import Choice, Known, Pool
-from dataset_tools.scanning import circles
 from dataset_tools.scanning.find_balls import balls_of, plan_of
 from dataset_tools.scanning.frames import frames
-from dataset_tools.scanning.merge_circles import merge_circles
 from dataset_tools.scanning.results import whole_folder
-from dataset_tools.scanning.scan import scan
-from dataset_tools.sources.patch_sources import Skipped
+from dataset_tools.scanning.scan import Found, scan
 from dataset_tools.sources.skip_counts import Skips
 
 SHOWN_FROM = 0.5  # lowest score of a ball that is shown in a task
@@ -30,16 +27,18 @@ WORDS = {
     "models": "where the models disagree most",
     "views": "where flips and shifts of a patch disagree most",
 }
+NO_BALLS = np.empty((0, 3)), np.empty(0)
 
 
-class _Judge:
-    """Scores patches with all models, or all views of a patch, and measures the time."""
+class _Search:
+    """Scans sources with all models, or with one on all views of a patch, and counts what it sees."""
 
-    def __init__(self, scorers: Sequence, rule: str):
-        self._scorers, self._views = scorers, rule == "views"
+    def __init__(self, arguments: argparse.Namespace, scorers: Sequence, rule: str):
+        self._arguments, self._scorers, self._views = arguments, scorers, rule == "views"
+        self.skips, self.pictures = Skips(), Counter()  # pictures of each recording
         self.patches, self.seconds = 0, 0.0
 
-    def __call__(self, X: np.ndarray) -> np.ndarray:
+    def _judge(self, X: np.ndarray) -> np.ndarray:
         start = time.perf_counter()
         if self._views:
             columns = [self._scorers[0].predict(view)[:, 0] for view in ranking.views(X)]
@@ -49,111 +48,61 @@ class _Judge:
         self.patches += len(X)
         return np.stack(columns, axis=1)
 
+    def candidates(self, stream: Callable[[], Iterable]) -> Iterator[tuple[Found, np.ndarray]]:
+        """The candidates of all frames with their scores, [n, models or views]."""
+        total, plan = sum(1 for _ in stream()), plan_of(self._arguments, self._scorers[0])
+        items = scan(stream(), total, plan, self._judge, self._arguments.jobs, self.skips.add) if total else ()
+        for found, scores in items:
+            self.pictures[found.record.recording] += 1
+            if len(scores):
+                yield found, scores
 
-def mine(arguments: argparse.Namespace, scorers: Sequence, training: Iterable[Path], output_dir: Path) -> Path:
+    def report(self, chosen: list[Choice]) -> list[str]:
+        """What was looked at, by recording."""
+        rate = f"{self.seconds:.1f} s ({self.patches / max(self.seconds, 1e-9):,.0f} per second)"
+        seen, picked = self.pictures, Counter(choice.record.recording for choice in chosen)
+        lines = [f"pictures: {seen.total()}, recordings: {len(seen)}, candidates: {self.patches}, scored in {rate}", ""]
+        rows = sorted(seen, key=lambda name: (-picked[name], -seen[name], name))
+        lines += [f"- {name}: {picked[name]} to label, pictures: {seen[name]}" for name in rows[:RECORDINGS_SHOWN]]
+        more = len(rows) - RECORDINGS_SHOWN
+        return [*lines, *([f"- and {more} other recordings"] if more > 0 else []), *self.skips.lines()]
+
+
+def mine(arguments: argparse.Namespace, scorers: Sequence, training: Iterable[Path]) -> Path:
     """Searches all sources and writes the most useful patches to label; returns the folder.
 
     Args:
         arguments: the command-line arguments.
         scorers: list of robot_export.scorer.Scorer; the first is the model to improve.
         training: patch files; patches that look like them are left out.
-        output_dir: where the folder is made, unless the command line names one.
 
     Raises:
         UserError: a source or a model cannot be used; nothing is written.
     """
+    name, threshold, scale = scorers[0].name, scorers[0].threshold, arguments.scale
     rule = arguments.rule or ("models" if len(scorers) > 1 else "nearest")
-    judge, skips, seen = _Judge(scorers, rule), Skips(), Counter()
-    wanted = arguments.output_dir or output_dir / f"mine-{scorers[0].name.replace('/', '-')}"
-    with whole_folder(wanted) as (folder, place):
-        pool = _look(arguments, scorers[0], rule, judge, skips, seen)
-        alarms = _alarms(arguments, scorers[0], judge, skips, seen)
+    interest_of = ranking.nearest_to_half if rule == "nearest" else ranking.disagreement
+    search = _Search(arguments, scorers, rule)
+    pool, alarms = (Pool(arguments.per_second, arguments.fps, scale) for _ in range(2))
+    certified = arguments.certified or arguments.no_ball
+    with whole_folder(arguments.output_dir or default_output_dir() / f"mine-{name.replace('/', '-')}") as (folder, place):
+        for found, scores in search.candidates(lambda: frames(arguments.sources)):
+            balls = balls_of(found, scores[:, :1], SHOWN_FROM, None, scale)[:2]
+            pool.add(found, scores, interest_of(scores), balls)
+        for found, scores in search.candidates(lambda: certified_frames(arguments.certified, arguments.no_ball)):
+            false = free_of_balls(found) & (scores[:, 0] >= threshold)
+            alarms.add(found, scores, np.where(false, scores[:, 0], 0), NO_BALLS)
         with progress_bar(desc="comparing with the training patches", unit=" patches", delay=1) as bar:
             known = Known(training, bar.update)
-        chosen, left_out = ranking.choose(pool.ranked(), known, arguments.count)
-        false, false_left_out = ranking.choose(alarms.ranked(), known, arguments.count)
-        results.write_table(folder / "to_label.csv", chosen)
-        results.write_sheet(folder / "to_label.png", chosen)
-        tasks = results.write_tasks(folder / "label_studio", chosen, scorers[0].name)
-        lines = [*_looked_at(seen, judge), "", _chosen(rule, chosen, tasks, pool.crowded, left_out)]
-        if arguments.certified or arguments.no_ball:
-            count = write_negatives(arguments.negatives or folder / "negatives", false)
-            results.write_table(folder / "false_alarms.csv", false)
-            results.write_sheet(folder / "false_alarms.png", false)
-            lines += ["", _false(count, scorers[0].threshold, alarms.crowded, false_left_out)]
-        lines += ["", *_by_recording(seen, chosen), *skips.lines()]
-        text = "\n".join(map(printable, lines)) + "\n"
-        (folder / "report.md").write_text(f"# Pictures searched with {printable(scorers[0].name)}\n\n{text}", "utf-8")
+        chosen, left_out = ranking.choose(pool, known, arguments.count)
+        results.write_choices(folder, "to_label", chosen)
+        tasks = results.write_tasks(folder / "label_studio", chosen, name)
+        told = [f"{len(chosen)} patches to label, {WORDS[rule]}, in {tasks} Label Studio tasks. {left_out}", ""]
+        if certified:
+            chosen_alarms, left_out = ranking.choose(alarms, known, arguments.count)
+            count = write_negatives(arguments.negatives or folder / "negatives", chosen_alarms)
+            results.write_choices(folder, "false_alarms", chosen_alarms)
+            told += [f"{count} false alarms at or above {threshold:.6g}, written as negatives. {left_out}", ""]
+        lines = [f"# Pictures searched with {name}", "", *told, *search.report(chosen)]
+        (folder / "report.md").write_text("\n".join(map(printable, lines)) + "\n", encoding="utf-8")
     return place[0]
-
-
-def _look(arguments, scorer, rule: str, judge: _Judge, skips: Skips, seen: Counter) -> Pool:
-    """The pool of all candidates in the sources."""
-    pool = Pool(arguments.per_second, arguments.fps)
-    interest_of = ranking.nearest_to_half if rule == "nearest" else ranking.disagreement
-    for found, scores in _scan(arguments, scorer, lambda: frames(arguments.sources), judge, skips, seen):
-        interest = interest_of(scores)
-        if found.size is not None:
-            apart = np.zeros_like(interest)
-            kept = merge_circles(circles.of_boxes(found.boxes, arguments.scale), interest)
-            apart[kept], interest = interest[kept], apart
-        balls = balls_of(found, scores[:, :1], SHOWN_FROM, None, arguments.scale)[:2]
-        pool.add(found, scores, interest, balls)
-    return pool
-
-
-def _alarms(arguments, scorer, judge: _Judge, skips: Skips, seen: Counter) -> Pool:
-    """The pool of false alarms: candidates that the model mistakes for a ball."""
-    pool, none = Pool(arguments.per_second, arguments.fps), (np.empty((0, 3)), np.empty(0))
-    if not (arguments.certified or arguments.no_ball):
-        return pool
-
-    def stream():
-        return certified_frames(arguments.certified, arguments.no_ball)
-
-    for found, scores in _scan(arguments, scorer, stream, judge, skips, seen):
-        sure = np.where(free_of_balls(found), scores[:, 0], -1)  # a candidate on a ball must not hide others
-        kept = balls_of(found, sure[:, None], scorer.threshold, None, arguments.scale)[2]
-        interest = np.zeros(len(scores))
-        interest[kept] = scores[kept, 0]
-        pool.add(found, scores, interest, none)
-    return pool
-
-
-def _scan(
-    arguments, scorer, stream: Callable[[], Iterable[Record | Skipped]], judge: _Judge, skips: Skips, seen: Counter
-):
-    total = sum(1 for _ in stream())
-    plan = plan_of(arguments, scorer)
-    for found, scores in scan(stream(), total, plan, judge, arguments.jobs, skips.add):
-        seen[found.record.recording] += 1
-        if len(scores):
-            yield found, scores
-
-
-def _looked_at(seen: Counter, judge: _Judge) -> list[str]:
-    rate = (
-        f", scored in {judge.seconds:.1f} s ({judge.patches / judge.seconds:,.0f} per second)" if judge.patches else ""
-    )
-    return [f"pictures: {seen.total()}, recordings: {len(seen)}, candidates: {judge.patches}{rate}"]
-
-
-def _chosen(rule: str, chosen: list[Choice], tasks: int, crowded: int, left_out: dict[str, int]) -> str:
-    return (
-        f"{len(chosen)} patches to label, {WORDS[rule]}, in {tasks} Label Studio tasks. Left out: {crowded} for better "
-        f"ones in the same second, {left_out['training']} like a training patch, {left_out['chosen']} like a chosen one"
-    )
-
-
-def _false(count: int, threshold: float, crowded: int, left_out: dict[str, int]) -> str:
-    return (
-        f"{count} false alarms at or above {threshold:.6g}, written as negatives. Left out: {crowded} for better ones "
-        f"in the same second, {left_out['training']} like a training patch, {left_out['chosen']} like a chosen one"
-    )
-
-
-def _by_recording(seen: Counter, chosen: list[Choice]) -> list[str]:
-    picked = Counter(choice.record.recording for choice in chosen)
-    rows = sorted(seen, key=lambda name: (-picked[name], -seen[name], name))
-    lines = [f"- {name}: {picked[name]} to label, pictures: {seen[name]}" for name in rows[:RECORDINGS_SHOWN]]
-    return [*lines, f"- and {len(rows) - RECORDINGS_SHOWN} other recordings"] if len(rows) > RECORDINGS_SHOWN else lines

@@ -13,6 +13,8 @@ from dataset_tools.annotations import picture_names
 from dataset_tools.annotations.record import Record
 from dataset_tools.leaks import hashes
 from dataset_tools.leaks.duplicates import CORRELATION_MIN, NEAR_BITS, correlation
+from dataset_tools.scanning.circles import in_the_middle
+from dataset_tools.scanning.merge_circles import merge_circles
 from dataset_tools.scanning.scan import Found
 
 POOL_MAX = 20_000  # candidates in memory, about 1 kB each; if there are more, the less interesting half is dropped
@@ -61,10 +63,13 @@ def views(X: np.ndarray) -> Iterator[np.ndarray]:
 
 
 class Pool:
-    """The most interesting candidates so far: the best few of each camera, recording and second."""
+    """The most interesting candidates so far: the best few of each camera, recording and second.
 
-    def __init__(self, per_second: int, fps: float):
-        self._per_second, self._fps = per_second, fps
+    scale: side of a candidate in diameters; of overlapping candidates, only the best is kept.
+    """
+
+    def __init__(self, per_second: int, fps: float, scale: float):
+        self._per_second, self._fps, self._scale = per_second, fps, scale
         self._held: list[Choice] = []
         self.crowded = 0  # interesting candidates that lost to better ones in the same second
 
@@ -77,7 +82,9 @@ class Pool:
             interest: float [n].
             balls: what the model sees in the picture, see `Choice`.
         """
-        best = np.argsort(-interest, kind="stable")[: None if found.size is None else self._per_second]
+        best = np.argsort(-interest, kind="stable")
+        if found.size is not None:
+            best = merge_circles(in_the_middle(found.boxes, self._scale), interest)[: self._per_second]
         for index in best[interest[best] > 0].tolist():
             box = tuple(found.boxes[index].tolist())
             rest = (found.X[index].copy(), scores[index].copy(), found.size, balls)
@@ -117,42 +124,39 @@ class Known:
 
     def __init__(self, training: Iterable = (), progress: Callable[[int], object] = int):
         paths = list(training)
-        self._training = stored_patches(paths, "classification").X if paths else None
-        looks = [np.empty(0, np.uint64)]
-        for start in range(0, len(self._training) if paths else 0, BLOCK):
-            looks.append(hashes.look(hashes.small(self._training[start : start + BLOCK])))
-            progress(len(looks[-1]))
-        self._looks = np.concatenate(looks)
-        self._chosen = np.empty((0, hashes.SIDE, hashes.SIDE), np.uint8)
-        self._chosen_looks = np.empty(0, np.uint64)
+        self._training = stored_patches(paths, "classification").X if paths else []
+        self._looks, self._chosen = {"training": np.empty(0, np.uint64), "chosen": np.empty(0, np.uint64)}, []
+        for start in range(0, len(self._training), BLOCK):
+            looks = hashes.look(hashes.small(self._training[start : start + BLOCK]))
+            self._looks["training"] = np.append(self._looks["training"], looks)
+            progress(len(looks))
 
     def __len__(self) -> int:
-        return len(self._looks)
+        return len(self._looks["training"])
 
     def like(self, X: np.ndarray) -> str:
-        """`training` or `chosen` if a patch [size, size, channels] looks like one of those, else empty."""
+        """`training` or `chosen` if a patch [size, size, channels] looks like one of those; else it becomes chosen."""
         small = hashes.small(X[None])
         look = hashes.look(small)[0]
-        if len(found := np.flatnonzero(np.bitwise_count(self._looks ^ look) <= NEAR_BITS)):
-            near = np.concatenate([hashes.small(self._training[index : index + 1]) for index in found.tolist()])
-            if (correlation(np.repeat(small, len(near), 0), near) >= CORRELATION_MIN).any():
-                return "training"
-        near = self._chosen[np.bitwise_count(self._chosen_looks ^ look) <= NEAR_BITS]
-        if len(near) and (correlation(np.repeat(small, len(near), 0), near) >= CORRELATION_MIN).any():
-            return "chosen"
-        self._chosen = np.concatenate([self._chosen, small])
-        self._chosen_looks = np.append(self._chosen_looks, look)
+        for what, patches in (("training", self._training), ("chosen", self._chosen)):
+            found = np.flatnonzero(np.bitwise_count(self._looks[what] ^ look) <= NEAR_BITS).tolist()
+            near = [hashes.small(np.asarray(patches[index : index + 1])) for index in found]
+            if near and (correlation(np.repeat(small, len(near), 0), np.concatenate(near)) >= CORRELATION_MIN).any():
+                return what
+        self._chosen.append(X)
+        self._looks["chosen"] = np.append(self._looks["chosen"], look)
         return ""
 
 
-def choose(ranked: Iterable[Choice], known: Known, most: int) -> tuple[list[Choice], dict[str, int]]:
-    """The first `most` that look neither like each other nor like the training data, and how many were left out."""
-    chosen, left_out = [], {"training": 0, "chosen": 0}
-    for choice in ranked:
+def choose(pool: Pool, known: Known, most: int) -> tuple[list[Choice], str]:
+    """The first `most` that look neither like each other nor like the training data, and what was left out."""
+    chosen, left_out = [], Counter()
+    for choice in pool.ranked():
         if len(chosen) == most:
             break
-        if what := known.like(choice.X):
-            left_out[what] += 1
-        else:
+        what = known.like(choice.X)
+        left_out[what] += 1
+        if not what:
             chosen.append(choice)
-    return chosen, left_out
+    told = f"{left_out['training']} like a training patch, {left_out['chosen']} like a chosen one"
+    return chosen, f"Left out: {pool.crowded} for better ones in the same second, {told}"

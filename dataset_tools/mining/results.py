@@ -1,4 +1,4 @@
-"""Writes the results of mining: the patches to label as a sheet, a table and Label Studio tasks, and a report."""
+"""Writes the results of mining: the patches to label as a sheet, a table and Label Studio tasks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,39 +11,34 @@ from common.runs.evaluation import write_rows
 from dataset_tools.annotations import picture, picture_names
 from dataset_tools.mining.ranking import Choice
 from dataset_tools.scanning import contact_sheet, label_studio_tasks
+from dataset_tools.scanning.circles import in_the_middle
 
 SHEET_MAX = 200  # patches
 
 
-def write_table(path: Path, choices: Sequence[Choice]) -> None:
-    """Writes one row per patch, the most interesting first."""
+def write_choices(folder: Path, name: str, choices: Sequence[Choice]) -> None:
+    """Writes one row per patch, the most interesting first, and draws the first ones with their surroundings."""
+    records = [choice.record for choice in choices]
     columns = {
         "rank": range(1, len(choices) + 1),
         "interest": np.array([choice.interest for choice in choices]),
-        "picture": [printable(choice.record.name) for choice in choices],
-        "source": [printable(choice.record.picture.name) for choice in choices],
-        "recording": [printable(choice.record.recording) for choice in choices],
-        "camera": [choice.record.camera for choice in choices],
+        "picture": [printable(record.name) for record in records],
+        "source": [printable(record.picture.name) for record in records],
+        "recording": [printable(record.recording) for record in records],
+        "camera": [record.camera for record in records],
         "frame": [picture_names.number_of(choice.record, choice.index) for choice in choices],
     }
-    for number, name in enumerate(("left", "top", "right", "bottom")):
-        columns[name] = [choice.box[number] for choice in choices]
-    for number in range(len(choices[0].scores) if choices else 0):
-        columns[f"score_{number + 1}"] = np.array([choice.scores[number] for choice in choices])
-    write_rows(path, columns)
+    columns |= {edge: [choice.box[i] for choice in choices] for i, edge in enumerate(("left", "top", "right", "bottom"))}
+    scores = np.array([choice.scores for choice in choices])
+    columns |= {f"score_{number + 1}": scores[:, number] for number in range(scores.shape[1] if choices else 0)}
+    write_rows(folder / f"{name}.csv", columns)
+    shown = ((choice.record, choice.X, _square(choice), choice.scores[0]) for choice in choices[:SHEET_MAX])
+    contact_sheet.save(folder / f"{name}.png", shown, ImageDraw.ImageDraw.rectangle)
 
 
-def write_sheet(path: Path, choices: Sequence[Choice]) -> None:
-    """Draws the first patches with their surroundings and the first model's score."""
-    shown = choices[:SHEET_MAX]
-    entries = ((choice.record, choice.X, _circle(choice.box), choice.scores[0]) for choice in shown)
-    contact_sheet.save(path, entries, ImageDraw.ImageDraw.rectangle)
-
-
-def _circle(box: tuple[int, ...]) -> tuple[float, float, float]:
-    left, top, right, bottom = box
-    half = (right - left) / 2
-    return half, left + half, (top + bottom) / 2
+def _square(choice: Choice) -> np.ndarray:
+    """Half of the side, and the centre."""
+    return in_the_middle(np.array([choice.box]), 1)[0]
 
 
 def write_tasks(folder: Path, choices: Sequence[Choice], model: str) -> int:
@@ -55,8 +50,7 @@ def write_tasks(folder: Path, choices: Sequence[Choice], model: str) -> int:
             pictures.setdefault(key, []).append(choice)
     with label_studio_tasks.task_folder(folder, model) as add:
         for asked in pictures.values():
-            record, balls = asked[0].record, asked[0].balls
-            middles = ((_circle(choice.box), choice.scores[0]) for choice in asked)
-            places = (f"x {int(x)} y {int(y)}: {score:.3f}" for (_, x, y), score in middles)
-            add(record, picture.read(record), *balls, look_at="; ".join(places))
+            places = ((*_square(choice)[1:].astype(int), choice.scores[0]) for choice in asked)
+            look_at = "; ".join(f"x {x} y {y}: {score:.3f}" for x, y, score in places)
+            add(asked[0].record, picture.read(asked[0].record), *asked[0].balls, look_at=look_at)
     return len(pictures)

@@ -10,6 +10,7 @@ import numpy as np
 
 from common.atomic_files import new_folder
 from common.cli import launch
+from common.cli.find_run import default_output_dir
 from common.cli.training_options import TrainingOptions
 from common.datasets.patch_file import concatenate, read_patches
 from common.errors import UserError
@@ -49,7 +50,10 @@ def answers_by_fold(patches, splitter, options: TrainingOptions, training):
 
     def make_trainer(train):
         if train.y.ndim == 1 and len(np.unique(train.y)) < 2:
-            raise UserError("without the recordings of one fold, only one class is left. Choose more --folds.")
+            raise UserError(
+                f"training needs patches with and without a ball. Received: {', '.join(train.files)}, where only one "
+                "class is left without the recordings of a fold. Add files, or choose more --folds."
+            )
         splits = SimpleNamespace(train=train, validation=None)
         return training.prepare(*training.build(options, splits), splits)[0]
 
@@ -60,19 +64,23 @@ def answers_by_fold(patches, splitter, options: TrainingOptions, training):
     return answers
 
 
-def write(arguments: argparse.Namespace, patches, found, columns: dict, draw: Callable, how: str) -> None:
+def write(
+    arguments: argparse.Namespace, patches, answers, found: np.ndarray, columns: dict, draw: Callable, how: str
+) -> None:
     """Writes suspects.csv and suspects.png, and prints what to do with them.
 
     A patch without a `source` is identified by its digest. Patches with the same digest are only on the sheet, because
     `create_datasets` refuses a name that matches several patches.
 
     Args:
-        found: int [k], the most suspicious first. columns: name -> [k], for the list.
-        draw: (path, indices, title) draws the sheet. how: the option for the list, printed in the last line.
+        answers: of the networks, [n, ...]. found: int [k], the most suspicious first.
+        columns: name -> [k], for the list.
+        draw: (path, patches, answers, indices, title) draws the sheet.
+        how: the option for the list, printed in the last line.
     """
-    folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"suspects-{arguments.files[0].stem}")
+    folder = new_folder(arguments.output_dir or default_output_dir() / f"suspects-{arguments.files[0].stem}")
     title = f"{len(found)} of {len(patches)} labels are suspicious"
-    draw(folder / "suspects.png", found[:SHOWN], title)
+    draw(folder / "suspects.png", patches, answers, found[:SHOWN], title)
     named = keys(patches.X, patches.y, patches.source)
     counts = Counter(named)
     single = [place for place, index in enumerate(found) if counts[named[index]] == 1]

@@ -13,13 +13,8 @@ def suspects_parser(description: str) -> Parser:
     parser, defaults = Parser(description=description), TrainingOptions()
     add, shown = parser.add_argument, " ".join(map(str, defaults.filters))
     add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) that name recordings; used as one set")
-    add(
-        "--folds",
-        type=int,
-        default=5,
-        metavar="N",
-        help="networks to train, each without some recordings (%(default)s)",
-    )
+    text = "networks to train, each without some recordings (%(default)s)"
+    add("--folds", type=int, default=5, metavar="N", help=text)
     add("--filters", type=int, nargs="+", default=defaults.filters, metavar="N", help=f"one or four ({shown})")
     add("--dense", type=int, default=defaults.dense, metavar="N", help="units of the dense layer (%(default)s)")
     add("--epochs", type=int, metavar="N", help="epochs of each network (default: like train.py)")

@@ -80,7 +80,7 @@ def test_views_are_the_same_patch_and_keep_u_and_v_apart(channels):
 
 
 def test_only_the_best_few_patches_of_a_second_are_kept():
-    pool = Pool(per_second=2, fps=30)
+    pool = Pool(per_second=2, fps=30, scale=1.3)
     for frame in range(90):
         interest = np.array([frame % 30 / 40, 0.0, frame % 30 / 50])
         pool.add(found_in(frame), np.zeros((3, 1)), interest, (np.empty((0, 3)), np.empty(0)))
@@ -91,7 +91,7 @@ def test_only_the_best_few_patches_of_a_second_are_kept():
 
 def test_the_pool_stays_small_and_keeps_the_best(monkeypatch):
     monkeypatch.setattr(ranking, "POOL_MAX", 100)
-    pool, interest = Pool(2, 30), np.random.default_rng(0).random(3000)
+    pool, interest = Pool(2, 30, 1.3), np.random.default_rng(0).random(3000)
     for frame, value in enumerate(interest):
         pool.add(found_in(frame * 30, 1), np.zeros((1, 1)), np.array([value]), (np.empty((0, 3)), np.empty(0)))
         assert len(pool._held) <= 100
