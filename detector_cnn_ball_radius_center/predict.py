@@ -17,7 +17,7 @@ from common.cli.find_run import run_or_file
 from common.cli.program import check_files, run_main
 from common.cli.quiet import quiet_stderr
 from dataset_tools.scanning.predict_options import prediction_parser
-from robot_export.foreign_options import add_foreign_options, foreign
+from robot_export.foreign_options import add_foreign_options
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -29,14 +29,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     check_files(arguments.sources, "file or folder")
     with quiet_stderr():
-        from dataset_tools.scanning.find_balls import predict
-        from robot_export.scorer import check_alike, open_scorer
-    detector = open_scorer(arguments.model, (3,), foreign(arguments))
-    classifier = None
-    if arguments.classifier:
-        classifier = open_scorer(arguments.classifier, (1, 4), foreign(arguments), arguments.threshold)
-    check_alike([classifier or detector, detector])
-    predict(arguments, classifier, detector)
+        from detector_cnn_ball_radius_center.predicting import predict_with
+    predict_with(arguments)
 
 
 if __name__ == "__main__":

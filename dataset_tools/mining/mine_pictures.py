@@ -85,7 +85,8 @@ def mine(arguments: argparse.Namespace, scorers: Sequence, training: Iterable[Pa
     search = _Search(arguments, scorers, rule)
     pool, alarms = (Pool(arguments.per_second, arguments.fps, scale) for _ in range(2))
     certified = arguments.certified or arguments.no_ball
-    with whole_folder(arguments.output_dir or default_output_dir() / f"mine-{name.replace('/', '-')}") as (folder, place):
+    wanted = arguments.output_dir or default_output_dir() / f"mine-{name.replace('/', '-')}"
+    with whole_folder(wanted) as (folder, place):
         for found, scores in search.candidates(lambda: frames(arguments.sources)):
             balls = balls_of(found, scores[:, :1], SHOWN_FROM, None, scale)[:2]
             pool.add(found, scores, interest_of(scores), balls)

@@ -28,7 +28,8 @@ def write_choices(folder: Path, name: str, choices: Sequence[Choice]) -> None:
         "camera": [record.camera for record in records],
         "frame": [picture_names.number_of(choice.record, choice.index) for choice in choices],
     }
-    columns |= {edge: [choice.box[i] for choice in choices] for i, edge in enumerate(("left", "top", "right", "bottom"))}
+    for i, edge in enumerate(("left", "top", "right", "bottom")):
+        columns[edge] = [choice.box[i] for choice in choices]
     scores = np.array([choice.scores for choice in choices])
     columns |= {f"score_{number + 1}": scores[:, number] for number in range(scores.shape[1] if choices else 0)}
     write_rows(folder / f"{name}.csv", columns)
