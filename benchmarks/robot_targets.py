@@ -104,7 +104,7 @@ def main(argv=None) -> None:
     patches, rows = read(args.naoth), []
     cases = [(name, venue, seed) for venue in args.venues for seed in range(args.seeds) for name in VARIANTS]
     for name, venue, seed in progress_bar(cases, desc="training", unit="network"):
-        inside = np.char.startswith(patches.recording, f"{venue}_")
+        inside = np.char.startswith(patches.recording.astype(str), f"{venue}_")
         there = patches.take(inside)
         learn, validation, _ = split_validation(patches.take(~inside), seed=seed)
         predict = train(learn, args.filters, seed, *VARIANTS[name])

@@ -1,8 +1,9 @@
 """Reads one dataset of a checked HDF5 file in parts, and never more than fits into memory."""
 
 import resource
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from common.cli.printable import LIMIT, printable
 from common.datasets.hdf5_chunks import Chunks
 from common.errors import UserError
 
-STRINGS_BYTES_MAX = 1 << 27  # for strings of variable length that are read at once
 NAME_BYTES_MAX = 1024  # of a recording, camera or origin
-# The exceptions that h5py raises for damaged files; they have no common class.
+NAMES_AT_ONCE = 8192
+LITTLE_BYTES = 1 << 27
+# The exceptions that h5py and zlib raise for damaged files; they have no common class.
 FAULTS = (OSError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, MemoryError, AttributeError)
+FAULTS += (zlib.error,)
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Column:
     dtype: np.dtype
     bytes: int
     chunks: Chunks | None
-    variable: bool = False
+    variable: bool
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -44,39 +47,26 @@ class Column:
         rows = max(0, stop - start)
         check_room(rows * (self.bytes // max(1, len(self))), self.path)
         with readable(self.path):
-            if self.variable:
-                return self._strings(start, stop)
             read = np.empty((rows, *self.shape[1:]), self.dtype)
-            if rows:
-                self.read_into(read, start, 0)
-            return read
+        self.read_into(read, start, 0, rows)
+        return read
 
-    def read_into(self, target: np.ndarray, start: int, at: int, rows: int | None = None) -> None:
+    def read_into(self, target: np.ndarray, start: int, at: int, rows: int) -> None:
         """Reads `rows` rows, starting at `start`, into `target`, starting at its row `at`.
 
         Raises:
             UserError: a damaged part of the file.
         """
-        rows = len(target) if rows is None else rows
-        with readable(self.path):
-            if self.chunks:
-                self.chunks.check(start, start + rows)
-            self.dataset.read_direct(target, np.s_[start : start + rows], np.s_[at : at + rows])
-
-    def _strings(self, start: int, stop: int) -> np.ndarray:
-        """Reads strings of variable length, a few at a time: each may be as long as the file."""
-        longest = self.path.stat().st_size
-        step = max(1, min(8192, STRINGS_BYTES_MAX // max(1, longest)))
-        parts = [np.empty(0, object)]
-        for first in range(start, stop, step):
-            if self.chunks:
-                self.chunks.check(first, min(stop, first + step))
-            with little_memory(longest):
-                part = self.dataset[first : min(stop, first + step)]
-            if max(map(len, part)) > NAME_BYTES_MAX:
-                raise ValueError(f"a name of more than {NAME_BYTES_MAX} characters")
-            parts.append(part)
-        return np.concatenate(parts)
+        step = NAMES_AT_ONCE if self.variable else max(1, rows)
+        for first in range(0, rows, step):
+            count = min(step, rows - first)
+            source, place = (np.s_[begin + first : begin + first + count] for begin in (start, at))
+            with readable(self.path), little_memory() if self.variable else nullcontext():
+                if self.chunks:
+                    self.chunks.check(source.start, source.stop)
+                self.dataset.read_direct(target, source, place)
+                if self.variable and max(map(len, target[place])) > NAME_BYTES_MAX:
+                    raise ValueError(f"a name of more than {NAME_BYTES_MAX} characters")
 
 
 @contextmanager
@@ -94,11 +84,11 @@ def readable(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def little_memory(file_bytes: int) -> Iterator[None]:
-    """Limits the memory of this process while HDF5 reads strings of variable length from a file of this many bytes.
+def little_memory() -> Iterator[None]:
+    """Limits what this process may allocate while HDF5 reads strings of variable length.
 
-    HDF5 allocates and clears as many bytes as a string claims to have, up to 4 GB, before it checks that they exist.
-    Without /proc, there is no limit.
+    HDF5 allocates and clears as many bytes as a string claims to have, up to 4 GB, before it checks that they exist,
+    and any number of strings may refer to the same bytes. Without /proc, there is no limit.
     """
     try:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -106,9 +96,8 @@ def little_memory(file_bytes: int) -> Iterator[None]:
         yield
         return
     before = resource.getrlimit(resource.RLIMIT_AS)
-    most = used + 2 * (STRINGS_BYTES_MAX + file_bytes)
-    if before[0] == resource.RLIM_INFINITY or most < before[0]:
-        resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
+    if before[0] == resource.RLIM_INFINITY or used + LITTLE_BYTES < before[0]:
+        resource.setrlimit(resource.RLIMIT_AS, (used + LITTLE_BYTES, before[1]))
     try:
         yield
     finally:
@@ -121,9 +110,7 @@ def check_room(needed: int, path: Path) -> None:
     Raises:
         UserError: there is not enough.
     """
-    if needed < 1 << 24:
-        return
-    free = free_memory()
+    free = free_memory() if needed >= 1 << 24 else None
     if free is not None and needed > free:
         raise UserError(
             f"{path}: does not fit into memory. Received: {needed / 1e9:.1f} GB to read, {free / 1e9:.1f} GB free."

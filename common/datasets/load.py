@@ -1,8 +1,9 @@
 """Loads the patches of a run: finds the files, reads and checks them, and splits off validation if there is none."""
 
+import math
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ import numpy as np
 from common.cli.find_run import read_config
 from common.cli.training_options import TrainingOptions
 from common.datasets.grouped_split import split_validation
-from common.datasets.patch_file import Patches, concatenate, read_patches
+from common.datasets.hdf5_column import free_memory
+from common.datasets.patch_file import Patches, concatenate, stored_patches
 from common.datasets.resolve import Source, SyntheticFiles, Wanted, joined_name, resolve
-from common.datasets.streaming import check_memory, stored_patches
 from common.errors import UserError
 
+COPIES = 2  # of the pixels during training in memory: the array and its copy on the device
 DRY_RUN_PATCHES = 512
 
 
@@ -62,15 +64,15 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
         files["test"] = ()
     origin = {split: ", ".join(selection.origin[path] for path in paths) for split, paths in files.items() if paths}
     names = {split: joined_name(paths) if options.data_train else selection.name for split, paths in files.items()}
-    if not options.stream:
-        check_memory([path for paths in files.values() for path in paths])
-    elif not selection.validation:
+    if options.stream and not selection.validation:
         raise UserError(
             f"--stream needs a validation file. Received: {selection.name}. Pass one with --data-val, or train "
             "without --stream, which splits off a part of the training patches."
         )
-    read = stored_patches if options.stream else _read
-    parts = {split: read(paths, task) for split, paths in files.items() if paths}
+    parts = {split: stored_patches(paths, task) for split, paths in files.items() if paths}
+    if not options.stream:
+        check_memory(parts.values())
+        parts = {split: replace(part, X=part.X[:]) for split, part in parts.items()}
     notes = [selection.warning] if selection.warning else []
     if "validation" not in parts:
         parts["train"], parts["validation"], how = split_validation(parts["train"], seed=options.seed)
@@ -99,8 +101,19 @@ def _begun_with(options: TrainingOptions) -> dict:
     return read_config(Path(options.resume)) if options.resume else {}
 
 
-def _read(paths: Sequence[Path], task: str) -> Patches:
-    return concatenate([read_patches(path, task) for path in paths])
+def check_memory(parts: Iterable[Patches]) -> None:
+    """Checks that the pixels of patches in files fit into memory for training.
+
+    Raises:
+        UserError: they do not fit.
+    """
+    needed = COPIES * sum(math.prod(part.X.shape) for part in parts)
+    free = free_memory()
+    if free is not None and needed > free:
+        raise UserError(
+            f"These patches do not fit into memory: {needed / 1e9:.1f} GB are needed. Received: {free / 1e9:.1f} GB "
+            "free. Add --stream, which reads them from the files during training."
+        )
 
 
 def _check_classes(train: Patches) -> None:

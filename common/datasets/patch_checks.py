@@ -10,7 +10,8 @@ from common.errors import UserError
 
 TASKS = ("classification", "detection")
 KEYS = ("recording", "camera", "origin")  # one string per patch, in newer files
-DETAILS = {"side": "fiu", "source": "SO"}  # one number, one string per patch, in the newest files: NumPy type kinds
+# All columns but X and y, with their NumPy type kinds; `side` and `source` are in the newest files.
+COLUMNS = {**dict.fromkeys(KEYS, "SO"), "side": "fiu", "source": "SO"}
 SIDES = (16, 32)  # pixels; the networks of this repository are built for these two
 CENTRE_RANGE = (-0.25, 1.25)  # fractions of the patch; real labels reach 0.02..1.014
 RADIUS_MAX = 1.0  # fraction of the patch; real labels reach 0.3..0.55
@@ -18,46 +19,40 @@ ORDER_MIN = 30  # fewer labels do not show the order of the columns
 ORDER_SIGMAS = 5.0  # how far the centres must lie above the suspected radius
 
 
-def open_file(path: Path) -> SafeFile:
-    """Opens a patch file for reading; the caller closes it.
+def open_file(path: Path, task: str | None = None) -> SafeFile:
+    """Opens a patch file, and checks keys, shapes, types and the memory needed by everything but X; reads no values.
+
+    Args:
+        path: the file; the caller closes it.
+        task: `classification` or `detection`; None accepts both.
 
     Raises:
-        UserError: the file does not exist, is not readable, is not HDF5, or stores its values elsewhere.
+        UserError: the file cannot be used.
     """
-    return open_hdf5(path, ("X", "y", *KEYS, *DETAILS))
-
-
-def layout(file: SafeFile, task: str) -> None:
-    """Checks keys, shapes, types and the memory needed by everything but X; reads neither pixels nor labels.
-
-    Raises:
-        UserError: something that cannot be used.
-    """
-    path, columns = file.path, file.columns
-    if task not in TASKS:
-        raise UserError(f"unknown task. Received: {task!r}. Known: {', '.join(TASKS)}.")
+    file = open_hdf5(path, ("X", "y", *COLUMNS))
+    columns = file.columns
     for key in ("X", "y"):
         if key not in columns:
             raise UserError(f"{path}: has no {key}. Received: keys {file.names() or 'none'}. Not a patch file.")
-    pixels(columns["X"].shape, columns["X"].dtype, path)
-    count = len(columns["X"])
-    shape, dtype = columns["y"].shape, columns["y"].dtype
-    if not shape or shape[0] != count:
-        raise UserError(f"{path}: X and y differ in length. Received: X {columns['X'].shape}, y {shape}.")
-    if dtype.kind not in "biuf":
-        raise UserError(f"{path}: y must hold numbers. Received: {dtype}.")
-    label_shape(shape, task, path)
-    for key in [key for key in KEYS if key in columns]:
-        if columns[key].shape != (count,):
-            raise UserError(f"{path}: {key} must hold one string per patch ({count}). Received: {columns[key].shape}.")
-        if columns[key].dtype.kind not in "SO":
-            raise UserError(f"{path}: {key} must hold strings. Received: {columns[key].dtype}.")
-    for key in [key for key in DETAILS if key in columns]:
-        if columns[key].shape != (count,) or columns[key].dtype.kind not in DETAILS[key]:
+    X, y = columns["X"], columns["y"]
+    pixels(X.shape, X.dtype, path)
+    if y.shape[:1] != X.shape[:1]:
+        raise UserError(f"{path}: X and y differ in length. Received: X {X.shape}, y {y.shape}.")
+    if y.dtype.kind not in "biuf":
+        raise UserError(f"{path}: y must hold numbers. Received: {y.dtype}.")
+    label_shape(y.shape, task or task_of(file), path)
+    for key, kinds in COLUMNS.items():
+        if key in columns and (columns[key].shape != (len(X),) or columns[key].dtype.kind not in kinds):
+            what = "number" if key == "side" else "string"
             found = f"{columns[key].dtype} {columns[key].shape}"
-            what = "string" if key == "source" else "number"
-            raise UserError(f"{path}: {key} must hold one {what} per patch ({count}). Received: {found}.")
+            raise UserError(f"{path}: {key} must hold one {what} per patch ({len(X)}). Received: {found}.")
     check_room(sum(column.bytes for key, column in columns.items() if key != "X"), path)
+    return file
+
+
+def task_of(file: SafeFile) -> str:
+    """The task of an open file, by the shape of y."""
+    return TASKS[file.columns["y"].shape[1:] == (3,)]
 
 
 def pixels(shape: tuple[int, ...], dtype: np.dtype, path: Path) -> None:
@@ -66,17 +61,13 @@ def pixels(shape: tuple[int, ...], dtype: np.dtype, path: Path) -> None:
     Raises:
         UserError: X is not uint8 [n > 0, side, side, 1 or 2] with a side of 16 or 32.
     """
-    if dtype != np.uint8:
+    square = len(shape) == 4 and shape[1] == shape[2] in SIDES
+    if dtype != np.uint8 or not square or shape[3] not in (1, 2) or not shape[0]:
         hint = " Store the raw 0..255 values: scaling and mean are part of the model." if dtype.kind == "f" else ""
-        raise UserError(f"{path}: X must be uint8. Received: {dtype}.{hint}")
-    if len(shape) != 4:
-        raise UserError(f"{path}: X must be [n, height, width, channels]. Received: {list(shape)}.")
-    if shape[1] != shape[2] or shape[1] not in SIDES:
-        raise UserError(f"{path}: patches must be 16x16 or 32x32. Received: {shape[1]}x{shape[2]}.")
-    if shape[3] not in (1, 2):
-        raise UserError(f"{path}: patches must have 1 channel (Y) or 2 (Y, U/V). Received: {shape[3]}.")
-    if shape[0] == 0:
-        raise UserError(f"{path}: is empty. Received: X {list(shape)}.")
+        raise UserError(
+            f"{path}: X must be uint8 [n, side, side, channels] of 16x16 or 32x32 pixels and 1 channel (Y) or 2 "
+            f"(Y, U/V). Received: {dtype} {list(shape)}.{hint}"
+        )
 
 
 def label_shape(shape: tuple[int, ...], task: str, path: Path) -> None:
@@ -151,10 +142,3 @@ def column_order(y: np.ndarray, path: Path) -> None:
                 f"{path}: the columns of y look like {seen}, expected [radius, center_x, center_y]."
                 f" Received: column means {np.round(mean, 3).tolist()}. Reorder the columns and write the file again."
             )
-
-
-def text(values: np.ndarray) -> np.ndarray:
-    """Strings of an HDF5 file, of fixed or variable length, as a str array."""
-    if values.dtype.kind == "S":
-        return np.char.decode(values, "utf-8", "replace")
-    return np.array([value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values])

@@ -1,45 +1,31 @@
-"""Opens and fully checks files in the HDF5 patch format of the archive.
+"""Patches, in memory or in files in the HDF5 patch format of the archive.
 
 A file holds `X` uint8 [n, side, side, channels] and `y`; newer files add `recording`, `camera` and `origin`, one string
 per patch, and the newest `side` and `source`. The fields are described in `Patches`.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from common.datasets import patch_checks, patch_writer
-from common.datasets.patch_checks import KEYS, SIDES, TASKS
-from common.datasets.safe_hdf5 import SafeFile
+from common.datasets.hdf5_column import Column
+from common.datasets.patch_checks import COLUMNS, KEYS, TASKS
 from common.datasets.sampling_rules import rule_in
+from common.datasets.streaming import BLOCK, StoredPixels
 from common.errors import UserError
 
-__all__ = [
-    "KEYS",
-    "SIDES",
-    "TASKS",
-    "PatchFile",
-    "Patches",
-    "concatenate",
-    "open_patches",
-    "read_patches",
-    "task_of",
-    "write_patches",
-]
-
-BLOCK = 8192  # patches per block when a file is read in parts: 16 MB at 32x32x2
-COLUMNS = (*KEYS, *patch_checks.DETAILS)
 write_patches = patch_writer.write_patches
 
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """Patches in memory.
+    """Patches in memory, or with their pixels in files.
 
     X: uint8 [n, side, side, channels]; one channel is Y, two are Y and the interleaved U/V of YUV422.
     y: float32 [n], 1 ball and 0 no ball; or float32 [n, 3] = [radius, center_x, center_y], fractions of the patch.
@@ -94,92 +80,55 @@ class Patches:
         return Patches(self.X[indices], self.y[indices], **columns, files=self.files, sampling=self.sampling)
 
 
-@dataclass(frozen=True)
-class PatchFile:
-    """An open, checked patch file that is read in parts, for files that are larger than the memory.
-
-    `shape` is the shape of X.
-    """
-
-    path: Path
-    task: str
-    shape: tuple[int, int, int, int]
-    _file: SafeFile
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def read(self, start: int = 0, stop: int | None = None) -> Patches:
-        """The patches start..stop, checked; X is in memory only once.
-
-        Raises:
-            UserError: impossible labels, or this part of the file is damaged.
-        """
-        start, stop, _ = slice(start, stop).indices(len(self))
-        read = {key: column.read(start, stop) for key, column in self._file.columns.items()}
-        X, y = read.pop("X"), patch_checks.labels(read.pop("y"), self.task, self.path)
-        columns = {key: patch_checks.text(values) for key, values in read.items() if key in KEYS}
-        if "side" in read:
-            columns["side"] = read["side"].astype(np.float32)
-        if "source" in read:
-            columns["source"] = read["source"].astype("S")
-        return Patches(X, y, **columns, files=(self.path.name,), sampling=self.sampling)
-
-    @cached_property
-    def sampling(self) -> str | None:
-        """The sampling rule in the file's attributes; None if there is none or it cannot be read."""
-        return sampling_rule(self._file)
-
-    @property
-    def attributes(self) -> dict[str, object]:
-        """The file's attributes; read only on demand, because training needs none."""
-        return self._file.attributes()
-
-    def blocks(self, size: int = BLOCK) -> Iterator[Patches]:
-        """All patches in order, `size` at a time; the last block contains the remainder."""
-        for start in range(0, len(self), size):
-            yield self.read(start, start + size)
-
-
-def sampling_rule(file: SafeFile) -> str | None:
-    """The sampling rule in the attributes of an open file; None if there is none or it cannot be read."""
-    try:
-        return rule_in(file.attributes())
-    except UserError:
-        return None
-
-
-def joined_rule(rules: Iterable[str | None]) -> str | None:
-    """The sampling rules of joined patches, as one string; None if any of them is unknown."""
-    rules = sorted({rule or "" for rule in rules})
-    return " and ".join(rules) if all(rules) else None
-
-
 def task_of(path: Path | str) -> str:
     """`classification` or `detection`, depending on the shape of y.
 
     Raises:
         UserError: not a patch file.
     """
-    path = Path(path)
-    with closing(patch_checks.open_file(path)) as file:
-        y = file.columns.get("y")
-        task = TASKS[1] if y is not None and y.shape[1:] == (3,) else TASKS[0]
-        patch_checks.layout(file, task)
-    return task
+    with closing(patch_checks.open_file(Path(path))) as file:
+        return patch_checks.task_of(file)
 
 
-@contextmanager
-def open_patches(path: Path | str, task: str) -> Iterator[PatchFile]:
-    """Opens a patch file and checks everything that needs no pixels or labels; use it in a `with` statement.
+def stored_patches(paths: Sequence[Path], task: str, check_order: bool = True) -> Patches:
+    """The patches of several files, joined in order; labels and names are read and checked, pixels only when used.
+
+    Labels and names take about 30 bytes per patch; `source` is left out.
+
+    Args:
+        paths: the files, all of one size and colour.
+        task: `classification` or `detection`.
+        check_order: refuse detection labels whose columns seem to be in another order.
 
     Raises:
-        UserError: it is not a file or not HDF5, keys are missing, or shapes and types cannot be used.
+        UserError: files that cannot be used, or that do not match.
     """
-    path = Path(path)
-    with closing(patch_checks.open_file(path)) as file:
-        patch_checks.layout(file, task)
-        yield PatchFile(path, task, file.columns["X"].shape, file)
+    return concatenate([_stored(path, task, check_order) for path in paths])
+
+
+def _stored(path: Path, task: str, check_order: bool) -> Patches:
+    file = patch_checks.open_file(path, task)
+    y = patch_checks.labels(file.columns["y"].read(), task, path)
+    if task == "detection" and check_order:
+        patch_checks.column_order(y, path)
+    columns = {key: _names(file.columns[key]) for key in KEYS if key in file.columns}
+    if "side" in file.columns:
+        columns["side"] = file.columns["side"].read().astype(np.float32)
+    try:
+        sampling = rule_in(file.attributes())
+    except UserError:  # training does not need the attributes
+        sampling = None
+    return Patches(StoredPixels([file]), y, **columns, files=(path.name,), sampling=sampling)
+
+
+def _names(column: Column) -> np.ndarray:
+    """Strings as an array of objects: one pointer each, because few of them differ."""
+    names, decoded = np.empty(len(column), object), {}
+    for start in range(0, len(names), BLOCK):
+        values = column.read(start, start + BLOCK).tolist()
+        decoded |= {value: value.decode("utf-8", "replace") for value in set(values) - decoded.keys()}
+        names[start : start + BLOCK] = [decoded[value] for value in values]
+    return names
 
 
 def read_patches(path: Path | str, task: str) -> Patches:
@@ -192,11 +141,9 @@ def read_patches(path: Path | str, task: str) -> Patches:
     Raises:
         UserError: one line with the file, what is wrong and what was received.
     """
-    with open_patches(path, task) as file:
-        patches = file.read()
-    if task == "detection":
-        patch_checks.column_order(patches.y, Path(path))
-    return patches
+    patches = stored_patches([Path(path)], task)
+    source = patches.X.files[0].columns.get("source")
+    return replace(patches, X=patches.X[:], source=source and source.read().astype("S"))
 
 
 def concatenate(parts: list[Patches]) -> Patches:
@@ -221,9 +168,13 @@ def concatenate(parts: list[Patches]) -> Patches:
     for key in COLUMNS:
         values = [getattr(part, key) for part in parts]
         columns[key] = None if any(value is None for value in values) else np.concatenate(values)
-    files = tuple(name for part in parts for name in part.files)
-    X, y = np.concatenate([part.X for part in parts]), np.concatenate([part.y for part in parts])
-    return Patches(X, y, **columns, files=files, sampling=joined_rule(part.sampling for part in parts))
+    if all(isinstance(part.X, StoredPixels) for part in parts):
+        X = StoredPixels([file for part in parts for file in part.X.files])
+    else:
+        X = np.concatenate([part.X for part in parts])
+    y, files = np.concatenate([part.y for part in parts]), tuple(name for part in parts for name in part.files)
+    rules = sorted({part.sampling or "" for part in parts})
+    return Patches(X, y, **columns, files=files, sampling=" and ".join(rules) if all(rules) else None)
 
 
 def _kind(patches: Patches) -> str:

@@ -41,7 +41,7 @@ def write_patches(
         UserError: content that `read_patches` would refuse, or a path that cannot be written.
     """
     path = Path(path)
-    if unknown := set(columns) - {*patch_checks.KEYS, *patch_checks.DETAILS}:
+    if unknown := set(columns) - patch_checks.COLUMNS.keys():
         raise TypeError(f"unknown columns of patch files: {', '.join(sorted(unknown))}")
     y, columns = _checked(path, X, y, columns)
     _write(path, X, y, columns, attributes or {})
@@ -67,7 +67,7 @@ def _checked(path: Path, X: np.ndarray, y: np.ndarray, columns: dict) -> tuple[n
 def _encode(values: Sequence[str] | np.ndarray, key: str) -> np.ndarray:
     """UTF-8 bytes of fixed length [n]."""
     array = np.asarray(values)
-    if key == "side" and array.dtype.kind in patch_checks.DETAILS["side"]:
+    if key == "side" and array.dtype.kind in patch_checks.COLUMNS["side"]:
         return array.astype(np.float32)
     if array.dtype.kind == "O":
         array = array.astype(str)

@@ -12,7 +12,7 @@ from common.archive.retry import PATIENCE, Patience
 from common.atomic_files import read_inside, write_text
 from common.cli.archive_url import DEFAULT_URL
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, Family, parse_stem
-from common.datasets.streaming import stored_patches
+from common.datasets.patch_file import stored_patches
 from common.errors import UserError
 
 SyntheticFiles = Callable[[str, Path], Mapping[str, Path]]  # (task, data root) -> a file per split

@@ -6,11 +6,10 @@ virtual datasets), and can declare any size in a few bytes. A patch file must co
 
 import errno
 import os
-import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from math import prod
 from pathlib import Path
 
@@ -23,8 +22,6 @@ from common.datasets.hdf5_heap import check_heaps
 from common.errors import UserError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-LINKS_MAX = 16  # links followed to one dataset
-ATTRIBUTE_BYTES_MAX = 1 << 24
 SHOWN = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID, h5py.h5t.TypeEnumID)
 
 
@@ -50,7 +47,7 @@ class SafeFile:
         """The file's attributes: numbers and strings; for others, a note why they are not shown."""
         found = {}
         with readable(self.path):
-            check_heaps(self.path, _length_bytes(self.file))
+            _check_heaps(self.path, self.file)
             for index in range(min(h5py.h5a.get_num_attrs(self.file.id), 1000)):
                 attribute = h5py.h5a.open(self.file.id, index=index)
                 found[printable(attribute.name, LIMIT)] = _value(self.file, attribute)
@@ -65,29 +62,28 @@ def open_hdf5(path: Path, keys: Sequence[str]) -> SafeFile:
     Raises:
         UserError: the file does not exist, is not readable, is being written, is not HDF5, or lacks its values.
     """
-    file = _open(path)
-    try:
-        with readable(path):
+    with readable(path):
+        file = _open(path)
+        try:
             found = {key: _column(file, key, path) for key in keys}
-    except BaseException:
-        file.close()
-        raise
+        except BaseException:
+            file.close()
+            raise
     return SafeFile(path, file, {key: column for key, column in found.items() if column is not None})
-
-
-def _mode(path: Path) -> int:
-    try:
-        return path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
-        raise UserError(f"{path}: does not exist. Give the path of an HDF5 patch file.") from None
 
 
 def _open(path: Path) -> h5py.File:
     try:
-        if not stat.S_ISREG(mode := _mode(path)):  # opening a pipe would wait
-            what = "is a folder" if stat.S_ISDIR(mode) else "is not a regular file"
+        if not path.is_file():  # opening a pipe would wait
+            what = "is a folder" if path.is_dir() else "is not a regular file" if path.exists() else "does not exist"
             raise UserError(f"{path}: {what}. Give the path of an HDF5 patch file.")
-        return _open_with_or_without_lock(path)
+        try:
+            return h5py.File(path, "r")
+        except OSError as error:
+            # NFS, Lustre and FUSE may have no locks, and reading needs none. A lock of another program gives EAGAIN.
+            if "lock" not in str(error) or error.errno == errno.EAGAIN:
+                raise
+            return h5py.File(path, "r", locking=False)
     except PermissionError:
         raise UserError(f"{path}: is not readable. Check its permissions and those of its folder.") from None
     except BlockingIOError:
@@ -107,18 +103,6 @@ def _open(path: Path) -> h5py.File:
             start = stream.read(len(SIGNATURE))
         what = "a damaged or incomplete HDF5 file" if start == SIGNATURE else "not an HDF5 file"
         raise UserError(f"{path}: {what}. Received: first bytes {start!r}. Fetch or build it again.") from None
-    except FAULTS as error:
-        raise UserError(f"{path}: a damaged HDF5 file. Received: {printable(error, LIMIT)}. Fetch it again.") from None
-
-
-def _open_with_or_without_lock(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        # NFS, Lustre and FUSE may have no locks, and reading needs none. A lock held by another program gives EAGAIN.
-        if "lock" not in str(error) or error.errno == errno.EAGAIN:
-            raise
-        return h5py.File(path, "r", locking=False)
 
 
 def _column(file: h5py.File, key: str, path: Path) -> Column | None:
@@ -127,21 +111,27 @@ def _column(file: h5py.File, key: str, path: Path) -> Column | None:
     Raises:
         UserError: its values are stored elsewhere, were never written, or cannot be unpacked.
     """
-    dataset = _follow(file, key, path)
-    if dataset is None:
-        return None
+    name = f"{path}: {key}"
+    for part in accumulate(key.split("/"), "{}/{}".format):
+        link = file.get(part, getlink=True)
+        if link is None:
+            return None
+        if not isinstance(link, h5py.HardLink):
+            kind = "an external" if isinstance(link, h5py.ExternalLink) else "a soft"
+            target = getattr(link, "filename", link.path)
+            _refuse(name, f"{kind} link to {printable(target, LIMIT)}")
+    dataset = h5py.h5o.open(file.id, key.encode())
     if not isinstance(dataset, h5py.h5d.DatasetID):
-        raise UserError(f"{path}: {key} is not a dataset. Received: a group or a type. Not a patch file.")
-    name, settings = f"{path}: {key}", dataset.get_create_plist()
+        raise UserError(f"{name} is not a dataset. Received: a group or a type. Not a patch file.")
+    settings = dataset.get_create_plist()
     # First, because even the shape of a virtual dataset may be read from other files.
     if settings.get_layout() == h5py.h5d.VIRTUAL:
         _refuse(name, "a virtual dataset")
     if settings.get_external_count():
         _refuse(name, f"external storage in {printable(settings.get_external(0)[0], LIMIT)}")
-    space, kind = dataset.get_space(), dataset.get_type()
-    if space.get_simple_extent_type() == h5py.h5s.NULL:
+    if dataset.get_space().get_simple_extent_type() == h5py.h5s.NULL:
         raise UserError(f"{name} is empty. Received: a null dataspace. Not a patch file.")
-    opened = h5py.Dataset(dataset)
+    opened, kind = h5py.Dataset(dataset), dataset.get_type()
     try:
         dtype = opened.dtype
     except FAULTS as error:
@@ -149,57 +139,22 @@ def _column(file: h5py.File, key: str, path: Path) -> Column | None:
             f"{name} has a type that cannot be read. Received: {printable(error, LIMIT)}. Store plain numbers or "
             "strings."
         ) from None
-    shape, item_bytes = space.shape, kind.get_size()
     variable = isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str()
     if dtype.kind == "O" and not variable:
         raise UserError(f"{name} must hold plain numbers or strings. Received: {dtype} of objects.")
-    if dtype.kind == "S" and item_bytes > NAME_BYTES_MAX:
-        raise UserError(f"{name} must hold names of at most {NAME_BYTES_MAX} bytes. Received: {item_bytes} bytes each.")
+    if dtype.kind == "S" and dtype.itemsize > NAME_BYTES_MAX:
+        raise UserError(f"{name} must hold names of at most {NAME_BYTES_MAX} bytes. Received: {dtype.itemsize} bytes.")
     if variable:
-        check_heaps(path, _length_bytes(file))
-    if not prod(shape):
-        return Column(path, opened, shape, dtype, 0, None, variable)
-    chunks = None
-    if settings.get_layout() == h5py.h5d.CHUNKED:
-        chunks = chunks_of(dataset, shape, item_bytes, name)
-    if chunks is None and dataset.get_storage_size() < prod(shape) * item_bytes:
+        _check_heaps(path, file)
+    whole = prod(dataset.shape) * kind.get_size()
+    stored, chunks = dataset.get_storage_size(), None
+    if whole and settings.get_layout() == h5py.h5d.CHUNKED:
+        chunks = chunks_of(dataset, kind.get_size(), name)
+    elif stored < whole:
         raise UserError(f"{name} was never written. Received: a declaration without values. Build it again.")
-    if dataset.get_storage_size() > path.stat().st_size:
+    if stored > path.stat().st_size:
         raise UserError(f"{name} is larger than its file, which is damaged or incomplete. Fetch or build it again.")
-    return Column(path, opened, shape, dtype, prod(shape) * item_bytes, chunks, variable)
-
-
-def _follow(file: h5py.File, key: str, path: Path) -> h5py.h5g.GroupID | h5py.h5d.DatasetID | None:
-    """The object under `key`, through groups and soft links inside this file; h5py would follow any link."""
-    root = group = h5py.h5g.open(file.id, b"/")
-    parts, name = [key.encode()], f"{path}: {key}"
-    for _ in range(LINKS_MAX):
-        first, *rest = parts
-        if not group.links.exists(first):
-            if group is root and parts == [key.encode()]:
-                return None
-            _refuse(name, f"a soft link to {printable(first, LIMIT)}, which does not exist")
-        kind = group.links.get_info(first).type
-        if kind == h5py.h5l.TYPE_HARD:
-            found = h5py.h5o.open(group, first)
-            if not rest:
-                return found
-            if not isinstance(found, h5py.h5g.GroupID):
-                _refuse(name, "a soft link through something that is not a group")
-            group, parts = found, rest
-        elif kind == h5py.h5l.TYPE_SOFT:
-            target = group.links.get_val(first)
-            group = root if target.startswith(b"/") else group
-            parts = [part for part in target.split(b"/") if part not in (b"", b".")] + rest
-            if not parts:
-                _refuse(name, "a soft link to a group")
-        else:
-            _refuse(name, f"an external link to {printable(group.links.get_val(first)[0], LIMIT)}")
-    return _refuse(name, "links without an end")
-
-
-def _length_bytes(file: h5py.File) -> int:
-    return file.id.get_create_plist().get_sizes()[1]
+    return Column(path, opened, dataset.shape, dtype, whole, chunks, variable)
 
 
 def _refuse(name: str, received: str) -> None:
@@ -208,17 +163,19 @@ def _refuse(name: str, received: str) -> None:
     )
 
 
+def _check_heaps(path: Path, file: h5py.File) -> None:
+    check_heaps(path, length_bytes=file.id.get_create_plist().get_sizes()[1])
+
+
 def _value(file: h5py.File, attribute: h5py.h5a.AttrID) -> object:
     """A number, a string or a short list of them; else a note."""
-    kind, space = attribute.get_type(), attribute.get_space()
+    space = attribute.get_space()
     count = prod(space.shape) if space.get_simple_extent_type() == h5py.h5s.SIMPLE else 1
-    limit = LIMIT
-    if isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str():  # each may be as long as the file
-        limit = max(1, ATTRIBUTE_BYTES_MAX // file.id.get_filesize())
-    if not isinstance(kind, SHOWN) or count > limit or space.get_simple_extent_type() == h5py.h5s.NULL:
+    shown = isinstance(attribute.get_type(), SHOWN) and space.get_simple_extent_type() != h5py.h5s.NULL
+    if not shown or count > LIMIT:
         return f"(not shown: {count} of a kind other than numbers and strings, or too many)"
     try:
-        with little_memory(file.id.get_filesize()):
+        with little_memory():
             return file.attrs[attribute.name.decode()]
     except FAULTS:
         return "(cannot be read)"

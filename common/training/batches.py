@@ -39,7 +39,7 @@ class StoredData:
     Inside a block they are shuffled, because files are sorted by source and recording.
 
     Args:
-        patches: the result of `streaming.stored_patches`.
+        patches: the result of `patch_file.stored_patches`.
         batch_size: each block contains a multiple of it, so that only the last block has to be filled up.
     """
 

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 
-import h5py
-
-from common.datasets.safe_hdf5 import open_hdf5
+from common.datasets.safe_hdf5 import SafeFile, open_hdf5
 from common.errors import UserError
 from dataset_tools.annotations import naoth_log
 from dataset_tools.annotations.classes import Classes
@@ -45,26 +44,20 @@ def read_b_alls(path: Path, _: Classes) -> Iterator[Record | Skipped]:
     Raises:
         UserError: the file has another layout.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            own = [name for name in GROUPS if isinstance(file.get(name, getlink=True), h5py.HardLink)]
-            open_hdf5(
-                path, [f"{name}/{key}" for name in own for key in ("data", "labels")]
-            ).close()  # checks its storage
-            shapes = {name: _checked(path, file, name) for name in GROUPS}
-    except OSError as error:
-        raise UserError(f"{path}: not a readable HDF5 file. Received: {str(error)[:100]}.") from None
+    with closing(open_hdf5(path, [f"{name}/{key}" for name in GROUPS for key in ("data", "labels")])) as file:
+        shapes = {name: _checked(file, name) for name in GROUPS}
     for name, count in shapes.items():
         for start in range(0, count, ROWS):
             place = Place(start, min(ROWS, count - start), name, start)
             yield Record(f"{name}/{start:07d}", (), True, picture=path, place=place, patch="labelled")
 
 
-def _checked(path: Path, file: h5py.File, name: str) -> int:
-    data, labels = (file.get(f"{name}/{key}") for key in ("data", "labels"))
-    if not isinstance(data, h5py.Dataset) or not isinstance(labels, h5py.Dataset):
-        raise UserError(f"{path}: no {name}/data and {name}/labels. Received: {', '.join(sorted(file)) or 'nothing'}.")
-    shape = data.shape or ()
+def _checked(file: SafeFile, name: str) -> int:
+    path, data, labels = file.path, file.columns.get(f"{name}/data"), file.columns.get(f"{name}/labels")
+    if data is None or labels is None:
+        found = ", ".join(file.names()) or "nothing"
+        raise UserError(f"{path}: no {name}/data and {name}/labels. Received: {found}.")
+    shape = data.shape
     square = len(shape) >= 3 and shape[1] == shape[2] and shape[3:] in ((), (1,))
     if not square or data.dtype != "uint8" or labels.shape != (shape[0], 4) or labels.dtype.kind not in "iuf":
         found = f"{data.dtype} {data.shape} and {labels.dtype} {labels.shape}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from common.datasets.families import ORIGINS
-from common.datasets.patch_checks import DETAILS
+from common.datasets.patch_checks import KEYS
 from dataset_tools.building.subsample_chunk import CAMERA_CODES, THUMBNAIL, Batch, Plan
 from dataset_tools.building.working_folder import working_folder
 from dataset_tools.sources import labels
@@ -113,7 +113,7 @@ class Store:
 
     def names(self, key: str, indices: np.ndarray) -> np.ndarray:
         """One of COLUMNS of the patches at `indices`: numbers, or names as UTF-8 bytes [n]."""
-        if key in DETAILS:
+        if key not in KEYS:
             return self.columns[key][indices]
         table = {"recording": self.recordings, "camera": CAMERA_NAMES, "origin": ORIGINS}[key]
         return np.char.encode(np.array(table, dtype=str), "utf-8")[self.columns[key][indices]]

@@ -2,13 +2,15 @@
 
 import zlib
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 
+from common.datasets.safe_hdf5 import open_hdf5
+from common.errors import UserError
 from dataset_tools.annotations import naoth_log, picture
 from dataset_tools.annotations.record import Record
 from dataset_tools.cutting import circles_and_boxes, place_patches, write_png
@@ -137,12 +139,12 @@ def _ready(record: Record, camera: str, most: int) -> Patches:
 
 def _rows(record: Record, camera: str) -> Patches:
     start, count, group, _ = record.place
-    rows = np.s_[start : start + count]
     try:
-        with h5py.File(record.picture, "r") as file:
-            data, labels = file[group]["data"][rows], file[group]["labels"][rows].astype(float)
-    except (OSError, KeyError) as error:
+        with closing(open_hdf5(record.picture, (f"{group}/data", f"{group}/labels"))) as file:
+            data, labels = (column.read(start, start + count) for column in file.columns.values())
+    except UserError as error:
         raise Refused("damaged HDF5 file") from error
+    labels = labels.astype(float)
     files, kinds, skipped = [], Counter(), []
     for pixels, (is_ball, x, y, radius) in zip(data, labels, strict=True):
         if is_ball not in (0, 1) or not np.isfinite([x, y, radius]).all():

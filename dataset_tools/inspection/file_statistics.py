@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from common.datasets.patch_checks import column_order
-from common.datasets.patch_file import KEYS, open_patches
+from common.datasets.patch_file import BLOCK, KEYS, stored_patches
 from common.errors import UserError
 from dataset_tools.leaks import hashes
 
@@ -62,30 +62,30 @@ def gather(path: Path, task: str) -> Statistics:
     Raises:
         UserError: not a patch file.
     """
+    patches = stored_patches([path], task, check_order=False)
     columns: dict[str, list[np.ndarray]] = {}
-    with open_patches(path, task) as file:
-        for block in file.blocks():
-            luma = block.X[..., 0]
-            found = {
-                "y": block.y,
-                "brightness": luma.mean(axis=(1, 2)),
-                "contrast": luma.std(axis=(1, 2)),
-                "saturated": (luma >= SATURATED_AT).mean(axis=(1, 2)),
-                "sharpness": sharpness(hashes.small(block.X)),  # 16x16: one limit for both sizes
-                "content": hashes.content(block.X),
-            }
-            found |= {key: getattr(block, key) for key in KEYS if getattr(block, key) is not None}
-            for key, values in found.items():
-                columns.setdefault(key, []).append(values)
-        whole = {key: np.concatenate(parts) for key, parts in columns.items()}
-        groups = {key: whole.pop(key) for key in KEYS if key in whole}
-        warning = ""
-        if task == "detection":
-            try:
-                column_order(whole["y"], path)
-            except UserError as error:
-                warning = str(error)
-        return Statistics(path, task, file.shape, file.attributes, **whole, groups=groups, order_warning=warning)
+    for start in range(0, len(patches), BLOCK):
+        X = patches.X[start : start + BLOCK]
+        luma = X[..., 0]
+        found = {
+            "brightness": luma.mean(axis=(1, 2)),
+            "contrast": luma.std(axis=(1, 2)),
+            "saturated": (luma >= SATURATED_AT).mean(axis=(1, 2)),
+            "sharpness": sharpness(hashes.small(X)),  # 16x16: one limit for both sizes
+            "content": hashes.content(X),
+        }
+        for key, values in found.items():
+            columns.setdefault(key, []).append(values)
+    whole = {key: np.concatenate(parts) for key, parts in columns.items()}
+    groups = {key: getattr(patches, key) for key in KEYS if getattr(patches, key) is not None}
+    warning = ""
+    if task == "detection":
+        try:
+            column_order(patches.y, path)
+        except UserError as error:
+            warning = str(error)
+    attributes = patches.X.files[0].attributes()
+    return Statistics(path, task, patches.X.shape, attributes, patches.y, **whole, groups=groups, order_warning=warning)
 
 
 def sharpness(luma: np.ndarray) -> np.ndarray:

@@ -1,11 +1,13 @@
 """Draws a picture of a patch file: a contact sheet with its flawed patches, and plots of labels and brightness."""
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 from matplotlib.patches import Circle, Rectangle
 
-from common.datasets.patch_file import open_patches
+from common.datasets.patch_checks import open_file
+from common.datasets.streaming import StoredPixels
 from common.runs import plots
 from dataset_tools.inspection.file_statistics import BLURRED_BELOW, SATURATED_SHARE, Statistics, group_table
 
@@ -60,8 +62,8 @@ def _choose(statistics: Statistics, generator: np.random.Generator) -> list[tupl
 
 def _strip(axes, statistics: Statistics, name: str, indices: np.ndarray) -> None:
     """A row of patches side by side; detection labels as circles."""
-    with open_patches(statistics.path, statistics.task) as file:
-        X = np.concatenate([file.read(index, index + 1).X for index in indices.tolist()])
+    with closing(open_file(statistics.path)) as file:
+        X = StoredPixels([file])[indices]
     side = X.shape[1]
     step = side + 1
     strip = np.full((side, COLUMNS * step, 3), 255, np.uint8)

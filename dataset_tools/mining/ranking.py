@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from common.datasets.streaming import stored_patches
+from common.datasets.patch_file import stored_patches
 from dataset_tools.annotations import picture_names
 from dataset_tools.annotations.record import Record
 from dataset_tools.leaks import hashes

@@ -1,12 +1,13 @@
 """Reads pictures and patches as a stream from files, folders, zips, NaoTH logs and HDF5 patch files."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from common.datasets.patch_file import open_patches, task_of
+from common.datasets.patch_checks import open_file
 from common.errors import UserError
 from dataset_tools.annotations import naoth_log, picture_names
 from dataset_tools.annotations.find_pictures import SUFFIXES, walk
@@ -55,8 +56,8 @@ def _of_file(path: Path, label: str) -> Iterator[Record | Skipped]:
             camera = picture_names.camera_of(member.name) or picture_names.camera_of(path.as_posix())
             yield _picture(member.name, path, label, camera, member)
     elif ending in HDF5_NAMES:
-        with open_patches(path, task_of(path)) as file:
-            count = len(file)
+        with closing(open_file(path)) as file:
+            count = len(file.columns["X"])
         camera = picture_names.camera_of(path.name)
         for start in range(0, count, ROWS):
             place = Place(start, min(ROWS, count - start), "rows", start)
@@ -91,8 +92,8 @@ def _of_log(path: Path, label: str) -> Iterator[Record | Skipped]:
 def read_rows(record: Record) -> np.ndarray:
     """The patches in a part of an HDF5 file: uint8 [n, size, size, channels]."""
     start, count, *_ = record.place
-    with open_patches(record.picture, task_of(record.picture)) as file:
-        return file.read(start, start + count).X
+    with closing(open_file(record.picture)) as file:
+        return file.columns["X"].read(start, start + count)
 
 
 def is_patch(image: Image.Image) -> bool:

@@ -5,9 +5,8 @@ import numpy as np
 
 from common.datasets.families import DEFAULT_STEMS, parse_stem
 from common.datasets.load import read_files
-from common.datasets.patch_file import read_patches, task_of
+from common.datasets.patch_file import read_patches, stored_patches, task_of
 from common.datasets.resolve import _check
-from common.datasets.streaming import check_memory, stored_patches
 from dataset_tools.inspection import file_statistics
 
 N = 40  # patches
@@ -16,7 +15,6 @@ TASK = "classification"
 READERS = {
     "training": lambda path: read_patches(path, TASK),
     "--stream": lambda path: stored_patches([path], TASK).X[:],
-    "memory": lambda path: check_memory([path]),
     "inspect": lambda path: file_statistics.gather(path, task_of(path)),
     "evaluate": lambda path: read_files([path], TASK)[0].X[:],
     "download": _check(parse_stem(DEFAULT_STEMS[TASK], TASK)),

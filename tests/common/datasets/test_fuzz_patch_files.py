@@ -14,8 +14,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from common.datasets.patch_file import read_patches, task_of
-from common.datasets.streaming import check_memory, stored_patches
+from common.datasets.patch_file import read_patches, stored_patches, task_of
 from common.errors import UserError
 from dataset_tools.inspection import file_statistics
 from tests.fuzzing import mutated, survives
@@ -26,7 +25,6 @@ path = folder / "mutated.h5"
 def read(content):
     path.write_bytes(content)
     try:
-        check_memory([path])
         task = task_of(path)
         file_statistics.gather(path, task)
         read_patches(path, task)
@@ -62,7 +60,8 @@ def write_bases(folder: Path) -> None:
         file.create_dataset("y", data=y, maxshape=(None,), chunks=(4,))
         file.create_dataset("recording", data=names, chunks=(4,), compression="gzip", dtype=h5py.string_dtype())
     with h5py.File(folder / "base4.h5", "w") as file:
-        file["a/X"], file["X"], file["y"] = X, h5py.SoftLink("/a/X"), y
+        file["a/X"], file["y"] = X, y
+        file["X"] = file["a/X"]
 
 
 def fuzz(folder: Path, seed: int, count: int) -> tuple[str, int]:

@@ -82,8 +82,7 @@ def test_a_small_file_takes_little_memory(tmp_path, attack, reader):
         f"""
         from pathlib import Path
         from common.errors import UserError
-        from common.datasets.patch_file import read_patches
-        from common.datasets.streaming import stored_patches
+        from common.datasets.patch_file import read_patches, stored_patches
         path = Path({str(path)!r})
         try:
             {reader}.X[:]

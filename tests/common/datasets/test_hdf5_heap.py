@@ -13,7 +13,7 @@ from .small_patches import pixels, raw
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("reader", [name for name in READERS if name != "memory"])
+@pytest.mark.parametrize("reader", READERS)
 def test_a_heap_that_hdf5_would_walk_for_ever_is_refused(tmp_path, reader):
     path = raw(tmp_path / "a.h5", X=pixels(N), y=LABELS, recording=np.array(["a", "b"] * (N // 2), dtype=object))
     content = path.read_bytes()

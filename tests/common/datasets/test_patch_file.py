@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from common.datasets.patch_file import Patches, concatenate, open_patches, read_patches, write_patches
+from common.datasets.patch_file import Patches, concatenate, read_patches, write_patches
 from common.errors import UserError
 
 from .small_patches import circles, pixels, raw, recorded
@@ -23,7 +23,6 @@ def test_writes_and_reads_back_everything(tmp_path):
     assert patches.y.dtype == np.float32
     assert patches.y.tolist() == y.tolist()
     assert patches.recording.tolist() == names
-    assert patches.recording.dtype.kind == "U"
     assert set(patches.camera) == {"top"}
     assert set(patches.origin) == {"naoth"}
     assert patches.files == ("a.h5",)
@@ -83,19 +82,6 @@ def test_the_digest_depends_on_the_content_only(tmp_path):
         Patches(X.reshape(25, 16, 32, 1), base.y, recording=base.recording),
     ]
     assert len({base.digest, *(other.digest for other in others)}) == 7
-
-
-def test_blocks_are_the_file_in_order(tmp_path):
-    X, y = pixels(25), np.arange(25) % 2
-    write_patches(tmp_path / "a.h5", X, y, camera=["top"] * 25, attributes={"size": 16})
-    with open_patches(tmp_path / "a.h5", "classification") as file:
-        assert len(file) == 25
-        assert file.shape == (25, 16, 16, 1)
-        assert file.attributes["size"] == 16
-        blocks = list(file.blocks(10))
-    assert [len(block) for block in blocks] == [10, 10, 5]
-    assert (concatenate(blocks).X == X).all()
-    assert (concatenate(blocks).y == y).all()
 
 
 def test_concatenate_joins_and_keeps_only_common_columns():

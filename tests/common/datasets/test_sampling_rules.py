@@ -5,9 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from common.datasets.patch_file import concatenate, read_patches, write_patches
+from common.datasets.patch_file import concatenate, read_patches, stored_patches, write_patches
 from common.datasets.sampling_rules import rule_in
-from common.datasets.streaming import stored_patches
 
 
 @pytest.mark.parametrize(

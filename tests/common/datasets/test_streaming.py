@@ -4,9 +4,9 @@ import h5py
 import numpy as np
 import pytest
 
-from common.datasets import streaming
-from common.datasets.patch_file import concatenate, read_patches, write_patches
-from common.datasets.streaming import check_memory, stored_patches
+from common.datasets import load
+from common.datasets.load import check_memory
+from common.datasets.patch_file import concatenate, read_patches, stored_patches, write_patches
 from common.errors import UserError
 
 from ...tiny import classification_file, discs
@@ -74,15 +74,16 @@ def test_a_detection_file_with_swapped_columns_is_refused(tmp_path):
 
 def test_files_of_different_sizes_are_refused_in_one_line(files, tmp_path):
     other = classification_file(tmp_path / "32.h5", 20, size=32)
-    with pytest.raises(UserError, match=r"32\.h5: does not match 300\.h5\. Received: 32x32x1 and 16x16x1"):
+    with pytest.raises(UserError, match=r"32\.h5: does not match 300\.h5\. Received: classification 32x32x1"):
         stored_patches([files[0], other], "classification")
 
 
 def test_too_little_memory_is_reported_beforehand(files, monkeypatch):
-    check_memory(files)
-    monkeypatch.setattr(streaming, "free_memory", lambda: 2 * 470 * 256 - 1)
+    patches = [stored_patches([path], "classification") for path in files]
+    check_memory(patches)
+    monkeypatch.setattr(load, "free_memory", lambda: 2 * 470 * 256 - 1)
     with pytest.raises(UserError, match=r"do not fit into memory: 0\.0 GB are needed\. Received: .* Add --stream"):
-        check_memory(files)
+        check_memory(patches)
 
 
 def test_a_damaged_file_is_refused_in_one_line(tmp_path):

@@ -10,7 +10,7 @@ from classifier_cnn.augmentation import make_augmentation
 from classifier_cnn.loss import make_loss
 from classifier_cnn.model import build_model
 from common.datasets import streaming
-from common.datasets.streaming import stored_patches
+from common.datasets.patch_file import stored_patches
 from common.training import batches
 from common.training.batches import MemoryData, StoredData, training_data
 from common.training.trainer import Settings, Trainer

@@ -51,6 +51,11 @@ def test_b_alls_with_another_layout_is_refused(tmp_path):
         file["negatives/data"] = h5py.ExternalLink("a.hdf5", "negatives/data")
     with pytest.raises(UserError, match=r"not stored in the file itself"):
         run(tmp_path / "c.hdf5", "--output", tmp_path / "out")
+    with h5py.File(tmp_path / "c.hdf5", "a") as file:  # the whole group in another file
+        del file["negatives"]
+        file["negatives"] = h5py.ExternalLink("a.hdf5", "negatives")
+    with pytest.raises(UserError, match=r"not stored in the file itself"):
+        run(tmp_path / "c.hdf5", "--output", tmp_path / "out")
     with h5py.File(tmp_path / "b.hdf5", "w") as file:
         file["X"] = [1]
     with pytest.raises(UserError, match=r"no negatives/data and negatives/labels. Received: X"):
