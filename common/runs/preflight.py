@@ -8,7 +8,7 @@ from common.datasets.listing import list_datasets
 from common.datasets.load import Splits
 from common.runs.finished import already_finished
 from common.tracking import Server
-from common.training.nvidia_driver import require_gpu
+from common.training.why_no_gpu import require_gpu
 
 
 def preflight(

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from common.cli.quiet import quiet_stderr
 from common.errors import UserError
-from common.training import nvidia_driver, why_no_gpu
+from common.training import why_no_gpu
 
 
 def find_gpus() -> list:
@@ -20,9 +20,7 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
     """Sets all seeds and configures the devices.
 
     The same seed gives the same numbers on the same machine: one CPU thread adds in a fixed order, and on a GPU
-    deterministic kernels are used.
-
-    A line says why an existing GPU cannot be used.
+    deterministic kernels are used. A line says why an existing GPU cannot be used.
 
     Raises:
         UserError: `require_gpu` is set but no GPU can be used, or the GPU does not compute.
@@ -40,7 +38,7 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
         tf.config.experimental.enable_op_determinism()
         # With 10 bits of mantissa, outputs would differ by 0.002 from those of a CPU such as the robot's.
         tf.config.experimental.enable_tensor_float_32_execution(False)
-        if fault := why_no_gpu.computing_fails():
+        if fault := computing_fails():
             raise UserError(f"{fault}. To train on the CPU instead, set CUDA_VISIBLE_DEVICES=-1.")
     keras.utils.set_random_seed(seed)
 
@@ -52,13 +50,25 @@ def usable_gpus(require: bool) -> list:
         UserError: `require` is set, but there is no GPU.
     """
     gpus = find_gpus()
-    driver = nvidia_driver.ask_driver()
-    why = why_no_gpu.trouble(driver, why_no_gpu.needs(), len(gpus))
-    if require and (why or not gpus):
-        raise UserError(f"--require-gpu, but {why or nvidia_driver.no_gpu(driver) or 'TensorFlow sees none.'}")
+    why = why_no_gpu.trouble(why_no_gpu.ask_driver(), why_no_gpu.needs(), bool(gpus), require)
+    if require and why:
+        raise UserError(f"--require-gpu, but {why}")
     if why:
         print(f"note: training on the CPU: {why}", file=sys.stderr)
         if gpus:
             tf.config.set_visible_devices([], "GPU")
         return []
     return gpus
+
+
+def computing_fails(device: str = "GPU:0") -> str | None:
+    """Tries a small convolution on the device; returns why it does not compute, or None if it does.
+
+    Only this finds a GPU whose memory is full, or a library that does not match the driver.
+    """
+    try:
+        with tf.device(device):
+            landed = tf.nn.conv2d(tf.ones((1, 4, 4, 1)), tf.ones((3, 3, 1, 1)), 1, "SAME").device
+    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+        return f"{device} does not compute: {str(error).splitlines()[0][:200]}"
+    return None if landed.endswith(device) else f"{device} does not compute: TensorFlow went to {landed}"

@@ -1,17 +1,37 @@
-"""Says in one line why a GPU is not used. Asks NVIDIA's driver, because TensorFlow's long log says little."""
+"""Says in one line why a GPU is not used. Asks NVIDIA's driver, because TensorFlow's long log says little.
 
+TensorFlow is not imported, so that a run can ask before it loads its data.
+"""
+
+import ctypes
+import os
+import runpy
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
 
-import tensorflow as tf
-
-from common.training import nvidia_driver
-from common.training.nvidia_driver import Driver
+from common.errors import UserError
 
 # The oldest Linux driver that runs programs of a CUDA major version: NVIDIA, CUDA Compatibility, minor version
 # compatibility, table 1.
 OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
 CUDA_LIBRARIES = "nvidia-cudnn-cu12"  # from the gpu extra, the only place where TensorFlow finds them in our images
+_HIDDEN = ("", "-1", "none", "NoDevFiles")
+_MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR of cuda.h
+
+
+@dataclass(frozen=True)
+class Driver:
+    """What NVIDIA's driver reports.
+
+    cuda: the newest CUDA version that it supports, (major, minor). fault: why it does not start, or "".
+    devices: name and compute capability (major, minor) of every GPU that it shows.
+    """
+
+    cuda: tuple[int, int]
+    fault: str = ""
+    devices: tuple[tuple[str, tuple[int, int]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,71 +47,109 @@ class Needs:
     libraries: bool
 
 
+def ask_driver(library: str = "libcuda.so.1") -> Driver | None:
+    """Asks the driver of this machine; None if there is none (or if the container got none)."""
+    cuda = _load(library)
+    if cuda is None:
+        return None
+    number, number2 = ctypes.c_int(), ctypes.c_int()
+    cuda.cuDriverGetVersion(ctypes.byref(number))
+    version = (number.value // 1000, number.value % 1000 // 10)
+    if status := cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(number)):
+        text = ctypes.c_char_p()
+        known = cuda.cuGetErrorName(status, ctypes.byref(text)) == 0 and text.value
+        return Driver(version, f"{text.value.decode()} ({status})" if known else f"error {status}")
+    devices = []
+    for index in range(number.value):
+        device, name = ctypes.c_int(), ctypes.create_string_buffer(256)
+        cuda.cuDeviceGet(ctypes.byref(device), index)
+        cuda.cuDeviceGetName(name, len(name), device)
+        cuda.cuDeviceGetAttribute(ctypes.byref(number), _MAJOR, device)
+        cuda.cuDeviceGetAttribute(ctypes.byref(number2), _MINOR, device)
+        devices.append((name.value.decode(errors="replace"), (number.value, number2.value)))
+    return Driver(version, devices=tuple(devices))
+
+
 def needs() -> Needs:
-    """Asks TensorFlow what it was built for. Imports TensorFlow."""
-    build = tf.sysconfig.get_build_info()
+    """What TensorFlow was built for, from a file of its package."""
+    file = Path(find_spec("tensorflow").origin).parent / "python" / "platform" / "build_info.py"
+    build = runpy.run_path(str(file))["build_info"]
     least = min((int(name.split("_")[1]) for name in build.get("cuda_compute_capabilities", ())), default=0)
     major, minor = (*build.get("cuda_version", "0.0").split("."), "0")[:2]
-    return Needs(tf.__version__, (int(major), int(minor)), divmod(least, 10), _installed(CUDA_LIBRARIES))
+    try:
+        libraries = bool(metadata.version(CUDA_LIBRARIES))
+    except metadata.PackageNotFoundError:  # they may be installed on the system
+        libraries = _load(f"libcudnn.so.{build.get('cudnn_version')}") is not None
+    return Needs(metadata.version("tensorflow"), (int(major), int(minor)), divmod(least, 10), libraries)
 
 
-def trouble(driver: Driver | None, wanted: Needs, seen: int) -> str | None:
-    """Why there is no GPU to train on, and what to do; None if all is well or no GPU is expected.
+def require_gpu() -> None:
+    """Refuses a machine without a GPU that TensorFlow can use.
+
+    Raises:
+        UserError: there is none.
+    """
+    if why := trouble(ask_driver(), needs(), None, required=True):
+        raise UserError(f"--require-gpu, but {why}")
+
+
+def trouble(driver: Driver | None, wanted: Needs, seen: bool | None, required: bool = False) -> str | None:
+    """Why there is no GPU to train on, and what to do; None if all is well.
 
     Args:
-        driver: see `nvidia_driver.ask_driver`. wanted: see `needs`. seen: how many GPUs TensorFlow lists.
+        driver: see `ask_driver`.
+        wanted: see `needs`.
+        seen: whether TensorFlow lists a GPU; None before it is imported.
+        required: if not, None also where no GPU is expected: without a driver and CUDA's libraries, or if all are
+            hidden on purpose, as for the CPU workers of a grid.
     """
-    if driver is None:
-        if seen or not wanted.libraries:
-            return None
-        return nvidia_driver.no_gpu(None)
-    if nvidia_driver.hidden():
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if not required and (chosen in _HIDDEN or (driver is None and not wanted.libraries)):
         return None
+    if driver is None:
+        return (
+            None
+            if seen
+            else (
+                "no NVIDIA driver is visible. Start a container with --gpus all, on a machine with NVIDIA's container "
+                "toolkit; without a container, nvidia-smi has to work."
+            )
+        )
     if driver.cuda < (wanted.cuda[0], 0):
         return (
             f"the NVIDIA driver is too old: it runs CUDA {_dotted(driver.cuda)}, but TensorFlow {wanted.version} needs "
             f"{wanted.cuda[0]}.x. Install driver {OLDEST_DRIVER.get(wanted.cuda[0], 'of that CUDA')} or newer on the "
             "machine; a container cannot contain a driver."
         )
-    if why := nvidia_driver.no_gpu(driver):
-        return why
+    if driver.fault or not driver.devices:
+        shown = f" (CUDA_VISIBLE_DEVICES is {chosen!r})" if chosen is not None else ""
+        return f"the NVIDIA driver gives no GPU: {driver.fault or 'it shows none'}{shown}. nvidia-smi says more."
+    name, capability = driver.devices[0]
     if not wanted.libraries and not seen:
         return (
-            f"{driver.devices[0][0]} is there, but CUDA's libraries are not. Use the image that was built with "
-            "ACCELERATOR=gpu, or install requirements-gpu.lock."
+            f"{name} is there, but CUDA's libraries are not. Use the image that was built with ACCELERATOR=gpu, or "
+            "install requirements-gpu.lock."
         )
     if all(capability < wanted.capability for _, capability in driver.devices):
-        name, capability = driver.devices[0]
         return (
             f"{name} is too old: its compute capability is {_dotted(capability)}; TensorFlow {wanted.version} needs "
             f"{_dotted(wanted.capability)}. Use a newer GPU."
         )
-    if seen:
-        return None
     return (
-        f"TensorFlow {wanted.version} does not use {driver.devices[0][0]}. "
-        "python -c 'import tensorflow as tf; tf.config.list_physical_devices()' says why."
+        None
+        if seen is not False
+        else (
+            f"TensorFlow {wanted.version} does not use {name}. "
+            "python -c 'import tensorflow as tf; tf.config.list_physical_devices()' says why."
+        )
     )
 
 
-def computing_fails(device: str = "GPU:0") -> str | None:
-    """Tries a small convolution on the device; returns why it does not compute, or None if it does.
-
-    Only this finds a GPU whose memory is full, or a library that does not match the driver.
-    """
+def _load(library: str) -> ctypes.CDLL | None:
     try:
-        with tf.device(device):
-            landed = tf.nn.conv2d(tf.ones((1, 4, 4, 1)), tf.ones((3, 3, 1, 1)), 1, "SAME").device
-    except (tf.errors.OpError, RuntimeError, ValueError) as error:
-        return f"{device} does not compute: {str(error).splitlines()[0][:200]}"
-    return None if landed.endswith(device) else f"{device} does not compute: TensorFlow went to {landed}"
-
-
-def _installed(distribution: str) -> bool:
-    try:
-        return bool(metadata.version(distribution))
-    except metadata.PackageNotFoundError:
-        return False
+        return ctypes.CDLL(library)
+    except OSError:
+        return None
 
 
 def _dotted(version: tuple[int, int]) -> str:

@@ -1,14 +1,31 @@
-"""The reasons why a GPU is not used, in one line."""
+"""The reasons why a GPU is not used, in one line; for the driver, a small library with the same functions."""
 
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from common.training import why_no_gpu
-from common.training.nvidia_driver import Driver
-from common.training.why_no_gpu import Needs
+from common.training import devices_and_seeds, why_no_gpu
+from common.training.why_no_gpu import Driver, Needs
 
-from ...tiny import ROOT
+from ...tiny import ROOT, environment
+
+DRIVER = """
+#include <string.h>
+int cuDriverGetVersion(int *version) { *version = VERSION; return 0; }
+int cuInit(unsigned flags) { return INIT; }
+int cuDeviceGetCount(int *count) { *count = 1; return 0; }
+int cuDeviceGet(int *device, int index) { *device = 40 + index; return 0; }
+int cuDeviceGetName(char *name, int length, int device) { strncpy(name, "NVIDIA Test 1", length); return device != 40; }
+int cuDeviceGetAttribute(int *value, int what, int device) { *value = what == 75 ? 7 : what == 76 ? 5 : -1; return 0; }
+int cuGetErrorName(int status, const char **name) {
+  *name = status == 100 ? "CUDA_ERROR_NO_DEVICE" : 0;
+  return *name ? 0 : 1;
+}
+"""
 
 TENSORFLOW = Needs("2.21.0", cuda=(12, 5), capability=(6, 0), libraries=True)
 NO_LIBRARIES = Needs("2.21.0", cuda=(12, 5), capability=(6, 0), libraries=False)
@@ -20,6 +37,71 @@ A100 = ("NVIDIA A100", (8, 0))
 @pytest.fixture(autouse=True)
 def shown(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+@pytest.fixture
+def driver_library(tmp_path):
+    """A function that compiles a driver with a CUDA version (in the driver's own coding) and a status for cuInit."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        pytest.skip("there is no C compiler here")
+
+    def build(version: int, init: int = 0) -> str:
+        library = tmp_path / f"libcuda-{version}-{init}.so"
+        command = [
+            compiler,
+            "-shared",
+            "-fPIC",
+            f"-DVERSION={version}",
+            f"-DINIT={init}",
+            "-x",
+            "c",
+            "-",
+            "-o",
+            library,
+        ]
+        subprocess.run(command, input=DRIVER, text=True, check=True)
+        return str(library)
+
+    return build
+
+
+def test_the_driver_tells_its_version_and_devices(driver_library):
+    assert why_no_gpu.ask_driver(driver_library(12040)) == Driver((12, 4), devices=(("NVIDIA Test 1", (7, 5)),))
+
+
+@pytest.mark.parametrize(("status", "words"), [(100, "CUDA_ERROR_NO_DEVICE (100)"), (4711, "error 4711")])
+def test_a_driver_that_does_not_start_says_why(driver_library, status, words):
+    assert why_no_gpu.ask_driver(driver_library(11040, status)) == Driver((11, 4), words)
+
+
+def test_no_driver():
+    assert why_no_gpu.ask_driver("libno-such-driver.so.1") is None
+
+
+@pytest.mark.parametrize("version", [None, 11040, 13000], ids=["none", "old", "without CUDA's libraries"])
+def test_require_gpu_ends_before_any_data_is_read(tmp_path, driver_library, version):
+    if why_no_gpu.ask_driver() is not None or why_no_gpu.needs().libraries:
+        pytest.skip("there is an NVIDIA driver here, or CUDA")
+    words = "no NVIDIA driver is visible"
+    if version:
+        Path(driver_library(version)).rename(tmp_path / "libcuda.so.1")
+        words = "the NVIDIA driver is too old" if version == 11040 else "CUDA's libraries are not"
+    command = [sys.executable, "-m", "classifier_cnn.train", "--require-gpu", "--dataset", "synthetic", "--tracking"]
+    ended = subprocess.run(
+        [*command, "local", "--data-root", tmp_path / "data", "--output-dir", tmp_path / "runs"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment() | {"LD_LIBRARY_PATH": str(tmp_path)},
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: --require-gpu, but")
+    assert words in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert not (tmp_path / "data").exists()
+    assert not list(tmp_path.glob("runs/*/"))
 
 
 def test_what_tensorflow_needs():
@@ -61,7 +143,7 @@ def test_what_tensorflow_needs():
     ],
 )
 def test_one_line_says_what_is_wrong(driver, needs, seen, words):
-    line = why_no_gpu.trouble(driver, needs, seen)
+    line = why_no_gpu.trouble(driver, needs, bool(seen))
     assert "\n" not in line
     assert re.search(words, line), line
 
@@ -77,21 +159,21 @@ def test_one_line_says_what_is_wrong(driver, needs, seen, words):
     ],
 )
 def test_nothing_is_printed_if_all_is_well(driver, needs, seen):
-    assert why_no_gpu.trouble(driver, needs, seen) is None
+    assert why_no_gpu.trouble(driver, needs, bool(seen)) is None
 
 
 @pytest.mark.parametrize("hidden", ["", "-1"])
 def test_a_gpu_hidden_on_purpose_is_not_mentioned(monkeypatch, hidden):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
-    assert why_no_gpu.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, 0) is None
+    assert why_no_gpu.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, False) is None
 
 
 def test_an_index_that_hides_every_gpu_is_named(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
-    line = why_no_gpu.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, 0)
+    line = why_no_gpu.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, False)
     assert "CUDA_VISIBLE_DEVICES is '7'" in line
 
 
 def test_a_convolution_finds_a_device_that_does_not_compute():
-    assert why_no_gpu.computing_fails("CPU:0") is None
-    assert "GPU:0 does not compute" in why_no_gpu.computing_fails("GPU:0")
+    assert devices_and_seeds.computing_fails("CPU:0") is None
+    assert "GPU:0 does not compute" in devices_and_seeds.computing_fails("GPU:0")
