@@ -3,13 +3,14 @@
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from classifier_cnn.options import Options
 from common.cli import launch
 from common.cli.find_run import read_config
 from common.cli.option import from_json
-from common.datasets.resolve import Source, Wanted, resolve
+from common.datasets.resolve import resolve
 from common.errors import UserError
 from dataset_tools.mining.mine_pictures import mine
 from robot_export.foreign_options import foreign
@@ -40,9 +41,7 @@ def training_files(run: Path) -> list[Path]:
     """The training files of a run that are on this machine; nothing is downloaded."""
     try:
         options = from_json(Options, read_config(run)["options"])
-        wanted = Wanted(options.dataset, options.data_train, options.data_val, options.data_test)
-        source = Source(options.data_root, options.archive_url, offline=True)
-        return list(resolve("classification", wanted, source, _rendered).train)
+        return list(resolve("classification", replace(options, offline=True), _rendered).train)
     except UserError:
         text = "note: the training patches are not here, so chosen patches may be similar. Pass them with --training."
         print(text, file=sys.stderr)

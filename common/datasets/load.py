@@ -13,7 +13,7 @@ from common.cli.training_options import TrainingOptions
 from common.datasets.grouped_split import split_validation
 from common.datasets.hdf5_column import free_memory
 from common.datasets.patch_file import Patches, concatenate, stored_patches
-from common.datasets.resolve import Source, SyntheticFiles, Wanted, joined_name, resolve
+from common.datasets.resolve import SyntheticFiles, joined_name, resolve
 from common.errors import UserError
 
 COPIES = 2  # of the pixels during training in memory: the array and its copy on the device
@@ -25,7 +25,7 @@ class Splits:
     """The patches for training, for validation and, if there is such a file, for testing.
 
     name: the dataset's name for people. names: that of each split, which differ where files were named one by one.
-    origin: where each split came from. notes: one line each for the user.
+    origin: where each split came from. substituted: whether synthetic patches replace the default family.
     """
 
     name: str
@@ -35,7 +35,6 @@ class Splits:
     names: dict[str, str]
     origin: dict[str, str]
     substituted: bool
-    notes: tuple[str, ...]
 
     @property
     def parts(self) -> dict[str, Patches]:
@@ -55,10 +54,8 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
     Raises:
         UserError: a dataset or file does not exist or cannot be used.
     """
-    before = _begun_with(options)
-    wanted = Wanted(options.dataset, options.data_train, options.data_val, options.data_test)
-    source = Source(options.data_root, options.archive_url, options.offline)
-    selection = resolve(task, wanted, source, synthetic, before.get("substituted", False))
+    before = read_config(Path(options.resume)) if options.resume else {}  # the archive may be available by now
+    selection = resolve(task, options, synthetic, before.get("substituted", False))
     files = {"train": selection.train, "validation": selection.validation, "test": selection.test}
     if before and "test" not in before["datasets"]:  # there was no test file when this run began
         files["test"] = ()
@@ -73,7 +70,9 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
     if not options.stream:
         check_memory(parts.values())
         parts = {split: replace(part, X=part.X[:]) for split, part in parts.items()}
-    notes = [selection.warning] if selection.warning else []
+    notes = [selection.warning] if selection.warning and not selection.substituted else []
+    if selection.substituted:  # a frame makes this hard to miss
+        print(f"\n{'!' * 100}\n{selection.warning}\n{'!' * 100}\n", file=sys.stderr)
     if "validation" not in parts:
         parts["train"], parts["validation"], how = split_validation(parts["train"], seed=options.seed)
         origin["validation"], names["validation"] = origin["train"], names["train"]
@@ -83,22 +82,10 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
     if options.dry_run:
         parts = {split: _sample(part, options.seed) for split, part in parts.items()}
     concatenate([part.take([0]) for part in parts.values()])  # an error unless all have one size and colour
-    _say(selection.substituted, notes)
-    return Splits(
-        selection.name,
-        parts["train"],
-        parts["validation"],
-        parts.get("test"),
-        names,
-        origin,
-        selection.substituted,
-        tuple(notes),
-    )
-
-
-def _begun_with(options: TrainingOptions) -> dict:
-    """config.json of the run to resume, because the archive may be available by now. {} for a new run."""
-    return read_config(Path(options.resume)) if options.resume else {}
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    train, validation, test = (parts.get(split) for split in ("train", "validation", "test"))
+    return Splits(selection.name, train, validation, test, names, origin, selection.substituted)
 
 
 def check_memory(parts: Iterable[Patches]) -> None:
@@ -129,15 +116,6 @@ def _check_classes(train: Patches) -> None:
 def _sample(patches: Patches, seed: int) -> Patches:
     chosen = np.random.default_rng(seed).permutation(len(patches))[:DRY_RUN_PATCHES]
     return patches.take(np.sort(chosen))
-
-
-def _say(substituted: bool, notes: list[str]) -> None:
-    """Prints the notes; a frame makes a substituted dataset hard to miss."""
-    for note in notes:
-        if substituted and note is notes[0]:
-            print(f"\n{'!' * 100}\n{note}\n{'!' * 100}\n", file=sys.stderr)
-        else:
-            print(f"note: {note}", file=sys.stderr)
 
 
 def read_files(paths: Sequence[Path], task: str):

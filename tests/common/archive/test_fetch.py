@@ -16,8 +16,9 @@ import pytest
 from common.archive import fetch as archive
 from common.archive.download_errors import ArchiveError, NotInArchive, Unreachable
 from common.archive.fetch import fetch, sibling
+from common.cli.training_options import TrainingOptions
 from common.datasets.families import DEFAULT_STEMS, parse_stem
-from common.datasets.resolve import Source, Wanted, resolve
+from common.datasets.resolve import resolve
 from common.errors import UserError
 
 from .client import CONTENT, NAME, QUICK, left_behind, partial, refused
@@ -297,8 +298,8 @@ def test_anything_may_lie_beside_a_cached_file(tmp_path, server, note, content):
     else:
         fetch(family.file("train"), tmp_path, server.url, patience=QUICK)
     (tmp_path / family.file("train")).write_bytes(CONTENT)
-    source = Source(tmp_path, server.url, patience=QUICK)
-    found = resolve("classification", Wanted(), source, lambda *_: {})
+    options = TrainingOptions(data_root=tmp_path, archive_url=server.url)
+    found = resolve("classification", options, lambda *_: {}, patience=QUICK)
     assert found.validation == found.test == ()
 
 

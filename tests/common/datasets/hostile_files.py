@@ -6,7 +6,7 @@ import numpy as np
 from common.datasets.families import DEFAULT_STEMS, parse_stem
 from common.datasets.load import read_files
 from common.datasets.patch_file import read_patches, stored_patches, task_of
-from common.datasets.resolve import _check
+from common.datasets.resolve import check_download
 from dataset_tools.inspection import file_statistics
 
 N = 40  # patches
@@ -17,7 +17,7 @@ READERS = {
     "--stream": lambda path: stored_patches([path], TASK).X[:],
     "inspect": lambda path: file_statistics.gather(path, task_of(path)),
     "evaluate": lambda path: read_files([path], TASK)[0].X[:],
-    "download": _check(parse_stem(DEFAULT_STEMS[TASK], TASK)),
+    "download": lambda path: check_download(parse_stem(DEFAULT_STEMS[TASK], TASK), path),
 }
 
 

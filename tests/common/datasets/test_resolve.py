@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from common.archive.download_errors import ArchiveError, NotInArchive, Unreachable
+from common.cli.training_options import TrainingOptions
 from common.datasets import resolve as resolving
 from common.datasets.families import DEFAULT_STEMS, parse_stem
-from common.datasets.resolve import Source, Wanted, resolve
+from common.datasets.resolve import resolve
 from common.errors import UserError
 
 from ..archive.misbehaving_server import Fault
@@ -26,8 +27,12 @@ def synthetic_files(task, root):
 
 def select(server, root, task="classification", substituted=False, **options):
     url = server if isinstance(server, str) else server.url
-    source = Source(root, url, options.pop("offline", False), QUICK)
-    return resolve(task, Wanted(**options), source, synthetic_files, substituted)
+    named = {"train": "data_train", "validation": "data_val", "test": "data_test"}
+    options = {named.get(key, key): value for key, value in options.items()}
+    options |= {key: tuple(map(Path, options[key])) for key in named.values() if key in options}
+    return resolve(
+        task, TrainingOptions(data_root=root, archive_url=url, **options), synthetic_files, substituted, QUICK
+    )
 
 
 @pytest.mark.parametrize("dataset", [None, STEM])
