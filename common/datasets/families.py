@@ -34,21 +34,6 @@ class Family:
     camera: str
     size: int
 
-    def __post_init__(self):
-        for field, allowed in (
-            ("task", PREFIXES),
-            ("colour", COLOURS),
-            ("patch_type", PATCH_TYPES),
-            ("border", BORDERS),
-            ("camera", ("bottom",) if self.patch_type == "segmentation" else CAMERAS),
-            ("size", SIZES),
-        ):
-            if getattr(self, field) not in allowed:
-                raise UserError(
-                    f"No dataset family has this {field}. Received: {getattr(self, field)!r} ({self.patch_type} "
-                    f"patches). Possible: {', '.join(map(str, allowed))}."
-                )
-
     @property
     def channels(self) -> int:
         """1: Y; 2: Y and the interleaved U/V."""
@@ -71,34 +56,31 @@ class Family:
         unusual = [word for word in unusual if word not in ("", "border0")]
         return " ".join([*unusual, self.camera, f"{self.size}x{self.size}"])
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The files that a family may have: one per split.
-
-        Classification also has one per origin with all of its patches; training on it leaks into the test split.
-        """
-        return (*SPLITS, *ORIGINS) if self.task == "classification" else SPLITS
-
     def file(self, part: str) -> str:
-        """Path of one of the `parts` inside the archive."""
-        if part not in self.parts:
-            raise UserError(
-                f"No {self.task} dataset has this file. Received: {part!r}. Possible: {', '.join(self.parts)}."
-            )
+        """Path inside the archive of the file of a split or an origin."""
         return f"{self.folder}/{self.stem}_{part}_{ENDINGS[self.task]}"
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Paths inside the archive of all files that the family may have."""
-        return tuple(self.file(part) for part in self.parts)
+        """Paths inside the archive of all files that the family may have: one per split.
+
+        Classification also has one per origin with all of its patches; training on it leaks into the test split.
+        """
+        parts = (*SPLITS, *ORIGINS) if self.task == "classification" else SPLITS
+        return tuple(self.file(part) for part in parts)
+
+
+def possible_cameras(patch_type: str) -> tuple[str, ...]:
+    """The cameras of a patch type; segmentation patches are from the bottom camera only."""
+    return ("bottom",) if patch_type == "segmentation" else CAMERAS
 
 
 def all_families(task: str) -> list[Family]:
-    """All families that the archive's names allow for a task; segmentation patches are from the bottom camera only."""
+    """All families that the archive's names allow for a task."""
     return [
         Family(task, colour, patch_type, border, camera, size)
-        for colour, patch_type, border, camera, size in product(COLOURS, PATCH_TYPES, BORDERS, CAMERAS, SIZES)
-        if patch_type != "segmentation" or camera == "bottom"
+        for colour, patch_type, border in product(COLOURS, PATCH_TYPES, BORDERS)
+        for camera, size in product(possible_cameras(patch_type), SIZES)
     ]
 
 

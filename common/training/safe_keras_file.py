@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import h5py
@@ -190,26 +191,23 @@ def count_stored(weights: Path) -> int:
     Raises:
         UserError: it refers to other files, or claims more than it contains.
     """
-    total = objects = 0
+    links, sizes = count(), []
+
+    def refuse(_, link) -> str | None:
+        return None if isinstance(link, h5py.HardLink) and next(links) < 20 * _LAYERS else "refused"
+
+    def check(_, item) -> None:
+        if isinstance(item, h5py.Dataset):
+            elsewhere = item.is_virtual or item.external
+            if elsewhere or item.dtype.kind not in "fiub" or item.id.get_storage_size() < item.nbytes:
+                raise UserError("its weights are incomplete: a part of them is missing or in another file.")
+            sizes.append(item.size)
+
     with h5py.File(weights, "r") as file:
-        waiting = [file]
-        while waiting:
-            group = waiting.pop()
-            for name in group:
-                objects += 1
-                if objects > 20 * _LAYERS or not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                    raise UserError("its weights refer to other files, which are not read.")
-                item = group[name]
-                if isinstance(item, h5py.Group):
-                    waiting.append(item)
-                    continue
-                if not isinstance(item, h5py.Dataset):
-                    continue
-                elsewhere = item.is_virtual or item.external
-                if elsewhere or item.dtype.kind not in "fiub" or item.id.get_storage_size() < item.nbytes:
-                    raise UserError("its weights are incomplete: a part of them is missing or in another file.")
-                total += item.size
-    return total
+        if file.visititems_links(refuse):
+            raise UserError("its weights refer to other files, which are not read.")
+        file.visititems(check)
+    return sum(sizes)
 
 
 def _build(config: dict):
@@ -230,10 +228,6 @@ def _check_size(config: dict, stored: int) -> None:
     if wanted > stored + 1000:  # the states of random generators, two numbers each, may be missing
         raise UserError(f"its layers need {wanted:,} weights, but the file contains {stored:,}.")
     for layer in model.layers:
-        for shape in _shapes(layer.output):
-            if math.prod(side or 1 for side in shape) > _VALUES:
-                raise UserError(f"layer {layer.name} outputs more values per patch than any network for patches.")
-
-
-def _shapes(output) -> list[tuple]:
-    return [tensor.shape for tensor in (output if isinstance(output, list | tuple) else [output])]
+        outputs = layer.output if isinstance(layer.output, list | tuple) else [layer.output]
+        if any(math.prod(side or 1 for side in tensor.shape) > _VALUES for tensor in outputs):
+            raise UserError(f"layer {layer.name} outputs more values per patch than any network for patches.")

@@ -10,7 +10,17 @@ from pathlib import Path
 
 from common.cli.archive_url import DEFAULT_URL
 from common.cli.program import Parser
-from common.datasets.families import BORDERS, CAMERAS, COLOURS, DEFAULT_STEMS, PATCH_TYPES, SIZES, Family, parse_stem
+from common.datasets.families import (
+    BORDERS,
+    CAMERAS,
+    COLOURS,
+    DEFAULT_STEMS,
+    PATCH_TYPES,
+    SIZES,
+    Family,
+    parse_stem,
+    possible_cameras,
+)
 from common.datasets.sampling_rules import RULES
 from common.errors import UserError
 
@@ -108,9 +118,9 @@ class Settings:
         """The requested families of one root, and those that cannot exist, each with the reason."""
         possible, impossible = [], []
         for colour, camera, size in product(self.color, self.camera, self.size):
-            try:
+            if camera in possible_cameras(patch_type):
                 possible.append(Family(self.task, colour, patch_type, border, camera, size))
-            except UserError:
+            else:
                 name = f"{colour}_{patch_type}_border{border}_{camera}_{size}x{size}"
                 impossible.append((name, f"cannot exist: {patch_type} patches are only from the bottom camera"))
         return possible, impossible

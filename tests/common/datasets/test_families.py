@@ -32,36 +32,6 @@ def test_every_family_is_named_once_and_found_by_its_name(task):
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        {"size": 24},
-        {"camera": "left"},
-        {"border": 5},
-        {"colour": "rgb"},
-        {"patch_type": "new"},
-        {"task": "both"},
-        {"patch_type": "segmentation"},
-    ],
-)
-def test_impossible_families_are_refused(change):
-    fields = {
-        "task": TASKS[0],
-        "colour": "yuv422_pil",
-        "patch_type": "legacy",
-        "border": 0,
-        "camera": "top",
-        "size": 16,
-    }
-    with pytest.raises(UserError, match="Received"):
-        Family(**fields | change)
-
-
-def test_an_impossible_split_is_refused():
-    with pytest.raises(UserError, match="'devils'"):
-        parse_stem(DEFAULT_STEMS["detection"], "detection").file("devils")
-
-
-@pytest.mark.parametrize(
     ("meant", "typed"),
     [
         (STEM, STEM.replace("combined", "combinde")),
