@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from common.runs.plots import WIDTH, as_rgb, figure, heading_height, place, sheet
+from common.runs.plots import gallery
 
 ROWS, VERSIONS = 8, 7
-GAP, ASIDE = 0.07, 0.25  # inches; `ASIDE` sets the originals apart
 
 
 def draw_augmentation(run, trainer, patches, overlay: Callable | None = None) -> None:
@@ -23,20 +22,16 @@ def draw_augmentation(run, trainer, patches, overlay: Callable | None = None) ->
         return
     chosen = patches.take(np.random.default_rng(0).permutation(len(patches))[:ROWS])
     drawn = [trainer.augment(chosen.X.astype("float32"), chosen.y, [i, 0]) for i in range(VERSIONS)]
-    images = [as_rgb(np.rint(x).astype(np.uint8)) for x in (chosen.X, *(x for x, _ in drawn))]
-    targets = [chosen.y, *(np.asarray(y) for _, y in drawn)]
-    side = (WIDTH - ASIDE) / len(images) - GAP
-    title = f"What the network sees of {len(chosen)} training patches"
-    top, path = heading_height(title) + 0.3, run.path / "augmentation.png"
-    with figure(path, height=top + len(chosen) * (side + GAP) + GAP, layout=None) as drawing:
-        axes = sheet(drawing, title)
-        axes.text(GAP, top - 0.1, "original", fontsize=12)
-        axes.text(GAP + side + ASIDE, top - 0.1, "augmented, drawn anew for every patch and epoch", fontsize=12)
-        for column, (versions, moved) in enumerate(zip(images, targets, strict=True)):
-            left = GAP + column * (side + GAP) + (ASIDE - GAP if column else 0)
-            for row, image in enumerate(versions):
-                box = left, top + row * (side + GAP), side
-                place(axes, image, *box)
-                if overlay is not None:
-                    overlay(axes, moved[row], *box)
+    X = np.stack([chosen.X, *(np.rint(x).astype(np.uint8) for x, _ in drawn)], 1)  # [rows, 1 + versions, h, w, c]
+    targets = [target for row in zip(chosen.y, *(np.asarray(y) for _, y in drawn), strict=True) for target in row]
+    path = run.path / "augmentation.png"
+    gallery(
+        path,
+        X.reshape(-1, *X.shape[2:]),
+        [""] * len(targets),
+        f"What the network sees of {len(chosen)} training patches",
+        "left: original; beside it: augmented, drawn anew for every patch and epoch",
+        overlay and (lambda axes, i, *place: overlay(axes, targets[i], *place)),
+        1 + VERSIONS,
+    )
     run.tracked.artifact(path)

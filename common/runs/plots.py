@@ -15,12 +15,8 @@ from PIL import Image
 
 from common.atomic_files import replacing
 
-BALL, NO_BALL, ACCENT, INK = (
-    "#d9640b",
-    "#2f6db3",
-    "#b5179e",
-    "#22303c",
-)  # distinct for the colour-blind and in gray
+# Distinct for the colour-blind and in gray.
+BALL, NO_BALL, ACCENT, INK = "#d9640b", "#2f6db3", "#b5179e", "#22303c"
 STYLE = {
     "figure.dpi": 150,
     "savefig.dpi": 150,
@@ -106,30 +102,38 @@ def gallery(
     title: str,
     subtitle: str = "",
     overlay: Callable | None = None,
+    columns: int = COLUMNS,
 ) -> None:
-    """A contact sheet: enlarged patches in reading order with a caption of up to two lines each.
+    """A contact sheet: enlarged patches in reading order, with sharp pixels and unchanged brightness.
 
     Without patches it says "none".
 
     Args:
         path: the PNG.
         X: uint8 [n, height, width, 1 or 2]; n may be 0.
-        captions: [n].
+        captions: [n], of up to two lines each.
         title: what the picture shows.
         subtitle: how the patches were chosen.
         overlay: (axes, i, left, top, side in inches) -> None, draws over patch i.
+        columns: patches in a row.
     """
-    side, gap = (WIDTH - 0.15) / COLUMNS - 0.15, 0.15  # inches
-    top_row = heading_height(title, subtitle)
-    step = side + gap + 0.21 * max((caption.count("\n") + 1 for caption in captions), default=0)
-    rows = -(-len(X) // COLUMNS)
-    with figure(path, height=top_row + (rows * step if rows else 1) + 0.05, layout=None) as drawing:
-        axes = sheet(drawing, title, subtitle)
+    gap = 0.15  # inches, like all lengths here
+    side, title = (WIDTH - gap) / columns - gap, wrapped(title)
+    heading = 0.56 + 0.26 * title.count("\n") + (0.24 if subtitle else 0)
+    step = side + gap + 0.21 * max((len(caption.splitlines()) for caption in captions), default=0)
+    rows = -(-len(X) // columns)
+    height = heading + (rows * step if rows else 1) + 0.05
+    with figure(path, height=height, layout=None) as drawing:
+        axes = drawing.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(0, WIDTH), ylim=(height, 0), autoscale_on=False)
+        axes.axis("off")
+        axes.text(0.14, 0.14, title, va="top", weight="bold", fontsize=15)
+        axes.text(0.14, heading - (0.34 if subtitle else 0.1), subtitle, va="top", fontsize=12)
         if not len(X):
-            axes.text(WIDTH / 2, top_row + 0.35, "none", ha="center", va="center", fontsize=18, style="italic")
+            axes.text(WIDTH / 2, heading + 0.35, "none", ha="center", va="center", fontsize=18, style="italic")
         for i, (image, caption) in enumerate(zip(as_rgb(X), captions, strict=True)):
-            left, top = gap + i % COLUMNS * (side + gap), top_row + i // COLUMNS * step
-            place(axes, image, left, top, side)
+            left, top = gap + i % columns * (side + gap), heading + i // columns * step
+            axes.imshow(image, extent=(left, left + side, top + side, top), aspect="auto", interpolation="nearest")
             if overlay is not None:
                 overlay(axes, i, left, top, side)
             axes.text(left + side / 2, top + side + 0.05, caption, ha="center", va="top", fontsize=11, linespacing=1.1)
@@ -202,25 +206,3 @@ def shortened(name: str, length: int = 13) -> str:
 def wrapped(title: str) -> str:
     """Splits a title into lines of at most 60 characters."""
     return "\n".join(textwrap.wrap(title, 60))
-
-
-def heading_height(title: str, subtitle: str = "") -> float:
-    """Height of the title of a sheet in inches."""
-    return 0.3 + 0.26 * (wrapped(title).count("\n") + 1) + (0.24 if subtitle else 0)
-
-
-def sheet(drawing, title: str, subtitle: str = ""):
-    """One Axes for the whole figure, in inches from its top left corner, with a title."""
-    width, height = drawing.get_size_inches()
-    axes = drawing.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
-    axes.axis("off")
-    axes.text(0.14, 0.14, wrapped(title), va="top", weight="bold", fontsize=15)
-    axes.text(0.14, heading_height(title) - 0.1, subtitle, va="top", fontsize=12)
-    return axes
-
-
-def place(axes, image: np.ndarray, left: float, top: float, side: float) -> None:
-    """Draws an RGB patch at a position in inches, with sharp pixels and unchanged brightness."""
-    box = (left, left + side, top + side, top)
-    axes.imshow(image, extent=box, aspect="auto", interpolation="nearest")
