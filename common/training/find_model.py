@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 from common.atomic_files import read_json
@@ -21,22 +22,16 @@ def find_model(path: Path) -> Path:
         raise UserError(
             f"the model does not exist. Received: {file}. Give a .keras file, or a run by its folder or name."
         )
-    if _starts_with(file, b"\x89HDF"):
-        raise UserError(
-            f"not a .keras file, but .h5: a model of an older Keras, or patches. Received: {file}. If it is a "
-            "model that you trust, convert it once: keras.models.load_model('old.h5', compile=False).save('new.keras')"
-        )
+    with suppress(OSError), file.open("rb") as opened:
+        if opened.read(4) == b"\x89HDF":
+            raise UserError(
+                f"not a .keras file, but .h5: a model of an older Keras, or patches. Received: {file}. If it is a model"
+                " that you trust, convert it once: "
+                "keras.models.load_model('old.h5', compile=False).save('new.keras')"
+            )
     if not zipfile.is_zipfile(file):
         raise UserError(f"not a .keras file, or a damaged one. Received: {file}. Choose a model that train.py saved.")
     return file
-
-
-def _starts_with(file: Path, signature: bytes) -> bool:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(len(signature)) == signature
-    except OSError:
-        return False
 
 
 def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
@@ -50,17 +45,13 @@ def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
     manifest = model_file.with_name("model.json")
     if model_file.name != "model.keras" or not manifest.is_file():
         return FALLBACK_THRESHOLD, "the default, because the model has none"
-    told = None
-    try:
-        told = read_json(manifest)
-        value = told["threshold"]["keras"]
-    except (UserError, KeyError, TypeError) as error:
-        if isinstance(told, dict) and str(told.get("project")).startswith("detector_"):
-            raise UserError(
-                f"{model_file}: not a classifier (one input, one score). Received: a detector; use the tools in "
-                "detector_cnn_ball_radius_center."
-            ) from None
-        raise UserError(f"{manifest}: the threshold cannot be read ({error}). Pass one with --threshold.") from None
+    told = read_json(manifest)
+    if str(told.get("project")).startswith("detector_"):
+        raise UserError(
+            f"{model_file}: not a classifier (one input, one score). Received: a detector; use the tools in "
+            "detector_cnn_ball_radius_center."
+        )
+    value = told["threshold"].get("keras") if isinstance(told.get("threshold"), dict) else None
     if type(value) not in (int, float) or not 0 <= value <= 1.000001:
         raise UserError(
             f"{manifest}: the threshold is not a number from 0 to 1. Received: {str(value)[:80]}. "

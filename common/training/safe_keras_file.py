@@ -43,8 +43,7 @@ _KINDS = {
     "L1 L2 L1L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm",
 }
 _NAMES = {name for names in _KINDS for name in names.split()}
-_MODULES = {
-    None,
+_MODULES = [
     "builtins",
     "keras",
     "keras.layers",
@@ -56,7 +55,7 @@ _MODULES = {
     "keras.src.models.functional",
     "keras.src.models.sequential",
     "keras.src.models.model",
-}
+]
 
 
 def load(path: Path):
@@ -169,8 +168,8 @@ def _check_config(value, depth: int = 0) -> None:
     if isinstance(value, dict):
         if "class_name" in value or "registered_name" in value:
             name, module = value.get("class_name"), value.get("module")
-            known = isinstance(name, str) and name in _NAMES and (module is None or isinstance(module, str))
-            if not known or module not in _MODULES or value.get("registered_name") not in (None, name):
+            known = isinstance(name, str) and name in _NAMES and (module is None or module in _MODULES)
+            if not known or value.get("registered_name") not in (None, name):
                 shown = f"{module}.{name}" if isinstance(module, str) else str(name)
                 raise UserError(
                     f"it contains more than plain Keras layers, which is not loaded because it could run code. "
