@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from training_methods import noise, peak, reset_peak
 
-from common.datasets.patch_file import write_patches
 from common.training import epoch_loop as fitting
 from common.training import trainer as training
+from dataset_tools.building.patch_writer import write_patches
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("tensorflow", "mlflow", "keras", "matplotlib", "sklearn", "h5py")

@@ -20,7 +20,7 @@ ROOMS = {
     "common.runs": ("common.training", "common.datasets", "common.archive", "common.tracking", "common.cli"),
     "robot_export": ("common",),
     "dataset_tools": ("dataset_tools", "common"),  # the commands: cut, inspect, create_datasets
-    "dataset_tools.synthetic": ("common",),
+    "dataset_tools.synthetic": ("dataset_tools.building", "common"),
     "dataset_tools.sources": ("common",),
     "dataset_tools.leaks": ("dataset_tools.sources", "common"),
     "dataset_tools.building": ("dataset_tools.leaks", "dataset_tools.sources", "common"),

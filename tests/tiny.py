@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.datasets.patch_file import write_patches
+from dataset_tools.building.patch_writer import write_patches
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -13,14 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from common.datasets import patch_checks, patch_writer
+from common.datasets import patch_checks
 from common.datasets.hdf5_column import Column
 from common.datasets.patch_checks import COLUMNS, KEYS, TASKS
 from common.datasets.sampling_rules import rule_in
 from common.datasets.streaming import BLOCK, StoredPixels
 from common.errors import UserError
-
-write_patches = patch_writer.write_patches
 
 
 @dataclass(frozen=True, eq=False)

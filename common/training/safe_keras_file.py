@@ -43,19 +43,9 @@ _KINDS = {
     "L1 L2 L1L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm",
 }
 _NAMES = {name for names in _KINDS for name in names.split()}
-_MODULES = [
-    "builtins",
-    "keras",
-    "keras.layers",
-    "keras.models",
-    "keras.initializers",
-    "keras.regularizers",
-    "keras.constraints",
-    "keras.dtype_policies",
-    "keras.src.models.functional",
-    "keras.src.models.sequential",
-    "keras.src.models.model",
-]
+_PARTS = ("layers", "models", "initializers", "regularizers", "constraints", "dtype_policies")
+_MODULES = {"builtins", "keras", *(f"keras.{name}" for name in _PARTS)}
+_MODULES |= {f"keras.src.models.{name}" for name in ("functional", "sequential", "model")}
 
 
 def load(path: Path):
@@ -168,7 +158,7 @@ def _check_config(value, depth: int = 0) -> None:
     if isinstance(value, dict):
         if "class_name" in value or "registered_name" in value:
             name, module = value.get("class_name"), value.get("module")
-            known = isinstance(name, str) and name in _NAMES and (module is None or module in _MODULES)
+            known = isinstance(name, str) and name in _NAMES and (module is None or str(module) in _MODULES)
             if not known or value.get("registered_name") not in (None, name):
                 shown = f"{module}.{name}" if isinstance(module, str) else str(name)
                 raise UserError(

@@ -12,11 +12,12 @@ from common.archive import checksums
 from common.archive.checksums import SUMS, sha256_of
 from common.atomic_files import replacing
 from common.datasets.families import ORIGINS, Family
-from common.datasets.patch_file import COLUMNS, write_patches
+from common.datasets.patch_file import COLUMNS
 from common.errors import UserError
 from dataset_tools.building.choose_patches import FileContent, target
 from dataset_tools.building.options import Settings
 from dataset_tools.building.patch_store import Rows, Store
+from dataset_tools.building.patch_writer import write_patches
 from dataset_tools.building.workers import uninterrupted
 from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.patch_sources import NAOTH, TK03

@@ -15,8 +15,8 @@ import numpy as np
 from filelock import FileLock
 
 from common.cli.progress import progress_bar
-from common.datasets.patch_file import write_patches
 from common.errors import UserError
+from dataset_tools.building.patch_writer import write_patches
 from dataset_tools.synthetic.scene import render_recording
 
 VERSION = 3  # part of the cache folder's name: increase it when the renderer changes, so that it renders again

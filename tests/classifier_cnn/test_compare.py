@@ -8,7 +8,8 @@ import pytest
 from classifier_cnn import compare, metrics
 from classifier_cnn.options import Options
 from common.cli.program import run_main
-from common.datasets.patch_file import read_patches, write_patches
+from common.datasets.patch_file import read_patches
+from dataset_tools.building.patch_writer import write_patches
 
 from ..robot_export.jobs import DATASET, write_model_json
 from ..tiny import classification_file

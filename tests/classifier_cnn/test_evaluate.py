@@ -11,11 +11,12 @@ import pytest
 from classifier_cnn import evaluate, metrics
 from classifier_cnn.summary import group_table, table
 from common.cli.program import run_main
-from common.datasets.patch_file import read_patches, write_patches
+from common.datasets.patch_file import read_patches
 from common.errors import UserError
 from common.runs.evaluation import predict_file
 from common.training import predictor
 from common.training.find_model import read_threshold
+from dataset_tools.building.patch_writer import write_patches
 
 # Keras 3.15 reads its TensorFlow variables in a way that NumPy 2 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning:keras")

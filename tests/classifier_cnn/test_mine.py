@@ -12,10 +12,10 @@ from PIL import Image
 
 from classifier_cnn import mine
 from common.cli.program import run_main
-from common.datasets.patch_file import write_patches
 from common.training.safe_keras_file import save
 from dataset_tools import cut
 from dataset_tools.annotations.record import Place, Record
+from dataset_tools.building.patch_writer import write_patches
 from dataset_tools.mining import ranking
 from dataset_tools.mining.ranking import Known, Pool
 from dataset_tools.scanning.scan import Found

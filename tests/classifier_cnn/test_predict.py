@@ -13,9 +13,10 @@ from PIL import Image
 
 from classifier_cnn import predict
 from common.cli.program import run_main
-from common.datasets.patch_file import read_patches, write_patches
+from common.datasets.patch_file import read_patches
 from common.training.predictor import make_predictor
 from common.training.safe_keras_file import load, save
+from dataset_tools.building.patch_writer import write_patches
 from dataset_tools.cutting.cut_pictures import cut
 from dataset_tools.cutting.options import parse_args as cut_options
 from detector_cnn_ball_radius_center import predict as detector_predict

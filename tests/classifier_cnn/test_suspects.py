@@ -5,7 +5,8 @@ import pytest
 
 from classifier_cnn import find_suspects, suspects
 from common.cli.program import run_main
-from common.datasets.patch_file import read_patches, write_patches
+from common.datasets.patch_file import read_patches
+from dataset_tools.building.patch_writer import write_patches
 
 from ..tiny import classification_file
 

@@ -15,8 +15,8 @@ import pytest
 
 from classifier_cnn import export, train
 from classifier_cnn.options import parse_args
-from common.datasets.patch_file import write_patches
 from common.errors import UserError
+from dataset_tools.building.patch_writer import write_patches
 
 from ..tiny import ROOT, bars, check_sections, classification_file, environment, program, tracked_runs
 

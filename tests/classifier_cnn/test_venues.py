@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from classifier_cnn import venues
-from common.datasets.patch_file import write_patches
 from common.errors import UserError
+from dataset_tools.building.patch_writer import write_patches
 
 from ..tiny import bars, discs
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from common.cli.program import run_main
-from common.datasets.patch_file import read_patches, write_patches
+from common.datasets.patch_file import read_patches
+from dataset_tools.building.patch_writer import write_patches
 from detector_cnn_ball_radius_center import suspect_rule, suspects
 
 from ..tiny import detection_file

@@ -9,8 +9,8 @@ import pytest
 
 from classifier_cnn import compare
 from common.cli.program import run_main
-from common.datasets.patch_file import write_patches
 from common.errors import UserError
+from dataset_tools.building.patch_writer import write_patches
 from robot_export.foreign_options import Foreign
 from robot_export.scorer import open_scorer
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from common.archive.retry import Patience
 from common.datasets.families import parse_stem
-from common.datasets.patch_file import write_patches
+from dataset_tools.building.patch_writer import write_patches
 
 QUICK = Patience(connect_s=5, read_s=5, attempts=2, backoff_s=0.001)
 NOWHERE = "http://127.0.0.1:1"  # nobody listens there

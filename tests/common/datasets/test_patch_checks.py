@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from common.datasets.patch_file import read_patches, write_patches
+from common.datasets.patch_file import read_patches
 from common.errors import UserError
+from dataset_tools.building.patch_writer import write_patches
 
 from .small_patches import circles, pixels, raw
 

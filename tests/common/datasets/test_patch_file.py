@@ -4,8 +4,9 @@ import h5py
 import numpy as np
 import pytest
 
-from common.datasets.patch_file import Patches, concatenate, read_patches, write_patches
+from common.datasets.patch_file import Patches, concatenate, read_patches
 from common.errors import UserError
+from dataset_tools.building.patch_writer import write_patches
 
 from .small_patches import circles, pixels, raw, recorded
 

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from common.datasets.patch_file import concatenate, read_patches, stored_patches, write_patches
+from common.datasets.patch_file import concatenate, read_patches, stored_patches
 from common.datasets.sampling_rules import rule_in
+from dataset_tools.building.patch_writer import write_patches
 
 
 @pytest.mark.parametrize(

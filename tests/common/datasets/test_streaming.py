@@ -6,8 +6,9 @@ import pytest
 
 from common.datasets import load
 from common.datasets.load import check_memory
-from common.datasets.patch_file import concatenate, read_patches, stored_patches, write_patches
+from common.datasets.patch_file import concatenate, read_patches, stored_patches
 from common.errors import UserError
+from dataset_tools.building.patch_writer import write_patches
 
 from ...tiny import classification_file, discs
 

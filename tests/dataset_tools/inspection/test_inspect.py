@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.datasets.patch_file import write_patches
 from dataset_tools import inspect
+from dataset_tools.building.patch_writer import write_patches
 from dataset_tools.inspection import file_statistics, sheet
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from classifier_cnn import find_suspects, suspects
-from common.datasets.patch_file import concatenate, write_patches
+from common.datasets.patch_file import concatenate
+from dataset_tools.building.patch_writer import write_patches
 from tests.dataset_tools.helpers import load
 
 NAOTH = ("--origins", "naoth")

@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from common.datasets.patch_file import write_patches
 from common.errors import UserError
+from dataset_tools.building.patch_writer import write_patches
 
-from .small_patches import pixels
+from ...common.datasets.small_patches import pixels
 
 
 def test_equal_content_gives_equal_bytes(tmp_path, monkeypatch):
@@ -49,7 +49,7 @@ def test_a_disk_that_fills_up_is_one_line_and_crashes_nothing(tmp_path):
     """A limit on the size of files fails like a full disk; HDF5 on its own would crash Python."""
     write = (
         "import resource, sys, numpy as np\n"
-        "from common.datasets.patch_file import write_patches\n"
+        "from dataset_tools.building.patch_writer import write_patches\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
         "X = np.random.default_rng(0).integers(0, 256, (int(sys.argv[2]), 16, 16, 1), dtype=np.uint8)\n"
         "try: write_patches(sys.argv[1], X, np.zeros(len(X)))\n"
