@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,23 +23,19 @@ def encode(pixels: np.ndarray, text: Mapping[str, object]) -> bytes:
     side, width = pixels.shape
     rows = np.zeros((side, 1 + width), np.uint8)  # filter `none` in front of each row
     rows[:, 1:] = pixels
-    header = struct.pack(">LL5B", side, side, 8, 0 if side == width else 2, 0, 0, 0)
-    parts = [SIGNATURE, *_chunk(b"IHDR" + header)]
+    parts = [SIGNATURE, _chunk(b"IHDR" + struct.pack(">LL5B", side, side, 8, 0 if side == width else 2, 0, 0, 0))]
     for key, value in text.items():
-        parts += _text(key, value)
-    parts += _chunk(b"IDAT" + zlib.compress(rows, LEVEL))
-    parts += _chunk(b"IEND")
-    return b"".join(parts)
+        parts.append(_text(key, f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)))
+    return b"".join((*parts, _chunk(b"IDAT" + zlib.compress(rows, LEVEL)), _chunk(b"IEND")))
 
 
-def _text(key: str, value: object) -> tuple[bytes, bytes, bytes]:
-    if isinstance(value, float):
-        value = f"{value:.3f}".rstrip("0").rstrip(".")
-    words = str(value).replace("\0", "")
-    if words.isascii():
-        return _chunk(f"tEXt{key}\0{words}".encode("ascii"))
-    return _chunk(f"iTXt{key}\0\0\0\0\0{words}".encode("utf-8", "replace"))
+@lru_cache(1 << 14)  # most texts of a picture's patches are the same, or small numbers
+def _text(key: str, value: str) -> bytes:
+    value = value.replace("\0", "")
+    if value.isascii():
+        return _chunk(f"tEXt{key}\0{value}".encode("ascii"))
+    return _chunk(f"iTXt{key}\0\0\0\0\0{value}".encode("utf-8", "replace"))
 
 
-def _chunk(content: bytes) -> tuple[bytes, bytes, bytes]:
-    return (len(content) - 4).to_bytes(4, "big"), content, zlib.crc32(content).to_bytes(4, "big")
+def _chunk(content: bytes) -> bytes:
+    return b"".join(((len(content) - 4).to_bytes(4, "big"), content, zlib.crc32(content).to_bytes(4, "big")))
