@@ -1,6 +1,7 @@
 """NaoTH logs, repeating: int32 frame, zero-terminated name, int32 size, protobuf message; little-endian, unaligned."""
 
 import io
+import re
 import struct
 from collections.abc import Iterator
 from math import isqrt
@@ -14,7 +15,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from PIL import Image
 
 from common.errors import UserError
-from dataset_tools.annotations.record import Place
+from dataset_tools.annotations.record import ODD, Place
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
@@ -26,9 +27,9 @@ CAMERAS = {  # camera of each message that contains pixels
     "BallCandidates": "bottom",
     "BallCandidatesTop": "top",
 }
-NAME_MAX = 128  # bytes of a message's name
+HEADER = re.compile(rb"(.{4})([ -~]{1,127})\0(.{4})", re.DOTALL)  # frame, name and size of a message
+HEADER_MAX = 4 + 127 + 1 + 4  # bytes
 MESSAGE_MAX = 64 << 20  # bytes; a camera image has 614,400
-SIDE_MAX = 8192  # pixels of a picture
 SIDES_MAX = 1024  # pixels of a candidate in the picture
 BYTES_PER_PIXEL = {0: 1, 1: 3, 2: 4}  # of a candidate: Y, YUV, YUV and colour class
 
@@ -43,33 +44,23 @@ def places(path: Path) -> Iterator[Place | Skipped]:
     """
     try:
         with path.open("rb") as stream:
-            length = stream.seek(0, io.SEEK_END)
-            at, found = 0, False
+            length, at = stream.seek(0, io.SEEK_END), 0
             while at < length:
                 stream.seek(at)
-                head = stream.read(4 + NAME_MAX + 4)
-                name, start, size = _header(head, at)
-                if name is None or size > length - start:
-                    if not found:
+                head = stream.read(HEADER_MAX)
+                found = HEADER.match(head)
+                frame, size = struct.unpack("<2i", found[1] + found[3]) if found else (0, -1)
+                start = at + found.end() if found else at
+                if not 0 <= size <= length - start:
+                    if not at:
                         raise UserError(f"{path}: not a NaoTH log. Received: first bytes {head[:12]!r}.")
                     yield Skipped(path.name, "log ends in the middle of a message, or is damaged from there on")
                     return
-                found = True
-                if name in CAMERAS:
-                    yield Place(start, size, name, struct.unpack_from("<i", head)[0])
+                if (name := found[2].decode()) in CAMERAS:
+                    yield Place(start, size, name, frame)
                 at = start + size
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}.") from None
-
-
-def _header(head: bytes, at: int) -> tuple[str | None, int, int]:
-    """Name of a message, and offset and size of its content; the name is None if this is not a header."""
-    end = head.find(b"\0", 4)
-    name = head[4:end]
-    if end < 5 or end + 5 > len(head) or not name.isascii() or not name.decode("ascii").isprintable():
-        return None, at, 0
-    size = struct.unpack_from("<i", head, end + 1)[0]
-    return (None, at, 0) if size < 0 else (name.decode("ascii"), at + end + 5, size)
 
 
 def read_message(stream, place: Place) -> bytes:
@@ -106,38 +97,30 @@ def yuyv(message: bytes, jpeg: bool) -> np.ndarray:
     Raises:
         Refused: damaged, or another layout.
     """
-    parts = dict(fields(message))
-    data, width, height = parts.get(1), parts.get(2, 640), parts.get(3, 480)
-    if not isinstance(data, bytes) or not isinstance(width, int) or not isinstance(height, int):
-        raise Refused("damaged message in the log")
-    if not (0 < width <= SIDE_MAX and 0 < height <= SIDE_MAX) or width % 2:
-        raise Refused("camera image of an impossible size")
-    if jpeg:
-        data = _inverted(data, width, height)
-    if len(data) != width * height * 2:
-        raise Refused("camera image that is not YUV422")
-    return np.frombuffer(data, np.uint8).reshape(height, width // 2, 4)
-
-
-def _inverted(data: bytes, width: int, height: int) -> np.ndarray:
-    """Decodes the robot's JPEG: Y, U, Y, V as four channels of half the width, which decoders invert like CMYK."""
     try:
-        image = Image.open(io.BytesIO(data), formats=["JPEG"])
-        if image.width * image.height * len(image.getbands()) != width * height * 2:
-            raise Refused("camera image that is not YUV422")
-        return 255 - np.asarray(image).reshape(-1)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Refused("damaged JPEG in the log") from None
+        parts = dict(fields(message))
+        data, width, height = parts[1], parts.get(2, 640), parts.get(3, 480)
+        pixels = _inverted(data, width * height * 2) if jpeg else np.frombuffer(data, np.uint8)
+        if not pixels.size:
+            raise ValueError
+        return pixels.reshape(height, width // 2, 4)
+    except (*ODD, OSError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise Refused("damaged camera image in the log, or not YUV422") from None
+
+
+def _inverted(data: bytes, size: int) -> np.ndarray:
+    """Decodes the robot's JPEG: Y, U, Y, V as four channels of half the width, which decoders invert like CMYK."""
+    image = Image.open(io.BytesIO(data), formats=["JPEG"])
+    if image.width * image.height * len(image.getbands()) != size or size > MESSAGE_MAX:
+        raise ValueError
+    return 255 - np.asarray(image)
 
 
 def to_rgb(pixels: np.ndarray) -> Image.Image:
     """Converts Y, U, Y, V uint8 [height, width / 2, 4] to RGB with Pillow's YCbCr conversion."""
-    height, half, _ = pixels.shape
-    ycbcr = np.empty((height, half * 2, 3), np.uint8)
-    ycbcr[:, 0::2, 0], ycbcr[:, 1::2, 0] = pixels[..., 0], pixels[..., 2]
-    ycbcr[:, 0::2, 1] = ycbcr[:, 1::2, 1] = pixels[..., 1]
-    ycbcr[:, 0::2, 2] = ycbcr[:, 1::2, 2] = pixels[..., 3]
-    return Image.fromarray(ycbcr, "YCbCr").convert("RGB")
+    luma = pixels[..., 0::2].reshape(len(pixels), -1)
+    chroma = (pixels[..., channel].repeat(2, axis=1) for channel in (1, 3))
+    return Image.fromarray(np.dstack((luma, *chroma)), "YCbCr").convert("RGB")
 
 
 class Candidate(NamedTuple):
@@ -165,22 +148,16 @@ def candidates(message: bytes) -> Iterator[Candidate | Refused]:
 
 
 def _candidate(parts: dict) -> Candidate:
-    corners = [
-        dict(fields(part)).get(key)
-        for part in (parts.get(1), parts.get(2))
-        if isinstance(part, bytes)
-        for key in (1, 2)
-    ]
-    data, each = parts.get(5), BYTES_PER_PIXEL.get(parts.get(3, 0))
-    if not isinstance(data, bytes) or each is None or [type(value) for value in corners] != [int] * 4:
-        raise Refused("damaged candidate in the log")
-    left, top, right, bottom = (value - (value >> 63 << 64) for value in corners)  # negative: two's complement
-    side = isqrt(len(data) // each)
-    if side == 0 or side * side * each != len(data) or side > SIDES_MAX:
-        raise Refused("candidate that is not square")
-    if not (0 < right - left <= SIDES_MAX and 0 < bottom - top <= SIDES_MAX):
-        raise Refused("candidate with an impossible box")
-    pixels = np.frombuffer(data, np.uint8).reshape(side, side, each).swapaxes(0, 1)[..., :3]
+    try:
+        corners = [dict(fields(parts[corner]))[axis] for corner in (1, 2) for axis in (1, 2)]
+        left, top, right, bottom = (value - (value >> 63 << 64) for value in corners)  # negative: two's complement
+        data, each = np.frombuffer(parts[5], np.uint8), BYTES_PER_PIXEL[parts.get(3, 0)]
+        side = isqrt(len(data) // each)
+        pixels = data.reshape(side, side, each).swapaxes(0, 1)[..., :3]
+        if not (0 < right - left <= SIDES_MAX and 0 < bottom - top <= SIDES_MAX and 0 < side <= SIDES_MAX):
+            raise ValueError
+    except ODD:
+        raise Refused("candidate in the log that is damaged, not square, or has an impossible box") from None
     if each > 1:
         pixels = np.asarray(Image.fromarray(np.ascontiguousarray(pixels), "YCbCr").convert("RGB"))
     return Candidate(np.ascontiguousarray(pixels), (left, top, right, bottom))

@@ -2,6 +2,7 @@
 
 import zlib
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from random import Random
@@ -15,12 +16,13 @@ from dataset_tools.annotations import naoth_log, picture
 from dataset_tools.annotations.record import Record
 from dataset_tools.cutting import circles_and_boxes, place_patches, write_png
 from dataset_tools.cutting.options import Geometry
-from dataset_tools.cutting.place_patches import Patch
-from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.labels import BALL_ABOVE, Refused
 from dataset_tools.sources.patch_sources import Skipped
 
 PATCH_SIDE_MAX = 256  # pixels; anything larger is not a finished patch
-BALL_ABOVE = 0.5
+
+Text = dict[str, object]
+Found = Iterator[tuple[np.ndarray, Text] | Skipped]  # pixels and text chunks of each patch
 
 
 @dataclass(frozen=True)
@@ -44,32 +46,33 @@ class Patches(NamedTuple):
 
 def of_records(records: list[tuple[Record, str, int]], plan: Plan) -> list[Patches]:
     """The patches of several (record, camera, most patches), or the reason why a record cannot be read."""
-    result = []
-    for record, camera, most in records:
-        try:
-            result.append(_ready(record, camera, most) if record.patch else _cut(record, camera, most, plan))
-        except Refused as refused:
-            result.append(Patches(record.name, [], Counter(), [Skipped(record.name, str(refused))], ()))
-    return result
+    return [_of_record(*record, plan) for record in records]
 
 
-def _cut(record: Record, camera: str, most: int, plan: Plan) -> Patches:
-    data = picture.read_bytes(record)
-    digest = _digest(data)
-    image = picture.decode(data, record)
-    found, skipped = circles_and_boxes.scene_of(record, image.width, image.height, picture.scale(record, *image.size))
-    # Seeded by the picture, so the patches do not depend on the annotation's format, the order or the processes.
-    rng = Random(repr((plan.seed, digest)))  # noqa: S311  no secret
-    pixels = np.asarray(image)
-    patches = place_patches.around_balls(found, plan.geometry, rng)
-    patches += place_patches.without_balls(found, pixels, plan.geometry, plan.diameters, rng)
-    if len(patches) > most:
-        patches = [patches[index] for index in sorted(rng.sample(range(len(patches)), most))]
-    files, kinds, lines = [], Counter(), pixels.reshape(image.height, -1)
-    for (left, top, side), text in zip(patches, _texts(found, patches, record, camera), strict=True):
-        files.append(write_png.encode(lines[top : top + side, 3 * left : 3 * (left + side)], text))
-        share = text["ball_intersect"]
-        kinds["ball" if share > BALL_ABOVE else "part of a ball" if share > 0 else "no ball"] += 1
+def _of_record(record: Record, camera: str, most: int, plan: Plan) -> Patches:
+    files, kinds, skipped, digest = [], Counter(), [], ()
+    try:
+        if record.patch == "labelled":
+            found = _of_rows(record, camera)
+        elif record.patch == "unlabelled":
+            found = _of_candidates(record, most)
+        else:
+            data = picture.read_bytes(record)
+            image, digest = picture.decode(data, record), _digest(data)
+            # Seeded by the picture, so patches do not depend on the annotation's format, the order or the processes.
+            rng = Random(repr((plan.seed, digest)))  # noqa: S311  no secret
+            found = _whole(image, record, camera) if record.patch else _cut(image, record, camera, most, plan, rng)
+        for item in found:
+            if isinstance(item, Skipped):
+                skipped.append(item)
+                continue
+            pixels, text = item
+            files.append(write_png.encode(pixels, text))
+            share = text.get("ball_intersect", -1)
+            kind = "ball" if share > BALL_ABOVE else "part of a ball" if share > 0 else "no ball"
+            kinds["unlabelled" if share < 0 else kind] += 1
+    except Refused as refused:
+        return Patches(record.name, [], Counter(), [Skipped(record.name, str(refused))], ())
     return Patches(record.name, files, kinds, skipped, digest)
 
 
@@ -79,14 +82,21 @@ def _digest(data: bytes) -> tuple[int, ...]:
     return len(data), zlib.crc32(view[:half]), zlib.crc32(view[half:])
 
 
-def _texts(
-    found: circles_and_boxes.Scene, patches: list[Patch], record: Record, camera: str
-) -> list[dict[str, object]]:
-    """The text chunks of each patch; places are relative to the patch and not rounded; zeros are left out."""
+def _cut(image, record: Record, camera: str, most: int, plan: Plan, rng: Random) -> Found:
+    """The patches of a camera picture."""
+    scale = picture.scale(record, *image.size)
+    scene, skipped = circles_and_boxes.scene_of(record, *image.size, scale)
+    yield from skipped
+    pixels = np.asarray(image)
+    patches = place_patches.around_balls(scene, plan.geometry, rng)
+    patches += place_patches.without_balls(scene, pixels, plan.geometry, plan.diameters, rng)
+    if len(patches) > most:
+        patches = [patches[index] for index in sorted(rng.sample(range(len(patches)), most))]
     name = record.name if record.in_log else record.picture.name
-    texts = [
-        {"CameraID": int(camera == "bottom"), "ball_intersect": 0.0}
-        | {
+    texts: list[Text] = [
+        {
+            "CameraID": int(camera == "bottom"),
+            "ball_intersect": 0.0,
             "p_min_x": left,
             "p_min_y": top,
             "p_max_x": left + side,
@@ -96,77 +106,70 @@ def _texts(
         }
         for left, top, side in patches
     ]
-    places = np.array(patches, float).reshape(-1, 3)
-    for ball in found.balls:
-        for text, share, (left, top, _) in zip(
-            texts, circles_and_boxes.ball_shares(ball, places).tolist(), patches, strict=True
-        ):
+    _add_objects(texts, scene, np.array(patches, float).reshape(-1, 3))
+    for (left, top, side), text in zip(patches, texts, strict=True):
+        yield pixels[top : top + side, left : left + side], text
+
+
+def _add_objects(texts: list[Text], scene: circles_and_boxes.Scene, places: np.ndarray) -> None:
+    """Adds what each patch shows; positions are relative to the patch and not rounded.
+
+    Args:
+        texts: of each patch. scene: what is in the picture. places: float [n, 3], left, top and side of each patch.
+    """
+    for ball in scene.balls:
+        for text, share in zip(texts, circles_and_boxes.ball_shares(ball, places).tolist(), strict=True):
             if share > text["ball_intersect"]:
-                text |= {"ball_intersect": share, "ball_radius": float(ball.radius)}
-                text |= {"ball_center_x": float(ball.x - left), "ball_center_y": float(ball.y - top)}
+                text |= {"ball_intersect": share, "ball_radius": ball.radius}
+                text |= {"ball_center_x": ball.x - text["p_min_x"], "ball_center_y": ball.y - text["p_min_y"]}
                 text["ball_box"] = " ".join(f"{edge:.2f}" for edge in ball.box)
-    for kind, boxes in (("penalty", found.penalties), ("robot", found.robots)):
-        if not boxes:
+    for kind, boxes in (("penalty", np.array(scene.penalties)), ("robot", np.array(scene.robots))):
+        if not len(boxes):
             continue
-        edges = np.array(boxes)
-        areas = circles_and_boxes.overlaps(edges, places)
+        areas = circles_and_boxes.overlaps(boxes, places)
         if kind == "penalty":  # the share of the mark in the patch; for a robot, the share of the patch that it covers
-            values = (areas / np.prod(edges[:, 2:] - edges[:, :2], axis=1)).max(axis=1)
+            shares = (areas / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)).max(axis=1)
         else:
-            values = np.minimum(areas.sum(axis=1) / places[:, 2] ** 2, 1)
-        for index in np.flatnonzero(values):
-            left, top, right, bottom = boxes[areas[index].argmax()]
-            x, y = (left + right) / 2 - patches[index][0], (top + bottom) / 2 - patches[index][1]
-            texts[index] |= {f"{kind}_intersect": float(values[index]), f"{kind}_center_x": x, f"{kind}_center_y": y}
-    return texts
+            shares = np.minimum(areas.sum(axis=1) / places[:, 2] ** 2, 1)
+        centres = (boxes[areas.argmax(axis=1)].reshape(-1, 2, 2).mean(axis=1) - places[:, :2]).tolist()
+        for text, share, (x, y) in zip(texts, shares.tolist(), centres, strict=True):
+            if share:
+                text |= {f"{kind}_intersect": share, f"{kind}_center_x": x, f"{kind}_center_y": y}
 
 
-def _ready(record: Record, camera: str, most: int) -> Patches:
-    """Patches that are already cut. `subsampled` means that their side does not depend on the object's size."""
-    if record.patch == "labelled":
-        return _rows(record, camera)
-    data = picture.read_bytes(record)
-    if record.patch == "unlabelled":
-        return _candidates(data, record, most)
-    image = picture.decode(data, record)
+def _whole(image, record: Record, camera: str) -> Found:
+    """A patch that is already cut. `subsampled`: its side does not depend on the object's size."""
     if image.height != image.width or image.width > PATCH_SIDE_MAX:
         raise Refused(f"not square, or larger than {PATCH_SIDE_MAX} pixels, so it is a picture and not a patch")
     text = {"CameraID": int(camera == "bottom"), "ball_intersect": float(record.patch == "ball")}
-    text |= {"subsampled": 1, "picture": record.picture.name}
-    content = write_png.encode(np.asarray(image).reshape(image.height, -1), text)
-    return Patches(record.name, [content], Counter([record.patch]), [], _digest(data))
+    yield np.asarray(image), text | {"subsampled": 1, "picture": record.picture.name}
 
 
-def _rows(record: Record, camera: str) -> Patches:
+def _of_rows(record: Record, camera: str) -> Found:
+    """Patches of an HDF5 file with labels."""
     start, count, group, _ = record.place
     try:
         with closing(open_hdf5(record.picture, (f"{group}/data", f"{group}/labels"))) as file:
             data, labels = (column.read(start, start + count) for column in file.columns.values())
     except UserError as error:
         raise Refused("damaged HDF5 file") from error
-    labels = labels.astype(float)
-    files, kinds, skipped = [], Counter(), []
-    for pixels, (is_ball, x, y, radius) in zip(data, labels, strict=True):
+    for pixels, (is_ball, x, y, radius) in zip(data, labels.astype(float).tolist(), strict=True):
         if is_ball not in (0, 1) or not np.isfinite([x, y, radius]).all():
-            skipped.append(Skipped(record.name, "label is neither 0 nor 1, or a number is missing"))
+            yield Skipped(record.name, "label is neither 0 nor 1, or a number is missing")
             continue
-        text = {"CameraID": int(camera == "bottom"), "ball_intersect": float(is_ball), "subsampled": 1}
+        text = {"CameraID": int(camera == "bottom"), "ball_intersect": is_ball, "subsampled": 1}
         if is_ball and radius > 0:
-            text |= {"ball_center_x": float(x), "ball_center_y": float(y), "ball_radius": float(radius)}
-        files.append(write_png.encode(pixels.reshape(len(pixels), -1), text))
-        kinds["ball" if is_ball else "no ball"] += 1
-    return Patches(record.name, files, kinds, skipped, ())
+            text |= {"ball_center_x": x, "ball_center_y": y, "ball_radius": radius}
+        yield pixels, text
 
 
-def _candidates(data: bytes, record: Record, most: int) -> Patches:
+def _of_candidates(record: Record, most: int) -> Found:
     """The robot's candidates, without any label key, because no label does not mean no ball."""
-    files, skipped = [], []
-    for item in naoth_log.candidates(data):
+    for item in naoth_log.candidates(picture.read_bytes(record)):
         if isinstance(item, Refused):
-            skipped.append(Skipped(record.name, str(item)))
-        elif len(files) < most:
+            yield Skipped(record.name, str(item))
+        elif most > 0:
+            most -= 1
             left, top, right, bottom = item.box
             text = {"subsampled": 1, "side": right - left, "picture": record.name}
-            text["box"] = f"{left} {top} {right} {bottom}"
-            files.append(write_png.encode(item.pixels.reshape(len(item.pixels), -1), text))
-    return Patches(record.name, files, Counter({"unlabelled": len(files)}), skipped, ())
+            yield item.pixels, text | {"box": f"{left} {top} {right} {bottom}"}

@@ -17,13 +17,14 @@ def encode(pixels: np.ndarray, text: Mapping[str, object]) -> bytes:
     Numbers are written with at most three decimals. Text outside Latin-1 becomes an iTXt chunk, as PNG requires.
 
     Args:
-        pixels: uint8 [side, side], gray, or [side, 3 * side], alternately red, green and blue.
+        pixels: uint8 [side, side, 3], RGB; or [side, side] or [side, side, 1], gray.
         text: texts by keyword.
     """
-    side, width = pixels.shape
-    rows = np.zeros((side, 1 + width), np.uint8)  # filter `none` in front of each row
-    rows[:, 1:] = pixels
-    parts = [SIGNATURE, _chunk(b"IHDR" + struct.pack(">LL5B", side, side, 8, 0 if side == width else 2, 0, 0, 0))]
+    side = len(pixels)
+    rows = np.zeros((side, 1 + pixels.size // side), np.uint8)  # filter `none` in front of each row
+    rows[:, 1:] = pixels.reshape(side, -1)
+    colour = 0 if pixels.size == side * side else 2
+    parts = [SIGNATURE, _chunk(b"IHDR" + struct.pack(">LL5B", side, side, 8, colour, 0, 0, 0))]
     for key, value in text.items():
         parts.append(_text(key, f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)))
     return b"".join((*parts, _chunk(b"IDAT" + zlib.compress(rows, LEVEL)), _chunk(b"IEND")))
