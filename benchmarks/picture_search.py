@@ -80,7 +80,7 @@ def like_training(frames: list[Record], plan, files: list[Path]) -> str:
             corners = [(round(ball.x - side / 2), round(ball.y - side / 2), side) for side in sides]
             inside = [(x, y, x + s, y + s) for x, y, s in corners if min(x, y) >= 0]
             inside = [box for box in inside if box[2] <= image.width and box[3] <= image.height]
-            X = network_input.cut(pixels, np.array(inside, np.int64).reshape(-1, 4), plan.wanted)
+            X = network_input.cut(pixels, np.array(inside, np.int64).reshape(-1, 4), plan)
             like += any(known.like(patch) == "training" for patch in X)
     return f"{like} of {total} balls look like one of {len(known)} training patches"
 
@@ -95,7 +95,7 @@ def main(argv=None) -> None:
         raise UserError("no annotated picture.")
     if args.training:
         print(like_training(frames, plan, args.training))
-    classifier.predict(np.zeros((1, plan.wanted.size, plan.wanted.size, plan.wanted.channels), np.uint8))
+    classifier.predict(np.zeros((1, plan.size, plan.size, plan.channels), np.uint8))
     begin = time.perf_counter()
     for found, answers in scan(frames, len(frames), plan, classifier.predict, args.jobs, print):
         locate = detector and detector.predict

@@ -67,7 +67,7 @@ def plant(y: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarra
 
 def judge(project: str, patches: Patches, answers: np.ndarray) -> np.ndarray:
     """Whether each label is a suspect, bool [n]."""
-    rule = importlib.import_module(f"{project}.suspect_rule")
+    rule = importlib.import_module(f"{project}.find_suspects")
     if patches.task == "classification":
         return np.isin(np.arange(len(patches)), rule.suspicious(patches.y, answers[:, 0]))
     return rule.unexplained(patches.y, answers, sharpness(small(patches.X))) > rule.SUSPICIOUS

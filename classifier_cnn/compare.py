@@ -1,7 +1,7 @@
 """Compares classifiers on the same patches: which is better, by how much, how certainly, and on which patches.
 
 python3 compare.py ../runs/A ../runs/B patches.h5
-python3 classifier_cnn/compare.py runs/A runs/B         on the validation patches that both recorded
+python3 classifier_cnn/compare.py runs/A/model_uint8.tflite runs/B theirs.onnx patches.h5 --threshold 0.8
 """
 
 import argparse

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from classifier_cnn import metrics, plots
-from classifier_cnn.data import load_data
-from classifier_cnn.options import MAX_FPR, Options
+from classifier_cnn.options import MAX_FPR
+from common.datasets.load import read_files
 from common.runs.plots import percent
-from robot_export.comparison.models import open_models, read_patches
+from robot_export.comparison.models import open_models
 from robot_export.comparison.paired_differences import Measure, Subject, compare
 
 
@@ -19,7 +19,7 @@ def compare_models(arguments: argparse.Namespace, models: list[Path], files: lis
     Raises:
         UserError: models or files cannot be used or compared.
     """
-    patches = read_patches(models, files, "classification", Options, load_data)
+    patches, _ = read_files(files, "classification")
     scorers = open_models(models, arguments, 1, patches)
     compare(subject(arguments.max_fpr), scorers, patches, arguments.output_dir)
 

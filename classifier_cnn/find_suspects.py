@@ -1,10 +1,12 @@
-"""Judges all labels with networks that have not seen their recordings."""
+"""Finds labels that are probably wrong, with networks that have not seen the patch's recording."""
 
 import argparse
 
+import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from classifier_cnn import plots, suspect_rule, training
+from classifier_cnn import plots, training
+from classifier_cnn.metrics import checked
 from classifier_cnn.options import Options
 from dataset_tools.suspects.folds_and_list import answers_by_fold, read_recordings, write
 
@@ -21,7 +23,26 @@ def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
     folds = min(arguments.folds, len(set(patches.recording)))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=options.seed)
     scores = answers_by_fold(patches, splitter, options, training)[:, 0]
-    found = suspect_rule.suspicious(patches.y, scores)
+    found = suspicious(patches.y, scores)
     given, new = ([names[int(label)] for label in patches.y[found]] for names in (CLASSES, CLASSES[::-1]))
     columns = {"label": new, "label_given": given, "score": scores[found]}  # --relabel reads `label`
     write(arguments, patches, scores, found, columns, plots.suspects, "--relabel, or --drop,")
+
+
+def suspicious(labels, scores) -> np.ndarray:
+    """The indices of labels that are probably wrong, int [k], the worst first.
+
+    Confident learning (Northcutt, Jiang & Chuang, JAIR 2021): the self-confidence of a class is the mean predicted
+    probability of the class for its own patches. A label is suspicious if its probability is below the self-confidence
+    of its class, and the probability of the other class reaches the other's self-confidence.
+
+    Args:
+        labels: [n], 1 ball, 0 no ball; both must occur.
+        scores: [n] in 0..1, from networks that have not seen the patch.
+    """
+    labels, scores = checked(labels, scores)
+    given = np.where(labels, scores, 1 - scores)
+    ball, other = given[labels].mean(), given[~labels].mean()
+    found = (given < np.where(labels, ball, other)) & (1 - given >= np.where(labels, other, ball))
+    indices = np.flatnonzero(found)
+    return indices[np.argsort(given[indices], kind="stable")]

@@ -1,7 +1,7 @@
 """Compares detectors on the same patches: which is better, by how much, how certainly, and on which patches.
 
 python3 compare.py ../runs/A ../runs/B patches.h5
-python3 detector_cnn_ball_radius_center/compare.py runs/A runs/B         on the validation patches that both recorded
+python3 detector_cnn_ball_radius_center/compare.py runs/A/model_uint8.tflite runs/B patches.h5
 """
 
 import sys

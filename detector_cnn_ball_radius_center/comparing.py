@@ -3,10 +3,9 @@
 import argparse
 from pathlib import Path
 
+from common.datasets.load import read_files
 from detector_cnn_ball_radius_center import metrics, plots
-from detector_cnn_ball_radius_center.data import load_data
-from detector_cnn_ball_radius_center.options import Options
-from robot_export.comparison.models import open_models, read_patches
+from robot_export.comparison.models import open_models
 from robot_export.comparison.paired_differences import Measure, Subject, compare
 
 
@@ -16,7 +15,7 @@ def compare_models(arguments: argparse.Namespace, models: list[Path], files: lis
     Raises:
         UserError: models or files cannot be used or compared.
     """
-    patches = read_patches(models, files, "detection", Options, load_data)
+    patches, _ = read_files(files, "detection")
     scorers = open_models(models, arguments, 3, patches)
     compare(subject(patches.X.shape[2]), scorers, patches, arguments.output_dir)
 

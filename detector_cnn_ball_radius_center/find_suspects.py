@@ -1,15 +1,19 @@
-"""Judges all labels with networks that have not seen their recordings."""
+"""Finds circles that are probably wrong, with networks that have not seen the patch's recording."""
 
 import argparse
 
 import numpy as np
+from scipy.optimize import least_squares
 from sklearn.model_selection import GroupKFold
 
 from dataset_tools.inspection.file_statistics import sharpness
 from dataset_tools.leaks.hashes import small
 from dataset_tools.suspects.folds_and_list import answers_by_fold, read_recordings, write
-from detector_cnn_ball_radius_center import plots, suspect_rule, training
+from detector_cnn_ball_radius_center import plots, training
+from detector_cnn_ball_radius_center.metrics import checked
 from detector_cnn_ball_radius_center.options import Options
+
+SUSPICIOUS = 2.5  # robust standard deviations; see `unexplained` and benchmarks/planted_labels.py
 
 
 def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
@@ -22,10 +26,33 @@ def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
     folds = min(arguments.folds, len(set(patches.recording)))
     splitter = GroupKFold(folds, shuffle=True, random_state=options.seed)
     circles = answers_by_fold(patches, splitter, options, training)
-    excess = suspect_rule.unexplained(patches.y, circles, sharpness(small(patches.X)))
-    found = np.flatnonzero(excess > suspect_rule.SUSPICIOUS)
+    excess = unexplained(patches.y, circles, sharpness(small(patches.X)))
+    found = np.flatnonzero(excess > SUSPICIOUS)
     found = found[np.argsort(-excess[found], kind="stable")]
     columns = {"deviations": excess[found]}
     for prefix, values in (("given", patches.y), ("predicted", circles)):
         columns |= {f"{prefix}_{name}": values[found, i] for i, name in enumerate(("radius", "center_x", "center_y"))}
     write(arguments, patches, circles, found, columns, plots.circle_gallery, "--drop")
+
+
+def unexplained(y, circles, sharp) -> np.ndarray:
+    """How much larger each error is than the ball's size and blur explain, in robust standard deviations, float64 [n].
+
+    The error is the distance of label and prediction as vectors [radius, x, y], with radius and centre in units of
+    their spread (1.4826 times the median absolute deviation). Its logarithm is fitted as a linear function of the
+    logarithms of radius and sharpness, with the soft L1 loss, so that wrong labels do not affect the fit. The residual
+    is divided by its spread above the median (only above, because tiny errors make the lower side of a logarithm long).
+
+    Args:
+        y: [n, 3], the labels. circles: [n, 3], from networks that have not seen the patch.
+        sharp: [n], the sharpness, from 0 for a ramp to 1 for noise.
+    """
+    y, circles = checked(y, circles)
+    apart = np.abs(circles - y)
+    spread = [1.4826 * max(np.median(values), 1e-4) for values in (apart[:, 0], apart[:, 1:])]
+    error = np.log(np.maximum(np.linalg.norm(apart / np.array([spread[0], spread[1], spread[1]]), axis=1), 0.01))
+    known = np.stack([np.ones(len(y)), np.log(y[:, 0]), np.log(np.asarray(sharp) + 1e-3)], axis=1)
+    fitted = least_squares(lambda weights: known @ weights - error, np.zeros(3), loss="soft_l1", f_scale=0.5)
+    rest = error - known @ fitted.x
+    above = rest - np.median(rest)
+    return above / (1.4826 * np.median(above[above > 0]) if (above > 0).any() else 1.0)

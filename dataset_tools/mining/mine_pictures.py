@@ -35,7 +35,7 @@ class _Search:
 
     def __init__(self, arguments: argparse.Namespace, scorers: Sequence, rule: str):
         self._arguments, self._scorers, self._views = arguments, scorers, rule == "views"
-        self.skips, self.pictures = Skips(), Counter()  # pictures of each recording
+        self.skips, self.pictures = Skips(), Counter()  # pictures or patches of each recording
         self.patches, self.seconds = 0, 0.0
 
     def _judge(self, X: np.ndarray) -> np.ndarray:
@@ -53,7 +53,7 @@ class _Search:
         total, plan = sum(1 for _ in stream()), plan_of(self._arguments, self._scorers[0])
         items = scan(stream(), total, plan, self._judge, self._arguments.jobs, self.skips.add) if total else ()
         for found, scores in items:
-            self.pictures[found.record.recording] += 1
+            self.pictures[found.record.recording] += 1 if found.size else len(scores)
             if len(scores):
                 yield found, scores
 

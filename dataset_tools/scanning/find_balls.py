@@ -13,17 +13,17 @@ from common.errors import UserError
 from dataset_tools.scanning import circles
 from dataset_tools.scanning.frames import frames
 from dataset_tools.scanning.merge_circles import merge_circles
-from dataset_tools.scanning.network_input import NetworkInput
+from dataset_tools.scanning.network_input import Plan
 from dataset_tools.scanning.results import whole_folder, write_results
-from dataset_tools.scanning.scan import Found, Plan, scan
+from dataset_tools.scanning.scan import Found, scan
 from dataset_tools.sources.skip_counts import Skips
 
 
 def plan_of(arguments: argparse.Namespace, scorer) -> Plan:
     """How candidates are found and cut, according to the command line and the model."""
     border = scorer.border if arguments.border is None else arguments.border
-    wanted = NetworkInput(scorer.size, scorer.channels, scorer.rule, border)
-    return Plan(wanted, tuple(sorted(arguments.radius)), arguments.scale, arguments.candidates)
+    radius = tuple(sorted(arguments.radius))
+    return Plan(scorer.size, scorer.channels, scorer.rule, border, radius, arguments.scale, arguments.candidates)
 
 
 def predict(arguments: argparse.Namespace, classifier, detector) -> None:

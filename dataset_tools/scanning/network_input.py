@@ -10,17 +10,22 @@ from dataset_tools.sources.borders import grow
 
 
 @dataclass(frozen=True)
-class NetworkInput:
-    """The input of a network.
+class Plan:
+    """How candidates are found and cut.
 
-    size: side in pixels. channels: 1 (Y) or 2 (Y and U/V). rule: sampling rule, a key of
-        `common.datasets.sampling_rules.RULES`. border: pixels by which its patches are larger than candidates.
+    size: side of the network's input, pixels. channels: 1 (Y) or 2 (Y and U/V). rule: sampling rule, a key of
+    `common.datasets.sampling_rules.RULES`. border: pixels by which its patches are larger than candidates.
+    radius: smallest and largest radius of a ball, pixels. scale: side of a candidate in diameters.
+    most: maximum number per picture.
     """
 
     size: int
     channels: int
-    rule: str = "centres"
-    border: int = 0
+    rule: str
+    border: int
+    radius: tuple[float, float]
+    scale: float
+    most: int
 
 
 def rgbx(image: Image.Image) -> np.ndarray:
@@ -34,43 +39,43 @@ def grown(squares: np.ndarray, border: int, width: int, height: int) -> np.ndarr
     return grow(boxes, border, width, height) if border else boxes
 
 
-def cut(picture: np.ndarray, boxes: np.ndarray, wanted: NetworkInput) -> np.ndarray:
+def cut(picture: np.ndarray, boxes: np.ndarray, plan: Plan) -> np.ndarray:
     """Cuts boxes out of a picture as network inputs.
 
     Args:
         picture: uint32 [height, width], see `rgbx`.
         boxes: int64 [n, 4], left, top, right, bottom, all inside.
-        wanted: the network's input.
+        plan: the network's input.
 
     Returns:
         uint8 [n, size, size, channels].
     """
-    size, planes = wanted.size, wanted.channels
+    size, planes = plan.size, plan.channels
     samples = np.empty((len(boxes), planes, size * size), np.uint32)
     shapes = np.stack([boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0]], axis=1)
     flat, across = picture.reshape(-1), picture.shape[1]
-    if wanted.rule == "area":
+    if plan.rule == "area":
         for index, (left, top, right, bottom) in enumerate(boxes):
             samples[index] = sample_pixels.average(picture[top:bottom, left:right], size)
         shapes = shapes[:0]
     for height, width in np.unique(shapes, axis=0).tolist():
         mine = np.flatnonzero((shapes == (height, width)).all(axis=1))
-        rows, columns = np.divmod(sample_pixels.sample_indices(height, width, size, wanted.rule, planes == 2), width)
+        rows, columns = np.divmod(sample_pixels.sample_indices(height, width, size, plan.rule, planes == 2), width)
         corner = boxes[mine, 1] * across + boxes[mine, 0]
         samples[mine] = flat[corner[:, None, None] + rows * across + columns]
     return colour.to_channels(samples.reshape(-1, planes, size, size))
 
 
-def whole(picture: np.ndarray, wanted: NetworkInput, ready: bool) -> np.ndarray:
+def whole(picture: np.ndarray, plan: Plan, ready: bool) -> np.ndarray:
     """The network input for a patch that is already cut out: [1, size, size, channels].
 
     Args:
         picture: uint32 [height, width], see `rgbx`.
-        wanted: the network's input.
+        plan: the network's input.
         ready: it was subsampled before it was saved, so a patch of the network's size is used unchanged.
     """
     height, width = picture.shape
-    if ready and height == width == wanted.size:
-        indices = sample_pixels.as_it_is(height, width, wanted.channels == 2)
-        return colour.to_channels(picture.reshape(-1)[indices].reshape(1, wanted.channels, height, width))
-    return cut(picture, np.array([[0, 0, width, height]]), wanted)
+    if ready and height == width == plan.size:
+        indices = sample_pixels.as_it_is(height, width, plan.channels == 2)
+        return colour.to_channels(picture.reshape(-1)[indices].reshape(1, plan.channels, height, width))
+    return cut(picture, np.array([[0, 0, width, height]]), plan)

@@ -1,7 +1,6 @@
 """Reads pictures in several processes, and scores their candidates in batches."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
@@ -15,22 +14,12 @@ from dataset_tools.annotations.record import Record
 from dataset_tools.building.workers import workers
 from dataset_tools.scanning import candidates, network_input
 from dataset_tools.scanning.frames import is_patch, read_rows
-from dataset_tools.scanning.network_input import NetworkInput
+from dataset_tools.scanning.network_input import Plan
 from dataset_tools.sources.labels import KEYS, Refused
 from dataset_tools.sources.patch_sources import Skipped
 
 PICTURES = 4  # pictures per task
 BATCH = 4096  # patches scored at a time
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How candidates are found and cut: ball radius in pixels, side in diameters, maximum number per picture."""
-
-    wanted: NetworkInput
-    radius: tuple[float, float]
-    scale: float
-    most: int
 
 
 class Found(NamedTuple):
@@ -94,33 +83,33 @@ def of_frames(items: list[Record | Skipped], plan: Plan) -> list[Found | Skipped
 
 def _of_frame(record: Record, plan: Plan) -> Found:
     if record.patch:
-        return _rows(record, plan.wanted) if record.patch == "rows" else _of_robot(record, plan.wanted)
+        return _rows(record, plan) if record.patch == "rows" else _of_robot(record, plan)
     image = picture.read(record)
     pixels = network_input.rgbx(image)
     if is_patch(image):
         ready = "subsampled" in image.info or KEYS.isdisjoint(image.info)
         box = np.array([[0, 0, image.width, image.height]])
-        return Found(record, box, network_input.whole(pixels, plan.wanted, ready), None)
+        return Found(record, box, network_input.whole(pixels, plan, ready), None)
     squares = candidates.find(np.asarray(image.convert("L")), plan.radius, plan.scale, plan.most)
-    boxes = network_input.grown(squares, plan.wanted.border, *image.size)
-    return Found(record, boxes, network_input.cut(pixels, boxes, plan.wanted), image.size)
+    boxes = network_input.grown(squares, plan.border, *image.size)
+    return Found(record, boxes, network_input.cut(pixels, boxes, plan), image.size)
 
 
-def _rows(record: Record, wanted: NetworkInput) -> Found:
+def _rows(record: Record, plan: Plan) -> Found:
     X = read_rows(record)
-    if X.shape[1:] != (shape := (wanted.size, wanted.size, wanted.channels)):
+    if X.shape[1:] != (shape := (plan.size, plan.size, plan.channels)):
         found, taken = ("x".join(map(str, sides)) for sides in (X.shape[1:], shape))
         raise UserError(f"{record.picture}: patches have another size. Received: {found}, not {taken}.")
     return Found(record, np.tile([0, 0, *X.shape[2:0:-1]], (len(X), 1)), X, None)
 
 
-def _of_robot(record: Record, wanted: NetworkInput) -> Found:
+def _of_robot(record: Record, plan: Plan) -> Found:
     """The robot's own candidates in a log, with their saved pixels, RGB or gray, and their boxes in the picture."""
-    boxes, X = [], [np.empty((0, wanted.size, wanted.size, wanted.channels), np.uint8)]
+    boxes, X = [], [np.empty((0, plan.size, plan.size, plan.channels), np.uint8)]
     for item in naoth_log.candidates(picture.read_bytes(record)):
         if not isinstance(item, Refused):
             gray = item.pixels.shape[2] == 1
             rgbx = item.pixels[..., 0].astype(np.uint32) if gray else network_input.rgbx(Image.fromarray(item.pixels))
-            X.append(network_input.whole(rgbx, wanted, True))
+            X.append(network_input.whole(rgbx, plan, True))
             boxes.append(item.box)
     return Found(record, np.array(boxes, np.int64).reshape(-1, 4), np.concatenate(X), None)

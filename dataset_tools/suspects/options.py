@@ -8,9 +8,15 @@ from common.cli.training_options import TrainingOptions
 from common.errors import UserError
 
 
-def suspects_parser(description: str) -> Parser:
-    """A parser for `suspects.py FILE...`; the defaults of the networks are those of train.py."""
-    parser, defaults = Parser(description=description), TrainingOptions()
+def parse(
+    description: str, kind: type[TrainingOptions], argv: list[str] | None
+) -> tuple[argparse.Namespace, TrainingOptions]:
+    """The command line of `suspects.py FILE...`, and the project's options for every network.
+
+    Raises:
+        UserError: a value is out of range, or a file does not exist.
+    """
+    parser, defaults = Parser(description=description), kind()
     add, shown = parser.add_argument, " ".join(map(str, defaults.filters))
     add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) that name recordings; used as one set")
     text = "networks to train, each without some recordings (%(default)s)"
@@ -22,17 +28,9 @@ def suspects_parser(description: str) -> Parser:
     add("--threads", type=int, default=1, metavar="N", help="CPU threads (%(default)s)")
     text = "folder for the sheet and the list (default: a new suspects-NAME in the output folder)"
     add("--output-dir", type=Path, metavar="DIR", help=text)
-    return parser
-
-
-def options_of(arguments: argparse.Namespace, kind: type[TrainingOptions]) -> TrainingOptions:
-    """The project's options for every network.
-
-    Raises:
-        UserError: a value is out of range, or a file does not exist.
-    """
+    arguments = parser.parse_args(argv)
     check_files(arguments.files)
     if not 2 <= arguments.folds <= 100:
         raise UserError(f"--folds must be a whole number from 2 to 100. Received: {arguments.folds}.")
     names = ("dense", "epochs", "seed", "threads")
-    return kind(tuple(arguments.filters), **{name: getattr(arguments, name) for name in names})
+    return arguments, kind(tuple(arguments.filters), **{name: getattr(arguments, name) for name in names})

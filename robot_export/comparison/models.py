@@ -1,47 +1,16 @@
-"""Loads the models of a comparison and the patches for it."""
+"""Loads the models of a comparison, and lets them predict."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from common.cli.printable import printable
 from common.cli.progress import progress_bar
-from common.cli.training_options import TrainingOptions
-from common.datasets.load import read_files
 from common.datasets.patch_file import BLOCK
 from common.errors import UserError
 from robot_export.foreign_options import foreign
-from robot_export.model_json import read_beside
-from robot_export.recorded_patches import recorded_splits
 from robot_export.scorer import Scorer, check_alike, open_scorer
-
-
-def read_patches(models: list[Path], files: list[Path], task: str, kind: type[TrainingOptions], load_data: Callable):
-    """The patches for the comparison: those in the files, or the validation patches that all runs recorded.
-
-    Args:
-        kind: the project's Options. load_data: the project's function that finds the patches of a run.
-
-    Raises:
-        UserError: files that cannot be used, or runs that were validated on different patches.
-    """
-    if files:
-        return read_files(files, task)[0]
-    folders = [model if model.is_dir() else model.parent for model in models]
-    runs = [folder for folder in folders if (folder / "config.json").is_file()]
-    if not runs:
-        raise UserError("none of the models is a run, so there are no recorded patches. Pass the patch files.")
-    told = [read_beside(run / "model.keras") for run in runs]
-    digests = {manifest and manifest.digest("validation") for manifest in told}
-    if len(digests) > 1:
-        shown = ", ".join(map(printable, runs))
-        raise UserError(f"these runs were validated on different patches. Received: {shown}. Pass the patch files.")
-    validation = recorded_splits(runs[0], kind, load_data).validation
-    if validation.digest not in digests:
-        raise UserError("the patches that these runs recorded have changed. Pass the patch files.")
-    return validation
 
 
 def open_models(paths: list[Path], arguments: argparse.Namespace, outputs: int, patches) -> list[Scorer]:

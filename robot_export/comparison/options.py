@@ -13,10 +13,9 @@ PATCH_FILES = (".h5", ".hdf5")
 
 
 def compare_parser(description: str) -> Parser:
-    """A parser for `compare.py MODEL MODEL... [FILE...]`; the project may add its own options."""
+    """A parser for `compare.py MODEL MODEL... FILE...`; the project may add its own options."""
     parser = Parser(description=description)
-    text = "two or more models (a run's folder, or a model file in it), then the patch files (.h5) to compare them on "
-    text += "(default: the validation patches that the runs recorded)"
+    text = "two or more models (a run's folder, or a model file in it), then the patch files (.h5) to compare them on"
     parser.add_argument("names", type=run_or_file, nargs="+", metavar="MODEL|FILE", help=text)
     text = "folder for the numbers, scores and pictures (default: a new comparison-A-B in the output folder)"
     parser.add_argument("--output-dir", type=Path, help=text)
@@ -28,14 +27,14 @@ def divide(names: list[Path]) -> tuple[list[Path], list[Path]]:
     """Divides the arguments into models and patch files, and checks their names.
 
     Raises:
-        UserError: there are fewer than two models, or a model or file does not exist.
+        UserError: there are fewer than two models or no files, or one of them does not exist.
     """
     exported = {path for path in names if is_exported(path)}
     files = [path for path in names if path.suffix.lower() in PATCH_FILES and path not in exported]
     models = [path for path in names if path not in files]
-    if not 2 <= len(models) <= 26:  # A to Z
+    if not (files and 2 <= len(models) <= 26):  # A to Z
         shown = " ".join(map(printable, names))
-        raise UserError(f"a comparison needs 2 to 26 models. Received: {shown}. Pass run folders or model files.")
+        raise UserError(f"a comparison needs 2 to 26 models, then patch files (.h5). Received: {shown}.")
     check_files(files)
     for path in models:
         if path not in exported:

@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 
 from classifier_cnn import compare, metrics
-from classifier_cnn.options import Options
 from common.cli.program import run_main
 from common.datasets.patch_file import read_patches
 from dataset_tools.building.patch_writer import write_patches
 
 from ..robot_export.jobs import DATASET, write_model_json
-from ..tiny import classification_file
 
 # Keras 3.15 reads its TensorFlow variables in a way that NumPy 2 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning:keras")
@@ -217,7 +215,7 @@ def test_patches_without_any_ball_give_no_result_and_no_error(models, tmp_path, 
         (["good", "circles", "FILE"], "circles"),
         (["good", "nan", "FILE"], "NaN or infinite"),
         (["good", "none", "FILE"], "threshold: 'keras' is a required property"),
-        (["good", "poor"], "no recorded patches"),
+        (["good", "poor"], "then patch files (.h5). Received: good poor"),
         (["good", "poor", "missing.h5"], "missing.h5"),
         (["good", "poor", "EMPTY"], "not an HDF5 file"),
         (["good", "poor", "FILE", "--max-fpr", "1"], "--max-fpr"),
@@ -234,27 +232,3 @@ def test_bad_input_gives_one_line_and_status_2(models, file, tmp_path, capsys, m
     assert len(captured.err.strip().splitlines()) == 1
     assert not captured.out
     assert not (tmp_path / "out").exists()
-
-
-def test_runs_are_compared_on_the_patches_that_they_recorded(models, tmp_path, capsys):
-    """They are not compared if they recorded different patches, or if the files have changed."""
-    train, files = (
-        classification_file(tmp_path / "train.h5"),
-        [classification_file(tmp_path / f"{i}.h5", seed=i) for i in (1, 2)],
-    )
-    runs = []
-    for i, validation in enumerate([files[0], files[0], files[1]]):
-        folder = shutil.copytree(models / ("poor" if i else "good"), tmp_path / f"run{i}")
-        options = Options(data_train=(train,), data_val=(validation,), offline=True).as_json()
-        digest = read_patches(validation, "classification").digest
-        (folder / "config.json").write_text(json.dumps({"options": options, "name": folder.name, "datasets": {}}))
-        write_model_json(folder, datasets={"train": DATASET, "validation": DATASET | {"digest": digest}})
-        runs.append(folder)
-    assert run(*runs[:2], "--output-dir", tmp_path / "out") == 0
-    assert json.loads((tmp_path / "out" / "comparison.json").read_text())["files"] == ["1.h5"]
-    capsys.readouterr()
-    assert run(*runs, "--output-dir", tmp_path / "out") == 2
-    assert "validated on different patches" in capsys.readouterr().err
-    classification_file(files[0], seed=7)
-    assert run(*runs[:2], "--output-dir", tmp_path / "out") == 2
-    assert "have changed" in capsys.readouterr().err

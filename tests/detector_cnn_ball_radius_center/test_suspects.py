@@ -6,7 +6,7 @@ import pytest
 from common.cli.program import run_main
 from common.datasets.patch_file import read_patches
 from dataset_tools.building.patch_writer import write_patches
-from detector_cnn_ball_radius_center import suspect_rule, suspects
+from detector_cnn_ball_radius_center import find_suspects, suspects
 
 from ..tiny import detection_file
 
@@ -40,8 +40,8 @@ def test_size_and_blur_excuse_errors_but_a_wrong_label_stands_out():
     circles = y + rng.normal(0, 1, y.shape) * size[:, None]
     circles[5] = y[5] + [0, 12 * size[5], 0]
     for scale in (1, 3):  # works in any unit
-        excess = suspect_rule.unexplained(y, y + scale * (circles - y), sharp)
-        assert np.flatnonzero(excess > suspect_rule.SUSPICIOUS).tolist() == [5]
-    unaware = suspect_rule.unexplained(y, circles, np.full(n, 0.1))
+        excess = find_suspects.unexplained(y, y + scale * (circles - y), sharp)
+        assert np.flatnonzero(excess > find_suspects.SUSPICIOUS).tolist() == [5]
+    unaware = find_suspects.unexplained(y, circles, np.full(n, 0.1))
     assert unaware[5] < excess[5]
-    assert np.isfinite(suspect_rule.unexplained(y, y, sharp)).all()
+    assert np.isfinite(find_suspects.unexplained(y, y, sharp)).all()

@@ -8,7 +8,7 @@ from dataset_tools.cutting import write_png
 from dataset_tools.cutting.archives import Archives
 from dataset_tools.scanning import candidates, circles, network_input
 from dataset_tools.scanning.merge_circles import merge_circles
-from dataset_tools.scanning.network_input import NetworkInput
+from dataset_tools.scanning.network_input import Plan
 from dataset_tools.sources import borders
 from dataset_tools.sources.patch_sources import naoth_chunks
 
@@ -61,8 +61,8 @@ def test_a_patch_is_cut_from_the_picture_as_in_the_training_data(tmp_path, rule,
     archives.write("top/game.zip", files)
     (chunk,) = naoth_chunks(tmp_path, 0)
     built = decode(chunk, BuildPlan((16,), chroma, rule)).pixels[16]
-    wanted = NetworkInput(16, 2 if chroma else 1, rule)
-    assert np.array_equal(network_input.cut(network_input.rgbx(image), boxes, wanted), built)
+    plan = Plan(16, 2 if chroma else 1, rule, border=0, radius=(6, 90), scale=1.3, most=10)
+    assert np.array_equal(network_input.cut(network_input.rgbx(image), boxes, plan), built)
 
 
 def test_the_reader_of_patches_with_a_border_undoes_it():
