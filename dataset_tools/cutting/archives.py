@@ -27,62 +27,53 @@ def member_name(text: str) -> str:
     return "/".join(file_name(part) for part in re.split(r"[/\\]", text) if part not in ("", ".", ".."))
 
 
-class Archives:
-    """The zips of one command, in a separate folder until `publish`."""
+def check(root: Path, names: Iterable[str], replace: bool) -> None:
+    """Makes sure that no archive is overwritten, unless `replace`.
 
-    def __init__(self, root: Path, folder: Path):
-        self.root, self.folder = root, folder
-        self.written: list[str] = []
+    Raises:
+        UserError: an archive of one of these names already exists, as a zip or as a folder.
+    """
+    paths = {name: root / name for name in names}
+    there = sorted(name for name, path in paths.items() if path.exists() or path.with_suffix("").exists())
+    if there and not replace:
+        shown = ", ".join(there[:5])
+        raise UserError(
+            f"{root} already has these recordings. Received: {shown}. Choose another --output, or --replace."
+        )
 
-    def check(self, names: Iterable[str], replace: bool) -> None:
-        """Makes sure that nothing is overwritten.
 
-        Raises:
-            UserError: an archive of this name already exists.
-        """
-        there = sorted(name for name in names if (self.root / name).exists() or self._as_folder(name).exists())
-        if there and not replace:
-            shown = ", ".join(there[:5])
-            raise UserError(
-                f"{self.root} already has these recordings. Received: {shown}. Choose another --output, or --replace."
-            )
+def write(path: Path, members: Iterable[tuple[str, bytes]]) -> int:
+    """Writes one archive, unless there are no members; returns their number.
 
-    def _as_folder(self, name: str) -> Path:
-        return (self.root / name).with_suffix("")
+    Args:
+        path: `CAMERA/RECORDING.zip` in the folder of unfinished archives.
+        members: beginning of the name and content of each; a number is added, so that all names differ.
+    """
+    path.parent.mkdir(exist_ok=True)
+    names: set[str] = set()
+    with path.open("wb", BUFFER) as stream, zipfile.ZipFile(stream, "w") as archive:
+        for start, content in members:
+            number = 0
+            while (member := f"{start}_{number:02d}.png") in names:
+                number += 1
+            names.add(member)
+            info = zipfile.ZipInfo(member, DATE)
+            info.create_system, info.external_attr = 3, 0o644 << 16  # the same on every system
+            # Like `writestr`, but in less than half the time, because that one returns to each header.
+            info.CRC, info.file_size, info.compress_size = zlib.crc32(content), len(content), len(content)
+            info.header_offset = archive.start_dir
+            archive.start_dir += stream.write(info.FileHeader(zip64=False)) + stream.write(content)
+            archive.filelist.append(info)
+    if not names:
+        path.unlink()
+    return len(names)
 
-    def write(self, name: str, members: Iterable[tuple[str, bytes]]) -> int:
-        """Writes one archive, unless there are no members.
 
-        Args:
-            name: `CAMERA/RECORDING.zip`.
-            members: beginning of the name and content of each; a number is added to names that already exist.
-
-        Returns:
-            The number of members.
-        """
-        path = self.folder / name
-        path.parent.mkdir(exist_ok=True)
-        names: set[str] = set()
-        with path.open("wb", BUFFER) as stream, zipfile.ZipFile(stream, "w") as archive:
-            for start, content in members:
-                number = 0
-                while (member := f"{start}_{number:02d}.png") in names:
-                    number += 1
-                names.add(member)
-                info = zipfile.ZipInfo(member, DATE)
-                info.create_system, info.external_attr = 3, 0o644 << 16  # the same on every system
-                # Like `writestr`, but in less than half the time, because that one returns to each header.
-                info.CRC, info.file_size, info.compress_size = zlib.crc32(content), len(content), len(content)
-                info.header_offset = archive.start_dir
-                archive.start_dir += stream.write(info.FileHeader(zip64=False)) + stream.write(content)
-                archive.filelist.append(info)
-        if names:
-            self.written.append(name)
-        return len(names)
-
-    def publish(self) -> None:
-        """Moves all archives to their places."""
-        with uninterrupted():
-            for name in self.written:
-                (self.root / name).parent.mkdir(exist_ok=True)
-                (self.folder / name).replace(self.root / name)
+def publish(folder: Path, root: Path) -> list[str]:
+    """Moves all archives from the folder of unfinished ones to their places; returns their names."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*.zip"))
+    with uninterrupted():
+        for name in names:
+            (root / name).parent.mkdir(exist_ok=True)
+            (folder / name).replace(root / name)
+    return names

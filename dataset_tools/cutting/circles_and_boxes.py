@@ -1,6 +1,5 @@
 """Finds where things are in a picture: circles of balls, boxes of other objects, regions to avoid."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -92,9 +91,7 @@ def scene_of(record: Record, width: int, height: int, scale: tuple[float, float]
 
 def _check(box: Edges, width: int, height: int) -> None:
     left, top, right, bottom = box
-    if not all(map(math.isfinite, box)):
-        raise Refused("box with a value that is not a number")
-    if right <= left or bottom <= top:
+    if not (right > left and bottom > top):  # also NaN
         raise Refused("empty box")
     if min(right, width) - max(left, 0) < 1 or min(bottom, height) - max(top, 0) < 1:
         raise Refused("box outside the picture")

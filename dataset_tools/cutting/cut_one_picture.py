@@ -16,7 +16,7 @@ from dataset_tools.annotations import naoth_log, picture
 from dataset_tools.annotations.record import Record
 from dataset_tools.cutting import circles_and_boxes, place_patches, write_png
 from dataset_tools.cutting.options import Geometry
-from dataset_tools.sources.labels import BALL_ABOVE, Refused
+from dataset_tools.sources.labels import BALL_ABOVE, BOX, Refused
 from dataset_tools.sources.patch_sources import Skipped
 
 PATCH_SIDE_MAX = 256  # pixels; anything larger is not a finished patch
@@ -93,17 +93,9 @@ def _cut(image, record: Record, camera: str, most: int, plan: Plan, rng: Random)
     if len(patches) > most:
         patches = [patches[index] for index in sorted(rng.sample(range(len(patches)), most))]
     name = record.name if record.in_log else record.picture.name
-    texts: list[Text] = [
-        {
-            "CameraID": int(camera == "bottom"),
-            "ball_intersect": 0.0,
-            "p_min_x": left,
-            "p_min_y": top,
-            "p_max_x": left + side,
-            "p_max_y": top + side,
-            "side": side,
-            "picture": name,
-        }
+    first, last = {"CameraID": int(camera == "bottom"), "ball_intersect": 0.0}, {"picture": name}
+    texts = [
+        first | dict(zip(BOX, (left, top, left + side, top + side), strict=True)) | {"side": side} | last
         for left, top, side in patches
     ]
     _add_objects(texts, scene, np.array(patches, float).reshape(-1, 3))

@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 
 from common.cli import launch
 from common.cli.progress import progress_bar
@@ -15,7 +16,8 @@ from dataset_tools.annotations.recognise import Source
 from dataset_tools.annotations.record import BALL, Record
 from dataset_tools.building.workers import warm_up, workers
 from dataset_tools.building.working_folder import working_folder
-from dataset_tools.cutting.archives import Archives, file_name, member_name
+from dataset_tools.cutting import archives
+from dataset_tools.cutting.archives import file_name, member_name
 from dataset_tools.cutting.cut_one_picture import Patches, Plan, of_records
 from dataset_tools.cutting.options import Settings
 from dataset_tools.cutting.record_store import RecordStore
@@ -25,7 +27,6 @@ from dataset_tools.sources.skip_counts import Skips
 
 CHUNK = 8  # pictures per task
 WITH_NAMES = ("coco", "label-studio")  # formats whose pictures may be in a log
-Group = tuple[str, str]  # camera, recording
 
 
 def cut(settings: Settings) -> None:
@@ -39,31 +40,35 @@ def cut(settings: Settings) -> None:
     try:
         with working_folder(settings.output, ".cut-") as folder, RecordStore(folder) as store:
             guessed = _gather(settings, store, skips)
-            archives = Archives(settings.output, folder)
-            _cut_all(settings, store, archives, kinds, skips)
-            archives.publish()
+            _cut_all(settings, store, folder, kinds, skips)
+            written = archives.publish(folder, settings.output)
     except OSError as error:
         where = error.filename or settings.output
         raise UserError(
             f"{where}: {error.strerror or error}. Check free space and permissions, or choose another --output."
         ) from None
-    _report(settings, archives.written, kinds, skips, guessed)
+    _report(settings, written, kinds, skips, guessed)
 
 
-def _cut_all(settings: Settings, store: RecordStore, archives: Archives, kinds: Counter, skips: Skips) -> None:
-    picks = {group: _pick(store.offsets(group, settings.every), settings) for group in sorted(store.groups)}
-    archives.check([_archive(group) for group in picks], settings.replace)
+def _cut_all(settings: Settings, store: RecordStore, folder: Path, kinds: Counter, skips: Skips) -> None:
+    picks = [
+        (f"{camera}/{recording}.zip", camera, *_pick(store.offsets((camera, recording), settings.every), settings))
+        for camera, recording in sorted(store.groups)
+    ]
+    archives.check(settings.output, [name for name, *_ in picks], settings.replace)
     plan = Plan(settings.geometry, store.diameters(), settings.seed)
     tasks = (
-        (part, plan) for (camera, _), (offsets, most) in picks.items() for part in _tasks(store, offsets, camera, most)
+        ([(store.read(at), camera, most) for at in offsets[start : start + CHUNK]], plan)
+        for _, camera, offsets, most in picks
+        for start in range(0, len(offsets), CHUNK)
     )
-    total = sum(len(offsets) for offsets, _ in picks.values())
+    total = sum(len(offsets) for *_, offsets, _ in picks)
     with workers(settings.jobs) as spread, progress_bar(total=total, desc="  cutting", unit=" pictures") as bar:
         results = (found for part in spread(of_records, tasks) for found in part if bar.update() or True)
         seen: set[tuple[int, ...]] = set()
-        for group, (offsets, _) in picks.items():
-            archives.write(_archive(group), _members(islice(results, len(offsets)), seen, kinds, skips))
-    if not archives.written:
+        for name, _, offsets, _ in picks:
+            archives.write(folder / name, _members(islice(results, len(offsets)), seen, kinds, skips))
+    if not kinds:
         raise UserError("; ".join(["nothing to cut. Received: no usable picture", *map(str.strip, skips.lines())]))
 
 
@@ -92,18 +97,17 @@ def _gather(settings: Settings, store: RecordStore, skips: Skips) -> int:
 
 def _add(item: Record | Skipped, label: str, settings: Settings, store: RecordStore, skips: Skips) -> bool:
     """Stores a record or counts a skip; True if the record's camera is unknown."""
-    if isinstance(item, Skipped):
-        skips.add(item)
-        return False
-    if not (item.patch or item.certified or any(box.kind == BALL for box in item.boxes)):
-        return False
     try:
-        recording = file_name(picture_names.recording_of(item, label, settings.recording))
+        if isinstance(item, Skipped):
+            skips.add(item)
+        elif item.patch or item.certified or any(box.kind == BALL for box in item.boxes):
+            camera = item.camera or settings.camera
+            recording = file_name(picture_names.recording_of(item, label, settings.recording))
+            store.add(item, camera or "top", recording)
+            return not camera
     except Refused as refused:
         skips.add(Skipped(item.name, str(refused)))
-        return False
-    store.add(item, item.camera or settings.camera or "top", recording)
-    return not (item.camera or settings.camera)
+    return False
 
 
 def _labels(found: list[Source]) -> list[str]:
@@ -122,15 +126,6 @@ def _pick(offsets: list[int], settings: Settings) -> tuple[list[int], int]:
         return offsets, min(most, settings.max_per_picture)
     count = settings.max_per_recording
     return [offsets[index * len(offsets) // count] for index in range(count)], 1
-
-
-def _tasks(store: RecordStore, offsets: list[int], camera: str, most: int) -> Iterator[list[tuple[Record, str, int]]]:
-    for start in range(0, len(offsets), CHUNK):
-        yield [(store.read(at), camera, most) for at in offsets[start : start + CHUNK]]
-
-
-def _archive(group: Group) -> str:
-    return f"{group[0]}/{group[1]}.zip"
 
 
 def _members(

@@ -11,8 +11,8 @@ from dataset_tools.annotations import picture, picture_names, recognise
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.record import Record
 from dataset_tools.building.working_folder import working_folder
-from dataset_tools.cutting import circles_and_boxes, write_png
-from dataset_tools.cutting.archives import Archives, file_name, member_name
+from dataset_tools.cutting import archives, circles_and_boxes, write_png
+from dataset_tools.cutting.archives import file_name, member_name
 from dataset_tools.mining.ranking import Choice
 from dataset_tools.scanning.frames import frames
 from dataset_tools.scanning.scan import Found
@@ -72,11 +72,12 @@ def write_negatives(root: Path, alarms: Iterable[Choice]) -> int:
             groups.setdefault((alarm.record.camera or "top", file_name(alarm.record.recording)), []).append(alarm)
     try:
         with working_folder(root, ".mine-") as folder:
-            archives, written = Archives(root, folder), 0
+            written = 0
             for (camera, recording), members in sorted(groups.items()):
                 files = ((member_name(alarm.record.name), _png(alarm)) for alarm in members)
-                written += archives.write(_free_name(root, f"{camera}/{recording}-false-alarms"), files)
-            archives.publish()
+                name = _free_name(root, f"{camera}/{recording}-false-alarms")
+                written += archives.write(folder / name, files)
+            archives.publish(folder, root)
     except OSError as error:
         told = error.strerror or error
         raise UserError(f"{root}: {told}. Check free space and permissions, or choose another --negatives.") from None

@@ -4,8 +4,7 @@ from PIL import Image
 
 from dataset_tools.building.subsample_chunk import Plan as BuildPlan
 from dataset_tools.building.subsample_chunk import decode
-from dataset_tools.cutting import write_png
-from dataset_tools.cutting.archives import Archives
+from dataset_tools.cutting import archives, write_png
 from dataset_tools.scanning import candidates, circles, network_input
 from dataset_tools.scanning.merge_circles import merge_circles
 from dataset_tools.scanning.network_input import Plan
@@ -54,11 +53,10 @@ def test_a_patch_is_cut_from_the_picture_as_in_the_training_data(tmp_path, rule,
     image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (90, 120, 3), np.uint8))
     boxes = np.array([[3, 5, 40, 42], [50, 20, 66, 36], [10, 0, 99, 89], [7, 7, 21, 21]])
     pixels = np.asarray(image)
-    archives = Archives(tmp_path, tmp_path)
     text = {"ball_intersect": 0.0, "p_min_x": 1}
     crops = [pixels[top:bottom, left:right] for left, top, right, bottom in boxes]
     files = [(f"{number}", write_png.encode(crop.reshape(len(crop), -1), text)) for number, crop in enumerate(crops)]
-    archives.write("top/game.zip", files)
+    archives.write(tmp_path / "top" / "game.zip", files)
     (chunk,) = naoth_chunks(tmp_path, 0)
     built = decode(chunk, BuildPlan((16,), chroma, rule)).pixels[16]
     plan = Plan(16, 2 if chroma else 1, rule, border=0, radius=(6, 90), scale=1.3, most=10)
