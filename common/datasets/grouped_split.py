@@ -70,9 +70,7 @@ def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) ->
         chosen = choose_groups(counts, fraction, seed)
         mask, why = chosen[group], "there is only one recording"
         how = f"by recording ({chosen.sum()} of {len(names)} recordings, {mask.sum()}"
-        if chosen.any() and len(np.unique(balls)) > len(
-            np.unique(balls[~mask])
-        ):  # as with two recordings of one class each
+        if chosen.any() and len(set(balls)) > len(set(balls[~mask])):  # as with two recordings of one class each
             mask, why = None, "by recording, only one class would remain for training"
     if mask is None or not mask.any():
         mask = _stratified(balls, fraction, seed)

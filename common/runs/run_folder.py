@@ -26,10 +26,7 @@ TRACKED = (".json", ".csv", ".png", ".md", ".html", ".tflite", ".onnx", ".h", ".
 
 
 class RunFolder:
-    """The folder of one run; everything written here is also tracked.
-
-    path: the folder. tracked: the tracking run. stop: whether a signal asked to end. provenance: code and machine.
-    """
+    """The folder of one run. tracked: its tracking run. stop: whether a signal asked to end."""
 
     def __init__(self, path: Path, tracked, stop: StopRequest, facts: dict[str, str], former_names: bool = False):
         self.path, self.tracked, self.stop, self.provenance = path, tracked, stop, facts
@@ -40,12 +37,8 @@ class RunFolder:
         """Records the numbers of an epoch (from 0): metrics.csv and tracking, both counted from 1."""
         path = self.path / "metrics.csv"
         if self._rows != number:  # first call: rows after a killed run's checkpoint are trained again
-            kept = (
-                path.read_text(encoding="utf-8", errors="replace").splitlines()[: number + 1]
-                if number and path.exists()
-                else []
-            )
-            write_text(path, "".join(line + "\n" for line in kept))
+            rows = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+            write_text(path, "".join(line + "\n" for line in rows[: number and number + 1]))
         with path.open("a") as file:
             if not number:
                 file.write(",".join(["epoch", *numbers]) + "\n")
@@ -97,18 +90,17 @@ def sectioned(name: str) -> str:
 
 def tracked_files(folder: Path) -> list[Path]:
     """The files of a run's folder that are sent to its servers, sorted."""
-    found = sorted(path for path in folder.iterdir() if path.suffix in TRACKED and not path.name.startswith("."))
-    return [path for path in found if path.is_file()]
+    found = (path for path in folder.iterdir() if path.suffix in TRACKED and not path.name.startswith("."))
+    return sorted(path for path in found if path.is_file())
 
 
 def remove_leftovers(folder: Path) -> None:
     """Removes half-written files of a killed process; only the holder of the run's lock writes here."""
-    for pattern in (".*.part", ".*.keras", ".export.*"):
-        for path in folder.glob(pattern):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+    for path in (path for pattern in (".*.part", ".*.keras", ".export.*") for path in folder.glob(pattern)):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -134,8 +126,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
     former_names = begun and "val_loss" in tracking.metric_names(path)
     if not options.resume:  # before anything else, so that a killed run can be resumed
         config = {"project": project, "name": name, "options": options.as_json(), "datasets": digests}
-        more = {"substituted": splits.substituted, "provenance": facts}
-        write_json(path / "config.json", config | more)
+        write_json(path / "config.json", {**config, "substituted": splits.substituted, "provenance": facts})
     with outlasting_terminal(), StopRequest() as stop:
         info = tracking.RunInfo(
             experiment=options.experiment or project,
@@ -154,14 +145,9 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
             if not begun:
                 tracked.artifact(path / "config.json")
             for split, part in splits.parts.items():
-                context = {"train": "training"}.get(split, split)
-                tracked.dataset(
-                    splits.names[split],
-                    digest=digests[split],
-                    source=splits.origin[split],
-                    context=context,
-                    patches=len(part),
-                )
+                context = "training" if split == "train" else split
+                source = {"digest": digests[split], "source": splits.origin[split]}
+                tracked.dataset(splits.names[split], **source, context=context, patches=len(part))
             yield run
             status = "KILLED" if stop() else "FINISHED"
         except KeyboardInterrupt as interrupt:

@@ -39,7 +39,7 @@ def fit(
     """Trains to the last epoch or until `stopped`, from the checkpoint in `folder` if there is one.
 
     Args:
-        trainer: common.training.trainer.Trainer.
+        trainer: holds the network and its state.
         validate: scores `trainer.average`; returns numbers, `val_loss` among them.
         folder: `checkpoint.npz` in it is replaced in one step after every epoch.
         report: called with each epoch (from 0) and its numbers.
@@ -59,12 +59,9 @@ def fit(
             loss = trainer.train_epoch(epoch, stopped)
             if loss is None:  # stopped in the middle: resuming repeats the epoch from its start
                 break
-            trained = time.perf_counter() - started
-            numbers = {"loss": loss, **validate()}
-            numbers |= {
-                "patches_per_second": len(trainer.data) / trained,
-                "epoch_seconds": time.perf_counter() - started,
-            }
+            speed = len(trainer.data) / (time.perf_counter() - started)
+            numbers = {"loss": loss, **validate(), "patches_per_second": speed}
+            numbers["epoch_seconds"] = time.perf_counter() - started
             history.epochs.append(numbers)
             if history.best is None or numbers["val_loss"] < history.epochs[history.best]["val_loss"]:
                 history.best, history.weights = epoch, trainer.average.get_weights()
@@ -118,11 +115,7 @@ def _check_sizes(path: Path) -> None:
 
 
 def _history(told: dict, weights: list, expected: list) -> History:
-    """The checked history of a checkpoint.
-
-    Raises:
-        KeyError, TypeError, ValueError: it does not belong to this network.
-    """
+    """The checked history of a checkpoint; any exception if it does not belong to this network."""
     epochs, best = told["epochs"], told["best"]
     names = epochs[0].keys()
     for numbers in epochs:

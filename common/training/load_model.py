@@ -8,12 +8,7 @@ from common.training.find_model import find_model
 
 
 def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
-    """Loads a model and checks the shapes of its input and output.
-
-    Args:
-        path: a .keras file.
-        input_shape: (height, width, channels) of the patches.
-        outputs: 1 for a classifier, 3 for a detector.
+    """Loads a model and checks its input, (height, width, channels), and outputs: 1 classifies, 3 detect.
 
     Raises:
         UserError: it cannot be loaded, belongs to the other project, or is for other patches.

@@ -23,28 +23,21 @@ _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MIN
 
 @dataclass(frozen=True)
 class Driver:
-    """What NVIDIA's driver reports.
+    """What NVIDIA's driver reports; versions are (major, minor)."""
 
-    cuda: the newest CUDA version that it supports, (major, minor). fault: why it does not start, or "".
-    devices: name and compute capability (major, minor) of every GPU that it shows.
-    """
-
-    cuda: tuple[int, int]
-    fault: str = ""
-    devices: tuple[tuple[str, tuple[int, int]], ...] = ()
+    cuda: tuple[int, int]  # the newest version that it supports
+    fault: str = ""  # why it does not start
+    devices: tuple[tuple[str, tuple[int, int]], ...] = ()  # name and compute capability of every GPU
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What TensorFlow was built for, and whether CUDA's libraries are installed.
+    """What TensorFlow was built for; CUDA's version and compute capability are (major, minor)."""
 
-    version: TensorFlow's. cuda: (major, minor). capability: the lowest compute capability. libraries: CUDA's exist.
-    """
-
-    version: str
+    version: str  # of TensorFlow
     cuda: tuple[int, int]
-    capability: tuple[int, int]
-    libraries: bool
+    capability: tuple[int, int]  # the lowest
+    libraries: bool  # whether CUDA's are installed
 
 
 def ask_driver(library: str = "libcuda.so.1") -> Driver | None:
@@ -106,15 +99,13 @@ def trouble(driver: Driver | None, wanted: Needs, seen: bool | None, required: b
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if not required and (chosen in _HIDDEN or (driver is None and not wanted.libraries)):
         return None
-    if driver is None:
+    if driver is None and not seen:
         return (
-            None
-            if seen
-            else (
-                "no NVIDIA driver is visible. Start a container with --gpus all, on a machine with NVIDIA's container "
-                "toolkit; without a container, nvidia-smi has to work."
-            )
+            "no NVIDIA driver is visible. Start a container with --gpus all, on a machine with NVIDIA's container "
+            "toolkit; without a container, nvidia-smi has to work."
         )
+    if driver is None:
+        return None
     if driver.cuda < (wanted.cuda[0], 0):
         return (
             f"the NVIDIA driver is too old: it runs CUDA {_dotted(driver.cuda)}, but TensorFlow {wanted.version} needs "
@@ -135,13 +126,11 @@ def trouble(driver: Driver | None, wanted: Needs, seen: bool | None, required: b
             f"{name} is too old: its compute capability is {_dotted(capability)}; TensorFlow {wanted.version} needs "
             f"{_dotted(wanted.capability)}. Use a newer GPU."
         )
+    if seen is not False:
+        return None
     return (
-        None
-        if seen is not False
-        else (
-            f"TensorFlow {wanted.version} does not use {name}. "
-            "python -c 'import tensorflow as tf; tf.config.list_physical_devices()' says why."
-        )
+        f"TensorFlow {wanted.version} does not use {name}. "
+        "python -c 'import tensorflow as tf; tf.config.list_physical_devices()' says why."
     )
 
 
