@@ -104,17 +104,16 @@ def little_memory() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-def check_room(needed: int, path: Path) -> None:
-    """Compares the number of bytes to read with the free memory.
+def check_room(needed: int, what: object, hint: str = "") -> None:
+    """Compares the number of bytes that something needs with the free memory.
 
     Raises:
         UserError: there is not enough.
     """
-    free = free_memory() if needed >= 1 << 24 else None
+    free = free_memory() if needed >= 1 << 20 else None
     if free is not None and needed > free:
-        raise UserError(
-            f"{path}: does not fit into memory. Received: {needed / 1e9:.1f} GB to read, {free / 1e9:.1f} GB free."
-        )
+        received = f"{needed / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free"
+        raise UserError(f"{what}: too large for the memory. Received: {received}.{hint}")
 
 
 def free_memory() -> int | None:

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from common.cli.find_run import read_config
 from common.cli.training_options import TrainingOptions
 from common.datasets.grouped_split import split_validation
-from common.datasets.hdf5_column import free_memory
+from common.datasets.hdf5_column import check_room
 from common.datasets.patch_file import Patches, concatenate, stored_patches
 from common.datasets.resolve import SyntheticFiles, joined_name, resolve
 from common.errors import UserError
@@ -68,7 +68,8 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
         )
     parts = {split: stored_patches(paths, task) for split, paths in files.items() if paths}
     if not options.stream:
-        check_memory(parts.values())
+        needed = COPIES * sum(math.prod(part.X.shape) for part in parts.values())
+        check_room(needed, selection.name, " Add --stream, which reads the patches from their files during training.")
         parts = {split: replace(part, X=part.X[:]) for split, part in parts.items()}
     notes = [selection.warning] if selection.warning and not selection.substituted else []
     if selection.substituted:  # a frame makes this hard to miss
@@ -86,21 +87,6 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
         print(f"note: {note}", file=sys.stderr)
     train, validation, test = (parts.get(split) for split in ("train", "validation", "test"))
     return Splits(selection.name, train, validation, test, names, origin, selection.substituted)
-
-
-def check_memory(parts: Iterable[Patches]) -> None:
-    """Checks that the pixels of patches in files fit into memory for training.
-
-    Raises:
-        UserError: they do not fit.
-    """
-    needed = COPIES * sum(math.prod(part.X.shape) for part in parts)
-    free = free_memory()
-    if free is not None and needed > free:
-        raise UserError(
-            f"These patches do not fit into memory: {needed / 1e9:.1f} GB are needed. Received: {free / 1e9:.1f} GB "
-            "free. Add --stream, which reads them from the files during training."
-        )
 
 
 def _check_classes(train: Patches) -> None:

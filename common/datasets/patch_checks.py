@@ -84,33 +84,25 @@ def label_shape(shape: tuple[int, ...], task: str, path: Path) -> None:
 
 
 def labels(y: np.ndarray, task: str, path: Path) -> np.ndarray:
-    """Checks labels of any number type and converts them to the format of `Patches.y`.
-
-    Returns:
-        float32 [n] or [n, 3].
+    """Checks labels of any number type and converts them to the format of `Patches.y`: float32 [n] or [n, 3].
 
     Raises:
         UserError: NaN, infinite, or out of range.
     """
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is refused below
         y = y.astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(y).reshape(len(y), -1).all(axis=1))
-    if len(bad):
-        raise UserError(f"{path}: y is not finite. Received: {y[bad[0]]} at index {bad[0]} ({len(bad)} such labels).")
     if task == "classification":
         y = y.reshape(-1)
-        bad = np.flatnonzero((y != 0) & (y != 1))
-        if len(bad):
-            raise UserError(f"{path}: y must be 0 or 1. Received: {y[bad[0]]:g} at index {bad[0]} ({len(bad)} such).")
-        return y
-    low, high = CENTRE_RANGE
-    radius, centre = y[:, 0], y[:, 1:]
-    bad = np.flatnonzero((radius <= 0) | (radius > RADIUS_MAX) | ((centre < low) | (centre > high)).any(axis=1))
+        rule, good = "0 or 1", (y == 0) | (y == 1)
+    else:
+        low, high = CENTRE_RANGE
+        rule = "[radius, center_x, center_y] in fractions of the patch, "
+        rule += f"0 < radius <= {RADIUS_MAX:g}, centre {low:g}..{high:g}"
+        good = (y[:, 0] > 0) & (y[:, 0] <= RADIUS_MAX) & ((y[:, 1:] >= low) & (y[:, 1:] <= high)).all(axis=1)
+    bad = np.flatnonzero(~good)
     if len(bad):
-        raise UserError(
-            f"{path}: y must be [radius, center_x, center_y] in fractions of the patch, 0 < radius <= {RADIUS_MAX:g},"
-            f" centre {low:g}..{high:g}. Received: {y[bad[0]].tolist()} at index {bad[0]} ({len(bad)} such labels)."
-        )
+        received = f"{y[bad[0]].tolist()} at index {bad[0]} ({len(bad)} such labels)"
+        raise UserError(f"{path}: y must be {rule}. Received: {received}.")
     return y
 
 
