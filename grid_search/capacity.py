@@ -40,15 +40,15 @@ def needs(threads: int, gpus: float | None, memory_gb: float | None, data_bytes:
     return Needs(threads, gpus, int(memory))
 
 
-def words(per_node: dict[str, int], need: Needs) -> str:
-    """Says how many runs fit at the same time, and where."""
-    threads = f"{need.threads} thread{'s' * (need.threads > 1)}"
-    each = f"each {threads}, {need.memory / 1e9:.1f} GB" + (f", {need.gpus:g} GPU" if need.gpus else ", no GPU")
-    known = nodes()
-    places = [
-        f"{count} on {known[node]['NodeManagerHostname']} ({known[node]['NodeManagerAddress']}, "
-        f"{known[node]['Resources'].get('CPU', 0):g} cores, {known[node]['Resources'].get('GPU', 0):g} GPUs, "
-        f"{known[node]['Resources'].get('memory', 0) / 1e9:.1f} GB)"
-        for node, count in per_node.items()
-    ]
-    return f"{', '.join(places)}; {each}"
+def count_and_places(need: Needs) -> tuple[int, str]:
+    """How many runs fit at the same time, and where in words."""
+    fit, places = 0, []
+    for node in nodes().values():
+        count, has = need.fit(node["Resources"]), node["Resources"].get
+        fit += count
+        places.append(
+            f"{count} on {node['NodeManagerHostname']} ({node['NodeManagerAddress']}, {has('CPU', 0):g} cores, "
+            f"{has('GPU', 0):g} GPUs, {has('memory', 0) / 1e9:.1f} GB)"
+        )
+    each = f"each {need.threads} thread{'s' * (need.threads > 1)}, {need.memory / 1e9:.1f} GB"
+    return fit, f"{', '.join(places)}; {each}{f', {need.gpus:g} GPU' if need.gpus else ', no GPU'}"

@@ -4,8 +4,10 @@ import hashlib
 import logging
 import os
 import shutil
+import signal
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import ray
@@ -22,8 +24,9 @@ SOCKET_PATH = 103  # bytes that a Unix socket's path may have on macOS; Linux ta
 RAY_NEEDS = len("/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store")
 
 
-def connect(address: str, grid: Path) -> None:
-    """Joins the cluster at `address`, or starts a private one on loopback.
+@contextmanager
+def connected(address: str, grid: Path) -> Iterator[None]:
+    """Joins the cluster at `address`, or starts a private one on loopback, until the block ends.
 
     Args:
         address: from `cluster_address.head_node`; call `ray_environment.prepare` before Ray is imported.
@@ -32,48 +35,42 @@ def connect(address: str, grid: Path) -> None:
     Raises:
         UserError: no cluster answers at the address, or no folder has a short enough path.
     """
-    ray._private.worker.print_to_stdstream = _say_nothing  # hides pages about a dead node, which log_to_driver does not
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None  # pages about a dead node, despite log_to_driver
     settings = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == LOCAL:
         settings |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-    for left in range(STARTS, 0, -1):
-        if address == LOCAL:
-            settings["_temp_dir"] = str(_folder(grid))
-        try:
-            ray.init(address, **settings)
-            return
-        except Exception as error:  # Ray raises many kinds of exceptions, even plain Exception
-            ray.shutdown()
-            if left > 1 and "timed out during startup" in str(error):
+    try:
+        for left in reversed(range(STARTS)):
+            if address == LOCAL:
+                settings["_temp_dir"] = str(_folder(grid))
+            try:
+                ray.init(address, **settings)
+                break
+            except Exception as error:  # Ray raises many kinds of exceptions, even plain Exception
+                ray.shutdown()
+                if not left or "timed out during startup" not in str(error):
+                    words = str(error).strip().splitlines()[0][:200]
+                    raise UserError(f"Ray cannot be used: {words} Received: {address}.") from None
                 print("Ray did not start in time because this machine is busy; trying again", flush=True)
-                continue
-            words = str(error).strip().splitlines()[0][:200]
-            raise UserError(f"Ray cannot be used: {words} Received: {address}.") from None
-
-
-def _say_nothing(*_, **__) -> None:
-    pass
-
-
-def clean_up(grid: Path) -> None:
-    """Removes the folder of a private cluster that has ended."""
-    shutil.rmtree(_path(grid), ignore_errors=True)
+        yield
+    finally:  # this takes a second or two; signals are ignored meanwhile
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+        ray.shutdown()
+        shutil.rmtree(_path(grid), ignore_errors=True)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _folder(grid: Path) -> Path:
+    """The folder of a private cluster, emptied. Kills what a failed start left: its command line has this folder."""
     path = _path(grid)
-    _end_leftovers(path)
-    shutil.rmtree(path, ignore_errors=True)
-    return path
-
-
-def _end_leftovers(folder: Path) -> None:
-    """Kills what a failed start left: Ray processes whose command line contains this folder, which is ours."""
     with suppress(psutil.Error, OSError):
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                if f"{folder}/session_" in " ".join(process.cmdline()):
+                if f"{path}/session_" in " ".join(process.cmdline()):
                     process.kill()
+    shutil.rmtree(path, ignore_errors=True)
+    return path
 
 
 def _path(grid: Path) -> Path:

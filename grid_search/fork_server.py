@@ -3,14 +3,11 @@
 python -m grid_search.fork_server MODULE SOCKET
 
 It listens on the Unix socket SOCKET before it imports anything. The imports take five to ten seconds of a core, once
-per node; on the driver's node, Ray starts at the same time. A slot connects, sends two pipes and gets a fork of this
-process, its kept process, which forks again for every run. A fork starts in milliseconds and begins like `train.py`
-after its imports, with fresh seeds and devices, so it gives the same numbers. What a run leaks, breaks or leaves on a
-GPU disappears when it ends.
-
-A kept process reads a job per line (JSON: `options`, `log`, `environment`) and answers with the run's exit
-status; the line "stop" asks the active run to end. When the process at one end of a pipe dies, the pipe closes, and the
-process at the other end ends at once.
+per node; on the driver's node, Ray starts at the same time. Each connection gets a fork of this process, which says
+that it is ready, reads a job in one line (JSON: `options`, `log`, `environment`), forks the run, and answers with its
+exit status; the line "stop" asks the run to end. When the slot at the other end dies, the run is killed. A fork starts
+in milliseconds and begins like `train.py` after its imports, with fresh seeds and devices, so it gives the same
+numbers. What a run leaks, breaks or leaves on a GPU disappears when it ends.
 """
 
 import fcntl
@@ -23,7 +20,9 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from common.cli.option import from_json
@@ -35,7 +34,7 @@ MAY_PASS = 75  # EX_TEMPFAIL of sysexits.h
 
 
 def main() -> int:
-    """Makes kept processes until stdin is closed."""
+    """Forks for every connection until stdin is closed."""
     place = Path(sys.argv[2])
     lock = place.with_suffix(".lock").open("w")
     try:
@@ -50,7 +49,7 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     module, fault = _import()
     gc.freeze()  # no collection in a child, which would write to every object and copy all shared memory
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the exit status of a kept process is not needed
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the exit status of a fork is not needed
     while 0 not in select.select([0, listener], [], [])[0]:
         connection, _ = listener.accept()
         with connection:
@@ -77,34 +76,38 @@ def _import() -> tuple:
 
 
 def _serve(module, fault: str, connection: socket.socket) -> None:
-    """Runs the jobs from a slot's pipes until they close, then ends this fork."""
-    message, pipes, *_ = socket.recv_fds(connection, 65536, 2)
-    for ours, theirs in enumerate(pipes):
-        os.dup2(theirs, ours)
-        os.close(theirs)
-    connection.close()
-    os.setsid()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.environ.update(json.loads(message))
-    _say(fault or f"ready {os.getpid()}")
-    while line := _line():
-        if not line.startswith("{"):  # "stop" for a run that has just ended
-            continue
-        child = os.fork()
-        if not child:
-            _train(module, json.loads(line))
-        _say(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+    """Runs the job of one connection, then ends this fork."""
+    with suppress(OSError):  # the slot is gone
+        os.setsid()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        connection.sendall(f"{fault or f'ready {os.getpid()}'}\n".encode())
+        lines = connection.makefile()
+        if line := lines.readline():
+            parent, child = os.getpid(), os.fork()
+            if not child:
+                os.close(connection.fileno())  # so that the slot notices if the parent is killed
+                _train(module, json.loads(line), parent)
+            threading.Thread(target=_obey, args=(lines, child), daemon=True).start()
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            connection.sendall(f"{status}\n".encode())
     os._exit(0)
 
 
-def _train(module, job: dict) -> None:
+def _obey(lines, child: int) -> None:
+    """Ends the run: cleanly on request, or at once if the slot is gone."""
+    for _ in lines:
+        os.kill(child, signal.SIGTERM)
+    os.kill(child, signal.SIGKILL)
+
+
+def _train(module, job: dict, parent: int) -> None:
     """Trains in this fresh process and ends it."""
     log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(log, stream)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-    threading.Thread(target=_obey, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     os.environ.update(job["environment"])
     status = MAY_PASS
     try:
@@ -123,23 +126,11 @@ def _train(module, job: dict) -> None:
         os._exit(status)
 
 
-def _obey() -> None:
-    """Ends this run: cleanly on request, or at once if the slot is gone."""
-    while _line() == "stop":
-        os.kill(os.getpid(), signal.SIGTERM)
+def end_with(parent: int) -> None:
+    """Ends this process when its parent has ended."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
     os._exit(1)
-
-
-def _line() -> str:
-    """A line from stdin, "" at its end; read byte by byte, because forks would share a buffer."""
-    line = bytearray()
-    while (byte := os.read(0, 1)) not in (b"", b"\n"):
-        line += byte
-    return line.decode()
-
-
-def _say(line: str) -> None:
-    os.write(1, line.encode() + b"\n")
 
 
 if __name__ == "__main__":

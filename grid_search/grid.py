@@ -3,7 +3,6 @@
 import json
 import secrets
 import shutil
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,13 +17,11 @@ from common.datasets.families import short_name
 from common.errors import UserError
 from common.tracking.server_choice import target_of
 from grid_search import capacity, cluster, run_folders
-from grid_search.live_view import LiveView
 from grid_search.options import GridOptions
 from grid_search.plan import Plan, find_module
 from grid_search.report import write_report
-from grid_search.run_progress import Settings
 from grid_search.scheduler import Scheduler
-from grid_search.slot import meeting_place, start_worker
+from grid_search.slot import Setup, meeting_place, start_worker
 
 DATA = ("dataset", "data_train", "data_val", "data_test", "seed")  # the seed splits off validation patches
 
@@ -36,17 +33,15 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
         UserError: data, server or cluster cannot be used, or the grid is already running.
     """
     first = checked[0]
-    module = find_module(plan.module)
-    digests, data_bytes, dataset = fetch_data(module.load_data, checked)
+    digests, data_bytes, dataset = fetch_data(find_module(plan.module).load_data, checked)
     server = tracking.choose_server(first.tracking, first.output_dir, require=first.require_tracking)
     print(server.words)
     plan.folder.mkdir(parents=True, exist_ok=True)
     with _alone(plan), _worker(plan, first.threads, start=not options.dry_run) as worker:
         run_folders.remove_empty_folders(plan)
-        try:
-            cluster.connect(address, plan.folder)
+        with cluster.connected(address, plan.folder):
             need = capacity.needs(first.threads, options.gpus_per_training, options.memory, data_bytes)
-            slots = tell_plan(plan, need, options)
+            jobs = tell_plan(plan, need, options)
             if options.dry_run:
                 return 0
             plan.write()
@@ -55,18 +50,14 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
                 # Where the runs are tracked, as a path from a run's folder: it holds on every node.
                 servers = json.dumps([target_of(plan.folder, uri) for uri in (server.uri, server.wanted)])
                 environment = {"BALL_PARENT_RUN": tracked.uuid, "BALL_GRID_SERVERS": servers}
-                defaults = tuple(
-                    name
-                    for name in ("data_root", "archive_url")
-                    if getattr(first, name) == getattr(TrainingOptions(), name)
-                )
-                settings = Settings(slots, worker, need, defaults, environment, digests, tracked, options.prune)
-                drive = Scheduler(plan, settings, LiveView(plan, slots), stop)
+                usual = TrainingOptions()
+                same = (name for name in ("data_root", "archive_url") if getattr(first, name) == getattr(usual, name))
+                home = ray.get_runtime_context().get_node_id()
+                setup = Setup(plan.module, home, worker, need, tuple(same), environment, tuple(digests))
+                drive = Scheduler(plan, setup, jobs, tracked, stop, options.prune)
                 drive.run()
                 tracked.status = "KILLED" if stop() or drive.ended else "FINISHED"
                 return finish(plan, drive, tracked, stop)
-        finally:
-            _leave(plan)
 
 
 @contextmanager
@@ -92,24 +83,22 @@ def grid_run(plan: Plan, server: tracking.Server, dataset: str) -> Iterator[trac
 
 
 def fetch_data(load_data: Callable, checked: list[TrainingOptions]) -> tuple[list, int, str]:
-    """Reads the data of all runs once.
+    """Reads the data of all runs once, and prints what it is.
 
     Returns:
         [(options, digest per split)] for each set of data, the bytes of the largest, and a short name for all.
     """
     kinds = {json.dumps([options.as_json()[name] for name in DATA]): options for options in checked}
-    digests, largest, said, names = [], 0, set(), set()
+    digests, largest, words, names = [], 0, {}, set()
     for options in kinds.values():
         splits = load_data(options)
         parts = splits.parts
         digests.append((options.as_json(), {split: part.digest for split, part in parts.items()}))
         largest = max(largest, sum(part.X.nbytes for part in parts.values()))
-        sizes = ", ".join(f"{len(part):,} {split}" for split, part in parts.items())
         names.add("SYNTHETIC-FALLBACK" if splits.substituted else short_name(splits.name))
-        words = f"data: {splits.name} ({sizes})"
-        if words not in said:
-            said.add(words)
-            print(words)
+        sizes = ", ".join(f"{len(part):,} {split}" for split, part in parts.items())
+        words[f"data: {splits.name} ({sizes})"] = None
+    print("\n".join(words))
     return digests, largest, names.pop() if len(names) == 1 else f"{len(names)} datasets"
 
 
@@ -120,30 +109,27 @@ def tell_plan(plan: Plan, need: capacity.Needs, options: GridOptions) -> int:
         UserError: not even one run fits.
     """
     states = Counter(run_folders.read_state(plan, run).status for run in plan.runs)
-    per_node = {node: need.fit(told["Resources"]) for node, told in capacity.nodes().items()}
-    fit = sum(per_node.values())
+    fit, places = capacity.count_and_places(need)
     if not fit:
-        raise UserError(f"No run fits on this machine or cluster. Received: {capacity.words(per_node, need)}.")
-    slots = min(options.jobs or fit, fit, len(plan.runs))
+        raise UserError(f"No run fits on this machine or cluster. Received: {places}.")
+    jobs = min(options.jobs or fit, fit, len(plan.runs))
     for name, values in plan.varies.items():
         print(f"  {name}: {' | '.join(values)}")
     known = len(plan.runs) - states["waiting"]
     before = f" ({states['finished']} finished, {states['begun']} started before)" if known else ""
-    places = capacity.words(per_node, need)
-    print(f"{len(plan.runs)} runs{before}, {slots} at once of the {fit} that fit: {places}")
+    print(f"{len(plan.runs)} runs{before}, {jobs} at once of the {fit} that fit: {places}")
     print(f"grid: {plan.folder}")
-    return slots
+    return jobs
 
 
-def finish(plan: Plan, drive: Scheduler, tracked, stop: StopRequest) -> int:
+def finish(plan: Plan, drive: Scheduler, tracked: tracking.Run, stop: StopRequest) -> int:
     """Writes and tracks the report, prints what failed, and returns the exit status."""
     print(write_report(plan, {p.run.index: (p.status, p.reason) for p in drive.all}))
     counts = Counter(progress.status for progress in drive.all)
     # Including zeros, because an earlier start may have had some.
     numbers = {f"runs_{status}": counts[status] for status in ("finished", "pruned", "failed", "stopped")}
-    found = [quality for p in drive.all if (quality := p.state.best(plan.metric)) is not None]
-    if found:
-        numbers[f"best_{plan.metric}"] = min(found) if plan.lower_is_better else max(found)
+    if found := [quality for p in drive.all if (quality := p.state.best(plan.metric)) is not None]:
+        numbers[f"best_{plan.metric}"] = plan.best(found)
     tracked.metrics(numbers, step=1)
     for path in sorted(plan.folder.iterdir()):
         if path.suffix in (".csv", ".png", ".json", ".txt", ".html") and not path.name.startswith("."):
@@ -190,12 +176,3 @@ def _worker(plan: Plan, threads: int, start: bool) -> Iterator[str]:
             process.kill()  # the slots' forks end on their own
             for path in (place, place.with_suffix(".lock")):
                 path.unlink(missing_ok=True)
-
-
-def _leave(plan: Plan) -> None:
-    """Ends Ray, which takes a second or two; signals are ignored meanwhile."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    ray.shutdown()
-    cluster.clean_up(plan.folder)
-    for number, handler in before.items():
-        signal.signal(number, handler)

@@ -17,7 +17,6 @@ class LiveView:
 
     def __init__(self, plan: Plan, slots: int):
         self.plan, self.slots = plan, slots
-        self._live = sys.stdout.isatty()
         self._drawn = 0  # lines of the live block
         self._block = self._written = time.monotonic()
         self._took: list[float] = []
@@ -30,59 +29,54 @@ class LiveView:
     def started(self, progress) -> None:
         """Prints that a run starts, and from which epoch."""
         done, again = len(progress.state.rows), progress.tries > 1 or progress.losses
-        how = "starts"
-        if progress.state.folder:
-            how = f"resumes after epoch {done}" if done else "starts over, because it has no epoch yet"
-        self.say(f"{self._name(progress)} {how} on {progress.host}{' (second try)' if again else ''}")
+        how = f"resumes after epoch {done}" if done else "starts over, because it has no epoch yet"
+        how = how if progress.state.folder else "starts"
+        self.say(f"{_name(progress)} {how} on {progress.host}{' (second try)' if again else ''}")
 
     def ended(self, progress) -> None:
         """Prints how a run ended, or why it waits again."""
         took = time.monotonic() - progress.started
         if progress.status == "finished":
             self._took.append(took)
-        metric = progress.state.best(self.plan.metric)
-        number = "" if metric is None else f", {self.plan.metric} {metric:.4g}"
+        number = self._metric(progress)
         status = "will be tried again" if progress.status == "waiting" else progress.status
         why = f": {progress.reason}" if progress.status in ("waiting", "failed") else ""
-        self.say(f"{self._name(progress)} {status} after epoch {len(progress.state.rows)}{number}, {span(took)}{why}")
+        after = f"after epoch {len(progress.state.rows)}{number and f', {number}'}, {span(took)}"
+        self.say(f"{_name(progress)} {status} {after}{why}")
 
     def update(self, runs: list) -> None:
         """Shows all runs, live on a terminal or occasionally in a log file."""
-        now = time.monotonic()
-        running = [self.line(progress) for progress in runs if progress.status == "running"]
+        now, size = time.monotonic(), shutil.get_terminal_size()
+        lines = [self.line(progress) for progress in runs if progress.status == "running"]
         if now - self._written > FILE_SECONDS:
             self.write(runs)
-        if self._live:
-            size = shutil.get_terminal_size()
-            lines = [*running[: size.lines - 4], self.summary(runs)]
+        if sys.stdout.isatty():
+            lines = [*lines[: size.lines - 4], self.summary(runs)]
             self._erase()
             print("\n".join(line[: size.columns - 1] for line in lines), flush=True)
             self._drawn = len(lines)
         elif now - self._block > BLOCK_SECONDS:
             self._block = now
-            print("\n".join([*running, self.summary(runs)]), flush=True)
+            print("\n".join([*lines, self.summary(runs)]), flush=True)
+
+    def close(self, runs: list) -> None:
+        """Removes the live block, and writes the final state of all runs into overview.txt."""
+        self._erase()
+        self.write(runs)
 
     def write(self, runs: list) -> None:
         """Updates overview.txt."""
         self._written = time.monotonic()
-        lines = [self.line(progress) for progress in runs]
-        write_text(self.plan.folder / "overview.txt", "\n".join([*lines, self.summary(runs)]) + "\n")
-
-    def close(self, runs: list) -> None:
-        """Shows the final state of all runs."""
-        self._erase()
-        self.write(runs)
+        lines = [*map(self.line, runs), self.summary(runs)]
+        write_text(self.plan.folder / "overview.txt", "\n".join(lines) + "\n")
 
     def line(self, progress) -> str:
         """A run in one line: number, status, epoch, metric, time left, label."""
         state = progress.state
-        metric = state.best(self.plan.metric)
-        number = "" if metric is None else f"{self.plan.metric} {metric:.4g}"
         epoch = f"epoch {len(state.rows)}/{state.epochs or '?'}" if state.rows or state.folder else ""
         left = seconds_left(state) if progress.status == "running" else None
-        time_left = "" if left is None else f"{span(left)} left"
-        name = self._name(progress)
-        return f"{progress.status:9}{epoch:16}{number:24}{time_left:16}{progress.host:14}{name}"
+        columns = f"{progress.status:9}{epoch:16}{self._metric(progress):24}"
+        return f"{columns}{'' if left is None else f'{span(left)} left':16}{progress.host:14}{_name(progress)}"
 
     def summary(self, runs: list) -> str:
         """A summary of all runs in one line."""
@@ -90,18 +84,22 @@ class LiveView:
         words = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
         waiting = counts["waiting"] * (sum(self._took) / len(self._took) if self._took else 0) / self.slots
         running = max([seconds_left(p.state) or 0 for p in runs if p.status == "running"], default=0)
-        known = self._took or not counts["waiting"]
-        left = f", about {span(waiting + running)} left" if known and counts["running"] else ""
-        return f"{len(runs)} runs: {words}{left}"
+        known = counts["running"] and (self._took or not counts["waiting"])
+        return f"{len(runs)} runs: {words}{f', about {span(waiting + running)} left' if known else ''}"
 
-    def _name(self, progress) -> str:
-        return f"{progress.run.index:03} {progress.run.label}"
+    def _metric(self, progress) -> str:
+        value = progress.state.best(self.plan.metric)
+        return "" if value is None else f"{self.plan.metric} {value:.4g}"
 
     def _erase(self) -> None:
         if self._drawn:
             getattr(sys.stdout, "control", sys.stdout.write)(f"\x1b[{self._drawn}F\x1b[J")
             sys.stdout.flush()
             self._drawn = 0
+
+
+def _name(progress) -> str:
+    return f"{progress.run.index:03} {progress.run.label}"
 
 
 def seconds_left(state) -> float | None:

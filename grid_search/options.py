@@ -23,7 +23,7 @@ examples:
 Exit status: 0 if all runs succeeded, 1 if some failed, 2 for bad input, 130 or 143 if stopped.
 """
 # The grid decides where a run is stored and what it is called; the others cannot differ within one grid.
-RESERVED = ("resume", "run-name", "list-datasets", "help")
+RESERVED = ("resume", "run-name", "list-datasets")
 ONE_FOR_ALL = ("output-dir", "data-root", "archive-url", "tracking", "require-tracking", "experiment", "threads")
 
 
@@ -73,36 +73,24 @@ def parse_args(argv: list[str]) -> GridOptions:
     own, arrays, rest = split(argv, {option for action in parser._actions for option in action.option_strings})
     given = {name: value for name, value in vars(parser.parse_args(own)).items() if value is not None}
     options = GridOptions(**{"module": None} | given, arrays=arrays, rest=rest)
-    if options.seeds is not None:
-        seeds = _seeds(options.seeds, arrays.pop("seed", ("0",)), rest)
-        options = replace(options, arrays={"seed": seeds} | arrays)
-    for name, values in arrays.items():
+    for name in (*arrays, *(word.partition("=")[0].removeprefix("--") for word in rest)):
         if name in RESERVED:
             raise UserError(f"A grid sets --{name} itself. Received: --{name}. Leave it out.")
-        if name in ONE_FOR_ALL and len(values) > 1:
-            raise UserError(f"--{name} must be the same for all runs. Received: {', '.join(map(str, values))}.")
+        if name in ONE_FOR_ALL and len(arrays.get(name, ())) > 1:
+            raise UserError(f"--{name} must be the same for all runs. Received: {', '.join(map(str, arrays[name]))}.")
     if options.module is None and not options.report:
         raise UserError("Which project? Name its module, for example: python3 grid_search classifier_cnn.train.")
-    more = [
-        *(name for name in arrays if name != "output-dir"),
-        *rest,
-        *(["seeds"] if options.seeds is not None else []),
-    ]
+    more = [name for name in (*arrays, *rest, *given) if name not in ("output-dir", "report", "metric")]
     if options.module is None and more:
         raise UserError(f"--report without a module takes only --output-dir. Received: {', '.join(more)}.")
-    return options
-
-
-def _seeds(count: int, first: tuple[str | None, ...], rest: tuple[str, ...]) -> tuple[str, ...]:
-    """The array for `--seeds`; it comes first, so that every setting is trained once before any is trained twice.
-
-    Raises:
-        UserError: seeds that are also listed with --seed.
-    """
-    if len(first) > 1 or not str(first[0]).isdecimal() or any(word.startswith("--seed") for word in rest):
-        given = " ".join(map(str, first)) if len(first) > 1 or first[0] != "0" else " ".join(rest)
-        raise UserError(f"--seeds counts from a single --seed, given before `--`. Received: {given}.")
-    return tuple(str(int(str(first[0])) + i) for i in range(count))
+    if options.seeds is None:
+        return options
+    # The seeds come first, so that every setting is trained once before any is trained twice.
+    first, *more = arrays.pop("seed", ("0",))
+    if more or not str(first).isdecimal() or any(word.startswith("--seed") for word in rest):
+        raise UserError(f"--seeds counts from a single --seed, given before `--`. Received: {' '.join(argv)}.")
+    seeds = tuple(str(int(first) + i) for i in range(options.seeds))
+    return replace(options, arrays={"seed": seeds} | arrays)
 
 
 def split(argv: list[str], own_options: set[str]) -> tuple[list[str], dict[str, tuple], tuple[str, ...]]:

@@ -6,7 +6,8 @@ import importlib
 import io
 import json
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 
@@ -24,17 +25,17 @@ FREE = FREE_ON_RESUME | {"tracking", "require_tracking", "list_datasets", "run_n
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a grid. label: how it differs from the others, in words. run_name: for its folder and MLflow."""
+    """One run of a grid. varies: how it differs from the others. run_name: for its folder and MLflow."""
 
     index: int
     varies: dict[str, str]
     run_name: str
-    options: dict = field(repr=False)
+    options: dict
 
     @property
     def label(self) -> str:
         """For example `filters 4 4 8 8, augment on`."""
-        return _in_words(self.varies) or "the only run"
+        return in_words(self.varies) or "the only run"
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,18 @@ class Plan:
         """Whether smaller is better, according to the metric's name."""
         return any(word in self.metric for word in ("loss", "error", "brier", "false_positive"))
 
+    @property
+    def best(self) -> Callable:
+        """`min` or `max`."""
+        return min if self.lower_is_better else max
+
     def log(self, run: Run) -> Path:
         """The log file with a run's output."""
         return self.folder / "logs" / f"{run.index:03}.log"
 
     def write(self) -> None:
         """Writes plan.json, which `--report` reads."""
-        content = {
-            "module": self.module,
-            "experiment": self.experiment,
-            "metric": self.metric,
-            "varies": self.varies,
-            "runs": [vars(run) for run in self.runs],
-        }
+        content = {name: value for name, value in asdict(self).items() if name not in ("name", "folder")}
         write_json(self.folder / "plan.json", content)
 
 
@@ -87,10 +87,8 @@ def arguments(combination: dict[str, str | None], rest: tuple[str, ...] = ()) ->
             words.append(f"--{name}")
         elif value == "off":
             words.append(f"--no-{name}")
-        elif re.fullmatch(r"[\d\s.]+", value):  # several numbers in one value; a file name is not split
-            words += [f"--{name}", *value.split()]
-        else:
-            words += [f"--{name}", value]
+        else:  # several numbers in one value are split; a file name is not
+            words += [f"--{name}", *(value.split() if re.fullmatch(r"[\d\s.]+", value) else [value])]
     return [*words, *rest]
 
 
@@ -101,24 +99,23 @@ def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:
         UserError: a combination that train.py would refuse, or two equal ones.
     """
     module = find_module(options.module)
-    varying = [name for name, values in options.arrays.items() if len(values) > 1]
-    labels, checked = [], []
-    for combination in combinations(options):
-        labels.append({name: _shown(combination[name]) for name in varying})
-        checked.append(_check(module, arguments(combination, options.rest), labels[-1]))
+    shown = {name: ["on" if value is None else value for value in values] for name, values in options.arrays.items()}
+    varies = {name: values for name, values in shown.items() if len(values) > 1}
+    labels = [dict(zip(varies, values, strict=True)) for values in product(*varies.values())]
+    checked = [
+        _check(module, arguments(combination, options.rest), label)
+        for combination, label in zip(combinations(options), labels, strict=True)
+    ]
     keys = [_key(one) for one in checked]
     for key, label in zip(keys, labels, strict=True):
         if keys.count(key) > 1:
-            raise UserError(f"Two runs of this grid are the same. Received twice: {_in_words(label)}.")
+            raise UserError(f"Two runs of this grid are the same. Received twice: {in_words(label)}.")
     name = f"grid_{module.PROJECT}_{hashlib.sha256(json.dumps([options.module, keys]).encode()).hexdigest()[:8]}"
     runs = tuple(
         Run(i, label, _run_name(one, label, f"{name[-8:]}-{i:03}"), one.as_json())
         for i, (label, one) in enumerate(zip(labels, checked, strict=True))
     )
-    varies = {name: [_shown(value) for value in options.arrays[name]] for name in varying}
-    first = checked[0]
-    experiment = first.experiment or module.PROJECT
-    folder = (first.output_dir / name).absolute()
+    experiment, folder = checked[0].experiment or module.PROJECT, (checked[0].output_dir / name).absolute()
     return Plan(options.module, name, folder, experiment, options.metric or "val_loss", varies, runs), checked
 
 
@@ -131,8 +128,8 @@ def read_plan(folder: Path, metric: str | None = None) -> Plan:
     try:
         told = read_json(folder / "plan.json")
         runs = told.pop("runs", None) or told.pop("trainings")  # the name before December 2026
-        changes = {"name": folder.name, "folder": folder, "runs": tuple(from_json(Run, run) for run in runs)}
-        plan = from_json(Plan, told, **changes | ({"metric": metric} if metric else {}))
+        told["metric"] = metric or told["metric"]
+        plan = from_json(Plan, told, name=folder.name, folder=folder, runs=tuple(from_json(Run, run) for run in runs))
         if any(run.varies.keys() != plan.varies.keys() for run in plan.runs):
             raise ValueError("a run belongs to another grid")
     except (UserError, ValueError, TypeError, KeyError, AttributeError):
@@ -146,10 +143,10 @@ def latest_plan(output_dir: Path, metric: str | None = None) -> Plan:
     Raises:
         UserError: there is no grid.
     """
-    found = sorted(output_dir.glob("grid_*/plan.json"), key=lambda path: path.stat().st_mtime)
+    found = max(output_dir.glob("grid_*/plan.json"), key=lambda path: path.stat().st_mtime, default=None)
     if not found:
         raise UserError(f"There is no grid in this folder. Received: {output_dir}.")
-    return read_plan(found[-1].parent.absolute(), metric)
+    return read_plan(found.parent.absolute(), metric)
 
 
 def find_module(name: str):
@@ -170,9 +167,14 @@ def find_module(name: str):
     return module
 
 
+def in_words(varies: dict[str, str]) -> str:
+    """For example `filters 4 4 8 8, augment on`."""
+    return ", ".join(f"{name} {value}" for name, value in varies.items())
+
+
 def _check(module, words: list[str], label: dict[str, str]) -> TrainingOptions:
     """The options of one run; errors name its combination."""
-    said, which = io.StringIO(), f" In the run with {_in_words(label)}." if label else ""
+    said, which = io.StringIO(), f" In the run with {in_words(label)}." if label else ""
     try:
         with contextlib.redirect_stderr(said):
             options = module.parse_args(words)
@@ -180,8 +182,6 @@ def _check(module, words: list[str], label: dict[str, str]) -> TrainingOptions:
         raise UserError(said.getvalue().strip().rpartition("error: ")[2] + which) from None
     except UserError as error:
         raise UserError(f"{error}{which}") from None
-    if options.resume or options.list_datasets or options.run_name != type(options).run_name:
-        raise UserError("A grid sets --resume, --run-name and --list-datasets itself. Leave them out.")
     if not options.threads:
         raise UserError("In a grid, --threads must be at least 1. Received: 0.")
     return options
@@ -190,14 +190,6 @@ def _check(module, words: list[str], label: dict[str, str]) -> TrainingOptions:
 def _key(options: TrainingOptions) -> str:
     trained = {name: value for name, value in options.as_json().items() if name not in FREE}
     return hashlib.sha256(json.dumps(trained, sort_keys=True).encode()).hexdigest()
-
-
-def _in_words(varies: dict[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in varies.items())
-
-
-def _shown(value: str | None) -> str:
-    return "on" if value is None else value
 
 
 def _run_name(options: TrainingOptions, label: dict[str, str], mark: str) -> str:

@@ -26,18 +26,23 @@ class Pruner:
 
     def behind(self, index: int, state: State) -> bool:
         """Whether the run `index` should stop, given all its epochs so far; each epoch is judged only once."""
-        rows, metric = state.rows, self._plan.metric
+        rows, metric, trial = state.rows, self._plan.metric, SimpleNamespace(trial_id=str(index))
         if not self._active or not rows or metric not in rows[-1]:
             return False
         if self._scheduler is None:
-            self._scheduler = _scheduler(metric, self._plan.lower_is_better, state.epochs)
-        trial = SimpleNamespace(trial_id=str(index))
+            self._scheduler = AsyncHyperBandScheduler(
+                time_attr="epoch",
+                metric=metric,
+                mode="min" if self._plan.lower_is_better else "max",
+                max_t=max(2, state.epochs),
+                grace_period=max(1, round(state.epochs * FIRST_RUNG)),
+                reduction_factor=REDUCTION,
+                stop_last_trials=False,
+            )
         if index not in self._seen:
             self._scheduler.on_trial_add(None, trial)
-        stop = False
-        for row in rows[self._seen.get(index, 0) :]:
-            result = {"epoch": int(row["epoch"]), metric: row[metric]}
-            stop |= self._scheduler.on_trial_result(None, trial, result) == "STOP"
+        told = [{"epoch": int(row["epoch"]), metric: row[metric]} for row in rows[self._seen.get(index, 0) :]]
+        stop = "STOP" in [self._scheduler.on_trial_result(None, trial, result) for result in told]
         self._seen[index] = len(rows)
         return stop and len(rows) < state.epochs
 
@@ -49,15 +54,3 @@ class Pruner:
     def remembers(self, index: int) -> bool:
         """Whether an earlier start pruned this run, and this start also prunes."""
         return self._active and self._note.exists() and str(index) in self._note.read_text().split()
-
-
-def _scheduler(metric: str, lower_is_better: bool, epochs: int) -> AsyncHyperBandScheduler:
-    return AsyncHyperBandScheduler(
-        time_attr="epoch",
-        metric=metric,
-        mode="min" if lower_is_better else "max",
-        max_t=max(2, epochs),
-        grace_period=max(1, round(epochs * FIRST_RUNG)),
-        reduction_factor=REDUCTION,
-        stop_last_trials=False,
-    )

@@ -5,11 +5,18 @@ from contextlib import suppress
 from common.tracking import run_lock
 from grid_search import run_folders
 from grid_search.plan import Plan
-from grid_search.seeds import smallest_real_difference
 
-MORE = ("val_auroc", "val_recall_at_fpr_0.01", "val_mean_iou")  # shown in addition to the ranking metric, if they exist
-SHORT = {"val_recall_at_fpr_0.01": "recall at 1 %"}
-COSTS = ("parameters", "multiply_accumulates", "latency_us")
+# Shown beside the ranking metric if they exist: key, title, format.
+COLUMNS = (
+    ("low", "95 % from", ".5g"),
+    ("high", "to", ".5g"),
+    ("val_auroc", "auroc", ".5g"),
+    ("val_recall_at_fpr_0.01", "recall at 1 %", ".5g"),
+    ("val_mean_iou", "mean_iou", ".5g"),
+    ("parameters", "parameters", ","),
+    ("multiply_accumulates", "MACs", ","),
+    ("latency_us", "us/patch", ".2f"),
+)
 
 
 def row(plan: Plan, run, status: str = "", reason: str = "") -> dict:
@@ -20,14 +27,13 @@ def row(plan: Plan, run, status: str = "", reason: str = "") -> dict:
     """
     state = run_folders.read_state(plan, run)
     if not status:
-        status = {"waiting": "waiting", "finished": "finished"}.get(state.status) or _begun(state.folder)
+        begun = "running" if state.folder and run_lock.is_alive(state.folder) else "stopped"
+        status = begun if state.status == "begun" else state.status
     found = {"index": run.index, "label": run.label, "status": status, **run.varies}
     found |= {"epochs": len(state.rows), "wanted": state.epochs, "quality": state.best(plan.metric)}
-    for name in state.rows[-1] if state.rows else ():
-        if name.startswith("val_"):
-            found[name] = state.best(name)
-    found |= _costs(state.model or {})
-    found["rejected"] = _rejected(state.model or {})
+    found |= {name: state.best(name) for row in state.rows[-1:] for name in row if name.startswith("val_")}
+    found |= _costs(state.model)
+    found["rejected"] = " ".join(sorted(name for name, form in _forms(state.model) if form.get("fit") is False))
     found["seconds"] = round(sum(line.get("epoch_seconds", 0) for line in state.rows), 1)
     return found | {"folder": state.folder.name if state.folder else "", "reason": reason}
 
@@ -45,26 +51,17 @@ def ranked(plan: Plan, rows: list[dict]) -> list[dict]:
 
 def ranking(plan: Plan, rows: list[dict]) -> list[str]:
     """The rows as lines of text: place, metric, cost, status, epochs, label, folder."""
-    columns = [(name, SHORT.get(name, name.removeprefix("val_")), ".5g") for name in MORE if name != plan.metric]
-    columns += [
-        ("parameters", "parameters", ","),
-        ("multiply_accumulates", "MACs", ","),
-        ("latency_us", "us/patch", ".2f"),
-    ]
-    columns = [column for column in columns if any(column[0] in row for row in rows)]
-    interval = [("low", "95 % from", ".5g"), ("high", "to", ".5g")] if any("low" in row for row in rows) else []
-    columns = [("quality", plan.metric, ".5g"), *interval, *columns]
-    real = smallest_real_difference(rows)
-    best = next((row["quality"] for row in rows if "low" in row), None)
+    columns = [column for column in COLUMNS if column[0] != plan.metric and any(column[0] in row for row in rows)]
+    columns.insert(0, ("quality", plan.metric, ".5g"))
     widths = [max(11, len(title)) + 1 for _, title, _ in columns]
     heading = "".join(f"{title:>{width}}" for (_, title, _), width in zip(columns, widths, strict=True))
     lines = [f"{'':4}{heading}  {'status':10}{'epochs':>10}  run"]
     for place, row in enumerate(rows, 1):
-        tied = "low" in row and place > 1 and real is not None and abs(row["quality"] - best) <= real
-        cells = "".join(_cell(row, name, width, form) for (name, _, form), width in zip(columns, widths, strict=True))
+        number = f"{'=' if row.get('tied') and place > 1 else ''}{place}"
+        texts = ["-" if row.get(name) is None else format(row[name], form) for name, _, form in columns]
+        cells = "".join(f"{text:>{width}}" for text, width in zip(texts, widths, strict=True))
         epochs = f"{row['epochs']}/{row['wanted'] or '?'}"
         rejected = f"  REJECTED: {row['rejected']}" if row.get("rejected") else ""
-        number = f"{'=' if tied else ''}{place}"
         lines.append(f"{number:>4}{cells}  {row['status']:10}{epochs:>10}  {row['label']}{rejected}")
     return lines
 
@@ -79,32 +76,20 @@ def pareto_front(rows: list[dict], cost: str, lower_is_better: bool) -> list[dic
     return front
 
 
-def _begun(folder) -> str:
-    return "running" if run_lock.is_alive(folder) else "stopped"
-
-
-def _rejected(model: dict) -> str:
-    """The formats that were rejected, according to the run's model.json."""
+def _forms(model: dict) -> list[tuple[str, dict]]:
+    """The export formats in a run's model.json, which anybody may have edited."""
     forms = model.get("forms")
-    entries = forms.items() if isinstance(forms, dict) else ()
-    return " ".join(
-        sorted(str(name) for name, entry in entries if isinstance(entry, dict) and entry.get("fit") is False)
-    )
+    return [(name, form) for name, form in forms.items() if isinstance(form, dict)] if isinstance(forms, dict) else []
 
 
 def _costs(model: dict) -> dict:
     """Parameters, multiply-accumulates, and the median latency of the fastest accepted format, if it was measured."""
     found, times = model.get("cost"), []
     found = found if isinstance(found, dict) else {}
-    costs = {name: found[name] for name in COSTS[:2] if type(found.get(name)) is int and 0 < found[name] < 1 << 53}
-    with suppress(AttributeError):
-        for form in model.get("forms", {}).values():
-            with suppress(KeyError, TypeError, AttributeError):
-                times += [float(form["latency_us"]["median"])] if form.get("fit", True) else []
+    names = ("parameters", "multiply_accumulates")
+    costs = {name: found[name] for name in names if type(found.get(name)) is int and 0 < found[name] < 1 << 53}
+    for _, form in _forms(model):
+        with suppress(KeyError, TypeError, ValueError, OverflowError):
+            times += [float(form["latency_us"]["median"])] if form.get("fit", True) else []
     times = [time for time in times if 0 < time < 1e9]
     return costs | ({"latency_us": min(times)} if times else {})
-
-
-def _cell(row: dict, name: str, width: int, form: str) -> str:
-    value = row.get(name)
-    return f"{'-' if value is None else format(value, form):>{width}}"

@@ -10,7 +10,7 @@ from common.runs.page import write_page
 from grid_search.plan import Plan
 from grid_search.plots import draw_grid
 from grid_search.ranking import pareto_front, ranked, ranking, row
-from grid_search.seeds import by_setting, differences
+from grid_search.seeds import by_setting
 
 SHOWN = 15  # rows of the ranking on the terminal; ranking.txt and grid.csv have all
 
@@ -27,36 +27,34 @@ def write_report(plan: Plan, ends: Mapping[int, tuple[str, str]] = {}) -> str:
     """
     runs = ranked(plan, [row(plan, run, *ends.get(run.index, ("", ""))) for run in plan.runs])
     _write_csv(plan, runs)
-    plan, rows = by_setting(plan, runs)
+    plan, rows, words = by_setting(plan, runs)
     rows = ranked(plan, rows)
-    lines, words = ranking(plan, rows), differences(plan, rows)
+    lines = ranking(plan, rows)
     write_text(plan.folder / "ranking.txt", "\n".join(lines) + "\n")
     numbered = sum(row["quality"] is not None for row in rows)
     shown = lines[: 1 + min(SHOWN, numbered)]
     if numbered > SHOWN:
-        shown += [f"... and {numbered - SHOWN} more in ranking.txt"]
+        shown.append(f"... and {numbered - SHOWN} more in ranking.txt")
     if numbered < len(rows):
-        shown += [f"{len(rows) - numbered} without a number yet"]
+        shown.append(f"{len(rows) - numbered} without a number yet")
     shown += ["", words]
-    page = [f"# {plan.name}", words, "## Ranking", *_block(lines)]
-    judged = [row for row in rows if row.get("quality") is not None and "multiply_accumulates" in row]
+    page = [f"# {plan.name}", words, "## Ranking", _block(lines)]
+    judged = [row for row in rows if row["quality"] is not None and "multiply_accumulates" in row]
     if judged:
         draw_grid(plan.folder / "grid.png", plan, judged)
-        front = pareto_front(judged, "multiply_accumulates", plan.lower_is_better)
         best = [
             f"  {row['multiply_accumulates']:>9,} MACs  {plan.metric} {row['quality']:<10.5g} {row['label']}"
-            for row in front
-        ]
-        export = _export_command(plan, rows)
-        shown += ["", "best for their multiply-accumulates (the Pareto front):", *best, *export]
-        page += ["![quality against cost](grid.png)", "## Best for their multiply-accumulates", *_block(best + export)]
+            for row in pareto_front(judged, "multiply_accumulates", plan.lower_is_better)
+        ] + _export_command(plan, rows)
+        shown += ["", "best for their multiply-accumulates (the Pareto front):", *best]
+        page += ["![quality against cost](grid.png)", "## Best for their multiply-accumulates", _block(best)]
     write_page(plan.folder / "report.html", "\n\n".join(page))
     return "\n".join([*shown, f"overview: {plan.folder}/report.html, grid.csv, ranking.txt, grid.png"])
 
 
-def _block(lines: list[str]) -> list[str]:
+def _block(lines: list[str]) -> str:
     """Makes lines keep their columns in Markdown, with any content."""
-    return ["\n".join(f"    {line}" for line in lines)]
+    return "\n".join(f"    {line}" for line in lines)
 
 
 def _write_csv(plan: Plan, rows: list[dict]) -> None:
@@ -64,8 +62,7 @@ def _write_csv(plan: Plan, rows: list[dict]) -> None:
     with replacing(plan.folder / "grid.csv") as new, new.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["place", *names], extrasaction="ignore")
         writer.writeheader()
-        for place, row in enumerate(rows, 1):
-            writer.writerow({"place": place} | row)
+        writer.writerows({"place": place} | row for place, row in enumerate(rows, 1))
 
 
 def _export_command(plan: Plan, rows: list[dict]) -> list[str]:

@@ -2,17 +2,20 @@
 
 from pathlib import Path
 
-from grid_search import capacity
 from grid_search.fork_server import MAY_PASS
-from grid_search.run_progress import Place, Progress
+from grid_search.run_progress import Progress
 
 TRIES = 2  # a failure whose cause may be temporary is tried once more
 LOSSES = 3  # how often a run may lose its node or slot, which is not its own failure
 
 
 def after_failure(progress: Progress, status: int, log: Path) -> None:
-    """Whether to try again: yes if the cause may be temporary (killed, memory, disk, network), no for bad input."""
-    progress.reason = f"{cause(status)}: {last_lines(log)}"
+    """Whether to try again: yes if the cause may be temporary (killed, memory, disk, network), no for bad input.
+
+    `status`: the exit status; negative: the signal.
+    """
+    cause = {2: "bad input", MAY_PASS: "an error"}.get(status, f"exit status {status}")
+    progress.reason = f"{cause if status >= 0 else f'killed by signal {-status}'}: {last_lines(log)}"
     progress.status = "failed" if status == 2 or progress.tries >= TRIES else "waiting"
 
 
@@ -24,21 +27,6 @@ def after_loss(progress: Progress, words: str) -> None:
     progress.status = "waiting" if progress.losses < LOSSES else "failed"
 
 
-def why_lost(place: Place, error) -> str:
-    """Why a slot was lost, according to Ray's error."""
-    if type(error).__name__ == "ActorUnavailableError":  # Ray needs half a minute to declare a node dead
-        return "its node does not answer"
-    gone = place.about is not None and place.about["node"] not in capacity.nodes()
-    return "its node is gone" if gone else "its slot was killed"
-
-
-def cause(status: int) -> str:
-    """The meaning of an exit status (negative: the signal)."""
-    if status < 0:
-        return f"killed by signal {-status}"
-    return {2: "bad input", MAY_PASS: "an error"}.get(status, f"exit status {status}")
-
-
 def last_lines(log: Path, count: int = 3) -> str:
     """The last words of a run in one line; for a traceback, only its end (the log has all)."""
     far = log.with_suffix(".far.log")
@@ -47,8 +35,3 @@ def last_lines(log: Path, count: int = 3) -> str:
     aside = (" ", "Traceback", "Not yet on ", "Tracked: ")
     told = [line for line in lines[1:] if line and "%|" not in line and not line.startswith(aside)]
     return " | ".join(told[-count:]) or "it printed nothing"
-
-
-def first_line(error) -> str:
-    """The message of an error, without its traceback."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]

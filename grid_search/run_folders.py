@@ -23,14 +23,14 @@ class State:
     """The state of a run according to its folder.
 
     status: waiting (no folder yet), begun, finished. rows: numbers per epoch. epochs: planned number. model:
-    model.json.
+    model.json, {} without one.
     """
 
     folder: Path | None = None
     status: str = "waiting"
     rows: list[dict[str, float]] = field(default_factory=list)
     epochs: int = 0
-    model: dict | None = None
+    model: dict = field(default_factory=dict)
 
     def best(self, metric: str) -> float | None:
         """The metric of the kept epoch, which has the lowest val_loss."""
@@ -63,12 +63,12 @@ def read_state(plan: Plan, run: Run, folder: Path | None = None) -> State:
     folder = folder or find_folder(plan, run)
     if folder is None:
         return State()
-    model = _read_json(folder / "model.json")
     status = "finished" if is_finished(folder) else "begun"
-    config = _read_json(folder / "config.json") or {}
-    options = config.get("options")
+    options = _read_json(folder / "config.json").get("options")
     epochs = options.get("epochs") if isinstance(options, dict) else 0
-    return State(folder, status, read_rows(folder), epochs if type(epochs) is int else 0, model)
+    return State(
+        folder, status, read_rows(folder), epochs if type(epochs) is int else 0, _read_json(folder / "model.json")
+    )
 
 
 def read_rows(folder: Path) -> list[dict[str, float]]:
@@ -128,8 +128,8 @@ def apply(folder: Path, received: Iterable[Change]) -> None:
             partial.replace(path)
 
 
-def _read_json(path: Path) -> dict | None:
+def _read_json(path: Path) -> dict:
     try:
         return read_json(path)
     except UserError:
-        return None
+        return {}

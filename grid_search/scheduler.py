@@ -1,60 +1,84 @@
 """Drives a grid: assigns runs to slots, watches them, retries, prunes and stops them."""
 
 import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import ray
 
 from common import tracking
+from common.cli.stop_request import StopRequest
 from common.errors import UserError
 from common.tracking.server_state import is_unsent
 from grid_search import capacity, retries, run_folders
+from grid_search.live_view import LiveView
 from grid_search.plan import Plan, Run
 from grid_search.pruning import Pruner
-from grid_search.run_progress import Place, Progress, Settings, wait_for_writer
-from grid_search.slot import start_slot
+from grid_search.run_progress import Progress
+from grid_search.slot import Setup, start_slot
 
 LOOK_SECONDS = 1.0
 FETCH_SECONDS = 5.0  # time between two fetches of the files of a run on another node
 GROW_SECONDS = 10.0  # time between two searches for new nodes
 
 
-class Scheduler:
-    """One start of a grid, until all runs have ended or `stop` requests the end. overview: gets every event."""
+@dataclass(eq=False)
+class Place:
+    """A slot as the driver sees it; host: "" until it is ready."""
 
-    def __init__(self, plan: Plan, settings: Settings, overview, stop):
-        self.plan, self.settings, self.overview, self.stop = plan, settings, overview, stop
+    node: str
+    actor: object
+    host: str = ""
+    work: Progress | None = None
+    fetched: float = 0.0
+    looking: bool = False
+    stopping: bool = False
+
+
+class Scheduler:
+    """One start of a grid, until all runs have ended or `stop` requests the end.
+
+    Args:
+        plan: the grid; setup: of its slots.
+        jobs: how many runs train at the same time.
+        tracked: the grid's run.
+        prune: whether to stop runs that fall behind.
+    """
+
+    def __init__(self, plan: Plan, setup: Setup, jobs: int, tracked: tracking.Run, stop: StopRequest, prune: bool):
+        self.plan, self.setup, self.jobs, self.stop = plan, setup, jobs, stop
+        self.mirror = tracked.mirror
+        self.overview, self.pruner = LiveView(plan, jobs), Pruner(plan, prune)
         self.places: list[Place] = []
-        self.futures: dict = {}  # pending request to a slot -> (kind, place)
-        self.nodes: dict[str, bool | None] = {}  # node -> whether it has the driver's data; None while this is checked
-        self.home = ray.get_runtime_context().get_node_id()
-        self.pruner = Pruner(plan, settings.prune)
+        self.futures: dict = {}  # pending request to a slot -> (place, what to do with the answer)
+        self.unusable: set[str] = set()  # nodes that lack the driver's data
         self._grown, self._looked, self._broken = 0.0, 0.0, 0
         self.ended = False  # whether Ray itself has ended on the driver's node
         self.all = [self._begin(run) for run in plan.runs]
 
     def run(self) -> None:
         """Returns when all runs have ended or been stopped."""
-        while any(progress.status in ("waiting", "running") for progress in self.all):
-            if self.ended:
-                break
-            if self.stop():
-                self._stop_all()
-                if not any(progress.status == "running" for progress in self.all):
-                    break
-            else:
+        while not self.ended and self._with("waiting", "running"):
+            if not self.stop():
                 self._grow()
                 self._assign()
+            elif self._with("running"):
+                for place in self.places:
+                    self._stop(place)
+            else:
+                break
             self._wait()
             self._look()
-        for progress in self.all:
-            if progress.status in ("waiting", "running"):
-                progress.status = "stopped"
+        for progress in self._with("waiting", "running"):
+            progress.status = "stopped"
         self.overview.close(self.all)
 
-    # -- before
+    def _with(self, *statuses: str) -> list[Progress]:
+        return [progress for progress in self.all if progress.status in statuses]
 
     def _begin(self, run: Run) -> Progress:
-        """Resumes a run where an earlier start left it, and prints so."""
+        """Finds out where an earlier start left a run."""
         progress = Progress(run, run_folders.read_state(self.plan, run))
         if progress.state.folder is None:
             return progress
@@ -64,7 +88,7 @@ class Scheduler:
         elif self.pruner.remembers(run.index):
             progress.status = "pruned"
         else:
-            wait_for_writer(progress.state.folder)
+            progress.wait_for_writer(60)
         if is_unsent(progress.state.folder):  # the server was unreachable; this start may end before the run continues
             self._carry(progress)
         return progress
@@ -76,26 +100,25 @@ class Scheduler:
         if time.monotonic() - self._grown < GROW_SECONDS:
             return
         self._grown = time.monotonic()
-        unfinished = sum(progress.status in ("waiting", "running") for progress in self.all)
         alive = capacity.nodes()
-        self.ended = self.home not in alive
-        usable = {node: told for node, told in alive.items() if self.nodes.get(node) is not False}
-        fit = sum(self.settings.need.fit(node["Resources"]) for node in usable.values())
-        for _ in range(min(self.settings.jobs, fit, unfinished) - len(self.places)):
-            self._add_slot()
+        self.ended = self.setup.home not in alive
+        usable = {node: told for node, told in alive.items() if node not in self.unusable}
+        room = Counter({node: self.setup.need.fit(told["Resources"]) for node, told in usable.items()})
+        room.subtract(place.node for place in self.places)
+        for _ in range(min(self.jobs, len(self._with("waiting", "running"))) - len(self.places)):
+            node = max(usable, key=room.get, default=None)
+            if node is None or room[node] < 1:
+                return
+            room[node] -= 1
+            place = Place(node, start_slot(self.setup, node))
+            self.places.append(place)
+            self._ask(place, place.actor.about.remote(), self._on_ready)
 
-    def _add_slot(self) -> None:
-        place = Place(start_slot(self.plan.module, self.home, self.settings.worker, self.settings.need))
-        self.places.append(place)
-        self._ask("ready", place, place.actor.about.remote())
-
-    def _ask(self, kind: str, place: Place, future) -> None:
-        self.futures[future] = (kind, place)
+    def _ask(self, place: Place, future, answered: Callable) -> None:
+        self.futures[future] = (place, answered)
 
     def _remove(self, place: Place, words: str) -> None:
         """Removes a slot; its run waits again."""
-        if place not in self.places:
-            return
         self.places.remove(place)
         ray.kill(place.actor)
         self._grown = 0.0
@@ -105,31 +128,13 @@ class Scheduler:
     # -- runs
 
     def _assign(self) -> None:
-        for place in self.places:
-            if place.work or not place.about or not self._has_data(place):
-                continue
-            waiting = next((progress for progress in self.all if progress.status == "waiting"), None)
-            if waiting is None:
-                return
-            self._give(place, waiting)
-
-    def _has_data(self, place: Place) -> bool:
-        """Whether the node has the driver's data; asks the first slot of each node."""
-        node = place.about["node"]
-        if not place.about["far"]:
-            return True
-        if node not in self.nodes:
-            self.nodes[node] = None
-            for options, _ in self.settings.digests:
-                call = place.actor.check_data.remote(options, self.settings.defaults)
-                self._ask("data", place, call)
-        return bool(self.nodes[node])
-
-    def _give(self, place: Place, progress: Progress) -> None:
-        job = progress.begin(place.about, self.plan.log(progress.run), self.settings)
-        place.work, place.stopping = progress, False
-        self._ask("train", place, place.actor.train.remote(job))
-        self.overview.started(progress)
+        free = [place for place in self.places if place.host and not place.work]
+        for place, progress in zip(free, self._with("waiting"), strict=False):
+            far = place.node != self.setup.home
+            job = progress.begin(place.host, far, self.plan.log(progress.run))
+            place.work, place.stopping = progress, False
+            self._ask(place, place.actor.train.remote(*job), self._on_train)
+            self.overview.started(progress)
 
     def _wait(self) -> None:
         """Handles the answers of slots at once, because a slot is idle until then."""
@@ -139,38 +144,36 @@ class Scheduler:
         ray.wait(list(self.futures), timeout=LOOK_SECONDS)  # waits for one, then takes all that are ready
         ready, _ = ray.wait(list(self.futures), num_returns=len(self.futures), timeout=0)
         for future in ready:
-            kind, place = self.futures.pop(future)
+            place, answered = self.futures.pop(future)
             if place not in self.places:
                 continue
             try:
-                getattr(self, f"_on_{kind}")(place, ray.get(future))
-            except ray.exceptions.RayActorError as error:  # the slot's process or its whole node is gone
-                self._remove(place, retries.why_lost(place, error))
+                answered(place, ray.get(future))
             except ray.exceptions.RayError as error:
-                self._on_error(kind, place, error)
+                self._on_error(place, error)
 
-    def _on_error(self, kind: str, place: Place, error) -> None:
-        words = retries.first_line(getattr(error, "cause", None) or error)
-        self._broken += kind == "ready"
-        if self._broken >= retries.LOSSES:
-            raise UserError(f"The process for runs does not start. Received: {words}")
-        if kind == "data":
-            self.nodes[place.about["node"]] = False
-            self.overview.say(f"{place.about['host']} is not used because its data is missing: {words}")
+    def _on_error(self, place: Place, error) -> None:
+        """Removes a slot that has failed: its process or its whole node is gone, or it cannot start runs."""
+        words = next(iter(str(getattr(error, "cause", None) or error).strip().splitlines()), type(error).__name__)[:200]
+        if isinstance(error, ray.exceptions.ActorUnavailableError):  # Ray needs half a minute to declare a node dead
+            words = "its node does not answer"
+        elif place.node not in capacity.nodes():
+            words = "its node is gone"
+        elif isinstance(error, ray.exceptions.RayActorError):
+            words = "its slot was killed"
+        elif not place.host:
+            self._broken += 1
+            if self._broken >= retries.LOSSES:
+                raise UserError(f"The process for runs does not start. Received: {words}")
         self._remove(place, words)
 
-    def _on_ready(self, place: Place, about: dict) -> None:
-        place.about, self._broken = about, 0
-
-    def _on_data(self, place: Place, digests: dict) -> None:
-        node = place.about["node"]
-        if not any(digests == expected for _, expected in self.settings.digests):
-            self.nodes[node] = False
-            self.overview.say(f"{place.about['host']} is not used because its data differs from the driver's")
-            for other in [other for other in self.places if other.about and other.about["node"] == node]:
-                self._remove(other, "its node has different data")
-        elif self.nodes[node] is None and ("data", place) not in self.futures.values():
-            self.nodes[node] = True
+    def _on_ready(self, place: Place, about: tuple[str, str]) -> None:
+        (place.host, fault), self._broken = about, 0
+        if fault:
+            if place.node not in self.unusable:
+                self.overview.say(f"{place.host} is not used because {fault}")
+            self.unusable.add(place.node)
+            self._remove(place, fault)
 
     def _on_look(self, place: Place, changes: list) -> None:
         place.looking = False
@@ -197,8 +200,7 @@ class Scheduler:
     def _lost(self, progress: Progress, words: str) -> None:
         progress.let_go()
         self._refresh(progress)
-        if progress.state.folder:
-            wait_for_writer(progress.state.folder, 10)
+        progress.wait_for_writer(10)
         retries.after_loss(progress, words)
         self.overview.ended(progress)
 
@@ -210,14 +212,14 @@ class Scheduler:
         if now - self._looked < LOOK_SECONDS:
             return
         self._looked = now
-        self.settings.tracked.mirror.keep_alive()
+        self.mirror.keep_alive()
         for place in self.places:
             progress = place.work
             if not progress:
                 continue
-            if place.about["far"] and not place.looking and now - place.fetched > FETCH_SECONDS:
+            if place.node != self.setup.home and not place.looking and now - place.fetched > FETCH_SECONDS:
                 place.looking, place.fetched = True, now
-                self._ask("look", place, place.actor.look.remote())
+                self._ask(place, place.actor.look.remote(), self._on_look)
             self._refresh(progress)
             if self.pruner.behind(progress.run.index, progress.state) and not place.stopping:
                 progress.pruned = True
@@ -232,18 +234,10 @@ class Scheduler:
 
     def _carry(self, progress: Progress) -> None:
         """Tells the grid's tracking process, if there is one, to send this run, too."""
-        folder = progress.state.folder
-        if folder and tracking.begun(folder):
-            self.settings.tracked.mirror.carry(folder)
+        if progress.state.folder and tracking.begun(progress.state.folder):
+            self.mirror.carry(progress.state.folder)
 
     def _stop(self, place: Place) -> None:
-        place.stopping = True
-        place.actor.stop.remote()  # a slot that is lost meanwhile is noticed by its other calls
-
-    def _stop_all(self) -> None:
-        for place in self.places:
-            if place.work and not place.stopping:
-                self._stop(place)
-        for progress in self.all:
-            if progress.status == "waiting":
-                progress.status = "stopped"
+        if place.work and not place.stopping:
+            place.stopping = True
+            place.actor.stop.remote()  # a slot that is lost meanwhile is noticed by its other calls

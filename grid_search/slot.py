@@ -1,8 +1,7 @@
-"""A slot: a place for runs on a node of a Ray cluster, with a kept process that has imported everything."""
+"""A slot: a place for runs on a node of a Ray cluster; its runs are forks of a process that has imported everything."""
 
 import hashlib
 import importlib
-import io
 import json
 import os
 import shutil
@@ -19,32 +18,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from common.cli import launch
 from common.cli.option import from_json
 from common.errors import UserError
 from grid_search import cluster
 from grid_search.capacity import Needs
+from grid_search.fork_server import end_with
 from grid_search.run_folders import Change, apply, changes
 
 START_SECONDS = 60.0  # time limit until a worker listens, even on a very busy machine
-CONNECTIONS = 3  # tries, if workers die before they answer
 
 
 @dataclass(frozen=True)
-class Job:
-    """One run for a slot.
+class Setup:
+    """What is the same for all slots and runs of a grid.
 
-    options: as `TrainingOptions.as_json`, for the driver's node. defaults: those that another node replaces according
-    to its own environment. log: path on the driver's node. environment: for the run's process. files: of the run to
-    resume, for other nodes.
+    home: the driver's node. worker: socket of the process from which all runs on that node are forked. defaults:
+    options that another node replaces according to its own environment. environment: for the process of every run.
+    digests: of the data that every node must have, as (options, digest per split).
     """
 
-    options: dict
+    module: str
+    home: str
+    worker: str
+    need: Needs
     defaults: tuple[str, ...]
-    log: str
     environment: dict[str, str]
-    files: tuple[Change, ...] = ()
+    digests: tuple[tuple[dict, dict], ...]
 
 
 class Slot:
@@ -54,138 +56,136 @@ class Slot:
     the driver fetches the changes.
     """
 
-    def __init__(self, module: str, driver_node: str, worker: str, threads: int):
-        context = ray.get_runtime_context()
-        self.node = context.get_node_id()
-        self.far = self.node != driver_node
-        self.gpus = [str(gpu) for gpu in ray.get_gpu_ids()]
-        self._module, self._threads = module, threads
-        self._worker = meeting_place(f"{Path(worker).name} {self.node}") if self.far else Path(worker)
-        self._root = _temporary_folder() if self.far else None
+    def __init__(self, setup: Setup, node: str):
+        self._setup, self._far = setup, node != setup.home
+        gpus = ",".join(str(gpu) for gpu in ray.get_gpu_ids())
+        self._environment = setup.environment | {"CUDA_VISIBLE_DEVICES": gpus or "-1"}
+        self._worker = meeting_place(f"{Path(setup.worker).name} {node}") if self._far else Path(setup.worker)
+        self._process: subprocess.Popen | None = None
+        self._root = _temporary_folder() if self._far else None
         self._folder: Path | None = None
         self._seen: dict = {}
         self._looking = threading.Lock()
-        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+        self._connection, self._stopped = None, False
+        threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
 
-    def about(self) -> dict:
-        """Describes this slot: node, host, and whether it is another node than the driver's. Returns when it is ready.
+    def about(self) -> tuple[str, str]:
+        """The name of this host, and why it cannot be used ("" if it can). Returns when the slot is ready.
 
         Raises:
-            RuntimeError: the process cannot start; the message says why.
+            RuntimeError: runs cannot start; the message says why.
         """
-        line, tries = "", 0
-        while not line and tries < CONNECTIONS:  # without an answer, the worker died; the next try starts another
-            tries += 1
-            self._connect()
-            line = self._answers.readline().strip()
-        state, _, pid = line.partition(" ")
-        if state != "ready":
-            raise RuntimeError(f"{line or 'it was killed'} (on {socket.gethostname()})")
-        self._pid = int(pid)
-        return {"node": self.node, "host": socket.gethostname(), "far": self.far}
+        self._connect()[0].close()
+        return socket.gethostname(), self._fault_of_data() if self._far else ""
 
-    def check_data(self, options: dict, defaults: tuple[str, ...]) -> dict[str, str]:
-        """Downloads the data of a run to this node, and returns the digest of each split."""
-        module = importlib.import_module(self._module)
-        splits = module.load_data(from_json(module.Options, self._here(options, defaults)))
-        return {split: part.digest for split, part in splits.parts.items()}
+    def _fault_of_data(self) -> str:
+        """Downloads the data of all runs to this node, and compares it with the driver's."""
+        module = importlib.import_module(self._setup.module)
+        try:
+            for options, expected in self._setup.digests:
+                parts = module.load_data(from_json(module.Options, self._here(options))).parts
+                if {split: part.digest for split, part in parts.items()} != expected:
+                    return "its data differs from the driver's"
+        except UserError as error:
+            return f"its data is missing: {error}"
+        return ""
 
-    def train(self, job: Job) -> tuple[int, list[Change]]:
+    def train(self, options: dict, log: str, files: tuple[Change, ...]) -> tuple[int, list[Change]]:
         """Trains to the end. Returns the exit status (negative: the signal that killed it) and the last changes.
 
+        Args:
+            options: as `TrainingOptions.as_json`, for the driver's node.
+            log: path on the driver's node.
+            files: of the run to resume, for other nodes.
+
         Raises:
-            RuntimeError: the kept process was killed.
+            RuntimeError: runs cannot start, or the process that this one was forked from was killed.
         """
-        options, log = self._here(job.options, job.defaults), job.log
-        if self.far:
-            options, log = self._unpack(job, options), str(self._root / "log")
-            Path(log).unlink(missing_ok=True)
-        line = json.dumps({"options": options, "log": log, "environment": job.environment})
-        try:
-            self._say(line)
-            answer = self._answers.readline().strip()
-        except BrokenPipeError:
-            answer = ""
+        self._stopped = False
+        if self._far:
+            options, log = self._unpack(options, files), str(self._root / "log")
+        connection, answers, group = self._connect()
+        answer = ""
+        with connection, suppress(ConnectionError):
+            _send(connection, json.dumps({"options": options, "log": log, "environment": self._environment}))
+            self._connection = connection
+            if self._stopped:
+                self.stop()
+            answer = answers.readline().strip()
         if not answer:
             with suppress(ProcessLookupError):
-                os.killpg(self._pid, signal.SIGKILL)  # otherwise the run would live a moment longer
+                os.killpg(group, signal.SIGKILL)  # otherwise the run would live a moment longer
             raise RuntimeError("the process that it was forked from was killed")
         return int(answer), self.look()
 
     def look(self) -> list[Change]:
         """The changes since the last call; nothing on the driver's node, which sees the folder itself."""
-        if not self.far or self._root is None:
+        if not self._far:
             return []
         with self._looking:
-            found = [("log", 0, (self._root / "log").read_bytes())] if (self._root / "log").exists() else []
-            folders = [self._folder] if self._folder else sorted((self._root / "runs").glob("*/config.json"))[-1:]
-            if folders:
-                self._folder = folders[0].parent if folders[0].name == "config.json" else folders[0]
-                found += [
-                    (f"{self._folder.name}/{name}", at, what) for name, at, what in changes(self._folder, self._seen)
-                ]
+            log, runs = self._root / "log", self._root / "runs"
+            found = [("log", 0, log.read_bytes())] if log.exists() else []
+            self._folder = self._folder or next((path.parent for path in runs.glob("*/config.json")), None)
+            if self._folder:
+                found += [(f"{self._folder.name}/{name}", *rest) for name, *rest in changes(self._folder, self._seen)]
             return found
 
     def stop(self) -> None:
         """Asks the run to end; the best model so far is saved and evaluated."""
-        self._say("stop")
+        self._stopped = True
+        if self._connection:
+            _send(self._connection, "stop")
 
-    def _here(self, options: dict, defaults: tuple[str, ...]) -> dict:
-        return {name: value for name, value in options.items() if not (self.far and name in defaults)}
+    def _here(self, options: dict) -> dict:
+        return {name: value for name, value in options.items() if not (self._far and name in self._setup.defaults)}
 
-    def _unpack(self, job: Job, options: dict) -> dict:
+    def _unpack(self, options: dict, files: tuple[Change, ...]) -> dict:
         """Prepares a folder for a run on this node, with the driver's files of the run to resume."""
         shutil.rmtree(self._root, ignore_errors=True)
         runs = self._root / "runs"
         runs.mkdir(parents=True)
         self._folder, self._seen = None, {}
-        options = options | {"output_dir": str(runs)}
-        if job.options["resume"]:
-            self._folder = runs / Path(job.options["resume"]).name
-            apply(self._folder, job.files)
+        options = self._here(options) | {"output_dir": str(runs)}
+        if options["resume"]:
+            self._folder = runs / Path(options["resume"]).name
+            apply(self._folder, files)
             changes(self._folder, self._seen)
             options["resume"] = str(self._folder)
         return options
 
-    def _connect(self) -> None:
-        """Gets a kept process from the worker of this node; starts the worker if there is none."""
-        self._answers = io.StringIO("the worker from which runs are forked does not start")
-        started, deadline = None, time.monotonic() + START_SECONDS
-        environment = json.dumps({"CUDA_VISIBLE_DEVICES": ",".join(self.gpus) or "-1"}).encode()
+    def _connect(self) -> tuple:
+        """A connection to a fresh fork of this node's worker, its answers, and its process group.
+
+        Starts the worker if there is none, or if it died before it answered.
+        """
+        deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            (theirs, ours), (answers, their_answers) = os.pipe(), os.pipe()
-            jobs, answers = os.fdopen(ours, "w"), os.fdopen(answers)
-            try:
-                with socket.socket(socket.AF_UNIX) as connection:
-                    connection.connect(str(self._worker))
-                    socket.send_fds(connection, [environment], [theirs, their_answers])
-                self._jobs, self._answers = jobs, answers
-                return
-            except (ConnectionError, FileNotFoundError):  # a worker listens before its imports, so there is none
-                jobs.close()
-                answers.close()
-                if started is None or started.poll() is not None:
-                    started = self._started = start_worker(self._module, self._worker, self._threads)
-                time.sleep(0.1)
-            finally:
-                os.close(theirs)
-                os.close(their_answers)
-
-    def _say(self, line: str) -> None:
-        self._jobs.write(line + "\n")
-        self._jobs.flush()
+            connection = socket.socket(socket.AF_UNIX)
+            with suppress(ConnectionError, FileNotFoundError):  # a worker listens before its imports
+                connection.connect(str(self._worker))
+                answers = connection.makefile()
+                state, _, pid = answers.readline().strip().partition(" ")
+                if state == "ready":
+                    return connection, answers, int(pid)
+                if state:
+                    raise RuntimeError(f"{state} {pid} (on {socket.gethostname()})")
+            connection.close()
+            if self._process is None or self._process.poll() is not None:
+                self._process = start_worker(self._setup.module, self._worker, self._setup.need.threads)
+            time.sleep(0.1)
+        raise RuntimeError(f"the process from which runs are forked does not start (on {socket.gethostname()})")
 
 
-def start_slot(module: str, driver_node: str, worker: str, need: Needs):
-    """Starts a slot on a node with enough room; returns Ray's handle."""
+def start_slot(setup: Setup, node: str):
+    """Starts a slot on a node; returns Ray's handle."""
     remote = ray.remote(Slot).options(
-        num_cpus=need.threads,
-        num_gpus=need.gpus,
-        memory=need.memory,
+        num_cpus=setup.need.threads,
+        num_gpus=setup.need.gpus,
+        memory=setup.need.memory,
         max_concurrency=4,  # it answers requests while it trains
-        scheduling_strategy="SPREAD",
+        scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
     )
-    return remote.remote(module, driver_node, worker, need.threads)
+    return remote.remote(setup, node)
 
 
 def meeting_place(worker: str) -> Path:
@@ -207,7 +207,7 @@ def meeting_place(worker: str) -> Path:
 
 
 def start_worker(module: str, place: Path, threads: int) -> subprocess.Popen:
-    """Starts the process from which the slots' kept processes are forked; it ends when its stdin is closed."""
+    """Starts the process from which runs are forked; it ends when its stdin is closed."""
     environment = dict(os.environ)
     launch.switch_off(environment)
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
@@ -224,6 +224,11 @@ def start_worker(module: str, place: Path, threads: int) -> subprocess.Popen:
     )
 
 
+def _send(connection: socket.socket, line: str) -> None:
+    with suppress(OSError):  # the other end has ended, which is noticed where its answer is read
+        connection.sendall(f"{line}\n".encode())
+
+
 def _temporary_folder() -> Path:
     """A new folder; first removes the folders of killed slots."""
     for old in Path(tempfile.gettempdir()).glob("grid-slot-*-*"):
@@ -234,10 +239,3 @@ def _temporary_folder() -> Path:
         except PermissionError:  # belongs to another user's active slot
             continue
     return Path(tempfile.mkdtemp(prefix=f"grid-slot-{os.getpid()}-"))
-
-
-def _end_with(parent: int) -> None:
-    """Ends this process when its raylet is gone; Ray itself does this only while the cluster exists."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)

@@ -1,6 +1,5 @@
 """The process from which the runs of a grid are forked, tested without Ray."""
 
-import json
 import os
 import socket
 import subprocess
@@ -28,8 +27,7 @@ def worker(request):
 
 @contextmanager
 def asked(name):
-    """The files that a slot reads from and writes to."""
-    (theirs, ours), (answers, their_answers) = os.pipe(), os.pipe()
+    """A slot's connection, as a file."""
     with socket.socket(socket.AF_UNIX) as connection:
         deadline = time.monotonic() + 60
         while True:
@@ -39,11 +37,8 @@ def asked(name):
             except (ConnectionRefusedError, FileNotFoundError):
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
-        socket.send_fds(connection, [json.dumps({}).encode()], [theirs, their_answers])
-    os.close(theirs)
-    os.close(their_answers)
-    with os.fdopen(answers) as reading, os.fdopen(ours, "w") as writing:
-        yield reading, writing
+        with connection.makefile() as answers:
+            yield answers, connection
 
 
 def first_line(name):
@@ -53,10 +48,10 @@ def first_line(name):
 
 def test_every_slot_gets_the_reason_why_a_project_cannot_be_imported(worker):
     for _ in range(2):
-        with asked(worker[1]) as (answers, jobs):
+        with asked(worker[1]) as (answers, connection):
             assert answers.readline() == "ModuleNotFoundError: No module named 'nowhere'\n"
-            jobs.close()
-            assert answers.read() == ""  # the fork ends when the pipe is closed
+            connection.shutdown(socket.SHUT_WR)
+            assert answers.read() == ""  # the fork ends when the connection is closed
 
 
 def test_the_worker_ends_with_whoever_started_it(worker):
@@ -92,8 +87,7 @@ def test_another_user_gets_nothing(worker):
     assert first_line(worker[1])
     program = (
         "import os, socket, sys; os.setuid(65534); s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
-        "(r, w), (answers, v) = os.pipe(), os.pipe(); socket.send_fds(s, [b'{}'], [r, v]); os.close(v); os.close(r);"
-        "print(os.read(answers, 100))"
+        "print(s.recv(100))"
     )
     told = subprocess.run([sys.executable, "-c", program, str(worker[1])], capture_output=True, text=True, timeout=60)
     assert "PermissionError" in told.stderr, told

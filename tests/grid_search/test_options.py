@@ -54,7 +54,7 @@ def test_only_several_numbers_are_split():
         ([*GRID, "--dense", "16", "16"], "are the same"),
         ([*GRID, "--filters", "8", "8 8 8 8"], "are the same"),
         ([*GRID, "--resume", "x"], "sets --resume itself"),
-        ([*GRID, "--", "--run-name", "x"], "sets --resume, --run-name"),
+        ([*GRID, "--", "--run-name", "x"], "sets --run-name itself"),
         ([*GRID, "--output-dir", "a", "b"], "the same for all"),
         ([*GRID, "--jobs", "0"], "--jobs takes a whole number from 1 to 10000. Received: 0"),
         ([*GRID, "--memory", "0"], "--memory takes a number from 0.1 to 10000. Received: 0.0"),

@@ -8,10 +8,9 @@ from common import tracking
 from common.tracking import choose_server, journal, journal_writer, run_lock
 from grid_search.plan import Plan, Run
 from grid_search.run_folders import State
-from grid_search.run_progress import Progress, Settings
+from grid_search.run_progress import Progress
 
 RUN = Run(7, {"dense": "8"}, "d8 {dataset} 12345678-007", {"dense": 8, "offline": False, "resume": None})
-SETTINGS = Settings(1, "", None, ("data_root",), {"BALL_PARENT_RUN": "ab"}, [], None, prune=False)
 
 
 @pytest.fixture
@@ -23,21 +22,18 @@ def folder(tmp_path):
 
 def test_a_run_on_this_node_trains_offline_in_its_own_folder(folder, tmp_path):
     progress = Progress(RUN, State(folder, "begun"))
-    job = progress.begin({"host": "here", "far": False}, tmp_path / "007.log", SETTINGS)
-    assert (job.options["resume"], job.options["offline"], job.options["run_name"]) == (
-        str(folder),
-        True,
-        RUN.run_name,
-    )
-    assert job.files == ()  # it is there
+    options, log, files = progress.begin("here", False, tmp_path / "007.log")
+    assert (options["resume"], options["offline"], options["run_name"]) == (str(folder), True, RUN.run_name)
+    assert log == str(tmp_path / "007.log")
+    assert files == ()  # they are there
     assert (progress.status, progress.tries, progress.host) == ("running", 1, "here")
     assert "on here: dense 8" in (tmp_path / "007.log").read_text()
 
 
 def test_a_run_on_another_node_takes_its_files_along(folder, tmp_path):
-    job = Progress(RUN, State(folder, "begun")).begin({"host": "far", "far": True}, tmp_path / "007.log", SETTINGS)
-    assert job.files == (("config.json", 0, b"{}"),)
-    assert not job.options["offline"]  # that node may have to download the data
+    options, _, files = Progress(RUN, State(folder, "begun")).begin("far", True, tmp_path / "007.log")
+    assert files == (("config.json", 0, b"{}"),)
+    assert not options["offline"]  # that node may have to download the data
 
 
 def test_what_another_node_writes_arrives_and_sync_does_not_end_that_run(tmp_path):
