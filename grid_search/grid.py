@@ -20,6 +20,7 @@ from grid_search import capacity, cluster, run_folders
 from grid_search.options import GridOptions
 from grid_search.plan import Plan, find_module
 from grid_search.report import write_report
+from grid_search.run_progress import Progress
 from grid_search.scheduler import Scheduler
 from grid_search.slot import Setup, meeting_place, start_worker
 
@@ -41,7 +42,8 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
         run_folders.remove_empty_folders(plan)
         with cluster.connected(address, plan.folder):
             need = capacity.needs(first.threads, options.gpus_per_training, options.memory, data_bytes)
-            jobs = tell_plan(plan, need, options)
+            runs = [Progress.on_disk(plan, one) for one in plan.runs]
+            jobs = tell_plan(plan, runs, need, options)
             if options.dry_run:
                 return 0
             plan.write()
@@ -53,8 +55,8 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
                 usual = TrainingOptions()
                 same = (name for name in ("data_root", "archive_url") if getattr(first, name) == getattr(usual, name))
                 home = ray.get_runtime_context().get_node_id()
-                setup = Setup(plan.module, home, worker, need, tuple(same), environment, tuple(digests))
-                drive = Scheduler(plan, setup, jobs, tracked, stop, options.prune)
+                setup = Setup(plan.module, jobs, home, worker, need, tuple(same), environment, tuple(digests))
+                drive = Scheduler(plan, setup, runs, tracked.mirror, stop, options.prune)
                 drive.run()
                 tracked.status = "KILLED" if stop() or drive.ended else "FINISHED"
                 return finish(plan, drive, tracked, stop)
@@ -102,21 +104,20 @@ def fetch_data(load_data: Callable, checked: list[TrainingOptions]) -> tuple[lis
     return digests, largest, names.pop() if len(names) == 1 else f"{len(names)} datasets"
 
 
-def tell_plan(plan: Plan, need: capacity.Needs, options: GridOptions) -> int:
+def tell_plan(plan: Plan, runs: list[Progress], need: capacity.Needs, options: GridOptions) -> int:
     """Prints how many runs there are, and how many run at the same time and where; returns the second number.
 
     Raises:
         UserError: not even one run fits.
     """
-    states = Counter(run_folders.read_state(plan, run).status for run in plan.runs)
     fit, places = capacity.count_and_places(need)
     if not fit:
         raise UserError(f"No run fits on this machine or cluster. Received: {places}.")
     jobs = min(options.jobs or fit, fit, len(plan.runs))
     for name, values in plan.varies.items():
         print(f"  {name}: {' | '.join(values)}")
-    known = len(plan.runs) - states["waiting"]
-    before = f" ({states['finished']} finished, {states['begun']} started before)" if known else ""
+    known, finished = (sum(run.status in of for run in runs) for of in (("stopped", "running"), ("finished",)))
+    before = f" ({finished} finished, {known} started before)" if known or finished else ""
     print(f"{len(plan.runs)} runs{before}, {jobs} at once of the {fit} that fit: {places}")
     print(f"grid: {plan.folder}")
     return jobs
@@ -124,11 +125,11 @@ def tell_plan(plan: Plan, need: capacity.Needs, options: GridOptions) -> int:
 
 def finish(plan: Plan, drive: Scheduler, tracked: tracking.Run, stop: StopRequest) -> int:
     """Writes and tracks the report, prints what failed, and returns the exit status."""
-    print(write_report(plan, {p.run.index: (p.status, p.reason) for p in drive.all}))
+    print(write_report(plan, drive.all))
     counts = Counter(progress.status for progress in drive.all)
     # Including zeros, because an earlier start may have had some.
     numbers = {f"runs_{status}": counts[status] for status in ("finished", "pruned", "failed", "stopped")}
-    if found := [quality for p in drive.all if (quality := p.state.best(plan.metric)) is not None]:
+    if found := [quality for p in drive.all if (quality := p.best(plan.metric)) is not None]:
         numbers[f"best_{plan.metric}"] = plan.best(found)
     tracked.metrics(numbers, step=1)
     for path in sorted(plan.folder.iterdir()):

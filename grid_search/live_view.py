@@ -28,9 +28,9 @@ class LiveView:
 
     def started(self, progress) -> None:
         """Prints that a run starts, and from which epoch."""
-        done, again = len(progress.state.rows), progress.tries > 1 or progress.losses
+        done, again = len(progress.rows), progress.tries > 1 or progress.losses
         how = f"resumes after epoch {done}" if done else "starts over, because it has no epoch yet"
-        how = how if progress.state.folder else "starts"
+        how = how if progress.folder else "starts"
         self.say(f"{_name(progress)} {how} on {progress.host}{' (second try)' if again else ''}")
 
     def ended(self, progress) -> None:
@@ -41,7 +41,7 @@ class LiveView:
         number = self._metric(progress)
         status = "will be tried again" if progress.status == "waiting" else progress.status
         why = f": {progress.reason}" if progress.status in ("waiting", "failed") else ""
-        after = f"after epoch {len(progress.state.rows)}{number and f', {number}'}, {span(took)}"
+        after = f"after epoch {len(progress.rows)}{number and f', {number}'}, {span(took)}"
         self.say(f"{_name(progress)} {status} {after}{why}")
 
     def update(self, runs: list) -> None:
@@ -72,9 +72,8 @@ class LiveView:
 
     def line(self, progress) -> str:
         """A run in one line: number, status, epoch, metric, time left, label."""
-        state = progress.state
-        epoch = f"epoch {len(state.rows)}/{state.epochs or '?'}" if state.rows or state.folder else ""
-        left = seconds_left(state) if progress.status == "running" else None
+        epoch = f"epoch {len(progress.rows)}/{progress.epochs or '?'}" if progress.rows or progress.folder else ""
+        left = seconds_left(progress) if progress.status == "running" else None
         columns = f"{progress.status:9}{epoch:16}{self._metric(progress):24}"
         return f"{columns}{'' if left is None else f'{span(left)} left':16}{progress.host:14}{_name(progress)}"
 
@@ -83,12 +82,12 @@ class LiveView:
         counts = Counter(progress.status for progress in runs)
         words = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
         waiting = counts["waiting"] * (sum(self._took) / len(self._took) if self._took else 0) / self.slots
-        running = max([seconds_left(p.state) or 0 for p in runs if p.status == "running"], default=0)
+        running = max([seconds_left(p) or 0 for p in runs if p.status == "running"], default=0)
         known = counts["running"] and (self._took or not counts["waiting"])
         return f"{len(runs)} runs: {words}{f', about {span(waiting + running)} left' if known else ''}"
 
     def _metric(self, progress) -> str:
-        value = progress.state.best(self.plan.metric)
+        value = progress.best(self.plan.metric)
         return "" if value is None else f"{self.plan.metric} {value:.4g}"
 
     def _erase(self) -> None:
@@ -102,12 +101,12 @@ def _name(progress) -> str:
     return f"{progress.run.index:03} {progress.run.label}"
 
 
-def seconds_left(state) -> float | None:
+def seconds_left(progress) -> float | None:
     """Seconds until the last epoch, estimated from the latest epochs; None before the first."""
-    latest = [row["epoch_seconds"] for row in state.rows[-10:] if "epoch_seconds" in row]
-    if not latest or not state.epochs:
+    latest = [row["epoch_seconds"] for row in progress.rows[-10:] if "epoch_seconds" in row]
+    if not latest or not progress.epochs:
         return None
-    return (state.epochs - len(state.rows)) * sum(latest) / len(latest)
+    return (progress.epochs - len(progress.rows)) * sum(latest) / len(latest)
 
 
 def span(seconds: float) -> str:

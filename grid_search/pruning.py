@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
 from grid_search.plan import Plan
-from grid_search.run_folders import State
+from grid_search.run_progress import Progress
 
 FIRST_RUNG = 1 / 16  # of all epochs: after the learning rate's warm-up, which takes 1 / 20
 REDUCTION = 2  # the better half continues at every rung: 1/16, 1/8, 1/4, 1/2 of the epochs
@@ -24,9 +24,10 @@ class Pruner:
         self._scheduler = None
         self._seen: dict[int, int] = {}
 
-    def behind(self, index: int, state: State) -> bool:
-        """Whether the run `index` should stop, given all its epochs so far; each epoch is judged only once."""
-        rows, metric, trial = state.rows, self._plan.metric, SimpleNamespace(trial_id=str(index))
+    def behind(self, progress: Progress) -> bool:
+        """Whether a run should stop, given all its epochs so far; each epoch is judged only once."""
+        rows, metric, index = progress.rows, self._plan.metric, progress.run.index
+        trial = SimpleNamespace(trial_id=str(index))
         if not self._active or not rows or metric not in rows[-1]:
             return False
         if self._scheduler is None:
@@ -34,8 +35,8 @@ class Pruner:
                 time_attr="epoch",
                 metric=metric,
                 mode="min" if self._plan.lower_is_better else "max",
-                max_t=max(2, state.epochs),
-                grace_period=max(1, round(state.epochs * FIRST_RUNG)),
+                max_t=max(2, progress.epochs),
+                grace_period=max(1, round(progress.epochs * FIRST_RUNG)),
                 reduction_factor=REDUCTION,
                 stop_last_trials=False,
             )
@@ -44,7 +45,7 @@ class Pruner:
         told = [{"epoch": int(row["epoch"]), metric: row[metric]} for row in rows[self._seen.get(index, 0) :]]
         stop = "STOP" in [self._scheduler.on_trial_result(None, trial, result) for result in told]
         self._seen[index] = len(rows)
-        return stop and len(rows) < state.epochs
+        return stop and len(rows) < progress.epochs
 
     def remember(self, index: int) -> None:
         """Notes that a run was stopped."""

@@ -2,9 +2,8 @@
 
 from contextlib import suppress
 
-from common.tracking import run_lock
-from grid_search import run_folders
 from grid_search.plan import Plan
+from grid_search.run_progress import Progress
 
 # Shown beside the ranking metric if they exist: key, title, format.
 COLUMNS = (
@@ -19,23 +18,20 @@ COLUMNS = (
 )
 
 
-def row(plan: Plan, run, status: str = "", reason: str = "") -> dict:
+def row(plan: Plan, progress: Progress) -> dict:
     """Everything about one run in one row.
 
     Keys: index, label, status, the arrays, epochs, wanted, quality (the metric of the kept epoch), the other
     validation metrics of that epoch, costs, seconds, folder, reason.
     """
-    state = run_folders.read_state(plan, run)
-    if not status:
-        begun = "running" if state.folder and run_lock.is_alive(state.folder) else "stopped"
-        status = begun if state.status == "begun" else state.status
-    found = {"index": run.index, "label": run.label, "status": status, **run.varies}
-    found |= {"epochs": len(state.rows), "wanted": state.epochs, "quality": state.best(plan.metric)}
-    found |= {name: state.best(name) for row in state.rows[-1:] for name in row if name.startswith("val_")}
-    found |= _costs(state.model)
-    found["rejected"] = " ".join(sorted(name for name, form in _forms(state.model) if form.get("fit") is False))
-    found["seconds"] = round(sum(line.get("epoch_seconds", 0) for line in state.rows), 1)
-    return found | {"folder": state.folder.name if state.folder else "", "reason": reason}
+    run, rows, model = progress.run, progress.rows, progress.model
+    found = {"index": run.index, "label": run.label, "status": progress.status, **run.varies}
+    found |= {"epochs": len(rows), "wanted": progress.epochs, "quality": progress.best(plan.metric)}
+    found |= {name: progress.best(name) for line in rows[-1:] for name in line if name.startswith("val_")}
+    found |= _costs(model)
+    found["rejected"] = " ".join(sorted(name for name, form in _forms(model) if form.get("fit") is False))
+    found["seconds"] = round(sum(line.get("epoch_seconds", 0) for line in rows), 1)
+    return found | {"folder": progress.folder.name if progress.folder else "", "reason": progress.reason}
 
 
 def ranked(plan: Plan, rows: list[dict]) -> list[dict]:

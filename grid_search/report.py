@@ -1,7 +1,6 @@
 """Makes the overview of a grid from its folders: grid.csv, the ranking, the picture and the page."""
 
 import csv
-from collections.abc import Mapping
 
 from common.atomic_files import replacing, write_text
 from common.cli import launch
@@ -10,24 +9,26 @@ from common.runs.page import write_page
 from grid_search.plan import Plan
 from grid_search.plots import draw_grid
 from grid_search.ranking import pareto_front, ranked, ranking, row
+from grid_search.run_progress import Progress
 from grid_search.seeds import by_setting
 
 SHOWN = 15  # rows of the ranking on the terminal; ranking.txt and grid.csv have all
 
 
-def write_report(plan: Plan, ends: Mapping[int, tuple[str, str]] = {}) -> str:
+def write_report(plan: Plan, runs: list[Progress] | None = None) -> str:
     """Writes grid.csv, ranking.txt, grid.png and report.html into the grid's folder, even while the grid runs.
 
     Args:
         plan: the grid.
-        ends: index -> (status, reason), if the driver knows more than the folders show.
+        runs: all of them, as the driver knows them; by default, as their folders show them.
 
     Returns:
         The top of the ranking, the failed runs, and the paths of the files, as text.
     """
-    runs = ranked(plan, [row(plan, run, *ends.get(run.index, ("", ""))) for run in plan.runs])
-    _write_csv(plan, runs)
-    plan, rows, words = by_setting(plan, runs)
+    runs = runs or [Progress.on_disk(plan, run) for run in plan.runs]
+    rows = ranked(plan, [row(plan, progress) for progress in runs])
+    _write_csv(plan, rows)
+    plan, rows, words = by_setting(plan, rows)
     rows = ranked(plan, rows)
     lines = ranking(plan, rows)
     write_text(plan.folder / "ranking.txt", "\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""Reads the state of a run from its folder, for a restarted grid (done, to resume, to delete); copies it to a node."""
+"""Finds the folder of a run, reads its numbers, and copies it from and to other nodes."""
 
 import csv
 import math
@@ -6,36 +6,13 @@ import re
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.atomic_files import read_json
-from common.errors import UserError
 from common.runs.finished import is_finished
 from grid_search.plan import Plan, Run
 
 # (path inside the folder, offset, content) to write. Journals only grow, so only their new ends are sent.
 Change = tuple[str, int, bytes]
-
-
-@dataclass
-class State:
-    """The state of a run according to its folder.
-
-    status: waiting (no folder yet), begun, finished. rows: numbers per epoch. epochs: planned number. model:
-    model.json, {} without one.
-    """
-
-    folder: Path | None = None
-    status: str = "waiting"
-    rows: list[dict[str, float]] = field(default_factory=list)
-    epochs: int = 0
-    model: dict = field(default_factory=dict)
-
-    def best(self, metric: str) -> float | None:
-        """The metric of the kept epoch, which has the lowest val_loss."""
-        kept = min((row for row in self.rows if "val_loss" in row), key=lambda row: row["val_loss"], default=None)
-        return kept.get(metric) if kept else None
 
 
 def find_folder(plan: Plan, run: Run) -> Path | None:
@@ -56,19 +33,6 @@ def _folders(plan: Plan, index: str) -> list[Path]:
     mark = re.compile(rf"_(.*-)?{plan.name[-8:]}-{index}(-\d+|_.*)?")
     found = plan.folder.parent.glob(f"*{plan.name[-8:]}-*")
     return sorted(path for path in found if path.is_dir() and mark.fullmatch(path.name[path.name.find("_") :]))
-
-
-def read_state(plan: Plan, run: Run, folder: Path | None = None) -> State:
-    """Reads everything about a run from its folder, even while it is being written."""
-    folder = folder or find_folder(plan, run)
-    if folder is None:
-        return State()
-    status = "finished" if is_finished(folder) else "begun"
-    options = _read_json(folder / "config.json").get("options")
-    epochs = options.get("epochs") if isinstance(options, dict) else 0
-    return State(
-        folder, status, read_rows(folder), epochs if type(epochs) is int else 0, _read_json(folder / "model.json")
-    )
 
 
 def read_rows(folder: Path) -> list[dict[str, float]]:
@@ -126,10 +90,3 @@ def apply(folder: Path, received: Iterable[Change]) -> None:
             partial = path.with_name(f".{path.name}.part")
             partial.write_bytes(content)
             partial.replace(path)
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        return read_json(path)
-    except UserError:
-        return {}

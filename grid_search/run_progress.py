@@ -1,41 +1,73 @@
-"""The progress of a run of a grid, as the driver sees it."""
+"""The progress of a run of a grid: what its folder shows, and what the driver knows."""
 
-import dataclasses
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from common import tracking
+from common.atomic_files import read_json
+from common.errors import UserError
+from common.runs.finished import is_finished
 from common.tracking import run_lock
 from grid_search import run_folders
 from grid_search.plan import Plan, Run
-from grid_search.run_folders import State
 
 
 @dataclass
 class Progress:
-    """The progress of a run. status: waiting, running, finished, pruned, failed or stopped."""
+    """The progress of a run.
+
+    status: waiting, running, finished, pruned, failed or stopped. rows: numbers per epoch. epochs: planned number.
+    model: model.json, {} without one. reason: why it failed, in a few words.
+    """
 
     run: Run
-    state: State
     status: str = "waiting"
+    folder: Path | None = None
+    rows: list[dict[str, float]] = field(default_factory=list)
+    epochs: int = 0
+    model: dict = field(default_factory=dict)
     tries: int = 0
     losses: int = 0
     host: str = ""
-    reason: str = ""  # why it failed, in a few lines
+    reason: str = ""
     started: float = 0.0
     pruned: bool = False
     lock: object = None  # see `hold`
 
+    @classmethod
+    def on_disk(cls, plan: Plan, run: Run) -> "Progress":
+        """A run as its folder shows it: waiting, running, stopped or finished."""
+        progress = cls(run)
+        progress.read(plan)
+        if progress.folder:
+            begun = "running" if run_lock.is_alive(progress.folder) else "stopped"
+            progress.status = "finished" if is_finished(progress.folder) else begun
+        return progress
+
+    def read(self, plan: Plan) -> None:
+        """Reads the numbers in the folder, even while it is being written."""
+        self.folder = self.folder or run_folders.find_folder(plan, self.run)
+        if self.folder:
+            self.rows, self.model = run_folders.read_rows(self.folder), _read_json(self.folder / "model.json")
+            options = _read_json(self.folder / "config.json").get("options")
+            epochs = options.get("epochs") if isinstance(options, dict) else 0
+            self.epochs = epochs if type(epochs) is int else 0
+
+    def best(self, metric: str) -> float | None:
+        """The metric of the kept epoch, which has the lowest val_loss."""
+        kept = min((row for row in self.rows if "val_loss" in row), key=lambda row: row["val_loss"], default={})
+        return kept.get(metric)
+
     def begin(self, host: str, far: bool, log: Path) -> tuple[dict, str, tuple]:
         """The arguments of `Slot.train` with which a slot on this host, or on another node, starts or resumes it."""
-        folder = self.state.folder
         with log.open("a") as file:
             file.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} on {host}: {self.run.label}\n")
-        options = self.run.options | {"run_name": self.run.run_name, "resume": str(folder) if folder else None}
+        resume = str(self.folder) if self.folder else None
+        options = self.run.options | {"run_name": self.run.run_name, "resume": resume}
         options["offline"] |= not far  # the driver has downloaded the data
-        files = tuple(run_folders.changes(folder, {})) if folder and far else ()
-        if folder and far:
+        files = tuple(run_folders.changes(self.folder, {})) if resume and far else ()
+        if resume and far:
             self.hold()
         self.status, self.host, self.tries, self.started = "running", host, self.tries + 1, time.monotonic()
         return options, str(log), files
@@ -47,14 +79,14 @@ class Progress:
             if not rest:
                 run_folders.apply(plan.folder / "logs", [(f"{self.run.index:03}.far.log", offset, content)])
                 continue
-            self.state = dataclasses.replace(self.state, folder=plan.folder.parent / folder)
-            run_folders.apply(self.state.folder, [(rest, offset, content)])
+            self.folder = plan.folder.parent / folder
+            run_folders.apply(self.folder, [(rest, offset, content)])
             self.hold()
 
     def hold(self) -> None:
         """Keeps `sync` from ending a run that another node is writing."""
-        if self.lock is None and tracking.begun(self.state.folder):
-            self.lock = run_lock.alive_lock(self.state.folder)
+        if self.lock is None and tracking.begun(self.folder):
+            self.lock = run_lock.alive_lock(self.folder)
             self.lock.acquire(timeout=5)
 
     def let_go(self) -> None:
@@ -66,5 +98,12 @@ class Progress:
     def wait_for_writer(self, seconds: float) -> None:
         """Waits for the process of a run whose driver or slot was killed; it ends a moment later."""
         deadline = time.monotonic() + seconds
-        while self.state.folder and run_lock.is_alive(self.state.folder) and time.monotonic() < deadline:
+        while self.folder and run_lock.is_alive(self.folder) and time.monotonic() < deadline:
             time.sleep(0.2)
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        return read_json(path)
+    except UserError:
+        return {}

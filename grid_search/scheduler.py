@@ -10,10 +10,11 @@ import ray
 from common import tracking
 from common.cli.stop_request import StopRequest
 from common.errors import UserError
+from common.runs.finished import is_finished
 from common.tracking.server_state import is_unsent
-from grid_search import capacity, retries, run_folders
+from grid_search import capacity, retries
 from grid_search.live_view import LiveView
-from grid_search.plan import Plan, Run
+from grid_search.plan import Plan
 from grid_search.pruning import Pruner
 from grid_search.run_progress import Progress
 from grid_search.slot import Setup, start_slot
@@ -41,21 +42,21 @@ class Scheduler:
 
     Args:
         plan: the grid; setup: of its slots.
-        jobs: how many runs train at the same time.
-        tracked: the grid's run.
+        runs: as an earlier start left them.
+        mirror: the process that sends the grid's run, `tracking.Run.mirror`.
         prune: whether to stop runs that fall behind.
     """
 
-    def __init__(self, plan: Plan, setup: Setup, jobs: int, tracked: tracking.Run, stop: StopRequest, prune: bool):
-        self.plan, self.setup, self.jobs, self.stop = plan, setup, jobs, stop
-        self.mirror = tracked.mirror
-        self.overview, self.pruner = LiveView(plan, jobs), Pruner(plan, prune)
+    def __init__(self, plan: Plan, setup: Setup, runs: list[Progress], mirror, stop: StopRequest, prune: bool):
+        self.plan, self.setup, self.all, self.mirror, self.stop = plan, setup, runs, mirror, stop
+        self.overview, self.pruner = LiveView(plan, setup.jobs), Pruner(plan, prune)
         self.places: list[Place] = []
         self.futures: dict = {}  # pending request to a slot -> (place, what to do with the answer)
         self.unusable: set[str] = set()  # nodes that lack the driver's data
         self._grown, self._looked, self._broken = 0.0, 0.0, 0
         self.ended = False  # whether Ray itself has ended on the driver's node
-        self.all = [self._begin(run) for run in plan.runs]
+        for progress in runs:
+            self._begin(progress)
 
     def run(self) -> None:
         """Returns when all runs have ended or been stopped."""
@@ -77,21 +78,15 @@ class Scheduler:
     def _with(self, *statuses: str) -> list[Progress]:
         return [progress for progress in self.all if progress.status in statuses]
 
-    def _begin(self, run: Run) -> Progress:
-        """Finds out where an earlier start left a run."""
-        progress = Progress(run, run_folders.read_state(self.plan, run))
-        if progress.state.folder is None:
-            return progress
-        self.pruner.behind(run.index, progress.state)  # for comparison with others; it is not judged again
-        if progress.state.status == "finished":
-            progress.status = "finished"
-        elif self.pruner.remembers(run.index):
+    def _begin(self, progress: Progress) -> None:
+        self.pruner.behind(progress)  # for comparison with others; it is not judged again
+        if self.pruner.remembers(progress.run.index):
             progress.status = "pruned"
-        else:
+        elif progress.status != "finished":
             progress.wait_for_writer(60)
-        if is_unsent(progress.state.folder):  # the server was unreachable; this start may end before the run continues
+            progress.status = "waiting"
+        if progress.folder and is_unsent(progress.folder):  # no server; this start may end before the run continues
             self._carry(progress)
-        return progress
 
     # -- slots
 
@@ -105,7 +100,7 @@ class Scheduler:
         usable = {node: told for node, told in alive.items() if node not in self.unusable}
         room = Counter({node: self.setup.need.fit(told["Resources"]) for node, told in usable.items()})
         room.subtract(place.node for place in self.places)
-        for _ in range(min(self.jobs, len(self._with("waiting", "running"))) - len(self.places)):
+        for _ in range(min(self.setup.jobs, len(self._with("waiting", "running"))) - len(self.places)):
             node = max(usable, key=room.get, default=None)
             if node is None or room[node] < 1:
                 return
@@ -186,8 +181,8 @@ class Scheduler:
         progress.receive(self.plan, changes)
         progress.let_go()
         self._refresh(progress)
-        self.pruner.behind(progress.run.index, progress.state)  # its last epochs, for comparison with others
-        if status == 0 and progress.state.status == "finished":
+        self.pruner.behind(progress)  # its last epochs, for comparison with others
+        if status == 0 and is_finished(progress.folder):
             progress.status = "finished"
         elif progress.pruned:
             progress.status = "pruned"
@@ -221,21 +216,21 @@ class Scheduler:
                 place.looking, place.fetched = True, now
                 self._ask(place, place.actor.look.remote(), self._on_look)
             self._refresh(progress)
-            if self.pruner.behind(progress.run.index, progress.state) and not place.stopping:
+            if self.pruner.behind(progress) and not place.stopping:
                 progress.pruned = True
                 self.pruner.remember(progress.run.index)
                 self._stop(place)
-                self.overview.say(f"{progress.run.label}: fell behind, stopped after epoch {len(progress.state.rows)}")
+                self.overview.say(f"{progress.run.label}: fell behind, stopped after epoch {len(progress.rows)}")
         self.overview.update(self.all)
 
     def _refresh(self, progress: Progress) -> None:
-        progress.state = run_folders.read_state(self.plan, progress.run, progress.state.folder)
+        progress.read(self.plan)
         self._carry(progress)
 
     def _carry(self, progress: Progress) -> None:
         """Tells the grid's tracking process, if there is one, to send this run, too."""
-        if progress.state.folder and tracking.begun(progress.state.folder):
-            self.mirror.carry(progress.state.folder)
+        if progress.folder and tracking.begun(progress.folder):
+            self.mirror.carry(progress.folder)
 
     def _stop(self, place: Place) -> None:
         if place.work and not place.stopping:

@@ -35,12 +35,14 @@ START_SECONDS = 60.0  # time limit until a worker listens, even on a very busy m
 class Setup:
     """What is the same for all slots and runs of a grid.
 
-    home: the driver's node. worker: socket of the process from which all runs on that node are forked. defaults:
-    options that another node replaces according to its own environment. environment: for the process of every run.
-    digests: of the data that every node must have, as (options, digest per split).
+    jobs: how many runs train at the same time. home: the driver's node. worker: socket of the process from which all
+    runs on that node are forked. defaults: options that another node replaces according to its own environment.
+    environment: for the process of every run. digests: of the data that every node must have, as (options, digest per
+    split).
     """
 
     module: str
+    jobs: int
     home: str
     worker: str
     need: Needs

@@ -4,7 +4,6 @@ import pytest
 
 from grid_search.live_view import LiveView, span
 from grid_search.plan import Plan, Run
-from grid_search.run_folders import State
 from grid_search.run_progress import Progress
 
 
@@ -16,11 +15,10 @@ def test_durations_are_readable():
 def runs(tmp_path):
     """An unfinished run, a failed run, and a waiting run."""
     rows = [{"epoch": i, "val_loss": 1 / i, "epoch_seconds": 30.0} for i in (1, 2)]
-    half_done = State(tmp_path / "run", "begun", rows, epochs=4)
     return [
-        Progress(Run(0, {"dense": "8"}, "a", {}), half_done, "running", tries=1, host="here"),
-        Progress(Run(1, {"dense": "16"}, "b", {}), State(), "failed", tries=2, reason="bad input: error: no"),
-        Progress(Run(2, {"dense": "32"}, "c", {}), State()),
+        Progress(Run(0, {"dense": "8"}, "a", {}), "running", tmp_path / "run", rows, 4, tries=1, host="here"),
+        Progress(Run(1, {"dense": "16"}, "b", {}), "failed", tries=2, reason="bad input: error: no"),
+        Progress(Run(2, {"dense": "32"}, "c", {})),
     ]
 
 

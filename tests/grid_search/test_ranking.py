@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from grid_search.plan import Plan, Run
 from grid_search.ranking import pareto_front, ranking, row
+from grid_search.run_progress import Progress
 
 POINTS = st.lists(st.fixed_dictionaries({"cost": st.integers(1, 9), "quality": st.integers(1, 9)}), min_size=1)
 
@@ -32,4 +33,4 @@ def test_the_table_marks_rejected_formats(tmp_path):
     (run / "model.json").write_text(
         '{"forms": {"int8": {"fit": false}, "float32": {"fit": true}, "cpp": {"fit": null}}}'
     )
-    assert ranking(plan, [row(plan, one)])[1].endswith("seed 1  REJECTED: int8")
+    assert ranking(plan, [row(plan, Progress.on_disk(plan, one))])[1].endswith("seed 1  REJECTED: int8")

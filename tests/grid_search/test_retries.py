@@ -5,7 +5,6 @@ import pytest
 from grid_search import retries
 from grid_search.fork_server import MAY_PASS
 from grid_search.plan import Run
-from grid_search.run_folders import State
 from grid_search.run_progress import Progress
 
 
@@ -22,13 +21,13 @@ from grid_search.run_progress import Progress
 def test_a_failure_is_tried_again_unless_the_input_is_bad(tmp_path, status, tries, expected, cause):
     log = tmp_path / "000.log"
     log.write_text("--- 12:00 on here: seed 0\nerror: what was wrong\n")
-    run = Progress(Run(0, {}, "run", {}), State(), "running", tries)
+    run = Progress(Run(0, {}, "run", {}), "running", tries=tries)
     retries.after_failure(run, status, log)
     assert (run.status, run.reason) == (expected, f"{cause}: error: what was wrong")
 
 
 def test_a_lost_slot_is_not_a_try_but_three_are_a_failure():
-    run = Progress(Run(0, {}, "run", {}), State(), "running", tries=1)
+    run = Progress(Run(0, {}, "run", {}), "running", tries=1)
     for expected in ("waiting", "waiting", "failed"):
         retries.after_loss(run, "its node is gone")
         assert run.status == expected

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from grid_search.options import parse_args
 from grid_search.plan import make_plan
-from grid_search.run_folders import apply, changes, find_folder, read_rows, read_state, remove_empty_folders
+from grid_search.run_folders import apply, changes, find_folder, read_rows, remove_empty_folders
+from grid_search.run_progress import Progress
 
 STEPS = st.lists(
     st.one_of(
@@ -80,8 +81,8 @@ def test_the_folder_of_a_run_is_found_and_an_empty_one_removed(tmp_path):
     assert find_folder(plan, two) is None
     (former / "config.json").write_text("{}")
     assert find_folder(plan, two) == former  # folders had this name before
-    state = read_state(plan, one)
-    assert (state.status, state.epochs, state.rows) == ("begun", 9, [])
+    progress = Progress.on_disk(plan, one)
+    assert (progress.status, progress.epochs, progress.rows) == ("stopped", 9, [])
     remove_empty_folders(plan)
     assert not empty.exists()
     assert other.exists()

@@ -7,7 +7,6 @@ import pytest
 from common import tracking
 from common.tracking import choose_server, journal, journal_writer, run_lock
 from grid_search.plan import Plan, Run
-from grid_search.run_folders import State
 from grid_search.run_progress import Progress
 
 RUN = Run(7, {"dense": "8"}, "d8 {dataset} 12345678-007", {"dense": 8, "offline": False, "resume": None})
@@ -21,7 +20,7 @@ def folder(tmp_path):
 
 
 def test_a_run_on_this_node_trains_offline_in_its_own_folder(folder, tmp_path):
-    progress = Progress(RUN, State(folder, "begun"))
+    progress = Progress(RUN, folder=folder)
     options, log, files = progress.begin("here", False, tmp_path / "007.log")
     assert (options["resume"], options["offline"], options["run_name"]) == (str(folder), True, RUN.run_name)
     assert log == str(tmp_path / "007.log")
@@ -31,7 +30,7 @@ def test_a_run_on_this_node_trains_offline_in_its_own_folder(folder, tmp_path):
 
 
 def test_a_run_on_another_node_takes_its_files_along(folder, tmp_path):
-    options, _, files = Progress(RUN, State(folder, "begun")).begin("far", True, tmp_path / "007.log")
+    options, _, files = Progress(RUN, folder=folder).begin("far", True, tmp_path / "007.log")
     assert files == (("config.json", 0, b"{}"),)
     assert not options["offline"]  # that node may have to download the data
 
@@ -46,10 +45,10 @@ def test_what_another_node_writes_arrives_and_sync_does_not_end_that_run(tmp_pat
     there.finish("KILLED", wait_s=0)
     plan = Plan("m", "grid", tmp_path / "runs" / "grid", "e", "val_loss", {}, (RUN,))
     (plan.folder / "logs").mkdir(parents=True)
-    progress, here = Progress(RUN, State()), tmp_path / "runs" / "name"
+    progress, here = Progress(RUN), tmp_path / "runs" / "name"
     progress.receive(plan, [("log", 0, b"said\n"), ("name/tracking/journal.jsonl", 0, content)])
     assert (plan.folder / "logs" / "007.far.log").read_text() == "said\n"
-    assert progress.state.folder == here
+    assert progress.folder == here
     assert run_lock.is_alive(here)
     assert not journal_writer.repair(here)
     progress.let_go()

@@ -1,6 +1,7 @@
 """Seeds of a grid: the table has one row per setting, and the smallest real difference obeys its law."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 from grid_search import seeds
 from grid_search.plan import Plan, Run
 from grid_search.report import write_report
+from grid_search.run_progress import Progress
 
 LOSSES = {("8", "0"): 0.30, ("16", "0"): 0.21, ("32", "0"): 0.20} | {
     ("8", "1"): 0.32, ("16", "1"): 0.20, ("32", "1"): 0.21,
@@ -34,13 +36,15 @@ def grid(folder, losses):
     return Plan("small_training", place.name, place, "e", "val_loss", varies, tuple(runs))
 
 
-def ends(plan):
-    return {run.index: ("finished", "") for run in plan.runs}
+def ended(plan, **others):
+    """The runs of a plan as finished, or with another status."""
+    runs = [Progress.on_disk(plan, run) for run in plan.runs]
+    return [replace(run, status=others.get(f"run_{run.run.index}", "finished")) for run in runs]
 
 
 def test_settings_are_ranked_by_their_mean_and_ties_are_marked(tmp_path):
     plan = grid(tmp_path, LOSSES)
-    said = write_report(plan, ends(plan))
+    said = write_report(plan, ended(plan))
     ranking = (plan.folder / "ranking.txt").read_text().splitlines()
     assert [line.split()[0] for line in ranking[1:]] == ["1", "=2", "3"]
     assert [line.split()[-1] for line in ranking[1:]] == ["16", "32", "8"]
@@ -54,7 +58,7 @@ def test_settings_are_ranked_by_their_mean_and_ties_are_marked(tmp_path):
 
 def test_a_setting_that_lacks_a_seed_comes_after_those_that_do_not(tmp_path):
     plan = grid(tmp_path, LOSSES)
-    write_report(plan, ends(plan) | {1: ("pruned", "")})
+    write_report(plan, ended(plan, run_1="pruned"))
     ranking = (plan.folder / "ranking.txt").read_text().splitlines()
     assert [line.split()[-1] for line in ranking[1:]] == ["32", "8", "16"]
     assert "1 of 2" in ranking[3]
@@ -77,5 +81,5 @@ def test_equal_settings_differ_by_chance_in_five_percent_of_grids(monkeypatch):
 
 def test_hundreds_of_runs_fit_on_a_page(tmp_path):
     plan = grid(tmp_path, {(str(d), str(s)): 0.1 + d / 1e4 for d in range(1, 151) for s in range(2)})
-    write_report(plan, ends(plan))
+    write_report(plan, ended(plan))
     assert (plan.folder / "report.html").stat().st_size < 3_000_000
