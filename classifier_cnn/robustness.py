@@ -8,31 +8,20 @@ import numpy as np
 from classifier_cnn import metrics
 from common.runs import corruptions
 
-PANELS = (("recall", "Blues", 1.0, ".1%"), ("false_positive_rate", "Oranges", 0.1, ".1%"))
-
-
-def weakest(rows: dict[str, list[dict[str, float]]]) -> str:
-    """A sentence about the kind with the lowest recall at its middle strength."""
-    kind = min(rows, key=lambda kind: rows[kind][2].get("recall", 1))
-    row = rows[kind][2]
-    rate = f", false positives {row['false_positive_rate']:.2%}" if "false_positive_rate" in row else ""
-    return f"Most sensitive to {kind} {row['strength']:g}: recall {row.get('recall', 1):.1%}{rate}."
+PANELS = (
+    ("recall", "recall", "Blues", 1.0, "{:.1%}"),
+    ("false_positive_rate", "false positive rate", "Oranges", 0.1, "{:.1%}"),
+)
 
 
 def sheet(folder: Path, result: dict, predict: Callable, patches, threshold: float, name: str = "") -> None:
     """Adds `robustness` and a sentence in `notes` to the result of `report`, and draws robustness.png.
 
-    Args:
-        folder, name: as in `report`.
-        predict: uint8 [n, height, width, channels] -> scores float32 [n, 1].
-        threshold: the chosen threshold.
+    `predict`: uint8 [n, height, width, channels] -> scores float32 [n, 1].
     """
     labels = np.asarray(patches.y)
 
     def judge(chosen, worse, kind, strength):
-        numbers = metrics.evaluate(labels[chosen], predict(worse)[:, 0], threshold)
-        return {key: numbers[key] for key, *_ in PANELS if key in numbers}
+        return metrics.evaluate(labels[chosen], predict(worse)[:, 0], threshold)
 
-    rows = result["robustness"] = corruptions.sheet(folder, patches.X, judge, PANELS, name)
-    if "recall" in result["metrics"]:
-        result["notes"].append(weakest(rows))
+    corruptions.sheet(folder, result, patches.X, judge, PANELS, name)

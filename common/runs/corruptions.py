@@ -12,7 +12,8 @@ from common.runs import plots
 from common.training import augmentation_ops as ops
 
 SHOWN = 5000  # maximum number of patches: a fixed sample, so that the sheet takes seconds
-# Strengths: grey levels, factors, pixels of the network's input, JPEG quality.
+
+# Grey levels, factors, pixels of the network's input, quality of JPEG.
 STRENGTHS = {
     "darker, grey levels": (15, 30, 45, 60, 80),
     "brighter, grey levels": (15, 30, 45, 60, 80),
@@ -27,86 +28,95 @@ STRENGTHS = {
     "JPEG, quality": (80, 60, 40, 20, 10),
     "colour cast, grey levels": (8, 16, 24, 32, 48),
 }
+LIGHT = {  # brightness and contrast of `relight`
+    "darker, grey levels": lambda strength: (-strength, 1),
+    "brighter, grey levels": lambda strength: (strength, 1),
+    "less contrast, factor": lambda strength: (0, strength),
+}
+SAMPLING = {  # scale, shift and blur of `resample`
+    "focus blur, px": lambda strength: (1, 0, strength),
+    "shift, px": lambda strength: (1, strength, 0),
+    "larger, factor": lambda strength: (1 / strength, 0, 0),
+    "smaller, factor": lambda strength: (strength, 0, 0),
+}
 
 
 def corrupt(X: np.ndarray, kind: str, strength: float) -> np.ndarray:
     """Corrupted patches, uint8 like X, [n, height, width, channels]."""
-    if kind.startswith("JPEG"):
-        return np.stack([_jpeg(patch, int(strength)) for patch in X])
-    n, width = len(X), X.shape[2]
-    zero, one = tf.zeros(n), tf.ones(n)
-    x = ops.unpack_chroma(tf.cast(X, tf.float32))
-    if kind.startswith(("darker", "brighter")):
-        x = ops.relight(x, one * (strength if kind[0] == "b" else -strength), one, zero)
-    elif kind.startswith("less contrast"):
-        x = ops.relight(x, zero, one * strength, zero)
-    elif kind.startswith("focus"):
-        x = ops.resample(x, one, one, zero, zero, one * strength)
+    x, each = ops.unpack_chroma(tf.cast(X, tf.float32)), tf.ones(len(X))
+    if kind in LIGHT:
+        x = ops.relight(x, *(value * each for value in LIGHT[kind](strength)), 0 * each)
+    elif kind in SAMPLING:
+        scale, shift, blur = (value * each for value in SAMPLING[kind](strength))
+        x = ops.resample(x, scale, scale, shift, shift, blur)
     elif kind.startswith("motion"):
-        x = sum(ops.resample(x, one, one, one * step, zero, zero) for step in np.linspace(-0.5, 0.5, 7) * strength) / 7
+        steps = np.linspace(-0.5, 0.5, 7) * strength
+        x = sum(ops.resample(x, each, each, step * each, 0 * each, 0 * each) for step in steps) / len(steps)
     elif kind.startswith("noise"):
-        x = ops.add_noise(x, one * strength, ops.noise_pool(2 * X.size, [0, 7]), tf.constant([0, 1]))
-    elif kind.startswith("shift"):
-        x = ops.resample(x, one, one, one * strength, one * strength, zero)
-    elif kind.startswith(("larger", "smaller")):
-        scale = one / strength if kind[0] == "l" else one * strength
-        x = ops.resample(x, scale, scale, zero, zero, zero)
+        x = ops.add_noise(x, strength * each, ops.noise_pool(2 * X.size, [0, 7]), tf.constant([0, 1]))
     elif kind.startswith("hidden"):  # from the left, in the patch's mean colour, like a ball behind a robot
-        hidden = (tf.range(width) < round(strength * width))[tf.newaxis, tf.newaxis, :, tf.newaxis]
-        x = tf.where(hidden, tf.reduce_mean(x, [1, 2], keepdims=True), x)
+        hidden = np.arange(X.shape[2]) < round(strength * X.shape[2])
+        x = tf.where(hidden[:, np.newaxis], tf.reduce_mean(x, [1, 2], keepdims=True), x)
     elif kind.startswith("colour"):
         x += tf.constant([0.0, strength, -strength])
+    elif kind.startswith("JPEG"):  # of Y; the colours do not change
+        return np.concatenate([np.stack([_jpeg(y, strength) for y in X[..., 0]])[..., np.newaxis], X[..., 1:]], -1)
     return tf.cast(tf.round(tf.clip_by_value(ops.pack_chroma(x), 0.0, 255.0)), tf.uint8).numpy()
 
 
-def _jpeg(patch: np.ndarray, quality: int) -> np.ndarray:
-    """Encodes the Y of a patch as JPEG; the colours do not change."""
+def _jpeg(y: np.ndarray, quality: int) -> np.ndarray:
     file = io.BytesIO()
-    Image.fromarray(patch[..., 0]).save(file, "JPEG", quality=quality)
-    return np.concatenate([np.asarray(Image.open(file))[..., None], patch[..., 1:]], -1)
+    Image.fromarray(y).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
 
 
 def move(circles: np.ndarray, kind: str, strength: float, width: int) -> np.ndarray:
     """The circles [n, 3] in the corrupted patches, as radius and centre in fractions of the patch."""
-    scale = {"larger": 1 / strength, "smaller": strength}.get(kind.partition(",")[0], 1.0)
-    shift = strength / width if kind.startswith("shift") else 0.0
-    return np.concatenate([circles[:, :1] / scale, 0.5 + (circles[:, 1:] - 0.5 - shift) / scale], 1)
+    scale, shift, _ = SAMPLING[kind](strength) if kind in SAMPLING else (1, 0, 0)
+    return np.concatenate([circles[:, :1] / scale, 0.5 + (circles[:, 1:] - 0.5 - shift / width) / scale], 1)
 
 
-def sheet(folder: Path, X, judge: Callable, panels: Sequence[tuple], name: str = "") -> dict[str, list[dict]]:
-    """Measures each kind of corruption, draws robustness.png, and returns one row of numbers per strength.
+def sheet(folder: Path, result: dict, X, judge: Callable, panels: Sequence[tuple], name: str = "") -> None:
+    """Measures each kind of corruption, and draws robustness.png.
+
+    Adds to the result of a report: `robustness`, for each kind a row of numbers per strength, and to `notes` a sentence
+    about the kind that is worst at its middle strength.
 
     Args:
         folder: for the picture.
         X: uint8 [n, height, width, channels]; at most SHOWN of the patches are used. Colour casts need two channels.
         judge: (indices of the patches, corrupted patches, kind, strength) -> numbers.
-        panels: (key, colour map, value of the darkest colour, format) of each heat map.
+        panels: (key, title, colour map, value of the darkest colour, format) of each heat map. In the first, less is
+            worse.
         name: of the set; comes before the file's name and into the titles.
     """
-    chosen = np.sort(np.random.default_rng(0).permutation(len(X))[:SHOWN])
+    chosen, rows = np.sort(np.random.default_rng(0).permutation(len(X))[:SHOWN]), {}
     X = X[chosen]
-    rows = {
-        kind: [{"strength": s} | judge(chosen, corrupt(X, kind, s), kind, s) for s in strengths]
-        for kind, strengths in STRENGTHS.items()
-        if X.shape[3] == 2 or not kind.startswith("colour")
-    }
-    _draw(Path(folder) / f"{name}{'_' if name else ''}robustness.png", rows, panels, name)
-    return rows
+    for kind, strengths in STRENGTHS.items():
+        if X.shape[3] == 2 or not kind.startswith("colour"):
+            found = [(s, judge(chosen, corrupt(X, kind, s), kind, s)) for s in strengths]
+            rows[kind] = [{"strength": s} | {key: row[key] for key, *_ in panels if key in row} for s, row in found]
+    result["robustness"] = rows
+    _draw(Path(folder) / f"{name}{'_' if name else ''}robustness.png", rows, panels, f" on {name}" if name else "")
+    middle = {kind: found[2] for kind, found in rows.items() if panels[0][0] in found[2]}
+    if middle:
+        kind = min(middle, key=lambda kind: middle[kind][panels[0][0]])
+        row = middle[kind]
+        numbers = ", ".join(f"{title} {form.format(row[key])}" for key, title, *_, form in panels if key in row)
+        result.setdefault("notes", []).append(f"Most sensitive to {kind} {row['strength']:g}: {numbers}.")
 
 
-def _draw(path: Path, rows: dict[str, list[dict]], panels: Sequence[tuple], name: str) -> None:
+def _draw(path: Path, rows: dict[str, list[dict]], panels: Sequence[tuple], where: str) -> None:
     """Draws heat maps with a row per kind, weak to strong; each cell shows the number and the strength below it."""
     with plots.figure(path, width=plots.WIDTH * 1.5, height=6.5) as drawing:
         for k, (axes, panel) in enumerate(zip(drawing.subplots(1, len(panels)), panels, strict=True)):
-            key, colours, most, form = panel
+            key, title, colours, most, form = panel
             values = np.array([[row.get(key, np.nan) for row in kind] for kind in rows.values()])
             axes.imshow(values, aspect="auto", cmap=colours, vmin=0, vmax=most)
             axes.grid(False)
             for (i, j), value in np.ndenumerate(values):
-                strength = list(rows.values())[i][j]["strength"]
+                text = f"{form.format(value)}\n{list(rows.values())[i][j]['strength']:g}"
                 ink = "white" if value > 0.6 * most else plots.INK
-                text = f"{value:{form}}\n{strength:g}"
                 axes.text(j, i, text, ha="center", va="center", fontsize=8, color=ink)
-            title = key.replace("_px", ", px").replace("_", " ").replace("iou", "IoU")
-            axes.set(xticks=[], title=f"{title}{f' on {name}' if name else ''}")
+            axes.set(xticks=[], title=title + where)
             axes.set_yticks(range(len(rows)), [""] * len(rows) if k else list(rows))
