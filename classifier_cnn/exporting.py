@@ -37,12 +37,11 @@ def export(arguments: argparse.Namespace) -> None:
         scores = source.evidence.outputs[:, 0]
         scored = Scored(patches, scores, threshold, "validation")
         results = {"validation": report(folder, scored, confidence=confidence)}
-        manifest = replace(manifest, metrics={"validation": results["validation"]["metrics"]})
-    bound = (manifest.threshold_choice or {}).get("false_positive_bound")
-    for numbers in (results["validation"]["metrics"], manifest.metrics["validation"]):
-        numbers.pop("false_positive_bound", None)  # that of an earlier choice
-        if bound is not None:
-            numbers["false_positive_bound"] = bound
+    numbers = results["validation"]["metrics"]
+    numbers.pop("false_positive_bound", None)  # that of an earlier choice
+    if (bound := (manifest.threshold_choice or {}).get("false_positive_bound")) is not None:
+        numbers["false_positive_bound"] = bound
+    manifest = replace(manifest, metrics={split: result["metrics"] for split, result in results.items()})
     about = project(max_fpr, confidence)
     print(summary(publish(Job(folder, source.model, manifest, source.evidence, about, results, wishes))))
     print(f"files, model.json and model card: {folder}")

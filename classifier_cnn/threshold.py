@@ -6,7 +6,7 @@ from math import ceil, log, log1p
 import numpy as np
 from scipy.stats import beta, binom
 
-from classifier_cnn.metrics import Curve, curve
+from classifier_cnn.metrics import Curve, checked, curve
 from common.runs.patch_classes import SIDE_CLASSES, size_class
 
 
@@ -53,9 +53,9 @@ def choose_threshold(labels, scores, max_fpr: float, confidence: float, side=Non
     """
     if not (0 <= max_fpr < 1 and 0 <= confidence < 1):
         raise ValueError(f"Rate and confidence must be in [0, 1). Received: {max_fpr}, {confidence}")
-    chosen = _choose(labels, scores, max_fpr, confidence)
-    by_side, sides = _by_side(np.asarray(labels).reshape(-1), np.asarray(scores).reshape(-1), side, max_fpr, confidence)
-    return replace(chosen, by_side=by_side, sides=sides)
+    labels, scores = checked(labels, scores)
+    by_side, sides = _by_side(labels, scores, side, max_fpr, confidence)
+    return replace(_choose(labels, scores, max_fpr, confidence), by_side=by_side, sides=sides)
 
 
 def _choose(labels, scores, max_fpr: float, confidence: float) -> Threshold:
@@ -89,15 +89,15 @@ def _by_side(labels, scores, side, max_fpr: float, confidence: float) -> tuple[l
         return None, alone + "the side of the patches in the camera picture is unknown."
     if not needed:
         return None, alone + "other thresholds would need a guarantee, and there is none."
-    negatives = {name: int(np.sum((classes == name) & (labels == 0))) for name in SIDE_CLASSES}
+    negatives = {name: int(np.sum((classes == name) & ~labels)) for name in SIDE_CLASSES}
     fewest = min(negatives, key=negatives.get)
     if missing := max(0, needed - negatives[fewest]):
         return None, alone + f"'{fewest}' needs {missing:,} more patches without a ball for its own."
     rows, words = [], []
     for name, upper in SIDE_CLASSES.items():
         one = _choose(labels[classes == name], scores[classes == name], max_fpr, confidence)
-        numbers = {"threshold": one.value, "recall": one.recall, "false_positive_rate": one.false_positive_rate}
-        rows.append({"side_below": upper if upper < np.inf else None, "negatives": negatives[name]} | numbers)
+        row = {"side_below": upper if upper < np.inf else None, "negatives": negatives[name], "threshold": one.value}
+        rows.append(row | {"recall": one.recall, "false_positive_rate": one.false_positive_rate})
         words.append(f"{one.value:.6g} ({name}; {'no balls' if one.recall is None else f'recall {one.recall:.1%}'})")
     return rows, (
         f"Thresholds by the side of the patch in the camera picture, each with the same guarantee: {', '.join(words)}. "
@@ -140,12 +140,9 @@ def _promise(max_fpr: float, confidence: float, promised: bool, bound: float | N
     if promised:
         return f"guaranteed: at most {limit} false positives with {sure} confidence"
     upto = "" if bound is None else f"the true rate may be up to {bound * 100:.3g} % with {sure} confidence; "
-    more = (
-        "no number of patches can guarantee 0"
-        if missing is None
-        else f"{missing:,} more patches without a ball are needed"
-    )
-    return f"not guaranteed: {upto}{more}"
+    if missing is None:
+        return f"not guaranteed: {upto}no number of patches can guarantee 0"
+    return f"not guaranteed: {upto}{missing:,} more patches without a ball are needed"
 
 
 def _between(below: float, above: float | None) -> float:

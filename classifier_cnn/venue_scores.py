@@ -2,7 +2,6 @@
 
 import re
 import tempfile
-from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +26,10 @@ BALLS, NEGATIVES = 30, 100  # venues with fewer are scored together
 POOLED = "(the others)"
 
 
-def leave_each_out(options: Options, pattern: str, unused: Collection[str]) -> None:
+def leave_each_out(options: Options, pattern: str) -> None:
     """Trains once per venue, prints the results, worst first, and writes venues.json.
 
-    Args:
-        pattern: finds the venue in the name of a recording.
-        unused: options that have no effect here and are not recorded.
+    `pattern` finds the venue in the name of a recording.
 
     Raises:
         UserError: the patches cannot be used, or there are not two venues.
@@ -40,14 +37,13 @@ def leave_each_out(options: Options, pattern: str, unused: Collection[str]) -> N
     patches = concatenate(list(load_data(options).parts.values()))
     told = find_venues(patches.y, patches.recording, pattern)
     folder = new_folder(options.output_dir / "venues")
-    arguments = {name: value for name, value in options.as_json().items() if name not in unused}
     rows = []
     for venue in sorted(set(told.tolist()) - {""}):
         inside = told == venue
         print(f"without {printable(venue)}: {inside.sum():,} of {len(patches):,} patches are left out")
         rows.append({"venue": venue} | _left_out(options, patches.take(~inside), patches.take(inside)))
         rows.sort(key=lambda row: row["recall_at_limit"])
-        write_json(folder / "venues.json", {"options": arguments, "digest": patches.digest, "venues": rows})
+        write_json(folder / "venues.json", {"options": options.as_json(), "digest": patches.digest, "venues": rows})
     print("\n" + table(rows, options.max_fpr))
     print(f"all numbers: {folder / 'venues.json'}")
 
@@ -66,13 +62,11 @@ def find_venues(labels, recording, pattern: str):
     found = [re.search(pattern, str(name)) for name in names]
     told = np.array([(match and match[1]) or POOLED for match in found])[members.reshape(-1)]
     balls = np.asarray(labels).reshape(-1) == 1
-
-    def scored(venue):
-        return (balls & (told == venue)).sum() >= BALLS and (~balls & (told == venue)).sum() >= NEGATIVES
-
-    told = np.where(np.isin(told, [venue for venue in np.unique(told) if scored(venue)]), told, POOLED)
-    if not scored(POOLED):
-        told = np.where(told == POOLED, "", told)
+    for others in (POOLED, ""):  # the small venues are pooled; a pool that is still too small is not left out
+        for venue in set(told.tolist()):
+            there = told == venue
+            if (there & balls).sum() < BALLS or (there & ~balls).sum() < NEGATIVES:
+                told = np.where(there, others, told)
     if len(set(told.tolist()) - {""}) < 2:
         raise UserError(
             f"--group finds fewer than two venues with {BALLS} balls and {NEGATIVES} patches without a ball. "

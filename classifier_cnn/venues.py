@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     launch.switch_off()
     with quiet_stderr():
         from classifier_cnn.venue_scores import leave_each_out
-    leave_each_out(options, options.group, WITHOUT)
+    leave_each_out(options, options.group)
 
 
 if __name__ == "__main__":
