@@ -12,27 +12,23 @@ if __name__ == "__main__":  # works in any folder with any Python: finds this re
 from common.cli.program import run_main
 from common.cli.terminal import outlasting_terminal
 from grid_search import cluster_address, ray_environment
-from grid_search.options import output_dir, parse_args
-from grid_search.plan import latest_plan, make_plan, read_plan
+from grid_search.options import parse_args
+from grid_search.plan import latest_grid, make_plan, read_plan
 
 
 @outlasting_terminal()
 def main(argv: list[str] | None = None) -> int:
     """Checks, plans, trains, reports; returns the exit status."""
     options = parse_args(sys.argv[1:] if argv is None else argv)
-    if not options.report:
-        plan, checked = make_plan(options)
-        address = cluster_address.head_node(options.address)
-        ray_environment.prepare(address)
-    elif options.module:
-        plan = read_plan(make_plan(options)[0].folder, options.metric)
-    else:
-        plan = latest_plan(output_dir(options), options.metric)
     if options.report:
+        plan = read_plan(make_plan(options)[0].folder if options.module else latest_grid(options), options.metric)
         from grid_search.report import write_report  # late: imports SciPy; works without Ray
 
         print(write_report(plan))
         return 0
+    plan, checked = make_plan(options)
+    address = cluster_address.head_node(options.address)
+    ray_environment.prepare(address)
     from grid_search import grid  # late: imports Ray, which reads its environment on import
 
     return grid.run(plan, checked, options, address)

@@ -1,11 +1,9 @@
 """Trains all combinations of some options: those of the grid, arrays for train.py, after `--` options of all runs."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from common.cli.option import add_options, check_limits, option
 from common.cli.program import Parser
-from common.cli.training_options import TrainingOptions
 from common.errors import UserError
 
 EPILOG = """Any other option is one of train.py's, with one value, or with several values to try (an array).
@@ -114,9 +112,3 @@ def split(argv: list[str], own_options: set[str]) -> tuple[list[str], dict[str, 
                 name, current = name[3:], ["off"]
             arrays[name] = current
     return own, {name: tuple(values) or (None,) for name, values in arrays.items()}, tuple(rest)
-
-
-def output_dir(options: GridOptions) -> Path:
-    """The output folder for `--report` without a module."""
-    given = options.arrays.get("output-dir", (None,))[0]
-    return Path(given) if given else TrainingOptions().output_dir

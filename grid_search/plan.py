@@ -137,16 +137,17 @@ def read_plan(folder: Path, metric: str | None = None) -> Plan:
     return plan
 
 
-def latest_plan(output_dir: Path, metric: str | None = None) -> Plan:
-    """The plan of the most recently started grid.
+def latest_grid(options: GridOptions) -> Path:
+    """The folder of the most recently started grid.
 
     Raises:
         UserError: there is no grid.
     """
+    output_dir = Path(options.arrays.get("output-dir", (None,))[0] or TrainingOptions().output_dir)
     found = max(output_dir.glob("grid_*/plan.json"), key=lambda path: path.stat().st_mtime, default=None)
     if not found:
         raise UserError(f"There is no grid in this folder. Received: {output_dir}.")
-    return read_plan(found.parent.absolute(), metric)
+    return found.parent.absolute()
 
 
 def find_module(name: str):

@@ -33,8 +33,7 @@ def draw_grid(path: Path, plan: Plan, rows: list[dict]) -> None:
     parts = [(names, columns, -(-len(names) // columns), high, draw) for names, columns, high, draw in kinds if names]
     heights = [lines * high for _, _, lines, high, _ in parts]
     with figure(path, WIDTH * 1.5, 0.6 + sum(heights)) as drawing:
-        best = min if plan.lower_is_better else max
-        top = best(rows, key=lambda row: row["quality"])
+        top = plan.best(rows, key=lambda row: row["quality"])
         what = "settings" if "of_seeds" in top else "runs"
         title = f"{plan.name}: {len(rows)} of {len(plan.runs)} {what}, best {plan.metric} {top['quality']:.4g}"
         drawing.suptitle(title, x=0.012, ha="left", weight="bold", fontsize=15)

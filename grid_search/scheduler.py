@@ -2,8 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 import ray
 
@@ -32,8 +32,7 @@ class Place:
     actor: object
     host: str = ""
     work: Progress | None = None
-    fetched: float = 0.0
-    looking: bool = False
+    next_fetch: float = 0.0
     stopping: bool = False
 
 
@@ -80,11 +79,9 @@ class Scheduler:
 
     def _begin(self, progress: Progress) -> None:
         self.pruner.behind(progress)  # for comparison with others; it is not judged again
-        if self.pruner.remembers(progress.run.index):
-            progress.status = "pruned"
-        elif progress.status != "finished":
+        if progress.status != "finished":
+            progress.status = "pruned" if self.pruner.remembers(progress.run.index) else "waiting"
             progress.wait_for_writer(60)
-            progress.status = "waiting"
         if progress.folder and is_unsent(progress.folder):  # no server; this start may end before the run continues
             self._carry(progress)
 
@@ -107,10 +104,7 @@ class Scheduler:
             room[node] -= 1
             place = Place(node, start_slot(self.setup, node))
             self.places.append(place)
-            self._ask(place, place.actor.about.remote(), self._on_ready)
-
-    def _ask(self, place: Place, future, answered: Callable) -> None:
-        self.futures[future] = (place, answered)
+            self.futures[place.actor.about.remote()] = (place, self._on_ready)
 
     def _remove(self, place: Place, words: str) -> None:
         """Removes a slot; its run waits again."""
@@ -128,7 +122,7 @@ class Scheduler:
             far = place.node != self.setup.home
             job = progress.begin(place.host, far, self.plan.log(progress.run))
             place.work, place.stopping = progress, False
-            self._ask(place, place.actor.train.remote(*job), self._on_train)
+            self.futures[place.actor.train.remote(*job)] = (place, self._on_train)
             self.overview.started(progress)
 
     def _wait(self) -> None:
@@ -171,7 +165,7 @@ class Scheduler:
             self._remove(place, fault)
 
     def _on_look(self, place: Place, changes: list) -> None:
-        place.looking = False
+        place.next_fetch = time.monotonic() + FETCH_SECONDS
         if place.work:
             place.work.receive(self.plan, changes)
 
@@ -182,7 +176,7 @@ class Scheduler:
         progress.let_go()
         self._refresh(progress)
         self.pruner.behind(progress)  # its last epochs, for comparison with others
-        if status == 0 and is_finished(progress.folder):
+        if status == 0 and progress.folder and is_finished(progress.folder):
             progress.status = "finished"
         elif progress.pruned:
             progress.status = "pruned"
@@ -208,13 +202,11 @@ class Scheduler:
             return
         self._looked = now
         self.mirror.keep_alive()
-        for place in self.places:
+        for place in [place for place in self.places if place.work]:
             progress = place.work
-            if not progress:
-                continue
-            if place.node != self.setup.home and not place.looking and now - place.fetched > FETCH_SECONDS:
-                place.looking, place.fetched = True, now
-                self._ask(place, place.actor.look.remote(), self._on_look)
+            if place.node != self.setup.home and now > place.next_fetch:
+                place.next_fetch = inf
+                self.futures[place.actor.look.remote()] = (place, self._on_look)
             self._refresh(progress)
             if self.pruner.behind(progress) and not place.stopping:
                 progress.pruned = True

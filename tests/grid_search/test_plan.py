@@ -3,7 +3,8 @@
 import pytest
 
 from common.errors import UserError
-from grid_search.plan import latest_plan, read_plan
+from grid_search.options import parse_args
+from grid_search.plan import latest_grid, read_plan
 
 from .test_options import plan
 
@@ -17,12 +18,13 @@ def test_the_same_grid_has_the_same_name_wherever_it_is_started(tmp_path):
     assert len({run.run_name for run in first.runs}) == 64
     first.folder.mkdir(parents=True)
     first.write()
-    assert read_plan(first.folder) == latest_plan(tmp_path) == first
+    assert latest_grid(parse_args(["--report", "--output-dir", str(tmp_path)])) == first.folder
+    assert read_plan(first.folder) == first
 
 
 def test_a_folder_without_a_grid_is_reported(tmp_path):
     with pytest.raises(UserError, match="There is no grid"):
-        latest_plan(tmp_path)
+        latest_grid(parse_args(["--report", "--output-dir", str(tmp_path)]))
     (tmp_path / "plan.json").write_text("{}")
     with pytest.raises(UserError, match="There is no grid"):
         read_plan(tmp_path)
