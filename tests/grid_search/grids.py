@@ -127,12 +127,12 @@ def half_done(grid: Grid) -> bool:
 
 
 def processes(driver: int, kind: str) -> list[int]:
-    """The pids of the processes of one kind in a grid: `slot`, `worker`, `kept process` or `training`."""
+    """The pids of the processes of one kind in a grid: `slot`, `worker`, `training`, or its `parent`."""
     commands = descendants(driver)
     found = {"slot": [pid for pid, command in commands.items() if command.startswith("ray::Slot")]}
     found["worker"] = [pid for pid in children(driver) if "grid_search.fork_server" in commands.get(pid, "")]
-    found["kept process"] = [pid for worker in found["worker"] for pid in children(worker)]
-    found["training"] = [pid for kept in found["kept process"] for pid in children(kept)]
+    found["parent"] = [pid for worker in found["worker"] for pid in children(worker)]
+    found["training"] = [pid for parent in found["parent"] for pid in children(parent)]
     return found[kind]
 
 

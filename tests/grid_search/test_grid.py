@@ -110,7 +110,7 @@ def test_the_driver_is_killed_in_the_middle_of_64_runs(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("victim", ["training", "kept process", "slot"])
+@pytest.mark.parametrize("victim", ["training", "parent", "slot"])
 def test_a_killed_process_costs_nothing(tmp_path, victim):
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", "20", "--delay", "0.5")
     driver = grid.start()
@@ -140,17 +140,17 @@ def test_a_worker_that_dies_while_slots_wait_for_it_is_replaced(tmp_path):
 
 
 @pytest.mark.slow
-def test_without_the_worker_the_kept_processes_continue(tmp_path):
-    """The process that imported everything is gone; when a slot is killed later, another one is started."""
+def test_without_the_worker_the_active_runs_continue(tmp_path):
+    """The process that imported everything is gone; when a run is lost later, another one is started."""
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", "20", "--delay", "0.5")
     driver = grid.start()
     wait_until(lambda: half_done(grid), driver)
     (worker,) = processes(driver.pid, "worker")
-    kept = processes(driver.pid, "kept process")
+    parents = processes(driver.pid, "parent")
     os.kill(worker, signal.SIGKILL)
     time.sleep(1)
     assert "will be tried again" not in grid.said()
-    os.kill(kept[0], signal.SIGKILL)
+    os.kill(parents[0], signal.SIGKILL)
     assert driver.wait(900) == 0
     assert "will be tried again" in grid.said()
     grid.check_complete(4, epochs=20)
