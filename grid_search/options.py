@@ -37,21 +37,12 @@ class GridOptions:
     arrays: dict[str, tuple[str | None, ...]]
     rest: tuple[str, ...]
     jobs: int | None = option(None, "runs at the same time (default: as many as fit)", "N", low=1, high=10_000)
-    gpus_per_training: float | None = option(
-        None, "share of a GPU per run (default: 0.25 if there is one)", "X", low=0, high=64
-    )
-    memory: float | None = option(
-        None, "memory to reserve per run (default: depends on the data)", "GB", low=0.1, high=10_000
-    )
-    address: str | None = option(
-        None, "a Ray cluster to use; also RAY_ADDRESS (default: only this machine)", "HOST:PORT"
-    )
+    gpus_per_training: float | None = option(None, "GPU share per run (default: 0.25 if any)", "X", low=0, high=64)
+    memory: float | None = option(None, "memory per run (default: depends on the data)", "GB", low=0.1, high=10_000)
+    address: str | None = option(None, "a Ray cluster; also RAY_ADDRESS (default: only this machine)", "HOST:PORT")
     prune: bool = option(False, "stop runs that fall behind, by asynchronous successive halving on the metric")
     metric: str | None = option(None, "column of metrics.csv for ranking and pruning (default: val_loss)", "NAME")
-    seeds: int | None = option(
-        None, "train every setting with N seeds, counted from --seed, and rank by the mean", "N",
-        low=1, high=1000,
-    )  # fmt: skip
+    seeds: int | None = option(None, "train with N seeds from --seed on, and rank by the mean", "N", low=1, high=1000)
     dry_run: bool = option(False, "check everything, get the data, print the plan, and exit")
     report: bool = option(False, "write the overview of the existing results, and exit")
 
@@ -71,7 +62,7 @@ def parse_args(argv: list[str]) -> GridOptions:
     own, arrays, rest = split(argv, {option for action in parser._actions for option in action.option_strings})
     given = {name: value for name, value in vars(parser.parse_args(own)).items() if value is not None}
     options = GridOptions(**{"module": None} | given, arrays=arrays, rest=rest)
-    for name in (*arrays, *(word.partition("=")[0].removeprefix("--") for word in rest)):
+    for name in (*arrays, *(word[2:].partition("=")[0] for word in rest if word.startswith("--"))):
         if name in RESERVED:
             raise UserError(f"A grid sets --{name} itself. Received: --{name}. Leave it out.")
         if name in ONE_FOR_ALL and len(arrays.get(name, ())) > 1:
@@ -92,11 +83,7 @@ def parse_args(argv: list[str]) -> GridOptions:
 
 
 def split(argv: list[str], own_options: set[str]) -> tuple[list[str], dict[str, tuple], tuple[str, ...]]:
-    """Separates the arguments: (those of the grid, arrays, those after `--`). A repeated array replaces the first.
-
-    Raises:
-        UserError: a single dash, which runs do not accept.
-    """
+    """Separates the arguments: (those of the grid, arrays, those after `--`). A repeated array replaces the first."""
     before, rest = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     own, arrays, current = [], {}, None
     for word in before:
