@@ -12,11 +12,7 @@ from dataset_tools.sources.patch_sources import Skipped
 
 
 def read(path: Path, classes: Classes) -> Items:
-    """The pictures that a COCO file lists; its parts may come in any order, and an annotation takes 40 bytes.
-
-    Raises:
-        UserError: the file cannot be read, or no category means a ball.
-    """
+    """The pictures that a COCO file lists; its parts may come in any order, and an annotation takes 40 bytes."""
     images: dict[str, tuple] = {}  # name and size, by identifier
     names: dict[str, object] = {}  # of the categories
     kinds: dict[tuple[str, bool], int] = {}  # number of each (category, crowd)
@@ -36,7 +32,8 @@ def read(path: Path, classes: Classes) -> Items:
         elif key == "categories":
             names[name] = value.get("name")
     classes.check(names.values(), path)
-    by_number = [_kind(classes.kind(names.get(category, "unknown")), crowd) for category, crowd in kinds]
+    of_number = [classes.kind(names.get(category, "unknown")) for category, _ in kinds]
+    of_number = [IGNORE if crowd and kind == BALL else kind for kind, (_, crowd) in zip(of_number, kinds, strict=True)]
     for key, (name, declared) in images.items():
         row = rows.pop(key, None)
         if not isinstance(name, str) or not name:
@@ -46,7 +43,7 @@ def read(path: Path, classes: Classes) -> Items:
         else:
             boxes = (row[at : at + 5] for at in range(0, len(row or ()), 5))
             record = Record(path_of(name), (), True, declared)
-            yield from annotated(record, boxes, lambda row: Box(by_number[int(row[0])], *row[1:]))
+            yield from annotated(record, boxes, lambda row: Box(of_number[int(row[0])], *row[1:]))
     for key in rows:
         yield Skipped(f"image {key}", "annotations of an unlisted picture")
 
@@ -58,7 +55,3 @@ def _edges(box: object) -> tuple[float, float, float, float]:
     except ODD:
         return nan, nan, nan, nan
     return x, y, x + width, y + height
-
-
-def _kind(kind: str, crowd: bool) -> str:
-    return IGNORE if crowd and kind == BALL else kind

@@ -16,11 +16,7 @@ NO_PLACE = {"choices", "textarea", "rating", "taxonomy", "number", "relation"}  
 
 
 def read(path: Path, classes: Classes) -> Items:
-    """The pictures of all annotated tasks.
-
-    Raises:
-        UserError: the file cannot be read.
-    """
+    """The pictures of all annotated tasks."""
     for number, (_, task) in enumerate(json_stream.elements(path)):
         try:
             name = _name(task)

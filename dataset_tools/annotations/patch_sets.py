@@ -66,11 +66,7 @@ def _checked(file: SafeFile, name: str) -> int:
 
 
 def read_candidates(path: Path, _: Classes) -> Iterator[Record | Skipped]:
-    """The robot's own candidates of every frame of a log, without labels.
-
-    Raises:
-        UserError: not a log.
-    """
+    """The robot's own candidates of every frame of a log, without labels."""
     for place in naoth_log.places(path):
         if isinstance(place, Skipped):
             yield place

@@ -15,6 +15,7 @@ from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
 LISTS = (".json", ".yaml", ".yml", ".h5", ".hdf5")  # suffixes of files that annotate a whole folder
+# A reader yields the pictures of a file or folder; it raises UserError if they are unreadable, or no class is a ball.
 READERS: dict[str, Callable[[Path, Classes], Items]] = {
     "yolo": yolo.read,
     "coco": coco.read,

@@ -10,11 +10,7 @@ from dataset_tools.sources.patch_sources import Skipped
 
 
 def read(path: Path, classes: Classes) -> Items:
-    """The pictures of a TORSO-21 file; a picture is certified if it has an annotation about a ball, present or absent.
-
-    Raises:
-        UserError: the file cannot be read.
-    """
+    """The pictures of a TORSO-21 file; certified are those with an annotation about a ball, present or absent."""
     for name, entry in yaml_stream.entries(path, "images"):
         try:
             kinds = [(classes.kind(item.get("type", "unknown")), item) for item in entry["annotations"]]

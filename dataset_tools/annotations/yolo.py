@@ -16,11 +16,7 @@ NOT_LABELS = {"classes", "train", "val", "valid", "test", "obj", "names", "readm
 
 
 def read(path: Path, classes: Classes) -> Items:
-    """The pictures of a folder, or of the folder of a YAML file.
-
-    Raises:
-        UserError: there are no class names, and the ball class is not given as a number.
-    """
+    """The pictures of a folder, or of the folder of a YAML file; names or --ball-class say which class is the ball."""
     folder = path if path.is_dir() else path.parent
     names = _names(folder, path, classes)
     if names:

@@ -12,6 +12,8 @@ RADIUS_MIN = 2.0  # pixels; smaller balls look like noise
 ASPECT_MAX = 2.0  # a box with a higher ratio, inside the picture, shows a part of a ball, so the place is unknown
 EDGE = 1.0  # pixels from the picture's edge within which a box touches it
 GRID = 1024  # per pixel: rounding, so that a box gives the same result in percent and in pixels
+ROWS = (np.arange(128) + 0.5) / 64 - 1  # rows through a disc, in radii
+HALF_ROWS = np.sqrt(1 - ROWS**2)
 AWAY = 0.1  # of the radius: margin around a ball that negatives also avoid
 
 
@@ -113,9 +115,7 @@ def _ball(box: Edges, width: int, height: int) -> Circle:
 def ball_shares(circle: Circle, patches: np.ndarray) -> np.ndarray:
     """The share of a disc in each patch: float [n], accurate to 0.001, for patches [n, 3] left, top, side."""
     left, top, side = patches.T.astype(float)
-    offsets = (np.arange(128) + 0.5) / 64 - 1  # rows through the disc, in radii
-    half = circle.radius * np.sqrt(1 - offsets**2)
-    rows = circle.y + circle.radius * offsets
+    half, rows = circle.radius * HALF_ROWS, circle.y + circle.radius * ROWS
     inside = (rows > top[:, None]) & (rows < (top + side)[:, None])
     right = np.minimum(circle.x + half, (left + side)[:, None])
     chord = np.clip(right - np.maximum(circle.x - half, left[:, None]), 0, None)

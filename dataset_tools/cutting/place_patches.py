@@ -80,7 +80,8 @@ def without_balls(
     for _ in range(TRIES * geometry.negatives):
         if len(found) == geometry.negatives:
             break
-        side = _side(sizes[rng.randrange(len(sizes))] * scene.width * rng.uniform(*geometry.scale), scene, geometry)
+        size = float(sizes[rng.randrange(len(sizes))]) * scene.width
+        side = _side(size * rng.uniform(*geometry.scale), scene, geometry)
         if len(found) % ANYWHERE_EVERY == ANYWHERE_EVERY - 1:
             x, y = rng.random() * scene.width, rng.random() * scene.height
         else:
