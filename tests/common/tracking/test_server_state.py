@@ -22,6 +22,13 @@ def test_an_edited_mark_is_ignored(run, tmp_path, change):
     assert differences(run, "local:../mlflow.db") == []
 
 
+def test_a_server_that_no_address_can_name_is_ignored(tmp_path):
+    server_state.save(tmp_path, server_state.Mark("https://x"))
+    path = server_state.mark_path(tmp_path, "https://x")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"server": "\ud800"}))
+    assert server_state.targets(tmp_path) == []
+
+
 def test_a_mark_of_another_journal_is_ignored(tmp_path):
     """In a folder copied during a run, marks may be newer than the journal; records added later must not be skipped."""
     written = journal_writer.Journal(tmp_path)
