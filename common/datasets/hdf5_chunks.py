@@ -47,10 +47,7 @@ class Chunks:
 def chunks_of(dataset: h5py.h5d.DatasetID, item_bytes: int, name: str) -> Chunks:
     """Lists the chunks of a chunked dataset and compares them with its shape; nothing is unpacked.
 
-    Args:
-        dataset: a chunked one.
-        item_bytes: of one value.
-        name: of file and dataset, for messages.
+    `item_bytes` is the size of one value; `name` is for messages.
 
     Raises:
         UserError: unknown filters, missing chunks, or chunks that are too large for the dataset.

@@ -1,40 +1,30 @@
 """Makes the table of `--list-datasets`: the families in the archive and in the cache."""
 
-from pathlib import Path
-
 from common.archive.download_errors import Unreachable
 from common.archive.fetch import listing
 from common.archive.retry import Patience
-from common.cli.archive_url import DEFAULT_URL
 from common.cli.progress import progress_bar
+from common.cli.training_options import TrainingOptions
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, all_families
 
 UNKNOWN = "only the default and what is cached are listed, but --dataset also takes other families"
 BRIEF = Patience(attempts=2)  # a list is not worth a long wait: without the archive, it shows the cache
 
 
-def list_datasets(
-    task: str,
-    data_root: Path | str,
-    archive_url: str = DEFAULT_URL,
-    offline: bool = False,
-    patience: Patience = BRIEF,
-) -> str:
+def list_datasets(task: str, options: TrainingOptions, patience: Patience = BRIEF) -> str:
     """A table of a task's datasets: what the archive has, if it says so, and what is cached.
 
     Raises:
-        ArchiveError: `archive_url` is not an address.
+        ArchiveError: `--archive-url` is not an address.
     """
-    served, how = (
-        (set(), "not asked (--offline); only the default and what is cached are listed")
-        if offline
-        else _served(task, archive_url, patience)
-    )
-    families = all_families(task)
+    url, families = options.archive_url, all_families(task)
+    served, how = set(), "not asked (--offline); only the default and what is cached are listed"
+    if not options.offline:
+        served, how = _served(task, url, patience)
     width = max(len(family.stem) for family in families)
-    lines = [f"{task} datasets; the archive {archive_url}: {how}", "", f"{'stem':<{width}}  {'archive':<21}  cached"]
+    lines = [f"{task} datasets; the archive {url}: {how}", "", f"{'stem':<{width}}  {'archive':<21}  cached"]
     for family in families:
-        cached = [split for split in SPLITS if (Path(data_root) / family.file(split)).is_file()]
+        cached = [split for split in SPLITS if (options.data_root / family.file(split)).is_file()]
         there = [split for split in SPLITS if family.file(split) in served]
         if there or cached or family.stem == DEFAULT_STEMS[task]:
             archive = "+".join(there) if served else "unknown"

@@ -22,19 +22,15 @@ DRY_RUN_PATCHES = 512
 
 @dataclass(frozen=True)
 class Splits:
-    """The patches for training, for validation and, if there is such a file, for testing.
+    """The patches for training, for validation and, if there is such a file, for testing."""
 
-    name: the dataset's name for people. names: that of each split, which differ where files were named one by one.
-    origin: where each split came from. substituted: whether synthetic patches replace the default family.
-    """
-
-    name: str
+    name: str  # of the dataset, for people
     train: Patches
     validation: Patches
     test: Patches | None
-    names: dict[str, str]
-    origin: dict[str, str]
-    substituted: bool
+    names: dict[str, str]  # of each split, which differ where files were named one by one
+    origin: dict[str, str]  # where each split came from
+    substituted: bool  # synthetic patches replace the default family
 
     @property
     def parts(self) -> dict[str, Patches]:
@@ -46,10 +42,7 @@ class Splits:
 def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) -> Splits:
     """Finds, fetches and reads the patches that the options ask for.
 
-    Args:
-        task: `classification` or `detection`.
-        options: the options of the run.
-        synthetic: the function that makes synthetic patches, when they are requested or needed as a replacement.
+    `synthetic` makes synthetic patches when they are requested or needed as a replacement.
 
     Raises:
         UserError: a dataset or file does not exist or cannot be used.
@@ -104,11 +97,8 @@ def _sample(patches: Patches, seed: int) -> Patches:
     return patches.take(np.sort(chosen))
 
 
-def read_files(paths: Sequence[Path], task: str):
-    """Reads patch files as one set.
-
-    Returns:
-        Patches, and the file of each patch, str [n], or None if there is only one.
+def read_files(paths: Sequence[Path], task: str) -> tuple[Patches, list[str] | None]:
+    """Patch files as one set, and the file of each patch, None if there is only one.
 
     Raises:
         UserError: a file that cannot be used for scoring, or files that do not match.

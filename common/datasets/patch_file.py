@@ -79,11 +79,7 @@ class Patches:
 
 
 def task_of(path: Path | str) -> str:
-    """`classification` or `detection`, depending on the shape of y.
-
-    Raises:
-        UserError: not a patch file.
-    """
+    """`classification` or `detection`, by the shape of y; a UserError if it is not a patch file."""
     with closing(patch_checks.open_file(Path(path))) as file:
         return patch_checks.task_of(file)
 
@@ -131,10 +127,6 @@ def _names(column: Column) -> np.ndarray:
 
 def read_patches(path: Path | str, task: str) -> Patches:
     """Reads and checks a whole patch file in the old or the new format.
-
-    Args:
-        path: the file.
-        task: `classification` or `detection`.
 
     Raises:
         UserError: one line with the file, what is wrong and what was received.

@@ -23,22 +23,15 @@ ASK_AGAIN_S = 24 * 3600.0  # a file that the archive lacks may be added later
 
 @dataclass(frozen=True)
 class Selection:
-    """The files of one run.
+    """The files of one run. Without `validation`, it is split off the training patches; `test` may be empty."""
 
-    name: The family's stem, `synthetic`, or the name of the first training file.
-    train, validation, test: Paths; without `validation`, it is split off the training patches; `test` may be empty.
-    origin: Where each path came from: an address, or the path itself.
-    substituted: Whether synthetic patches replace the default family.
-    warning: One line that the user has to know.
-    """
-
-    name: str
+    name: str  # the family's stem, `synthetic`, or the name of the first training file
     train: tuple[Path, ...]
     validation: tuple[Path, ...]
     test: tuple[Path, ...]
-    origin: Mapping[Path, str]
-    substituted: bool = False
-    warning: str | None = None
+    origin: Mapping[Path, str]  # where each path came from: an address, or the path itself
+    substituted: bool = False  # synthetic patches replace the default family
+    warning: str | None = None  # one line for the user
 
 
 def resolve(

@@ -19,15 +19,7 @@ def model_name(model_file: Path) -> str:
 
 
 def predict_file(model_file: Path, X, outputs: int):
-    """A saved model's outputs for every patch.
-
-    Args:
-        model_file: a .keras file.
-        X: uint8 [n, height, width, channels].
-        outputs: 1 for a classifier, 3 for a detector.
-
-    Returns:
-        float32 [n, outputs].
+    """A saved model's outputs for every patch: float32 [n, outputs] for X uint8 [n, height, width, channels].
 
     Raises:
         UserError: the model does not exist, is for other patches, or gives NaN or infinite outputs.
@@ -44,10 +36,10 @@ def write_rows(path: Path, columns: Mapping[str, Sequence | None]) -> None:
 
     Floats get nine digits, enough to distinguish all float32 numbers.
     """
-    columns = {name: values for name, values in columns.items() if values is not None}
     columns = {
         name: [f"{value:.9g}" for value in values] if np.asarray(values).dtype.kind == "f" else values
         for name, values in columns.items()
+        if values is not None
     }
     with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -16,10 +16,7 @@ def preflight(
 ) -> tuple[Splits, Server] | None:
     """Chooses the server, looks for a GPU if one is required, and loads the data.
 
-    Args:
-        options: the options of the run.
-        task: `classification` or `detection`, for `--list-datasets`.
-        load_data: the project's function.
+    `task` is for `--list-datasets`; `load_data` is the project's function.
 
     Returns:
         The patches and the server; None if there is nothing to train, because the datasets were listed or the run to
@@ -29,7 +26,7 @@ def preflight(
         UserError: a requested server, GPU or file is not available.
     """
     if options.list_datasets:
-        print(list_datasets(task, options.data_root, options.archive_url, options.offline))
+        print(list_datasets(task, options))
         return None
     if already_finished(options):
         return None

@@ -49,10 +49,7 @@ _MODULES |= {f"keras.src.models.{name}" for name in ("functional", "sequential",
 
 
 def load(path: Path):
-    """Loads the model in a .keras file, uncompiled.
-
-    Returns:
-        keras.Model.
+    """Loads the keras.Model in a .keras file, uncompiled.
 
     Raises:
         UserError: it is damaged, too large, made by Keras 2, or has anything but plain Keras layers.
@@ -148,11 +145,7 @@ def _check_version(metadata) -> None:
 
 
 def _check_config(value, depth: int = 0) -> None:
-    """Walks through a configuration: every object in it must be a plain Keras object.
-
-    Raises:
-        UserError: it contains another class or a function.
-    """
+    """Walks through a configuration: every object in it must be a plain Keras object."""
     if depth > 40:
         raise UserError(f"{CONFIG} in it is nested too deeply.")
     if isinstance(value, dict):

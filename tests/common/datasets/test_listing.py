@@ -3,6 +3,7 @@
 import pytest
 
 from common.archive.download_errors import ArchiveError
+from common.cli.training_options import TrainingOptions
 from common.datasets.families import DEFAULT_STEMS, all_families, parse_stem
 from common.datasets.listing import list_datasets
 
@@ -26,7 +27,7 @@ def test_the_list_shows_what_the_index_pages_name_and_what_is_cached(server, tmp
     index(server, "classification/", f"{family.folder.partition('/')[2]}/", "something_else/", "readme.txt")
     index(server, f"{family.folder}/", *names, other.file("train").rpartition("/")[2], "SHA256SUMS", "notes.txt")
     cached(server, tmp_path / "data", "train", "validation")
-    text = list_datasets("classification", tmp_path / "data", server.url)
+    text = list_datasets("classification", TrainingOptions(data_root=tmp_path / "data", archive_url=server.url))
     assert rows(text) == {
         STEM: ["train+validation+test", "train+validation", "(default)"],
         other.stem: ["train", "-"],
@@ -38,7 +39,8 @@ def test_the_list_shows_what_the_index_pages_name_and_what_is_cached(server, tmp
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(("url", "offline"), [(None, False), (NOWHERE, False), (NOWHERE, True)])
 def test_without_index_pages_the_list_names_the_default_and_what_is_cached(server, tmp_path, task, url, offline):
-    text = list_datasets(task, tmp_path, url or server.url, offline, patience=QUICK)
+    options = TrainingOptions(data_root=tmp_path, archive_url=url or server.url, offline=offline)
+    text = list_datasets(task, options, patience=QUICK)
     assert "only the default and what is cached are listed" in text.lower()
     table = rows(text)
     assert list(table) == [DEFAULT_STEMS[task], "synthetic"]
@@ -46,10 +48,10 @@ def test_without_index_pages_the_list_names_the_default_and_what_is_cached(serve
     other = all_families(task)[-1]
     (tmp_path / other.file("train")).parent.mkdir(parents=True)
     (tmp_path / other.file("train")).touch()
-    table = rows(list_datasets(task, tmp_path, url or server.url, offline, patience=QUICK))
+    table = rows(list_datasets(task, options, patience=QUICK))
     assert table[other.stem] == ["unknown", "train"]
 
 
 def test_the_list_refuses_an_invalid_address(tmp_path):
     with pytest.raises(ArchiveError, match="address"):
-        list_datasets("classification", tmp_path, "archive")
+        list_datasets("classification", TrainingOptions(data_root=tmp_path, archive_url="archive"))
