@@ -84,8 +84,6 @@ def _open(path: Path) -> h5py.File:
             if "lock" not in str(error) or error.errno == errno.EAGAIN:
                 raise
             return h5py.File(path, "r", locking=False)
-    except PermissionError:
-        raise UserError(f"{path}: is not readable. Check its permissions and those of its folder.") from None
     except BlockingIOError:
         raise UserError(
             f"{path}: is open for writing in another program, perhaps a notebook. Close it there."
@@ -93,7 +91,9 @@ def _open(path: Path) -> h5py.File:
     except OSError as error:
         if error.errno:
             why = os.strerror(error.errno)
-            raise UserError(f"{path}: cannot be opened. Received: {why}. Check the path and its disk.") from None
+            raise UserError(
+                f"{path}: cannot be opened. Received: {why}. Check the path, its permissions and its disk."
+            ) from None
         if "consistency flags" in str(error):
             raise UserError(
                 f"{path}: was not closed by the program that wrote it, so its end may be missing. Build or fetch it "

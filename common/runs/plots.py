@@ -73,23 +73,13 @@ def plain_log_axis(axis) -> None:
 
 
 def as_rgb(X: np.ndarray) -> np.ndarray:
-    """Converts patches to RGB pictures.
+    """Converts patches, uint8 [n, side, side, 1 or 2], to RGB pictures, uint8 [n, side, side, 3].
 
-    Args:
-        X: uint8 [n, height, width, 1] (Y) or [n, height, width, 2] (Y, and U/V interleaved along the columns).
-
-    Returns:
-        uint8 [n, height, width, 3], RGB.
-
-    Raises:
-        ValueError: X has another shape or type.
+    The second channel is U and V, interleaved along the columns.
     """
-    if X.ndim != 4 or X.shape[3] not in (1, 2) or X.dtype != np.uint8:
-        raise ValueError(f"Patches are uint8 [n, height, width, 1 or 2]. Received: {X.dtype} {list(X.shape)}")
     if X.shape[3] == 1 or not len(X):
         return np.repeat(X[..., :1], 3, axis=3)
-    pairs = np.pad(X[..., 1], ((0, 0), (0, 0), (0, X.shape[2] % 2)), mode="edge")
-    u, v = (np.repeat(pairs[:, :, start::2], 2, axis=2)[:, :, : X.shape[2]] for start in (0, 1))
+    u, v = (np.repeat(X[:, :, start::2, 1], 2, axis=2) for start in (0, 1))
     pixels = np.stack([X[..., 0], u, v], axis=3)
     flat = Image.fromarray(pixels.reshape(-1, X.shape[2], 3), mode="YCbCr")
     return np.asarray(flat.convert("RGB")).reshape(pixels.shape)

@@ -38,7 +38,7 @@ class RunFolder:
         path = self.path / "metrics.csv"
         if self._rows != number:  # first call: rows after a killed run's checkpoint are trained again
             rows = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-            write_text(path, "".join(line + "\n" for line in rows[: number and number + 1]))
+            write_text(path, "".join(line + "\n" for line in rows[: number + 1 if number else 0]))
         with path.open("a") as file:
             if not number:
                 file.write(",".join(["epoch", *numbers]) + "\n")

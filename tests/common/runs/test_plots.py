@@ -25,23 +25,13 @@ def test_y_alone_is_shown_gray_and_unstretched():
     assert rgb[0, 1, 1].tolist() == [100] * 3
 
 
-@pytest.mark.parametrize("width", [4, 5])
-def test_colour_survives_the_conversion_to_yuv422_and_back(width):
-    rgb = np.empty((2, 6, width, 3), np.uint8)
+def test_colour_survives_the_conversion_to_yuv422_and_back():
+    rgb = np.empty((2, 4, 4, 3), np.uint8)
     rgb[0], rgb[1] = (200, 40, 30), (30, 90, 220)
     ycc = np.stack([np.asarray(Image.fromarray(image).convert("YCbCr")) for image in rgb])
     X = np.stack([ycc[..., 0], ycc[..., 1]], axis=3)
     X[:, :, 1::2, 1] = ycc[:, :, 1::2, 2]  # U in even, V in odd columns
-    if width % 2:
-        assert np.abs(plots.as_rgb(X)[:, :, :-1].astype(int) - rgb[:, :, :-1]).max() <= 3
-    else:
-        assert np.abs(plots.as_rgb(X).astype(int) - rgb).max() <= 3
-
-
-@pytest.mark.parametrize("X", [np.zeros((2, 4, 4), np.uint8), np.zeros((2, 4, 4, 3), np.uint8), np.zeros((2, 4, 4, 1))])
-def test_other_arrays_are_an_error(X):
-    with pytest.raises(ValueError, match="Received"):
-        plots.as_rgb(X)
+    assert np.abs(plots.as_rgb(X).astype(int) - rgb).max() <= 3
 
 
 @pytest.mark.parametrize(("n", "channels"), [(0, 1), (1, 2), (7, 1), (20, 2)])
