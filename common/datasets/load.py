@@ -1,6 +1,7 @@
 """Loads the patches of a run: finds the files, reads and checks them, and splits off validation if there is none."""
 
 import math
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -109,11 +110,9 @@ def read_files(paths: Sequence[Path], task: str) -> tuple[Patches, list[str] | N
 
 
 def _told_apart(paths: Sequence[Path]) -> list[str]:
-    """Short names of the files, with as many of their folders as it takes to distinguish equal names."""
-    parts = [path.absolute().parts for path in paths]
+    """The names of files, with those of their folders below the common one if names are equal."""
     names = [path.name for path in paths]
-    for depth in range(2, max(map(len, parts), default=0) + 1):
-        if len(set(names)) == len(set(parts)):
-            break
-        names = ["/".join(part[-depth:]) for part in parts]
+    if len(set(names)) < len(names):
+        top = os.path.commonpath([path.absolute().parent for path in paths])
+        names = [path.absolute().relative_to(top).as_posix() for path in paths]
     return names
