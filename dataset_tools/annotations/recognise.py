@@ -45,7 +45,7 @@ def recognise(path: Path, given: str | None = None, pictures: Path | None = None
     """
     if given not in (None, *READERS):
         raise UserError(f"--format must be one of {', '.join(READERS)}. Received: {given}.")
-    if not path.exists():
+    if not (path.is_file() or path.is_dir()):  # reading a pipe would block
         raise UserError(f"{path}: no such file or folder.")
     found = _candidates(path) if path.is_dir() else [(path, _of_file(path))]
     found = [(file, kind) for file, kind in found if kind and given in (None, kind)]
@@ -63,7 +63,9 @@ def _candidates(folder: Path) -> Iterator[tuple[Path, str]]:
         if file.suffix.lower() in LISTS and file.is_file() and (kind := _of_file(file)) != "yolo":
             yield file, kind
     names = [PurePosixPath(name) for name in walk(folder, SUFFIXES | {".xml", ".log", ".txt"})]
-    yield from ((folder / name, "naoth-log") for name in names if name.suffix.lower() == ".log")
+    yield from (
+        (folder / name, "naoth-log") for name in names if name.suffix.lower() == ".log" and (folder / name).is_file()
+    )
     if any(name.suffix.lower() == ".xml" for name in names):
         yield folder, "voc"
     pictures = [name for name in names if name.suffix.lower() in SUFFIXES]

@@ -4,12 +4,10 @@ from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.find_pictures import SUFFIXES, PictureFolder, path_of, walk
+from dataset_tools.annotations.find_pictures import SUFFIXES, PictureFolder, path_of, read_small, walk
 from dataset_tools.annotations.record import IGNORE, Box, Items, Record, annotated, size_of
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
-
-XML_MAX = 4 << 20  # bytes of one picture's annotations
 
 
 class _Builder(ElementTree.TreeBuilder):
@@ -27,7 +25,7 @@ def read(path: Path, classes: Classes) -> Items:
     used = set()
     for name in walk(folder, {".xml"}) if path.is_dir() else [path.name]:
         try:
-            root = _parse(folder / name)
+            root = _parse(read_small(folder / name))
             # The picture with the XML file's name, beside it or in JPEGImages or images; else the one that it names.
             stem = PurePosixPath(name).with_suffix("")
             beside = [stem, *(stem.parent.parent / images / stem.name for images in ("JPEGImages", "images"))]
@@ -35,8 +33,8 @@ def read(path: Path, classes: Classes) -> Items:
             if picture is None:
                 told = search.find(path_of(root.findtext("filename") or "") or stem.name)
                 picture = told.relative_to(folder).as_posix()
-        except (Refused, OSError) as error:
-            yield Skipped(name, str(error) if isinstance(error, Refused) else "unreadable xml file")
+        except Refused as refused:
+            yield Skipped(name, str(refused))
             continue
         used.add(picture)
         declared = size_of(root.findtext("size/width"), root.findtext("size/height"))
@@ -47,11 +45,9 @@ def read(path: Path, classes: Classes) -> Items:
             yield Skipped(name, "not annotated: there is no xml for it")
 
 
-def _parse(file: Path) -> ElementTree.Element:
-    if file.stat().st_size > XML_MAX:
-        raise Refused(f"xml larger than {XML_MAX >> 20} MB")
+def _parse(content: bytes) -> ElementTree.Element:
     try:
-        root = ElementTree.XML(file.read_bytes(), ElementTree.XMLParser(target=_Builder()))  # noqa: S314
+        root = ElementTree.XML(content, ElementTree.XMLParser(target=_Builder()))  # noqa: S314
     except (ElementTree.ParseError, ValueError, LookupError):
         raise Refused("not a readable xml file") from None
     if root.tag != "annotation":

@@ -6,12 +6,11 @@ from pathlib import Path, PurePosixPath
 from common.errors import UserError
 from dataset_tools.annotations import yaml_stream
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.find_pictures import SUFFIXES, walk
+from dataset_tools.annotations.find_pictures import SUFFIXES, read_small, walk
 from dataset_tools.annotations.record import BALL, FRACTIONS, IGNORE, OTHER, Box, Items, Record, annotated
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
-TEXT_MAX = 1 << 20  # characters of the label file of one picture; 20,000 boxes
 NOT_LABELS = {"classes", "train", "val", "valid", "test", "obj", "names", "readme", "requirements", "notes"}
 
 
@@ -34,9 +33,9 @@ def read(path: Path, classes: Classes) -> Items:
             continue
         used.add(stem)
         try:
-            lines = [line.split() for line in _text(folder / f"{stem}.txt").splitlines() if line.strip()]
-        except (Refused, OSError) as error:
-            yield Skipped(name, str(error) if isinstance(error, Refused) else "unreadable label file")
+            lines = [line.split() for line in _lines(folder / f"{stem}.txt") if line.strip()]
+        except Refused as refused:
+            yield Skipped(name, str(refused))
             continue
         record = Record(name, (), True, FRACTIONS, folder / name)
         yield from annotated(record, lines, lambda words: _box(words, names, classes))
@@ -45,12 +44,8 @@ def read(path: Path, classes: Classes) -> Items:
             yield Skipped(f"{stem}.txt", "missing picture")
 
 
-def _text(file: Path) -> str:
-    with file.open(encoding="utf-8-sig", errors="replace") as stream:
-        text = stream.read(TEXT_MAX + 1)
-    if len(text) > TEXT_MAX:
-        raise Refused(f"label file larger than {TEXT_MAX >> 20} MB")
-    return text
+def _lines(file: Path) -> list[str]:
+    return read_small(file).decode("utf-8-sig", "replace").splitlines()
 
 
 def _names(folder: Path, path: Path, classes: Classes) -> dict[str, str]:
@@ -64,7 +59,7 @@ def _names(folder: Path, path: Path, classes: Classes) -> dict[str, str]:
                 return names
     for file in (folder / "classes.txt", folder / "obj.names"):
         if file.is_file():
-            return {str(index): line.strip() for index, line in enumerate(_text(file).splitlines())}
+            return {str(index): line.strip() for index, line in enumerate(_lines(file))}
     return {}
 
 

@@ -1,5 +1,7 @@
 """If the format or ball class of a source is not recognised, the message asks for it."""
 
+import os
+
 import pytest
 
 from common.errors import UserError
@@ -26,3 +28,15 @@ def test_an_unrecognised_format_asks_for_the_option(folder, tmp_path):
     with pytest.raises(UserError, match="several formats: voc, yolo"):
         read(folder)
     assert list(read(folder, kind="voc")[0]) == ["a.png"]
+
+
+@pytest.mark.parametrize(("kind", "name"), [("yolo", "b.txt"), ("voc", "b.xml")])
+def test_pipes_are_skipped_because_reading_them_would_block(kind, name, folder, tmp_path):
+    scenes.WRITERS[kind](folder, {"a.png": BALL})
+    os.mkfifo(folder / name)
+    os.mkfifo(folder / "game.log")
+    records, skipped = read(folder)
+    assert list(records) == ["a.png"]
+    assert "annotations that are not a regular file" in skipped.values()
+    with pytest.raises(UserError, match="no such file or folder"):
+        read(folder / "game.log")
