@@ -48,7 +48,6 @@ def subject(max_fpr: float = MAX_FPR):
         measures,
         lambda y, answers, threshold: metrics.of_drawn_patches(y, answers[:, 0], threshold, limits),
         errors,
-        lambda y, answers: -np.abs(y - answers[:, 0]),
         plots.changed,
         lambda y: {},
     )

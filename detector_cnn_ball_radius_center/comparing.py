@@ -38,7 +38,6 @@ def subject(size: int):
         measures,
         lambda y, circles, threshold: metrics.of_drawn_patches(y, circles, size),
         lambda y, circles, threshold: {"poor": metrics.circle_iou(y, circles) <= limit},
-        metrics.circle_iou,
         plots.changed,
         lambda y: {"radius": [f"radius {name}" for name in metrics.radius_class(y[:, 0])]},
     )

@@ -48,11 +48,9 @@ def free_of_balls(found: Found) -> np.ndarray:
         known, _ = circles_and_boxes.scene_of(record, *found.size, picture.scale(record, *found.size))
     except Refused:
         return np.zeros(len(boxes), bool)
-    free = np.full(len(boxes), known.free)
-    for left, top, right, bottom in known.avoid:
-        across = (boxes[:, 0] < right) & (boxes[:, 2] > left)
-        free &= ~(across & (boxes[:, 1] < bottom) & (boxes[:, 3] > top))
-    return free
+    avoid = np.array(known.avoid).reshape(-1, 4)
+    low, high = np.maximum(boxes[:, None, :2], avoid[:, :2]), np.minimum(boxes[:, None, 2:], avoid[:, 2:])
+    return known.free & ~(low < high).all(axis=2).any(axis=1)
 
 
 def write_negatives(root: Path, alarms: Iterable[Choice]) -> int:

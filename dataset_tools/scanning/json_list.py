@@ -7,11 +7,10 @@ from pathlib import Path
 
 
 @contextmanager
-def json_list(path: Path, key: str = "", before: Mapping = {}, after: Mapping = {}) -> Iterator[Callable]:
+def json_list(path: Path, key: str = "", others: Mapping = {}) -> Iterator[Callable]:
     """Yields a function that appends an item to the list.
 
-    The file contains only the list, or with a `key` an object with the list between the entries of `before` and
-    `after`; `after` is read at the end.
+    The file contains only the list, or with a `key` an object with the list and then `others`, as they are at the end.
     """
     between = "\n"
     with path.open("w", encoding="utf-8") as file:
@@ -21,8 +20,7 @@ def json_list(path: Path, key: str = "", before: Mapping = {}, after: Mapping = 
             file.write(between + json.dumps(item))
             between = ",\n"
 
-        head = "".join(f"{json.dumps(name)}: {json.dumps(value)},\n" for name, value in before.items())
-        file.write(f"{{\n{head}{json.dumps(key)}: [" if key else "[")
+        file.write(f"{{\n{json.dumps(key)}: [" if key else "[")
         yield add
-        tail = "".join(f",\n{json.dumps(name)}: {json.dumps(value)}" for name, value in after.items())
+        tail = "".join(f",\n{json.dumps(name)}: {json.dumps(value)}" for name, value in others.items())
         file.write(f"\n]{tail}\n}}\n" if key else "\n]\n")

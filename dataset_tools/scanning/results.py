@@ -42,7 +42,7 @@ def whole_folder(wanted: Path) -> Iterator[tuple[Path, list[Path]]]:
         inner.replace(place[0])  # replaces the empty folder that reserved the name
 
 
-def write_results(folder: Path, about: dict, balls: Iterable, total: int, drawn: int, tasks: bool) -> dict[str, int]:
+def write_results(folder: Path, about: dict, balls: Iterable, total: int, drawn: int, tasks: bool) -> dict:
     """Writes detections as they come, draws some of the pictures, and the best detections as a contact sheet.
 
     Args:
@@ -50,16 +50,16 @@ def write_results(folder: Path, about: dict, balls: Iterable, total: int, drawn:
         total: maximum number of pictures. drawn: how many of them to draw, evenly spread. tasks: also for Label Studio.
 
     Returns:
-        The numbers of pictures, patches, candidates and balls.
+        `about` with the numbers of pictures, patches, candidates and balls.
     """
-    counts, best = {"pictures": 0, "patches": 0, "candidates": 0, "balls": 0}, []
-    drawn = min(drawn, total)
+    counts = about | {"pictures": 0, "patches": 0, "candidates": 0, "balls": 0}
+    best, drawn = [], min(drawn, total)
     (folder / "pictures").mkdir()
     with ExitStack() as files:
         opened = files.enter_context((folder / "detections.csv").open("w", newline="", encoding="utf-8"))
         table = csv.DictWriter(opened, COLUMNS, lineterminator="\n")
         table.writeheader()
-        add_json = files.enter_context(json_list(folder / "detections.json", "detections", about, counts))
+        add_json = files.enter_context(json_list(folder / "detections.json", "detections", counts))
         if tasks:
             add_task = files.enter_context(label_studio_tasks.task_folder(folder / "label_studio", about["model"]))
         for found, circles, scores, kept in balls:

@@ -46,7 +46,6 @@ class Subject:
     columns: names of the outputs. measures: the metrics, of which the first decides.
     measure: (y, answers, threshold) -> (times drawn, int [n]) -> one float per measure, or None for each if undefined.
     errors: (y, answers, threshold) -> kind of error -> bool [n].
-    quality: (y, answers) -> float [n], higher for a better answer; sorts the galleries.
     gallery: (path, patches, answers of both, chosen, title, subtitle) draws the chosen patches.
     groups: y -> further groups of patches by name: str [n] each.
     """
@@ -55,7 +54,6 @@ class Subject:
     measures: tuple[Measure, ...]
     measure: Callable
     errors: Callable
-    quality: Callable
     gallery: Callable
     groups: Callable
 
@@ -117,10 +115,10 @@ def _one_pair(subject: Subject, patches, pair: list, groups: Mapping, names: tup
     columns = [(name, name, "d") for name in ("patches", *counted)]
     print(tables.group_table(columns, rows, lambda row: row["fixed"] + row["broken"]))
     picture.draw(folder / f"comparison{suffix}.png", subject.measures, numbers, rows, told, names)
-    change = subject.quality(patches.y, pair[1][0]) - subject.quality(patches.y, pair[0][0])
-    for what, order, (bad, good) in (("fixed", -change, names), ("broken", change, names[::-1])):
+    change = np.abs(pair[1][0] - pair[0][0]).sum(axis=1)
+    for what, (bad, good) in (("fixed", names), ("broken", names[::-1])):
         found = np.flatnonzero(counted[what])
-        chosen = found[np.argsort(order[found], kind="stable")][:SHOWN]
+        chosen = found[np.argsort(-change[found], kind="stable")][:SHOWN]
         title = f"{len(found)} {'patch' if len(found) == 1 else 'patches'} {what}: {bad} is wrong, {good} is right"
         subtitle = "" if len(found) <= SHOWN else f"the {SHOWN} that changed most; "
         subject.gallery(folder / f"{what}{suffix}.png", patches, [one[0] for one in pair], chosen, title, subtitle)
