@@ -15,7 +15,6 @@ if __name__ == "__main__":  # works in any folder with any Python: finds this re
     launch.in_environment()
 
 from classifier_cnn.options import MAX_FPR, check_limit
-from common.cli import launch
 from common.cli.evaluation_options import threshold_value
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
@@ -37,7 +36,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Parses the command line and compares."""
     arguments = parse_args(argv)
-    launch.switch_off()
     paths, files = divide(arguments.names)
     with quiet_stderr():
         from classifier_cnn.comparing import compare_models

@@ -14,7 +14,6 @@ if __name__ == "__main__":  # works in any folder with any Python: finds this re
     launch.in_environment()
 
 from classifier_cnn.options import Options
-from common.cli import launch
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
 from dataset_tools.suspects.options import parse
@@ -23,7 +22,6 @@ from dataset_tools.suspects.options import parse
 def main(argv: list[str] | None = None) -> None:
     """Parses the command line and judges the labels."""
     arguments, options = parse((__doc__ or " ").splitlines()[0], Options, argv)
-    launch.switch_off()
     with quiet_stderr():
         from classifier_cnn.find_suspects import find_suspects
     find_suspects(arguments, options)

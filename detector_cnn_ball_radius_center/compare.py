@@ -13,7 +13,6 @@ if __name__ == "__main__":  # works in any folder with any Python: finds this re
 
     launch.in_environment()
 
-from common.cli import launch
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
 from robot_export.comparison.options import compare_parser, divide
@@ -22,7 +21,6 @@ from robot_export.comparison.options import compare_parser, divide
 def main(argv: list[str] | None = None) -> None:
     """Parses the command line and compares."""
     arguments = compare_parser((__doc__ or " ").splitlines()[0]).parse_args(argv)
-    launch.switch_off()
     paths, files = divide(arguments.names)
     with quiet_stderr():
         from detector_cnn_ball_radius_center.comparing import compare_models

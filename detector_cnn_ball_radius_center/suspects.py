@@ -13,7 +13,6 @@ if __name__ == "__main__":  # works in any folder with any Python: finds this re
 
     launch.in_environment()
 
-from common.cli import launch
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
 from dataset_tools.suspects.options import parse
@@ -23,7 +22,6 @@ from detector_cnn_ball_radius_center.options import Options
 def main(argv: list[str] | None = None) -> None:
     """Parses the command line and judges the labels."""
     arguments, options = parse((__doc__ or " ").splitlines()[0], Options, argv)
-    launch.switch_off()
     with quiet_stderr():
         from detector_cnn_ball_radius_center.find_suspects import find_suspects
     find_suspects(arguments, options)
