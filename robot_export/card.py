@@ -1,12 +1,12 @@
 """Writes the model card, README.md and report.html of a run folder, to read before a model is copied to a robot."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from common.atomic_files import write_text
 from common.runs.page import write_page
 from robot_export import snippets
+from robot_export.export_job import Job
 from robot_export.model_json import Manifest
 from robot_export.robot_card import header_to_take, robots
 
@@ -15,6 +15,7 @@ _OUTPUTS = (
     "order reads beyond them. `--robot NAME` writes the file for such code."
 )
 PAIRED = 4  # pictures
+WEAKEST, SLICES = 4, 200  # rows of each kind (recordings, cameras, brightnesses) on the card and on the page
 _PARITY = (
     ("largest difference", "max_difference", ".2g"),
     ("mean", "mean_difference", ".2g"),
@@ -31,32 +32,20 @@ _PARITY = (
 _VERDICTS = {True: "yes", False: "**NO**", None: "**not run**"}
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What a project says about its model.
-
-    purpose: one sentence. numbers: the table of the splits. weak: the worst recordings, cameras and brightnesses.
-    slices: all of these. pictures: (file, what it shows). notes: what the numbers mean, one sentence each.
-    """
-
-    purpose: str
-    numbers: str
-    weak: str
-    slices: str = ""
-    pictures: Sequence[tuple[str, str]] = ()
-    notes: Sequence[str] = ()
-
-
-def write_card(folder: Path, manifest: Manifest, findings: Findings) -> Path:
+def write_card(job: Job, manifest: Manifest) -> Path:
     """Writes README.md, and report.html with the same text and all slices; missing pictures are left out."""
-    shown = [f"![{words}]({name})" for name, words in findings.pictures if (folder / name).is_file()]
+    split, folder = "test" if "test" in job.results else "validation", job.folder
+    result = {"groups": (), "notes": ()} | job.results.get(split, {})
+    weak, slices = (split + "\n" + job.project.group_table(result["groups"], n).strip("\n") for n in (WEAKEST, SLICES))
+    pictures = [(f"{split}_{kind}.png", f"{words}, {split}") for kind, words in job.project.pictures]
+    pictures.insert(len(pictures) - 1, ("training_curves.png", "the numbers of every epoch"))  # before the heat map
+    shown = [f"![{words}]({name})" for name, words in pictures if (folder / name).is_file()]
     # Two side by side, so that they do not fill the page; the wide ones, at the end, would be too small.
     pairs = [[*shown[i : min(i + 2, PAIRED)], ""][:2] for i in range(0, min(len(shown), PAIRED), 2)]
-    weak = findings.weak.strip() or "the files contain neither recordings nor cameras"
     parts = [
         f"# {folder.resolve().name}",
-        head(manifest, findings.purpose, findings.numbers),
-        "\n".join(f"- {note}" for note in findings.notes) or None,
+        head(job, manifest),
+        "\n".join(f"- {note}" for note in result["notes"]) or None,
         _table(pairs, 2) if pairs else None,
         *shown[PAIRED:],
         "## Export formats",
@@ -69,17 +58,17 @@ def write_card(folder: Path, manifest: Manifest, findings: Findings) -> Path:
         snippets.loading(manifest),
         "",
     ]
-    path = folder / "README.md"
     text = "\n\n".join(part for part in parts if part is not None)
-    write_text(path, text)
-    write_page(folder / "report.html", f"{text}## All slices\n\n```\n{findings.slices}\n```\n")
-    return path
+    write_text(folder / "README.md", text)
+    write_page(folder / "report.html", f"{text}## All slices\n\n```\n{slices}\n```\n")
+    return folder / "README.md"
 
 
-def head(manifest: Manifest, purpose: str, numbers: str) -> str:
+def head(job: Job, manifest: Manifest) -> str:
     """The model, its data and its numbers, without raw HTML; also the description of the run on MLflow."""
+    numbers = job.project.table({split: result["metrics"] for split, result in job.results.items()})
     parts = [
-        f"{purpose} Project `{manifest.project}`. `model.json` has the same facts for programs.",
+        f"{job.project.purpose} Project `{manifest.project}`. `model.json` has the same facts for programs.",
         _warnings(manifest),
         _what(manifest),
         "## Data",

@@ -8,7 +8,7 @@ import pytest
 from common.datasets.sampling_rules import RULES
 from common.errors import UserError
 from robot_export import model_json, runtimes, verify_one_file
-from robot_export.card import Findings, write_card
+from robot_export.card import write_card
 from robot_export.describe_model import describe_input
 from robot_export.export_job import Job, Partner, Wishes
 from robot_export.formats import FORMATS
@@ -69,9 +69,9 @@ def test_every_robot_gets_a_file_in_the_layout_of_its_code(tmp_path, kind, side)
     model_json.write(job.folder, told)
     for name in told.formats:
         assert verify_one_file.check_file(job.folder, model_json.read(job.folder), name).startswith("unchanged")
-    wanted = np.concatenate([job.evidence.outputs, *([joint.outputs] if joint else [])], axis=1)
+    wanted = np.concatenate([job.source.outputs, *([joint.outputs] if joint else [])], axis=1)
     names = {1: ("ball",), 3: ("radius", "x", "y"), 4: ("ball", "radius", "x", "y")}[wanted.shape[1]]
-    X, mean = job.evidence.validation.X, job.manifest.input.mean[0]
+    X, mean = job.source.validation.X, job.source.manifest.input.mean[0]
     for name in job.wishes.robots:
         robot, file = ROBOTS[name], told.formats[told.robots[name]["form"]]
         assert told.robots[name]["file"] == file.file
@@ -104,8 +104,8 @@ def test_a_robot_that_reads_an_existing_file_gets_its_name(tmp_path):
 def test_the_card_says_how_to_put_it_on_the_robot(tmp_path):
     job = make(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
     told = deliver(job)
-    card = write_card(job.folder, told, Findings("A test.", "numbers", "weak")).read_text()
-    mean = job.manifest.input.mean[0]
+    card = write_card(job, told).read_text()
+    mean = job.source.manifest.input.mean[0]
     assert "### naoth-tflite: NaoTH" in card
     assert "`model_naoth-tflite.tflite`" in card
     assert f"**-{mean:.9g}**" in card
@@ -148,14 +148,14 @@ def test_robot_files_of_an_earlier_export_are_removed(tmp_path):
 def test_a_model_that_a_robot_cannot_use_is_refused(arguments, words):
     name, *rest = arguments
     with pytest.raises(UserError) as refused:
-        check(ROBOTS[name], *rest, accept_sampling=False)
+        check(name, *rest, accept_sampling=False)
     assert words in str(refused.value)
     assert str(refused.value).startswith(f"--robot {name}: ")
 
 
 def test_another_sampling_rule_can_be_accepted():
-    check(ROBOTS["hulks"], "detector", (32, 32, 1), "centres", accept_sampling=True)
-    check(ROBOTS["hulks"], "detector", (32, 32, 1), "corners", accept_sampling=False)
+    check("hulks", "detector", (32, 32, 1), "centres", accept_sampling=True)
+    check("hulks", "detector", (32, 32, 1), "corners", accept_sampling=False)
 
 
 @pytest.mark.parametrize(
