@@ -126,7 +126,8 @@ def _make(name: str, item: Item, new: Path, job: Job) -> Checked:
         latency_us=opened.times(values) if opened.times else None,
         **written.fields,
     )
-    run = None if opened.times else opened.single(values[:1])
+    run = opened.single(values[:1]) if opened.single else lambda: opened.run(values[:1])
+    run = None if opened.times else run
     return Checked(entry, verdict.threshold, outputs[job.vectors], run)
 
 

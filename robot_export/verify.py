@@ -8,7 +8,6 @@ The exit status is 0 if nothing is wrong, else 2. A file that was not run is rep
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,29 +74,19 @@ def verify(folder: Path, manifest: Manifest, foreign_code: bool = False) -> Iter
     Yields:
         The name of the format; the result in words ("not run ..." if it was not run here); whether it is right.
     """
-    child, wrong = None, {}
-    with tempfile.TemporaryDirectory(prefix="verify-") as own:  # holds only checked copies, which nobody can replace
-        for name, file in manifest.formats.items():
-            try:
-                (Path(own) / file.file).write_bytes(model_json.read_unchanged(folder, file))
-            except UserError as error:
-                wrong[name] = str(error)
-        model_json.write(Path(own), manifest)
-        for name, file in manifest.formats.items():
-            if name in wrong:
-                yield name, wrong[name], False
-                continue
-            try:
-                if child is None:
-                    child = Child(file_checks, Path(own), foreign_code)
-                    child.receive(START_SECONDS)
-                child.send(name)
-                yield name, child.receive(SECONDS), True
-            except Ended as how:
-                child = None
-                yield name, f"{file.file}: {file.runtime} {how}", False
-            except UserError as error:
-                yield name, str(error), False
+    child = None
+    for name, file in manifest.formats.items():
+        try:
+            if child is None:
+                child = Child(file_checks, folder, manifest, foreign_code)
+                child.receive(START_SECONDS)
+            child.send(name)
+            yield name, child.receive(SECONDS), True
+        except Ended as how:
+            child = None
+            yield name, f"{file.file}: {file.runtime} {how}", False
+        except UserError as error:
+            yield name, str(error), False
 
 
 if __name__ == "__main__":
