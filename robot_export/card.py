@@ -1,6 +1,7 @@
 """Writes the model card, README.md and report.html of a run folder, to read before a model is copied to a robot."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from common.atomic_files import write_text
@@ -83,9 +84,8 @@ def summary(manifest: Manifest) -> str:
     """Describes the files for a terminal, one line each."""
     lines = []
     for name, file in manifest.formats.items():
-        parity, times = file.parity or {}, file.latency_us or {}
-        numbers = f"{file.bytes:>8,} bytes {times.get('median', float('nan')):8.1f} us"
-        line = f"{name:8} {file.file:22} {numbers}   difference {parity.get('max_difference', float('nan')):.2g}"
+        took, off = (file.latency_us or {}).get("median", math.nan), (file.parity or {}).get("max_difference", math.nan)
+        line = f"{name:8} {file.file:22} {file.bytes:>8,} bytes {took:8.1f} us   difference {off:.2g}"
         verdict = {True: "", False: "   rejected: ", None: "   "}[file.accepted]
         lines.append(line + verdict + "; ".join(file.reasons if verdict else ()))
     return "\n".join(lines)
@@ -141,14 +141,12 @@ def _formats(manifest: Manifest) -> str:
         times = file.latency_us
         took = [f"{times[key]:.1f}" if times else "not timed" for key in ("median", "p95")]
         cost.append((name, f"`{file.file}`", f"{file.bytes:,}", f"{file.peak_activation_bytes:,}", *took))
-    numbers = {
-        name: ({"threshold": thresholds[name]} if name in thresholds else {}) | (file.parity or {})
-        for name, file in files.items()
-    }
-    columns = [column for column in _PARITY if any(column[1] in each for each in numbers.values())]
+    numbers = {name: {"threshold": thresholds.get(name)} | (file.parity or {}) for name, file in files.items()}
+    columns = [column for column in _PARITY if any(each.get(column[1]) is not None for each in numbers.values())]
     parity = [("format", *(title for title, _, _ in columns), "accepted")]
     for name, file in files.items():
-        cells = (_cell(numbers[name], key, style) for _, key, style in columns)
+        found = [(numbers[name].get(key), style) for _, key, style in columns]
+        cells = ("-" if value is None else format(value, style) for value, style in found)
         parity.append((name, *cells, _VERDICTS[file.accepted]))
     versions = sorted({file.runtime_version for file in files.values() if file.runtime_version})
     if "onnx" in files:
@@ -165,7 +163,3 @@ def _table(rows: Sequence[Sequence[str]], names: int) -> str:
     lines = [f"| {' | '.join(row)} |" for row in rows]
     lines.insert(1, f"|{' --- |' * names}{' ---: |' * (len(rows[0]) - names)}")
     return "\n".join(lines)
-
-
-def _cell(numbers: Mapping[str, float], key: str, style: str) -> str:
-    return format(numbers[key], style) if key in numbers else "-"

@@ -12,34 +12,24 @@ BLOCK_SECONDS = 0.0002  # short, so that most blocks end before another process 
 
 
 def count_cost(model) -> dict[str, int]:
-    """The costs that depend only on the network, by their names in model.json and in the metrics.
+    """The costs that depend only on a built keras.Model without branches, by their names in model.json.
 
-    Args:
-        model: a built keras.Model without branches, trained or not.
+    Multiply-accumulates count those with the zero border, too. The peak is the largest input plus output of one layer;
+    the layers that are not counted work in place.
     """
-    return {
-        "multiply_accumulates": multiply_accumulates(model),
-        "parameters": model.count_params(),
-        "peak_activation_bytes": BYTES * peak_activations(model),
-    }
-
-
-def multiply_accumulates(model) -> int:
-    """Multiply-accumulates per patch in convolutions (including those with the zero border) and dense layers."""
-    total = 0
+    macs, peak = 0, 0
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv2D):
-            total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
+            macs += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
         elif isinstance(layer, keras.layers.Dense):
-            total += math.prod(layer.kernel.shape)
-    return total
-
-
-def peak_activations(model) -> int:
-    """Values in memory at once: the largest input plus output of one layer; other layers work in place."""
-    kinds = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.MaxPooling2D)
-    shapes = [(layer.input.shape, layer.output.shape) for layer in model.layers if isinstance(layer, kinds)]
-    return max(math.prod(before[1:]) + math.prod(after[1:]) for before, after in shapes)
+            macs += math.prod(layer.kernel.shape)
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense | keras.layers.MaxPooling2D):
+            peak = max(peak, math.prod(layer.input.shape[1:]) + math.prod(layer.output.shape[1:]))
+    return {
+        "multiply_accumulates": macs,
+        "parameters": model.count_params(),
+        "peak_activation_bytes": BYTES * peak,
+    }
 
 
 def measure_latency(calls: dict[str, Callable[[], object]], rounds: int = 200) -> dict[str, dict[str, float]]:

@@ -152,10 +152,7 @@ def read(folder: Path) -> Manifest:
 
 
 def read_beside(model: Path) -> Manifest | None:
-    """What the model.json of a model.keras says of the model itself, not of the files of its last export.
-
-    Returns:
-        None if it has none.
+    """What the model.json of a model.keras says of the model, not of the files of its last export; None without one.
 
     Raises:
         UserError: it cannot be read, or does not follow the schema.
@@ -212,11 +209,9 @@ def write(folder: Path, manifest: Manifest) -> None:
 
 
 def check(values: dict, where: str = "model.json", exported: bool = True) -> None:
-    """Checks an object against the schema.
+    """Checks an object against the schema; `where` is its name for the error message.
 
-    Args:
-        where: its name for the error message.
-        exported: False for a run that is not yet exported and so has no formats or test vectors.
+    exported: False for a run that is not yet exported and so has no formats or test vectors.
 
     Raises:
         UserError: it does not follow the schema; the message names the place.
@@ -232,15 +227,10 @@ def check(values: dict, where: str = "model.json", exported: bool = True) -> Non
 
 def _values(record) -> dict:
     """The fields of a record by their keys in the file, without optional fields that have no value."""
-    values = {each: getattr(record, each.name) for each in fields(record)}
-    return {
-        _KEYS.get(each.name, each.name): value
-        for each, value in values.items()
-        if value is not None or each.default is MISSING
-    }
+    left = [each for each in fields(record) if each.default is MISSING or getattr(record, each.name) is not None]
+    return {_KEYS.get(each.name, each.name): getattr(record, each.name) for each in left}
 
 
 def _record(kind: type, values: dict):
-    """Makes a record from the values of its fields."""
     keys = {each.name: _KEYS.get(each.name, each.name) for each in fields(kind)}
     return kind(**{name: values[key] for name, key in keys.items() if key in values})
