@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import replace
+from functools import partial
 
 from detector_cnn_ball_radius_center import metrics
 from detector_cnn_ball_radius_center.data import load_data
@@ -10,7 +11,8 @@ from detector_cnn_ball_radius_center.report import report
 from detector_cnn_ball_radius_center.summary import TRACKED, group_table, table
 from robot_export.project import Project
 from robot_export.publish import publish_export
-from robot_export.read_source import Task, open_job, read_source
+from robot_export.read_source import open_job, read_source
+from robot_export.recorded_patches import recorded_splits
 
 TARGET = {
     "order": ["radius", "center_x", "center_y"],
@@ -26,7 +28,8 @@ def export(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: files or a model cannot be used, or a format differs from the model.
     """
-    source = read_source(arguments, Task(PROJECT, "detection", TARGET, Options, load_data))
+    recorded = partial(recorded_splits, kind=Options, load_data=load_data)
+    source = read_source(arguments, PROJECT, TARGET, recorded)
     job = open_job(arguments, source, project(source.validation.X.shape[2]))
     manifest, results = source.manifest, job.results
     if "mean" not in manifest.target:

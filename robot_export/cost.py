@@ -33,13 +33,9 @@ def count_cost(model) -> dict[str, int]:
 
 
 def measure_latency(calls: dict[str, Callable[[], object]], rounds: int = 200) -> dict[str, dict[str, float]]:
-    """Microseconds per call from Python: median and 95th percentile over blocks of about 200 us.
+    """Microseconds per call from Python: median and 95th percentile over this many blocks of about 200 us.
 
-    The blocks of all calls alternate, so that other work on the machine slows all of them down equally.
-
-    Args:
-        calls: the functions to time, by name; each runs one patch.
-        rounds: blocks per call.
+    calls: by name; each runs one patch. Their blocks alternate, so that other work slows all of them down equally.
     """
     guesses = {name: min(_seconds(call, 10) for _ in range(5)) for name, call in calls.items()}
     sizes = {name: max(1, round(BLOCK_SECONDS / guess)) for name, guess in guesses.items()}

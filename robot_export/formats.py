@@ -59,14 +59,6 @@ def _tflite(path: Path, joint: Joint, layout: Layout, job: Job) -> None:
     path.write_bytes(tflite.convert(joint, calibration))
 
 
-def _onnx(path: Path, joint: Joint, layout: Layout, job: Job) -> None:
-    onnx_file.write(path, joint, layout.dtype)
-
-
-def _h5(path: Path, joint: Joint, layout: Layout, job: Job) -> None:
-    keras2_file.write(path, joint)
-
-
 def _cpp(path: Path, joint: Joint, layout: Layout, job: Job) -> None:
     header.write(path, joint.branches[0], job.about(job.source.manifest.trained_threshold))
 
@@ -83,10 +75,17 @@ def _int16(path: Path, joint: Joint, layout: Layout, job: Job) -> Written:
 
 FORMATS = {
     "keras": Format("model.keras", "Keras", None, exact=True, always_raw=True),
-    "h5": Format("model_keras2.h5", "Keras 2 layout", _h5, exact=True),
+    "h5": Format(
+        "model_keras2.h5", "Keras 2 layout", lambda path, joint, *_: keras2_file.write(path, joint), exact=True
+    ),
     "float32": Format("model_float32.tflite", "LiteRT", _tflite, exact=True),
     "uint8": Format("model_uint8.tflite", "LiteRT", _tflite, bytes=1, takes="uint8", always_raw=True),
-    "onnx": Format("model.onnx", "ONNX Runtime", _onnx, exact=True),
+    "onnx": Format(
+        "model.onnx",
+        "ONNX Runtime",
+        lambda path, joint, layout, _: onnx_file.write(path, joint, layout.dtype),
+        exact=True,
+    ),
     "cpp": Format("model.h", "C++", _cpp, exact=True, takes="uint8", always_raw=True),
     "int16": Format("model_int16.h", "C++", _int16, bytes=2, takes="uint8", always_raw=True),
 }

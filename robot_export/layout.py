@@ -10,16 +10,9 @@ from robot_export.model_json import ExportedFile, Input
 # The outputs of our networks, by their number.
 OWN = {1: ("ball",), 3: ("radius", "x", "y"), 4: ("ball", "radius", "x", "y")}
 # What a robot's code may read as one output: (our output, factor, summand). For pixels, the factor is the patch's side.
-TERMS = {
-    "ball": ("ball", 1, 0),
-    "1 - ball": ("ball", -1, 1),
-    "logit": ("ball", 1, 0),
-    "0": (None, 0, 0),
-    "radius": ("radius", 1, 0),
-    "2 radius": ("radius", 2, 0),  # in half sides of the patch
-    "x": ("x", 1, 0),
-    "y": ("y", 1, 0),
-}
+TERMS = {name: (name, 1, 0) for name in OWN[4]}
+TERMS |= {"1 - ball": ("ball", -1, 1), "logit": ("ball", 1, 0), "0": (None, 0, 0)}
+TERMS["2 radius"] = ("radius", 2, 0)  # in half sides of the patch
 PIXELS = " px"
 
 

@@ -43,10 +43,7 @@ class Checked:
 
 
 def deliver(job: Job, export: str = "all") -> Manifest:
-    """Makes the files in the job's folder and returns the manifest, which the caller writes.
-
-    Args:
-        export: "none", "keras" or "all", as `--export`.
+    """Makes the files in the job's folder and returns the manifest, which the caller writes; export: as `--export`.
 
     Raises:
         UserError: a layer or file cannot be exported, a robot's code cannot load this model, or a float32 file differs

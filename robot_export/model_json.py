@@ -24,10 +24,8 @@ _KEYS = {"formats": "forms", "accepted": "fit", "reasons": "unfit"}
 class Input:
     """The input of the files, from the patch in the camera picture to the numbers.
 
-    scale, mean: normalised = raw * scale - mean, per channel. normalised: whether the TFLite and ONNX files take such
-    values.
-    sampling: how patches are sampled, in words. sampling_rule: a key of
-    `common.datasets.sampling_rules.RULES`, None if unknown.
+    scale, mean: normalised = raw * scale - mean, per channel. normalised: whether TFLite and ONNX files take that.
+    sampling: in words; sampling_rule: its key in `common.datasets.sampling_rules.RULES`, None if unknown.
     """
 
     height: int
@@ -180,11 +178,7 @@ def find_entry(path: Path) -> tuple[Manifest, str] | None:
 
 
 def read_unchanged(folder: Path, file: ExportedFile) -> bytes:
-    """The content of an exported file.
-
-    Raises:
-        UserError: it cannot be read, or is not the one that was exported.
-    """
+    """The content of an exported file; a UserError if it cannot be read, or is not the one that was exported."""
     try:
         content = read_inside(folder, file.file, MOST_BYTES)
     except OSError as error:
@@ -196,11 +190,7 @@ def read_unchanged(folder: Path, file: ExportedFile) -> bytes:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    """Checks the record and writes model.json, with each list of numbers on one line.
-
-    Raises:
-        UserError: it does not follow the schema, or cannot be written.
-    """
+    """Checks the record and writes model.json, with each list of numbers on one line; raises as `check`."""
     values = manifest.as_json()
     check(values)
     plain = json.dumps(values, indent=2, allow_nan=False)

@@ -22,21 +22,13 @@ def export_parser(description: str) -> Parser:
     ):
         text += " (default: those recorded by the run)"
         parser.add_argument(f"--{name}", type=Path, nargs="+", metavar="FILE", help=text)
-    parser.add_argument(
-        "--input", choices=INPUTS, help="input of the TFLite and ONNX files (default: like the run, else raw)"
-    )
+    text = "input of the TFLite and ONNX files (default: like the run, else raw)"
+    parser.add_argument("--input", choices=INPUTS, help=text)
     add_robot_options(parser)
-    parser.add_argument(
-        "--namespace",
-        type=_namespace,
-        metavar="NAME",
-        help="namespace of model.h (default: from project, size and run)",
-    )
-    parser.add_argument(
-        "--output-dir",
-        type=Path,
-        help="a new folder for the files (default: the run's folder, else a new export-NAME in the output folder)",
-    )
+    text = "namespace of model.h (default: from project, size and run)"
+    parser.add_argument("--namespace", type=_namespace, metavar="NAME", help=text)
+    text = "a new folder for the files (default: the run's folder, else a new export-NAME in the output folder)"
+    parser.add_argument("--output-dir", type=Path, help=text)
     return parser
 
 

@@ -27,10 +27,7 @@ class Item:
 
 
 def make_items(job: Job, export: str) -> tuple[dict[str, Item], dict[str, dict]]:
-    """The files of a job.
-
-    Args:
-        export: "none", "keras" or "all", as `--export`; robots get theirs with "all".
+    """The files of a job; export: as `--export`; robots get theirs with "all".
 
     Returns:
         Files by their name in model.json, and the entry of each robot there: the file made for it, or the usual file

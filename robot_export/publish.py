@@ -15,9 +15,7 @@ def publish_run(run, history, job: Job) -> None:
 
     The manifest with only model.keras is written first, so if the export fails, only the export is lost.
     A stopped run writes only this manifest; after a resume, it exports at its end.
-
-    Args:
-        run: common.runs.RunFolder. history: common.training.epoch_loop.History.
+    run: common.runs.RunFolder. history: common.training.epoch_loop.History.
 
     Raises:
         UserError: as in `deliver`, after everything else has been recorded.

@@ -4,7 +4,7 @@ import argparse
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from jsonschema import Draft202012Validator
@@ -28,7 +28,6 @@ from robot_export.folded_network import fold
 from robot_export.model_json import Manifest
 from robot_export.plan_files import robot_kinds
 from robot_export.project import Project
-from robot_export.recorded_patches import recorded_splits
 
 _NUMBERS, _TEXT = {"type": "object", "additionalProperties": {"type": "number"}}, {"type": "string"}
 _ROW = _NUMBERS | {"required": ["group", "name"], "properties": {"group": _TEXT, "name": _TEXT}}
@@ -43,43 +42,41 @@ _EVALUATED = {  # one split of evaluation.json, as `report` of a project writes 
 }
 
 
-@dataclass(frozen=True)
-class Task:
-    """A project's models.
+def read_source(arguments: argparse.Namespace, project: str, target: dict, load_recorded: Callable) -> Source:
+    """Reads the patches and the model of a project, and scores them.
 
-    project: its package. name: `classification` or `detection`. target: for model.json; its "order" names the outputs.
-    options: the project's Options. load_data: finds the patches of a run.
-    """
-
-    project: str
-    name: str
-    target: dict
-    options: type
-    load_data: Callable
-
-
-def read_source(arguments: argparse.Namespace, task: Task) -> Source:
-    """Reads the patches and the model, and scores them.
+    Args:
+        project: its package. target: for model.json; its "order" names the outputs.
+        load_recorded: `recorded_splits` with the project's options and data.
 
     Raises:
         UserError: files or a model cannot be used, or calibration uses test patches.
     """
     file = find_model(arguments.model)
     known = model_json.read_beside(file)
-    if known and known.project != task.project:
+    if known and known.project != project:
         command = launch.command(f"{known.project}/export.py", file)
         raise UserError(f"{file}: a model of another project. Received: {known.project}. Use {command}")
     if arguments.calibration and arguments.validation:
         named = {"train": arguments.calibration, "validation": arguments.validation}
-        parts = {split: read_files(paths, task.name)[0] for split, paths in named.items()}
+        task = "classification" if len(target["order"]) == 1 else "detection"
+        parts = {split: read_files(paths, task)[0] for split, paths in named.items()}
     else:
-        parts = _recorded(arguments, file, known, task)
+        parts = _recorded(arguments, file, known, load_recorded)
     concatenate([part.take([0]) for part in parts.values()])  # an error unless all have one size and colour
     _check_patches(arguments, parts, known)
     devices_and_seeds.find_gpus()
-    model = load_model(file, parts["validation"].X.shape[1:], len(task.target["order"]))
+    model = load_model(file, parts["validation"].X.shape[1:], len(target["order"]))
     fold(model)  # before any computation: an error for a layer that cannot be exported
-    manifest = _describe(model, arguments, task, parts, known)
+    normalised = arguments.input == "normalised" if arguments.input else bool(known and known.input.normalised)
+    if known is None:
+        manifest = describe_model(model, parts, normalised, project=project, target=target)
+    else:
+        datasets = known.datasets
+        if arguments.output_dir is not None:
+            datasets = datasets | {"validation": describe_files(parts["validation"])}
+        given = describe_input(model, normalised, known.input.sampling_rule)
+        manifest = replace(known, input=given, cost=count_cost(model), datasets=datasets)
     outputs = make_predictor(model)(parts["validation"].X)
     return Source(model, manifest, parts["train"].X, parts["validation"], outputs)
 
@@ -104,7 +101,7 @@ def open_job(arguments: argparse.Namespace, source: Source, project: Project) ->
     return Job(folder, source, project, {}, wishes)
 
 
-def _recorded(arguments: argparse.Namespace, file: Path, known: Manifest | None, task: Task) -> dict[str, Patches]:
+def _recorded(arguments, file: Path, known: Manifest | None, load_recorded: Callable) -> dict[str, Patches]:
     """The training and validation patches of a run, according to its config.json."""
     config = file.with_name("config.json")
     if arguments.calibration or arguments.validation or known is None or not config.is_file():
@@ -112,7 +109,7 @@ def _recorded(arguments: argparse.Namespace, file: Path, known: Manifest | None,
             "the patches are not known: pass --calibration and --validation, or the folder of a run and neither of "
             f"them. Received: {arguments.model}."
         )
-    splits = recorded_splits(file.parent, task.options, task.load_data)
+    splits = load_recorded(file.parent)
     parts = {"train": splits.train, "validation": splits.validation}
     if changed := [split for split, part in parts.items() if part.digest != known.digest(split)]:
         raise UserError(
@@ -138,19 +135,6 @@ def _check_patches(arguments: argparse.Namespace, parts: dict[str, Patches], kno
             f"the run was validated on other patches. Received: {', '.join(parts['validation'].files)}. "
             "Pass those, or choose a new folder with --output-dir."
         )
-
-
-def _describe(model, arguments: argparse.Namespace, task: Task, parts: dict, known: Manifest | None) -> Manifest:
-    """The record of the model, with the input from the command line."""
-    asked = arguments.input or ("normalised" if known and known.input.normalised else "raw")
-    normalised = asked == "normalised"
-    if known is None:
-        return describe_model(model, parts, normalised, project=task.project, target=task.target)
-    given = describe_input(model, normalised, known.input.sampling_rule)
-    datasets = known.datasets
-    if arguments.output_dir is not None:
-        datasets = datasets | {"validation": describe_files(parts["validation"])}
-    return replace(known, input=given, cost=count_cost(model), datasets=datasets)
 
 
 def _read_partner(path: Path, X) -> Partner:

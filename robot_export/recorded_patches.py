@@ -8,10 +8,7 @@ from common.cli.option import from_json
 
 
 def recorded_splits(folder: Path, kind: type, load_data: Callable):
-    """The patches of a run: common.datasets.load.Splits.
-
-    Args:
-        folder: the run's folder. kind: the project's Options. load_data: the project's function.
+    """The patches of a run: common.datasets.load.Splits; kind: the project's Options; load_data: its function.
 
     Raises:
         UserError: they no longer exist, or config.json does not belong to a run of this project.

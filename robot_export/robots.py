@@ -126,16 +126,7 @@ def check_all(names: Iterable[str], kind: str, patches, accept_sampling: bool) -
 
 def add_robot_options(parser) -> None:
     """Adds --robot and --accept-sampling to a parser or an argument group."""
-    parser.add_argument(
-        "--robot",
-        nargs="+",
-        action="extend",
-        choices=ROBOTS,
-        metavar="NAME",
-        help=f"also write the file that the code of these robots loads: {', '.join(ROBOTS)} (docs/robots.md)",
-    )
-    parser.add_argument(
-        "--accept-sampling",
-        action="store_true",
-        help="write a robot's file even if the patches were sampled by another rule",
-    )
+    text = f"also write the file that the code of these robots loads: {', '.join(ROBOTS)} (docs/robots.md)"
+    parser.add_argument("--robot", nargs="+", action="extend", choices=ROBOTS, metavar="NAME", help=text)
+    text = "write a robot's file even if the patches were sampled by another rule"
+    parser.add_argument("--accept-sampling", action="store_true", help=text)

@@ -30,11 +30,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a run's folder, with model.json and its files")
     parser.add_argument("--all", action="store_true", help="end with an error if a file cannot be run here")
-    parser.add_argument(
-        "--run-foreign-code",
-        action="store_true",
-        help="also compile and run headers that this version does not generate itself; only if you trust the sender",
-    )
+    text = "also compile and run headers that this version does not generate itself; only if you trust the sender"
+    parser.add_argument("--run-foreign-code", action="store_true", help=text)
     return parser.parse_args(argv)
 
 
@@ -50,10 +47,8 @@ def main(argv: list[str] | None = None) -> None:
     failed, skipped = [], []
     for name, line, right in verify(arguments.folder, manifest, arguments.run_foreign_code):
         file = manifest.formats[name]
-        if not right:
-            failed.append(f"{name}: {line}")
-        elif line.startswith("not run"):
-            skipped.append(f"{name}: {line}")
+        if not right or line.startswith("not run"):
+            (skipped if right else failed).append(f"{name}: {line}")
         rejected = "" if file.accepted is not False else f"; rejected: {'; '.join(file.reasons)}"
         print(f"{name:8} {file.file:22} {line}{rejected}", flush=True)
     if arguments.all:
