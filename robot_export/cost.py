@@ -1,7 +1,7 @@
 """Counts what a network costs on the robot, and measures the time of its formats on this CPU."""
 
 import math
-import time
+import timeit
 from collections.abc import Callable
 
 import keras
@@ -25,11 +25,7 @@ def count_cost(model) -> dict[str, int]:
             macs += math.prod(layer.kernel.shape)
         if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense | keras.layers.MaxPooling2D):
             peak = max(peak, math.prod(layer.input.shape[1:]) + math.prod(layer.output.shape[1:]))
-    return {
-        "multiply_accumulates": macs,
-        "parameters": model.count_params(),
-        "peak_activation_bytes": BYTES * peak,
-    }
+    return {"multiply_accumulates": macs, "parameters": model.count_params(), "peak_activation_bytes": BYTES * peak}
 
 
 def measure_latency(calls: dict[str, Callable[[], object]], rounds: int = 200) -> dict[str, dict[str, float]]:
@@ -37,22 +33,14 @@ def measure_latency(calls: dict[str, Callable[[], object]], rounds: int = 200) -
 
     calls: by name; each runs one patch. Their blocks alternate, so that other work slows all of them down equally.
     """
-    guesses = {name: min(_seconds(call, 10) for _ in range(5)) for name, call in calls.items()}
+    guesses = {name: min(timeit.repeat(call, number=10, repeat=5)) / 10 for name, call in calls.items()}
     sizes = {name: max(1, round(BLOCK_SECONDS / guess)) for name, guess in guesses.items()}
     blocks = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            _seconds(call, 3)  # warms up the cache, which other formats have used
-            blocks[name].append(1e6 * _seconds(call, sizes[name]))
+            timeit.timeit(call, number=3)  # warms up the cache, which other formats have used
+            blocks[name].append(1e6 * timeit.timeit(call, number=sizes[name]) / sizes[name])
     return {
         name: {"median": float(np.median(times)), "p95": float(np.percentile(times, 95))}
         for name, times in blocks.items()
     }
-
-
-def _seconds(call: Callable[[], object], times: int) -> float:
-    """Mean duration of one call."""
-    started = time.perf_counter()
-    for _ in range(times):
-        call()
-    return (time.perf_counter() - started) / times

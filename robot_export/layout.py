@@ -63,7 +63,8 @@ class Layout:
             name, factor, summand = term(output, size)
             values = (answers[:, place] - np.float32(summand)) / np.float32(factor or 1)
             columns.setdefault(name, 1 / (1 + np.exp(-values)) if output == "logit" else values)
-        return np.stack([columns[name] for name in _own(self.outputs, size)], axis=1)
+        own = next(names for names in OWN.values() if set(names) == columns.keys() - {None})
+        return np.stack([columns[name] for name in own], axis=1)
 
     def network(self, *networks: FoldedNetwork) -> Joint:
         """The networks joined in one with this input and these outputs."""
@@ -87,11 +88,6 @@ def term(output: str, size: int) -> tuple[str | None, float, float]:
     """(our output, factor, summand) for an output that a robot's code reads."""
     name, factor, summand = TERMS[output.removesuffix(PIXELS)]
     return name, factor * (size if output.endswith(PIXELS) else 1), summand
-
-
-def _own(outputs: tuple[str, ...], size: int) -> tuple[str, ...]:
-    found = {term(output, size)[0] for output in outputs} - {None}
-    return next(names for names in OWN.values() if set(names) == found)
 
 
 def _fed(network: FoldedNetwork, layout: Layout) -> FoldedNetwork:

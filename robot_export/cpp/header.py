@@ -158,8 +158,6 @@ def constants(network: FoldedNetwork, about: About) -> str:
 
 
 def _constant(name: str, value) -> str:
-    if isinstance(value, bool):
-        return f"static const bool {name} = {str(value).lower()};"
     if isinstance(value, int):
         return f"static const int {name} = {value};"
     if isinstance(value, float):
