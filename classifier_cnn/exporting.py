@@ -14,8 +14,7 @@ from classifier_cnn.threshold import allowed_false_positives, choose_threshold
 from robot_export.export_job import Source
 from robot_export.project import Project
 from robot_export.publish import publish_export
-from robot_export.read_source import open_job, read_source
-from robot_export.recorded_patches import recorded_splits
+from robot_export.read_source import load_recorded, open_job, read_source
 
 TARGET = {"order": ["ball"], "units": "probability of a ball, 0..1"}
 RECALL_LOST = 0.005  # of all balls; a format that loses more at its threshold is rejected
@@ -27,8 +26,7 @@ def export(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: files or a model cannot be used, or a format differs from the model.
     """
-    recorded = partial(recorded_splits, kind=Options, load_data=load_data)
-    source = read_source(arguments, PROJECT, TARGET, recorded)
+    source = read_source(arguments, PROJECT, TARGET, partial(load_recorded, Options, load_data))
     source, max_fpr, confidence = with_threshold(source, arguments)
     job = open_job(arguments, source, project(max_fpr, confidence))
     manifest, threshold, results = source.manifest, source.manifest.trained_threshold, job.results

@@ -11,8 +11,7 @@ from detector_cnn_ball_radius_center.report import report
 from detector_cnn_ball_radius_center.summary import TRACKED, group_table, table
 from robot_export.project import Project
 from robot_export.publish import publish_export
-from robot_export.read_source import open_job, read_source
-from robot_export.recorded_patches import recorded_splits
+from robot_export.read_source import load_recorded, open_job, read_source
 
 TARGET = {
     "order": ["radius", "center_x", "center_y"],
@@ -28,8 +27,7 @@ def export(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: files or a model cannot be used, or a format differs from the model.
     """
-    recorded = partial(recorded_splits, kind=Options, load_data=load_data)
-    source = read_source(arguments, PROJECT, TARGET, recorded)
+    source = read_source(arguments, PROJECT, TARGET, partial(load_recorded, Options, load_data))
     job = open_job(arguments, source, project(source.validation.X.shape[2]))
     manifest, results = source.manifest, job.results
     if "mean" not in manifest.target:

@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 
 from common.atomic_files import new_folder, read_json, replacing
 from common.cli import launch
+from common.cli.find_run import read_config
+from common.cli.option import from_json
 from common.cli.training_options import TrainingOptions
 from common.datasets.load import read_files
 from common.datasets.patch_file import Patches, concatenate
@@ -42,12 +44,12 @@ _EVALUATED = {  # one split of evaluation.json, as `report` of a project writes 
 }
 
 
-def read_source(arguments: argparse.Namespace, project: str, target: dict, load_recorded: Callable) -> Source:
+def read_source(arguments: argparse.Namespace, project: str, target: dict, recorded: Callable) -> Source:
     """Reads the patches and the model of a project, and scores them.
 
     Args:
         project: its package. target: for model.json; its "order" names the outputs.
-        load_recorded: `recorded_splits` with the project's options and data.
+        recorded: `load_recorded` with the project's options and data.
 
     Raises:
         UserError: files or a model cannot be used, or calibration uses test patches.
@@ -62,7 +64,7 @@ def read_source(arguments: argparse.Namespace, project: str, target: dict, load_
         task = "classification" if len(target["order"]) == 1 else "detection"
         parts = {split: read_files(paths, task)[0] for split, paths in named.items()}
     else:
-        parts = _recorded(arguments, file, known, load_recorded)
+        parts = _recorded(arguments, file, known, recorded)
     concatenate([part.take([0]) for part in parts.values()])  # an error unless all have one size and colour
     _check_patches(arguments, parts, known)
     devices_and_seeds.find_gpus()
@@ -101,7 +103,19 @@ def open_job(arguments: argparse.Namespace, source: Source, project: Project) ->
     return Job(folder, source, project, {}, wishes)
 
 
-def _recorded(arguments, file: Path, known: Manifest | None, load_recorded: Callable) -> dict[str, Patches]:
+def load_recorded(kind: type, load_data: Callable, folder: Path):
+    """The patches of a run, common.datasets.load.Splits, found again with its config.json; kind: the project's Options.
+
+    Raises:
+        UserError: they no longer exist, or config.json does not belong to a run of this project.
+    """
+    saved = read_config(folder)["options"]
+    moved = {} if Path(str(saved.get("data_root"))).is_dir() else {"data_root": kind().data_root}  # made elsewhere
+    places = {"resume": str(folder.resolve()), "output_dir": folder.resolve().parent} | moved
+    return load_data(from_json(kind, saved, **places))
+
+
+def _recorded(arguments, file: Path, known: Manifest | None, recorded: Callable) -> dict[str, Patches]:
     """The training and validation patches of a run, according to its config.json."""
     config = file.with_name("config.json")
     if arguments.calibration or arguments.validation or known is None or not config.is_file():
@@ -109,7 +123,7 @@ def _recorded(arguments, file: Path, known: Manifest | None, load_recorded: Call
             "the patches are not known: pass --calibration and --validation, or the folder of a run and neither of "
             f"them. Received: {arguments.model}."
         )
-    splits = load_recorded(file.parent)
+    splits = recorded(file.parent)
     parts = {"train": splits.train, "validation": splits.validation}
     if changed := [split for split, part in parts.items() if part.digest != known.digest(split)]:
         raise UserError(
