@@ -1,6 +1,6 @@
 """The input of an export: the model, the patches it is judged on, and the user's wishes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -43,39 +43,29 @@ class Partner:
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the user wants besides the usual files.
-
-    robots: names from --robot. accept_sampling: see `robots.check`. detector: for files that contain both models.
-    namespace: for model.h; made from project, size and run if empty.
-    """
-
-    robots: tuple[str, ...] = ()
-    accept_sampling: bool = False
-    detector: Partner | None = None
-    namespace: str = ""
-
-
-@dataclass(frozen=True)
 class Job:
     """A model to export.
 
     folder: the run's, with model.keras; the files are moved there at the end, after all of them have been checked.
-    results: {split: {"metrics", "groups"}}.
+    results: {split: {"metrics", "groups"}}. robots: names from --robot. accept_sampling: see `robots.check`.
+    detector: for files that contain both models. name: C++ namespace; made from project, size and run if empty.
     """
 
     folder: Path
     source: Source
     project: Project
     results: dict
-    wishes: Wishes = field(default_factory=Wishes)
+    robots: tuple[str, ...] = ()
+    accept_sampling: bool = False
+    detector: Partner | None = None
+    name: str = ""
 
     @property
     def namespace(self) -> str:
         """The C++ namespace. One binary may contain any number of models, so two runs of one project need two names."""
         manifest = self.source.manifest
         run = f"{manifest.project}_{manifest.input.width}_{self.folder.resolve().name}"
-        return self.wishes.namespace or identifier(run)
+        return self.name or identifier(run)
 
     @property
     def reference(self) -> Reference:

@@ -107,7 +107,7 @@ def _make(name: str, item: Item, new: Path, job: Job) -> Checked:
     if written.outputs is not None and not np.array_equal(outputs, written.outputs):
         raise UserError(f"the {name} format does not output the expected bits. Not exported.")
     if len(item.networks) > 1:
-        both = np.concatenate([reference.outputs, job.wishes.detector.outputs], axis=1)
+        both = np.concatenate([reference.outputs, job.detector.outputs], axis=1)
         reference = replace(reference, outputs=both)
     verdict = reference.compare(name, item.format.exact, item.layout.read(outputs, X.shape[1]))
     values = item.layout.feed(X[:TIMED])

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from common.errors import UserError
-from robot_export.export_job import Job, Wishes
+from robot_export.export_job import Job
 from robot_export.folded_network import FoldedNetwork, fold
 from robot_export.formats import CHOICES, FORMATS, Format
 from robot_export.layout import OWN, Layout
-from robot_export.model_json import Input, Manifest
+from robot_export.model_json import Input
 from robot_export.robots import ROBOTS, Robot, check
 
 # What must be equal in two models that share one file: field of Input, in words.
@@ -40,30 +40,30 @@ def make_items(job: Job, export: str) -> tuple[dict[str, Item], dict[str, dict]]
     networks = (fold(job.source.model),) if len(names) > 1 else ()
     formats = {name: FORMATS[name] for name in names}
     items = {name: Item(each.file, each, each.layout(manifest.input), networks) for name, each in formats.items()}
-    robots, wishes = {}, job.wishes if export == "all" else Wishes()
-    for name, kind in robot_kinds(wishes, manifest).items():
+    robots = {}
+    for name, kind in robot_kinds(job).items() if export == "all" else ():
         robot = ROBOTS[name]
         key, layout = robot.format, robot_layout(robot, manifest.input, kind)
         if kind == "joint" or items[key].layout != layout:
-            both = (*networks, fold(wishes.detector.model)) if kind == "joint" else networks
+            both = (*networks, fold(job.detector.model)) if kind == "joint" else networks
             key, items[name] = name, Item(robot_file(robot), FORMATS[robot.format], layout, both)
         robots[name] = {"file": items[key].file, "form": key, "kind": kind, "sampling_rule": robot.sampling}
     return items, robots
 
 
-def robot_kinds(wishes: Wishes, manifest: Manifest) -> dict[str, str]:
+def robot_kinds(job: Job) -> dict[str, str]:
     """The kind of each robot's file: "classifier", "detector" or "joint".
 
     Raises:
         UserError: a robot's code cannot load this model, or two models cannot share one input.
     """
-    kinds, given = {}, manifest.input
-    for name in wishes.robots:
-        joint = wishes.detector is not None and "joint" in ROBOTS[name].outputs
-        kinds[name] = "joint" if joint else manifest.kind
+    kinds, given = {}, job.source.manifest.input
+    for name in job.robots:
+        joint = job.detector is not None and "joint" in ROBOTS[name].outputs
+        kinds[name] = "joint" if joint else job.source.manifest.kind
         if joint:
-            _check_joint(name, given, wishes.detector.input)
-        check(name, kinds[name], given.shape, given.sampling_rule, wishes.accept_sampling)
+            _check_joint(name, given, job.detector.input)
+        check(name, kinds[name], given.shape, given.sampling_rule, job.accept_sampling)
     return kinds
 
 

@@ -25,7 +25,7 @@ from common.training.predictor import make_predictor
 from robot_export import model_json
 from robot_export.cost import count_cost
 from robot_export.describe_model import describe_files, describe_input, describe_model
-from robot_export.export_job import Job, Partner, Source, Wishes
+from robot_export.export_job import Job, Partner, Source
 from robot_export.folded_network import fold
 from robot_export.model_json import Manifest
 from robot_export.plan_files import robot_kinds
@@ -91,16 +91,16 @@ def open_job(arguments: argparse.Namespace, source: Source, project: Project) ->
     """
     file, detector = find_model(arguments.model), getattr(arguments, "detector", None)
     partner = _read_partner(detector, source.validation.X) if detector else None
-    robots = tuple(dict.fromkeys(arguments.robot or ()))
-    wishes = Wishes(robots, arguments.accept_sampling, partner, arguments.namespace or "")
-    robot_kinds(wishes, source.manifest)
+    asked = {"robots": tuple(dict.fromkeys(arguments.robot or ())), "accept_sampling": arguments.accept_sampling}
+    job = Job(file.parent, source, project, {}, detector=partner, name=arguments.namespace or "", **asked)
+    robot_kinds(job)
     if arguments.output_dir is None and model_json.read_beside(file):
-        return Job(file.parent, source, project, _read_evaluation(file.parent, source.manifest.metrics), wishes)
+        return replace(job, results=_read_evaluation(file.parent, source.manifest.metrics))
     name = f"export-{model_name(file)}"
     folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / name)
     with replacing(folder / "model.keras") as new:
         shutil.copyfile(file, new)
-    return Job(folder, source, project, {}, wishes)
+    return replace(job, folder=folder)
 
 
 def load_recorded(kind: type, load_data: Callable, folder: Path):

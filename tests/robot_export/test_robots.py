@@ -10,7 +10,7 @@ from common.errors import UserError
 from robot_export import model_json, runtimes, verify_one_file
 from robot_export.card import write_card
 from robot_export.describe_model import describe_input
-from robot_export.export_job import Job, Partner, Wishes
+from robot_export.export_job import Job, Partner
 from robot_export.formats import FORMATS
 from robot_export.layout import OWN, Layout, term
 from robot_export.make_and_check import deliver
@@ -21,7 +21,7 @@ from .models import patches, random_model
 
 
 def make(folder, kind: str, side: int, robots: tuple[str, ...], detector=None) -> Job:
-    return make_job(folder, kind, Wishes(robots, detector=detector), seed=21, patch_count=60, side=side)
+    return make_job(folder, kind, {"robots": robots, "detector": detector}, seed=21, patch_count=60, side=side)
 
 
 def partner(side: int, seed: int = 21) -> Partner:
@@ -72,7 +72,7 @@ def test_every_robot_gets_a_file_in_the_layout_of_its_code(tmp_path, kind, side)
     wanted = np.concatenate([job.source.outputs, *([joint.outputs] if joint else [])], axis=1)
     names = {1: ("ball",), 3: ("radius", "x", "y"), 4: ("ball", "radius", "x", "y")}[wanted.shape[1]]
     X, mean = job.source.validation.X, job.source.manifest.input.mean[0]
-    for name in job.wishes.robots:
+    for name in job.robots:
         robot, file = ROBOTS[name], told.formats[told.robots[name]["form"]]
         assert told.robots[name]["file"] == file.file
         assert file.parity["patches"] == 60
@@ -131,7 +131,7 @@ def test_a_network_for_another_layout_is_not_shipped(tmp_path, monkeypatch):
 def test_robot_files_of_an_earlier_export_are_removed(tmp_path):
     job = make(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
     deliver(job)
-    deliver(dataclasses.replace(job, wishes=Wishes()))
+    deliver(dataclasses.replace(job, robots=()))
     assert not (job.folder / "model_naoth-tflite.tflite").exists()
 
 
