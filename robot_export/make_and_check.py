@@ -99,8 +99,10 @@ def _make(name: str, item: Item, new: Path, job: Job) -> Checked:
         written = item.format.write(new / item.file, item.layout.network(*item.networks), item.layout, job)
     written = written or Written(reference.threshold)
     if why := runtimes.missing(runtime):
-        entry = _entry(item, folder, job, accepted=None, reasons=[f"not run during the export: {why}"])
-        return Checked(entry, written.threshold, reference.outputs[job.vectors])
+        unknown = {"accepted": None, "reasons": [f"not run during the export: {why}"]}
+        entry = _entry(item, folder, job, **unknown, **written.fields)
+        outputs = reference.outputs if written.outputs is None else written.outputs
+        return Checked(entry, written.threshold, outputs[job.vectors])
     opened, X = runtimes.open_file(folder / item.file, runtime), job.source.validation.X
     blocks = (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))  # it may be in a file
     outputs = np.concatenate([opened.predict(item.layout.feed(block)) for block in blocks])

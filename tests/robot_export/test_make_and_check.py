@@ -220,8 +220,8 @@ def test_only_keras_and_nothing(tmp_path):
         assert model_json.read(tmp_path) == told
 
 
-def test_without_a_compiler_the_header_is_written_but_not_accepted(tmp_path, monkeypatch):
-    monkeypatch.setitem(CHOICES, "all", ("keras", "cpp"))
+def test_without_a_compiler_the_headers_are_written_but_not_accepted(tmp_path, monkeypatch):
+    monkeypatch.setitem(CHOICES, "all", ("keras", "cpp", "int16"))
     job = prepared("classifier", tmp_path)
     original = runtimes.missing
     monkeypatch.setattr(runtimes, "missing", lambda name: "no C++ compiler" if name == "C++" else original(name))
@@ -233,7 +233,8 @@ def test_without_a_compiler_the_header_is_written_but_not_accepted(tmp_path, mon
     assert "**`model.h` has not been checked**: not run during the export: no C++ compiler." in card
     model_json.write(tmp_path, told)
     monkeypatch.undo()
-    assert verify_one_file.check_file(tmp_path, told, "cpp").startswith("unchanged")  # now there is a compiler
+    for name in ("cpp", "int16"):  # now there is a compiler
+        assert verify_one_file.check_file(tmp_path, told, name).startswith("unchanged")
 
 
 def test_calibration_is_reproducible_and_covers_0_to_255():
