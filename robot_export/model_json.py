@@ -135,11 +135,7 @@ def from_json(values: dict) -> Manifest:
 
 
 def read(folder: Path) -> Manifest:
-    """Reads and checks the model.json of a run folder.
-
-    Raises:
-        UserError: it does not exist or does not follow the schema.
-    """
+    """Reads the model.json of a run folder; a UserError if it does not exist or does not follow the schema."""
     path = Path(folder) / "model.json"
     try:
         values = read_json(path)
@@ -152,8 +148,7 @@ def read(folder: Path) -> Manifest:
 def read_beside(model: Path) -> Manifest | None:
     """What the model.json of a model.keras says of the model, not of the files of its last export; None without one.
 
-    Raises:
-        UserError: it cannot be read, or does not follow the schema.
+    Raises a UserError if it cannot be read or does not follow the schema.
     """
     path = model.with_name("model.json")
     if model.name != "model.keras" or not path.is_file():
@@ -166,8 +161,7 @@ def read_beside(model: Path) -> Manifest | None:
 def find_entry(path: Path) -> tuple[Manifest, str] | None:
     """The model.json beside an exported file, and the file's name in it; None if none lists the file.
 
-    Raises:
-        UserError: one lists it, but does not follow the schema.
+    Raises a UserError if one lists it but does not follow the schema.
     """
     beside = path.with_name("model.json")
     files = read_json(beside).get("forms") if beside.is_file() else None
@@ -201,10 +195,8 @@ def write(folder: Path, manifest: Manifest) -> None:
 def check(values: dict, where: str = "model.json", exported: bool = True) -> None:
     """Checks an object against the schema; `where` is its name for the error message.
 
-    exported: False for a run that is not yet exported and so has no formats or test vectors.
-
-    Raises:
-        UserError: it does not follow the schema; the message names the place.
+    exported: False for a run that is not yet exported and so has no formats or test vectors. Raises a UserError that
+    names the place where it does not follow the schema.
     """
     rules = json.loads(SCHEMA.read_text(encoding="utf-8"))
     if not exported:

@@ -33,11 +33,7 @@ def export_parser(description: str) -> Parser:
 
 
 def check_files(arguments: argparse.Namespace) -> argparse.Namespace:
-    """Refuses missing files before TensorFlow loads; returns the arguments.
-
-    Raises:
-        UserError: a file is missing, or the model is not a .keras file.
-    """
+    """Refuses missing files, and a model that is not a .keras file, before TensorFlow loads; returns the arguments."""
     for path in (arguments.model, getattr(arguments, "detector", None)):
         if path is not None:
             find_model(path)

@@ -60,11 +60,7 @@ def missing(runtime: str) -> str | None:
 
 
 def open_file(path: Path, runtime: str) -> Opened:
-    """Opens an exported file in its runtime.
-
-    Raises:
-        UserError: the runtime cannot read it.
-    """
+    """Opens an exported file in its runtime; a UserError if that cannot read it."""
     try:
         return OPENERS[runtime][0](path)
     except UserError:

@@ -36,11 +36,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Checks and prints one line per file.
-
-    Raises:
-        UserError: something is wrong; the message names every file and the reason.
-    """
+    """Checks and prints one line per file; if something is wrong, a UserError names every file and the reason."""
     arguments = parse_args(argv)
     launch.switch_off()
     manifest = model_json.read(arguments.folder)
@@ -63,8 +59,7 @@ def main(argv: list[str] | None = None) -> None:
 def verify(folder: Path, manifest: Manifest, foreign_code: bool = False) -> Iterator[tuple[str, str, bool]]:
     """Checks the files one by one; a file that crashes or hangs its runtime does not stop the check of the others.
 
-    Args:
-        foreign_code: compile and run a header that this version does not generate from model.keras.
+    foreign_code: compile and run a header that this version does not generate from model.keras.
 
     Yields:
         The name of the format; the result in words ("not run ..." if it was not run here); whether it is right.

@@ -24,10 +24,7 @@ class Program:
     """A compiled header.
 
     Args:
-        header: a file that `header.write` or int16_header wrote.
-        folder: the folder for the program.
-        compiler: such as "g++".
-        flags: optimisation and target, such as ["-O2", "-march=native"].
+        folder: for the program. compiler: such as "g++". flags: such as ["-O2", "-march=native"].
         launcher: command that runs the program, such as ["qemu-aarch64"]; empty for this machine's own.
 
     Raises:
