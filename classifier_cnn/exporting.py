@@ -37,7 +37,6 @@ def export(arguments: argparse.Namespace) -> None:
     numbers.pop("false_positive_bound", None)  # that of an earlier choice
     if (bound := (manifest.threshold_choice or {}).get("false_positive_bound")) is not None:
         numbers["false_positive_bound"] = bound
-    manifest = replace(manifest, metrics={split: result["metrics"] for split, result in results.items()})
     publish_export(job, manifest, results)
 
 

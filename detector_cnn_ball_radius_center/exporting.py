@@ -35,7 +35,6 @@ def export(arguments: argparse.Namespace) -> None:
     if not results:
         circle = manifest.target["mean"]
         results = {"validation": report(job.folder, source.validation, source.outputs, circle, "validation")}
-        manifest = replace(manifest, metrics={"validation": results["validation"]["metrics"]})
     publish_export(job, manifest, results)
 
 

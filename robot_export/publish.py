@@ -37,6 +37,7 @@ def publish_run(run, history, job: Job) -> None:
 
 def publish_export(job: Job, manifest: Manifest, results: dict) -> None:
     """Ends `export.py`: writes everything to the job's folder, with this record and these results, and says so."""
+    manifest = replace(manifest, metrics={split: result["metrics"] for split, result in results.items()})
     job = replace(job, source=replace(job.source, manifest=manifest), results=results)
     print(card.summary(publish(job)))
     print(f"files, model.json and model card: {job.folder}")
