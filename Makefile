@@ -20,7 +20,7 @@ export RUFF_NO_CACHE := true
 export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup train project test test-slow lint format bench image-check ui lock clean
+.PHONY: help setup train project test test-slow lint format image-check ui lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "%-12s%s\n", $$1, $$2 }' Makefile

@@ -155,9 +155,9 @@ def resident(pid: int) -> int:
     return total + sum(resident(int(child)) for child in children)
 
 
-def multiply(root: Path, target: Path, count: int, per_log: int = 5000) -> None:
-    """Writes `count` rotated and noisy copies of the patches of `root`, with their labels."""
-    generator = np.random.default_rng(0)
+def multiply(root: Path, target: Path, count: int) -> None:
+    """Writes `count` rotated and noisy copies of the patches of `root`, with their labels, for both cameras."""
+    generator, per_log = np.random.default_rng(0), min(5000, -(-count // 2))
     originals = []
     for path in sorted(root.glob("*/*.zip")):
         with zipfile.ZipFile(path) as archive:

@@ -43,12 +43,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or " ").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=1, help="number of rounds; both methods alternate")
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--filters", nargs="+", default=FILTERS, help="as for a grid: every value with every --dense")
+    parser.add_argument("--dense", nargs="+", default=DENSE)
     parser.add_argument("--data-root", type=Path, default=ROOT / "data", help="folder for the embedded dataset")
     parser.add_argument("--without-bytecode", action="store_true", help="let Python compile everything that it imports")
     arguments = parser.parse_args()
     options = ["--dataset", "synthetic", "--tracking", "local", "--epochs", str(arguments.epochs), "--export", "none"]
     options += ["--data-root", str(arguments.data_root.absolute())]
     warm_up = [sys.executable, "-m", "classifier_cnn.train", "--dry-run", *options, "--output-dir"]
+    arrays = {"filters": arguments.filters, "dense": arguments.dense}
     folder = Path(tempfile.mkdtemp(prefix="grid-"))
     if arguments.without_bytecode:  # a new, empty cache folder, so that bytecode beside the sources is ignored
         BYTECODE.update(PYTHONDONTWRITEBYTECODE="1", PYTHONPYCACHEPREFIX=str(folder / "none"))
@@ -58,39 +61,39 @@ def main() -> int:
         results = {name: [] for name in ways}
         for number in range(arguments.rounds):
             for name, way in ways.items():
-                results[name].append(measure(way, options, folder / f"{number}-{name.replace(' ', '-')}"))
+                results[name].append(measure(way, arrays, options, folder / f"{number}-{name.replace(' ', '-')}"))
                 print(f"{name}: {results[name][-1]}", flush=True)
-        report(results)
+        report(results, runs=len(arguments.filters) * len(arguments.dense))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 0
 
 
-def loop(options: list[str], runs: Path) -> None:
+def loop(arrays: dict[str, list[str]], options: list[str], runs: Path) -> None:
     """The script that people used before: it starts all runs at once and ignores exit statuses."""
-    filters, dense = (" ".join(f"'{value}'" for value in values) for values in (FILTERS, DENSE))
+    filters, dense = (" ".join(f"'{value}'" for value in values) for values in arrays.values())
     words = " ".join([*options, "--output-dir", str(runs)])
     script = LOOP.format(filters=filters, dense=dense, python=sys.executable, options=words, runs=runs)
     subprocess.run(["bash", "-c", script], check=True, cwd=ROOT, env=environment())
 
 
-def grid(options: list[str], runs: Path) -> None:
+def grid(arrays: dict[str, list[str]], options: list[str], runs: Path) -> None:
     """The same runs with `python3 grid_search`."""
-    arrays = ["--filters", *FILTERS, "--dense", *DENSE]
-    command = [sys.executable, "-m", "grid_search", "classifier_cnn.train", *arrays, "--", *options]
+    words = [word for name, values in arrays.items() for word in (f"--{name}", *values)]
+    command = [sys.executable, "-m", "grid_search", "classifier_cnn.train", *words, "--", *options]
     with Path(f"{runs}.log").open("w") as log:
         subprocess.run(
             [*command, "--output-dir", str(runs)], check=True, cwd=ROOT, env=environment(), stdout=log, stderr=log
         )
 
 
-def measure(way, options: list[str], runs: Path) -> dict[str, float]:
+def measure(way, arrays: dict[str, list[str]], options: list[str], runs: Path) -> dict[str, float]:
     """Wall and CPU seconds of one method, and of its parts; checks that all runs finished."""
     cpu, started, clock = cpu_seconds(), time.perf_counter(), time.time()
-    way(options, runs)
+    way(arrays, options, runs)
     result = {"wall": time.perf_counter() - started, "cpu": cpu_seconds() - cpu}
     folders = [path.parent for path in runs.glob("*/model.json")]
-    if len(folders) != len(FILTERS) * len(DENSE):
+    if len(folders) != len(arrays["filters"]) * len(arrays["dense"]):
         raise RuntimeError(f"only {len(folders)} runs finished: {runs}.log")
     begun = [begin(folder) for folder in folders]
     spent = [journal.last_status(folder)[1] / 1000 - start for folder, start in zip(folders, begun, strict=True)]
@@ -127,13 +130,13 @@ def environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT)} | BYTECODE
 
 
-def report(results: dict[str, list[dict[str, float]]]) -> None:
+def report(results: dict[str, list[dict[str, float]]], runs: int) -> None:
     """Prints medians, ratios and one line of JSON."""
     medians = {
         name: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
         for name, rounds in results.items()
     }
-    print(f"\n{datetime.now():%Y-%m-%d %H:%M}, {os.cpu_count()} cores, {len(FILTERS) * len(DENSE)} runs")
+    print(f"\n{datetime.now():%Y-%m-%d %H:%M}, {os.cpu_count()} cores, {runs} runs")
     print(f"{'seconds':30}" + "".join(f"{name:>14}" for name in medians) + f"{'ratio':>10}")
     one, other = medians.values()
     for key in one:

@@ -37,6 +37,7 @@ MULTIPLIES = ("pmaddwd", "pmulhrsw", "mulps")
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=100, help="blocks of each candidate (%(default)s)")
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=[*NETWORKS], help="(%(default)s)")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="to run on (%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("int16_header.json"), help="(%(default)s)")
     return parser.parse_args(argv)
@@ -47,8 +48,8 @@ def main(argv=None) -> None:
     rows, candidates = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for side in (16, 32):
-            for name, (filters, dense) in NETWORKS.items():
-                network = write(Path(folder) / f"{name}{side}", filters, dense, side)
+            for name in args.networks:
+                network = write(Path(folder) / f"{name}{side}", *NETWORKS[name], side)
                 for kind in KINDS:
                     label = f"{name} {side}x{side} {kind}"
                     rows[label], libraries = measured(network, kind)

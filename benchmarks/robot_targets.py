@@ -51,6 +51,7 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument("--naoth", type=Path, required=True, help="the folder with top/ and bottom/, without border")
     parser.add_argument("--venues", nargs="+", default=["cuda", "saba"], help="left out in turn (%(default)s)")
     parser.add_argument("--filters", type=int, nargs=4, default=[8, 8, 16, 16], help="(%(default)s)")
+    parser.add_argument("--epochs", type=int, help="(default: like train.py)")
     parser.add_argument("--seeds", type=int, default=3, help="(%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("robot_targets.json"), help="(%(default)s)")
     return parser.parse_args(argv)
@@ -68,11 +69,11 @@ def read(root: Path) -> Patches:
     return Patches(X, y, recording).take(np.isin(kind, (labels.BALL, labels.NO_BALL)))
 
 
-def train(patches: Patches, filters: list[int], seed: int, weight: float, masked: bool):
-    """A predictor of balls, trained for a run of default length."""
+def train(args: argparse.Namespace, patches: Patches, seed: int, weight: float, masked: bool):
+    """A predictor of balls."""
     keras.utils.set_random_seed(seed)
     inputs = keras.Input(patches.X.shape[1:])
-    x = trunk(inputs, filters, 64, False, patches.channel_means / 255)
+    x = trunk(inputs, args.filters, 64, False, patches.channel_means / 255)
     x = keras.layers.Dense(2, name="logit")(x)  # made after the trunk, because layers draw their seeds in order
     model = keras.Model(inputs, keras.layers.Activation("sigmoid")(x))
 
@@ -80,7 +81,7 @@ def train(patches: Patches, filters: list[int], seed: int, weight: float, masked
         ball, robot = tf.unstack(tf.nn.sigmoid_cross_entropy_with_logits(labels=y[:, :2], logits=logit), axis=1)
         return ball + weight * (y[:, 2] if masked else 1.0) * robot
 
-    settings = Settings(default_epochs(len(patches), PATCHES_SEEN), seed=seed)
+    settings = Settings(args.epochs or default_epochs(len(patches), PATCHES_SEEN), seed=seed)
     trainer = Trainer(model, MemoryData(patches.X, patches.y), loss, make_augmentation(seed), settings, head="logit")
     for epoch in range(settings.epochs):
         trainer.train_epoch(epoch)
@@ -107,7 +108,7 @@ def main(argv=None) -> None:
         inside = np.char.startswith(patches.recording.astype(str), f"{venue}_")
         there = patches.take(inside)
         learn, validation, _ = split_validation(patches.take(~inside), seed=seed)
-        predict = train(learn, args.filters, seed, *VARIANTS[name])
+        predict = train(args, learn, seed, *VARIANTS[name])
         threshold = choose_threshold(validation.y[:, 0], predict(validation.X), 0.01, 0.95).value
         numbers = measure(there, predict(there.X), threshold)
         rows.append({"variant": name, "venue": venue, "seed": seed, "robots": int(there.y[:, 1].sum())} | numbers)

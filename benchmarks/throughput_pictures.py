@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from common.runs import plots
 
 COLOURS = {"compiled": plots.BALL, "textbook": plots.NO_BALL}
@@ -11,16 +9,11 @@ NAMES = {"classifier_cnn": "classifier", "detector_cnn_ball_radius_center": "det
 LABELS = {"compiled": "train.py, one thread", "textbook": "textbook, two cores"}
 
 
-def draw(told: dict, folder: Path) -> None:
-    """Draws train_throughput.png (and loss_curves.png) from the parts that were measured."""
-    if swept := {project: parts["sweep"]["result"] for project, parts in told.items() if "sweep" in parts}:
-        throughput(folder / "train_throughput.png", swept)
-    if learned := {project: parts["curves"]["result"] for project, parts in told.items() if "curves" in parts}:
-        losses(folder / "loss_curves.png", learned)
-
-
-def throughput(path: Path, swept: dict[str, list[dict]]) -> None:
-    """Plots patches per second against batch size and network size, with a column per project."""
+def draw(path: Path, told: dict) -> None:
+    """Plots the sweeps: patches per second against batch size and network size, with a column per project."""
+    swept = {project: parts["sweep"]["result"] for project, parts in told.items() if "sweep" in parts}
+    if not swept:
+        raise SystemExit("error: there is nothing to plot. Run `train_throughput.py sweep` first.")
     with plots.figure(path, 10, 7) as drawing:
         axes = drawing.subplots(2, len(swept), sharey="row", squeeze=False)
         for column, (project, rows) in zip(axes.T, swept.items(), strict=True):
@@ -41,18 +34,3 @@ def throughput(path: Path, swept: dict[str, list[dict]]) -> None:
             row[0].set(ylabel="patches per second", ylim=(0, None))
             row[0].yaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k")
         axes[0][0].legend()
-
-
-def losses(path: Path, learned: dict[str, dict]) -> None:
-    """Plots the training loss per epoch for every seed, with a panel per project."""
-    with plots.figure(path, 10, 4) as drawing:
-        for axes, (project, result) in zip(
-            drawing.subplots(1, len(learned), squeeze=False)[0], learned.items(), strict=True
-        ):
-            for way, runs in result["epochs"].items():
-                for number, run in enumerate(runs):
-                    label = LABELS[way].partition(",")[0] if not number else None
-                    axes.plot(np.arange(len(run)) + 1, run, color=COLOURS[way], linewidth=1.2, label=label)
-            axes.set(title=NAMES[project], xlabel="epoch", ylabel="training loss")
-            plots.plain_log_axis(axes.yaxis)
-            axes.legend()

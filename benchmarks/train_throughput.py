@@ -47,7 +47,9 @@ def main(argv=None) -> int:
         gpu_throughput.main(args)
         return 0
     if args.command == "plot":
-        throughput_pictures.draw(json.loads(args.output.read_text()), args.output.parent)
+        path = args.output.with_name("train_throughput.png")
+        throughput_pictures.draw(path, json.loads(args.output.read_text()))
+        print(f"picture: {path}")
         return 0
     for project in args.project:
         print(f"{args.command}, {project}, load {os.getloadavg()[0]:.1f}", flush=True)

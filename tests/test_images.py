@@ -71,7 +71,7 @@ def test_a_populated_tree_sends_only_code_and_lock_files(populated):
 def test_all_code_is_sent():
     code = {path for name in (*SHARED, *PROJECTS) for path in (ROOT / name).rglob("*.py")}
     assert {str(path.relative_to(ROOT)) for path in code} <= set(context(ROOT))
-    listed = subprocess.run(["git", "ls-files", "common", *PROJECTS], cwd=ROOT, capture_output=True, text=True)
+    listed = subprocess.run(["git", "ls-files", *SHARED, *PROJECTS], cwd=ROOT, capture_output=True, text=True)
     tracked = {name for name in listed.stdout.split() if Path(name).suffix in (".sh", ".json", ".h", ".hpp", ".cpp")}
     assert tracked <= set(context(ROOT))
 
