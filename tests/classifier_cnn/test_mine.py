@@ -24,6 +24,7 @@ from dataset_tools.sources.patch_sources import naoth_chunks, read
 from ..dataset_tools.annotations import scenes
 from ..dataset_tools.annotations.test_naoth_log import write_log
 from ..robot_export.models import random_model
+from ..tiny import classification_file
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning:keras")
 
@@ -122,6 +123,15 @@ def test_a_round_from_a_log_to_tasks_a_sheet_and_a_report(tmp_path, models, caps
     assert len(tasks) == len(list((tmp_path / "out" / "label_studio" / "pictures").iterdir()))
     assert all("look_at" in task["data"] for task in tasks)
     assert not list(tmp_path.glob(".*"))
+
+
+def test_patches_of_a_file_are_counted_and_chosen_one_by_one(tmp_path, models, capsys):
+    file = classification_file(tmp_path / "p.h5", 300)
+    assert run(models / "model1.keras", file, "--count", 20, "--output-dir", tmp_path / "out") == 0
+    assert "pictures: 300, recordings: 1, candidates: 300" in capsys.readouterr().out
+    interest = [1 - 2 * abs(float(row["score_1"]) - 0.5) for row in rows(tmp_path / "out" / "to_label.csv")]
+    assert len(interest) == 20
+    assert interest == sorted(interest, reverse=True)
 
 
 def test_false_alarms_become_negatives_that_touch_no_ball(tmp_path, models):

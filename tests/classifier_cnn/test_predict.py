@@ -78,9 +78,10 @@ def test_a_folder_a_zip_and_a_log_of_the_same_pictures_give_the_same_balls(tmp_p
         for path in sorted(pictures.glob("*")):
             archive.write(path, path.name)
     found = {}
-    for source in (pictures, tmp_path / "game.zip"):
+    for source, radius in ((pictures, (6, 90)), (tmp_path / "game.zip", (90, 6))):  # in any order
         folder = tmp_path / source.suffix
-        assert run(models / "classifier.keras", source, "--threshold", 0.1, "--output-dir", folder / "out") == 0
+        options = "--threshold", 0.1, "--radius", *radius, "--output-dir", folder / "out"
+        assert run(models / "classifier.keras", source, *options) == 0
         found[source] = [(row["frame"], row["camera"], row["score"], row["x"]) for row in rows(folder / "out")]
     assert found[pictures] == found[tmp_path / "game.zip"] != []
     told = json.loads((tmp_path / "out" / "detections.json").read_text(encoding="utf-8"))
