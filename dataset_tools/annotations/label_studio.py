@@ -21,11 +21,12 @@ def read(path: Path, classes: Classes) -> Items:
         try:
             name = _name(task)
             done = [entry for entry in task.get("annotations", ()) if not entry.get("was_cancelled")]
-            results = [item for item in max(done, key=_age)["result"] if item["type"] not in NO_PLACE] if done else None
+            newest = max(done, key=_age)["result"] if done else ()
+            results = [item for item in newest if item.get("type") not in NO_PLACE]
         except ODD:
             yield Skipped(f"task {number + 1}", "task without a picture URL, or with damaged annotations")
             continue
-        if results is None:
+        if not done:
             yield Skipped(name, "not annotated, or the annotation was cancelled")
             continue
         sizes = (size_of(item.get("original_width"), item.get("original_height")) for item in results)
@@ -50,7 +51,7 @@ def _box(size: tuple[float, float], classes: Classes, result: dict) -> Box:
     value = result["value"]
     shape = next((key for key in SHAPES if key in value), None)
     if shape is None:
-        raise Refused(f"label of type {str(result['type'])[:30]}, which has no box")
+        raise Refused(f"label of type {str(result.get('type'))[:30]}, which has no box")
     kind = classes.kind(value[shape][0]) if value[shape] else IGNORE
     x_scale, y_scale = size[0] / 100, size[1] / 100
     if shape == "polygonlabels":

@@ -14,9 +14,9 @@ def read(path: Path, classes: Classes) -> Items:
     for name, entry in yaml_stream.entries(path, "images"):
         try:
             kinds = [(classes.kind(item.get("type", "unknown")), item) for item in entry["annotations"]]
-            there = [(kind, item) for kind, item in kinds if str(item.get("in_image")).casefold() != "false"]
+            there = [(kind, item.get("vector")) for kind, item in kinds if str(item.get("in_image")).lower() != "false"]
             # A vector has two corners; that of a goalpost or an obstacle may have four. Other kinds may be points.
-            boxes = [(kind, item.get("vector")) for kind, item in there if kind == BALL or len(item["vector"]) > 1]
+            boxes = [(kind, vector) for kind, vector in there if kind == BALL or len(vector or ()) > 1]
         except ODD:
             yield Skipped(name, "without annotations, or not as TORSO-21 writes them")
             continue
