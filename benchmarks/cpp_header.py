@@ -81,7 +81,7 @@ def write(folder: Path, name: str) -> dict:
     answers, network = model(X.astype(np.float32)).numpy(), fold(model)
     write_header(folder / "model.h", network, About("ball_bench", X[:8], answers[:8], 0.5))
     write_onnx(folder / "model.onnx", Joint((network,)))
-    (folder / "model.tflite").write_bytes(convert(Joint((network,)), "float32", X))
+    (folder / "model.tflite").write_bytes(convert(Joint((network,))))
     inner = (1, *filters[:2])
     tiled = sum(256 // 4**i * 9 * inner[i] * filters[i] for i in range(3))  # direct; 4/9 of that in tiles
     direct = count_cost(model)["multiply_accumulates"]

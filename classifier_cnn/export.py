@@ -26,12 +26,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parses the command line and checks it without reading files."""
     parser = export_parser((__doc__ or " ").splitlines()[0])
     add_limit(parser, f"thresholds are chosen for it (default: the run's, else {MAX_FPR})")
-    parser.add_argument(
-        "--detector",
-        type=run_or_file,
-        metavar="RUN",
-        help="a detector to join with this classifier, for robots whose code reads both from one file",
-    )
+    text = "a detector to join with this classifier, for robots whose code reads both from one file"
+    parser.add_argument("--detector", type=run_or_file, metavar="RUN", help=text)
     arguments = parser.parse_args(argv)
     check_limit(arguments.max_fpr, arguments.confidence)
     return check_files(arguments)

@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import replace
+from functools import partial
 
 from classifier_cnn import metrics
 from classifier_cnn.data import load_data
@@ -10,12 +11,10 @@ from classifier_cnn.options import CONFIDENCE, MAX_FPR, PROJECT, Options
 from classifier_cnn.report import report
 from classifier_cnn.summary import TRACKED, group_table, table
 from classifier_cnn.threshold import allowed_false_positives, choose_threshold
-from robot_export.card import summary
-from robot_export.export_job import Job
-from robot_export.parity import Judge
+from robot_export.export_job import Source
 from robot_export.project import Project
-from robot_export.publish import publish
-from robot_export.read_source import Source, Task, prepare_folder, read_source, read_wishes
+from robot_export.publish import publish_export
+from robot_export.read_source import load_recorded, open_job, read_source
 
 TARGET = {"order": ["ball"], "units": "probability of a ball, 0..1"}
 RECALL_LOST = 0.005  # of all balls; a format that loses more at its threshold is rejected
@@ -27,24 +26,18 @@ def export(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: files or a model cannot be used, or a format differs from the model.
     """
-    source = read_source(arguments, Task(PROJECT, "classification", TARGET, Options, load_data))
+    source = read_source(arguments, PROJECT, TARGET, partial(load_recorded, Options, load_data))
     source, max_fpr, confidence = with_threshold(source, arguments)
-    manifest, patches = source.manifest, source.evidence.validation
-    threshold = manifest.trained_threshold
-    wishes = read_wishes(arguments, patches.X)
-    folder, results = prepare_folder(arguments, source, wishes)
+    job = open_job(arguments, source, project(max_fpr, confidence))
+    manifest, threshold, results = source.manifest, source.manifest.trained_threshold, job.results
     if not results or threshold != results["validation"]["metrics"]["threshold"]:
-        scores = source.evidence.outputs[:, 0]
-        scored = Scored(patches, scores, threshold, "validation")
-        results = {"validation": report(folder, scored, confidence=confidence)}
+        scored = Scored(source.validation, source.outputs[:, 0], threshold, "validation")
+        results = {"validation": report(job.folder, scored, confidence=confidence)}
     numbers = results["validation"]["metrics"]
     numbers.pop("false_positive_bound", None)  # that of an earlier choice
     if (bound := (manifest.threshold_choice or {}).get("false_positive_bound")) is not None:
         numbers["false_positive_bound"] = bound
-    manifest = replace(manifest, metrics={split: result["metrics"] for split, result in results.items()})
-    about = project(max_fpr, confidence)
-    print(summary(publish(Job(folder, source.model, manifest, source.evidence, about, results, wishes))))
-    print(f"files, model.json and model card: {folder}")
+    publish_export(job, manifest, results)
 
 
 def with_threshold(source: Source, arguments: argparse.Namespace) -> tuple[Source, float, float]:
@@ -54,8 +47,8 @@ def with_threshold(source: Source, arguments: argparse.Namespace) -> tuple[Sourc
     limit = {"max_fpr": MAX_FPR, "confidence": CONFIDENCE} | (source.manifest.options or {}) | given
     max_fpr, confidence = limit["max_fpr"], limit["confidence"]
     if given or not source.manifest.threshold:
-        patches, scores = source.evidence.validation, source.evidence.outputs[:, 0]
-        chosen = choose_threshold(patches.y, scores, max_fpr, confidence, patches.side)
+        patches = source.validation
+        chosen = choose_threshold(patches.y, source.outputs[:, 0], max_fpr, confidence, patches.side)
         more = {"threshold": {"keras": chosen.value}, "threshold_choice": vars(chosen)}
         source = replace(source, manifest=replace(source.manifest, **more))
     return source, max_fpr, confidence
@@ -100,4 +93,4 @@ def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
         ("worst_false_negatives", "worst missed balls"),
         ("robustness", "recall and false positives on worse pictures"),
     )
-    return Project(PROJECT, purpose, Judge(measure, reasons, choose), table, group_table, pictures, TRACKED)
+    return Project(PROJECT, purpose, measure, reasons, table, group_table, pictures, TRACKED, choose)

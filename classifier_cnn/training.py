@@ -25,7 +25,7 @@ from common.training.load_model import load_initial
 from common.training.predictor import make_predictor
 from common.training.trainer import Settings, Trainer
 from robot_export.describe_model import describe_run
-from robot_export.export_job import Evidence, Job, Wishes
+from robot_export.export_job import Job, Source
 from robot_export.publish import publish_run
 
 
@@ -105,10 +105,9 @@ def finish(run, options: Options, splits, model, history) -> None:
     print(table(numbers))
     known = {"target": TARGET, "threshold": {"keras": chosen.value}, "threshold_choice": vars(chosen)}
     manifest = describe_run(model, options, splits, run, project=PROJECT, metrics=numbers, **known)
-    evidence = Evidence(splits.train.X, splits.validation, scores["validation"][:, None])
-    wishes = Wishes(options.robot, options.accept_sampling)
+    source = Source(model, manifest, splits.train.X, splits.validation, scores["validation"][:, None])
     about = project(*limit)
-    publish_run(run, history, Job(run.path, model, manifest, evidence, about, results, wishes))
+    publish_run(run, history, Job(run.path, source, about, results, options.robot, options.accept_sampling))
     if chosen.warning:
         print(f"warning: {chosen.warning}", file=sys.stderr)
     print(f"threshold {chosen.value:.6g}, {chosen.promise}\n{chosen.sides}")

@@ -2,18 +2,16 @@
 
 import argparse
 from dataclasses import replace
+from functools import partial
 
 from detector_cnn_ball_radius_center import metrics
 from detector_cnn_ball_radius_center.data import load_data
 from detector_cnn_ball_radius_center.options import PROJECT, Options
 from detector_cnn_ball_radius_center.report import report
 from detector_cnn_ball_radius_center.summary import TRACKED, group_table, table
-from robot_export.card import summary
-from robot_export.export_job import Job
-from robot_export.parity import Judge
 from robot_export.project import Project
-from robot_export.publish import publish
-from robot_export.read_source import Task, prepare_folder, read_source, read_wishes
+from robot_export.publish import publish_export
+from robot_export.read_source import load_recorded, open_job, read_source
 
 TARGET = {
     "order": ["radius", "center_x", "center_y"],
@@ -29,19 +27,15 @@ def export(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: files or a model cannot be used, or a format differs from the model.
     """
-    source = read_source(arguments, Task(PROJECT, "detection", TARGET, Options, load_data))
-    manifest, patches = source.manifest, source.evidence.validation
+    source = read_source(arguments, PROJECT, TARGET, partial(load_recorded, Options, load_data))
+    job = open_job(arguments, source, project(source.validation.X.shape[2]))
+    manifest, results = source.manifest, job.results
     if "mean" not in manifest.target:
-        manifest = replace(manifest, target=manifest.target | {"mean": patches.y.mean(0).tolist()})
-    wishes = read_wishes(arguments, patches.X)
-    folder, results = prepare_folder(arguments, source, wishes)
+        manifest = replace(manifest, target=manifest.target | {"mean": source.validation.y.mean(0).tolist()})
     if not results:
         circle = manifest.target["mean"]
-        results = {"validation": report(folder, patches, source.evidence.outputs, circle, "validation")}
-        manifest = replace(manifest, metrics={"validation": results["validation"]["metrics"]})
-    about = project(patches.X.shape[2])
-    print(summary(publish(Job(folder, source.model, manifest, source.evidence, about, results, wishes))))
-    print(f"files, model.json and model card: {folder}")
+        results = {"validation": report(job.folder, source.validation, source.outputs, circle, "validation")}
+    publish_export(job, manifest, results)
 
 
 def project(size: int) -> Project:
@@ -72,4 +66,4 @@ def project(size: int) -> Project:
         ("worst", "the worst patches"),
         ("robustness", "overlap and centre error on worse pictures"),
     )
-    return Project(PROJECT, purpose, Judge(measure, reasons), table, group_table, pictures, TRACKED)
+    return Project(PROJECT, purpose, measure, reasons, table, group_table, pictures, TRACKED)

@@ -26,7 +26,7 @@ from detector_cnn_ball_radius_center.report import report
 from detector_cnn_ball_radius_center.robustness import sheet
 from detector_cnn_ball_radius_center.summary import table
 from robot_export.describe_model import describe_run
-from robot_export.export_job import Evidence, Job, Wishes
+from robot_export.export_job import Job, Source
 from robot_export.publish import publish_run
 
 
@@ -102,8 +102,7 @@ def finish(run, options: Options, splits, model, history) -> None:
     run.write_json("evaluation.json", results)
     print(table(numbers))
     manifest = describe_run(model, options, splits, run, project=PROJECT, target=target, metrics=numbers)
-    evidence = Evidence(splits.train.X, splits.validation, circles["validation"])
-    wishes = Wishes(options.robot, options.accept_sampling)
+    source = Source(model, manifest, splits.train.X, splits.validation, circles["validation"])
     about = project(splits.validation.X.shape[2])
-    publish_run(run, history, Job(run.path, model, manifest, evidence, about, results, wishes))
+    publish_run(run, history, Job(run.path, source, about, results, options.robot, options.accept_sampling))
     print(f"model, numbers and pictures: {run.path}")

@@ -7,13 +7,12 @@ CALIBRATION_SEED = 20260131  # fixed: the same training patches give the same in
 
 
 def select_calibration(X: np.ndarray) -> np.ndarray:
-    """The training patches for measuring int8 ranges: a seeded draw without replacement, in the file's order.
+    """The patches for measuring int8 ranges, from uint8 [n, height, width, channels] of the training split alone.
+
+    They are a seeded draw without replacement, in the file's order.
 
     The patch with the widest range is added again with its darkest pixel set to 0 and its brightest to 255, so that the
     input of the quantised formats covers the whole byte and a raw byte is its own quantised value.
-
-    Args:
-        X: uint8 [n, height, width, channels] of the training split, never of validation or test.
     """
     drawn = np.random.default_rng(CALIBRATION_SEED).permutation(len(X))[:CALIBRATION_PATCHES]
     chosen = X[np.sort(drawn)]

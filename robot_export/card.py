@@ -1,12 +1,13 @@
 """Writes the model card, README.md and report.html of a run folder, to read before a model is copied to a robot."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from common.atomic_files import write_text
 from common.runs.page import write_page
 from robot_export import snippets
+from robot_export.export_job import Job
 from robot_export.model_json import Manifest
 from robot_export.robot_card import header_to_take, robots
 
@@ -15,6 +16,7 @@ _OUTPUTS = (
     "order reads beyond them. `--robot NAME` writes the file for such code."
 )
 PAIRED = 4  # pictures
+WEAKEST, SLICES = 4, 200  # rows of each kind (recordings, cameras, brightnesses) on the card and on the page
 _PARITY = (
     ("largest difference", "max_difference", ".2g"),
     ("mean", "mean_difference", ".2g"),
@@ -31,32 +33,20 @@ _PARITY = (
 _VERDICTS = {True: "yes", False: "**NO**", None: "**not run**"}
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What a project says about its model.
-
-    purpose: one sentence. numbers: the table of the splits. weak: the worst recordings, cameras and brightnesses.
-    slices: all of these. pictures: (file, what it shows). notes: what the numbers mean, one sentence each.
-    """
-
-    purpose: str
-    numbers: str
-    weak: str
-    slices: str = ""
-    pictures: Sequence[tuple[str, str]] = ()
-    notes: Sequence[str] = ()
-
-
-def write_card(folder: Path, manifest: Manifest, findings: Findings) -> Path:
+def write_card(job: Job, manifest: Manifest) -> Path:
     """Writes README.md, and report.html with the same text and all slices; missing pictures are left out."""
-    shown = [f"![{words}]({name})" for name, words in findings.pictures if (folder / name).is_file()]
+    split, folder = "test" if "test" in job.results else "validation", job.folder
+    result = {"groups": (), "notes": ()} | job.results.get(split, {})
+    weak, slices = (split + "\n" + job.project.group_table(result["groups"], n).strip("\n") for n in (WEAKEST, SLICES))
+    pictures = [(f"{split}_{kind}.png", f"{words}, {split}") for kind, words in job.project.pictures]
+    pictures.insert(len(pictures) - 1, ("training_curves.png", "the numbers of every epoch"))  # before the heat map
+    shown = [f"![{words}]({name})" for name, words in pictures if (folder / name).is_file()]
     # Two side by side, so that they do not fill the page; the wide ones, at the end, would be too small.
     pairs = [[*shown[i : min(i + 2, PAIRED)], ""][:2] for i in range(0, min(len(shown), PAIRED), 2)]
-    weak = findings.weak.strip() or "the files contain neither recordings nor cameras"
     parts = [
         f"# {folder.resolve().name}",
-        head(manifest, findings.purpose, findings.numbers),
-        "\n".join(f"- {note}" for note in findings.notes) or None,
+        head(job, manifest),
+        "\n".join(f"- {note}" for note in result["notes"]) or None,
         _table(pairs, 2) if pairs else None,
         *shown[PAIRED:],
         "## Export formats",
@@ -69,17 +59,17 @@ def write_card(folder: Path, manifest: Manifest, findings: Findings) -> Path:
         snippets.loading(manifest),
         "",
     ]
-    path = folder / "README.md"
     text = "\n\n".join(part for part in parts if part is not None)
-    write_text(path, text)
-    write_page(folder / "report.html", f"{text}## All slices\n\n```\n{findings.slices}\n```\n")
-    return path
+    write_text(folder / "README.md", text)
+    write_page(folder / "report.html", f"{text}## All slices\n\n```\n{slices}\n```\n")
+    return folder / "README.md"
 
 
-def head(manifest: Manifest, purpose: str, numbers: str) -> str:
+def head(job: Job, manifest: Manifest) -> str:
     """The model, its data and its numbers, without raw HTML; also the description of the run on MLflow."""
+    numbers = job.project.table({split: result["metrics"] for split, result in job.results.items()})
     parts = [
-        f"{purpose} Project `{manifest.project}`. `model.json` has the same facts for programs.",
+        f"{job.project.purpose} Project `{manifest.project}`. `model.json` has the same facts for programs.",
         _warnings(manifest),
         _what(manifest),
         "## Data",
@@ -94,9 +84,8 @@ def summary(manifest: Manifest) -> str:
     """Describes the files for a terminal, one line each."""
     lines = []
     for name, file in manifest.formats.items():
-        parity, times = file.parity or {}, file.latency_us or {}
-        numbers = f"{file.bytes:>8,} bytes {times.get('median', float('nan')):8.1f} us"
-        line = f"{name:8} {file.file:22} {numbers}   difference {parity.get('max_difference', float('nan')):.2g}"
+        took, off = (file.latency_us or {}).get("median", math.nan), (file.parity or {}).get("max_difference", math.nan)
+        line = f"{name:8} {file.file:22} {file.bytes:>8,} bytes {took:8.1f} us   difference {off:.2g}"
         verdict = {True: "", False: "   rejected: ", None: "   "}[file.accepted]
         lines.append(line + verdict + "; ".join(file.reasons if verdict else ()))
     return "\n".join(lines)
@@ -152,14 +141,12 @@ def _formats(manifest: Manifest) -> str:
         times = file.latency_us
         took = [f"{times[key]:.1f}" if times else "not timed" for key in ("median", "p95")]
         cost.append((name, f"`{file.file}`", f"{file.bytes:,}", f"{file.peak_activation_bytes:,}", *took))
-    numbers = {
-        name: ({"threshold": thresholds[name]} if name in thresholds else {}) | (file.parity or {})
-        for name, file in files.items()
-    }
-    columns = [column for column in _PARITY if any(column[1] in each for each in numbers.values())]
+    numbers = {name: {"threshold": thresholds.get(name)} | (file.parity or {}) for name, file in files.items()}
+    columns = [column for column in _PARITY if any(each.get(column[1]) is not None for each in numbers.values())]
     parity = [("format", *(title for title, _, _ in columns), "accepted")]
     for name, file in files.items():
-        cells = (_cell(numbers[name], key, style) for _, key, style in columns)
+        found = [(numbers[name].get(key), style) for _, key, style in columns]
+        cells = ("-" if value is None else format(value, style) for value, style in found)
         parity.append((name, *cells, _VERDICTS[file.accepted]))
     versions = sorted({file.runtime_version for file in files.values() if file.runtime_version})
     if "onnx" in files:
@@ -176,7 +163,3 @@ def _table(rows: Sequence[Sequence[str]], names: int) -> str:
     lines = [f"| {' | '.join(row)} |" for row in rows]
     lines.insert(1, f"|{' --- |' * names}{' ---: |' * (len(rows[0]) - names)}")
     return "\n".join(lines)
-
-
-def _cell(numbers: Mapping[str, float], key: str, style: str) -> str:
-    return format(numbers[key], style) if key in numbers else "-"

@@ -1,7 +1,7 @@
 """Counts what a network costs on the robot, and measures the time of its formats on this CPU."""
 
 import math
-import time
+import timeit
 from collections.abc import Callable
 
 import keras
@@ -12,61 +12,35 @@ BLOCK_SECONDS = 0.0002  # short, so that most blocks end before another process 
 
 
 def count_cost(model) -> dict[str, int]:
-    """The costs that depend only on the network, by their names in model.json and in the metrics.
+    """The costs that depend only on a built keras.Model without branches, by their names in model.json.
 
-    Args:
-        model: a built keras.Model without branches, trained or not.
+    Multiply-accumulates count those with the zero border, too. The peak is the largest input plus output of one layer;
+    the layers that are not counted work in place.
     """
-    return {
-        "multiply_accumulates": multiply_accumulates(model),
-        "parameters": model.count_params(),
-        "peak_activation_bytes": BYTES * peak_activations(model),
-    }
-
-
-def multiply_accumulates(model) -> int:
-    """Multiply-accumulates per patch in convolutions (including those with the zero border) and dense layers."""
-    total = 0
+    macs, peak = 0, 0
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv2D):
-            total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
+            macs += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
         elif isinstance(layer, keras.layers.Dense):
-            total += math.prod(layer.kernel.shape)
-    return total
-
-
-def peak_activations(model) -> int:
-    """Values in memory at once: the largest input plus output of one layer; other layers work in place."""
-    kinds = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.MaxPooling2D)
-    shapes = [(layer.input.shape, layer.output.shape) for layer in model.layers if isinstance(layer, kinds)]
-    return max(math.prod(before[1:]) + math.prod(after[1:]) for before, after in shapes)
+            macs += math.prod(layer.kernel.shape)
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense | keras.layers.MaxPooling2D):
+            peak = max(peak, math.prod(layer.input.shape[1:]) + math.prod(layer.output.shape[1:]))
+    return {"multiply_accumulates": macs, "parameters": model.count_params(), "peak_activation_bytes": BYTES * peak}
 
 
 def measure_latency(calls: dict[str, Callable[[], object]], rounds: int = 200) -> dict[str, dict[str, float]]:
-    """Microseconds per call from Python: median and 95th percentile over blocks of about 200 us.
+    """Microseconds per call from Python: median and 95th percentile over this many blocks of about 200 us.
 
-    The blocks of all calls alternate, so that other work on the machine slows all of them down equally.
-
-    Args:
-        calls: the functions to time, by name; each runs one patch.
-        rounds: blocks per call.
+    calls: by name; each runs one patch. Their blocks alternate, so that other work slows all of them down equally.
     """
-    guesses = {name: min(_seconds(call, 10) for _ in range(5)) for name, call in calls.items()}
+    guesses = {name: min(timeit.repeat(call, number=10, repeat=5)) / 10 for name, call in calls.items()}
     sizes = {name: max(1, round(BLOCK_SECONDS / guess)) for name, guess in guesses.items()}
     blocks = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            _seconds(call, 3)  # warms up the cache, which other formats have used
-            blocks[name].append(1e6 * _seconds(call, sizes[name]))
+            timeit.timeit(call, number=3)  # warms up the cache, which other formats have used
+            blocks[name].append(1e6 * timeit.timeit(call, number=sizes[name]) / sizes[name])
     return {
         name: {"median": float(np.median(times)), "p95": float(np.percentile(times, 95))}
         for name, times in blocks.items()
     }
-
-
-def _seconds(call: Callable[[], object], times: int) -> float:
-    """Mean duration of one call."""
-    started = time.perf_counter()
-    for _ in range(times):
-        call()
-    return (time.perf_counter() - started) / times

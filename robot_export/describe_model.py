@@ -16,12 +16,9 @@ NORMALISED = "NORMALISED: value / 255 - mean per channel; model.keras, model.h a
 
 
 def describe_run(model, options: TrainingOptions, splits: Splits, run, **known) -> Manifest:
-    """Describes the model of a run.
+    """Describes the keras.Model of a run; `known` are the fields that only the project knows.
 
-    Args:
-        model: the keras.Model that is shipped.
-        run: common.runs.run_folder.RunFolder; its provenance is that of the start, because code may change overnight.
-        **known: fields that only the project knows: its name, target, metrics, thresholds.
+    run: common.runs.run_folder.RunFolder; its provenance is that of the start, because code may change overnight.
     """
     return Manifest(
         version=1,
@@ -37,13 +34,9 @@ def describe_run(model, options: TrainingOptions, splits: Splits, run, **known) 
 
 
 def describe_model(model, parts: dict[str, Patches], normalised: bool, **known) -> Manifest:
-    """Describes a model without a run: nothing is known about its training except the files from the user.
+    """Describes a keras.Model without a run: nothing is known about its training except the files from the user.
 
-    Args:
-        model: the keras.Model.
-        parts: train and validation.
-        normalised: whether the TFLite and ONNX files take normalised values.
-        **known: project and target.
+    parts: train and validation. normalised: whether the TFLite and ONNX files take normalised values.
     """
     return Manifest(
         version=1,
@@ -62,10 +55,7 @@ def describe_model(model, parts: dict[str, Patches], normalised: bool, **known) 
 def describe_input(model, normalised: bool, sampling: str | None = None) -> Input:
     """Describes the input of a model's files, from the patch in the camera picture to the numbers.
 
-    Args:
-        model: the keras.Model.
-        normalised: whether the TFLite and ONNX files take normalised values.
-        sampling: the sampling rule of its patches, a key of `RULES`; None if unknown.
+    sampling: the sampling rule of its patches, a key of `RULES`; None if unknown.
     """
     height, width, channels = model.input_shape[1:]
     scale = next(layer for layer in model.layers if type(layer).__name__ == "Rescaling")

@@ -1,24 +1,30 @@
 """The input of an export: the model, the patches it is judged on, and the user's wishes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from robot_export.cpp.header import identifier
+from robot_export.cpp.header import About, identifier
+from robot_export.describe_model import header_constants
 from robot_export.model_json import Input, Manifest
 from robot_export.parity import Reference
 from robot_export.project import Project
 
+VECTORS = 8
+
 
 @dataclass(frozen=True)
-class Evidence:
-    """The data for making and judging the files.
+class Source:
+    """A trained model, and the data for making and judging its files.
 
-    calibration: uint8 [n, h, w, c], training patches. validation: common.datasets.patch_file.Patches, the whole split.
-    outputs: float32 [n, k], the outputs of the Keras model.
+    model: keras.Model. manifest: the record before the export. calibration: uint8 [n, h, w, c], training patches.
+    validation: common.datasets.patch_file.Patches, the whole split. outputs: float32 [n, k], the model's on validation.
     """
 
+    model: object
+    manifest: Manifest
     calibration: np.ndarray
     validation: object
     outputs: np.ndarray
@@ -37,44 +43,48 @@ class Partner:
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the user wants besides the usual files.
-
-    robots: names from --robot. accept_sampling: see `robots.check`. detector: for files that contain both models.
-    namespace: for model.h; made from project, size and run if empty.
-    """
-
-    robots: tuple[str, ...] = ()
-    accept_sampling: bool = False
-    detector: Partner | None = None
-    namespace: str = ""
-
-
-@dataclass(frozen=True)
 class Job:
     """A model to export.
 
     folder: the run's, with model.keras; the files are moved there at the end, after all of them have been checked.
-    model: the trained keras.Model. manifest: the record before the export. project: see `project.py`.
-    results: {split: {"metrics", "groups"}}.
+    results: {split: {"metrics", "groups"}}. robots: names from --robot. accept_sampling: see `robots.check`.
+    detector: for files that contain both models. name: C++ namespace; made from project, size and run if empty.
     """
 
     folder: Path
-    model: object
-    manifest: Manifest
-    evidence: Evidence
+    source: Source
     project: Project
     results: dict
-    wishes: Wishes = field(default_factory=Wishes)
+    robots: tuple[str, ...] = ()
+    accept_sampling: bool = False
+    detector: Partner | None = None
+    name: str = ""
 
     @property
     def namespace(self) -> str:
         """The C++ namespace. One binary may contain any number of models, so two runs of one project need two names."""
-        size, run = self.manifest.input.width, self.folder.resolve().name
-        return self.wishes.namespace or identifier(f"{self.manifest.project}_{size}_{run}")
+        manifest = self.source.manifest
+        run = f"{manifest.project}_{manifest.input.width}_{self.folder.resolve().name}"
+        return self.name or identifier(run)
 
     @property
     def reference(self) -> Reference:
         """The reference that every file is compared with."""
-        evidence = self.evidence
-        return Reference(evidence.validation.y, evidence.outputs, self.manifest.trained_threshold, self.project.judge)
+        source = self.source
+        return Reference(source.validation.y, source.outputs, source.manifest.trained_threshold, self.project)
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """Indices of the test vectors, spread over the range of the first output, so that a wrong model is noticed."""
+        first = self.source.outputs[:, 0].astype(np.float64)
+        left, chosen = list(range(len(first))), []
+        for wanted in np.linspace(first.min(), first.max(), VECTORS):
+            nearest = min(left or chosen, key=lambda i: abs(first[i] - wanted))
+            chosen.append(nearest)
+            left = [i for i in left if i != nearest]
+        return np.array(chosen)
+
+    def about(self, threshold: float | None) -> About:
+        """What a C++ header contains besides the network."""
+        patches, answers = self.source.validation.X[self.vectors], self.source.outputs[self.vectors]
+        return About(self.namespace, patches, answers, threshold, header_constants(self.source.manifest))

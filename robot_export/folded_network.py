@@ -92,83 +92,74 @@ def fold(model) -> FoldedNetwork:
         dense.append(_dense(reader))
     head = "linear"
     if reader.next_is("Activation"):
-        head = _head(reader.take("Activation"))
-    reader.end()
+        head = "sigmoid"
+        _check(reader.take("Activation"), activation=head)
+    if reader.layers:
+        reader.take("the end")
     if not dense or dense[-1].slope is not None:
         raise UserError(f"{model.name} cannot be exported: it must end with a dense layer without LeakyReLU.")
     return FoldedNetwork(shape, scale, offset, tuple(convolutions), tuple(dense), head)
-
-
-def refuse(layer, why: str):
-    """Raises the UserError for a layer that cannot be exported.
-
-    Args:
-        layer: a Keras layer, or anything with a name.
-        why: what is wrong with it.
-    """
-    raise UserError(f"layer {layer.name} ({type(layer).__name__}) cannot be exported: {why}.")
 
 
 class _Reader:
     """The layers of a chain, one after the other."""
 
     def __init__(self, layers: list):
-        self._layers, self._at = layers, 0
+        self.layers = layers  # those that are left
 
     def next_is(self, kind: str) -> bool:
-        return self._at < len(self._layers) and type(self._layers[self._at]).__name__ == kind
+        return bool(self.layers) and type(self.layers[0]).__name__ == kind
 
     def take(self, kind: str):
+        if not self.layers:
+            raise UserError(f"the model cannot be exported: it ends where {kind} is expected.")
         if not self.next_is(kind):
-            self._unexpected(kind)
-        self._at += 1
-        return self._layers[self._at - 1]
+            _refuse(self.layers[0], f"it is unknown or in the wrong place: {kind} is expected there")
+        return self.layers.pop(0)
 
-    def end(self) -> None:
-        if self._at < len(self._layers):
-            self._unexpected("the end")
 
-    def _unexpected(self, wanted: str):
-        if self._at == len(self._layers):
-            raise UserError(f"the model cannot be exported: it ends where {wanted} is expected.")
-        refuse(self._layers[self._at], f"it is unknown or in the wrong place: {wanted} is expected there")
+def _refuse(layer, why: str):
+    raise UserError(f"layer {layer.name} ({type(layer).__name__}) cannot be exported: {why}.")
+
+
+def _check(layer, **wanted) -> None:
+    """Refuses a layer with other settings."""
+    for name, value in wanted.items():
+        found = getattr(layer, name)
+        found = found.__name__ if name == "activation" else found
+        if found != value:
+            _refuse(layer, f"{name} has to be {value}, not {found}")
 
 
 def _chain(model) -> list:
     """The layers that compute something, in order; the input of each must be the output of the one before."""
-    layers = list(model.layers)
+    layers = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
     if type(model).__name__ not in ("Functional", "Sequential") or len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UserError(f"{model.name} cannot be exported: it is not a functional model with one input and one output.")
     tensor = model.inputs[0]
     for layer in layers:
-        if type(layer).__name__ == "InputLayer":
-            continue
         if layer.input is not tensor:
-            refuse(layer, "its input is not the output of the layer before it: branches are not supported")
+            _refuse(layer, "its input is not the output of the layer before it: branches are not supported")
         tensor = layer.output
     if model.outputs[0] is not tensor:
         raise UserError(f"{model.name} cannot be exported: its output is not that of its last layer.")
-    return [layer for layer in layers if type(layer).__name__ not in ("InputLayer", "Dropout")]
+    return [layer for layer in layers if type(layer).__name__ != "Dropout"]
 
 
 def _scaling(layer, shape: tuple) -> tuple[float, tuple[float, ...]]:
     if len(shape) != 3 or None in shape:
-        refuse(layer, f"patches are [height, width, channels] of fixed size, not {shape}")
+        _refuse(layer, f"patches are [height, width, channels] of fixed size, not {shape}")
     scale, offset = (np.asarray(value, np.float64).ravel() for value in (layer.scale, layer.offset))
-    if len(scale) != 1 or len(offset) not in (1, shape[-1]):
-        refuse(layer, f"one scale and one offset per channel are expected, not {layer.scale} and {layer.offset}")
-    if not np.isfinite(scale).all() or not np.isfinite(offset).all() or scale[0] <= 0:
-        refuse(layer, f"scale and offset have to be finite numbers, the scale positive, not {scale} and {offset}")
+    finite = np.isfinite(scale).all() and np.isfinite(offset).all()
+    if len(scale) != 1 or len(offset) not in (1, shape[-1]) or not finite or scale[0] <= 0:
+        wanted = "one positive scale and one offset per channel are expected, all finite"
+        _refuse(layer, f"{wanted}, not {layer.scale} and {layer.offset}")
     return float(scale[0]), tuple(np.broadcast_to(offset, shape[-1:]).tolist())
 
 
 def _convolution(reader: _Reader) -> Convolution:
     layer = reader.take("Conv2D")
-    plain = {"strides": (1, 1), "dilation_rate": (1, 1), "groups": 1, "data_format": "channels_last"}
-    for name, value in plain.items():
-        if getattr(layer, name) != value:
-            refuse(layer, f"{name} has to be {value}, not {getattr(layer, name)}")
-    _check_linear(layer)
+    _check(layer, strides=(1, 1), dilation_rate=(1, 1), groups=1, data_format="channels_last", activation="linear")
     gain, shift = 1.0, 0.0
     if reader.next_is("BatchNormalization"):
         gain, shift = _normalisation(reader.take("BatchNormalization"))
@@ -181,10 +172,10 @@ def _convolution(reader: _Reader) -> Convolution:
 def _normalisation(layer) -> tuple[np.ndarray, np.ndarray]:
     """Factor and summand per channel: what the layer does outside of training."""
     if layer.axis not in (-1, 3):
-        refuse(layer, f"it must normalise channels (axis -1), not axis {layer.axis}")
+        _refuse(layer, f"it must normalise channels (axis -1), not axis {layer.axis}")
     variance = _numbers(layer, layer.moving_variance)
     if (variance < 0).any():
-        refuse(layer, f"a variance cannot be negative, but {variance.min()} is among its moving variances")
+        _refuse(layer, f"a variance cannot be negative, but {variance.min()} is among its moving variances")
     gain = 1 / np.sqrt(variance + layer.epsilon)
     if layer.scale:
         gain = gain * _numbers(layer, layer.gamma)
@@ -194,7 +185,7 @@ def _normalisation(layer) -> tuple[np.ndarray, np.ndarray]:
 
 def _dense(reader: _Reader) -> DenseLayer:
     layer = reader.take("Dense")
-    _check_linear(layer)
+    _check(layer, activation="linear")
     weights, bias = _float32(layer, _numbers(layer, layer.kernel)), _float32(layer, _bias(layer))
     return DenseLayer(layer.name, weights, bias, _slope(reader))
 
@@ -204,7 +195,7 @@ def _slope(reader: _Reader) -> float | None:
         return None
     layer = reader.take("LeakyReLU")
     if not 0 <= layer.negative_slope <= 1:  # then the activation is max(x, slope * x), and pooling may go first
-        refuse(layer, f"its slope has to lie in [0, 1], not {layer.negative_slope}")
+        _refuse(layer, f"its slope has to lie in [0, 1], not {layer.negative_slope}")
     return float(layer.negative_slope)
 
 
@@ -212,19 +203,8 @@ def _pool(layer) -> int:
     size, strides = tuple(layer.pool_size), tuple(layer.strides)
     height, width = layer.input.shape[1:3]
     if size[0] != size[1] or strides != size or height % size[0] or width % size[0]:
-        refuse(layer, f"its windows have to be square and tile the {height}x{width} input, not {size} every {strides}")
+        _refuse(layer, f"its windows have to be square and tile the {height}x{width} input, not {size} every {strides}")
     return size[0]
-
-
-def _head(layer) -> str:
-    if layer.activation.__name__ != "sigmoid":
-        refuse(layer, f"the last activation has to be sigmoid, not {layer.activation.__name__}")
-    return "sigmoid"
-
-
-def _check_linear(layer) -> None:
-    if layer.activation.__name__ != "linear":
-        refuse(layer, f"its activation has to be a layer of its own, LeakyReLU, not {layer.activation.__name__}")
 
 
 def _bias(layer) -> np.ndarray:
@@ -234,7 +214,7 @@ def _bias(layer) -> np.ndarray:
 def _numbers(layer, variable) -> np.ndarray:
     values = np.asarray(variable.numpy(), np.float64)
     if not np.isfinite(values).all():
-        refuse(layer, f"{np.sum(~np.isfinite(values))} of its {values.size} weights are not finite")
+        _refuse(layer, f"{np.sum(~np.isfinite(values))} of its {values.size} weights are not finite")
     return values
 
 
@@ -242,6 +222,6 @@ def _float32(layer, values: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         small = np.asarray(values, np.float32)
     if not np.isfinite(small).all():
-        refuse(layer, "its weights with batch normalisation folded in exceed the range of float32")
+        _refuse(layer, "its weights with batch normalisation folded in exceed the range of float32")
     small.flags.writeable = False
     return small

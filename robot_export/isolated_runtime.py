@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
+from robot_export.model_json import Manifest
 
 START_SECONDS = 300.0  # limit for the import of all runtimes, five seconds on a free machine
 SECONDS, PER_PATCH = 60.0, 0.01  # time limit for an answer, plus this much for each patch
@@ -136,10 +137,10 @@ def _open(path: Path, runtime: str) -> tuple[tuple, Callable]:
     return told, lambda values: np.asarray(opened.predict(values), np.float32)
 
 
-def file_checks(folder: Path, foreign_code: bool) -> tuple[None, Callable]:
+def file_checks(folder: Path, manifest: Manifest, foreign_code: bool) -> tuple[None, Callable]:
     """For `Child`: name of a file in model.json -> what was found, or an error; see `verify_one_file.check_file`."""
     check = _child_module().found_or_error
-    return None, lambda name: check(folder, name, foreign_code)
+    return None, lambda name: check(folder, manifest, name, foreign_code)
 
 
 def _child_module():

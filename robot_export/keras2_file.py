@@ -117,8 +117,7 @@ def _leaky(chain: _Chain, layer, x: str, suffix: str) -> str:
 def load(path: Path) -> tuple[Callable, tuple[int, ...]]:
     """Reads only the data of such a file; returns a TensorFlow function for a batch, and the shape of one input.
 
-    Raises:
-        UserError: it contains a layer that this module does not write, or weights in another place.
+    Raises a UserError if it contains a layer that this module does not write, or weights in another place.
     """
     count_stored(path)
     with h5py.File(path) as file:
@@ -139,10 +138,8 @@ def load(path: Path) -> tuple[Callable, tuple[int, ...]]:
         "Concatenate": lambda c, w, *x: tf.concat(x, c["axis"]),
     }
     start, *layers = config["layers"]
-    if unknown := [layer["class_name"] for layer in layers if layer["class_name"] not in compute]:
-        raise UserError(
-            f"{path.name} was not written by this program. Received: a layer of the kind {str(unknown[0])[:50]}."
-        )
+    if unknown := [str(layer["class_name"])[:50] for layer in layers if layer["class_name"] not in compute]:
+        raise UserError(f"{path.name} was not written by this program. Received: a layer of the kind {unknown[0]}.")
 
     def run(batch):
         values = {start["name"]: batch}

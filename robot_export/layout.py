@@ -10,16 +10,9 @@ from robot_export.model_json import ExportedFile, Input
 # The outputs of our networks, by their number.
 OWN = {1: ("ball",), 3: ("radius", "x", "y"), 4: ("ball", "radius", "x", "y")}
 # What a robot's code may read as one output: (our output, factor, summand). For pixels, the factor is the patch's side.
-TERMS = {
-    "ball": ("ball", 1, 0),
-    "1 - ball": ("ball", -1, 1),
-    "logit": ("ball", 1, 0),
-    "0": (None, 0, 0),
-    "radius": ("radius", 1, 0),
-    "2 radius": ("radius", 2, 0),  # in half sides of the patch
-    "x": ("x", 1, 0),
-    "y": ("y", 1, 0),
-}
+TERMS = {name: (name, 1, 0) for name in OWN[4]}
+TERMS |= {"1 - ball": ("ball", -1, 1), "logit": ("ball", 1, 0), "0": (None, 0, 0)}
+TERMS["2 radius"] = ("radius", 2, 0)  # in half sides of the patch
 PIXELS = " px"
 
 
@@ -70,7 +63,8 @@ class Layout:
             name, factor, summand = term(output, size)
             values = (answers[:, place] - np.float32(summand)) / np.float32(factor or 1)
             columns.setdefault(name, 1 / (1 + np.exp(-values)) if output == "logit" else values)
-        return np.stack([columns[name] for name in _own(self.outputs, size)], axis=1)
+        own = next(names for names in OWN.values() if set(names) == columns.keys() - {None})
+        return np.stack([columns[name] for name in own], axis=1)
 
     def network(self, *networks: FoldedNetwork) -> Joint:
         """The networks joined in one with this input and these outputs."""
@@ -94,11 +88,6 @@ def term(output: str, size: int) -> tuple[str | None, float, float]:
     """(our output, factor, summand) for an output that a robot's code reads."""
     name, factor, summand = TERMS[output.removesuffix(PIXELS)]
     return name, factor * (size if output.endswith(PIXELS) else 1), summand
-
-
-def _own(outputs: tuple[str, ...], size: int) -> tuple[str, ...]:
-    found = {term(output, size)[0] for output in outputs} - {None}
-    return next(names for names in OWN.values() if set(names) == found)
 
 
 def _fed(network: FoldedNetwork, layout: Layout) -> FoldedNetwork:

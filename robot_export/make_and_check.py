@@ -3,10 +3,9 @@
 A format whose runtime is not installed is written, too, but neither accepted nor rejected.
 """
 
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import hashlib
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,19 +15,17 @@ from common.cli.progress import progress_bar
 from common.datasets.patch_file import BLOCK
 from common.errors import UserError
 from common.provenance import cpu
-from robot_export import runtimes
-from robot_export.calibration import select_calibration
+from robot_export import parity, runtimes
 from robot_export.cost import measure_latency
-from robot_export.cpp.header import TEMPLATES, About, fill_template
-from robot_export.describe_model import header_constants
-from robot_export.export_job import Job
-from robot_export.formats import FORMATS, FORMER, Material, Written
+from robot_export.cpp.header import TEMPLATES, fill_template
+from robot_export.export_job import VECTORS, Job
+from robot_export.formats import FORMATS, FORMER, Written
+from robot_export.layout import term
 from robot_export.model_json import ExportedFile, Manifest
-from robot_export.parity import Reference
+from robot_export.onnx_file import OPSET
 from robot_export.plan_files import Item, make_items, robot_file
 from robot_export.robots import ROBOTS
 
-VECTORS = 8
 TIMED = 100  # patches
 
 
@@ -36,129 +33,131 @@ TIMED = 100  # patches
 class Checked:
     """A checked file: its entry, its threshold, and its outputs float32 [8, k] for the test vectors.
 
-    time: runs it once, for timing together with the others; None if it was already timed, or was not run.
+    run: runs it once, for timing together with the others; None if it was already timed, or was not run.
     """
 
     entry: ExportedFile
     threshold: float | None
     answers: np.ndarray
-    time: object = None
+    run: Callable | None = None
 
 
 def deliver(job: Job, export: str = "all") -> Manifest:
-    """Makes the files in the job's folder and returns the manifest, which the caller writes.
-
-    Args:
-        export: "none", "keras" or "all", as `--export`.
+    """Makes the files in the job's folder and returns the manifest, which the caller writes; export: as `--export`.
 
     Raises:
         UserError: a layer or file cannot be exported, a robot's code cannot load this model, or a float32 file differs
             from the model. The files in the folder are unchanged.
     """
-    vectors = _spread(job.evidence.outputs)
     items, robots = make_items(job, export)
-    threshold, answers = job.manifest.trained_threshold, job.evidence.outputs[vectors]
+    manifest, answers = job.source.manifest, job.source.outputs[job.vectors]
     if export == "none":
-        checked, timed = {"keras": Checked(items["keras"].entry(job.folder, job), threshold, answers)}, {}
+        entry = _entry(items["keras"], job.folder, job)
+        checked, timed = {"keras": Checked(entry, manifest.trained_threshold, answers)}, {}
     else:
-        checked, timed = _make_and_check(items, job, vectors), {"timed_on": cpu()}
-        checked["keras"] = replace(checked["keras"], answers=answers)  # the same as in the header
+        checked, timed = _make_and_check(items, job), {"timed_on": cpu()}
     _remove_stale(job.folder, items)
-    patches = job.evidence.validation.X[np.array(vectors)].reshape(VECTORS, -1)
+    patches = job.source.validation.X[job.vectors].reshape(VECTORS, -1)
     expected = {name: file.answers.tolist() for name, file in checked.items()}
+    expected["keras"] = answers.tolist()  # the same as in the header
     return replace(
-        job.manifest,
-        cost=job.manifest.cost | timed,
+        manifest,
+        cost=manifest.cost | timed,
         formats={name: file.entry for name, file in checked.items()},
         vectors={"patches": patches.tolist(), "expected": expected},
-        threshold=None if threshold is None else {name: file.threshold for name, file in checked.items()},
+        threshold={name: file.threshold for name, file in checked.items()} if manifest.threshold else None,
         robots=robots or None,
     )
 
 
-def _make_and_check(items: dict[str, Item], job: Job, vectors: list[int]) -> dict[str, Checked]:
+def _make_and_check(items: dict[str, Item], job: Job) -> dict[str, Checked]:
     """Writes all files to a temporary folder, runs each of them, and then moves them in."""
-    with _new_files(job.folder) as new:
-        written, checked = _write(new, items, job, vectors), {}
-        for name, item in progress_bar(items.items(), desc="checking", unit="file", delay=1, leave=False):
-            folder = new if item.format.write else job.folder
-            checked[name] = _check(name, item, folder, job, written[name], vectors)
-        times = measure_latency({name: file.time for name, file in checked.items() if file.time})
-        for path in new.iterdir():
-            path.replace(job.folder / path.name)
+    checked = {}
+    try:
+        with tempfile.TemporaryDirectory(prefix=".export.", dir=job.folder, ignore_cleanup_errors=True) as folder:
+            new = Path(folder)
+            for name, item in progress_bar(items.items(), desc="exporting", unit="file", delay=1, leave=False):
+                checked[name] = _make(name, item, new, job)
+            for template in TEMPLATES if "cpp" in items else ():
+                text = fill_template(template, job.source.manifest.kind, job.namespace)
+                (new / template).write_text(text, encoding="utf-8")
+            times = measure_latency({name: file.run for name, file in checked.items() if file.run})
+            for path in new.iterdir():
+                path.replace(job.folder / path.name)
+    except OSError as error:
+        raise UserError(f"{job.folder}: the exported files cannot be written: {error.strerror or error}.") from None
     for name, found in times.items():
         checked[name] = replace(checked[name], entry=replace(checked[name].entry, latency_us=found))
     return checked
 
 
-@contextmanager
-def _new_files(folder: Path) -> Iterator[Path]:
-    """Yields a temporary folder inside `folder`; it is deleted with its content when the block ends."""
-    new = folder / f".export.{os.getpid()}"
-    try:
-        new.mkdir(exist_ok=True)
-        yield new
-    except OSError as error:
-        raise UserError(f"{folder}: the exported files cannot be written: {error.strerror or error}.") from None
-    finally:
-        with suppress(OSError):
-            shutil.rmtree(new)
-
-
-def _write(new: Path, items: dict[str, Item], job: Job, vectors: list[int]) -> dict[str, Written | None]:
-    """Makes the files; returns what is known about each, by name."""
-    evidence, threshold = job.evidence, job.manifest.trained_threshold
-    patches, facts = evidence.validation.X[np.array(vectors)], header_constants(job.manifest)
-    material = Material(
-        calibration=select_calibration(evidence.calibration),
-        validation=evidence.validation.X,
-        choose=job.reference.own_threshold,
-        about=About(job.namespace, patches, evidence.outputs[vectors], threshold, facts),
-    )
-    written = {}
-    for name, item in progress_bar(items.items(), desc="exporting", unit="file", delay=1, leave=False):
-        if item.format.write:
-            network = item.layout.network(*item.networks)
-            written[name] = item.format.write(new / item.file, network, item.layout, material)
-    for template in TEMPLATES if "cpp" in items else ():
-        (new / template).write_text(fill_template(template, job.manifest.kind, job.namespace), encoding="utf-8")
-    return dict.fromkeys(items) | written
-
-
-def _check(name: str, item: Item, folder: Path, job: Job, written: Written | None, vectors: list[int]) -> Checked:
-    """Runs a file on the validation split, compares it with Keras, and times it if it is a separate program."""
-    written = written or Written({}, job.manifest.trained_threshold)
-    entry, reference = replace(item.entry(folder, job), **written.fields), job.reference
-    if why := runtimes.missing(item.format.runtime):
-        entry = replace(entry, accepted=None, reasons=[f"not run during the export: {why}"])
-        return Checked(entry, written.threshold, reference.outputs[vectors])
-    opened, X = runtimes.open_file(folder / item.file, item.format.runtime), job.evidence.validation.X
+def _make(name: str, item: Item, new: Path, job: Job) -> Checked:
+    """Writes a file, runs it on the validation split, compares it with Keras, and times it if it is a program."""
+    reference, runtime, written, folder = job.reference, item.format.runtime, None, job.folder
+    if item.format.write:
+        folder = new
+        written = item.format.write(new / item.file, item.layout.network(*item.networks), item.layout, job)
+    written = written or Written(reference.threshold)
+    if why := runtimes.missing(runtime):
+        unknown = {"accepted": None, "reasons": [f"not run during the export: {why}"]}
+        entry = _entry(item, folder, job, **unknown, **written.fields)
+        outputs = reference.outputs if written.outputs is None else written.outputs
+        return Checked(entry, written.threshold, outputs[job.vectors])
+    opened, X = runtimes.open_file(folder / item.file, runtime), job.source.validation.X
     blocks = (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))  # it may be in a file
     outputs = np.concatenate([opened.predict(item.layout.feed(block)) for block in blocks])
     if written.outputs is not None and not np.array_equal(outputs, written.outputs):
         raise UserError(f"the {name} format does not output the expected bits. Not exported.")
-    verdict = _with_partner(reference, item, job).compare(
-        name, item.format.exact, item.layout.read(outputs, X.shape[1])
-    )
+    if len(item.networks) > 1:
+        both = np.concatenate([reference.outputs, job.detector.outputs], axis=1)
+        reference = replace(reference, outputs=both)
+    verdict = reference.compare(name, item.format.exact, item.layout.read(outputs, X.shape[1]))
     values = item.layout.feed(X[:TIMED])
-    entry = replace(
-        entry,
+    entry = _entry(
+        item,
+        folder,
+        job,
         parity=verdict.numbers,
         accepted=not verdict.reasons,
         reasons=verdict.reasons,
-        runtime_version=runtimes.version(item.format.runtime),
+        runtime_version=runtimes.version(runtime),
         quantised=opened.quantised and {"scale": float(opened.quantised[0]), "zero_point": int(opened.quantised[1])},
         latency_us=opened.times(values) if opened.times else None,
+        **written.fields,
     )
-    time = None if opened.times else opened.single(values[:1])
-    return Checked(entry, verdict.threshold, outputs[vectors], time)
+    run = opened.single(values[:1]) if opened.single else lambda: opened.run(values[:1])
+    run = None if opened.times else run
+    return Checked(entry, verdict.threshold, outputs[job.vectors], run)
 
 
-def _with_partner(reference: Reference, item: Item, job: Job) -> Reference:
-    """The reference for a file; for a joint file, the outputs of both models."""
-    if not item.joint:
-        return reference
-    return replace(reference, outputs=np.concatenate([reference.outputs, job.wishes.detector.outputs], axis=1))
+def _entry(item: Item, folder: Path, job: Job, **found) -> ExportedFile:
+    """The entry of a file in model.json, with what was found when it ran."""
+    content, runtime, manifest = (folder / item.file).read_bytes(), item.format.runtime, job.source.manifest
+    known = {
+        "file": item.file,
+        "runtime": runtime,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "normalised": item.layout.scale != 1,
+        "input_type": item.layout.dtype,
+        "peak_activation_bytes": manifest.cost["peak_activation_bytes"] * item.format.bytes // 4,
+        "tolerance": _tolerance(item, manifest.input.width),
+        "layout": item.layout.as_json(),
+        "opset": OPSET if runtime == "ONNX Runtime" else None,
+        "namespace": job.namespace if runtime == "C++" else None,
+    }
+    unknown = {"quantised": None, "accepted": True, "reasons": [], "parity": None, "latency_us": None}
+    return ExportedFile(**known | unknown | found)
+
+
+def _tolerance(item: Item, size: int) -> float:
+    """The tolerance for the test vectors, in the units of the outputs."""
+    exact = item.format.exact or item.format.runtime == "C++"  # int16 gives the same bits everywhere
+    tolerance = parity.EXACT if exact else parity.QUANTISED
+    if outputs := item.layout.outputs:
+        tolerance *= max(abs(term(output, size)[1]) for output in outputs)
+        tolerance *= 10 if "logit" in outputs else 1  # logits reach 20 and more
+    return tolerance
 
 
 def _remove_stale(folder: Path, items: dict[str, Item]) -> None:
@@ -167,14 +166,3 @@ def _remove_stale(folder: Path, items: dict[str, Item]) -> None:
     known = {form.file for form in FORMATS.values() if form.write} | {robot_file(robot) for robot in ROBOTS.values()}
     for file in (known | {*FORMER, *TEMPLATES}) - made:
         (folder / file).unlink(missing_ok=True)
-
-
-def _spread(outputs: np.ndarray) -> list[int]:
-    """Indices of the test vectors, spread over the range of the first output, so that a wrong model is noticed."""
-    first = outputs[:, 0].astype(np.float64)
-    left, chosen = list(range(len(first))), []
-    for wanted in np.linspace(first.min(), first.max(), VECTORS):
-        nearest = min(left or chosen, key=lambda i: abs(first[i] - wanted))
-        chosen.append(nearest)
-        left = [i for i in left if i != nearest]
-    return chosen

@@ -24,10 +24,8 @@ _KEYS = {"formats": "forms", "accepted": "fit", "reasons": "unfit"}
 class Input:
     """The input of the files, from the patch in the camera picture to the numbers.
 
-    scale, mean: normalised = raw * scale - mean, per channel. normalised: whether the TFLite and ONNX files take such
-    values.
-    sampling: how patches are sampled, in words. sampling_rule: a key of
-    `common.datasets.sampling_rules.RULES`, None if unknown.
+    scale, mean: normalised = raw * scale - mean, per channel. normalised: whether TFLite and ONNX files take that.
+    sampling: in words; sampling_rule: its key in `common.datasets.sampling_rules.RULES`, None if unknown.
     """
 
     height: int
@@ -137,11 +135,7 @@ def from_json(values: dict) -> Manifest:
 
 
 def read(folder: Path) -> Manifest:
-    """Reads and checks the model.json of a run folder.
-
-    Raises:
-        UserError: it does not exist or does not follow the schema.
-    """
+    """Reads the model.json of a run folder; a UserError if it does not exist or does not follow the schema."""
     path = Path(folder) / "model.json"
     try:
         values = read_json(path)
@@ -152,13 +146,9 @@ def read(folder: Path) -> Manifest:
 
 
 def read_beside(model: Path) -> Manifest | None:
-    """What the model.json of a model.keras says of the model itself, not of the files of its last export.
+    """What the model.json of a model.keras says of the model, not of the files of its last export; None without one.
 
-    Returns:
-        None if it has none.
-
-    Raises:
-        UserError: it cannot be read, or does not follow the schema.
+    Raises a UserError if it cannot be read or does not follow the schema.
     """
     path = model.with_name("model.json")
     if model.name != "model.keras" or not path.is_file():
@@ -171,8 +161,7 @@ def read_beside(model: Path) -> Manifest | None:
 def find_entry(path: Path) -> tuple[Manifest, str] | None:
     """The model.json beside an exported file, and the file's name in it; None if none lists the file.
 
-    Raises:
-        UserError: one lists it, but does not follow the schema.
+    Raises a UserError if one lists it but does not follow the schema.
     """
     beside = path.with_name("model.json")
     files = read_json(beside).get("forms") if beside.is_file() else None
@@ -183,11 +172,7 @@ def find_entry(path: Path) -> tuple[Manifest, str] | None:
 
 
 def read_unchanged(folder: Path, file: ExportedFile) -> bytes:
-    """The content of an exported file.
-
-    Raises:
-        UserError: it cannot be read, or is not the one that was exported.
-    """
+    """The content of an exported file; a UserError if it cannot be read, or is not the one that was exported."""
     try:
         content = read_inside(folder, file.file, MOST_BYTES)
     except OSError as error:
@@ -199,11 +184,7 @@ def read_unchanged(folder: Path, file: ExportedFile) -> bytes:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    """Checks the record and writes model.json, with each list of numbers on one line.
-
-    Raises:
-        UserError: it does not follow the schema, or cannot be written.
-    """
+    """Checks the record and writes model.json, with each list of numbers on one line; raises as `check`."""
     values = manifest.as_json()
     check(values)
     plain = json.dumps(values, indent=2, allow_nan=False)
@@ -212,14 +193,10 @@ def write(folder: Path, manifest: Manifest) -> None:
 
 
 def check(values: dict, where: str = "model.json", exported: bool = True) -> None:
-    """Checks an object against the schema.
+    """Checks an object against the schema; `where` is its name for the error message.
 
-    Args:
-        where: its name for the error message.
-        exported: False for a run that is not yet exported and so has no formats or test vectors.
-
-    Raises:
-        UserError: it does not follow the schema; the message names the place.
+    exported: False for a run that is not yet exported and so has no formats or test vectors. Raises a UserError that
+    names the place where it does not follow the schema.
     """
     rules = json.loads(SCHEMA.read_text(encoding="utf-8"))
     if not exported:
@@ -232,15 +209,10 @@ def check(values: dict, where: str = "model.json", exported: bool = True) -> Non
 
 def _values(record) -> dict:
     """The fields of a record by their keys in the file, without optional fields that have no value."""
-    values = {each: getattr(record, each.name) for each in fields(record)}
-    return {
-        _KEYS.get(each.name, each.name): value
-        for each, value in values.items()
-        if value is not None or each.default is MISSING
-    }
+    left = [each for each in fields(record) if each.default is MISSING or getattr(record, each.name) is not None]
+    return {_KEYS.get(each.name, each.name): getattr(record, each.name) for each in left}
 
 
 def _record(kind: type, values: dict):
-    """Makes a record from the values of its fields."""
     keys = {each.name: _KEYS.get(each.name, each.name) for each in fields(kind)}
     return kind(**{name: values[key] for name, key in keys.items() if key in values})

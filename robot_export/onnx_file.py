@@ -13,11 +13,7 @@ IR_VERSION = 7  # the version of ONNX 1.8, which introduced opset 13
 
 
 def write(path: Path, joint: Joint, dtype: str = "float32") -> None:
-    """Writes a network as ONNX: input "patch" [n, height, width, channels], output "output" [n, outputs] float32.
-
-    Args:
-        dtype: of the input, "float32" or "uint8".
-    """
+    """Writes a network as ONNX: input "patch" [n, height, width, channels], output "output" [n, outputs] float32."""
     graph, shape = _Graph(), joint.branches[0].input_shape
     given = "patch" if dtype == "float32" else graph.node("Cast", ["patch"], "floats", to=TensorProto.FLOAT)
     planes = graph.node("Transpose", [given], "planes", perm=[0, 3, 1, 2])
@@ -47,12 +43,10 @@ class _Graph:
         self.nodes, self.weights = [], []
 
     def weight(self, name: str, values) -> str:
-
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
     def node(self, kind: str, inputs: list[str], output: str, **attributes) -> str:
-
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 

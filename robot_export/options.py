@@ -22,30 +22,18 @@ def export_parser(description: str) -> Parser:
     ):
         text += " (default: those recorded by the run)"
         parser.add_argument(f"--{name}", type=Path, nargs="+", metavar="FILE", help=text)
-    parser.add_argument(
-        "--input", choices=INPUTS, help="input of the TFLite and ONNX files (default: like the run, else raw)"
-    )
+    text = "input of the TFLite and ONNX files (default: like the run, else raw)"
+    parser.add_argument("--input", choices=INPUTS, help=text)
     add_robot_options(parser)
-    parser.add_argument(
-        "--namespace",
-        type=_namespace,
-        metavar="NAME",
-        help="namespace of model.h (default: from project, size and run)",
-    )
-    parser.add_argument(
-        "--output-dir",
-        type=Path,
-        help="a new folder for the files (default: the run's folder, else a new export-NAME in the output folder)",
-    )
+    text = "namespace of model.h (default: from project, size and run)"
+    parser.add_argument("--namespace", type=_namespace, metavar="NAME", help=text)
+    text = "a new folder for the files (default: the run's folder, else a new export-NAME in the output folder)"
+    parser.add_argument("--output-dir", type=Path, help=text)
     return parser
 
 
 def check_files(arguments: argparse.Namespace) -> argparse.Namespace:
-    """Refuses missing files before TensorFlow loads; returns the arguments.
-
-    Raises:
-        UserError: a file is missing, or the model is not a .keras file.
-    """
+    """Refuses missing files, and a model that is not a .keras file, before TensorFlow loads; returns the arguments."""
     for path in (arguments.model, getattr(arguments, "detector", None)):
         if path is not None:
             find_model(path)

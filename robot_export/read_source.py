@@ -1,14 +1,18 @@
 """Reads what `export.py` exports: the model of a run or file, its record, and the patches for judging it."""
 
 import argparse
-import math
+import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+
+from jsonschema import Draft202012Validator
 
 from common.atomic_files import new_folder, read_json, replacing
 from common.cli import launch
+from common.cli.find_run import read_config
+from common.cli.option import from_json
 from common.cli.training_options import TrainingOptions
 from common.datasets.load import read_files
 from common.datasets.patch_file import Patches, concatenate
@@ -21,107 +25,97 @@ from common.training.predictor import make_predictor
 from robot_export import model_json
 from robot_export.cost import count_cost
 from robot_export.describe_model import describe_files, describe_input, describe_model
-from robot_export.export_job import Evidence, Partner, Wishes
+from robot_export.export_job import Job, Partner, Source
 from robot_export.folded_network import fold
 from robot_export.model_json import Manifest
 from robot_export.plan_files import robot_kinds
-from robot_export.recorded_patches import recorded_splits
+from robot_export.project import Project
+
+_NUMBERS, _TEXT = {"type": "object", "additionalProperties": {"type": "number"}}, {"type": "string"}
+_ROW = _NUMBERS | {"required": ["group", "name"], "properties": {"group": _TEXT, "name": _TEXT}}
+_EVALUATED = {  # one split of evaluation.json, as `report` of a project writes it
+    "type": "object",
+    "required": ["metrics", "groups"],
+    "properties": {
+        "metrics": _NUMBERS,
+        "groups": {"type": "array", "items": _ROW},
+        "notes": {"type": "array", "items": _TEXT},
+    },
+}
 
 
-@dataclass(frozen=True)
-class Task:
-    """A project's models.
+def read_source(arguments: argparse.Namespace, project: str, target: dict, recorded: Callable) -> Source:
+    """Reads the patches and the model of a project, and scores them.
 
-    project: its package. name: `classification` or `detection`. target: for model.json; its "order" names the outputs.
-    options: the project's Options. load_data: finds the patches of a run.
-    """
-
-    project: str
-    name: str
-    target: dict
-    options: type
-    load_data: Callable
-
-
-@dataclass(frozen=True)
-class Source:
-    """The source of an export: the model's file, the keras.Model, its record, the patches and its outputs."""
-
-    file: Path
-    model: object
-    manifest: Manifest
-    evidence: Evidence
-
-
-def read_source(arguments: argparse.Namespace, task: Task) -> Source:
-    """Reads the patches and the model, and scores them.
+    Args:
+        project: its package. target: for model.json; its "order" names the outputs.
+        recorded: `load_recorded` with the project's options and data.
 
     Raises:
         UserError: files or a model cannot be used, or calibration uses test patches.
     """
     file = find_model(arguments.model)
-    known = _known(file, task.project)
-    if arguments.calibration and arguments.validation:
-        named = {"train": arguments.calibration, "validation": arguments.validation}
-        parts = {split: read_files(paths, task.name)[0] for split, paths in named.items()}
-    else:
-        parts = _recorded(arguments, file, known, task)
-    concatenate([part.take([0]) for part in parts.values()])  # an error unless all have one size and colour
-    _check_calibration(arguments.calibration or [], parts, known)
-    if known and arguments.output_dir is None:
-        _check_validation(parts["validation"], known)
-    devices_and_seeds.find_gpus()
-    model = load_model(file, parts["validation"].X.shape[1:], len(task.target["order"]))
-    fold(model)  # before any computation: an error for a layer that cannot be exported
-    manifest = _describe(model, arguments, task, parts, known)
-    scores = make_predictor(model)(parts["validation"].X)
-    return Source(file, model, manifest, Evidence(parts["train"].X, parts["validation"], scores))
-
-
-def read_wishes(arguments: argparse.Namespace, X) -> Wishes:
-    """What the user wants besides the usual files.
-
-    Args:
-        X: the validation patches, for the detector of --detector.
-
-    Raises:
-        UserError: --detector is not a detector, or is for other patches.
-    """
-    robots = tuple(dict.fromkeys(arguments.robot or ()))
-    path = getattr(arguments, "detector", None)
-    detector = _read_partner(path, X) if path else None
-    return Wishes(robots, arguments.accept_sampling, detector, arguments.namespace or "")
-
-
-def prepare_folder(arguments: argparse.Namespace, source: Source, wishes: Wishes) -> tuple[Path, dict | None]:
-    """Prepares the folder for the files.
-
-    Returns:
-        The folder, with model.keras in it, and the run's own evaluation if it is complete, else None.
-
-    Raises:
-        UserError: as in `plan_files.robot_kinds`, before a folder is made.
-    """
-    robot_kinds(wishes, source.manifest)
-    if arguments.output_dir is None and model_json.read_beside(source.file):
-        return source.file.parent, _read_evaluation(source.file.parent, source.manifest.metrics)
-    name = f"export-{model_name(source.file)}"
-    folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / name)
-    with replacing(folder / "model.keras") as new:
-        shutil.copyfile(source.file, new)
-    return folder, None
-
-
-def _known(file: Path, project: str) -> Manifest | None:
-    """The record in the run's own model.json; None if there is none."""
     known = model_json.read_beside(file)
     if known and known.project != project:
         command = launch.command(f"{known.project}/export.py", file)
         raise UserError(f"{file}: a model of another project. Received: {known.project}. Use {command}")
-    return known
+    if arguments.calibration and arguments.validation:
+        named = {"train": arguments.calibration, "validation": arguments.validation}
+        task = "classification" if len(target["order"]) == 1 else "detection"
+        parts = {split: read_files(paths, task)[0] for split, paths in named.items()}
+    else:
+        parts = _recorded(arguments, file, known, recorded)
+    concatenate([part.take([0]) for part in parts.values()])  # an error unless all have one size and colour
+    _check_patches(arguments, parts, known)
+    devices_and_seeds.find_gpus()
+    model = load_model(file, parts["validation"].X.shape[1:], len(target["order"]))
+    fold(model)  # before any computation: an error for a layer that cannot be exported
+    normalised = arguments.input == "normalised" if arguments.input else bool(known and known.input.normalised)
+    if known is None:
+        manifest = describe_model(model, parts, normalised, project=project, target=target)
+    else:
+        datasets = known.datasets
+        if arguments.output_dir is not None:
+            datasets = datasets | {"validation": describe_files(parts["validation"])}
+        given = describe_input(model, normalised, known.input.sampling_rule)
+        manifest = replace(known, input=given, cost=count_cost(model), datasets=datasets)
+    outputs = make_predictor(model)(parts["validation"].X)
+    return Source(model, manifest, parts["train"].X, parts["validation"], outputs)
 
 
-def _recorded(arguments: argparse.Namespace, file: Path, known: Manifest | None, task: Task) -> dict[str, Patches]:
+def open_job(arguments: argparse.Namespace, source: Source, project: Project) -> Job:
+    """Prepares the folder for the files; its results are those of the run if they are complete, else empty.
+
+    Raises:
+        UserError: --detector cannot be used, or a robot's code cannot load the model; no folder is made.
+    """
+    file, detector = find_model(arguments.model), getattr(arguments, "detector", None)
+    partner = _read_partner(detector, source.validation.X) if detector else None
+    asked = {"robots": tuple(dict.fromkeys(arguments.robot or ())), "accept_sampling": arguments.accept_sampling}
+    job = Job(file.parent, source, project, {}, detector=partner, name=arguments.namespace or "", **asked)
+    robot_kinds(job)
+    if arguments.output_dir is None and model_json.read_beside(file):
+        return replace(job, results=_read_evaluation(file.parent, source.manifest.metrics))
+    name = f"export-{model_name(file)}"
+    folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / name)
+    with replacing(folder / "model.keras") as new:
+        shutil.copyfile(file, new)
+    return replace(job, folder=folder)
+
+
+def load_recorded(kind: type, load_data: Callable, folder: Path):
+    """The patches of a run, common.datasets.load.Splits, found again with its config.json; kind: the project's Options.
+
+    Raises:
+        UserError: they no longer exist, or config.json does not belong to a run of this project.
+    """
+    saved = read_config(folder)["options"]
+    moved = {} if Path(str(saved.get("data_root"))).is_dir() else {"data_root": kind().data_root}  # made elsewhere
+    places = {"resume": str(folder.resolve()), "output_dir": folder.resolve().parent} | moved
+    return load_data(from_json(kind, saved, **places))
+
+
+def _recorded(arguments, file: Path, known: Manifest | None, recorded: Callable) -> dict[str, Patches]:
     """The training and validation patches of a run, according to its config.json."""
     config = file.with_name("config.json")
     if arguments.calibration or arguments.validation or known is None or not config.is_file():
@@ -129,7 +123,7 @@ def _recorded(arguments: argparse.Namespace, file: Path, known: Manifest | None,
             "the patches are not known: pass --calibration and --validation, or the folder of a run and neither of "
             f"them. Received: {arguments.model}."
         )
-    splits = recorded_splits(file.parent, task.options, task.load_data)
+    splits = recorded(file.parent)
     parts = {"train": splits.train, "validation": splits.validation}
     if changed := [split for split, part in parts.items() if part.digest != known.digest(split)]:
         raise UserError(
@@ -139,17 +133,22 @@ def _recorded(arguments: argparse.Namespace, file: Path, known: Manifest | None,
     return parts
 
 
-def _describe(model, arguments: argparse.Namespace, task: Task, parts: dict, known: Manifest | None) -> Manifest:
-    """The record of the model, with the input from the command line."""
-    asked = arguments.input or ("normalised" if known and known.input.normalised else "raw")
-    normalised = asked == "normalised"
-    if known is None:
-        return describe_model(model, parts, normalised, project=task.project, target=task.target)
-    given = describe_input(model, normalised, known.input.sampling_rule)
-    datasets = known.datasets
-    if arguments.output_dir is not None:
-        datasets = datasets | {"validation": describe_files(parts["validation"])}
-    return replace(known, input=given, cost=count_cost(model), datasets=datasets)
+def _check_patches(arguments: argparse.Namespace, parts: dict[str, Patches], known: Manifest | None) -> None:
+    """Refuses test and validation patches for calibration, which would make the parity look too good.
+
+    In the run's own folder, only the validation patches that its model.json names are accepted.
+    """
+    digest, paths = parts["train"].digest, arguments.calibration or ()
+    is_test = known is not None and digest == known.digest("test")
+    if tests := [path.name for path in paths if is_test or "_test_" in path.name]:
+        raise UserError(f"calibration needs training patches, not test patches. Received: {', '.join(tests)}.")
+    if digest == parts["validation"].digest:
+        raise UserError("calibration needs training patches. Received: the validation patches. Choose other files.")
+    if known and arguments.output_dir is None and parts["validation"].digest != known.digest("validation"):
+        raise UserError(
+            f"the run was validated on other patches. Received: {', '.join(parts['validation'].files)}. "
+            "Pass those, or choose a new folder with --output-dir."
+        )
 
 
 def _read_partner(path: Path, X) -> Partner:
@@ -161,44 +160,16 @@ def _read_partner(path: Path, X) -> Partner:
     return Partner(model, make_predictor(model)(X), describe_input(model, False, rule))
 
 
-def _read_evaluation(folder: Path, metrics: dict) -> dict | None:
-    """The evaluation.json of a run; None if it is missing, was edited, or has other splits than model.json."""
+def _read_evaluation(folder: Path, metrics: dict) -> dict:
+    """The evaluation.json of a run; empty if it is missing, was edited, or has other splits than model.json."""
     try:
         results = read_json(folder / "evaluation.json")
-    except UserError:
-        return None
-    return results if results.keys() == metrics.keys() and all(map(_is_evaluation, results.values())) else None
+        json.dumps(results, allow_nan=False)
+    except (UserError, ValueError):
+        return {}
+    return results if results.keys() == metrics.keys() and all(map(is_evaluation, results.values())) else {}
 
 
-def _is_evaluation(result) -> bool:
+def is_evaluation(result) -> bool:
     """Whether this looks like the result of `report` for one split: numbers by name, and rows of groups."""
-    if not isinstance(result, dict) or not isinstance(result.get("metrics"), dict):
-        return False
-    groups = result.get("groups")
-    if not isinstance(groups, list) or not all(
-        isinstance(row, dict) and {"group", "name"} <= row.keys() for row in groups
-    ):
-        return False
-    numbers = [result["metrics"], *({k: v for k, v in row.items() if k not in ("group", "name")} for row in groups)]
-    return all(isinstance(value, int | float) and math.isfinite(value) for some in numbers for value in some.values())
-
-
-def _check_calibration(paths: list[Path], parts: dict[str, Patches], known: Manifest | None) -> None:
-    """Refuses test and validation patches for calibration, which would make the parity look too good."""
-    digest = parts["train"].digest
-    tests = [path.name for path in paths if "_test_" in path.name]
-    if known and digest == known.digest("test"):
-        tests = [path.name for path in paths]
-    if tests:
-        raise UserError(f"calibration needs training patches, not test patches. Received: {', '.join(tests)}.")
-    if digest == parts["validation"].digest:
-        raise UserError("calibration needs training patches. Received: the validation patches. Choose other files.")
-
-
-def _check_validation(validation: Patches, known: Manifest) -> None:
-    """Refuses patches other than the run's validation patches, which model.json names."""
-    if validation.digest != known.digest("validation"):
-        raise UserError(
-            f"the run was validated on other patches. Received: {', '.join(validation.files)}. "
-            "Pass those, or choose a new folder with --output-dir."
-        )
+    return Draft202012Validator(_EVALUATED).is_valid(result)

@@ -3,8 +3,55 @@
 from common.datasets.sampling_rules import RULES
 from robot_export.layout import OWN, Layout
 from robot_export.model_json import Manifest
-from robot_export.robots import find
+from robot_export.robots import ROBOTS
 
+_COMPILED_NN = (
+    "CompiledNN approximates the sigmoid, off by up to 0.01; with `useExpApproxInSigmoid = false` it does not."
+)
+_STEPS = {
+    "naoth": (
+        "Copy `model.h` of both runs, as `ball_classifier.h` and `ball_detector.h`, and `naoth_finder.h` beside "
+        "`Fy1500_Conf.h`, and register `NaothFinder` in `CNNBallDetector.cpp` as the others are.",
+        "`meanBrightnessOffset` stays 0: the mean is inside. A positive one makes a patch darker, as with theirs.",
+        "It reads patches of 5-byte pixels, column by column, without a copy. Thresholds: theirs, or `isBall()`.",
+    ),
+    "naoth-tflite": (
+        'Copy `{file}` to `Config/` and register `TFLiteModelNaoTH{suffix}("{file}", {flags})`.',
+        "This loader ADDS the mean: its `meanBrightnessOffset` is **{minus_mean}**, negative.",
+        "It fills the input column by column; the file is made for that. Upright patches would swap x and y.",
+    ),
+    "naoth-h5": (
+        "With TensorFlow 2.15 and frugally-deep 0.15: `python convert_model.py {file} fdeep_model.json`.",
+        "Copy `fdeep_model.json` to `Config/`; `meanBrightnessOffset` is **{mean}**: it is subtracted.",
+    ),
+    "b-human": (
+        "Copy `{file}` to `Config/NeuralNets/BallAndPenaltyMarkPerceptor/` and name it in `multiheadName`.",
+        "`useFloat` is false, `useGrayScaledImage` true. The score of a penalty mark is always 0.",
+        "They evaluate patches whose side is 3.5 times the ball's radius (`ballAreaFactor`): train on such.",
+        _COMPILED_NN,
+    ),
+    "hulks": (
+        "Copy `{file}` as `etc/neural_networks/{hulks}.hdf5`; `preclassifier.hdf5` takes a classifier, too.",
+        "The radius counts half sides of the patch. Outside of the image they feed 128.",
+        _COMPILED_NN,
+    ),
+    "runswift": (
+        "Copy `{file}` to the folder of the robot's networks. It is fed Y / 255, no mean is subtracted.",
+        _COMPILED_NN,
+    ),
+    "nao-devils": (
+        "Copy `{file}` to `Config/` in place of the network with position. It takes bytes and answers in float.",
+        "They apply the sigmoid to all three outputs: 0 becomes 0.5, so the centre remains that of the candidate.",
+    ),
+    "nomadz": (
+        "Copy `{file}` and name it in `pathToModel`; `applyNormalization` is false, `useRadiusRegression` false.",
+    ),
+    "spqr": ("Copy `{file}` to `Config/NeuralNets/BallPerceptor/`. It is fed raw float values, 0 to 255.",),
+    "dutch-nao-team": (
+        "Copy `{file}` to the folder of the networks. It takes bytes; their code applies the sigmoid.",
+        "OpenVINO on processors with AMX computes in bf16, off by 0.006: `INFERENCE_PRECISION_HINT` f32 is exact.",
+    ),
+}
 # NaoTH's flags has_radius, has_center, has_confidence
 _LOADS = {"classifier": "", "detector": "true, true, false", "joint": "true, true, true"}
 
@@ -17,7 +64,7 @@ def robots(manifest: Manifest) -> list[str]:
 
 def _robot(manifest: Manifest, name: str, chosen: dict[str, str]) -> list[str]:
     """Heading and list of one robot; `chosen` is its entry in model.json."""
-    robot, file, given = find(name), manifest.formats[chosen["form"]], manifest.input
+    robot, file, given = ROBOTS[name], manifest.formats[chosen["form"]], manifest.input
     layout, size, mean, classifier = Layout.of(file, given), given.width, given.mean[0], chosen["kind"] == "classifier"
     outputs = layout.outputs or OWN[1 if classifier else 3]
     words = {
@@ -34,7 +81,7 @@ def _robot(manifest: Manifest, name: str, chosen: dict[str, str]) -> list[str]:
     rule = given.sampling_rule
     other = "" if rule == robot.sampling else f" **This model's patches were sampled by {rule or 'an unknown rule'}.**"
     lines = [
-        *(step.format(**words) for step in robot.steps),
+        *(step.format(**words) for step in _STEPS[name]),
         f"Input: {size}x{size}, {order}, {layout.dtype}, {fed}.",
         f"Outputs: {', '.join(outputs)}" + ("; px are pixels of the patch." if "px" in str(outputs) else "."),
         f"Sampling by the rule {robot.sampling}: {RULES[robot.sampling]}.{other}",

@@ -21,35 +21,37 @@ from robot_export import keras2_file
 from robot_export.cpp.compile_and_run import CPP_FLAGS, Program, find_compiler
 
 BATCH = 256
-_PACKAGES = {
-    "Keras": "keras",
-    "Keras 2 layout": "tensorflow",
-    "LiteRT": "ai-edge-litert",
-    "ONNX Runtime": "onnxruntime",
-}
 
 
 @dataclass(frozen=True)
 class Opened:
     """A file that is ready to run.
 
-    predict: values from `Layout.feed` [n, height, width, channels] -> float32 [n, outputs].
+    run: values from `Layout.feed` [n, height, width, channels], at most `batch` patches -> float32 [n, outputs].
     shape: of its input, (height, width, channels), None where any will do. dtype: of its input.
     outputs: numbers per patch.
-    single: one such patch [1, height, width, channels] -> a call that runs it once, for timing; None if `times` is set.
+    single: one such patch [1, height, width, channels] -> a call that runs it once, for timing, if it is not `run`.
     times: values -> {"median", "p95"} microseconds per patch, if a separate program times the file.
     quantised: (scale, zero point) of the input if the file takes uint8, else None.
     self_test: the file's own check of its test vectors, if it has one; raises a UserError.
     """
 
-    predict: Callable[[np.ndarray], np.ndarray]
+    run: Callable[[np.ndarray], np.ndarray]
     shape: tuple
     dtype: str
     outputs: int
+    batch: int = BATCH
     single: Callable[[np.ndarray], Callable[[], object]] | None = None
     times: Callable[[np.ndarray], dict[str, float]] | None = None
     quantised: tuple[float, int] | None = None
     self_test: Callable[[], object] | None = None
+
+    def predict(self, values: np.ndarray) -> np.ndarray:
+        """Values from `Layout.feed` [n, height, width, channels] -> float32 [n, outputs]."""
+        answers = np.empty((len(values), self.outputs), np.float32)
+        for start in range(0, len(values), self.batch):
+            answers[start : start + self.batch] = self.run(values[start : start + self.batch])
+        return answers
 
 
 def missing(runtime: str) -> str | None:
@@ -58,13 +60,9 @@ def missing(runtime: str) -> str | None:
 
 
 def open_file(path: Path, runtime: str) -> Opened:
-    """Opens an exported file in its runtime.
-
-    Raises:
-        UserError: the runtime cannot read it.
-    """
+    """Opens an exported file in its runtime; a UserError if that cannot read it."""
     try:
-        return OPENERS[runtime](path)
+        return OPENERS[runtime][0](path)
     except UserError:
         raise
     except Exception as error:  # every runtime raises its own kinds of exceptions
@@ -76,7 +74,7 @@ def version(runtime: str) -> str:
     if runtime == "C++":
         said = subprocess.run([find_compiler(), "--version"], capture_output=True, text=True, check=False).stdout
         return f"{said.splitlines()[0] if said else 'C++ compiler'} {' '.join(CPP_FLAGS)}"
-    return f"{runtime} {metadata.version(_PACKAGES[runtime])}"
+    return f"{runtime} {metadata.version(OPENERS[runtime][1])}"
 
 
 def _keras(path: Path) -> Opened:
@@ -93,14 +91,11 @@ def _tensorflow(compute: Callable, input_shape: tuple[int, ...]) -> Opened:
     call = tf.function(compute, input_signature=[tf.TensorSpec((None, *input_shape), tf.float32)])
     outputs = call(np.zeros((1, *input_shape), np.float32)).shape[-1]
 
-    def predict(values):
-        return _in_batches(lambda batch: call(batch).numpy(), values.astype(np.float32), outputs)
-
     def single(patch):
         patch = tf.constant(patch, tf.float32)
         return lambda: call(patch)
 
-    return Opened(predict, input_shape, "float32", outputs, single)
+    return Opened(lambda batch: call(batch.astype(np.float32)).numpy(), input_shape, "float32", outputs, single=single)
 
 
 def _litert(path: Path) -> Opened:
@@ -123,8 +118,8 @@ def _litert(path: Path) -> Opened:
         return one.invoke
 
     quantised = tuple(source["quantization"]) if source["dtype"] is np.uint8 else None  # a raw byte is (1.0, 0)
-    shape, dtype, outputs = tuple(source["shape"][1:]), np.dtype(source["dtype"]).name, answer["shape"][-1]
-    return Opened(lambda values: _in_batches(run, values, outputs), shape, dtype, outputs, single, quantised=quantised)
+    shape, dtype = tuple(source["shape"][1:]), np.dtype(source["dtype"]).name
+    return Opened(run, shape, dtype, answer["shape"][-1], single=single, quantised=quantised)
 
 
 def _onnx(path: Path) -> Opened:
@@ -134,15 +129,7 @@ def _onnx(path: Path) -> Opened:
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     source, outputs = session.get_inputs()[0], session.get_outputs()[0].shape[-1]
     dtype = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}.get(source.type, source.type)
-
-    def run(batch):
-        return session.run(None, {source.name: batch})[0]
-
-    def single(patch):
-        return lambda: run(patch)
-
-    shape = tuple(source.shape[1:])
-    return Opened(lambda values: _in_batches(run, values, outputs), shape, dtype, outputs, single)
+    return Opened(lambda batch: session.run(None, {source.name: batch})[0], tuple(source.shape[1:]), dtype, outputs)
 
 
 def _cpp(path: Path) -> Opened:
@@ -153,15 +140,15 @@ def _cpp(path: Path) -> Opened:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     weakref.finalize(program, shutil.rmtree, folder, ignore_errors=True)
-    own = {"times": program.times, "quantised": (1.0, 0), "self_test": program.self_test}
-    return Opened(program.predict, program.shape, "uint8", program.outputs, **own)
+    more = {"times": program.times, "quantised": (1.0, 0), "self_test": program.self_test}
+    return Opened(program.predict, program.shape, "uint8", program.outputs, batch=1 << 30, **more)
 
 
-def _in_batches(run: Callable[[np.ndarray], np.ndarray], values: np.ndarray, outputs: int) -> np.ndarray:
-    answers = np.empty((len(values), outputs), np.float32)
-    for start in range(0, len(values), BATCH):
-        answers[start : start + BATCH] = run(values[start : start + BATCH])
-    return answers
-
-
-OPENERS = {"Keras": _keras, "Keras 2 layout": _keras2, "LiteRT": _litert, "ONNX Runtime": _onnx, "C++": _cpp}
+# Per runtime: the function that opens a file, and the package that contains it.
+OPENERS = {
+    "Keras": (_keras, "keras"),
+    "Keras 2 layout": (_keras2, "tensorflow"),
+    "LiteRT": (_litert, "ai-edge-litert"),
+    "ONNX Runtime": (_onnx, "onnxruntime"),
+    "C++": (_cpp, None),
+}

@@ -1,4 +1,4 @@
-"""Writes TFLite (LiteRT) files of a folded network: float32, int8, and int8 with a uint8 input."""
+"""Writes TFLite (LiteRT) files of a folded network: in float32, or in int8 with a uint8 input."""
 
 import warnings
 from collections.abc import Callable
@@ -11,12 +11,11 @@ from common.errors import UserError
 from robot_export.folded_network import FoldedNetwork, Joint
 
 
-def convert(joint: Joint, kind: str, calibration: np.ndarray) -> bytes:
-    """Converts a network to a TFLite file.
+def convert(joint: Joint, calibration: np.ndarray | None = None) -> bytes:
+    """Converts a network to a TFLite file in float32, or in int8 throughout, with uint8 input and float32 output.
 
     Args:
-        kind: "float32"; "int8": int8 throughout, with float32 input and output; "uint8": the same with uint8 input.
-        calibration: [n, height, width, channels], training patches in the input format, for the int8 ranges.
+        calibration: uint8 [n, height, width, channels], training patches for the int8 ranges; None for float32.
 
     Raises:
         UserError: the converter refuses a layer; the message names it.
@@ -24,24 +23,25 @@ def convert(joint: Joint, kind: str, calibration: np.ndarray) -> bytes:
     shape = [1, *joint.branches[0].input_shape]
     function = tf.function(_forward(joint), input_signature=[tf.TensorSpec(shape, tf.float32, "patch")])
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], tf.Module())
-    if kind in ("int8", "uint8"):
+    if calibration is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         # One scale per dense layer, because one per output needs FULLY_CONNECTED 12, which is newer than TFLite 2.15.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         converter.representative_dataset = lambda: ([patch[None]] for patch in calibration.astype(np.float32))
         # No other operators, so that a layer that cannot be quantised is an error and never becomes float arithmetic.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    if kind == "uint8":
         converter.inference_input_type = tf.uint8
     try:
         with quiet_stderr(), warnings.catch_warnings(action="ignore"):  # neither is about the model
             return converter.convert()
     except Exception as error:  # the converter raises many kinds of exceptions
-        raise UserError(f"{_layer(joint, str(error))} cannot be converted to {kind}: {_line(error)}") from None
+        said = " ".join(str(error).split())
+        layers = [layer for network in joint.branches for layer in (*network.convolutions, *network.dense)]
+        named = next((f"layer {layer.name}" for layer in layers if layer.name in said), "the network")
+        raise UserError(f"{named} cannot be converted to TFLite: {said[:300]}") from None
 
 
 def _forward(joint: Joint) -> Callable:
-
     def forward(x):
         answers = tf.concat([_branch(x, network) for network in joint.branches], 1)
         if joint.mix is None:
@@ -72,13 +72,3 @@ def _branch(x, network: FoldedNetwork):
             x = tf.matmul(x, tf.constant(layer.weights)) + layer.bias
             x = x if layer.slope is None else tf.nn.leaky_relu(x, layer.slope)
     return tf.nn.sigmoid(x) if network.head == "sigmoid" else x
-
-
-def _layer(joint: Joint, message: str) -> str:
-    layers = [layer for network in joint.branches for layer in (*network.convolutions, *network.dense)]
-    names = [layer.name for layer in layers if layer.name in message]
-    return f"layer {names[0]}" if names else "the network"
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -8,7 +8,6 @@ The exit status is 0 if nothing is wrong, else 2. A file that was not run is rep
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,30 +30,21 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a run's folder, with model.json and its files")
     parser.add_argument("--all", action="store_true", help="end with an error if a file cannot be run here")
-    parser.add_argument(
-        "--run-foreign-code",
-        action="store_true",
-        help="also compile and run headers that this version does not generate itself; only if you trust the sender",
-    )
+    text = "also compile and run headers that this version does not generate itself; only if you trust the sender"
+    parser.add_argument("--run-foreign-code", action="store_true", help=text)
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Checks and prints one line per file.
-
-    Raises:
-        UserError: something is wrong; the message names every file and the reason.
-    """
+    """Checks and prints one line per file; if something is wrong, a UserError names every file and the reason."""
     arguments = parse_args(argv)
     launch.switch_off()
     manifest = model_json.read(arguments.folder)
     failed, skipped = [], []
     for name, line, right in verify(arguments.folder, manifest, arguments.run_foreign_code):
         file = manifest.formats[name]
-        if not right:
-            failed.append(f"{name}: {line}")
-        elif line.startswith("not run"):
-            skipped.append(f"{name}: {line}")
+        if not right or line.startswith("not run"):
+            (skipped if right else failed).append(f"{name}: {line}")
         rejected = "" if file.accepted is not False else f"; rejected: {'; '.join(file.reasons)}"
         print(f"{name:8} {file.file:22} {line}{rejected}", flush=True)
     if arguments.all:
@@ -69,35 +59,24 @@ def main(argv: list[str] | None = None) -> None:
 def verify(folder: Path, manifest: Manifest, foreign_code: bool = False) -> Iterator[tuple[str, str, bool]]:
     """Checks the files one by one; a file that crashes or hangs its runtime does not stop the check of the others.
 
-    Args:
-        foreign_code: compile and run a header that this version does not generate from model.keras.
+    foreign_code: compile and run a header that this version does not generate from model.keras.
 
     Yields:
         The name of the format; the result in words ("not run ..." if it was not run here); whether it is right.
     """
-    child, wrong = None, {}
-    with tempfile.TemporaryDirectory(prefix="verify-") as own:  # holds only checked copies, which nobody can replace
-        for name, file in manifest.formats.items():
-            try:
-                (Path(own) / file.file).write_bytes(model_json.read_unchanged(folder, file))
-            except UserError as error:
-                wrong[name] = str(error)
-        model_json.write(Path(own), manifest)
-        for name, file in manifest.formats.items():
-            if name in wrong:
-                yield name, wrong[name], False
-                continue
-            try:
-                if child is None:
-                    child = Child(file_checks, Path(own), foreign_code)
-                    child.receive(START_SECONDS)
-                child.send(name)
-                yield name, child.receive(SECONDS), True
-            except Ended as how:
-                child = None
-                yield name, f"{file.file}: {file.runtime} {how}", False
-            except UserError as error:
-                yield name, str(error), False
+    child = None
+    for name, file in manifest.formats.items():
+        try:
+            if child is None:
+                child = Child(file_checks, folder, manifest, foreign_code)
+                child.receive(START_SECONDS)
+            child.send(name)
+            yield name, child.receive(SECONDS), True
+        except Ended as how:
+            child = None
+            yield name, f"{file.file}: {file.runtime} {how}", False
+        except UserError as error:
+            yield name, str(error), False
 
 
 if __name__ == "__main__":

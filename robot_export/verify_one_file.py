@@ -1,6 +1,6 @@
-"""Checks one exported file, in a child process: it may crash or hang its runtime.
+"""Opens or checks one exported file, in a child process: it may crash or hang its runtime.
 
-The folder holds copies of files whose hashes are right, and their model.json.
+Files that a model.json lists are run as copies of the bytes that have the right hash, which nobody else can replace.
 """
 
 import tempfile
@@ -18,66 +18,69 @@ from robot_export.layout import Layout
 from robot_export.model_json import ExportedFile, Manifest
 
 
-def found_or_error(folder: Path, name: str, foreign_code: bool) -> str | UserError:
+def found_or_error(folder: Path, manifest: Manifest, name: str, foreign_code: bool) -> str | UserError:
     """What `check_file` returns or raises; model.json may have been edited into anything."""
     try:
-        return check_file(folder, model_json.read(folder), name, foreign_code)
+        return check_file(folder, manifest, name, foreign_code)
     except (UserError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         return UserError(str(error))
 
 
 def check_file(folder: Path, manifest: Manifest, name: str, foreign_code: bool = False) -> str:
-    """Runs one file on the test vectors.
+    """Checks the hash of one file and runs it on the test vectors.
 
     Args:
-        folder: the folder with the copies.
         foreign_code: compile and run a header that this version does not generate from model.keras.
 
     Returns:
         The result in words; it starts with "not run" if the file was not run here.
 
     Raises:
-        UserError: its outputs differ from those in model.json.
+        UserError: it has changed, or its outputs differ from those in model.json.
     """
     file = manifest.formats[name]
     if name not in manifest.vectors["expected"]:
         raise UserError(f"{file.file} has no test vectors")
-    if why := runtimes.missing(file.runtime):
-        return f"not run: {why}; the file is unchanged"
-    if file.runtime == "C++" and not foreign_code and (why := _why_foreign(folder, manifest, name)):
-        return f"not run: it is code, and {why} (--run-foreign-code compiles and runs it)"
-    difference = _run_vectors(folder / file.file, file, manifest, name)
-    return f"unchanged; test vectors differ by at most {difference:.2g}"
+    with tempfile.TemporaryDirectory() as own:
+        copy = _copy(folder, file, own)
+        if why := runtimes.missing(file.runtime):
+            return f"not run: {why}; the file is unchanged"
+        if file.runtime == "C++" and not foreign_code and (why := _why_foreign(copy, folder, manifest, name)):
+            return f"not run: it is code, and {why} (--run-foreign-code compiles and runs it)"
+        return f"unchanged; test vectors differ by at most {_run_vectors(copy, file, manifest, name):.2g}"
 
 
 def open_file(path: Path, runtime: str) -> runtimes.Opened:
-    """Opens an exported file in its runtime; one that a model.json lists, as a copy of the bytes that were checked.
+    """Opens an exported file in its runtime.
 
-    A C++ header is code: only what this version makes of model.keras is run.
+    A C++ header is code: only what this version makes of the model.keras beside it is run.
 
     Raises:
         UserError: the runtime cannot read it, it has changed, it is a foreign header, or there is no compiler.
     """
-    found = model_json.find_entry(path)
-    if found is None and runtime != "C++":
+    manifest, name = model_json.find_entry(path) or (None, "")
+    if manifest is None:
+        if runtime == "C++":
+            raise UserError(f"{path}: its model.json does not list it. Export the run again.")
         return runtimes.open_file(path, runtime)
-    if found is None or "keras" not in found[0].formats:
-        raise UserError(f"{path}: its model.json does not list it beside model.keras. Export the run again.")
-    manifest, name = found
-    own = Path(tempfile.mkdtemp())
-    for entry in {name} | ({"keras"} if runtime == "C++" else set()):
-        file = manifest.formats[entry]
-        (own / file.file).write_bytes(model_json.read_unchanged(path.parent, file))
-    if runtime == "C++" and (why := runtimes.missing("C++") or _why_foreign(own, manifest, name)):
+    copy = _copy(path.parent, manifest.formats[name], tempfile.mkdtemp())
+    if runtime == "C++" and (why := runtimes.missing("C++") or _why_foreign(copy, path.parent, manifest, name)):
         raise UserError(f"{path}: a header is code, so it is not run: {why}. Export the run again with export.py.")
-    return runtimes.open_file(own / path.name, runtime)
+    return runtimes.open_file(copy, runtime)
 
 
-def _why_foreign(folder: Path, manifest: Manifest, name: str) -> str:
+def _copy(folder: Path, file: ExportedFile, own: str) -> Path:
+    """A copy of an exported file in a folder of our own."""
+    copy = Path(own) / file.file
+    copy.write_bytes(model_json.read_unchanged(folder, file))
+    return copy
+
+
+def _why_foreign(copy: Path, folder: Path, manifest: Manifest, name: str) -> str:
     """Why a header may not be ours; "" if this version generates the same one from model.keras and model.json."""
     file, vectors = manifest.formats[name], manifest.vectors
     try:
-        network = fold(safe_keras_file.load(folder / "model.keras"))
+        network = fold(safe_keras_file.load(_copy(folder, manifest.formats["keras"], copy.parent)))
         header.check(network)
         about = header.About(
             name=file.namespace,
@@ -92,7 +95,7 @@ def _why_foreign(folder: Path, manifest: Manifest, name: str) -> str:
             made = int16_header.text(network, int16_quantise.quantise(network, file.ranges), about)
     except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"no header can be generated from model.keras for comparison: {error}"
-    same = made.encode() == (folder / file.file).read_bytes()
+    same = made.encode() == copy.read_bytes()
     return "" if same else "this version generates a different header from model.keras"
 
 

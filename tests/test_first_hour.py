@@ -58,7 +58,7 @@ def test_the_last_line_resumes_and_a_finished_run_is_exported_with_its_own_data(
     assert re.search(r"and cannot be extended: .*\n.*--init \S*model\.keras", again.stdout)
     exported = program("classifier_cnn.export", run)
     assert exported.returncode == 0, exported.stderr
-    assert (run / "model_int8.tflite").exists()
+    assert (run / "model_uint8.tflite").exists()
     assert json.loads((run / "model.json").read_text())["status"] == "finished"
     classification_file(run.parents[1] / "b.h5", seed=7)
     changed = program("classifier_cnn.export", run)

@@ -65,16 +65,17 @@ def _names(folder: Path, path: Path, classes: Classes) -> dict[str, str]:
 
 def _listed(value: object) -> Iterator[dict[str, str]]:
     """All lists of names and all mappings from number to name in a YAML file, at any depth."""
-    if isinstance(value, list):
-        value = {str(index): name for index, name in enumerate(value)}
-    if not isinstance(value, dict):
-        return
-    if value and all(key.isdecimal() and isinstance(name, str) for key, name in value.items()):
-        yield {str(int(key)): name for key, name in value.items()}
-        return
-    for key, inner in value.items():
-        if key not in ("train", "val", "test"):
-            yield from _listed(inner)
+    waiting, seen = [value], set()
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:  # an alias; following all of them again and again would never end
+            continue
+        seen.add(id(value))
+        pairs = dict(value if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ())
+        if pairs and all(str(key).isdecimal() and isinstance(name, str) for key, name in pairs.items()):
+            yield {str(int(key)): name for key, name in pairs.items()}
+        elif isinstance(value, dict):
+            waiting += [inner for key, inner in reversed(value.items()) if key not in ("train", "val", "test")]
 
 
 def _stems(picture: PurePosixPath) -> Iterator[PurePosixPath]:

@@ -24,10 +24,7 @@ class Program:
     """A compiled header.
 
     Args:
-        header: a file that `header.write` or int16_header wrote.
-        folder: the folder for the program.
-        compiler: such as "g++".
-        flags: optimisation and target, such as ["-O2", "-march=native"].
+        folder: for the program. compiler: such as "g++". flags: such as ["-O2", "-march=native"].
         launcher: command that runs the program, such as ["qemu-aarch64"]; empty for this machine's own.
 
     Raises:
@@ -48,34 +45,20 @@ class Program:
             raise UserError(f"{header.name} does not compile with {compiler} {' '.join(flags)}: {said}")
 
     def predict(self, patches: np.ndarray, mode: str = "bytes") -> np.ndarray:
-        """The model's outputs: uint8 [n, height, width, channels] -> float32 [n, outputs].
+        """The model's outputs: uint8 [n, height, width, channels], raw -> float32 [n, outputs].
 
-        Args:
-            patches: raw pixels.
-            mode: the function of the header to call, see cpp/runner.cpp.
-
-        Raises:
-            UserError: the program failed.
+        mode: the function of the header to call, see cpp/runner.cpp. Raises a UserError if the program fails.
         """
         raw = np.ascontiguousarray(patches, np.uint8)
         return np.frombuffer(self._run(mode, raw.tobytes()), np.float32).reshape(len(raw), self.outputs)
 
     def self_test(self) -> float:
-        """The largest difference from the test vectors in the header.
-
-        Raises:
-            UserError: it is too large.
-        """
+        """The largest difference from the test vectors in the header; raises a UserError if it is too large."""
         return float(self._run("self_test", b""))
 
     def times(self, patches: np.ndarray) -> dict[str, float]:
-        """Microseconds per patch over 200 blocks of about 200 us, one thread: {"median", "p95"}.
-
-        Args:
-            patches: uint8 [n, height, width, channels], used one after the other.
-        """
-        raw = np.ascontiguousarray(patches, np.uint8)
-        median, p95 = self._run("time", raw.tobytes()).split()
+        """Microseconds per patch over 200 blocks of about 200 us, one thread, patch after patch: {"median", "p95"}."""
+        median, p95 = self._run("time", np.ascontiguousarray(patches, np.uint8).tobytes()).split()
         return {"median": float(median), "p95": float(p95)}
 
     def _run(self, mode: str, data: bytes) -> bytes:

@@ -62,11 +62,7 @@ class About:
 
 
 def write(path: Path, network: FoldedNetwork, about: About) -> None:
-    """Writes the header of a network.
-
-    Raises:
-        UserError: the generator does not support this network; the message names the layer.
-    """
+    """Writes the header of a network; raises the UserError of `check`."""
     check(network)
     write_text(path, text(network, about))
 
@@ -82,26 +78,21 @@ def check(network: FoldedNetwork) -> None:
     Raises:
         UserError: a layer is not supported; the message names it.
     """
-
-    def refuse(what, why):
-        raise UserError(f"{what} cannot become C++: {why}.")
-
-    height, width, channels = network.input_shape
-    if height != width or height not in (16, 32) or channels not in (1, 2):
-        refuse("the input", f"patches are 16 or 32 pixels square with 1 or 2 channels. Received: {network.input_shape}")
-    if len(network.convolutions) != 4 or len(network.dense) != 2:
-        refuse("the network", "it takes four convolutions and two dense layers. Received: " + describe(network))
-    for layer in network.convolutions[:3]:
-        if layer.weights.shape[:2] != (3, 3) or layer.padding != "same" or layer.pool != 2:
-            refuse(f"layer {layer.name}", "it takes a 3x3 kernel, padding 'same' and pooling by 2")
-    last = network.convolutions[3]
-    if last.weights.shape[:2] != (2, 2) or last.padding != "valid" or last.pool != 1:
-        refuse(f"layer {last.name}", "it takes a 2x2 kernel, padding 'valid' and no pooling")
+    (height, width, channels), pooled = network.input_shape, ((3, 3), "same", 2)
+    rules = [
+        ("the input", height == width and height in (16, 32) and channels in (1, 2), "16x16 or 32x32, 1 or 2 channels"),
+        ("the network", (len(network.convolutions), len(network.dense)) == (4, 2), "4 convolutions and 2 dense layers"),
+    ]
+    for layer, form in zip(network.convolutions, (pooled, pooled, pooled, ((2, 2), "valid", 1)), strict=False):
+        right = (layer.weights.shape[:2], layer.padding, layer.pool) == form
+        rules.append((f"layer {layer.name}", right, f"kernel, padding and pooling {form}"))
     for layer in (*network.convolutions, network.dense[0]):
-        if layer.slope is None:
-            refuse(f"layer {layer.name}", "LeakyReLU has to follow it")
-    if (network.head, network.outputs) not in (("sigmoid", 1), ("linear", 3)):
-        refuse(f"layer {network.dense[1].name}", f"one probability or three numbers. Received: {network.outputs}")
+        rules.append((f"layer {layer.name}", layer.slope is not None, "LeakyReLU after it"))
+    known = (network.head, network.outputs) in (("sigmoid", 1), ("linear", 3))
+    rules.append((f"layer {network.dense[-1].name}", known, "one probability or three numbers"))
+    for what, right, taken in rules:
+        if not right:
+            raise UserError(f"{what} cannot become C++: it takes {taken}. Received: {describe(network)}.")
 
 
 def identifier(name: str) -> str:
@@ -167,8 +158,6 @@ def constants(network: FoldedNetwork, about: About) -> str:
 
 
 def _constant(name: str, value) -> str:
-    if isinstance(value, bool):
-        return f"static const bool {name} = {str(value).lower()};"
     if isinstance(value, int):
         return f"static const int {name} = {value};"
     if isinstance(value, float):

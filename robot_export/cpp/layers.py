@@ -17,12 +17,7 @@ def plan(network: FoldedNetwork, width: int) -> list[Stage]:
 
 
 def functions(widths: Sequence[int], bodies: Callable[[int], list[Lines]]) -> str:
-    """One function per layer, for each vector width.
-
-    Args:
-        widths: the largest first.
-        bodies: width -> the lines of each function.
-    """
+    """One function per layer, for each vector width, the largest first; bodies: width -> the lines of each function."""
     text = []
     for width in widths:
         text.append(f"#{'if' if width == widths[0] else 'elif'} BALL_WIDTH == {width}")
@@ -44,9 +39,7 @@ def _function(number: int, body: Lines) -> str:
 def run(stages: list[Stage], outputs: Sequence[str]) -> str:
     """The function that calls the layers, with all buffers on its stack; the first two maps have a border.
 
-    Args:
-        stages: of `plan`.
-        outputs: the value of each, computed from `sums`.
+    stages: of `plan`. outputs: the value of each, computed from `sums`.
     """
     first, second, third, fourth, hidden, _ = stages
     sizes = {

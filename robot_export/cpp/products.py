@@ -91,12 +91,9 @@ def runs(parts: Pieces) -> list[tuple[int, int, int]]:
 
 
 def accumulate(count: int, steps: Callable[..., Lines], fresh: bool = False) -> Lines:
-    """A sum over `count` inputs, four at a time.
+    """A sum over `count` inputs `c`, four at a time; `fresh` if the sums have no value yet.
 
-    Args:
-        count: number of inputs `c`.
-        steps: (number of inputs from c on, fresh) -> the lines that add their products, from `steps`.
-        fresh: the sums have no value yet.
+    steps: (number of inputs from c on, fresh) -> the lines that add their products, from `steps`.
     """
     whole, start, lines = count // 4 * 4, 4 * fresh, []
     if fresh:

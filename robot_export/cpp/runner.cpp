@@ -67,23 +67,19 @@ int main(int argc, char** argv) {
   std::vector<MODEL::Answer> answers(count);
   std::vector<const std::uint8_t*> many(count);
   for (std::size_t i = 0; i < count; ++i) {
-    // A copy of exactly the patch's size: sanitisers then notice a read beyond it.
+    // Copies of exactly the patch's size: sanitisers then notice a read beyond them. The end of the last pixel is left out.
     const std::vector<std::uint8_t> patch(&pixels[i * size], &pixels[i * size] + size);
     const std::vector<float> floats(patch.begin(), patch.end());
+    const int pixel = channels + 4;
     std::vector<std::uint8_t> columns(size), wide(static_cast<std::size_t>((height - 1) * (row + gap) + row), 99);
-    for (int y = 0; y < height; ++y) {
-      for (int x = 0; x < row; ++x) {
-        const std::uint8_t value = patch[static_cast<std::size_t>(y * row + x)];
-        columns[static_cast<std::size_t>((x / channels * height + y) * channels + x % channels)] = value;
-        wide[static_cast<std::size_t>(y * (row + gap) + x)] = value;
-      }
-    }
-    const int pixel = channels + 4;  // the end of the last pixel is left out: sanitisers notice a read beyond it
     std::vector<std::uint8_t> apart(static_cast<std::size_t>((MODEL::width * height - 1) * pixel + channels), 99);
     for (int y = 0; y < height; ++y) {
       for (int x = 0; x < row; ++x) {
-        apart[static_cast<std::size_t>((x / channels * height + y) * pixel + x % channels)] =
-            patch[static_cast<std::size_t>(y * row + x)];
+        const std::uint8_t value = patch[static_cast<std::size_t>(y * row + x)];
+        const int place = x / channels * height + y, channel = x % channels;  // column by column
+        columns[static_cast<std::size_t>(place * channels + channel)] = value;
+        wide[static_cast<std::size_t>(y * (row + gap) + x)] = value;
+        apart[static_cast<std::size_t>(place * pixel + channel)] = value;
       }
     }
     const std::vector<float> float_columns(columns.begin(), columns.end());

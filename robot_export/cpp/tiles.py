@@ -11,12 +11,9 @@ from robot_export.cpp.products import ACCUMULATORS, Lines, Stage, accumulate, ch
 
 
 def transform(kind: str, load: Callable[[int, int], str], keep: Callable[[int, str], str]) -> Lines:
-    """Transforms the 4x4 inputs of a tile, with rows in the order that needs the fewest registers.
+    """Transforms the 4x4 inputs of a tile, vectors of this kind; its rows are ordered to need few registers.
 
-    Args:
-        kind: the vector type.
-        load: (row, column) -> expression of one input.
-        keep: (index 0..15, expression) -> statement that stores one result.
+    load: (row, column) -> expression of one input. keep: (index 0..15, expression) -> statement that stores one result.
     """
     lines = []
     for row in (1, 2, 0, 3):
@@ -37,10 +34,7 @@ def transform(kind: str, load: Callable[[int, int], str], keep: Callable[[int, s
 def pooled(kind: str, result: str, product: Callable[[int], str]) -> Lines:
     """Transforms 16 products back to the tile's four outputs and takes the largest; bias and activation come after.
 
-    Args:
-        kind: the vector type.
-        result: name of the new constant; other names are derived from it.
-        product: index 0..15 -> expression.
+    result: name of the new constant; other names are derived from it. product: index 0..15 -> expression.
     """
     n, lines = result, []
     for column in range(4):

@@ -68,7 +68,7 @@ def test_every_format_is_in_the_folder_in_model_json_and_on_mlflow(finished):
     from robot_export import verify
 
     told = json.loads((finished / "model.json").read_text())
-    assert set(told["forms"]) == {"keras", "h5", "float32", "int8", "uint8", "onnx", "cpp", "int16"}
+    assert set(told["forms"]) == {"keras", "h5", "float32", "uint8", "onnx", "cpp", "int16"}
     verify.main([str(finished)])
     client, (run,) = tracked_runs(finished.parent, "tests")
     names = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}

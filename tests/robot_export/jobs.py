@@ -15,7 +15,7 @@ from common.datasets.patch_file import Patches
 from detector_cnn_ball_radius_center import exporting as detector
 from robot_export import model_json
 from robot_export.describe_model import NORMALISED, describe_model
-from robot_export.export_job import Evidence, Job, Wishes
+from robot_export.export_job import Job, Source
 from robot_export.formats import CHOICES
 from robot_export.make_and_check import deliver
 from robot_export.model_json import Input, Manifest
@@ -26,9 +26,7 @@ PROJECTS = {"classifier": (classifier, "sigmoid"), "detector": (detector, "linea
 DATASET = {"name": "n", "source": "s", "digest": "0" * 64, "patches": 203}
 
 
-def make_job(
-    folder, kind: str, wishes: Wishes | None = None, normalised=False, seed=11, patch_count=203, **size
-) -> Job:
+def make_job(folder, kind: str, asked: dict | None = None, normalised=False, seed=11, patch_count=203, **size) -> Job:
     """Saves a model in `folder` and returns its export job."""
     module, head = PROJECTS[kind]
     folder.mkdir(exist_ok=True)
@@ -50,7 +48,7 @@ def make_job(
         provenance={"commit": "unknown"},
         threshold={"keras": middle} if kind == "classifier" else None,
     )
-    return Job(folder, model, manifest, Evidence(X, part, outputs), project, {}, wishes or Wishes())
+    return Job(folder, Source(model, manifest, X, part, outputs), project, {}, **asked or {})
 
 
 def deliver_run(folder, *formats: str) -> Job:

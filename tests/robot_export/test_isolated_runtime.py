@@ -19,7 +19,7 @@ def files(tmp_path_factory):
     folder, model = tmp_path_factory.mktemp("files"), random_model(11)
     joint = Joint((fold(model),))
     onnx_file.write(folder / "model.onnx", joint)
-    (folder / "model.tflite").write_bytes(tflite.convert(joint, "int8", X))
+    (folder / "model.tflite").write_bytes(tflite.convert(joint, X))
     return folder, model(X.astype(np.float32)).numpy()
 
 

@@ -8,7 +8,7 @@ import pytest
 from common.errors import UserError
 from robot_export import model_json, plan_files, runtimes, verify, verify_one_file
 from robot_export.calibration import select_calibration
-from robot_export.card import Findings, write_card
+from robot_export.card import write_card
 from robot_export.cpp import int16_reference
 from robot_export.formats import CHOICES, FORMATS
 from robot_export.layout import Layout
@@ -17,7 +17,6 @@ from robot_export.publish import tracked_facts
 
 from .jobs import make_job
 
-FINDINGS = Findings("A test.", "numbers", "weak")
 SETUPS = {"classifier": {"side": 16, "channels": 1}, "detector": {"side": 32, "channels": 2}}
 
 
@@ -50,12 +49,12 @@ def test_every_format_is_made_checked_and_timed(delivered):
             assert file.parity["max_difference"] < 1e-5
             assert file.accepted
         assert 0 < file.latency_us["median"] <= file.latency_us["p95"]
-    assert told.formats["int8"].parity["max_difference"] > told.formats["float32"].parity["max_difference"]
+    assert told.formats["uint8"].parity["max_difference"] > told.formats["float32"].parity["max_difference"]
     assert model_json.read(folder) == told
 
 
 def test_the_int16_header_has_its_own_threshold_and_the_card_says_which_header_to_take(delivered, tmp_path):
-    folder, _, told = delivered
+    folder, job, told = delivered
     file, text = told.formats["int16"], (folder / "model_int16.h").read_text()
     assert 1e-6 < file.parity["max_difference"] < 2e-3
     assert file.clamped.keys() == {"conv1", "conv2", "conv3", "conv4", "dense"}
@@ -66,7 +65,7 @@ def test_the_int16_header_has_its_own_threshold_and_the_card_says_which_header_t
     for accepted, reasons in ((True, []), (False, ["bad"]), (None, [])):
         changed = dataclasses.replace(file, accepted=accepted, reasons=reasons)
         changed = dataclasses.replace(told, formats=told.formats | {"int16": changed})
-        cards.append(write_card(tmp_path, changed, FINDINGS).read_text())
+        cards.append(write_card(dataclasses.replace(job, folder=tmp_path), changed).read_text())
     assert "Use **`model_int16.h`** on the robot." in cards[0]
     assert "Use `model.h` on the robot: `model_int16.h` is rejected (bad)." in cards[1]
     assert "Use `model.h` on the robot: `model_int16.h` was not run here." in cards[2]
@@ -81,12 +80,12 @@ def test_an_int16_header_that_differs_from_the_reference_is_not_shipped(tmp_path
     assert {path.name for path in tmp_path.iterdir()} == {"model.keras"}
 
 
-def test_batch_normalisation_is_folded_and_int8_is_int8_throughout(delivered):
+def test_batch_normalisation_is_folded_and_uint8_is_int8_throughout(delivered):
     from ai_edge_litert.interpreter import Interpreter
 
     folder, _, _ = delivered
     known = {"ADD", "CONV_2D", "MAX_POOL_2D", "LEAKY_RELU", "RESHAPE", "FULLY_CONNECTED", "LOGISTIC", "DELEGATE"}
-    for name in ("float32", "int8", "uint8"):
+    for name in ("float32", "uint8"):
         network = Interpreter(model_path=str(folder / FORMATS[name].file))
         operators = [each["op_name"] for each in network._get_ops_details()]
         assert set(operators) - {"QUANTIZE", "DEQUANTIZE"} <= known
@@ -103,7 +102,7 @@ TFLITE_2_10 = {"QUANTIZE": 1, "DEQUANTIZE": 2, "ADD": 2, "CONV_2D": 3, "MAX_POOL
 TFLITE_2_10 |= {"RESHAPE": 1, "FULLY_CONNECTED": 4, "LOGISTIC": 2}
 
 
-@pytest.mark.parametrize("name", ["float32", "int8", "uint8"])
+@pytest.mark.parametrize("name", ["float32", "uint8"])
 def test_tflite_files_contain_no_operator_newer_than_tflite_2_10(delivered, name):
     from tensorflow.lite.python import schema_py_generated as schema
 
@@ -132,9 +131,9 @@ def test_the_uint8_format_takes_raw_bytes(delivered):
 
 def test_a_batch_gives_the_same_as_single_patches(delivered):
     folder, job, told = delivered
-    for name in ("float32", "h5", "int8", "onnx"):
+    for name in ("float32", "h5", "onnx"):
         opened = runtimes.open_file(folder / FORMATS[name].file, FORMATS[name].runtime)
-        values = Layout.of(told.formats[name], told.input).feed(job.evidence.validation.X[:12])
+        values = Layout.of(told.formats[name], told.input).feed(job.source.validation.X[:12])
         single = np.concatenate([opened.predict(value[None]) for value in values])
         np.testing.assert_allclose(opened.predict(values), single, atol=1e-6)
 
@@ -179,28 +178,28 @@ def test_a_broken_export_is_refused_and_leaves_existing_files_unchanged(tmp_path
 
 
 def test_normalised_input(tmp_path, monkeypatch):
-    monkeypatch.setitem(CHOICES, "all", ("keras", "int8", "onnx", "cpp"))
+    monkeypatch.setitem(CHOICES, "all", ("keras", "uint8", "onnx", "cpp"))
     job = prepared("classifier", tmp_path, normalised=True)
     told = deliver(job)
     assert told.formats["onnx"].parity["max_difference"] < 1e-5
-    assert told.formats["int8"].parity["max_difference"] < 0.2
-    assert [name for name, file in told.formats.items() if not file.normalised] == ["keras", "cpp"]
-    X = job.evidence.validation.X[:5]
+    assert told.formats["uint8"].parity["max_difference"] < 0.2
+    assert [name for name, file in told.formats.items() if not file.normalised] == ["keras", "uint8", "cpp"]
+    X = job.source.validation.X[:5]
     opened = runtimes.open_file(tmp_path / "model.onnx", "ONNX Runtime")
     scale, offset = told.input.scale, told.input.offset
     np.testing.assert_allclose(
-        opened.predict((X * scale + offset).astype(np.float32)), job.evidence.outputs[:5], atol=1e-5
+        opened.predict((X * scale + offset).astype(np.float32)), job.source.outputs[:5], atol=1e-5
     )
-    card = write_card(tmp_path, told, FINDINGS)
+    card = write_card(job, told)
     assert "**NORMALISED: value / 255 - mean" in card.read_text()
 
 
 def test_the_python_of_the_card_runs(delivered, monkeypatch):
-    folder, _, told = delivered
+    folder, job, told = delivered
     monkeypatch.chdir(folder)
-    card = write_card(folder, told, dataclasses.replace(FINDINGS, pictures=[("missing.png", "?")])).read_text()
+    card = write_card(job, told).read_text()
     (folder / "README.md").unlink()
-    assert "missing.png" not in card
+    assert "![" not in card  # there are no pictures
     assert "**RAW 0..255" in card
     blocks = [part.split("```")[0] for part in card.split("```python\n")[1:]]
     assert len(blocks) == 3
@@ -221,8 +220,8 @@ def test_only_keras_and_nothing(tmp_path):
         assert model_json.read(tmp_path) == told
 
 
-def test_without_a_compiler_the_header_is_written_but_not_accepted(tmp_path, monkeypatch):
-    monkeypatch.setitem(CHOICES, "all", ("keras", "cpp"))
+def test_without_a_compiler_the_headers_are_written_but_not_accepted(tmp_path, monkeypatch):
+    monkeypatch.setitem(CHOICES, "all", ("keras", "cpp", "int16"))
     job = prepared("classifier", tmp_path)
     original = runtimes.missing
     monkeypatch.setattr(runtimes, "missing", lambda name: "no C++ compiler" if name == "C++" else original(name))
@@ -230,11 +229,12 @@ def test_without_a_compiler_the_header_is_written_but_not_accepted(tmp_path, mon
     assert told.formats["cpp"].accepted is None
     assert told.formats["cpp"].parity is None
     assert tracked_facts(told)["rejected_formats"] == 0
-    card = write_card(tmp_path, told, FINDINGS).read_text()
+    card = write_card(job, told).read_text()
     assert "**`model.h` has not been checked**: not run during the export: no C++ compiler." in card
     model_json.write(tmp_path, told)
     monkeypatch.undo()
-    assert verify_one_file.check_file(tmp_path, told, "cpp").startswith("unchanged")  # now there is a compiler
+    for name in ("cpp", "int16"):  # now there is a compiler
+        assert verify_one_file.check_file(tmp_path, told, name).startswith("unchanged")
 
 
 def test_calibration_is_reproducible_and_covers_0_to_255():

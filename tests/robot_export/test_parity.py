@@ -13,7 +13,7 @@ SCORES = np.concatenate([np.linspace(0, 0.4, 1000), np.linspace(0.6, 1, 1000)]).
 
 
 def judged(outputs, exact=False, max_fpr=0.01):
-    return Reference(Y, SCORES, 0.5, classifier(max_fpr).judge).compare("int8", exact, outputs)
+    return Reference(Y, SCORES, 0.5, classifier(max_fpr)).compare("uint8", exact, outputs)
 
 
 def test_a_format_that_agrees_keeps_the_threshold():
@@ -72,8 +72,8 @@ def test_a_detector_is_rejected_if_its_centres_are_five_percent_worse(grown, cou
     rng = np.random.default_rng(0)
     y = np.tile(np.float32([0.4, 0.5, 0.5]), (500, 1))
     error = rng.normal(0, 0.02, (500, 3)).astype(np.float32)
-    reference = Reference(y, y + error, None, detector(16).judge)
-    verdict = reference.compare("int8", False, y + np.float32(grown) * error)
+    reference = Reference(y, y + error, None, detector(16))
+    verdict = reference.compare("uint8", False, y + np.float32(grown) * error)
     assert len(verdict.reasons) == count
     assert verdict.threshold is None
     assert "flips" not in verdict.numbers

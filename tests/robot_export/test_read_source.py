@@ -51,7 +51,7 @@ def test_a_model_alone_gets_a_folder_with_everything(files, tmp_path, monkeypatc
     assert "](validation_" in card
     assert "game1_0" in card
     out = capsys.readouterr().out
-    assert "model_int8.tflite" in out
+    assert "model_uint8.tflite" in out
     assert str(folder) in out
 
 
@@ -182,9 +182,9 @@ def test_an_edited_model_json_gives_one_line(exported, files, tmp_path, place, v
     ],
 )
 def test_an_edited_evaluation_is_ignored(result):
-    assert not read_source._is_evaluation(result)
+    assert not read_source.is_evaluation(result)
 
 
 def test_an_unchanged_evaluation_is_used():
     row = {"group": "camera", "name": "top", "recall": 0.9}
-    assert read_source._is_evaluation({"metrics": {"auroc": 0.9, "patches": 3}, "groups": [row]})
+    assert read_source.is_evaluation({"metrics": {"auroc": 0.9, "patches": 3}, "groups": [row]})

@@ -8,9 +8,9 @@ import pytest
 from common.datasets.sampling_rules import RULES
 from common.errors import UserError
 from robot_export import model_json, runtimes, verify_one_file
-from robot_export.card import Findings, write_card
+from robot_export.card import write_card
 from robot_export.describe_model import describe_input
-from robot_export.export_job import Job, Partner, Wishes
+from robot_export.export_job import Job, Partner
 from robot_export.formats import FORMATS
 from robot_export.layout import OWN, Layout, term
 from robot_export.make_and_check import deliver
@@ -21,7 +21,7 @@ from .models import patches, random_model
 
 
 def make(folder, kind: str, side: int, robots: tuple[str, ...], detector=None) -> Job:
-    return make_job(folder, kind, Wishes(robots, detector=detector), seed=21, patch_count=60, side=side)
+    return make_job(folder, kind, {"robots": robots, "detector": detector}, seed=21, patch_count=60, side=side)
 
 
 def partner(side: int, seed: int = 21) -> Partner:
@@ -69,10 +69,10 @@ def test_every_robot_gets_a_file_in_the_layout_of_its_code(tmp_path, kind, side)
     model_json.write(job.folder, told)
     for name in told.formats:
         assert verify_one_file.check_file(job.folder, model_json.read(job.folder), name).startswith("unchanged")
-    wanted = np.concatenate([job.evidence.outputs, *([joint.outputs] if joint else [])], axis=1)
+    wanted = np.concatenate([job.source.outputs, *([joint.outputs] if joint else [])], axis=1)
     names = {1: ("ball",), 3: ("radius", "x", "y"), 4: ("ball", "radius", "x", "y")}[wanted.shape[1]]
-    X, mean = job.evidence.validation.X, job.manifest.input.mean[0]
-    for name in job.wishes.robots:
+    X, mean = job.source.validation.X, job.source.manifest.input.mean[0]
+    for name in job.robots:
         robot, file = ROBOTS[name], told.formats[told.robots[name]["form"]]
         assert told.robots[name]["file"] == file.file
         assert file.parity["patches"] == 60
@@ -104,8 +104,8 @@ def test_a_robot_that_reads_an_existing_file_gets_its_name(tmp_path):
 def test_the_card_says_how_to_put_it_on_the_robot(tmp_path):
     job = make(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
     told = deliver(job)
-    card = write_card(job.folder, told, Findings("A test.", "numbers", "weak")).read_text()
-    mean = job.manifest.input.mean[0]
+    card = write_card(job, told).read_text()
+    mean = job.source.manifest.input.mean[0]
     assert "### naoth-tflite: NaoTH" in card
     assert "`model_naoth-tflite.tflite`" in card
     assert f"**-{mean:.9g}**" in card
@@ -131,7 +131,7 @@ def test_a_network_for_another_layout_is_not_shipped(tmp_path, monkeypatch):
 def test_robot_files_of_an_earlier_export_are_removed(tmp_path):
     job = make(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
     deliver(job)
-    deliver(dataclasses.replace(job, wishes=Wishes()))
+    deliver(dataclasses.replace(job, robots=()))
     assert not (job.folder / "model_naoth-tflite.tflite").exists()
 
 
@@ -148,14 +148,14 @@ def test_robot_files_of_an_earlier_export_are_removed(tmp_path):
 def test_a_model_that_a_robot_cannot_use_is_refused(arguments, words):
     name, *rest = arguments
     with pytest.raises(UserError) as refused:
-        check(ROBOTS[name], *rest, accept_sampling=False)
+        check(name, *rest, accept_sampling=False)
     assert words in str(refused.value)
     assert str(refused.value).startswith(f"--robot {name}: ")
 
 
 def test_another_sampling_rule_can_be_accepted():
-    check(ROBOTS["hulks"], "detector", (32, 32, 1), "centres", accept_sampling=True)
-    check(ROBOTS["hulks"], "detector", (32, 32, 1), "corners", accept_sampling=False)
+    check("hulks", "detector", (32, 32, 1), "centres", accept_sampling=True)
+    check("hulks", "detector", (32, 32, 1), "corners", accept_sampling=False)
 
 
 @pytest.mark.parametrize(

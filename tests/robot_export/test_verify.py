@@ -20,7 +20,7 @@ from .jobs import deliver_run, edit, replace_file, with_code
 def delivered(tmp_path_factory):
     """A classifier's folder with a file for each runtime."""
     folder = tmp_path_factory.mktemp("delivered")
-    deliver_run(folder, "h5", "int8", "onnx", "cpp")
+    deliver_run(folder, "h5", "uint8", "onnx", "cpp")
     return folder
 
 
@@ -42,7 +42,7 @@ def run_here(folder, name: str, **settings) -> str:
 def test_our_own_files_are_accepted(folder, capsys):
     verify.main([str(folder), "--all"])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[:-1]] == ["keras", "h5", "int8", "onnx", "cpp"]
+    assert [line.split()[0] for line in lines[:-1]] == ["keras", "h5", "uint8", "onnx", "cpp"]
     assert all("unchanged; test vectors differ by at most" in line for line in lines[:-1])
     assert lines[-1].endswith("5 of 5 files checked here")
 
@@ -77,11 +77,11 @@ def test_without_a_compiler_a_header_is_not_run(folder, monkeypatch):
 
 
 def test_a_changed_file_is_detected_by_its_hash_and_the_others_are_checked(folder, capsys):
-    content = bytearray((folder / "model_int8.tflite").read_bytes())
+    content = bytearray((folder / "model_uint8.tflite").read_bytes())
     content[len(content) // 2] ^= 1
-    (folder / "model_int8.tflite").write_bytes(content)
-    keep(folder, "int8", "onnx")
-    with pytest.raises(UserError, match=r"int8: model_int8.tflite has changed since it was exported") as error:
+    (folder / "model_uint8.tflite").write_bytes(content)
+    keep(folder, "uint8", "onnx")
+    with pytest.raises(UserError, match=r"uint8: model_uint8.tflite has changed since it was exported") as error:
         verify.main([str(folder)])
     assert "onnx" not in str(error.value)
     assert re.search("onnx .* unchanged", capsys.readouterr().out)
@@ -128,15 +128,15 @@ def test_onnx_weights_in_another_file_are_not_read(folder, tmp_path):
 @pytest.mark.parametrize(
     ("make", "name", "words"),
     [
-        (crashing, "int8", r"model_int8.tflite: LiteRT crashed \(SIG[A-Z]+\)"),
+        (crashing, "uint8", r"model_uint8.tflite: LiteRT crashed \(SIG[A-Z]+\)"),
         (endless, "onnx", "model.onnx: ONNX Runtime did not finish within 2 s"),
-        (hungry, "int8", "model_int8.tflite"),
+        (hungry, "uint8", "model_uint8.tflite"),
     ],
 )
 def test_a_file_that_breaks_its_runtime_gives_one_line_and_the_others_are_checked(
     folder, monkeypatch, capsys, make, name, words
 ):
-    file = folder / ("model.onnx" if name == "onnx" else "model_int8.tflite")
+    file = folder / ("model.onnx" if name == "onnx" else "model_uint8.tflite")
     replace_file(folder, name, make(file.read_bytes()))
     keep(folder, name, "h5")
     monkeypatch.setattr(verify, "SECONDS", 2.0 if make is endless else 60.0)
@@ -166,25 +166,25 @@ def test_a_broken_model_json_gives_one_line(folder, change, words):
     ("change", "words"),
     [
         (lambda values: values["vectors"]["patches"][3].pop(), "the test vectors are not patches of 16x16x1"),
-        (lambda values: values["vectors"]["expected"].pop("int8"), "model_int8.tflite has no test vectors"),
+        (lambda values: values["vectors"]["expected"].pop("uint8"), "model_uint8.tflite has no test vectors"),
     ],
 )
 def test_broken_test_vectors_give_one_line(folder, change, words):
     edit(folder, change)
     with pytest.raises(UserError, match=words):
-        run_here(folder, "int8")
+        run_here(folder, "uint8")
 
 
 def test_each_format_has_its_own_input(folder):
     """The input that model.json describes for all files is only information for people."""
     edit(folder, lambda values: values["input"].update(mean=[0.1], normalised=True))
-    assert run_here(folder, "int8").startswith("unchanged")
+    assert run_here(folder, "uint8").startswith("unchanged")
 
 
 def test_a_folder_from_before_november_2026(folder):
     """The entries of its files have no layout, so the layout follows from other fields."""
     edit(folder, lambda values: [entry.pop("layout") for entry in values["forms"].values()])
-    for name in ("keras", "h5", "int8", "onnx"):
+    for name in ("keras", "h5", "uint8", "onnx"):
         assert run_here(folder, name).startswith("unchanged")
 
 
@@ -195,10 +195,10 @@ def test_a_folder_without_model_json_gives_one_line(tmp_path):
 
 def test_fields_without_a_value_are_left_out(folder):
     manifest = model_json.read(folder)
-    assert manifest.formats["int8"].opset is None
+    assert manifest.formats["uint8"].opset is None
     values = json.loads((folder / "model.json").read_text())
     assert values == manifest.as_json()
-    assert "opset" not in values["forms"]["int8"]
+    assert "opset" not in values["forms"]["uint8"]
     assert values["options"] is None
     assert model_json.from_json(values | {"parameters": 3}) == manifest
     assert dataclasses.replace(manifest, threshold=None).trained_threshold is None

@@ -36,6 +36,13 @@ def test_yolo_class_names(names, folder):
     assert [box.kind for box in records["a.png"].boxes] == ["ball", "robot"]
 
 
+def test_aliases_in_the_file_of_class_names_are_followed_once(folder):
+    lines = ["a0: &a0 {x: y}", *(f"a{n}: &a{n} {{a: *a{n - 1}, b: *a{n - 1}, c: *a{n - 1}}}" for n in range(1, 60))]
+    (folder / "names.yaml").write_text("\n".join([*lines, "last: [ball]"]))
+    (folder / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    assert list(read(folder)[0]) == ["a.png"]
+
+
 def test_yolo_without_class_names_asks_for_the_number_of_the_ball_class(folder):
     (folder / "a.txt").write_text("1 0.5 0.5 0.1 0.1\n0 0.2 0.2 0.1 0.1\n")
     with pytest.raises(UserError, match="--ball-class 0"):
