@@ -25,7 +25,7 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
     Raises:
         UserError: `require_gpu` is set but no GPU can be used, or the GPU does not compute.
     """
-    gpus = usable_gpus(require_gpu)
+    gpus = _usable_gpus(require_gpu)
     if threads:
         try:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -43,12 +43,7 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
     keras.utils.set_random_seed(seed)
 
 
-def usable_gpus(require: bool) -> list:
-    """TensorFlow's list of GPUs to train on. If they cannot be used, a line says why, and the CPU is used.
-
-    Raises:
-        UserError: `require` is set, but there is no GPU.
-    """
+def _usable_gpus(require: bool) -> list:
     gpus = find_gpus()
     why = why_no_gpu.trouble(why_no_gpu.ask_driver(), why_no_gpu.needs(), bool(gpus), require)
     if require and why:
