@@ -36,11 +36,7 @@ def open_file(path: Path, task: str | None = None) -> SafeFile:
             raise UserError(f"{path}: has no {key}. Received: keys {file.names() or 'none'}. Not a patch file.")
     X, y = columns["X"], columns["y"]
     pixels(X.shape, X.dtype, path)
-    if y.shape[:1] != X.shape[:1]:
-        raise UserError(f"{path}: X and y differ in length. Received: X {X.shape}, y {y.shape}.")
-    if y.dtype.kind not in "biuf":
-        raise UserError(f"{path}: y must hold numbers. Received: {y.dtype}.")
-    label_shape(y.shape, task or task_of(file), path)
+    label_shape(y.shape, y.dtype, len(X), task or task_of(file), path)
     for key, kinds in COLUMNS.items():
         if key in columns and (columns[key].shape != (len(X),) or columns[key].dtype.kind not in kinds):
             what = "number" if key == "side" else "string"
@@ -70,17 +66,18 @@ def pixels(shape: tuple[int, ...], dtype: np.dtype, path: Path) -> None:
         )
 
 
-def label_shape(shape: tuple[int, ...], task: str, path: Path) -> None:
-    """Checks the shape of y.
+def label_shape(shape: tuple[int, ...], dtype: np.dtype, count: int, task: str, path: Path) -> None:
+    """Checks shape and type of y for X of `count` patches.
 
     Raises:
-        UserError: the labels belong to the other task or to no task.
+        UserError: the labels belong to the other task, to no task, or to another number of patches.
     """
     other = {(3,): "detection", (): "classification", (1,): "classification"}.get(shape[1:])
-    if other != task:
-        hint = f" This is a {other} file." if other else ""
+    if other != task or shape[:1] != (count,) or dtype.kind not in "biuf":
+        hint = f" This is a {other} file." if other not in (None, task) else ""
         wanted = "[n] or [n, 1]" if task == "classification" else "[n, 3] = [radius, center_x, center_y]"
-        raise UserError(f"{path}: y of a {task} file must be {wanted}. Received: {list(shape)}.{hint}")
+        received = f"{dtype} {list(shape)} for {count} patches"
+        raise UserError(f"{path}: y of a {task} file must be numbers {wanted}. Received: {received}.{hint}")
 
 
 def labels(y: np.ndarray, task: str, path: Path) -> np.ndarray:

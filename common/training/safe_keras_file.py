@@ -144,10 +144,8 @@ def _check_version(metadata) -> None:
         )
 
 
-def _check_config(value, depth: int = 0) -> None:
+def _check_config(value) -> None:
     """Walks through a configuration: every object in it must be a plain Keras object."""
-    if depth > 40:
-        raise UserError(f"{CONFIG} in it is nested too deeply.")
     if isinstance(value, dict):
         if "class_name" in value or "registered_name" in value:
             name, module = value.get("class_name"), value.get("module")
@@ -161,10 +159,10 @@ def _check_config(value, depth: int = 0) -> None:
         if "lora_rank" in value or value.get("quantization_config") is not None:
             raise UserError("it has quantised or LoRA layers, which are not supported. Save the plain model.")
         for item in value.values():
-            _check_config(item, depth + 1)
+            _check_config(item)
     elif isinstance(value, list):
         for item in value:
-            _check_config(item, depth + 1)
+            _check_config(item)
 
 
 def count_stored(weights: Path) -> int:

@@ -53,10 +53,10 @@ def _checked(path: Path, X: np.ndarray, y: np.ndarray, columns: dict) -> tuple[n
     task = "detection" if y.ndim == 2 and y.shape[1] == 3 else "classification"
     columns = {key: _encode(values, key) for key, values in columns.items() if values is not None}
     patch_checks.pixels(tuple(X.shape), X.dtype, path)
-    for key, values in {"y": y, **columns}.items():
+    for key, values in columns.items():
         if len(values) != len(X):
             raise UserError(f"{path}: X and {key} differ in length. Received: {len(X)} and {len(values)}.")
-    patch_checks.label_shape(y.shape, task, path)
+    patch_checks.label_shape(y.shape, y.dtype, len(X), task, path)
     y = patch_checks.labels(y, task, path)
     if task == "detection":
         patch_checks.column_order(y, path)
