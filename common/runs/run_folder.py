@@ -96,11 +96,12 @@ def tracked_files(folder: Path) -> list[Path]:
 
 def remove_leftovers(folder: Path) -> None:
     """Removes half-written files of a killed process; only the holder of the run's lock writes here."""
-    for path in (path for pattern in (".*.part", ".*.keras", ".export.*") for path in folder.glob(pattern)):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+    for pattern in (".*.part", ".*.keras", ".export.*"):
+        for path in folder.glob(pattern):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 @contextmanager
