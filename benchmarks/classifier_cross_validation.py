@@ -25,6 +25,7 @@ from classifier_cnn.training import build, prepare
 from common.cli.program import run_main
 from common.datasets.patch_file import Patches
 from common.runs.bootstrap import bootstrap_interval
+from common.runs.patch_classes import size_class
 
 
 def parse_args(argv=None) -> argparse.Namespace:
@@ -55,9 +56,10 @@ def auroc(y: np.ndarray, scores: np.ndarray) -> float | None:
 
 
 def summary(patches: Patches, scores: np.ndarray) -> dict:
-    """The metrics with their 95 % intervals, for all patches and for each camera."""
+    """The metrics with their 95 % intervals, for all patches, each camera, and each size in the camera picture."""
     groups = {"all": np.ones(len(patches), bool)}
-    groups |= {} if patches.camera is None else {name: patches.camera == name for name in np.unique(patches.camera)}
+    for members in (patches.camera, size_class(patches.side)):
+        groups |= {} if members is None else {name: members == name for name in np.unique(members)}
     kinds = {f"recall_at_fpr_{limit:g}": partial(recall_at_fpr, max_fpr=limit) for limit in metrics.FPR_LIMITS}
     kinds["auroc"] = auroc
     result = {}

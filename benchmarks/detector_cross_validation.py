@@ -27,6 +27,7 @@ from common.cli.program import run_main
 from common.datasets.patch_file import Patches
 from common.errors import UserError
 from common.runs.bootstrap import bootstrap_interval
+from common.runs.patch_classes import size_class
 from common.training.augmentation_ops import draw
 from common.training.batches import MemoryData
 from common.training.trainer import Settings, Trainer
@@ -122,7 +123,8 @@ def summary(patches: Patches, circles: np.ndarray) -> dict:
     intervals = {
         name: bootstrap_interval(statistic, values, groups=recording) for name, (values, statistic) in found.items()
     }
-    groups = metrics.evaluate_groups(patches.y, circles, size, camera=patches.camera)
+    by_class = {"camera": patches.camera, "side": size_class(patches.side)}
+    groups = metrics.evaluate_groups(patches.y, circles, size, **by_class)
     numbers = {"metrics": metrics.evaluate(patches.y, circles, size), "intervals": intervals, "groups": groups}
     return numbers | {"circles": np.round(circles, 5).tolist()}
 
