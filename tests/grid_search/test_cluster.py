@@ -138,7 +138,7 @@ def _far(grid) -> list[Path]:
     numbers = (
         {path.name.partition(".")[0] for path in grid.folder.glob("logs/*.far.log")} if grid.runs.exists() else set()
     )
-    return [path for path in grid.run_folders() if any(f"-{number}_" in path.name for number in numbers)]
+    return [path for path in grid.run_folders() if any(path.name.endswith(f"-{number}") for number in numbers)]
 
 
 def _epochs(path: Path) -> int:
