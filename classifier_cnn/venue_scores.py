@@ -109,10 +109,7 @@ def table(rows: list[dict], max_fpr: float) -> str:
     keys = ("recall_at_limit", "recall", "false_positive_rate")
     lines = [f"{'patches':>8}{'balls':>7}" + "".join(f"{title:>25}" for title in titles) + "  left out"]
     for row in rows:
-        cells = (f"{_with_interval(row[key], row[f'{key}_interval']):>25}" for key in keys)
-        lines.append(f"{row['patches']:>8,}{row['balls']:>7,}" + "".join(cells) + f"  {printable(row['venue'])}")
+        cells = ("{:.1%} [{:.1%}, {:.1%}]".format(row[key], *row[f"{key}_interval"]) for key in keys)
+        numbers = f"{row['patches']:>8,}{row['balls']:>7,}" + "".join(f"{cell:>25}" for cell in cells)
+        lines.append(f"{numbers}  {printable(row['venue'])}")
     return "\n".join([*lines, "with 95 % intervals; the threshold was chosen without the venue"])
-
-
-def _with_interval(value: float, interval) -> str:
-    return f"{value:.1%} [{interval[0]:.1%}, {interval[1]:.1%}]"

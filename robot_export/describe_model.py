@@ -101,4 +101,8 @@ def header_constants(manifest: Manifest) -> dict[str, str | int | float]:
     }
     if promise := (manifest.threshold_choice or {}).get("promise"):
         constants["threshold_promise"] = promise
+    numbers = manifest.metrics.get("validation", {})
+    for name in ("false_positive_bound", "false_positive_rate_high"):  # with the confidence; over whole recordings
+        if name in numbers:
+            constants[name] = float(numbers[name])
     return constants | {f"{split}_digest": data["digest"] for split, data in manifest.datasets.items()}

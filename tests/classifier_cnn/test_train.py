@@ -17,6 +17,7 @@ from classifier_cnn import export, train
 from classifier_cnn.options import parse_args
 from common.errors import UserError
 from dataset_tools.building.patch_writer import write_patches
+from robot_export.cpp.weights import literal
 
 from ..tiny import ROOT, bars, check_sections, classification_file, environment, program, tracked_runs
 
@@ -228,6 +229,9 @@ def test_a_wrong_export_fails_the_run_but_loses_nothing_of_it(files, tmp_path, m
     assert whole["options"] == told["options"]
     assert whole["threshold"]["keras"] == told["threshold"]["keras"]
     assert whole["forms"]["onnx"]["fit"]
+    for name in ("false_positive_bound", "false_positive_rate_high"):
+        value = literal(np.float32(whole["metrics"]["validation"][name]))
+        assert f"static const float {name} = {value};" in (folder / "model.h").read_text()
     # Another limit promises another rate.
     monkeypatch.setitem(plan_files.CHOICES, "all", ("keras",))
     export.main([str(folder), "--calibration", files[1], "--validation", files[3], "--max-fpr", "0.3"])
