@@ -3,6 +3,7 @@
 import re
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from classifier_cnn.training import build, prepare
 from common.atomic_files import new_folder, write_json
 from common.cli.printable import printable
 from common.datasets.grouped_split import split_validation
-from common.datasets.load import Splits
 from common.datasets.patch_file import concatenate
 from common.errors import UserError
 from common.runs.bootstrap import bootstrap_interval
@@ -79,7 +79,7 @@ def _left_out(options: Options, rest, there) -> dict:
     """The metrics at one venue for a model trained on the others, on which threshold and epoch are also chosen."""
     devices_and_seeds.prepare(options.seed, options.threads, options.require_gpu)
     train, validation, _ = split_validation(rest, seed=options.seed)
-    splits = Splits("", train, validation, None, {}, {}, False, ())
+    splits = SimpleNamespace(train=train, validation=validation)
     trainer, validate = prepare(*build(options, splits), splits)
     with tempfile.TemporaryDirectory() as folder:
         fit(trainer, validate, Path(folder), lambda *_: None, lambda: False)
