@@ -127,18 +127,18 @@ def _log(path: Path, classes: Classes, annotations: list[Source], several_logs: 
             " --format naoth-candidates for the robot's own candidates, without labels."
         )
     wanted: dict[tuple[int, str], Record] = {}
+    own = [part for part in (path.stem, path.parent.name) if part not in GENERIC]
     for source in annotations:
         for item in READERS[source.format](source.path, classes):
             if isinstance(item, Skipped):
                 yield item
-            elif _is_of(item.name, path, several_logs):
-                key = (frame_of(item.name), camera_of(item.name))
-                if key in wanted:
+            elif not several_logs or any(part in item.name for part in own):
+                same = wanted.setdefault((frame_of(item.name), camera_of(item.name)), item)
+                if same is not item:
                     raise UserError(
-                        f"{source.path}: two pictures of the same frame. Received: {wanted[key].name} and {item.name}."
+                        f"{source.path}: two pictures of the same frame. Received: {same.name} and {item.name}."
                         f" Their names must contain the camera (top, bottom), and the log if there are several."
                     )
-                wanted[key] = item
     for place in naoth_log.places(path):
         if isinstance(place, Skipped):
             yield place
@@ -149,7 +149,3 @@ def _log(path: Path, classes: Classes, annotations: list[Source], several_logs: 
                 name = f"{place.frame:07d}_{camera}"
                 yield found._replace(name=name, picture=path, camera=camera, place=place)
     yield from (Skipped(item.name, "annotated picture is not in the log") for item in wanted.values())
-
-
-def _is_of(name: str, log: Path, several: bool) -> bool:
-    return not several or any(part in name for part in (log.stem, log.parent.name) if part not in GENERIC)

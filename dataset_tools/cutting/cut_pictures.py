@@ -38,7 +38,8 @@ def cut(settings: Settings) -> None:
     warm_up(settings.jobs)  # while this process reads the annotations
     skips, kinds = Skips(), Counter()
     try:
-        with working_folder(settings.output, ".cut-") as folder, RecordStore(folder) as store:
+        with working_folder(settings.output, ".cut-") as folder, (folder / "records").open("w+b") as file:
+            store = RecordStore(file)
             guessed = _gather(settings, store, skips)
             _cut_all(settings, store, folder, kinds, skips)
             written = archives.publish(folder, settings.output)

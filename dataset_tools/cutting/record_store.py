@@ -4,7 +4,7 @@ import math
 import pickle
 import re
 from array import array
-from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -16,16 +16,10 @@ SIZES_MAX = 4096  # maximum number of ball sizes that are returned
 class RecordStore:
     """Records by (camera, recording), each sorted by name with frame 9 before frame 10."""
 
-    def __init__(self, folder: Path):
-        self._file = (folder / "records").open("w+b")
+    def __init__(self, file: BinaryIO):
+        self._file = file
         self.groups: dict[tuple[str, str], list[tuple[str, int]]] = {}
         self._diameters = array("f")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._file.close()
 
     def add(self, record: Record, camera: str, recording: str) -> None:
         """Stores one record."""

@@ -16,7 +16,8 @@ from tests.dataset_tools.helpers import ROOT
 def test_records_are_returned_in_the_order_of_their_numbers_and_take_little_memory(tmp_path):
     boxes = tuple(Box("ball", n, 2.5, n + 30, 40) for n in range(40))
     tracemalloc.start()
-    with RecordStore(tmp_path) as store:
+    with (tmp_path / "records").open("w+b") as file:
+        store = RecordStore(file)
         for index in reversed(range(10_000)):
             store.add(Record(f"frame{index}.png", boxes, True, (640, 480)), "top", "game")
         peak = tracemalloc.get_traced_memory()[1]
