@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 from dataset_tools.annotations import naoth_log
 from dataset_tools.annotations.record import FRACTIONS, Record
 from dataset_tools.sources.labels import Refused
+from dataset_tools.sources.read_png import FAULTS
 from dataset_tools.sources.zip_members import Member, read_member
 
 FORMATS = ["PNG", "JPEG", "BMP", "WEBP", "PPM"]
@@ -17,7 +18,6 @@ PIXELS_MAX = 36_000_000  # 108 MB as RGB
 BYTES_MAX = 256 << 20
 ASPECT_TOLERANCE = 0.01  # relative difference allowed between the aspect ratios of a resized picture and its annotation
 ORIENTATION = 0x0112
-FAULTS = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, MemoryError)
 
 
 def read_bytes(record: Record) -> bytes:

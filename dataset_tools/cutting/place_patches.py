@@ -5,12 +5,13 @@ A picture has a dozen patches, so plain numbers are faster than arrays here. A p
 """
 
 import math
+from itertools import product
 from operator import mul
 from random import Random
 
 import numpy as np
 
-from dataset_tools.cutting.circles_and_boxes import Circle, Scene
+from dataset_tools.cutting.circles_and_boxes import Scene
 from dataset_tools.cutting.options import Geometry
 
 SIDE_MIN = 8  # pixels; the robot ignores smaller candidates
@@ -26,24 +27,21 @@ Patch = tuple[int, int, int]
 
 def around_balls(scene: Scene, geometry: Geometry, rng: Random) -> list[Patch]:
     """Patches with the balls of a picture, all inside the picture."""
-    return [
-        _around(ball, scene, geometry, index % PARTIAL_EVERY == PARTIAL_EVERY - 1, rng)
-        for ball in scene.balls
-        for index in range(geometry.per_ball)
-    ]
-
-
-def _around(ball: Circle, scene: Scene, geometry: Geometry, partial: bool, rng: Random) -> Patch:
-    diameters = rng.uniform(*geometry.scale)
-    side = _side(2 * ball.radius * diameters, scene, geometry)
-    if partial:  # the patch's edge, 0.5 sides from its centre, passes near the ball's
-        angle, aside = rng.uniform(0, math.tau), 0.5 + rng.uniform(-0.2, 0.35) / diameters
-        x, y = math.cos(angle), math.sin(angle)
-        longer = max(abs(x), abs(y))
-        x, y = x / longer * aside, y / longer * aside
-    else:
-        x, y = rng.uniform(-geometry.jitter, geometry.jitter), rng.uniform(-geometry.jitter, geometry.jitter)
-    return _inside(ball.x + x * side, ball.y + y * side, side, scene)
+    found, jitter = [], geometry.jitter
+    for ball, index in product(scene.balls, range(geometry.per_ball)):
+        diameters = rng.uniform(*geometry.scale)
+        side = _side(2 * ball.radius * diameters, scene, geometry)
+        if (
+            index % PARTIAL_EVERY == PARTIAL_EVERY - 1
+        ):  # the patch's edge, 0.5 sides from its centre, is near the ball's
+            angle, aside = rng.uniform(0, math.tau), 0.5 + rng.uniform(-0.2, 0.35) / diameters
+            x, y = math.cos(angle), math.sin(angle)
+            longer = max(abs(x), abs(y))
+            x, y = x / longer * aside, y / longer * aside
+        else:
+            x, y = rng.uniform(-jitter, jitter), rng.uniform(-jitter, jitter)
+        found.append(_inside(ball.x + x * side, ball.y + y * side, side, scene))
+    return found
 
 
 def _side(side: float, scene: Scene, geometry: Geometry) -> int:
