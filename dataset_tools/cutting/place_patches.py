@@ -31,9 +31,8 @@ def around_balls(scene: Scene, geometry: Geometry, rng: Random) -> list[Patch]:
     for ball, index in product(scene.balls, range(geometry.per_ball)):
         diameters = rng.uniform(*geometry.scale)
         side = _side(2 * ball.radius * diameters, scene, geometry)
-        if (
-            index % PARTIAL_EVERY == PARTIAL_EVERY - 1
-        ):  # the patch's edge, 0.5 sides from its centre, is near the ball's
+        if index % PARTIAL_EVERY == PARTIAL_EVERY - 1:
+            # The patch's edge, 0.5 sides from its centre, passes near the ball's.
             angle, aside = rng.uniform(0, math.tau), 0.5 + rng.uniform(-0.2, 0.35) / diameters
             x, y = math.cos(angle), math.sin(angle)
             longer = max(abs(x), abs(y))
