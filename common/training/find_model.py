@@ -45,7 +45,10 @@ def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
     manifest = model_file.with_name("model.json")
     if model_file.name != "model.keras" or not manifest.is_file():
         return FALLBACK_THRESHOLD, "the default, because the model has none"
-    told = read_json(manifest)
+    try:
+        told = read_json(manifest)
+    except UserError as error:
+        raise UserError(f"{error} Pass one with --threshold.") from None
     if str(told.get("project")).startswith("detector_"):
         raise UserError(
             f"{model_file}: not a classifier (one input, one score). Received: a detector; use the tools in "
