@@ -36,8 +36,8 @@ from ai_edge_litert.interpreter import Interpreter
 from common.cli import launch
 from common.training import devices_and_seeds
 from robot_export.cost import count_cost
-from robot_export.cpp.header import About
-from robot_export.cpp.header import write as write_header
+from robot_export.cpp.float_header import About
+from robot_export.cpp.float_header import write as write_header
 from robot_export.folded_network import Joint, fold
 from robot_export.onnx_file import write as write_onnx
 from robot_export.tflite import convert

@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks.cpp_header import HERE, NETWORKS, TARGETS, alternate, child_seconds, count, header_candidate
 from benchmarks.cycles import CORTEX_A78, SILVERMONT, simulate
-from robot_export.cpp import header, int16_header, int16_quantise, int16_reference
+from robot_export.cpp import float_header, int16_header, int16_quantise, int16_reference
 from robot_export.folded_network import fold
 from tests.robot_export.models import patches, random_model
 
@@ -69,8 +69,8 @@ def write(folder: Path, filters, dense: int, side: int) -> dict:
     model = random_model(7, side=side, filters=filters, dense=dense)
     X, network = patches(1, 100, (side, side, 1)), fold(model)
     answers = model(X.astype(np.float32)).numpy()
-    about = header.About("ball_bench", X[:8], answers[:8], 0.5)
-    header.write(folder / "float" / "model.h", network, about)
+    about = float_header.About("ball_bench", X[:8], answers[:8], 0.5)
+    float_header.write(folder / "float" / "model.h", network, about)
     whole = int16_quantise.quantise(network, int16_quantise.measure(network, X))
     text = int16_header.text(network, whole, about)
     (folder / "int16" / "model.h").write_text(text, encoding="utf-8")

@@ -12,8 +12,8 @@ from classifier_cnn.report import report
 from classifier_cnn.summary import TRACKED, group_table, table
 from classifier_cnn.threshold import allowed_false_positives, choose_threshold
 from robot_export.export_job import Source
+from robot_export.finish_export import finish_export
 from robot_export.project import Project
-from robot_export.publish import publish_export
 from robot_export.read_source import load_recorded, open_job, read_source
 
 TARGET = {"order": ["ball"], "units": "probability of a ball, 0..1"}
@@ -37,7 +37,7 @@ def export(arguments: argparse.Namespace) -> None:
     numbers.pop("false_positive_bound", None)  # that of an earlier choice
     if (bound := (manifest.threshold_choice or {}).get("false_positive_bound")) is not None:
         numbers["false_positive_bound"] = bound
-    publish_export(job, manifest, results)
+    finish_export(job, manifest, results)
 
 
 def with_threshold(source: Source, arguments: argparse.Namespace) -> tuple[Source, float, float]:

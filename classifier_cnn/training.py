@@ -26,7 +26,7 @@ from common.training.predictor import make_predictor
 from common.training.trainer import Settings, Trainer
 from robot_export.describe_model import describe_run
 from robot_export.export_job import Job, Source
-from robot_export.publish import publish_run
+from robot_export.finish_export import finish_run
 
 
 def train(options: Options, splits: Splits, server: Server) -> int:
@@ -107,7 +107,7 @@ def finish(run, options: Options, splits, model, history) -> None:
     manifest = describe_run(model, options, splits, run, project=PROJECT, metrics=numbers, **known)
     source = Source(model, manifest, splits.train.X, splits.validation, scores["validation"][:, None])
     about = project(*limit)
-    publish_run(run, history, Job(run.path, source, about, results, options.robot, options.accept_sampling))
+    finish_run(run, history, Job(run.path, source, about, results, options.robot, options.accept_sampling))
     if chosen.warning:
         print(f"warning: {chosen.warning}", file=sys.stderr)
     print(f"threshold {chosen.value:.6g}, {chosen.promise}\n{chosen.sides}")

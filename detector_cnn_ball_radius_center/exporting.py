@@ -9,8 +9,8 @@ from detector_cnn_ball_radius_center.data import load_data
 from detector_cnn_ball_radius_center.options import PROJECT, Options
 from detector_cnn_ball_radius_center.report import report
 from detector_cnn_ball_radius_center.summary import TRACKED, group_table, table
+from robot_export.finish_export import finish_export
 from robot_export.project import Project
-from robot_export.publish import publish_export
 from robot_export.read_source import load_recorded, open_job, read_source
 
 TARGET = {
@@ -35,7 +35,7 @@ def export(arguments: argparse.Namespace) -> None:
     if not results:
         circle = manifest.target["mean"]
         results = {"validation": report(job.folder, source.validation, source.outputs, circle, "validation")}
-    publish_export(job, manifest, results)
+    finish_export(job, manifest, results)
 
 
 def project(size: int) -> Project:

@@ -27,7 +27,7 @@ from detector_cnn_ball_radius_center.robustness import sheet
 from detector_cnn_ball_radius_center.summary import table
 from robot_export.describe_model import describe_run
 from robot_export.export_job import Job, Source
-from robot_export.publish import publish_run
+from robot_export.finish_export import finish_run
 
 
 def train(options: Options, splits: Splits, server: Server) -> int:
@@ -104,5 +104,5 @@ def finish(run, options: Options, splits, model, history) -> None:
     manifest = describe_run(model, options, splits, run, project=PROJECT, target=target, metrics=numbers)
     source = Source(model, manifest, splits.train.X, splits.validation, circles["validation"])
     about = project(splits.validation.X.shape[2])
-    publish_run(run, history, Job(run.path, source, about, results, options.robot, options.accept_sampling))
+    finish_run(run, history, Job(run.path, source, about, results, options.robot, options.accept_sampling))
     print(f"model, numbers and pictures: {run.path}")

@@ -29,9 +29,9 @@ def main(argv: list[str] | None = None) -> int:
     plan, checked = make_plan(options)
     address = cluster_address.head_node(options.address)
     ray_environment.prepare(address)
-    from grid_search import grid  # late: imports Ray, which reads its environment on import
+    from grid_search import run_grid  # late: imports Ray, which reads its environment on import
 
-    return grid.run(plan, checked, options, address)
+    return run_grid.run(plan, checked, options, address)
 
 
 if __name__ == "__main__":

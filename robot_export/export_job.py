@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_export.cpp.header import About, identifier
+from robot_export.cpp.float_header import About, identifier
 from robot_export.describe_model import header_constants
 from robot_export.model_json import Input, Manifest
 from robot_export.parity import Reference

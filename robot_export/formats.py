@@ -8,7 +8,7 @@ import numpy as np
 
 from robot_export import keras2_file, onnx_file, tflite
 from robot_export.calibration import select_calibration
-from robot_export.cpp import header, int16_header, int16_quantise, int16_reference
+from robot_export.cpp import float_header, int16_header, int16_quantise, int16_reference
 from robot_export.export_job import Job
 from robot_export.folded_network import Joint
 from robot_export.layout import Layout
@@ -60,7 +60,7 @@ def _tflite(path: Path, joint: Joint, layout: Layout, job: Job) -> None:
 
 
 def _cpp(path: Path, joint: Joint, layout: Layout, job: Job) -> None:
-    header.write(path, joint.branches[0], job.about(job.source.manifest.trained_threshold))
+    float_header.write(path, joint.branches[0], job.about(job.source.manifest.trained_threshold))
 
 
 def _int16(path: Path, joint: Joint, layout: Layout, job: Job) -> Written:

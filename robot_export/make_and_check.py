@@ -17,7 +17,7 @@ from common.errors import UserError
 from common.provenance import cpu
 from robot_export import parity, runtimes
 from robot_export.cost import measure_latency
-from robot_export.cpp.header import TEMPLATES, fill_template
+from robot_export.cpp.float_header import TEMPLATES, fill_template
 from robot_export.export_job import VECTORS, Job
 from robot_export.formats import FORMATS, FORMER, Written
 from robot_export.layout import term

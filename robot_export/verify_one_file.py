@@ -11,7 +11,7 @@ import numpy as np
 from common.errors import UserError
 from common.training import safe_keras_file
 from robot_export import model_json, runtimes
-from robot_export.cpp import header, int16_header, int16_quantise
+from robot_export.cpp import float_header, int16_header, int16_quantise
 from robot_export.describe_model import header_constants
 from robot_export.folded_network import fold
 from robot_export.layout import Layout
@@ -81,8 +81,8 @@ def _why_foreign(copy: Path, folder: Path, manifest: Manifest, name: str) -> str
     file, vectors = manifest.formats[name], manifest.vectors
     try:
         network = fold(safe_keras_file.load(_copy(folder, manifest.formats["keras"], copy.parent)))
-        header.check(network)
-        about = header.About(
+        float_header.check(network)
+        about = float_header.About(
             name=file.namespace,
             patches=_patches(manifest),
             expected=np.array(vectors["expected"]["keras"], np.float32),
@@ -90,7 +90,7 @@ def _why_foreign(copy: Path, folder: Path, manifest: Manifest, name: str) -> str
             facts=header_constants(manifest),
         )
         if file.ranges is None:
-            made = header.text(network, about)
+            made = float_header.text(network, about)
         else:
             made = int16_header.text(network, int16_quantise.quantise(network, file.ranges), about)
     except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:

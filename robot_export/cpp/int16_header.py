@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from robot_export.cpp import int16_layers, layers
-from robot_export.cpp.header import About, assemble
+from robot_export.cpp.float_header import About, assemble
 from robot_export.cpp.int16_layers import WIDTHS, plan
 from robot_export.cpp.int16_quantise import LIMIT, Int16Network
 from robot_export.cpp.int16_reference import EXP2, predict

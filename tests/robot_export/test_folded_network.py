@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from robot_export.cpp.header import describe
+from robot_export.cpp.float_header import describe
 from robot_export.folded_network import fold
 
 from .cpp.reference import forward

@@ -10,10 +10,10 @@ from robot_export import model_json, plan_files, runtimes, verify, verify_one_fi
 from robot_export.calibration import select_calibration
 from robot_export.card import write_card
 from robot_export.cpp import int16_reference
+from robot_export.finish_export import tracked_facts
 from robot_export.formats import CHOICES, FORMATS
 from robot_export.layout import Layout
 from robot_export.make_and_check import deliver
-from robot_export.publish import tracked_facts
 
 from .jobs import make_job
 

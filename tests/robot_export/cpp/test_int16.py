@@ -9,7 +9,7 @@ import pytest
 
 from common.errors import UserError
 from robot_export.cpp.compile_and_run import Program, find_compiler
-from robot_export.cpp.header import PARTS, About
+from robot_export.cpp.float_header import PARTS, About
 from robot_export.cpp.int16_header import text
 from robot_export.cpp.int16_quantise import LIMIT, ONE, measure, quantise
 from robot_export.cpp.int16_reference import answer, light, predict

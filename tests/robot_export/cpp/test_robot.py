@@ -11,8 +11,8 @@ import pytest
 
 from robot_export import snippets
 from robot_export.cpp.compile_and_run import WARNINGS, find_compiler
-from robot_export.cpp.header import PARTS, About
-from robot_export.cpp.header import write as write_header
+from robot_export.cpp.float_header import PARTS, About
+from robot_export.cpp.float_header import write as write_header
 from robot_export.describe_model import describe_input
 from robot_export.folded_network import fold
 

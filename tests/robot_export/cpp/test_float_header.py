@@ -7,8 +7,8 @@ import pytest
 
 from common.errors import UserError
 from robot_export.cpp.compile_and_run import Program, find_compiler
-from robot_export.cpp.header import About, identifier, quoted
-from robot_export.cpp.header import write as write_header
+from robot_export.cpp.float_header import About, identifier, quoted
+from robot_export.cpp.float_header import write as write_header
 from robot_export.folded_network import fold
 
 from ..models import patches, random_model

@@ -10,7 +10,7 @@ from robot_export.make_and_check import deliver
 from robot_export.model_json import Manifest
 
 
-def publish_run(run, history, job: Job) -> None:
+def finish_run(run, history, job: Job) -> None:
     """Ends a run: writes model.json, the files and the card to its folder, and tracks all numbers.
 
     The manifest with only model.keras is written first, so if the export fails, only the export is lost.
@@ -21,10 +21,10 @@ def publish_run(run, history, job: Job) -> None:
         UserError: as in `deliver`, after everything else has been recorded.
     """
     export = "none" if run.stop() else job.source.manifest.options["export"]
-    manifest = publish(job, export="none")
+    manifest = write_files(job, export="none")
     try:
         if export != "none":
-            manifest = publish(job, export=export)
+            manifest = write_files(job, export=export)
             print(card.summary(manifest))
     finally:
         run.tracked.describe(card.head(job, manifest))
@@ -35,15 +35,15 @@ def publish_run(run, history, job: Job) -> None:
         run.record_results(chosen, history, tracked_facts(manifest))
 
 
-def publish_export(job: Job, manifest: Manifest, results: dict) -> None:
+def finish_export(job: Job, manifest: Manifest, results: dict) -> None:
     """Ends `export.py`: writes everything to the job's folder, with this record and these results, and says so."""
     manifest = replace(manifest, metrics={split: result["metrics"] for split, result in results.items()})
     job = replace(job, source=replace(job.source, manifest=manifest), results=results)
-    print(card.summary(publish(job)))
+    print(card.summary(write_files(job)))
     print(f"files, model.json and model card: {job.folder}")
 
 
-def publish(job: Job, export: str = "all") -> Manifest:
+def write_files(job: Job, export: str = "all") -> Manifest:
     """Makes the files, writes model.json and, unless `export` is "none", the card; returns the manifest."""
     manifest = deliver(job, export)
     model_json.write(job.folder, manifest)
