@@ -19,7 +19,7 @@ from ...tiny import ROOT
 from ..models import patches, random_model
 from .builds import COMPILERS, FEW, NEON, OTHERS, PLAIN, QEMU, SANITIZED, TARGETS, Build
 from .reference import forward
-from .test_header import MODELS, MODES
+from .test_float_header import MODELS, MODES
 from .test_matrix import drawn
 
 STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wsign-conversion", "-Werror", "-fsyntax-only")

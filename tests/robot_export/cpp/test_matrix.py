@@ -10,7 +10,7 @@ from robot_export.folded_network import fold
 
 from ..models import patches, random_model
 from .builds import COMPILERS, NEON, OTHERS, PLAIN, QEMU, SANITIZED, TARGETS, Build
-from .test_header import MODES, write
+from .test_float_header import MODES, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 KINDS = {
