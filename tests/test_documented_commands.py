@@ -64,8 +64,8 @@ def place(tmp_path_factory):
     for task, make in (("classification", classification_file), ("detection", detection_file)):
         for stem in STEMS[task]:
             family = parse_stem(stem, task)
-            for seed, part in enumerate(family.parts):
-                path = folder / "archive" / family.file(part)
+            for seed, name in enumerate(family.files):
+                path = folder / "archive" / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 make(path, seed=seed, size=family.size, channels=family.channels)
     (folder / "pictures").mkdir()
@@ -104,7 +104,7 @@ def concrete(page: str, line: str, folder, words: dict) -> str:
     task = "detection" if detector or "detector_cnn_ball_radius_center/export" in line else "classification"
     families = {name: parse_stem(stems[0], name) for name, stems in STEMS.items()}
     files = {name: folder / "archive" / family.file("validation") for name, family in families.items()}
-    first = folder / "archive" / families[task].file(families[task].parts[0])
+    first = folder / "archive" / families[task].file("train")
     run = words["DETECTOR" if task == "detection" else "CLASSIFIER"]
     for pattern, value in (
         (r"(?:\.\./)?runs/(?:CLASSIFIER|OTHER|TODAY)\b", words["CLASSIFIER"]),
