@@ -10,7 +10,7 @@ import urllib3
 from common.cli.connection_signs import CONNECTION_SIGNS
 from common.errors import UserError
 
-UNUSABLE_BUNDLE = ("X509", "PEM", "No such file", "Permission denied", "Is a directory")
+UNUSABLE_BUNDLE = re.compile("X509|PEM|No such file|Permission denied|Is a directory")
 
 
 class ArchiveError(UserError):
@@ -26,10 +26,7 @@ class NotInArchive(ArchiveError):
 
 
 class Transient(Exception):
-    """One try failed, but the next may succeed.
-
-    `received` says whether any bytes of the file arrived, `slow` that there were almost none.
-    """
+    """One try failed, but the next may succeed. received: bytes of the file came. slow: there were almost none."""
 
     def __init__(self, reason: str, received: bool = False, slow: bool = False):
         super().__init__(reason)
@@ -45,45 +42,25 @@ def shown(url: str) -> str:
         return "an address that cannot be read"
 
 
-def bundle_trouble(url: str) -> ArchiveError:
-    """The error for certificates that cannot be read."""
-    names = [name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name)]
-    named = ", ".join(f"{name}={os.environ[name]}" for name in names) or "those of this Python"
-    return ArchiveError(
-        f"The certificates for checking {url} cannot be read. Received: {named}. Set "
-        "REQUESTS_CA_BUNDLE to a file with certificates, or unset it."
-    )
-
-
-def request_trouble(error: Exception, url: str, connect_s: float, read_s: float) -> Exception:
+def request_trouble(error: Exception, url: str) -> Exception:
     """The error for a failed request."""
-    text = str(error)
-    kinds = requests.exceptions
-    if isinstance(error, kinds.SSLError) and "CERTIFICATE_VERIFY_FAILED" in text:
+    kinds, text = requests.exceptions, f"{type(error).__name__}: {error}"
+    if "CERTIFICATE_VERIFY_FAILED" in text:
         return Unreachable(
             f"The archive's certificate is not trusted. Received: {url}. Check the address and the clock, or set "
             "REQUESTS_CA_BUNDLE to your own certificates."
         )
-    if isinstance(error, kinds.ConnectTimeout):
-        return Transient(f"no connection within {connect_s:g} s")
-    if isinstance(error, kinds.Timeout):
-        return Transient(f"no answer within {read_s:g} s")
-    if isinstance(error, kinds.TooManyRedirects | kinds.InvalidURL | kinds.InvalidSchema | kinds.MissingSchema):
+    # Besides those of requests, errors that a redirect to an invalid address causes below it.
+    if isinstance(error, ValueError | kinds.TooManyRedirects | urllib3.exceptions.HTTPError):
         return ArchiveError(f"The address is invalid ({type(error).__name__}). Received: {url}. Check it.")
-    if isinstance(error, kinds.SSLError) and any(sign in text for sign in UNUSABLE_BUNDLE):
-        return bundle_trouble(url)
-    if isinstance(error, kinds.SSLError):
-        return Transient("no TLS connection (is it an http:// address?)")
-    if isinstance(error, kinds.ProxyError):
-        return Transient("the proxy in the environment variables refuses the connection")
-    for sign, words in CONNECTION_SIGNS:
-        if re.search(sign, text):
-            return Transient(words)
-    return Transient(f"the connection failed ({type(error).__name__})")
-
-
-def body_trouble(error: Exception, read_s: float) -> str:
-    """Why a body ended too early, in plain words."""
-    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
-        return f"the server sent nothing for {read_s:g} s"
-    return "the connection broke in the middle of the file"
+    if not isinstance(error, kinds.RequestException) or (
+        isinstance(error, kinds.SSLError) and UNUSABLE_BUNDLE.search(text)
+    ):
+        names = [name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name)]
+        named = ", ".join(f"{name}={os.environ[name]}" for name in names) or "those of this Python"
+        return ArchiveError(
+            f"The certificates for checking {url} cannot be read. Received: {named}. Set "
+            "REQUESTS_CA_BUNDLE to a file with certificates, or unset it."
+        )
+    known = (words for sign, words in CONNECTION_SIGNS if re.search(sign, text))
+    return Transient(next(known, f"the connection failed ({type(error).__name__})"))

@@ -24,7 +24,6 @@ from common.cli.printable import LIMIT, printable
 from common.errors import UserError
 
 READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
-HTML_STARTS = (b"<!doctype html", b"<html")
 
 
 def fetch(
@@ -71,7 +70,10 @@ def fetch(
     except OSError as error:
         if error.errno in READ_ONLY:  # somebody else's cache: it need not note what the archive lacks
             ask(source, patience)
-        raise ArchiveError(f"{source} cannot be stored: {_disk_trouble(error)}. Received: {target}.") from error
+        raise ArchiveError(
+            f"{source} cannot be stored: {error.strerror or error}. Received: {target}. Make room there and run it "
+            "again, or choose another data folder; the part that has arrived is kept."
+        ) from error
     return target
 
 
@@ -148,10 +150,13 @@ def _alone(target: Path) -> Iterator[None]:
 
 
 def _bring(source: str, target: Path, check: Callable[[Path], object] | None, patience: Patience) -> None:
+    """Downloads the file, compares it with the archive's checksums, runs `check`, and puts it in place."""
     part = sibling(target, "part")
     version = download(source, part, patience)
     try:
-        _verify(source, part, target.name, check, patience)
+        checksums.compare(part, source, target.name, patience)
+        if check:
+            _run_check(check, part, source, target.name)
     except Unreachable as error:  # the download may be correct, and the archive did answer
         raise ArchiveError(
             f"{source} was downloaded and is kept, but its {checksums.SUMS} cannot be read: {error}"
@@ -167,31 +172,10 @@ def _bring(source: str, target: Path, check: Callable[[Path], object] | None, pa
     sync_folder(target.parent)
 
 
-def _verify(source: str, part: Path, name: str, check: Callable[[Path], object] | None, patience: Patience) -> None:
-    """Compares a complete download with the archive's checksums, then runs `check`."""
-    with part.open("rb") as file:
-        start = file.read(64).lstrip().lower()
-    if start.startswith(HTML_STARTS) and not name.endswith((".html", ".htm")):
-        raise ArchiveError(
-            f"The server sent a web page instead of the file. Received: {source}. Open it in a browser to see it."
-        )
-    checksums.compare(part, source, name, patience)
-    if check:
-        try:
-            check(part)
-        except Exception as error:  # any error: an unusable file must not stay and block the next try
-            text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {printable(error, LIMIT)}"
-            text = text.replace(str(part), name).replace(part.name, name)
-            raise ArchiveError(f"{source} was downloaded completely but is invalid, and was deleted: {text}") from error
-
-
-def _disk_trouble(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "the disk is full. Make room and run again; the part that has arrived is kept"
-    if error.errno == errno.EFBIG:
-        return "the file is too large for this disk. Choose another data folder; the part that has arrived is kept"
-    if error.errno in READ_ONLY:
-        return "the folder is not writable. Choose another data folder"
-    if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
-        return "something else has this name. Move it away or choose another data folder"
-    return f"{error.strerror or error}. Choose another data folder"
+def _run_check(check: Callable[[Path], object], part: Path, source: str, name: str) -> None:
+    try:
+        check(part)
+    except Exception as error:  # any error: an unusable file must not stay and block the next try
+        text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {printable(error, LIMIT)}"
+        text = text.replace(str(part), name).replace(part.name, name)
+        raise ArchiveError(f"{source} was downloaded completely but is invalid, and was deleted: {text}") from error

@@ -3,8 +3,10 @@
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
+from itertools import chain
 from pathlib import Path
 
 import requests
@@ -16,6 +18,7 @@ from common.atomic_files import read_json
 from common.cli.progress import progress_bar
 from common.errors import UserError
 
+HTML_STARTS = (b"<!doctype html", b"<html")
 UNKNOWN_LENGTH_MAX = 50 * 10**9  # bytes of a file whose server does not say how long it is
 
 
@@ -52,8 +55,7 @@ def download(url: str, part: Path, patience: Patience) -> Version:
         ArchiveError: Unreachable, NotInArchive, or an answer that is not the file; `part` is kept for the next try.
         OSError: `part` cannot be written.
     """
-    with requests.Session() as session:
-        return retry(url, patience, lambda: _continue(session, url, part, patience), progress=lambda: _size(part))
+    return retry(url, patience, lambda: _continue(url, part, patience), size=lambda: _size(part))
 
 
 def discard(part: Path) -> None:
@@ -70,26 +72,26 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _continue(session: requests.Session, url: str, part: Path, patience: Patience) -> Version:
+def _continue(url: str, part: Path, patience: Patience) -> Version:
     """One request: for the rest of the file if that is safe, else for all of it."""
     held = _held(url, part)
     offset = _size(part) if held else 0
     if held and offset == held.length:
         return held  # complete, but its process was stopped before it could check and rename it
     headers = {"Range": f"bytes={offset}-", "If-Range": held.validator} if offset else {}
-    with get(session, url, headers, patience) as response:
-        if response.status_code == 206 and held and _goes_on(response, held, offset):
-            version = held
-        elif response.status_code == 200:
-            _refuse_other_content(response, url)
-            version, offset = _version(response, url), 0
+    with get(url, headers, patience) as response:
+        chunks = content(response, patience)
+        if response.status_code == 200:
+            first = next(chunks, b"")
+            _refuse_other_content(response, url, first)
+            held, offset, chunks = _version(response, url), 0, chain([first], chunks)
             discard(part)
-            _note(part).write_text(json.dumps(asdict(version)), encoding="utf-8")
-        else:
+            _note(part).write_text(json.dumps(asdict(held)), encoding="utf-8")
+        elif not (response.status_code == 206 and held and _goes_on(response, held, offset)):
             discard(part)
             raise Transient(f"the server does not resume at byte {offset} (status {response.status_code})")
-        _append(response, part, offset, version, patience)
-    return version
+        _append(chunks, part, offset, held)
+    return held
 
 
 def _held(url: str, part: Path) -> Version | None:
@@ -126,18 +128,13 @@ def _goes_on(response: requests.Response, held: Version, offset: int) -> bool:
     return validator == held.validator and response.headers.get("Content-Range", "").strip() == expected
 
 
-def _append(response: requests.Response, part: Path, offset: int, version: Version, patience: Patience) -> None:
+def _append(chunks: Iterator[bytes], part: Path, offset: int, version: Version) -> None:
     name = part.name.strip(".").removesuffix(".part")
-    bar = progress_bar(
-        total=version.length,
-        initial=offset,
-        desc=name if len(name) <= 40 else f"…{name[-39:]}",
-        unit="B",
-        unit_scale=True,
-    )
+    short = name if len(name) <= 40 else f"…{name[-39:]}"
+    bar = progress_bar(total=version.length, initial=offset, desc=short, unit="B", unit_scale=True)
     with part.open("ab") as file, bar:
         try:
-            for chunk in content(response, patience):
+            for chunk in chunks:
                 file.write(chunk)
                 file.flush()  # so that a killed process keeps everything that has arrived
                 bar.update(len(chunk))
@@ -154,14 +151,15 @@ def _append(response: requests.Response, part: Path, offset: int, version: Versi
         raise Transient(f"the body ended at byte {_size(part)} of {version.length}", received=True)
 
 
-def _refuse_other_content(response: requests.Response, url: str) -> None:
+def _refuse_other_content(response: requests.Response, url: str, start: bytes) -> None:
     """Raises ArchiveError if an answer with status 200 is a web page, or is not the bytes of the file."""
-    if media_type(response) in ("text/html", "application/xhtml+xml") and not re.search(r"\.x?html?$", url):
+    kind, encoding = media_type(response), response.headers.get("Content-Encoding", "identity")
+    page = kind in ("text/html", "application/xhtml+xml") or start.lstrip().lower().startswith(HTML_STARTS)
+    if page and not re.search(r"\.x?html?$", url):
         raise ArchiveError(
             f"The server sent a web page instead of the file, perhaps the log-in page of the network. Received: "
-            f"status 200, {media_type(response)} from {shown(response.url)}. Open the address in a browser to see it."
+            f"status 200, {kind} from {shown(response.url)}. Open the address in a browser to see it."
         )
-    encoding = response.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
         raise ArchiveError(
             f"The server compresses the file. Received: Content-Encoding {encoding} from {url}. It must send it plain."

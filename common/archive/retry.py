@@ -32,31 +32,38 @@ class Patience:
 PATIENCE = Patience()
 
 
-def retry(url: str, patience: Patience, attempt: Callable[[], T], progress: Callable[[], int] = lambda: 0) -> T:
-    """Tries until it works, or until `patience.attempts` tries in a row got no further than the best try before."""
-    failures, furthest, received = 0, progress(), False
+def retry(url: str, patience: Patience, attempt: Callable[[], T], size: Callable[[], int] = lambda: 0) -> T:
+    """Tries until it works, or until `patience.attempts` tries in a row got no further than the best try before.
+
+    Args:
+        url: for messages.
+        patience: how often, and with what pauses.
+        attempt: the transfer; raises Transient if it failed but the next try may succeed.
+        size: bytes that are on the disk.
+
+    Raises:
+        Unreachable: no bytes of the file came.
+        ArchiveError: the transfer broke off.
+    """
+    failures, furthest, received = 0, size(), False
     while True:
         try:
             return attempt()
         except Transient as error:
-            received |= error.received
-            reached = progress()
+            reached, received = size(), received or error.received
             failures = 1 if reached > furthest and not error.slow else failures + 1
             furthest = max(furthest, reached)
+            tries = f"{failures} tries in a row" if failures > 1 else "one try"
+            if failures >= patience.attempts and not received:
+                raise Unreachable(
+                    f"The archive cannot be reached: {error} ({tries}). Received: {url}. Check the network and the "
+                    "address."
+                ) from error
             if failures >= patience.attempts:
-                raise _gave_up(url, error, failures, reached, received) from error
+                raise ArchiveError(
+                    f"The download of {url} broke off after {reached} bytes: {error} ({tries}). "
+                    "The part that has arrived is kept; run the same command again to resume."
+                ) from error
             pause = min(PAUSE_LIMIT_S, patience.backoff_s * 2 ** (failures - 1)) * random.uniform(0.5, 1.5)  # noqa: S311
             print(f"{url}: {error}; trying again in {pause:.1f} s", file=sys.stderr)
             time.sleep(pause)
-
-
-def _gave_up(url: str, error: Transient, failures: int, reached: int, received: bool) -> ArchiveError:
-    tries = f"{failures} tries in a row" if failures > 1 else "one try"
-    if received:
-        return ArchiveError(
-            f"The download of {url} broke off after {reached} bytes: {error} ({tries}). "
-            "The part that has arrived is kept; run the same command again to resume."
-        )
-    return Unreachable(
-        f"The archive cannot be reached: {error} ({tries}). Received: {url}. Check the network and the address."
-    )

@@ -1,7 +1,9 @@
-"""Plain words for failed connections: (pattern in the text of the exception, words)."""
+"""Plain words for failed connections: (pattern in the type and text of the exception, words)."""
 
 # The texts are those of requests, urllib3 and the standard library.
 CONNECTION_SIGNS = (
+    (r"ProxyError", "the proxy in the environment variables refuses the connection"),
+    (r"SSLError|SSLEOFError|\[SSL", "the encrypted connection failed (TLS; is it an http:// address?)"),
     (
         r"Failed to resolve|NameResolution|getaddrinfo|Name or service not known|Temporary failure in name",
         "its name is not known (DNS)",

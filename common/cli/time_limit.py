@@ -1,0 +1,31 @@
+"""Limits the total time of a call whose own time-outs do not cover everything."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def within(seconds: float, call: Callable[[], T]) -> T:
+    """The result of a call in a thread, which is left behind if it takes longer.
+
+    Name resolution has no time-out, and a server that sends one byte at a time never exceeds that of a connection.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    future: Future[T] = Future()
+    Thread(target=_settle, args=(future, call), name="within", daemon=True).start()
+    try:
+        return future.result(seconds)
+    finally:
+        del future  # otherwise an exception and its traceback keep each other and the connection alive
+
+
+def _settle(future: Future, call: Callable) -> None:
+    try:
+        future.set_result(call())
+    except BaseException as error:  # passed on, whatever it is
+        future.set_exception(error)
