@@ -16,7 +16,7 @@ from common.errors import UserError
 from common.tracking.record_checks import fault_of_record
 
 _TAIL_BYTES = 4096
-_LINE_BYTES = 1 << 20  # far longer than any record that we write; a longer line counts as several
+_LINE_BYTES = 1 << 20  # far longer than any record that we write; a longer line is left out
 NAME = "tracking/journal.jsonl"
 
 
@@ -50,9 +50,7 @@ def read(run: Path, offset: int = 0) -> Iterator[tuple[int, dict]]:
 
     An invalid line (a damaged disk, an edited file) is skipped, so that it does not hide the others.
     """
-    for end, record, fault in _lines(run, offset):
-        if not fault:
-            yield end, record
+    return ((end, record) for end, record, fault in _lines(run, offset) if not fault)
 
 
 def bad_lines(run: Path) -> list[str]:
@@ -69,9 +67,11 @@ def _lines(run: Path, offset: int) -> Iterator[tuple[int, dict, str]]:
     with file:
         file.seek(offset)
         while line := file.readline(_LINE_BYTES):
-            if not line.endswith(b"\n") and len(line) < _LINE_BYTES:
+            end = line
+            while end and not end.endswith(b"\n"):  # too long, or incomplete
+                line, end = b"", file.readline(_LINE_BYTES)
+            if not end:
                 return
-            offset += len(line)
             try:
                 record = json.loads(line)
                 fault = fault_of_record(record)
@@ -79,13 +79,13 @@ def _lines(run: Path, offset: int) -> Iterator[tuple[int, dict, str]]:
                 record, fault = {}, "it is not JSON"
             if not fault and record["kind"] == "model":  # in runs from before December 2026
                 record |= {"kind": "artifact", "folder": record["name"]}
-            yield offset, record, fault
+            yield file.tell(), record, fault
 
 
 def flush(run: Path) -> None:
     """Waits until everything in the journal is on the disk, no matter which process wrote it."""
     with contextlib.suppress(OSError), open_inside(run, NAME) as file:
-        data_sync(file.fileno())
+        os.fsync(file.fileno())
 
 
 def tail(run: Path, offset: int) -> str:
@@ -100,7 +100,7 @@ def tail(run: Path, offset: int) -> str:
 
 def begun(run: Path) -> bool:
     """Whether the folder contains a run; not if the run was killed before its first record."""
-    return any(record["kind"] == "run" for _, record in read(run))
+    return any(_of_kind(run, "run"))
 
 
 def header(run: Path) -> dict:
@@ -109,15 +109,14 @@ def header(run: Path) -> dict:
     Raises:
         UserError: the folder contains no run.
     """
-    for _, record in read(run):
-        if record["kind"] == "run":
-            return record
+    for record in _of_kind(run, "run"):
+        return record
     raise UserError(f"There is no tracked run in this folder. Received: {run}.")
 
 
 def metric_names(run: Path) -> set[str]:
     """All metrics recorded so far."""
-    return {name for _, record in read(run) if record["kind"] == "metrics" for name in record["values"]}
+    return {name for record in _of_kind(run, "metrics") for name in record["values"]}
 
 
 def servers(run: Path) -> list[str]:
@@ -126,8 +125,7 @@ def servers(run: Path) -> list[str]:
     PATH is the path from the run folder to a SQLite database, so that a folder of runs can be moved or mounted
     elsewhere.
     """
-    found = [server for _, record in read(run) if record["kind"] in ("run", "resume") for server in record["servers"]]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(server for record in _of_kind(run, "run", "resume") for server in record["servers"]))
 
 
 def last_status(run: Path) -> tuple[str, int]:
@@ -135,13 +133,10 @@ def last_status(run: Path) -> tuple[str, int]:
     status, moment = "RUNNING", 0
     for _, record in read(run):
         moment = record["t"]
-        if record["kind"] == "status":
-            status = record["status"]
-        elif record["kind"] in ("run", "resume"):
-            status = "RUNNING"
+        if record["kind"] in ("run", "resume", "status"):
+            status = record["status"] if record["kind"] == "status" else "RUNNING"
     return status, moment
 
 
-def data_sync(file: int) -> None:
-    """Waits until the content of an open file is on the disk."""
-    getattr(os, "fdatasync", os.fsync)(file)
+def _of_kind(run: Path, *kinds: str) -> Iterator[dict]:
+    return (record for _, record in read(run) if record["kind"] in kinds)

@@ -33,7 +33,7 @@ class Journal:
             sync_folder(folder)
         self._clean = scrubber()
         self._backlog = b""
-        self._written = threading.Semaphore(0)  # released after every write, and once at the end
+        self._written = threading.Event()  # set after every write, and at the end
         self._closing = False
         self._flusher = threading.Thread(target=self._flush, daemon=True)
         self._flusher.start()
@@ -56,26 +56,24 @@ class Journal:
             print(f"warning: {self.path} cannot be written ({error}); it is tried again later", file=sys.stderr)
             return
         self._backlog = b""
-        self._written.release()
+        self._written.set()
 
     def close(self) -> bool:
         """Waits for the disk and closes the file. Returns False if records could not be written."""
         self._closing = True
-        self._written.release()
+        self._written.set()
         self._flusher.join()
         os.close(self._file)
         return not self._backlog
 
     def _flush(self) -> None:
-        while True:
-            self._written.acquire()
-            while self._written.acquire(blocking=False):  # one flush is enough for all of them
-                pass
+        last = False
+        while not last:
+            self._written.wait()
+            self._written.clear()
             last = self._closing
             with contextlib.suppress(OSError):
-                journal.data_sync(self._file)
-            if last:
-                return
+                os.fsync(self._file)
 
 
 def repair(run: Path) -> bool:

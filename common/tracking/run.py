@@ -7,13 +7,12 @@ from pathlib import Path
 from filelock import Timeout
 
 from common import provenance
-from common.cli import launch
 from common.errors import UserError
 from common.tracking import journal, journal_writer, run_lock
 from common.tracking.mirror_process import MirrorProcess
 from common.tracking.record_checks import TERMINAL
 from common.tracking.secrets import scrub
-from common.tracking.server_choice import Server, may_be_sent, named_now, target_of, uri_of
+from common.tracking.server_choice import Server, command_to_send, target_of
 from common.tracking.server_state import missing, place
 from common.tracking.translate import DESCRIPTION_TAG
 
@@ -22,8 +21,9 @@ from common.tracking.translate import DESCRIPTION_TAG
 class RunInfo:
     """What a run is, as its servers show it.
 
-    experiment, name: of MLflow. parent: `uuid` of the parent run, for example a grid's, in the same experiment.
-    source: path of the code in the repository; MLflow shows it with the commit in `tags`.
+    experiment, name: of MLflow. parent: `uuid` of the parent run, for example a grid's, in the same experiment; the
+    parent's process sends this run, too. source: path of the code in the repository; MLflow shows it with the commit in
+    `tags`.
     """
 
     experiment: str
@@ -56,12 +56,11 @@ def start(folder: Path, server: Server, info: RunInfo, resume: bool = False) -> 
             journal.header(folder)
         elif journal.begun(folder):
             raise UserError(f"This folder already contains a run. Received: {folder}. Resume it or choose another.")
-        run = Run(folder, alive, (server.uri, server.wanted))
+        run = Run(folder, alive, server, info, resume)
     except BaseException:
         alive.release()
         raise
-    run.begin(info, resume)
-    if not server.sent_by_another:
+    if info.parent is None:
         run.mirror.start()
     return run
 
@@ -96,16 +95,13 @@ class Run:
     mirror: the process that sends it.
     """
 
-    def __init__(self, folder: Path, alive, chosen: tuple[str, ...]):
-        """`alive`: the lock of `run_lock.alive_lock`, held. `chosen`: the servers that the user chose."""
-        self.folder, self._alive, self._chosen = folder, alive, chosen
+    def __init__(self, folder: Path, alive, server: Server, info: RunInfo, resume: bool):
+        """Records the start, see `start`. `alive`: the lock of `run_lock.alive_lock`, held."""
+        self.folder, self._alive = folder, alive
         self._journal = journal_writer.Journal(folder)
-        self.mirror = MirrorProcess(folder, chosen)
+        self.mirror = MirrorProcess(folder, (server.uri, server.wanted))
         self._ended = False
-
-    def begin(self, info: RunInfo, resume: bool) -> None:
-        """Records the start, see `start`."""
-        servers = list(dict.fromkeys(target_of(self.folder, uri) for uri in self._chosen))
+        servers = list(dict.fromkeys(target_of(folder, uri) for uri in (server.uri, server.wanted)))
         if resume:
             self._journal.append("resume", servers=servers)
         else:
@@ -189,7 +185,5 @@ def _report(folder: Path, target: str, children: list[Path]) -> str:
         return f"Tracked: {where}"
     words = [left] if left else []
     words += [f"{len(behind)} of the {len(children)} runs below it"] if behind else []
-    what = ["--output-dir", launch.shortest(folder.parent)] if behind else [launch.shortest(folder)]
-    if not may_be_sent(folder, target, named_now()):
-        what += ["--to", uri_of(folder, target)]
-    return f"Not yet on {where}: {' and '.join(words)}. Send with: {launch.command('common/tracking', 'sync', *what)}"
+    command = command_to_send(folder, target, with_others=bool(behind))
+    return f"Not yet on {where}: {' and '.join(words)}. Send with: {command}"

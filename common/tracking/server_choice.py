@@ -4,7 +4,6 @@ import contextlib
 import difflib
 import json
 import os
-import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from common.cli import launch
+from common.cli.time_limit import within
 from common.errors import UserError
 from common.tracking.secrets import stored_credentials, without_credentials
 from common.tracking.server_errors import http_words, words_of
@@ -32,13 +32,11 @@ class Server:
 
     uri: the server or store in use. words: the choice, for people. wanted: the server that the run belongs on; if it is
     unreachable, it differs from uri, and the run is kept locally and is pending for it.
-    sent_by_another: the run is only written to its folder; a single process of the grid sends the records of all runs.
     """
 
     uri: str
     words: str
     wanted: str
-    sent_by_another: bool = False
 
 
 def choose_server(choice: str | None, output_dir: Path, require: bool = False) -> Server:
@@ -54,7 +52,7 @@ def choose_server(choice: str | None, output_dir: Path, require: bool = False) -
     """
     if os.environ.get("BALL_GRID_SERVERS"):  # decided once for all runs of a grid
         uri, wanted = json.loads(os.environ["BALL_GRID_SERVERS"])
-        return Server(uri, "tracked by the grid", wanted, sent_by_another=True)
+        return Server(uri, "tracked by the grid", wanted)
     if choice is not None:
         because = f"chosen as {choice!r}" if choice in (*NAMES, "local") else "chosen"
     elif choice := os.environ.get("MLFLOW_TRACKING_URI"):
@@ -133,13 +131,11 @@ def may_be_sent(run: Path, target: str, named: Collection[str]) -> bool:
     return local == Path(run).resolve().parent / "mlflow.db"
 
 
-def how_to_send(run: Path, target: str) -> str:
-    """The line about a server that only the folder names, with the command that sends the run there."""
-    uri = uri_of(run, target)
-    return (
-        f"{run.name}: nothing is sent to {readable(uri)}, which only its folder names. "
-        f"If you trust it: {launch.command('common/tracking', 'sync', run, '--to', uri)}"
-    )
+def command_to_send(run: Path, target: str, with_others: bool = False) -> str:
+    """The command that sends a run, or all runs in its folder, to its servers; to `target` if that was not chosen."""
+    what = ("--output-dir", launch.shortest(run.parent)) if with_others else (launch.shortest(run),)
+    to = () if may_be_sent(run, target, named_now()) else ("--to", uri_of(run, target))
+    return launch.command("common/tracking", "sync", *what, *to)
 
 
 def target_of(run: Path, uri: str) -> str:
@@ -167,33 +163,13 @@ def readable(uri: str) -> str:
 
 
 def probe(uri: str) -> str | None:
-    """Asks an MLflow server for one experiment.
-
-    A separate thread limits the total time, because name resolution has no time-out, and a server may send one byte
-    at a time.
+    """Asks an MLflow server for one experiment, for at most PROBE_SECONDS.
 
     Returns:
         None if it answers and accepts us, else the reason in plain words.
     """
-    answers: list[str | None] = []
-    seconds = PROBE_SECONDS
-    thread = threading.Thread(target=lambda: answers.append(_ask(uri, seconds)), daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return answers[0] if answers else f"no answer within {seconds:g} s"
-
-
-def _ask(uri: str, seconds: float) -> str | None:
     try:
-        answer = requests.get(
-            f"{uri}/api/2.0/mlflow/experiments/search",
-            params={"max_results": "1"},
-            auth=_authorize,
-            timeout=seconds,
-            allow_redirects=False,  # MLflow does not follow redirects either
-            verify=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True,
-            cert=os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH"),
-        )
+        answer = within(PROBE_SECONDS, lambda: _ask(uri, PROBE_SECONDS))
         if answer.status_code != 200:
             return http_words(answer.status_code)
         return None if isinstance(answer.json(), dict) else "it does not answer like an MLflow server"
@@ -201,13 +177,27 @@ def _ask(uri: str, seconds: float) -> str | None:
         return words_of(error)
 
 
+def _ask(uri: str, seconds: float) -> requests.Response:
+    return requests.get(
+        f"{uri}/api/2.0/mlflow/experiments/search",
+        params={"max_results": "1"},
+        auth=_authorize,
+        timeout=seconds,
+        allow_redirects=False,  # MLflow does not follow redirects either
+        verify=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True,
+        cert=os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH"),
+    )
+
+
 def _authorize(request):
     """Adds the credentials in MLflow's order: environment, then ~/.mlflow/credentials. Never part of the URL."""
     stored = stored_credentials()
-    user = os.environ.get("MLFLOW_TRACKING_USERNAME") or stored.get("mlflow_tracking_username")
-    password = os.environ.get("MLFLOW_TRACKING_PASSWORD") or stored.get("mlflow_tracking_password")
+    user, password = (
+        os.environ.get(f"MLFLOW_TRACKING_{name}") or stored.get(f"mlflow_tracking_{name.lower()}")
+        for name in ("USERNAME", "PASSWORD")
+    )
     if user and password:
         return HTTPBasicAuth(user.encode(), password.encode())(request)
-    if os.environ.get("MLFLOW_TRACKING_TOKEN"):
-        request.headers["Authorization"] = f"Bearer {os.environ['MLFLOW_TRACKING_TOKEN']}"
+    if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
+        request.headers["Authorization"] = f"Bearer {token}"
     return request

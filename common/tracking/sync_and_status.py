@@ -8,7 +8,7 @@ from common.cli.progress import progress_bar
 from common.errors import UserError
 from common.tracking import journal, journal_writer, run_lock, server_state
 from common.tracking.mirror import prepare
-from common.tracking.server_choice import how_to_send, may_be_sent, named_now, readable, resolve, target_of, uri_of
+from common.tracking.server_choice import command_to_send, may_be_sent, named_now, readable, resolve, target_of, uri_of
 from common.tracking.server_state import missing, place, targets
 
 _OTHERS_SECONDS = 60.0
@@ -113,7 +113,10 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
                 if to and not server_state.mark_path(run, target).exists():
                     server_state.save(run, server_state.Mark(target))
             elif missing(run, target):
-                print(how_to_send(run, target))
+                print(
+                    f"{run.name}: nothing is sent to {readable(uri_of(run, target))}, which only its folder names. "
+                    f"If you trust it: {command_to_send(run, target)}"
+                )
                 left = True
     if jobs:
         left |= _send(jobs)

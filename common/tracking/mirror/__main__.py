@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from threading import Event, Thread
 
 from common.tracking.mirror import prepare
 
@@ -21,28 +22,47 @@ if __name__ == "__main__":  # before MLflow is imported, which takes seconds and
         os.nice(5)  # more, and on a busy machine it would take minutes to import MLflow
     prepare()
 
-from common.tracking import journal_writer, run_lock
-from common.tracking.mirror.worker import Worker
-from common.tracking.server_choice import named_now
+from common.tracking import journal, journal_writer, run_lock
+from common.tracking.mirror.worker import Carrier
+from common.tracking.server_choice import may_be_sent, named_now, uri_of
 
 LAST_SECONDS = 150.0  # if the run died and nobody waits for this process; otherwise the run sets the limit
 
 
 def main() -> None:
-    """Mirrors one run until its training ends.
+    """Mirrors one run, and the runs of a grid whose folders come on stdin, until its training ends.
 
     Arguments: the run's folder, and the servers that its user chose; servers that only the folder names get nothing.
+    There is one thread for each server.
     """
-    run, named = Path(sys.argv[1]), named_now() | set(sys.argv[2:])
-    worker = Worker(named)
-    worker.add(run)
-    for line in iter(sys.stdin.buffer.readline, b""):  # the runs of a grid; ends when the pipe is closed
-        worker.add(Path(os.fsdecode(line.rstrip(b"\n"))))
-    _wait_for_end([run], 5)
-    _wait_for_end(worker.runs, 20)  # the runs of a killed grid notice it after a second or two
-    for ended in worker.runs:
-        journal_writer.repair(ended)
-    worker.end(LAST_SECONDS)
+    named, ending = named_now() | set(sys.argv[2:]), Event()
+    runs: list[Path] = []
+    carriers: dict[str, Carrier] = {}
+    threads: list[Thread] = []
+
+    def add(run: Path) -> None:
+        if run in runs or not journal.begun(run):
+            return
+        runs.append(run)
+        for target in journal.servers(run):
+            if may_be_sent(run, target, named):
+                carrier = carriers.setdefault(uri := uri_of(run, target), Carrier(uri))
+                carrier.jobs.append((run, target))
+                if len(carrier.jobs) == 1:
+                    threads.append(Thread(target=carrier.keep_up, args=(ending,), daemon=True))
+                    threads[-1].start()
+
+    add(Path(sys.argv[1]))
+    for line in iter(sys.stdin.buffer.readline, b""):  # ends when the pipe is closed
+        add(Path(os.fsdecode(line.rstrip(b"\n"))))
+    _wait_for_end([Path(sys.argv[1])], 5)
+    _wait_for_end(runs, 20)  # the runs of a killed grid notice it after a second or two
+    for run in runs:
+        journal_writer.repair(run)
+    ending.set()
+    deadline = time.monotonic() + LAST_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _wait_for_end(runs: list[Path], seconds: float) -> None:

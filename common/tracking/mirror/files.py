@@ -17,18 +17,18 @@ from common.tracking.translate import Translator
 class Files:
     """Sends the files of one run to one server."""
 
-    def __init__(self, run: Path, store: Store):
-        self._run, self._store = run, store
+    def __init__(self, run: Path):
+        self._run = run
         self._tried: dict[str, str] = {}  # refused by the server in this session: place -> sha256
         self._hashes: dict[str, tuple[tuple, str]] = {}
 
-    def send(self, mark: Mark, translator: Translator, location: str) -> Fault | None:
+    def send(self, store: Store, mark: Mark, translator: Translator, location: str) -> Fault | None:
         """Sends what is missing or changed, and notes it in the mark. `location`: URI of the run's artifacts.
 
         Returns:
             The first fault that does not come from a file itself; the other files are tried anyway.
         """
-        first, before, barrier = None, dict(mark.files), self._store.why_no_files(location)
+        first, before, barrier = None, dict(mark.files), store.why_no_files(location)
         for place, record in files_of(translator).items():
             digest = digest_of(self._run, record["path"], self._hashes)
             if digest is None and place in mark.files:
@@ -38,27 +38,15 @@ class Files:
             elif digest is None:
                 mark.refused[f"file {place}"] = "there is no such plain file in the run folder"
             elif digest not in (mark.files.get(place), self._tried.get(place)):
-                fault = self._send(mark, place, record["path"])
+                fault = self._send(store, mark, place, record["path"])
                 first = first or fault
         if mark.files != before:
-            for place in self.forget_missing(mark, location):
+            for place in forget_missing(store, mark, location):
                 mark.refused[f"file {place}"] = "it was sent, but the server does not have it"
             server_state.save(self._run, mark)
         return first
 
-    def forget_missing(self, mark: Mark, location: str) -> set[str]:
-        """Removes files that the server does not have from the mark, and returns their places.
-
-        This happens if its disk was replaced, it was restored from a backup, or it never got what was sent.
-        """
-        if self._store.why_no_files(location):
-            return set()
-        missing = mark.files.keys() - self._store.files(location, {posixpath.dirname(place) for place in mark.files})
-        for place in missing:
-            del mark.files[place]
-        return missing
-
-    def _send(self, mark: Mark, place: str, path: str) -> Fault | None:
+    def _send(self, store: Store, mark: Mark, place: str, path: str) -> Fault | None:
         """Sends a copy, because MLflow opens a file by its name, which may be a link by then."""
         digest = ""
         try:
@@ -68,7 +56,7 @@ class Files:
                     shutil.copyfileobj(source, target)
                 with copy.open("rb") as file:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
-                self._store.client.log_artifact(mark.run_id, str(copy), posixpath.dirname(place) or None)
+                store.client.log_artifact(mark.run_id, str(copy), posixpath.dirname(place) or None)
         except Exception as error:
             fault = fault_of(error)
             mark.refused[f"file {place}"] = fault.words
@@ -80,3 +68,16 @@ class Files:
             mark.refused.pop(f"file {place}", None)
         server_state.save(self._run, mark)
         return None
+
+
+def forget_missing(store: Store, mark: Mark, location: str) -> set[str]:
+    """Removes files that the server does not have from the mark, and returns their places.
+
+    This happens if its disk was replaced, it was restored from a backup, or it never got what was sent.
+    """
+    if store.why_no_files(location):
+        return set()
+    missing = mark.files.keys() - store.files(location, {posixpath.dirname(place) for place in mark.files})
+    for place in missing:
+        del mark.files[place]
+    return missing

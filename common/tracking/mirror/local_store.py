@@ -1,6 +1,7 @@
 """Creates the local store, an SQLite database of MLflow, or migrates an older one, in one step."""
 
 import contextlib
+import functools
 import os
 import re
 import sqlite3
@@ -11,9 +12,7 @@ from mlflow.store.db import utils
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 
-_current: set[tuple[int, int]] = (
-    set()
-)  # (device, inode) of files that are stores of this MLflow: a grid opens one often
+_latest = functools.cache(utils._get_latest_schema_revision)  # reads all of MLflow's scripts; a grid asks often
 
 
 def open_client(database: Path) -> MlflowClient:
@@ -32,11 +31,11 @@ def create(database: Path, artifact_root: str) -> None:
     MLflow's scripts change the tables step by step, so a process that is killed in the middle leaves a database that
     MLflow cannot open.
     """
-    if _is_current(database):
-        return
     copy = database.with_name(f".{database.name}.new")
-    _remove(copy)  # left by a killed process
     with contextlib.closing(sqlite3.connect(database)) as store:
+        if _version(store) == _latest():
+            return
+        _remove(copy)  # left by a killed process
         # Readers (the UI) and the writer do not block each other, and a commit is one fsync. The file keeps this
         # setting.
         store.execute("PRAGMA journal_mode=WAL")
@@ -48,19 +47,10 @@ def create(database: Path, artifact_root: str) -> None:
     _remove(copy)
 
 
-def _is_current(database: Path) -> bool:
-    """Whether the file is a store of this version of MLflow; checked only once per process and file."""
-    found = database.stat() if database.exists() else None
-    if found is None or not found.st_size:
-        return False
-    if (found.st_dev, found.st_ino) not in _current:
-        engine = utils.create_sqlalchemy_engine(_uri(database))
-        current = utils._get_schema_version(engine) == utils._get_latest_schema_revision()
-        engine.dispose()
-        if not current:
-            return False
-        _current.add((found.st_dev, found.st_ino))
-    return True
+def _version(store: sqlite3.Connection) -> str | None:
+    with contextlib.suppress(sqlite3.OperationalError):  # a new database has no such table
+        return (store.execute("SELECT version_num FROM alembic_version").fetchone() or (None,))[0]
+    return None
 
 
 def _migrate(uri: str, artifact_root: str) -> None:

@@ -11,8 +11,8 @@ from filelock import FileLock
 from mlflow.entities import ViewType
 
 from common.tracking import journal, server_state
-from common.tracking.mirror.files import Files
-from common.tracking.mirror.records import LIMITS, Records
+from common.tracking.mirror import records
+from common.tracking.mirror.files import Files, forget_missing
 from common.tracking.mirror.store import Store
 from common.tracking.record_checks import TERMINAL
 from common.tracking.server_choice import uri_of
@@ -20,10 +20,14 @@ from common.tracking.server_errors import Failure, Fault, fault_of
 from common.tracking.translate import NAME_LENGTH, NOTES_TAG, PARENT_TAG, UUID_TAG, Batch, Translator, clean
 
 REFUSED_TAG = "tracking.refused"
+_POISON = 2  # steps in a row that failed with status 500, after which a single value may be the cause
 
 
 class Sender:
-    """Sends one run to one server. Use it while holding `lock`, which keeps other processes away."""
+    """Sends one run to one server. Use it while holding `lock`, which keeps other processes away.
+
+    After a fault it begins with a look at the server, which may have lost something or executed a late request.
+    """
 
     def __init__(self, run: Path, target: str):
         """`target` as in journal.servers."""
@@ -32,50 +36,37 @@ class Sender:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.lock = FileLock(path.with_suffix(".lock"), thread_local=False)
         self.header = journal.header(run)
-        self._store: Store | None = None
+        self.mark = server_state.Mark(target)
+        self.placed = False  # whether it is in its place below its parent run
+        self._files = Files(self.run)
+        self._ready = False  # whether the server has been seen to have the run since the last fault
         self._new = True  # until this session has found the run once
+        self._errors = 0  # steps in a row that failed with status 500
 
     def step(self) -> Fault | None:
         """Sends everything that is missing now. Returns the fault, or None if everything arrived. Never raises."""
         try:
-            if self._store is None:
-                self._load_mark()
-                store = Store(uri_of(self.run, self.target))
-                self._client, self._write = store.client, store.write
-                self._records, self._files = Records(store, self.header["uuid"]), Files(self.run, store)
-                self._store = store
-            fault = self._send()
+            if not self._ready:
+                self._find_run()
+            fault = self._send() if self._ready else None
         except Exception as error:
             fault = fault_of(error)
-            self._sure = False
             if fault.kind == "missing":  # the server is empty again, or somebody wiped it: start over
-                server_state.save(self.run, server_state.Mark(self.target))
-                self._load_mark()
-                if self._store is not None:
-                    self._files = Files(self.run, self._store)  # what it refused before may be accepted now
+                self.mark = server_state.Mark(self.target)
+                self._files = Files(self.run)  # what it refused before may be accepted now
+        self._ready = self._ready and fault is None
+        self._errors = self._errors + 1 if fault and fault.status == 500 else 0
         self.mark.fault = fault.words if fault else ""
         with contextlib.suppress(OSError):
             server_state.save(self.run, self.mark)
         return fault
 
     def _send(self) -> Fault | None:
-        self._find_run()
-        if self.mark.deleted:
-            return None
         self._find_parent()
         self._send_records()
-        fault = self._files.send(self.mark, self._translator, self._location)
-        if fault:
-            self._sure = False
+        fault = self._files.send(self._store, self.mark, self._translator, self._location)
         self._send_end()
         return fault
-
-    def _load_mark(self) -> None:
-        """Loads the stored mark, because another process may have sent something since."""
-        self.mark = server_state.load(self.run, self.target)
-        self._sure = False  # whether the server has been seen to have the run since the last fault
-        self.placed = not self.header.get("parent")  # whether it is in its place below its parent run
-        self._rewind()
 
     def _rewind(self) -> None:
         """Reads the journal again up to the mark, to restore the state that later records depend on."""
@@ -87,41 +78,43 @@ class Sender:
 
     def _send_records(self) -> None:
         """Sends everything from the mark to the end of the journal, and moves the mark."""
+        check = self._write_tag if self._errors >= _POISON else None
         while True:
             batch, end = Batch(), self.mark.offset
             for offset, record in journal.read(self.run, self.mark.offset):
                 self._translator.read(record, batch)
                 end = offset
-                if len(batch) >= LIMITS["metrics"]:
+                if len(batch) >= records.LIMITS["metrics"]:
                     break
             if end == self.mark.offset:
                 return
             journal.flush(self.run)  # so that no server has more than the folder after a power cut
-            self.mark.refused |= self._records.log(self.mark.run_id, batch)
+            self.mark.refused |= records.log(self._store, self.mark.run_id, batch, check)
             self.mark.offset = end
             server_state.save(self.run, self.mark)
 
+    def _write_tag(self) -> None:
+        self._write(self._client.set_tag, self.mark.run_id, UUID_TAG, self.header["uuid"])
+
     def _find_run(self) -> None:
-        """Checks, once and after every fault, that the server has the run and everything that the mark claims."""
-        if self._sure:
-            return
-        if self.mark.run_id:
-            found = self._client.get_run(self.mark.run_id)
-            if found.data.tags.get(UUID_TAG) != self.header["uuid"]:  # a mark of another run, or an edited one
-                raise Failure("missing", "the server has a different run under this id")
-            self.mark.deleted = found.info.lifecycle_stage == "deleted"
-            if self.mark.deleted:
-                return
-            self._rewind()
-            self._check_claims(found)
-            self.placed = not self.header.get("parent")  # looked up again, because the parent may be another run now
-        else:
+        """Opens the server, finds or creates the run, and checks that everything is there that the mark claims."""
+        self.mark = server_state.load(self.run, self.target)  # another process may have sent something since
+        self._store = Store(uri_of(self.run, self.target))
+        self._client, self._write = self._store.client, self._store.write
+        if not self.mark.run_id:
             self.mark.experiment_id = self._experiment()
             self.mark.run_id = self._adopt() or self._create()
             server_state.save(self.run, self.mark)
-            found = self._client.get_run(self.mark.run_id)
+        found = self._client.get_run(self.mark.run_id)
+        if found.data.tags.get(UUID_TAG) != self.header["uuid"]:  # a mark of another run, or an edited one
+            raise Failure("missing", "the server has a different run under this id")
         self._location = found.info.artifact_uri
-        self._sure, self._new = True, False
+        self.placed = not self.header.get("parent")  # looked up again, because the parent may be another run now
+        self.mark.deleted = found.info.lifecycle_stage == "deleted"
+        if not self.mark.deleted:
+            self._rewind()
+            self._check_claims(found)
+            self._ready, self._new = True, False
 
     def _check_claims(self, found) -> None:
         """Sends everything once more if a server that was restored from a backup lacks a part of the run.
@@ -138,7 +131,7 @@ class Sender:
             self._rewind()
         if found.info.status != self.mark.status:
             self.mark.status = ""
-        self._files.forget_missing(self.mark, found.info.artifact_uri)
+        forget_missing(self._store, self.mark, self._location)
 
     def _experiment(self) -> str:
         name = clean(self.header["experiment"])[:NAME_LENGTH] or "Default"

@@ -1,9 +1,9 @@
-"""Sends runs to servers in rounds: once for `sync`, or repeatedly while runs are active."""
+"""Sends runs to one server in rounds: once for `sync`, or repeatedly while runs are active."""
 
 import random
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 
 from filelock import Timeout
@@ -11,7 +11,7 @@ from filelock import Timeout
 from common.tracking import journal, run_lock
 from common.tracking.mirror.send import Sender
 from common.tracking.record_checks import TERMINAL
-from common.tracking.server_choice import is_http, may_be_sent, probe, uri_of
+from common.tracking.server_choice import is_http, probe
 from common.tracking.server_errors import Fault, words_of
 
 BACK_OFF_SECONDS = (1, 1, 2, 4, 8, 15, 30, 60)  # seconds until the next round, by the number of failed rounds
@@ -31,6 +31,24 @@ class Carrier:
         self._sent: dict[tuple[Path, str], int] = {}  # run and target -> bytes of its journal
         self._senders: dict[tuple[Path, str], Sender] = {}
 
+    def keep_up(self, ending: threading.Event) -> None:
+        """Sends what is new again and again, until the end is requested, and then the rest."""
+        failures = 0
+        while not ending.is_set():
+            failures = failures + 1 if self.round() else 0
+            pause = BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)]
+            ending.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the attempts of several mirrors
+        self.finish()
+
+    def finish(self) -> dict[Path, Fault]:
+        """Repeats rounds until everything has arrived or LAST_ROUNDS have failed. Returns the faults by run."""
+        for number in range(LAST_ROUNDS):
+            time.sleep(number)
+            faults, self._patience = self.round(), 0.0  # it waits for other processes once, not in every round
+            if not faults:
+                break
+        return faults
+
     def round(self) -> dict[Path, Fault]:
         """Sends what is new in all runs. Returns the faults by run; all other runs are complete.
 
@@ -48,15 +66,6 @@ class Carrier:
                 if fault.kind == "away" and is_http(self.uri) and probe(self.uri):
                     self.away = fault.words
                     break
-        return faults
-
-    def finish(self) -> dict[Path, Fault]:
-        """Repeats rounds until everything has arrived or LAST_ROUNDS have failed. Returns the faults by run."""
-        for number in range(LAST_ROUNDS):
-            time.sleep(number)
-            faults, self._patience = self.round(), 0.0  # it waits for other processes once, not in every round
-            if not faults:
-                break
         return faults
 
     def _step(self, run: Path, target: str) -> Fault | None:
@@ -86,49 +95,3 @@ class Carrier:
         if journal.last_status(run)[0] in TERMINAL:
             del self._senders[job]
         return None
-
-
-class Worker:
-    """The active runs that a process sends: one run, or a grid's run followed by all runs below it.
-
-    There is one thread for each server.
-    """
-
-    def __init__(self, named: Collection[str]):
-        """`named`: the servers that the user chose, see `server_choice.may_be_sent`."""
-        self.runs: list[Path] = []
-        self._named = named
-        self._carriers: dict[str, Carrier] = {}
-        self._threads: list[threading.Thread] = []
-        self._ending = threading.Event()
-
-    def add(self, run: Path) -> None:
-        """Also sends this run from now on, to those of its servers that the user chose."""
-        if run in self.runs or not journal.begun(run):
-            return
-        self.runs.append(run)
-        for target in journal.servers(run):
-            uri = uri_of(run, target)
-            if not may_be_sent(run, target, self._named):
-                continue
-            carrier = self._carriers.setdefault(uri, Carrier(uri))
-            carrier.jobs.append((run, target))
-            if len(carrier.jobs) == 1:
-                self._threads.append(threading.Thread(target=self._carry, args=(carrier,), daemon=True))
-                self._threads[-1].start()
-
-    def end(self, seconds: float) -> None:
-        """Waits, with a time limit, until every server has everything or has given up."""
-        self._ending.set()
-        deadline = time.monotonic() + seconds
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _carry(self, carrier: Carrier) -> None:
-        """Keeps one server up to date until the end is requested, and then sends the rest."""
-        failures = 0
-        while not self._ending.is_set():
-            failures = failures + 1 if carrier.round() else 0
-            pause = BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)]
-            self._ending.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads the attempts of several mirrors
-        carrier.finish()

@@ -55,6 +55,19 @@ def test_a_damaged_line_hides_only_itself(tmp_path):
     assert [record["values"] for record in records(tmp_path)] == [{"a": "1"}, {"b": "2"}]
 
 
+def test_a_line_of_any_length_is_counted_once(tmp_path):
+    written = journal_writer.Journal(tmp_path)
+    written.append("tags", values={"long": "x" * 3_000_000})
+    written.append("status", status="DONE")
+    written.append("tags", values={"a": "1"})
+    written.close()
+    assert journal.bad_lines(tmp_path) == ["line 1: it is not JSON", "line 2: status with a wrong or missing 'status'"]
+    assert [record["values"] for record in records(tmp_path)] == [{"a": "1"}]
+    whole = journal.journal_path(tmp_path).read_bytes()
+    journal.journal_path(tmp_path).write_bytes(whole[:2_000_000])  # it is being written
+    assert journal.bad_lines(tmp_path) == []
+
+
 def test_a_folder_without_a_run(tmp_path):
     with pytest.raises(UserError, match="no tracked run"):
         journal.header(tmp_path)

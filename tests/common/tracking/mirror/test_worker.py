@@ -15,7 +15,8 @@ from common.tracking import journal, journal_writer, server_state, sync_and_stat
 from common.tracking.mirror import prepare
 from common.tracking.mirror.send import Sender
 from common.tracking.mirror.worker import Carrier
-from common.tracking.server_choice import Server, choose_server, uri_of
+from common.tracking.mirror_process import MirrorProcess
+from common.tracking.server_choice import choose_server, uri_of
 
 from ....tiny import ROOT
 from ..fault_proxy import wait_until
@@ -40,13 +41,15 @@ def as_in_the_mirror():
 
 
 @pytest.fixture
-def start_child(tmp_path):
+def start_child(tmp_path, monkeypatch):
     """A function that starts a run that another process sends, as the runs of a grid do."""
-    uri = choose_server("local", tmp_path).uri
 
     def start_child(name: str, parent: str | None = None):
-        server = Server(uri, "", uri, sent_by_another=True)
-        return tracking.start(tmp_path / name, server, tracking.RunInfo("grids", name, parent=parent))
+        info = tracking.RunInfo("grids", name, parent=parent)
+        with monkeypatch.context() as patch:
+            if not parent:
+                patch.setattr(MirrorProcess, "start", lambda self: None)
+            return tracking.start(tmp_path / name, choose_server("local", tmp_path), info)
 
     return start_child
 
