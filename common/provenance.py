@@ -4,7 +4,7 @@ import contextlib
 import getpass
 import os
 import platform
-import socket
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -28,7 +28,7 @@ def provenance(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
     commit, dirty = commit_and_dirty()
     if _is_outside(Path(getattr(sys.modules["__main__"], "__file__", None) or _ROOT)):
         dirty = "true"  # a project outside the repository is in no commit
-    facts = {"commit": commit, "dirty": dirty, "host": host(), "user": user(), "device": device()}
+    facts = {"commit": commit, "dirty": dirty, "host": platform.node() or "unknown", "user": user(), "device": device()}
     facts["python"] = platform.python_version()
     for package in packages:
         with contextlib.suppress(Exception):
@@ -62,14 +62,6 @@ def _is_outside(script: Path) -> bool:
     return not any(script.resolve().is_relative_to(place) for place in places)
 
 
-def host() -> str:
-    """Name of this machine, "unknown" if it has none."""
-    try:
-        return socket.gethostname() or "unknown"
-    except OSError:
-        return "unknown"
-
-
 def user() -> str:
     """Name of the user, or "uid 1234" for an arbitrary uid without a name, as in a container."""
     try:
@@ -91,9 +83,9 @@ def device() -> str:
 
 def cpu() -> str:
     """Name of the processor."""
-    with contextlib.suppress(OSError, StopIteration, IndexError):
-        lines = _CPU_FACTS.read_text(encoding="utf-8", errors="replace").splitlines()
-        return next(line for line in lines if line.startswith("model name")).split(":", 1)[1].strip()
+    with contextlib.suppress(OSError, TypeError):  # TypeError: it has no such line, as on ARM
+        facts = _CPU_FACTS.read_text(encoding="utf-8", errors="replace")
+        return re.search(r"^model name\s*: (.+)", facts, re.MULTILINE)[1].strip()
     return platform.processor() or platform.machine() or "unknown CPU"
 
 

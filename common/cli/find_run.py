@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from common.atomic_files import read_json
@@ -38,7 +39,11 @@ def _find(run: str, output_dir: Path) -> Path | None:
     for folder in (Path(run), output_dir / run):
         if os.path.isfile(folder / "config.json"):  # noqa: PTH113 - False for a name that is too long, too
             return folder.resolve()
-    named = [path for path in sorted(output_dir.glob("*/config.json")) if _name_of(path) == run]
+    named = []
+    for path in sorted(output_dir.glob("*/config.json")):
+        with suppress(UserError):  # damaged, or not of a run
+            if read_json(path).get("name") == run:
+                named.append(path)
     if not named:
         return None
     folder = max(named, key=lambda path: (path.stat().st_mtime, path)).parent
@@ -56,14 +61,6 @@ def training_script(project: str) -> Path | None:
 def resume_command(script: Path, folder: Path) -> str:
     """The command that resumes a run."""
     return launch.command(script, "--resume", launch.shortest(folder))
-
-
-def _name_of(config: Path) -> str | None:
-    """The name of a run from its config.json; None if that cannot be read."""
-    try:
-        return read_json(config).get("name")
-    except UserError:
-        return None
 
 
 def read_config(folder: Path) -> dict:

@@ -7,7 +7,6 @@ standard library of Python 3.7.
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -28,14 +27,14 @@ OFF = {
 
 
 def in_environment() -> None:
-    """Starts this program again with the Python of .venv, unless this one has the same TensorFlow and Keras.
+    """Starts this program again with the Python of .venv, if there is one.
 
-    If neither works, the program ends with one line and status 2. Until `run_main` begins, Ctrl-C ends it silently.
+    Without the packages, the program ends with one line and status 2. Until `run_main` begins, Ctrl-C ends it silently.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # unless a shell script ignores Ctrl-C
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     python = VENV / "bin" / "python"
-    if python.exists() and not _is_venv() and not _has_our_versions():
+    if python.exists() and os.path.realpath(sys.prefix) != os.path.realpath(VENV):
         os.execv(str(python), [str(python), *sys.argv])  # noqa: S606 - the same arguments, no shell
     if sys.version_info < (3, 11) or find_spec("tensorflow") is None or find_spec("h5py") is None:
         version = ".".join(map(str, sys.version_info[:3]))
@@ -80,23 +79,3 @@ def _python() -> str:
     if found and ((VENV / "bin" / "python").exists() or Path(found).parent == Path(sys.prefix) / "bin"):
         return "python3"
     return sys.executable
-
-
-def _is_venv() -> bool:
-    return os.path.realpath(sys.prefix) == os.path.realpath(VENV)
-
-
-def _has_our_versions() -> bool:
-    """Whether this is a Python with the versions of TensorFlow and Keras that pyproject.toml asks for."""
-    if not (3, 11) <= sys.version_info < (3, 14):
-        return False
-    wanted = re.findall(r'^  "(tensorflow|keras)>=([\d.]+)', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    return all(_is_installed(name, version) for name, version in wanted)
-
-
-def _is_installed(name: str, version: str) -> bool:
-    """Whether a version of a package that begins like this is installed; importlib.metadata would take 20 ms."""
-    found = find_spec(name)
-    if found is None or not found.origin:
-        return False
-    return any(Path(found.origin).parents[1].glob(f"{name}-{version}.*.dist-info"))

@@ -92,9 +92,12 @@ def run_main(main: Callable[[], int | None]) -> int:
     """
     with safe_terminal():
         try:
-            with _sigterm_interrupts(), _flushed():
-                make_temporary_folder()
-                return main() or 0
+            with _sigterm_interrupts():
+                try:
+                    make_temporary_folder()
+                    return main() or 0
+                finally:
+                    sys.stdout.flush()  # while a closed pipe can still be distinguished from other errors
         except UserError as error:
             _tell(f"error: {printable(error)}")
             return 2
@@ -121,15 +124,6 @@ def _tell(line: str) -> None:
         lead_nowhere(sys.stderr)
 
 
-@contextmanager
-def _flushed() -> Iterator[None]:
-    """Flushes the output at the end, while a closed pipe can still be distinguished from other errors."""
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-
-
 def make_temporary_folder() -> None:
     """Makes the folder that TMPDIR names: in a container it is on a mount that is empty at first.
 
@@ -152,17 +146,17 @@ def make_temporary_folder() -> None:
 @contextmanager
 def _sigterm_interrupts() -> Iterator[None]:
     """Lets SIGTERM interrupt like Ctrl-C. Otherwise the first process of a container would ignore it."""
+
+    def terminate(*_) -> None:
+        raise Terminated
+
     if threading.current_thread() is not threading.main_thread():  # Python allows signal handlers only there
         yield
         return
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see `launch.in_environment`
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _terminate(*_) -> None:
-    raise Terminated

@@ -28,15 +28,14 @@ class MirrorProcess:
         self._started = 0.0
 
     def start(self) -> None:
-        """Starts the process. If it dies (out of memory), it is started again, but not in a loop."""
-        if time.monotonic() - self._started < _RESTART_SECONDS and self._started:
-            return
+        """Starts the process."""
         self._started = time.monotonic()
         self._close()
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "common.tracking.mirror", str(self.runs[0]), *self._chosen],
                 stdin=subprocess.PIPE,
+                bufsize=0,  # see `_tell`
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=_ROOT,  # modules in the training's working directory must not shadow installed ones
@@ -55,8 +54,8 @@ class MirrorProcess:
             self._tell(run)
 
     def keep_alive(self) -> None:
-        """Starts the process again if it has died; a grid, which has no epochs, calls this regularly."""
-        if self.process and self.process.poll() is not None:
+        """Starts the process again if it died (out of memory), but not in a loop; a grid calls this regularly."""
+        if self._died() and time.monotonic() - self._started >= _RESTART_SECONDS:
             self.start()
 
     def end(self, wait_s: float | None) -> None:
@@ -65,11 +64,10 @@ class MirrorProcess:
         Args:
             wait_s: time limit; None means WAIT_SECONDS, or LOCAL_WAIT_SECONDS if a local store still lacks something.
         """
+        if self._died():  # one more try for the rest
+            self.start()
         if self.process is None:
             return
-        if self.process.poll() is not None:  # it died: one more try for the rest
-            self._started = 0.0
-            self.start()
         self._close()
         if self._ended(WAIT_SECONDS if wait_s is None else wait_s):
             return
@@ -80,10 +78,12 @@ class MirrorProcess:
         self.process.kill()
         self.process.wait()
 
+    def _died(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
     def _tell(self, run: Path) -> None:
         with contextlib.suppress(OSError, AttributeError):  # it died; the next process gets the list
             self.process.stdin.write(os.fsencode(run) + b"\n")
-            self.process.stdin.flush()
 
     def _close(self) -> None:
         with contextlib.suppress(OSError, AttributeError):

@@ -89,11 +89,8 @@ def missing(run: Path, target: str) -> str:
         records += offset > mark.offset
     if mark.deleted:
         return ""
-    files = sum(
-        place not in mark.files or digest_of(run, record["path"], {}) not in (None, mark.files[place])
-        for place, record in files_of(translator).items()
-    )
-    parts = [f"{count} {what}{'s' * (count > 1)}" for count, what in ((records, "record"), (files, "file")) if count]
+    counts = ((records, "record"), (len(pending_files(run, mark, translator, {})), "file"))
+    parts = [f"{count} {what}{'s' * (count > 1)}" for count, what in counts if count]
     if translator.status != mark.status and not parts:
         parts.append("the end")
     if journal.header(run).get("parent") and not mark.parent_id:
@@ -102,8 +99,23 @@ def missing(run: Path, target: str) -> str:
     return " and ".join(parts) + (f" ({why})" if parts and why else "")
 
 
-def digest_of(run: Path, path: str, known: dict[str, tuple[tuple, str]]) -> str | None:
-    """sha256 of a file of a run, None if the file does not exist; `known` caches the digests of unchanged files."""
+def pending_files(run: Path, mark: Mark, translator: Translator, known: dict) -> list[tuple[str, str, str | None]]:
+    """(place, path, sha256) of every file that the server lacks or has in another version.
+
+    sha256 is None if there is no such plain file. A file that was sent and then deleted here is left out. If there are
+    notes, the journal is one of the files. `known` caches the sums of unchanged files.
+    """
+    with_journal = translator.notes and translator.status in TERMINAL
+    files = translator.files | ({journal.NAME: journal.NAME} if with_journal else {})
+    sums = ((place, path, _sha256(run, path, known)) for place, path in files.items())
+    return [
+        (place, path, digest)
+        for place, path, digest in sums
+        if place not in mark.files or digest not in (None, mark.files[place])
+    ]
+
+
+def _sha256(run: Path, path: str, known: dict[str, tuple[tuple, str]]) -> str | None:
     try:
         with open_inside(run, path) as file:
             facts = os.fstat(file.fileno())
@@ -113,14 +125,6 @@ def digest_of(run: Path, path: str, known: dict[str, tuple[tuple, str]]) -> str 
     except OSError:
         return None
     return known[path][1]
-
-
-def files_of(translator: Translator) -> dict[str, dict]:
-    """Place -> record of every file that belongs on a server, including the journal if there are notes."""
-    files = dict(translator.files)
-    if translator.notes and translator.status in TERMINAL:
-        files[journal.NAME] = {"kind": "artifact", "path": journal.NAME, "folder": "tracking"}
-    return files
 
 
 def is_unsent(run: Path) -> bool:

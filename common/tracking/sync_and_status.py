@@ -12,7 +12,6 @@ from common.tracking.server_choice import command_to_send, may_be_sent, named_no
 from common.tracking.server_state import missing, place, targets
 
 _OTHERS_SECONDS = 60.0
-_BAD_LINES = 5  # number shown per journal
 
 
 def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
@@ -21,17 +20,15 @@ def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
     Raises:
         UserError: no run has this name.
     """
-    if not names:
-        runs = []
-        for run in _runs_in(output_dir):
-            if journal.begun(run):
-                runs.append(run)
-            else:
-                print(f"{run.name}: nothing is known about it, because it was killed before its first record")
-        if not runs:
-            print(f"There are no runs in {output_dir}. Pass --output-dir for another folder.")
-        return runs
-    return [_find_run(name, output_dir) for name in names]
+    if names:
+        return [_find_run(name, output_dir) for name in names]
+    runs = _runs_in(output_dir)
+    if not runs:
+        print(f"There are no runs in {output_dir}. Pass --output-dir for another folder.")
+    for run in runs:
+        if not journal.begun(run):
+            print(f"{run.name}: nothing is known about it, because it was killed before its first record")
+    return [run for run in runs if journal.begun(run)]
 
 
 def _runs_in(folder: Path) -> list[Path]:
@@ -59,18 +56,12 @@ def status(runs: list[Path]) -> int:
     for run in runs:
         print(f"{run.name}  {_state(run)}")
         for target in targets(run):
-            lacks = missing(run, target)
+            lacks, mark = missing(run, target), server_state.load(run, target)
             left |= bool(lacks)
-            print(f"    {place(run, target)}: {f'lacks {lacks}' if lacks else _whole(run, target)}")
+            refused = (f"refused {item}: {why}" for item, why in mark.refused.items())
+            whole = "somebody deleted the run there" if mark.deleted else "; ".join(["has everything", *refused])
+            print(f"    {place(run, target)}: {f'lacks {lacks}' if lacks else whole}")
     return int(left)
-
-
-def _whole(run: Path, target: str) -> str:
-    """Describes a server that has everything it accepts."""
-    mark = server_state.load(run, target)
-    if mark.deleted:
-        return "somebody deleted the run there"
-    return "; ".join(["has everything", *(f"refused {item}: {why}" for item, why in mark.refused.items())])
 
 
 def _usable(runs: list[Path]) -> tuple[list[Path], bool]:
@@ -81,11 +72,9 @@ def _usable(runs: list[Path]) -> tuple[list[Path], bool]:
             print(f"{run.name} is skipped: {fault}")
             continue
         usable.append(run)
-        bad = journal.bad_lines(run)
-        for line in bad[:_BAD_LINES]:
-            print(f"{run.name}: ignored in its journal: {line}")
-        if len(bad) > _BAD_LINES:
-            print(f"{run.name}: and {len(bad) - _BAD_LINES} more such lines")
+        if bad := journal.bad_lines(run):
+            more = f", and {len(bad) - 1} more lines" if bad[1:] else ""
+            print(f"{run.name}: ignored in its journal: {bad[0]}{more}")
     return usable, len(usable) < len(runs)
 
 

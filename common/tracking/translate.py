@@ -40,7 +40,7 @@ class Translator:
 
     def __init__(self):
         self.parameters: dict[str, str] = {}
-        self.files: dict[str, dict] = {}  # place in the run's artifacts -> its latest record
+        self.files: dict[str, str] = {}  # place in the run's artifacts -> path in its folder
         self.latest: dict[str, tuple[int, int]] = {}  # metric -> (step, time) of its latest point, as defined by MLflow
         self.status, self.ended = "RUNNING", 0
         self.notes: dict[str, str] = {}
@@ -59,7 +59,8 @@ class Translator:
         elif kind == "dataset":
             batch.datasets.append(record)
         elif kind == "artifact":  # characters that mean something in a URL would cut its name short
-            self.files[self._key(posixpath.join(record["folder"], posixpath.basename(record["path"])))] = record
+            place = posixpath.join(record["folder"], posixpath.basename(record["path"]))
+            self.files[self._key(place)] = record["path"]
         elif kind == "status":
             self.status, self.ended = record["status"], record.get("ended", record["t"])
         elif kind == "resume":

@@ -50,7 +50,7 @@ def test_nothing_raises_if_nothing_is_known(tmp_path, monkeypatch):
         raise OSError("no such thing")
 
     monkeypatch.setattr(provenance.getpass, "getuser", fail)
-    monkeypatch.setattr(provenance.socket, "gethostname", fail)
+    monkeypatch.setattr(provenance.platform, "node", lambda: "")
     monkeypatch.setattr(provenance, "_CPU_FACTS", tmp_path / "none")
     monkeypatch.setattr(provenance.subprocess, "run", fail)
     facts = provenance.provenance(("keras", "no-such-package"))

@@ -10,7 +10,7 @@ from common.atomic_files import open_inside
 from common.tracking import server_state
 from common.tracking.mirror.store import Store
 from common.tracking.server_errors import Fault, fault_of
-from common.tracking.server_state import Mark, digest_of, files_of
+from common.tracking.server_state import Mark, pending_files
 from common.tracking.translate import Translator
 
 
@@ -29,16 +29,13 @@ class Files:
             The first fault that does not come from a file itself; the other files are tried anyway.
         """
         first, before, barrier = None, dict(mark.files), store.why_no_files(location)
-        for place, record in files_of(translator).items():
-            digest = digest_of(self._run, record["path"], self._hashes)
-            if digest is None and place in mark.files:
-                continue  # it was sent, and somebody deleted it here
+        for place, path, digest in pending_files(self._run, mark, translator, self._hashes):
             if barrier and place not in mark.files:
                 mark.refused[f"file {place}"] = barrier
             elif digest is None:
                 mark.refused[f"file {place}"] = "there is no such plain file in the run folder"
-            elif digest not in (mark.files.get(place), self._tried.get(place)):
-                fault = self._send(store, mark, place, record["path"])
+            elif digest != self._tried.get(place):
+                fault = self._send(store, mark, place, path)
                 first = first or fault
         if mark.files != before:
             for place in forget_missing(store, mark, location):

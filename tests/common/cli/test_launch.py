@@ -1,6 +1,5 @@
 """Programs started as a newcomer would: with a Python without our packages, from any folder, as the docs print them."""
 
-import os
 import re
 import subprocess
 import sys
@@ -115,8 +114,3 @@ def test_the_launcher_needs_no_new_python():
     ast.parse((ROOT / "common/cli/launch.py").read_text(), feature_version=(3, 7))
     for name in ("common/__init__.py", "common/cli/__init__.py"):
         assert not [node for node in ast.parse((ROOT / name).read_text()).body if not isinstance(node, ast.Expr)]
-
-
-def test_an_environment_with_the_same_versions_is_kept():
-    assert launch._has_our_versions()
-    assert os.path.realpath(sys.prefix) == os.path.realpath(launch.VENV) or not launch._is_venv()
