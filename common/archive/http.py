@@ -1,4 +1,4 @@
-"""Requests to the archive: time-outs, and one clear line for every failure."""
+"""Requests to the archive, with one clear line for every failure; how long they may take is in retry.py."""
 
 import json
 import time
@@ -45,7 +45,7 @@ def get_text(url: str, patience: Patience) -> Page | None:
     def attempt() -> Page:
         body = b""
         with get(url, {}, patience) as response:
-            for chunk in content(response, patience):
+            for chunk in content(response, patience, unpack=True):
                 body += chunk
                 if len(body) >= TEXT_LIMIT_BYTES:
                     break
@@ -82,15 +82,15 @@ def get(url: str, headers: dict, patience: Patience) -> requests.Response:
     raise ArchiveError(f"The archive refuses the file. Received: status {status} for {url}. Check the address.")
 
 
-def content(response: requests.Response, patience: Patience) -> Iterator[bytes]:
-    """The body of a response as it arrives, still compressed if the server compresses it.
+def content(response: requests.Response, patience: Patience, unpack: bool = False) -> Iterator[bytes]:
+    """The body of a response as it arrives; if the server compresses it, still compressed unless `unpack` is set.
 
     Raises:
         Transient: it broke off, stalled, or is slower than `SLOWEST_BYTES_PER_S`.
     """
     since, received = time.monotonic(), 0
     try:
-        while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
+        while chunk := response.raw.read1(CHUNK_BYTES, decode_content=unpack):
             yield chunk
             received += len(chunk)
             passed = time.monotonic() - since

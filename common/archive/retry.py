@@ -1,4 +1,4 @@
-"""Repeats failed transfers, with growing pauses between the tries."""
+"""Repeats failed transfers, with growing pauses; all time-outs and numbers of tries stand here."""
 
 import random
 import sys

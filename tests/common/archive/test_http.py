@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
@@ -241,6 +242,12 @@ def test_a_packed_list_of_a_gigabyte_is_read_in_part(bring, server):
     server.files[LIST] = packed
     server.beside = Fault(headers={"Content-Encoding": "gzip", "Content-Type": "text/plain"})
     assert bring().read_bytes() == CONTENT
+
+
+def test_a_packed_list_is_obeyed(bring, server):
+    server.files[LIST] = gzip.compress(f"{'0' * 64}  {Path(NAME).name}\n".encode())
+    server.beside = Fault(headers={"Content-Encoding": "gzip", "Content-Type": "text/plain"})
+    assert "does not match the archive's SHA256SUMS and was deleted" in refused(bring)
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "garbage", "empty"])
