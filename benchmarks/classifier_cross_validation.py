@@ -25,7 +25,7 @@ from classifier_cnn.training import build, prepare
 from common.cli.program import run_main
 from common.datasets.patch_file import Patches
 from common.runs.bootstrap import bootstrap_interval
-from common.runs.patch_classes import size_class
+from common.runs.brightness_and_size import size_class
 
 
 def parse_args(argv=None) -> argparse.Namespace:

@@ -27,7 +27,7 @@ from common.cli.program import run_main
 from common.datasets.patch_file import Patches
 from common.errors import UserError
 from common.runs.bootstrap import bootstrap_interval
-from common.runs.patch_classes import size_class
+from common.runs.brightness_and_size import size_class
 from common.training.augmentation_ops import draw
 from common.training.batches import MemoryData
 from common.training.trainer import Settings, Trainer

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from training_methods import noise, peak, reset_peak
 
-from common.training import epoch_loop as fitting
+from common.training import epochs_and_checkpoints as fitting
 from common.training import trainer as training
 from dataset_tools.building.patch_writer import write_patches
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import beta, binom
 
 from classifier_cnn.metrics import Curve, checked, curve
-from common.runs.patch_classes import SIDE_CLASSES, size_class
+from common.runs.brightness_and_size import SIDE_CLASSES, size_class
 
 
 @dataclass(frozen=True)

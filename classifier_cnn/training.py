@@ -20,7 +20,7 @@ from common.runs.run_folder import open_run
 from common.tracking import Server
 from common.training import devices_and_seeds
 from common.training.batches import training_data
-from common.training.epoch_loop import fit
+from common.training.epochs_and_checkpoints import fit
 from common.training.load_model import load_initial
 from common.training.predictor import make_predictor
 from common.training.trainer import Settings, Trainer

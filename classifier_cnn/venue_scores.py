@@ -19,7 +19,7 @@ from common.datasets.patch_file import concatenate
 from common.errors import UserError
 from common.runs.bootstrap import bootstrap_interval
 from common.training import devices_and_seeds
-from common.training.epoch_loop import fit
+from common.training.epochs_and_checkpoints import fit
 from common.training.predictor import make_predictor
 
 BALLS, NEGATIVES = 30, 100  # venues with fewer are scored together

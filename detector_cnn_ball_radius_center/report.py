@@ -7,8 +7,8 @@ from pathlib import Path
 from common.atomic_files import new_folder, replacing
 from common.cli.training_options import TrainingOptions
 from common.datasets.load import read_files
+from common.runs.brightness_and_size import brightness_class, mean_brightness, size_class
 from common.runs.evaluation import model_name, predict_file, write_rows
-from common.runs.patch_classes import brightness_class, mean_brightness, size_class
 from common.training.load_model import load_model
 from common.training.predictor import make_predictor
 from detector_cnn_ball_radius_center import metrics, plots

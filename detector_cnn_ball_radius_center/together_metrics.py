@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from common.runs.brightness_and_size import BRIGHTNESS_CLASSES, brightness_class
 from common.runs.evaluation import predict_file
-from common.runs.patch_classes import BRIGHTNESS_CLASSES, brightness_class
 from detector_cnn_ball_radius_center import metrics
 
 

@@ -8,7 +8,7 @@ from common import tracking
 from common.atomic_files import read_json
 from common.errors import UserError
 from common.runs.finished import is_finished
-from common.tracking import run_lock
+from common.tracking import writer_lock
 from grid_search import run_folders
 from grid_search.plan import Plan, Run
 
@@ -41,7 +41,7 @@ class Progress:
         progress = cls(run)
         progress.read(plan)
         if progress.folder:
-            begun = "running" if run_lock.is_alive(progress.folder) else "stopped"
+            begun = "running" if writer_lock.is_alive(progress.folder) else "stopped"
             progress.status = "finished" if is_finished(progress.folder) else begun
         return progress
 
@@ -86,7 +86,7 @@ class Progress:
     def hold(self) -> None:
         """Keeps `sync` from ending a run that another node is writing."""
         if self.lock is None and tracking.begun(self.folder):
-            self.lock = run_lock.alive_lock(self.folder)
+            self.lock = writer_lock.alive_lock(self.folder)
             self.lock.acquire(timeout=5)
 
     def let_go(self) -> None:
@@ -98,7 +98,7 @@ class Progress:
     def wait_for_writer(self, seconds: float) -> None:
         """Waits for the process of a run whose driver or slot was killed; it ends a moment later."""
         deadline = time.monotonic() + seconds
-        while self.folder and run_lock.is_alive(self.folder) and time.monotonic() < deadline:
+        while self.folder and writer_lock.is_alive(self.folder) and time.monotonic() < deadline:
             time.sleep(0.2)
 
 

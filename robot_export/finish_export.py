@@ -15,7 +15,7 @@ def finish_run(run, history, job: Job) -> None:
 
     The manifest with only model.keras is written first, so if the export fails, only the export is lost.
     A stopped run writes only this manifest; after a resume, it exports at its end.
-    run: common.runs.run_folder.RunFolder. history: common.training.epoch_loop.History.
+    run: common.runs.run_folder.RunFolder. history: common.training.epochs_and_checkpoints.History.
 
     Raises:
         UserError: as in `deliver`, after everything else has been recorded.

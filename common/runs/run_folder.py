@@ -70,7 +70,7 @@ class RunFolder:
 
         Args:
             numbers: {split: {name: number}}.
-            history: common.training.epoch_loop.History.
+            history: common.training.epochs_and_checkpoints.History.
             facts: numbers about the model that belong to no split.
         """
         best = {name.removeprefix("val_"): x for name, x in history.epochs[history.best].items() if name[:4] == "val_"}

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from common.atomic_files import sync_folder
-from common.tracking import journal, run_lock
+from common.tracking import journal, writer_lock
 from common.tracking.secrets import scrubber
 
 
@@ -84,7 +84,7 @@ def repair(run: Path) -> bool:
     """
     if not journal.begun(run) or journal.fault_of_folder(run):  # killed before its first record, removed, or a link
         return False
-    with contextlib.suppress(Timeout, OSError, NotImplementedError), run_lock.alive_lock(run).acquire(timeout=0):
+    with contextlib.suppress(Timeout, OSError, NotImplementedError), writer_lock.alive_lock(run).acquire(timeout=0):
         status, moment = journal.last_status(run)
         if status == "RUNNING":
             written = Journal(run)

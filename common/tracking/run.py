@@ -8,13 +8,13 @@ from filelock import Timeout
 
 from common import provenance
 from common.errors import UserError
-from common.tracking import journal, journal_writer, run_lock
+from common.tracking import journal, journal_writer, writer_lock
+from common.tracking.damaged_records import TERMINAL
 from common.tracking.mirror_process import MirrorProcess
-from common.tracking.record_checks import TERMINAL
 from common.tracking.secrets import scrub
 from common.tracking.server_choice import Server, command_to_send, target_of
 from common.tracking.server_state import missing, place
-from common.tracking.translate import DESCRIPTION_TAG
+from common.tracking.translate_for_mlflow import DESCRIPTION_TAG
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def start(folder: Path, server: Server, info: RunInfo, resume: bool = False) -> 
     if fault := journal.fault_of_folder(folder):
         raise UserError(f"This run cannot be recorded: {fault}. Received: {folder}.")
     journal.tracking_folder(folder).mkdir(parents=True, exist_ok=True)
-    alive = run_lock.hold(folder)
+    alive = writer_lock.hold(folder)
     try:
         if resume:
             journal.header(folder)
@@ -78,7 +78,7 @@ def add_files(folder: Path, paths: list[Path]) -> str:
     known = {record["path"] for _, record in journal.read(folder) if record["kind"] == "artifact"}
     new = [path.name for path in paths if path.name not in known]
     try:
-        with run_lock.alive_lock(folder).acquire(timeout=0):
+        with writer_lock.alive_lock(folder).acquire(timeout=0):
             if new:
                 added = journal_writer.Journal(folder)
                 for name in new:
@@ -96,7 +96,7 @@ class Run:
     """
 
     def __init__(self, folder: Path, alive, server: Server, info: RunInfo, resume: bool):
-        """Records the start, see `start`. `alive`: the lock of `run_lock.alive_lock`, held."""
+        """Records the start, see `start`. `alive`: the lock of `writer_lock.alive_lock`, held."""
         self.folder, self._alive = folder, alive
         self._journal = journal_writer.Journal(folder)
         self.mirror = MirrorProcess(folder, (server.uri, server.wanted))

@@ -14,9 +14,9 @@ from common.atomic_files import open_inside, read_inside, write_json
 from common.cli.option import from_json
 from common.errors import UserError
 from common.tracking import journal
-from common.tracking.record_checks import TERMINAL
+from common.tracking.damaged_records import TERMINAL
 from common.tracking.server_choice import is_http, readable, uri_of
-from common.tracking.translate import Batch, Translator
+from common.tracking.translate_for_mlflow import Batch, Translator
 
 TRAINING_VIEW = "workflowType=machine_learning"  # without it, MLflow 3 opens its view for language models
 _MOST_BYTES = 16 << 20

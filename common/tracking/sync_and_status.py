@@ -6,7 +6,7 @@ from pathlib import Path
 from common.cli import launch
 from common.cli.progress import progress_bar
 from common.errors import UserError
-from common.tracking import journal, journal_writer, run_lock, server_state
+from common.tracking import journal, journal_writer, server_state, writer_lock
 from common.tracking.mirror import prepare
 from common.tracking.server_choice import command_to_send, may_be_sent, named_now, readable, resolve, target_of, uri_of
 from common.tracking.server_state import missing, place, targets
@@ -139,7 +139,7 @@ def _send(jobs: list[tuple[Path, str]]) -> bool:
 
 def _state(run: Path) -> str:
     state, moment = journal.last_status(run)
-    if state == "RUNNING" and not run_lock.is_alive(run):
+    if state == "RUNNING" and not writer_lock.is_alive(run):
         state = "died (sync ends it as KILLED)"
     elif state == "KILLED":
         state = "stopped or killed (KILLED on MLflow)"

@@ -1,10 +1,10 @@
 """The embedded default dataset: rendered balls and other objects, for both tasks.
 
 `synthetic_files` renders on first use, deterministically from a seed, and caches the files in the project's own format:
-world.py draws the conditions of a recording, scene.py composes its patches from backdrop.py, surroundings.py,
-bodies.py and ball.py, and camera.py takes the picture. We looked at real patches while writing this renderer and also
-measured on them what a classifier learns here, so that figure is not a blind test. Nothing is copied from pictures: all
-content is computed from formulae and plain ranges of numbers.
+random_conditions.py draws the conditions of a recording, scene.py composes its patches from backdrop.py,
+surroundings.py, bodies.py and ball.py, and camera.py takes the picture. We looked at real patches while writing this
+renderer and also measured on them what a classifier learns here, so that figure is not a blind test. Nothing is copied
+from pictures: all content is computed from formulae and plain ranges of numbers.
 """
 
 import os

@@ -9,8 +9,8 @@ from dataset_tools.synthetic.backdrop import LUMA, ground, paint_hall
 from dataset_tools.synthetic.ball import paint_balls, random_rotations
 from dataset_tools.synthetic.camera import develop, expose, luma_and_chroma
 from dataset_tools.synthetic.materials import anything
+from dataset_tools.synthetic.random_conditions import World, random_optics, random_world
 from dataset_tools.synthetic.shapes import Canvas, paint, place, shape, stack
-from dataset_tools.synthetic.world import World, random_optics, random_world
 
 BATCH = 50  # patches painted at once: their canvases fit into a core's cache
 # Objects in patches without a ball, each with its share.

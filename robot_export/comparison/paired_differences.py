@@ -11,9 +11,9 @@ from common.cli import tables
 from common.cli.printable import printable
 from common.cli.training_options import TrainingOptions
 from common.runs.bootstrap import bootstrap_interval
+from common.runs.brightness_and_size import brightness_class, mean_brightness, size_class
 from common.runs.evaluation import write_rows
-from common.runs.patch_classes import brightness_class, mean_brightness, size_class
-from robot_export.comparison import picture
+from robot_export.comparison import chart
 from robot_export.comparison.models import answers_of, notes
 from robot_export.scorer import Scorer
 
@@ -114,7 +114,7 @@ def _one_pair(subject: Subject, patches, pair: list, groups: Mapping, names: tup
     print(table(subject.measures, numbers, names))
     columns = [(name, name, "d") for name in ("patches", *counted)]
     print(tables.group_table(columns, rows, lambda row: row["fixed"] + row["broken"]))
-    picture.draw(folder / f"comparison{suffix}.png", subject.measures, numbers, rows, told, names)
+    chart.draw(folder / f"comparison{suffix}.png", subject.measures, numbers, rows, told, names)
     change = np.abs(pair[1][0] - pair[0][0]).sum(axis=1)
     for what, (bad, good) in (("fixed", names), ("broken", names[::-1])):
         found = np.flatnonzero(counted[what])

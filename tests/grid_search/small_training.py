@@ -84,7 +84,7 @@ def load_data(options):
 def train(options):
     from common.runs.finished import already_finished
     from common.runs.run_folder import open_run
-    from common.training.epoch_loop import fit
+    from common.training.epochs_and_checkpoints import fit
 
     if already_finished(options):
         return 0

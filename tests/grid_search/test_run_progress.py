@@ -5,7 +5,7 @@ import json
 import pytest
 
 from common import tracking
-from common.tracking import choose_server, journal, journal_writer, run_lock
+from common.tracking import choose_server, journal, journal_writer, writer_lock
 from grid_search.plan import Plan, Run
 from grid_search.run_progress import Progress
 
@@ -49,7 +49,7 @@ def test_what_another_node_writes_arrives_and_sync_does_not_end_that_run(tmp_pat
     progress.receive(plan, [("log", 0, b"said\n"), ("name/tracking/journal.jsonl", 0, content)])
     assert (plan.folder / "logs" / "007.far.log").read_text() == "said\n"
     assert progress.folder == here
-    assert run_lock.is_alive(here)
+    assert writer_lock.is_alive(here)
     assert not journal_writer.repair(here)
     progress.let_go()
     assert journal_writer.repair(here)

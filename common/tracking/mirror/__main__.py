@@ -22,7 +22,7 @@ if __name__ == "__main__":  # before MLflow is imported, which takes seconds and
         os.nice(5)  # more, and on a busy machine it would take minutes to import MLflow
     prepare()
 
-from common.tracking import journal, journal_writer, run_lock
+from common.tracking import journal, journal_writer, writer_lock
 from common.tracking.mirror.worker import Carrier
 from common.tracking.server_choice import may_be_sent, named_now, uri_of
 
@@ -68,7 +68,7 @@ def main() -> None:
 def _wait_for_end(runs: list[Path], seconds: float) -> None:
     """Waits for the locks, but not forever: a process that is being killed closes its files one after the other."""
     deadline = time.monotonic() + seconds
-    while any(map(run_lock.is_alive, runs)) and time.monotonic() < deadline:
+    while any(map(writer_lock.is_alive, runs)) and time.monotonic() < deadline:
         time.sleep(0.05)
 
 

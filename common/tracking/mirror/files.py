@@ -11,7 +11,7 @@ from common.tracking import server_state
 from common.tracking.mirror.store import Store
 from common.tracking.server_errors import Fault, fault_of
 from common.tracking.server_state import Mark, pending_files
-from common.tracking.translate import Translator
+from common.tracking.translate_for_mlflow import Translator
 
 
 class Files:

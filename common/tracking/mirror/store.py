@@ -9,7 +9,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.tracking import MlflowClient
 
 from common.tracking.server_choice import is_http
-from common.tracking.translate import allowed_key
+from common.tracking.translate_for_mlflow import allowed_key
 
 _LOCK_SECONDS = 600  # long enough for sixteen writers, one of which creates the database
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from common.tracking import journal, run_lock
+from common.tracking import journal, writer_lock
+from common.tracking.damaged_records import TERMINAL
 from common.tracking.mirror.send import Sender
-from common.tracking.record_checks import TERMINAL
 from common.tracking.server_choice import is_http, probe
 from common.tracking.server_errors import Fault, words_of
 
@@ -80,7 +80,7 @@ class Carrier:
         if job not in self._senders:
             self._senders[job] = Sender(run, target)
         sender = self._senders[job]
-        patience = 0 if self._patience and run_lock.is_alive(run) else self._patience
+        patience = 0 if self._patience and writer_lock.is_alive(run) else self._patience
         try:
             with sender.lock.acquire(timeout=patience):
                 fault = sender.step()

@@ -20,7 +20,7 @@ from common.errors import UserError
 from common.runs.finished import is_finished
 from common.tracking import journal, server_state, sync_and_status
 from common.tracking.server_state import missing, targets
-from common.training import epoch_loop, safe_keras_file
+from common.training import epochs_and_checkpoints, safe_keras_file
 from common.training.find_model import find_model, read_threshold
 from grid_search.plan import read_plan
 from grid_search.ranking import _costs
@@ -163,8 +163,10 @@ def test_the_checkpoint(run, times):
         shapes = [saved[key].shape for key in sorted(saved) if key.startswith("best")]
     average = SimpleNamespace(get_weights=lambda: [np.zeros(shape) for shape in shapes])
     trainer = SimpleNamespace(average=average, restore=lambda _: None)
-    assert len(epoch_loop._restore(trainer, run / "checkpoint.npz").epochs) == 2
-    bulk(run / "checkpoint.npz", times, lambda: epoch_loop._restore(trainer, run / "checkpoint.npz"), damaged)
+    assert len(epochs_and_checkpoints._restore(trainer, run / "checkpoint.npz").epochs) == 2
+    bulk(
+        run / "checkpoint.npz", times, lambda: epochs_and_checkpoints._restore(trainer, run / "checkpoint.npz"), damaged
+    )
 
 
 @pytest.mark.parametrize("times", [60, pytest.param(3000, marks=BULK)])

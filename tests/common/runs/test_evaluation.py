@@ -8,7 +8,7 @@ import pytest
 from classifier_cnn.metrics import Scored
 from classifier_cnn.report import report as report_balls
 from common.datasets.patch_file import read_patches
-from common.runs.patch_classes import size_class
+from common.runs.brightness_and_size import size_class
 from detector_cnn_ball_radius_center.report import report as report_circles
 
 from ...tiny import classification_file, detection_file

@@ -6,7 +6,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from common.tracking import journal, journal_writer, run_lock
+from common.tracking import journal, journal_writer, writer_lock
 
 from .fault_proxy import wait_until
 from .small_runs import records
@@ -68,16 +68,16 @@ def test_kill_9_loses_nothing_that_was_logged(tmp_path):
     program = """
         import os, signal, sys
         from pathlib import Path
-        from common.tracking import journal, journal_writer, run_lock
+        from common.tracking import journal, journal_writer, writer_lock
         run = Path(sys.argv[1])
         journal.tracking_folder(run).mkdir()
-        lock = run_lock.alive_lock(run)
+        lock = writer_lock.alive_lock(run)
         lock.acquire()
         written = journal_writer.Journal(run)
         written.append("run", uuid="0", experiment="e", name="n", user="u", servers=[])
         for step in range(50):
             written.append("metrics", step=step, values={"loss": 1.0})
-        print("ready", run_lock.is_alive(run), flush=True)
+        print("ready", writer_lock.is_alive(run), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     """
     done = subprocess.run(
@@ -85,7 +85,7 @@ def test_kill_9_loses_nothing_that_was_logged(tmp_path):
     )
     assert done.stdout == "ready True\n"
     assert [record["step"] for record in records(tmp_path)[1:]] == list(range(50))
-    assert not run_lock.is_alive(tmp_path)
+    assert not writer_lock.is_alive(tmp_path)
     assert journal.last_status(tmp_path)[0] == "RUNNING"
     last = records(tmp_path)[-1]["t"]
     assert journal_writer.repair(tmp_path)
@@ -97,7 +97,7 @@ def test_kill_9_loses_nothing_that_was_logged(tmp_path):
 def test_the_journal_of_an_active_run_is_not_repaired(tmp_path):
     written = journal_writer.Journal(tmp_path)
     written.append("run", uuid="0", experiment="e", name="n", user="u", servers=[])
-    with run_lock.alive_lock(tmp_path):
+    with writer_lock.alive_lock(tmp_path):
         assert not journal_writer.repair(tmp_path)
     written.close()
     assert journal.last_status(tmp_path)[0] == "RUNNING"

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.tracking.translate import KEY_LENGTH, PARAMETER_LENGTH, TAG_LENGTH, Batch, Translator, allowed_key, clean
+from common.tracking.translate_for_mlflow import (
+    KEY_LENGTH,
+    PARAMETER_LENGTH,
+    TAG_LENGTH,
+    Batch,
+    Translator,
+    allowed_key,
+    clean,
+)
 
 TEXT = st.text(st.characters(codec=None), min_size=1)
 

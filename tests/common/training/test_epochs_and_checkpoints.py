@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from common.training import epoch_loop
-from common.training.epoch_loop import fit
+from common.training import epochs_and_checkpoints
+from common.training.epochs_and_checkpoints import fit
 
 
 def test_an_array_that_declares_more_than_the_file_holds_is_refused(tmp_path):
@@ -18,7 +18,7 @@ def test_an_array_that_declares_more_than_the_file_holds_is_refused(tmp_path):
         header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (100000000000,), }".ljust(117) + b"\n"
         archive.writestr("state9999.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     with pytest.raises(UserError, match=r"state9999\.npy is incomplete"):
-        epoch_loop._restore(SimpleNamespace(), path)
+        epochs_and_checkpoints._restore(SimpleNamespace(), path)
 
 
 @pytest.mark.parametrize("keep", [0, 100, 2000])
