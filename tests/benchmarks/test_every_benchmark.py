@@ -42,6 +42,7 @@ COMMANDS = {  # command: a pattern of what it prints at its end
     "tracking_overhead --seconds 2 --block 2 --epochs 20 --faults none": r"none +\d+ ms",
     "train_throughput gpu --only CPU --patches 300": r"CPU, one thread, batch 128 +[\d.]+ s per epoch",
     "train_throughput plot --output swept.json": r"train_throughput\.png",
+    f"threshold_confidence --draws 3 --folds 2 {FEW}": r"recordings +3,000 +0\.95 +[\d.]+%",
     f"train_throughput command {SPEED}": r'"memory_by_data": [\d.]+',
     f"train_throughput speed {SPEED}": r'"two side by side": [\d.]+',
     f"train_throughput stream {SPEED}": r"'patches': 1200, .*'way': '--stream'",
