@@ -24,8 +24,8 @@ from common.training.epochs_and_checkpoints import fit
 from common.training.load_model import load_initial
 from common.training.predictor import make_predictor
 from common.training.trainer import Settings, Trainer
-from robot_export.describe_model import describe_run
 from robot_export.export_job import Job, Source
+from robot_export.fill_model_json import describe_run
 from robot_export.finish_export import finish_run
 
 

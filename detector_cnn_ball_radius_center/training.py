@@ -25,8 +25,8 @@ from detector_cnn_ball_radius_center.plots import draw_target
 from detector_cnn_ball_radius_center.report import report
 from detector_cnn_ball_radius_center.robustness import sheet
 from detector_cnn_ball_radius_center.summary import table
-from robot_export.describe_model import describe_run
 from robot_export.export_job import Job, Source
+from robot_export.fill_model_json import describe_run
 from robot_export.finish_export import finish_run
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from robot_export.cpp.float_header import About, identifier
-from robot_export.describe_model import header_constants
+from robot_export.fill_model_json import header_constants
 from robot_export.model_json import Input, Manifest
 from robot_export.parity import Reference
 from robot_export.project import Project

@@ -24,8 +24,8 @@ from common.training.load_model import load_model
 from common.training.predictor import make_predictor
 from robot_export import model_json
 from robot_export.cost import count_cost
-from robot_export.describe_model import describe_files, describe_input, describe_model
 from robot_export.export_job import Job, Partner, Source
+from robot_export.fill_model_json import describe_files, describe_input, describe_model
 from robot_export.folded_network import fold
 from robot_export.model_json import Manifest
 from robot_export.plan_files import robot_kinds

@@ -12,7 +12,7 @@ from common.errors import UserError
 from common.training import safe_keras_file
 from robot_export import model_json, runtimes
 from robot_export.cpp import float_header, int16_header, int16_quantise
-from robot_export.describe_model import header_constants
+from robot_export.fill_model_json import header_constants
 from robot_export.folded_network import fold
 from robot_export.layout import Layout
 from robot_export.model_json import ExportedFile, Manifest

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from common.atomic_files import open_inside
 from common.errors import UserError
-from common.tracking.damaged_records import fault_of_record
+from common.tracking.check_record import fault_of_record
 
 _TAIL_BYTES = 4096
 _LINE_BYTES = 1 << 20  # far longer than any record that we write; a longer line is left out

@@ -9,7 +9,7 @@ from filelock import Timeout
 from common import provenance
 from common.errors import UserError
 from common.tracking import journal, journal_writer, writer_lock
-from common.tracking.damaged_records import TERMINAL
+from common.tracking.check_record import TERMINAL
 from common.tracking.mirror_process import MirrorProcess
 from common.tracking.secrets import scrub
 from common.tracking.server_choice import Server, command_to_send, target_of

@@ -14,7 +14,7 @@ from common.atomic_files import open_inside, read_inside, write_json
 from common.cli.option import from_json
 from common.errors import UserError
 from common.tracking import journal
-from common.tracking.damaged_records import TERMINAL
+from common.tracking.check_record import TERMINAL
 from common.tracking.server_choice import is_http, readable, uri_of
 from common.tracking.translate_for_mlflow import Batch, Translator
 

@@ -14,7 +14,7 @@ from common.datasets.safe_hdf5 import open_hdf5
 from common.errors import UserError
 from dataset_tools.annotations import naoth_log, picture
 from dataset_tools.annotations.record import Record
-from dataset_tools.cutting import circles_and_boxes, place_patches, write_png
+from dataset_tools.cutting import circles_and_boxes, encode_png, place_patches
 from dataset_tools.cutting.options import Geometry
 from dataset_tools.sources.labels import BALL_ABOVE, BOX, Refused
 from dataset_tools.sources.patch_sources import Skipped
@@ -67,7 +67,7 @@ def _of_record(record: Record, camera: str, most: int, plan: Plan) -> Patches:
                 skipped.append(item)
                 continue
             pixels, text = item
-            files.append(write_png.encode(pixels, text))
+            files.append(encode_png.encode(pixels, text))
             share = text.get("ball_intersect", -1)
             kind = "ball" if share > BALL_ABOVE else "part of a ball" if share > 0 else "no ball"
             kinds["unlabelled" if share < 0 else kind] += 1

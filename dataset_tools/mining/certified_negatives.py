@@ -11,7 +11,7 @@ from dataset_tools.annotations import picture, picture_names, recognise
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.record import Record
 from dataset_tools.building.working_folder import working_folder
-from dataset_tools.cutting import archives, circles_and_boxes, write_png
+from dataset_tools.cutting import archives, circles_and_boxes, encode_png
 from dataset_tools.cutting.archives import file_name, member_name
 from dataset_tools.mining.ranking import Choice
 from dataset_tools.scanning.frames import frames
@@ -96,4 +96,4 @@ def _png(alarm: Choice) -> bytes:
     text = {"CameraID": int(record.camera == "bottom"), "ball_intersect": 0.0} | place
     text["picture"] = record.picture.name if record.place is None else record.name
     text["recording"] = file_name(record.recording)  # as `cut` names its archive
-    return write_png.encode(pixels.reshape(len(pixels), -1), text)
+    return encode_png.encode(pixels.reshape(len(pixels), -1), text)

@@ -14,8 +14,8 @@ from classifier_cnn import exporting as classifier
 from common.datasets.patch_file import Patches
 from detector_cnn_ball_radius_center import exporting as detector
 from robot_export import model_json
-from robot_export.describe_model import NORMALISED, describe_model
 from robot_export.export_job import Job, Source
+from robot_export.fill_model_json import NORMALISED, describe_model
 from robot_export.formats import CHOICES
 from robot_export.make_and_check import deliver
 from robot_export.model_json import Input, Manifest

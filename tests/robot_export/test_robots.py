@@ -9,8 +9,8 @@ from common.datasets.sampling_rules import RULES
 from common.errors import UserError
 from robot_export import model_json, runtimes, verify_one_file
 from robot_export.card import write_card
-from robot_export.describe_model import describe_input
 from robot_export.export_job import Job, Partner
+from robot_export.fill_model_json import describe_input
 from robot_export.formats import FORMATS
 from robot_export.layout import OWN, Layout, term
 from robot_export.make_and_check import deliver

@@ -11,7 +11,7 @@ from filelock import FileLock
 from mlflow.entities import ViewType
 
 from common.tracking import journal, server_state
-from common.tracking.damaged_records import TERMINAL
+from common.tracking.check_record import TERMINAL
 from common.tracking.mirror import records
 from common.tracking.mirror.files import Files, forget_missing
 from common.tracking.mirror.store import Store

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from common.tracking import journal, writer_lock
-from common.tracking.damaged_records import TERMINAL
+from common.tracking.check_record import TERMINAL
 from common.tracking.mirror.send import Sender
 from common.tracking.server_choice import is_http, probe
 from common.tracking.server_errors import Fault, words_of

@@ -4,7 +4,7 @@ from PIL import Image
 
 from dataset_tools.building.subsample_chunk import Plan as BuildPlan
 from dataset_tools.building.subsample_chunk import decode
-from dataset_tools.cutting import archives, write_png
+from dataset_tools.cutting import archives, encode_png
 from dataset_tools.scanning import candidates, circles, network_input
 from dataset_tools.scanning.merge_circles import merge_circles
 from dataset_tools.scanning.network_input import Plan
@@ -55,7 +55,7 @@ def test_a_patch_is_cut_from_the_picture_as_in_the_training_data(tmp_path, rule,
     pixels = np.asarray(image)
     text = {"ball_intersect": 0.0, "p_min_x": 1}
     crops = [pixels[top:bottom, left:right] for left, top, right, bottom in boxes]
-    files = [(f"{number}", write_png.encode(crop.reshape(len(crop), -1), text)) for number, crop in enumerate(crops)]
+    files = [(f"{number}", encode_png.encode(crop.reshape(len(crop), -1), text)) for number, crop in enumerate(crops)]
     archives.write(tmp_path / "top" / "game.zip", files)
     (chunk,) = naoth_chunks(tmp_path, 0)
     built = decode(chunk, BuildPlan((16,), chroma, rule)).pixels[16]

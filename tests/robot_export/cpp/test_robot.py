@@ -13,7 +13,7 @@ from robot_export import snippets
 from robot_export.cpp.compile_and_run import WARNINGS, find_compiler
 from robot_export.cpp.float_header import PARTS, About
 from robot_export.cpp.float_header import write as write_header
-from robot_export.describe_model import describe_input
+from robot_export.fill_model_json import describe_input
 from robot_export.folded_network import fold
 
 from ...tiny import ROOT

@@ -1,4 +1,4 @@
-"""Writes patches as PNG files with the text chunks of NaoTH; equal patches give equal bytes."""
+"""Encodes patches as PNG with the text chunks of NaoTH; equal patches give equal bytes."""
 
 import struct
 import zlib
