@@ -27,6 +27,7 @@ from robot_export.plan_files import Item, make_items, robot_file
 from robot_export.robots import ROBOTS
 
 TIMED = 100  # patches
+WRITTEN_LAST = ("model.json", "README.md", "report.html")  # by finish_export
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def deliver(job: Job, export: str = "all") -> Manifest:
             from the model. The files in the folder are unchanged.
     """
     items, robots = make_items(job, export)
+    _check_names(job.folder, items)
     manifest, answers = job.source.manifest, job.source.outputs[job.vectors]
     if export == "none":
         entry = _entry(items["keras"], job.folder, job)
@@ -160,9 +162,20 @@ def _tolerance(item: Item, size: int) -> float:
     return tolerance
 
 
+def _check_names(folder: Path, items: dict[str, Item]) -> None:
+    """Refuses a folder in place of a file that an export writes or removes, before anything is written."""
+    for file in sorted(_known_files() | {item.file for item in items.values()} | {*WRITTEN_LAST}):
+        if (folder / file).is_dir() and not (folder / file).is_symlink():
+            raise UserError(f"A file of this name has to be written, but it is a folder. Received: {folder / file}.")
+
+
 def _remove_stale(folder: Path, items: dict[str, Item]) -> None:
     """Removes files that an earlier export made and this one did not, because model.json no longer lists them."""
     made = {item.file for item in items.values()} | (set(TEMPLATES) if "cpp" in items else set())
-    known = {form.file for form in FORMATS.values() if form.write} | {robot_file(robot) for robot in ROBOTS.values()}
-    for file in (known | {*FORMER, *TEMPLATES}) - made:
+    for file in _known_files() - made:
         (folder / file).unlink(missing_ok=True)
+
+
+def _known_files() -> set[str]:
+    formats = {form.file for form in FORMATS.values() if form.write} | {robot_file(robot) for robot in ROBOTS.values()}
+    return formats | {*FORMER, *TEMPLATES}

@@ -117,11 +117,13 @@ def load_recorded(kind: type, load_data: Callable, folder: Path):
 
 def _recorded(arguments, file: Path, known: Manifest | None, recorded: Callable) -> dict[str, Patches]:
     """The training and validation patches of a run, according to its config.json."""
-    config = file.with_name("config.json")
-    if arguments.calibration or arguments.validation or known is None or not config.is_file():
+    there = {"model.json": known is not None, "config.json": file.with_name("config.json").is_file()}
+    missing = " and ".join(name for name, found in there.items() if not found)
+    if arguments.calibration or arguments.validation or missing:
+        why = f"there is no {missing} beside the model" if missing else "only one of the two files was given"
         raise UserError(
-            "the patches are not known: pass --calibration and --validation, or the folder of a run and neither of "
-            f"them. Received: {arguments.model}."
+            f"the patches are not known: {why}. Pass --calibration and --validation, or the folder of a complete run "
+            f"and neither of them. Received: {arguments.model}."
         )
     splits = recorded(file.parent)
     parts = {"train": splits.train, "validation": splits.validation}

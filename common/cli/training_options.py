@@ -131,7 +131,7 @@ class TrainingOptions:
         if self.robot and self.export != "all":
             raise UserError(f"--robot needs --export all. Received: --export {self.export}.")
         if self.init is not None and not os.path.isfile(self.init):  # noqa: PTH113 - False for a name that is too long, too
-            raise UserError(f"The model of --init does not exist. Received: {self.init}.")
+            raise UserError(f"--init takes an existing .keras file, such as RUN/model.keras. Received: {self.init}.")
 
     def as_json(self) -> dict:
         """The options as plain values, for config.json and the parameters of the run."""

@@ -143,7 +143,8 @@ def _named_files(options: TrainingOptions) -> Selection:
     for split, paths in splits.items():
         for path in paths:
             if not os.path.isfile(path):  # noqa: PTH113 - False for a name that is too long, too
-                raise UserError(f"There is no such file. Received: --data-{split} {path}. Check the path.")
+                kind = "This is a folder, not a file" if os.path.isdir(path) else "There is no such file"  # noqa: PTH112
+                raise UserError(f"{kind}. Received: --data-{split} {path}. Check the path.")
             if used.setdefault(path.resolve(), split) != split:
                 raise UserError(
                     f"The same file is used for two splits. Received: {path} as {used[path.resolve()]} and {split}."

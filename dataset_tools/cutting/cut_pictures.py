@@ -45,9 +45,10 @@ def cut(settings: Settings) -> None:
             written = archives.publish(folder, settings.output)
     except OSError as error:
         where = error.filename or settings.output
-        raise UserError(
-            f"{where}: {error.strerror or error}. Check free space and permissions, or choose another --output."
-        ) from None
+        advice = "Check the path, its permissions and --format."
+        if Path(str(where)).is_relative_to(settings.output):
+            advice = "Check free space and permissions, or choose another --output."
+        raise UserError(f"{where}: {error.strerror or error}. {advice}") from None
     _report(settings, written, kinds, skips, guessed)
 
 

@@ -220,6 +220,16 @@ def test_only_keras_and_nothing(tmp_path):
         assert model_json.read(tmp_path) == told
 
 
+@pytest.mark.parametrize("name", ["model_float32.tflite", "model_int8.tflite", "README.md"])
+def test_a_folder_with_the_name_of_a_file_stops_an_export_before_it_writes(tmp_path, name):
+    job = prepared("classifier", tmp_path)
+    (tmp_path / name).mkdir()
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UserError, match=r"it is a folder\. Received: "):
+        deliver(job)
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_without_a_compiler_the_headers_are_written_but_not_accepted(tmp_path, monkeypatch):
     monkeypatch.setitem(CHOICES, "all", ("keras", "cpp", "int16"))
     job = prepared("classifier", tmp_path)

@@ -53,7 +53,7 @@ def test_a_model_that_was_replaced_is_noticed_when_its_run_is_resumed(model, fil
     with pytest.raises(UserError, match=r"has changed \(init\)"):
         train.main(["--resume", str(folder)])
     initial.unlink()
-    with pytest.raises(UserError, match="The model of --init does not exist"):
+    with pytest.raises(UserError, match=r"--init takes an existing \.keras file"):
         train.main(["--resume", str(folder)])
     assert train.main(["--resume", str(folder), "--init", str(model)]) == 0  # the same one, elsewhere
     assert json.loads((folder / "model.json").read_text())["input"]["mean"] == pytest.approx([0.1])
