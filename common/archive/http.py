@@ -69,7 +69,7 @@ def get(url: str, headers: dict, patience: Patience) -> requests.Response:
         response = within(limit, lambda: requests.get(url, headers=headers, stream=True, timeout=timeouts))
     except TimeoutError:
         raise Transient(f"no complete answer within {limit:g} s") from None
-    except Exception as error:
+    except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:  # those of requests are OSErrors
         raise request_trouble(error, url) from error
     status = response.status_code
     if status in (200, 206, 416):

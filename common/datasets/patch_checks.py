@@ -8,7 +8,6 @@ from common.datasets.hdf5_column import check_room
 from common.datasets.safe_hdf5 import SafeFile, open_hdf5
 from common.errors import UserError
 
-TASKS = ("classification", "detection")
 KEYS = ("recording", "camera", "origin")  # one string per patch, in newer files
 # All columns but X and y, with their NumPy type kinds; `side` and `source` are in the newest files.
 COLUMNS = {**dict.fromkeys(KEYS, "SO"), "side": "fiu", "source": "SO"}
@@ -48,7 +47,7 @@ def open_file(path: Path, task: str | None = None) -> SafeFile:
 
 def task_of(file: SafeFile) -> str:
     """The task of an open file, by the shape of y."""
-    return TASKS[file.columns["y"].shape[1:] == (3,)]
+    return "detection" if file.columns["y"].shape[1:] == (3,) else "classification"
 
 
 def pixels(shape: tuple[int, ...], dtype: np.dtype, path: Path) -> None:

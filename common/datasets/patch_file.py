@@ -15,7 +15,7 @@ import numpy as np
 
 from common.datasets import patch_checks
 from common.datasets.hdf5_column import Column
-from common.datasets.patch_checks import COLUMNS, KEYS, TASKS
+from common.datasets.patch_checks import COLUMNS, KEYS
 from common.datasets.sampling_rules import rule_in
 from common.datasets.streaming import BLOCK, StoredPixels
 from common.errors import UserError
@@ -50,7 +50,7 @@ class Patches:
     @property
     def task(self) -> str:
         """`classification` or `detection`, depending on the shape of y."""
-        return TASKS[0] if self.y.ndim == 1 else TASKS[1]
+        return "classification" if self.y.ndim == 1 else "detection"
 
     @cached_property
     def digest(self) -> str:
