@@ -55,7 +55,8 @@ def robot_kinds(job: Job) -> dict[str, str]:
     """The kind of each robot's file: "classifier", "detector" or "joint".
 
     Raises:
-        UserError: a robot's code cannot load this model, or two models cannot share one input.
+        UserError: a robot's code cannot load this model, or two models cannot share one input, or no robot
+            joins them.
     """
     kinds, given = {}, job.source.manifest.input
     for name in job.robots:
@@ -64,6 +65,12 @@ def robot_kinds(job: Job) -> dict[str, str]:
         if joint:
             _check_joint(name, given, job.detector.input)
         check(name, kinds[name], given.shape, given.sampling_rule, job.accept_sampling)
+    if job.detector is not None and "joint" not in kinds.values():
+        joining = ", ".join(name for name, robot in ROBOTS.items() if "joint" in robot.outputs)
+        received = " ".join(job.robots) or "no --robot"
+        raise UserError(
+            f"--detector is only for robots that read both models from one file: {joining}. Received: {received}."
+        )
     return kinds
 
 

@@ -24,7 +24,7 @@ def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
         return [_find_run(name, output_dir) for name in names]
     runs = _runs_in(output_dir)
     if not runs:
-        print(f"There are no runs in {output_dir}. Pass --output-dir for another folder.")
+        print(f"No runs found in {output_dir}. Choose another folder with --output-dir.")
     for run in runs:
         if not journal.begun(run):
             print(f"{run.name}: nothing is known about it, because it was killed before its first record")

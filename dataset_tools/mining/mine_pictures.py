@@ -14,7 +14,7 @@ from common.cli.progress import progress_bar
 from dataset_tools.mining import ranking, results
 from dataset_tools.mining.certified_negatives import certified_frames, free_of_balls, write_negatives
 from dataset_tools.mining.ranking import Choice, Known, Pool
-from dataset_tools.scanning.find_balls import balls_of, plan_of
+from dataset_tools.scanning.find_balls import balls_of, check_seen, plan_of
 from dataset_tools.scanning.frames import frames
 from dataset_tools.scanning.results import whole_folder
 from dataset_tools.scanning.scan import Found, scan
@@ -90,6 +90,7 @@ def mine(arguments: argparse.Namespace, scorers: Sequence, training: Iterable[Pa
         for found, scores in search.candidates(lambda: frames(arguments.sources)):
             balls = balls_of(found, scores[:, :1], SHOWN_FROM, None, scale)[:2]
             pool.add(found, scores, interest_of(scores), balls)
+        check_seen(search.pictures.total(), search.skips)
         for found, scores in search.candidates(lambda: certified_frames(arguments.certified, arguments.no_ball)):
             false = free_of_balls(found) & (scores[:, 0] >= threshold)
             alarms.add(found, scores, np.where(false, scores[:, 0], 0), NO_BALLS)

@@ -19,6 +19,12 @@ from dataset_tools.scanning.scan import Found, scan
 from dataset_tools.sources.skip_counts import Skips
 
 
+def check_seen(count: int, skips: Skips) -> None:
+    """Raises a UserError if no picture and no patch could be read."""
+    if not count:
+        raise UserError(f"nothing in the sources could be read. Received: {'; '.join(skips.lines())}.")
+
+
 def plan_of(arguments: argparse.Namespace, scorer) -> Plan:
     """How candidates are found and cut, according to the command line and the model."""
     border = scorer.border if arguments.border is None else arguments.border
@@ -56,14 +62,14 @@ def predict(arguments: argparse.Namespace, classifier, detector) -> None:
     wanted = arguments.output_dir or default_output_dir() / f"predict-{first.name.replace('/', '-')}"
     with whole_folder(wanted) as (folder, place):
         counts = write_results(folder, about, found_balls(), total, arguments.max_pictures, arguments.label_studio)
+        check_seen(counts["pictures"] + counts["patches"], skips)
     for line in skips.lines():
         print(printable(line), file=sys.stderr)
     print(f"threshold {threshold:.6g}: {origin}")
     seen = [f"{counts[what]} {what}" for what in ("pictures", "patches") if counts[what]]
-    number, what = (seen or ["0 patches"])[0].split()
+    number, what = seen[0].split()
     rate = f"{int(number) / (time.perf_counter() - start):.1f} {what} per second"
-    told = " and ".join(seen) or "nothing readable"
-    print(f"{counts['balls']} balls in {told}; {counts['candidates']} candidates, {rate}")
+    print(f"{counts['balls']} balls in {' and '.join(seen)}; {counts['candidates']} candidates, {rate}")
     print(f"detections, pictures and contact sheet: {place[0]}")
 
 

@@ -160,7 +160,7 @@ def test_a_model_without_model_json_gets_a_threshold_of_a_half(models):
 )
 def test_a_model_json_without_a_threshold(tmp_path, content):
     (tmp_path / "model.json").write_text(content)
-    with pytest.raises(UserError, match=r"Pass one with --threshold\.$|model\.json is damaged"):
+    with pytest.raises(UserError, match=r"Pass one with --threshold\.$"):
         read_threshold(tmp_path / "model.keras", None)
 
 

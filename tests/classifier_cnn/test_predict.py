@@ -119,6 +119,13 @@ def test_pictures_that_cannot_be_read_are_skipped_and_counted(tmp_path, models, 
     assert "\x1b" not in said.out + said.err + (tmp_path / "out" / "detections.csv").read_text(encoding="utf-8")
 
 
+def test_only_damaged_pictures_are_an_error(tmp_path, models, capsys):
+    (tmp_path / "bad.png").write_bytes(b"x")
+    assert run(models / "classifier.keras", tmp_path / "bad.png", "--output-dir", tmp_path / "out") == 2
+    assert "error: nothing in the sources could be read. Received: skipped 1:" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_patches_of_a_file_get_the_scores_of_the_network(tmp_path, models):
     file = classification_file(tmp_path / "p.h5", 600)
     assert run(models / "classifier.keras", file, "--threshold", 0, "--output-dir", tmp_path / "out") == 0

@@ -14,6 +14,7 @@ from robot_export.fill_model_json import describe_input
 from robot_export.formats import FORMATS
 from robot_export.layout import OWN, Layout, term
 from robot_export.make_and_check import deliver
+from robot_export.plan_files import robot_kinds
 from robot_export.robots import ROBOTS, check
 
 from .jobs import make_job
@@ -183,3 +184,9 @@ def test_the_table_uses_known_words(name):
     for kind, outputs in robot.outputs.items():
         known = {term(output, 16)[0] for output in outputs} - {None}
         assert tuple(sorted(known)) in {tuple(sorted(names)) for names in OWN.values()}, kind
+
+
+def test_a_detector_that_no_robot_joins_is_refused(tmp_path):
+    job = make(tmp_path / "run", "classifier", 32, ("runswift",), partner(32))
+    with pytest.raises(UserError, match=r"--detector is only for robots .* naoth-tflite.*\. Received: runswift\."):
+        robot_kinds(job)

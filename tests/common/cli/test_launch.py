@@ -91,7 +91,7 @@ def test_a_printed_command_runs_from_where_it_is_printed(newcomer, tmp_path, mon
     (tmp_path / "my runs").mkdir()
     line = launch.command("common/tracking", "status", "--output-dir", launch.shortest(tmp_path / "my runs"))
     told = subprocess.run(line, shell=True, cwd=tmp_path, env=newcomer, capture_output=True, text=True, check=False)
-    said = "There are no runs in my runs. Pass --output-dir for another folder.\n"
+    said = "No runs found in my runs. Choose another folder with --output-dir.\n"
     assert (told.returncode, told.stdout) == (0, said), told.stderr
 
 

@@ -120,7 +120,7 @@ def test_a_folder_of_runs_that_is_taken_for_a_run(start, tmp_path, capsys):
         main(["status", str(tmp_path)])
     (tmp_path / "empty").mkdir()
     assert main(["status", "--output-dir", str(tmp_path / "empty")]) == 0
-    assert f"There are no runs in {tmp_path}/empty. Pass --output-dir for another folder." in capsys.readouterr().out
+    assert f"No runs found in {tmp_path}/empty. Choose another folder with --output-dir." in capsys.readouterr().out
 
 
 def test_a_run_that_was_stopped_is_not_only_called_killed(start, tmp_path, capsys):
