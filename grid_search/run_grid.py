@@ -16,7 +16,7 @@ from common.cli.training_options import TrainingOptions
 from common.datasets.families import short_name
 from common.errors import UserError
 from common.tracking.server_choice import target_of
-from grid_search import capacity, cluster, run_folders
+from grid_search import capacity, connect_to_ray, run_folders
 from grid_search.options import GridOptions
 from grid_search.plan import Plan, find_module
 from grid_search.report import write_report
@@ -40,7 +40,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
     plan.folder.mkdir(parents=True, exist_ok=True)
     with _alone(plan), _worker(plan, first.threads, start=not options.dry_run) as worker:
         run_folders.remove_empty_folders(plan)
-        with cluster.connected(address, plan.folder):
+        with connect_to_ray.connected(address, plan.folder):
             need = capacity.needs(first.threads, options.gpus_per_training, options.memory, data_bytes)
             runs = [Progress.on_disk(plan, one) for one in plan.runs]
             jobs = tell_plan(plan, runs, need, options)

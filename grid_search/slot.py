@@ -23,7 +23,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from common.cli import launch
 from common.cli.option import from_json
 from common.errors import UserError
-from grid_search import cluster
+from grid_search import connect_to_ray
 from grid_search.capacity import Needs
 from grid_search.fork_server import end_with
 from grid_search.run_folders import Change, apply, changes
@@ -198,7 +198,7 @@ def meeting_place(worker: str) -> Path:
     """
     name = hashlib.sha256(worker.encode()).hexdigest()[:16]
     folder = f"grid-{os.getuid()}"
-    place = cluster.short_folder(len(f"{folder}/{name}")) / folder
+    place = connect_to_ray.short_folder(len(f"{folder}/{name}")) / folder
     place.mkdir(mode=0o700, exist_ok=True)
     told = place.lstat()
     if not stat.S_ISDIR(told.st_mode) or told.st_uid != os.getuid() or told.st_mode & 0o077:

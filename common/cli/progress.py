@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 class _Bar(tqdm):
     def __del__(self):
-        """Does nothing: a bar ends with its loop or `with`. tqdm would print a traceback if Ctrl-C came while it began."""
+        """Does nothing, because a bar ends with its loop; tqdm's fails for a bar that Ctrl-C stopped at its start."""
 
 
 def progress_bar(iterable=None, **settings):

@@ -4,13 +4,25 @@ import numpy as np
 from PIL import Image
 
 
+def partners(columns: np.ndarray, width: int) -> np.ndarray:
+    """The other column of each YUV422 pair (0 and 1, 2 and 3, ...); for an odd width, the last column itself.
+
+    Args:
+        columns: int [n], 0..width-1. width: of the patch in pixels.
+
+    Returns:
+        int [n]
+    """
+    return np.minimum(columns ^ 1, width - 1)
+
+
 def to_channels(samples: np.ndarray) -> np.ndarray:
     """Converts sampled pixels to Y, or to Y and interleaved U/V, with Pillow's RGB -> YCbCr.
 
     U and V are the means of a pixel pair, rounded down; even columns of the second channel hold U, odd columns V.
 
     Args:
-        samples: uint32 [n, 1 or 2, size, size]; with 2, the second contains the neighbours of the first.
+        samples: uint32 [n, 1 or 2, size, size]; with 2, the second contains the partners of the first.
 
     Returns:
         uint8 [n, size, size, 1 or 2]

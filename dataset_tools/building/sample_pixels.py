@@ -10,6 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from dataset_tools.building.colour import partners
+
 
 def positions(side: int, size: int, rule: str = "centres") -> np.ndarray:
     """The pixels of a side that the network sees: int [size], indices 0..side-1.
@@ -44,8 +46,7 @@ def average(rgbx: np.ndarray, size: int) -> np.ndarray:
 def sample_indices(height: int, width: int, size: int, rule: str, chroma: bool) -> np.ndarray:
     """Flat indices into a patch, for the pixels of the network's input.
 
-    With chroma, a second row contains each pixel's neighbour in its YUV422 pair (columns 0 and 1, 2 and 3, ...); the
-    last column of an odd width is its own neighbour.
+    With chroma, a second row contains each pixel's partner, see `colour.partners`.
 
     Returns:
         int64 [1 or 2, size * size]
@@ -54,13 +55,11 @@ def sample_indices(height: int, width: int, size: int, rule: str, chroma: bool) 
     own = rows[:, None] * width + columns
     if not chroma:
         return own.reshape(1, -1)
-    neighbours = np.minimum(columns ^ 1, width - 1)
-    return np.stack([own.ravel(), (rows[:, None] * width + neighbours).ravel()])
+    return np.stack([own.ravel(), (rows[:, None] * width + partners(columns, width)).ravel()])
 
 
 def as_it_is(height: int, width: int, chroma: bool) -> np.ndarray:
     """Indices like `sample_indices` for a patch that was subsampled to the network's size before it was saved."""
     own = np.arange(height * width)
     columns = own % width
-    neighbour = own - columns + np.minimum(columns ^ 1, width - 1)
-    return np.stack([own, neighbour]) if chroma else own[None]
+    return np.stack([own, own - columns + partners(columns, width)]) if chroma else own[None]

@@ -10,7 +10,7 @@ from filelock import Timeout
 
 from common.tracking import journal, writer_lock
 from common.tracking.check_record import TERMINAL
-from common.tracking.mirror.send import Sender
+from common.tracking.mirror.send_run import Sender
 from common.tracking.server_choice import is_http, probe
 from common.tracking.server_errors import Fault, words_of
 

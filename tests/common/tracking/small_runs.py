@@ -8,7 +8,7 @@ from pathlib import Path
 from common import tracking
 from common.tracking import Server, choose_server, journal, server_state
 from common.tracking.mirror import prepare
-from common.tracking.mirror.send import Sender
+from common.tracking.mirror.send_run import Sender
 from common.tracking.server_choice import uri_of
 
 AWAY = Server("http://127.0.0.1:9", "", "http://127.0.0.1:9")

@@ -11,7 +11,7 @@ import pytest
 from common import tracking
 from common.tracking import choose_server, journal, sync_and_status
 from common.tracking.mirror import prepare
-from common.tracking.mirror.send import Sender
+from common.tracking.mirror.send_run import Sender
 from common.tracking.server_state import missing
 
 from ..fault_proxy import wait_until

@@ -13,7 +13,7 @@ from common import tracking
 from common.cli import launch
 from common.tracking import journal, journal_writer, server_state, sync_and_status
 from common.tracking.mirror import prepare
-from common.tracking.mirror.send import Sender
+from common.tracking.mirror.send_run import Sender
 from common.tracking.mirror.worker import Carrier
 from common.tracking.mirror_process import MirrorProcess
 from common.tracking.server_choice import choose_server, uri_of

@@ -8,7 +8,7 @@ import pytest
 from common.tracking import journal, server_state, sync_and_status
 from common.tracking.__main__ import main
 from common.tracking.mirror import prepare
-from common.tracking.mirror.send import REFUSED_TAG, Sender
+from common.tracking.mirror.send_run import REFUSED_TAG, Sender
 from common.tracking.server_state import missing
 
 from ..conftest import SECRET

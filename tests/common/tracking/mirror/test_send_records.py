@@ -4,7 +4,7 @@ import pytest
 
 from common.tracking.__main__ import main
 from common.tracking.mirror import prepare
-from common.tracking.mirror.send import REFUSED_TAG, Sender
+from common.tracking.mirror.send_run import REFUSED_TAG, Sender
 
 from ..fault_proxy import Fault
 from ..mlflow_server import differences

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from grid_search import cluster
+from grid_search import connect_to_ray
 
 from .grids import Grid, wait_until
 
@@ -27,14 +27,14 @@ def test_a_grid_does_not_end_the_processes_of_another(tmp_path, monkeypatch):
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:
         monkeypatch.setenv("RAY_TMPDIR", folder)
         one, other = (tmp_path / runs / "grid_small_training_12345678" for runs in ("one", "other"))
-        command = [sys.executable, "-c", "input()", f"{cluster._folder(one)}/session_1"]
+        command = [sys.executable, "-c", "input()", f"{connect_to_ray._folder(one)}/session_1"]
         with subprocess.Popen(command, stdin=subprocess.PIPE) as of_one:
             while b"session_1" not in Path(f"/proc/{of_one.pid}/cmdline").read_bytes():
                 time.sleep(0.01)
-            cluster._folder(other)
+            connect_to_ray._folder(other)
             with pytest.raises(subprocess.TimeoutExpired):
                 of_one.wait(1)
-            cluster._folder(one)
+            connect_to_ray._folder(one)
             assert of_one.wait(60) == -signal.SIGKILL
 
 
@@ -154,7 +154,7 @@ def test_sockets_fit_where_the_temporary_folder_has_a_long_name(tmp_path, monkey
     long.mkdir()
     monkeypatch.delenv("RAY_TMPDIR", raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(long))
-    assert cluster.short_folder(60) == Path("/tmp")
+    assert connect_to_ray.short_folder(60) == Path("/tmp")
     monkeypatch.setenv("RAY_TMPDIR", str(long))
     with pytest.raises(UserError, match="Choose a shorter one: RAY_TMPDIR"):
-        cluster.short_folder(60)
+        connect_to_ray.short_folder(60)

@@ -12,8 +12,8 @@ from mlflow.entities import ViewType
 
 from common.tracking import journal, server_state
 from common.tracking.check_record import TERMINAL
-from common.tracking.mirror import records
-from common.tracking.mirror.files import Files, forget_missing
+from common.tracking.mirror import send_records
+from common.tracking.mirror.send_files import Files, forget_missing
 from common.tracking.mirror.store import Store
 from common.tracking.server_choice import uri_of
 from common.tracking.server_errors import Failure, Fault, fault_of
@@ -84,12 +84,12 @@ class Sender:
             for offset, record in journal.read(self.run, self.mark.offset):
                 self._translator.read(record, batch)
                 end = offset
-                if len(batch) >= records.LIMITS["metrics"]:
+                if len(batch) >= send_records.LIMITS["metrics"]:
                     break
             if end == self.mark.offset:
                 return
             journal.flush(self.run)  # so that no server has more than the folder after a power cut
-            self.mark.refused |= records.log(self._store, self.mark.run_id, batch, check)
+            self.mark.refused |= send_records.log(self._store, self.mark.run_id, batch, check)
             self.mark.offset = end
             server_state.save(self.run, self.mark)
 
