@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from common.datasets.families import DEFAULT_STEMS, Family, parse_stem
-from common.datasets.patch_file import read_patches
+from common.datasets.patch_file import concatenate, read_patches
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = ["--size", "16", "32", "--camera", "combined", "top", "bottom", "--color", "yuv422_pil", "yuv422_y_only_pil"]
@@ -18,6 +18,13 @@ def family(task="classification", **change):
 def load(output, part, chosen=None):
     chosen = chosen or family()
     return read_patches(output / chosen.file(part), chosen.task)
+
+
+def joined(output, task="classification"):
+    """All patches of the three splits of the default family, of those that have a file."""
+    chosen = family(task)
+    parts = ("train", "validation", "test")
+    return concatenate([load(output, part, chosen) for part in parts if (output / chosen.file(part)).exists()])
 
 
 def contents(folder):

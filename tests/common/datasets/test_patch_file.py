@@ -41,9 +41,7 @@ def test_older_files_of_any_number_type_are_the_same_patches(tmp_path, shape, dt
     X, y = pixels(), np.array([0, 1, 1, 0, 1, 0])
     old = read_patches(raw(tmp_path / "old.h5", X=X, y=y.astype(dtype).reshape(shape)), "classification")
     write_patches(tmp_path / "new.h5", X, y)
-    assert old.recording is None
-    assert old.camera is None
-    assert old.origin is None
+    assert {getattr(old, key) for key in ("recording", "camera", "origin", "side", "source")} == {None}
     assert old.digest == read_patches(tmp_path / "new.h5", "classification").digest
 
 

@@ -6,7 +6,10 @@ import h5py
 import numpy as np
 import pytest
 
-from ..helpers import ALL, contents, family, load
+from common.errors import UserError
+from dataset_tools.ball_classification_datasets import create_datasets as classification
+
+from ..helpers import ALL, contents, family, joined, load
 
 
 def test_classification_files_contain_what_their_names_say(tmp_path, build, tk03):
@@ -61,15 +64,6 @@ def test_detection_has_only_balls_in_three_splits_divided_as_in_classification(t
     y = np.concatenate([part.y for part in parts])
     assert len(y) == 14 * 4 + 4  # without the TK03 patches that show no ball
     assert np.allclose(np.concatenate([part.y[part.origin == "naoth"] for part in parts]), [0.4, 0.45, 0.55], atol=1e-6)
-
-
-def test_balls_without_a_position_are_counted_and_not_in_detection(tmp_path, build, naoth, png, zip_of, capsys):
-    zip_of(naoth / "top" / "zz.zip", {f"{index}.png": png(20 + index, ball_intersect=0.9) for index in range(3)})
-    assert build("detection") == 0
-    assert "skipped 3 of naoth: ball without a plausible place, such as zz, zz, zz" in capsys.readouterr().err
-    assert build("detection", "--strict") == 1
-    assert build("classification", "--strict") == 0
-    assert len(load(tmp_path / "out", "naoth")) == 143
 
 
 def test_partial_balls_count_as_negative_on_request_and_the_split_stays_the_same(tmp_path, build):
@@ -166,3 +160,55 @@ def test_pinned_test_recordings_and_other_shares(tmp_path, build, capsys):
     assert set(found.recording) == {"log_01", "log_02", "log_03", *(f"{number:02d}" for number in range(6))}
     assert build("classification", "--test-recordings", "nothing*") == 1
     assert "matches no recording. Received: 'nothing*'" in capsys.readouterr().out
+
+
+def test_combinations_that_cannot_exist_or_have_no_patches_are_reported(tmp_path, naoth, build, capsys):
+    roots = tmp_path / "roots"
+    (roots / "segmentation_border10").mkdir(parents=True)
+    (roots / "legacy_border0").symlink_to(naoth)
+    wanted = ["--naoth", roots, "--type", "legacy", "segmentation", "--border", "0", "10", "--camera", "bottom", "top"]
+    assert build("classification", *wanted) == 1
+    lines = capsys.readouterr().out.splitlines()
+    said = {line.split()[0].removeprefix("yuv422_y_only_pil_"): line.split(maxsplit=2)[1:] for line in lines[:-1]}
+    assert said["legacy_border0_top_16x16"][0] == "built"
+    assert said["legacy_border10_top_16x16"][1].startswith("no patches: there is no ")
+    assert said["segmentation_border0_top_16x16"] == [
+        "skipped",
+        "cannot exist: segmentation patches are only from the bottom camera",
+    ]
+    assert said["segmentation_border10_bottom_16x16"][0] == "failed"
+    assert "no logs found" in said["segmentation_border10_bottom_16x16"][1]
+    assert lines[-1] == "classification: 2 built, 1 failed, 5 skipped"
+
+
+def test_one_root_has_one_type_and_border(build):
+    with pytest.raises(UserError, match="--naoth is a root"):
+        build("classification", "--border", 0, 10)
+
+
+def test_sides_and_sources_are_in_the_files_and_are_kept_when_splitting(build, tmp_path):
+    assert build("classification") == 0
+    patches = joined(tmp_path / "out")
+    names = [name.decode() for name in patches.source]
+    assert len(set(names)) == len(names)
+    mine = patches.origin == "naoth"
+    assert [name.split("/")[0] for name in np.array(names)[mine]] == patches.camera[mine].tolist()
+    assert patches.side.dtype == np.float32
+    assert ((patches.side[mine] >= 17) & (patches.side[mine] <= 56)).all()
+    assert np.isnan(patches.side[~mine]).all()  # these were subsampled before they were saved
+    taken = patches.take(np.arange(3, 9))
+    assert taken.source.tolist() == patches.source[3:9].tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--type", "segmentation", "--camera", "top"], "nothing to build"),
+        (["--origins", "naoth"], "nothing to build. Received: no patches: there is no legacy_border0"),
+    ],
+)
+def test_nothing_to_build(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        classification.main(["--naoth", ".", *arguments])
+    assert message in str(caught.value)

@@ -6,34 +6,13 @@ import h5py
 import numpy as np
 import pytest
 
-from common.datasets.patch_file import concatenate, read_patches
 from common.errors import UserError
 from dataset_tools.building import corrections
 from dataset_tools.sources import labels
 from dataset_tools.sources.patch_keys import digests, keys
-from tests.dataset_tools.helpers import family, load
+from tests.dataset_tools.helpers import family, joined
 
 NAOTH = ("--origins", "naoth")
-
-
-def joined(output, task="classification"):
-    chosen = family(task)
-    parts = ("train", "validation", "test")
-    return concatenate([load(output, part, chosen) for part in parts if (output / chosen.file(part)).exists()])
-
-
-def test_sides_and_sources_are_in_the_files_and_are_kept_when_splitting(build, tmp_path):
-    assert build("classification") == 0
-    patches = joined(tmp_path / "out")
-    names = [name.decode() for name in patches.source]
-    assert len(set(names)) == len(names)
-    mine = patches.origin == "naoth"
-    assert [name.split("/")[0] for name in np.array(names)[mine]] == patches.camera[mine].tolist()
-    assert patches.side.dtype == np.float32
-    assert ((patches.side[mine] >= 17) & (patches.side[mine] <= 56)).all()
-    assert np.isnan(patches.side[~mine]).all()  # these were subsampled before they were saved
-    taken = patches.take(np.arange(3, 9))
-    assert taken.source.tolist() == patches.source[3:9].tolist()
 
 
 def test_dropped_patches_are_removed_and_relabelled_ones_changed(build, tmp_path):
@@ -117,13 +96,3 @@ def test_commas_and_quotes_in_names(tmp_path):
     assert corrections.read(path, True) == {"top/a,b/c.png": labels.BALL}
     path.write_text("top/a,b/c.png,no ball\n")
     assert corrections.read(path, True) == {"top/a,b/c.png": labels.NO_BALL}
-
-
-def test_files_without_sides_and_sources_can_still_be_read(build, tmp_path):
-    assert build("classification", *NAOTH) == 0
-    path = tmp_path / "out" / family().file("train")
-    with h5py.File(path, "a") as file:
-        del file["side"], file["source"]
-    patches = read_patches(path, "classification")
-    assert patches.side is None
-    assert patches.source is None

@@ -1,17 +1,12 @@
-"""Builds that fail or are impossible print one line, return a status and leave the previous files unchanged."""
+"""Builds that fail print one line, return a status and leave the previous files unchanged."""
 
-import os
 import resource
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-from filelock import FileLock
-
 from common.archive.checksums import sha256_of
 from common.errors import UserError
-from dataset_tools.ball_classification_datasets import create_datasets as classification
 from dataset_tools.building import write_families
 from dataset_tools.building.write_families import read_sums
 
@@ -45,15 +40,6 @@ def test_a_failed_build_leaves_everything_as_it_was(tmp_path, build, naoth, monk
     assert not list((tmp_path / "out").rglob(".build-*"))
 
 
-def test_files_that_a_family_no_longer_has_are_removed(tmp_path, build):
-    assert build("classification") == 0
-    assert build("classification", "--origins", "naoth", "--split", 1, 1, 0) == 0
-    names = sorted(path.name.split("16x16_")[1].split("_")[0] for path in (tmp_path / "out").rglob("*.h5"))
-    assert names == ["naoth", "train", "validation"]
-    sums = (tmp_path / "out" / family().folder / "SHA256SUMS").read_text()
-    assert len(sums.splitlines()) == 3
-
-
 def test_leaks_above_the_limit_fail_and_the_picture_shows_them(tmp_path, build, naoth, zip_of, png, capsys):
     twins = {f"{index}.png": png(30, seed=900 + index) for index in range(40)}
     for log in ("twin_a", "twin_b"):
@@ -73,67 +59,6 @@ def test_leaks_above_the_limit_fail_and_the_picture_shows_them(tmp_path, build, 
         if {"twin_a", "twin_b"} & set(load(tmp_path / "out", part).recording)
     }
     assert len(parts) == 1
-
-
-def test_combinations_that_cannot_exist_or_have_no_patches_are_reported(tmp_path, naoth, build, capsys):
-    roots = tmp_path / "roots"
-    (roots / "segmentation_border10").mkdir(parents=True)
-    (roots / "legacy_border0").symlink_to(naoth)
-    wanted = ["--naoth", roots, "--type", "legacy", "segmentation", "--border", "0", "10", "--camera", "bottom", "top"]
-    assert build("classification", *wanted) == 1
-    lines = capsys.readouterr().out.splitlines()
-    said = {line.split()[0].removeprefix("yuv422_y_only_pil_"): line.split(maxsplit=2)[1:] for line in lines[:-1]}
-    assert said["legacy_border0_top_16x16"][0] == "built"
-    assert said["legacy_border10_top_16x16"][1].startswith("no patches: there is no ")
-    assert said["segmentation_border0_top_16x16"] == [
-        "skipped",
-        "cannot exist: segmentation patches are only from the bottom camera",
-    ]
-    assert said["segmentation_border10_bottom_16x16"][0] == "failed"
-    assert "no logs found" in said["segmentation_border10_bottom_16x16"][1]
-    assert lines[-1] == "classification: 2 built, 1 failed, 5 skipped"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "--naoth ROOT is missing"),
-        (["--naoth", "nowhere"], "--naoth must be a folder. Received: nowhere"),
-        (["--naoth", ".", "--devils", "nowhere.zip"], "--devils must be a file"),
-        (["--naoth", ".", "--split", "0", "1", "1"], "--split needs three shares"),
-        (["--naoth", ".", "--split", "nan", "1", "1"], "Received: nan 1 1"),
-        (["--naoth", ".", "--seed", "-1"], "--seed must be at least 0"),
-        (["--naoth", ".", "--max-leaks", "2"], "--max-leaks must be a share"),
-        (["--naoth", ".", "--jobs", "0"], "--jobs must be at least 1"),
-        (["--naoth", ".", "--origins", "naoth", "dutch"], "Received: dutch"),
-        (["--naoth", ".", "--type", "segmentation", "--camera", "top"], "nothing to build"),
-        (["--naoth", ".", "--origins", "naoth"], "nothing to build. Received: no patches: there is no legacy_border0"),
-    ],
-)
-def test_wrong_arguments(tmp_path, monkeypatch, arguments, message):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError) as caught:
-        classification.main(arguments)
-    assert message in str(caught.value)
-
-
-def test_one_root_has_one_type_and_border(build):
-    with pytest.raises(UserError, match="--naoth is a root"):
-        build("classification", "--border", 0, 10)
-
-
-def test_leftovers_of_a_killed_build_are_removed_but_files_in_use_are_not(tmp_path, build):
-    folder = tmp_path / "out" / "classification"
-    for name in (".build-killed", ".build-used", ".build-young"):
-        (folder / name / "files").mkdir(parents=True)
-    (folder / ".build-killed" / "in_use.lock").touch()  # its process took the lock and is gone
-    (folder / ".build-empty").mkdir()  # killed before it took the lock
-    for name in (".build-killed", ".build-used", ".build-empty"):
-        os.utime(folder / name, (0, 0))
-    with FileLock(folder / ".build-used" / "in_use.lock"):
-        os.utime(folder / ".build-used", (0, 0))
-        assert build("classification", "--origins", "tk03") == 0
-    assert {path.name for path in folder.glob(".build-*")} == {".build-used", ".build-young"}
 
 
 def test_a_family_that_fails_keeps_its_old_files_and_the_others_are_built(tmp_path, build, capsys):

@@ -1,10 +1,16 @@
-"""The processes that share the work reuse their memory."""
+"""The processes that share the work keep its order, reuse their memory and end well."""
 
+import os
 import platform
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
+
+from common.errors import UserError
+from dataset_tools.building.workers import AHEAD, uninterrupted, workers
 
 FAULTS = """
 import resource
@@ -28,3 +34,75 @@ def test_memory_of_a_picture_is_there_for_the_next_one():
         return int(found.stdout)
 
     assert faults("keep_memory()") < 200 < faults("")
+
+
+def group_of_worker(_):
+    return os.getpgid(0), signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_workers_ignore_signals_to_the_group_but_the_pool_can_end_them():
+    with workers(2) as spread:
+        for group, on_interrupt, masked in spread(group_of_worker, [(0,), (1,)]):
+            assert group != os.getpgid(0)
+            assert on_interrupt == signal.SIG_IGN
+            assert not masked
+
+
+def doubled(number):
+    if number == 13:
+        raise LookupError("thirteen")
+    return 2 * number
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_results_come_in_the_order_of_the_tasks_which_are_taken_as_needed(jobs):
+    taken = []
+
+    def tasks():
+        for number in range(40):
+            taken.append(number)
+            yield (number % 13,)
+
+    with workers(jobs) as spread:
+        results = spread(doubled, tasks())
+        assert [next(results) for _ in range(5)] == [0, 2, 4, 6, 8]
+        assert len(taken) <= 5 + AHEAD * jobs
+        assert list(results) == [2 * (number % 13) for number in range(5, 40)]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_error_in_a_process_is_raised_here(jobs):
+    with pytest.raises(LookupError, match="thirteen"), workers(jobs) as spread:
+        list(spread(doubled, ((number,) for number in range(20))))
+
+
+def test_a_process_that_dies_is_one_line():
+    with pytest.raises(UserError, match="a worker process died"), workers(2) as spread:
+        list(spread(os._exit, [(9,)]))
+
+
+def test_a_signal_waits_until_the_block_ends():
+    done = []
+
+    def work():
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            done.append("block")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == ["block"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_only_the_main_thread_can_delay_signals():
+    done = []
+
+    def work():
+        with uninterrupted():
+            done.append("block")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done == ["block"]

@@ -7,15 +7,10 @@ import numpy as np
 import pytest
 
 from classifier_cnn import find_suspects, suspects
-from common.datasets.patch_file import concatenate
 from dataset_tools.building.patch_writer import write_patches
-from tests.dataset_tools.helpers import load
+from tests.dataset_tools.helpers import joined
 
 NAOTH = ("--origins", "naoth")
-
-
-def joined(output):
-    return concatenate([load(output, part) for part in ("train", "validation", "test")])
 
 
 def listed(folder: Path, patches, wrong, monkeypatch, named: bool) -> list[str]:
