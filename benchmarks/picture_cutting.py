@@ -33,8 +33,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    (source,) = recognise.recognise(arguments.folder)
-    found = [item for item in recognise.records(source, Classes(), []) if isinstance(item, Record)]
+    sources = recognise.recognise(arguments.folder)
+    found = [item for item in recognise.records(sources, Classes()) if isinstance(item, Record)]
     found = (found * -(-arguments.pictures // len(found)))[: arguments.pictures]
     parts = [[(record, "top", 50) for record in found[at : at + CHUNK]] for at in range(0, len(found), CHUNK)]
     plan = Plan(Geometry(), USUAL_DIAMETERS, 0)

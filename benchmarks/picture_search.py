@@ -50,8 +50,7 @@ def known_balls(found: Found) -> list[circles_and_boxes.Circle]:
 
 def frames_of(paths: list[Path]) -> list[Record]:
     sources = [source for path in paths for source in recognise.recognise(path)]
-    items = [item for source in sources for item in recognise.records(source, Classes.of(), [])]
-    return [item for item in items if isinstance(item, Record)]
+    return [item for item in recognise.records(sources, Classes.of()) if isinstance(item, Record)]
 
 
 def count(found: Found, circles: np.ndarray) -> tuple[int, int, int]:

@@ -60,7 +60,7 @@ def places(path: Path) -> Iterator[Place | Skipped]:
                     yield Place(start, size, name, frame)
                 at = start + size
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}.") from None
+        raise UserError(f"{path}: not a readable log. Received: {error.strerror or error}. Pass a game.log.") from None
 
 
 def read_message(stream, place: Place) -> bytes:

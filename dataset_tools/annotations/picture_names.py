@@ -1,6 +1,7 @@
 """Reads the frame, the camera and the recording from the names of pictures and files."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from dataset_tools.annotations.find_pictures import UPLOAD
@@ -42,6 +43,12 @@ def label_of(path: Path) -> str:
     names = [path.name if path.is_dir() else path.stem, *(folder.name for folder in path.parents)]
     telling = (name for name in names if name and not name.startswith("instances_") and name.casefold() not in GENERIC)
     return next(telling, names[0])
+
+
+def labels_of(paths: Iterable[Path]) -> list[str]:
+    """A different name for each source."""
+    names = [label_of(path) for path in paths]
+    return [f"{name}-{names[: at + 1].count(name)}" if name in names[:at] else name for at, name in enumerate(names)]
 
 
 def recording_of(record: Record, label: str, pattern: re.Pattern | None) -> str:

@@ -1,7 +1,8 @@
 """Recognises the format of a file or folder, and reads its records together with their pictures."""
 
+import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from common.errors import UserError
 from dataset_tools.annotations import coco, json_stream, label_studio, naoth_log, patch_sets, torso, voc, yolo
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.find_pictures import SUFFIXES, PictureFolder, walk
-from dataset_tools.annotations.picture_names import GENERIC, camera_of, frame_of
+from dataset_tools.annotations.picture_names import GENERIC, camera_of, frame_of, labels_of, recording_of
 from dataset_tools.annotations.record import Items, Record
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
@@ -25,7 +26,7 @@ READERS: dict[str, Callable[[Path, Classes], Items]] = {
     "b-alls": patch_sets.read_b_alls,
     "classes": patch_sets.read_class_folders,
     "naoth-candidates": patch_sets.read_candidates,
-    "naoth-log": None,  # read together with annotations, see `_log`
+    "naoth-log": None,  # read together with annotations, see `_frames`
 }
 
 
@@ -48,7 +49,8 @@ def recognise(path: Path, given: str | None = None, pictures: Path | None = None
     if not (path.is_file() or path.is_dir()):  # reading a pipe would block
         raise UserError(f"{path}: no such file or folder.")
     found = _candidates(path) if path.is_dir() else [(path, _of_file(path))]
-    found = [(file, kind) for file, kind in found if kind and given in (None, kind)]
+    wanted = {None: READERS, "naoth-candidates": {"naoth-log"}}.get(given, {given})
+    found = [(file, given or kind) for file, kind in found if kind in wanted]
     if not found and given:  # trust the user
         found = [(path, given)]
     kinds = sorted({kind for _, kind in found})
@@ -90,62 +92,84 @@ def _of_file(path: Path) -> str:
     return {".xml": "voc", ".log": "naoth-log", ".h5": "b-alls", ".hdf5": "b-alls"}.get(ending, "")
 
 
-def records(source: Source, classes: Classes, annotations: list[Source], several_logs: bool = False) -> Items:
-    """All records of a source, each with its picture and, if its name contains it, its camera.
+def records(
+    sources: Collection[Source],
+    classes: Classes,
+    annotations: Collection[Source] = (),
+    pattern: re.Pattern | None = None,
+) -> Items:
+    """All records of some sources, each with its picture, its recording and, if its name contains it, its camera.
+
+    Every picture is read once, even if several sources or names lead to it.
 
     Args:
-        source: the source to read.
+        sources: the sources to read.
         classes: the meaning of class names.
-        annotations: for logs: COCO or Label Studio files; the names of their pictures contain the frame number.
-        several_logs: whether the names of annotated pictures must say which log they are from.
+        annotations: for logs: COCO or Label Studio files; the names of their pictures contain the frame number and, if
+            there are several logs, the log.
+        pattern: see `recording_of`.
 
     Raises:
-        UserError: the source cannot be read, or is a log without annotations.
+        UserError: a source cannot be read, or is a log without annotations.
     """
-    if source.format == "naoth-log":
-        yield from _log(source.path, classes, annotations, several_logs)
-        return
-    search, used = PictureFolder(source.pictures), {}
-    for item in READERS[source.format](source.path, classes):
-        try:
-            if isinstance(item, Record):
-                item = item._replace(
-                    picture=item.picture or search.find(item.name), camera=item.camera or camera_of(item.name)
-                )
-                if item.place is None and used.setdefault(item.picture, item.name) != item.name:
-                    raise Refused("several annotated names point to this picture")
-            yield item
-        except Refused as refused:
-            yield Skipped(item.name, str(refused))
+    frames: Frames = {}
+    if logs := [source.path for source in sources if source.format == "naoth-log"]:
+        yield from _annotated_frames(logs, annotations, classes, frames)
+    seen = set()
+    for source, label in zip(sources, labels_of(source.path for source in sources), strict=True):
+        search = PictureFolder(source.pictures)
+        read = READERS[source.format]
+        for item in read(source.path, classes) if read else _frames(source.path, frames):
+            try:
+                if isinstance(item, Record):
+                    picture = item.picture or search.find(item.name)
+                    key = os.path.realpath(picture), item.place
+                    if key in seen:
+                        raise Refused("already read, from another source or under another name")
+                    seen.add(key)
+                    item = item._replace(picture=picture, camera=item.camera or camera_of(item.name))
+                    item = item._replace(recording=recording_of(item, label, pattern))
+                yield item
+            except Refused as refused:
+                yield Skipped(item.name, str(refused))
+    yield from (Skipped(item.name, "annotated picture is not in the log") for item in frames.values())
 
 
-def _log(path: Path, classes: Classes, annotations: list[Source], several_logs: bool) -> Items:
-    """The annotated pictures of a log."""
+Frames = dict[tuple[Path, int, str], Record]  # annotated pictures by log, frame and camera
+
+
+def _annotated_frames(logs: list[Path], annotations: Collection[Source], classes: Classes, frames: Frames) -> Items:
+    """Adds the annotated pictures of logs to `frames`; yields what is skipped."""
     if not annotations:
         raise UserError(
-            f"{path}: a log has no labels. Pass a Label Studio or COCO file for its pictures with --annotations, or use"
-            " --format naoth-candidates for the robot's own candidates, without labels."
+            f"{logs[0]}: a log has no labels. Pass a Label Studio or COCO file for its pictures with --annotations, or"
+            " use --format naoth-candidates for the robot's own candidates, without labels."
         )
-    wanted: dict[tuple[int, str], Record] = {}
-    own = [part for part in (path.stem, path.parent.name) if part not in GENERIC]
+    names = {log: {log.stem, log.parent.name} - GENERIC for log in logs}
     for source in annotations:
         for item in READERS[source.format](source.path, classes):
+            own = [log for log in logs if len(logs) == 1 or any(name in item.name for name in names[log])]
             if isinstance(item, Skipped):
                 yield item
-            elif not several_logs or any(part in item.name for part in own):
-                same = wanted.setdefault((frame_of(item.name), camera_of(item.name)), item)
+            elif not own:
+                yield Skipped(item.name, "name contains none of the logs' names")
+            for log in own if isinstance(item, Record) else ():
+                same = frames.setdefault((log, frame_of(item.name), camera_of(item.name)), item)
                 if same is not item:
                     raise UserError(
                         f"{source.path}: two pictures of the same frame. Received: {same.name} and {item.name}."
                         f" Their names must contain the camera (top, bottom), and the log if there are several."
                     )
+
+
+def _frames(path: Path, frames: Frames) -> Items:
+    """The annotated pictures of a log, which are removed from `frames`."""
     for place in naoth_log.places(path):
         if isinstance(place, Skipped):
             yield place
         elif place.message.startswith("Image"):
             camera = naoth_log.CAMERAS[place.message]
-            found = wanted.pop((place.frame, camera), None) or wanted.pop((place.frame, ""), None)
+            found = frames.pop((path, place.frame, camera), None) or frames.pop((path, place.frame, ""), None)
             if found is not None:
                 name = f"{place.frame:07d}_{camera}"
                 yield found._replace(name=name, picture=path, camera=camera, place=place)
-    yield from (Skipped(item.name, "annotated picture is not in the log") for item in wanted.values())

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from common.cli import launch
 from common.cli.progress import progress_bar
 from common.datasets.families import SPLITS
 from common.errors import UserError
-from dataset_tools.annotations import picture_names, recognise
+from dataset_tools.annotations import recognise
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.recognise import Source
-from dataset_tools.annotations.record import BALL, Record
+from dataset_tools.annotations.record import BALL
 from dataset_tools.building.workers import warm_up, workers
 from dataset_tools.building.working_folder import working_folder
 from dataset_tools.cutting import archives
@@ -21,7 +21,6 @@ from dataset_tools.cutting.archives import file_name, member_name
 from dataset_tools.cutting.cut_one_picture import Patches, Plan, of_records
 from dataset_tools.cutting.options import Settings
 from dataset_tools.cutting.record_store import RecordStore
-from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 from dataset_tools.sources.skip_counts import Skips
 
@@ -45,10 +44,10 @@ def cut(settings: Settings) -> None:
             written = archives.publish(folder, settings.output)
     except OSError as error:
         where = error.filename or settings.output
-        advice = "Check the path, its permissions and --format."
+        what, advice = "cannot be read", "Check the path, its permissions and --format."
         if Path(str(where)).is_relative_to(settings.output):
-            advice = "Check free space and permissions, or choose another --output."
-        raise UserError(f"{where}: {error.strerror or error}. {advice}") from None
+            what, advice = "cannot be written", "Check free space and permissions, or choose another --output."
+        raise UserError(f"{where}: {what}. Received: {error.strerror or error}. {advice}") from None
     _report(settings, written, kinds, skips, guessed)
 
 
@@ -78,44 +77,29 @@ def _gather(settings: Settings, store: RecordStore, skips: Skips) -> int:
     """Reads all annotations into the store; returns the number of pictures whose camera is unknown."""
     own = {"ball": settings.ball_class, "robot": settings.robot_class, "penalty": settings.penalty_class}
     classes = Classes.of(settings.empty_is_negative, **own)
-    found = [
-        source
-        for path in dict.fromkeys(path.resolve() for path in settings.sources)
-        for source in recognise.recognise(path, settings.format, settings.pictures)
-    ]
-    annotations = [source for path in settings.annotations for source in recognise.recognise(path)]
-    logs = sum(source.format == "naoth-log" for source in found)
-    if annotations and (not logs or any(source.format not in WITH_NAMES for source in annotations)):
-        formats = ", ".join(source.format for source in (*found, *annotations))
+    # A source may be given twice, or as a folder and as a file in it.
+    sources = _sources(settings.sources, settings.format, settings.pictures)
+    annotations = _sources(settings.annotations)
+    is_log = any(source.format == "naoth-log" for source in sources)
+    if annotations and (not is_log or any(source.format not in WITH_NAMES for source in annotations)):
+        formats = ", ".join(source.format for source in (*sources, *annotations))
         raise UserError(f"--annotations must be COCO or Label Studio files for a log. Received: {formats}.")
     guessed = 0
     with progress_bar(desc="  reading", unit=" pictures") as bar:
-        for source, label in zip(found, _labels(found), strict=True):
-            for item in recognise.records(source, classes, annotations, logs > 1):
-                bar.update()
-                guessed += _add(item, label, settings, store, skips)
+        for item in recognise.records(sources, classes, annotations, settings.recording):
+            bar.update()
+            if isinstance(item, Skipped):
+                skips.add(item)
+            elif item.patch or item.certified or any(box.kind == BALL for box in item.boxes):
+                camera = item.camera or settings.camera
+                guessed += not camera
+                store.add(item, camera or "top", file_name(item.recording))
     return guessed
 
 
-def _add(item: Record | Skipped, label: str, settings: Settings, store: RecordStore, skips: Skips) -> bool:
-    """Stores a record or counts a skip; True if the record's camera is unknown."""
-    try:
-        if isinstance(item, Skipped):
-            skips.add(item)
-        elif item.patch or item.certified or any(box.kind == BALL for box in item.boxes):
-            camera = item.camera or settings.camera
-            recording = file_name(picture_names.recording_of(item, label, settings.recording))
-            store.add(item, camera or "top", recording)
-            return not camera
-    except Refused as refused:
-        skips.add(Skipped(item.name, str(refused)))
-    return False
-
-
-def _labels(found: list[Source]) -> list[str]:
-    """A unique name for each source."""
-    names = [picture_names.label_of(source.path) for source in found]
-    return [f"{name}-{names[: at + 1].count(name)}" if name in names[:at] else name for at, name in enumerate(names)]
+def _sources(paths: Iterable[Path], *how) -> dict[Source, None]:
+    """The sources at some paths, each once; `how`: see `recognise`."""
+    return dict.fromkeys(source for path in paths for source in recognise.recognise(path.resolve(), *how))
 
 
 def _pick(offsets: list[int], settings: Settings) -> tuple[list[int], int]:
@@ -150,9 +134,11 @@ def _report(settings: Settings, written: list[str], kinds: Counter, skips: Skips
     for line in skips.lines():
         print(line, file=sys.stderr)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    print(f"{settings.output}: {kinds.total()} patches, {len(written)} archives: {counts}")
+    total, archive = kinds.total(), "archive" if len(written) == 1 else "archives"
+    print(f"{settings.output}: {total} patch{'es' * (total != 1)}, {len(written)} {archive}: {counts}")
     if guessed:
-        print(f"  no camera in the path of {guessed} pictures, so they count as top (--camera bottom changes that)")
+        what = "1 picture, so it counts" if guessed == 1 else f"{guessed} pictures, so they count"
+        print(f"  no camera in the path of {what} as top (--camera bottom changes that)")
     if not set(kinds) - {"unlabelled"}:
         return
     if len({name.partition("/")[2] for name in written}) < len(SPLITS):

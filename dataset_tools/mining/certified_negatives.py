@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
-from dataset_tools.annotations import picture, picture_names, recognise
+from dataset_tools.annotations import picture, recognise
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.record import Record
 from dataset_tools.building.working_folder import working_folder
@@ -26,15 +26,12 @@ def certified_frames(annotated: Iterable[Path], without_ball: Iterable[Path]) ->
     Raises:
         UserError: a source cannot be read.
     """
-    for path in annotated:
-        for source in recognise.recognise(path):
-            label = picture_names.label_of(source.path)
-            for item in recognise.records(source, Classes.of(), []):
-                if isinstance(item, Skipped):
-                    yield item
-                elif item.certified and item.patch in ("", "no ball"):
-                    recording = picture_names.recording_of(item, label, None)
-                    yield item._replace(patch="", recording=recording)
+    sources = [source for path in annotated for source in recognise.recognise(path)]
+    for item in recognise.records(sources, Classes.of()):
+        if isinstance(item, Skipped):
+            yield item
+        elif item.certified and item.patch in ("", "no ball"):
+            yield item._replace(patch="")
     for item in frames(without_ball):
         yield item if isinstance(item, Skipped) else item._replace(certified=True)
 

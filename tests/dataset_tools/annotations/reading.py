@@ -10,10 +10,6 @@ BALL = [("ball", 100, 80, 130, 110)]
 
 def read(path, pictures=None, kind=None, **classes):
     """All records by name, and all skips as {name: reason}."""
-    items = [
-        item
-        for source in recognise.recognise(path, kind, pictures)
-        for item in recognise.records(source, Classes.of(**classes), [])
-    ]
+    items = list(recognise.records(recognise.recognise(path, kind, pictures), Classes.of(**classes)))
     skipped = {item.name: item.reason for item in items if isinstance(item, Skipped)}
     return {item.name: item for item in items if isinstance(item, Record)}, skipped

@@ -51,7 +51,7 @@ def test_a_hundred_thousand_coco_annotations_take_little_memory(folder, tmp_path
         )
         stream.write('], "images": [{"id": 0, "file_name": "a.png"}]}')
     tracemalloc.start()
-    for item in recognise.records(recognise.recognise(tmp_path / "boxes.json", None, folder)[0], Classes(), []):
+    for item in recognise.records(recognise.recognise(tmp_path / "boxes.json", None, folder), Classes()):
         if isinstance(item, Record):
             assert len(item.boxes) == 50_000
     peak = tracemalloc.get_traced_memory()[1]

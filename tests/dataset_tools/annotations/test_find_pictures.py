@@ -11,7 +11,7 @@ def test_a_picture_with_two_names_is_read_once(folder, tmp_path):
         scenes.coco(tmp_path, {"top/a.png": BALL, "bottom/a.png": []}), folder, empty_certified=True
     )
     assert list(records) == ["top/a.png"]
-    assert skipped == {"bottom/a.png": "several annotated names point to this picture"}
+    assert skipped == {"bottom/a.png": "already read, from another source or under another name"}
 
 
 def test_the_same_name_in_two_folders(tmp_path):

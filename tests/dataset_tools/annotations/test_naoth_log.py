@@ -105,6 +105,21 @@ def test_picture_names_must_contain_the_camera_and_the_log(tmp_path):
         )
 
 
+def test_the_annotations_of_several_logs_are_read_once(tmp_path, capsys):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        write_log(tmp_path / name / "game.log", {7: scenes.picture(7 + len(name), boxes=BALL)})
+    names = ["first_top_07.png", "second_top_07.png", "second_top_08.png", "third_top_07.png", "first_top_07_x.png"]
+    boxes = scenes.coco(tmp_path, dict.fromkeys(names[:4], BALL) | {names[4]: []})
+    logs = tmp_path / "first" / "game.log", tmp_path / "second"
+    assert run(*logs, "--annotations", boxes, boxes, "--output", tmp_path / "out") == 0
+    assert sorted(path.name for path in (tmp_path / "out" / "top").glob("*")) == ["first.zip", "second.zip"]
+    told = capsys.readouterr().err
+    assert "skipped 1: annotated picture is not in the log, such as second_top_08.png" in told
+    assert "skipped 1: name contains none of the logs' names, such as third_top_07.png" in told
+    assert "skipped 1: listed without any box" in told
+
+
 @pytest.mark.parametrize("size", [5, 20, 100_000])
 def test_a_truncated_log_is_used_up_to_its_end(size, tmp_path):
     log = write_log(tmp_path / "game.log", {frame: scenes.picture(frame) for frame in (1, 2)})
@@ -158,7 +173,9 @@ def test_the_robots_candidates_are_upright_and_without_a_label(tmp_path):
     patches = message(f1=candidate(gray, (-3, 5, 45, 53), 0)) + message(f1=candidate(yuvc, (100, 80, 140, 120), 2))
     patches += message(f1=candidate(gray[:, :5], (1, 1, 9, 9), 0))
     (tmp_path / "a.log").write_bytes(entry(3, "BallCandidatesTop", patches) + entry(4, "BallCandidates", patches))
-    assert run(tmp_path / "a.log", "--format", "naoth-candidates", "--output", tmp_path / "out") == 0
+    # The log is found in its folder, and the same candidates in another place are not counted twice.
+    (tmp_path / "link.log").symlink_to(tmp_path / "a.log")
+    assert run(tmp_path, "--format", "naoth-candidates", "--output", tmp_path / "out") == 0
     assert {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").glob("*/*")} == {
         "top/a.zip",
         "bottom/a.zip",
@@ -170,6 +187,13 @@ def test_the_robots_candidates_are_upright_and_without_a_label(tmp_path):
     assert np.abs(np.asarray(second.convert("YCbCr")).astype(int) - yuvc[..., :3]).mean() < 2
     labels = ("intersect", "center", "radius", "p_m", "CameraID")
     assert not [key for key in (*first.text, *second.text) if any(word in key for word in labels)]
+
+
+@pytest.mark.parametrize("kind", ["naoth-candidates", "naoth-log", "coco", "label-studio", "torso"])
+def test_a_folder_without_a_file_of_the_given_format_gets_one_line(kind, tmp_path):
+    boxes = ("--annotations", scenes.coco(tmp_path.parent, {"a.png": BALL})) if kind == "naoth-log" else ()
+    with pytest.raises(UserError, match=r"^\S+: .*Received: .*\. [A-Z][^\n]*\.$"):
+        run(tmp_path, "--format", kind, "--output", tmp_path / "out", *boxes)
 
 
 def test_a_group_in_the_place_of_a_number_is_passed_over():

@@ -208,6 +208,31 @@ def test_a_picture_that_is_listed_twice_is_cut_once(tmp_path):
     assert {text["picture"] for *_, text in patches(tmp_path / "out")} == {"a-1.png"}
 
 
+@pytest.mark.parametrize("again", ["{0}", "{0}/in", "link", "{0}/data.yaml"])
+def test_pictures_that_are_given_twice_are_counted_once(again, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {f"in/game-{index}.png": [(scenes.BALL, 100, 80, 100 + 9 * index, 80 + 9 * index)] for index in (2, 3, 4)}
+    folder = scenes.yolo(scenes.write_pictures(tmp_path / "pictures", names), names)
+    (folder / "in" / "data.yaml").write_bytes((folder / "data.yaml").read_bytes())
+    (tmp_path / "link").symlink_to(folder / "in")
+    assert run(folder, "--output", "once") == 0
+    once = capsys.readouterr()
+    assert run(folder, again.format(folder), "--output", "twice") == 0
+    twice = capsys.readouterr()
+    assert twice.out.replace("twice", "once") == once.out
+    assert ("skipped 3: already read, from another source or under another name" in twice.err) == (again != "{0}")
+    assert content(tmp_path / "twice") == content(tmp_path / "once")
+
+
+def test_one_picture_and_one_archive_are_told_in_the_singular(tmp_path, capsys):
+    names = {"a-1.png": [(scenes.BALL, 100, 80, 130, 110)]}
+    folder = scenes.yolo(scenes.write_pictures(tmp_path / "pictures", names), names)
+    assert run(folder, "--output", tmp_path / "out", "--max-per-picture", 1) == 0
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.partition(": ")[2].startswith("1 patch, 1 archive: 1 ")
+    assert second.startswith("  no camera in the path of 1 picture, so it counts as top")
+
+
 def test_existing_archives_are_not_lost(tmp_path, pictures):
     source = scenes.yolo(pictures)
     assert run(source, "--output", tmp_path / "out") == 0
