@@ -3,6 +3,7 @@
 import io
 import re
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,7 +49,8 @@ def figure(path: Path, width: float = WIDTH, height: float = 5.0, layout: str | 
 
     Equal drawings give equal bytes.
     """
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a name in another script; it is drawn as boxes
         drawing = Figure(figsize=(width, height), layout=layout)
         yield drawing
         with replacing(path) as partial:
