@@ -212,3 +212,17 @@ def test_nothing_to_build(tmp_path, monkeypatch, arguments, message):
     with pytest.raises(UserError) as caught:
         classification.main(["--naoth", ".", *arguments])
     assert message in str(caught.value)
+
+
+def test_positions_in_a_root_with_a_border_are_corrected_in_the_file(tmp_path, build, zip_of, png):
+    for log in range(6):
+        files = {}
+        for index in range(5):
+            side, left, top = 30, 100 + 20 * index, 150 + log
+            box = {"p_min_x": left - 10, "p_min_y": top - 10, "p_max_x": left + side, "p_max_y": top + side}
+            ball = {"ball_intersect": 1, "ball_center_x": 12, "ball_center_y": 15, "ball_radius": 11}
+            files[f"{index}.png"] = png(side + 10, seed=50 * log + index, **box, **ball)
+        zip_of(tmp_path / "grown" / "top" / f"log{log}.zip", files)
+    assert build("detection", "--naoth", str(tmp_path / "grown"), "--border", "10", "--origins", "naoth") == 0
+    y = load(tmp_path / "out", "train", family("detection", border=10)).y
+    assert np.allclose(y, [11 / 40, 22 / 40, 25 / 40])

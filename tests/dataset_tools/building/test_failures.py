@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from common.archive.checksums import sha256_of
 from common.errors import UserError
 from dataset_tools.building import write_families
@@ -134,3 +136,14 @@ def test_two_builds_at_once_leave_the_complete_files_of_one(tmp_path, naoth):
     sums = read_sums(tmp_path / "out" / family().folder / "SHA256SUMS")
     assert sums == {path.name: sha256_of(path) for path in (tmp_path / "out").rglob("*.h5")}
     assert not list((tmp_path / "out").rglob(".build-*"))
+
+
+@pytest.mark.parametrize("task", ["classification", "detection"])
+def test_a_family_without_a_single_ball_fails(tmp_path, build, zip_of, png, task, capsys):
+    for log in range(6):
+        files = {f"{index}.png": png(24, seed=10 * log + index) for index in range(5)}
+        zip_of(tmp_path / "empty" / "top" / f"log{log}.zip", files)
+    assert build(task, "--naoth", str(tmp_path / "empty"), "--origins", "naoth") == 1
+    out = capsys.readouterr().out
+    assert {"classification": "shows a ball: are labels missing", "detection": "no patches with a label"}[task] in out
+    assert not list((tmp_path / "out").rglob("*.h5"))

@@ -1,11 +1,9 @@
-"""Thresholds, targets and borders, and text chunks with wrong values."""
+"""Thresholds and targets of patches, and text chunks with wrong values."""
 
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from dataset_tools.sources import labels
 from dataset_tools.sources.labels import AMBIGUOUS, BALL, NO_BALL, PARTIAL, Refused, facts_from_text
@@ -54,92 +52,6 @@ def test_a_whole_camera_picture_is_not_a_patch(width, height, text):
 def test_target_is_radius_x_y_in_fractions_of_width_and_height():
     facts = facts_from_text(BALL_40, 40, 80, 0)
     assert facts.circle == (16 / 40, 18 / 40, 22 / 80)
-
-
-def exported(left, top, side, border):
-    """The public exporter in a few lines: box of the picture with border, and offset of the patch without it."""
-    right, bottom, x, y = left + side, top + side, 0, 0
-    if left - border > 0:
-        left, x = left - border, border
-    if top - border > 0:
-        top, y = top - border, border
-    if right + border > 640:
-        right -= border
-    if bottom + border > 480:
-        bottom -= border
-    return (left, top, right, bottom), (x, y)
-
-
-def facts(box, border, x=3, y=4, radius=5):
-    keys = dict(zip(labels.BOX, map(str, box), strict=True))
-    ball = {"ball_intersect": "1", "ball_center_x": str(x), "ball_center_y": str(y), "ball_radius": str(radius)}
-    return facts_from_text(ball | keys, box[2] - box[0], box[3] - box[1], border)
-
-
-patches_in_the_picture = st.integers(21, 150).flatmap(
-    lambda side: st.tuples(st.integers(0, 640 - side), st.integers(0, 480 - side), st.just(side))
-)
-
-
-@settings(max_examples=2000)
-@given(patches_in_the_picture, st.sampled_from([10, 20]), st.integers(0, 20), st.integers(0, 20))
-def test_the_centre_moves_as_the_exporter_moved_it_or_is_unknown(patch, border, x, y):
-    box, (right, down) = exported(*patch, border)
-    width, height = box[2] - box[0], box[3] - box[1]
-    if width < 1 or height < 1:
-        return
-    found = facts(box, border, x, y, 7).circle
-    # All patches that the exporter turns into this box; if their shifts differ, the box does not determine the shift.
-    left, top = patch[:2]
-    sources = {
-        shift
-        for a in {left - border, left, left + border}
-        for b in {top - border, top, top + border}
-        for side in range(max(1, patch[2] - 2 * border), patch[2] + 2 * border + 1)
-        for produced, shift in [exported(a, b, side, border)]
-        if produced == box and min(a, b) >= 0 and a + side <= 640 and b + side <= 480
-    }
-    assert (right, down) in sources
-    if math.isnan(found[0]):
-        return  # the next test checks that this is rare
-    assert np.allclose(np.multiply(found, (width, width, height)), [7, x + right, y + down])
-    assert len(sources) == 1
-
-
-def test_nearly_all_positions_are_known():
-    generator = np.random.default_rng(0)
-    known = total = 0
-    for _ in range(5000):
-        side = int(generator.integers(21, 120))
-        patch = int(generator.integers(0, 640 - side)), int(generator.integers(0, 480 - side)), side
-        box, _ = exported(*patch, 10)
-        if box[2] - box[0] < 1 or box[3] - box[1] < 1:
-            continue
-        total += 1
-        known += not math.isnan(facts(box, 10).circle[0])
-    assert known > 0.9 * total
-
-
-@pytest.mark.parametrize(
-    ("patch", "moved"),
-    [
-        ((100, 100, 40), (10, 10)),  # in the middle: moved in both
-        ((5, 100, 40), (0, 10)),  # at the left edge: moved only in y, so it is higher than wide
-        ((100, 5, 40), (10, 0)),
-        ((595, 100, 40), (10, 10)),  # cut at the right
-        ((595, 435, 40), (10, 10)),  # cut at the right and the bottom
-        ((5, 5, 40), None),  # 40x40: a patch of 40 that was not moved, or of 30 that was moved in both
-        ((5, 435, 40), None),  # 40x40: a patch of 40, not moved in x and cut below, or of 30, moved in both
-    ],
-)
-def test_positions_computed_by_hand(patch, moved):
-    box, true = exported(*patch, 10)
-    circle = facts(box, 10).circle
-    if moved is None:
-        assert math.isnan(circle[0])
-    else:
-        assert true == moved
-        assert (circle[1] * (box[2] - box[0]) - 3, circle[2] * (box[3] - box[1]) - 4) == pytest.approx(moved)
 
 
 def test_a_root_with_a_border_needs_the_box():

@@ -13,6 +13,8 @@ from PIL import Image, PngImagePlugin
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.read_png import decode_png
 
+from .png_chunks import chunk
+
 
 def png(pixels, mode="RGB", level=6, compressed=False, **text):
     info = PngImagePlugin.PngInfo()
@@ -25,10 +27,6 @@ def png(pixels, mode="RGB", level=6, compressed=False, **text):
 
 def noise(width, height, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def chunk(kind, data):
-    return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
 
 
 def assert_like_pillow(content):

@@ -1,6 +1,5 @@
 """Pickled data is read, and pickled code does not run."""
 
-import hashlib
 import os
 import pickle
 import struct
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from dataset_tools.sources.patch_sources import TK03, Chunk, read
 from dataset_tools.sources.safe_pickle import load_all
 
 from ..helpers import ROOT
@@ -174,16 +172,6 @@ finally:
 """
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert int(found.stdout.split()[-1]) > 1_000_000, "kB, of nine bytes"
-
-
-def test_lists_instead_of_arrays_give_one_line(tmp_path):
-    rows = [[1.0] * 16] * 16
-    for images in ([rows, rows[:3]], [rows] * 2, "text", {}):
-        path = tmp_path / "tk03.pkl"
-        path.write_bytes(b"".join(pickle.dumps(part) for part in (0.5, images, np.zeros((2, 4)), [])))
-        with pytest.raises(UserError, match=r"tk03\.pkl: (expected a number, arrays|rejected)") as caught:
-            list(read(Chunk(TK03, path), hashlib.sha256()))
-        assert "\n" not in str(caught.value)
 
 
 def test_a_pipe_does_not_block(tmp_path):
