@@ -7,9 +7,9 @@ plain Keras layers are accepted, and weights are read only from the bytes of the
 import copy
 import json
 import math
-import shutil
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -25,26 +25,19 @@ _LIMITS = {CONFIG: 8 << 20, METADATA: 64 << 10, WEIGHTS: 1 << 30}  # bytes, unpa
 _RATIO = 50  # weights hardly compress; a higher ratio means that a file was made to fill the memory
 _DIRECTORY = 64 << 10  # bytes of the archive's table of contents; ours has 200
 _LAYERS = 2000
-_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 _VALUES = 1 << 26  # in one layer's output for one patch
-_KINDS = {
+_NAMES = (
     # Models and the other classes in their configurations.
-    "Functional Sequential Model DTypePolicy __keras_tensor__ __tuple__ slice",
+    "Functional Sequential Model DTypePolicy __keras_tensor__ __tuple__ slice "
     # Layers whose output depends only on their weights and their input.
     "InputLayer Rescaling Normalization Conv1D Conv2D Conv2DTranspose DepthwiseConv2D SeparableConv2D Dense "
     "BatchNormalization LayerNormalization GroupNormalization UnitNormalization Activation ReLU LeakyReLU PReLU ELU "
     "Softmax MaxPooling2D AveragePooling2D GlobalMaxPooling2D GlobalAveragePooling2D Flatten Reshape Permute "
     "RepeatVector ZeroPadding2D Cropping2D UpSampling2D Resizing Identity Concatenate Add Subtract Multiply Average "
     "Maximum Minimum Dot Dropout SpatialDropout2D GaussianDropout GaussianNoise AlphaDropout ActivityRegularization "
-    "RandomFlip RandomRotation RandomTranslation RandomZoom RandomContrast RandomBrightness",
-    # Initialisers, regularisers and constraints: no longer useful, but old files contain them.
-    "Zeros Ones Constant Identity RandomNormal RandomUniform TruncatedNormal VarianceScaling GlorotNormal "
-    "GlorotUniform HeNormal HeUniform LecunNormal LecunUniform Orthogonal",
-    "L1 L2 L1L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm",
-}
-_NAMES = {name for names in _KINDS for name in names.split()}
-_PARTS = ("layers", "models", "initializers", "regularizers", "constraints", "dtype_policies")
-_MODULES = {"builtins", "keras", *(f"keras.{name}" for name in _PARTS)}
+    "RandomFlip RandomRotation RandomTranslation RandomZoom RandomContrast RandomBrightness"
+).split()
+_MODULES = {"builtins", "keras", "keras.layers", "keras.models", "keras.dtype_policies"}
 _MODULES |= {f"keras.src.models.{name}" for name in ("functional", "sequential", "model")}
 
 
@@ -57,16 +50,16 @@ def load(path: Path):
     with tempfile.TemporaryDirectory(prefix="model-") as folder:
         weights = Path(folder) / WEIGHTS
         try:
-            config = _unpack(path, weights)
-            values = count_stored(weights)
+            config = _unpack(path, folder)
+            stored = count_stored(weights)
             devices_and_seeds.find_gpus()
             with ThreadPoolExecutor(1) as thread:
-                thread.submit(_check_size, config, values).result()
+                thread.submit(_check_size, config, stored).result()
             model = _build(config)
             model.load_weights(weights)
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
-        except (Exception, RecursionError) as error:  # zipfile, h5py and Keras raise many kinds of exceptions
+        except Exception as error:  # zipfile, h5py and Keras raise many kinds of exceptions
             why = " ".join(str(error).split())[:200] or type(error).__name__
             raise UserError(f"{path}: the model cannot be loaded because the file is damaged: {why}.") from None
     return model
@@ -83,29 +76,34 @@ def save(model, path: Path) -> None:
         with zipfile.ZipFile(whole) as saved, zipfile.ZipFile(path, "w") as slim:
             for name in saved.namelist():
                 content = saved.read(name)
-                if name == CONFIG:
-                    config = json.loads(content)
-                    config.pop("compile_config", None)
-                    content = json.dumps(_without_training(config)).encode()
-                slim.writestr(name, content)
+                slim.writestr(name, json.dumps(_without_training(content)) if name == CONFIG else content)
     finally:
         whole.unlink(missing_ok=True)
 
 
-def _without_training(value):
+def _without_training(content: bytes) -> dict:
     """A configuration without initialisers, regularisers, constraints and disabled switches."""
-    if isinstance(value, list):
-        return [_without_training(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    value = {name: _without_training(item) for name, item in value.items() if not name.endswith(_OF_TRAINING)}
-    if value.get("renorm") is False or value.get("quantization_config", 0) is None:
-        value = {name: item for name, item in value.items() if not name.startswith(("renorm", "quantization_config"))}
-    return value
+    config = json.loads(content)
+    config.pop("compile_config", None)
+    for part in _parts(config):
+        disabled = tuple(name for name in ("renorm", "quantization_config") if not part.get(name))
+        for name in list(part):
+            if name.endswith(("_initializer", "_regularizer", "_constraint")) or name.startswith(disabled):
+                del part[name]
+    return config
 
 
-def _unpack(path: Path, weights: Path) -> dict:
-    """Returns the checked configuration, and writes the weights to a separate file."""
+def _parts(value) -> Iterator[dict]:
+    """Every object in a configuration, each before those inside it, so that what a caller removes is skipped."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    for item in value if isinstance(value, list) else ():
+        yield from _parts(item)
+
+
+def _unpack(path: Path, folder: str) -> dict:
+    """Returns the checked configuration, and extracts the file with the weights."""
     with path.open("rb") as file:
         _check_directory(file)
         with zipfile.ZipFile(file) as archive:
@@ -114,13 +112,9 @@ def _unpack(path: Path, weights: Path) -> dict:
                 if archive.getinfo(name).file_size > min(most, limit):
                     raise UserError(f"{name} in it unpacks to more data than a model can have. Received: {path.name}.")
             _check_version(json.loads(archive.read(METADATA)))
-            config = json.loads(archive.read(CONFIG))
-            if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
-                raise UserError(f"{CONFIG} in it does not describe a model.")
-            config.pop("compile_config", None)
+            config = _without_training(archive.read(CONFIG))
             _check_config(config)
-            with archive.open(WEIGHTS) as source, weights.open("wb") as target:
-                shutil.copyfileobj(source, target)
+            archive.extract(WEIGHTS, folder)
     return config
 
 
@@ -135,7 +129,7 @@ def _check_directory(file) -> None:
 
 
 def _check_version(metadata) -> None:
-    version = str(metadata.get("keras_version", "")) if isinstance(metadata, dict) else ""
+    version = str(metadata.get("keras_version"))
     if version.startswith(("0.", "1.", "2.")):
         raise UserError(
             f"the model was saved by Keras 2. Received: keras_version {version[:20]}. Convert it once where Keras 2 is "
@@ -144,25 +138,20 @@ def _check_version(metadata) -> None:
         )
 
 
-def _check_config(value) -> None:
-    """Walks through a configuration: every object in it must be a plain Keras object."""
-    if isinstance(value, dict):
-        if "class_name" in value or "registered_name" in value:
-            name, module = value.get("class_name"), value.get("module")
-            known = isinstance(name, str) and name in _NAMES and (module is None or str(module) in _MODULES)
-            if not known or value.get("registered_name") not in (None, name):
+def _check_config(config: dict) -> None:
+    """Refuses a configuration unless every object in it is a plain Keras object."""
+    for part in _parts(config):
+        if "class_name" in part or "registered_name" in part:
+            name, module = part.get("class_name"), part.get("module")
+            known = name in _NAMES and (module is None or module in _MODULES)
+            if not known or part.get("registered_name") not in (None, name):
                 shown = f"{module}.{name}" if isinstance(module, str) else str(name)
                 raise UserError(
                     f"it contains more than plain Keras layers, which is not loaded because it could run code. "
                     f"Received: {shown[:100]}."
                 )
-        if "lora_rank" in value or value.get("quantization_config") is not None:
+        if "lora_rank" in part or part.get("quantization_config"):
             raise UserError("it has quantised or LoRA layers, which are not supported. Save the plain model.")
-        for item in value.values():
-            _check_config(item)
-    elif isinstance(value, list):
-        for item in value:
-            _check_config(item)
 
 
 def count_stored(weights: Path) -> int:
@@ -201,8 +190,7 @@ def _check_size(config: dict, stored: int) -> None:
     """
     keras.StatelessScope().__enter__()
     model = _build(config)
-    layers = model._flatten_layers()
-    if len(list(layers)) > _LAYERS:
+    if len(list(model._flatten_layers())) > _LAYERS:
         raise UserError(f"it has more than {_LAYERS} layers.")
     wanted = sum(math.prod(variable.shape) for variable in model.variables)
     if wanted > stored + 1000:  # the states of random generators, two numbers each, may be missing

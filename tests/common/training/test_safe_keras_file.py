@@ -81,12 +81,21 @@ OTHER_FILE = {"class_name": "StringLookup", "config": {"name": "x", "vocabulary"
         lambda told: told.update(registered_name="package>Layer"),
         lambda told: told["config"].update(activation=GET_FILE),
         lambda told: told["config"].update(activation=FUNCTION),
-        lambda told: told["config"].update(kernel_initializer={"module": "keras.src.x", "class_name": "Zeros"}),
+        lambda told: told["config"].update(activation={"module": "keras.src.x", "class_name": "ReLU"}),
+        lambda told: told["config"].update(activation={"module": "keras.initializers", "class_name": "Zeros"}),
     ],
 )
 def test_anything_but_plain_layers_is_refused(model, edit):
     change(model, "config.json", layer(edit))
     refused(model, "more than plain Keras layers")
+
+
+def test_what_only_training_needs_never_reaches_keras(model):
+    expected = load_model(model, SHAPE, 1).get_weights()
+    parts = {f"{part}_{what}": GET_FILE for part in ("kernel", "bias") for what in ("initializer", "constraint")}
+    change(model, "config.json", layer(lambda told: told["config"].update(parts)))
+    for found, weight in zip(load_model(model, SHAPE, 1).get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(found, weight)
 
 
 def test_a_lambda_of_keras_is_refused(tmp_path):
