@@ -30,7 +30,10 @@ def find_model(path: Path) -> Path:
                 "keras.models.load_model('old.h5', compile=False).save('new.keras')"
             )
     if not zipfile.is_zipfile(file):
-        raise UserError(f"not a .keras file, or a damaged one. Received: {file}. Choose a model that train.py saved.")
+        raise UserError(
+            f"not a .keras file, or a damaged one. Received: {file}. Choose a model that train.py saved. "
+            "For exported files (.tflite, .onnx), use compare.py or predict.py."
+        )
     return file
 
 

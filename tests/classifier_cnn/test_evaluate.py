@@ -41,6 +41,7 @@ def models(tmp_path_factory):
     (folder / "run" / "model.json").write_text(json.dumps({"threshold": {"keras": 0.55}}))
     with zipfile.ZipFile(folder / "zip.keras", "w") as archive:
         archive.writestr("config.json", "{}")
+    (folder / "model.onnx").write_bytes(b"\x08\x08")
     save(folder / "three.keras", 3)
     save(folder / "colour.keras", 1, channels=2)
     save(folder / "broken.keras", 1, bias=keras.initializers.Constant(float("nan")))
@@ -175,6 +176,7 @@ def test_the_run_of_a_detector_is_called_a_detector(tmp_path):
     [
         (["nowhere", "FILE"], "the model does not exist"),
         (["FILE", "FILE"], "not a .keras file"),
+        (["model.onnx", "FILE"], "use compare.py or predict.py"),
         (["run", "nowhere.h5"], "nowhere.h5"),
         (["run", "run/model.keras"], "not an HDF5 file"),
         (["zip.keras", "FILE"], "cannot be loaded"),
