@@ -26,7 +26,7 @@ _RATIO = 50  # weights hardly compress; a higher ratio means that a file was mad
 _DIRECTORY = 64 << 10  # bytes of the archive's table of contents; ours has 200
 _LAYERS = 2000
 _VALUES = 1 << 26  # in one layer's output for one patch
-_NAMES = (
+_PLAIN = (
     # Models and the other classes in their configurations.
     "Functional Sequential Model DTypePolicy __keras_tensor__ __tuple__ slice "
     # Layers whose output depends only on their weights and their input.
@@ -36,7 +36,8 @@ _NAMES = (
     "RepeatVector ZeroPadding2D Cropping2D UpSampling2D Resizing Identity Concatenate Add Subtract Multiply Average "
     "Maximum Minimum Dot Dropout SpatialDropout2D GaussianDropout GaussianNoise AlphaDropout ActivityRegularization "
     "RandomFlip RandomRotation RandomTranslation RandomZoom RandomContrast RandomBrightness"
-).split()
+)
+_NAMES = set(_PLAIN.split())
 _MODULES = {"builtins", "keras", "keras.layers", "keras.models", "keras.dtype_policies"}
 _MODULES |= {f"keras.src.models.{name}" for name in ("functional", "sequential", "model")}
 
@@ -143,7 +144,7 @@ def _check_config(config: dict) -> None:
     for part in _parts(config):
         if "class_name" in part or "registered_name" in part:
             name, module = part.get("class_name"), part.get("module")
-            known = name in _NAMES and (module is None or module in _MODULES)
+            known = isinstance(name, str) and name in _NAMES and (module is None or str(module) in _MODULES)
             if not known or part.get("registered_name") not in (None, name):
                 shown = f"{module}.{name}" if isinstance(module, str) else str(name)
                 raise UserError(
