@@ -22,6 +22,7 @@ import cross_validation
 import numpy as np
 import tensorflow as tf
 from sklearn.model_selection import GroupKFold
+from zoom_and_shift import zoom_and_shift
 
 from common.cli.program import run_main
 from common.datasets.patch_file import Patches
@@ -32,7 +33,7 @@ from common.training.augmentation_ops import draw
 from common.training.batches import MemoryData
 from common.training.trainer import Settings, Trainer
 from detector_cnn_ball_radius_center import metrics
-from detector_cnn_ball_radius_center.augmentation import LABEL_OFFSET, LIGHT, NOISE, make_augmentation, zoom_and_shift
+from detector_cnn_ball_radius_center.augmentation import LABEL_OFFSET, LIGHT, NOISE, make_augmentation
 from detector_cnn_ball_radius_center.loss import make_loss
 from detector_cnn_ball_radius_center.options import DEFAULT_STEM, LOSSES, Options
 from detector_cnn_ball_radius_center.training import build

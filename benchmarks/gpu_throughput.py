@@ -87,7 +87,7 @@ def child(variant: dict) -> None:
     )
     if not variant.get("jit", True):
         trainer.run = tf.function(trainer._steps, reduce_retracing=True)
-        trainer.steps_per_call = trainer.STEPS_PER_CALL
+        trainer.steps_per_call = training.STEPS_PER_CALL
     seconds = [timed(epoch) for _ in range(2)]
     while len(seconds) < 4 or (len(seconds) < 12 and sum(seconds[1:]) < 20):
         seconds.append(timed(epoch))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from common.training import augmentation_ops
@@ -11,7 +12,6 @@ from common.training import augmentation_ops
 LABEL_OFFSET = (0.004, 0.01)
 # How much light changes (see `make_augmentation`), and the largest standard deviation of the noise in grey levels.
 LIGHT, NOISE = 1.0, 6.0
-CENTRE_LIMITS = (0.05, 0.95)  # fractions of the patch; augmentation never moves a centre beyond them
 
 
 def make_augmentation(
@@ -66,34 +66,21 @@ def turn(x, y, transposed, flip_x, flip_y, offset=LABEL_OFFSET):
         x and y, moved.
     """
     y, offset = tf.convert_to_tensor(y, tf.float32), tf.constant(offset, tf.float32)
-    x = augmentation_ops.flip(augmentation_ops.transpose(x, transposed), flip_x, flip_y)
+    x = flip(augmentation_ops.transpose(x, transposed), flip_x, flip_y)
     centre = y[:, 1:] - offset
     centre = tf.where(transposed[:, tf.newaxis], centre[:, ::-1], centre)
     centre = tf.where(tf.stack([flip_x, flip_y], 1), 1 - centre, centre)
     return x, tf.concat([y[:, :1], centre + offset], 1)
 
 
-def zoom_and_shift(x, y, zoom, shift_x, shift_y, offset=LABEL_OFFSET):
-    """Zooms and shifts patches together with their circles; not part of the recipe (RECIPE.md).
+def flip(x, flip_x, flip_y):
+    """Mirrors the chosen patches, bool [n] each, horizontally and vertically; exact.
 
-    If a centre would move beyond `CENTRE_LIMITS`, the patch is shifted less, so that the network is not trained on
-    balls that the patch hardly shows. A centre that is already outside the limits does not move.
-
-    Args:
-        x, y, offset: see `turn`.
-        zoom: [n] input pixels per output pixel, below 1 enlarges.
-        shift_x, shift_y: [n] pixels by which the content moves right and down.
-
-    Returns:
-        x and y, moved.
+    It uses products with mirrored identity matrices, because reversing an axis costs several times as much.
     """
-    y, offset = tf.convert_to_tensor(y, tf.float32), tf.constant(offset, tf.float32)
-    size, factor = x.shape[1], zoom[:, tf.newaxis]
-    centre = y[:, 1:] - offset
-    zoomed = 0.5 + (centre - 0.5) / factor
-    low, high = (limit - offset for limit in CENTRE_LIMITS)
-    moved = zoomed + tf.stack([shift_x, shift_y], 1) / size
-    moved = tf.clip_by_value(moved, tf.minimum(centre, low), tf.maximum(centre, high))
-    shifts = tf.unstack((zoomed - moved) * factor * size, axis=1)
-    x = augmentation_ops.resample(x, zoom, zoom, *shifts, tf.zeros_like(zoom))
-    return x, tf.concat([y[:, :1] / factor, moved + offset], 1)
+
+    def mirrors(size, chosen):
+        identity = np.eye(size, dtype=np.float32)
+        return tf.gather(np.stack([identity, identity[::-1]]), tf.cast(chosen, tf.int32))
+
+    return augmentation_ops.multiply(mirrors(x.shape[1], flip_y), x, mirrors(x.shape[2], flip_x))

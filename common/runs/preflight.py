@@ -8,7 +8,7 @@ from common.datasets.listing import list_datasets
 from common.datasets.load import Splits
 from common.runs.finished import already_finished
 from common.tracking import Server
-from common.training.why_no_gpu import require_gpu
+from common.training.why_no_gpu import why_no_gpu
 
 
 def preflight(
@@ -33,5 +33,5 @@ def preflight(
     server = tracking.choose_server(options.tracking, options.output_dir, require=options.require_tracking)
     print(server.words)
     if options.require_gpu:  # before a gigabyte is downloaded for nothing
-        require_gpu()
+        why_no_gpu(required=True)
     return load_data(options), server

@@ -5,7 +5,6 @@ the same eagerly and inside the compiled training step. Flips, zooms, shifts and
 small matrix products per patch instead of gathers. Random numbers come only from a seed pair, never from global state.
 """
 
-import numpy as np
 import tensorflow as tf
 
 
@@ -49,19 +48,6 @@ def transpose(x, chosen):
     return tf.where(chosen[:, tf.newaxis, tf.newaxis, tf.newaxis], tf.transpose(x, [0, 2, 1, 3]), x)
 
 
-def flip(x, flip_x, flip_y):
-    """Mirrors the chosen patches, bool [n] each, horizontally and vertically; exact.
-
-    It uses products with mirrored identity matrices, because reversing an axis costs several times as much.
-    """
-
-    def mirrors(size, chosen):
-        identity = np.eye(size, dtype=np.float32)
-        return tf.gather(np.stack([identity, identity[::-1]]), tf.cast(chosen, tf.int32))
-
-    return _multiply(mirrors(x.shape[1], flip_y), x, mirrors(x.shape[2], flip_x))
-
-
 def resample(x, scale_x, scale_y, shift_x, shift_y, blur):
     """Samples every patch bilinearly on a moved and stretched grid; outside, the edge pixels are repeated.
 
@@ -76,10 +62,10 @@ def resample(x, scale_x, scale_y, shift_x, shift_y, blur):
     """
     rows = _sampling_matrix(x.shape[1], scale_y, shift_y, blur)
     columns = _sampling_matrix(x.shape[2], scale_x, shift_x, blur)
-    return _multiply(rows, x, columns)
+    return multiply(rows, x, columns)
 
 
-def _multiply(rows, x, columns):
+def multiply(rows, x, columns):
     """Multiplies every plane by rows [n, h, h] from the left and columns [n, w, w], transposed, from the right."""
     planes = [tf.squeeze(x, -1)] if x.shape[-1] == 1 else tf.unstack(x, axis=-1)  # unstacking one plane would copy it
     planes = [tf.matmul(rows, tf.matmul(plane, columns, transpose_b=True)) for plane in planes]

@@ -12,12 +12,7 @@ NEIGHBOURS = 1024  # patches that are read together: one chunk of our files at 1
 
 
 class MemoryData:
-    """Patches and targets in memory.
-
-    Args:
-        X: uint8 [n, height, width, channels].
-        y: float32 [n] or [n, targets].
-    """
+    """Patches and targets in memory: X uint8 [n, height, width, channels], y float32 [n] or [n, targets]."""
 
     def __init__(self, X: np.ndarray, y: np.ndarray):
         self.X, self.y = X, y.astype(np.float32)
@@ -28,19 +23,15 @@ class MemoryData:
 
     def blocks(self, rng: np.random.Generator) -> Iterator[tuple]:
         """Yields (X, y, order) of one epoch: all patches at once, uploaded only once, in a new order."""
-        if self._device is None:
-            self._device = tf.constant(self.X), tf.constant(self.y)
-        yield *self._device, rng.permutation(len(self.X)).astype(np.int32)
+        self._device = self._device or (tf.constant(self.X), tf.constant(self.y))
+        yield *self._device, _order(rng, len(self))
 
 
 class StoredData:
-    """Patches in files. An epoch reads blocks, each mixed from short sequences of neighbours all over the files.
+    """Patches in files, see `patch_file.stored_patches`.
 
-    Inside a block they are shuffled, because files are sorted by source and recording.
-
-    Args:
-        patches: the result of `patch_file.stored_patches`.
-        batch_size: each block contains a multiple of it, so that only the last block has to be filled up.
+    An epoch reads blocks, each mixed from short sequences of neighbours all over the files. Inside a block they are
+    shuffled, because files are sorted by source and recording. All blocks but the last are multiples of the batch size.
     """
 
     def __init__(self, patches: Patches, batch_size: int):
@@ -70,8 +61,7 @@ def _order(rng: np.random.Generator, n: int) -> np.ndarray:
     return rng.permutation(n).astype(np.int32)
 
 
-def training_data(patches, batch_size: int):
+def training_data(patches: Patches, batch_size: int) -> MemoryData | StoredData:
     """The source of a run's batches: memory, or the patch files (`--stream`)."""
-    if isinstance(patches.X, np.ndarray):
-        return MemoryData(patches.X, patches.y)
-    return StoredData(patches, batch_size)
+    in_memory = isinstance(patches.X, np.ndarray)
+    return MemoryData(patches.X, patches.y) if in_memory else StoredData(patches, batch_size)

@@ -1,13 +1,14 @@
 """Sets threads, GPU memory and seeds, before TensorFlow computes anything."""
 
 import sys
+from contextlib import suppress
 
 import keras
 import tensorflow as tf
 
 from common.cli.quiet import quiet_stderr
 from common.errors import UserError
-from common.training import why_no_gpu
+from common.training.why_no_gpu import why_no_gpu
 
 
 def find_gpus() -> list:
@@ -25,13 +26,16 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
     Raises:
         UserError: `require_gpu` is set but no GPU can be used, or the GPU does not compute.
     """
-    gpus = _usable_gpus(require_gpu)
+    gpus = find_gpus()
+    if why := why_no_gpu(bool(gpus), require_gpu):
+        print(f"note: training on the CPU: {why}", file=sys.stderr)
+        if gpus:
+            tf.config.set_visible_devices([], "GPU")
+        gpus = []
     if threads:
-        try:
+        with suppress(RuntimeError):  # already computing in this process (tests, several runs in one worker)
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
-        except RuntimeError:  # already computing in this process (tests, several runs in one worker)
-            pass
     for card in gpus:
         tf.config.experimental.set_memory_growth(card, True)  # otherwise the first run takes all of its memory
     if gpus:
@@ -41,19 +45,6 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
         if fault := computing_fails():
             raise UserError(f"{fault}. To train on the CPU instead, set CUDA_VISIBLE_DEVICES=-1.")
     keras.utils.set_random_seed(seed)
-
-
-def _usable_gpus(require: bool) -> list:
-    gpus = find_gpus()
-    why = why_no_gpu.trouble(why_no_gpu.ask_driver(), why_no_gpu.needs(), bool(gpus), require)
-    if require and why:
-        raise UserError(f"--require-gpu, but {why}")
-    if why:
-        print(f"note: training on the CPU: {why}", file=sys.stderr)
-        if gpus:
-            tf.config.set_visible_devices([], "GPU")
-        return []
-    return gpus
 
 
 def computing_fails(device: str = "GPU:0") -> str | None:

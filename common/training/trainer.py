@@ -24,11 +24,10 @@ STEPS_PER_CALL = 256  # a stop request is noticed between calls, about once a se
 class Settings:
     """Settings for training.
 
-    `learning_rate` is the highest rate of the schedule, `warmup` the share of all steps until it is reached, see
-    `common.training.optimizer.make_optimizer`.
-    `average` is the decay per step of the moving average of all weights; the average is evaluated and shipped
-    (Polyak & Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992).
-    `xla` compiles the steps with XLA; None means only if there is a GPU. On a CPU it is slower.
+    learning_rate: the highest rate of the schedule; warmup: the share of all steps until it is reached.
+    average: decay per step of the moving average of all weights, which is evaluated and shipped (Polyak & Juditsky,
+    Acceleration of Stochastic Approximation by Averaging, 1992).
+    xla: compile the steps with XLA; None means only if there is a GPU. On a CPU it is slower.
     """
 
     epochs: int
@@ -64,8 +63,8 @@ class Trainer:
 
     def __init__(self, model, data, loss: Callable, augment: Callable | None, settings: Settings, head: str):
         self.model, self.data, self.loss, self.augment, self.settings = model, data, loss, augment, settings
-        layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-        self.layers = _pooled_first(layers[: [layer.name for layer in layers].index(head) + 1])
+        end = model.layers.index(model.get_layer(head)) + 1
+        self.layers = _pooled_first(model.layers[1:end])  # without the input and what follows the head
         self.first = next((layer for layer in self.layers if layer.trainable_weights), None)  # the first with weights
         self.batch_size = min(settings.batch_size, len(data))
         self.optimizer = make_optimizer(model, settings, steps=settings.epochs * -(-len(data) // self.batch_size))
@@ -109,10 +108,10 @@ class Trainer:
     def _steps(self, X, y, order):
         """Runs one step per row of `order` [steps, batch size]; returns the sum of the losses."""
 
-        def step(i, total):
-            return i + 1, total + self.step(tf.gather(X, order[i]), tf.gather(y, order[i]))
+        def step(total, rows):
+            return total + self.step(tf.gather(X, rows), tf.gather(y, rows))
 
-        return tf.while_loop(lambda i, _: i < tf.shape(order)[0], step, (0, tf.zeros([])))[1]
+        return tf.foldl(step, order, tf.zeros([]))
 
     def step(self, x, y):
         """One update from one batch of raw patches; returns the loss."""
@@ -135,7 +134,7 @@ class Trainer:
         """Calls a layer in training mode, in the fastest way for the device."""
         if isinstance(layer, keras.layers.BatchNormalization):
             return _normalise(layer, x)
-        if _is_pooling(layer) and self.xla:
+        if isinstance(layer, keras.layers.MaxPooling2D) and self.xla:
             return pool(layer, x)
         if isinstance(layer, keras.layers.Conv2D) and not self.xla:
             return convolve(layer, x, first=layer is self.first)
@@ -158,7 +157,7 @@ def _pooled_first(layers: list) -> list:
     """Moves max pooling before the activation: both are monotonic, so only the amount of work changes, to a quarter."""
     layers = list(layers)
     for i in range(1, len(layers)):
-        if _is_pooling(layers[i]) and isinstance(layers[i - 1], keras.layers.LeakyReLU):
+        if isinstance(layers[i], keras.layers.MaxPooling2D) and isinstance(layers[i - 1], keras.layers.LeakyReLU):
             layers[i - 1 : i + 1] = layers[i], layers[i - 1]
     return layers
 
@@ -168,10 +167,6 @@ def pool(layer, x):
     _, height, width, channels = x.shape
     down, right = layer.pool_size
     return tf.reduce_max(tf.reshape(x, [-1, height // down, down, width // right, right, channels]), [2, 4])
-
-
-def _is_pooling(layer) -> bool:
-    return isinstance(layer, keras.layers.MaxPooling2D)
 
 
 def _normalise(layer, x):

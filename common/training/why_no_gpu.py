@@ -45,21 +45,23 @@ def ask_driver(library: str = "libcuda.so.1") -> Driver | None:
     cuda = _load(library)
     if cuda is None:
         return None
-    number, number2 = ctypes.c_int(), ctypes.c_int()
-    cuda.cuDriverGetVersion(ctypes.byref(number))
-    version = (number.value // 1000, number.value % 1000 // 10)
-    if status := cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(number)):
+
+    def ask(function: str, *arguments: int) -> int:
+        answer = ctypes.c_int()
+        getattr(cuda, function)(ctypes.byref(answer), *arguments)
+        return answer.value
+
+    version = ask("cuDriverGetVersion")
+    version = (version // 1000, version % 1000 // 10)
+    if status := cuda.cuInit(0):
         text = ctypes.c_char_p()
         known = cuda.cuGetErrorName(status, ctypes.byref(text)) == 0 and text.value
         return Driver(version, f"{text.value.decode()} ({status})" if known else f"error {status}")
-    devices = []
-    for index in range(number.value):
-        device, name = ctypes.c_int(), ctypes.create_string_buffer(256)
-        cuda.cuDeviceGet(ctypes.byref(device), index)
+    devices, name = [], ctypes.create_string_buffer(256)
+    for device in [ask("cuDeviceGet", index) for index in range(ask("cuDeviceGetCount"))]:
         cuda.cuDeviceGetName(name, len(name), device)
-        cuda.cuDeviceGetAttribute(ctypes.byref(number), _MAJOR, device)
-        cuda.cuDeviceGetAttribute(ctypes.byref(number2), _MINOR, device)
-        devices.append((name.value.decode(errors="replace"), (number.value, number2.value)))
+        major, minor = (ask("cuDeviceGetAttribute", attribute, device) for attribute in (_MAJOR, _MINOR))
+        devices.append((name.value.decode(errors="replace"), (major, minor)))
     return Driver(version, devices=tuple(devices))
 
 
@@ -76,22 +78,23 @@ def needs() -> Needs:
     return Needs(metadata.version("tensorflow"), (int(major), int(minor)), divmod(least, 10), libraries)
 
 
-def require_gpu() -> None:
-    """Refuses a machine without a GPU that TensorFlow can use.
+def why_no_gpu(seen: bool | None = None, required: bool = False) -> str | None:
+    """Why there is no GPU to train on, as `trouble` finds it on this machine; None if all is well.
 
     Raises:
-        UserError: there is none.
+        UserError: a GPU is required, and there is none.
     """
-    if why := trouble(ask_driver(), needs(), None, required=True):
+    why = trouble(ask_driver(), needs(), seen, required)
+    if why and required:
         raise UserError(f"--require-gpu, but {why}")
+    return why
 
 
 def trouble(driver: Driver | None, wanted: Needs, seen: bool | None, required: bool = False) -> str | None:
     """Why there is no GPU to train on, and what to do; None if all is well.
 
     Args:
-        driver: see `ask_driver`.
-        wanted: see `needs`.
+        driver: from `ask_driver`. wanted: from `needs`.
         seen: whether TensorFlow lists a GPU; None before it is imported.
         required: if not, None also where no GPU is expected: without a driver and CUDA's libraries, or if all are
             hidden on purpose, as for the CPU workers of a grid.
@@ -99,13 +102,15 @@ def trouble(driver: Driver | None, wanted: Needs, seen: bool | None, required: b
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if not required and (chosen in _HIDDEN or (driver is None and not wanted.libraries)):
         return None
-    if driver is None and not seen:
-        return (
-            "no NVIDIA driver is visible. Start a container with --gpus all, on a machine with NVIDIA's container "
-            "toolkit; without a container, nvidia-smi has to work."
-        )
     if driver is None:
-        return None
+        return (
+            None
+            if seen
+            else (
+                "no NVIDIA driver is visible. Start a container with --gpus all, on a machine with NVIDIA's container "
+                "toolkit; without a container, nvidia-smi has to work."
+            )
+        )
     if driver.cuda < (wanted.cuda[0], 0):
         return (
             f"the NVIDIA driver is too old: it runs CUDA {_dotted(driver.cuda)}, but TensorFlow {wanted.version} needs "

@@ -1,5 +1,7 @@
 """Pixels and circles move together: properties of the transforms, and measurements of rendered discs."""
 
+import runpy
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,8 +10,12 @@ from hypothesis import strategies as st
 
 from common.cli.training_options import default_epochs
 from detector_cnn_ball_radius_center import augmentation, options
-from detector_cnn_ball_radius_center.augmentation import CENTRE_LIMITS, make_augmentation, turn, zoom_and_shift
+from detector_cnn_ball_radius_center.augmentation import flip, make_augmentation, turn
 
+from ..tiny import ROOT
+
+MEASURED_ONLY = runpy.run_path(str(ROOT / "benchmarks" / "zoom_and_shift.py"))
+CENTRE_LIMITS, zoom_and_shift = MEASURED_ONLY["CENTRE_LIMITS"], MEASURED_ONLY["zoom_and_shift"]
 OFFSET = np.float32([0, *augmentation.LABEL_OFFSET])  # offset of a label from the drawn disc
 seeds = st.integers(0, 2**32 - 1)
 few = settings(deadline=None, max_examples=10)
@@ -69,6 +75,16 @@ def test_shift_is_the_distance_that_the_content_moves():
     ones = tf.ones([COUNT])
     _, circles = zoom_and_shift(x, y, ones, 2 * ones, -1 * ones)
     np.testing.assert_allclose(circles, y + np.array([0, 2 / 16, -1 / 16]), atol=1e-6)
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+def test_flip_mirrors_the_chosen_patches_only_and_exactly(planes):
+    x = (
+        np.random.default_rng(0).integers(0, 256, (4, 12, 16, planes)).astype(np.float32)
+    )  # wider than high: a mix-up of the axes would not pass
+    found = flip(tf.constant(x), tf.constant([False, True, False, True]), tf.constant([False, False, True, True]))
+    for mirrored, original, axes in zip(found.numpy(), x, ((), 1, 0, (0, 1)), strict=True):
+        np.testing.assert_array_equal(mirrored, np.flip(original, axes))
 
 
 @given(seeds)
