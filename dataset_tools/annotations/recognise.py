@@ -15,6 +15,7 @@ from dataset_tools.annotations.record import Items, Record
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
+ALREADY_READ = "already read, from another source or under another name"
 LISTS = (".json", ".yaml", ".yml", ".h5", ".hdf5")  # suffixes of files that annotate a whole folder
 # A reader yields the pictures of a file or folder; it raises UserError if they are unreadable, or no class is a ball.
 READERS: dict[str, Callable[[Path, Classes], Items]] = {
@@ -125,7 +126,7 @@ def records(
                     picture = item.picture or search.find(item.name)
                     key = os.path.realpath(picture), item.place
                     if key in seen:
-                        raise Refused("already read, from another source or under another name")
+                        raise Refused(ALREADY_READ)
                     seen.add(key)
                     item = item._replace(picture=picture, camera=item.camera or camera_of(item.name))
                     item = item._replace(recording=recording_of(item, label, pattern))

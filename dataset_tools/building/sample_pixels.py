@@ -63,3 +63,19 @@ def as_it_is(height: int, width: int, chroma: bool) -> np.ndarray:
     own = np.arange(height * width)
     columns = own % width
     return np.stack([own, own - columns + partners(columns, width)]) if chroma else own[None]
+
+
+def sample(rgbx: np.ndarray, size: int, rule: str, chroma: bool, ready: bool = False) -> np.ndarray:
+    """The pixels of a patch that the network sees: uint32 [height, width] -> [1 or 2, size * size].
+
+    Args:
+        ready: it was subsampled before it was saved, so a patch of the network's size is used unchanged.
+    """
+    height, width = rgbx.shape
+    if ready and height == width == size:
+        indices = as_it_is(height, width, chroma)
+    elif rule == "area":  # each cell has its own U and V
+        return np.stack([average(rgbx, size)] * (2 if chroma else 1))
+    else:
+        indices = sample_indices(height, width, size, rule, chroma)
+    return rgbx.reshape(-1)[indices]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.datasets.families import ORIGINS
-from dataset_tools.building import colour, sample_pixels
+from dataset_tools.building import colour
+from dataset_tools.building.sample_pixels import sample
 from dataset_tools.leaks import hashes
 from dataset_tools.sources.patch_sources import CAMERAS, Chunk, Patch, Skipped, read
 
@@ -54,7 +55,7 @@ def decode(chunk: Chunk, plan: Plan) -> Batch:
             skipped.append(item)
             continue
         for size, found in samples.items():
-            found.append(_sample(item, size, plan))
+            found.append(sample(item.rgbx, size, plan.method, plan.chroma, item.ready))
         patches.append(item._replace(rgbx=None))  # so that a batch never holds all decoded pictures
     planes = 2 if plan.chroma else 1
     channels = {
@@ -72,21 +73,6 @@ def decode(chunk: Chunk, plan: Plan) -> Batch:
         digest.hexdigest(),
         sum(member.packed for member in chunk.members) or chunk.path.stat().st_size,
     )
-
-
-def _sample(patch: Patch, size: int, plan: Plan) -> np.ndarray:
-    """uint32 [1 or 2, size * size], see `sample_pixels.sample_indices`."""
-    height, width = patch.rgbx.shape
-    ready = patch.ready and height == width == size
-    if plan.method == "area" and not ready:
-        return np.stack(
-            [sample_pixels.average(patch.rgbx, size)] * (2 if plan.chroma else 1)
-        )  # each cell has its own U and V
-    if ready:
-        indices = sample_pixels.as_it_is(height, width, plan.chroma)
-    else:
-        indices = sample_pixels.sample_indices(height, width, size, plan.method, plan.chroma)
-    return patch.rgbx.reshape(-1)[indices]
 
 
 def _columns(patches: list[Patch], thumbnails: np.ndarray) -> dict[str, np.ndarray]:

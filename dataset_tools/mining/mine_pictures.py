@@ -107,4 +107,4 @@ def mine(arguments: argparse.Namespace, scorers: Sequence, training: Iterable[Pa
             told += [f"{count} false alarms at or above {threshold:.6g}, written as negatives. {left_out}", ""]
         lines = [f"# Pictures searched with {name}", "", *told, *search.report(chosen)]
         (folder / "report.md").write_text("\n".join(map(printable, lines)) + "\n", encoding="utf-8")
-    return place[0]
+    return place

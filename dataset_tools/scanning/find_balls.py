@@ -47,7 +47,7 @@ def predict(arguments: argparse.Namespace, classifier, detector) -> None:
     first, threshold, origin = detector, 0.5, "every patch counts as a ball"
     if classifier:
         first, threshold, origin = classifier, classifier.threshold, classifier.threshold_from
-    plan, locate = plan_of(arguments, first), detector and detector.predict
+    plan = plan_of(arguments, first)
 
     def judge(X: np.ndarray) -> np.ndarray:
         return classifier.predict(X) if classifier else np.ones((len(X), 1), np.float32)
@@ -56,7 +56,7 @@ def predict(arguments: argparse.Namespace, classifier, detector) -> None:
         for found, answers in scan(frames(arguments.sources), total, plan, judge, arguments.jobs, skips.add):
             if not classifier and found.size is not None:
                 raise UserError("pictures need --classifier, because a detector does not decide what is a ball.")
-            yield found, *balls_of(found, answers, threshold, locate, arguments.scale)
+            yield found, *balls_of(found, answers, threshold, detector and detector.predict, plan.scale)
 
     about = {"model": first.name, "threshold": threshold, "radius": list(plan.radius)}
     wanted = arguments.output_dir or default_output_dir() / f"predict-{first.name.replace('/', '-')}"
@@ -66,11 +66,10 @@ def predict(arguments: argparse.Namespace, classifier, detector) -> None:
     for line in skips.lines():
         print(printable(line), file=sys.stderr)
     print(f"threshold {threshold:.6g}: {origin}")
-    seen = [f"{counts[what]} {what}" for what in ("pictures", "patches") if counts[what]]
-    number, what = seen[0].split()
-    rate = f"{int(number) / (time.perf_counter() - start):.1f} {what} per second"
-    print(f"{counts['balls']} balls in {' and '.join(seen)}; {counts['candidates']} candidates, {rate}")
-    print(f"detections, pictures and contact sheet: {place[0]}")
+    seen = [what for what in ("pictures", "patches") if counts[what]]
+    rate = f"{counts[seen[0]] / (time.perf_counter() - start):.1f} {seen[0]} per second"
+    print(", ".join([*(f"{what}: {counts[what]}" for what in ("balls", *seen, "candidates")), rate]))
+    print(f"detections, pictures and contact sheet: {place}")
 
 
 def balls_of(

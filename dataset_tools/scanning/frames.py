@@ -1,16 +1,17 @@
 """Reads pictures and patches as a stream from files, folders, zips, NaoTH logs and HDF5 patch files."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from common.datasets.patch_checks import open_file
 from common.errors import UserError
 from dataset_tools.annotations import naoth_log, picture_names
 from dataset_tools.annotations.find_pictures import SUFFIXES, walk
+from dataset_tools.annotations.recognise import ALREADY_READ
 from dataset_tools.annotations.record import Place, Record
 from dataset_tools.sources.patch_sources import Skipped
 from dataset_tools.sources.zip_members import Member, members
@@ -18,35 +19,37 @@ from dataset_tools.sources.zip_members import Member, members
 ROWS = 256  # patches of an HDF5 file that are read at a time
 PATCH_SIDE_MAX = 128  # pixels; a square picture up to this size is a patch
 HDF5_NAMES = {".h5", ".hdf5"}
+ENDINGS = SUFFIXES | HDF5_NAMES | {".log", ".zip"}
 
 
-def frames(paths: Iterable[Path]) -> Iterator[Record | Skipped]:
+def frames(sources: Iterable[Path]) -> Iterator[Record | Skipped]:
     """All pictures of some sources, in the order of the sources, then of names; nothing is decoded yet.
+
+    Every file is read once, even if several sources or links lead to it.
 
     Raises:
         UserError: a source does not exist, cannot be read, or contains no picture.
     """
-    for path in paths:
-        found = False
-        for item in _of_path(path):
-            found |= isinstance(item, Record)
-            yield item
+    seen: set[str] = set()
+    for source in sources:
+        folder, found = source.is_dir(), False
+        if not (folder or source.is_file()):  # reading a pipe would block
+            raise UserError(f"there is no such file or folder. Received: {source}.")
+        label = picture_names.label_of(source) if folder else source.absolute().parent.name
+        for name in walk(source, ENDINGS) if folder else [source.name]:
+            path = source / name if folder else source
+            if (file := os.path.realpath(path)) in seen:
+                found = True
+                yield Skipped(name, ALREADY_READ)
+                continue
+            seen.add(file)
+            is_picture = path.suffix.lower() in SUFFIXES
+            for item in [_picture(name, path, label)] if is_picture else _of_file(path, picture_names.label_of(path)):
+                found |= isinstance(item, Record)
+                yield item
         if not found:
             wanted = "a picture, a folder or zip of pictures, a NaoTH log or a patch file"
-            raise UserError(f"{path}: no picture in it. Expected {wanted}.")
-
-
-def _of_path(path: Path) -> Iterator[Record | Skipped]:
-    label = picture_names.label_of(path)
-    if path.is_file():
-        yield from _of_file(path, label)
-    elif not path.is_dir():
-        raise UserError(f"there is no such file or folder. Received: {path}.")
-    for name in walk(path, SUFFIXES | HDF5_NAMES | {".log", ".zip"}):  # nothing in a file
-        if Path(name).suffix.lower() in SUFFIXES:
-            yield _picture(name, path / name, label)
-        else:
-            yield from _of_file(path / name, picture_names.label_of(path / name))
+            raise UserError(f"{source}: no picture in it. Expected {wanted}.")
 
 
 def _of_file(path: Path, label: str) -> Iterator[Record | Skipped]:
@@ -62,8 +65,6 @@ def _of_file(path: Path, label: str) -> Iterator[Record | Skipped]:
         for start in range(0, count, ROWS):
             place = Place(start, min(ROWS, count - start), "rows", start)
             yield Record(path.name, (), False, None, path, camera, label, place, "rows")
-    elif ending in SUFFIXES:
-        yield _picture(path.name, path, path.absolute().parent.name)
     else:
         yield from _of_log(path, label)
 
@@ -75,25 +76,14 @@ def _picture(name: str, path: Path, label: str, camera: str = "", member: Member
 
 def _of_log(path: Path, label: str) -> Iterator[Record | Skipped]:
     """The pictures of a log; if there are none, the robot's own candidates."""
-
-    def is_image(place: Place | Skipped) -> bool:
-        return isinstance(place, Place) and place.message.startswith("Image")
-
-    images = any(map(is_image, naoth_log.places(path)))
+    messages = (place.message for place in naoth_log.places(path) if isinstance(place, Place))
+    kind, patch = ("Image", "") if any(name.startswith("Image") for name in messages) else ("Ball", "unlabelled")
     for place in naoth_log.places(path):
         if isinstance(place, Skipped):
             yield place
-        elif is_image(place) == images:
+        elif place.message.startswith(kind):
             camera = naoth_log.CAMERAS[place.message]
-            patch = "" if images else "unlabelled"
             yield Record(f"{place.frame:07d}_{camera}", (), False, None, path, camera, label, place, patch)
-
-
-def read_rows(record: Record) -> np.ndarray:
-    """The patches in a part of an HDF5 file: uint8 [n, size, size, channels]."""
-    start, count, *_ = record.place
-    with closing(open_file(record.picture)) as file:
-        return file.columns["X"].read(start, start + count)
 
 
 def is_patch(image: Image.Image) -> bool:

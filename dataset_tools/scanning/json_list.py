@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain, repeat
 from pathlib import Path
 
 
@@ -12,15 +13,9 @@ def json_list(path: Path, key: str = "", others: Mapping = {}) -> Iterator[Calla
 
     The file contains only the list, or with a `key` an object with the list and then `others`, as they are at the end.
     """
-    between = "\n"
+    between = chain(["\n"], repeat(",\n"))
     with path.open("w", encoding="utf-8") as file:
-
-        def add(item: object) -> None:
-            nonlocal between
-            file.write(between + json.dumps(item))
-            between = ",\n"
-
         file.write(f"{{\n{json.dumps(key)}: [" if key else "[")
-        yield add
+        yield lambda item: file.write(next(between) + json.dumps(item))
         tail = "".join(f",\n{json.dumps(name)}: {json.dumps(value)}" for name, value in others.items())
         file.write(f"\n]{tail}\n}}\n" if key else "\n]\n")

@@ -10,7 +10,6 @@ from PIL import ImageDraw
 
 from common.atomic_files import new_folder
 from common.cli.printable import printable
-from common.errors import UserError
 from dataset_tools.annotations import picture, picture_names
 from dataset_tools.building.working_folder import working_folder
 from dataset_tools.scanning import contact_sheet, label_studio_tasks
@@ -23,23 +22,21 @@ SHEET_MAX = 60  # detections on the sheet
 
 
 @contextmanager
-def whole_folder(wanted: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """Yields a hidden folder to write into, and a list that receives its final path at the end.
+def whole_folder(wanted: Path) -> Iterator[tuple[Path, Path]]:
+    """Yields a hidden folder to write into, and the new folder that receives its content at the end.
 
     Raises:
         UserError: it cannot be made. If the block ends with any error, nothing is left behind.
     """
-    with ExitStack() as stack:
-        try:
-            hidden = stack.enter_context(working_folder(wanted.parent, f".{wanted.name[:40]}-"))
-        except OSError as error:
-            told = error.strerror or error
-            raise UserError(f"{wanted} cannot be made: {told}. Choose another --output-dir.") from None
-        inner, place = hidden / "folder", []
-        inner.mkdir()
-        yield inner, place
-        place.append(new_folder(wanted))
-        inner.replace(place[0])  # replaces the empty folder that reserved the name
+    place = new_folder(wanted)
+    try:
+        with working_folder(place.parent, f".{place.name[:40]}-") as hidden:
+            (folder := hidden / "folder").mkdir()
+            yield folder, place
+            folder.replace(place)
+    except BaseException:
+        place.rmdir()
+        raise
 
 
 def write_results(folder: Path, about: dict, balls: Iterable, total: int, drawn: int, tasks: bool) -> dict:

@@ -1,6 +1,7 @@
 """Reads pictures in several processes, and scores their candidates in batches."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from itertools import islice
 from typing import NamedTuple
 
@@ -8,13 +9,15 @@ import numpy as np
 from PIL import Image
 
 from common.cli.progress import progress_bar
+from common.datasets.patch_checks import open_file
 from common.errors import UserError
 from dataset_tools.annotations import naoth_log, picture
 from dataset_tools.annotations.record import Record
 from dataset_tools.building.workers import workers
-from dataset_tools.scanning import candidates, network_input
-from dataset_tools.scanning.frames import is_patch, read_rows
-from dataset_tools.scanning.network_input import Plan
+from dataset_tools.scanning import candidates
+from dataset_tools.scanning.frames import is_patch
+from dataset_tools.scanning.network_input import Plan, cut, rgbx, subsample
+from dataset_tools.sources.borders import grow
 from dataset_tools.sources.labels import KEYS, Refused
 from dataset_tools.sources.patch_sources import Skipped
 
@@ -72,31 +75,33 @@ def scan(
 
 def of_frames(items: list[Record | Skipped], plan: Plan) -> list[Found | Skipped]:
     """The candidates of some pictures, or the reason why one cannot be read; runs in any process."""
-    result: list[Found | Skipped] = []
-    for item in items:
-        try:
-            result.append(item if isinstance(item, Skipped) else _of_frame(item, plan))
-        except Refused as refused:
-            result.append(Skipped(item.name, str(refused)))
-    return result
+    return [_of_frame(item, plan) for item in items]
 
 
-def _of_frame(record: Record, plan: Plan) -> Found:
-    if record.patch:
-        return _rows(record, plan) if record.patch == "rows" else _of_robot(record, plan)
+def _of_frame(item: Record | Skipped, plan: Plan) -> Found | Skipped:
+    if isinstance(item, Skipped):
+        return item
+    try:
+        return {"": _of_picture, "rows": _rows}.get(item.patch, _of_robot)(item, plan)
+    except Refused as refused:
+        return Skipped(item.name, str(refused))
+
+
+def _of_picture(record: Record, plan: Plan) -> Found:
     image = picture.read(record)
-    pixels = network_input.rgbx(image)
     if is_patch(image):
         ready = "subsampled" in image.info or KEYS.isdisjoint(image.info)
-        box = np.array([[0, 0, image.width, image.height]])
-        return Found(record, box, network_input.whole(pixels, plan, ready), None)
+        return Found(record, np.array([[0, 0, *image.size]]), subsample([rgbx(image)], plan, ready), None)
     squares = candidates.find(np.asarray(image.convert("L")), plan.radius, plan.scale, plan.most)
-    boxes = network_input.grown(squares, plan.border, *image.size)
-    return Found(record, boxes, network_input.cut(pixels, boxes, plan), image.size)
+    boxes = np.concatenate([squares[:, :2], squares[:, :2] + squares[:, 2:]], axis=1)
+    boxes = grow(boxes, plan.border, *image.size)
+    return Found(record, boxes, cut(rgbx(image), boxes, plan), image.size)
 
 
 def _rows(record: Record, plan: Plan) -> Found:
-    X = read_rows(record)
+    start, count, *_ = record.place
+    with closing(open_file(record.picture)) as file:
+        X = file.columns["X"].read(start, start + count)
     if X.shape[1:] != (shape := (plan.size, plan.size, plan.channels)):
         found, taken = ("x".join(map(str, sides)) for sides in (X.shape[1:], shape))
         raise UserError(f"{record.picture}: patches have another size. Received: {found}, not {taken}.")
@@ -105,11 +110,10 @@ def _rows(record: Record, plan: Plan) -> Found:
 
 def _of_robot(record: Record, plan: Plan) -> Found:
     """The robot's own candidates in a log, with their saved pixels, RGB or gray, and their boxes in the picture."""
-    boxes, X = [], [np.empty((0, plan.size, plan.size, plan.channels), np.uint8)]
-    for item in naoth_log.candidates(picture.read_bytes(record)):
-        if not isinstance(item, Refused):
-            gray = item.pixels.shape[2] == 1
-            rgbx = item.pixels[..., 0].astype(np.uint32) if gray else network_input.rgbx(Image.fromarray(item.pixels))
-            X.append(network_input.whole(rgbx, plan, True))
-            boxes.append(item.box)
-    return Found(record, np.array(boxes, np.int64).reshape(-1, 4), np.concatenate(X), None)
+    found = [item for item in naoth_log.candidates(picture.read_bytes(record)) if not isinstance(item, Refused)]
+    patches = (
+        item.pixels[..., 0].astype(np.uint32) if item.pixels.shape[2] == 1 else rgbx(Image.fromarray(item.pixels))
+        for item in found
+    )
+    boxes = np.array([item.box for item in found], np.int64).reshape(-1, 4)
+    return Found(record, boxes, subsample(patches, plan, ready=True), None)

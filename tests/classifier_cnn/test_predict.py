@@ -93,6 +93,16 @@ def test_a_folder_a_zip_and_a_log_of_the_same_pictures_give_the_same_balls(tmp_p
     assert len(list((tmp_path / "out" / "pictures").glob("*.jpg"))) == 2
 
 
+def test_a_file_is_read_once_even_if_several_sources_lead_to_it(tmp_path, models, pictures, capsys):
+    (tmp_path / "link").symlink_to(pictures, target_is_directory=True)
+    file = classification_file(tmp_path / "p.h5", 300)
+    sources = pictures.parent, pictures / "top-0001.png", tmp_path / "link", file, file
+    assert run(models / "classifier.keras", *sources, "--threshold", 0, "--output-dir", tmp_path / "out") == 0
+    said = capsys.readouterr()
+    assert "pictures: 2, patches: 300," in said.out
+    assert "skipped 4: already read" in said.err
+
+
 def test_a_truncated_log_is_used_up_to_its_end(tmp_path, models, capsys):
     log = write_log(tmp_path / os.fsdecode(b"game\xff.log"), {7: scenes.picture(1), 8: scenes.picture(2)})
     with log.open("ab") as file:
@@ -115,7 +125,7 @@ def test_pictures_that_cannot_be_read_are_skipped_and_counted(tmp_path, models, 
     assert run(models / "classifier.keras", folder, "--threshold", 0.1, "--output-dir", tmp_path / "out") == 0
     said = capsys.readouterr()
     assert "skipped 2: damaged picture" in said.err
-    assert "3 pictures" in said.out
+    assert "pictures: 3," in said.out
     assert "\x1b" not in said.out + said.err + (tmp_path / "out" / "detections.csv").read_text(encoding="utf-8")
 
 
