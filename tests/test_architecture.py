@@ -83,6 +83,21 @@ def test_only_the_lines_of_the_launcher_edit_sys_path():
                 assert (node.value.id, node.attr) != ("sys", "path"), path
 
 
+def test_tests_mirror_the_tree():
+    """The tests of a file have its name; `house.MIRRORED` lists the rooms in which this is done."""
+    assert set(house.MIRRORED) <= set(house.ROOMS)
+    missing = {file for room in house.MIRRORED for file in house.without_test(room)}
+    assert missing == set(house.NOT_MIRRORED), "write tests/FOLDER/test_FILE.py, or give the reason in NOT_MIRRORED"
+
+
+def test_lines_of_logic_are_counted_without_text(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text(
+        '"""Text."""\n# comment\n\n\ndef f(x):\n    """Text."""\n    return (\n        x,\n        1,\n    )\n'
+    )
+    assert house.logic_lines(path) == 2
+
+
 def test_both_projects_have_the_same_files():
     one, other = ({path.name for path in (ROOT / package).glob("*.py")} for package in PROJECTS)
     assert one - other == {
