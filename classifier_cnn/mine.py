@@ -59,8 +59,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_scan_options(parser, CANDIDATES)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)
-    sources = (*arguments.sources, *arguments.certified, *arguments.no_ball, *arguments.training)
-    check_files(sources, "file or folder")
+    for sources in (arguments.sources, arguments.certified, arguments.no_ball, arguments.training):
+        check_files(sources, folders=True)
     if arguments.rule == "models" and not arguments.models:
         raise UserError("--rule models needs several models. Received: one. Add others with --models.")
     return arguments

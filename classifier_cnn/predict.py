@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--detector", type=run_or_file, metavar="MODEL", help=text)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)
-    check_files(arguments.sources, "file or folder")
+    check_files(arguments.sources, folders=True)
     with quiet_stderr():
         from classifier_cnn.predicting import predict_with
     predict_with(arguments)

@@ -128,11 +128,13 @@ def read_json(path: Path, most: int = 16 << 20) -> dict:
     """
     path = Path(path)
     try:
-        value = json.loads(read_inside(path.parent, path.name, most))
+        content = read_inside(path.parent, path.name, most)
+        value = json.loads(content)
     except OSError as error:
         raise UserError(f"{path.name} cannot be read: {error.strerror or error}. Received: {path}.") from None
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path.name} is damaged: {error}. Received: {path}.") from None
+        why = f"damaged: {error}" if content else "empty"
+        raise UserError(f"{path.name} is {why}. Received: {path}.") from None
     if not isinstance(value, dict):
         raise UserError(f"{path.name} does not hold an object in braces. Received: {path}.")
     return value

@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--classifier", type=run_or_file, metavar="MODEL", help=text)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)
-    check_files(arguments.sources, "file or folder")
+    check_files(arguments.sources, folders=True)
     with quiet_stderr():
         from detector_cnn_ball_radius_center.predicting import predict_with
     predict_with(arguments)

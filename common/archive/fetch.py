@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
@@ -19,7 +19,7 @@ from common.archive.http import ask, get_text
 from common.archive.resumable import Version, discard, download
 from common.archive.retry import PATIENCE, Patience
 from common.atomic_files import sync_folder, write_json
-from common.cli.archive_url import DEFAULT_URL
+from common.cli.archive_url import DEFAULT_URL, checked_url
 from common.cli.printable import LIMIT, printable
 from common.errors import UserError
 
@@ -104,23 +104,9 @@ def address(url: str, name: str) -> str:
     """The address of `name` in the archive at `url`, percent-encoded.
 
     Raises:
-        ArchiveError: `url` is not the address of a web server.
+        UserError: `url` is not the address of a web server.
     """
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-    except ValueError:
-        raise ArchiveError(f"The archive's address cannot be read. Received: {url!r}. Example: {DEFAULT_URL}") from None
-    if parts.username is not None or parts.password is not None:  # not printed: the line may end up in a log
-        raise ArchiveError(
-            f"The archive's address contains a user name or password. Received: one for {parts.hostname}. "
-            "Put them into ~/.netrc and remove them from the address."
-        )
-    if not usable or parts.query or parts.fragment:
-        raise ArchiveError(
-            f"The archive's address must be http(s)://SERVER[/PATH]. Received: {url!r}. Example: {DEFAULT_URL}"
-        )
-    return f"{url.rstrip('/')}/{quote(name)}"
+    return f"{checked_url(url).rstrip('/')}/{quote(name)}"
 
 
 def _inside(name: str) -> PurePosixPath:

@@ -1,3 +1,31 @@
-"""The address at which the team's datasets are published: the default of --archive-url."""
+"""The address of the dataset archive, --archive-url: its default and its check."""
+
+from urllib.parse import urlsplit
+
+from common.errors import UserError
 
 DEFAULT_URL = "https://datasets.naoth.de"
+
+
+def checked_url(url: str) -> str:
+    """The address unchanged, if it is one of a web server, with or without a path.
+
+    Raises:
+        UserError: it is not, or it contains a password.
+    """
+    _, at, server = url.partition("://")[2].partition("/")[0].rpartition("@")
+    if at:  # not printed: the line may end up in a log
+        raise UserError(
+            f"The archive's address contains a user name or password. Received: one for {server}. "
+            "Put them into ~/.netrc and remove them from the address."
+        )
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # half an IPv6 address, or a port that is not a number
+        usable = False
+    if not usable or "?" in url or "#" in url:
+        raise UserError(
+            f"The archive's address must be http(s)://SERVER[/PATH]. Received: {url!r}. Example: {DEFAULT_URL}"
+        )
+    return url

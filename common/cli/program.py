@@ -61,16 +61,23 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
-def check_files(paths: Iterable[Path], what: str = "file", option: str = "") -> None:
-    """Refuses missing files before anything large is imported.
+def check_files(paths: Iterable[Path], option: str = "", folders: bool = False) -> None:
+    """Refuses missing files, and files that are given twice, before anything large is imported.
+
+    `option` names the files, for messages; `folders` may stand for files.
 
     Raises:
-        UserError: a file is missing; the message contains `what` it should be and the `option` that names it.
+        UserError: a file is missing, or counts twice because it is given twice, perhaps through a link.
     """
+    seen = []
     for path in paths:
-        if not os.path.exists(path):  # noqa: PTH110 - False for a name that is too long, too
-            given = f"{option} {path}" if option else path
-            raise UserError(f"There is no such {what}. Received: {given}. Check the path.")
+        given, exists = f"{option} {path}".strip(), os.path.exists(path)  # noqa: PTH110 - False for a name that is too long, too
+        if not exists or not (folders or path.is_file()):
+            what = "There is no such file" + " or folder" * folders if not exists else "This is not a file"
+            raise UserError(f"{what}. Received: {given}. Check the path.")
+        if same := next((other for other in seen if path.samefile(other)), None):
+            raise UserError(f"The same data is given twice. Received: {same} and {path}. Give it once.")
+        seen.append(path)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.cli import launch
-from common.cli.archive_url import DEFAULT_URL
+from common.cli.archive_url import DEFAULT_URL, checked_url
 from common.cli.find_run import default_output_dir, find_run, read_config, resume_command, training_script
 from common.cli.option import add_options, as_json, check_limits, from_json, option, spelled
 from common.cli.program import Parser
@@ -122,6 +122,7 @@ class TrainingOptions:
                 f"--filters takes one number for all four convolutions, or four, each 1 to 1024. Received: {given}."
             )
         check_limits(self)
+        self._check_data()
         if not 0 < self.learning_rate < 1:
             raise UserError(f"--learning-rate must be between 0 and 1. Received: {self.learning_rate}.")
         if any(not 0 <= value < 1 for value in self.mean) or len(self.mean) > 2:
@@ -132,6 +133,21 @@ class TrainingOptions:
             raise UserError(f"--robot needs --export all. Received: --export {self.export}.")
         if self.init is not None and not os.path.isfile(self.init):  # noqa: PTH113 - False for a name that is too long, too
             raise UserError(f"--init takes an existing .keras file, such as RUN/model.keras. Received: {self.init}.")
+
+    def _check_data(self):
+        checked_url(self.archive_url)
+        own = {"--data-train": self.data_train, "--data-val": self.data_val, "--data-test": self.data_test}
+        if not (given := [f"{name} {paths[0]}" for name, paths in own.items() if paths]):
+            return
+        if not self.data_train:
+            why = "--data-train is missing, because a dataset has its own files. evaluate.py scores on other files"
+        elif self.dataset is not None:
+            why = f"--data-train and --dataset {self.dataset} exclude each other. Remove one"
+        elif self.stream and not self.data_val:
+            why = "--stream needs a validation file. Pass one with --data-val, or train without --stream"
+        else:
+            return
+        raise UserError(f"{why}. Received: {', '.join(given)}.")
 
     def as_json(self) -> dict:
         """The options as plain values, for config.json and the parameters of the run."""

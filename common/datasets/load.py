@@ -74,6 +74,10 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
         notes.append(f"There is no validation file: {how}.")
     if task == "classification":
         _check_classes(parts["train"])
+    channels = parts["train"].X.shape[3]
+    if options.mean and len(options.mean) != channels:
+        given = " ".join(map(str, options.mean))
+        raise UserError(f"--mean takes one brightness per channel, here {channels}. Received: {given}.")
     if options.dry_run:
         parts = {split: _sample(part, options.seed) for split, part in parts.items()}
     concatenate([part.take([0]) for part in parts.values()])  # an error unless all have one size and colour

@@ -1,17 +1,18 @@
 """Finds the files of a run: single files, a dataset of the archive, or synthetic patches as a replacement."""
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from common.archive.download_errors import ArchiveError, NotInArchive, Unreachable
 from common.archive.fetch import address, fetch, origin_of, sibling
 from common.archive.retry import PATIENCE, Patience
 from common.atomic_files import read_inside, write_text
+from common.cli.program import check_files
 from common.cli.training_options import TrainingOptions
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, Family, parse_stem
 from common.datasets.patch_file import BLOCK, stored_patches
@@ -51,8 +52,10 @@ def resolve(
         UserError: contradictory arguments, unknown names, or missing files.
         ArchiveError: a named dataset, or the rest of a partly cached family, is not available.
     """
-    if options.data_train or options.data_val or options.data_test:
-        return _named_files(options)
+    check_names(task, options)
+    if options.data_train:
+        files = options.data_train, options.data_val, options.data_test
+        return Selection(joined_name(options.data_train), *files, {path: origin_of(path) for path in chain(*files)})
     if options.dataset == SYNTHETIC:
         return _synthetic(task, options, synthetic)
     family = parse_stem(options.dataset or DEFAULT_STEMS[task], task)
@@ -126,31 +129,18 @@ def check_download(family: Family, path: Path) -> None:
         raise UserError(f"{path}: the patches do not match the file's name. Received: {'x'.join(map(str, shape))}.")
 
 
-def _named_files(options: TrainingOptions) -> Selection:
-    splits = {"train": options.data_train, "val": options.data_val, "test": options.data_test}
-    if not options.data_train:
-        split, (other, *_) = next((split, paths) for split, paths in splits.items() if paths)
-        raise UserError(
-            f"--data-{split} needs --data-train, because a dataset has its own files. Received: --data-{split} {other}."
-            " evaluate.py scores a trained model on other files."
-        )
-    if options.dataset is not None:
-        raise UserError(
-            f"--dataset and --data-train exclude each other. Remove one. "
-            f"Received: {options.dataset} and {options.data_train[0]}."
-        )
-    used = {}
-    for split, paths in splits.items():
-        for path in paths:
-            if not os.path.isfile(path):  # noqa: PTH113 - False for a name that is too long, too
-                kind = "This is a folder, not a file" if os.path.isdir(path) else "There is no such file"  # noqa: PTH112
-                raise UserError(f"{kind}. Received: --data-{split} {path}. Check the path.")
-            if used.setdefault(path.resolve(), split) != split:
-                raise UserError(
-                    f"The same file is used for two splits. Received: {path} as {used[path.resolve()]} and {split}."
-                )
-    origin = {path: origin_of(path) for paths in splits.values() for path in paths}
-    return Selection(joined_name(options.data_train), *splits.values(), origin)
+def check_names(task: str, options: TrainingOptions) -> None:
+    """Checks the files and the dataset that the options name, without contacting the archive.
+
+    Raises:
+        UserError: a missing file, a file that is given twice, or an unknown name.
+    """
+    splits = {"--data-train": options.data_train, "--data-val": options.data_val, "--data-test": options.data_test}
+    for name, paths in splits.items():
+        check_files(paths, name)
+    check_files(chain(*splits.values()))
+    if not options.data_train and options.dataset != SYNTHETIC:
+        parse_stem(options.dataset or DEFAULT_STEMS[task], task)
 
 
 def joined_name(paths: Sequence[Path]) -> str:

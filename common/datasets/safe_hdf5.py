@@ -102,7 +102,8 @@ def _open(path: Path) -> h5py.File:
         with path.open("rb") as stream:
             start = stream.read(len(SIGNATURE))
         what = "a damaged or incomplete HDF5 file" if start == SIGNATURE else "not an HDF5 file"
-        raise UserError(f"{path}: {what}. Received: first bytes {start!r}. Fetch or build it again.") from None
+        received = f"first bytes {start!r}" if start else "an empty file"
+        raise UserError(f"{path}: {what}. Received: {received}. Fetch or build it again.") from None
 
 
 def _column(file: h5py.File, key: str, path: Path) -> Column | None:

@@ -6,6 +6,7 @@ from common import tracking
 from common.cli.training_options import TrainingOptions
 from common.datasets.listing import list_datasets
 from common.datasets.load import Splits
+from common.datasets.resolve import check_names
 from common.runs.finished import already_finished
 from common.tracking import Server
 from common.training.why_no_gpu import why_no_gpu
@@ -14,7 +15,7 @@ from common.training.why_no_gpu import why_no_gpu
 def preflight(
     options: TrainingOptions, task: str, load_data: Callable[[TrainingOptions], Splits]
 ) -> tuple[Splits, Server] | None:
-    """Chooses the server, looks for a GPU if one is required, and loads the data.
+    """Checks names, chooses the server, looks for a GPU if one is required, and loads the data.
 
     `task` is for `--list-datasets`; `load_data` is the project's function.
 
@@ -30,6 +31,7 @@ def preflight(
         return None
     if already_finished(options):
         return None
+    check_names(task, options)
     server = tracking.choose_server(options.tracking, options.output_dir, require=options.require_tracking)
     print(server.words)
     if options.require_gpu:  # before a gigabyte is downloaded for nothing

@@ -30,8 +30,9 @@ def find_model(path: Path) -> Path:
                 "keras.models.load_model('old.h5', compile=False).save('new.keras')"
             )
     if not zipfile.is_zipfile(file):
+        what = "a damaged one" if os.path.getsize(file) else "an empty one"  # noqa: PTH202 - as above
         raise UserError(
-            f"not a .keras file, or a damaged one. Received: {file}. Choose a model that train.py saved. "
+            f"not a .keras file, or {what}. Received: {file}. Choose a model that train.py saved. "
             "For exported files (.tflite, .onnx), use compare.py or predict.py."
         )
     return file

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from common.cli.archive_url import DEFAULT_URL
+from common.cli.archive_url import DEFAULT_URL, checked_url
 from common.cli.program import Parser
 from common.datasets.families import (
     BORDERS,
@@ -158,7 +158,7 @@ def _parser(task: str) -> Parser:
     add("--tk03", type=Path, metavar="PICKLE", help="TK03 patches (default: from the archive); 16x16, Y, combined only")
     add("--origins", nargs="+", default=ORIGINS[task], metavar="NAME", help="sources to use (default: %(default)s)")
     add("--data-root", type=Path, default=Path("data"), metavar="DIR", help="folder for archive files (default: data)")
-    add("--archive-url", default=DEFAULT_URL, metavar="URL", help="(default: %(default)s)")
+    add("--archive-url", type=checked_url, default=DEFAULT_URL, metavar="URL", help="(default: %(default)s)")
     add("--offline", action=argparse.BooleanOptionalAction, default=False, help="never contact the archive")
     add(
         "--strict",
@@ -176,7 +176,7 @@ def _parser(task: str) -> Parser:
     add(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: %(default)s, all cores)"
     )
-    add("--check-published", metavar="URL", help="build nothing, but download families and compare them")
+    add("--check-published", type=checked_url, metavar="URL", help="build nothing, but download and compare families")
     return parser
 
 

@@ -292,13 +292,16 @@ def test_the_default_family_is_replaced_only_with_a_warning(files, tmp_path, mon
         (["--dataset", "synthetic", "--data-train", "a.h5"], "--dataset"),
         (["--data-train", "missing.h5"], "missing.h5"),
         (["--data-val", "missing.h5"], "--data-train"),
+        (["--data-train", "."], "This is not a file. Received: --data-train ."),
+        (["--data-train", __file__, "--stream"], "--stream needs a validation file"),
+        (["--archive-url", "ftp://x"], "must be http(s)://SERVER[/PATH]. Received: 'ftp://x'"),
         (["--tracking", "deeple"], "Did you mean deepl"),
         (["--tracking", "http://me:secret@127.0.0.1:1"], "credentials"),
         (["--require-tracking", "--tracking", "http://127.0.0.1:1"], "required"),
     ],
 )
-def test_bad_input_gives_one_clear_line(arguments, words, tmp_path):
-    """The message comes before any folder is created, so nothing is written and nothing is lost."""
+def test_bad_input_gives_one_clear_line(arguments, words, tmp_path, capsys):
+    """The message comes before anything else is printed and before any folder is created, so nothing is lost."""
     places = ["--output-dir", str(tmp_path / "runs"), "--data-root", str(tmp_path / "data")]
     if not {"--tracking", "--resume"} & set(arguments):
         places += ["--tracking", "local"]
@@ -306,6 +309,7 @@ def test_bad_input_gives_one_clear_line(arguments, words, tmp_path):
         train.main([*arguments, *places])
     assert words in str(error.value)
     assert "secret" not in str(error.value)
+    assert capsys.readouterr() == ("", "")
     assert not list(tmp_path.glob("runs/*/config.json"))
 
 
@@ -322,6 +326,8 @@ def test_bad_files_give_one_clear_line_and_status_2(files, tmp_path):
     write_patches(tmp_path / "balls.h5", bars(60, seed=1), np.ones((60, 1), np.uint8))
     with pytest.raises(UserError, match=r"60 balls in 60 training patches.*balls\.h5"):
         train.main(["--data-train", str(tmp_path / "balls.h5"), "--data-val", files[3], "--tracking", "local", *places])
+    with pytest.raises(UserError, match=r"--mean takes one brightness per channel, here 1\. Received: 0\.1 0\.2\."):
+        train.main(["--data-train", files[1], "--mean", "0.1", "0.2", "--tracking", "local", *places])
     assert not list(tmp_path.glob("runs/*/config.json"))
 
 

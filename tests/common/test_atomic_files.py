@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from common.atomic_files import new_folder, replacing
+from common.atomic_files import new_folder, read_json, replacing
 from common.errors import UserError
 
 
@@ -45,3 +45,9 @@ def test_a_folder_under_a_file_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="Received"):
         new_folder(tmp_path / "file" / "run")
+
+
+def test_an_empty_file_is_called_empty(tmp_path):
+    (tmp_path / "config.json").touch()
+    with pytest.raises(UserError, match=r"config\.json is empty\. Received: "):
+        read_json(tmp_path / "config.json")

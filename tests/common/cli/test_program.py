@@ -126,8 +126,21 @@ def test_help_shows_a_default_of_several_values_as_it_is_typed():
 
 def test_a_missing_file_is_named_with_its_option(tmp_path):
     (tmp_path / "a.h5").touch()
-    check_files([tmp_path / "a.h5", tmp_path])
+    check_files([tmp_path / "a.h5"])
+    check_files([tmp_path / "a.h5", tmp_path], folders=True)
+    with pytest.raises(UserError, match=r"^This is not a file\. Received: "):
+        check_files([tmp_path])
     with pytest.raises(UserError, match=r"^There is no such file\. Received: --validation b\.h5\. Check the path\.$"):
-        check_files([Path("b.h5")], option="--validation")
+        check_files([Path("b.h5")], "--validation")
     with pytest.raises(UserError, match=r"^There is no such file or folder\. Received: x{5000}\."):
-        check_files([Path("x" * 5000)], "file or folder")
+        check_files([Path("x" * 5000)], folders=True)
+
+
+@pytest.mark.parametrize("other", ["a.h5", "here/../a.h5", "link.h5", "hard_link.h5"])
+def test_a_file_that_is_given_twice_is_refused_however_it_is_spelled(tmp_path, other):
+    (tmp_path / "a.h5").touch()
+    (tmp_path / "here").mkdir()
+    (tmp_path / "link.h5").symlink_to("a.h5")
+    (tmp_path / "hard_link.h5").hardlink_to(tmp_path / "a.h5")
+    with pytest.raises(UserError, match=r"^The same data is given twice\. Received: .*a\.h5 and .*\.h5\. Give it once"):
+        check_files([tmp_path / "a.h5", tmp_path / other])

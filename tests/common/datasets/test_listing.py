@@ -2,7 +2,6 @@
 
 import pytest
 
-from common.archive.download_errors import ArchiveError
 from common.cli.training_options import TrainingOptions
 from common.datasets.families import DEFAULT_STEMS, all_families, parse_stem
 from common.datasets.listing import list_datasets
@@ -50,8 +49,3 @@ def test_without_index_pages_the_list_names_the_default_and_what_is_cached(serve
     (tmp_path / other.file("train")).touch()
     table = rows(list_datasets(task, options, patience=QUICK))
     assert table[other.stem] == ["unknown", "train"]
-
-
-def test_the_list_refuses_an_invalid_address(tmp_path):
-    with pytest.raises(ArchiveError, match="address"):
-        list_datasets("classification", TrainingOptions(data_root=tmp_path, archive_url="archive"))

@@ -105,11 +105,13 @@ def test_patches_that_could_not_be_read_are_not_written(tmp_path, case):
 
 def test_not_a_file_and_not_hdf5(tmp_path):
     (tmp_path / "page.h5").write_text("<html>404</html>")
+    (tmp_path / "zero.h5").touch()
     write_patches(tmp_path / "good.h5", pixels(500), np.zeros(500))
     content = (tmp_path / "good.h5").read_bytes()
     (tmp_path / "half.h5").write_bytes(content[: len(content) // 2])
     for name, message in {
         "page.h5": "not an HDF5 file. Received: first bytes b'<html>40'",
+        "zero.h5": r"not an HDF5 file\. Received: an empty file",
         "half.h5": "damaged or incomplete",
         "missing.h5": "does not exist",
         "": "is a folder",

@@ -196,7 +196,7 @@ def test_named_files_are_taken_as_they_are(server, tmp_path):
 @pytest.mark.parametrize("options", [{"validation": "a"}, {"test": "a"}, {"validation": "a", "test": "b"}])
 def test_named_files_need_training_files(tmp_path, options):
     options = {split: files(tmp_path, name) for split, name in options.items()}
-    with pytest.raises(UserError, match="needs --data-train"):
+    with pytest.raises(UserError, match=r"--data-train is missing.*Received: --data-(val|test) "):
         select(NOWHERE, tmp_path, **options)
 
 
@@ -212,11 +212,12 @@ def test_a_missing_file_is_named(tmp_path, split, option):
         select(NOWHERE, tmp_path, **{"train": files(tmp_path, "a"), split: [tmp_path / "gone.h5"]})
 
 
-def test_the_same_file_for_two_purposes_is_refused(tmp_path):
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_the_same_file_for_two_purposes_or_twice_for_one_is_refused(tmp_path, split):
     (a,) = files(tmp_path, "a")
     (tmp_path / "link").symlink_to(a)
-    with pytest.raises(UserError, match=r"two splits.*train and test"):
-        select(NOWHERE, tmp_path, train=[a], test=[tmp_path / "link"])
+    with pytest.raises(UserError, match="given twice"):
+        select(NOWHERE, tmp_path, **{"train": [a], split: [a, tmp_path / "link"] if split == "train" else [a]})
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".h5", "a" * 300 + "/b.h5", "folder/" * 2000 + "c.h5", "no\0name.h5"])

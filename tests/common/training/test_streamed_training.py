@@ -60,6 +60,6 @@ def test_a_stream_needs_a_validation_file(tmp_path, capsys):
     from common.errors import UserError
 
     file = classification_file(tmp_path / "a.h5")
-    with pytest.raises(UserError, match=r"--stream needs a validation file\. Received: a\. Pass one with --data-val"):
+    with pytest.raises(UserError, match=r"--stream needs a validation file\. Pass one with --data-val"):
         train.main(["--data-train", str(file), "--stream", "--tracking", "local", "--output-dir", str(tmp_path)])
     assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
