@@ -178,6 +178,7 @@ def test_the_run_of_a_detector_is_called_a_detector(tmp_path):
         (["FILE", "FILE"], "not a .keras file"),
         (["model.onnx", "FILE"], "use compare.py or predict.py"),
         (["run", "nowhere.h5"], "nowhere.h5"),
+        (["run", "FILE", "FILE"], "The same data is given twice"),
         (["run", "run/model.keras"], "not an HDF5 file"),
         (["zip.keras", "FILE"], "cannot be loaded"),
         (["three.keras", "FILE"], "not a classifier"),
