@@ -1,7 +1,6 @@
 """Reports a scored set of patches: metrics, pictures and one row per patch."""
 
 import argparse
-import json
 from pathlib import Path
 
 from classifier_cnn import metrics, plots
@@ -10,13 +9,11 @@ from classifier_cnn.options import CONFIDENCE
 from classifier_cnn.robustness import sheet
 from classifier_cnn.summary import group_table, table
 from classifier_cnn.threshold import choose_threshold
-from common.atomic_files import new_folder, replacing
+from common.atomic_files import new_folder, write_json
 from common.cli.training_options import TrainingOptions
 from common.datasets.load import read_files
 from common.runs.brightness_and_size import brightness_class, mean_brightness, size_class
-from common.runs.evaluation import model_name, predict_file, write_rows
-from common.training.load_model import load_model
-from common.training.predictor import make_predictor
+from common.runs.evaluation import load_predictor, model_name, write_rows
 
 
 def report(folder: Path, scored: Scored, files=None, confidence: float = CONFIDENCE) -> dict:
@@ -73,11 +70,12 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path, threshold: f
         UserError: files cannot be read or scored as one, or the model is for other patches.
     """
     patches, files = read_files(arguments.files, "classification")
-    scores = predict_file(model_file, patches.X, outputs=1)[:, 0]
+    predict = load_predictor(model_file, patches.X.shape[1:], outputs=1)
+    scores = predict(patches.X)[:, 0]
     folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"evaluation-{model_name(model_file)}")
     confidence = CONFIDENCE if arguments.confidence is None else arguments.confidence
     result = report(folder, Scored(patches, scores, threshold), files, confidence)
-    sheet(folder, result, make_predictor(load_model(model_file, patches.X.shape[1:], 1)), patches, threshold)
+    sheet(folder, result, predict, patches, threshold)
     result["threshold_from"] = origin
     print(table({"": result["metrics"]}))
     print(group_table(result["groups"]))
@@ -87,8 +85,7 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path, threshold: f
         result["chosen_on_these_files"] = vars(chosen)
         print(describe(chosen))
     sources = {"model": str(arguments.model), "files": [str(path) for path in arguments.files]}
-    with replacing(folder / "evaluation.json") as partial:
-        partial.write_text(json.dumps(sources | {"digest": patches.digest} | result, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / "evaluation.json", sources | {"digest": patches.digest} | result)
     print(f"numbers, scores and pictures: {folder}")
 
 

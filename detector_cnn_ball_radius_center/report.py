@@ -4,13 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
-from common.atomic_files import new_folder, replacing
+from common.atomic_files import new_folder, write_json
 from common.cli.training_options import TrainingOptions
 from common.datasets.load import read_files
 from common.runs.brightness_and_size import brightness_class, mean_brightness, size_class
-from common.runs.evaluation import model_name, predict_file, write_rows
-from common.training.load_model import load_model
-from common.training.predictor import make_predictor
+from common.runs.evaluation import load_predictor, model_name, write_rows
 from detector_cnn_ball_radius_center import metrics, plots
 from detector_cnn_ball_radius_center.robustness import sheet
 from detector_cnn_ball_radius_center.summary import group_table, table
@@ -55,17 +53,17 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path) -> None:
         UserError: files cannot be read or scored as one, or the model is for other patches.
     """
     patches, files = read_files(arguments.files, "detection")
-    circles = predict_file(model_file, patches.X, outputs=3)
+    predict = load_predictor(model_file, patches.X.shape[1:], outputs=3)
+    circles = predict(patches.X)
     folder = new_folder(arguments.output_dir or TrainingOptions().output_dir / f"evaluation-{model_name(model_file)}")
     mean_circle, origin = read_mean_circle(model_file, patches.y)
     result = report(folder, patches, circles, mean_circle, files=files) | {"mean_circle_from": origin}
-    sheet(folder, result, make_predictor(load_model(model_file, patches.X.shape[1:], 3)), patches)
+    sheet(folder, result, predict, patches)
     print(table({"": result["metrics"]}))
     print(group_table(result["groups"]))
     print(f"the mean circle is that {origin}")
     sources = {"model": str(arguments.model), "files": [str(path) for path in arguments.files]}
-    with replacing(folder / "evaluation.json") as partial:
-        partial.write_text(json.dumps(sources | {"digest": patches.digest} | result, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / "evaluation.json", sources | {"digest": patches.digest} | result)
     print(f"numbers, circles and pictures: {folder}")
 
 

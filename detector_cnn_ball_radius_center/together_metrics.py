@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from common.runs.brightness_and_size import BRIGHTNESS_CLASSES, brightness_class
-from common.runs.evaluation import predict_file
+from common.runs.brightness_and_size import BRIGHTNESS_CLASSES, brightness_class, mean_brightness
+from common.runs.evaluation import load_predictor
 from detector_cnn_ball_radius_center import metrics
 
 
@@ -46,13 +46,13 @@ def score(classifier: Path, detector: Path, classification, detection) -> tuple[
     Raises:
         UserError: a model cannot be loaded or takes other patches.
     """
+    decide, locate = (load_predictor(file, detection.X.shape[1:], n) for file, n in ((classifier, 1), (detector, 3)))
     empty = classification.take(classification.y == 0)
-    parts = []
-    for X, truth in ((detection.X, detection.y), (empty.X, None)):
-        probability = predict_file(classifier, X, outputs=1)[:, 0]
-        circle = predict_file(detector, X, outputs=3)
-        parts.append(Scored(probability, circle, X[..., 0].mean((1, 2)), truth))
-    return tuple(parts)
+    balls, others = (
+        Scored(decide(X)[:, 0], locate(X), mean_brightness(X), truth)
+        for X, truth in ((detection.X, detection.y), (empty.X, None))
+    )
+    return balls, others
 
 
 def evaluate(balls: Scored, others: Scored, threshold: float) -> dict[str, float]:

@@ -1,10 +1,9 @@
 """Scores both models on the patches of two files, writes the metrics and the picture, and prints the metrics."""
 
 import argparse
-import json
 from pathlib import Path
 
-from common.atomic_files import new_folder, replacing
+from common.atomic_files import new_folder, write_json
 from common.cli.tables import group_table, table
 from common.cli.training_options import TrainingOptions
 from common.datasets.patch_file import read_patches
@@ -55,9 +54,7 @@ def report_pair(arguments: argparse.Namespace, classifier: Path, detector: Path,
     )
     result = {name: str(getattr(arguments, name)) for name in ("classifier", "detector", "classification", "detection")}
     result |= {"digests": [part.digest for part in files], "threshold": threshold, "threshold_from": origin}
-    with replacing(folder / "together.json") as partial:
-        text = json.dumps(result | {"metrics": numbers, "groups": rows}, indent=2)
-        partial.write_text(text + "\n", encoding="utf-8")
+    write_json(folder / "together.json", result | {"metrics": numbers, "groups": rows})
     print(table(ROWS, {"": numbers}))
     print(group_table(COLUMNS, rows, badness=lambda row: 0))
     print(f"threshold {threshold:.6g}: {origin}")

@@ -1,14 +1,13 @@
 """Scores a saved model on patch files, in all projects: predictions, and one row per patch."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from common.atomic_files import replacing
 from common.errors import UserError
-from common.training import devices_and_seeds
 from common.training.load_model import load_model
 from common.training.predictor import make_predictor
 
@@ -18,17 +17,21 @@ def model_name(model_file: Path) -> str:
     return model_file.parent.resolve().name if model_file.stem == "model" else model_file.stem
 
 
-def predict_file(model_file: Path, X, outputs: int):
-    """A saved model's outputs for every patch: float32 [n, outputs] for X uint8 [n, height, width, channels].
+def load_predictor(model_file: Path, input_shape: tuple[int, int, int], outputs: int) -> Callable:
+    """Loads a model as a function: X uint8 [n, height, width, channels] -> float32 [n, outputs].
 
     Raises:
-        UserError: the model does not exist, is for other patches, or gives NaN or infinite outputs.
+        UserError: the model does not exist or is for other patches; later, its outputs are NaN or infinite.
     """
-    devices_and_seeds.find_gpus()
-    answers = make_predictor(load_model(model_file, X.shape[1:], outputs))(X)
-    if wrong := np.sum(~np.isfinite(answers).all(1)):
-        raise UserError(f"{model_file}: the model's outputs are NaN or infinite. Received: {wrong} of {len(X)}.")
-    return answers
+    predict = make_predictor(load_model(model_file, input_shape, outputs))
+
+    def checked(X: np.ndarray) -> np.ndarray:
+        answers = predict(X)
+        if wrong := np.sum(~np.isfinite(answers).all(1)):
+            raise UserError(f"{model_file}: the model's outputs are NaN or infinite. Received: {wrong} of {len(X)}.")
+        return answers
+
+    return checked
 
 
 def write_rows(path: Path, columns: Mapping[str, Sequence | None]) -> None:

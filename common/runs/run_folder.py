@@ -5,12 +5,13 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from common import provenance, tracking
 from common.archive.checksums import sha256_of
-from common.atomic_files import new_folder, replacing, write_json, write_text
+from common.atomic_files import new_folder, replacing, write_json
 from common.cli.find_run import read_config, resume_command, training_script
 from common.cli.launch import ROOT
 from common.cli.stop_request import StopRequest
@@ -25,27 +26,26 @@ from common.training import safe_keras_file
 TRACKED = (".json", ".csv", ".png", ".md", ".html", ".tflite", ".onnx", ".h", ".h5", ".keras")
 
 
+@dataclass
 class RunFolder:
-    """The folder of one run. tracked: its tracking run. stop: whether a signal asked to end."""
+    """The folder of one run. stop: whether a signal asked to end. provenance: of the code and machine at its start."""
 
-    def __init__(self, path: Path, tracked, stop: StopRequest, facts: dict[str, str], former_names: bool = False):
-        self.path, self.tracked, self.stop, self.provenance = path, tracked, stop, facts
-        self._former_names = former_names  # a resumed run keeps the old names, so that its curves stay whole
-        self._rows = None  # unknown: a killed run may have left rows
+    path: Path
+    tracked: tracking.Run
+    stop: StopRequest
+    provenance: dict[str, str]
 
     def epoch(self, number: int, numbers: dict[str, float]) -> None:
         """Records the numbers of an epoch (from 0): metrics.csv and tracking, both counted from 1."""
-        path = self.path / "metrics.csv"
-        if self._rows != number:  # first call: rows after a killed run's checkpoint are trained again
-            rows = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-            write_text(path, "".join(line + "\n" for line in rows[: number + 1 if number else 0]))
-        with path.open("a") as file:
-            if not number:
-                file.write(",".join(["epoch", *numbers]) + "\n")
-            file.write(",".join([str(number + 1), *(f"{value:.8g}" for value in numbers.values())]) + "\n")
-        self._rows = number + 1
-        names = {name: name if self._former_names else sectioned(name) for name in numbers if name != "epoch_seconds"}
-        self.tracked.metrics({names[name]: numbers[name] for name in names}, step=number + 1)
+        header = ",".join(["epoch", *numbers]) + "\n"
+        row = ",".join([str(number + 1), *(f"{value:.8g}" for value in numbers.values())]) + "\n"
+        with (self.path / "metrics.csv").open("ab+") as file:
+            file.seek(0)
+            earlier = sum(map(len, file.readlines()[: number + 1])) if number else 0
+            file.truncate(earlier)  # rows after a killed run's checkpoint are trained again
+            file.write((row if number else header + row).encode())
+        named = {_section(name): value for name, value in numbers.items() if name != "epoch_seconds"}
+        self.tracked.metrics(named, step=number + 1)
 
     def write_json(self, name: str, content: dict) -> Path:
         """Writes a JSON file into the folder, replacing an earlier one in one step."""
@@ -83,8 +83,8 @@ class RunFolder:
             self.tracked.artifact(path)
 
 
-def sectioned(name: str) -> str:
-    """The MLflow name of a column of metrics.csv, such as `training/loss` or `validation/auroc`, in sections."""
+def _section(name: str) -> str:
+    """The MLflow name of a column of metrics.csv, such as `training/loss` or `validation/auroc`."""
     return f"validation/{name.removeprefix('val_')}" if name.startswith("val_") else f"training/{name}"
 
 
@@ -124,7 +124,6 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
         path = _new_folder(options.output_dir, name)
     facts = provenance.provenance()
     begun = bool(options.resume) and tracking.begun(path)
-    former_names = begun and "val_loss" in tracking.metric_names(path)
     if not options.resume:  # before anything else, so that a killed run can be resumed
         config = {"project": project, "name": name, "options": options.as_json(), "datasets": digests}
         write_json(path / "config.json", {**config, "substituted": splits.substituted, "provenance": facts})
@@ -138,7 +137,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
             source=f"{project}/train.py" if (ROOT / project / "train.py").is_file() else project,
         )
         tracked = tracking.start(path, server, info, resume=begun)
-        run = RunFolder(path, tracked, stop, facts, former_names)
+        run = RunFolder(path, tracked, stop, facts)
         status = "FAILED"
         try:
             if options.resume:

@@ -6,8 +6,8 @@ run.metrics({"loss": 0.1}, step=1)
 print(run.finish("FINISHED"))
 """
 
-from common.tracking.journal import begun, last_status, metric_names
+from common.tracking.journal import begun, last_status
 from common.tracking.run import Run, RunInfo, add_files, start
 from common.tracking.server_choice import Server, choose_server
 
-__all__ = ["Run", "RunInfo", "Server", "add_files", "begun", "choose_server", "last_status", "metric_names", "start"]
+__all__ = ["Run", "RunInfo", "Server", "add_files", "begun", "choose_server", "last_status", "start"]

@@ -114,11 +114,6 @@ def header(run: Path) -> dict:
     raise UserError(f"There is no tracked run in this folder. Received: {run}.")
 
 
-def metric_names(run: Path) -> set[str]:
-    """All metrics recorded so far."""
-    return {name for record in _of_kind(run, "metrics") for name in record["values"]}
-
-
 def servers(run: Path) -> list[str]:
     """The servers of the run, as decided at its start and at every resume: addresses, and local:PATH.
 

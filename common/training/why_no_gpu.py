@@ -17,6 +17,10 @@ from common.errors import UserError
 # compatibility, table 1.
 OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
 CUDA_LIBRARIES = "nvidia-cudnn-cu12"  # from the gpu extra, the only place where TensorFlow finds them in our images
+NO_DRIVER = (
+    "no NVIDIA driver is visible. Start a container with --gpus all, on a machine with NVIDIA's container toolkit; "
+    "without a container, nvidia-smi has to work."
+)
 _HIDDEN = ("", "-1", "none", "NoDevFiles")
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR of cuda.h
 
@@ -51,8 +55,8 @@ def ask_driver(library: str = "libcuda.so.1") -> Driver | None:
         getattr(cuda, function)(ctypes.byref(answer), *arguments)
         return answer.value
 
-    version = ask("cuDriverGetVersion")
-    version = (version // 1000, version % 1000 // 10)
+    major, rest = divmod(ask("cuDriverGetVersion"), 1000)
+    version = (major, rest // 10)
     if status := cuda.cuInit(0):
         text = ctypes.c_char_p()
         known = cuda.cuGetErrorName(status, ctypes.byref(text)) == 0 and text.value
@@ -60,8 +64,8 @@ def ask_driver(library: str = "libcuda.so.1") -> Driver | None:
     devices, name = [], ctypes.create_string_buffer(256)
     for device in [ask("cuDeviceGet", index) for index in range(ask("cuDeviceGetCount"))]:
         cuda.cuDeviceGetName(name, len(name), device)
-        major, minor = (ask("cuDeviceGetAttribute", attribute, device) for attribute in (_MAJOR, _MINOR))
-        devices.append((name.value.decode(errors="replace"), (major, minor)))
+        capability = ask("cuDeviceGetAttribute", _MAJOR, device), ask("cuDeviceGetAttribute", _MINOR, device)
+        devices.append((name.value.decode(errors="replace"), capability))
     return Driver(version, devices=tuple(devices))
 
 
@@ -103,14 +107,7 @@ def trouble(driver: Driver | None, wanted: Needs, seen: bool | None, required: b
     if not required and (chosen in _HIDDEN or (driver is None and not wanted.libraries)):
         return None
     if driver is None:
-        return (
-            None
-            if seen
-            else (
-                "no NVIDIA driver is visible. Start a container with --gpus all, on a machine with NVIDIA's container "
-                "toolkit; without a container, nvidia-smi has to work."
-            )
-        )
+        return None if seen else NO_DRIVER
     if driver.cuda < (wanted.cuda[0], 0):
         return (
             f"the NVIDIA driver is too old: it runs CUDA {_dotted(driver.cuda)}, but TensorFlow {wanted.version} needs "
@@ -131,12 +128,8 @@ def trouble(driver: Driver | None, wanted: Needs, seen: bool | None, required: b
             f"{name} is too old: its compute capability is {_dotted(capability)}; TensorFlow {wanted.version} needs "
             f"{_dotted(wanted.capability)}. Use a newer GPU."
         )
-    if seen is not False:
-        return None
-    return (
-        f"TensorFlow {wanted.version} does not use {name}. "
-        "python -c 'import tensorflow as tf; tf.config.list_physical_devices()' says why."
-    )
+    say_why = "python -c 'import tensorflow as tf; tf.config.list_physical_devices()' says why."
+    return f"TensorFlow {wanted.version} does not use {name}. {say_why}" if seen is False else None
 
 
 def _load(library: str) -> ctypes.CDLL | None:

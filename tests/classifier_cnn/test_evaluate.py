@@ -13,7 +13,7 @@ from classifier_cnn.summary import group_table, table
 from common.cli.program import run_main
 from common.datasets.patch_file import read_patches
 from common.errors import UserError
-from common.runs.evaluation import predict_file
+from common.runs.evaluation import load_predictor
 from common.training import predictor
 from common.training.find_model import read_threshold
 from dataset_tools.building.patch_writer import write_patches
@@ -70,7 +70,7 @@ def score_of(patches):
 def test_every_patch_is_scored_in_order_whatever_the_batch(models, file, monkeypatch, batch):
     monkeypatch.setattr(predictor, "BATCH", batch)
     patches = read_patches(file, "classification")
-    scores = predict_file(models / "run" / "model.keras", patches.X, 1)[:, 0]
+    scores = load_predictor(models / "run" / "model.keras", (16, 16, 1), 1)(patches.X)[:, 0]
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, score_of(patches), rtol=1e-5)
 

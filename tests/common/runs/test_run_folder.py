@@ -125,20 +125,6 @@ def test_a_run_outlasts_its_terminal(tmp_path, terminal):
     assert is_finished(folder)
 
 
-def test_a_resumed_run_keeps_the_names_that_its_curves_began_with(tmp_path):
-    """Older runs have no sections; with new names their curves would be cut in two."""
-    cache(tmp_path, "train", "validation")
-    folder = begin(tmp_path)
-    options = parse_args(["--resume", str(folder), "--offline"])
-    splits, server = load_data(options), choose_server("local", options.output_dir)
-    with open_run("classifier_cnn", options, splits, server) as run:  # as the previous version wrote it
-        run.tracked.metrics({"loss": 1.0, "val_loss": 1.0}, step=1)
-    with open_run("classifier_cnn", options, splits, server) as run:
-        run.epoch(1, {"loss": 0.25, "val_loss": 0.25})
-    records = [record["values"] for _, record in journal.read(folder) if record["kind"] == "metrics"]
-    assert records == [{"loss": 1.0, "val_loss": 1.0}, {"loss": 0.25, "val_loss": 0.25}]
-
-
 def test_a_new_run_has_its_curves_in_sections(tmp_path):
     cache(tmp_path, "train", "validation")
     folder = begin(tmp_path)
