@@ -3,7 +3,7 @@
 import argparse
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,22 +40,22 @@ class _Search:
 
     def _judge(self, X: np.ndarray) -> np.ndarray:
         start = time.perf_counter()
-        if self._views:
-            columns = [self._scorers[0].predict(view)[:, 0] for view in ranking.views(X)]
-        else:
-            columns = [scorer.predict(X)[:, 0] for scorer in self._scorers]
+        first = self._scorers[0]
+        inputs = [(first, view) for view in ranking.views(X)] if self._views else [(one, X) for one in self._scorers]
+        columns = [model.predict(patches)[:, 0] for model, patches in inputs]
         self.seconds += time.perf_counter() - start
         self.patches += len(X)
         return np.stack(columns, axis=1)
 
-    def candidates(self, stream: Callable[[], Iterable]) -> Iterator[tuple[Found, np.ndarray]]:
-        """The candidates of all frames with their scores, [n, models or views]."""
+    def candidates(self, stream: Callable[[], Iterable]) -> Iterable[tuple[Found, np.ndarray]]:
+        """The candidates of all frames with their scores, [n, models or views]; counts the frames at once."""
         total, plan = sum(1 for _ in stream()), plan_of(self._arguments, self._scorers[0])
         items = scan(stream(), total, plan, self._judge, self._arguments.jobs, self.skips.add) if total else ()
-        for found, scores in items:
-            self.pictures[found.record.recording] += 1 if found.size else len(scores)
-            if len(scores):
-                yield found, scores
+        return (self._counted(*item) for item in items)
+
+    def _counted(self, found: Found, scores: np.ndarray) -> tuple[Found, np.ndarray]:
+        self.pictures[found.record.recording] += 1 if found.size else len(scores)
+        return found, scores
 
     def report(self, chosen: list[Choice]) -> list[str]:
         """What was looked at, by recording."""
@@ -83,15 +83,16 @@ def mine(arguments: argparse.Namespace, scorers: Sequence, training: Iterable[Pa
     rule = arguments.rule or ("models" if len(scorers) > 1 else "nearest")
     interest_of = ranking.nearest_to_half if rule == "nearest" else ranking.disagreement
     search = _Search(arguments, scorers, rule)
+    unlabelled = search.candidates(lambda: frames(arguments.sources))
+    certified = search.candidates(lambda: certified_frames(arguments.certified, arguments.no_ball))
     pool, alarms = (Pool(arguments.per_second, arguments.fps, scale) for _ in range(2))
-    certified = arguments.certified or arguments.no_ball
     wanted = arguments.output_dir or default_output_dir() / f"mine-{name.replace('/', '-')}"
     with whole_folder(wanted) as (folder, place):
-        for found, scores in search.candidates(lambda: frames(arguments.sources)):
+        for found, scores in unlabelled:
             balls = balls_of(found, scores[:, :1], SHOWN_FROM, None, scale)[:2]
             pool.add(found, scores, interest_of(scores), balls)
         check_seen(search.pictures.total(), search.skips)
-        for found, scores in search.candidates(lambda: certified_frames(arguments.certified, arguments.no_ball)):
+        for found, scores in certified:
             false = free_of_balls(found) & (scores[:, 0] >= threshold)
             alarms.add(found, scores, np.where(false, scores[:, 0], 0), NO_BALLS)
         with progress_bar(desc="comparing with the training patches", unit=" patches", delay=1) as bar:
@@ -99,12 +100,12 @@ def mine(arguments: argparse.Namespace, scorers: Sequence, training: Iterable[Pa
         chosen, left_out = ranking.choose(pool, known, arguments.count)
         results.write_choices(folder, "to_label", chosen)
         tasks = results.write_tasks(folder / "label_studio", chosen, name)
-        told = [f"{len(chosen)} patches to label, {WORDS[rule]}, in {tasks} Label Studio tasks. {left_out}", ""]
-        if certified:
+        told = [f"patches to label, {WORDS[rule]}: {len(chosen)}, Label Studio tasks: {tasks}. {left_out}", ""]
+        if arguments.certified or arguments.no_ball:
             chosen_alarms, left_out = ranking.choose(alarms, known, arguments.count)
             count = write_negatives(arguments.negatives or folder / "negatives", chosen_alarms)
             results.write_choices(folder, "false_alarms", chosen_alarms)
-            told += [f"{count} false alarms at or above {threshold:.6g}, written as negatives. {left_out}", ""]
+            told += [f"false alarms at or above {threshold:.6g}, written as negatives: {count}. {left_out}", ""]
         lines = [f"# Pictures searched with {name}", "", *told, *search.report(chosen)]
         (folder / "report.md").write_text("\n".join(map(printable, lines)) + "\n", encoding="utf-8")
     return place

@@ -29,25 +29,16 @@ def find(luma: np.ndarray, radius: tuple[float, float], scale: float, most: int)
     Returns:
         int64 [n, 3]: left, top, side; the most likely first.
     """
-    sides = _sides(radius, scale, min(luma.shape))
+    count = int(np.log(radius[1] / radius[0]) / np.log(RATIO) + 1e-6) + 1
+    sides = {round(2 * radius[0] * RATIO**number * scale) for number in range(count)}
+    sides = sorted(side for side in sides if SIDE_MIN <= side <= min(luma.shape))
     if not sides:
         return np.empty((0, 3), np.int64)
     wide = np.uint32 if max(sides) <= SIDE_MAX_32 else np.uint64
-    sums = _integral(luma, wide), _integral(luma.astype(np.uint16) ** 2, wide)
-    found, values = [], []
-    for side in sides:
-        step = max(1, round(side * STEP))
-        places, best = _of_side(sums, side, round(side * INNER / scale), step)
-        found.append(np.concatenate([places[:, ::-1] * step, np.full((len(places), 1), side)], axis=1))
-        values.append(best)
-    squares, value = np.concatenate(found), np.concatenate(values)
+    sums = [_integral(values, wide) for values in (luma, luma.astype(np.uint16) ** 2)]
+    found = [_of_side(sums, side, round(side * INNER / scale)) for side in sides]
+    squares, value = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return squares[np.lexsort((*squares.T, -value))[:most]]
-
-
-def _sides(radius: tuple[float, float], scale: float, most: int) -> list[int]:
-    count = int(np.log(radius[1] / radius[0]) / np.log(RATIO) + 1e-6) + 1
-    sides = (round(2 * radius[0] * RATIO**number * scale) for number in range(count))
-    return sorted({side for side in sides if SIDE_MIN <= side <= most})
 
 
 def _integral(values: np.ndarray, wide: type) -> np.ndarray:
@@ -65,22 +56,25 @@ def _box(sums: np.ndarray, start: int, side: int, outer: int, step: int) -> np.n
     return (bottom[:, right] - bottom[:, left] - top[:, right] + top[:, left]).astype(np.float32)
 
 
-def _of_side(sums: tuple[np.ndarray, np.ndarray], side: int, inner: int, step: int) -> tuple[np.ndarray, np.ndarray]:
-    """Row and column, in steps, and value of each square that is the best among its neighbours."""
-    start, area, core = (side - inner) // 2, side * side, inner * inner
+def _of_side(sums: list[np.ndarray], side: int, inner: int) -> tuple[np.ndarray, np.ndarray]:
+    """The squares of one size that are the best among their neighbours, see `find`, and their values [n]."""
+    step = max(1, round(side * STEP))
     whole = [_box(part, 0, side, side, step) for part in sums]
-    middle = [_box(part, start, inner, side, step) for part in sums]
-    around = [(a - b) / (area - core) for a, b in zip(whole, middle, strict=True)]
-    mean, mean_inside = whole[0] / area, middle[0] / core
-    contrast = _deviation(whole[1] / area, mean)
-    value = np.abs(mean_inside - around[0]) + _deviation(middle[1] / core, mean_inside) - _deviation(*around[::-1])
+    middle = [_box(part, (side - inner) // 2, inner, side, step) for part in sums]
+    rest = [outer - core for outer, core in zip(whole, middle, strict=True)]
+    contrast = _mean_and_deviation(whole, side * side)[1]
+    mean, deviation = _mean_and_deviation(middle, inner * inner)
+    mean_around, deviation_around = _mean_and_deviation(rest, side * side - inner * inner)
+    value = np.abs(mean - mean_around) + deviation - deviation_around
     value = np.where(contrast >= CONTRAST_MIN, value, -np.inf)
-    padded = np.pad(value, 1, constant_values=-np.inf)
+    padded = np.pad(value, 1, constant_values=-np.inf)  # scipy's maximum_filter takes ten times as long
     rows = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
     highest = np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
     places = np.argwhere((value == highest) & (value > -np.inf))
-    return places, value[tuple(places.T)]
+    return np.insert(places[:, ::-1] * step, 2, side, axis=1), value[tuple(places.T)]
 
 
-def _deviation(mean_of_squares: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.maximum(mean_of_squares - mean * mean, 0))
+def _mean_and_deviation(sums: list[np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of squares with `count` pixels, from the sums of their values and of the squared values."""
+    mean, mean_of_squares = (part / count for part in sums)
+    return mean, np.sqrt(np.maximum(mean_of_squares - mean * mean, 0))

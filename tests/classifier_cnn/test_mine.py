@@ -16,7 +16,7 @@ from common.training.safe_keras_file import save
 from dataset_tools import cut
 from dataset_tools.annotations.record import Place, Record
 from dataset_tools.building.patch_writer import write_patches
-from dataset_tools.mining import ranking
+from dataset_tools.mining import mine_pictures, ranking
 from dataset_tools.mining.ranking import Known, Pool
 from dataset_tools.scanning.scan import Found
 from dataset_tools.sources.patch_sources import naoth_chunks, read
@@ -166,6 +166,17 @@ def test_false_alarms_become_negatives_that_touch_no_ball(tmp_path, models):
         left, top, right, bottom = (float(text[f"p_{end}_{axis}"]) for end in ("min", "max") for axis in "xy")
         for kind, a, b, c, d in scenes.SCENES[text["picture"]]:
             assert kind != "ball" or not (left < c and right > a and top < d and bottom > b)
+
+
+def test_a_damaged_file_of_certified_pictures_is_told_before_the_scan(tmp_path, models, capsys, monkeypatch):
+    scenes.picture(1).save(tmp_path / "a.png")
+    (tmp_path / "bad.h5").write_bytes(b"x")
+    out = tmp_path / "out"
+    given = tmp_path / "a.png", "--certified", tmp_path / "bad.h5", "--output-dir", out
+    monkeypatch.setattr(mine_pictures, "scan", lambda *_: iter(lambda: pytest.fail("a scan began"), None))
+    assert run(models / "model1.keras", *given) == 2
+    assert "bad.h5" in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
