@@ -94,9 +94,11 @@ def test_a_folder_a_zip_and_a_log_of_the_same_pictures_give_the_same_balls(tmp_p
 
 
 def test_a_file_is_read_once_even_if_several_sources_lead_to_it(tmp_path, models, pictures, capsys):
-    (tmp_path / "link").symlink_to(pictures, target_is_directory=True)
     file = classification_file(tmp_path / "p.h5", 300)
-    sources = pictures.parent, pictures / "top-0001.png", tmp_path / "link", file, file
+    (links := tmp_path / "links").mkdir()
+    for target in (*pictures.iterdir(), file):
+        (links / target.name).symlink_to(target)
+    sources = pictures.parent, pictures / "top-0001.png", file, links
     assert run(models / "classifier.keras", *sources, "--threshold", 0, "--output-dir", tmp_path / "out") == 0
     said = capsys.readouterr()
     assert "pictures: 2, patches: 300," in said.out
