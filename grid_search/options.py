@@ -59,7 +59,11 @@ def parse_args(argv: list[str]) -> GridOptions:
     parser = Parser(prog="python3 grid_search", description=__doc__, epilog=EPILOG)
     parser.add_argument("module", nargs="?", metavar="MODULE", help="the module to train, such as classifier_cnn.train")
     add_options(parser, GridOptions, groups={})
-    own, arrays, rest = split(argv, {option for action in parser._actions for option in action.option_strings})
+    own_options = {option for action in parser._actions for option in action.option_strings}
+    own, arrays, rest = split(argv, own_options)
+    for word in rest:
+        if (name := word.partition("=")[0]) in own_options:
+            raise UserError(f"{name} is an option of the grid, not of runs. Received: -- {word}. Write it before `--`.")
     given = {name: value for name, value in vars(parser.parse_args(own)).items() if value is not None}
     options = GridOptions(**{"module": None} | given, arrays=arrays, rest=rest)
     for name in (*arrays, *(word[2:].partition("=")[0] for word in rest if word.startswith("--"))):
@@ -90,7 +94,7 @@ def split(argv: list[str], own_options: set[str]) -> tuple[list[str], dict[str, 
         option, equals, value = word.partition("=")
         if not word.startswith("--"):
             (own if current is None else current).append(word)
-        elif option in own_options or option == "--help":
+        elif option in own_options:
             own.append(word)
             current = None
         else:

@@ -1,6 +1,7 @@
 """The command line of `export.py` in all projects; light, so that `--help` and a typo answer at once."""
 
 import argparse
+import ctypes
 import re
 from pathlib import Path
 
@@ -10,6 +11,17 @@ from common.cli.program import Parser
 from common.cli.training_options import INPUTS
 from common.training.find_model import find_model
 from robot_export.robots import add_robot_options
+
+# The words of C++23, and in the last line names that something else has.
+RESERVED = """
+alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class co_await
+co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default delete do
+double dynamic_cast else enum explicit export extern false float for friend goto if inline int long mutable
+namespace new noexcept not not_eq nullptr operator or or_eq private protected public register reinterpret_cast
+requires return short signed sizeof static static_assert static_cast struct switch template this thread_local throw
+true try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq
+ball errno linux main posix std unix
+"""
 
 
 def export_parser(description: str) -> Parser:
@@ -43,7 +55,11 @@ def check_files(arguments: argparse.Namespace) -> argparse.Namespace:
 
 
 def _namespace(text: str) -> str:
-    """A name that is valid as a C++ namespace."""
+    """A valid name of a C++ namespace that no word of C++ and no function or type of the C library has."""
     if not re.fullmatch("[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", text):
         raise argparse.ArgumentTypeError(f"must consist of letters, digits and single underscores. Received: {text}.")
+    if (
+        text in RESERVED.split() or text.endswith("_t") or hasattr(ctypes.CDLL(None), text)
+    ):  # model.h includes <cmath>, <cstring>
+        raise argparse.ArgumentTypeError(f"{text} is reserved in C++. Choose another name, such as ball_classifier.")
     return text

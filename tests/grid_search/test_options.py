@@ -75,6 +75,12 @@ def test_seeds_are_an_array_that_varies_slowest():
     assert [one["seed"] for one in combinations(options)] == ["5", "5", "6", "6"]
 
 
+@pytest.mark.parametrize("word", ["--dry-run", "--no-dry-run", "--jobs=3", "--prune", "--report", "--help", "-h"])
+def test_an_option_of_the_grid_after_the_dashes_is_refused_before_any_run_is_checked(word):
+    with pytest.raises(UserError, match=rf"^{word.split('=')[0]} is an option of the grid.*Write it before `--`"):
+        parse_args(["classifier_cnn.train", "--dense", "8", "16", "--", "--dataset", "synthetic", word])
+
+
 @pytest.mark.parametrize("words", ["--seeds 0", "--seed 1 2 --seeds 2", "--seeds 2 -- --seed 4", "--seed x --seeds 2"])
 def test_impossible_seeds_are_refused(words):
     with pytest.raises(UserError, match="--seed"):
