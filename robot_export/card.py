@@ -33,8 +33,11 @@ _PARITY = (
 _VERDICTS = {True: "yes", False: "**NO**", None: "**not run**"}
 
 
-def write_card(job: Job, manifest: Manifest) -> Path:
-    """Writes README.md, and report.html with the same text and all slices; missing pictures are left out."""
+def write_card(job: Job, manifest: Manifest, new: Path) -> None:
+    """Writes README.md, and report.html with the same text and all slices, to the folder `new`.
+
+    Both will be moved to the job's folder, which has the pictures; missing ones are left out.
+    """
     split, folder = "test" if "test" in job.results else "validation", job.folder
     result = {"groups": (), "notes": ()} | job.results.get(split, {})
     weak, slices = (split + "\n" + job.project.group_table(result["groups"], n).strip("\n") for n in (WEAKEST, SLICES))
@@ -60,9 +63,8 @@ def write_card(job: Job, manifest: Manifest) -> Path:
         "",
     ]
     text = "\n\n".join(part for part in parts if part is not None)
-    write_text(folder / "README.md", text)
-    write_page(folder / "report.html", f"{text}## All slices\n\n```\n{slices}\n```\n")
-    return folder / "README.md"
+    write_text(new / "README.md", text)
+    write_page(new / "report.html", f"{text}## All slices\n\n```\n{slices}\n```\n", pictures=folder)
 
 
 def head(job: Job, manifest: Manifest) -> str:

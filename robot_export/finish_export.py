@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from common import tracking
 from common.runs.run_folder import tracked_files
-from robot_export import card, model_json
+from robot_export import card
 from robot_export.export_job import Job
 from robot_export.make_and_check import deliver
 from robot_export.model_json import Manifest
@@ -44,12 +44,9 @@ def finish_export(job: Job, manifest: Manifest, results: dict) -> None:
 
 
 def write_files(job: Job, export: str = "all") -> Manifest:
-    """Makes the files, writes model.json and, unless `export` is "none", the card; returns the manifest."""
+    """Makes the files, model.json and card, adds them to a run that has already ended, and returns the manifest."""
     manifest = deliver(job, export)
-    model_json.write(job.folder, manifest)
-    if export != "none":
-        card.write_card(job, manifest)
-    if later := tracking.add_files(job.folder, tracked_files(job.folder)):  # for a run that has already ended
+    if later := tracking.add_files(job.folder, tracked_files(job.folder)):
         print(later)
     return manifest
 

@@ -15,7 +15,8 @@ from common.cli.progress import progress_bar
 from common.datasets.patch_file import BLOCK
 from common.errors import UserError
 from common.provenance import cpu
-from robot_export import parity, runtimes
+from robot_export import model_json, parity, runtimes
+from robot_export.card import write_card
 from robot_export.cost import measure_latency
 from robot_export.cpp.float_header import TEMPLATES, fill_template
 from robot_export.export_job import VECTORS, Job
@@ -27,7 +28,7 @@ from robot_export.plan_files import Item, make_items, robot_file
 from robot_export.robots import ROBOTS
 
 TIMED = 100  # patches
-WRITTEN_LAST = ("model.json", "README.md", "report.html")  # by finish_export
+CARD = ("README.md", "report.html")
 
 
 @dataclass(frozen=True)
@@ -44,53 +45,62 @@ class Checked:
 
 
 def deliver(job: Job, export: str = "all") -> Manifest:
-    """Makes the files in the job's folder and returns the manifest, which the caller writes; export: as `--export`.
+    """Makes the files, model.json and, unless `export` is "none", the card; export: as `--export`.
+
+    All of them are written to a temporary folder and moved in at the end, so that a full disk leaves the folder as it
+    was: its model.json and card never describe another export.
 
     Raises:
-        UserError: a layer or file cannot be exported, a robot's code cannot load this model, or a float32 file differs
-            from the model. The files in the folder are unchanged.
+        UserError: a layer or file cannot be exported or written, a robot's code cannot load this model, or a float32
+            file differs from the model. The files in the folder are unchanged.
     """
     items, robots = make_items(job, export)
     _check_names(job.folder, items)
-    manifest, answers = job.source.manifest, job.source.outputs[job.vectors]
-    if export == "none":
-        entry = _entry(items["keras"], job.folder, job)
-        checked, timed = {"keras": Checked(entry, manifest.trained_threshold, answers)}, {}
-    else:
-        checked, timed = _make_and_check(items, job), {"timed_on": cpu()}
-    _remove_stale(job.folder, items)
-    patches = job.source.validation.X[job.vectors].reshape(VECTORS, -1)
-    expected = {name: file.answers.tolist() for name, file in checked.items()}
-    expected["keras"] = answers.tolist()  # the same as in the header
-    return replace(
-        manifest,
-        cost=manifest.cost | timed,
-        formats={name: file.entry for name, file in checked.items()},
-        vectors={"patches": patches.tolist(), "expected": expected},
-        threshold={name: file.threshold for name, file in checked.items()} if manifest.threshold else None,
-        robots=robots or None,
-    )
-
-
-def _make_and_check(items: dict[str, Item], job: Job) -> dict[str, Checked]:
-    """Writes all files to a temporary folder, runs each of them, and then moves them in."""
-    checked = {}
     try:
         with tempfile.TemporaryDirectory(prefix=".export.", dir=job.folder, ignore_cleanup_errors=True) as folder:
             new = Path(folder)
-            for name, item in progress_bar(items.items(), desc="exporting", unit="file", delay=1, leave=False):
-                checked[name] = _make(name, item, new, job)
-            for template in TEMPLATES if "cpp" in items else ():
-                text = fill_template(template, job.source.manifest.kind, job.namespace)
-                (new / template).write_text(text, encoding="utf-8")
-            times = measure_latency({name: file.run for name, file in checked.items() if file.run})
-            for path in new.iterdir():
-                path.replace(job.folder / path.name)
+            if export == "none":
+                threshold, answers = job.source.manifest.trained_threshold, job.source.outputs[job.vectors]
+                checked = {"keras": Checked(_entry(items["keras"], job.folder, job), threshold, answers)}
+                manifest = _manifest(job, checked, robots)
+            else:
+                manifest = _manifest(job, _make_and_check(items, new, job), robots, timed_on=cpu())
+                write_card(job, manifest, new)
+            model_json.write(new, manifest)
+            _move_in(new, job.folder)
     except OSError as error:
         raise UserError(f"{job.folder}: the exported files cannot be written: {error.strerror or error}.") from None
+    return manifest
+
+
+def _make_and_check(items: dict[str, Item], new: Path, job: Job) -> dict[str, Checked]:
+    """Writes all files to the folder `new`, and runs each of them."""
+    checked = {}
+    for name, item in progress_bar(items.items(), desc="exporting", unit="file", delay=1, leave=False):
+        checked[name] = _make(name, item, new, job)
+    for template in TEMPLATES if "cpp" in items else ():
+        text = fill_template(template, job.source.manifest.kind, job.namespace)
+        (new / template).write_text(text, encoding="utf-8")
+    times = measure_latency({name: file.run for name, file in checked.items() if file.run})
     for name, found in times.items():
         checked[name] = replace(checked[name], entry=replace(checked[name].entry, latency_us=found))
     return checked
+
+
+def _manifest(job: Job, checked: dict[str, Checked], robots: dict[str, dict], **cost) -> Manifest:
+    """The record before the export, completed with its files."""
+    manifest, vectors = job.source.manifest, job.vectors
+    expected = {name: file.answers.tolist() for name, file in checked.items()}
+    expected["keras"] = job.source.outputs[vectors].tolist()  # the same as in the header
+    patches = job.source.validation.X[vectors].reshape(VECTORS, -1).tolist()
+    return replace(
+        manifest,
+        cost=manifest.cost | cost,
+        formats={name: file.entry for name, file in checked.items()},
+        vectors={"patches": patches, "expected": expected},
+        threshold={name: file.threshold for name, file in checked.items()} if manifest.threshold else None,
+        robots=robots or None,
+    )
 
 
 def _make(name: str, item: Item, new: Path, job: Job) -> Checked:
@@ -164,14 +174,21 @@ def _tolerance(item: Item, size: int) -> float:
 
 def _check_names(folder: Path, items: dict[str, Item]) -> None:
     """Refuses a folder in place of a file that an export writes or removes, before anything is written."""
-    for file in sorted(_known_files() | {item.file for item in items.values()} | {*WRITTEN_LAST}):
+    for file in sorted(_known_files() | {item.file for item in items.values()} | {"model.json", *CARD}):
         if (folder / file).is_dir() and not (folder / file).is_symlink():
             raise UserError(f"A file of this name has to be written, but it is a folder. Received: {folder / file}.")
 
 
-def _remove_stale(folder: Path, items: dict[str, Item]) -> None:
-    """Removes files that an earlier export made and this one did not, because model.json no longer lists them."""
-    made = {item.file for item in items.values()} | (set(TEMPLATES) if "cpp" in items else set())
+def _move_in(new: Path, folder: Path) -> None:
+    """Moves the files of an export in, and removes those that only an earlier one made.
+
+    An old card goes first and the new one comes last, so that nothing ever lists a file that is not there.
+    """
+    made = {path.name for path in new.iterdir()}
+    for file in CARD:
+        (folder / file).unlink(missing_ok=True)
+    for file in sorted(made, key=lambda file: (file in CARD, file == "model.json")):
+        (new / file).replace(folder / file)
     for file in _known_files() - made:
         (folder / file).unlink(missing_ok=True)
 

@@ -13,7 +13,6 @@ import pytest
 from classifier_cnn import exporting as classifier
 from common.datasets.patch_file import Patches
 from detector_cnn_ball_radius_center import exporting as detector
-from robot_export import model_json
 from robot_export.export_job import Job, Source
 from robot_export.fill_model_json import NORMALISED, describe_model
 from robot_export.formats import CHOICES
@@ -56,7 +55,7 @@ def deliver_run(folder, *formats: str) -> Job:
     job = make_job(folder, "classifier")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(CHOICES, "all", ("keras", *formats))
-        model_json.write(folder, deliver(job))
+        deliver(job)
     return job
 
 

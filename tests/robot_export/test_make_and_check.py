@@ -1,6 +1,7 @@
 """Every format of both families runs in its real runtime; a broken one is detected, and nothing is exported."""
 
 import dataclasses
+import resource
 
 import numpy as np
 import pytest
@@ -30,9 +31,7 @@ def delivered(request, tmp_path_factory):
     """A folder with every format, the job that made them, and the record of model.json."""
     folder = tmp_path_factory.mktemp(request.param)
     job = prepared(request.param, folder)
-    told = deliver(job)
-    model_json.write(folder, told)
-    return folder, job, told
+    return folder, job, deliver(job)
 
 
 def test_every_format_is_made_checked_and_timed(delivered):
@@ -40,6 +39,8 @@ def test_every_format_is_made_checked_and_timed(delivered):
     assert set(told.formats) == set(FORMATS)
     assert {path.name for path in folder.iterdir()} == {each.file for each in FORMATS.values()} | {
         "model.json",
+        "README.md",
+        "report.html",
         "ball_models.h",
         "naoth_finder.h",
     }
@@ -65,7 +66,8 @@ def test_the_int16_header_has_its_own_threshold_and_the_card_says_which_header_t
     for accepted, reasons in ((True, []), (False, ["bad"]), (None, [])):
         changed = dataclasses.replace(file, accepted=accepted, reasons=reasons)
         changed = dataclasses.replace(told, formats=told.formats | {"int16": changed})
-        cards.append(write_card(dataclasses.replace(job, folder=tmp_path), changed).read_text())
+        write_card(job, changed, tmp_path)
+        cards.append((tmp_path / "README.md").read_text())
     assert "Use **`model_int16.h`** on the robot." in cards[0]
     assert "Use `model.h` on the robot: `model_int16.h` is rejected (bad)." in cards[1]
     assert "Use `model.h` on the robot: `model_int16.h` was not run here." in cards[2]
@@ -190,15 +192,13 @@ def test_normalised_input(tmp_path, monkeypatch):
     np.testing.assert_allclose(
         opened.predict((X * scale + offset).astype(np.float32)), job.source.outputs[:5], atol=1e-5
     )
-    card = write_card(job, told)
-    assert "**NORMALISED: value / 255 - mean" in card.read_text()
+    assert "**NORMALISED: value / 255 - mean" in (tmp_path / "README.md").read_text()
 
 
 def test_the_python_of_the_card_runs(delivered, monkeypatch):
-    folder, job, told = delivered
+    folder, _, _ = delivered
     monkeypatch.chdir(folder)
-    card = write_card(job, told).read_text()
-    (folder / "README.md").unlink()
+    card = (folder / "README.md").read_text()
     assert "![" not in card  # there are no pictures
     assert "**RAW 0..255" in card
     blocks = [part.split("```")[0] for part in card.split("```python\n")[1:]]
@@ -216,8 +216,30 @@ def test_only_keras_and_nothing(tmp_path):
         assert set(told.formats) == {"keras"}
         assert (told.formats["keras"].latency_us is not None) == checked
         assert not list(tmp_path.glob("*.tflite"))
-        model_json.write(tmp_path, told)
+        assert (tmp_path / "README.md").exists() == (tmp_path / "report.html").exists() == checked
         assert model_json.read(tmp_path) == told
+
+
+def test_a_disk_that_fills_at_the_last_file_leaves_the_earlier_export(tmp_path, monkeypatch):
+    monkeypatch.setitem(CHOICES, "all", ("keras", "onnx"))
+    job = prepared("classifier", tmp_path)
+    deliver(job)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    large = dataclasses.replace(job.project, group_table=lambda rows, shown: "x" * 5_000 * shown)
+    manifest = dataclasses.replace(job.source.manifest, threshold={"keras": 0.125})
+    source = dataclasses.replace(job.source, manifest=manifest)
+    job = dataclasses.replace(job, project=large, source=source)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (900_000, limits[1]))  # only report.html is larger: 200 slices
+    try:
+        with pytest.raises(UserError, match=r"report\.html cannot be written: File too large"):
+            deliver(job)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    deliver(job)
+    for file in ("model.json", "README.md", "report.html"):
+        assert "0.125" in (tmp_path / file).read_text()
 
 
 @pytest.mark.parametrize("name", ["model_float32.tflite", "model_int8.tflite", "README.md"])
@@ -239,9 +261,8 @@ def test_without_a_compiler_the_headers_are_written_but_not_accepted(tmp_path, m
     assert told.formats["cpp"].accepted is None
     assert told.formats["cpp"].parity is None
     assert tracked_facts(told)["rejected_formats"] == 0
-    card = write_card(job, told).read_text()
+    card = (tmp_path / "README.md").read_text()
     assert "**`model.h` has not been checked**: not run during the export: no C++ compiler." in card
-    model_json.write(tmp_path, told)
     monkeypatch.undo()
     for name in ("cpp", "int16"):  # now there is a compiler
         assert verify_one_file.check_file(tmp_path, told, name).startswith("unchanged")

@@ -8,7 +8,6 @@ import pytest
 from common.datasets.sampling_rules import RULES
 from common.errors import UserError
 from robot_export import model_json, runtimes, verify_one_file
-from robot_export.card import write_card
 from robot_export.export_job import Job, Partner
 from robot_export.fill_model_json import describe_input
 from robot_export.formats import FORMATS
@@ -67,7 +66,6 @@ def test_every_robot_gets_a_file_in_the_layout_of_its_code(tmp_path, kind, side)
     joint = partner(side) if kind == "joint" else None
     job = make(tmp_path / "run", "classifier" if joint else kind, side, named(kind, side), joint)
     told = deliver(job)
-    model_json.write(job.folder, told)
     for name in told.formats:
         assert verify_one_file.check_file(job.folder, model_json.read(job.folder), name).startswith("unchanged")
     wanted = np.concatenate([job.source.outputs, *([joint.outputs] if joint else [])], axis=1)
@@ -104,8 +102,8 @@ def test_a_robot_that_reads_an_existing_file_gets_its_name(tmp_path):
 
 def test_the_card_says_how_to_put_it_on_the_robot(tmp_path):
     job = make(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
-    told = deliver(job)
-    card = write_card(job, told).read_text()
+    deliver(job)
+    card = (job.folder / "README.md").read_text()
     mean = job.source.manifest.input.mean[0]
     assert "### naoth-tflite: NaoTH" in card
     assert "`model_naoth-tflite.tflite`" in card
