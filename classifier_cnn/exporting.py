@@ -1,4 +1,4 @@
-"""Exports the classifier: patches, threshold, files, and when a format is rejected."""
+"""Exports the classifier: patches, threshold, files, and the threshold of each format."""
 
 import argparse
 from dataclasses import replace
@@ -17,7 +17,6 @@ from robot_export.project import Project
 from robot_export.read_source import load_recorded, open_job, read_source
 
 TARGET = {"order": ["ball"], "units": "probability of a ball, 0..1"}
-RECALL_LOST = 0.005  # of all balls; a format that loses more at its threshold is rejected
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -68,12 +67,6 @@ def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
         kept = {name: numbers.get(name) for name in ("auroc", "recall", "false_positive_rate")}
         return {name: value for name, value in (kept | {"recall_at_limit": limit}).items() if value is not None}
 
-    def reasons(before, after):
-        lost = before.get("recall", 0) - after.get("recall", 0)
-        if lost <= RECALL_LOST + 1e-9:  # ignores rounding errors
-            return []
-        return [f"at its threshold it finds {after['recall']:.2%} of the balls, {100 * lost:.2f} points below Keras"]
-
     def choose(y, outputs, before, shipped):
         """Keras's threshold if the format keeps the limit and the recall with it, else its own if that is better."""
         after = measure(y, outputs, shipped)
@@ -93,4 +86,4 @@ def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
         ("worst_false_negatives", "worst missed balls"),
         ("robustness", "recall and false positives on worse pictures"),
     )
-    return Project(PROJECT, purpose, measure, reasons, table, group_table, pictures, TRACKED, choose)
+    return Project(PROJECT, purpose, measure, table, group_table, pictures, TRACKED, choose)

@@ -21,7 +21,6 @@ from robot_export.cost import measure_latency
 from robot_export.cpp.float_header import TEMPLATES, fill_template
 from robot_export.export_job import VECTORS, Job
 from robot_export.formats import FORMATS, FORMER, Written
-from robot_export.layout import term
 from robot_export.model_json import ExportedFile, Manifest
 from robot_export.onnx_file import OPSET
 from robot_export.plan_files import Item, make_items, robot_file
@@ -153,23 +152,13 @@ def _entry(item: Item, folder: Path, job: Job, **found) -> ExportedFile:
         "normalised": item.layout.scale != 1,
         "input_type": item.layout.dtype,
         "peak_activation_bytes": manifest.cost["peak_activation_bytes"] * item.format.bytes // 4,
-        "tolerance": _tolerance(item, manifest.input.width),
+        "tolerance": parity.tolerance(runtime, item.layout, manifest.input.width),
         "layout": item.layout.as_json(),
         "opset": OPSET if runtime == "ONNX Runtime" else None,
         "namespace": job.namespace if runtime == "C++" else None,
     }
     unknown = {"quantised": None, "accepted": True, "reasons": [], "parity": None, "latency_us": None}
     return ExportedFile(**known | unknown | found)
-
-
-def _tolerance(item: Item, size: int) -> float:
-    """The tolerance for the test vectors, in the units of the outputs."""
-    exact = item.format.exact or item.format.runtime == "C++"  # int16 gives the same bits everywhere
-    tolerance = parity.EXACT if exact else parity.QUANTISED
-    if outputs := item.layout.outputs:
-        tolerance *= max(abs(term(output, size)[1]) for output in outputs)
-        tolerance *= 10 if "logit" in outputs else 1  # logits reach 20 and more
-    return tolerance
 
 
 def _check_names(folder: Path, items: dict[str, Item]) -> None:

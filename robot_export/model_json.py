@@ -17,7 +17,7 @@ from common.errors import UserError
 SCHEMA = Path(__file__).with_name("model.schema.json")
 MOST_BYTES = 1 << 30  # of one file
 # Keys that keep their names from the first version, because robots and older programs read them.
-_KEYS = {"formats": "forms", "accepted": "fit", "reasons": "unfit"}
+KEYS = {"formats": "forms", "accepted": "fit", "reasons": "unfit"}
 
 
 @dataclass(frozen=True)
@@ -210,9 +210,9 @@ def check(values: dict, where: str = "model.json", exported: bool = True) -> Non
 def _values(record) -> dict:
     """The fields of a record by their keys in the file, without optional fields that have no value."""
     left = [each for each in fields(record) if each.default is MISSING or getattr(record, each.name) is not None]
-    return {_KEYS.get(each.name, each.name): getattr(record, each.name) for each in left}
+    return {KEYS.get(each.name, each.name): getattr(record, each.name) for each in left}
 
 
 def _record(kind: type, values: dict):
-    keys = {each.name: _KEYS.get(each.name, each.name) for each in fields(kind)}
+    keys = {each.name: KEYS.get(each.name, each.name) for each in fields(kind)}
     return kind(**{name: values[key] for name, key in keys.items() if key in values})

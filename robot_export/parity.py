@@ -6,10 +6,38 @@ from typing import NamedTuple
 import numpy as np
 
 from common.errors import UserError
-from robot_export.project import Project
+from robot_export.layout import Layout, term
+from robot_export.project import Numbers, Project
 
 EXACT = 1e-4  # largest difference of a float32 format; another order of additions cannot cause more
 QUANTISED = 0.02  # largest difference of a quantised format from its test vectors; processors round differently
+RECALL_LOST = 0.005  # of all balls; a format that loses more at its threshold is rejected
+ERROR_GROWN = 0.05  # relative to Keras; a format whose centre error grows by more is rejected
+
+
+def reasons(before: Numbers, after: Numbers) -> list[str]:
+    """Why a format with the numbers `after` is rejected, given Keras's; empty if it is accepted."""
+    found, lost = [], before.get("recall", 0) - after.get("recall", 0)
+    if lost > RECALL_LOST + 1e-9:  # ignores rounding errors
+        found.append(
+            f"at its threshold it finds {after['recall']:.2%} of the balls, {100 * lost:.2f} points below Keras"
+        )
+    for what in ("median", "mean"):
+        name = f"{what}_center_error_px"
+        grown = after[name] / before[name] - 1 if before.get(name) else 0.0
+        if grown > ERROR_GROWN:
+            found.append(f"its {what} centre error is {after[name]:.3f} px, {grown:.1%} above Keras's")
+    return found
+
+
+def tolerance(runtime: str, layout: Layout, size: int) -> float:
+    """The largest difference of a file from its test vectors, in the units of its outputs; size: of a patch's side."""
+    # Only TFLite's own int8 rounds differently on other processors; the int16 header gives the same bits everywhere.
+    limit = QUANTISED if runtime == "LiteRT" and layout.dtype == "uint8" else EXACT
+    if layout.outputs:
+        limit *= max(abs(term(output, size)[1]) for output in layout.outputs)
+        limit *= 10 if "logit" in layout.outputs else 1  # logits reach 20 and more
+    return limit
 
 
 class Verdict(NamedTuple):
@@ -63,7 +91,7 @@ class Reference:
         if self.threshold is not None:
             limit = np.float32(self.threshold)
             found |= {"flips": int(np.sum((outputs[:, 0] >= limit) != (self.outputs[:, 0] >= limit)))}
-        return Verdict(found | numbers, own, self.project.reasons(self._numbers(), numbers))
+        return Verdict(found | numbers, own, reasons(self._numbers(), numbers))
 
     def _numbers(self) -> dict[str, float]:
         return self.project.measure(self.y, self.outputs, self.threshold)

@@ -14,7 +14,6 @@ class Project:
 
     name: its package. purpose: one sentence for the model card.
     measure: (y, outputs [n, k], threshold or None) -> numbers, for the parity table.
-    reasons: (Keras's numbers, a format's) -> the reasons why the format is rejected; empty if it is accepted.
     table: numbers per split -> text. group_table: (rows, shown of each kind) -> text, worst first.
     pictures: (kind, what it shows); the file is SPLIT_KIND.png in the run folder.
     tracked: the numbers of each split that are tracked as metrics; evaluation.json and the table have all of them.
@@ -25,7 +24,6 @@ class Project:
     name: str
     purpose: str
     measure: Callable[[np.ndarray, np.ndarray, float | None], Numbers]
-    reasons: Callable[[Numbers, Numbers], list[str]]
     table: Callable[[Mapping[str, Numbers]], str]
     group_table: Callable[[Sequence[Mapping], int], str]
     pictures: tuple[tuple[str, str], ...]

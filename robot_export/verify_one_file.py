@@ -3,6 +3,7 @@
 Files that a model.json lists are run as copies of the bytes that have the right hash, which nobody else can replace.
 """
 
+import json
 import tempfile
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import numpy as np
 
 from common.errors import UserError
 from common.training import safe_keras_file
-from robot_export import model_json, runtimes
+from robot_export import model_json, parity, runtimes
 from robot_export.cpp import float_header, int16_header, int16_quantise
 from robot_export.fill_model_json import header_constants
 from robot_export.folded_network import fold
+from robot_export.formats import FORMER
 from robot_export.layout import Layout
 from robot_export.model_json import ExportedFile, Manifest
 
@@ -27,7 +29,7 @@ def found_or_error(folder: Path, manifest: Manifest, name: str, foreign_code: bo
 
 
 def check_file(folder: Path, manifest: Manifest, name: str, foreign_code: bool = False) -> str:
-    """Checks the hash of one file and runs it on the test vectors.
+    """Checks the hash of one file and what model.json says about it, and runs it on the test vectors.
 
     Args:
         foreign_code: compile and run a header that this version does not generate from model.keras.
@@ -36,18 +38,42 @@ def check_file(folder: Path, manifest: Manifest, name: str, foreign_code: bool =
         The result in words; it starts with "not run" if the file was not run here.
 
     Raises:
-        UserError: it has changed, or its outputs differ from those in model.json.
+        UserError: it has changed, its entry in model.json was edited, or its outputs differ from those there.
     """
     file = manifest.formats[name]
     if name not in manifest.vectors["expected"]:
         raise UserError(f"{file.file} has no test vectors")
     with tempfile.TemporaryDirectory() as own:
         copy = _copy(folder, file, own)
+        _check_entry(copy, manifest, name)
         if why := runtimes.missing(file.runtime):
             return f"not run: {why}; the file is unchanged"
         if file.runtime == "C++" and not foreign_code and (why := _why_foreign(copy, folder, manifest, name)):
             return f"not run: it is code, and {why} (--run-foreign-code compiles and runs it)"
         return f"unchanged; test vectors differ by at most {_run_vectors(copy, file, manifest, name):.2g}"
+
+
+def _check_entry(copy: Path, manifest: Manifest, name: str) -> None:
+    """Refuses an entry with a value that does not follow from the file, from its numbers and this version's limits.
+
+    Whether the numbers are right is not checked: that takes the validation patches.
+    """
+    file, keras = manifest.formats[name], manifest.formats["keras"].parity or {}
+    accepted = not file.reasons
+    if file.parity is None:  # it was not run; only the saved model needs no run
+        accepted = True if name == "keras" else None
+    elif not keras.get("flips"):  # else Keras's own numbers depend on rounding errors
+        accepted = not parity.reasons(keras, file.parity)
+    known = {"bytes": copy.stat().st_size, "accepted": accepted}
+    if file.file not in FORMER:  # earlier versions had other kinds of TFLite files
+        layout = Layout.of(file, manifest.input)
+        known["tolerance"] = parity.tolerance(file.runtime, layout, manifest.input.width)
+    for field, value in known.items():
+        told, key = getattr(file, field), model_json.KEYS.get(field, field)
+        if told != value:
+            raise UserError(f"{file.file}: {key} has to be {json.dumps(value)}, model.json says {json.dumps(told)}")
+    if bool(file.reasons) == bool(accepted):
+        raise UserError(f"{file.file}: it is {'' if accepted else 'not '}accepted, but unfit says: {file.reasons}")
 
 
 def open_file(path: Path, runtime: str) -> runtimes.Opened:
@@ -112,6 +138,9 @@ def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) 
     X, wanted = _patches(manifest), np.array(manifest.vectors["expected"][name], np.float64)
     layout = Layout.of(file, manifest.input)
     opened = runtimes.open_file(path, file.runtime)
+    told = file.quantised and (file.quantised["scale"], file.quantised["zero_point"])
+    if file.layout and file.parity and told != opened.quantised:  # older entries differ
+        raise UserError(f"{file.file}: quantised has to be {opened.quantised}, model.json says {told}")
     try:
         found = opened.predict(layout.feed(X))
         if opened.self_test:
@@ -127,4 +156,9 @@ def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) 
             f"{file.file} outputs {found[worst].tolist()} for test vector {worst}, but "
             f"model.json says {wanted[worst].tolist()} (allowed: {file.tolerance:g})"
         )
+    keras = np.array(manifest.vectors["expected"]["keras"])
+    off = np.abs(layout.read(found, manifest.input.width)[:, : keras.shape[1]] - keras).max()
+    if file.parity and not off <= file.parity["max_difference"] + min(file.tolerance, parity.QUANTISED):
+        most = file.parity["max_difference"]
+        raise UserError(f"{file.file} differs from Keras by {off:.2g}; model.json says by at most {most:.2g}")
     return float(difference.max())

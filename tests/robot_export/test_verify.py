@@ -6,7 +6,9 @@ import os
 import re
 import shutil
 
+import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from common.errors import UserError
@@ -109,6 +111,57 @@ def test_another_model_with_the_right_hash_is_detected_by_the_test_vectors(folde
     replace_file(folder, "onnx", model.SerializeToString())
     with pytest.raises(UserError, match=r"model.onnx outputs .* for test vector \d"):
         run_here(folder, "onnx")
+
+
+def test_another_model_with_its_own_test_vectors_is_detected_by_those_of_keras(folder):
+    model = onnx.load(folder / "model.onnx")
+    (bias,) = [tensor for tensor in model.graph.initializer if tensor.name == "logit.bias"]
+    bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + 1, bias.name))
+    replace_file(folder, "onnx", model.SerializeToString())
+    X = verify_one_file._patches(model_json.read(folder)).astype(np.float32)
+    answers = onnxruntime.InferenceSession(folder / "model.onnx").run(None, {"patch": X})[0].tolist()
+    edit(folder, lambda values: values["vectors"]["expected"].update(onnx=answers))
+    with pytest.raises(UserError, match=r"model.onnx differs from Keras by 0.\d+; model.json says by at most"):
+        run_here(folder, "onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "words"),
+    [
+        ("onnx", {"tolerance": 1.0}, "model.onnx: tolerance has to be 0.0001, model.json says 1.0"),
+        ("uint8", {"tolerance": 0.5}, "model_uint8.tflite: tolerance has to be 0.02, model.json says 0.5"),
+        ("cpp", {"tolerance": 0.02}, "model.h: tolerance has to be 0.0001, model.json says 0.02"),
+        ("onnx", {"fit": False}, "model.onnx: fit has to be true, model.json says false"),
+        ("onnx", {"fit": None}, "model.onnx: fit has to be true, model.json says null"),
+        ("onnx", {"parity": None}, "model.onnx: fit has to be null, model.json says true"),
+        ("onnx", {"unfit": ["it is bad"]}, "model.onnx: fit has to be false, model.json says true"),
+        ("uint8", {"quantised": {"scale": 0.5, "zero_point": 0}}, r"quantised has to be \(1.0, 0\), .* \(0.5, 0\)"),
+        ("onnx", {"bytes": 5}, "model.onnx: bytes has to be .*, model.json says 5"),
+    ],
+)
+def test_an_edited_entry_is_noticed(folder, name, entry, words):
+    edit(folder, lambda values: values["forms"][name].update(entry))
+    with pytest.raises(UserError, match=words):
+        run_here(folder, name)
+
+
+def test_a_rejected_file_that_was_made_accepted_is_noticed(folder):
+    """By its numbers it loses half of the balls."""
+
+    def reject(values):
+        entry = values["forms"]["uint8"]
+        entry["parity"]["recall"] = values["forms"]["keras"]["parity"]["recall"] - 0.5
+        values["forms"]["keras"]["parity"]["flips"] = 0
+        entry.update(fit=False, unfit=["it loses balls"])
+
+    edit(folder, reject)
+    assert run_here(folder, "uint8").startswith("unchanged")
+    edit(folder, lambda values: values["forms"]["uint8"].update(fit=True, unfit=[]))
+    with pytest.raises(UserError, match=r"model_uint8.tflite: fit has to be false, model.json says true"):
+        run_here(folder, "uint8")
+    edit(folder, lambda values: values["forms"]["uint8"].update(fit=False))
+    with pytest.raises(UserError, match=r"model_uint8.tflite: it is not accepted, but unfit says: \[\]"):
+        run_here(folder, "uint8")
 
 
 def test_onnx_weights_in_another_file_are_not_read(folder, tmp_path):
