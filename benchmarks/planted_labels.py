@@ -75,8 +75,7 @@ def judge(project: str, patches: Patches, answers: np.ndarray) -> np.ndarray:
 
 def measured(args: argparse.Namespace, versions: dict[str, Patches], others: Patches, make_trainer) -> dict:
     """For each version, the mean over seeds of every number on the other files, and its difference from `planted`."""
-    compare = importlib.import_module(f"{args.project}.comparing")
-    subject = compare.subject() if others.task == "classification" else compare.subject(others.X.shape[2])
+    subject = importlib.import_module(f"{args.project}.comparing").subject()
     found = {}
     for name, patches in versions.items():
         for seed in range(args.seeds):
@@ -85,7 +84,7 @@ def measured(args: argparse.Namespace, versions: dict[str, Patches], others: Pat
             for epoch in range(trainer.settings.epochs):
                 trainer.train_epoch(epoch)
             answers = make_predictor(trainer.average)(others.X)
-            found.setdefault(name, []).append(subject.measure(others.y, answers, 0.5))
+            found.setdefault(name, []).append(subject.measure(others, answers, 0.5))
             print(f"trained: {name}, seed {seed}", file=sys.stderr)
 
     def means(rows):

@@ -3,29 +3,17 @@
 import argparse
 from pathlib import Path
 
-from common.datasets.load import read_files
 from detector_cnn_ball_radius_center import metrics, plots
-from robot_export.comparison.models import open_models
 from robot_export.comparison.paired_differences import Measure, Subject, compare
 
 
 def compare_models(arguments: argparse.Namespace, models: list[Path], files: list[Path]) -> None:
-    """Reads the files, scores and compares the models, and prints the result; the arguments are those of compare.py.
-
-    Raises:
-        UserError: models or files cannot be used or compared.
-    """
-    patches, _ = read_files(files, "detection")
-    scorers = open_models(models, arguments, 3, patches)
-    compare(subject(patches.X.shape[2]), scorers, patches, arguments.output_dir)
+    """Compares models on patch files; the arguments are those of compare.py."""
+    compare(subject(), arguments, models, files)
 
 
-def subject(size: int):
-    """How detectors are compared, a robot_export.comparison.paired_differences.Subject.
-
-    Args:
-        size: width of the patches in pixels.
-    """
+def subject() -> Subject:
+    """How detectors are compared."""
     limit = metrics.IOU_LIMITS[1]
     measures = (
         Measure("median centre error", -1, unit=" px"),
@@ -34,9 +22,10 @@ def subject(size: int):
         Measure(f"IoU above {limit:g}", 1, scale=100, unit=" %", digits=1),
     )
     return Subject(
+        "detection",
         ("radius", "center_x", "center_y"),
         measures,
-        lambda y, circles, threshold: metrics.of_drawn_patches(y, circles, size),
+        lambda patches, circles, threshold: metrics.of_drawn_patches(patches.y, circles, patches.X.shape[2]),
         lambda y, circles, threshold: {"poor": metrics.circle_iou(y, circles) <= limit},
         plots.changed,
         lambda y: {"radius": [f"radius {name}" for name in metrics.radius_class(y[:, 0])]},

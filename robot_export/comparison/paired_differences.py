@@ -1,5 +1,6 @@
 """Tells which of two models is better on the same patches, by paired differences with intervals, and what changed."""
 
+import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +9,14 @@ import numpy as np
 
 from common.atomic_files import new_folder, write_json
 from common.cli import tables
+from common.cli.find_run import default_output_dir
 from common.cli.printable import printable
-from common.cli.training_options import TrainingOptions
+from common.datasets.load import read_files
 from common.runs.bootstrap import bootstrap_interval
 from common.runs.brightness_and_size import brightness_class, mean_brightness, size_class
 from common.runs.evaluation import write_rows
 from robot_export.comparison import chart
-from robot_export.comparison.models import answers_of, notes
-from robot_export.scorer import Scorer
+from robot_export.comparison.models import answers_of, notes, open_models
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SHOWN = 20  # patches per gallery
@@ -38,18 +39,24 @@ class Measure:
         """A value for people; with `sign` "+" it is a difference, shown without a unit (for rates, in points)."""
         return f"{value * self.scale:{sign}.{self.digits}f}{'' if sign else self.unit}"
 
+    def interval(self, row: dict) -> str:
+        """The interval in a row of `differences`, for people."""
+        return " to ".join(self.shown(end, "+") for end in row["interval"])
+
 
 @dataclass(frozen=True)
 class Subject:
-    """What a comparison needs from a project; y are labels, answers float32 [n, outputs].
+    """What a comparison needs from a project; answers are float32 [n, outputs].
 
-    columns: names of the outputs. measures: the metrics, of which the first decides.
-    measure: (y, answers, threshold) -> (times drawn, int [n]) -> one float per measure, or None for each if undefined.
+    task: of the patches. columns: names of the outputs. measures: the metrics, of which the first decides.
+    measure: (patches, answers, threshold) -> (times drawn, int [n]) -> one float per measure, or None for each if
+        undefined.
     errors: (y, answers, threshold) -> kind of error -> bool [n].
     gallery: (path, patches, answers of both, chosen, title, subtitle) draws the chosen patches.
     groups: y -> further groups of patches by name: str [n] each.
     """
 
+    task: str
     columns: tuple[str, ...]
     measures: tuple[Measure, ...]
     measure: Callable
@@ -58,18 +65,20 @@ class Subject:
     groups: Callable
 
 
-def compare(subject: Subject, models: Sequence[Scorer], patches, output_dir: Path | None) -> None:
-    """Scores all models, compares them with the first, and prints and writes the results.
+def compare(subject: Subject, arguments: argparse.Namespace, paths: list[Path], files: list[Path]) -> None:
+    """Reads the files, scores the models, compares them with the first, and prints and writes the results.
 
     Args:
-        patches: common.datasets.patch_file.Patches. output_dir: None for a new folder in the output folder.
+        arguments: those of compare.py. paths: of the models. files: of the patches.
 
     Raises:
-        UserError: a model whose outputs cannot be compared.
+        UserError: models or files cannot be used or compared.
     """
+    patches, _ = read_files(files, subject.task)
+    models = open_models(paths, arguments, len(subject.columns), patches)
     answers = [answers_of(model, patches.X, len(subject.columns)) for model in models]
     name = f"comparison-{models[0].name}-{models[1].name}".replace("/", "-")
-    folder = new_folder(output_dir or TrainingOptions().output_dir / name)
+    folder = new_folder(arguments.output_dir or default_output_dir() / name)
     groups = subject.groups(patches.y) | {
         "side": size_class(patches.side),
         "brightness": brightness_class(mean_brightness(patches.X)),
@@ -134,26 +143,24 @@ def differences(subject: Subject, patches, pair: list) -> list[dict]:
     Returns:
         One dict per measure; `verdict` is better, worse or none. Empty if the measures are undefined.
     """
-    measures = [subject.measure(patches.y, answers, threshold) for answers, threshold in pair]
-    recording = patches.recording if patches.recording is not None and len(set(patches.recording)) > 1 else None
-    members = np.arange(len(patches)) if recording is None else np.unique(recording, return_inverse=True)[1]
-    count = members.max() + 1
+    measures = [subject.measure(patches, answers, threshold) for answers, threshold in pair]
+    members = np.arange(len(patches))
+    if patches.recording is not None and len(set(patches.recording)) > 1:
+        members = np.unique(patches.recording, return_inverse=True)[1]
+    every = np.arange(members.max() + 1)
 
     def values(drawn):
-        times = np.bincount(drawn, minlength=count)[members]
-        found = np.array([measure(times) for measure in measures], float)
-        return None if np.isnan(found).any() else found
+        times = np.bincount(drawn, minlength=len(every))[members]
+        return np.array([measure(times) for measure in measures], float)  # NaN if undefined
 
     def grown(drawn):
         found = values(drawn)
-        return None if found is None else found[1] - found[0]
+        return None if np.isnan(found).any() else found[1] - found[0]
 
-    both = values(np.arange(count))
-    if both is None:
+    if grown(every) is None:
         return []
-    interval = bootstrap_interval(grown, np.arange(count))
-    rows = []
-    for measure, a, b, low, high in zip(subject.measures, *both.tolist(), *interval, strict=True):
+    rows, interval = [], bootstrap_interval(grown, every)
+    for measure, a, b, low, high in zip(subject.measures, *values(every).tolist(), *interval, strict=True):
         row = {"measure": measure.label, "A": a, "B": b, "difference": b - a, "interval": [low, high]}
         better = "better" if (low > 0) == (measure.better > 0) else "worse"
         rows.append(row | {"verdict": better if low > 0 or high < 0 else "none"})
@@ -177,7 +184,7 @@ def table(measures: Sequence[Measure], numbers: list[dict], names: tuple[str, st
     lines = [f"\n{'':36}{a:>10}{b:>10}{f'{b} - {a}':>10}  95 % interval"]
     for measure, row in zip(measures, numbers, strict=False):
         cells = measure.shown(row["A"]), measure.shown(row["B"]), measure.shown(row["difference"], "+")
-        told = f"{_interval(measure, row):22}  {verdict(row, names)}"
+        told = f"{measure.interval(row):22}  {verdict(row, names)}"
         lines.append(f"{measure.label:36}{''.join(f'{cell:>10}' for cell in cells)}  {told}")
     return "\n".join(lines)
 
@@ -189,7 +196,7 @@ def sentence(measure: Measure, numbers: list[dict], names: tuple[str, str]) -> s
     row = numbers[0]
     values = " and ".join(f"{measure.shown(row[key])} ({name})" for key, name in zip("AB", names, strict=True))
     unit = " points" if measure.unit == " %" else measure.unit
-    difference = f"difference {measure.shown(row['difference'], '+')}{unit}, 95 % interval {_interval(measure, row)}"
+    difference = f"difference {measure.shown(row['difference'], '+')}{unit}, 95 % interval {measure.interval(row)}"
     return f"{verdict(row, names)}: {measure.label} {values}, {difference}"
 
 
@@ -197,7 +204,3 @@ def verdict(row: dict, names: tuple[str, str]) -> str:
     """Which model is better according to a row of `differences`."""
     better = {"better": names[1], "worse": names[0]}.get(row["verdict"])
     return f"{better} is better" if better else "no difference shown"
-
-
-def _interval(measure: Measure, row: dict) -> str:
-    return " to ".join(measure.shown(end, "+") for end in row["interval"])
