@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -122,28 +122,29 @@ class Pool:
 class Known:
     """Known patches: those of the training data and those already chosen."""
 
-    def __init__(self, training: Iterable = (), progress: Callable[[int], object] = int):
+    def __init__(self, training: Iterable[Path] = (), progress: Callable[[int], object] = int):
         paths = list(training)
-        self._training = stored_patches(paths, "classification").X if paths else []
-        self._looks, self._chosen = {"training": np.empty(0, np.uint64), "chosen": np.empty(0, np.uint64)}, []
-        for start in range(0, len(self._training), BLOCK):
-            looks = hashes.look(hashes.small(self._training[start : start + BLOCK]))
+        X = stored_patches(paths, "classification").X if paths else []
+        self._patches = {"training": X, "chosen": []}
+        self._looks = {what: np.empty(0, np.uint64) for what in self._patches}
+        for start in range(0, len(X), BLOCK):
+            looks = hashes.look(hashes.small(X[start : start + BLOCK]))
             self._looks["training"] = np.append(self._looks["training"], looks)
             progress(len(looks))
 
     def __len__(self) -> int:
-        return len(self._looks["training"])
+        return len(self._patches["training"])
 
     def like(self, X: np.ndarray) -> str:
         """`training` or `chosen` if a patch [size, size, channels] looks like one of those; else it becomes chosen."""
         small = hashes.small(X[None])
         look = hashes.look(small)[0]
-        for what, patches in (("training", self._training), ("chosen", self._chosen)):
+        for what, patches in self._patches.items():
             found = np.flatnonzero(np.bitwise_count(self._looks[what] ^ look) <= NEAR_BITS).tolist()
             near = [hashes.small(np.asarray(patches[index : index + 1])) for index in found]
             if near and (correlation(np.repeat(small, len(near), 0), np.concatenate(near)) >= CORRELATION_MIN).any():
                 return what
-        self._chosen.append(X)
+        self._patches["chosen"].append(X)
         self._looks["chosen"] = np.append(self._looks["chosen"], look)
         return ""
 

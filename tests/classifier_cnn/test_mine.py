@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier_cnn import mine
+from classifier_cnn import mine, mining
 from common.cli.program import run_main
 from common.training.safe_keras_file import save
 from dataset_tools import cut
 from dataset_tools.annotations.record import Place, Record
 from dataset_tools.building.patch_writer import write_patches
-from dataset_tools.mining import mine_pictures, ranking
+from dataset_tools.mining import ranking
 from dataset_tools.mining.ranking import Known, Pool
 from dataset_tools.scanning.scan import Found
 from dataset_tools.sources.patch_sources import naoth_chunks, read
@@ -173,7 +173,7 @@ def test_a_damaged_file_of_certified_pictures_is_told_before_the_scan(tmp_path, 
     (tmp_path / "bad.h5").write_bytes(b"x")
     out = tmp_path / "out"
     given = tmp_path / "a.png", "--certified", tmp_path / "bad.h5", "--output-dir", out
-    monkeypatch.setattr(mine_pictures, "scan", lambda *_: iter(lambda: pytest.fail("a scan began"), None))
+    monkeypatch.setattr(mining, "scan", lambda *_: iter(lambda: pytest.fail("a scan began"), None))
     assert run(models / "model1.keras", *given) == 2
     assert "bad.h5" in capsys.readouterr().err
     assert not out.exists()
