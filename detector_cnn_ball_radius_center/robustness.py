@@ -22,6 +22,12 @@ def sheet(folder: Path, result: dict, predict: Callable, patches, name: str = ""
     y, width = np.asarray(patches.y), patches.X.shape[2]
 
     def judge(chosen, worse, kind, strength):
-        return metrics.evaluate(corruptions.move(y[chosen], kind, strength, width), predict(worse), width)
+        return metrics.evaluate(move(y[chosen], kind, strength, width), predict(worse), width)
 
     corruptions.sheet(folder, result, patches.X, judge, PANELS, name)
+
+
+def move(circles: np.ndarray, kind: str, strength: float, width: int) -> np.ndarray:
+    """The circles [n, 3] in corrupted patches of this width in pixels."""
+    scale, shift, _ = corruptions.SAMPLING.get(kind, lambda _: (1, 0, 0))(strength)
+    return np.concatenate([circles[:, :1] / scale, 0.5 + (circles[:, 1:] - 0.5 - shift / width) / scale], 1)

@@ -109,7 +109,7 @@ def run_main(main: Callable[[], int | None]) -> int:
             _tell(f"error: {printable(error)}")
             return 2
         except KeyboardInterrupt as interrupt:
-            _tell("\n".join(["interrupted", *getattr(interrupt, "__notes__", [])]))
+            _tell("interrupted")
             return 143 if isinstance(interrupt, Terminated) else 130
         except BrokenPipeError:
             lead_nowhere(sys.stdout, sys.stderr)

@@ -70,12 +70,6 @@ def _jpeg(y: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(file))
 
 
-def move(circles: np.ndarray, kind: str, strength: float, width: int) -> np.ndarray:
-    """The circles [n, 3] in the corrupted patches, as radius and centre in fractions of the patch."""
-    scale, shift, _ = SAMPLING[kind](strength) if kind in SAMPLING else (1, 0, 0)
-    return np.concatenate([circles[:, :1] / scale, 0.5 + (circles[:, 1:] - 0.5 - shift / width) / scale], 1)
-
-
 def sheet(folder: Path, result: dict, X, judge: Callable, panels: Sequence[tuple], name: str = "") -> None:
     """Measures each kind of corruption, and draws robustness.png.
 

@@ -15,15 +15,12 @@ def is_finished(path: Path) -> bool:
 
     A project without exports writes no model.json; a project with exports writes it just before the end.
     """
-    described = "finished"
-    if (path / "model.json").exists():
-        try:
-            described = read_json(path / "model.json").get("status")
-        except UserError:
-            return False
-    elif not (path / "model.keras").exists():
+    manifest = path / "model.json"
+    try:
+        made = read_json(manifest).get("status") == "finished" if manifest.exists() else (path / "model.keras").exists()
+    except UserError:
         return False
-    return described == "finished" and tracking.last_status(path)[0] == "FINISHED"
+    return made and tracking.last_status(path)[0] == "FINISHED"
 
 
 def already_finished(options: TrainingOptions) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from PIL import Image
 
 from common.atomic_files import replacing
@@ -71,7 +71,7 @@ def plain_log_axis(axis) -> None:
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else (1, 2, 5)))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 10_000 else f"{value / 1000:g}k"))
+    axis.set_major_formatter(lambda value, _: f"{value:g}" if value < 10_000 else f"{value / 1000:g}k")
 
 
 def as_rgb(X: np.ndarray) -> np.ndarray:
@@ -101,16 +101,14 @@ def gallery(
     Without patches it says "none".
 
     Args:
-        path: the PNG.
         X: uint8 [n, height, width, 1 or 2]; n may be 0.
         captions: [n], of up to two lines each.
-        title: what the picture shows.
-        subtitle: how the patches were chosen.
+        title, subtitle: what the picture shows, and how the patches were chosen.
         overlay: (axes, i, left, top, side in inches) -> None, draws over patch i.
         columns: patches in a row.
     """
     gap = 0.15  # inches, like all lengths here
-    side, title = (WIDTH - gap) / columns - gap, wrapped(title)
+    side, title = (WIDTH - gap) / columns - gap, textwrap.fill(title, 60)
     heading = 0.56 + 0.26 * title.count("\n") + (0.24 if subtitle else 0)
     step = side + gap + 0.21 * max((len(caption.splitlines()) for caption in captions), default=0)
     rows = -(-len(X) // columns)
@@ -137,17 +135,15 @@ def training_curves(
     """Draws one panel per metric, training and validation together, by epoch, counted from 1.
 
     Args:
-        path: the PNG.
         epochs: one dict of numbers per epoch; some may lack a number.
         names: the panels; each shows `NAME` and `val_NAME`, of which one may be missing. Losses, rates and errors get
             a log axis.
-        title: what the picture shows.
         best: index (from 0) of the epoch whose weights were kept, marked in every panel.
     """
     columns = 1 if len(names) < 3 else 2
     rows = -(-len(names) // columns)
     with figure(path, WIDTH * (1 if columns == 1 else 1.35), 1.1 + 2.7 * rows) as drawing:
-        drawing.suptitle(wrapped(title), x=0.012, ha="left", weight="bold", fontsize=15)
+        drawing.suptitle(textwrap.fill(title, 60), x=0.012, ha="left", weight="bold", fontsize=15)
         grid = drawing.add_gridspec(rows, columns)
         wide = len(names) % columns  # a single remaining panel gets the first row to itself
         for i, name in enumerate(names):
@@ -193,8 +189,3 @@ def shortened(name: str, length: int = 13) -> str:
     name = re.sub(r"^synthetic_0*(?=\d)", "syn ", name)
     half = (length - 1) // 2
     return name if len(name) <= length else f"{name[: length - 1 - half]}…{name[-half:]}"
-
-
-def wrapped(title: str) -> str:
-    """Splits a title into lines of at most 60 characters."""
-    return "\n".join(textwrap.wrap(title, 60))

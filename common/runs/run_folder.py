@@ -44,13 +44,16 @@ class RunFolder:
             earlier = sum(map(len, file.readlines()[: number + 1])) if number else 0
             file.truncate(earlier)  # rows after a killed run's checkpoint are trained again
             file.write((row if number else header + row).encode())
-        named = {_section(name): value for name, value in numbers.items() if name != "epoch_seconds"}
-        self.tracked.metrics(named, step=number + 1)
+        curves = {  # MLflow shows a section for each prefix
+            f"validation/{name.removeprefix('val_')}" if name.startswith("val_") else f"training/{name}": value
+            for name, value in numbers.items()
+            if name != "epoch_seconds"
+        }
+        self.tracked.metrics(curves, step=number + 1)
 
-    def write_json(self, name: str, content: dict) -> Path:
+    def write_json(self, name: str, content: dict) -> None:
         """Writes a JSON file into the folder, replacing an earlier one in one step."""
         write_json(self.path / name, content)
-        return self.path / name
 
     def save_model(self, model, history) -> None:
         """Saves model.keras and the curves of all epochs."""
@@ -69,23 +72,18 @@ class RunFolder:
         validation numbers and the best epoch are in `validation_final/`.
 
         Args:
-            numbers: {split: {name: number}}.
+            numbers: {split: {name: number}}. facts: numbers about the model that belong to no split.
             history: common.training.epochs_and_checkpoints.History.
-            facts: numbers about the model that belong to no split.
         """
-        best = {name.removeprefix("val_"): x for name, x in history.epochs[history.best].items() if name[:4] == "val_"}
-        splits = {**numbers, "validation": best | numbers.get("validation", {})}
-        sections = {"validation_final" if split == "validation" else split: values for split, values in splits.items()}
-        final = {f"{section}/{name}": value for section, values in sections.items() for name, value in values.items()}
+        kept = {name: value for name, value in history.epochs[history.best].items() if name.startswith("val_")}
+        final = {f"validation_final/{name.removeprefix('val_')}": value for name, value in kept.items()}
+        for split, values in numbers.items():
+            section = "validation_final" if split == "validation" else split
+            final |= {f"{section}/{name}": value for name, value in values.items()}
         final |= {"best_epoch": history.best + 1, **facts}
         self.tracked.metrics(final, step=0)  # MLflow draws single numbers as bars at step 0, else as dots
         for path in tracked_files(self.path):
             self.tracked.artifact(path)
-
-
-def _section(name: str) -> str:
-    """The MLflow name of a column of metrics.csv, such as `training/loss` or `validation/auroc`."""
-    return f"validation/{name.removeprefix('val_')}" if name.startswith("val_") else f"training/{name}"
 
 
 def tracked_files(folder: Path) -> list[Path]:
@@ -116,52 +114,46 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
     digests = {split: part.digest for split, part in splits.parts.items()}
     if options.init:  # values that no checkpoint contains, such as the mean, come from it
         digests["init"] = sha256_of(options.init)
-    name = run_name(options, splits)
+    name, facts = run_name(options, splits), provenance.provenance()
     if options.resume:
         path = Path(options.resume)
         _check_same_data(path, digests)
     else:
-        path = _new_folder(options.output_dir, name)
-    facts = provenance.provenance()
-    begun = bool(options.resume) and tracking.begun(path)
-    if not options.resume:  # before anything else, so that a killed run can be resumed
+        safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name)[:100]
+        path = new_folder(options.output_dir / f"{datetime.now():%Y%m%d-%H%M%S}_{safe}").resolve()  # sorts by time
         config = {"project": project, "name": name, "options": options.as_json(), "datasets": digests}
-        write_json(path / "config.json", {**config, "substituted": splits.substituted, "provenance": facts})
+        config |= {"substituted": splits.substituted, "provenance": facts}
+        write_json(path / "config.json", config)  # before anything else, so that a killed run can be resumed
+    begun, is_child = tracking.begun(path), "BALL_PARENT_RUN" in os.environ  # a grid resumes its own runs
     with outlasting_terminal(), StopRequest() as stop:
         info = tracking.RunInfo(
             experiment=options.experiment or project,
             name=name,
             parameters=options.as_json(),
             tags={"project": project, "dataset": splits.name, "synthetic_fallback": splits.substituted, **facts},
-            parent=os.environ.get("BALL_PARENT_RUN"),  # set by a grid, whose runs are listed below it
+            parent=os.environ.get("BALL_PARENT_RUN"),
             source=f"{project}/train.py" if (ROOT / project / "train.py").is_file() else project,
         )
-        tracked = tracking.start(path, server, info, resume=begun)
-        run = RunFolder(path, tracked, stop, facts)
+        run = RunFolder(path, tracking.start(path, server, info, resume=begun), stop, facts)
         status = "FAILED"
         try:
-            if options.resume:
-                remove_leftovers(path)
+            remove_leftovers(path)
             if not begun:
-                tracked.artifact(path / "config.json")
+                run.tracked.artifact(path / "config.json")
             for split, part in splits.parts.items():
                 context = "training" if split == "train" else split
                 source = {"digest": digests[split], "source": splits.origin[split]}
-                tracked.dataset(splits.names[split], **source, context=context, patches=len(part))
+                run.tracked.dataset(splits.names[split], **source, context=context, patches=len(part))
             yield run
             status = "KILLED" if stop() else "FINISHED"
-        except KeyboardInterrupt as interrupt:
+        except KeyboardInterrupt:
             status = "KILLED"
-            interrupt.add_note(f"Stopped. {_how_to_resume(project, path)}")
             raise
         finally:
-            print(tracked.finish(status))
-            if stop() and status == "KILLED" and not os.environ.get("BALL_PARENT_RUN"):  # a grid resumes its own
-                print(f"Stopped. {_how_to_resume(project, path)}")
-
-
-def _how_to_resume(project: str, path: Path) -> str:
-    return f"It resumes with: {resume_command(training_script(project) or Path(sys.argv[0]).resolve(), path)}"
+            print(run.tracked.finish(status))
+            if status == "KILLED" and not is_child:
+                script = training_script(project) or Path(sys.argv[0]).resolve()
+                print(f"Stopped. It resumes with: {resume_command(script, path)}")
 
 
 def run_name(options: TrainingOptions, splits: Splits) -> str:
@@ -169,12 +161,6 @@ def run_name(options: TrainingOptions, splits: Splits) -> str:
     dataset = "SYNTHETIC-FALLBACK" if splits.substituted else short_name(splits.name)
     name = options.run_name or f"{'-'.join(map(str, options.filters))} d{options.dense} {{dataset}}"
     return f"{'dry-run ' if options.dry_run and not options.run_name else ''}{name.replace('{dataset}', dataset)}"
-
-
-def _new_folder(output_dir: Path, name: str) -> Path:
-    """Makes a folder for this run only; the names sort by time."""
-    safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name)[:100]
-    return new_folder(output_dir / f"{datetime.now():%Y%m%d-%H%M%S}_{safe}").resolve()
 
 
 def _check_same_data(path: Path, digests: dict[str, str]) -> None:

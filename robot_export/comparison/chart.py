@@ -18,7 +18,7 @@ def draw(path: Path, measures, numbers: list[dict], rows: list[dict], title: str
     bars = _bars(rows)
     heights = [*[0.85] * len(numbers), 0.7 + 0.26 * len(bars)]
     with plots.figure(path, height=1.0 + sum(heights)) as drawing:
-        drawing.suptitle(plots.wrapped(title), x=0.012, ha="left", weight="bold", fontsize=14)
+        drawing.suptitle(textwrap.fill(title, 60), x=0.012, ha="left", weight="bold", fontsize=14)
         *strips, below = drawing.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
         for axes, measure, row in zip(strips, measures, numbers, strict=False):
             _strip(axes, measure, row, names)

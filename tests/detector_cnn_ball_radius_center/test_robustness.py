@@ -1,7 +1,9 @@
 """The robustness sheet of the detector."""
 
 import numpy as np
+import pytest
 
+from common.runs import corruptions
 from detector_cnn_ball_radius_center import robustness
 
 
@@ -29,3 +31,17 @@ def test_the_sheet_measures_moved_circles_and_names_the_weakest(tmp_path):
     assert found["hidden, share of the width"][4]["mean_iou"] < found["darker, grey levels"][0]["mean_iou"]
     assert (tmp_path / "test_robustness.png").stat().st_size > 10_000
     assert result["notes"][0].startswith("Most sensitive to")
+
+
+@pytest.mark.parametrize("kind", ["shift, px", "larger, factor", "smaller, factor", "noise, grey levels"])
+def test_circles_move_with_what_the_patch_shows(kind):
+    rows, columns = np.mgrid[:32, :32] + 0.5
+    circle = np.array([[0.2, 0.4, 0.55]])
+    X = np.where(np.hypot(columns - 0.4 * 32, rows - 0.55 * 32) < 0.2 * 32, 250, 0).astype(np.uint8)[None, ..., None]
+    strength = corruptions.STRENGTHS[kind][3]
+    shown = corruptions.corrupt(X, kind, strength)[0, ..., 0].astype(float)
+    shown[shown < 60] = 0  # the noise
+    radius, x, y = robustness.move(circle, kind, strength, 32)[0] * 32
+    assert (shown * columns).sum() / shown.sum() == pytest.approx(x, abs=0.2)
+    assert (shown * rows).sum() / shown.sum() == pytest.approx(y, abs=0.2)
+    assert (shown.sum() / 250 / np.pi) ** 0.5 == pytest.approx(radius, rel=0.06)

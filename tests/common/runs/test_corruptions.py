@@ -21,17 +21,3 @@ def test_a_corruption_keeps_the_shape_and_grows_with_its_strength(kind, channels
     np.testing.assert_array_equal(X, before)
     assert far[0] > 0
     assert far[-1] > far[0]
-
-
-@pytest.mark.parametrize("kind", ["shift, px", "larger, factor", "smaller, factor", "noise, grey levels"])
-def test_circles_move_with_what_the_patch_shows(kind):
-    rows, columns = np.mgrid[:32, :32] + 0.5
-    circle = np.array([[0.2, 0.4, 0.55]])
-    X = np.where(np.hypot(columns - 0.4 * 32, rows - 0.55 * 32) < 0.2 * 32, 250, 0).astype(np.uint8)[None, ..., None]
-    strength = corruptions.STRENGTHS[kind][3]
-    shown = corruptions.corrupt(X, kind, strength)[0, ..., 0].astype(float)
-    shown[shown < 60] = 0  # the noise
-    radius, x, y = corruptions.move(circle, kind, strength, 32)[0] * 32
-    assert (shown * columns).sum() / shown.sum() == pytest.approx(x, abs=0.2)
-    assert (shown * rows).sum() / shown.sum() == pytest.approx(y, abs=0.2)
-    assert (shown.sum() / 250 / np.pi) ** 0.5 == pytest.approx(radius, rel=0.06)
