@@ -56,8 +56,7 @@ ROOMS = {
 # The rooms in which every file with more logic than this has a test file of its name; the others are to follow.
 LOGIC_LINES = 30
 MIRRORED = (
-    "common.cli",
-    "common.runs",
+    "common",
     "dataset_tools.building",
     "dataset_tools.inspection",
     "dataset_tools.leaks",
@@ -138,7 +137,7 @@ def without_test(room: str) -> list[str]:
         for path in FILES
         if is_in(name_of(path), room)
         and logic_lines(path) > LOGIC_LINES
-        and not (ROOT / "tests" / path.relative_to(ROOT).with_name(f"test_{path.name}")).is_file()
+        and not (ROOT / "tests" / path.relative_to(ROOT).with_name(f"test_{path.stem.strip('_')}.py")).is_file()
     ]
 
 

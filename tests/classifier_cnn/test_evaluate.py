@@ -12,10 +12,8 @@ from classifier_cnn import evaluate, metrics
 from classifier_cnn.summary import group_table, table
 from common.cli.program import run_main
 from common.datasets.patch_file import read_patches
-from common.errors import UserError
 from common.runs.evaluation import load_predictor
 from common.training import predictor
-from common.training.find_model import read_threshold
 from dataset_tools.building.patch_writer import write_patches
 
 # Keras 3.15 reads its TensorFlow variables in a way that NumPy 2 has deprecated.
@@ -150,25 +148,6 @@ def test_several_files_are_scored_together_and_separately(models, file, tmp_path
     assert rows["other.h5"]["false_positives"] == 3
     assert "recall" not in rows["other.h5"]
     assert "other.h5" in capsys.readouterr().out
-
-
-def test_a_model_without_model_json_gets_a_threshold_of_a_half(models):
-    assert read_threshold(models / "three.keras", None)[0] == 0.5
-
-
-@pytest.mark.parametrize(
-    "content", ["{", "{}", '{"threshold": 0.5}', '{"threshold": {"keras": null}}', '{"threshold": {"keras": NaN}}']
-)
-def test_a_model_json_without_a_threshold(tmp_path, content):
-    (tmp_path / "model.json").write_text(content)
-    with pytest.raises(UserError, match=r"Pass one with --threshold\.$"):
-        read_threshold(tmp_path / "model.keras", None)
-
-
-def test_the_run_of_a_detector_is_called_a_detector(tmp_path):
-    (tmp_path / "model.json").write_text('{"project": "detector_cnn_ball_radius_center", "forms": {}}')
-    with pytest.raises(UserError, match=r"Received: a detector; use the tools in detector_cnn_ball_radius_center\.$"):
-        read_threshold(tmp_path / "model.keras", None)
 
 
 @pytest.mark.parametrize(

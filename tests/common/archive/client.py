@@ -13,6 +13,7 @@ LIST = "classification/some family/SHA256SUMS"
 CONTENT = random.Random(2).randbytes(300_000)
 OTHER = random.Random(3).randbytes(300_000)
 QUICK = Patience(connect_s=5, read_s=5, attempts=3, backoff_s=0.001)
+SLOW = Patience(connect_s=2, read_s=2, attempts=2, backoff_s=0.001, slow_s=0.4)
 IMPATIENT = Patience(connect_s=5, read_s=0.2, attempts=2, backoff_s=0.001)
 
 

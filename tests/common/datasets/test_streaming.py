@@ -4,9 +4,6 @@ import h5py
 import numpy as np
 import pytest
 
-from common.cli.training_options import TrainingOptions
-from common.datasets import hdf5_column
-from common.datasets.load import load_splits
 from common.datasets.patch_file import concatenate, read_patches, stored_patches
 from common.errors import UserError
 from dataset_tools.building.patch_writer import write_patches
@@ -78,15 +75,6 @@ def test_files_of_different_sizes_are_refused_in_one_line(files, tmp_path):
     other = classification_file(tmp_path / "32.h5", 20, size=32)
     with pytest.raises(UserError, match=r"32\.h5: does not match 300\.h5\. Received: classification 32x32x1"):
         stored_patches([files[0], other], "classification")
-
-
-def test_too_little_memory_is_reported_beforehand(tmp_path, monkeypatch):
-    files = [classification_file(tmp_path / f"{n}.h5", n) for n in (1500, 1000)]
-    options = TrainingOptions(data_train=tuple(files[:1]), data_val=tuple(files[1:]))
-    load_splits("classification", options, lambda *_: {})
-    monkeypatch.setattr(hdf5_column, "free_memory", lambda: 2 * 2500 * 256 - 1)
-    with pytest.raises(UserError, match=r"1500: too large for the memory\. Received: 0\.0 GB needed, .* Add --stream"):
-        load_splits("classification", options, lambda *_: {})
 
 
 def test_a_damaged_file_is_refused_in_one_line(tmp_path):

@@ -202,17 +202,6 @@ def test_the_model(run, times, tmp_path):
     assert bulk(path, times, lambda: safe_keras_file.load(find_model(path)), of_a_member) > times // 4
 
 
-@pytest.mark.parametrize("value", [-5, 1e30, float("nan"), True, "0.5", None, [], 10**400])
-def test_an_impossible_threshold_is_not_used(run, value):
-    told = json.loads((run / "model.json").read_text())
-    told["threshold"]["keras"] = value
-    (run / "model.json").write_text(json.dumps(told))
-    with pytest.raises(UserError, match="threshold"):
-        read_threshold(run / "model.keras", None)
-
-
-def test_a_name_that_is_too_long_is_one_line(run):
+def test_a_name_that_is_too_long_is_one_line():
     with pytest.raises(UserError, match=r"--init takes an existing \.keras file"):
         Options(init=Path("9" * 5000))
-    with pytest.raises(UserError, match="the model does not exist"):
-        find_model(Path("9" * 5000))

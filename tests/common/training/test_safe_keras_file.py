@@ -189,13 +189,6 @@ def test_a_model_of_keras_2_says_how_to_convert_it(model):
     refused(model, r"saved by Keras 2\. .*load_model")
 
 
-def test_an_h5_model_says_how_to_convert_it(tmp_path):
-    with h5py.File(tmp_path / "old.h5", "w") as file:
-        file["x"] = 1
-    with pytest.raises(UserError, match=r"a model of an older Keras.*load_model"):
-        find_model(tmp_path / "old.h5")
-
-
 def test_a_saved_model_contains_nothing_that_only_training_needs(model, tmp_path):
     save(load(model), tmp_path / "saved.keras")
     with zipfile.ZipFile(tmp_path / "saved.keras") as archive:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.training import devices_and_seeds, why_no_gpu
+from common.training import why_no_gpu
 from common.training.why_no_gpu import Driver, Needs
 
 from ...tiny import ROOT, environment
@@ -172,8 +172,3 @@ def test_an_index_that_hides_every_gpu_is_named(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
     line = why_no_gpu.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, False)
     assert "CUDA_VISIBLE_DEVICES is '7'" in line
-
-
-def test_a_convolution_finds_a_device_that_does_not_compute():
-    assert devices_and_seeds.computing_fails("CPU:0") is None
-    assert "GPU:0 does not compute" in devices_and_seeds.computing_fails("GPU:0")
