@@ -1,57 +1,80 @@
 """Measures how fast pictures are cut into patches, compared with only decoding the same pictures.
 
-Both use the same number of processes, alternate, and the best of several rounds counts: run
-`python benchmarks/picture_cutting.py FOLDER` with any annotated folder that `dataset_tools.cut` reads. `--jobs 1`
-measures CPU time, which other work hardly changes, and excludes the cost of passing patches to the main process.
+Run `python benchmarks/picture_cutting.py FOLDER...` with annotated folders that `dataset_tools.cut` reads. Each folder
+is measured alone, then all of them together, with the default options of `dataset_tools.cut`. Cutting includes writing
+the archives. Both use the same number of processes and alternate; the best of several rounds counts. `--jobs 1`
+measures CPU time, which other work hardly changes.
 """
 
 import argparse
+import io
 import time
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from dataset_tools.annotations import picture, recognise
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.record import Record
 from dataset_tools.building.workers import workers
+from dataset_tools.cutting import archives
 from dataset_tools.cutting.cut_one_picture import Plan, of_records
-from dataset_tools.cutting.options import Geometry
-from dataset_tools.cutting.place_patches import USUAL_DIAMETERS
+from dataset_tools.cutting.cut_pictures import CHUNK
+from dataset_tools.cutting.options import Geometry, Settings
+from dataset_tools.cutting.record_store import RecordStore
 
-CHUNK = 8
 
-
-def decode(records: list[tuple[Record, str, int]]) -> int:
+def decode(records: list[Record]) -> int:
     """Decodes pictures and returns the number of their pixels."""
-    return sum(picture.read(record).width for record, *_ in records)
+    return sum(picture.read(record).width for record in records)
+
+
+def measure(found: list[Record], spread: Callable, archive: Path, arguments: argparse.Namespace) -> str:
+    """Pictures per second of decoding and cutting, and their ratio."""
+    store = RecordStore(io.BytesIO())
+    for record in found:
+        store.add(record, "top", "")
+    plan = Plan(Geometry(), store.diameters(), Settings.seed)
+    found = (found * -(-arguments.pictures // len(found)))[: arguments.pictures]
+    parts = [found[at : at + CHUNK] for at in range(0, len(found), CHUNK)]
+    tasks = [([(record, "top", Settings.max_per_picture) for record in part], plan) for part in parts]
+
+    def cut() -> None:
+        results = (patches for part in spread(of_records, tasks) for patches in part)
+        # Numbered, because looking for unused names for repeated pictures would take longer and longer.
+        members = ((f"{at}-{patches.name}", file) for at, patches in enumerate(results) for file in patches.files)
+        archives.write(archive, members)
+
+    clock = time.process_time if arguments.jobs == 1 else time.perf_counter
+    runs = {"decoding": lambda: list(spread(decode, [(part,) for part in parts])), "cutting": cut}
+    best = dict.fromkeys(runs, float("inf"))
+    for _ in range(arguments.rounds):
+        for name, run in runs.items():
+            start = clock()
+            run()
+            best[name] = min(best[name], clock() - start)
+    speeds = ", ".join(f"{name} {len(found) / seconds:.0f} pictures/s" for name, seconds in best.items())
+    return f"{speeds}; cutting has {best['decoding'] / best['cutting']:.0%} of the throughput of decoding"
 
 
 def main() -> None:
-    """Prints the pictures per second of both and their ratio."""
+    """Prints a line for each folder, and one for all of them together."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--pictures", type=int, default=400)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--pictures", type=int, default=400, help="repeat the pictures to reach this number (400)")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    sources = recognise.recognise(arguments.folder)
-    found = [item for item in recognise.records(sources, Classes()) if isinstance(item, Record)]
-    found = (found * -(-arguments.pictures // len(found)))[: arguments.pictures]
-    parts = [[(record, "top", 50) for record in found[at : at + CHUNK]] for at in range(0, len(found), CHUNK)]
-    plan = Plan(Geometry(), USUAL_DIAMETERS, 0)
-    clock = time.process_time if arguments.jobs == 1 else time.perf_counter
-    best = {"decode": float("inf"), "cut": float("inf")}
-    with workers(arguments.jobs) as spread:
-        for _ in range(arguments.rounds):
-            for name, function, tasks in (
-                ("decode", decode, [(part,) for part in parts]),
-                ("cut", of_records, [(part, plan) for part in parts]),
-            ):
-                start = clock()
-                list(spread(function, tasks))
-                best[name] = min(best[name], clock() - start)
-    for name, seconds in best.items():
-        print(f"{name:6} {len(found) / seconds:7.0f} pictures/s")
-    print(f"cutting has {best['decode'] / best['cut']:.0%} of the throughput of decoding")
+    pictures = {}
+    for folder in arguments.folders:
+        items = recognise.records(recognise.recognise(folder), Classes())
+        pictures[str(folder)] = [item for item in items if isinstance(item, Record)]
+    if len(pictures) > 1:
+        pictures["all together"] = [record for found in pictures.values() for record in found]
+    with TemporaryDirectory() as folder, workers(arguments.jobs) as spread:
+        archive = Path(folder) / "top" / "patches.zip"
+        for name, found in pictures.items():
+            print(f"{name} ({len(found)} pictures): {measure(found, spread, archive, arguments)}", flush=True)
 
 
 if __name__ == "__main__":

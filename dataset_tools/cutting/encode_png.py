@@ -24,19 +24,20 @@ def encode(pixels: np.ndarray, text: Mapping[str, object]) -> bytes:
     rows = np.zeros((side, 1 + pixels.size // side), np.uint8)  # filter `none` in front of each row
     rows[:, 1:] = pixels.reshape(side, -1)
     colour = 0 if pixels.size == side * side else 2
-    parts = [SIGNATURE, _chunk(b"IHDR" + struct.pack(">LL5B", side, side, 8, colour, 0, 0, 0))]
+    parts = [SIGNATURE, *_chunk(b"IHDR", struct.pack(">LL5B", side, side, 8, colour, 0, 0, 0))]
     for key, value in text.items():
         parts.append(_text(key, f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)))
-    return b"".join((*parts, _chunk(b"IDAT" + zlib.compress(rows, LEVEL)), _chunk(b"IEND")))
+    return b"".join((*parts, *_chunk(b"IDAT", zlib.compress(rows, LEVEL)), *_chunk(b"IEND", b"")))
 
 
 @lru_cache(1 << 14)  # most texts of a picture's patches are the same, or small numbers
 def _text(key: str, value: str) -> bytes:
     value = value.replace("\0", "")
     if value.isascii():
-        return _chunk(f"tEXt{key}\0{value}".encode("ascii"))
-    return _chunk(f"iTXt{key}\0\0\0\0\0{value}".encode("utf-8", "replace"))
+        return b"".join(_chunk(b"tEXt", f"{key}\0{value}".encode("ascii")))
+    return b"".join(_chunk(b"iTXt", f"{key}\0\0\0\0\0{value}".encode("utf-8", "replace")))
 
 
-def _chunk(content: bytes) -> bytes:
-    return b"".join(((len(content) - 4).to_bytes(4, "big"), content, zlib.crc32(content).to_bytes(4, "big")))
+def _chunk(kind: bytes, content: bytes) -> tuple[bytes, ...]:
+    """The parts of a chunk; joining them here would copy the pixels once more."""
+    return len(content).to_bytes(4, "big"), kind, content, zlib.crc32(content, zlib.crc32(kind)).to_bytes(4, "big")
