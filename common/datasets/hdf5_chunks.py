@@ -1,12 +1,13 @@
-"""Checks the compressed chunks of an HDF5 dataset before HDF5 unpacks them.
+"""Checks the chunks of an HDF5 dataset before HDF5 unpacks them.
 
-HDF5 1.14 trusts a chunk's content. If it unpacks to less than a chunk, the rest is whatever was in this process's
-memory; if it unpacks to more, HDF5 allocates that much. So each chunk is unpacked here once, with a limit.
+HDF5 1.14 and 2.0 trust a chunk's content. If it unpacks to less than a chunk, the rest is whatever was in this
+process's memory; if it unpacks to more, HDF5 allocates that much. So each chunk is unpacked here once, with a limit.
 """
 
 import zlib
-from dataclasses import dataclass
+from itertools import product
 from math import prod
+from operator import lt
 
 import h5py
 
@@ -17,67 +18,59 @@ CHUNK_LIMIT_BYTES = 1 << 26  # largest chunk that may exceed its dataset
 CHECKSUM_BYTES = 4  # that fletcher32 adds
 
 
-@dataclass(frozen=True)
-class Chunks:
-    """The chunks of one dataset. `rows` and `bytes` are those of one chunk, unpacked.
-
-    unchecked: by first row, the offset of each chunk and the filters that it skips, one bit each.
-    """
-
-    dataset: h5py.h5d.DatasetID
-    rows: int
-    bytes: int
-    filters: tuple[int, ...]
-    unchecked: dict[int, list[tuple[tuple[int, ...], int]]]
-
-    def check(self, start: int, stop: int) -> None:
-        """Checks every chunk that contains any of the rows start..stop; each is checked once.
-
-        Raises:
-            ValueError, zlib.error: it does not unpack to exactly one chunk.
-        """
-        for row in range(start - start % self.rows, stop if self.filters else start, self.rows):
-            for offset, skipped in self.unchecked.pop(row, ()):
-                raw = self.dataset.read_direct_chunk(offset)[1]
-                applied = [code for place, code in enumerate(self.filters) if not skipped >> place & 1]
-                if _unpacked_length(raw, applied, self.bytes + CHECKSUM_BYTES) != self.bytes:
-                    raise ValueError(f"a chunk does not unpack to {self.bytes} bytes")
-
-
-def chunks_of(dataset: h5py.h5d.DatasetID, item_bytes: int, name: str) -> Chunks:
-    """Lists the chunks of a chunked dataset and compares them with its shape; nothing is unpacked.
-
-    `item_bytes` is the size of one value; `name` is for messages.
+def check_layout(dataset: h5py.h5d.DatasetID, name: str) -> None:
+    """Compares the chunks of a chunked dataset with its shape; nothing is unpacked. `name` is for messages.
 
     Raises:
         UserError: unknown filters, missing chunks, or chunks that are too large for the dataset.
     """
-    settings, shape = dataset.get_create_plist(), dataset.shape
-    filters = tuple(settings.get_filter(index)[0] for index in range(settings.get_nfilters()))
+    filters, chunk, item = _filters(dataset), dataset.get_create_plist().get_chunk(), dataset.get_type().get_size()
     once = len(set(filters)) == len(filters) and not {DEFLATE, LZF} <= set(filters)
     if not once or set(filters) - {DEFLATE, SHUFFLE, FLETCHER32, LZF}:
         raise UserError(
-            f"{name} is compressed in an unusual way. Received: HDF5 filters {list(filters)}. Repack the file with "
+            f"{name} is compressed in an unusual way. Received: HDF5 filters {filters}. Repack the file with "
             "gzip on the machine that made it: h5repack -f GZIP=1 OLD NEW."
         )
-    chunk = settings.get_chunk()
-    size, whole = prod(chunk) * item_bytes, prod(shape) * item_bytes
+    size, whole = prod(chunk) * item, prod(dataset.shape) * item
     if size > max(whole, CHUNK_LIMIT_BYTES):
         raise UserError(
             f"{name} has chunks that are larger than itself. Received: chunks of {size / 1e6:.0f} MB for "
             f"{whole / 1e6:.0f} MB. Repack the file: h5repack."
         )
-    stored = {}
-    dataset.chunk_iter(lambda info: stored.update({info.chunk_offset: info.filter_mask}))
-    wanted = prod(-(-side // step) for side, step in zip(shape, chunk, strict=True))
-    if len(stored) < wanted:
+    stored = set()
+    dataset.chunk_iter(lambda info: stored.add(info.chunk_offset))
+    written = sum(all(map(lt, offset, dataset.shape)) for offset in stored)
+    wanted = prod(-(-side // step) for side, step in zip(dataset.shape, chunk, strict=True))
+    if written < wanted:
         raise UserError(
-            f"{name} was never written completely. Received: {len(stored)} of {wanted} chunks. Fetch or build it again."
+            f"{name} was never written completely. Received: {written} of {wanted} chunks. Fetch or build it again."
         )
-    unchecked = {}
-    for offset, skipped in stored.items():
-        unchecked.setdefault(offset[0], []).append((offset, skipped))
-    return Chunks(dataset, chunk[0], size, filters, unchecked)
+
+
+def check_chunks(dataset: h5py.h5d.DatasetID, start: int, stop: int, checked: set[tuple[int, ...]]) -> None:
+    """Checks every chunk that contains any of the rows start..stop, except for those at the offsets `checked`.
+
+    The offsets of the others are added to `checked`, so that each is checked once.
+
+    Raises:
+        ValueError, zlib.error: it does not unpack to exactly one chunk.
+    """
+    filters, chunk = _filters(dataset), dataset.get_create_plist().get_chunk()
+    size = prod(chunk) * dataset.get_type().get_size()
+    rows = range(start - start % chunk[0], stop if filters else start, chunk[0])
+    rest = (range(0, side, step) for side, step in zip(dataset.shape[1:], chunk[1:], strict=True))
+    for offset in product(rows, *rest):
+        if offset not in checked:
+            skipped, raw = dataset.read_direct_chunk(offset)
+            applied = [code for place, code in enumerate(filters) if not skipped >> place & 1]
+            if _unpacked_length(raw, applied, size + CHECKSUM_BYTES) != size:
+                raise ValueError(f"a chunk does not unpack to {size} bytes")
+            checked.add(offset)
+
+
+def _filters(dataset: h5py.h5d.DatasetID) -> list[int]:
+    settings = dataset.get_create_plist()
+    return [settings.get_filter(index)[0] for index in range(settings.get_nfilters())]
 
 
 def _unpacked_length(raw: bytes, filters: list[int], limit: int) -> int:

@@ -4,14 +4,14 @@ import resource
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from common.cli.printable import LIMIT, printable
-from common.datasets.hdf5_chunks import Chunks
+from common.datasets.hdf5_chunks import check_chunks
 from common.errors import UserError
 
 NAME_BYTES_MAX = 1024  # of a recording, camera or origin
@@ -24,15 +24,16 @@ FAULTS += (zlib.error,)
 
 @dataclass(frozen=True)
 class Column:
-    """One dataset of an open file; `variable` means strings of variable length."""
+    """One dataset of an open file; `chunked` and `variable` (strings of variable length) say how it is stored."""
 
     path: Path
     dataset: h5py.Dataset
     shape: tuple[int, ...]
     dtype: np.dtype
     bytes: int
-    chunks: Chunks | None
+    chunked: bool
     variable: bool
+    checked: set[tuple[int, ...]] = field(default_factory=set)  # offsets of chunks
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -48,24 +49,24 @@ class Column:
         check_room(rows * (self.bytes // max(1, len(self))), self.path)
         with readable(self.path):
             read = np.empty((rows, *self.shape[1:]), self.dtype)
-        self.read_into(read, start, 0, rows)
+        self.read_into(read, start)
         return read
 
-    def read_into(self, target: np.ndarray, start: int, at: int, rows: int) -> None:
-        """Reads `rows` rows, starting at `start`, into `target`, starting at its row `at`.
+    def read_into(self, target: np.ndarray, start: int) -> None:
+        """Fills `target` with the rows from `start` on.
 
         Raises:
             UserError: a damaged part of the file.
         """
-        step = NAMES_AT_ONCE if self.variable else max(1, rows)
-        for first in range(0, rows, step):
-            count = min(step, rows - first)
-            source, place = (np.s_[begin + first : begin + first + count] for begin in (start, at))
+        step = NAMES_AT_ONCE if self.variable else max(1, len(target))
+        for at in range(0, len(target), step):
+            part = target[at : at + step]
+            first, stop = start + at, start + at + len(part)
             with readable(self.path), little_memory() if self.variable else nullcontext():
-                if self.chunks:
-                    self.chunks.check(source.start, source.stop)
-                self.dataset.read_direct(target, source, place)
-                if self.variable and max(map(len, target[place])) > NAME_BYTES_MAX:
+                if self.chunked:
+                    check_chunks(self.dataset.id, first, stop, self.checked)
+                self.dataset.read_direct(part, np.s_[first:stop])
+                if self.variable and max(map(len, part)) > NAME_BYTES_MAX:
                     raise ValueError(f"a name of more than {NAME_BYTES_MAX} characters")
 
 

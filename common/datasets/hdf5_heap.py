@@ -3,24 +3,22 @@
 import mmap
 from pathlib import Path
 
+import h5py
+
 SIGNATURE = b"GCOL\x01\0\0\0"  # of a collection of objects, and its version
 ALIGNED = 8  # bytes
 
 
-def check_heaps(path: Path, length_bytes: int) -> None:
+def check_heaps(path: Path, file: h5py.File) -> None:
     """Walks through every heap as HDF5 does, and checks that each step goes forward and stays inside the heap.
 
-    HDF5 file format, III.E "Disk Format: Level 1E - Global Heap".
-
-    Args:
-        path: a file that is not empty.
-        length_bytes: the size of a length field in this file, from its superblock.
+    HDF5 file format, III.E "Disk Format: Level 1E - Global Heap". `path` is the path of the open file.
 
     Raises:
         ValueError: a step does not.
     """
-    header = ALIGNED + length_bytes
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    header = ALIGNED + file.id.get_create_plist().get_sizes()[1]  # bytes of a length field, from the superblock
+    with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
         start = content.find(SIGNATURE)
         while start >= 0:
             size = int.from_bytes(content[start + ALIGNED : start + header], "little")

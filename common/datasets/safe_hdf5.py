@@ -16,7 +16,7 @@ from pathlib import Path
 import h5py
 
 from common.cli.printable import LIMIT, printable
-from common.datasets.hdf5_chunks import chunks_of
+from common.datasets.hdf5_chunks import check_layout
 from common.datasets.hdf5_column import FAULTS, NAME_BYTES_MAX, Column, little_memory, readable
 from common.datasets.hdf5_heap import check_heaps
 from common.errors import UserError
@@ -47,7 +47,7 @@ class SafeFile:
         """The file's attributes: numbers and strings; for others, a note why they are not shown."""
         found = {}
         with readable(self.path):
-            _check_heaps(self.path, self.file)
+            check_heaps(self.path, self.file)
             for index in range(min(h5py.h5a.get_num_attrs(self.file.id), 1000)):
                 attribute = h5py.h5a.open(self.file.id, index=index)
                 found[printable(attribute.name, LIMIT)] = _value(self.file, attribute)
@@ -84,26 +84,26 @@ def _open(path: Path) -> h5py.File:
             if "lock" not in str(error) or error.errno == errno.EAGAIN:
                 raise
             return h5py.File(path, "r", locking=False)
-    except BlockingIOError:
-        raise UserError(
-            f"{path}: is open for writing in another program, perhaps a notebook. Close it there."
-        ) from None
     except OSError as error:
-        if error.errno:
-            why = os.strerror(error.errno)
-            raise UserError(
-                f"{path}: cannot be opened. Received: {why}. Check the path, its permissions and its disk."
-            ) from None
-        if "consistency flags" in str(error):
-            raise UserError(
-                f"{path}: was not closed by the program that wrote it, so its end may be missing. Build or fetch it "
-                "again; if you are sure that it is complete, run h5clear -s on it."
-            ) from None
-        with path.open("rb") as stream:
-            start = stream.read(len(SIGNATURE))
-        what = "a damaged or incomplete HDF5 file" if start == SIGNATURE else "not an HDF5 file"
-        received = f"first bytes {start!r}" if start else "an empty file"
-        raise UserError(f"{path}: {what}. Received: {received}. Fetch or build it again.") from None
+        raise UserError(f"{path}: {_why_not_opened(path, error)}") from None
+
+
+def _why_not_opened(path: Path, error: OSError) -> str:
+    if error.errno == errno.EAGAIN:
+        return "is open for writing in another program, perhaps a notebook. Close it there."
+    if error.errno:
+        why = os.strerror(error.errno)
+        return f"cannot be opened. Received: {why}. Check the path, its permissions and its disk."
+    if "consistency flags" in str(error):
+        return (
+            "was not closed by the program that wrote it, so its end may be missing. Build or fetch it "
+            "again; if you are sure that it is complete, run h5clear -s on it."
+        )
+    with path.open("rb") as stream:
+        start = stream.read(len(SIGNATURE))
+    what = "a damaged or incomplete HDF5 file" if start == SIGNATURE else "not an HDF5 file"
+    received = f"first bytes {start!r}" if start else "an empty file"
+    return f"{what}. Received: {received}. Fetch or build it again."
 
 
 def _column(file: h5py.File, key: str, path: Path) -> Column | None:
@@ -119,8 +119,7 @@ def _column(file: h5py.File, key: str, path: Path) -> Column | None:
             return None
         if not isinstance(link, h5py.HardLink):
             kind = "an external" if isinstance(link, h5py.ExternalLink) else "a soft"
-            target = getattr(link, "filename", link.path)
-            _refuse(name, f"{kind} link to {printable(target, LIMIT)}")
+            _refuse(name, f"{kind} link to {printable(getattr(link, 'filename', link.path), LIMIT)}")
     dataset = h5py.h5o.open(file.id, key.encode())
     if not isinstance(dataset, h5py.h5d.DatasetID):
         raise UserError(f"{name} is not a dataset. Received: a group or a type. Not a patch file.")
@@ -132,40 +131,35 @@ def _column(file: h5py.File, key: str, path: Path) -> Column | None:
         _refuse(name, f"external storage in {printable(settings.get_external(0)[0], LIMIT)}")
     if dataset.get_space().get_simple_extent_type() == h5py.h5s.NULL:
         raise UserError(f"{name} is empty. Received: a null dataspace. Not a patch file.")
-    opened, kind = h5py.Dataset(dataset), dataset.get_type()
-    try:
-        dtype = opened.dtype
-    except FAULTS as error:
-        raise UserError(
-            f"{name} has a type that cannot be read. Received: {printable(error, LIMIT)}. Store plain numbers or "
-            "strings."
-        ) from None
+    kind, opened = dataset.get_type(), h5py.Dataset(dataset)
     variable = isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str()
-    if dtype.kind == "O" and not variable:
-        raise UserError(f"{name} must hold plain numbers or strings. Received: {dtype} of objects.")
-    if dtype.kind == "S" and dtype.itemsize > NAME_BYTES_MAX:
-        raise UserError(f"{name} must hold names of at most {NAME_BYTES_MAX} bytes. Received: {dtype.itemsize} bytes.")
+    try:
+        received = dtype = opened.dtype
+        usable = variable if dtype.kind == "O" else dtype.kind != "S" or dtype.itemsize <= NAME_BYTES_MAX
+    except FAULTS as error:
+        received, usable = error, False
+    if not usable:
+        raise UserError(
+            f"{name} must hold plain numbers, or strings of at most {NAME_BYTES_MAX} bytes. "
+            f"Received: {printable(received, LIMIT)}."
+        )
     if variable:
-        _check_heaps(path, file)
-    whole = prod(dataset.shape) * kind.get_size()
-    stored, chunks = dataset.get_storage_size(), None
-    if whole and settings.get_layout() == h5py.h5d.CHUNKED:
-        chunks = chunks_of(dataset, kind.get_size(), name)
+        check_heaps(path, file)
+    stored, whole = dataset.get_storage_size(), prod(dataset.shape) * kind.get_size()
+    chunked = whole > 0 and settings.get_layout() == h5py.h5d.CHUNKED
+    if chunked:
+        check_layout(dataset, name)
     elif stored < whole:
         raise UserError(f"{name} was never written. Received: a declaration without values. Build it again.")
     if stored > path.stat().st_size:
         raise UserError(f"{name} is larger than its file, which is damaged or incomplete. Fetch or build it again.")
-    return Column(path, opened, dataset.shape, dtype, whole, chunks, variable)
+    return Column(path, opened, dataset.shape, dtype, whole, chunked, variable)
 
 
 def _refuse(name: str, received: str) -> None:
     raise UserError(
         f"{name} is not stored in the file itself. Received: {received}. Copy the values into the file first."
     )
-
-
-def _check_heaps(path: Path, file: h5py.File) -> None:
-    check_heaps(path, length_bytes=file.id.get_create_plist().get_sizes()[1])
 
 
 def _value(file: h5py.File, attribute: h5py.h5a.AttrID) -> object:

@@ -54,6 +54,6 @@ class StoredPixels:
         for file, end in zip(self.files, self._ends, strict=True):
             low, high = max(start, begin), min(stop, end)
             if low < high:
-                file.columns["X"].read_into(read, low - begin, low - start, high - low)
+                file.columns["X"].read_into(read[low - start : high - start], low - begin)
             begin = end
         return read
