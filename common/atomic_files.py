@@ -81,10 +81,7 @@ def open_inside(folder: Path, name: str):
     """Opens a plain file inside `folder` for reading, without following links, which may lead anywhere.
 
     Every folder on the way is opened relative to its parent, so nothing can be replaced between a check and its use.
-
-    Args:
-        folder: may be a link itself; the user named it.
-        name: relative, with slashes.
+    `folder` may be a link itself, because the user named it; `name` is relative, with slashes.
 
     Raises:
         OSError: it is missing, not a plain file, or leads out of the folder.
@@ -108,11 +105,7 @@ def open_inside(folder: Path, name: str):
 
 
 def read_inside(folder: Path, name: str, most: int) -> bytes:
-    """The content of a plain file inside a folder, see `open_inside`.
-
-    Raises:
-        OSError: it cannot be read, or has more than `most` bytes.
-    """
+    """The content of a plain file inside a folder, see `open_inside`; an OSError if it exceeds `most` bytes."""
     with open_inside(folder, name) as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -121,11 +114,7 @@ def read_inside(folder: Path, name: str, most: int) -> bytes:
 
 
 def read_json(path: Path, most: int = 16 << 20) -> dict:
-    """The object in a JSON file that anybody may have edited.
-
-    Raises:
-        UserError: it cannot be read, or is not an object.
-    """
+    """The object in a JSON file that anybody may have edited; a UserError if there is none."""
     path = Path(path)
     try:
         content = read_inside(path.parent, path.name, most)

@@ -19,11 +19,8 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "h5py", "mlflow")
 def provenance(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
     """Describes the code and the machine as strings for MLflow tags.
 
-    Args:
-        packages: distributions whose versions are recorded; missing ones are left out.
-
-    Returns:
-        commit, dirty ("true", "false", "unknown"), host, user, device, python and `version.PACKAGE` entries.
+    Returns commit, dirty ("true", "false", "unknown"), host, user, device, python and `version.PACKAGE` entries;
+    missing packages are left out.
     """
     commit, dirty = commit_and_dirty()
     if _is_outside(Path(getattr(sys.modules["__main__"], "__file__", None) or _ROOT)):
@@ -40,9 +37,7 @@ def commit_and_dirty(folder: Path = _ROOT) -> tuple[str, str]:
     """The commit of the code, and whether tracked files differ from it or there is untracked code.
 
     An image has no .git; its build sets BALL_COMMIT to the commit, with `-dirty` at the end like `git describe`.
-
-    Returns:
-        (commit, "true" | "false" | "unknown"); commit is "unknown" if neither git nor BALL_COMMIT gives it.
+    Either may be "unknown"; otherwise the second is "true" or "false".
     """
     commit = _git(folder, "rev-parse", "HEAD")
     # Not the commit of an unrelated repository above the code (site-packages inside somebody's checkout).

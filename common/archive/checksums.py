@@ -32,8 +32,7 @@ def compare(part: Path, source: str, name: str, patience: Patience) -> None:
     """Compares a complete download with the checksum list in its folder of the archive, if a list names the file.
 
     Raises:
-        ArchiveError: they differ.
-        Unreachable: the archive no longer answers.
+        ArchiveError: they differ, or (Unreachable) the archive no longer answers.
     """
     page = get_text(f"{source.rpartition('/')[0]}/{SUMS}", patience)
     if page is None or page.media_type == "text/html":  # some servers answer every address with a page
@@ -65,14 +64,10 @@ def parse(content: bytes | str) -> list[tuple[str, str]]:
 
 
 def of_file(entries: list[tuple[str, str]], path: str) -> str | None:
-    """The sha256 of a file in a list, in which any path may precede the names.
+    """The sha256 of a file in the entries of a list, in which any path may precede the names.
 
-    Args:
-        entries: from `parse`.
-        path: of the file in the archive; of several entries with its name, the one whose path matches best counts.
-
-    Returns:
-        None if no entry has its name, or if equally good entries give different sums.
+    Of several entries with the name of the file, the one whose path matches `path`, in the archive, best counts. None
+    if there is no such entry, or if equally good ones differ.
     """
     name = PurePosixPath(path).name
     near: dict[int, set[str]] = {}

@@ -35,23 +35,23 @@ def fetch(
     check: Callable[[Path], object] | None = None,
     patience: Patience = PATIENCE,
 ) -> Path:
-    """Returns the cached file, and downloads it from the archive first if necessary.
+    """Returns the cached file `root / name`, and downloads it from the archive first if necessary.
 
     If several processes need the same file, one downloads it and the others wait. An interrupted download resumes
     where it stopped, even after `kill -9`.
 
     Args:
-        name: Path inside the archive, unquoted: `classification/...h5`.
-        root: Folder of the cache; the file is `root / name`.
-        url: Address of the archive, with or without a path.
-        offline: Never contact the archive.
-        check: Opens the finished temporary file and raises UserError if its content is wrong.
-        patience: Time-outs, tries and pauses.
+        name: path inside the archive, unquoted: `classification/...h5`.
+        root: folder of the cache.
+        url: address of the archive, with or without a path.
+        offline: never contact the archive.
+        check: opens the finished temporary file and raises UserError if its content is wrong.
+        patience: time-outs, tries and pauses.
 
     Raises:
-        Unreachable: The file is not cached, and the archive does not answer or `offline` is set.
-        NotInArchive: The archive does not have it.
-        ArchiveError: Anything else, in one line with the address and what to do.
+        Unreachable: the file is not cached, and the archive does not answer or `offline` is set.
+        NotInArchive: the archive does not have it.
+        ArchiveError: anything else, in one line with the address and what to do.
     """
     target = Path(root) / _inside(name)
     source = address(url, name)
@@ -80,10 +80,8 @@ def fetch(
 def listing(folder: str, url: str = DEFAULT_URL, *, patience: Patience = PATIENCE) -> list[str] | None:
     """The sorted names on the archive's index page of `folder` (`""`: the top); folders end with `/`.
 
-    It understands the pages of nginx, Apache and Python's http.server; None if the server has no such page.
-
-    Raises:
-        Unreachable: The archive does not answer.
+    It understands the pages of nginx, Apache and Python's http.server; None if the server has no such page. Raises
+    Unreachable if it does not answer.
     """
     page = get_text(address(url, folder).rstrip("/") + "/", patience)
     return None if page is None else index_page.names(page)
@@ -101,11 +99,7 @@ def sibling(target: Path, suffix: str) -> Path:
 
 
 def address(url: str, name: str) -> str:
-    """The address of `name` in the archive at `url`, percent-encoded.
-
-    Raises:
-        UserError: `url` is not the address of a web server.
-    """
+    """The address of `name` in the archive at `url`, percent-encoded; a UserError if `url` cannot be used."""
     return f"{checked_url(url).rstrip('/')}/{quote(name)}"
 
 

@@ -27,20 +27,12 @@ class Page(NamedTuple):
 
 
 def ask(url: str, patience: Patience) -> None:
-    """Checks that the archive has a file, without downloading it.
-
-    Raises:
-        ArchiveError: Unreachable, NotInArchive, or refused.
-    """
+    """Raises an ArchiveError (Unreachable, NotInArchive, or refused) if the archive does not serve a file."""
     retry(url, patience, lambda: get(url, {}, patience).close())
 
 
 def get_text(url: str, patience: Patience) -> Page | None:
-    """Reads a short text such as an index page; None if the server has none or refuses it.
-
-    Raises:
-        Unreachable: The archive does not answer.
-    """
+    """A short text such as an index page; None if the server has none or refuses it. May raise Unreachable."""
 
     def attempt() -> Page:
         body = b""

@@ -48,8 +48,7 @@ class Version:
 def download(url: str, part: Path, patience: Patience) -> Version:
     """Completes `part` with the content of `url`, resuming an earlier transfer of the same version.
 
-    Returns:
-        The version that `part` now holds completely, on the disk.
+    Returns the version that `part` now holds completely, on the disk.
 
     Raises:
         ArchiveError: Unreachable, NotInArchive, or an answer that is not the file; `part` is kept for the next try.

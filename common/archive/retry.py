@@ -18,7 +18,7 @@ T = TypeVar("T")
 class Patience:
     """How long and how often a transfer is tried.
 
-    The fields: seconds to connect, seconds without data, tries in a row without progress, seconds with almost no data.
+    connect_s: to connect. read_s: without data. attempts: tries in a row without progress. slow_s: with almost no data.
     The pause before try k is `backoff_s * 2**(k - 1)` seconds, give or take half of it at random.
     """
 
@@ -35,11 +35,7 @@ PATIENCE = Patience()
 def retry(url: str, patience: Patience, attempt: Callable[[], T], size: Callable[[], int] = lambda: 0) -> T:
     """Tries until it works, or until `patience.attempts` tries in a row got no further than the best try before.
 
-    Args:
-        url: for messages.
-        patience: how often, and with what pauses.
-        attempt: the transfer; raises Transient if it failed but the next try may succeed.
-        size: bytes that are on the disk.
+    `attempt` raises Transient if it failed but the next try may succeed; `size` tells how many bytes are on the disk.
 
     Raises:
         Unreachable: no bytes of the file came.

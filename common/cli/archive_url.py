@@ -8,11 +8,7 @@ DEFAULT_URL = "https://datasets.naoth.de"
 
 
 def checked_url(url: str) -> str:
-    """The address unchanged, if it is one of a web server, with or without a path.
-
-    Raises:
-        UserError: it is not, or it contains a password.
-    """
+    """The address unchanged; a UserError unless it is one of a web server, without a password."""
     _, at, server = url.partition("://")[2].partition("/")[0].rpartition("@")
     if at:  # not printed: the line may end up in a log
         raise UserError(

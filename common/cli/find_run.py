@@ -16,11 +16,7 @@ def default_output_dir() -> Path:
 
 
 def find_run(run: str, output_dir: Path) -> Path:
-    """The folder of a run, given as a path or as a name in the output folder.
-
-    Raises:
-        UserError: there is no such run.
-    """
+    """The folder of a run, given as a path or as a name in the output folder; a UserError if there is none."""
     if not run.strip():  # an unset shell variable must mean neither the working directory nor a new run
         raise UserError("--resume needs a run. Received: an empty name. Give its folder or its name.")
     if found := _find(run, output_dir):

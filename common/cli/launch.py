@@ -58,9 +58,7 @@ def switch_off(environment: MutableMapping[str, str] = os.environ) -> None:
 def command(place: str, *words: object) -> str:
     """A command line that can be copied and run in the working directory: `python3 ../common/tracking sync`.
 
-    Args:
-        place: a script, or a folder with a `__main__.py`, from the top of the repository.
-        words: its arguments; a path below the working directory is shortened.
+    `place` is a script, or a folder with a `__main__.py`, from the top of the repository; `words` are its arguments.
     """
     return shlex.join([_python(), shortest(ROOT / place), *map(str, words)])
 

@@ -13,11 +13,8 @@ from common.errors import UserError
 def option(default, text: str, metavar: str | None = None, **limits):
     """A dataclass field that is a command-line option.
 
-    Args:
-        default: its value, or a function that returns it.
-        text: its help.
-        metavar: the placeholder for its value in the help.
-        limits: `low` and `high` (inclusive), or `choices`.
+    `default` may be a function that returns it; `text` is the help, `metavar` the placeholder for the value in it.
+    `limits` are `low` and `high` (inclusive), or `choices`.
     """
     metadata = {"help": text, "metavar": metavar, **limits}
     if callable(default):
@@ -26,11 +23,10 @@ def option(default, text: str, metavar: str | None = None, **limits):
 
 
 def add_options(parser, kind: type, groups: Mapping[str, str], without: Collection[str] = ()) -> None:
-    """Adds the options of a dataclass to a parser, without their defaults.
+    """Adds the options of a dataclass to a parser, without their defaults; other fields are left out.
 
     Args:
-        parser: the parser that gets them.
-        kind: the dataclass; fields that are not an `option` are left out.
+        parser, kind: the parser and the dataclass.
         groups: name of a field -> title of the group that begins with this field.
         without: names of fields to leave out.
     """
@@ -57,10 +53,9 @@ def spelled(name: str) -> str:
 
 
 def check_limits(options) -> None:
-    """Compares every option with its limits. None has no limits; it means that the default depends on the data.
+    """Raises a UserError if an option is outside its limits.
 
-    Raises:
-        UserError: a value is outside its limits.
+    None has no limits; it means that the default depends on the data.
     """
     for field in dataclasses.fields(options):
         value, limits = getattr(options, field.name), field.metadata
@@ -101,11 +96,7 @@ def _value_type(kind):
 
 
 def _typed(name: str, kind, value):
-    """Turns a JSON value back into the type of its field.
-
-    Raises:
-        UserError: it has the wrong type.
-    """
+    """A JSON value in the type of its field; a UserError if that is impossible."""
     if isinstance(kind, types.UnionType):
         return None if value is None else _typed(name, _value_type(kind), value)
     if get_origin(kind) in (tuple, list) and isinstance(value, list):

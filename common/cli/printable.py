@@ -6,11 +6,8 @@ LIMIT = 200  # characters of a name or a value that a message repeats
 def printable(text: object, limit: int | None = None) -> str:
     r"""One line without control characters, which could recolour or overwrite a terminal.
 
-    White space becomes single spaces; any other invisible character becomes an escape such as `\x1b`.
-
-    Args:
-        text: any value; bytes are decoded as UTF-8.
-        limit: longer texts are cut to this many characters.
+    White space becomes single spaces; any other invisible character becomes an escape such as `\x1b`. Bytes are decoded
+    as UTF-8; texts longer than `limit` characters are cut.
     """
     text = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else str(text)
     if limit is not None and len(text) > limit:

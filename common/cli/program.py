@@ -62,12 +62,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def check_files(paths: Iterable[Path], option: str = "", folders: bool = False) -> None:
-    """Refuses missing files, and files that are given twice, before anything large is imported.
+    """Refuses missing files, and a file that is given twice, with a UserError before anything large is imported.
 
-    `option` names the files, for messages; `folders` may stand for files.
-
-    Raises:
-        UserError: a file is missing, or counts twice because it is given twice, perhaps through a link.
+    Through a link, a file may be given twice, too. `option` names the files, for messages; `folders` may stand for files.
     """
     seen = []
     for path in paths:

@@ -54,11 +54,7 @@ EXPORT_HELP = (
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """The settings of one run from the command line, checked on creation.
-
-    Raises:
-        UserError: an impossible value.
-    """
+    """The settings of one run from the command line, checked on creation: a UserError if one is impossible."""
 
     filters: tuple[int, ...] = option((8, 8, 16, 16), "filters of the convolutions: one number, or four", "N")
     dense: int = option(64, "units of the dense layer", "N", low=1, high=8192)
@@ -155,10 +151,7 @@ class TrainingOptions:
 
 
 def training_parser(description: str, epilog: str, default_stem: str, without: tuple[str, ...] = ()) -> Parser:
-    """A parser with all options that runs share, except those that a project leaves out.
-
-    The project adds its own and calls `parse`.
-    """
+    """A parser with the options of all runs; a project leaves some out, adds its own and calls `parse`."""
     parser = Parser(description=description, epilog=epilog, argument_default=argparse.SUPPRESS)
     add_options(parser, TrainingOptions, GROUPS, without)
     for action in parser._actions:

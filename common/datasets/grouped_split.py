@@ -17,12 +17,11 @@ def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
 
     Args:
         counts: [groups, columns], for example patches and balls of each recording.
-        fraction: wanted share of every column, 0..1.
+        fraction: 0..1.
         seed: for the random orders.
 
     Returns:
-        bool [groups], True where the group is chosen: at least one and never all, unless there are fewer than two
-        groups or the fraction is 0.
+        bool [groups]: at least one is chosen and never all, unless there are fewer than two or the fraction is 0.
     """
     counts = np.asarray(counts, dtype=np.float64)
     groups = len(counts)

@@ -19,10 +19,9 @@ CHECKSUM_BYTES = 4  # that fletcher32 adds
 
 
 def check_layout(dataset: h5py.h5d.DatasetID, name: str) -> None:
-    """Compares the chunks of a chunked dataset with its shape; nothing is unpacked. `name` is for messages.
+    """Raises a UserError for unknown filters, missing chunks, or chunks that are too large for the dataset.
 
-    Raises:
-        UserError: unknown filters, missing chunks, or chunks that are too large for the dataset.
+    Nothing is unpacked; `name` is for messages.
     """
     filters, chunk, item = _filters(dataset), dataset.get_create_plist().get_chunk(), dataset.get_type().get_size()
     once = len(set(filters)) == len(filters) and not {DEFLATE, LZF} <= set(filters)
@@ -48,9 +47,7 @@ def check_layout(dataset: h5py.h5d.DatasetID, name: str) -> None:
 
 
 def check_chunks(dataset: h5py.h5d.DatasetID, start: int, stop: int, checked: set[tuple[int, ...]]) -> None:
-    """Checks every chunk that contains any of the rows start..stop, except for those at the offsets `checked`.
-
-    The offsets of the others are added to `checked`, so that each is checked once.
+    """Checks every chunk that contains any of the rows start..stop, and remembers it in `checked`.
 
     Raises:
         ValueError, zlib.error: it does not unpack to exactly one chunk.

@@ -53,11 +53,7 @@ class Column:
         return read
 
     def read_into(self, target: np.ndarray, start: int) -> None:
-        """Fills `target` with the rows from `start` on.
-
-        Raises:
-            UserError: a damaged part of the file.
-        """
+        """Fills `target` with the rows from `start` on; raises a UserError if they are damaged."""
         step = NAMES_AT_ONCE if self.variable else max(1, len(target))
         for at in range(0, len(target), step):
             part = target[at : at + step]
@@ -72,11 +68,7 @@ class Column:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turns any error that h5py raises for a damaged file into one line.
-
-    Raises:
-        UserError: instead of any such error.
-    """
+    """Turns any error that h5py raises for a damaged file into a UserError of one line."""
     try:
         yield
     except FAULTS as error:
@@ -106,11 +98,7 @@ def little_memory() -> Iterator[None]:
 
 
 def check_room(needed: int, what: object, hint: str = "") -> None:
-    """Compares the number of bytes that something needs with the free memory.
-
-    Raises:
-        UserError: there is not enough.
-    """
+    """Raises a UserError if there are fewer free bytes of memory than `what` needs."""
     free = free_memory() if needed >= 1 << 20 else None
     if free is not None and needed > free:
         received = f"{needed / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free"

@@ -10,12 +10,9 @@ ALIGNED = 8  # bytes
 
 
 def check_heaps(path: Path, file: h5py.File) -> None:
-    """Walks through every heap as HDF5 does, and checks that each step goes forward and stays inside the heap.
+    """Walks through every heap of an open file as HDF5 does; raises a ValueError if a step leads back or outside.
 
-    HDF5 file format, III.E "Disk Format: Level 1E - Global Heap". `path` is the path of the open file.
-
-    Raises:
-        ValueError: a step does not.
+    HDF5 file format, III.E "Disk Format: Level 1E - Global Heap".
     """
     header = ALIGNED + file.id.get_create_plist().get_sizes()[1]  # bytes of a length field, from the superblock
     with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:

@@ -12,11 +12,7 @@ BRIEF = Patience(attempts=2)  # a list is not worth a long wait: without the arc
 
 
 def list_datasets(task: str, options: TrainingOptions, patience: Patience = BRIEF) -> str:
-    """A table of a task's datasets: what the archive has, if it says so, and what is cached.
-
-    Raises:
-        ArchiveError: `--archive-url` is not an address.
-    """
+    """A table of a task's datasets: what the archive has, if it says so, and what is cached."""
     url, families = options.archive_url, all_families(task)
     served, how = set(), "not asked (--offline); only the default and what is cached are listed"
     if not options.offline:

@@ -103,11 +103,7 @@ def _sample(patches: Patches, seed: int) -> Patches:
 
 
 def read_files(paths: Sequence[Path], task: str) -> tuple[Patches, list[str] | None]:
-    """Patch files as one set, and the file of each patch, None if there is only one.
-
-    Raises:
-        UserError: a file that cannot be used for scoring, or files that do not match.
-    """
+    """Patch files to score as one set, and the file of each patch; None if there is only one."""
     patches = stored_patches(paths, task)
     names = [name for name, n in zip(_told_apart(paths), patches.X.lengths, strict=True) for _ in range(n)]
     return patches, names if len(paths) > 1 else None

@@ -1,4 +1,4 @@
-"""Defines what a patch file is: all checks of `common.datasets.patch_file`, each with one line for the user."""
+"""Defines what a patch file is: all checks of `common.datasets.patch_file`. To refuse is to raise a UserError."""
 
 from pathlib import Path
 
@@ -19,14 +19,9 @@ ORDER_SIGMAS = 5.0  # how far the centres must lie above the suspected radius
 
 
 def open_file(path: Path, task: str | None = None) -> SafeFile:
-    """Opens a patch file, and checks keys, shapes, types and the memory needed by everything but X; reads no values.
+    """Opens a patch file for a task (None: either), and refuses it if keys, shapes or types are wrong.
 
-    Args:
-        path: the file; the caller closes it.
-        task: `classification` or `detection`; None accepts both.
-
-    Raises:
-        UserError: the file cannot be used.
+    Reads no values. Whether the memory suffices is checked for everything but X. The caller closes the file.
     """
     file = open_hdf5(path, ("X", "y", *COLUMNS))
     columns = file.columns
@@ -51,11 +46,7 @@ def task_of(file: SafeFile) -> str:
 
 
 def pixels(shape: tuple[int, ...], dtype: np.dtype, path: Path) -> None:
-    """Checks shape and type of X.
-
-    Raises:
-        UserError: X is not uint8 [n > 0, side, side, 1 or 2] with a side of 16 or 32.
-    """
+    """Refuses X unless it is uint8 [n > 0, side, side, 1 or 2] with a side of 16 or 32."""
     square = len(shape) == 4 and shape[1] == shape[2] in SIDES
     if dtype != np.uint8 or not square or shape[3] not in (1, 2) or not shape[0]:
         hint = " Store the raw 0..255 values: scaling and mean are part of the model." if dtype.kind == "f" else ""
@@ -66,11 +57,7 @@ def pixels(shape: tuple[int, ...], dtype: np.dtype, path: Path) -> None:
 
 
 def label_shape(shape: tuple[int, ...], dtype: np.dtype, count: int, task: str, path: Path) -> None:
-    """Checks shape and type of y for X of `count` patches.
-
-    Raises:
-        UserError: the labels belong to the other task, to no task, or to another number of patches.
-    """
+    """Refuses y that belongs to the other task, to no task, or to another number of patches than `count`."""
     other = {(3,): "detection", (): "classification", (1,): "classification"}.get(shape[1:])
     if other != task or shape[:1] != (count,) or dtype.kind not in "biuf":
         hint = f" This is a {other} file." if other not in (None, task) else ""
@@ -80,11 +67,7 @@ def label_shape(shape: tuple[int, ...], dtype: np.dtype, count: int, task: str, 
 
 
 def labels(y: np.ndarray, task: str, path: Path) -> np.ndarray:
-    """Checks labels of any number type and converts them to the format of `Patches.y`: float32 [n] or [n, 3].
-
-    Raises:
-        UserError: NaN, infinite, or out of range.
-    """
+    """Labels of any number type in the format of `Patches.y`; refuses NaN, infinite or impossible ones."""
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is refused below
         y = y.astype(np.float32)
     if task == "classification":
@@ -103,14 +86,11 @@ def labels(y: np.ndarray, task: str, path: Path) -> np.ndarray:
 
 
 def column_order(y: np.ndarray, path: Path) -> None:
-    """Refuses detection labels whose radius is not in the first column.
+    """Refuses detection labels that look like [x, y, radius] or [x, radius, y].
 
     Balls lie around the middle of their patch, so both centres have a mean near 0.5 and vary; the radius is smaller
     (about 0.4 without a border) and varies less. A file is refused only if all of this clearly points to another
     column than the first, so that few labels, or an unusual but valid file, never cause an error.
-
-    Raises:
-        UserError: the labels look like [x, y, radius] or [x, radius, y].
     """
     if len(y) < ORDER_MIN:
         return

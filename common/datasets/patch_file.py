@@ -90,12 +90,12 @@ def stored_patches(paths: Sequence[Path], task: str, check_order: bool = True) -
     Labels and names take about 30 bytes per patch; `source` is left out.
 
     Args:
-        paths: the files, all of one size and colour.
+        paths: the files.
         task: `classification` or `detection`.
         check_order: refuse detection labels whose columns seem to be in another order.
 
     Raises:
-        UserError: files that cannot be used, or that do not match.
+        UserError: files that cannot be used, or that differ in size or colour.
     """
     return concatenate([_stored(path, task, check_order) for path in paths])
 
@@ -126,23 +126,17 @@ def _names(column: Column) -> np.ndarray:
 
 
 def read_patches(path: Path | str, task: str) -> Patches:
-    """Reads and checks a whole patch file in the old or the new format.
-
-    Raises:
-        UserError: one line with the file, what is wrong and what was received.
-    """
+    """Reads and checks a whole patch file in the old or the new format; raises a UserError if it cannot be used."""
     patches = stored_patches([Path(path)], task)
     source = patches.X.files[0].columns.get("source")
     return replace(patches, X=patches.X[:], source=source and source.read().astype("S"))
 
 
 def concatenate(parts: list[Patches]) -> Patches:
-    """Joins patches of one task, size and number of channels, in order.
-
-    Columns such as `recording` are kept only if all parts have them.
+    """Joins patches in order. Columns such as `recording` are kept only if all parts have them.
 
     Raises:
-        UserError: there is nothing to join, or the parts do not match.
+        UserError: there is nothing to join, or the parts differ in task, size or number of channels.
     """
     if not parts:
         raise UserError("no patches to join. Received: an empty list.")

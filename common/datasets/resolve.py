@@ -49,7 +49,7 @@ def resolve(
     (`substituted`).
 
     Raises:
-        UserError: contradictory arguments, unknown names, or missing files.
+        UserError: missing files, or unknown names.
         ArchiveError: a named dataset, or the rest of a partly cached family, is not available.
     """
     check_names(task, options)
@@ -116,11 +116,7 @@ def _bring_if_there(family: Family, options: TrainingOptions, patience: Patience
 
 
 def check_download(family: Family, path: Path) -> None:
-    """Reads a downloaded file before it is put in place.
-
-    Raises:
-        UserError: not a patch file, or not of this family.
-    """
+    """Reads a downloaded file; raises a UserError if it is damaged or not of this family."""
     pixels = stored_patches([path], family.task).X
     for start in range(0, len(pixels), BLOCK):
         pixels[start : start + BLOCK]

@@ -107,11 +107,7 @@ def _why_not_opened(path: Path, error: OSError) -> str:
 
 
 def _column(file: h5py.File, key: str, path: Path) -> Column | None:
-    """The dataset under `key`; None if the file has none.
-
-    Raises:
-        UserError: its values are stored elsewhere, were never written, or cannot be unpacked.
-    """
+    """The dataset under `key`; None if the file has none."""
     name = f"{path}: {key}"
     for part in accumulate(key.split("/"), "{}/{}".format):
         link = file.get(part, getlink=True)
