@@ -64,7 +64,7 @@ class Parser(argparse.ArgumentParser):
 def check_files(paths: Iterable[Path], option: str = "", folders: bool = False) -> None:
     """Refuses missing files, and a file that is given twice, with a UserError before anything large is imported.
 
-    Through a link, a file may be given twice, too. `option` names the files, for messages; `folders` may stand for files.
+    A link to a file counts as that file. `option` names the files, for messages; `folders` may stand for files.
     """
     seen = []
     for path in paths:
