@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from dataset_tools.sources.labels import Refused
 
-SMALL_MAX = 4 << 20  # bytes of a picture's own annotation file
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm"}
 UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # the prefix that Label Studio adds to the names of uploaded files
 
@@ -24,24 +23,6 @@ def walk(folder: Path, suffixes: set[str]) -> list[str]:
             if os.path.splitext(name)[1].lower() in suffixes and not name.startswith("."):  # noqa: PTH122  a tenth of the time
                 found.append(name if inside == "." else f"{inside}/{name}")
     return sorted(found)
-
-
-def read_small(file: Path) -> bytes:
-    """The content of a picture's own annotation file.
-
-    Raises:
-        Refused: it is too large, unreadable, or not a regular file.
-    """
-    try:
-        if not file.is_file():
-            raise Refused("annotations that are not a regular file")  # reading a pipe would block
-        with file.open("rb") as stream:
-            content = stream.read(SMALL_MAX + 1)
-    except OSError:
-        raise Refused("unreadable annotations") from None
-    if len(content) > SMALL_MAX:
-        raise Refused(f"annotations larger than {SMALL_MAX >> 20} MB")
-    return content
 
 
 def path_of(address: str) -> str:

@@ -11,7 +11,7 @@ from dataset_tools.annotations import naoth_log
 from dataset_tools.annotations.record import FRACTIONS, Record
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.read_png import FAULTS
-from dataset_tools.sources.zip_members import Member, read_member
+from dataset_tools.sources.zip_members import Member, read_file, read_member
 
 FORMATS = ["PNG", "JPEG", "BMP", "WEBP", "PPM"]
 PIXELS_MAX = 36_000_000  # 108 MB as RGB
@@ -26,20 +26,15 @@ def read_bytes(record: Record) -> bytes:
     Raises:
         Refused: the file is missing, too large, damaged, or cannot be read.
     """
-    path = record.picture
+    if record.place is None:
+        return read_file(record.picture, BYTES_MAX)
     try:
-        if path is None or not path.is_file():
-            raise Refused("missing picture")  # reading a pipe would block
-        with path.open("rb") as stream:
+        with record.picture.open("rb") as stream:
             if isinstance(record.place, Member):
                 return read_member(stream.fileno(), record.place, BYTES_MAX)
-            if record.in_log:
-                return naoth_log.read_message(stream, record.place)
-            if path.stat().st_size > BYTES_MAX:
-                raise Refused(f"picture file larger than {BYTES_MAX >> 20} MB")
-            return stream.read()
+            return naoth_log.read_message(stream, record.place)
     except OSError:
-        raise Refused("unreadable picture") from None
+        raise Refused("cannot be read") from None
 
 
 def read(record: Record) -> Image.Image:

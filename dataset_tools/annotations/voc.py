@@ -4,10 +4,11 @@ from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.find_pictures import SUFFIXES, PictureFolder, path_of, read_small, walk
+from dataset_tools.annotations.find_pictures import SUFFIXES, PictureFolder, path_of, walk
 from dataset_tools.annotations.record import IGNORE, Box, Items, Record, annotated, size_of
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
+from dataset_tools.sources.zip_members import read_file
 
 
 class _Builder(ElementTree.TreeBuilder):
@@ -25,7 +26,7 @@ def read(path: Path, classes: Classes) -> Items:
     used = set()
     for name in walk(folder, {".xml"}) if path.is_dir() else [path.name]:
         try:
-            root = _parse(read_small(folder / name))
+            root = _parse(read_file(folder / name))
             # The picture with the XML file's name, beside it or in JPEGImages or images; else the one that it names.
             stem = PurePosixPath(name).with_suffix("")
             beside = [stem, *(stem.parent.parent / images / stem.name for images in ("JPEGImages", "images"))]

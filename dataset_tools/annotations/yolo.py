@@ -6,10 +6,11 @@ from pathlib import Path, PurePosixPath
 from common.errors import UserError
 from dataset_tools.annotations import yaml_stream
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.find_pictures import SUFFIXES, read_small, walk
+from dataset_tools.annotations.find_pictures import SUFFIXES, walk
 from dataset_tools.annotations.record import BALL, FRACTIONS, IGNORE, OTHER, Box, Items, Record, annotated
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
+from dataset_tools.sources.zip_members import read_file
 
 NOT_LABELS = {"classes", "train", "val", "valid", "test", "obj", "names", "readme", "requirements", "notes"}
 
@@ -35,7 +36,7 @@ def read(path: Path, classes: Classes) -> Items:
         try:
             lines = [line.split() for line in _lines(folder / f"{stem}.txt") if line.strip()]
         except Refused as refused:
-            yield Skipped(name, str(refused))
+            yield Skipped(f"{stem}.txt", str(refused))
             continue
         record = Record(name, (), True, FRACTIONS, folder / name)
         yield from annotated(record, lines, lambda words: _box(words, names, classes))
@@ -45,7 +46,7 @@ def read(path: Path, classes: Classes) -> Items:
 
 
 def _lines(file: Path) -> list[str]:
-    return read_small(file).decode("utf-8-sig", "replace").splitlines()
+    return read_file(file).decode("utf-8-sig", "replace").splitlines()
 
 
 def _names(folder: Path, path: Path, classes: Classes) -> dict[str, str]:

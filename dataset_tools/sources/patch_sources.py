@@ -20,7 +20,7 @@ from common.errors import UserError
 from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.labels import Facts, Refused
 from dataset_tools.sources.read_png import decode_png
-from dataset_tools.sources.zip_members import FAULTS, MEMBER_LIMIT_BYTES, Member, members, read_member
+from dataset_tools.sources.zip_members import FAULTS, Member, members, read_file, read_member
 
 NAOTH, DEVILS, TK03 = ORIGINS
 CAMERAS = ("top", "bottom")
@@ -189,26 +189,13 @@ def read(chunk: Chunk, digest) -> Iterator[Patch | Skipped]:
 def _reader(chunk: Chunk):
     """Yields a function that returns the bytes of a member."""
     if chunk.path.is_dir():
-        yield lambda member: _read_file(chunk.path / member.name)
+        yield lambda member: read_file(chunk.path / member.name)
         return
     descriptor = os.open(chunk.path, os.O_RDONLY)
     try:
         yield lambda member: read_member(descriptor, member)
     finally:
         os.close(descriptor)
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            raise Refused("not a regular file")  # reading a pipe would block
-        with path.open("rb") as stream:
-            data = stream.read(MEMBER_LIMIT_BYTES + 1)
-    except OSError:
-        raise Refused("cannot be read") from None
-    if len(data) > MEMBER_LIMIT_BYTES:
-        raise Refused(f"larger than {MEMBER_LIMIT_BYTES >> 20} MB unpacked")
-    return data
 
 
 def _naoth(rgbx: np.ndarray, text: dict, chunk: Chunk, name: str) -> Patch:

@@ -96,6 +96,22 @@ def read_member(descriptor: int, member: Member, most: int = MEMBER_LIMIT_BYTES)
     return packed
 
 
+def read_file(path: Path, most: int = MEMBER_LIMIT_BYTES) -> bytes:
+    """The bytes of a plain file.
+
+    Raises:
+        Refused: it is missing, not a regular file, unreadable, or has more than `most` bytes.
+    """
+    try:
+        if not path.is_file():
+            raise Refused("missing, or not a regular file")  # reading a pipe would block
+        if path.stat().st_size > most:
+            raise Refused(f"larger than {most >> 20} MB")
+        return path.read_bytes()
+    except OSError:
+        raise Refused("cannot be read") from None
+
+
 def check_name(name: str) -> None:
     """Rejects names that point out of the zip. No file is ever written under such a name, but the zip is suspicious.
 

@@ -94,5 +94,5 @@ def test_damaged_pictures_are_refused(content, tmp_path):
 @pytest.mark.parametrize("name", ["gone.png", "folder"])
 def test_pictures_that_are_not_regular_files(name, tmp_path):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(Refused, match="missing picture"):
+    with pytest.raises(Refused, match="missing, or not a regular file"):
         picture.read_bytes(picture_file(tmp_path / name))

@@ -37,6 +37,6 @@ def test_pipes_are_skipped_because_reading_them_would_block(kind, name, folder, 
     os.mkfifo(folder / "game.log")
     records, skipped = read(folder)
     assert list(records) == ["a.png"]
-    assert "annotations that are not a regular file" in skipped.values()
+    assert "missing, or not a regular file" in skipped.values()
     with pytest.raises(UserError, match="no such file or folder"):
         read(folder / "game.log")

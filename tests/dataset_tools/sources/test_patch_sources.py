@@ -152,7 +152,7 @@ def test_anything_but_a_regular_file_is_skipped_without_blocking(tmp_path, png):
     os.mkfifo(tmp_path / "top" / "pipe.zip")
     patches, skipped = everything(naoth_chunks(tmp_path, 0))
     assert len(patches) == 1
-    assert [item.reason for item in skipped] == ["not a regular file"] * 3 + ["not a readable zip file"]
+    assert [item.reason for item in skipped] == ["missing, or not a regular file"] * 3 + ["not a readable zip file"]
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "LA", "1"])
