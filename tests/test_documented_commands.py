@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from common.datasets.families import parse_stem
+from dataset_tools.building.choose_patches import files_of
 
 from .tiny import ROOT, classification_file, detection_file, environment
 
@@ -64,7 +65,7 @@ def place(tmp_path_factory):
     for task, make in (("classification", classification_file), ("detection", detection_file)):
         for stem in STEMS[task]:
             family = parse_stem(stem, task)
-            for seed, name in enumerate(family.files):
+            for seed, name in enumerate(files_of(family)):
                 path = folder / "archive" / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 make(path, seed=seed, size=family.size, channels=family.channels)

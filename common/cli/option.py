@@ -17,9 +17,8 @@ def option(default, text: str, metavar: str | None = None, **limits):
     `limits` are `low` and `high` (inclusive), or `choices`.
     """
     metadata = {"help": text, "metavar": metavar, **limits}
-    if callable(default):
-        return dataclasses.field(default_factory=default, metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+    given = {"default_factory" if callable(default) else "default": default}
+    return dataclasses.field(**given, metadata=metadata)
 
 
 def add_options(parser, kind: type, groups: Mapping[str, str], without: Collection[str] = ()) -> None:

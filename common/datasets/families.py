@@ -16,7 +16,6 @@ BORDERS = (0, 10, 20)
 CAMERAS = ("combined", "top", "bottom")
 SIZES = (16, 32)
 SPLITS = ("train", "validation", "test")
-ORIGINS = ("naoth", "devils", "tk03")
 PREFIXES = {"classification": "classification_patches", "detection": "ball_radius_center_patches"}
 ENDINGS = {"classification": "ball_no_ball_X_y.h5", "detection": "ball_radius_center_X_y.h5"}
 DEFAULT_STEMS = {task: f"{prefix}_yuv422_y_only_pil_legacy_border0_combined_16x16" for task, prefix in PREFIXES.items()}
@@ -59,15 +58,6 @@ class Family:
     def file(self, part: str) -> str:
         """Path inside the archive of the file of a split or an origin."""
         return f"{self.folder}/{self.stem}_{part}_{ENDINGS[self.task]}"
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Paths inside the archive of all files that the family may have: one per split.
-
-        Classification also has one per origin with all of its patches; training on it leaks into the test split.
-        """
-        parts = (*SPLITS, *ORIGINS) if self.task == "classification" else SPLITS
-        return tuple(self.file(part) for part in parts)
 
 
 def possible_cameras(patch_type: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from common.cli.progress import progress_bar
-from common.datasets.families import ORIGINS, Family
+from common.datasets.families import Family
 from common.errors import UserError
 from dataset_tools.building import choose_patches, corrections, read_sources, recording_splits, write_families
 from dataset_tools.building.options import Settings
@@ -20,7 +20,7 @@ from dataset_tools.leaks import report
 from dataset_tools.leaks.duplicates import Pairs
 from dataset_tools.leaks.duplicates import find as find_pairs
 from dataset_tools.sources import labels
-from dataset_tools.sources.patch_sources import DEVILS, NAOTH
+from dataset_tools.sources.patch_sources import DEVILS, NAOTH, ORIGINS
 
 
 @dataclass(frozen=True)

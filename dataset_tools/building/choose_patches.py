@@ -4,11 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.datasets.families import ORIGINS, SPLITS, Family
+from common.datasets.families import SPLITS, Family
 from dataset_tools.building.patch_store import Store
 from dataset_tools.building.subsample_chunk import CAMERA_CODES
 from dataset_tools.sources import labels, tk03
-from dataset_tools.sources.patch_sources import TK03
+from dataset_tools.sources.patch_sources import ORIGINS, TK03
+
+# Of a family's files. One of an origin has all of its patches; training on it leaks into the test split.
+PARTS = {"classification": (*SPLITS, *ORIGINS), "detection": SPLITS}
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,11 @@ def target(store: Store, task: str, indices: np.ndarray) -> np.ndarray:
     if task == "detection":
         return store.columns["circle"][indices]
     return (store.columns["kind"][indices] == labels.BALL).astype(np.uint8)
+
+
+def files_of(family: Family) -> list[str]:
+    """The paths in the archive, or the output folder, of all files that a family may have."""
+    return [family.file(part) for part in PARTS[family.task]]
 
 
 def of_family(family: Family, store: Store, ready: np.ndarray, side: np.ndarray) -> list[FileContent]:

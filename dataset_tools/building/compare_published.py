@@ -11,6 +11,7 @@ from common.archive.resumable import discard, download
 from common.archive.retry import PATIENCE
 from common.datasets.families import Family
 from dataset_tools.building.build import Outcome, short
+from dataset_tools.building.choose_patches import files_of
 from dataset_tools.building.options import Settings
 from dataset_tools.building.write_families import read_sums
 
@@ -33,14 +34,14 @@ def compare(settings: Settings) -> list[Outcome]:
 
 
 def _compare_family(family: Family, settings: Settings) -> Outcome:
-    here = [name for name in family.files if (settings.output_dir / name).is_file()]
+    here = [name for name in files_of(family) if (settings.output_dir / name).is_file()]
     if not here:
         return Outcome(short(family), "missing", f"not built here, in {settings.output_dir}")
     url = settings.check_published
     try:
         with TemporaryDirectory(prefix=".published-", dir=settings.output_dir) as folder:
             index, sums = listing(family.folder, url), _sums(family, url, Path(folder))
-            there = {name for name in family.files if Path(name).name in (sums if index is None else index)}
+            there = {name for name in files_of(family) if Path(name).name in (sums if index is None else index)}
             there = there if index is not None or sums else set(here)  # without an index page, ask for each file
             faults = [
                 f"{fault}: {Path(name).name.removeprefix(f'{family.stem}_')}"

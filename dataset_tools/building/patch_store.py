@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from common.datasets.families import ORIGINS
 from common.datasets.patch_checks import KEYS
 from dataset_tools.building.subsample_chunk import CAMERA_CODES, THUMBNAIL, Batch, Plan
 from dataset_tools.building.working_folder import working_folder
 from dataset_tools.sources import labels
+from dataset_tools.sources.patch_sources import ORIGINS
 from dataset_tools.sources.skip_counts import Skips
 
 CAMERA_NAMES = tuple(CAMERA_CODES)

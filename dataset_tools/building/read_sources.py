@@ -7,7 +7,7 @@ import numpy as np
 
 from common.archive.fetch import fetch
 from common.cli.progress import progress_bar
-from common.datasets.families import ORIGINS, Family
+from common.datasets.families import Family
 from common.errors import UserError
 from dataset_tools.building.options import Settings
 from dataset_tools.building.patch_store import Store
@@ -17,6 +17,7 @@ from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.patch_sources import (
     DEVILS,
     NAOTH,
+    ORIGINS,
     TK03,
     Chunk,
     Skipped,

@@ -5,13 +5,13 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from common.datasets.families import ORIGINS, SPLITS
+from common.datasets.families import SPLITS
 from common.datasets.grouped_split import choose_groups
 from common.errors import UserError
 from dataset_tools.building.patch_store import Store
 from dataset_tools.leaks.duplicates import Pairs
 from dataset_tools.sources import labels
-from dataset_tools.sources.patch_sources import DEVILS, NAOTH
+from dataset_tools.sources.patch_sources import DEVILS, NAOTH, ORIGINS
 
 TRAIN, VALIDATION, TEST = SPLITS
 LINKS_MIN, LINKS_SHARE_MIN = 3, 0.01  # near duplicates that link two recordings

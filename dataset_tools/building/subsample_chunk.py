@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.datasets.families import ORIGINS
 from dataset_tools.building import colour
 from dataset_tools.building.sample_pixels import sample
 from dataset_tools.leaks import hashes
-from dataset_tools.sources.patch_sources import CAMERAS, Chunk, Patch, Skipped, read
+from dataset_tools.sources.patch_sources import CAMERAS, ORIGINS, Chunk, Patch, Skipped, read
 
 THUMBNAIL = 16  # pixels; always made, for finding duplicates
 CAMERA_CODES = {camera: code for code, camera in enumerate((*CAMERAS, ""))}

@@ -11,16 +11,16 @@ from filelock import FileLock
 from common.archive import checksums
 from common.archive.checksums import SUMS, sha256_of
 from common.atomic_files import replacing
-from common.datasets.families import ORIGINS, Family
+from common.datasets.families import Family
 from common.datasets.patch_file import COLUMNS
 from common.errors import UserError
-from dataset_tools.building.choose_patches import FileContent, target
+from dataset_tools.building.choose_patches import FileContent, files_of, target
 from dataset_tools.building.options import Settings
 from dataset_tools.building.patch_store import Rows, Store
 from dataset_tools.building.patch_writer import write_patches
 from dataset_tools.building.workers import uninterrupted
 from dataset_tools.sources import labels, tk03
-from dataset_tools.sources.patch_sources import NAOTH, TK03
+from dataset_tools.sources.patch_sources import NAOTH, ORIGINS, TK03
 
 MEAN_BLOCK = 4096
 
@@ -152,16 +152,16 @@ def put_in_place(family: Family, written: Iterable[Written], unfinished: Path, o
     sums_of_new = {file.name: file.sha256 for file in written}
     folder = output / family.folder
     folder.mkdir(parents=True, exist_ok=True)
-    for name in family.files:
+    for name in files_of(family):
         if (output / name).is_dir():
             raise UserError(f"{output / name} is a folder, but a file of this name has to be written. Move it away.")
     with FileLock(folder / f".{SUMS}.lock"), uninterrupted(), replacing(folder / SUMS) as partial:
-        mine = {Path(name).name for name in family.files}
+        mine = {Path(name).name for name in files_of(family)}
         sums = {file: digest for file, digest in read_sums(folder / SUMS).items() if file not in mine}
         sums |= {Path(name).name: digest for name, digest in sums_of_new.items()}
         # Before anything is moved, because this needs disk space and renaming does not.
         partial.write_text("".join(f"{sums[file]}  {file}\n" for file in sorted(sums)), encoding="utf-8")
-        for name in family.files:
+        for name in files_of(family):
             if name in sums_of_new:
                 (unfinished / name).replace(output / name)
             else:

@@ -15,14 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from common.datasets.families import ORIGINS
 from common.errors import UserError
 from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.labels import Facts, Refused
 from dataset_tools.sources.read_png import decode_png
 from dataset_tools.sources.zip_members import FAULTS, Member, members, read_file, read_member
 
-NAOTH, DEVILS, TK03 = ORIGINS
+ORIGINS = NAOTH, DEVILS, TK03 = ("naoth", "devils", "tk03")
 CAMERAS = ("top", "bottom")
 CHUNK_PATCHES = 1024  # fixed, so that results do not depend on the number of processes
 RECORDING_MAX = 150  # characters of a recording's name

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from common.datasets.families import ORIGINS
 from dataset_tools.building.patch_store import Store
 from dataset_tools.building.subsample_chunk import CAMERA_CODES, Batch, Plan
 from dataset_tools.leaks import hashes
 from dataset_tools.sources.labels import UNKNOWN
+from dataset_tools.sources.patch_sources import ORIGINS
 
 PLAN = Plan((16,), False, "centres")
 FACTS = {"ball": 0.0, "penalty": 0.0, "robot": 0.0, "circle": UNKNOWN, "side": np.nan, "camera": "top"}

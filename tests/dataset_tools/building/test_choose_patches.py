@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from common.datasets.families import ORIGINS, SPLITS, all_families
+from common.datasets.families import SPLITS, all_families
 from dataset_tools.building import choose_patches
 from dataset_tools.sources import labels
+from dataset_tools.sources.patch_sources import ORIGINS
 
 from .small_store import batch, filled
 
@@ -54,7 +55,7 @@ def test_each_patch_of_a_family_is_in_one_split_and_one_origin(store, task):
     ready, side = ready_and_side(store, task)
     for family in all_families(task):
         files = {file.part: file for file in choose_patches.of_family(family, store, ready, side)}
-        assert {file.name for file in files.values()} <= set(family.files)
+        assert {file.name for file in files.values()} <= set(choose_patches.files_of(family))
         wanted = [
             index
             for index in np.flatnonzero(ready)
