@@ -96,10 +96,10 @@ def moved_first(args: argparse.Namespace, augment):
 
     def moved(x, y, seed):
         n = tf.shape(x)[0]
-        shift_x, shift_y = (draw(seed, n, -args.shift, args.shift, salt) for salt in (20, 21))
+        shift_x, shift_y = (draw(seed, n, salt, -args.shift, args.shift) for salt in (20, 21))
         if args.whole_pixels:
             shift_x, shift_y = tf.round(shift_x), tf.round(shift_y)
-        zoom = tf.exp(draw(seed, n, -args.zoom, args.zoom, 22))
+        zoom = tf.exp(draw(seed, n, 22, -args.zoom, args.zoom))
         shifted, circles = zoom_and_shift(x, y, zoom, shift_x, shift_y)
         if args.there_and_back:
             shifted, circles = zoom_and_shift(shifted, y, 1 / zoom, -shift_x, -shift_y)[0], y

@@ -1,6 +1,7 @@
 """Augments batches for the classifier."""
 
 from collections.abc import Callable
+from functools import partial
 
 import tensorflow as tf
 
@@ -22,11 +23,7 @@ def make_augmentation(seed: int, light: float = 1.0) -> Callable:
     pool = augmentation_ops.noise_pool(1 << 20, [seed, 7])
 
     def augmentation(x, y, seed):
-        n = tf.shape(x)[0]
-
-        def draw(salt, low, high):
-            return augmentation_ops.draw(seed, n, low, high, salt)
-
+        draw = partial(augmentation_ops.draw, seed, tf.shape(x)[0])
         x = augmentation_ops.unpack_chroma(x)
         x = augmentation_ops.transpose(x, draw(0, 0, 1) < 0.5)
         zoom = tf.exp(draw(1, -0.1, 0.1))

@@ -1,6 +1,7 @@
 """Augments batches for the detector; the pixels and the circle of a patch move together."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -36,11 +37,7 @@ def make_augmentation(
     pool = augmentation_ops.noise_pool(1 << 20, [seed, 7])
 
     def augmentation(x, y, seed):
-        n = tf.shape(x)[0]
-
-        def draw(salt, low, high):
-            return augmentation_ops.draw(seed, n, low, high, salt)
-
+        draw = partial(augmentation_ops.draw, seed, tf.shape(x)[0])
         x = augmentation_ops.unpack_chroma(x)
         chances = (0.5 * turns, 0.5 * flips, 0.5 * flips)
         transposed, flip_x, flip_y = (draw(salt, 0, 1) < chance for salt, chance in enumerate(chances))

@@ -5,6 +5,8 @@ A circle is [radius, center_x, center_y] in fractions of the patch; errors in pi
 
 import numpy as np
 
+from common.runs.brightness_and_size import class_of
+
 RADIUS_CLASSES = {"below 0.35": 0.35, "0.35 to 0.45": 0.45, "0.45 and more": np.inf}  # upper ends, fractions
 IOU_LIMITS = (0.5, 0.75)
 
@@ -94,8 +96,7 @@ def of_drawn_patches(y, circles, size: int):
 
 def radius_class(radius) -> np.ndarray:
     """The name of the radius class of each patch, str [n]."""
-    edges = list(RADIUS_CLASSES.values())[:-1]
-    return np.array(list(RADIUS_CLASSES))[np.digitize(np.asarray(radius), edges)]
+    return class_of(radius, RADIUS_CLASSES)
 
 
 def evaluate_groups(y, circles, size: int, **groups) -> list[dict[str, str | float]]:

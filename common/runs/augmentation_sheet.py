@@ -12,11 +12,8 @@ ROWS, VERSIONS = 8, 7
 def draw_augmentation(run, trainer, patches, overlay: Callable | None = None) -> None:
     """Draws some training patches beside their augmented versions, as augmentation.png in the run's folder.
 
-    Args:
-        run: common.runs.run_folder.RunFolder.
-        trainer: common.training.trainer.Trainer; nothing is drawn if it does not augment.
-        patches: the training patches.
-        overlay: (axes, target, left, top, side in inches) -> None, draws the moved target over its patch.
+    run: common.runs.run_folder.RunFolder. trainer: common.training.trainer.Trainer; nothing is drawn if it does not
+    augment. overlay: (axes, target, left, top, side in inches) -> None, draws the moved target over its patch.
     """
     if trainer.augment is None:
         return

@@ -20,8 +20,6 @@ def bootstrap_interval(
             two models), or None if it is undefined for them.
         *columns: [n, ...] each, one row per patch: labels and scores, errors, ...
         groups: str or int [n], the recording of each patch.
-        n: number of resamples.
-        seed: the same seed, the same interval.
 
     Returns:
         (low, high), or two lists if the metric returns an array; None if the metric is undefined for all resamples.

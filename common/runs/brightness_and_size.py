@@ -17,10 +17,14 @@ def mean_brightness(X):
     return np.concatenate([X[start : start + 8192][..., 0].mean((1, 2)) for start in range(0, len(X), 8192)])
 
 
+def class_of(values, classes: dict[str, float]):
+    """The name of the class of each value, str [n]; classes: name -> upper end, in increasing order."""
+    return np.array(list(classes))[np.digitize(values, list(classes.values())[:-1])]
+
+
 def brightness_class(mean_y):
     """The brightness class of each patch, str [n], from its mean Y, [n]; dark patches fail first."""
-    edges = list(BRIGHTNESS_CLASSES.values())[:-1]
-    return np.array(list(BRIGHTNESS_CLASSES))[np.digitize(mean_y, edges)]
+    return class_of(mean_y, BRIGHTNESS_CLASSES)
 
 
 def size_class(side):
@@ -30,6 +34,4 @@ def size_class(side):
     """
     if side is None or np.isnan(side).all():
         return None
-    edges = [upper for upper in SIDE_CLASSES.values() if upper < np.inf]
-    classes = np.array(list(SIDE_CLASSES))[np.digitize(side, edges)]
-    return np.where(np.isnan(side), "side unknown", classes)
+    return np.where(np.isnan(side), "side unknown", class_of(side, SIDE_CLASSES))

@@ -77,7 +77,6 @@ def sheet(folder: Path, result: dict, X, judge: Callable, panels: Sequence[tuple
     about the kind that is worst at its middle strength.
 
     Args:
-        folder: for the picture.
         X: uint8 [n, height, width, channels]; at most SHOWN of the patches are used. Colour casts need two channels.
         judge: (indices of the patches, corrupted patches, kind, strength) -> numbers.
         panels: (key, title, colour map, value of the darkest colour, format) of each heat map. In the first, less is

@@ -141,14 +141,11 @@ def training_curves(
         best: index (from 0) of the epoch whose weights were kept, marked in every panel.
     """
     columns = 1 if len(names) < 3 else 2
-    rows = -(-len(names) // columns)
-    with figure(path, WIDTH * (1 if columns == 1 else 1.35), 1.1 + 2.7 * rows) as drawing:
+    cells = np.reshape([*names[: len(names) % columns], *names], (-1, columns))  # an odd first panel gets a whole row
+    with figure(path, WIDTH * (1 if columns == 1 else 1.35), 1.1 + 2.7 * len(cells)) as drawing:
         drawing.suptitle(textwrap.fill(title, 60), x=0.012, ha="left", weight="bold", fontsize=15)
-        grid = drawing.add_gridspec(rows, columns)
-        wide = len(names) % columns  # a single remaining panel gets the first row to itself
-        for i, name in enumerate(names):
-            row, column = divmod(i + bool(wide and i), columns)
-            _curve_panel(drawing.add_subplot(grid[0, :] if wide and not i else grid[row, column]), epochs, name, best)
+        for name, axes in drawing.subplot_mosaic(cells).items():
+            _curve_panel(axes, epochs, name, best)
         lines = {line.get_label(): line for axes in drawing.axes for line in axes.lines}
         drawing.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3)  # once, beside the curves
 
@@ -164,13 +161,11 @@ def _curve_panel(axes, epochs: Sequence[Mapping[str, float]], name: str, best: i
         plain_log_axis(axes.yaxis)
     elif len(drawn) and len(epochs) > 20:  # the first epochs may leave the panel; otherwise they would flatten the rest
         late = np.concatenate([line.get_ydata()[len(epochs) // 20 :] for line in axes.lines])
-        low, high = np.nanmin(late), np.nanmax(late)
-        axes.set_ylim(low - 0.05 * (high - low) - 1e-6, high + 0.05 * (high - low) + 1e-6)
+        margin = 0.05 * np.ptp(late[np.isfinite(late)]) + 1e-3
+        axes.set_ylim(np.nanmin(late) - margin, np.nanmax(late) + margin)
     if best is not None:
         axes.axvline(best + 1, color=ACCENT, linestyle="--", linewidth=1.5, label=f"kept: epoch {best + 1}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
-    if len(epochs) == 1:
-        axes.set_xlim(0.5, 1.5)
     title = re.sub(r"_at_fpr_([\d.]+)$", lambda limit: f" at {percent(float(limit[1]))} false positives", name)
     names = {"auroc": "AUROC", "iou": "IoU"}
     axes.set(title=" ".join(names.get(word, word) for word in title.replace("_", " ").split()), xlabel="epoch")

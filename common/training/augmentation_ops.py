@@ -8,16 +8,8 @@ small matrix products per patch instead of gathers. Random numbers come only fro
 import tensorflow as tf
 
 
-def draw(seed, n: int, low: float, high: float, salt: int):
-    """Draws one uniform number per patch.
-
-    Args:
-        seed: int32 [2], different in every step.
-        salt: distinguishes the draws of one step.
-
-    Returns:
-        float32 [n] in [low, high).
-    """
+def draw(seed, n: int, salt: int, low: float, high: float):
+    """Draws a number for each patch, float32 [n], from low to high; seed, int32 [2]: of the step; salt: of the draw."""
     return tf.random.stateless_uniform([n], seed + tf.constant([salt * 1_000_003, 0]), low, high)
 
 
@@ -56,8 +48,7 @@ def resample(x, scale_x, scale_y, shift_x, shift_y, blur):
     0.5 + (f - 0.5 - shift / width) / scale.
 
     Args:
-        scale_x, scale_y: [n] input pixels per output pixel, negative to flip.
-        shift_x, shift_y: [n] pixels.
+        scale_x, scale_y: [n] input pixels per output pixel, negative to flip. shift_x, shift_y: [n] pixels.
         blur: [n] extra half width, in pixels, of the triangle filter; 0 for none.
     """
     rows = _sampling_matrix(x.shape[1], scale_y, shift_y, blur)
@@ -108,9 +99,7 @@ def noise_pool(size: int, seed):
 def add_noise(x, amplitude, pool, seed):
     """Adds sensor noise to all planes, from a random place in the pool.
 
-    Args:
-        amplitude: [n] standard deviation in grey levels.
-        pool: float32 [m], see `noise_pool`; m is at least the number of values in x.
+    amplitude: [n], standard deviation in grey levels. pool: from `noise_pool`, at least as large as x.
     """
     # Whole rows of pixels are gathered: for XLA, the start of a slice is a constant, so it would compile anew for every
     # start.

@@ -14,7 +14,7 @@ class AdamW:
 
     Args:
         weights: keras.Variable list; those of rank 1 (biases, scales and offsets of the normalisation) do not decay.
-        rate: step (from 0) -> learning rate, for instance a keras.optimizers.schedules.LearningRateSchedule.
+        rate: step (from 0) -> learning rate.
         weight_decay: fraction of a weight that each step removes, times the learning rate.
     """
 
@@ -53,12 +53,9 @@ class AdamW:
 
 
 def make_optimizer(model, settings, steps: int) -> AdamW:
-    """The optimiser of a run: its rate rises linearly during the warm-up, then falls to zero along half a cosine.
+    """The optimiser of a run of so many steps, with the settings of `common.training.trainer.Settings`.
 
-    Args:
-        model: the keras.Model to train.
-        settings: common.training.trainer.Settings.
-        steps: number of steps of the whole run.
+    Its rate rises linearly during the warm-up, then falls to zero along half a cosine.
     """
     warmup = max(1, round(settings.warmup * steps))
     rate = keras.optimizers.schedules.CosineDecay(
