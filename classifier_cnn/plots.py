@@ -14,22 +14,13 @@ from common.runs.plots import ACCENT, BALL, INK, NO_BALL, shortened
 WORST = 20  # patches per gallery
 
 
-def write_all(folder: Path, scored: Scored, confidence: float = CONFIDENCE) -> list[Path]:
-    """Draws all pictures of a scored set of patches into an existing folder; `confidence`: see `curves`.
-
-    Returns:
-        The files, the most useful first.
-    """
+def write_all(folder: Path, scored: Scored, confidence: float = CONFIDENCE) -> None:
+    """Draws all pictures of a scored set of patches into an existing folder; `confidence`: see `curves`."""
     before = f"{scored.name}_" if scored.name else ""
-    files = {
-        part: Path(folder) / f"{before}{part}.png"
-        for part in ("curves", "scores", "worst_false_positives", "worst_false_negatives")
-    }
-    curves(files["curves"], scored, confidence)
-    score_histogram(files["scores"], scored)
-    worst_false_positives(files["worst_false_positives"], scored)
-    worst_false_negatives(files["worst_false_negatives"], scored)
-    return list(files.values())
+    curves(folder / f"{before}curves.png", scored, confidence)
+    score_histogram(folder / f"{before}scores.png", scored)
+    worst_false_positives(folder / f"{before}worst_false_positives.png", scored)
+    worst_false_negatives(folder / f"{before}worst_false_negatives.png", scored)
 
 
 def curves(path: Path, scored: Scored, confidence: float = CONFIDENCE) -> None:
@@ -114,19 +105,17 @@ def score_histogram(path: Path, scored: Scored) -> None:
 
 def worst_false_positives(path: Path, scored: Scored) -> None:
     """Draws the false positives with the highest scores."""
-    chosen = np.flatnonzero(~scored.balls & scored.found)
-    chosen = chosen[np.argsort(-scored.scores[chosen], kind="stable")]
-    _worst(path, scored, chosen, "no ball, but detected", "highest")
+    _worst(path, scored, ~scored.balls & scored.found, -scored.scores, "no ball, but detected", "highest")
 
 
 def worst_false_negatives(path: Path, scored: Scored) -> None:
     """Draws the missed balls with the lowest scores."""
-    chosen = np.flatnonzero(scored.balls & ~scored.found)
-    chosen = chosen[np.argsort(scored.scores[chosen], kind="stable")]
-    _worst(path, scored, chosen, "a ball, but missed", "lowest")
+    _worst(path, scored, scored.balls & ~scored.found, scored.scores, "a ball, but missed", "lowest")
 
 
-def _worst(path: Path, scored: Scored, chosen: np.ndarray, meaning: str, extreme: str) -> None:
+def _worst(path: Path, scored: Scored, wrong: np.ndarray, rank: np.ndarray, meaning: str, extreme: str) -> None:
+    chosen = np.flatnonzero(wrong)
+    chosen = chosen[np.argsort(rank[chosen], kind="stable")]
     shown, recording = chosen[:WORST], scored.patches.recording
     where = f" of {scored.name}" if scored.name else ""
     title = f"{len(chosen)} {'patch' if len(chosen) == 1 else 'patches'}{where}: {meaning}"

@@ -20,8 +20,6 @@ def report(folder: Path, scored: Scored, files=None, confidence: float = CONFIDE
     """Computes all metrics of a set of patches, draws its pictures, and writes one row per patch.
 
     Args:
-        folder: an existing folder.
-        scored: the patches with their scores.
         files: str [n], the file of each patch, if several are scored as one.
         confidence: confidence of the band in the ROC curve.
 
@@ -32,12 +30,11 @@ def report(folder: Path, scored: Scored, files=None, confidence: float = CONFIDE
     patches, scores, threshold = scored.patches, scored.scores, scored.threshold
     groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
     by_class = {"side": size_class(patches.side), "brightness": brightness_class(mean_brightness(patches.X))}
-    by_light = groups | by_class
     numbers = metrics.evaluate(patches.y, scores, threshold) | metrics.baseline(patches.y, patches.X)
     numbers |= metrics.false_positive_interval(patches.y, scores, threshold, patches.recording)
     result = {
         "metrics": numbers,
-        "groups": metrics.evaluate_groups(patches.y, scores, threshold, **by_light),
+        "groups": metrics.evaluate_groups(patches.y, scores, threshold, **groups, **by_class),
         "notes": notes(numbers),
     }
     plots.write_all(folder, scored, confidence)
@@ -63,7 +60,6 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path, threshold: f
 
     Args:
         arguments: those of evaluate.py.
-        model_file: a .keras file.
         threshold: the decision threshold; origin: a description of where it comes from.
 
     Raises:

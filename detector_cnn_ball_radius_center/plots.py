@@ -15,31 +15,22 @@ POINTS = 3000  # dots that a scatter plot can still show individually
 TARGETS = ("radius", "x of the centre", "y of the centre")
 
 
-def write_all(folder: Path, patches: Patches, circles, name: str = "") -> list[Path]:
-    """Draws all pictures of an evaluated set of patches.
+def write_all(folder: Path, patches: Patches, circles, name: str = "") -> None:
+    """Draws all pictures of a set of patches with predicted circles, [n, 3], into an existing folder.
 
-    Args:
-        folder: an existing folder.
-        patches: the patches with their true circles.
-        circles: float [n, 3], predicted, fractions of the patch.
-        name: `validation` or `test`, for the titles and as a prefix of the file names.
-
-    Returns:
-        The files, the most useful first.
+    `name` is `validation` or `test`, for the titles and as a prefix of the file names.
     """
     before = f"{name}_" if name else ""
-    files = {part: Path(folder) / f"{before}{part}.png" for part in ("worst", "random", "errors", "targets")}
     y, size, iou = patches.y, patches.X.shape[2], metrics.circle_iou(patches.y, circles)
     where = f" of {name}" if name else ""
     worst = np.argsort(iou, kind="stable")[:SHOWN]
     title = f"The {len(worst)} worst of {len(iou)} patches{where}"
-    circle_gallery(files["worst"], patches, circles, worst, title)
+    circle_gallery(folder / f"{before}worst.png", patches, circles, worst, title)
     drawn = np.random.default_rng(0).permutation(len(iou))[:SHOWN]
     title = f"{len(drawn)} random patches{where}; mean IoU of all: {iou.mean():.3f}"
-    circle_gallery(files["random"], patches, circles, drawn, title)
-    error_maps(files["errors"], y, circles, size, name)
-    target_scatter(files["targets"], y, circles, size, name)
-    return list(files.values())
+    circle_gallery(folder / f"{before}random.png", patches, circles, drawn, title)
+    error_maps(folder / f"{before}errors.png", y, circles, size, name)
+    target_scatter(folder / f"{before}targets.png", y, circles, size, name)
 
 
 def circle_gallery(path: Path, patches: Patches, circles, chosen, title: str) -> None:

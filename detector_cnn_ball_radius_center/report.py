@@ -18,8 +18,6 @@ def report(folder: Path, patches, circles, mean_circle, name: str = "", files=No
     """Computes all metrics of a set of patches, draws its pictures, and writes one row per patch.
 
     Args:
-        folder: an existing folder.
-        patches: common.datasets.patch_file.Patches.
         circles: float32 [n, 3], predicted.
         mean_circle: the mean of the training circles, used as a baseline.
         name: `validation` or `test`, for the titles and as a prefix of the file names.
@@ -31,7 +29,6 @@ def report(folder: Path, patches, circles, mean_circle, name: str = "", files=No
     size = patches.X.shape[2]
     groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
     by_class = {"side": size_class(patches.side), "brightness": brightness_class(mean_brightness(patches.X))}
-    by_light = groups | by_class
     numbers = metrics.evaluate(patches.y, circles, size) | metrics.baseline(patches.y, mean_circle, size)
     plots.write_all(folder, patches, circles, name)
     columns = {"index": range(len(circles))}
@@ -39,15 +36,11 @@ def report(folder: Path, patches, circles, mean_circle, name: str = "", files=No
         columns |= {f"{prefix}_{what}": values[:, i] for i, what in enumerate(("radius", "center_x", "center_y"))}
     columns |= {"iou": metrics.circle_iou(patches.y, circles), **groups}
     write_rows(Path(folder) / f"{name}{'_' if name else ''}circles.csv", columns)
-    return {"metrics": numbers, "groups": metrics.evaluate_groups(patches.y, circles, size, **by_light)}
+    return {"metrics": numbers, "groups": metrics.evaluate_groups(patches.y, circles, size, **groups, **by_class)}
 
 
 def evaluate_saved(arguments: argparse.Namespace, model_file: Path) -> None:
-    """Reads patch files, scores a saved model on them, writes the report into a new folder, and prints it.
-
-    Args:
-        arguments: those of evaluate.py.
-        model_file: a .keras file.
+    """Reads the files of evaluate.py, scores a saved model on them, writes the report to a new folder, and prints it.
 
     Raises:
         UserError: files cannot be read or scored as one, or the model is for other patches.

@@ -61,16 +61,13 @@ def check_family(classification: Path, detection: Path) -> None:
     """
     kinds = []
     for path, task in ((classification, "classification"), (detection, "detection")):
-        kinds += [family.stem.partition("_patches_")[2] for family in all_families(task) if _of(path, family.stem)]
+        stems = (family.stem for family in all_families(task))
+        kinds += [stem.partition("_patches_")[2] for stem in stems if path.name.startswith(f"{stem}_")]
     if len(set(kinds)) > 1:
         raise UserError(
             f"the two files belong to different families. Received: {kinds[0]} and {kinds[1]}. "
             "Use a classification and a detection file of one family."
         )
-
-
-def _of(path: Path, stem: str) -> bool:
-    return path.name.startswith(f"{stem}_")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.runs.brightness_and_size import BRIGHTNESS_CLASSES, brightness_class, mean_brightness
+from common.runs.brightness_and_size import BRIGHTNESS_CLASSES, class_of, mean_brightness
 from common.runs.evaluation import load_predictor
 from detector_cnn_ball_radius_center import metrics
 
@@ -82,16 +82,13 @@ def evaluate(balls: Scored, others: Scored, threshold: float) -> dict[str, float
 def evaluate_groups(balls: Scored, others: Scored, threshold: float) -> list[dict[str, str | float]]:
     """`evaluate` by brightness of the patch and by radius: true for balls, predicted for other patches."""
     kinds = {
-        "brightness": (brightness_class(balls.brightness), brightness_class(others.brightness), BRIGHTNESS_CLASSES),
-        "radius": (
-            metrics.radius_class(balls.truth[:, 0]),
-            metrics.radius_class(others.circle[:, 0]),
-            metrics.RADIUS_CLASSES,
-        ),
+        "brightness": (balls.brightness, others.brightness, BRIGHTNESS_CLASSES),
+        "radius": (balls.truth[:, 0], others.circle[:, 0], metrics.RADIUS_CLASSES),
     }
     rows = []
-    for group, (of_balls, of_others, names) in kinds.items():
-        for name in names:
+    for group, (*values, classes) in kinds.items():
+        of_balls, of_others = (class_of(value, classes) for value in values)
+        for name in classes:
             numbers = evaluate(balls.take(of_balls == name), others.take(of_others == name), threshold)
             if numbers["balls"] + numbers["others"]:
                 rows.append({"group": group, "name": name} | numbers)

@@ -33,11 +33,6 @@ from robot_export.finish_export import finish_run
 def train(options: Options, splits: Splits, server: Server) -> int:
     """Runs one training with its data: builds, fits and evaluates the network, and writes the files.
 
-    Args:
-        options: the options of the run.
-        splits: its patches.
-        server: where the run is tracked.
-
     Returns:
         0, or 128 + the number of the signal that stopped it.
 
