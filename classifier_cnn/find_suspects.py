@@ -3,7 +3,6 @@
 import argparse
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from classifier_cnn import plots, training
 from classifier_cnn.metrics import checked
@@ -20,9 +19,7 @@ def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
         UserError: the patches cannot be used.
     """
     patches = read_recordings(arguments.files, "classification")
-    folds = min(arguments.folds, len(set(patches.recording)))
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=options.seed)
-    scores = answers_by_fold(patches, splitter, options, training)[:, 0]
+    scores = answers_by_fold(patches, arguments.folds, options, training)[:, 0]
     found = suspicious(patches.y, scores)
     given, new = ([names[int(label)] for label in patches.y[found]] for names in (CLASSES, CLASSES[::-1]))
     columns = {"label": new, "label_given": given, "score": scores[found]}  # --relabel reads `label`

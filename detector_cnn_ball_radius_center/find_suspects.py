@@ -4,7 +4,6 @@ import argparse
 
 import numpy as np
 from scipy.optimize import least_squares
-from sklearn.model_selection import GroupKFold
 
 from dataset_tools.inspection.file_statistics import sharpness
 from dataset_tools.leaks.hashes import small
@@ -23,9 +22,7 @@ def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
         UserError: the patches cannot be used.
     """
     patches = read_recordings(arguments.files, "detection")
-    folds = min(arguments.folds, len(set(patches.recording)))
-    splitter = GroupKFold(folds, shuffle=True, random_state=options.seed)
-    circles = answers_by_fold(patches, splitter, options, training)
+    circles = answers_by_fold(patches, arguments.folds, options, training)
     excess = unexplained(patches.y, circles, sharpness(small(patches.X)))
     found = np.flatnonzero(excess > SUSPICIOUS)
     found = found[np.argsort(-excess[found], kind="stable")]

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from common.atomic_files import new_folder
 from common.cli import launch
@@ -38,11 +39,11 @@ def read_recordings(files: list[Path], task: str):
     return patches
 
 
-def answers_by_fold(patches, splitter, options: TrainingOptions, training):
+def answers_by_fold(patches, folds: int, options: TrainingOptions, training):
     """The outputs of the network that was not trained on a patch's recording, float32 [n, outputs].
 
     Args:
-        splitter: a scikit-learn splitter that keeps groups together. training: the project's module `training`.
+        folds: number of networks, at most one per recording. training: the project's module `training`.
 
     Raises:
         UserError: outputs are NaN or infinite.
@@ -57,7 +58,9 @@ def answers_by_fold(patches, splitter, options: TrainingOptions, training):
         splits = SimpleNamespace(train=train, validation=None)
         return training.prepare(*training.build(options, splits), splits)[0]
 
+    folds, kind = min(folds, len(set(patches.recording))), GroupKFold if patches.y.ndim > 1 else StratifiedGroupKFold
     devices_and_seeds.prepare(options.seed, options.threads)
+    splitter = kind(folds, shuffle=True, random_state=options.seed)
     answers = held_out_answers(patches, splitter, options.seed, make_trainer)
     if wrong := int(np.sum(~np.isfinite(answers).all(1))):
         raise UserError(f"the networks' outputs are NaN or infinite. Received: {wrong} of {len(answers)} patches.")
@@ -79,7 +82,7 @@ def write(
         how: the option for the list, printed in the last line.
     """
     folder = new_folder(arguments.output_dir or default_output_dir() / f"suspects-{arguments.files[0].stem}")
-    title = f"{len(found)} of {len(patches)} labels are suspicious"
+    title = f"{len(found)} of {len(patches)} labels {'is' if len(found) == 1 else 'are'} suspicious"
     draw(folder / "suspects.png", patches, answers, found[:SHOWN], title)
     named = keys(patches.X, patches.y, patches.source)
     counts = Counter(named)
