@@ -17,7 +17,7 @@ from common.datasets.families import PREFIXES, all_families
 from common.datasets.patch_checks import SIDES
 from common.errors import UserError
 from common.runs.evaluation import model_name
-from common.training import devices_and_seeds, safe_keras_file
+from common.training import safe_keras_file
 from common.training.find_model import FALLBACK_THRESHOLD, find_model
 from common.training.predictor import make_predictor
 from robot_export.foreign_options import RUNTIMES, Foreign, is_exported
@@ -69,11 +69,6 @@ class Scorer:
             )
         return answers
 
-    @property
-    def takes(self) -> str:
-        """Size, channels and border of its patches, as text."""
-        return f"{self.size}x{self.size}x{self.channels}, border {self.border}"
-
 
 def open_scorer(
     path: Path, wanted: Sequence[int], given: Foreign, threshold: float | None = None, override: bool = True
@@ -122,7 +117,6 @@ def _described(file: Path, exported: bool, threshold: float | None) -> tuple[Man
 
 def _keras(file: Path) -> tuple[tuple, int, Callable]:
     """The shape of its input, the number of its outputs, and the function that predicts."""
-    devices_and_seeds.find_gpus()
     model = safe_keras_file.load(file)
     shape, outputs = tuple(model.input_shape)[1:], tuple(model.output_shape)
     _check(file, shape, outputs)
@@ -181,7 +175,9 @@ def check_alike(models: Sequence[Scorer], sampling: bool = True) -> None:
     Raises:
         UserError: they differ in size, colour or border, or in the rule of sampling, unless that does not matter.
     """
-    taken = [model.takes + (f", sampling {model.rule}" if sampling else "") for model in models]
+    taken = [f"{model.size}x{model.size}x{model.channels}, border {model.border}" for model in models]
+    if sampling:
+        taken = [f"{what}, sampling {model.rule}" for model, what in zip(models, taken, strict=True)]
     if len(set(taken)) > 1:
         shown = "; ".join(f"{model.name}: {what}" for model, what in zip(models, taken, strict=True))
         raise UserError(

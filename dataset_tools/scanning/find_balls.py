@@ -22,7 +22,8 @@ from dataset_tools.sources.skip_counts import Skips
 def check_seen(count: int, skips: Skips) -> None:
     """Raises a UserError if no picture and no patch could be read."""
     if not count:
-        raise UserError(f"nothing in the sources could be read. Received: {'; '.join(skips.lines())}.")
+        received = "; ".join(skips.lines()) or "logs without candidates"
+        raise UserError(f"nothing in the sources could be read. Received: {received}.")
 
 
 def plan_of(arguments: argparse.Namespace, scorer) -> Plan:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,6 @@ from dataset_tools.annotations import picture
 from dataset_tools.annotations.find_pictures import SUFFIXES, UPLOAD
 from dataset_tools.annotations.record import Record
 from dataset_tools.cutting.archives import file_name
-from dataset_tools.scanning.json_list import json_list
 
 FROM_NAME, TO_NAME, LABEL = "label", "image", "ball"
 LOCAL_FILES = "/data/local-files/?d="  # Label Studio's address for files on its own machine
@@ -38,15 +38,16 @@ def task_folder(folder: Path, model: str) -> Iterator[Callable]:
     """
     (folder / "pictures").mkdir(parents=True)
     (folder / "labels.xml").write_text(CONFIG, encoding="utf-8")
-    with json_list(folder / "tasks.json") as add_task:
+    tasks = []  # 1 kB each, nothing compared with the copies of the pictures on the disk
 
-        def add(record: Record, image: Image.Image, circles, scores, **data: str) -> None:
-            address = f"{LOCAL_FILES}pictures/{_save_picture(record, image, folder / 'pictures')}"
-            score = max(scores.tolist(), default=0.0)
-            prediction = {"model_version": model, "score": score, "result": _boxes(image.size, circles, scores)}
-            add_task({"data": {"image": address} | data, "predictions": [prediction]})
+    def add(record: Record, image: Image.Image, circles, scores, **data: str) -> None:
+        address = f"{LOCAL_FILES}pictures/{_save_picture(record, image, folder / 'pictures')}"
+        score = max(scores.tolist(), default=0.0)
+        prediction = {"model_version": model, "score": score, "result": _boxes(image.size, circles, scores)}
+        tasks.append("\n" + json.dumps({"data": {"image": address} | data, "predictions": [prediction]}))
 
-        yield add
+    yield add
+    (folder / "tasks.json").write_text(f"[{','.join(tasks)}\n]\n", encoding="utf-8")
 
 
 def _boxes(size: tuple[int, int], circles: np.ndarray, scores: np.ndarray) -> list[dict]:

@@ -1,6 +1,7 @@
 """Writes the results of a scan, a folder with a table, pictures and tasks, completely or not at all."""
 
 import csv
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,7 +15,6 @@ from dataset_tools.annotations import picture, picture_names
 from dataset_tools.building.working_folder import working_folder
 from dataset_tools.scanning import contact_sheet, label_studio_tasks
 from dataset_tools.scanning.circles import draw
-from dataset_tools.scanning.json_list import json_list
 from dataset_tools.scanning.scan import Found
 
 COLUMNS = ("picture", "source", "recording", "camera", "frame", "score", "x", "y", "radius", "left", "top", "side")
@@ -56,17 +56,18 @@ def write_results(folder: Path, about: dict, balls: Iterable, total: int, drawn:
         opened = files.enter_context((folder / "detections.csv").open("w", newline="", encoding="utf-8"))
         table = csv.DictWriter(opened, COLUMNS, lineterminator="\n")
         table.writeheader()
-        add_json = files.enter_context(json_list(folder / "detections.json", "detections", counts))
+        listed = files.enter_context((folder / "detections.json").open("w", encoding="utf-8"))
+        listed.write('{\n"detections": [')
         if tasks:
             add_task = files.enter_context(label_studio_tasks.task_folder(folder / "label_studio", about["model"]))
         for found, circles, scores, kept in balls:
             for row in _rows(found, circles, scores, kept):
                 table.writerow({name: printable(value) for name, value in row.items()})
-                add_json(row)
+                listed.write((",\n" if counts["balls"] else "\n") + json.dumps(row))
+                counts["balls"] += 1
             shown = zip(found.X[kept], circles, scores.tolist(), strict=True)
             best = sorted([*best, *((found.record, *one) for one in shown)], key=lambda entry: -entry[3])[:SHEET_MAX]
             counts["candidates"] += len(found.X)
-            counts["balls"] += len(kept)
             if found.size is None:
                 counts["patches"] += len(found.X)
                 continue
@@ -76,6 +77,8 @@ def write_results(folder: Path, about: dict, balls: Iterable, total: int, drawn:
                 draw(image, circles, scores).save(folder / "pictures" / f"{name}.jpg", quality=90)
                 if tasks:
                     add_task(found.record, image, circles, scores)
+        about = "".join(f",\n{json.dumps(name)}: {json.dumps(value)}" for name, value in counts.items())
+        listed.write(f"\n]{about}\n}}\n")
     contact_sheet.save(folder / "sheet.png", best, ImageDraw.ImageDraw.ellipse)
     return counts
 

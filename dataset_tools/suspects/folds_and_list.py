@@ -93,7 +93,7 @@ def write(
     write_rows(folder / "suspects.csv", rows)
     print(title + (f", the first {SHOWN} on the sheet" if len(found) > SHOWN else ""))
     if len(single) < len(found):
-        print(f"note: {len(found) - len(single)} are copies of other patches without a unique digest: not in the list")
+        print(f"note: not in the list, because they are copies of other patches: {len(found) - len(single)}")
     path = launch.shortest(folder)
     print(f"look at {path}/suspects.png, remove the rows of {path}/suspects.csv whose label is right, then add to")
     print(f"the create_datasets command that made these patches: {how} {path}/suspects.csv")

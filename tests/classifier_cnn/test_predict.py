@@ -135,6 +135,9 @@ def test_only_damaged_pictures_are_an_error(tmp_path, models, capsys):
     (tmp_path / "bad.png").write_bytes(b"x")
     assert run(models / "classifier.keras", tmp_path / "bad.png", "--output-dir", tmp_path / "out") == 2
     assert "error: nothing in the sources could be read. Received: skipped 1:" in capsys.readouterr().err
+    (tmp_path / "a.log").write_bytes(scenes.entry(3, "BallCandidatesTop", b""))
+    assert run(models / "classifier.keras", tmp_path / "a.log", "--output-dir", tmp_path / "out") == 2
+    assert "Received: logs without candidates." in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -54,7 +54,7 @@ def test_copies_are_on_the_sheet_but_not_in_a_list_that_would_be_refused(tmp_pat
     monkeypatch.setattr(find_suspects, "answers_by_fold", lambda *_: scores[:, None])
     assert run(tmp_path / "copies.h5", "--output-dir", tmp_path / "out") == 0
     assert [row["index"] for row in rows_of(tmp_path / "out")] == ["9"]
-    assert "2 are copies of other patches" in capsys.readouterr().out
+    assert "they are copies of other patches: 2" in capsys.readouterr().out
 
 
 def _one_class(path):
