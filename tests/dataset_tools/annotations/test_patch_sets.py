@@ -43,6 +43,11 @@ def test_b_alls(shape, tmp_path):
     assert found == pytest.approx(labels, abs=6e-4)
 
 
+def test_the_patches_of_an_hdf5_file_are_counted_one_by_one(tmp_path, capsys):
+    assert run(write_b_alls(tmp_path / "b-alls-2019.hdf5"), "--output", tmp_path / "out") == 0
+    assert "no camera in the path of 600 pictures" in capsys.readouterr().out
+
+
 def test_b_alls_with_another_layout_is_refused(tmp_path):
     with pytest.raises(UserError, match="must be uint8"):
         run(write_b_alls(tmp_path / "a.hdf5", (32, 31)), "--output", tmp_path / "out")
