@@ -1,4 +1,7 @@
-"""The classifier's network, from raw pixels to the probability of a ball."""
+"""The classifier's network, from raw pixels to the probability of a ball.
+
+Its convolutions, and how they pad, are in `common.training.trunk`.
+"""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,7 @@
 """The detector's network, from raw pixels to the ball's circle.
 
-A circle is [radius, center_x, center_y] in fractions of the patch, origin at its top left corner.
+A circle is [radius, center_x, center_y] in fractions of the patch, origin at its top left corner. The convolutions, and
+how they pad, are in `common.training.trunk`.
 """
 
 from collections.abc import Sequence

@@ -24,7 +24,7 @@ CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _LIMITS = {CONFIG: 8 << 20, METADATA: 64 << 10, WEIGHTS: 1 << 30}  # bytes, unpacked
 _RATIO = 50  # weights hardly compress; a higher ratio means that a file was made to fill the memory
 _DIRECTORY = 64 << 10  # bytes of the archive's table of contents; ours has 200
-_LAYERS = 2000
+_PARTS = 40_000  # objects in a configuration, links in a file of weights; 20 for each of 2000 layers
 _VALUES = 1 << 26  # in one layer's output for one patch
 _PLAIN = (
     # Models and the other classes in their configurations.
@@ -141,7 +141,9 @@ def _check_version(metadata) -> None:
 
 def _check_config(config: dict) -> None:
     """Refuses a configuration unless every object in it is a plain Keras object."""
-    for part in _parts(config):
+    for number, part in enumerate(_parts(config)):
+        if number == _PARTS:
+            raise UserError("it has more layers than any network for patches.")
         if "class_name" in part or "registered_name" in part:
             name, module = part.get("class_name"), part.get("module")
             known = isinstance(name, str) and name in _NAMES and (module is None or str(module) in _MODULES)
@@ -164,7 +166,7 @@ def count_stored(weights: Path) -> int:
     links, sizes = count(), []
 
     def refuse(_, link) -> str | None:
-        return None if isinstance(link, h5py.HardLink) and next(links) < 20 * _LAYERS else "refused"
+        return None if isinstance(link, h5py.HardLink) and next(links) < _PARTS else "refused"
 
     def check(_, item) -> None:
         if isinstance(item, h5py.Dataset):
@@ -191,8 +193,6 @@ def _check_size(config: dict, stored: int) -> None:
     """
     keras.StatelessScope().__enter__()
     model = _build(config)
-    if len(list(model._flatten_layers())) > _LAYERS:
-        raise UserError(f"it has more than {_LAYERS} layers.")
     wanted = sum(math.prod(variable.shape) for variable in model.variables)
     if wanted > stored + 1000:  # the states of random generators, two numbers each, may be missing
         raise UserError(f"its layers need {wanted:,} weights, but the file contains {stored:,}.")

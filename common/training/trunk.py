@@ -1,4 +1,4 @@
-"""The layers that both networks share, from raw pixels, which are normalised here, to the dense layer's features."""
+"""The layers that both networks share, and the padding of their convolutions: from raw pixels to features."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ LEAKY_RELU_SLOPE = 0.1  # explicit and the same for all layers, because library 
 
 
 def trunk(inputs, filters: Sequence[int], dense: int, regularize: bool, mean: Sequence[float]):
-    """Three pooled blocks of 3x3 convolutions, one 2x2 convolution, one dense layer.
+    """Normalises, then three pooled blocks of 3x3 convolutions, one 2x2 convolution, one dense layer.
+
+    The 3x3 convolutions pad with zeros and keep the size (`same`); the 2x2 convolution does not pad (`valid`). Pooling
+    halves the size three times, so the 2x2 convolution gets 2x2 pixels of a 16x16 patch, and 4x4 of a 32x32 patch.
 
     Args:
-        inputs: a keras.Input [n, side, side, channels] of raw 0..255, with a side of 16 or 32 and 1 or 2 channels.
-        filters: output channels of the four convolutions.
-        dense: units of the hidden dense layer.
-        regularize: add dropout before the output.
-        mean: mean of the training pixels per channel, in units of the full range 0..1.
+        inputs: a keras.Input [n, side, side, channels] of raw 0..255.
+        filters, dense, regularize, mean: as for `build_model` of the projects.
 
     Returns:
         The symbolic features [n, dense].

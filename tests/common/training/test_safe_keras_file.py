@@ -90,6 +90,12 @@ def test_anything_but_plain_layers_is_refused(model, edit):
     refused(model, "more than plain Keras layers")
 
 
+def test_a_configuration_with_too_many_layers_is_refused_before_they_are_made(model):
+    many = [{"class_name": "Identity", "config": {"name": f"i{number}"}} for number in range(25_000)]
+    change(model, "config.json", layer(lambda told: told["config"].update(layers=many)))
+    refused(model, "more layers than any network")
+
+
 def test_what_only_training_needs_never_reaches_keras(model):
     expected = load_model(model, SHAPE, 1).get_weights()
     parts = {f"{part}_{what}": GET_FILE for part in ("kernel", "bias") for what in ("initializer", "constraint")}
