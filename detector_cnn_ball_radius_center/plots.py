@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.patches import Circle, Rectangle
+from scipy.stats import binned_statistic_2d
 
 from common.datasets.patch_file import Patches
 from common.runs import plots
@@ -94,8 +95,9 @@ def error_maps(path: Path, y, circles, size: int, name: str = "") -> None:
         beyond = f"\n({np.sum(error > top)} of {len(error)} above the edge)" if (error > top).any() else ""
         upper.set_title(f"Centre error{where}: median {np.median(error):.2f} px{beyond}")
         upper.legend(loc="upper right")
-        cells, x_edges, y_edges = _median_map(y, error)
-        drawn = lower.pcolormesh(x_edges, y_edges, cells.T, cmap="viridis")
+        cells, *edges, _ = binned_statistic_2d(y[:, 1], y[:, 2], error, "median", bins=9)
+        cells[np.histogram2d(y[:, 1], y[:, 2], edges)[0] < 3] = np.nan
+        drawn = lower.pcolormesh(*edges, cells.T, cmap="viridis")
         lower.set(
             xlabel="true x of the centre, fraction of the patch",
             ylabel="true y of the centre, fraction of the patch",
@@ -110,19 +112,6 @@ def _running_median(position: np.ndarray, value: np.ndarray, bins: int = 10) -> 
     """Median value in bins with equal numbers of patches, at the bins' median positions."""
     parts = [part for part in np.array_split(np.argsort(position, kind="stable"), bins) if len(part)]
     return np.array([np.median(position[p]) for p in parts]), np.array([np.median(value[p]) for p in parts])
-
-
-def _median_map(y: np.ndarray, error: np.ndarray, bins: int = 9) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Median error per cell of true positions [bins, bins] (x first, NaN for fewer than three), and the edges."""
-    low, high = y[:, 1:].min(0) - 1e-6, y[:, 1:].max(0) + 1e-6
-    edges = [np.linspace(a, b, bins + 1) for a, b in zip(low, high, strict=True)]
-    column, row = (np.digitize(y[:, 1 + axis], edges[axis]) - 1 for axis in (0, 1))
-    cells = np.full((bins, bins), np.nan)
-    for i, j in np.ndindex(bins, bins):
-        members = error[(column == i) & (row == j)]
-        if len(members) > 2:
-            cells[i, j] = np.median(members)
-    return cells, *edges
 
 
 def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
