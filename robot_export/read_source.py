@@ -18,7 +18,6 @@ from common.datasets.load import read_files
 from common.datasets.patch_file import Patches, concatenate
 from common.errors import UserError
 from common.runs.evaluation import model_name
-from common.training import devices_and_seeds
 from common.training.find_model import find_model
 from common.training.load_model import load_model
 from common.training.predictor import make_predictor
@@ -67,7 +66,6 @@ def read_source(arguments: argparse.Namespace, project: str, target: dict, recor
         parts = _recorded(arguments, file, known, recorded)
     concatenate([part.take([0]) for part in parts.values()])  # an error unless all have one size and colour
     _check_patches(arguments, parts, known)
-    devices_and_seeds.find_gpus()
     model = load_model(file, parts["validation"].X.shape[1:], len(target["order"]))
     fold(model)  # before any computation: an error for a layer that cannot be exported
     normalised = arguments.input == "normalised" if arguments.input else bool(known and known.input.normalised)

@@ -16,7 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from common.cli.quiet import quiet_stderr
 from common.errors import UserError
-from common.training import devices_and_seeds, safe_keras_file
+from common.training import safe_keras_file
 from robot_export import keras2_file
 from robot_export.cpp.compile_and_run import CPP_FLAGS, Program, find_compiler
 
@@ -78,7 +78,6 @@ def version(runtime: str) -> str:
 
 
 def _keras(path: Path) -> Opened:
-    devices_and_seeds.find_gpus()
     model = safe_keras_file.load(path)
     return _tensorflow(lambda batch: model(batch, training=False), model.input_shape[1:])
 
