@@ -1,29 +1,31 @@
 """The optimiser, AdamW with one fused kernel per weight, and its learning rate, a warm-up and half a cosine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
+
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 
 class AdamW:
     """Adam with decoupled weight decay (Loshchilov & Hutter, Decoupled Weight Decay Regularization, 2019).
 
     It has the arithmetic, hyperparameters and variable order of `keras.optimizers.AdamW`. That one uses a dozen kernels
-    per weight, which take a twentieth of a step with networks this small, and half a second to trace.
+    per weight, which take a twentieth of a step with networks this small, and half a second to trace. Weights of rank 1
+    (biases, scales and offsets of the normalisation) do not decay.
 
-    Args:
-        weights: keras.Variable list; those of rank 1 (biases, scales and offsets of the normalisation) do not decay.
-        rate: step (from 0) -> learning rate.
-        weight_decay: fraction of a weight that each step removes, times the learning rate.
+    The rate rises linearly during the warm-up, then falls to zero along half a cosine, over so many `steps` in all.
     """
 
-    BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
-
-    def __init__(self, weights: Sequence, rate: Callable, weight_decay: float):
-        self.weights, self.rate, self.weight_decay = weights, rate, weight_decay
+    def __init__(self, model, settings, steps: int):
+        warmup = max(1, round(settings.warmup * steps))
+        self.rate = keras.optimizers.schedules.CosineDecay(
+            0.0, max(1, steps - warmup), warmup_target=settings.learning_rate, warmup_steps=warmup
+        )
+        self.weights, self.weight_decay = model.trainable_variables, settings.weight_decay
         self.iterations = tf.Variable(0, dtype=tf.int64)
-        self.moments = [(tf.Variable(tf.zeros(w.shape)), tf.Variable(tf.zeros(w.shape))) for w in weights]
+        self.moments = [(tf.Variable(tf.zeros(w.shape)), tf.Variable(tf.zeros(w.shape))) for w in self.weights]
 
     @property
     def variables(self) -> list:
@@ -34,31 +36,11 @@ class AdamW:
         """Takes one step; `gradients` in the order of the weights."""
         rate = self.rate(self.iterations)
         step = tf.cast(self.iterations + 1, tf.float32)
-        powers = {"beta1_power": self.BETA_1**step, "beta2_power": self.BETA_2**step}
+        powers = {"beta1_power": BETA_1**step, "beta2_power": BETA_2**step}
+        fixed = {"beta1": BETA_1, "beta2": BETA_2, "epsilon": EPSILON}
         for weight, gradient, (first, second) in zip(self.weights, gradients, self.moments, strict=True):
             if len(weight.shape) > 1:
                 weight.value.assign_sub(weight.value * (self.weight_decay * rate))
-            tf.raw_ops.ResourceApplyAdam(
-                var=weight.value.handle,
-                m=first.handle,
-                v=second.handle,
-                **powers,
-                lr=rate,
-                beta1=self.BETA_1,
-                beta2=self.BETA_2,
-                epsilon=self.EPSILON,
-                grad=gradient,
-            )
+            state = {"var": weight.value.handle, "m": first.handle, "v": second.handle}
+            tf.raw_ops.ResourceApplyAdam(**state, lr=rate, grad=gradient, **powers, **fixed)
         self.iterations.assign_add(1)
-
-
-def make_optimizer(model, settings, steps: int) -> AdamW:
-    """The optimiser of a run of so many steps, with the settings of `common.training.trainer.Settings`.
-
-    Its rate rises linearly during the warm-up, then falls to zero along half a cosine.
-    """
-    warmup = max(1, round(settings.warmup * steps))
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warmup), warmup_target=settings.learning_rate, warmup_steps=warmup
-    )
-    return AdamW(model.trainable_variables, rate, settings.weight_decay)

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from common.errors import UserError
 from common.training.fast_convolution import convolve
-from common.training.optimizer import make_optimizer
+from common.training.optimizer import AdamW
 
 STEPS_PER_CALL = 256  # a stop request is noticed between calls, about once a second on one core
 
@@ -67,7 +67,7 @@ class Trainer:
         self.layers = _pooled_first(model.layers[1:end])  # without the input and what follows the head
         self.first = next((layer for layer in self.layers if layer.trainable_weights), None)  # the first with weights
         self.batch_size = min(settings.batch_size, len(data))
-        self.optimizer = make_optimizer(model, settings, steps=settings.epochs * -(-len(data) // self.batch_size))
+        self.optimizer = AdamW(model, settings, steps=settings.epochs * -(-len(data) // self.batch_size))
         self.average = keras.models.clone_model(model)
         self.average.set_weights(model.get_weights())
         pairs = zip(self.average.variables, model.variables, strict=True)

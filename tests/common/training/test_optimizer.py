@@ -3,12 +3,12 @@
 import keras
 import numpy as np
 
-from common.training.optimizer import make_optimizer
+from common.training.optimizer import AdamW
 from common.training.trainer import Settings
 
 
 def test_learning_rate_warms_up_and_falls_to_zero():
-    schedule = make_optimizer(
+    schedule = AdamW(
         keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), Settings(10, learning_rate=0.01, warmup=0.1), 100
     ).rate
     rates = [float(schedule(step)) for step in (0, 5, 10, 55, 100)]
