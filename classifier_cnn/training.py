@@ -13,6 +13,7 @@ from classifier_cnn.report import report
 from classifier_cnn.robustness import sheet
 from classifier_cnn.summary import table
 from classifier_cnn.threshold import choose_threshold
+from common.atomic_files import write_json
 from common.cli.training_options import default_epochs
 from common.datasets.load import Splits
 from common.runs.augmentation_sheet import draw_augmentation
@@ -96,7 +97,7 @@ def finish(run, options: Options, splits, model, history) -> None:
     if chosen.false_positive_bound is not None:
         results["validation"]["metrics"]["false_positive_bound"] = chosen.false_positive_bound
     numbers = {split: result["metrics"] for split, result in results.items()}
-    run.write_json("evaluation.json", results)
+    write_json(run.path / "evaluation.json", results)
     print(table(numbers))
     known = {"target": TARGET, "threshold": {"keras": chosen.value}, "threshold_choice": vars(chosen)}
     manifest = describe_run(model, options, splits, run, project=PROJECT, metrics=numbers, **known)

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from common.atomic_files import write_json
 from common.cli.training_options import default_epochs
 from common.datasets.load import Splits
 from common.runs.augmentation_sheet import draw_augmentation
@@ -94,7 +95,7 @@ def finish(run, options: Options, splits, model, history) -> None:
         sheet(run.path, results[last], predict, judged[last], last)
     numbers = {split: result["metrics"] for split, result in results.items()}
     target = TARGET | {"mean": mean_circle}
-    run.write_json("evaluation.json", results)
+    write_json(run.path / "evaluation.json", results)
     print(table(numbers))
     manifest = describe_run(model, options, splits, run, project=PROJECT, target=target, metrics=numbers)
     source = Source(model, manifest, splits.train.X, splits.validation, circles["validation"])

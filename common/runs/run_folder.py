@@ -51,10 +51,6 @@ class RunFolder:
         }
         self.tracked.metrics(curves, step=number + 1)
 
-    def write_json(self, name: str, content: dict) -> None:
-        """Writes a JSON file into the folder, replacing an earlier one in one step."""
-        write_json(self.path / name, content)
-
     def save_model(self, model, history) -> None:
         """Saves model.keras and the curves of all epochs."""
         with replacing(self.path / "model.keras") as new:

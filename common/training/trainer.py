@@ -48,16 +48,13 @@ class Settings:
 
 
 class Trainer:
-    """Holds the network, its moving average, the optimiser and the compiled steps of one run.
-
-    `average` is a model of the same shape that holds the averaged weights.
+    """Holds the network, its moving average (a model of the same shape), the optimiser and the compiled steps of a run.
 
     Args:
         model: a functional keras.Model without branches.
         data: the source of the batches, see `common.training.batches`.
         loss: (y, output) -> loss per patch [n].
         augment: (x float32 [n, h, w, c], y, seed int32 [2]) -> (x, y), runs inside the compiled step; or None.
-        settings: see `Settings`.
         head: name of the layer whose output goes into the loss: the logit, not the probability.
     """
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common import tracking
+from common.atomic_files import write_json
 from common.cli.program import run_main
 from common.cli.training_options import TrainingOptions, parse, training_parser
 from common.datasets.load import load_splits
@@ -105,7 +106,8 @@ def train(options):
             os.kill(os.getpid(), signal.SIGKILL)
         if history.best is not None:
             cost = {"multiply_accumulates": 17 * options.dense, "parameters": 17 * options.dense}
-            run.write_json("model.json", {"status": "killed" if run.stop() else "finished", "cost": cost})
+            status = "killed" if run.stop() else "finished"
+            write_json(run.path / "model.json", {"status": status, "cost": cost})
             run.record_results({"validation": {"loss": history.epochs[history.best]["val_loss"]}}, history)
     return run.stop.status
 

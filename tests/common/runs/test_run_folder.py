@@ -91,6 +91,7 @@ import sys
 from classifier_cnn.options import parse_args
 from common.runs.run_folder import open_run
 from classifier_cnn.train import load_data
+from common.atomic_files import write_json
 from common.tracking import choose_server, journal
 
 options = parse_args(sys.argv[1:])
@@ -100,7 +101,7 @@ with open_run("classifier_cnn", options, splits, choose_server("local", options.
     sys.stdin.readline()
     print("the table of its numbers", flush=True)
     print("a warning", file=sys.stderr, flush=True)
-    run.write_json("model.json", {"status": "finished"})
+    write_json(run.path / "model.json", {"status": "finished"})
 """
 
 
