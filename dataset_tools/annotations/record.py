@@ -87,9 +87,10 @@ def annotated(record: Record, items: Iterable, box_of: Callable[[object], Box]) 
     boxes, certified = [], record.certified
     for item in items:
         try:
-            boxes.append(box_of(item))
-            if not all(map(math.isfinite, boxes[-1][1:])):
+            box = box_of(item)
+            if not all(map(math.isfinite, box[1:])):
                 raise ValueError
+            boxes.append(box)
         except (Refused, *ODD) as error:
             certified = False
             reason = str(error) if isinstance(error, Refused) else "box with a value that is missing or not a number"
