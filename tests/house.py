@@ -57,12 +57,14 @@ ROOMS = {
 LOGIC_LINES = 30
 MIRRORED = (
     "common",
+    "dataset_tools.annotations",
     "dataset_tools.building",
     "dataset_tools.inspection",
     "dataset_tools.leaks",
     "dataset_tools.sources",
     "dataset_tools.suspects",
     "dataset_tools.synthetic",
+    "grid_search",
 )
 NOT_MIRRORED: dict[str, str] = {}  # file -> why its tests are elsewhere, such as "an entry point, which test_x runs"
 PACKAGES = tuple(dict.fromkeys(room.split(".")[0] for room in ROOMS))

@@ -48,7 +48,7 @@ def test_a_penalty_mark_is_a_cross_or_a_dot_in_the_middle():
 
 def test_clutter_hides_more_with_more_objects():
     def covered(count):
-        return (painted(surroundings.clutter(np.random.default_rng(0), 200, count)) != 0.3).mean()
+        return (painted(surroundings.clutter(np.random.default_rng(0), 60, count)) != 0.3).mean()
 
     assert surroundings.clutter(np.random.default_rng(0), 1, 5).shape == (1, 5)
     assert covered(1) < covered(4) < covered(12)
