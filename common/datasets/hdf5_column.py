@@ -1,9 +1,8 @@
 """Reads one dataset of a checked HDF5 file in parts, and never more than fits into memory."""
 
-import resource
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +11,9 @@ import numpy as np
 
 from common.cli.printable import LIMIT, printable
 from common.datasets.hdf5_chunks import check_chunks
+from common.datasets.hdf5_strings import read_strings
 from common.errors import UserError
 
-NAME_BYTES_MAX = 1024  # of a recording, camera or origin
-NAMES_AT_ONCE = 8192
-LITTLE_BYTES = 1 << 27
 # The exceptions that h5py and zlib raise for damaged files; they have no common class.
 FAULTS = (OSError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, MemoryError, AttributeError)
 FAULTS += (zlib.error,)
@@ -54,16 +51,14 @@ class Column:
 
     def read_into(self, target: np.ndarray, start: int) -> None:
         """Fills `target` with the rows from `start` on; raises a UserError if they are damaged."""
-        step = NAMES_AT_ONCE if self.variable else max(1, len(target))
-        for at in range(0, len(target), step):
-            part = target[at : at + step]
-            first, stop = start + at, start + at + len(part)
-            with readable(self.path), little_memory() if self.variable else nullcontext():
-                if self.chunked:
-                    check_chunks(self.dataset.id, first, stop, self.checked)
-                self.dataset.read_direct(part, np.s_[first:stop])
-                if self.variable and max(map(len, part)) > NAME_BYTES_MAX:
-                    raise ValueError(f"a name of more than {NAME_BYTES_MAX} characters")
+        stop = start + len(target)
+        with readable(self.path):
+            if self.chunked:
+                check_chunks(self.dataset.id, start, stop, self.checked)
+            if self.variable:
+                read_strings(self.dataset, target, start)
+            elif start < stop:
+                self.dataset.read_direct(target, np.s_[start:stop])
 
 
 @contextmanager
@@ -74,27 +69,6 @@ def readable(path: Path) -> Iterator[None]:
     except FAULTS as error:
         why = printable(error, LIMIT).rstrip(".") or type(error).__name__
         raise UserError(f"{path}: cannot be read: it is damaged. Received: {why}. Fetch it again.") from None
-
-
-@contextmanager
-def little_memory() -> Iterator[None]:
-    """Limits what this process may allocate while HDF5 reads strings of variable length.
-
-    HDF5 allocates and clears as many bytes as a string claims to have, up to 4 GB, before it checks that they exist,
-    and any number of strings may refer to the same bytes. Without /proc, there is no limit.
-    """
-    try:
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    except OSError:
-        yield
-        return
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    if before[0] == resource.RLIM_INFINITY or used + LITTLE_BYTES < before[0]:
-        resource.setrlimit(resource.RLIMIT_AS, (used + LITTLE_BYTES, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def check_room(needed: int, what: object, hint: str = "") -> None:

@@ -17,8 +17,8 @@ import h5py
 
 from common.cli.printable import LIMIT, printable
 from common.datasets.hdf5_chunks import check_layout
-from common.datasets.hdf5_column import FAULTS, NAME_BYTES_MAX, Column, little_memory, readable
-from common.datasets.hdf5_heap import check_heaps
+from common.datasets.hdf5_column import FAULTS, Column, readable
+from common.datasets.hdf5_strings import NAME_BYTES_MAX, check_heaps, little_memory
 from common.errors import UserError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"

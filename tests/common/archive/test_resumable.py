@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from common.archive.download_errors import ArchiveError
 from common.archive.fetch import fetch
 from common.archive.retry import Patience
+from common.cli import progress
 
 from .client import CONTENT, NAME, OTHER, QUICK, partial, refused
 from .misbehaving_server import Fault, MisbehavingServer
@@ -141,16 +142,14 @@ def test_however_a_download_is_cut_the_bytes_are_the_same(tmp_path_factory, cuts
 
 
 def test_the_progress_bar_starts_where_the_download_resumes(bring, server, monkeypatch):
-    import tqdm
-
     bars = []
 
-    class Bar(tqdm.tqdm):
+    class Bar(progress._Bar):
         def __init__(self, *iterable, **options):
             super().__init__(*iterable, **options)
             bars.append(self)
 
-    monkeypatch.setattr("common.cli.progress.tqdm", Bar)
+    monkeypatch.setattr("common.cli.progress._Bar", Bar)
     server.faults.append(Fault(cut_at=100_000))
     bring()
     assert [(bar.initial, bar.n, bar.total) for bar in bars] == [(0, 100_000, 300_000), (100_000, 300_000, 300_000)]

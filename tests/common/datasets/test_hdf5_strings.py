@@ -1,4 +1,4 @@
-"""Damaged heaps are refused, because HDF5 would never stop reading them."""
+"""Strings of variable length: damaged heaps are refused, because HDF5 would never stop reading them."""
 
 import subprocess
 import sys
