@@ -16,7 +16,7 @@ from common.datasets.families import parse_stem
 from common.datasets.patch_file import Patches, concatenate, read_patches
 from common.errors import UserError
 from common.training import devices_and_seeds
-from dataset_tools.suspects.held_out_answers import held_out_answers
+from dataset_tools.suspects.folds_and_list import held_out_answers
 
 PLACES = ("data_root", "archive_url", "output", "against")  # arguments that do not affect the numbers
 

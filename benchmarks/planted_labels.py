@@ -34,7 +34,7 @@ from common.training import devices_and_seeds
 from common.training.predictor import make_predictor
 from dataset_tools.inspection.file_statistics import sharpness
 from dataset_tools.leaks.hashes import small
-from dataset_tools.suspects.held_out_answers import held_out_answers
+from dataset_tools.suspects.folds_and_list import held_out_answers
 
 PROJECTS = {"classifier_cnn": "classification", "detector_cnn_ball_radius_center": "detection"}
 

@@ -53,9 +53,7 @@ def free_of_balls(found: Found) -> np.ndarray:
 def write_negatives(root: Path, alarms: Iterable[Choice]) -> int:
     """Writes false alarms as patch archives in NaoTH's format for `create_datasets`; returns their number.
 
-    Args:
-        root: folder of the archives, in which they get unused names.
-        alarms: the patches.
+    The archives get unused names in `root`.
 
     Raises:
         UserError: the archives cannot be written there.

@@ -77,9 +77,7 @@ class Pool:
         """Adds the best candidates of a picture whose interest is above 0.
 
         Args:
-            found: all candidates.
-            scores: float [n, models].
-            interest: float [n].
+            scores: float [n, models]. interest: float [n].
             balls: what the model sees in the picture, see `Choice`.
         """
         best = np.argsort(-interest, kind="stable")

@@ -23,7 +23,6 @@ def save(path: Path, entries: Iterable[Entry], outline: Callable) -> None:
     """Draws the sheet.
 
     Args:
-        path: the picture file.
         entries: in reading order: picture, network input uint8 [size, size, channels], circle and score; the circle is
             radius, x and y in pixels; for a square, half of its side and its centre.
         outline: ImageDraw method that outlines the place.

@@ -37,7 +37,6 @@ def predict(arguments: argparse.Namespace, classifier, detector) -> None:
     """Finds balls in all sources, and writes and prints the results.
 
     Args:
-        arguments: the command-line arguments.
         classifier, detector: robot_export.scorer.Scorer or similar. The classifier decides; without one, every patch
             counts as a ball. The detector gives the circles; without one, they are in the middle of the candidates.
 
@@ -79,8 +78,7 @@ def balls_of(
     """The balls among the candidates of a picture, without overlaps; separate patches are not compared.
 
     Args:
-        found: the candidates.
-        answers: [n, 1 or 4], the score and perhaps the circle of each.
+        answers: [n, 1 or 4], the score and perhaps the circle of each candidate.
         threshold: a score at or above it is a ball.
         locate: X -> [n, 3], the circle in fractions of the patch; None: from the answers, or in the middle.
         scale: side of a candidate in diameters.

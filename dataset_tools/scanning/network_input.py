@@ -40,7 +40,6 @@ def cut(picture: np.ndarray, boxes: np.ndarray, plan: Plan) -> np.ndarray:
     Args:
         picture: uint32 [height, width], see `rgbx`.
         boxes: int64 [n, 4], left, top, right, bottom, all inside.
-        plan: the network's input.
     """
     return subsample((picture[top:bottom, left:right] for left, top, right, bottom in boxes.tolist()), plan)
 

@@ -6,19 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import numpy as np
+import tensorflow as tf
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from common.atomic_files import new_folder
 from common.cli import launch
 from common.cli.find_run import default_output_dir
+from common.cli.progress import progress_bar
 from common.cli.training_options import TrainingOptions
-from common.datasets.patch_file import concatenate, read_patches
+from common.datasets.patch_file import Patches, concatenate, read_patches
 from common.errors import UserError
 from common.runs.evaluation import write_rows
 from common.training import devices_and_seeds
+from common.training.predictor import make_predictor
 from dataset_tools.sources.patch_keys import keys
-from dataset_tools.suspects.held_out_answers import held_out_answers
 
 SHOWN = 60  # patches on the sheet
 
@@ -64,6 +67,28 @@ def answers_by_fold(patches, folds: int, options: TrainingOptions, training):
     answers = held_out_answers(patches, splitter, options.seed, make_trainer)
     if wrong := int(np.sum(~np.isfinite(answers).all(1))):
         raise UserError(f"the networks' outputs are NaN or infinite. Received: {wrong} of {len(answers)} patches.")
+    return answers
+
+
+def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callable) -> np.ndarray:
+    """Float32 [n, outputs]: each patch is predicted by the network that has not seen its recording.
+
+    The averaged weights after the last epoch are used, so nothing is chosen on the held-out patches.
+
+    Args:
+        splitter: a scikit-learn splitter by group. seed: of every network.
+        make_trainer: training patches -> common.training.trainer.Trainer.
+    """
+    tf.get_logger().setLevel("ERROR")  # otherwise it warns that every fold compiles its own network
+    folds, answers = list(splitter.split(patches.X, patches.y, patches.recording)), None
+    for number, (train, held_out) in enumerate(folds, 1):
+        keras.utils.set_random_seed(seed)
+        trainer = make_trainer(patches.take(train))
+        for epoch in progress_bar(range(trainer.settings.epochs), desc=f"fold {number} of {len(folds)}", unit="epoch"):
+            trainer.train_epoch(epoch)
+        found = make_predictor(trainer.average)(patches.X[held_out])
+        answers = np.full((len(patches), found.shape[1]), np.nan, np.float32) if answers is None else answers
+        answers[held_out] = found
     return answers
 
 

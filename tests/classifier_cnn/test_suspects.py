@@ -106,7 +106,7 @@ def test_outputs_that_are_nan_are_refused(tmp_path, monkeypatch, capsys):
     def nothing(model):
         return lambda X: np.full((len(X), 1), np.nan, np.float32)
 
-    monkeypatch.setattr("dataset_tools.suspects.held_out_answers.make_predictor", nothing)
+    monkeypatch.setattr("dataset_tools.suspects.folds_and_list.make_predictor", nothing)
     file = classification_file(tmp_path / "patches.h5", 100)
     assert run(file, "--folds", "2", "--epochs", "1", "--filters", "4", "--output-dir", tmp_path / "out") == 2
     assert "NaN or infinite. Received: 100 of 100" in capsys.readouterr().err
