@@ -21,6 +21,11 @@ def option(default, text: str, metavar: str | None = None, **limits):
     return dataclasses.field(**given, metadata=metadata)
 
 
+def default_of(field: dataclasses.Field):
+    """The default of an option."""
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
 def add_options(parser, kind: type, groups: Mapping[str, str], without: Collection[str] = ()) -> None:
     """Adds the options of a dataclass to a parser, without their defaults; other fields are left out.
 

@@ -4,15 +4,15 @@ Each is declared once, as a field of the dataclass. The parser has no defaults, 
 """
 
 import argparse
+import dataclasses
 import os
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 
 from common.cli import launch
 from common.cli.archive_url import DEFAULT_URL, checked_url
 from common.cli.find_run import default_output_dir, find_run, read_config, resume_command, training_script
-from common.cli.option import add_options, as_json, check_limits, from_json, option, spelled
+from common.cli.option import add_options, as_json, check_limits, default_of, from_json, option, spelled
 from common.cli.program import Parser
 from common.errors import UserError
 
@@ -52,7 +52,7 @@ EXPORT_HELP = (
 )
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class TrainingOptions:
     """The settings of one run from the command line, checked on creation: a UserError if one is impossible."""
 
@@ -172,9 +172,9 @@ def parse(
     Raises:
         UserError: an impossible value, a run that cannot be resumed, or a setting given together with --resume.
     """
-    defaults = kind()
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     for action in parser._actions:
-        value = getattr(defaults, action.dest, None)
+        value = default_of(fields[action.dest]) if action.dest in fields else None
         if value not in (None, False, ()) and action.help:
             shown = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
             action.help += f" (default: {shown})".replace("%", "%%").replace("(default: True)", "(default: on)")
@@ -183,7 +183,7 @@ def parse(
 
 
 def _resumed(kind: type[TrainingOptions], given: dict, project: str | None) -> TrainingOptions:
-    folder = find_run(given["resume"], given.get("output_dir", kind().output_dir))
+    folder = find_run(given["resume"], given.get("output_dir") or default_output_dir())
     config = read_config(folder)
     owner, model = config.get("project"), folder / "model.keras"
     if project and isinstance(owner, str) and owner != project:

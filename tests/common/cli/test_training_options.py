@@ -37,3 +37,13 @@ def test_settings_beside_resume_are_refused_with_the_way_to_train_on(of_the_dete
     (of_the_detector / "model.keras").unlink()
     with pytest.raises(UserError, match=r"Leave out --epochs\.$"):
         detector_options.parse_args(["--resume", "circles", "--epochs", "8"])
+
+
+def test_a_bad_address_in_the_environment_is_refused_unless_it_is_replaced(monkeypatch, capsys):
+    monkeypatch.setenv("BALL_ARCHIVE_URL", "ftp://x")
+    with pytest.raises(SystemExit):
+        classifier_options.parse_args(["--help"])
+    assert "(default: ftp://x)" in " ".join(capsys.readouterr().out.split())
+    assert classifier_options.parse_args(["--archive-url", "http://a"]).archive_url == "http://a"
+    with pytest.raises(UserError, match="Received: 'ftp://x'"):
+        classifier_options.parse_args([])
