@@ -16,7 +16,7 @@ examples:
   python3 grid_search classifier_cnn.train --filters "4 4 8 8" "8 8 16 16" --dense 32 64 -- --dataset synthetic
   bash train_grid.sh --epochs 50 --jobs 8      arrays from the script, everything else from here
   bash train_grid.sh                           the same command resumes it
-  python3 grid_search --report               the overview of the latest grid, even while it runs
+  python3 grid_search --report                 the overview of the latest grid, even while it runs
 
 Exit status: 0 if all runs succeeded, 1 if some failed, 2 for bad input, 130 or 143 if stopped.
 """

@@ -88,7 +88,7 @@ def _array_panel(axes, plan: Plan, rows: list[dict], name: str) -> None:
     for i, value in enumerate(values):
         found = np.array([row["quality"] for row in rows if row[name] == value])
         if len(found):
-            axes.scatter(i + np.linspace(-0.2, 0.2, len(found)), found, 22, color=NO_BALL, alpha=0.75)
+            axes.scatter(i + np.linspace(-0.25, 0.25, len(found) + 2)[1:-1], found, 22, color=NO_BALL, alpha=0.75)
             axes.hlines(np.median(found), i - 0.32, i + 0.32, color=ACCENT, linewidth=3)
     axes.set_xticks(range(len(values)), [value.split("/")[-1][-24:] for value in values], fontsize=10)
     axes.set(title=f"{name} (bar: median)", ylabel=plan.metric, xlim=(-0.5, len(values) - 0.5))

@@ -79,13 +79,16 @@ def _forms(model: dict) -> list[tuple[str, dict]]:
 
 
 def _costs(model: dict) -> dict:
-    """Parameters, multiply-accumulates, and the median latency of the fastest accepted format, if it was measured."""
+    """Parameters, multiply-accumulates, and the median latency of the fastest accepted format, if it was measured.
+
+    That of model.keras, the only format with `--export keras`, is the time of Python, not of the network.
+    """
     found, times = model.get("cost"), []
     found = found if isinstance(found, dict) else {}
     names = ("parameters", "multiply_accumulates")
     costs = {name: found[name] for name in names if type(found.get(name)) is int and 0 < found[name] < 1 << 53}
-    for _, form in _forms(model):
+    for name, form in _forms(model):
         with suppress(KeyError, TypeError, ValueError, OverflowError):
-            times += [float(form["latency_us"]["median"])] if form.get("fit", True) else []
+            times += [float(form["latency_us"]["median"])] if name != "keras" and form.get("fit", True) else []
     times = [time for time in times if 0 < time < 1e9]
     return costs | ({"latency_us": min(times)} if times else {})

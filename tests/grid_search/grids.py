@@ -162,7 +162,7 @@ def _lives(pid: int) -> bool:
 
 def _short(grid: Grid, folder: Path) -> Path:
     """A short path for Ray's sockets."""
-    if len(str(folder)) <= 28:
+    if len(str(folder)) <= 24:
         return folder
     short = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))
     weakref.finalize(grid, shutil.rmtree, short, ignore_errors=True)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grid_search.plan import Plan, Run
-from grid_search.ranking import pareto_front, ranking, row
+from grid_search.ranking import _costs, pareto_front, ranking, row
 from grid_search.run_progress import Progress
 
 POINTS = st.lists(st.fixed_dictionaries({"cost": st.integers(1, 9), "quality": st.integers(1, 9)}), min_size=1)
@@ -20,6 +20,15 @@ def test_nothing_beats_the_front_and_the_front_beats_the_rest(rows, lower):
     assert front
     assert not any(beats(a, b) for a in rows for b in front)
     assert all(any(beats(a, b) or a["quality"] == b["quality"] for a in front) for b in rows)
+
+
+def test_the_latency_is_that_of_the_fastest_accepted_format_but_never_that_of_keras():
+    def latency(**forms):
+        forms = {name: {"fit": fit, "latency_us": {"median": median}} for name, (fit, median) in forms.items()}
+        return _costs({"forms": forms}).get("latency_us")
+
+    assert latency(keras=(True, 1.0)) is None
+    assert latency(keras=(True, 1.0), cpp=(True, 3.0), onnx=(True, 4.0), int16=(False, 2.0)) == 3.0
 
 
 def test_the_table_marks_rejected_formats(tmp_path):
