@@ -45,7 +45,8 @@ def write_card(job: Job, manifest: Manifest, new: Path) -> None:
     pictures.insert(len(pictures) - 1, ("training_curves.png", "the numbers of every epoch"))  # before the heat map
     shown = [f"![{words}]({name})" for name, words in pictures if (folder / name).is_file()]
     # Two side by side, so that they do not fill the page; the wide ones, at the end, would be too small.
-    pairs = [[*shown[i : min(i + 2, PAIRED)], ""][:2] for i in range(0, min(len(shown), PAIRED), 2)]
+    small = [*shown[:PAIRED], ""]
+    pairs = list(zip(small[::2], small[1::2], strict=False))
     parts = [
         f"# {folder.resolve().name}",
         head(job, manifest),

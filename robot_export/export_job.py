@@ -67,7 +67,7 @@ class Job:
         run = f"{manifest.project}_{manifest.input.width}_{self.folder.resolve().name}"
         return self.name or identifier(run)
 
-    @property
+    @cached_property
     def reference(self) -> Reference:
         """The reference that every file is compared with."""
         source = self.source

@@ -3,7 +3,7 @@
 All exported files are built from it: C++ header, ONNX, TFLite, Keras 2.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,6 +60,17 @@ class FoldedNetwork:
     def outputs(self) -> int:
         """The number of outputs."""
         return len(self.dense[-1].bias)
+
+    @property
+    def shift(self) -> np.ndarray:
+        """float64 [channels]: what is added to raw values before `scaled_convolutions`."""
+        return np.array(self.offset) / self.scale
+
+    @property
+    def scaled_convolutions(self) -> tuple[Convolution, ...]:
+        """The convolutions with the scale in the first weights. The offset cannot be there: zero padding follows it."""
+        first, *later = self.convolutions
+        return replace(first, weights=first.weights * np.float32(self.scale)), *later
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,11 @@ def _start(folder: str, prepare: Callable, connection, arguments: tuple) -> None
         value, answer = prepare(*arguments)
         while True:
             connection.send(value)
-            value = answer(connection.recv())
+            asked = connection.recv()
+            try:
+                value = answer(asked)
+            except UserError as error:
+                value = error
     except (EOFError, BrokenPipeError):  # the other process is gone
         return
     except UserError as error:
@@ -138,8 +142,8 @@ def _open(path: Path, runtime: str) -> tuple[tuple, Callable]:
 
 
 def file_checks(folder: Path, manifest: Manifest, foreign_code: bool) -> tuple[None, Callable]:
-    """For `Child`: name of a file in model.json -> what was found, or an error; see `verify_one_file.check_file`."""
-    check = _child_module().found_or_error
+    """For `Child`: name of a file in model.json -> what was found; see `verify_one_file.check_file`."""
+    check = _child_module().check_file
     return None, lambda name: check(folder, manifest, name, foreign_code)
 
 

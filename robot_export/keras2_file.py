@@ -75,7 +75,7 @@ class _Chain:
 
 def _shift(chain: _Chain, network: FoldedNetwork) -> str:
     """Adds the shift of the input, if there is any; the scale is in the weights."""
-    mean = -np.array(network.offset) / network.scale
+    mean = -network.shift
     if not mean.any():
         return "patch"
     config = {"axis": [3], "momentum": 0.99, "epsilon": _EPSILON, "center": False, "scale": False}
@@ -85,13 +85,12 @@ def _shift(chain: _Chain, network: FoldedNetwork) -> str:
 
 def _branch(chain: _Chain, network: FoldedNetwork, x: str, suffix: str) -> str:
     """Adds a network after a layer; returns the name of its last layer."""
-    for number, layer in enumerate(network.convolutions):
+    for layer in network.scaled_convolutions:
         height, width, _, filters = layer.weights.shape
         config = {"filters": filters, "kernel_size": [height, width], "strides": [1, 1], "padding": layer.padding}
         config |= {"data_format": "channels_last", "dilation_rate": [1, 1], "groups": 1}
         config |= {"activation": "linear", "use_bias": True}
-        kernel = layer.weights if number else layer.weights * np.float32(network.scale)
-        x = chain.add("Conv2D", layer.name + suffix, config, [x], kernel=kernel, bias=layer.bias)
+        x = chain.add("Conv2D", layer.name + suffix, config, [x], kernel=layer.weights, bias=layer.bias)
         if layer.pool > 1:
             sides = [layer.pool, layer.pool]
             config = {"pool_size": sides, "strides": sides, "padding": "valid", "data_format": "channels_last"}

@@ -1,5 +1,6 @@
 """Writes folded networks as an ONNX file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ def write(path: Path, joint: Joint, dtype: str = "float32") -> None:
     end = ends[0] if len(ends) == 1 else graph.node("Concat", ends, "answers", axis=1)
     count = sum(network.outputs for network in joint.branches)
     if joint.mix is not None:
-        end, count = _dense(graph, end, joint.mix, joint.mix.weights, ""), len(joint.mix.bias)
+        end, count = _dense(graph, end, joint.mix, ""), len(joint.mix.bias)
     graph.node("Identity", [end], "output")
     kind = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8}[dtype]
     inputs = helper.make_tensor_value_info("patch", kind, ["n", *shape])
@@ -52,42 +53,39 @@ class _Graph:
 
 
 def _branch(graph: _Graph, network: FoldedNetwork, x: str, suffix: str) -> str:
-    """Adds all layers of a network; returns the name of its output.
-
-    The scale is multiplied into the first weights; the offset cannot be, because zero padding comes after it. Pooling
-    comes before the activation, which is monotonic.
-    """
-    scale = np.float32(network.scale)
+    """Adds all layers of a network; returns the name of its output. Pooling comes before the monotonic activation."""
     if any(network.offset):
-        offset = graph.weight(f"offset{suffix}", (np.float32(network.offset) / scale).reshape(1, -1, 1, 1))
+        offset = graph.weight(f"offset{suffix}", np.float32(network.shift).reshape(1, -1, 1, 1))
         x = graph.node("Add", [x, offset], f"centred{suffix}")
     height, width, _ = network.input_shape
-    for number, layer in enumerate(network.convolutions):
-        x = _convolution(graph, x, layer, layer.weights if number else layer.weights * scale, suffix)
+    for layer in network.scaled_convolutions:
+        x = _convolution(graph, x, layer, suffix)
         if layer.padding == "valid":
             height, width = (side - k + 1 for side, k in zip((height, width), layer.weights.shape, strict=False))
         height, width = height // layer.pool, width // layer.pool
     x = graph.node("Flatten", [x], f"flat{suffix}")
-    for number, layer in enumerate(network.dense):
-        # The first layer's inputs are flattened as [row][column][channel]; here they come as [channel][row][column].
-        weights = layer.weights if number else _by_planes(layer.weights, height, width)
-        x = _leaky(graph, _dense(graph, x, layer, weights, suffix), layer, suffix)
+    # The inputs of the first are flattened as [row][column][channel]; here they come as [channel][row][column].
+    first, *later = network.dense
+    by_place = first.weights.reshape(height, width, -1, len(first.bias))
+    by_plane = by_place.transpose(2, 0, 1, 3).reshape(first.weights.shape)
+    for layer in (replace(first, weights=by_plane), *later):
+        x = _leaky(graph, _dense(graph, x, layer, suffix), layer, suffix)
     return graph.node("Sigmoid", [x], f"ball{suffix}") if network.head == "sigmoid" else x
 
 
-def _dense(graph: _Graph, x: str, layer: DenseLayer, weights: np.ndarray, suffix: str) -> str:
+def _dense(graph: _Graph, x: str, layer: DenseLayer, suffix: str) -> str:
     name = layer.name + suffix
-    values = [x, graph.weight(f"{name}.weights", weights.T), graph.weight(f"{name}.bias", layer.bias)]
+    values = [x, graph.weight(f"{name}.weights", layer.weights.T), graph.weight(f"{name}.bias", layer.bias)]
     return graph.node("Gemm", values, name, transB=1)  # OpenCV 4.5 requires this
 
 
-def _convolution(graph: _Graph, x: str, layer: Convolution, weights: np.ndarray, suffix: str) -> str:
-    name = layer.name + suffix
-    before, after = ([(k - 1) // 2 for k in weights.shape[:2]], [k // 2 for k in weights.shape[:2]])
-    kernel = graph.weight(f"{name}.weights", weights.transpose(3, 2, 0, 1))
+def _convolution(graph: _Graph, x: str, layer: Convolution, suffix: str) -> str:
+    name, sizes = layer.name + suffix, layer.weights.shape[:2]
+    before, after = [(size - 1) // 2 for size in sizes], [size // 2 for size in sizes]
+    kernel = graph.weight(f"{name}.weights", layer.weights.transpose(3, 2, 0, 1))
     bias = graph.weight(f"{name}.bias", layer.bias)
     pads = [*before, *after] if layer.padding == "same" else [0, 0, 0, 0]  # an even kernel's extra zero comes last
-    x = graph.node("Conv", [x, kernel, bias], name, pads=pads, kernel_shape=weights.shape[:2])
+    x = graph.node("Conv", [x, kernel, bias], name, pads=pads, kernel_shape=sizes)
     if layer.pool > 1:
         sides = [layer.pool, layer.pool]
         x = graph.node("MaxPool", [x], f"{name}.pool", kernel_shape=sides, strides=sides)
@@ -98,8 +96,3 @@ def _leaky(graph: _Graph, x: str, layer, suffix: str) -> str:
     if layer.slope is None:
         return x
     return graph.node("LeakyRelu", [x], f"{layer.name}{suffix}.activation", alpha=layer.slope)
-
-
-def _by_planes(weights: np.ndarray, height: int, width: int) -> np.ndarray:
-    by_place = weights.reshape(height, width, -1, weights.shape[1])
-    return by_place.transpose(2, 0, 1, 3).reshape(weights.shape)

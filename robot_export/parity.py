@@ -1,6 +1,7 @@
 """Judges whether an exported file computes the same as the trained model, on a whole split of patches."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -64,7 +65,7 @@ class Reference:
         """The threshold of a format that is not exact."""
         if self.project.choose is None:
             return self.threshold
-        return self.project.choose(self.y, outputs, self._numbers(), self.threshold)
+        return self.project.choose(self.y, outputs, self.numbers, self.threshold)
 
     def compare(self, name: str, exact: bool, outputs: np.ndarray) -> Verdict:
         """Compares a format's outputs [n, k] with Keras's, a quantised one's at its own threshold.
@@ -91,7 +92,9 @@ class Reference:
         if self.threshold is not None:
             limit = np.float32(self.threshold)
             found |= {"flips": int(np.sum((outputs[:, 0] >= limit) != (self.outputs[:, 0] >= limit)))}
-        return Verdict(found | numbers, own, reasons(self._numbers(), numbers))
+        return Verdict(found | numbers, own, reasons(self.numbers, numbers))
 
-    def _numbers(self) -> dict[str, float]:
+    @cached_property
+    def numbers(self) -> Numbers:
+        """Those of Keras, by `Project.measure`."""
         return self.project.measure(self.y, self.outputs, self.threshold)

@@ -82,10 +82,6 @@ def _keras(path: Path) -> Opened:
     return _tensorflow(lambda batch: model(batch, training=False), model.input_shape[1:])
 
 
-def _keras2(path: Path) -> Opened:
-    return _tensorflow(*keras2_file.load(path))
-
-
 def _tensorflow(compute: Callable, input_shape: tuple[int, ...]) -> Opened:
     call = tf.function(compute, input_signature=[tf.TensorSpec((None, *input_shape), tf.float32)])
     outputs = call(np.zeros((1, *input_shape), np.float32)).shape[-1]
@@ -146,7 +142,7 @@ def _cpp(path: Path) -> Opened:
 # Per runtime: the function that opens a file, and the package that contains it.
 OPENERS = {
     "Keras": (_keras, "keras"),
-    "Keras 2 layout": (_keras2, "tensorflow"),
+    "Keras 2 layout": (lambda path: _tensorflow(*keras2_file.load(path)), "tensorflow"),
     "LiteRT": (_litert, "ai-edge-litert"),
     "ONNX Runtime": (_onnx, "onnxruntime"),
     "C++": (_cpp, None),

@@ -53,16 +53,12 @@ def _forward(joint: Joint) -> Callable:
 
 
 def _branch(x, network: FoldedNetwork):
-    """The network as constants. The scale is in the first weights; the offset cannot be, because of the padding.
-
-    Pooling comes before the activation, which is monotonic: the same values for a quarter of the work.
-    """
+    """The network as constants. Pooling comes before the monotonic activation: the same for a quarter of the work."""
     if any(network.offset):
-        x = x + tf.constant(np.float32(network.offset) / np.float32(network.scale), name="offset")
-    for number, layer in enumerate(network.convolutions):
+        x = x + tf.constant(np.float32(network.shift), name="offset")
+    for layer in network.scaled_convolutions:
         with tf.name_scope(layer.name):
-            weights = layer.weights if number else layer.weights * np.float32(network.scale)
-            x = tf.nn.conv2d(x, tf.constant(weights), 1, layer.padding.upper()) + layer.bias
+            x = tf.nn.conv2d(x, tf.constant(layer.weights), 1, layer.padding.upper()) + layer.bias
             if layer.pool > 1:
                 x = tf.nn.max_pool2d(x, layer.pool, layer.pool, "VALID")
             x = x if layer.slope is None else tf.nn.leaky_relu(x, layer.slope)

@@ -20,14 +20,6 @@ from robot_export.layout import Layout
 from robot_export.model_json import ExportedFile, Manifest
 
 
-def found_or_error(folder: Path, manifest: Manifest, name: str, foreign_code: bool) -> str | UserError:
-    """What `check_file` returns or raises; model.json may have been edited into anything."""
-    try:
-        return check_file(folder, manifest, name, foreign_code)
-    except (UserError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        return UserError(str(error))
-
-
 def check_file(folder: Path, manifest: Manifest, name: str, foreign_code: bool = False) -> str:
     """Checks the hash of one file and what model.json says about it, and runs it on the test vectors.
 

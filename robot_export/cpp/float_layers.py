@@ -26,7 +26,7 @@ def weights(network: FoldedNetwork) -> str:
     for number, (values, layer) in enumerate(zip(factors, (*network.convolutions, hidden, head), strict=True), 1):
         lines.append(array(f"factors{number}", values, macro="BALL_FACTOR" if number == 1 else ""))
         lines.append(array(f"bias{number}", pad_last(layer.bias)))
-    return "\n".join([*lines, array("shift", np.array(network.offset) / network.scale)])
+    return "\n".join([*lines, array("shift", network.shift)])
 
 
 def layers(network: FoldedNetwork) -> str:

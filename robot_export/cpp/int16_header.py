@@ -16,10 +16,7 @@ from robot_export.folded_network import FoldedNetwork
 def text(network: FoldedNetwork, whole: Int16Network, about: About) -> str:
     """The text of the header; its self test expects exactly the outputs of `int16_reference.predict`.
 
-    Args:
-        network: the network in float, accepted by `header.check`.
-        whole: the same network in whole numbers, from `quantise`.
-        about: as in the float header.
+    network: accepted by `float_header.check`. whole: the same, from `int16_quantise.quantise`.
     """
     about = replace(about, expected=predict(whole, about.patches).outputs)
     weights = f"{_numbers(whole)}\n{_weights(network, whole)}"
@@ -27,15 +24,10 @@ def text(network: FoldedNetwork, whole: Int16Network, about: About) -> str:
 
 
 def _numbers(whole: Int16Network) -> str:
-    shifts = ", ".join(map(str, whole.add))
-    return "\n".join(
-        [
-            "// A pixel becomes raw * 32 + shift, clamped to [lowest, highest]; activations are clamped to +-limit.",
-            f"static const std::int16_t limit = {LIMIT}, lowest = {whole.low}, highest = {whole.high};",
-            f"static const int shift[] = {{{shifts}}};",
-            f"static const std::int64_t exp2_terms[] = {{{', '.join(map(str, EXP2))}}};",
-        ]
-    )
+    return f"""// A pixel becomes raw * 32 + shift, clamped to [lowest, highest]; activations are clamped to +-limit.
+static const std::int16_t limit = {LIMIT}, lowest = {whole.low}, highest = {whole.high};
+static const int shift[] = {{{", ".join(map(str, whole.add))}}};
+static const std::int64_t exp2_terms[] = {{{", ".join(map(str, EXP2))}}};"""
 
 
 def _weights(network: FoldedNetwork, whole: Int16Network) -> str:

@@ -72,7 +72,7 @@ def quantise(network: FoldedNetwork, largest: Sequence[float]) -> Int16Network:
     Raises:
         UserError: the numbers of a layer do not fit; the message names it.
     """
-    add = np.rint(np.array(network.offset) / network.scale * 2**FRACTION).astype(np.int64)
+    add = np.rint(network.shift * 2**FRACTION).astype(np.int64)
     if add.max() > 0 or add.min() < -255 << FRACTION:
         raise UserError(f"the input cannot become int16: its mean lies outside 0..1. Received: {network.offset}.")
     low = max(-LIMIT, int(add.min()) - (LIGHT << FRACTION))
