@@ -10,10 +10,9 @@ CONNECT_SECONDS = 5.0
 
 
 def head_node(address: str | None) -> str:
-    """The head node to join. Checks that something listens there, because Ray itself would try for minutes.
+    """The head node to join, HOST:PORT from `address` or RAY_ADDRESS, or LOCAL.
 
-    Returns:
-        HOST:PORT, from `address` or RAY_ADDRESS, or LOCAL.
+    Checks that something listens there, because Ray itself would try for minutes.
 
     Raises:
         UserError: it is not an address, or nothing listens there.

@@ -19,13 +19,7 @@ HOLLOW = {"facecolor": "none", "edgecolor": NO_BALL}
 
 
 def draw_grid(path: Path, plan: Plan, rows: list[dict]) -> None:
-    """Draws quality against each known cost, then the quality for each value of each array.
-
-    Args:
-        path: the PNG.
-        plan: the grid.
-        rows: from `ranking.row`, each with `quality` and costs.
-    """
+    """Draws quality against each known cost, then the quality for each value of each array; rows: of `ranking.row`."""
     enough = min(2, len(plan.runs))  # a single dot is useless, unless there is only one run
     costs = [cost for cost in TITLES if sum(cost in row for row in rows) >= enough]
     arrays = list(plan.varies)

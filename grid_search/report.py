@@ -18,12 +18,8 @@ SHOWN = 15  # rows of the ranking on the terminal; ranking.txt and grid.csv have
 def write_report(plan: Plan, runs: list[Progress] | None = None) -> str:
     """Writes grid.csv, ranking.txt, grid.png and report.html into the grid's folder, even while the grid runs.
 
-    Args:
-        plan: the grid.
-        runs: all of them, as the driver knows them; by default, as their folders show them.
-
-    Returns:
-        The top of the ranking, the failed runs, and the paths of the files, as text.
+    runs: all of them, as the driver knows them; by default, as their folders show them. Returns the top of the ranking
+    and the paths of the files, as text.
     """
     runs = runs or [Progress.on_disk(plan, run) for run in plan.runs]
     rows = ranked(plan, [row(plan, progress) for progress in runs])

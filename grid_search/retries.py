@@ -10,10 +10,7 @@ LOSSES = 3  # how often a run may lose its node or slot, which is not its own fa
 
 
 def after_failure(progress: Progress, status: int, log: Path) -> None:
-    """Whether to try again: yes if the cause may be temporary (killed, memory, disk, network), no for bad input.
-
-    `status`: the exit status; negative: the signal.
-    """
+    """Tries again if the cause may be temporary (disk, memory, network, or a signal: status < 0), not for bad input."""
     cause = {2: "bad input", MAY_PASS: "an error"}.get(status, f"exit status {status}")
     progress.reason = f"{cause if status >= 0 else f'killed by signal {-status}'}: {last_lines(log)}"
     progress.status = "failed" if status == 2 or progress.tries >= TRIES else "waiting"

@@ -39,11 +39,7 @@ class Place:
 class Scheduler:
     """One start of a grid, until all runs have ended or `stop` requests the end.
 
-    Args:
-        plan: the grid; setup: of its slots.
-        runs: as an earlier start left them.
-        mirror: the process that sends the grid's run, `tracking.Run.mirror`.
-        prune: whether to stop runs that fall behind.
+    runs: as an earlier start left them. mirror: the process that sends the grid's run, `tracking.Run.mirror`.
     """
 
     def __init__(self, plan: Plan, setup: Setup, runs: list[Progress], mirror, stop: StopRequest, prune: bool):

@@ -76,9 +76,7 @@ def smallest_real_difference(table: np.ndarray) -> float:
 
     Tukey's test for all pairs together (Tukey 1949), with each seed as a block, because validation patches that the
     seed splits off are easier or harder for all settings. It assumes that the spread over seeds is the same everywhere.
-
-    Args:
-        table: quality by setting and seed, at least two of each.
+    table: quality by setting and seed, at least two of each.
     """
     settings, seeds = table.shape
     left = table - table.mean(1, keepdims=True) - table.mean(0) + table.mean()

@@ -95,10 +95,8 @@ class Slot:
     def train(self, options: dict, log: str, files: tuple[Change, ...]) -> tuple[int, list[Change]]:
         """Trains to the end. Returns the exit status (negative: the signal that killed it) and the last changes.
 
-        Args:
-            options: as `TrainingOptions.as_json`, for the driver's node.
-            log: path on the driver's node.
-            files: of the run to resume, for other nodes.
+        options (as `TrainingOptions.as_json`) and log are those on the driver's node; files are of the run to resume,
+        for other nodes.
 
         Raises:
             RuntimeError: runs cannot start, or the process that this one was forked from was killed.

@@ -86,11 +86,8 @@ ROBOTS = {row.name: row for row in _ROWS}
 def check(name: str, kind: str, shape: tuple[int, int, int], sampling: str | None, accept_sampling: bool) -> None:
     """Refuses a model that the code of this robot cannot use.
 
-    Args:
-        kind: "classifier", "detector" or "joint".
-        shape: (height, width, channels) of its patches.
-        sampling: the sampling rule of its patches; None if their files do not record it.
-        accept_sampling: the user accepts a different rule from the robot's.
+    kind: "classifier", "detector" or "joint". shape: (height, width, channels) of its patches. sampling: their rule,
+    None if their files do not record it. accept_sampling: the user accepts a different rule from the robot's.
 
     Raises:
         UserError: no robot has this name, or it cannot load the model; the message says why.

@@ -14,8 +14,7 @@ from robot_export.folded_network import FoldedNetwork, Joint
 def convert(joint: Joint, calibration: np.ndarray | None = None) -> bytes:
     """Converts a network to a TFLite file in float32, or in int8 throughout, with uint8 input and float32 output.
 
-    Args:
-        calibration: uint8 [n, height, width, channels], training patches for the int8 ranges; None for float32.
+    calibration: uint8 [n, height, width, channels], training patches for the int8 ranges; None for float32.
 
     Raises:
         UserError: the converter refuses a layer; the message names it.

@@ -23,11 +23,8 @@ from robot_export.model_json import ExportedFile, Manifest
 def check_file(folder: Path, manifest: Manifest, name: str, foreign_code: bool = False) -> str:
     """Checks the hash of one file and what model.json says about it, and runs it on the test vectors.
 
-    Args:
-        foreign_code: compile and run a header that this version does not generate from model.keras.
-
-    Returns:
-        The result in words; it starts with "not run" if the file was not run here.
+    foreign_code: compile and run a header that this version does not generate from model.keras.
+    Returns the result in words; it starts with "not run" if the file was not run here.
 
     Raises:
         UserError: it has changed, its entry in model.json was edited, or its outputs differ from those there.
@@ -69,9 +66,7 @@ def _check_entry(copy: Path, manifest: Manifest, name: str) -> None:
 
 
 def open_file(path: Path, runtime: str) -> runtimes.Opened:
-    """Opens an exported file in its runtime.
-
-    A C++ header is code: only what this version makes of the model.keras beside it is run.
+    """Opens an exported file in its runtime; of C++ headers only what this version makes of model.keras is run.
 
     Raises:
         UserError: the runtime cannot read it, it has changed, it is a foreign header, or there is no compiler.

@@ -63,11 +63,7 @@ class Int16Network:
 
 
 def quantise(network: FoldedNetwork, largest: Sequence[float]) -> Int16Network:
-    """Chooses the scales and rounds the weights.
-
-    Args:
-        network: a network that `header.check` accepts.
-        largest: the result of `measure`.
+    """Chooses the scales and rounds the weights of a network that `float_header.check` accepts; largest: of `measure`.
 
     Raises:
         UserError: the numbers of a layer do not fit; the message names it.
@@ -99,12 +95,7 @@ def _factors(network: FoldedNetwork) -> list[np.ndarray]:
 
 
 def measure(network: FoldedNetwork, X: np.ndarray) -> list[float]:
-    """The largest absolute activation after each layer but the last, in float.
-
-    Args:
-        network: a network that `header.check` accepts.
-        X: uint8 [n, height, width, channels], training patches.
-    """
+    """The largest absolute activation after each layer but the last, in float, for training patches X (uint8)."""
     x, largest = X * network.scale + np.array(network.offset), []
     for layer in network.convolutions:
         height, width = layer.weights.shape[:2]
@@ -136,11 +127,7 @@ def _first(source, scale: float, most: float, low: int, high: int) -> tuple[Int1
 def _later(source, real: np.ndarray, units: Sequence[float], shifts: Sequence[int]) -> tuple[Int16Layer, float]:
     """A layer with int32 sums, and the unit of its activations: the first for which the sums fit.
 
-    Args:
-        source: the layer in float.
-        real: its factors, for inputs in their unit.
-        units: units to try, the best first.
-        shifts: shifts of the sums to try, the best first.
+    real: its factors, for inputs in their unit. units, shifts (of the sums): to try, the best first.
     """
     for unit in units:
         for shift in shifts:

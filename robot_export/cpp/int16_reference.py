@@ -20,12 +20,9 @@ class Prediction:
 
 
 def predict(network: Int16Network, X: np.ndarray, brightness: float = 0.0) -> Prediction:
-    """Predicts patches.
+    """Predicts patches [n, height, width, channels], uint8, or float32 in the same range 0..255.
 
-    Args:
-        network: from `quantise`.
-        X: [n, height, width, channels], uint8, or float32 in the same range 0..255.
-        brightness: added to Y, in units of the full range.
+    brightness: added to Y, in units of the full range.
     """
     outputs, clamped = [], {layer.name: np.zeros(2, int) for layer in network.layers[:-1]}
     for start in range(0, len(X), _BLOCK):

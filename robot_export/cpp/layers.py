@@ -51,18 +51,19 @@ def run(stages: list[Stage], outputs: Sequence[str]) -> str:
         "hidden": hidden.outer,
     }
     buffers = ", ".join(f"{name}[{size}]" for name, size in sizes.items())
-    return "\n".join(
-        [
-            "template <class Pixel> static inline",
-            "Answer answer(const Pixel* patch, std::ptrdiff_t rows, std::ptrdiff_t columns, float bright) {",
-            f"  alignas(64) Number {buffers};",
-            "  alignas(16) Sum sums[4];",
-            "  spread<height, channels>(patch, rows, columns, bright, pixels);",
-            f"  clear_border(map1, {second.side + 2}, {first.outer});",
-            f"  clear_border(map2, {third.side + 2}, {second.outer});",
-            "  layer1(pixels, map1);\n  layer2(map1, map2);\n  layer3(map2, map3);\n  layer4(map3, map4);",
-            "  layer5(map4, hidden);\n  layer6(hidden, sums);",
-            f"  const float out[] = {{{', '.join(outputs)}}};",
-            "  return to_answer(out);\n}",
-        ]
-    )
+    return f"""template <class Pixel> static inline
+Answer answer(const Pixel* patch, std::ptrdiff_t rows, std::ptrdiff_t columns, float bright) {{
+  alignas(64) Number {buffers};
+  alignas(16) Sum sums[4];
+  spread<height, channels>(patch, rows, columns, bright, pixels);
+  clear_border(map1, {second.side + 2}, {first.outer});
+  clear_border(map2, {third.side + 2}, {second.outer});
+  layer1(pixels, map1);
+  layer2(map1, map2);
+  layer3(map2, map3);
+  layer4(map3, map4);
+  layer5(map4, hidden);
+  layer6(hidden, sums);
+  const float out[] = {{{", ".join(outputs)}}};
+  return to_answer(out);
+}}"""
