@@ -59,6 +59,7 @@ MIRRORED = (
     "common",
     "dataset_tools.annotations",
     "dataset_tools.building",
+    "dataset_tools.cutting",
     "dataset_tools.inspection",
     "dataset_tools.leaks",
     "dataset_tools.sources",

@@ -15,6 +15,8 @@ from PIL import Image, PngImagePlugin
 from dataset_tools.ball_classification_datasets import create_datasets as classification
 from dataset_tools.ball_detection_datasets import create_datasets as detection
 
+from .annotations import scenes
+
 
 @pytest.fixture
 def png():
@@ -149,3 +151,9 @@ def build(tmp_path, naoth, devils, tk03):
         )
 
     return run
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of the drawn pictures of `scenes.SCENES`, without annotations."""
+    return scenes.write_pictures(tmp_path / "pictures")
