@@ -13,8 +13,7 @@ from dataset_tools.annotations import picture_names
 from dataset_tools.annotations.record import Record
 from dataset_tools.leaks import hashes
 from dataset_tools.leaks.duplicates import CORRELATION_MIN, NEAR_BITS, correlation
-from dataset_tools.scanning.circles import in_the_middle
-from dataset_tools.scanning.merge_circles import merge_circles
+from dataset_tools.scanning.circles import in_the_middle, merge_circles
 from dataset_tools.scanning.scan import Found
 
 POOL_MAX = 20_000  # candidates in memory, about 1 kB each; if there are more, the less interesting half is dropped

@@ -1,4 +1,4 @@
-"""Circles in pixels: of candidates and of a detector, and drawn on pictures."""
+"""Circles in pixels: of candidates and of a detector, without those that overlap a better one, drawn on pictures."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -22,6 +22,21 @@ def in_pixels(boxes: np.ndarray, fractions: np.ndarray) -> np.ndarray:
 def in_the_middle(boxes: np.ndarray, scale: float) -> np.ndarray:
     """The circle in the middle of each candidate, see `in_pixels`; scale: side of a candidate in diameters."""
     return in_pixels(boxes, np.tile([0.5 / scale, 0.5, 0.5], (len(boxes), 1)))
+
+
+def merge_circles(circles: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Indices of the circles that remain after removing those that overlap a better one, the best first.
+
+    Two circles overlap if the centre of one is inside the other (greedy non-maximum suppression).
+    """
+    left = np.argsort(-scores, kind="stable")
+    kept = []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(best)
+        away = np.hypot(*(circles[left, 1:] - circles[best, 1:]).T)
+        left = left[away >= np.maximum(circles[left, 0], circles[best, 0])]
+    return np.array(kept, int)
 
 
 def draw(image: Image.Image, circles: np.ndarray, scores: np.ndarray) -> Image.Image:

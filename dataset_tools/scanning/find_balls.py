@@ -12,7 +12,6 @@ from common.cli.printable import printable
 from common.errors import UserError
 from dataset_tools.scanning import circles
 from dataset_tools.scanning.frames import frames
-from dataset_tools.scanning.merge_circles import merge_circles
 from dataset_tools.scanning.network_input import Plan
 from dataset_tools.scanning.results import whole_folder, write_results
 from dataset_tools.scanning.scan import Found, scan
@@ -94,5 +93,5 @@ def balls_of(
         balls = circles.in_pixels(boxes, answers[chosen, 1:])
     else:
         balls = circles.in_the_middle(boxes, scale)
-    kept = np.arange(len(balls)) if found.size is None else merge_circles(balls, scores)
+    kept = np.arange(len(balls)) if found.size is None else circles.merge_circles(balls, scores)
     return balls[kept], scores[kept], chosen[kept]

@@ -6,7 +6,7 @@ from dataset_tools.building.subsample_chunk import Plan as BuildPlan
 from dataset_tools.building.subsample_chunk import decode
 from dataset_tools.cutting import archives, encode_png
 from dataset_tools.scanning import candidates, circles, network_input
-from dataset_tools.scanning.merge_circles import merge_circles
+from dataset_tools.scanning.circles import merge_circles
 from dataset_tools.scanning.network_input import Plan
 from dataset_tools.sources import borders
 from dataset_tools.sources.patch_sources import naoth_chunks
