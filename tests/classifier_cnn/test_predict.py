@@ -141,6 +141,14 @@ def test_only_damaged_pictures_are_an_error(tmp_path, models, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_the_unfinished_folder_of_a_killed_process_is_deleted(tmp_path, models, pictures):
+    (tmp_path / "out").mkdir()
+    (tmp_path / ".out-left").mkdir()
+    (tmp_path / ".out-left" / "in_use.lock").touch()
+    assert run(models / "classifier.keras", pictures, "--output-dir", tmp_path / "out") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out-2"]
+
+
 def test_patches_of_a_file_get_the_scores_of_the_network(tmp_path, models):
     file = classification_file(tmp_path / "p.h5", 600)
     assert run(models / "classifier.keras", file, "--threshold", 0, "--output-dir", tmp_path / "out") == 0
