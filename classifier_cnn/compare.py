@@ -4,7 +4,6 @@ python3 compare.py ../runs/A ../runs/B patches.h5
 python3 classifier_cnn/compare.py runs/A/model_uint8.tflite runs/B theirs.onnx patches.h5 --threshold 0.8
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -21,8 +20,8 @@ from common.cli.quiet import quiet_stderr
 from robot_export.comparison.options import compare_parser, divide
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parses the command line and checks it without opening files."""
+def main(argv: list[str] | None = None) -> None:
+    """Parses the command line, checks it without opening a patch file, and compares."""
     parser = compare_parser((__doc__ or " ").splitlines()[0])
     text = "a score at or above it is a ball, for models without their own threshold (default for .keras: 0.5)"
     parser.add_argument("--threshold", type=threshold_value, metavar="X", help=text)
@@ -30,12 +29,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--max-fpr", type=float, default=MAX_FPR, metavar="X", help=text)
     arguments = parser.parse_args(argv)
     check_limit(arguments.max_fpr, None)
-    return arguments
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Parses the command line and compares."""
-    arguments = parse_args(argv)
     paths, files = divide(arguments.names)
     with quiet_stderr():
         from classifier_cnn.comparing import compare_models
