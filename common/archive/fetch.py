@@ -35,18 +35,15 @@ def fetch(
     check: Callable[[Path], object] | None = None,
     patience: Patience = PATIENCE,
 ) -> Path:
-    """Returns the cached file `root / name`, and downloads it from the archive first if necessary.
+    """Returns the cached file `root / name`, and downloads it from the archive at `url` first if necessary.
 
     If several processes need the same file, one downloads it and the others wait. An interrupted download resumes
     where it stopped, even after `kill -9`.
 
     Args:
         name: path inside the archive, unquoted: `classification/...h5`.
-        root: folder of the cache.
-        url: address of the archive, with or without a path.
         offline: never contact the archive.
         check: opens the finished temporary file and raises UserError if its content is wrong.
-        patience: time-outs, tries and pauses.
 
     Raises:
         Unreachable: the file is not cached, and the archive does not answer or `offline` is set.

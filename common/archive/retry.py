@@ -36,10 +36,7 @@ def retry(url: str, patience: Patience, attempt: Callable[[], T], size: Callable
     """Tries until it works, or until `patience.attempts` tries in a row got no further than the best try before.
 
     `attempt` raises Transient if it failed but the next try may succeed; `size` tells how many bytes are on the disk.
-
-    Raises:
-        Unreachable: no bytes of the file came.
-        ArchiveError: the transfer broke off.
+    The error is Unreachable if no bytes of the file came, otherwise an ArchiveError.
     """
     failures, furthest, received = 0, size(), False
     while True:

@@ -9,12 +9,9 @@ T = TypeVar("T")
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:
-    """The result of a call in a thread, which is left behind if it takes longer.
+    """The result of a call in a thread, which is left behind after so many seconds; then this raises a TimeoutError.
 
     Name resolution has no time-out, and a server that sends one byte at a time never exceeds that of a connection.
-
-    Raises:
-        TimeoutError: it took longer.
     """
     future: Future[T] = Future()
     Thread(target=_settle, args=(future, call), name="within", daemon=True).start()

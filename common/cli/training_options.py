@@ -162,12 +162,9 @@ def training_parser(description: str, epilog: str, default_stem: str, without: t
 def parse(
     parser: Parser, kind: type[TrainingOptions], argv: list[str] | None, project: str | None = None
 ) -> TrainingOptions:
-    """Parses and checks the options; with --resume, the settings come from the run's config.json.
+    """Parses `argv` (None: the program's arguments); with --resume, the settings come from the run's config.json.
 
-    Args:
-        parser, kind: the parser, and the class of the result.
-        argv: the arguments; None: those of the program.
-        project: whose runs can be resumed.
+    `kind` is the class of the result, `project` the one whose runs can be resumed.
 
     Raises:
         UserError: an impossible value, a run that cannot be resumed, or a setting given together with --resume.

@@ -56,10 +56,7 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
     origin = {split: ", ".join(selection.origin[path] for path in paths) for split, paths in files.items() if paths}
     names = {split: joined_name(paths) if options.data_train else selection.name for split, paths in files.items()}
     if options.stream and not selection.validation:
-        raise UserError(
-            f"--stream needs a validation file. Received: {selection.name}. Pass one with --data-val, or train "
-            "without --stream, which splits off a part of the training patches."
-        )
+        raise UserError(f"--stream needs a validation file. Received: {selection.name}. Train without --stream.")
     parts = {split: stored_patches(paths, task) for split, paths in files.items() if paths}
     if not options.stream:
         needed = COPIES * sum(math.prod(part.X.shape) for part in parts.values())

@@ -126,11 +126,7 @@ def check_download(family: Family, path: Path) -> None:
 
 
 def check_names(task: str, options: TrainingOptions) -> None:
-    """Checks the files and the dataset that the options name, without contacting the archive.
-
-    Raises:
-        UserError: a missing file, a file that is given twice, or an unknown name.
-    """
+    """Refuses missing files, a file that is given twice and unknown names, without contacting the archive."""
     splits = {"--data-train": options.data_train, "--data-val": options.data_val, "--data-test": options.data_test}
     for name, paths in splits.items():
         check_files(paths, name)

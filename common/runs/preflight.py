@@ -9,6 +9,7 @@ from common.datasets.load import Splits
 from common.datasets.resolve import check_names
 from common.runs.finished import already_finished
 from common.tracking import Server
+from common.training.find_model import find_model
 from common.training.why_no_gpu import why_no_gpu
 
 
@@ -32,6 +33,8 @@ def preflight(
     if already_finished(options):
         return None
     check_names(task, options)
+    if options.init:
+        find_model(options.init)
     server = tracking.choose_server(options.tracking, options.output_dir, require=options.require_tracking)
     print(server.words)
     if options.require_gpu:  # before a gigabyte is downloaded for nothing

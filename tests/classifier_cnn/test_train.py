@@ -282,6 +282,7 @@ def test_the_default_family_is_replaced_only_with_a_warning(files, tmp_path, mon
         (["--max-fpr", "1"], "--max-fpr must be a rate"),
         (["--seed", "-1"], "--seed takes"),
         (["--init", "no.keras"], "--init takes an existing .keras file"),
+        (["--init", __file__], "not a .keras file, or a damaged one"),
         (["--resume", "no-such-run"], "There is no such run"),
         (["--resume", ""], "Received: an empty name"),
         (["--dataset", "synthetik"], "Did you mean synthetic?"),
