@@ -2,6 +2,7 @@
 
 import os
 import resource
+import struct
 
 import h5py
 import numpy as np
@@ -131,6 +132,15 @@ def half_written(path):
         file["y"] = LABELS
 
 
+def written_outside(path):
+    """The only chunk lies behind the declared end; HDF5 reads zeros in place of the missing one."""
+    with h5py.File(path, "w") as file:
+        X = file.create_dataset("X", (2 * N, 16, 16, 1), "u1", chunks=(N, 16, 16, 1), maxshape=(None, 16, 16, 1))
+        X[N:], file["y"] = pixels(N), LABELS
+    declared = struct.pack("<4Q", 2 * N, 16, 16, 1)
+    path.write_bytes(path.read_bytes().replace(declared, struct.pack("<4Q", N, 16, 16, 1)))
+
+
 def null_space(path):
     with h5py.File(path, "w") as file:
         file["X"], file["y"] = h5py.Empty("u1"), LABELS
@@ -168,6 +178,7 @@ USELESS = {
     declared_only: r"X was never written\.",
     labels_declared_only: r"y was never written completely\. Received: 0 of 5 chunks",
     half_written: r"X was never written completely\. Received: 5 of 10 chunks",
+    written_outside: r"X was never written completely\. Received: 0 of 1 chunks",
     null_space: r"X is empty\. Received: a null dataspace",
     odd_type: "y must hold plain numbers, or strings of at most 1024 bytes",
     time_type: "y must hold plain numbers, or strings of at most 1024 bytes",
