@@ -63,7 +63,7 @@ def check_limits(options) -> None:
     """
     for field in dataclasses.fields(options):
         value, limits = getattr(options, field.name), field.metadata
-        if "choices" in limits and value not in limits["choices"]:
+        if "choices" in limits and value not in (None, *limits["choices"]):
             raise UserError(f"{spelled(field.name)} must be one of {', '.join(limits['choices'])}. Received: {value}.")
         if "low" in limits and value is not None and not limits["low"] <= value <= limits["high"]:
             kind = "a number" if isinstance(value, float) else "a whole number"

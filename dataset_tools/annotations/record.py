@@ -9,8 +9,7 @@ from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 from dataset_tools.sources.zip_members import Member
 
-BALL, ROBOT, PENALTY, OTHER, IGNORE = KINDS = ("ball", "robot", "penalty mark", "other", "ignore")
-PATCHES = ("ball", "no ball", "labelled", "unlabelled")
+BALL, ROBOT, PENALTY, OTHER, IGNORE = "ball", "robot", "penalty mark", "other", "ignore"
 FRACTIONS = (1, 1)  # value of `Record.size` if boxes are fractions of the picture
 ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)  # reading values of the wrong type
 
@@ -18,7 +17,7 @@ ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)  # r
 class Box(NamedTuple):
     """An object's box; edges in pixels or fractions (see `Record.size`) from the picture's top left corner.
 
-    `kind` is one of KINDS. IGNORE marks a region with unknown content: no patch is cut from it.
+    `kind` is one of BALL, ROBOT, ...; IGNORE marks a region with unknown content: no patch is cut from it.
     """
 
     kind: str
@@ -54,7 +53,8 @@ class Record(NamedTuple):
     camera: `top`, `bottom`, or empty if the format does not say.
     recording: pictures taken together, such as a game; empty: determined by folder and name.
     place: position in a log, rows of an HDF5 file, or member of a zip.
-    patch: empty for a picture to cut patches from; one of PATCHES if the picture or file already consists of patches.
+    patch: empty for a picture to cut patches from. If it already is a patch: `ball` or `no ball`; if it consists of
+        patches: `labelled` or `unlabelled`.
     """
 
     name: str

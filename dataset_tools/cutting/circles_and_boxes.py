@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dataset_tools.annotations.record import BALL, IGNORE, PENALTY, ROBOT, Record
+from dataset_tools.annotations.record import BALL, IGNORE, Record
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
@@ -30,14 +30,12 @@ class Circle(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """One picture. Boxes are left, top, right, bottom; `objects` excludes balls; negatives are cut only if `free`."""
+    """One picture: balls, boxes of other objects by kind, and boxes to avoid; negatives are cut only if `free`."""
 
     width: int
     height: int
     balls: list[Circle]
-    robots: list[Edges]
-    penalties: list[Edges]
-    objects: list[Edges]
+    objects: dict[str, list[Edges]]
     avoid: list[Edges]
     free: bool
 
@@ -66,8 +64,7 @@ def scene_of(record: Record, width: int, height: int, scale: tuple[float, float]
 
     An impossible box of a ball makes the picture uncertified, because the ball is somewhere.
     """
-    balls, avoid, skipped, free = [], [], [], record.certified
-    boxes: dict[str, list[Edges]] = {}
+    balls, objects, avoid, skipped, free = [], {}, [], [], record.certified
     for box in record.boxes:
         pixels = tuple(edge * by for edge, by in zip(box[1:], scale * 2, strict=True))
         try:
@@ -82,13 +79,11 @@ def scene_of(record: Record, width: int, height: int, scale: tuple[float, float]
             elif box.kind == IGNORE:
                 avoid.append(pixels)
             else:
-                boxes.setdefault(box.kind, []).append(pixels)
+                objects.setdefault(box.kind, []).append(pixels)
         except Refused as refused:
             free &= box.kind not in (BALL, IGNORE) or pixels in avoid
             skipped.append(Skipped(record.name, f"{box.kind}: {refused}"))
-    objects = [edges for found in boxes.values() for edges in found]
-    robots, penalties = boxes.get(ROBOT, []), boxes.get(PENALTY, [])
-    return Scene(width, height, balls, robots, penalties, objects, avoid, free), skipped
+    return Scene(width, height, balls, objects, avoid, free), skipped
 
 
 def _check(box: Edges, width: int, height: int) -> None:

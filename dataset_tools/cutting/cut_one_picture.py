@@ -13,7 +13,7 @@ import numpy as np
 from common.datasets.safe_hdf5 import open_hdf5
 from common.errors import UserError
 from dataset_tools.annotations import naoth_log, picture
-from dataset_tools.annotations.record import Record
+from dataset_tools.annotations.record import PENALTY, ROBOT, Record
 from dataset_tools.cutting import circles_and_boxes, encode_png, place_patches
 from dataset_tools.cutting.options import Geometry
 from dataset_tools.sources.labels import BALL_ABOVE, BOX, Refused
@@ -115,18 +115,19 @@ def _add_objects(texts: list[Text], scene: circles_and_boxes.Scene, places: np.n
                 text |= {"ball_intersect": share, "ball_radius": ball.radius}
                 text |= {"ball_center_x": ball.x - text["p_min_x"], "ball_center_y": ball.y - text["p_min_y"]}
                 text["ball_box"] = " ".join(f"{edge:.2f}" for edge in ball.box)
-    for kind, boxes in (("penalty", np.array(scene.penalties)), ("robot", np.array(scene.robots))):
-        if not len(boxes):
+    for kind, key in ((PENALTY, "penalty"), (ROBOT, "robot")):
+        if kind not in scene.objects:
             continue
+        boxes = np.array(scene.objects[kind])
         areas = circles_and_boxes.overlaps(boxes, places)
-        if kind == "penalty":  # the share of the mark in the patch; for a robot, the share of the patch that it covers
+        if kind == PENALTY:  # the share of the mark in the patch; for a robot, the share of the patch that it covers
             shares = (areas / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)).max(axis=1)
         else:
             shares = np.minimum(areas.sum(axis=1) / places[:, 2] ** 2, 1)
         centres = (boxes[areas.argmax(axis=1)].reshape(-1, 2, 2).mean(axis=1) - places[:, :2]).tolist()
         for text, share, (x, y) in zip(texts, shares.tolist(), centres, strict=True):
             if share:
-                text |= {f"{kind}_intersect": share, f"{kind}_center_x": x, f"{kind}_center_y": y}
+                text |= {f"{key}_intersect": share, f"{key}_center_x": x, f"{key}_center_y": y}
 
 
 def _whole(image, record: Record, camera: str) -> Found:

@@ -72,9 +72,7 @@ class Settings:
     )
     empty_is_negative: bool = option(False, "COCO: a picture without any box shows no ball")
     camera: str | None = option(
-        None,
-        "camera of pictures without top, upper, bottom or lower in their path (default: top, with a note)",
-        "CAMERA",
+        None, "camera if the path has no top, upper, bottom or lower (default: top)", choices=("top", "bottom")
     )
     every: int = option(1, "take every Nth picture of a recording (default: 1)", "N", low=1, high=10**9)
     max_per_picture: int = option(50, "maximum number of patches per picture (default: 50)", "N", low=1, high=10**9)
@@ -86,8 +84,6 @@ class Settings:
 
     def __post_init__(self):
         check_limits(self)
-        if self.camera not in (None, "top", "bottom"):
-            raise UserError(f"--camera must be top or bottom. Received: {self.camera}.")
         if self.pictures is not None and not self.pictures.is_dir():
             raise UserError(f"--pictures must be a folder. Received: {self.pictures}.")
 

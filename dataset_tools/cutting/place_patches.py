@@ -5,7 +5,7 @@ A picture has a dozen patches, so plain numbers are faster than arrays here. A p
 """
 
 import math
-from itertools import product
+from itertools import chain, product
 from operator import mul
 from random import Random
 
@@ -104,8 +104,9 @@ def _edges(green: np.ndarray) -> np.ndarray:
 def _of_something(scene: Scene, edges: np.ndarray, rng: Random) -> tuple[float, float]:
     """A place that shows something: an edge, or in half of the cases an annotated object if there is one."""
     x, y = rng.random(), rng.random()
-    if scene.objects and rng.random() < 0.5:
-        left, top, right, bottom = scene.objects[rng.randrange(len(scene.objects))]
+    objects = [*chain.from_iterable(scene.objects.values())]
+    if objects and rng.random() < 0.5:
+        left, top, right, bottom = objects[rng.randrange(len(objects))]
         return left + x * (right - left), top + y * (bottom - top)
     if edges.size and edges[-1, -1] > 0:
         row, column = divmod(int(edges.ravel().searchsorted(rng.random() * edges[-1, -1], "right")), edges.shape[1])
