@@ -19,14 +19,7 @@ from dataset_tools.annotations.record import ODD, Place
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
-CAMERAS = {  # camera of each message that contains pixels
-    "Image": "bottom",
-    "ImageTop": "top",
-    "ImageJPEG": "bottom",
-    "ImageJPEGTop": "top",
-    "BallCandidates": "bottom",
-    "BallCandidatesTop": "top",
-}
+PIXELS = re.compile("(Image|ImageJPEG|BallCandidates)(Top)?")  # messages that contain pixels
 HEADER = re.compile(rb"(.{4})([ -~]{1,127})\0(.{4})", re.DOTALL)  # frame, name and size of a message
 HEADER_MAX = 4 + 127 + 1 + 4  # bytes
 MESSAGE_MAX = 64 << 20  # bytes; a camera image has 614,400
@@ -56,7 +49,7 @@ def places(path: Path) -> Iterator[Place | Skipped]:
                         raise UserError(f"{path}: not a NaoTH log. Received: first bytes {head[:12]!r}.")
                     yield Skipped(path.name, "log ends in the middle of a message, or is damaged from there on")
                     return
-                if (name := found[2].decode()) in CAMERAS:
+                if PIXELS.fullmatch(name := found[2].decode()):
                     yield Place(start, size, name, frame)
                 at = start + size
     except OSError as error:

@@ -71,6 +71,5 @@ def read_candidates(path: Path, _: Classes) -> Iterator[Record | Skipped]:
         if isinstance(place, Skipped):
             yield place
         elif place.message.startswith("BallCandidates"):
-            camera = naoth_log.CAMERAS[place.message]
             name = f"{place.frame:07d}"
-            yield Record(name, (), False, picture=path, camera=camera, place=place, patch="unlabelled")
+            yield Record(name, (), False, picture=path, camera=place.camera, place=place, patch="unlabelled")

@@ -169,8 +169,7 @@ def _frames(path: Path, frames: Frames) -> Items:
         if isinstance(place, Skipped):
             yield place
         elif place.message.startswith("Image"):
-            camera = naoth_log.CAMERAS[place.message]
-            found = frames.pop((path, place.frame, camera), None) or frames.pop((path, place.frame, ""), None)
+            found = frames.pop((path, place.frame, place.camera), None) or frames.pop((path, place.frame, ""), None)
             if found is not None:
-                name = f"{place.frame:07d}_{camera}"
-                yield found._replace(name=name, picture=path, camera=camera, place=place)
+                name = f"{place.frame:07d}_{place.camera}"
+                yield found._replace(name=name, picture=path, camera=place.camera, place=place)

@@ -41,6 +41,11 @@ class Place(NamedTuple):
     message: str
     frame: int
 
+    @property
+    def camera(self) -> str:
+        """The camera of a log's message."""
+        return "top" if self.message.endswith("Top") else "bottom"
+
 
 class Record(NamedTuple):
     """One picture.

@@ -82,8 +82,8 @@ def _of_log(path: Path, label: str) -> Iterator[Record | Skipped]:
         if isinstance(place, Skipped):
             yield place
         elif place.message.startswith(kind):
-            camera = naoth_log.CAMERAS[place.message]
-            yield Record(f"{place.frame:07d}_{camera}", (), False, None, path, camera, label, place, patch)
+            name = f"{place.frame:07d}_{place.camera}"
+            yield Record(name, (), False, None, path, place.camera, label, place, patch)
 
 
 def is_patch(image: Image.Image) -> bool:
