@@ -29,12 +29,12 @@ ONE_FOR_ALL = ("output-dir", "data-root", "archive-url", "tracking", "require-tr
 class GridOptions:
     """The settings of `python3 grid_search`.
 
-    arrays: option of train.py without dashes -> its values as on the command line; None for a switch that is on, "off"
-    for one that is off. rest: arguments for every run.
+    arrays: option of train.py without dashes -> its values as on the command line; "on" or "off" for a switch.
+    rest: arguments for every run.
     """
 
     module: str | None
-    arrays: dict[str, tuple[str | None, ...]]
+    arrays: dict[str, tuple[str, ...]]
     rest: tuple[str, ...]
     jobs: int | None = option(None, "runs at the same time (default: as many as fit)", "N", low=1, high=10_000)
     gpus_per_training: float | None = option(None, "GPU share per run (default: 0.25 if any)", "X", low=0, high=64)
@@ -70,7 +70,7 @@ def parse_args(argv: list[str]) -> GridOptions:
         if name in RESERVED:
             raise UserError(f"A grid sets --{name} itself. Received: --{name}. Leave it out.")
         if name in ONE_FOR_ALL and len(arrays.get(name, ())) > 1:
-            raise UserError(f"--{name} must be the same for all runs. Received: {', '.join(map(str, arrays[name]))}.")
+            raise UserError(f"--{name} must be the same for all runs. Received: {', '.join(arrays[name])}.")
     if options.module is None and not options.report:
         raise UserError("Which project? Name its module, for example: python3 grid_search classifier_cnn.train.")
     more = [name for name in (*arrays, *rest, *given) if name not in ("output-dir", "report", "metric")]
@@ -80,7 +80,7 @@ def parse_args(argv: list[str]) -> GridOptions:
         return options
     # The seeds come first, so that every setting is trained once before any is trained twice.
     first, *more = arrays.pop("seed", ("0",))
-    if more or not str(first).isdecimal() or any(word.startswith("--seed") for word in rest):
+    if more or not first.isdecimal() or any(word.startswith("--seed") for word in rest):
         raise UserError(f"--seeds counts from a single --seed, given before `--`. Received: {' '.join(argv)}.")
     seeds = tuple(str(int(first) + i) for i in range(options.seeds))
     return replace(options, arrays={"seed": seeds} | arrays)
@@ -102,4 +102,4 @@ def split(argv: list[str], own_options: set[str]) -> tuple[list[str], dict[str, 
             if name.startswith("no-"):
                 name, current = name[3:], ["off"]
             arrays[name] = current
-    return own, {name: tuple(values) or (None,) for name, values in arrays.items()}, tuple(rest)
+    return own, {name: tuple(values) or ("on",) for name, values in arrays.items()}, tuple(rest)

@@ -74,16 +74,16 @@ class Plan:
         write_json(self.folder / "plan.json", content)
 
 
-def combinations(options: GridOptions) -> list[dict[str, str | None]]:
+def combinations(options: GridOptions) -> list[dict[str, str]]:
     """All combinations of the arrays' values; the last array varies fastest."""
     return [dict(zip(options.arrays, values, strict=True)) for values in product(*options.arrays.values())]
 
 
-def arguments(combination: dict[str, str | None], rest: tuple[str, ...] = ()) -> list[str]:
+def arguments(combination: dict[str, str], rest: tuple[str, ...] = ()) -> list[str]:
     """The command line of train.py for a combination."""
     words = []
     for name, value in combination.items():
-        if value in (None, "on"):
+        if value == "on":
             words.append(f"--{name}")
         elif value == "off":
             words.append(f"--no-{name}")
@@ -98,14 +98,10 @@ def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:
     Raises:
         UserError: a combination that train.py would refuse, or two equal ones.
     """
-    module = find_module(options.module)
-    shown = {name: ["on" if value is None else value for value in values] for name, values in options.arrays.items()}
-    varies = {name: values for name, values in shown.items() if len(values) > 1}
-    labels = [dict(zip(varies, values, strict=True)) for values in product(*varies.values())]
-    checked = [
-        _check(module, arguments(combination, options.rest), label)
-        for combination, label in zip(combinations(options), labels, strict=True)
-    ]
+    module, combined = find_module(options.module), combinations(options)
+    varies = {name: list(values) for name, values in options.arrays.items() if len(values) > 1}
+    labels = [{name: one[name] for name in varies} for one in combined]
+    checked = [_check(module, arguments(one, options.rest), label) for one, label in zip(combined, labels, strict=True)]
     keys = [_key(one) for one in checked]
     for key, label in zip(keys, labels, strict=True):
         if keys.count(key) > 1:
@@ -143,7 +139,7 @@ def latest_grid(options: GridOptions) -> Path:
     Raises:
         UserError: there is no grid.
     """
-    output_dir = Path(options.arrays.get("output-dir", (None,))[0] or TrainingOptions().output_dir)
+    output_dir = Path(options.arrays.get("output-dir", (TrainingOptions().output_dir,))[0])
     found = max(output_dir.glob("grid_*/plan.json"), key=lambda path: path.stat().st_mtime, default=None)
     if not found:
         raise UserError(f"There is no grid in this folder. Received: {output_dir}.")
