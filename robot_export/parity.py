@@ -1,5 +1,6 @@
 """Judges whether an exported file computes the same as the trained model, on a whole split of patches."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -18,16 +19,16 @@ ERROR_GROWN = 0.05  # relative to Keras; a format whose centre error grows by mo
 
 def reasons(before: Numbers, after: Numbers) -> list[str]:
     """Why a format with the numbers `after` is rejected, given Keras's; empty if it is accepted."""
-    found, lost = [], before.get("recall", 0) - after.get("recall", 0)
+    recall, found = after.get("recall", 0.0), []
+    lost = before.get("recall", 0.0) - recall
     if lost > RECALL_LOST + 1e-9:  # ignores rounding errors
-        found.append(
-            f"at its threshold it finds {after['recall']:.2%} of the balls, {100 * lost:.2f} points below Keras"
-        )
+        found.append(f"at its threshold it finds {recall:.2%} of the balls, {100 * lost:.2f} points below Keras")
     for what in ("median", "mean"):
         name = f"{what}_center_error_px"
-        grown = after[name] / before[name] - 1 if before.get(name) else 0.0
+        error = after.get(name, math.inf)
+        grown = error / before[name] - 1 if before.get(name) else 0.0
         if grown > ERROR_GROWN:
-            found.append(f"its {what} centre error is {after[name]:.3f} px, {grown:.1%} above Keras's")
+            found.append(f"its {what} centre error is {error:.3f} px, {grown:.1%} above Keras's")
     return found
 
 

@@ -146,17 +146,21 @@ def test_an_edited_entry_is_noticed(folder, name, entry, words):
 
 
 def test_a_rejected_file_that_was_made_accepted_is_noticed(folder):
-    """By its numbers it loses half of the balls."""
+    """By its numbers it loses many balls."""
 
     def reject(values):
         entry = values["forms"]["uint8"]
-        entry["parity"]["recall"] = values["forms"]["keras"]["parity"]["recall"] - 0.5
+        assert values["forms"]["keras"]["parity"]["recall"] > 0.5
+        entry["parity"]["recall"] = 0.4
         values["forms"]["keras"]["parity"]["flips"] = 0
         entry.update(fit=False, unfit=["it loses balls"])
 
     edit(folder, reject)
     assert run_here(folder, "uint8").startswith("unchanged")
     edit(folder, lambda values: values["forms"]["uint8"].update(fit=True, unfit=[]))
+    with pytest.raises(UserError, match=r"model_uint8.tflite: fit has to be false, model.json says true"):
+        run_here(folder, "uint8")
+    edit(folder, lambda values: values["forms"]["uint8"]["parity"].pop("recall"))
     with pytest.raises(UserError, match=r"model_uint8.tflite: fit has to be false, model.json says true"):
         run_here(folder, "uint8")
     edit(folder, lambda values: values["forms"]["uint8"].update(fit=False))
@@ -220,6 +224,7 @@ def test_a_broken_model_json_gives_one_line(folder, change, words):
     [
         (lambda values: values["vectors"]["patches"][3].pop(), "the test vectors are not patches of 16x16x1"),
         (lambda values: values["vectors"]["expected"].pop("uint8"), "model_uint8.tflite has no test vectors"),
+        (lambda values: values["vectors"]["expected"]["uint8"][0].append(1), "model_uint8.tflite has no test vectors"),
     ],
 )
 def test_broken_test_vectors_give_one_line(folder, change, words):
