@@ -1,13 +1,16 @@
 """Checks everything that can go wrong with a run before TensorFlow loads, the cheapest checks first."""
 
+import shlex
 from collections.abc import Callable
+from pathlib import Path
 
 from common import tracking
+from common.cli import launch
 from common.cli.training_options import TrainingOptions
 from common.datasets.listing import list_datasets
 from common.datasets.load import Splits
 from common.datasets.resolve import check_names
-from common.runs.finished import already_finished
+from common.runs.finished import is_finished
 from common.tracking import Server
 from common.training.find_model import find_model
 from common.training.why_no_gpu import why_no_gpu
@@ -21,8 +24,7 @@ def preflight(
     `task` is for `--list-datasets`; `load_data` is the project's function.
 
     Returns:
-        The patches and the server; None if there is nothing to train, because the datasets were listed or the run to
-        resume is finished.
+        The patches and the server; None if the datasets were only listed, or the run to resume is finished.
 
     Raises:
         UserError: a requested server, GPU or file is not available.
@@ -30,7 +32,10 @@ def preflight(
     if options.list_datasets:
         print(list_datasets(task, options))
         return None
-    if already_finished(options):
+    if options.resume and is_finished(Path(options.resume)):
+        model = shlex.quote(launch.shortest(Path(options.resume) / "model.keras"))
+        print(f"This run is finished and cannot be extended: {options.resume}")
+        print(f"A new run can start from its model: --init {model}")
         return None
     check_names(task, options)
     if options.init:

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -83,11 +84,11 @@ def load_data(options):
 
 
 def train(options):
-    from common.runs.finished import already_finished
+    from common.runs.finished import is_finished
     from common.runs.run_folder import open_run
     from common.training.epochs_and_checkpoints import fit
 
-    if already_finished(options):
+    if options.resume and is_finished(Path(options.resume)):
         return 0
     server = tracking.choose_server(options.tracking, options.output_dir)
     splits = load_data(options)
