@@ -69,7 +69,7 @@ def _import() -> tuple:
         package = module.__name__.rpartition(".")[0]
         if package and importlib.util.find_spec(f"{package}.training"):
             importlib.import_module(f"{package}.training")  # imports everything that a run needs
-        importlib.import_module("common.runs.plots").warm_up()
+        importlib.import_module("grid_search.plots").warm_up()
     except (Exception, SystemExit) as error:
         return None, printable(f"{type(error).__name__}: {error}")
     return module, ""

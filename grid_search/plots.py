@@ -1,10 +1,13 @@
 """Draws the picture of a grid: quality against cost with a labelled Pareto front, and the effect of each array."""
 
+import io
 from pathlib import Path
 
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
-from common.runs.plots import ACCENT, INK, NO_BALL, WIDTH, figure, plain_log_axis
+from common.runs.plots import ACCENT, INK, NO_BALL, STYLE, WIDTH, figure, plain_log_axis
 from grid_search.plan import Plan
 from grid_search.ranking import pareto_front
 
@@ -16,6 +19,14 @@ TITLES = {
     "latency_us": "latency, microseconds per patch on the CPU that trained",
 }
 HOLLOW = {"facecolor": "none", "edgecolor": NO_BALL}
+
+
+def warm_up() -> None:
+    """Loads the fonts and everything else for the first picture; call it once, before the process forks."""
+    with matplotlib.rc_context(STYLE):
+        drawing = Figure(layout="constrained")
+        drawing.subplots().set(title="0.0", xlabel="0.0")
+        drawing.savefig(io.BytesIO(), format="png")
 
 
 def draw_grid(path: Path, plan: Plan, rows: list[dict]) -> None:

@@ -1,6 +1,5 @@
 """Draws the pictures of all projects in one style, readable on a phone, without pyplot's global state."""
 
-import io
 import re
 import textwrap
 import warnings
@@ -55,14 +54,6 @@ def figure(path: Path, width: float = WIDTH, height: float = 5.0, layout: str | 
         yield drawing
         with replacing(path) as partial:
             drawing.savefig(partial, format="png", metadata={"Software": None})
-
-
-def warm_up() -> None:
-    """Loads the fonts and everything else for the first picture; call it once, before the process forks."""
-    with matplotlib.rc_context(STYLE):
-        drawing = Figure(layout="constrained")
-        drawing.subplots().set(title="0.0", xlabel="0.0")
-        drawing.savefig(io.BytesIO(), format="png")
 
 
 def plain_log_axis(axis) -> None:
