@@ -43,7 +43,8 @@ class StoredPixels:
             read = self._range(start, stop)[::step]
         else:
             wanted, where = np.unique(np.arange(len(self))[first], return_inverse=True)
-            read = np.concatenate([self._range(0, 0), *(self._range(i, i + 1) for i in wanted)])[where]
+            runs = np.split(wanted, np.flatnonzero(np.diff(wanted) > 1) + 1) if len(wanted) else []
+            read = np.concatenate([self._range(0, 0), *(self._range(run[0], run[-1] + 1) for run in runs)])[where]
         return read[(slice(None), *more)]
 
     def _range(self, start: int, stop: int) -> np.ndarray:

@@ -43,18 +43,11 @@ class StoredData:
 
     def blocks(self, rng: np.random.Generator) -> Iterator[tuple]:
         """Yields (X, y, order) of one epoch; all blocks but the last have the same size, all draws come from `rng`."""
-        X, y, held = [], [], 0
-        for start in NEIGHBOURS * rng.permutation(-(-len(self) // NEIGHBOURS)):
-            X.append(self.X[start : start + NEIGHBOURS])
-            y.append(self.y[start : start + NEIGHBOURS])
-            held += len(X[-1])
-            if held < self.block:
-                continue
-            X, y = np.concatenate(X), np.concatenate(y)
-            yield tf.constant(X[: self.block]), tf.constant(y[: self.block]), _order(rng, self.block)
-            X, y, held = [X[self.block :]], [y[self.block :]], held - self.block
-        if held:
-            yield tf.constant(np.concatenate(X)), tf.constant(np.concatenate(y)), _order(rng, held)
+        starts = NEIGHBOURS * rng.permutation(-(-len(self) // NEIGHBOURS))
+        places = np.concatenate([np.arange(start, min(start + NEIGHBOURS, len(self))) for start in starts])
+        for start in range(0, len(self), self.block):
+            chosen = places[start : start + self.block]
+            yield tf.constant(self.X[chosen]), tf.constant(self.y[chosen]), _order(rng, len(chosen))
 
 
 def _order(rng: np.random.Generator, n: int) -> np.ndarray:
