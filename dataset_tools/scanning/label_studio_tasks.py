@@ -67,7 +67,7 @@ def _boxes(size: tuple[int, int], circles: np.ndarray, scores: np.ndarray) -> li
 def picture_name(record: Record) -> str:
     """A unique name for a picture, such as `game-12ab34_0000123_top`; its recording is the part before the dash."""
     source = f"{record.picture}/{record.name}"
-    mark = hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    mark = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()[:6]
     recording, stem = file_name(record.recording), file_name(Path(record.name).stem).replace("-", "_")
     if UPLOAD.search(f"{recording}-{mark}"):  # `cut` would mistake a date for Label Studio's prefix
         recording += "_"
