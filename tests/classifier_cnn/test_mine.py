@@ -14,11 +14,6 @@ from classifier_cnn import mine, mining
 from common.cli.program import run_main
 from common.training.safe_keras_file import save
 from dataset_tools import cut
-from dataset_tools.annotations.record import Place, Record
-from dataset_tools.building.patch_writer import write_patches
-from dataset_tools.mining import ranking
-from dataset_tools.mining.ranking import Known, Pool
-from dataset_tools.scanning.scan import Found
 from dataset_tools.sources.patch_sources import naoth_chunks, read
 
 from ..dataset_tools.annotations import scenes
@@ -47,65 +42,6 @@ def run(*arguments):
 def rows(path):
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
-
-
-def patch(seed, size=16):
-    """A patch of low frequencies: different seeds look different, and a slightly brighter copy looks the same."""
-    coarse = np.random.default_rng(seed).integers(30, 220, (5, 5), np.uint8)
-    return np.asarray(Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC))[..., None]
-
-
-def found_in(frame, count=3, log=True):
-    place = Place(0, 9, "ImageTop", frame) if log else None
-    record = Record(f"{frame:07d}_top", (), False, None, "game.log", "top", "game", place)
-    boxes = np.tile([[0, 0, 16, 16]], (count, 1))
-    return Found(record, boxes, np.stack([patch(i) for i in range(count)]), (640, 480))
-
-
-def test_interest_is_highest_where_the_model_is_uncertain():
-    assert ranking.nearest_to_half(np.array([[0.5], [0.0], [1.0], [0.75]])).tolist() == [1, 0, 0, 0.5]
-    assert ranking.disagreement(np.array([[0, 1], [0.3, 0.3]])).tolist() == [1, 0]
-
-
-@pytest.mark.parametrize("channels", [1, 2])
-def test_views_are_the_same_patch_and_keep_u_and_v_apart(channels):
-    X = np.repeat(patch(3)[None], channels, axis=3).copy()
-    X[..., -1] = np.tile([10, 200], 8) if channels == 2 else X[..., -1]
-    views = list(ranking.views(X))
-    assert len(views) == 6
-    assert np.array_equal(views[1][:, :, ::-1, 0], X[..., 0])
-    for view in views:
-        assert view.shape == X.shape
-        if channels == 2:
-            assert (view[..., 1] == X[..., 1]).all()
-
-
-def test_only_the_best_few_patches_of_a_second_are_kept():
-    pool = Pool(per_second=2, fps=30, scale=1.3)
-    for frame in range(90):
-        interest = np.array([frame % 30 / 40, 0.0, frame % 30 / 50])
-        pool.add(found_in(frame), np.zeros((3, 1)), interest, (np.empty((0, 3)), np.empty(0)))
-    ranked = pool.ranked()
-    assert [choice.record.place.frame for choice in ranked] == [29, 59, 89, 28, 58, 88]
-    assert pool.crowded > 0
-
-
-def test_the_pool_stays_small_and_keeps_the_best(monkeypatch):
-    monkeypatch.setattr(ranking, "POOL_MAX", 100)
-    pool, interest = Pool(2, 30, 1.3), np.random.default_rng(0).random(3000)
-    for frame, value in enumerate(interest):
-        pool.add(found_in(frame * 30, 1), np.zeros((1, 1)), np.array([value]), (np.empty((0, 3)), np.empty(0)))
-        assert len(pool._held) <= 100
-    best = [choice.interest for choice in pool.ranked()[:40]]
-    assert best == sorted(interest, reverse=True)[:40]
-
-
-def test_no_patch_similar_to_the_training_data_or_to_another_one_is_chosen(tmp_path):
-    X = np.stack([patch(seed) for seed in range(20)])
-    write_patches(tmp_path / "train.h5", X, np.arange(20) % 2)
-    known = Known([tmp_path / "train.h5"])
-    brighter = np.clip(patch(7).astype(int) + 20, 0, 255).astype(np.uint8)
-    assert [known.like(x) for x in (brighter, patch(50), patch(51), patch(50))] == ["training", "", "", "chosen"]
 
 
 def test_a_round_from_a_log_to_tasks_a_sheet_and_a_report(tmp_path, models, capsys):

@@ -1,0 +1,20 @@
+"""Candidates of pictures of a log, and patches that look different."""
+
+import numpy as np
+from PIL import Image
+
+from dataset_tools.annotations.record import Place, Record
+from dataset_tools.scanning.scan import Found
+
+
+def patch(seed, size=16):
+    """A patch of low frequencies: different seeds look different, and a slightly brighter copy looks the same."""
+    coarse = np.random.default_rng(seed).integers(30, 220, (5, 5), np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC))[..., None]
+
+
+def found_in(frame, count=3, log=True):
+    place = Place(0, 9, "ImageTop", frame) if log else None
+    record = Record(f"{frame:07d}_top", (), False, None, "game.log", "top", "game", place)
+    boxes = np.tile([[0, 0, 16, 16]], (count, 1))
+    return Found(record, boxes, np.stack([patch(i) for i in range(count)]), (640, 480))
