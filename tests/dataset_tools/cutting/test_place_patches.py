@@ -66,7 +66,7 @@ def pictures_with_balls(draw):
         radius = draw(st.floats(2, 200))
         x, y = draw(st.floats(-radius, width + radius)), draw(st.floats(-radius, height + radius))
         balls.append(Circle(radius, x, y, (x - radius, y - radius, x + radius, y + radius)))
-    return Scene(width, height, balls, [], [], [], [ball.box for ball in balls], True)
+    return Scene(width, height, balls, {}, [ball.box for ball in balls], True)
 
 
 def check_inside(found, scene):
@@ -101,7 +101,7 @@ def test_negatives_touch_nothing_to_avoid_and_stay_in_the_picture(scene, negativ
 
 
 def test_negatives_differ_are_not_flat_and_have_the_sizes_of_the_balls():
-    scene = Scene(640, 480, [], [], [], [], [], True)
+    scene = Scene(640, 480, [], {}, [], True)
     pixels = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     pixels[:, :320] = 90  # as a wall
     geometry = Geometry(scale=(1, 1), negatives=40)
