@@ -41,9 +41,7 @@ def measure(found: list[Record], spread: Callable, archive: Path, arguments: arg
 
     def cut() -> None:
         results = (patches for part in spread(of_records, tasks) for patches in part)
-        # Numbered, because looking for unused names for repeated pictures would take longer and longer.
-        members = ((f"{at}-{patches.name}", file) for at, patches in enumerate(results) for file in patches.files)
-        archives.write(archive, members)
+        archives.write(archive, ((patches.name, file) for patches in results for file in patches.files))
 
     clock = time.process_time if arguments.jobs == 1 else time.perf_counter
     runs = {"decoding": lambda: list(spread(decode, [(part,) for part in parts])), "cutting": cut}

@@ -4,6 +4,7 @@ import re
 import unicodedata
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,8 +34,7 @@ def check(root: Path, names: Iterable[str], replace: bool) -> None:
     Raises:
         UserError: an archive of one of these names already exists, as a zip or as a folder.
     """
-    paths = {name: root / name for name in names}
-    there = sorted(name for name, path in paths.items() if path.exists() or path.with_suffix("").exists())
+    there = sorted(name for name in names if (root / name).exists() or (root / name).with_suffix("").exists())
     if there and not replace:
         shown = ", ".join(there[:5])
         raise UserError(
@@ -50,23 +50,20 @@ def write(path: Path, members: Iterable[tuple[str, bytes]]) -> int:
         members: beginning of the name and content of each; a number is added, so that all names differ.
     """
     path.parent.mkdir(exist_ok=True)
-    names: set[str] = set()
+    counts: Counter[str] = Counter()
     with path.open("wb", BUFFER) as stream, zipfile.ZipFile(stream, "w") as archive:
         for start, content in members:
-            number = 0
-            while (member := f"{start}_{number:02d}.png") in names:
-                number += 1
-            names.add(member)
-            info = zipfile.ZipInfo(member, DATE)
+            info = zipfile.ZipInfo(f"{start}_{counts[start]:02d}.png", DATE)
+            counts[start] += 1
             info.create_system, info.external_attr = 3, 0o644 << 16  # the same on every system
             # Like `writestr`, but in less than half the time, because that one returns to each header.
             info.CRC, info.file_size, info.compress_size = zlib.crc32(content), len(content), len(content)
             info.header_offset = archive.start_dir
             archive.start_dir += stream.write(info.FileHeader(zip64=False)) + stream.write(content)
             archive.filelist.append(info)
-    if not names:
+    if not counts:
         path.unlink()
-    return len(names)
+    return counts.total()
 
 
 def publish(folder: Path, root: Path) -> list[str]:
