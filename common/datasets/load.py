@@ -50,12 +50,12 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
     """
     before = read_config(Path(options.resume)) if options.resume else {}  # the archive may be available by now
     selection = resolve(task, options, synthetic, before.get("substituted", False))
-    files = {"train": selection.train, "validation": selection.validation, "test": selection.test}
+    files = dict(selection.files)
     if before and "test" not in before["datasets"]:  # there was no test file when this run began
         files["test"] = ()
     origin = {split: ", ".join(selection.origin[path] for path in paths) for split, paths in files.items() if paths}
     names = {split: joined_name(paths) if options.data_train else selection.name for split, paths in files.items()}
-    if options.stream and not selection.validation:
+    if options.stream and not files["validation"]:
         raise UserError(f"--stream needs a validation file. Received: {selection.name}. Train without --stream.")
     parts = {split: stored_patches(paths, task) for split, paths in files.items() if paths}
     if not options.stream:

@@ -14,7 +14,7 @@ from common.archive.retry import PATIENCE, Patience
 from common.atomic_files import read_inside, write_text
 from common.cli.program import check_files
 from common.cli.training_options import TrainingOptions
-from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, Family, parse_stem
+from common.datasets.families import DEFAULT_STEMS, SYNTHETIC, Family, parse_stem
 from common.datasets.patch_file import BLOCK, stored_patches
 from common.errors import UserError
 
@@ -24,12 +24,10 @@ ASK_AGAIN_S = 24 * 3600.0  # a file that the archive lacks may be added later
 
 @dataclass(frozen=True)
 class Selection:
-    """The files of one run. Without `validation`, it is split off the training patches; `test` may be empty."""
+    """The files of one run. Without a validation file, a part of the training patches is split off."""
 
     name: str  # the family's stem, `synthetic`, or the name of the first training file
-    train: tuple[Path, ...]
-    validation: tuple[Path, ...]
-    test: tuple[Path, ...]
+    files: Mapping[str, tuple[Path, ...]]  # of each split
     origin: Mapping[Path, str]  # where each path came from: an address, or the path itself
     substituted: bool = False  # synthetic patches replace the default family
     warning: str | None = None  # one line for the user
@@ -54,8 +52,8 @@ def resolve(
     """
     check_names(task, options)
     if options.data_train:
-        files = options.data_train, options.data_val, options.data_test
-        return Selection(joined_name(options.data_train), *files, {path: origin_of(path) for path in chain(*files)})
+        named = {"train": options.data_train, "validation": options.data_val, "test": options.data_test}
+        return _selected(joined_name(options.data_train), named)
     if options.dataset == SYNTHETIC:
         return _synthetic(task, options, synthetic)
     family = parse_stem(options.dataset or DEFAULT_STEMS[task], task)
@@ -83,8 +81,11 @@ def resolve(
         test, warning = _bring_if_there(*source, "test"), None
     except Unreachable as error:
         test, warning = (), f"No test file of {family.stem} is cached, so nothing is measured on it: {error}"
-    origin = {path: origin_of(path) for path in train + validation + test}
-    return Selection(family.stem, train, validation, test, origin, False, warning)
+    return _selected(family.stem, {"train": train, "validation": validation, "test": test}, warning)
+
+
+def _selected(name: str, files: Mapping[str, tuple[Path, ...]], warning: str | None = None) -> Selection:
+    return Selection(name, files, {path: origin_of(path) for path in chain(*files.values())}, warning=warning)
 
 
 def _bring(family: Family, options: TrainingOptions, patience: Patience, split: str) -> Path:
@@ -142,7 +143,6 @@ def joined_name(paths: Sequence[Path]) -> str:
 
 
 def _synthetic(task: str, options: TrainingOptions, synthetic: SyntheticFiles, warning: str | None = None) -> Selection:
-    files = synthetic(task, options.data_root)
-    splits = [(files[split],) for split in SPLITS]
-    origin = {path: "rendered by dataset_tools.synthetic" for (path,) in splits}
-    return Selection(SYNTHETIC, *splits, origin, warning is not None, warning)
+    files = {split: (path,) for split, path in synthetic(task, options.data_root).items()}
+    origin = dict.fromkeys(chain(*files.values()), "rendered by dataset_tools.synthetic")
+    return Selection(SYNTHETIC, files, origin, warning is not None, warning)

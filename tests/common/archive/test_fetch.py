@@ -306,7 +306,7 @@ def test_anything_may_lie_beside_a_cached_file(tmp_path, server, note, content):
     (tmp_path / family.file("train")).write_bytes(CONTENT)
     options = TrainingOptions(data_root=tmp_path, archive_url=server.url)
     found = resolve("classification", options, lambda *_: {}, patience=QUICK)
-    assert found.validation == found.test == ()
+    assert found.files["validation"] == found.files["test"] == ()
 
 
 def test_a_file_system_without_locks(bring, monkeypatch, capsys):

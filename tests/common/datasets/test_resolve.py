@@ -1,6 +1,7 @@
 """A run gets its files from the cache, the archive or the renderer, or one line says why not."""
 
 import os
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def test_a_family_comes_from_the_archive_once(server, tmp_path, dataset):
     assert not first.substituted
     assert first.warning is None
     for split in ("train", "validation", "test"):
-        (path,) = getattr(first, split)
+        (path,) = first.files[split]
         name = parse_stem(STEM, "classification").file(split)
         assert path == tmp_path / "data" / name
         assert path.read_bytes() == server.files[name]
@@ -59,12 +60,12 @@ def test_files_that_were_copied_by_hand_are_their_own_origin(server, tmp_path):
         (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "data" / name).write_bytes(content)
     chosen = select(NOWHERE, tmp_path / "data")
-    assert chosen.origin == {path: str(path) for path in (*chosen.train, *chosen.validation, *chosen.test)}
+    assert chosen.origin == {path: str(path) for path in chain(*chosen.files.values())}
 
 
 def test_a_test_file_that_the_archive_lacks_is_requested_once(server, tmp_path):
     chosen = select(server, tmp_path, "detection")
-    assert chosen.test == ()
+    assert chosen.files["test"] == ()
     assert chosen.warning is None
     asked = list(server.asked)
     assert select(server, tmp_path, "detection") == chosen
@@ -78,10 +79,11 @@ def test_after_a_day_a_missing_file_is_requested_again(server, tmp_path):
     note = resolving.sibling(tmp_path / name, "absent")
     os.utime(note, (note.stat().st_mtime - resolving.ASK_AGAIN_S - 60,) * 2)
     server.always = Fault(status=503)
-    assert select(server, tmp_path, "detection").test == ()  # the server cannot be asked, so the last answer is used
+    # The server cannot be asked, so the last answer is used.
+    assert select(server, tmp_path, "detection").files["test"] == ()
     server.always = Fault()
     server.files[name] = patch_file(tmp_path, "detection")
-    assert select(server, tmp_path, "detection").test == (tmp_path / name,)
+    assert select(server, tmp_path, "detection").files["test"] == (tmp_path / name,)
 
 
 def test_another_archive_may_have_what_the_first_one_misses(server, tmp_path):
@@ -90,13 +92,13 @@ def test_another_archive_may_have_what_the_first_one_misses(server, tmp_path):
         server.files[f"mirror/{name}"] = server.files[name]
     name = parse_stem(DEFAULT_STEMS["detection"], "detection").file("test")
     server.files[f"mirror/{name}"] = patch_file(tmp_path, "detection")
-    assert select(f"{server.url}/mirror", tmp_path, "detection").test == (tmp_path / name,)
+    assert select(f"{server.url}/mirror", tmp_path, "detection").files["test"] == (tmp_path / name,)
 
 
 def test_a_missing_validation_file_is_legal(server, tmp_path):
     del server.files[parse_stem(STEM, "classification").file("validation")]
     chosen = select(server, tmp_path, dataset=STEM)
-    assert (len(chosen.train), chosen.validation, len(chosen.test)) == (1, (), 1)
+    assert (len(chosen.files["train"]), chosen.files["validation"], len(chosen.files["test"])) == (1, (), 1)
 
 
 @pytest.mark.parametrize("dataset", [None, STEM])
@@ -129,7 +131,7 @@ def test_the_default_is_substituted_with_a_warning_if_no_file_is_available(tmp_p
     assert chosen.name == "synthetic"
     assert "SYNTHETIC DATA" in chosen.warning
     assert DEFAULT_STEMS[task] in chosen.warning
-    assert all(path.read_bytes() == b"rendered" for path in (*chosen.train, *chosen.validation, *chosen.test))
+    assert all(path.read_bytes() == b"rendered" for path in chain(*chosen.files.values()))
 
 
 @pytest.mark.parametrize("offline", [False, True])
@@ -141,7 +143,7 @@ def test_a_dataset_that_was_named_is_never_substituted(tmp_path, offline):
 def test_synthetic_patches_by_name_do_not_count_as_a_substitute_and_need_no_archive(server, tmp_path):
     chosen = select(server, tmp_path, dataset="synthetic")
     assert (chosen.name, chosen.substituted, chosen.warning) == ("synthetic", False, None)
-    assert set(chosen.origin) == {*chosen.train, *chosen.validation, *chosen.test}
+    assert set(chosen.origin) == set(chain(*chosen.files.values()))
     assert server.asked == []
 
 
@@ -174,7 +176,7 @@ def test_half_a_family_is_an_error(server, tmp_path, dataset, offline):
 def test_a_family_without_its_test_file_trains_and_says_so(server, tmp_path, dataset, offline):
     cached(server, tmp_path / "data", "train", "validation")
     chosen = select(NOWHERE, tmp_path / "data", dataset=dataset, offline=offline)
-    assert (len(chosen.train), len(chosen.validation), chosen.test) == (1, 1, ())
+    assert (len(chosen.files["train"]), len(chosen.files["validation"]), chosen.files["test"]) == (1, 1, ())
     assert not chosen.substituted
     assert "No test file" in chosen.warning
 
@@ -188,7 +190,9 @@ def files(tmp_path, *names):
 def test_named_files_are_taken_as_they_are(server, tmp_path):
     a, b, c, d = files(tmp_path, "a.h5", "b.h5", "c.h5", "d.h5")
     chosen = select(server, tmp_path, train=[a, str(b)], validation=[c], test=[d])
-    assert chosen == resolving.Selection("a+1", (a, b), (c,), (d,), {path: str(path) for path in (a, b, c, d)})
+    assert chosen == resolving.Selection(
+        "a+1", {"train": (a, b), "validation": (c,), "test": (d,)}, {path: str(path) for path in (a, b, c, d)}
+    )
     assert select(server, tmp_path, train=[a]).name == "a"
     assert server.asked == []
 

@@ -34,6 +34,8 @@ def test_help_and_wrong_arguments_load_nothing_heavy():
         (["--naoth", ".", "--seed", "-1"], "--seed must be at least 0"),
         (["--naoth", ".", "--max-leaks", "2"], "--max-leaks must be a share"),
         (["--naoth", ".", "--jobs", "0"], "--jobs must be at least 1"),
+        (["--naoth", ".", "--archive-url", "ftp://x"], "must be http(s)://SERVER[/PATH]. Received: 'ftp://x'"),
+        (["--check-published", "archive"], "must be http(s)://SERVER[/PATH]. Received: 'archive'"),
         (["--naoth", ".", "--origins", "naoth", "dutch"], "Received: dutch"),
     ],
 )
