@@ -1,4 +1,4 @@
-"""Exports the classifier: patches, threshold, files, and the threshold of each format."""
+"""Exports the classifier: patches, files, and the threshold of each format."""
 
 import argparse
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The loss for training the classifier."""
+"""The loss for training the classifier: cross-entropy of the logit, with a weight for balls."""
 
 from collections.abc import Callable
 

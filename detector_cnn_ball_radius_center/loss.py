@@ -1,4 +1,4 @@
-"""The losses for training the detector.
+"""The losses for training the detector, by the names of --loss.
 
 A circle is [radius, center_x, center_y] in fractions of the patch, origin at its top left corner. Every patch of a
 detection file shows a ball (dataset_tools/building/choose_patches.py), so there is no case without one.

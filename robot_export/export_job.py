@@ -1,4 +1,4 @@
-"""The input of an export: the model, the patches it is judged on, and the user's wishes."""
+"""The input of an export: the model, the patches it is judged on, its test vectors, and the user's wishes."""
 
 from dataclasses import dataclass
 from functools import cached_property

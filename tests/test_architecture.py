@@ -3,7 +3,7 @@
 import ast
 import re
 
-from . import house
+from . import files_page, house
 from .house import FILES, GROUND, PROJECTS, ROOT
 
 
@@ -88,6 +88,10 @@ def test_tests_mirror_the_tree():
     assert set(house.MIRRORED) <= {"common", *house.ROOMS}
     missing = {file for room in house.MIRRORED for file in house.without_test(room)}
     assert missing == set(house.NOT_MIRRORED), "write tests/FOLDER/test_FILE.py, or give the reason in NOT_MIRRORED"
+
+
+def test_the_page_of_all_files_is_up_to_date():
+    assert files_page.PAGE.read_text(encoding="utf-8") == files_page.page(), "run python -m tests.files_page"
 
 
 def test_lines_of_logic_are_counted_without_text(tmp_path):

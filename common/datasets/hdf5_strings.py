@@ -1,4 +1,4 @@
-"""Strings of variable length in HDF5 files.
+"""Reads strings of variable length from HDF5 files of strangers.
 
 They are stored in heaps, which HDF5 1.14 and 2.0 trust: a damaged heap is read for ever, and a string takes as much
 memory as it claims to need.

@@ -1,4 +1,4 @@
-"""Patches, in memory or in files in the HDF5 patch format of the archive.
+"""Patches, in memory or in files in the HDF5 patch format of the archive; their digest and their mean brightness.
 
 A file holds `X` uint8 [n, side, side, channels] and `y`; newer files add `recording`, `camera` and `origin`, one string
 per patch, and the newest `side` and `source`. The fields are described in `Patches`.

@@ -1,4 +1,4 @@
-"""Augments whole batches with cheap arithmetic; everything is drawn anew for each patch and step.
+"""Augments whole batches: light, noise, zooms, shifts and blur, drawn anew for each patch and step.
 
 All functions are pure TensorFlow on float32 [n, height, width, planes] with planes 1 (Y) or 3 (Y, U, V); they work
 the same eagerly and inside the compiled training step. Flips, zooms, shifts and blur are one separable resampling: two

@@ -1,4 +1,4 @@
-"""Predicts patches with compiled calls."""
+"""Predicts patches with compiled calls, a batch at a time."""
 
 from collections.abc import Callable
 

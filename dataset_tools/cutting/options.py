@@ -1,4 +1,4 @@
-"""The command line of `python3 dataset_tools/cut.py`."""
+"""The command line of `python3 dataset_tools/cut.py`: what to cut, and the size and place of patches."""
 
 import argparse
 import os
