@@ -1,4 +1,4 @@
-"""Finds labels that are probably wrong, with networks that have not seen the patch's recording."""
+"""Decides which labels are probably wrong, by confident learning, and prints and writes them."""
 
 import argparse
 

@@ -1,7 +1,4 @@
-"""The classifier's network, from raw pixels to the probability of a ball.
-
-Its convolutions, and how they pad, are in `common.training.trunk`.
-"""
+"""The classifier's network: the shared layers (common/training/trunk.py), then the probability of a ball."""
 
 from collections.abc import Sequence
 

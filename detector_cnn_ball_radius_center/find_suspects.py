@@ -1,4 +1,4 @@
-"""Finds circles that are probably wrong, with networks that have not seen the patch's recording."""
+"""Decides which circles are probably wrong: those that differ from predictions more than size and blur explain."""
 
 import argparse
 

@@ -1,7 +1,6 @@
-"""The detector's network, from raw pixels to the ball's circle.
+"""The detector's network: the shared layers (common/training/trunk.py), then the ball's circle.
 
-A circle is [radius, center_x, center_y] in fractions of the patch, origin at its top left corner. The convolutions, and
-how they pad, are in `common.training.trunk`.
+A circle is [radius, center_x, center_y] in fractions of the patch, origin at its top left corner.
 """
 
 from collections.abc import Sequence

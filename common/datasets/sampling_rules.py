@@ -1,4 +1,4 @@
-"""How a patch is subsampled to the size of the network: the rules of the robots' code, by name."""
+"""The names and meanings of the rules for subsampling; dataset_tools/building/sample_pixels.py computes them."""
 
 import json
 from collections.abc import Mapping

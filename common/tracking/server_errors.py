@@ -1,4 +1,4 @@
-"""Describes faults of tracking servers, and what to do, in plain words without addresses or secrets."""
+"""Decides whether a tracking server's fault is worth another try, and describes it without addresses or secrets."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Converts the pixels of a cut-out patch to the network's input, exactly like the robot.
+"""Subsamples a cut-out patch to the network's size, exactly like the robot: which pixels the network sees.
 
 A patch is stored as `rgbx`, uint32 [height, width], with red in a pixel's lowest byte and 255 in the highest, because
 gathering 4-byte pixels is several times as fast as gathering three bytes each. A highest byte of 0 marks a pixel with

@@ -1,4 +1,4 @@
-"""Decodes PNG patches: plain ones (nearly all) with only Pillow's decoder, the others with Pillow's full reader."""
+"""Decodes PNG patches and their text chunks: nearly all with only Pillow's decoder, others with its full reader."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Sends runs to one server in rounds: once for `sync`, or repeatedly while runs are active."""
+"""Sends runs to one server in rounds, once or while they are active, with growing pauses after failures."""
 
 import random
 import threading
