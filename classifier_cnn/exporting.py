@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from classifier_cnn import metrics
 from classifier_cnn.data import load_data
@@ -28,15 +29,20 @@ def export(arguments: argparse.Namespace) -> None:
     source = read_source(arguments, PROJECT, TARGET, partial(load_recorded, Options, load_data))
     source, max_fpr, confidence = with_threshold(source, arguments)
     job = open_job(arguments, source, project(max_fpr, confidence))
-    manifest, threshold, results = source.manifest, source.manifest.trained_threshold, job.results
-    if not results or threshold != results["validation"]["metrics"]["threshold"]:
-        scored = Scored(source.validation, source.outputs[:, 0], threshold, "validation")
-        results = {"validation": report(job.folder, scored, confidence=confidence)}
-    numbers = results["validation"]["metrics"]
-    numbers.pop("false_positive_bound", None)  # that of an earlier choice
-    if (bound := (manifest.threshold_choice or {}).get("false_positive_bound")) is not None:
-        numbers["false_positive_bound"] = bound
-    finish_export(job, manifest, results)
+    manifest, threshold = source.manifest, source.manifest.trained_threshold
+
+    def evaluate(folder: Path) -> dict:
+        results = job.results
+        if not results or threshold != results["validation"]["metrics"]["threshold"]:
+            scored = Scored(source.validation, source.outputs[:, 0], threshold, "validation")
+            results = {"validation": report(folder, scored, confidence=confidence)}
+        numbers = results["validation"]["metrics"]
+        numbers.pop("false_positive_bound", None)  # that of an earlier choice
+        if (bound := (manifest.threshold_choice or {}).get("false_positive_bound")) is not None:
+            numbers["false_positive_bound"] = bound
+        return results
+
+    finish_export(job, manifest, evaluate)
 
 
 def with_threshold(source: Source, arguments: argparse.Namespace) -> tuple[Source, float, float]:

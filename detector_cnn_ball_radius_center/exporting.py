@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from detector_cnn_ball_radius_center import metrics
 from detector_cnn_ball_radius_center.data import load_data
@@ -28,13 +29,16 @@ def export(arguments: argparse.Namespace) -> None:
     """
     source = read_source(arguments, PROJECT, TARGET, partial(load_recorded, Options, load_data))
     job = open_job(arguments, source, project(source.validation.X.shape[2]))
-    manifest, results = source.manifest, job.results
+    manifest = source.manifest
     if "mean" not in manifest.target:
         manifest = replace(manifest, target=manifest.target | {"mean": source.validation.y.mean(0).tolist()})
-    if not results:
-        circle = manifest.target["mean"]
-        results = {"validation": report(job.folder, source.validation, source.outputs, circle, "validation")}
-    finish_export(job, manifest, results)
+    circle = manifest.target["mean"]
+
+    def evaluate(folder: Path) -> dict:
+        patches, outputs = source.validation, source.outputs
+        return job.results or {"validation": report(folder, patches, outputs, circle, "validation")}
+
+    finish_export(job, manifest, evaluate)
 
 
 def project(size: int) -> Project:

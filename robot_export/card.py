@@ -1,6 +1,7 @@
 """Writes the model card, README.md and report.html of a run folder, to read before a model is copied to a robot."""
 
 import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,14 +37,17 @@ _VERDICTS = {True: "yes", False: "**NO**", None: "**not run**"}
 def write_card(job: Job, manifest: Manifest, new: Path) -> None:
     """Writes README.md, and report.html with the same text and all slices, to the folder `new`.
 
-    Both will be moved to the job's folder, which has the pictures; missing ones are left out.
+    Pictures that are only in the job's folder are copied to it; missing ones are left out.
     """
     split, folder = "test" if "test" in job.results else "validation", job.folder
     result = {"groups": (), "notes": ()} | job.results.get(split, {})
     weak, slices = (split + "\n" + job.project.group_table(result["groups"], n).strip("\n") for n in (WEAKEST, SLICES))
     pictures = [(f"{split}_{kind}.png", f"{words}, {split}") for kind, words in job.project.pictures]
     pictures.insert(len(pictures) - 1, ("training_curves.png", "the numbers of every epoch"))  # before the heat map
-    shown = [f"![{words}]({name})" for name, words in pictures if (folder / name).is_file()]
+    for name, _ in pictures:
+        if (folder / name).is_file() and not (new / name).exists():
+            shutil.copyfile(folder / name, new / name)
+    shown = [f"![{words}]({name})" for name, words in pictures if (new / name).is_file()]
     # Two side by side, so that they do not fill the page; the wide ones, at the end, would be too small.
     small = [*shown[:PAIRED], ""]
     pairs = list(zip(small[::2], small[1::2], strict=False))
@@ -65,7 +69,7 @@ def write_card(job: Job, manifest: Manifest, new: Path) -> None:
     ]
     text = "\n\n".join(part for part in parts if part is not None)
     write_text(new / "README.md", text)
-    write_page(new / "report.html", f"{text}## All slices\n\n```\n{slices}\n```\n", pictures=folder)
+    write_page(new / "report.html", f"{text}## All slices\n\n```\n{slices}\n```\n")
 
 
 def head(job: Job, manifest: Manifest) -> str:

@@ -1,6 +1,8 @@
 """Ends a run or `export.py`: writes the files, model.json and the model card, and tracks their numbers."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from common import tracking
 from common.runs.run_folder import tracked_files
@@ -35,17 +37,24 @@ def finish_run(run, history, job: Job) -> None:
         run.record_results(chosen, history, tracked_facts(manifest))
 
 
-def finish_export(job: Job, manifest: Manifest, results: dict) -> None:
-    """Ends `export.py`: writes everything to the job's folder, with this record and these results, and says so."""
-    manifest = replace(manifest, metrics={split: result["metrics"] for split, result in results.items()})
-    job = replace(job, source=replace(job.source, manifest=manifest), results=results)
-    print(card.summary(write_files(job)))
+def finish_export(job: Job, manifest: Manifest, evaluate: Callable[[Path], dict]) -> None:
+    """Ends `export.py`: writes everything to the job's folder, with this record, and says so.
+
+    evaluate: (folder for new pictures) -> the results; the pictures are moved to the job's folder with the other files.
+    """
+
+    def evaluated(folder: Path) -> Job:
+        results = evaluate(folder)
+        metrics = {split: result["metrics"] for split, result in results.items()}
+        return replace(job, source=replace(job.source, manifest=replace(manifest, metrics=metrics)), results=results)
+
+    print(card.summary(write_files(job, prepare=evaluated)))
     print(f"files, model.json and model card: {job.folder}")
 
 
-def write_files(job: Job, export: str = "all") -> Manifest:
-    """Makes the files, model.json and card, adds them to a run that has already ended, and returns the manifest."""
-    manifest = deliver(job, export)
+def write_files(job: Job, **how) -> Manifest:
+    """Makes the files, model.json and card, adds them to a run that has already ended; how, result: as in `deliver`."""
+    manifest = deliver(job, **how)
     if later := tracking.add_files(job.folder, tracked_files(job.folder)):
         print(later)
     return manifest

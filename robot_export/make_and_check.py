@@ -43,9 +43,10 @@ class Checked:
     run: Callable | None = None
 
 
-def deliver(job: Job, export: str = "all") -> Manifest:
+def deliver(job: Job, export: str = "all", prepare: Callable[[Path], Job] | None = None) -> Manifest:
     """Makes the files, model.json and, unless `export` is "none", the card; export: as `--export`.
 
+    prepare: completes the job, and may write pictures to the folder that it gets.
     All of them are written to a temporary folder and moved in at the end, so that a full disk leaves the folder as it
     was: its model.json and card never describe another export.
 
@@ -58,6 +59,7 @@ def deliver(job: Job, export: str = "all") -> Manifest:
     try:
         with tempfile.TemporaryDirectory(prefix=".export.", dir=job.folder, ignore_cleanup_errors=True) as folder:
             new = Path(folder)
+            job = prepare(new) if prepare else job
             if export == "none":
                 threshold, answers = job.source.manifest.trained_threshold, job.source.outputs[job.vectors]
                 checked = {"keras": Checked(_entry(items["keras"], job.folder, job), threshold, answers)}

@@ -33,12 +33,11 @@ img {{ max-width: 100% }}
 """
 
 
-def write_page(path: Path, text: str, pictures: Path | None = None) -> None:
+def write_page(path: Path, text: str) -> None:
     """Writes Markdown as HTML, replacing an earlier page in one step.
 
     Tags and links in the text are shown as plain text, because the names in it may come from anywhere. Pictures are
-    read from the folder `pictures`, by default the page's; a missing one, or one that would make the page larger than
-    `LIMIT`, is only named.
+    read from the page's folder; a missing one, or one that would make the page larger than `LIMIT`, is only named.
     """
     room = LIMIT
 
@@ -46,7 +45,7 @@ def write_page(path: Path, text: str, pictures: Path | None = None) -> None:
         nonlocal room
         name, words = str(tokens[i].attrs["src"]), html.escape(tokens[i].content)
         try:
-            with open_inside(pictures or path.parent, name) as file:
+            with open_inside(path.parent, name) as file:
                 data = base64.b64encode(file.read(room + 1)).decode()
         except (OSError, UserError, ValueError):
             return f"{words} (no such picture)"

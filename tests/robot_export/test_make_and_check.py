@@ -11,7 +11,7 @@ from robot_export import model_json, plan_files, runtimes, verify, verify_one_fi
 from robot_export.calibration import select_calibration
 from robot_export.card import write_card
 from robot_export.cpp import int16_reference
-from robot_export.finish_export import tracked_facts
+from robot_export.finish_export import finish_export, tracked_facts
 from robot_export.formats import CHOICES, FORMATS
 from robot_export.layout import Layout
 from robot_export.make_and_check import deliver
@@ -223,21 +223,27 @@ def test_only_keras_and_nothing(tmp_path):
 def test_a_disk_that_fills_at_the_last_file_leaves_the_earlier_export(tmp_path, monkeypatch):
     monkeypatch.setitem(CHOICES, "all", ("keras", "onnx"))
     job = prepared("classifier", tmp_path)
+    (tmp_path / "validation_curves.png").write_bytes(b"of the earlier export")
     deliver(job)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     large = dataclasses.replace(job.project, group_table=lambda rows, shown: "x" * 5_000 * shown)
     manifest = dataclasses.replace(job.source.manifest, threshold={"keras": 0.125})
-    source = dataclasses.replace(job.source, manifest=manifest)
-    job = dataclasses.replace(job, project=large, source=source)
+    job = dataclasses.replace(job, project=large)
+
+    def evaluate(folder):
+        (folder / "validation_curves.png").write_bytes(b"new")
+        return {"validation": {"metrics": {"recall": 0.5}, "groups": []}}
+
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (900_000, limits[1]))  # only report.html is larger: 200 slices
     try:
         with pytest.raises(UserError, match=r"report\.html cannot be written: File too large"):
-            deliver(job)
+            finish_export(job, manifest, evaluate)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-    deliver(job)
+    finish_export(job, manifest, evaluate)
+    assert (tmp_path / "validation_curves.png").read_bytes() == b"new"
     for file in ("model.json", "README.md", "report.html"):
         assert "0.125" in (tmp_path / file).read_text()
 
