@@ -146,7 +146,7 @@ def read(folder: Path) -> Manifest:
 
 
 def read_beside(model: Path) -> Manifest | None:
-    """What the model.json of a model.keras says of the model, not of the files of its last export; None without one.
+    """What the model.json of a model.keras says about the model, not the files of its last export; None without one.
 
     Raises a UserError if it cannot be read or does not follow the schema.
     """

@@ -58,8 +58,7 @@ def _namespace(text: str) -> str:
     """A valid name of a C++ namespace that no word of C++ and no function or type of the C library has."""
     if not re.fullmatch("[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", text):
         raise argparse.ArgumentTypeError(f"must consist of letters, digits and single underscores. Received: {text}.")
-    if (
-        text in RESERVED.split() or text.endswith("_t") or hasattr(ctypes.CDLL(None), text)
-    ):  # model.h includes <cmath>, <cstring>
+    c_library = ctypes.CDLL(None)  # model.h includes <cmath> and <cstring>
+    if text in RESERVED.split() or text.endswith("_t") or hasattr(c_library, text):
         raise argparse.ArgumentTypeError(f"{text} is reserved in C++. Choose another name, such as ball_classifier.")
     return text

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from robot_export.cpp import dense, tiles
+from robot_export.cpp import convolutions, dense
 from robot_export.cpp.layers import functions, plan, run
 from robot_export.cpp.products import Lines, Pieces, Stage
 from robot_export.cpp.weights import array, pad_inputs, pad_last, tile_factors
@@ -18,7 +18,7 @@ def weights(network: FoldedNetwork) -> str:
     factors = [(tile_factors(first.weights) * network.scale).transpose(2, 1, 0)]
     for stage, layer in zip(plan(network, 4)[1:], later, strict=False):
         values = tile_factors(layer.weights)
-        factors.append(np.delete(values, range(8, 12), axis=0) if tiles.is_short(stage) else values)
+        factors.append(np.delete(values, range(8, 12), axis=0) if convolutions.is_short(stage) else values)
     factors.append(pad_last(pad_inputs(last.weights)))
     factors.append(pad_last(pad_inputs(hidden.weights.reshape(-1, len(last.bias), len(hidden.bias)))))
     factors.append(pad_last(head.weights.T))
@@ -40,9 +40,9 @@ def layers(network: FoldedNetwork) -> str:
 
 def _bodies(first: Stage, second: Stage, third: Stage, fourth: Stage, hidden: Stage, answer: Stage) -> list[Lines]:
     return [
-        tiles.first_convolution(first),
-        tiles.convolution(second, border=1),
-        tiles.convolution(third, border=0),
+        convolutions.first_convolution(first),
+        convolutions.convolution(second, border=1),
+        convolutions.convolution(third, border=0),
         dense.small_convolution(fourth, _keep),
         dense.dense(hidden, _keep),
         dense.head(answer),

@@ -1,11 +1,11 @@
-"""Generates C++ for the layers in int16: tiles as in tiles.py, products of pairs of inputs, int32 sums."""
+"""Generates C++ for the layers in int16: tiles as in convolutions.py, products of pairs of inputs, int32 sums."""
 
 from dataclasses import replace
 
 from robot_export.cpp import dense, layers
+from robot_export.cpp.convolutions import largest, pooled, transform, transformed_pixels
 from robot_export.cpp.int16_quantise import LIMIT, Int16Network
 from robot_export.cpp.products import ACCUMULATORS, Lines, Pieces, Stage, accumulate, pieces, runs, steps
-from robot_export.cpp.tiles import largest, pooled, transform, transformed_pixels
 from robot_export.folded_network import FoldedNetwork
 
 WIDTHS = (8, 4)  # int32 per vector: AVX2; SSE, NEON and any other machine
