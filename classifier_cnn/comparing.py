@@ -24,7 +24,7 @@ def subject(max_fpr: float = MAX_FPR) -> Subject:
         *(Measure(f"recall at {percent(limit)} false positives", 1, **rate, digits=1) for limit in limits),
         Measure("AUROC", 1, digits=4),
         Measure("recall at its own threshold", 1, **rate, digits=1),
-        Measure("false positive rate at its own", -1, **rate, digits=2),
+        Measure("false positives at its own threshold", -1, **rate, digits=2),
     )
 
     def errors(y, answers, threshold):

@@ -104,6 +104,15 @@ def test_false_alarms_become_negatives_that_touch_no_ball(tmp_path, models):
             assert kind != "ball" or not (left < c and right > a and top < d and bottom > b)
 
 
+def test_no_command_for_negatives_is_printed_if_there_are_none(tmp_path, models, capsys):
+    scenes.picture(1).save(tmp_path / "a.png")
+    given = tmp_path / "a.png", "--no-ball", tmp_path / "a.png", "--threshold", 1, "--negatives", tmp_path / "root"
+    assert run(models / "model1.keras", *given, "--output-dir", tmp_path / "out") == 0
+    out = capsys.readouterr().out
+    assert "written as negatives: 0" in out
+    assert "Build datasets" not in out
+
+
 def test_a_damaged_file_of_certified_pictures_is_told_before_the_scan(tmp_path, models, capsys, monkeypatch):
     scenes.picture(1).save(tmp_path / "a.png")
     (tmp_path / "bad.h5").write_bytes(b"x")
