@@ -55,8 +55,16 @@ ROOMS = {
 }
 # The rooms in which every file with more logic than this has a test file of its name; the others are to follow.
 LOGIC_LINES = 30
-MIRRORED = ("common", "dataset_tools", "grid_search")
-NOT_MIRRORED: dict[str, str] = {}  # file -> why its tests are elsewhere, such as "an entry point, which test_x runs"
+MIRRORED = ("common", "dataset_tools", "grid_search", *PROJECTS)
+NOT_MIRRORED = {  # file: where its tests are
+    **{f"{project}/training.py": "test_train.py trains whole runs" for project in PROJECTS},
+    **{f"{project}/exporting.py": "tests/robot_export exports whole runs" for project in PROJECTS},
+    **{f"{project}/report.py": "test_train.py and tests/common/runs/test_evaluation.py" for project in PROJECTS},
+    "classifier_cnn/mining.py": "test_mine.py",
+    "classifier_cnn/options.py": "test_train.py and tests/common/cli/test_training_options.py",
+    "detector_cnn_ball_radius_center/plots.py": "test_train.py",
+    "detector_cnn_ball_radius_center/together_report.py": "test_score_together.py",
+}
 PACKAGES = tuple(dict.fromkeys(room.split(".")[0] for room in ROOMS))
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
