@@ -133,7 +133,7 @@ def training_files(run: Path) -> list[Path]:
     """The training files of a run that are on this machine; nothing is downloaded."""
     try:
         options = from_json(Options, read_config(run)["options"])
-        return list(resolve("classification", replace(options, offline=True), _rendered).train)
+        return list(resolve("classification", replace(options, offline=True), _rendered).files["train"])
     except UserError:
         text = "note: the training patches are not here, so chosen patches may be similar. Pass them with --training."
         print(text, file=sys.stderr)

@@ -5,6 +5,7 @@ The file is checked against its JSON Schema before it is written and after it is
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
@@ -164,7 +165,7 @@ def find_entry(path: Path) -> tuple[Manifest, str] | None:
     Raises a UserError if one lists it but does not follow the schema.
     """
     beside = path.with_name("model.json")
-    files = read_json(beside).get("forms") if beside.is_file() else None
+    files = read_json(beside).get("forms") if os.path.lexists(beside) else None
     for name, entry in files.items() if isinstance(files, dict) else ():
         if isinstance(entry, dict) and entry.get("file") == path.name:
             return read(path.parent), name

@@ -69,10 +69,10 @@ def place(tmp_path_factory):
                 path = folder / "archive" / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 make(path, seed=seed, size=family.size, channels=family.channels)
-    (folder / "pictures").mkdir()
-    for number in range(2):
+    for number, name in enumerate(("pictures/1", "pictures/2", "game/1", "game/2", "empty_field/1")):
+        (folder / name).parent.mkdir(exist_ok=True)
         pixels = np.random.default_rng(number).integers(0, 255, (120, 160, 3), np.uint8)
-        Image.fromarray(pixels).save(folder / "pictures" / f"game_{number}.png")
+        Image.fromarray(pixels).save(folder / f"{name}.png")
     handler = functools.partial(SimpleHTTPRequestHandler, directory=folder / "archive")
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -112,7 +112,9 @@ def concrete(page: str, line: str, folder, words: dict) -> str:
         (r"(?:\.\./)?runs/TOMORROW\b", words["CLASSIFIER"] / "model.keras"),
         (r"(?:\.\./)?runs/A\b", run),
         (r"(?:\.\./)?runs/B\b", run / "model_float32.tflite"),
-        (r"\b(?:empty_field|game)\.log|~/pictures", folder / "pictures"),
+        (r"~/pictures", folder / "pictures"),
+        (r"\bgame\.log", folder / "game"),
+        (r"\bempty_field\.log", folder / "empty_field"),
         (r"--negatives patches", f"--negatives {folder}/patches"),
         (r"(?:\.\./)?runs/DETECTOR\b", words["DETECTOR"]),
         (r"(?:\.\./)?runs/NAME\b", run),

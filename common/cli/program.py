@@ -28,12 +28,20 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
         return super()._expand_help(action)
 
 
+def _path(text: str) -> Path:
+    """A path from the command line; an empty one, such as that of an unset shell variable, would be this folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("takes a path. Received: an empty one.")
+    return Path(text)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, without the usage but with a suggestion."""
 
     def __init__(self, **settings):
         settings.setdefault("formatter_class", HelpFormatter)
         super().__init__(allow_abbrev=False, **settings)
+        self.register("type", Path, _path)  # for every option with type=Path
 
     def parse_args(self, args=None, namespace=None):
         """Parses all arguments; for an unknown one, the error suggests the nearest known one."""

@@ -47,7 +47,7 @@ def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
     if given is not None:
         return given, "from the command line"
     manifest = model_file.with_name("model.json")
-    if model_file.name != "model.keras" or not manifest.is_file():
+    if model_file.name != "model.keras" or not os.path.lexists(manifest):
         return FALLBACK_THRESHOLD, "the default, because the model has none"
     try:
         told = read_json(manifest)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from classifier_cnn import mine, mining
+from classifier_cnn.options import Options
 from common.cli.program import run_main
 from common.training.safe_keras_file import save
 from dataset_tools import cut
@@ -102,6 +103,13 @@ def test_false_alarms_become_negatives_that_touch_no_ball(tmp_path, models):
         left, top, right, bottom = (float(text[f"p_{end}_{axis}"]) for end in ("min", "max") for axis in "xy")
         for kind, a, b, c, d in scenes.SCENES[text["picture"]]:
             assert kind != "ball" or not (left < c and right > a and top < d and bottom > b)
+
+
+def test_the_training_files_of_a_run_are_found(tmp_path):
+    file = classification_file(tmp_path / "train.h5", 60)
+    options = Options(data_train=(file,)).as_json()
+    (tmp_path / "config.json").write_text(json.dumps({"options": options, "datasets": {}}))
+    assert mining.training_files(tmp_path) == [file]
 
 
 def test_no_command_for_negatives_is_printed_if_there_are_none(tmp_path, models, capsys):

@@ -144,3 +144,13 @@ def test_a_file_that_is_given_twice_is_refused_however_it_is_spelled(tmp_path, o
     (tmp_path / "hard_link.h5").hardlink_to(tmp_path / "a.h5")
     with pytest.raises(UserError, match=r"^The same data is given twice\. Received: .*a\.h5 and .*\.h5\. Give it once"):
         check_files([tmp_path / "a.h5", tmp_path / other])
+
+
+@pytest.mark.parametrize("given", ["--output=", "--output= "])
+def test_an_empty_path_is_not_the_working_directory(given, capsys):
+    parser = Parser(prog="cut.py")
+    parser.add_argument_group("files").add_argument("--output", type=Path)
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args([given])
+    assert ended.value.code == 2
+    assert "argument --output: takes a path. Received: an empty one." in capsys.readouterr().err

@@ -45,6 +45,12 @@ def test_a_model_json_without_a_threshold(tmp_path, content):
         read_threshold(tmp_path / "model.keras", None)
 
 
+def test_a_folder_in_place_of_model_json_does_not_count_as_none(tmp_path):
+    (tmp_path / "model.json").mkdir()
+    with pytest.raises(UserError, match=r"model\.json cannot be read.*Pass one with --threshold\.$"):
+        read_threshold(tmp_path / "model.keras", None)
+
+
 def test_the_run_of_a_detector_is_called_a_detector(tmp_path):
     (tmp_path / "model.json").write_text('{"project": "detector_cnn_ball_radius_center", "forms": {}}')
     with pytest.raises(UserError, match=r"Received: a detector; use the tools in detector_cnn_ball_radius_center\.$"):
