@@ -8,7 +8,8 @@ others.
 
     .venv/bin/python benchmarks/whole_pixel_labels.py FOLDER --seeds 3
 
-FOLDER is any annotated folder that cut.py reads; balls of 40 pixels and more are best. A seed takes five minutes.
+FOLDER is any annotated folder that cut.py reads; balls of 40 pixels and more are best. Three seeds take five minutes on
+one core.
 """
 
 import argparse

@@ -74,15 +74,17 @@ def check_files(paths: Iterable[Path], option: str = "", folders: bool = False) 
 
     A link to a file counts as that file. `option` names the files, for messages; `folders` may stand for files.
     """
-    seen = []
+    seen: dict[tuple[int, int], Path] = {}
     for path in paths:
         given, exists = f"{option} {path}".strip(), os.path.exists(path)  # noqa: PTH110 - False for a name that is too long, too
         if not exists or not (folders or path.is_file()):
             what = "There is no such file" + " or folder" * folders if not exists else "This is not a file"
             raise UserError(f"{what}. Received: {given}. Check the path.")
-        if same := next((other for other in seen if path.samefile(other)), None):
-            raise UserError(f"The same data is given twice. Received: {same} and {path}. Give it once.")
-        seen.append(path)
+        facts = path.stat()
+        place = facts.st_dev, facts.st_ino
+        if place in seen:
+            raise UserError(f"The same data is given twice. Received: {seen[place]} and {path}. Give it once.")
+        seen[place] = path
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
