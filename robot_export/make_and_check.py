@@ -46,9 +46,9 @@ class Checked:
 def deliver(job: Job, export: str = "all", prepare: Callable[[Path], Job] | None = None) -> Manifest:
     """Makes the files, model.json and, unless `export` is "none", the card; export: as `--export`.
 
-    prepare: completes the job, and may write pictures to the folder that it gets.
     All of them are written to a temporary folder and moved in at the end, so that a full disk leaves the folder as it
-    was: its model.json and card never describe another export.
+    was: its model.json and card never describe another export. `prepare` completes the job first, and may write
+    pictures to that temporary folder.
 
     Raises:
         UserError: a layer or file cannot be exported or written, a robot's code cannot load this model, or a float32
