@@ -7,6 +7,10 @@ import socket
 
 import pytest
 
+from .common.tracking.mlflow_server import mlflow_2, mlflow_3
+
+__all__ = ["mlflow_2", "mlflow_3"]  # servers for the whole session, which the tests of several folders share
+
 # Programs that a script starts in the background ignore Ctrl-C, and so would every program that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

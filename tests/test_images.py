@@ -14,7 +14,7 @@ from docker.utils.build import exclude_paths  # how the Docker SDK itself reads 
 
 from .tiny import ROOT
 
-SHARED = ("common", "dataset_tools", "grid_search", "robot_export")
+SHARED = ("common", "dataset_tools", "grid_search", "mlflow_mirror", "robot_export")
 PROJECTS = {"classifier_cnn": "classification", "detector_cnn_ball_radius_center": "detection"}
 LOCKS = ("requirements.lock", "requirements-gpu.lock")
 

@@ -14,7 +14,7 @@ from servers import mlflow_server, tracked
 from verdict import CheckFailed, expect
 
 PROJECTS = ("classifier_cnn", "detector_cnn_ball_radius_center")
-SHARED = ("common", "dataset_tools", "grid_search", "robot_export")
+SHARED = ("common", "dataset_tools", "grid_search", "mlflow_mirror", "robot_export")
 STRANGER = "54321:54321"  # a user that no image knows
 DEAD_PROXY = "http://127.0.0.1:9"
 PASSWORD = "not-to-be-seen-anywhere"  # noqa: S105 - it is looked for in everything that a run leaves
@@ -104,7 +104,7 @@ def strict(check: Check) -> str:
     no_compiler = ["cpp", "int16"]
     expect(len(formats) == 7 and unchecked in ([], no_compiler), "seven export formats", f"{[*formats]}", out)
     expect("SYNTHETIC" in folder.name, "the replaced dataset in the run's name", folder.name, out)
-    expect("tracking sync" in out, "a line that says how to send the pending run", "none", out)
+    expect("mlflow_mirror sync" in out, "a line that says how to send the pending run", "none", out)
     with_password = [
         path.name for path in terms.volume.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()
     ]
@@ -153,7 +153,7 @@ def pending(check: Check) -> str:
     terms = check.strict()
     check.run([*QUICK, "--dataset", "synthetic", "--tracking", "deepl", "--export", "none"], terms)
     with mlflow_server(check.folder) as uri:
-        command = ["-m", "common.tracking", "sync", "--to", uri]
+        command = ["-m", "mlflow_mirror", "sync", "--to", uri]
         out = check.run(command, replace(terms, network=True, environment={}), "python")
         words = tracked(uri)
         return f"{out.strip().splitlines()[-1]}; the server has {words}"

@@ -56,7 +56,7 @@ def switch_off(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def command(place: str, *words: object) -> str:
-    """A command line that can be copied and run in the working directory: `python3 ../common/tracking sync`.
+    """A command line that can be copied and run in the working directory: `python3 ../mlflow_mirror sync`.
 
     `place` is a script, or a folder with a `__main__.py`, from the top of the repository; `words` are its arguments.
     """

@@ -1,4 +1,4 @@
-"""The run folder and its mirror on MLflow; only this package uses MLflow.
+"""Records what a run does in its folder; `mlflow_mirror` sends it to MLflow.
 
 server = choose_server(None, output_dir)
 run = start(folder, server, RunInfo("ball", "first", parameters={"filters": "8 8 16 16"}))

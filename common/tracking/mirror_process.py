@@ -1,4 +1,4 @@
-"""Starts, watches and ends the process that sends a run; see `common.tracking.mirror`."""
+"""Starts, watches and ends the process that sends a run: `mlflow_mirror/beside_run.py`, a program of its own."""
 
 import contextlib
 import os
@@ -33,7 +33,7 @@ class MirrorProcess:
         self._close()
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "common.tracking.mirror", str(self.runs[0]), *self._chosen],
+                [sys.executable, "-m", "mlflow_mirror.beside_run", str(self.runs[0]), *self._chosen],
                 stdin=subprocess.PIPE,
                 bufsize=0,  # see `_tell`
                 stdout=subprocess.DEVNULL,

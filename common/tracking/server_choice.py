@@ -135,7 +135,7 @@ def command_to_send(run: Path, target: str, with_others: bool = False) -> str:
     """The command that sends a run, or all runs in its folder, to its servers; to `target` if that was not chosen."""
     what = ("--output-dir", launch.shortest(run.parent)) if with_others else (launch.shortest(run),)
     to = () if may_be_sent(run, target, named_now()) else ("--to", uri_of(run, target))
-    return launch.command("common/tracking", "sync", *what, *to)
+    return launch.command("mlflow_mirror", "sync", *what, *to)
 
 
 def target_of(run: Path, uri: str) -> str:

@@ -69,7 +69,7 @@ class Grid:
     def tracked(self, experiment: str = "small_training"):
         """The grid's run and its children in the local store."""
         if f"Not yet on {self.runs}" in self.said():  # on a busy machine the grid does not wait but prints this command
-            assert program("common.tracking", "sync", "--to", "local", "--output-dir", self.runs).returncode == 0
+            assert program("mlflow_mirror", "sync", "--to", "local", "--output-dir", self.runs).returncode == 0
         _, runs = tracked_runs(self.runs, experiment)
         (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
         children = [run for run in runs if run is not parent]

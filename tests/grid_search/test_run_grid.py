@@ -151,7 +151,7 @@ def test_the_process_that_sends_is_started_again_while_the_grid_runs(tmp_path):
     grid = Grid(tmp_path, "--seed", "0", "--epochs", "5000", "--delay", "0.5")
     driver = grid.start()
     wait_until(lambda: any(sent(path) for path in grid.run_folders()), driver)
-    (mirror,) = [pid for pid, command in descendants(driver.pid).items() if "common.tracking.mirror" in command]
+    (mirror,) = [pid for pid, command in descendants(driver.pid).items() if "mlflow_mirror.beside_run" in command]
     os.kill(mirror, signal.SIGKILL)
     (run,) = grid.run_folders()
     before = sent(run)
@@ -174,7 +174,7 @@ def test_without_a_server_nothing_is_lost(tmp_path):
     grid.arguments[grid.arguments.index("local")] = server.url
     assert grid.run() == 0
     assert "not available" in grid.said()
-    assert "and 2 of the 2 runs below it. Send with: python3 common/tracking sync --output-dir" in grid.said()
+    assert "and 2 of the 2 runs below it. Send with: python3 mlflow_mirror sync --output-dir" in grid.said()
     grid.check_complete(2, epochs=2)
     runs = [grid.folder, *grid.run_folders()]
     assert {tuple(journal.servers(path)) for path in runs} == {("local:../mlflow.db", server.url)}

@@ -13,7 +13,7 @@ from ...tiny import ROOT, environment
 
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("*/[Rr][Ee][Aa][Dd][Mm][Ee].md")), *sorted(ROOT.glob("docs/*.md"))]
 PROGRAM = (
-    r"(?:python3|\.venv/bin/python) (?:(?:[\w.]+/)*\w+\.py|(?:\.\./)*(?:grid_search|common/tracking))(?![\w./])"
+    r"(?:python3|\.venv/bin/python) (?:(?:[\w.]+/)*\w+\.py|(?:\.\./)*(?:grid_search|mlflow_mirror))(?![\w./])"
     r"|bash (?:[\w.]+/)*\w+\.sh"
 )
 BARE = Path(sys._base_executable)
@@ -76,8 +76,8 @@ def test_every_documented_program_starts_and_knows_the_options(folder, program, 
         assert "Usage:" in told.stderr
         return
     assert told.returncode == 0, told.stderr
-    # The options belong to the runs (scripts and grids) or to subcommands (tracking), so this help does not list them.
-    if script.endswith(".sh") or "grid_search" in script or "tracking" in script:
+    # The options belong to runs (scripts and grids) or subcommands (mlflow_mirror), so this help does not list them.
+    if script.endswith(".sh") or "grid_search" in script or "mlflow_mirror" in script:
         return
     known = set(re.findall(r"--[a-z][\w-]*", told.stdout))
     for rest in documented()[folder, program]:
@@ -89,7 +89,7 @@ def test_a_printed_command_runs_from_where_it_is_printed(newcomer, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", newcomer["PATH"])
     (tmp_path / "my runs").mkdir()
-    line = launch.command("common/tracking", "status", "--output-dir", launch.shortest(tmp_path / "my runs"))
+    line = launch.command("mlflow_mirror", "status", "--output-dir", launch.shortest(tmp_path / "my runs"))
     told = subprocess.run(line, shell=True, cwd=tmp_path, env=newcomer, capture_output=True, text=True, check=False)
     said = "No runs found in my runs. Choose another folder with --output-dir.\n"
     assert (told.returncode, told.stdout) == (0, said), told.stderr

@@ -107,4 +107,4 @@ def test_a_run_finishes_whatever_its_terminal_does(tmp_path, redirection):
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell")
 @pytest.mark.parametrize("redirection", ["2> /dev/full", "2>&-"])
 def test_an_error_keeps_its_status_where_nobody_can_read_it(redirection):
-    assert shell([sys.executable, "-m", "common.tracking", "sync", "nothing"], redirection).returncode == 2
+    assert shell([sys.executable, "-m", "mlflow_mirror", "sync", "nothing"], redirection).returncode == 2

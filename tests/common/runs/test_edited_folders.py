@@ -18,13 +18,14 @@ from common.cli.find_run import read_config
 from common.cli.option import from_json
 from common.errors import UserError
 from common.runs.finished import is_finished
-from common.tracking import journal, server_state, sync_and_status
+from common.tracking import journal, server_state
 from common.tracking.server_state import missing, targets
 from common.training import epochs_and_checkpoints, safe_keras_file
 from common.training.find_model import find_model, read_threshold
 from grid_search.plan import read_plan
 from grid_search.ranking import _costs
 from grid_search.run_folders import read_rows
+from mlflow_mirror import sync_and_status
 from robot_export import model_json
 
 from ...tiny import ROOT, classification_file, environment

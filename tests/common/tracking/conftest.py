@@ -1,4 +1,4 @@
-"""Servers for the tracking tests: one `mlflow server` of each version for the whole session."""
+"""Servers and runs for the tests of tracking and of the mirror."""
 
 import pytest
 
@@ -8,24 +8,8 @@ from common.tracking.mirror_process import MirrorProcess
 from common.tracking.server_choice import Server
 
 from .fault_proxy import FaultProxy
-from .mlflow_server import MlflowServer, mlflow_214
 
 SECRET = b"the private key of whoever runs sync"
-
-
-@pytest.fixture(scope="session")
-def mlflow_3(tmp_path_factory):
-    server = MlflowServer(tmp_path_factory.mktemp("mlflow3"))
-    yield server
-    server.kill()
-
-
-@pytest.fixture(scope="session")
-def mlflow_2(tmp_path_factory):
-    """A server of MLflow 2.14, which has a separate environment."""
-    server = MlflowServer(tmp_path_factory.mktemp("mlflow2"), mlflow_214())
-    yield server
-    server.kill()
 
 
 @pytest.fixture(params=["3", "2.14"])

@@ -130,3 +130,19 @@ def differences(run: Path, target: str) -> list[str]:
                 same, place = False, f"{place} ({error})"
             wrong += [] if same else [f"file {place}"]
     return wrong
+
+
+@pytest.fixture(scope="session")
+def mlflow_3(tmp_path_factory):
+    """One server for all tests."""
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow3"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def mlflow_2(tmp_path_factory):
+    """A server of MLflow 2.14, which has a separate environment."""
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow2"), mlflow_214())
+    yield server
+    server.kill()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from common import tracking
 from common.tracking import Server, choose_server, journal, server_state
-from common.tracking.mirror import prepare
-from common.tracking.mirror.send_run import Sender
 from common.tracking.server_choice import uri_of
+from mlflow_mirror.mlflow_settings import prepare
+from mlflow_mirror.send_run import Sender
 
 AWAY = Server("http://127.0.0.1:9", "", "http://127.0.0.1:9")
 

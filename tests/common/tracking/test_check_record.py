@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.tracking.__main__ import main
+from mlflow_mirror.__main__ import main
 
 from .mlflow_server import differences
 from .small_runs import edit

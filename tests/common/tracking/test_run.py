@@ -8,8 +8,9 @@ import pytest
 from common import tracking
 from common.cli import launch
 from common.errors import UserError
-from common.tracking import Server, choose_server, journal, server_state, sync_and_status
+from common.tracking import Server, choose_server, journal, server_state
 from common.tracking.server_state import missing
+from mlflow_mirror import sync_and_status
 
 from .fault_proxy import FaultProxy, wait_until
 from .mlflow_server import differences
@@ -66,7 +67,7 @@ def test_a_run_that_was_kept_here_is_pending_for_the_teams_server(tmp_path, no_m
         here, there = run.finish("FINISHED").splitlines()
         assert f"{tmp_path}/mlflow.db" in here
         assert there.startswith(f"Not yet on {team.url}: 3 records")
-        assert there.endswith(f"common/tracking sync {launch.shortest(tmp_path / 'run')} --to {team.url}")
+        assert there.endswith(f"mlflow_mirror sync {launch.shortest(tmp_path / 'run')} --to {team.url}")
         team.restore()
         assert sync_and_status.sync([run.folder], tmp_path, team.url) == 0
         assert sync_and_status.sync([run.folder], tmp_path) == 0
@@ -113,7 +114,7 @@ def test_files_that_are_made_after_the_end_are_sent_by_the_next_sync(tmp_path, c
         (run / name).write_text("exported")
     said = tracking.add_files(run, [run / "a.txt", run / "model.h"])
     assert "1 record and 2 files" in said
-    assert said.endswith(f"common/tracking sync {run}")
+    assert said.endswith(f"mlflow_mirror sync {run}")
     assert sync_and_status.status([run]) == 1
     assert sync_and_status.sync([run], tmp_path) == 0
     assert sync_and_status.status([run]) == 0

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from common.tracking import journal, journal_writer, server_state
-from common.tracking.__main__ import main
+from mlflow_mirror.__main__ import main
 
 from .mlflow_server import differences
 

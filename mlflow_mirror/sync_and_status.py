@@ -1,4 +1,4 @@
-"""The commands of `python3 common/tracking`: status and sync for any number of runs."""
+"""The commands of `python3 mlflow_mirror`: status and sync for any number of runs."""
 
 import time
 from pathlib import Path
@@ -7,9 +7,9 @@ from common.cli import launch
 from common.cli.progress import progress_bar
 from common.errors import UserError
 from common.tracking import journal, journal_writer, server_state, writer_lock
-from common.tracking.mirror import prepare
 from common.tracking.server_choice import command_to_send, may_be_sent, named_now, readable, resolve, target_of, uri_of
 from common.tracking.server_state import missing, place, targets
+from mlflow_mirror.mlflow_settings import prepare
 
 _OTHERS_SECONDS = 60.0
 
@@ -115,7 +115,7 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
 def _send(jobs: list[tuple[Path, str]]) -> bool:
     """Sends runs to their servers, one after the other, and prints what is missing. Returns whether anything is."""
     prepare()
-    from common.tracking.mirror.worker import Carrier
+    from mlflow_mirror.worker import Carrier
 
     carriers: dict[str, Carrier] = {}
     with progress_bar(total=len(jobs), unit=" runs", desc="sync") as bar:

@@ -2,13 +2,13 @@
 
 import pytest
 
-from common.tracking.__main__ import main
-from common.tracking.mirror import prepare
-from common.tracking.mirror.send_run import REFUSED_TAG, Sender
+from mlflow_mirror.__main__ import main
+from mlflow_mirror.mlflow_settings import prepare
+from mlflow_mirror.send_run import REFUSED_TAG, Sender
 
-from ..fault_proxy import Fault
-from ..mlflow_server import differences
-from ..small_runs import remote_tags, send, train
+from ..common.tracking.fault_proxy import Fault
+from ..common.tracking.mlflow_server import differences
+from ..common.tracking.small_runs import remote_tags, send, train
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
 

@@ -3,11 +3,11 @@
 import pytest
 
 from common.tracking import journal, server_state
-from common.tracking.__main__ import main
 from common.tracking.server_state import missing
+from mlflow_mirror.__main__ import main
 
-from ..mlflow_server import differences
-from ..small_runs import finished, parent_of
+from ..common.tracking.mlflow_server import differences
+from ..common.tracking.small_runs import finished, parent_of
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from common import tracking
-from common.tracking import choose_server, sync_and_status
-from common.tracking.mirror import prepare
+from common.tracking import choose_server
+from mlflow_mirror import sync_and_status
+from mlflow_mirror.mlflow_settings import prepare
 
-from ....tiny import ROOT
-from ..fault_proxy import wait_until
-from ..mlflow_server import differences
-from ..small_runs import finished_locally
+from ..common.tracking.fault_proxy import wait_until
+from ..common.tracking.mlflow_server import differences
+from ..common.tracking.small_runs import finished_locally
+from ..tiny import ROOT
 
 pytestmark = [
     pytest.mark.usefixtures("no_mirror"),
@@ -24,9 +25,9 @@ pytestmark = [
 ]
 OPEN = """
 import sys, time
-from common.tracking.mirror import prepare
+from mlflow_mirror.mlflow_settings import prepare
 prepare()
-from common.tracking.mirror.store import Store
+from mlflow_mirror.store import Store
 Store(sys.argv[1])
 time.sleep(600)  # long enough to be killed, even on a busy machine
 """

@@ -1,6 +1,6 @@
 """The process beside a run that sends the journal to the servers.
 
-python -m common.tracking.mirror RUN SERVER...
+python -m mlflow_mirror.beside_run RUN SERVER...
 
 It is a process, not a thread, for three reasons: ending it ends a hung request, so a run never waits for long; it
 outlives a run that was killed, and reports that; and MLflow's import and JSON do not slow down the training's
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from threading import Event, Thread
 
-from common.tracking.mirror import prepare
+from mlflow_mirror.mlflow_settings import prepare
 
 if __name__ == "__main__":  # before MLflow is imported, which takes seconds and reads its settings then
     with contextlib.suppress(OSError, AttributeError):
@@ -23,8 +23,8 @@ if __name__ == "__main__":  # before MLflow is imported, which takes seconds and
     prepare()
 
 from common.tracking import journal, journal_writer, writer_lock
-from common.tracking.mirror.worker import Carrier
 from common.tracking.server_choice import may_be_sent, named_now, uri_of
+from mlflow_mirror.worker import Carrier
 
 LAST_SECONDS = 150.0  # if the run died and nobody waits for this process; otherwise the run sets the limit
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from common.tracking import journal, sync_and_status
+from common.tracking import journal
+from mlflow_mirror import sync_and_status
 
-from .mlflow_server import MLFLOW, MlflowServer, differences, mlflow_214
+from ..common.tracking.mlflow_server import MLFLOW, MlflowServer, differences, mlflow_214
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
 TRAINING = Path(__file__).with_name("training.py")
@@ -40,7 +41,7 @@ def kill_mirror(folder: Path) -> None:
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             line = (entry / "cmdline").read_bytes().split(b"\0")
-            if b"common.tracking.mirror" in line and str(folder).encode() in line:
+            if b"mlflow_mirror.beside_run" in line and str(folder).encode() in line:
                 os.kill(int(entry.name), signal.SIGKILL)
 
 

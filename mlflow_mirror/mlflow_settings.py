@@ -1,7 +1,4 @@
-"""The half of tracking that sends a run's journal to MLflow.
-
-`prepare` sets up a process for MLflow. It does not import MLflow, which reads some of the settings on import.
-"""
+"""Sets up a process for MLflow. It does not import MLflow, which reads some of the settings on import."""
 
 import logging
 import os

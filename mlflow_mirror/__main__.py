@@ -1,23 +1,23 @@
-"""`python3 common/tracking sync | status`: shows which server has which run, and sends what is missing."""
+"""`python3 mlflow_mirror sync | status`: shows which server has which run, and sends what is missing."""
 
 import argparse
 import sys
 from pathlib import Path
 
 if __name__ == "__main__":  # works in any folder with any Python: finds this repository's modules and packages
-    sys.path[0] = str(Path(__file__).resolve().parents[2])
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
     from common.cli import launch
 
     launch.in_environment()
 
 from common.cli.program import Parser, run_main
 from common.cli.training_options import TrainingOptions
-from common.tracking import sync_and_status
+from mlflow_mirror import sync_and_status
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The two commands and their options."""
-    parser = Parser(prog="python3 common/tracking", description=__doc__)
+    parser = Parser(prog="python3 mlflow_mirror", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     sync = commands.add_parser("sync", help="send what is missing on the servers, and end runs whose process died")
     status = commands.add_parser("status", help="list the runs, their servers and what is pending")

@@ -11,17 +11,18 @@ from filelock import FileLock
 
 from common import tracking
 from common.cli import launch
-from common.tracking import journal, journal_writer, server_state, sync_and_status
-from common.tracking.mirror import prepare
-from common.tracking.mirror.send_run import Sender
-from common.tracking.mirror.worker import Carrier
+from common.tracking import journal, journal_writer, server_state
 from common.tracking.mirror_process import MirrorProcess
 from common.tracking.server_choice import choose_server, uri_of
+from mlflow_mirror import sync_and_status
+from mlflow_mirror.mlflow_settings import prepare
+from mlflow_mirror.send_run import Sender
+from mlflow_mirror.worker import Carrier
 
-from ....tiny import ROOT
-from ..fault_proxy import wait_until
-from ..mlflow_server import differences
-from ..small_runs import parent_of
+from ..common.tracking.fault_proxy import wait_until
+from ..common.tracking.mlflow_server import differences
+from ..common.tracking.small_runs import parent_of
+from ..tiny import ROOT
 
 TARGET = "local:../mlflow.db"
 DRIVER = """
@@ -152,7 +153,7 @@ def test_the_end_of_a_grid_says_which_of_its_runs_were_not_sent(tmp_path, start_
             grid.mirror.carry(run.folder)
         line = grid.finish()
     assert line.startswith(f"Not yet on {tmp_path}/mlflow.db: 1 of the 2 runs below it. Send with: ")
-    assert line.endswith(f"common/tracking sync --output-dir {launch.shortest(tmp_path)}")
+    assert line.endswith(f"mlflow_mirror sync --output-dir {launch.shortest(tmp_path)}")
 
 
 def test_the_runs_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_child):

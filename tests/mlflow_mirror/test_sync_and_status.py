@@ -1,4 +1,4 @@
-"""`python -m common.tracking sync | status`."""
+"""`python -m mlflow_mirror sync | status`."""
 
 import signal
 import subprocess
@@ -10,12 +10,12 @@ import pytest
 
 from common.errors import UserError
 from common.tracking import journal, journal_writer, server_state
-from common.tracking.__main__ import main
+from mlflow_mirror.__main__ import main
 
-from ...tiny import ROOT
-from .fault_proxy import Fault, FaultProxy, wait_until
-from .mlflow_server import differences
-from .small_runs import finished
+from ..common.tracking.fault_proxy import Fault, FaultProxy, wait_until
+from ..common.tracking.mlflow_server import differences
+from ..common.tracking.small_runs import finished
+from ..tiny import ROOT
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
 
@@ -71,7 +71,7 @@ def test_a_sync_that_is_stopped_in_an_upload_resumes(number, status, mlflow_3, s
             run.artifact(name)
         run.finish("FINISHED")
         proxy.fault = Fault("silent", only="second.txt")
-        command = [sys.executable, "-m", "common.tracking", "sync", str(run.folder), "--to", proxy.url]
+        command = [sys.executable, "-m", "mlflow_mirror", "sync", str(run.folder), "--to", proxy.url]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         wait_until(lambda: any("second.txt" in path for _, path in proxy.requests), 120)
         process.send_signal(number)

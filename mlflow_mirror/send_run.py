@@ -12,12 +12,12 @@ from mlflow.entities import ViewType
 
 from common.tracking import journal, server_state
 from common.tracking.check_record import TERMINAL
-from common.tracking.mirror import send_records
-from common.tracking.mirror.send_files import Files, forget_missing
-from common.tracking.mirror.store import Store
 from common.tracking.server_choice import uri_of
 from common.tracking.server_errors import Failure, Fault, fault_of
 from common.tracking.translate_for_mlflow import NAME_LENGTH, NOTES_TAG, PARENT_TAG, UUID_TAG, Batch, Translator, clean
+from mlflow_mirror import send_records
+from mlflow_mirror.send_files import Files, forget_missing
+from mlflow_mirror.store import Store
 
 REFUSED_TAG = "tracking.refused"
 _POISON = 2  # steps in a row that failed with status 500, after which a single value may be the cause

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from common.tracking import journal, server_state, sync_and_status
-from common.tracking.__main__ import main
-from common.tracking.mirror import prepare
-from common.tracking.mirror.send_run import REFUSED_TAG, Sender
+from common.tracking import journal, server_state
 from common.tracking.server_state import missing
+from mlflow_mirror import sync_and_status
+from mlflow_mirror.__main__ import main
+from mlflow_mirror.mlflow_settings import prepare
+from mlflow_mirror.send_run import REFUSED_TAG, Sender
 
-from ..conftest import SECRET
-from ..fault_proxy import Fault
-from ..mlflow_server import differences
-from ..small_runs import add_files, edit, remote_tags, send, train
+from ..common.tracking.conftest import SECRET
+from ..common.tracking.fault_proxy import Fault
+from ..common.tracking.mlflow_server import differences
+from ..common.tracking.small_runs import add_files, edit, remote_tags, send, train
 
 pytestmark = [pytest.mark.usefixtures("no_mirror"), pytest.mark.filterwarnings("default")]
 

@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 
 from common import tracking
-from common.tracking import choose_server, journal, sync_and_status
-from common.tracking.mirror import prepare
-from common.tracking.mirror.send_run import Sender
+from common.tracking import choose_server, journal
 from common.tracking.server_state import missing
+from mlflow_mirror import sync_and_status
+from mlflow_mirror.mlflow_settings import prepare
+from mlflow_mirror.send_run import Sender
 
-from ..fault_proxy import wait_until
-from ..mlflow_server import differences
+from ..common.tracking.fault_proxy import wait_until
+from ..common.tracking.mlflow_server import differences
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
-TRAINING = Path(__file__).parents[1] / "training.py"
+TRAINING = Path(__file__).with_name("training.py")
 
 
 def test_sixteen_runs_share_one_store(tmp_path, no_mirror):
@@ -31,7 +32,7 @@ def test_sixteen_runs_share_one_store(tmp_path, no_mirror):
         (run.folder / "a.txt").write_text(str(number))
         run.artifact("a.txt")
         run.finish("FINISHED", wait_s=0)
-    command = [sys.executable, "-m", "common.tracking", "sync", "--output-dir", str(tmp_path)]
+    command = [sys.executable, "-m", "mlflow_mirror", "sync", "--output-dir", str(tmp_path)]
     senders = [
         subprocess.Popen(
             [*command, *(f"run{number}" for number in range(8 * half, 8 * half + 8))],
@@ -101,7 +102,7 @@ def test_a_store_that_was_deleted_is_filled_again(tmp_path, no_mirror):
     assert sync_and_status.sync([run.folder], tmp_path) == 0
     for path in tmp_path.glob("mlflow.db*"):
         path.unlink()
-    command = [sys.executable, "-m", "common.tracking", "sync", str(run.folder)]
+    command = [sys.executable, "-m", "mlflow_mirror", "sync", str(run.folder)]
     subprocess.run(command, check=True, capture_output=True)
     assert differences(run.folder, "local:../mlflow.db") != ["the run is there 0 times"]
 

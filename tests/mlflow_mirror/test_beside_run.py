@@ -8,8 +8,8 @@ import pytest
 
 from common.tracking import server_state
 
-from ..fault_proxy import wait_until
-from ..mlflow_server import differences
+from ..common.tracking.fault_proxy import wait_until
+from ..common.tracking.mlflow_server import differences
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
 

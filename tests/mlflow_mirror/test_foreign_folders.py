@@ -6,11 +6,11 @@ import shutil
 import pytest
 
 from common.tracking import server_choice, server_state
-from common.tracking.__main__ import main
+from mlflow_mirror.__main__ import main
 
-from .fault_proxy import FaultProxy
-from .mlflow_server import differences
-from .small_runs import edit
+from ..common.tracking.fault_proxy import FaultProxy
+from ..common.tracking.mlflow_server import differences
+from ..common.tracking.small_runs import edit
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
 
@@ -47,7 +47,7 @@ def test_a_server_that_only_the_folder_names_gets_nothing_and_the_line_says_how_
         assert main(["sync", "--output-dir", str(tmp_path)]) == 1
         assert stranger.requests == []
         said = capsys.readouterr().out
-        command = re.search(r"common/tracking (sync .*)", said)[1].split()
+        command = re.search(r"mlflow_mirror (sync .*)", said)[1].split()
         assert command == ["sync", str(run), "--to", stranger.url]
         assert main(command) == 0
         assert stranger.requests

@@ -1,4 +1,4 @@
-"""The command line of `python3 common/tracking`."""
+"""The command line of `python3 mlflow_mirror`."""
 
 import subprocess
 import sys
@@ -6,15 +6,13 @@ import sys
 import pytest
 
 from common.errors import UserError
-from common.tracking.__main__ import main
+from mlflow_mirror.__main__ import main
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies emit warnings about each other
 
 
 def test_help_needs_no_heavy_import():
-    program = (
-        "import sys; from common import tracking; import common.tracking.__main__ as m; print(sorted(sys.modules))"
-    )
+    program = "import sys; from common import tracking; import mlflow_mirror.__main__ as m; print(sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     for module in ("mlflow", "sqlalchemy", "numpy", "tensorflow"):
         assert f"'{module}'" not in loaded
@@ -35,7 +33,7 @@ def test_bad_input_is_one_line(arguments, words, tmp_path):
 
 def test_the_commands_look_where_runs_are_put(monkeypatch, tmp_path):
     """In a container this is the mounted folder. In another one, sync would find no run and say that all were sent."""
-    from common.tracking.__main__ import parse_args
+    from mlflow_mirror.__main__ import parse_args
 
     monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path))
     assert parse_args(["sync"]).output_dir == tmp_path

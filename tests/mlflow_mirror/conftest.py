@@ -1,0 +1,5 @@
+"""The servers and runs of the tests of tracking."""
+
+from ..common.tracking.conftest import mlflow_server, no_mirror, proxy, quiet_home, run, start
+
+__all__ = ["mlflow_server", "no_mirror", "proxy", "quiet_home", "run", "start"]
