@@ -10,6 +10,7 @@ from classifier_cnn.options import Options
 from dataset_tools.suspects.folds_and_list import answers_by_fold, read_recordings, write
 
 CLASSES = ("no ball", "ball")
+USES = {"--relabel": "corrects the labels", "--drop   ": "or leaves the patches out"}
 
 
 def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
@@ -23,7 +24,7 @@ def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
     found = suspicious(patches.y, scores)
     given, new = ([names[int(label)] for label in patches.y[found]] for names in (CLASSES, CLASSES[::-1]))
     columns = {"label": new, "label_given": given, "score": scores[found]}  # --relabel reads `label`
-    write(arguments, patches, scores, found, columns, plots.suspects, "--relabel, or --drop,")
+    write(arguments, patches, scores, found, columns, plots.suspects, USES)
 
 
 def suspicious(labels, scores) -> np.ndarray:

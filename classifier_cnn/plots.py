@@ -142,5 +142,6 @@ def suspects(path: Path, patches, scores, chosen: np.ndarray, title: str) -> Non
         f"{('no ball', 'ball')[int(patches.y[i])]} {scores[i]:.3f}\n#{i} {shortened(str(patches.recording[i]), 8)}"
         for i in chosen
     ]
-    subtitle = "label; score (1: ball) from a network that has not seen it, index, recording"
+    captions = plots.with_pictures(captions, patches, chosen)
+    subtitle = "label, score of a network that has not seen it, index, recording, picture"
     plots.gallery(path, patches.X[chosen], captions, title, subtitle)

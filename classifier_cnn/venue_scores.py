@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import tensorflow as tf
 
 from classifier_cnn.data import load_data
 from classifier_cnn.metrics import curve, evaluate, false_positive_interval, recall_at_fpr
@@ -27,7 +28,7 @@ POOLED = "(the others)"
 
 
 def leave_each_out(options: Options, pattern: str) -> None:
-    """Trains once per venue, prints the results, worst first, and writes venues.json.
+    """Trains once per venue, prints the results, worst first, and writes scores.json.
 
     `pattern` finds the venue in the name of a recording.
 
@@ -37,15 +38,16 @@ def leave_each_out(options: Options, pattern: str) -> None:
     patches = concatenate(list(load_data(options).parts.values()))
     told = find_venues(patches.y, patches.recording, pattern)
     folder = new_folder(options.output_dir / "venues")
+    tf.get_logger().setLevel("ERROR")  # otherwise it warns that every venue compiles its own network
     rows = []
     for venue in sorted(set(told.tolist()) - {""}):
         inside = told == venue
         print(f"without {printable(venue)}: {inside.sum():,} of {len(patches):,} patches are left out")
         rows.append({"venue": venue} | _left_out(options, patches.take(~inside), patches.take(inside)))
         rows.sort(key=lambda row: row["recall_at_limit"])
-        write_json(folder / "venues.json", {"options": options.as_json(), "digest": patches.digest, "venues": rows})
+        write_json(folder / "scores.json", {"options": options.as_json(), "digest": patches.digest, "venues": rows})
     print("\n" + table(rows, options.max_fpr))
-    print(f"all numbers: {folder / 'venues.json'}")
+    print(f"all numbers: {folder / 'scores.json'}")
 
 
 def find_venues(labels, recording, pattern: str):
@@ -112,4 +114,4 @@ def table(rows: list[dict], max_fpr: float) -> str:
         cells = ("{:.1%} [{:.1%}, {:.1%}]".format(row[key], *row[f"{key}_interval"]) for key in keys)
         numbers = f"{row['patches']:>8,}{row['balls']:>7,}" + "".join(f"{cell:>25}" for cell in cells)
         lines.append(f"{numbers}  {printable(row['venue'])}")
-    return "\n".join([*lines, "with 95 % intervals; the threshold was chosen without the venue"])
+    return "\n".join([*lines, "Brackets contain 95 % intervals; each threshold was chosen without the venue."])

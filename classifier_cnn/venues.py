@@ -1,7 +1,7 @@
 """Trains without one venue at a time and scores the model there: what to expect in a new hall.
 
-python3 venues.py --dataset STEM                          venues are recordings whose names differ only in the number
-python3 venues.py --dataset STEM --group '^(top|bottom)'  or the first group of a regular expression
+python3 venues.py --dataset STEM                          recordings whose names differ only in the number are one venue
+python3 venues.py --dataset STEM --group '^(top|bottom)'  the first group of a regular expression names the venue
 """
 
 import re

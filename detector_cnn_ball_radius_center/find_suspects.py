@@ -29,7 +29,7 @@ def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
     columns = {"deviations": excess[found]}
     for prefix, values in (("given", patches.y), ("predicted", circles)):
         columns |= {f"{prefix}_{name}": values[found, i] for i, name in enumerate(("radius", "center_x", "center_y"))}
-    write(arguments, patches, circles, found, columns, plots.circle_gallery, "--drop")
+    write(arguments, patches, circles, found, columns, plots.circle_gallery, {"--drop": "leaves the patches out"})
 
 
 def unexplained(y, circles, sharp) -> np.ndarray:

@@ -40,12 +40,13 @@ def circle_gallery(path: Path, patches: Patches, circles, chosen, title: str) ->
     error = metrics.center_errors(y, circles) * patches.X.shape[2]
     names = ["" if patches.recording is None else shortened(str(patches.recording[i]), 8) for i in chosen]
     captions = [f"{iou[i]:.2f}  {error[i]:.1f} px\n#{i} {name}" for i, name in zip(chosen, names, strict=True)]
+    captions = plots.with_pictures(captions, patches, chosen)
 
     def overlay(axes, i, *place):
         draw_circle(axes, y[chosen[i]], place, BALL)
         draw_circle(axes, circles[chosen[i]], place, NO_BALL, "--")
 
-    subtitle = "label: orange; predicted: blue, dashed; IoU, distance of the centres, index"
+    subtitle = "label: orange; predicted: blue; IoU, centre error, index, recording, picture"
     plots.gallery(path, patches.X[chosen], captions, title, subtitle, overlay=overlay)
 
 

@@ -13,8 +13,8 @@ from robot_export.model_json import Manifest
 from robot_export.robot_card import header_to_take, robots
 
 _OUTPUTS = (
-    "There are no other outputs: robot code that reads [no ball, ball], a confidence besides the circle or another "
-    "order reads beyond them. `--robot NAME` writes the file for such code."
+    "There are no other outputs. Robot code that expects [no ball, ball], a confidence besides the circle or "
+    "another order cannot use these files; `--robot NAME` writes a file for such code."
 )
 PAIRED = 4  # pictures
 WEAKEST, SLICES = 4, 200  # rows of each kind (recordings, cameras, brightnesses) on the card and on the page

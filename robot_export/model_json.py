@@ -141,7 +141,7 @@ def read(folder: Path) -> Manifest:
     try:
         values = read_json(path)
     except UserError as error:
-        raise UserError(f"no model.json can be read. {error} Pass the folder of a run.") from None
+        raise UserError(f"{error} Pass the folder of a run.") from None
     check(values, str(path))
     return from_json(values)
 

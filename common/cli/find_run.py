@@ -65,9 +65,12 @@ def read_config(folder: Path) -> dict:
     Raises:
         UserError: it cannot be read, or is not the config.json of a run.
     """
-    config = {"datasets": {}, "substituted": False} | read_json(Path(folder) / "config.json")
+    try:
+        config = {"datasets": {}, "substituted": False} | read_json(Path(folder) / "config.json")
+    except UserError as error:
+        raise UserError(f"{error} Restore this file, or start a new run.") from None
     digests = config["datasets"]
     good = isinstance(config.get("options"), dict) and isinstance(digests, dict)
     if not good or not all(isinstance(digest, str) for digest in digests.values()):
-        raise UserError(f"config.json does not belong to a run. Received: {folder}. Start a new run.")
+        raise UserError(f"config.json does not belong to a run. Received: {folder}. Restore it, or start a new run.")
     return config | {"substituted": config["substituted"] is True}

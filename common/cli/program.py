@@ -35,6 +35,18 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+def _number(kind: type, what: str) -> Callable[[str], float]:
+    """A reader of numbers whose error names the kind of number, not the Python type."""
+
+    def read(text: str) -> float:
+        try:
+            return kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"takes {what}. Received: {text}") from None
+
+    return read
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, without the usage but with a suggestion."""
 
@@ -42,6 +54,8 @@ class Parser(argparse.ArgumentParser):
         settings.setdefault("formatter_class", HelpFormatter)
         super().__init__(allow_abbrev=False, **settings)
         self.register("type", Path, _path)  # for every option with type=Path
+        self.register("type", int, _number(int, "a whole number such as 1000"))
+        self.register("type", float, _number(float, "a number such as 0.5"))
 
     def parse_args(self, args=None, namespace=None):
         """Parses all arguments; for an unknown one, the error suggests the nearest known one."""

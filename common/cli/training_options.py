@@ -103,7 +103,7 @@ class TrainingOptions:
     require_tracking: bool = option(False, "end with an error if the tracking server does not answer")
     experiment: str | None = option(None, "MLflow experiment (default: the project's name)", "NAME")
     run_name: str | None = option(
-        None, "name of the run; {dataset} in it is replaced (default: network and dataset)", "NAME"
+        None, "name of the run; {dataset} becomes the dataset's short name (default: filters, dense, {dataset})", "NAME"
     )
     output_dir: Path = option(default_output_dir, "folder in which every run gets its own folder", "DIR")
     resume: str | None = option(None, "resume a stopped run: its folder, or its name (the newest of that name)", "RUN")

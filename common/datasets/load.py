@@ -68,7 +68,7 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
     if "validation" not in parts:
         parts["train"], parts["validation"], how = split_validation(parts["train"], seed=options.seed)
         origin["validation"], names["validation"] = origin["train"], names["train"]
-        notes.append(f"There is no validation file: {how}.")
+        notes.append(f"There is no validation file, so validation patches are split off: {how}.")
     if task == "classification":
         _check_classes(parts["train"])
     channels = parts["train"].X.shape[3]

@@ -93,7 +93,7 @@ def gallery(
 
     Args:
         X: uint8 [n, height, width, 1 or 2]; n may be 0.
-        captions: [n], of up to two lines each.
+        captions: [n], of one or more lines.
         title, subtitle: what the picture shows, and how the patches were chosen.
         overlay: (axes, i, left, top, side in inches) -> None, draws over patch i.
         columns: patches in a row.
@@ -118,6 +118,15 @@ def gallery(
             if overlay is not None:
                 overlay(axes, i, left, top, side)
             axes.text(left + side / 2, top + side + 0.05, caption, ha="center", va="top", fontsize=11, linespacing=1.1)
+
+
+def with_pictures(captions: Sequence[str], patches, chosen: np.ndarray) -> Sequence[str]:
+    """The captions of chosen patches, followed by the end of their pictures' names if the file has them."""
+    if patches.source is None:
+        return captions
+    names = [Path(patches.source[i].decode("utf-8", "replace")).stem for i in chosen]
+    lines = ((text, name[-26:-13], name[-13:]) for text, name in zip(captions, names, strict=True))
+    return ["\n".join(filter(None, each)) for each in lines]
 
 
 def training_curves(

@@ -55,9 +55,12 @@ def recognise(path: Path, given: str | None = None, pictures: Path | None = None
     if not found and given:  # trust the user
         found = [(path, given)]
     kinds = sorted({kind for _, kind in found})
-    if len(kinds) != 1:
-        what = f"annotations of several formats: {', '.join(kinds)}" if kinds else "no annotations of a known format"
-        raise UserError(f"{path}: {what}. Choose one with --format. Known: {', '.join(READERS)}.")
+    if not kinds:
+        how = f"Annotate the pictures first (docs/loop.md), or name their format with --format: {', '.join(READERS)}"
+        raise UserError(f"{path}: no annotations of a known format. {how}.")
+    if len(kinds) > 1:
+        how = "Pass the folder of each format, or choose one of them with --format"
+        raise UserError(f"{path}: annotations of several formats: {', '.join(kinds)}. {how}.")
     return [Source(file, kind, pictures or (path if path.is_dir() else path.parent)) for file, kind in found]
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from common.cli.option import add_options, check_limits, option
 from common.cli.program import Parser
 from common.errors import UserError
+from dataset_tools.annotations.classes import KNOWN
+from dataset_tools.annotations.record import BALL, PENALTY, ROBOT
 
 EPILOG = """\
 SOURCE is a folder or a file. The format is recognised, or given by --format:
@@ -20,6 +22,8 @@ SOURCE is a folder or a file. The format is recognised, or given by --format:
   b-alls            b-alls-2019.hdf5
   classes           patches in folders such as ball and noball
 
+Case, spaces, - and _ in class names do not matter.
+
 The result is ROOT/top/RECORDING.zip and ROOT/bottom/RECORDING.zip with PNG patches; create_datasets.py reads them with
 --naoth ROOT. Negatives come only from pictures in which every ball has a box.
 
@@ -27,6 +31,10 @@ Examples:
   python3 dataset_tools/cut.py export.json --pictures ~/pictures --output patches
   python3 dataset_tools/cut.py ~/yolo ~/logs/game.log --annotations boxes.json --output patches
 """
+
+
+def _usual(kind: str) -> str:
+    return ", ".join(sorted(KNOWN[kind]))
 
 
 @dataclass(frozen=True)
@@ -65,10 +73,10 @@ class Settings:
     format: str | None = option(None, "format of the sources, see below (default: recognised)", "NAME")
     annotations: tuple[Path, ...] = option((), "COCO or Label Studio files with the boxes of a log", "FILE")
     pictures: Path | None = option(None, "folder of the pictures (default: the source's folder)", "DIR")
-    ball_class: tuple[str, ...] = option((), "class names to read as ball (default: ball, ...)", "NAME")
-    robot_class: tuple[str, ...] = option((), "class names to read as robot (default: robot, nao, ...)", "NAME")
+    ball_class: tuple[str, ...] = option((), f"class names to read as ball (default: {_usual(BALL)})", "NAME")
+    robot_class: tuple[str, ...] = option((), f"class names to read as robot (default: {_usual(ROBOT)})", "NAME")
     penalty_class: tuple[str, ...] = option(
-        (), "class names to read as penalty mark (default: penalty_mark, ...)", "NAME"
+        (), f"class names to read as penalty mark (default: {_usual(PENALTY)})", "NAME"
     )
     empty_is_negative: bool = option(False, "COCO: a picture without any box shows no ball")
     camera: str | None = option(

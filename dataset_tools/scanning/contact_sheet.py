@@ -1,7 +1,7 @@
-"""Draws parts of pictures side by side, each with its surroundings, its score and its recording."""
+"""Draws parts of pictures side by side, each with its surroundings, its score, its recording and its picture's name."""
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -13,7 +13,8 @@ from dataset_tools.scanning.circles import COLOUR
 from dataset_tools.scanning.frames import is_patch
 from dataset_tools.sources.labels import Refused
 
-COLUMNS, CELL, CAPTION, GAP = 10, 96, 30, 8  # pictures per row; pixels of a picture, of its text, and between pictures
+COLUMNS, CELL, CAPTION, GAP = 10, 96, 56, 8  # pictures per row; pixels of a picture, of its text, and between pictures
+LETTERS = 14  # in a line of text
 AROUND = 1.8  # half width of what is shown, in radii of the circle
 
 Entry = tuple[Record, np.ndarray, Sequence[float], float]
@@ -35,7 +36,9 @@ def save(path: Path, entries: Iterable[Entry], outline: Callable) -> None:
     for number, (record, X, circle, score) in enumerate(entries):
         left, top = number % COLUMNS * across + GAP, number // COLUMNS * down + GAP
         sheet.paste(_cell(record, X, circle, outline), (left, top))
-        pen.text((left, top + CELL + 2), f"{score:.3f}\n{printable(record.recording)[:14]}", fill="black")
+        name = printable(PurePosixPath(record.name).stem)[-2 * LETTERS :]
+        lines = (f"{score:.3f}", printable(record.recording)[:LETTERS], name[:LETTERS], name[LETTERS:])
+        pen.text((left, top + CELL + 2), "\n".join(lines), fill="black")
     if not entries:
         pen.text((16, 16), "none", fill="black")
     sheet.save(path)

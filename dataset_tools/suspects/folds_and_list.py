@@ -93,7 +93,7 @@ def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callab
 
 
 def write(
-    arguments: argparse.Namespace, patches, answers, found: np.ndarray, columns: dict, draw: Callable, how: str
+    arguments: argparse.Namespace, patches, answers, found: np.ndarray, columns: dict, draw: Callable, uses: dict
 ) -> None:
     """Writes suspects.csv and suspects.png, and prints what to do with them.
 
@@ -104,7 +104,7 @@ def write(
         answers: of the networks, [n, ...]. found: int [k], the most suspicious first.
         columns: name -> [k], for the list.
         draw: (path, patches, answers, indices, title) draws the sheet.
-        how: the option for the list, printed in the last line.
+        uses: the options of create_datasets.py that take the list -> what they do.
     """
     folder = new_folder(arguments.output_dir or default_output_dir() / f"suspects-{arguments.files[0].stem}")
     title = f"{len(found)} of {len(patches)} labels {'is' if len(found) == 1 else 'are'} suspicious"
@@ -120,5 +120,6 @@ def write(
     if len(single) < len(found):
         print(f"note: not in the list, because they are copies of other patches: {len(found) - len(single)}")
     path = launch.shortest(folder)
-    print(f"look at {path}/suspects.png, remove the rows of {path}/suspects.csv whose label is right, then add to")
-    print(f"the create_datasets command that made these patches: {how} {path}/suspects.csv")
+    print(f"Look at {path}/suspects.png, and remove the rows whose label is right from {path}/suspects.csv.")
+    print("Then build the dataset again, with this option added to its create_datasets.py command:")
+    print("\n".join(f"  {option} {path}/suspects.csv   {meaning}" for option, meaning in uses.items()))

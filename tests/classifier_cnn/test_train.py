@@ -237,7 +237,7 @@ def test_a_wrong_export_fails_the_run_but_loses_nothing_of_it(files, tmp_path, m
     export.main([str(folder), "--calibration", files[1], "--validation", files[3], "--max-fpr", "0.3"])
     whole = json.loads((folder / "model.json").read_text())
     assert 0.1 < whole["metrics"]["validation"]["false_positive_bound"] <= 0.3
-    assert "true rate at most" in (folder / "README.md").read_text()
+    assert "one-sided upper bound" in (folder / "README.md").read_text()
     export.main([str(folder), "--calibration", files[1], "--validation", files[3], "--confidence", "0"])
     assert "false_positive_bound" not in json.loads((folder / "model.json").read_text())["metrics"]["validation"]
     with pytest.raises(UserError, match="the run was validated on other patches"):

@@ -27,7 +27,7 @@ def test_the_hardest_venue_comes_first(tmp_path, capsys):
     write_patches(tmp_path / "all.h5", X, ball[:, None].astype(np.uint8), recording=names)
     file = str(tmp_path / "all.h5")
     venues.main(["--data-train", file, "--epochs", "4", "--filters", "4", "--output-dir", str(tmp_path)])
-    told = json.loads((tmp_path / "venues" / "venues.json").read_text())["venues"]
+    told = json.loads((tmp_path / "venues" / "scores.json").read_text())["venues"]
     assert told[0]["venue"] == "upside"
     assert told[0]["recall_at_limit"] < 0.2 < 0.5 < told[1]["recall_at_limit"]
     for row in told:

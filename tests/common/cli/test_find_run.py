@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.cli.evaluation_options import evaluation_parser
-from common.cli.find_run import find_run
+from common.cli.find_run import find_run, read_config
 from common.errors import UserError
 from dataset_tools.scanning.predict_options import prediction_parser
 from robot_export.comparison.options import compare_parser
@@ -54,3 +54,10 @@ def test_a_model_is_named_by_its_run_in_every_command(of_the_detector, read, mon
     monkeypatch.chdir(of_the_detector.parent)
     Path("circles").touch()
     assert read("circles") == Path("circles")  # an existing file comes first
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"options": {}, "datasets": {"train": 1}}'])
+def test_a_damaged_config_is_told_with_what_to_do(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(UserError, match=r"Restore (it|this file), or start a new run\.$"):
+        read_config(tmp_path)

@@ -146,6 +146,17 @@ def test_a_file_that_is_given_twice_is_refused_however_it_is_spelled(tmp_path, o
         check_files([tmp_path / "a.h5", tmp_path / other])
 
 
+@pytest.mark.parametrize(("kind", "given", "wanted"), [(int, "1e3", "a whole number"), (float, "1,5", "a number")])
+def test_a_word_instead_of_a_number_gets_a_message_without_python_types(kind, given, wanted, capsys):
+    parser = Parser(prog="tool")
+    parser.add_argument("--size", type=kind)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--size", given])
+    assert f"argument --size: takes {wanted} such as" in (said := capsys.readouterr().err)
+    assert f"Received: {given} (" in said
+    assert "invalid" not in said
+
+
 @pytest.mark.parametrize("given", ["--output=", "--output= "])
 def test_an_empty_path_is_not_the_working_directory(given, capsys):
     parser = Parser(prog="cut.py")

@@ -60,7 +60,10 @@ def test_without_a_test_file_there_is_no_test_split(files):
 def test_without_a_validation_file_recordings_are_split_off_by_the_seed(files, capsys):
     del files["data_val"]
     one, again, other = (loaded(files, seed=seed) for seed in (0, 0, 1))
-    assert "note: There is no validation file: by recording (" in capsys.readouterr().err
+    assert (
+        "note: There is no validation file, so validation patches are split off: by recording ("
+        in capsys.readouterr().err
+    )
     assert len(one.train) + len(one.validation) == 300
     assert not set(one.train.recording) & set(one.validation.recording)
     assert one.origin["validation"] == one.origin["train"]

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.datasets.patch_file import Patches
 from common.runs import plots
 
 
@@ -110,3 +111,11 @@ def test_a_limit_is_a_percentage_for_people(tmp_path, monkeypatch):
         axes = drawing.subplots()
         plots._curve_panel(axes, [{"val_recall_at_fpr_0.01": 0.5}], "recall_at_fpr_0.01", None)
         assert axes.get_title(loc="left") == "recall at 1 % false positives"
+
+
+def test_captions_end_with_the_picture_if_the_file_names_it():
+    X, y = np.zeros((2, 8, 8, 1), np.uint8), np.zeros(2, np.uint8)
+    patches = Patches(X, y, source=np.array([b"a.zip/top/1.png", b"a.zip/frame0034_imageset_431.jpg"]))
+    told = plots.with_pictures(["first", "second"], patches, np.array([1, 0]))
+    assert [caption.split("\n", 1)[1].replace("\n", "") for caption in told] == ["frame0034_imageset_431", "1"]
+    assert plots.with_pictures(["first"], Patches(X, y), np.array([0])) == ["first"]

@@ -19,13 +19,15 @@ def test_sources_without_a_ball_class_are_refused(folder, tmp_path):
 
 
 def test_an_unrecognised_format_asks_for_the_option(folder, tmp_path):
-    with pytest.raises(UserError, match=r"no annotations of a known format.*--format"):
+    with pytest.raises(
+        UserError, match=r"no annotations of a known format\. Annotate the pictures first .*--format: yolo, "
+    ):
         read(folder)
     with pytest.raises(UserError, match="no such file or folder"):
         read(tmp_path / "gone")
     scenes.voc(folder, {"a.png": BALL})
     scenes.yolo(folder, {"a.png": BALL})
-    with pytest.raises(UserError, match="several formats: voc, yolo"):
+    with pytest.raises(UserError, match=r"several formats: voc, yolo\. Pass the folder of each format"):
         read(folder)
     assert list(read(folder, kind="voc")[0]) == ["a.png"]
 

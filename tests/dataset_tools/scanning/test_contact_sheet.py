@@ -36,6 +36,16 @@ def test_entries_are_in_reading_order(tmp_path, count):
         assert (cell(sheet, count) == 255).all()
 
 
+def test_the_caption_depends_on_the_recording_and_on_the_picture(tmp_path):
+    names = [("game", "0000001_top"), ("game", "0000002_top"), ("other", "0000001_top")]
+    X = np.zeros((16, 16, 1), np.uint8)
+    entries = [(Record(name, (), False, recording=game, patch="rows"), X, (5, 8, 8), 0.5) for game, name in names]
+    sheet = drawn(tmp_path / "a.png", entries)[GAP + CELL : GAP + CELL + CAPTION]
+    captions = [sheet[:, GAP + number * (CELL + GAP) :][:, :CELL] for number in range(3)]
+    assert (captions[0] != captions[1]).any()
+    assert (captions[0] != captions[2]).any()
+
+
 def test_without_entries_the_sheet_says_so(tmp_path):
     sheet = drawn(tmp_path / "a.png", [])
     assert sheet.min() < 100
