@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from scipy.stats import t
 
-from classifier_cnn import metrics, venue_scores, venues
+from classifier_cnn import leave_out_venues, metrics, venues
 from classifier_cnn.augmentation import make_augmentation
 from classifier_cnn.loss import make_loss
 from classifier_cnn.options import DEFAULT_STEM, Options
@@ -68,7 +68,7 @@ def main(argv=None) -> None:
     args = parse_args(argv)
     devices_and_seeds.prepare(args.seed, args.threads)
     patches, _ = cross_validation.load(args, "classification", ("train", "validation", "test"))
-    told = venue_scores.find_venues(patches.y, patches.recording, venues.VenueOptions().group)
+    told = leave_out_venues.find_venues(patches.y, patches.recording, venues.VenueOptions().group)
     synthetic = read_patches(synthetic_files("classification", args.data_root)["train"], "classification")
     cases = [(name, venue, seed) for venue in args.venues for seed in range(args.seeds) for name in VARIANTS]
     rows = []

@@ -27,8 +27,8 @@ from common.atomic_files import write_json
 from common.cli.program import run_main
 from common.cli.progress import progress_bar
 from common.cli.training_options import default_epochs
-from common.datasets.grouped_split import split_validation
 from common.datasets.patch_file import Patches
+from common.datasets.validation_split import split_validation
 from common.training import devices_and_seeds
 from common.training.batches import MemoryData
 from common.training.predictor import make_predictor

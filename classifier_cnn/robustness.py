@@ -1,4 +1,4 @@
-"""Measures how worse pictures affect a model at its threshold: light, blur, noise, shifts, with five strengths."""
+"""The numbers of the classifier in the sheet of common/runs/corruptions.py: recall and false positives."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     options = parse_args(argv)
     launch.switch_off()
     with quiet_stderr():
-        from classifier_cnn.venue_scores import leave_each_out
+        from classifier_cnn.leave_out_venues import leave_each_out
     leave_each_out(options, options.group)
 
 

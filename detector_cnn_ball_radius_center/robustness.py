@@ -1,4 +1,4 @@
-"""Measures how worse pictures affect the circles: light, blur, noise, shifts, with five strengths."""
+"""The numbers of the detector in the sheet of common/runs/corruptions.py: the errors of the circles."""
 
 from collections.abc import Callable
 from pathlib import Path

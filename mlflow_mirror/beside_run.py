@@ -23,7 +23,8 @@ if __name__ == "__main__":  # before MLflow is imported, which takes seconds and
     prepare()
 
 from common.tracking import journal, journal_writer, writer_lock
-from common.tracking.server_choice import may_be_sent, named_now, uri_of
+from common.tracking.server_choice import uri_of
+from common.tracking.trusted_servers import may_be_sent, named_now
 from mlflow_mirror.worker import Carrier
 
 LAST_SECONDS = 150.0  # if the run died and nobody waits for this process; otherwise the run sets the limit

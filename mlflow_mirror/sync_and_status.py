@@ -7,8 +7,9 @@ from common.cli import launch
 from common.cli.progress import progress_bar
 from common.errors import UserError
 from common.tracking import journal, journal_writer, server_state, writer_lock
-from common.tracking.server_choice import command_to_send, may_be_sent, named_now, readable, resolve, target_of, uri_of
+from common.tracking.server_choice import readable, resolve, target_of, uri_of
 from common.tracking.server_state import missing, place, targets
+from common.tracking.trusted_servers import command_to_send, may_be_sent, named_now
 from mlflow_mirror.mlflow_settings import prepare
 
 _OTHERS_SECONDS = 60.0

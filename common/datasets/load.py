@@ -11,10 +11,10 @@ import numpy as np
 
 from common.cli.find_run import read_config
 from common.cli.training_options import TrainingOptions
-from common.datasets.grouped_split import split_validation
 from common.datasets.hdf5_column import check_room
 from common.datasets.patch_file import Patches, concatenate, stored_patches
 from common.datasets.resolve import SyntheticFiles, joined_name, resolve
+from common.datasets.validation_split import split_validation
 from common.errors import UserError
 
 COPIES = 2  # of the pixels during training in memory: the array and its copy on the device

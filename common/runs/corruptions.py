@@ -1,4 +1,4 @@
-"""Makes patches look like those of a worse camera: light, blur, noise, shifts, each with five strengths."""
+"""Measures and draws what a model loses with a worse camera: light, blur, noise, shifts, each with five strengths."""
 
 import io
 from collections.abc import Callable, Sequence

@@ -12,9 +12,10 @@ from common.tracking import journal, journal_writer, writer_lock
 from common.tracking.check_record import TERMINAL
 from common.tracking.mirror_process import MirrorProcess
 from common.tracking.secrets import scrub
-from common.tracking.server_choice import Server, command_to_send, target_of
+from common.tracking.server_choice import Server, target_of
 from common.tracking.server_state import missing, place
 from common.tracking.translate_for_mlflow import DESCRIPTION_TAG
+from common.tracking.trusted_servers import command_to_send
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,8 @@
 """Chooses the MLflow server of a run, once, at its start."""
 
-import contextlib
 import difflib
 import json
 import os
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +10,6 @@ from urllib.parse import urlsplit
 import requests
 from requests.auth import HTTPBasicAuth
 
-from common.cli import launch
 from common.cli.time_limit import within
 from common.errors import UserError
 from common.tracking.secrets import stored_credentials, without_credentials
@@ -23,7 +20,7 @@ NAMES = {
     "deepl": "https://mlflow2.berlin-united.com/",
 }
 PROBE_SECONDS = 5.0
-_SQLITE = "sqlite:///"
+SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True)
@@ -83,9 +80,9 @@ def resolve(choice: str, output_dir: Path) -> str:
         UserError: an unknown name, credentials in the address, or an unsupported kind of store.
     """
     if choice == "local":
-        return f"{_SQLITE}{(Path(output_dir).resolve() / 'mlflow.db').as_posix()}"
-    if choice.startswith(_SQLITE):
-        return f"{_SQLITE}{Path(choice.removeprefix(_SQLITE)).resolve().as_posix()}"
+        return f"{SQLITE}{(Path(output_dir).resolve() / 'mlflow.db').as_posix()}"
+    if choice.startswith(SQLITE):
+        return f"{SQLITE}{Path(choice.removeprefix(SQLITE)).resolve().as_posix()}"
     choice = without_credentials(NAMES.get(choice, choice))
     scheme, separator, rest = choice.partition("://")
     if separator and scheme.lower() in ("http", "https"):
@@ -97,7 +94,7 @@ def resolve(choice: str, output_dir: Path) -> str:
     hint = f" Did you mean {near[0]}?" if near else ""
     raise UserError(
         f"Tracking must be one of {', '.join(NAMES)}, local, or an address that begins with http://, https:// or "
-        f"{_SQLITE}. Received: {choice!r}.{hint}"
+        f"{SQLITE}. Received: {choice!r}.{hint}"
     )
 
 
@@ -109,47 +106,18 @@ def _hostname(uri: str) -> str | None:
         return None
 
 
-def named_now() -> set[str]:
-    """The servers that this user trusts: the team's, and the one in MLFLOW_TRACKING_URI."""
-    named = {resolve(name, Path()) for name in NAMES}
-    with contextlib.suppress(UserError):
-        named.add(resolve(os.environ.get("MLFLOW_TRACKING_URI") or "default", Path()))
-    return named
-
-
-def may_be_sent(run: Path, target: str, named: Collection[str]) -> bool:
-    """Whether a run may be sent to a server from its folder, because anybody can write an address into a folder.
-
-    Args:
-        named: addresses that the user chose; credentials are sent there. The local store beside the run is always
-            allowed.
-    """
-    uri = uri_of(run, target)
-    if uri in named:
-        return True
-    local = uri.startswith(_SQLITE) and Path(uri.removeprefix(_SQLITE)).resolve()
-    return local == Path(run).resolve().parent / "mlflow.db"
-
-
-def command_to_send(run: Path, target: str, with_others: bool = False) -> str:
-    """The command that sends a run, or all runs in its folder, to its servers; to `target` if that was not chosen."""
-    what = ("--output-dir", launch.shortest(run.parent)) if with_others else (launch.shortest(run),)
-    to = () if may_be_sent(run, target, named_now()) else ("--to", uri_of(run, target))
-    return launch.command("mlflow_mirror", "sync", *what, *to)
-
-
 def target_of(run: Path, uri: str) -> str:
     """A URI for the run folder: a local store as the path from the run folder, everything else unchanged."""
-    if not uri.startswith(_SQLITE):
+    if not uri.startswith(SQLITE):
         return uri
-    return f"local:{Path(os.path.relpath(uri.removeprefix(_SQLITE), run)).as_posix()}"
+    return f"local:{Path(os.path.relpath(uri.removeprefix(SQLITE), run)).as_posix()}"
 
 
 def uri_of(run: Path, target: str) -> str:
     """The URI for a target in a run folder, for the current place of that folder."""
     if not target.startswith("local:"):
         return target
-    return f"{_SQLITE}{Path(os.path.abspath(Path(run) / target.removeprefix('local:'))).as_posix()}"  # noqa: PTH100 - without following links
+    return f"{SQLITE}{Path(os.path.abspath(Path(run) / target.removeprefix('local:'))).as_posix()}"  # noqa: PTH100 - without following links
 
 
 def is_http(uri: str) -> bool:
@@ -159,7 +127,7 @@ def is_http(uri: str) -> bool:
 
 def readable(uri: str) -> str:
     """A store's URI for people: the path of a local database, else the URI."""
-    return uri.removeprefix(_SQLITE)
+    return uri.removeprefix(SQLITE)
 
 
 def probe(uri: str) -> str | None:

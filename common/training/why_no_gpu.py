@@ -1,6 +1,7 @@
-"""Says in one line why a GPU is not used. Asks NVIDIA's driver, because TensorFlow's long log says little.
+"""Says in one line why no GPU is used, and ends a run with --require-gpu that has none.
 
-TensorFlow is not imported, so that a run can ask before it loads its data.
+It asks NVIDIA's driver, because TensorFlow's long log says little, and does not import TensorFlow, so that a run can
+ask before it loads its data.
 """
 
 import ctypes

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from common.datasets.families import SPLITS
-from common.datasets.grouped_split import choose_groups
+from common.datasets.validation_split import choose_groups
 from common.errors import UserError
 from dataset_tools.building.patch_store import Store
 from dataset_tools.leaks.duplicates import Pairs

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from common.tracking import server_choice, server_state
+from common.tracking import server_state, trusted_servers
 from mlflow_mirror.__main__ import main
 
 from ..common.tracking.fault_proxy import FaultProxy
@@ -68,7 +68,7 @@ def test_a_server_that_only_a_mark_names_gets_nothing_either(run, mlflow_3, tmp_
 
 @pytest.mark.parametrize("name", ["http://mlflow.berlin-united.com", "https://mlflow.berlin-united.com@127.0.0.1:1"])
 def test_an_address_that_looks_like_the_teams_is_not_the_teams(run, name):
-    assert not server_choice.may_be_sent(run, name, server_choice.named_now())
+    assert not trusted_servers.may_be_sent(run, name, trusted_servers.named_now())
 
 
 def test_a_database_of_the_user_is_not_turned_into_a_store(run, tmp_path):

@@ -1,4 +1,4 @@
-"""Trains without each venue in turn, and scores the model there."""
+"""Leaves out one venue after the other: finds the venues, trains without each, and scores the model there."""
 
 import re
 import tempfile
@@ -15,8 +15,8 @@ from classifier_cnn.threshold import choose_threshold
 from classifier_cnn.training import build, prepare
 from common.atomic_files import new_folder, write_json
 from common.cli.printable import printable
-from common.datasets.grouped_split import split_validation
 from common.datasets.patch_file import concatenate
+from common.datasets.validation_split import split_validation
 from common.errors import UserError
 from common.runs.bootstrap import bootstrap_interval
 from common.training import devices_and_seeds

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.datasets.grouped_split import split_validation
 from common.datasets.patch_file import Patches
+from common.datasets.validation_split import split_validation
 from common.errors import UserError
 
 from .small_patches import circles, pixels, recorded

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from classifier_cnn import venue_scores, venues
+from classifier_cnn import leave_out_venues, venues
 from common.errors import UserError
 
 
@@ -18,12 +18,12 @@ def sizes(told):
 
 
 def test_names_that_differ_only_in_the_number_are_one_venue_and_small_ones_are_pooled():
-    told = venue_scores.find_venues(*recordings(hall=200, field=200, yard=80, lab=60), venues.VenueOptions().group)
-    assert sizes(told) == {"hall": 200, "field": 200, venue_scores.POOLED: 140}
+    told = leave_out_venues.find_venues(*recordings(hall=200, field=200, yard=80, lab=60), venues.VenueOptions().group)
+    assert sizes(told) == {"hall": 200, "field": 200, leave_out_venues.POOLED: 140}
 
 
 def test_a_pool_that_is_too_small_is_never_left_out():
-    told = venue_scores.find_venues(*recordings(hall=200, field=200, yard=80), "^([a-z]+)_")
+    told = leave_out_venues.find_venues(*recordings(hall=200, field=200, yard=80), "^([a-z]+)_")
     assert sizes(told) == {"hall": 200, "field": 200, "": 80}
 
 
@@ -33,4 +33,4 @@ def test_a_pool_that_is_too_small_is_never_left_out():
 def test_missing_venues_give_one_line(known, pattern):
     labels, names = recordings(hall=200, field=60)
     with pytest.raises(UserError, match="Received"):
-        venue_scores.find_venues(labels, names if known else None, pattern)
+        leave_out_venues.find_venues(labels, names if known else None, pattern)

@@ -1,0 +1,38 @@
+"""Decides which servers may get a run: those that its user chose, not those that only its folder names."""
+
+import contextlib
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from common.cli import launch
+from common.errors import UserError
+from common.tracking.server_choice import NAMES, SQLITE, resolve, uri_of
+
+
+def named_now() -> set[str]:
+    """The servers that this user trusts: the team's, and the one in MLFLOW_TRACKING_URI."""
+    named = {resolve(name, Path()) for name in NAMES}
+    with contextlib.suppress(UserError):
+        named.add(resolve(os.environ.get("MLFLOW_TRACKING_URI") or "default", Path()))
+    return named
+
+
+def may_be_sent(run: Path, target: str, named: Collection[str]) -> bool:
+    """Whether a run may be sent to a server from its folder, because anybody can write an address into a folder.
+
+    Args:
+        named: addresses that the user chose; credentials are sent there. The local store beside the run is always
+            allowed.
+    """
+    uri = uri_of(run, target)
+    if uri in named:
+        return True
+    return uri.startswith(SQLITE) and resolve(uri, Path()) == resolve("local", Path(run).resolve().parent)
+
+
+def command_to_send(run: Path, target: str, with_others: bool = False) -> str:
+    """The command that sends a run, or all runs in its folder, to its servers; to `target` if that was not chosen."""
+    what = ("--output-dir", launch.shortest(run.parent)) if with_others else (launch.shortest(run),)
+    to = () if may_be_sent(run, target, named_now()) else ("--to", uri_of(run, target))
+    return launch.command("mlflow_mirror", "sync", *what, *to)
