@@ -247,7 +247,8 @@ def test_a_folder_from_before_november_2026(folder):
 
 
 def test_a_folder_without_model_json_gives_one_line(tmp_path):
-    with pytest.raises(UserError, match=r"^model\.json cannot be read: [^.]*\. Received: [^ ]*\. Pass the folder of a run\.$"):
+    once = r"^model\.json cannot be read: [^.]*\. Received: [^ ]*\. Pass the folder of a run\.$"
+    with pytest.raises(UserError, match=once):
         verify.main([str(tmp_path)])
 
 
