@@ -13,7 +13,7 @@ from common.datasets.resolve import check_names
 from common.runs.finished import is_finished
 from common.tracking import Server
 from common.training.find_model import find_model
-from common.training.why_no_gpu import why_no_gpu
+from common.training.gpu_check import why_no_gpu
 
 
 def preflight(

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from common.cli.quiet import quiet_stderr
 from common.errors import UserError
-from common.training.why_no_gpu import why_no_gpu
+from common.training.gpu_check import why_no_gpu
 
 
 def find_gpus() -> list:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from common.training import why_no_gpu
-from common.training.why_no_gpu import Driver, Needs
+from common.training import gpu_check
+from common.training.gpu_check import Driver, Needs
 
 from ...tiny import ROOT, environment
 
@@ -67,21 +67,21 @@ def driver_library(tmp_path):
 
 
 def test_the_driver_tells_its_version_and_devices(driver_library):
-    assert why_no_gpu.ask_driver(driver_library(12040)) == Driver((12, 4), devices=(("NVIDIA Test 1", (7, 5)),))
+    assert gpu_check.ask_driver(driver_library(12040)) == Driver((12, 4), devices=(("NVIDIA Test 1", (7, 5)),))
 
 
 @pytest.mark.parametrize(("status", "words"), [(100, "CUDA_ERROR_NO_DEVICE (100)"), (4711, "error 4711")])
 def test_a_driver_that_does_not_start_says_why(driver_library, status, words):
-    assert why_no_gpu.ask_driver(driver_library(11040, status)) == Driver((11, 4), words)
+    assert gpu_check.ask_driver(driver_library(11040, status)) == Driver((11, 4), words)
 
 
 def test_no_driver():
-    assert why_no_gpu.ask_driver("libno-such-driver.so.1") is None
+    assert gpu_check.ask_driver("libno-such-driver.so.1") is None
 
 
 @pytest.mark.parametrize("version", [None, 11040, 13000], ids=["none", "old", "without CUDA's libraries"])
 def test_require_gpu_ends_before_any_data_is_read(tmp_path, driver_library, version):
-    if why_no_gpu.ask_driver() is not None or why_no_gpu.needs().libraries:
+    if gpu_check.ask_driver() is not None or gpu_check.needs().libraries:
         pytest.skip("there is an NVIDIA driver here, or CUDA")
     words = "no NVIDIA driver is visible"
     if version:
@@ -105,14 +105,14 @@ def test_require_gpu_ends_before_any_data_is_read(tmp_path, driver_library, vers
 
 
 def test_what_tensorflow_needs():
-    needs = why_no_gpu.needs()
+    needs = gpu_check.needs()
     assert needs.cuda >= (12, 0)
     assert (5, 0) <= needs.capability <= (9, 0)
-    assert needs.cuda[0] in why_no_gpu.OLDEST_DRIVER
+    assert needs.cuda[0] in gpu_check.OLDEST_DRIVER
     lock = (ROOT / "requirements-gpu.lock").read_text(encoding="utf-8")
-    assert f"{why_no_gpu.CUDA_LIBRARIES}==" in lock  # the package that distinguishes a GPU image from a CPU image
-    assert f"{why_no_gpu.CUDA_LIBRARIES}==" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    assert why_no_gpu.CUDA_LIBRARIES.endswith(f"cu{needs.cuda[0]}")
+    assert f"{gpu_check.CUDA_LIBRARIES}==" in lock  # the package that distinguishes a GPU image from a CPU image
+    assert f"{gpu_check.CUDA_LIBRARIES}==" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert gpu_check.CUDA_LIBRARIES.endswith(f"cu{needs.cuda[0]}")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_what_tensorflow_needs():
     ],
 )
 def test_one_line_says_what_is_wrong(driver, needs, seen, words):
-    line = why_no_gpu.trouble(driver, needs, bool(seen))
+    line = gpu_check.trouble(driver, needs, bool(seen))
     assert "\n" not in line
     assert re.search(words, line), line
 
@@ -159,16 +159,16 @@ def test_one_line_says_what_is_wrong(driver, needs, seen, words):
     ],
 )
 def test_nothing_is_printed_if_all_is_well(driver, needs, seen):
-    assert why_no_gpu.trouble(driver, needs, bool(seen)) is None
+    assert gpu_check.trouble(driver, needs, bool(seen)) is None
 
 
 @pytest.mark.parametrize("hidden", ["", "-1"])
 def test_a_gpu_hidden_on_purpose_is_not_mentioned(monkeypatch, hidden):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
-    assert why_no_gpu.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, False) is None
+    assert gpu_check.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, False) is None
 
 
 def test_an_index_that_hides_every_gpu_is_named(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
-    line = why_no_gpu.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, False)
+    line = gpu_check.trouble(Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, False)
     assert "CUDA_VISIBLE_DEVICES is '7'" in line
