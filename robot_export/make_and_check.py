@@ -3,9 +3,14 @@
 A format whose runtime is not installed is written, too, but neither accepted nor rejected.
 """
 
+import fcntl
 import hashlib
+import os
+import shutil
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +32,7 @@ from robot_export.plan_files import Item, make_items, robot_file
 from robot_export.robots import ROBOTS
 
 TIMED = 100  # patches
+TEMPORARY = ".export."  # the folder of unfinished files begins with it
 CARD = ("README.md", "report.html")
 
 
@@ -57,8 +63,7 @@ def deliver(job: Job, export: str = "all", prepare: Callable[[Path], Job] | None
     items, robots = make_items(job, export)
     _check_names(job.folder, items)
     try:
-        with tempfile.TemporaryDirectory(prefix=".export.", dir=job.folder, ignore_cleanup_errors=True) as folder:
-            new = Path(folder)
+        with _temporary_folder(job.folder) as new:
             job = prepare(new) if prepare else job
             if export == "none":
                 threshold, answers = job.source.manifest.trained_threshold, job.source.outputs[job.vectors]
@@ -70,8 +75,43 @@ def deliver(job: Job, export: str = "all", prepare: Callable[[Path], Job] | None
             model_json.write(new, manifest)
             _move_in(new, job.folder)
     except OSError as error:
-        raise UserError(f"{job.folder}: the exported files cannot be written: {error.strerror or error}.") from None
+        raise UserError(
+            f"{job.folder}: the exported files cannot be written: {error.strerror or error}. "
+            "Make room or choose another folder."
+        ) from None
     return manifest
+
+
+@contextmanager
+def _temporary_folder(parent: Path) -> Iterator[Path]:
+    """A folder for new files, removed at the end; waits for another export to `parent`, removes what a killed one left.
+
+    Errors name the files in `parent`, because the folder is gone when they are read.
+    """
+    handle = os.open(parent, os.O_RDONLY)
+    try:
+        if _is_alone(handle, parent):
+            for left in parent.glob(f"{TEMPORARY}*"):
+                shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=parent, ignore_cleanup_errors=True) as folder:
+            try:
+                yield Path(folder)
+            except UserError as error:
+                raise UserError(str(error).replace(folder, str(parent))) from error
+    finally:
+        os.close(handle)
+
+
+def _is_alone(handle: int, folder: Path) -> bool:
+    """Locks an open folder until it is closed or the process is killed; False on a file system without locks."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"waiting for another export to {folder}", file=sys.stderr)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError:
+        return False
+    return True
 
 
 def _make_and_check(items: dict[str, Item], new: Path, job: Job) -> dict[str, Checked]:

@@ -1,10 +1,9 @@
 """The folder and the record of a run: settings at the start, numbers during the run, a status at the end."""
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -90,12 +89,10 @@ def tracked_files(folder: Path) -> list[Path]:
 
 def remove_leftovers(folder: Path) -> None:
     """Removes half-written files of a killed process; only the holder of the run's lock writes here."""
-    for pattern in (".*.part", ".*.keras", ".export.*"):
+    for pattern in (".*.part", ".*.keras"):
         for path in folder.glob(pattern):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder of this name is not ours
+                path.unlink()
 
 
 @contextmanager

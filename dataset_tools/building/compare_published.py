@@ -2,7 +2,6 @@
 
 from itertools import product
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from common.archive.checksums import SUMS, sha256_of
 from common.archive.download_errors import ArchiveError, NotInArchive
@@ -13,6 +12,7 @@ from common.datasets.families import Family
 from dataset_tools.building.build import Outcome, short
 from dataset_tools.building.choose_patches import files_of
 from dataset_tools.building.options import Settings
+from dataset_tools.building.working_folder import working_folder
 from dataset_tools.building.write_families import read_sums
 
 
@@ -39,14 +39,14 @@ def _compare_family(family: Family, settings: Settings) -> Outcome:
         return Outcome(short(family), "missing", f"not built here, in {settings.output_dir}")
     url = settings.check_published
     try:
-        with TemporaryDirectory(prefix=".published-", dir=settings.output_dir) as folder:
-            index, sums = listing(family.folder, url), _sums(family, url, Path(folder))
+        with working_folder(settings.output_dir, ".published-") as folder:
+            index, sums = listing(family.folder, url), _sums(family, url, folder)
             there = {name for name in files_of(family) if Path(name).name in (sums if index is None else index)}
             there = there if index is not None or sums else set(here)  # without an index page, ask for each file
             faults = [
                 f"{fault}: {Path(name).name.removeprefix(f'{family.stem}_')}"
                 for name in sorted({*here, *there})
-                if (fault := _fault(settings.output_dir / name, name in there, sums, address(url, name), Path(folder)))
+                if (fault := _fault(settings.output_dir / name, name in there, sums, address(url, name), folder))
             ]
     except ArchiveError as error:
         return Outcome(short(family), "failed", str(error))

@@ -2,6 +2,8 @@
 
 import dataclasses
 import resource
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import pytest
@@ -237,7 +239,7 @@ def test_a_disk_that_fills_at_the_last_file_leaves_the_earlier_export(tmp_path, 
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (900_000, limits[1]))  # only report.html is larger: 200 slices
     try:
-        with pytest.raises(UserError, match=r"report\.html cannot be written: File too large"):
+        with pytest.raises(UserError, match=rf"^{tmp_path}/report\.html cannot be written: File too large"):
             finish_export(job, manifest, evaluate)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -246,6 +248,30 @@ def test_a_disk_that_fills_at_the_last_file_leaves_the_earlier_export(tmp_path, 
     assert (tmp_path / "validation_curves.png").read_bytes() == b"new"
     for file in ("model.json", "README.md", "report.html"):
         assert "0.125" in (tmp_path / file).read_text()
+
+
+def test_an_export_waits_for_another_one_and_removes_what_a_killed_one_left(tmp_path, capsys):
+    job, started, may_end = prepared("classifier", tmp_path), Event(), Event()
+    (tmp_path / ".export.killed").mkdir()
+    (tmp_path / ".export.killed" / "model.onnx").write_text("half")
+
+    def slow(folder):
+        (folder / "validation_curves.png").write_bytes(b"of the first")
+        started.set()
+        assert may_end.wait(60)
+        return job
+
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(deliver, job, "none", slow)
+        assert started.wait(60)
+        assert not (tmp_path / ".export.killed").exists()
+        second = threads.submit(deliver, job, "none")
+        while "waiting for another export to" not in capsys.readouterr().err:
+            assert not second.done()
+        assert len(list(tmp_path.glob(".export.*/validation_curves.png"))) == 1
+        may_end.set()
+        assert first.result() == second.result()
+    assert {path.name for path in tmp_path.iterdir()} == {"model.keras", "model.json", "validation_curves.png"}
 
 
 @pytest.mark.parametrize("name", ["model_float32.tflite", "model_int8.tflite", "README.md"])

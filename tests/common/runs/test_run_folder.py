@@ -159,6 +159,8 @@ def test_the_name_of_a_run_begins_with_what_distinguishes_it(name, substituted, 
 def test_leftovers_of_a_killed_process_are_removed(tmp_path):
     for name in (".model.keras.77.keras", ".model.keras.77.part", ".metrics.csv.77.part", "metrics.csv", "model.keras"):
         (tmp_path / name).write_text("half")
-    (tmp_path / ".export.77").mkdir()
+    (tmp_path / ".export.77").mkdir()  # of an export that may be running
+    (tmp_path / ".folder.part").mkdir()
     remove_leftovers(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"metrics.csv", "model.keras"}
+    left = {".export.77", ".folder.part", "metrics.csv", "model.keras"}
+    assert {path.name for path in tmp_path.iterdir()} == left
