@@ -16,7 +16,7 @@ if __name__ == "__main__":  # works in any folder with any Python: finds this re
 
 from common.cli.evaluation_options import threshold_value
 from common.cli.find_run import run_or_file
-from common.cli.program import Parser, check_files, run_main
+from common.cli.program import Parser, check_files, output_folder, run_main
 from common.cli.quiet import quiet_stderr
 from common.errors import UserError
 from dataset_tools.scanning.predict_options import add_scan_options, within
@@ -55,7 +55,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     text = "patch root (top/, bottom/) for the negatives (default: negatives in the output folder)"
     add("--negatives", type=Path, metavar="ROOT", help=text)
     text = "folder for the results (default: a new mine-NAME in the output folder, with a number if it exists)"
-    add("--output-dir", type=Path, metavar="DIR", help=text)
+    add("--output-dir", type=output_folder, metavar="DIR", help=text)
     add_scan_options(parser, CANDIDATES)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)

@@ -10,7 +10,7 @@ if __name__ == "__main__":  # works in any folder with any Python: finds this re
 
     launch.in_environment()
 
-from common.cli.program import Parser, run_main
+from common.cli.program import Parser, output_folder, run_main
 
 EPILOG = """\
 Works with all files in the archive's format, including old ones. With several files, it also prints how many patches
@@ -31,7 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="HDF5 patch files")
     parser.add_argument(
         "--output-dir",
-        type=Path,
+        type=output_folder,
         default=Path(),
         metavar="DIR",
         help="folder for the pictures (default: here)",

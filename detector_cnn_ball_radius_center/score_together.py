@@ -15,7 +15,7 @@ if __name__ == "__main__":  # works in any folder with any Python: finds this re
 
 from common.cli.evaluation_options import threshold_value
 from common.cli.find_run import run_or_file
-from common.cli.program import Parser, check_files, run_main
+from common.cli.program import Parser, check_files, output_folder, run_main
 from common.cli.quiet import quiet_stderr
 from common.datasets.families import all_families
 from common.errors import UserError
@@ -33,7 +33,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threshold", type=threshold_value, metavar="X", help=text)
     parser.add_argument(
         "--output-dir",
-        type=Path,
+        type=output_folder,
         help="folder for numbers and picture (default: a new together-NAME in the output folder)",
     )
     return parser.parse_args(argv)

@@ -34,9 +34,9 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
         UserError: data, server or cluster cannot be used, or the grid is already running.
     """
     first = checked[0]
-    digests, data_bytes, dataset = fetch_data(find_module(plan.module).load_data, checked)
     server = tracking.choose_server(first.tracking, first.output_dir, require=first.require_tracking)
     print(server.words)
+    digests, data_bytes, dataset = fetch_data(find_module(plan.module).load_data, checked)
     plan.folder.mkdir(parents=True, exist_ok=True)
     with _alone(plan), _worker(plan, first.threads, start=not options.dry_run) as worker:
         run_folders.remove_empty_folders(plan)

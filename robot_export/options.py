@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common.cli import program
 from common.cli.find_run import run_or_file
-from common.cli.program import Parser
+from common.cli.program import Parser, output_folder
 from common.cli.training_options import INPUTS
 from common.training.find_model import find_model
 from robot_export.robots import add_robot_options
@@ -40,7 +40,7 @@ def export_parser(description: str) -> Parser:
     text = "namespace of model.h (default: from project, size and run)"
     parser.add_argument("--namespace", type=_namespace, metavar="NAME", help=text)
     text = "a new folder for the files (default: the run's folder, else a new export-NAME in the output folder)"
-    parser.add_argument("--output-dir", type=Path, help=text)
+    parser.add_argument("--output-dir", type=output_folder, help=text)
     return parser
 
 

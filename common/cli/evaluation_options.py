@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from common.cli.find_run import run_or_file
-from common.cli.program import Parser
+from common.cli.program import Parser, output_folder
 
 
 def evaluation_parser(description: str) -> Parser:
@@ -15,7 +15,7 @@ def evaluation_parser(description: str) -> Parser:
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5), scored as one set")
     parser.add_argument(
         "--output-dir",
-        type=Path,
+        type=output_folder,
         help="folder for the numbers, scores and pictures (default: a new evaluation-NAME in the output folder; "
         "if the name is taken, a number is added)",
     )

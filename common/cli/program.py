@@ -101,6 +101,27 @@ def check_files(paths: Iterable[Path], option: str = "", folders: bool = False) 
         seen[place] = path
 
 
+def output_folder(text: str | Path) -> Path:
+    """The path of a folder for results, which may have to be made later; here, nothing is made.
+
+    Raises:
+        UserError: it cannot be made or written.
+    """
+    path, why = _path(str(text)), ""
+    for nearest in (path, *path.absolute().parents):
+        try:
+            os.stat(f"{nearest}/.")  # noqa: PTH116 - an error for a file; pathlib drops the point
+            why = "" if os.access(nearest, os.W_OK | os.X_OK) else "no permission to write there"
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            why = error.strerror
+        break
+    if why:
+        raise UserError(f"the output folder cannot be used: {why}. Received: {path}. Choose another.")
+    return path
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`, did you mean NAME?` with the nearest known word; "" if none is similar."""
     near = difflib.get_close_matches(str(word), list(known), 1)

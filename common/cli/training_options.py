@@ -13,7 +13,7 @@ from common.cli import launch
 from common.cli.archive_url import DEFAULT_URL, checked_url
 from common.cli.find_run import default_output_dir, find_run, read_config, resume_command, training_script
 from common.cli.option import add_options, as_json, check_limits, default_of, from_json, option, spelled
-from common.cli.program import Parser
+from common.cli.program import Parser, output_folder
 from common.errors import UserError
 
 # Allowed together with --resume: where things are and how to reach them, but nothing that affects training.
@@ -167,7 +167,8 @@ def parse(
     `kind` is the class of the result, `project` the one whose runs can be resumed.
 
     Raises:
-        UserError: an impossible value, a run that cannot be resumed, or a setting given together with --resume.
+        UserError: an impossible value, an output folder that cannot be written, a run that cannot be resumed, or a
+            setting given together with --resume.
     """
     fields = {field.name: field for field in dataclasses.fields(kind)}
     for action in parser._actions:
@@ -176,7 +177,10 @@ def parse(
             shown = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
             action.help += f" (default: {shown})".replace("%", "%%").replace("(default: True)", "(default: on)")
     given = {name: tuple(v) if isinstance(v, list) else v for name, v in vars(parser.parse_args(argv)).items()}
-    return _resumed(kind, given, project) if "resume" in given else kind(**given)
+    options = _resumed(kind, given, project) if "resume" in given else kind(**given)
+    if not options.list_datasets:
+        output_folder(options.output_dir)
+    return options
 
 
 def _resumed(kind: type[TrainingOptions], given: dict, project: str | None) -> TrainingOptions:

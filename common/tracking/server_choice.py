@@ -77,12 +77,15 @@ def resolve(choice: str, output_dir: Path) -> str:
     """The URI of a choice: http(s) addresses unchanged, SQLite stores with absolute paths.
 
     Raises:
-        UserError: an unknown name, credentials in the address, or an unsupported kind of store.
+        UserError: an unknown name, credentials in the address, an unsupported kind of store, or a store that cannot
+            be opened.
     """
-    if choice == "local":
-        return f"{SQLITE}{(Path(output_dir).resolve() / 'mlflow.db').as_posix()}"
-    if choice.startswith(SQLITE):
-        return f"{SQLITE}{Path(choice.removeprefix(SQLITE)).resolve().as_posix()}"
+    local = Path(output_dir).resolve() / "mlflow.db"
+    if choice == "local" or choice.startswith(SQLITE):
+        database = local if choice == "local" else Path(choice.removeprefix(SQLITE)).resolve()
+        if database != local:  # its folder is made with the first run
+            _check_store(database)
+        return f"{SQLITE}{database.as_posix()}"
     choice = without_credentials(NAMES.get(choice, choice))
     scheme, separator, rest = choice.partition("://")
     if separator and scheme.lower() in ("http", "https"):
@@ -96,6 +99,25 @@ def resolve(choice: str, output_dir: Path) -> str:
         f"Tracking must be one of {', '.join(NAMES)}, local, or an address that begins with http://, https:// or "
         f"{SQLITE}. Received: {choice!r}.{hint}"
     )
+
+
+def _check_store(database: Path) -> None:
+    """Refuses a path at which SQLite can neither open nor make a database."""
+    if not os.access(f"{database.parent}/.", os.W_OK | os.X_OK):
+        why = "its folder does not exist or cannot be written"
+    elif os.path.lexists(database) and not _is_database(database):
+        why = "it is not a database that can be written"
+    else:
+        return
+    raise UserError(f"The local store cannot be used: {why}. Received: {SQLITE}{database}. Choose another.")
+
+
+def _is_database(path: Path) -> bool:
+    """Whether this is a SQLite database that can be written, or an empty file, which becomes one."""
+    if not (path.is_file() and os.access(path, os.R_OK | os.W_OK)):  # reading a pipe would block
+        return False
+    with path.open("rb") as file:
+        return file.read(16) in (b"", b"SQLite format 3\0")
 
 
 def _hostname(uri: str) -> str | None:

@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from common.cli.archive_url import DEFAULT_URL, checked_url
-from common.cli.program import Parser
+from common.cli.program import Parser, output_folder
 from common.datasets.families import (
     BORDERS,
     CAMERAS,
@@ -172,7 +172,7 @@ def _parser(task: str) -> Parser:
     _add_families(parser, default)
     _add_split(parser)
     add = parser.add_argument_group("output").add_argument
-    add("--output-dir", type=Path, default=Path("data"), metavar="DIR", help="(default: data)")
+    add("--output-dir", type=output_folder, default="data", metavar="DIR", help="(default: data)")
     add(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: %(default)s, all cores)"
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from common.cli.option import add_options, check_limits, option
-from common.cli.program import Parser
+from common.cli.program import Parser, output_folder
 from common.errors import UserError
 from dataset_tools.annotations.classes import KNOWN
 from dataset_tools.annotations.record import BALL, PENALTY, ROBOT
@@ -110,7 +110,7 @@ def parse_args(argv: list[str] | None = None) -> Settings:
     )
     add = parser.add_argument
     add("sources", nargs="+", type=Path, metavar="SOURCE", help="annotated pictures, logs or patch sets, see below")
-    add("--output", type=Path, required=True, metavar="ROOT", help="folder for the patch archives")
+    add("--output", type=output_folder, required=True, metavar="ROOT", help="folder for the patch archives")
     text = "regular expression on a picture's path; its first group is the recording"
     add("--recording", type=_pattern, metavar="REGEX", help=text)
     add_options(parser, Settings, groups={})

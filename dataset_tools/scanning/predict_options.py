@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common.cli.evaluation_options import threshold_value
 from common.cli.find_run import run_or_file
-from common.cli.program import Parser
+from common.cli.program import Parser, output_folder
 
 RADIUS = (6.0, 90.0)  # pixels, for balls in pictures of 640x480
 SCALE = 1.3  # side of a candidate in diameters, in the middle of the scales for cutting patches
@@ -54,7 +54,7 @@ def prediction_parser(description: str) -> Parser:
     text = "a score at or above it is a ball (default: the classifier's own threshold)"
     add("--threshold", type=threshold_value, metavar="X", help=text)
     text = "folder for the results (default: a new predict-NAME in the output folder, with a number if it exists)"
-    add("--output-dir", type=Path, metavar="DIR", help=text)
+    add("--output-dir", type=output_folder, metavar="DIR", help=text)
     text = "maximum number of pictures to draw, evenly spread over all (default: %(default)s)"
     add("--max-pictures", type=within(int, 0, 1_000_000), default=PICTURES, metavar="N", help=text)
     text = "also write the drawn pictures as Label Studio tasks, with the detected balls as predictions"

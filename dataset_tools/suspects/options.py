@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from common.cli.program import Parser, check_files
+from common.cli.program import Parser, check_files, output_folder
 from common.cli.training_options import TrainingOptions
 from common.errors import UserError
 
@@ -27,7 +27,7 @@ def parse(
     add("--seed", type=int, default=0, metavar="N", help="seed for networks and folds (%(default)s)")
     add("--threads", type=int, default=1, metavar="N", help="CPU threads (%(default)s)")
     text = "folder for the sheet and the list (default: a new suspects-NAME in the output folder)"
-    add("--output-dir", type=Path, metavar="DIR", help=text)
+    add("--output-dir", type=output_folder, metavar="DIR", help=text)
     arguments = parser.parse_args(argv)
     check_files(arguments.files)
     if not 2 <= arguments.folds <= 100:

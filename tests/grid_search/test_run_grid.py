@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import UserError
 from common.tracking import journal, server_state
 from common.tracking.server_state import missing
 from grid_search.__main__ import main
@@ -53,6 +54,14 @@ def test_a_grid_from_start_to_end_and_again(tmp_path, capsys):
     assert main(["--report", "--output-dir", str(grid.runs)]) == 0
     assert "trouble none" in capsys.readouterr().out
     assert len(grid.rows()) == 3
+
+
+def test_a_store_that_cannot_be_opened_is_told_before_the_data_is_read(tmp_path):
+    store = ("--tracking", f"sqlite:///{tmp_path}/nowhere/x.db")
+    arrays = ("classifier_cnn.train", "--dense", "8", "16", "--output-dir", str(tmp_path / "runs"))
+    with pytest.raises(UserError, match="The local store cannot be used"):
+        main([*arrays, "--", *store, "--data-train", str(tmp_path / "missing.h5")])
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

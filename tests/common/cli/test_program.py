@@ -1,5 +1,6 @@
 """How every program ends, and what it does if the folder for temporary files does not exist."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from common.cli.program import Parser, check_files, run_main
+from common.cli.program import Parser, check_files, output_folder, run_main
 from common.errors import UserError
 
+from ...house import PROJECTS
 from ...tiny import ROOT, environment
 
 
@@ -165,3 +167,39 @@ def test_an_empty_path_is_not_the_working_directory(given, capsys):
         parser.parse_args([given])
     assert ended.value.code == 2
     assert "argument --output: takes a path. Received: an empty one." in capsys.readouterr().err
+
+
+WRITERS = {  # commands that write to a new folder, and what else they need
+    **{f"{project}.{name}": ["a.keras", "a.h5"] for project in PROJECTS for name in ("evaluate", "compare", "predict")},
+    **{f"{project}.{name}": words for project in PROJECTS for name, words in (("export", ["a.keras"]), ("train", []))},
+    **{f"{project}.suspects": ["a.h5"] for project in PROJECTS},
+    "classifier_cnn.mine": ["a.keras", "a.h5"],
+    "classifier_cnn.venues": [],
+    "detector_cnn_ball_radius_center.score_together": ["a.keras", "a.keras"],
+    "dataset_tools.inspect": ["a.h5"],
+    "dataset_tools.cut": ["a.json"],
+    "dataset_tools.ball_classification_datasets.create_datasets": [],
+    "dataset_tools.ball_detection_datasets.create_datasets": [],
+    "grid_search.__main__": ["classifier_cnn.train", "--dense", "8", "16"],
+}
+
+
+@pytest.mark.parametrize("module", WRITERS)
+def test_an_output_folder_that_cannot_be_made_is_told_before_anything_is_read(module, tmp_path):
+    (tmp_path / "file").touch()
+    option = "--output" if module == "dataset_tools.cut" else "--output-dir"
+    with pytest.raises(UserError, match=rf"folder cannot be used: Not a directory\. Received: {tmp_path}/file/new"):
+        importlib.import_module(module).main([*WRITERS[module], option, str(tmp_path / "file" / "new")])
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_output_folder_may_have_to_be_made_later(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for text in ("a/b", ".", str(tmp_path / "a" / "b")):
+        assert output_folder(text) == Path(text)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(UserError, match="cannot be used: File name too long"):
+        output_folder("x" * 300)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as for a folder of somebody else
+    with pytest.raises(UserError, match="cannot be used: no permission to write there"):
+        output_folder("a")

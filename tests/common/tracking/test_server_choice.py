@@ -1,3 +1,7 @@
+import contextlib
+import os
+import sqlite3
+
 import pytest
 
 from common.errors import UserError
@@ -125,7 +129,33 @@ def test_the_local_store_is_the_same_from_everywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert resolve("local", "runs") == f"sqlite:///{tmp_path}/runs/mlflow.db"
     assert resolve("sqlite:///x.db", "runs") == f"sqlite:///{tmp_path}/x.db"
-    assert resolve("sqlite:////home/a@b/x.db", "runs") == "sqlite:////home/a@b/x.db"
+    (tmp_path / "a@b").mkdir()
+    assert resolve(f"sqlite:///{tmp_path}/a@b/x.db", "runs") == f"sqlite:///{tmp_path}/a@b/x.db"
+    assert resolve("sqlite:///new/mlflow.db", "new") == resolve("local", "new")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("nowhere/deep/x.db", "its folder does not exist or cannot be written"),
+        ("notes.txt/x.db", "its folder does not exist or cannot be written"),
+        ("notes.txt", "it is not a database that can be written"),
+        ("folder", "it is not a database that can be written"),
+        ("pipe", "it is not a database that can be written"),
+    ],
+)
+def test_a_local_store_that_cannot_be_opened_is_refused_and_nothing_is_made(tmp_path, name, why):
+    (tmp_path / "notes.txt").write_text("call the referee")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match=rf"^The local store cannot be used: {why}\. Received: sqlite:///{tmp_path}/"):
+        choose_server(f"sqlite:///{tmp_path}/{name}", tmp_path / "runs")
+    assert sorted(tmp_path.rglob("*")) == before
+    for good in ("empty.db", "real.db"):
+        with contextlib.closing(sqlite3.connect(tmp_path / good)) as store:
+            store.execute("CREATE TABLE a (b)") if good == "real.db" else (tmp_path / good).touch()
+        assert choose_server(f"sqlite:///{tmp_path}/{good}", tmp_path / "runs").uri.endswith(good)
 
 
 def test_a_run_folder_finds_its_local_store_after_a_move(tmp_path):
