@@ -7,7 +7,7 @@ from common.cli import launch
 from common.cli.progress import progress_bar
 from common.errors import UserError
 from common.tracking import journal, journal_writer, server_state, writer_lock
-from common.tracking.server_choice import readable, resolve, target_of, uri_of
+from common.tracking.server_choice import check_store, readable, resolve, target_of, uri_of
 from common.tracking.server_state import missing, place, targets
 from common.tracking.trusted_servers import command_to_send, may_be_sent, named_now
 from mlflow_mirror.mlflow_settings import prepare
@@ -87,9 +87,11 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
         to: the only server to send to, which becomes one of the run's servers. None: all servers of each run.
 
     Raises:
-        UserError: `to` is not a server.
+        UserError: `to` is not a server, or is a local store that cannot be opened.
     """
     uri = resolve(to, output_dir) if to else None
+    if uri:
+        check_store(uri, output_dir)
     named = {uri} if uri else named_now() | {resolve("local", output_dir)}
     runs, left = _usable(runs)
     runs = sorted(runs, key=lambda run: journal.header(run).get("parent") is not None)  # a parent before its children

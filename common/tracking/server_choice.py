@@ -45,7 +45,8 @@ def choose_server(choice: str | None, output_dir: Path, require: bool = False) -
         require: raise an error if the server is unreachable, instead of keeping the run locally.
 
     Raises:
-        UserError: the choice is unknown, contains a password, or is required but unreachable.
+        UserError: the choice is unknown, contains a password, is a local store that cannot be opened, or is required
+            but unreachable.
     """
     if os.environ.get("BALL_GRID_SERVERS"):  # decided once for all runs of a grid
         uri, wanted = json.loads(os.environ["BALL_GRID_SERVERS"])
@@ -57,6 +58,7 @@ def choose_server(choice: str | None, output_dir: Path, require: bool = False) -
     else:
         choice, because = "default", "the team's server"
     uri = resolve(choice, output_dir)
+    check_store(uri, output_dir)
     if not is_http(uri):
         return Server(uri, f"tracking in {readable(uri)} ({because})", uri)
     reason = probe(uri)
@@ -77,15 +79,12 @@ def resolve(choice: str, output_dir: Path) -> str:
     """The URI of a choice: http(s) addresses unchanged, SQLite stores with absolute paths.
 
     Raises:
-        UserError: an unknown name, credentials in the address, an unsupported kind of store, or a store that cannot
-            be opened.
+        UserError: an unknown name, credentials in the address, or an unsupported kind of store.
     """
-    local = Path(output_dir).resolve() / "mlflow.db"
-    if choice == "local" or choice.startswith(SQLITE):
-        database = local if choice == "local" else Path(choice.removeprefix(SQLITE)).resolve()
-        if database != local:  # its folder is made with the first run
-            _check_store(database)
-        return f"{SQLITE}{database.as_posix()}"
+    if choice == "local":
+        return f"{SQLITE}{(Path(output_dir).resolve() / 'mlflow.db').as_posix()}"
+    if choice.startswith(SQLITE):
+        return f"{SQLITE}{Path(choice.removeprefix(SQLITE)).resolve().as_posix()}"
     choice = without_credentials(NAMES.get(choice, choice))
     scheme, separator, rest = choice.partition("://")
     if separator and scheme.lower() in ("http", "https"):
@@ -101,15 +100,22 @@ def resolve(choice: str, output_dir: Path) -> str:
     )
 
 
-def _check_store(database: Path) -> None:
-    """Refuses a path at which SQLite can neither open nor make a database."""
+def check_store(uri: str, output_dir: Path) -> None:
+    """Refuses a local store that SQLite can neither open nor make; the one in the output folder is made with it.
+
+    Raises:
+        UserError: its folder does not exist, or there is something else at its place.
+    """
+    database = Path(uri.removeprefix(SQLITE))
+    if is_http(uri) or database.parent == Path(output_dir).resolve():
+        return
     if not os.access(f"{database.parent}/.", os.W_OK | os.X_OK):
         why = "its folder does not exist or cannot be written"
     elif os.path.lexists(database) and not _is_database(database):
         why = "it is not a database that can be written"
     else:
         return
-    raise UserError(f"The local store cannot be used: {why}. Received: {SQLITE}{database}. Choose another.")
+    raise UserError(f"The local store cannot be used: {why}. Received: {uri}. Choose another.")
 
 
 def _is_database(path: Path) -> bool:

@@ -66,8 +66,11 @@ def test_a_server_that_only_a_mark_names_gets_nothing_either(run, mlflow_3, tmp_
         assert stranger.requests == []
 
 
-@pytest.mark.parametrize("name", ["http://mlflow.berlin-united.com", "https://mlflow.berlin-united.com@127.0.0.1:1"])
-def test_an_address_that_looks_like_the_teams_is_not_the_teams(run, name):
+@pytest.mark.parametrize(
+    "name",
+    ["http://mlflow.berlin-united.com", "https://mlflow.berlin-united.com@127.0.0.1:1", "local:../../nowhere/x.db"],
+)
+def test_a_server_that_only_resembles_a_named_one_is_not_trusted(run, name):
     assert not trusted_servers.may_be_sent(run, name, trusted_servers.named_now())
 
 

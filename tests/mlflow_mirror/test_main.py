@@ -24,6 +24,7 @@ def test_help_needs_no_heavy_import():
         (["sync", "nowhere"], "it has no tracking/journal.jsonl. Received: nowhere"),
         (["status", "nowhere"], "another folder of runs with --output-dir"),
         (["sync", "--to", "nonsense"], "Tracking must be one of default, deepl, local"),
+        (["sync", "--to", "sqlite:////nowhere/x.db"], "The local store cannot be used: its folder does not exist"),
     ],
 )
 def test_bad_input_is_one_line(arguments, words, tmp_path):
