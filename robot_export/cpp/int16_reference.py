@@ -45,8 +45,9 @@ def predict(network: Int16Network, X: np.ndarray, brightness: float = 0.0) -> Pr
 
 def _pixels(network: Int16Network, X: np.ndarray, brightness: float) -> np.ndarray:
     """Pixels as int64; floats are rounded to nearest, ties up, and NaN becomes the lowest value."""
-    whole = X.astype(np.int64) << FRACTION
-    if X.dtype != np.uint8:
+    if X.dtype == np.uint8:
+        whole = X.astype(np.int64) << FRACTION
+    else:
         large = X.astype(np.float32) * np.float32(1 << FRACTION)
         large = np.where(large > -65536, np.minimum(large, np.float32(65536)), np.float32(-65536))
         whole = np.floor(large + np.float32(0.5)).astype(np.int64)

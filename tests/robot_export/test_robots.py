@@ -77,7 +77,7 @@ def test_every_robot_gets_a_file_in_the_layout_of_its_code(tmp_path, kind, side)
         assert file.parity["patches"] == 60
         assert file.accepted or robot.format == "uint8"
         if robot.format == "cpp":
-            continue  # cpp/test_robot.py tests model.h with naoth_finder.h
+            continue  # cpp/test_ball_models.py tests model.h with naoth_finder.h
         opened = runtimes.open_file(job.folder / file.file, file.runtime)
         found = opened.predict(as_the_robot_feeds(robot, X, mean))
         read = as_the_robot_reads(robot.outputs[kind], found, side)

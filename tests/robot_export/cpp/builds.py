@@ -46,6 +46,7 @@ OTHERS = [
     *(Build(compiler, ("-O2", "-g", "-march=x86-64-v3"), VALGRIND) for compiler in COMPILERS),
     *(Build(compiler, ("-O2", "-g", "-march=silvermont"), VALGRIND) for compiler in COMPILERS),
 ]
+SSSE3 = Build("g++", ("-O2", "-mssse3"))
 FEW = {  # the fast suite: every compiler and every width of vectors once
     "classifier": [Build("g++", ("-O1", "-march=silvermont")), Build("clang++", ("-O1", "-march=native"))],
     "detector": [

@@ -1,4 +1,4 @@
-"""The headers are exact for any model and any build: compilers, targets, sanitisers, NEON, valgrind."""
+"""Both headers are exact for any model and any build: compilers, targets, sanitisers, NEON, valgrind."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from robot_export.cpp.compile_and_run import Program
 from robot_export.folded_network import fold
 
 from ..models import patches, random_model
-from .builds import COMPILERS, NEON, OTHERS, PLAIN, QEMU, SANITIZED, TARGETS, Build
-from .test_float_header import MODES, write
+from .builds import COMPILERS, NEON, OTHERS, PLAIN, QEMU, SANITIZED, SSSE3, TARGETS, Build
+from .headers import MODELS, MODES, check_bits, write_float, write_int16
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 KINDS = {
@@ -31,7 +31,7 @@ def member(request, tmp_path_factory):
     X = read_patches(files["validation"], request.param).X[:]
     answers = np.concatenate([model(part.astype(np.float32)).numpy() for part in np.array_split(X, 10)])
     assert np.ptp(answers) > 0.1
-    return write(folder, fold(model)), X, answers
+    return write_float(folder, fold(model), patches(8, 8, model.input_shape[1:])), X, answers
 
 
 def check(program, X, answers, mode="bytes"):
@@ -70,18 +70,43 @@ def drawn(seed: int):
     return random_model(seed, side, channels, filters, dense, head, regularize)
 
 
-@pytest.mark.parametrize("start", range(0, 240, MODELS_PER_TEST))
-def test_random_members_of_the_families(tmp_path, start):
+def any_build(seed: int) -> Build:
     """The compiler and target change from model to model; every twentieth model runs as NEON."""
     builds = [Build(compiler, ("-O1", f"-march={target}")) for target in (*TARGETS, "x86-64") for compiler in COMPILERS]
+    return Build(NEON, ("-O1", "-static"), QEMU) if seed % 20 == 19 else builds[seed % len(builds)]
+
+
+@pytest.mark.parametrize("start", range(0, 240, MODELS_PER_TEST))
+def test_random_members_of_the_families(tmp_path, start):
     for seed in range(start, start + MODELS_PER_TEST):
-        build = Build(NEON, ("-O1", "-static"), QEMU) if seed % 20 == 19 else builds[seed % len(builds)]
+        build = any_build(seed)
         build.require()
         model = drawn(seed)
         X = patches(seed, 40, model.input_shape[1:])
-        header = write(tmp_path, fold(model))
+        header = write_float(tmp_path, fold(model), X[:8])
         program = Program(header, tmp_path, build.compiler, build.flags, build.launcher)
         answers = model(X.astype(np.float32)).numpy()
         assert program.self_test() < 1e-5 * max(1, np.abs(answers).max())  # seven significant digits; outputs reach 26
         for mode in ("bytes", "columns", "many"):
             check(program, X, answers, mode)
+
+
+@pytest.mark.parametrize("build", [*PLAIN, *SANITIZED, *OTHERS, SSSE3], ids=str)
+@pytest.mark.parametrize("name", MODELS)
+def test_every_build_of_an_int16_header_gives_the_same_bits(tmp_path, name, build):
+    build.require()
+    network = fold(random_model(7, **MODELS[name]))
+    X = patches(1, 60 if "valgrind" in build.launcher else 500, network.input_shape)
+    path, whole = write_int16(tmp_path, network, X)
+    check_bits(Program(path, tmp_path, build.compiler, build.flags, build.launcher), whole, X)
+
+
+@pytest.mark.parametrize("start", range(0, 240, MODELS_PER_TEST))
+def test_random_members_of_the_families_in_int16(tmp_path, start):
+    for seed in range(start, start + MODELS_PER_TEST):
+        build = any_build(seed)
+        build.require()
+        network = fold(drawn(seed))
+        X = patches(seed, 40, network.input_shape)
+        path, whole = write_int16(tmp_path, network, X)
+        check_bits(Program(path, tmp_path, build.compiler, build.flags, build.launcher), whole, X, ("bytes", "columns"))
