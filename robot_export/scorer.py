@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from common.cli.printable import printable
+from common.cli.program import check_files
 from common.datasets.families import PREFIXES, all_families
 from common.datasets.patch_checks import SIDES
 from common.errors import UserError
@@ -125,8 +126,7 @@ def _keras(file: Path) -> tuple[tuple, int, Callable]:
 
 def _exported(path: Path, told: Manifest | None, name: str, given: Foreign) -> tuple[tuple, int, Callable]:
     """As `_keras`, for a file that its model.json or the command line describes."""
-    if not path.is_file():
-        raise UserError(f"there is no such file. Received: {path}.")
+    check_files([path])
     file = told.formats[name] if told else None
     opened = Isolated(path, file.runtime if file else RUNTIMES[path.suffix.lower()])
     layout = Layout.of(file, told.input) if file else replace(given.layout, dtype=opened.dtype)

@@ -84,17 +84,20 @@ class Parser(argparse.ArgumentParser):
 
 
 def check_files(paths: Iterable[Path], option: str = "", folders: bool = False) -> None:
-    """Refuses missing files, and a file that is given twice, with a UserError before anything large is imported.
+    """Refuses missing and empty files, and one that is given twice, with a UserError before large imports.
 
-    A link to a file counts as that file. `option` names the files, for messages; `folders` may stand for files.
+    A link to a file counts as that file. `option` names the files, for messages. `folders` may stand for files; of
+    these, the empty ones are left to the reader, which skips a bad picture.
     """
     seen: dict[tuple[int, int], Path] = {}
     for path in paths:
         given, exists = f"{option} {path}".strip(), os.path.exists(path)  # noqa: PTH110 - False for a name that is too long, too
-        if not exists or not (folders or path.is_file()):
-            what = "There is no such file" + " or folder" * folders if not exists else "This is not a file"
-            raise UserError(f"{what}. Received: {given}. Check the path.")
+        if not exists or not (path.is_file() or (folders and path.is_dir())):  # reading a pipe would block
+            what = "This is not a plain file" if exists else "There is no such file"
+            raise UserError(f"{what}{' or folder' * folders}. Received: {given}. Check the path.")
         facts = path.stat()
+        if not (folders or facts.st_size):
+            raise UserError(f"This file is empty. Received: {given}. Fetch or make it again.")
         place = facts.st_dev, facts.st_ino
         if place in seen:
             raise UserError(f"The same data is given twice. Received: {seen[place]} and {path}. Give it once.")

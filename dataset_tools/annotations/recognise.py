@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from common.cli.program import check_files
 from common.errors import UserError
 from dataset_tools.annotations import coco, json_stream, label_studio, naoth_log, patch_sets, torso, voc, yolo
 from dataset_tools.annotations.classes import Classes
@@ -47,8 +48,7 @@ def recognise(path: Path, given: str | None = None, pictures: Path | None = None
     """
     if given not in (None, *READERS):
         raise UserError(f"--format must be one of {', '.join(READERS)}. Received: {given}.")
-    if not (path.is_file() or path.is_dir()):  # reading a pipe would block
-        raise UserError(f"{path}: no such file or folder.")
+    check_files([path], folders=True)
     found = _candidates(path) if path.is_dir() else [(path, _of_file(path))]
     wanted = {None: READERS, "naoth-candidates": {"naoth-log"}}.get(given, {given})
     found = [(file, given or kind) for file, kind in found if kind in wanted]

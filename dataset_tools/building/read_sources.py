@@ -52,7 +52,8 @@ def fill(store: Store, settings: Settings, families: list[Family], root: Path | 
         bar.total = bar.n  # the total also contained the directories of the zips
     store.close()
     if not len(store):
-        raise UserError(f"no patches found in {', '.join(settings.origins)}.")
+        found = f"no patches found in {', '.join(settings.origins)}"
+        raise UserError(f"{'; '.join([found, *map(str.strip, store.skips.lines())])}.")
     if settings.task == "detection":
         _skip_unplaced(store)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from common.cli.program import check_files
 from common.datasets.patch_checks import open_file
 from common.errors import UserError
 from dataset_tools.annotations import naoth_log, picture_names
@@ -32,9 +33,8 @@ def frames(sources: Iterable[Path]) -> Iterator[Record | Skipped]:
     """
     seen: set[str] = set()
     for source in sources:
+        check_files([source], folders=True)
         folder, found = source.is_dir(), False
-        if not (folder or source.is_file()):  # reading a pipe would block
-            raise UserError(f"there is no such file or folder. Received: {source}.")
         label = picture_names.label_of(source) if folder else source.absolute().parent.name
         for name in walk(source, ENDINGS) if folder else [source.name]:
             path = source / name if folder else source

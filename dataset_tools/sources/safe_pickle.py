@@ -125,7 +125,8 @@ def load_all(path: Path) -> Iterator[object]:
     try:
         if path.exists() and not path.is_file():  # reading a pipe would block
             raise UserError(f"{path}: is not a regular file. Give the path of a pickle.")
-        size = path.stat().st_size
+        if not (size := path.stat().st_size):
+            raise UserError(f"{path}: is empty. Fetch or make it again.")
         check_room(2 * size, path)
         content = io.BytesIO(path.read_bytes())
         _check(content, size, path)

@@ -39,8 +39,9 @@ def members(path: Path, suffixes: tuple[str, ...] = (".png",)) -> list[Member]:
     Raises:
         UserError: not a zip file.
     """
-    if not path.is_file():  # reading a pipe would block
-        raise UserError(f"{path}: not a readable zip file. Received: not a regular file.")
+    if not path.is_file() or not path.stat().st_size:  # reading a pipe would block
+        what = "an empty file" if path.is_file() else "not a regular file"
+        raise UserError(f"{path}: not a readable zip file. Received: {what}.")
     try:
         with _Bounded(path) as stream, zipfile.ZipFile(stream) as archive:
             found = [

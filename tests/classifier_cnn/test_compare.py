@@ -208,7 +208,9 @@ def test_patches_without_any_ball_give_no_result_and_no_error(models, tmp_path, 
     [
         (["good", "FILE"], "needs 2 to 26 models"),
         (["good", "nowhere", "FILE"], "the model does not exist"),
-        (["good", "nowhere.onnx", "FILE"], "there is no such file"),
+        (["good", "nowhere.onnx", "FILE"], "There is no such file"),
+        (["good", "empty.onnx", "FILE"], "This file is empty. Received: empty.onnx"),
+        (["good", "empty.tflite", "FILE"], "This file is empty. Received: empty.tflite"),
         (["good", "good", "FILE", "FILE"], "The same data is given twice"),
         (["good", "large", "FILE"], "take different patches. Received: good: 16x16x1, border 0; large: 32x32x1"),
         (["good", "bordered", "FILE"], "Received: good: 16x16x1, border 0; bordered: 16x16x1, border 10"),
@@ -218,14 +220,15 @@ def test_patches_without_any_ball_give_no_result_and_no_error(models, tmp_path, 
         (["good", "none", "FILE"], "threshold: 'keras' is a required property"),
         (["good", "poor"], "then patch files (.h5). Received: good poor"),
         (["good", "poor", "missing.h5"], "missing.h5"),
-        (["good", "poor", "EMPTY"], "not an HDF5 file"),
+        (["good", "poor", "EMPTY"], "This file is empty."),
         (["good", "poor", "FILE", "--max-fpr", "1"], "--max-fpr"),
         (["good", "poor", "FILE", "--threshold", "nan"], "--threshold"),
     ],
 )
 def test_bad_input_gives_one_line_and_status_2(models, file, tmp_path, capsys, monkeypatch, arguments, message):
     monkeypatch.chdir(models)
-    (tmp_path / "empty.h5").touch()
+    for empty in (tmp_path / "empty.h5", models / "empty.onnx", models / "empty.tflite"):
+        empty.touch()
     arguments = [{"FILE": file, "EMPTY": tmp_path / "empty.h5"}.get(argument, argument) for argument in arguments]
     assert run(*arguments, "--output-dir", tmp_path / "out") == 2
     captured = capsys.readouterr()

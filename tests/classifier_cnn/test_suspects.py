@@ -86,7 +86,7 @@ def _circles(path):
         (_no_recordings, (), "Received: no names of recordings"),
         (_one_class_left, (), "only one class is left"),
         (_circles, (), "detection file"),
-        (lambda path: path.touch(), (), "not an HDF5 file"),
+        (lambda path: path.touch(), (), "This file is empty."),
         (lambda path: None, (), "patches.h5"),
         (classification_file, ("--folds", "1"), "--folds"),
         (classification_file, ("--filters", "4", "8"), "--filters"),

@@ -293,7 +293,7 @@ def test_the_default_family_is_replaced_only_with_a_warning(files, tmp_path, mon
         (["--dataset", "synthetic", "--data-train", "a.h5"], "--dataset"),
         (["--data-train", "missing.h5"], "missing.h5"),
         (["--data-val", "missing.h5"], "--data-train"),
-        (["--data-train", "."], "This is not a file. Received: --data-train ."),
+        (["--data-train", "."], "This is not a plain file. Received: --data-train ."),
         (["--data-train", __file__, "--stream"], "--stream needs a validation file"),
         (["--archive-url", "ftp://x"], "must be http(s)://SERVER[/PATH]. Received: 'ftp://x'"),
         (["--tracking", "deeple"], "Did you mean deepl"),

@@ -127,11 +127,14 @@ def test_help_shows_a_default_of_several_values_as_it_is_typed():
 
 
 def test_a_missing_file_is_named_with_its_option(tmp_path):
-    (tmp_path / "a.h5").touch()
+    (tmp_path / "a.h5").write_bytes(b"some")
     check_files([tmp_path / "a.h5"])
     check_files([tmp_path / "a.h5", tmp_path], folders=True)
-    with pytest.raises(UserError, match=r"^This is not a file\. Received: "):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match=r"^This is not a plain file\. Received: "):
         check_files([tmp_path])
+    with pytest.raises(UserError, match=r"^This is not a plain file or folder\. Received: .*pipe\. Check the path\.$"):
+        check_files([tmp_path / "pipe"], folders=True)
     with pytest.raises(UserError, match=r"^There is no such file\. Received: --validation b\.h5\. Check the path\.$"):
         check_files([Path("b.h5")], "--validation")
     with pytest.raises(UserError, match=r"^There is no such file or folder\. Received: x{5000}\."):
@@ -140,7 +143,7 @@ def test_a_missing_file_is_named_with_its_option(tmp_path):
 
 @pytest.mark.parametrize("other", ["a.h5", "here/../a.h5", "link.h5", "hard_link.h5"])
 def test_a_file_that_is_given_twice_is_refused_however_it_is_spelled(tmp_path, other):
-    (tmp_path / "a.h5").touch()
+    (tmp_path / "a.h5").write_bytes(b"some")
     (tmp_path / "here").mkdir()
     (tmp_path / "link.h5").symlink_to("a.h5")
     (tmp_path / "hard_link.h5").hardlink_to(tmp_path / "a.h5")
@@ -157,6 +160,13 @@ def test_a_word_instead_of_a_number_gets_a_message_without_python_types(kind, gi
     assert f"argument --size: takes {wanted} such as" in (said := capsys.readouterr().err)
     assert f"Received: {given} (" in said
     assert "invalid" not in said
+
+
+def test_an_empty_file_is_called_empty(tmp_path):
+    (tmp_path / "a.h5").touch()
+    check_files([tmp_path / "a.h5"], folders=True)
+    with pytest.raises(UserError, match=r"^This file is empty\. Received: --x .*a\.h5\. Fetch or make it again\.$"):
+        check_files([tmp_path / "a.h5"], "--x")
 
 
 @pytest.mark.parametrize("given", ["--output=", "--output= "])

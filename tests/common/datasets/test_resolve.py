@@ -183,7 +183,7 @@ def test_a_family_without_its_test_file_trains_and_says_so(server, tmp_path, dat
 
 def files(tmp_path, *names):
     for name in names:
-        (tmp_path / name).write_bytes(b"")
+        (tmp_path / name).write_bytes(b"some")
     return [tmp_path / name for name in names]
 
 

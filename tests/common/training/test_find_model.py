@@ -1,6 +1,7 @@
 """A model is found by its file or its run, and its threshold beside it, before anything heavy loads."""
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -78,6 +79,13 @@ def test_a_model_that_does_not_exist_is_one_line(tmp_path, name):
     with pytest.raises(UserError, match="the model does not exist") as caught:
         find_model(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+def test_a_pipe_is_no_model(tmp_path):
+    os.mkfifo(tmp_path / "model.keras")
+    for given in (tmp_path, tmp_path / "model.keras"):
+        with pytest.raises(UserError, match=r"the model is not a plain file\. Received: .*model\.keras"):
+            find_model(given)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x08\x08", b"PK\3\4 half a zip", b"text" * 100])

@@ -40,5 +40,5 @@ def test_pipes_are_skipped_because_reading_them_would_block(kind, name, folder, 
     records, skipped = read(folder)
     assert list(records) == ["a.png"]
     assert "missing, or not a regular file" in skipped.values()
-    with pytest.raises(UserError, match="no such file or folder"):
+    with pytest.raises(UserError, match="not a plain file or folder"):
         read(folder / "game.log")

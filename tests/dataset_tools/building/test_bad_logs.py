@@ -55,6 +55,15 @@ def test_bad_logs_do_not_affect_the_good_ones(tmp_path, bad_logs, build, capsys)
     assert "skipped 3 of naoth: not a readable zip file" in said
 
 
+def test_if_no_log_can_be_read_the_reasons_are_told(naoth, build, capsys):
+    logs = list(naoth.rglob("*.zip"))
+    for log in logs:
+        log.write_bytes(b"")
+    assert build("classification", "--origins", "naoth") == 1
+    said = f"no patches found in naoth; skipped {len(logs)} of naoth: not a readable zip file, such as "
+    assert said in capsys.readouterr().out
+
+
 def test_names_of_members_and_logs_are_not_printed_raw(tmp_path, naoth, build, zip_of, png, capsys):
     zip_of(naoth / "top" / f"log{RED}.zip", {f"{RED}patch.png": b"no picture", f"{RED}good.png": png(22)})
     zip_of(naoth / "top" / "second.zip", {"../\x9b2J.png": png(23)})

@@ -84,7 +84,8 @@ def test_the_pictures_of_a_log_come_before_the_candidates_of_the_robot(tmp_path)
     ("name", "words"),
     [
         ("nowhere", "no such file or folder"),
-        ("pipe.png", "no such file or folder"),
+        ("pipe.png", "not a plain file or folder"),
+        ("new.zip", "not a readable zip file. Received: an empty file"),
         ("empty", "no picture in it"),
         ("a.zip", "not a readable zip file"),
         ("a.h5", "not an HDF5 file"),
@@ -94,6 +95,7 @@ def test_the_pictures_of_a_log_come_before_the_candidates_of_the_robot(tmp_path)
 def test_a_source_without_pictures_is_one_line(tmp_path, name, words):
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "new.zip").touch()
     (tmp_path / "a.zip").write_bytes(b"no zip")
     (tmp_path / "a.h5").write_bytes(b"no HDF5")
     with zipfile.ZipFile(tmp_path / "empty.zip", "w") as archive:

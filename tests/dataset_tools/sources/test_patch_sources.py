@@ -199,6 +199,7 @@ def test_devils_names_with_missing_parts(tmp_path, png, zip_of):
         "not in a folder 1.00 or 0.00",
         "not in a folder 1.00 or 0.00",
     ]
-    (tmp_path / "bad.zip").write_bytes(b"<html>")
-    with pytest.raises(UserError, match=r"bad\.zip: not a readable zip"):
-        list(devils_chunks(tmp_path / "bad.zip"))
+    for content, received in ((b"<html>", "File is not a zip file"), (b"", "an empty file")):
+        (tmp_path / "bad.zip").write_bytes(content)
+        with pytest.raises(UserError, match=rf"bad\.zip: not a readable zip file\. Received: {received}\."):
+            list(devils_chunks(tmp_path / "bad.zip"))

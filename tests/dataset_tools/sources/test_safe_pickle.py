@@ -118,7 +118,10 @@ def test_a_damaged_pickle_is_refused(tmp_path, content):
         list(load_all(path))
 
 
-def test_missing(tmp_path):
+def test_missing_or_empty(tmp_path):
+    (tmp_path / "empty.pkl").touch()
+    with pytest.raises(UserError, match=r"empty\.pkl: is empty\."):
+        list(load_all(tmp_path / "empty.pkl"))
     with pytest.raises(UserError, match="No such file"):
         list(load_all(tmp_path / "none.pkl"))
 
