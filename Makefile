@@ -71,7 +71,7 @@ format: setup  ## fix the style
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 
-image-check: setup  ## build the image of PROJECT and run it like other people will: make image-check ACCELERATOR=cpu
+image-check: setup  ## build the image of PROJECT and run it as other people will: make image-check ACCELERATOR=cpu
 	$(RUN)/python .ci/image_check $(PROJECT) --accelerator $(ACCELERATOR) $(ARGS)
 
 ui: setup  ## open MLflow on the local store, http://127.0.0.1:5000/#/experiments?workflowType=machine_learning

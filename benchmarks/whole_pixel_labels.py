@@ -3,8 +3,8 @@
 Annotated pictures are shrunk by random factors after a random shift, so that near balls become far ones whose circles
 are known to fractions of a pixel. They are cut into patches, and each patch is predicted by a network that has not seen
 its picture: once trained on the circles as they are, once with centre and radius rounded to whole pixels of the shrunk
-picture. Both are compared with the fractional circles; the first also with the rounded ones, as by somebody who has no
-others.
+picture. Both are compared with the fractional circles; the first is also compared with the rounded ones, as somebody
+without fractional labels would do.
 
     .venv/bin/python benchmarks/whole_pixel_labels.py FOLDER --seeds 3
 

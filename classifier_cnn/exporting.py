@@ -84,7 +84,7 @@ def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
         own = choose_threshold(y, outputs[:, 0], max_fpr, confidence).value
         return own if broken or measure(y, outputs, own)["recall"] > after["recall"] else shipped
 
-    purpose = "Decides whether an image patch shows a ball: a score in 0..1, a ball at or above the threshold."
+    purpose = "Decides whether an image patch shows a ball: the output is a score in 0..1, high for a ball."
     pictures = (
         ("curves", "recall against false positives"),
         ("scores", "scores"),

@@ -34,17 +34,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add("model", type=run_or_file, metavar="MODEL", help=text)
     text = "pictures, folders, zips, NaoTH logs, patch files (.h5)"
     add("sources", type=Path, nargs="+", metavar="SOURCE", help=text)
-    text = "other classifiers for the same patches"
+    text = "other classifiers, which score the same patches"
     add("--models", type=run_or_file, **many, metavar="MODEL", help=text)
-    text = "patches to choose: nearest to 0.5; where the models disagree; where flips and shifts of a patch disagree "
-    add("--rule", choices=RULES, help=text + "(default: nearest, or models if there are others)")
-    text = f"maximum of patches to label {default}"
+    text = "chooses patches nearest to a score of 0.5, on which models disagree, or on which flips and shifts disagree "
+    add("--rule", choices=RULES, help=text + "(default: nearest; models if there are several)")
+    text = f"maximum number of patches to label {default}"
     add("--count", type=within(int, 1, 1_000_000), default=200, metavar="N", help=text)
     text = f"maximum number of patches per second of each recording and camera {default}"
     add("--per-second", type=within(int, 1, 10_000), default=2, metavar="N", help=text)
     text = f"pictures per second and camera {default}"
     add("--fps", type=within(float, 0.01, 1000), default=30.0, metavar="F", help=text)
-    text = "patch files; similar patches are not chosen (default: the model's training files, if they exist here)"
+    text = "patch files: similar patches are not chosen (default: the model's training files, if on this machine)"
     add("--training", type=Path, **many, metavar="FILE", help=text)
     text = "annotated pictures, in which false alarms away from all balls become negatives"
     add("--certified", type=Path, **many, metavar="SOURCE", help=text)

@@ -135,11 +135,11 @@ def training_files(run: Path) -> list[Path]:
         options = from_json(Options, read_config(run)["options"])
         return list(resolve("classification", replace(options, offline=True), _rendered).files["train"])
     except UserError:
-        text = "note: the training patches are not here, so chosen patches may be similar. Pass them with --training."
+        text = "note: the training patches are not on this machine, so patches like them may be chosen; see --training."
         print(text, file=sys.stderr)
         return []
 
 
 def _rendered(task: str, root: Path) -> dict[str, Path]:
-    """Replaces rendering: mining with a run on synthetic patches compares with nothing."""
+    """Used instead of rendering: for a run on synthetic patches, there is nothing to compare with."""
     raise UserError("rendered patches")

@@ -26,7 +26,7 @@ _ROWS = (
     ("  log loss", "log_loss", ".4f"),
     ("  Brier score", "brier", ".4f"),
     ("without a network", "", ""),
-    ("  accuracy of always no ball", "baseline_accuracy", ".2%"),
+    ("  accuracy of always 'no ball'", "baseline_accuracy", ".2%"),
     ("  AUROC of a bright middle", "baseline_auroc", ".4f"),
     ("  its recall at 1 % false positives", "baseline_recall_at_fpr_0.01", ".2%"),
 )

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Does everything work here? 2 x 2 short runs on the embedded synthetic set, tracked locally: about two minutes on a
-# laptop, without any network.
+# laptop, without an internet connection.
 #
 #   bash train_smoke.sh [OPTION...]     options go to every run
 set -euo pipefail

@@ -31,7 +31,7 @@ from robot_export.finish_export import finish_run
 
 
 def train(options: Options, splits: Splits, server: Server) -> int:
-    """Runs one training with its data: builds, fits and evaluates the network, and writes the files.
+    """Trains a network on the data of a run: builds, fits and evaluates it, and writes the files.
 
     Returns:
         0, or 128 + the number of the signal that stopped it.

@@ -125,5 +125,5 @@ def read_json(path: Path, most: int = 16 << 20) -> dict:
         why = f"damaged: {error}" if content else "empty"
         raise UserError(f"{path.name} is {why}. Received: {path}.") from None
     if not isinstance(value, dict):
-        raise UserError(f"{path.name} does not hold an object in braces. Received: {path}.")
+        raise UserError(f"{path.name} does not contain a JSON object. Received: {path}.")
     return value

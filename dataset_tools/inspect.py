@@ -36,7 +36,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="DIR",
         help="folder for the pictures (default: here)",
     )
-    parser.add_argument("--picture", action=argparse.BooleanOptionalAction, default=True, help="draw it (default: yes)")
+    parser.add_argument(
+        "--picture",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="draw a picture of each file (default: yes)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed for choosing the patches in the picture (default: 0)")
     return parser.parse_args(argv)
 

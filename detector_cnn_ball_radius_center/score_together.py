@@ -27,13 +27,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=(__doc__ or " ").splitlines()[0])
     parser.add_argument("classifier", type=run_or_file, metavar="CLASSIFIER", help="a .keras file, or a run")
     parser.add_argument("detector", type=run_or_file, metavar="DETECTOR", help="a .keras file, or a run")
-    parser.add_argument("classification", type=Path, metavar="CLASSIFICATION_FILE", help="patches without a ball")
-    parser.add_argument("detection", type=Path, metavar="DETECTION_FILE", help="balls and circles, same family")
+    parser.add_argument("classification", type=Path, metavar="CLASSIFICATION_FILE", help="for patches without a ball")
+    parser.add_argument("detection", type=Path, metavar="DETECTION_FILE", help="for balls, same family")
     text = "decision threshold (default: the classifier's, from model.json)"
     parser.add_argument("--threshold", type=threshold_value, metavar="X", help=text)
     parser.add_argument(
         "--output-dir",
         type=output_folder,
+        metavar="DIR",
         help="folder for numbers and picture (default: a new together-NAME in the output folder)",
     )
     return parser.parse_args(argv)

@@ -62,7 +62,7 @@ def connected(address: str, grid: Path) -> Iterator[None]:
 
 
 def _folder(grid: Path) -> Path:
-    """The folder of a private cluster, emptied. Kills what a failed start left: its command line has this folder."""
+    """The folder of a private cluster, emptied, without processes of a failed start (their command lines name it)."""
     path = _path(grid)
     with suppress(psutil.Error, OSError):
         for process in psutil.process_iter():

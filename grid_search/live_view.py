@@ -34,7 +34,7 @@ class LiveView:
         self.say(f"{_name(progress)} {how} on {progress.host}{' (second try)' if again else ''}")
 
     def ended(self, progress) -> None:
-        """Prints how a run ended, or why it waits again."""
+        """Prints how a run ended, or why it will be tried again."""
         took = time.monotonic() - progress.started
         if progress.status == "finished":
             self._took.append(took)

@@ -1,4 +1,4 @@
-"""Trains all combinations of some options: those of the grid, arrays for train.py, after `--` options of all runs."""
+"""Trains all combinations of some options of train.py (arrays); options after `--` go to all runs unchanged."""
 
 from dataclasses import dataclass, replace
 
@@ -37,9 +37,13 @@ class GridOptions:
     arrays: dict[str, tuple[str, ...]]
     rest: tuple[str, ...]
     jobs: int | None = option(None, "runs at the same time (default: as many as fit)", "N", low=1, high=10_000)
-    gpus_per_training: float | None = option(None, "GPU share per run (default: 0.25 if any)", "X", low=0, high=64)
+    gpus_per_training: float | None = option(
+        None, "share of a GPU per run (default: 0.25 if there is a GPU)", "X", low=0, high=64
+    )
     memory: float | None = option(None, "memory per run (default: depends on the data)", "GB", low=0.1, high=10_000)
-    address: str | None = option(None, "a Ray cluster; also RAY_ADDRESS (default: only this machine)", "HOST:PORT")
+    address: str | None = option(
+        None, "Ray cluster to join; also RAY_ADDRESS (default: only this machine)", "HOST:PORT"
+    )
     prune: bool = option(False, "stop runs that fall behind, by asynchronous successive halving on the metric")
     metric: str | None = option(None, "column of metrics.csv for ranking and pruning (default: val_loss)", "NAME")
     seeds: int | None = option(None, "train with N seeds from --seed on, and rank by the mean", "N", low=1, high=1000)

@@ -50,7 +50,7 @@ def write_report(plan: Plan, runs: list[Progress] | None = None) -> str:
 
 
 def _block(lines: list[str]) -> str:
-    """Makes lines keep their columns in Markdown, with any content."""
+    """Makes a code block in Markdown, which keeps the columns of the lines and shows any content as it is."""
     return "\n".join(f"    {line}" for line in lines)
 
 

@@ -59,15 +59,15 @@ def _compare(plan: Plan, settings: list[dict]) -> str:
         for row in whole:
             row |= {"low": row["quality"] - reach, "high": row["quality"] + reach}
     if len(table) < 2 or table.shape[1] < 2:
-        return "Too few settings are finished with all of their seeds to tell differences from chance."
+        return "Too few settings have finished with all of their seeds to tell differences from chance."
     real, best = smallest_real_difference(table), plan.best(row["quality"] for row in whole)
     for row in whole:
         row["tied"] = abs(row["quality"] - best) <= real
     near = sum(row["tied"] for row in whole) - 1
     return (
         f"{plan.metric} is the mean over {seeds} seeds. Differences above {real:.3g} are more than "
-        f"chance (Tukey's test, {CONFIDENCE * 100:.0f} % for all pairs together). Of {count} settings "
-        f"{count - 1 - near} are really behind the best; {near} may be as good (marked =)."
+        f"chance (Tukey's test, {CONFIDENCE * 100:.0f} % for all pairs together). "
+        f"Worse than the best: {count - 1 - near} of {count} settings; maybe as good (marked =): {near}."
     )
 
 

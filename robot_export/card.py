@@ -35,7 +35,7 @@ _VERDICTS = {True: "yes", False: "**NO**", None: "**not run**"}
 
 
 def write_card(job: Job, manifest: Manifest, new: Path) -> None:
-    """Writes README.md, and report.html with the same text and all slices, to the folder `new`.
+    """Writes README.md, and report.html with the same text and all groups of patches, to the folder `new`.
 
     Pictures that are only in the job's folder are copied to it; missing ones are left out.
     """
@@ -69,7 +69,7 @@ def write_card(job: Job, manifest: Manifest, new: Path) -> None:
     ]
     text = "\n\n".join(part for part in parts if part is not None)
     write_text(new / "README.md", text)
-    write_page(new / "report.html", f"{text}## All slices\n\n```\n{slices}\n```\n")
+    write_page(new / "report.html", f"{text}## By recording, camera and brightness\n\n```\n{slices}\n```\n")
 
 
 def head(job: Job, manifest: Manifest) -> str:
@@ -136,14 +136,14 @@ def _data(manifest: Manifest) -> str:
     for split, data in manifest.datasets.items():
         rows.append((split, data["name"], str(data["patches"]), f"`{data['digest'][:16]}`"))
     made = manifest.provenance
-    trained = f"Trained at commit `{made['commit'][:12]}`, {made.get('device', 'device unknown')}."
+    trained = f"Trained at commit `{made['commit'][:12]}` on {made.get('device', 'an unknown device')}."
     return f"{_table(rows, 4)}\n\n{trained}"
 
 
 def _formats(manifest: Manifest) -> str:
     """The cost and the quality of each format; empty columns of the second table are left out."""
     files, thresholds = manifest.formats, manifest.threshold or {}
-    cost = [("format", "file", "bytes", "peak memory, bytes", "us per patch, median", "95 %")]
+    cost = [("format", "file", "bytes", "peak memory, bytes", "us per patch, median", "95th percentile")]
     for name, file in files.items():
         times = file.latency_us
         took = [f"{times[key]:.1f}" if times else "not timed" for key in ("median", "p95")]

@@ -53,7 +53,7 @@ def finish_export(job: Job, manifest: Manifest, evaluate: Callable[[Path], dict]
 
 
 def write_files(job: Job, **how) -> Manifest:
-    """Makes the files, model.json and card, adds them to a run that has already ended; how, result: as in `deliver`."""
+    """Makes the files, model.json and card, and adds them to a run that has ended; how, result: as in `deliver`."""
     manifest = deliver(job, **how)
     if later := tracking.add_files(job.folder, tracked_files(job.folder)):
         print(later)

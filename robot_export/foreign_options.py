@@ -32,12 +32,19 @@ def is_exported(path: Path) -> bool:
 def add_foreign_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options for the input and output of somebody else's TFLite or ONNX file."""
     add = parser.add_argument_group("files without a model.json").add_argument
-    text = "its input is Y * F + OFFSET (default: 1: raw)"
+    text = "factor F of its input, which is Y * F + OFFSET (default: 1, raw)"
     add("--input-scale", type=float, default=1.0, metavar="F", help=text)
-    add("--input-offset", type=float, nargs="+", default=[0.0], metavar="OFFSET", help="one per channel (default: 0)")
+    add(
+        "--input-offset",
+        type=float,
+        nargs="+",
+        default=[0.0],
+        metavar="OFFSET",
+        help="one number per channel (default: 0)",
+    )
     add("--input-columns", action="store_true", help="its input is transposed, column by column")
     names = [term + unit for unit in ("", PIXELS) for term in TERMS]
-    text = f"its outputs in order: {', '.join(TERMS)}, also with ' px'; 0 for an unused one (default: by their number)"
+    text = f"its outputs in order: {', '.join(TERMS)}, also with ' px'; 0 is unused (default: from their number)"
     add("--outputs", nargs="+", choices=names, metavar="NAME", help=text)
     add("--sampling", choices=tuple(RULES), default="centres", help="how its patches are subsampled (%(default)s)")
 

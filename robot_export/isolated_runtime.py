@@ -23,7 +23,7 @@ _ALONE = {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 class Ended(UserError):
-    """A process ended or took too long; the line says how, and belongs behind the name of a file."""
+    """A process ended or took too long; the text says how, and follows the name of a file."""
 
 
 class Child:
@@ -129,7 +129,7 @@ class Isolated:
         try:
             return self._child.receive(seconds)
         except Ended as how:
-            raise UserError(f"{self._name} {how}: the file is damaged or not for it.") from None
+            raise UserError(f"{self._name} {how}: the file is damaged, or not for this runtime.") from None
 
 
 def _open(path: Path, runtime: str) -> tuple[tuple, Callable]:

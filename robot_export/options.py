@@ -40,7 +40,7 @@ def export_parser(description: str) -> Parser:
     text = "namespace of model.h (default: from project, size and run)"
     parser.add_argument("--namespace", type=_namespace, metavar="NAME", help=text)
     text = "a new folder for the files (default: the run's folder, else a new export-NAME in the output folder)"
-    parser.add_argument("--output-dir", type=output_folder, help=text)
+    parser.add_argument("--output-dir", type=output_folder, metavar="DIR", help=text)
     return parser
 
 

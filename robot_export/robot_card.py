@@ -5,15 +5,13 @@ from robot_export.layout import OWN, Layout
 from robot_export.model_json import Manifest
 from robot_export.robots import ROBOTS
 
-_COMPILED_NN = (
-    "CompiledNN approximates the sigmoid, off by up to 0.01; with `useExpApproxInSigmoid = false` it does not."
-)
+_COMPILED_NN = "CompiledNN's approximate sigmoid is off by up to 0.01; `useExpApproxInSigmoid = false` makes it exact."
 _STEPS = {
     "naoth": (
         "Copy `model.h` of both runs, as `ball_classifier.h` and `ball_detector.h`, and `naoth_finder.h` beside "
         "`Fy1500_Conf.h`, and register `NaothFinder` in `CNNBallDetector.cpp` as the others are.",
-        "`meanBrightnessOffset` stays 0: the mean is inside. A positive one makes a patch darker, as with theirs.",
-        "It reads patches of 5-byte pixels, column by column, without a copy. Thresholds: theirs, or `isBall()`.",
+        "Leave `meanBrightnessOffset` at 0: the mean is inside. A positive value darkens a patch, as in NaoTH's code.",
+        "It reads patches of 5-byte pixels, column by column, without a copy. Use their thresholds, or `isBall()`.",
     ),
     "naoth-tflite": (
         'Copy `{file}` to `Config/` and register `TFLiteModelNaoTH{suffix}("{file}", {flags})`.',
@@ -27,26 +25,26 @@ _STEPS = {
     "b-human": (
         "Copy `{file}` to `Config/NeuralNets/BallAndPenaltyMarkPerceptor/` and name it in `multiheadName`.",
         "`useFloat` is false, `useGrayScaledImage` true. The score of a penalty mark is always 0.",
-        "They evaluate patches whose side is 3.5 times the ball's radius (`ballAreaFactor`): train on such.",
+        "Their patches have a side of 3.5 times the ball's radius (`ballAreaFactor`): train on such patches.",
         _COMPILED_NN,
     ),
     "hulks": (
         "Copy `{file}` as `etc/neural_networks/{hulks}.hdf5`; `preclassifier.hdf5` takes a classifier, too.",
-        "The radius counts half sides of the patch. Outside of the image they feed 128.",
+        "The radius is in half sides of the patch. Pixels outside the image have the value 128.",
         _COMPILED_NN,
     ),
     "runswift": (
-        "Copy `{file}` to the folder of the robot's networks. It is fed Y / 255, no mean is subtracted.",
+        "Copy `{file}` to the folder of the robot's networks. It takes Y / 255; no mean is subtracted.",
         _COMPILED_NN,
     ),
     "nao-devils": (
-        "Copy `{file}` to `Config/` in place of the network with position. It takes bytes and answers in float.",
-        "They apply the sigmoid to all three outputs: 0 becomes 0.5, so the centre remains that of the candidate.",
+        "Copy `{file}` to `Config/` in place of the network with position. It takes bytes and outputs floats.",
+        "Their code applies the sigmoid to all outputs: 0 becomes 0.5, so the centre remains that of the candidate.",
     ),
     "nomadz": (
         "Copy `{file}` and name it in `pathToModel`; `applyNormalization` is false, `useRadiusRegression` false.",
     ),
-    "spqr": ("Copy `{file}` to `Config/NeuralNets/BallPerceptor/`. It is fed raw float values, 0 to 255.",),
+    "spqr": ("Copy `{file}` to `Config/NeuralNets/BallPerceptor/`. It takes raw float values, 0 to 255.",),
     "dutch-nao-team": (
         "Copy `{file}` to the folder of the networks. It takes bytes; their code applies the sigmoid.",
         "OpenVINO on processors with AMX computes in bf16, off by 0.006: `INFERENCE_PRECISION_HINT` f32 is exact.",

@@ -146,7 +146,7 @@ def _check(path: Path, shape: tuple, outputs: tuple) -> None:
 
 
 def _own_outputs(path: Path, layout: Layout, opened: Isolated) -> Collection:
-    """The outputs of ours that a file has; refuses a layout that does not match the file."""
+    """Which of our outputs a file has; refuses a layout that does not match the file."""
     if layout.dtype != opened.dtype or opened.dtype not in ("float32", "uint8"):
         raise UserError(f"{path}: its input must be float32 or uint8, as in model.json. Received: {opened.dtype}.")
     if len(layout.offset) not in (1, *opened.shape[-1:]):

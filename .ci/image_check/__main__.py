@@ -1,4 +1,4 @@
-"""Builds the image of a project and runs it like other people will: make image-check PROJECT=classifier_cnn
+"""Builds the image of a project and runs it as other people will: make image-check PROJECT=classifier_cnn
 
 The checks use any user, no network, a read-only root with one writable folder, proxies that do not answer and a server
 that cannot be reached. They also stop a run, train a grid, and send pending runs later. Needs docker, podman or (as

@@ -1,4 +1,4 @@
-"""Repeats failed transfers, with growing pauses; all time-outs and numbers of tries stand here."""
+"""Repeats failed transfers, with growing pauses; all time-outs and limits on tries are defined here."""
 
 import random
 import sys

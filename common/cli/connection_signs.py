@@ -14,5 +14,5 @@ CONNECTION_SIGNS = (
         r"Connection reset|reset by peer|RemoteDisconnected|Connection aborted|IncompleteRead|BrokenPipe|Broken pipe",
         "it closed the connection",
     ),
-    (r"No route to host|[Uu]nreachable", "the network does not reach it"),
+    (r"No route to host|[Uu]nreachable", "it cannot be reached from this network"),
 )

@@ -16,6 +16,7 @@ def evaluation_parser(description: str) -> Parser:
     parser.add_argument(
         "--output-dir",
         type=output_folder,
+        metavar="DIR",
         help="folder for the numbers, scores and pictures (default: a new evaluation-NAME in the output folder; "
         "if the name is taken, a number is added)",
     )

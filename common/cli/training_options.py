@@ -38,12 +38,12 @@ GROUPS = {
     "tracking": "run and tracking",
 }
 DATASET_HELP = (
-    "a family of the archive, up to camera and size, or `synthetic` (default: DEFAULT, or the synthetic set if "
+    "stem of a dataset family, as --list-datasets shows it, or `synthetic` (default: DEFAULT, or the synthetic set if "
     "the archive cannot be reached)"
 )
 MEAN_HELP = (
     "brightness per channel, 0 to 1, that the network subtracts (default: mean of the training patches); two models in "
-    "one file for a robot need the same"
+    "one file for a robot need the same mean"
 )
 EXPORT_HELP = (
     "all: every export format with parity, cost and model card; keras: model.keras with its card; none: model.keras "
@@ -84,7 +84,7 @@ class TrainingOptions:
     seed: int = option(0, "seed for all random choices", "N", low=0, high=2**31 - 1)
     init: Path | None = option(None, "start from this model's weights (fine-tuning)", "MODEL.keras")
     threads: int = option(
-        1, "CPU threads; these networks are fastest on one, with 0 TensorFlow decides", "N", low=0, high=1024
+        1, "CPU threads; these networks are fastest on one; 0: TensorFlow decides", "N", low=0, high=1024
     )
     require_gpu: bool = option(False, "end with an error if there is no usable GPU")
     export: str = option("all", EXPORT_HELP, choices=("none", "keras", "all"))
@@ -115,7 +115,7 @@ class TrainingOptions:
         if len(self.filters) != 4 or not all(1 <= count <= 1024 for count in self.filters):
             given = " ".join(str(count) for count in self.filters)
             raise UserError(
-                f"--filters takes one number for all four convolutions, or four, each 1 to 1024. Received: {given}."
+                f"--filters takes one number for all four convolutions, or four, from 1 to 1024. Received: {given}."
             )
         check_limits(self)
         self._check_data()
@@ -136,7 +136,7 @@ class TrainingOptions:
         if not (given := [f"{name} {paths[0]}" for name, paths in own.items() if paths]):
             return
         if not self.data_train:
-            why = "--data-train is missing, because a dataset has its own files. evaluate.py scores on other files"
+            why = "--data-train is missing: a dataset has its own files. To score a model on yours, use evaluate.py"
         elif self.dataset is not None:
             why = f"--data-train and --dataset {self.dataset} exclude each other. Remove one"
         elif self.stream and not self.data_val:

@@ -17,7 +17,7 @@ from common.datasets.resolve import SyntheticFiles, joined_name, resolve
 from common.datasets.validation_split import split_validation
 from common.errors import UserError
 
-COPIES = 2  # of the pixels during training in memory: the array and its copy on the device
+COPIES = 2  # of the pixels in memory during training: the array and its copy on the device
 DRY_RUN_PATCHES = 512
 
 

@@ -1,11 +1,11 @@
-"""Splits by whole recordings, so that validation does not test the memory of a game that was trained on."""
+"""Splits by whole recordings, so that no game is in both training and validation."""
 
 import numpy as np
 
 from common.datasets.patch_file import Patches
 from common.errors import UserError
 
-ATTEMPTS = 400  # random orders tried; with 10 to 200 recordings, more come hardly closer
+ATTEMPTS = 400  # random orders tried; with 10 to 200 recordings, more tries hardly come closer
 
 
 def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:

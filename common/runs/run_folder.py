@@ -146,7 +146,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
             print(run.tracked.finish(status))
             if status == "KILLED" and not is_child:
                 script = training_script(project) or Path(sys.argv[0]).resolve()
-                print(f"Stopped. It resumes with: {resume_command(script, path)}")
+                print(f"Stopped. Resume it with: {resume_command(script, path)}")
 
 
 def run_name(options: TrainingOptions, splits: Splits) -> str:

@@ -53,7 +53,9 @@ class Journal:
             if end is not None:
                 with contextlib.suppress(OSError):  # an incomplete line would hide the records after it
                     os.ftruncate(self._file, end)
-            print(f"warning: {self.path} cannot be written ({error}); it is tried again later", file=sys.stderr)
+            print(
+                f"warning: {self.path} cannot be written ({error}); writing will be tried again later", file=sys.stderr
+            )
             return
         self._backlog = b""
         self._written.set()

@@ -56,7 +56,9 @@ def start(folder: Path, server: Server, info: RunInfo, resume: bool = False) -> 
         if resume:
             journal.header(folder)
         elif journal.begun(folder):
-            raise UserError(f"This folder already contains a run. Received: {folder}. Resume it or choose another.")
+            raise UserError(
+                f"This folder already contains a run. Received: {folder}. Resume it, or choose another folder."
+            )
         run = Run(folder, alive, server, info, resume)
     except BaseException:
         alive.release()
@@ -187,4 +189,4 @@ def _report(folder: Path, target: str, children: list[Path]) -> str:
     words = [left] if left else []
     words += [f"{len(behind)} of the {len(children)} runs below it"] if behind else []
     command = command_to_send(folder, target, with_others=bool(behind))
-    return f"Not yet on {where}: {' and '.join(words)}. Send with: {command}"
+    return f"Not yet on {where}: {' and '.join(words)}. Send it with: {command}"

@@ -32,7 +32,7 @@ def may_be_sent(run: Path, target: str, named: Collection[str]) -> bool:
 
 
 def command_to_send(run: Path, target: str, with_others: bool = False) -> str:
-    """The command that sends a run, or all runs in its folder, to its servers; to `target` if that was not chosen."""
+    """The command that sends a run, or all runs in its folder, to its servers, or to a `target` that was not chosen."""
     what = ("--output-dir", launch.shortest(run.parent)) if with_others else (launch.shortest(run),)
     to = () if may_be_sent(run, target, named_now()) else ("--to", uri_of(run, target))
     return launch.command("mlflow_mirror", "sync", *what, *to)

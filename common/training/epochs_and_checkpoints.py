@@ -1,4 +1,4 @@
-"""Runs all epochs of a training: validation, the best epoch by val_loss, checkpoints, resume, a clean end."""
+"""Runs all epochs: validation, the best epoch by val_loss, checkpoints, resume, a clean end."""
 
 import json
 import time

@@ -15,7 +15,7 @@ class AdamW:
     per weight, which take a twentieth of a step with networks this small, and half a second to trace. Weights of rank 1
     (biases, scales and offsets of the normalisation) do not decay.
 
-    The rate rises linearly during the warm-up, then falls to zero along half a cosine, over so many `steps` in all.
+    The rate rises linearly during the warm-up, then falls to zero along half a cosine, over `steps` steps in all.
     """
 
     def __init__(self, model, settings, steps: int):

@@ -151,7 +151,7 @@ class Trainer:
 
 
 def _pooled_first(layers: list) -> list:
-    """Moves max pooling before the activation: both are monotonic, so only the amount of work changes, to a quarter."""
+    """Moves max pooling before the activation: the same result (both are monotonic) for a quarter of the work."""
     layers = list(layers)
     for i in range(1, len(layers)):
         if isinstance(layers[i], keras.layers.MaxPooling2D) and isinstance(layers[i - 1], keras.layers.LeakyReLU):

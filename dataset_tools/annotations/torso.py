@@ -10,7 +10,7 @@ from dataset_tools.sources.patch_sources import Skipped
 
 
 def read(path: Path, classes: Classes) -> Items:
-    """The pictures of a TORSO-21 file; certified are those with an annotation about a ball, present or absent."""
+    """The pictures of a TORSO-21 file; those with an annotation about a ball, present or absent, are certified."""
     for name, entry in yaml_stream.entries(path, "images"):
         try:
             kinds = [(classes.kind(item.get("type", "unknown")), item) for item in entry["annotations"]]

@@ -180,9 +180,7 @@ def _finish(
             if isinstance(file, Exception):
                 raise file
         if not any(file.balls for file in done):
-            raise UserError(
-                "not a single one of its patches shows a ball: are labels missing, or is it the wrong folder?"
-            )
+            raise UserError("none of its patches shows a ball: are labels missing, or is it the wrong folder?")
         write_families.put_in_place(family, done, unfinished, settings.output_dir)
     except (UserError, OSError) as error:
         return Outcome(short(family), "failed", _reason(error, settings))

@@ -158,7 +158,13 @@ def _parser(task: str) -> Parser:
     add("--tk03", type=Path, metavar="PICKLE", help="TK03 patches (default: from the archive); 16x16, Y, combined only")
     add("--origins", nargs="+", default=ORIGINS[task], metavar="NAME", help="sources to use (default: %(default)s)")
     add("--data-root", type=Path, default=Path("data"), metavar="DIR", help="folder for archive files (default: data)")
-    add("--archive-url", type=checked_url, default=DEFAULT_URL, metavar="URL", help="(default: %(default)s)")
+    add(
+        "--archive-url",
+        type=checked_url,
+        default=DEFAULT_URL,
+        metavar="URL",
+        help="address of the archive (default: %(default)s)",
+    )
     add("--offline", action=argparse.BooleanOptionalAction, default=False, help="never contact the archive")
     add(
         "--strict",
@@ -167,12 +173,17 @@ def _parser(task: str) -> Parser:
         help="end with an error if a patch is skipped",
     )
     lines = "one `source` of a patch per line, or sha256 of pixels and label for files without sources"
-    add("--drop", type=Path, metavar="FILE", help=f"leave out these patches: {lines}; or a CSV with such a column")
-    add("--relabel", type=Path, metavar="FILE", help="such a CSV with a second column, label: ball or no ball")
+    add(
+        "--drop",
+        type=Path,
+        metavar="FILE",
+        help=f"leave out the patches of a list: {lines}; or a CSV with such a column",
+    )
+    add("--relabel", type=Path, metavar="FILE", help="a CSV with such a column and a column `label`: ball or no ball")
     _add_families(parser, default)
     _add_split(parser)
     add = parser.add_argument_group("output").add_argument
-    add("--output-dir", type=output_folder, default="data", metavar="DIR", help="(default: data)")
+    add("--output-dir", type=output_folder, default="data", metavar="DIR", help="folder for the result (default: data)")
     add(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: %(default)s, all cores)"
     )
@@ -182,12 +193,14 @@ def _parser(task: str) -> Parser:
 
 def _add_families(parser: Parser, default: Family) -> None:
     add = parser.add_argument_group("families (options take several values; all combinations are built)").add_argument
-    add("--color", nargs="+", choices=COLOURS, default=[default.colour], help="(default: %(default)s)")
+    add("--color", nargs="+", choices=COLOURS, default=[default.colour], help="channels (default: %(default)s)")
     add(
         "--type", nargs="+", choices=PATCH_TYPES, default=[default.patch_type], help="patch type (default: %(default)s)"
     )
-    add("--border", nargs="+", type=int, choices=BORDERS, default=[default.border], help="(default: %(default)s)")
-    add("--camera", nargs="+", choices=CAMERAS, default=[default.camera], help="(default: %(default)s)")
+    add(
+        "--border", nargs="+", type=int, choices=BORDERS, default=[default.border], help="pixels (default: %(default)s)"
+    )
+    add("--camera", nargs="+", choices=CAMERAS, default=[default.camera], help="cameras (default: %(default)s)")
     add("--size", nargs="+", type=int, choices=SIZES, default=[default.size], help="pixels (default: %(default)s)")
     sampling = "how a patch is subsampled, as in the robot's code (docs/robots.md; default: %(default)s)"
     add("--sampling", choices=RULES, default="centres", help=sampling)

@@ -63,7 +63,7 @@ def assign(
     seed: int,
     test_patterns: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Puts every recording on one side, close to the desired shares of balls and other patches of both cameras.
+    """Puts every recording on one side; for each camera, the shares of balls and other patches become as desired.
 
     Args:
         counts: numbers to share out for each recording: balls and other patches, by camera.

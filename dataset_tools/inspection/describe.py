@@ -61,7 +61,7 @@ def describe_all(files: Sequence[Path], folder: Path | None, seed: int) -> int:
 
 
 def _with_next_step(path: Path, error: str) -> str:
-    """An error with the command that makes patch files of the path, unless it is one, damaged or missing."""
+    """Adds the command that makes patch files of the path to an error, unless it is a damaged or missing one."""
     is_there = os.path.exists(path)  # noqa: PTH110 - False for a name that is too long, too
     ending, is_other = path.suffix.lower(), "Not a patch file" in error
     if not is_other and (not is_there or ending in HDF5 or any(path.glob("*.h5"))):
@@ -71,7 +71,7 @@ def _with_next_step(path: Path, error: str) -> str:
         root = launch.shortest(path if path.is_dir() else path.absolute().parents[1])
         words = ("--naoth", root, "--origins", "naoth", "--output-dir", "datasets")
         script = "dataset_tools/ball_classification_datasets/create_datasets.py"
-        return f"{what} Build patch files of the archives: {launch.command(script, *words)}"
+        return f"{what} Build patch files from the archives: {launch.command(script, *words)}"
     source = launch.shortest(path.absolute().parent if ending in PICTURES else path)
     return f"{what} Cut patches first: {launch.command('dataset_tools/cut.py', source, '--output', 'patches')}"
 

@@ -36,11 +36,11 @@ def add_scan_options(parser: argparse.ArgumentParser, candidates: int = CANDIDAT
     add("--radius", type=within(float, 2, 2000), nargs=2, default=RADIUS, metavar=ends, help=text)
     text = f"side of a patch in diameters {default}"
     add("--scale", type=within(float, 0.5, 5), default=SCALE, metavar="F", help=text)
-    text = f"maximum per picture {default}"
+    text = f"maximum number of candidates per picture {default}"
     add("--candidates", type=within(int, 1, 10_000), default=candidates, metavar="N", help=text)
     text = "pixels by which patches are larger than candidates (default: like the model's training patches)"
     add("--border", type=within(int, 0, 100), metavar="N", help=text)
-    text = f"reading processes {default}"
+    text = f"number of processes that read {default}"
     add("--jobs", type=within(int, 1, 256), default=os.cpu_count() or 1, metavar="N", help=text)
 
 

@@ -21,7 +21,14 @@ def parse(
     add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) that name recordings; used as one set")
     text = "networks to train, each without some recordings (%(default)s)"
     add("--folds", type=int, default=5, metavar="N", help=text)
-    add("--filters", type=int, nargs="+", default=defaults.filters, metavar="N", help=f"one or four ({shown})")
+    add(
+        "--filters",
+        type=int,
+        nargs="+",
+        default=defaults.filters,
+        metavar="N",
+        help=f"filters of the convolutions: one number, or four ({shown})",
+    )
     add("--dense", type=int, default=defaults.dense, metavar="N", help="units of the dense layer (%(default)s)")
     add("--epochs", type=int, metavar="N", help="epochs of each network (default: like train.py)")
     add("--seed", type=int, default=0, metavar="N", help="seed for networks and folds (%(default)s)")

@@ -18,7 +18,7 @@ def compare_parser(description: str) -> Parser:
     text = "two or more models (a run's folder, or a model file in it), then the patch files (.h5) to compare them on"
     parser.add_argument("names", type=run_or_file, nargs="+", metavar="MODEL|FILE", help=text)
     text = "folder for the numbers, scores and pictures (default: a new comparison-A-B in the output folder)"
-    parser.add_argument("--output-dir", type=output_folder, help=text)
+    parser.add_argument("--output-dir", type=output_folder, metavar="DIR", help=text)
     add_foreign_options(parser)
     return parser
 

@@ -121,7 +121,7 @@ def test_no_command_for_negatives_is_printed_if_there_are_none(tmp_path, models,
     assert "Build datasets" not in out
 
 
-def test_a_damaged_file_of_certified_pictures_is_told_before_the_scan(tmp_path, models, capsys, monkeypatch):
+def test_a_damaged_file_of_certified_pictures_is_reported_before_the_scan(tmp_path, models, capsys, monkeypatch):
     scenes.picture(1).save(tmp_path / "a.png")
     (tmp_path / "bad.h5").write_bytes(b"x")
     out = tmp_path / "out"

@@ -83,7 +83,7 @@ def test_every_format_is_in_the_folder_in_model_json_and_on_mlflow(finished):
     assert "game2_0" in card  # a recording of the test file
     page = (finished / "report.html").read_text()
     assert page.count("data:image/png;base64,") == card.count("](") == 6
-    assert "All slices" in page
+    assert "By recording, camera and brightness" in page
     assert len(page) < 3_000_000
     choice = told["threshold_choice"]
     assert [row["side_below"] for row in choice["by_side"]] == [16, 32, 64, None]
@@ -255,7 +255,7 @@ def test_fine_tuning_starts_from_a_model(finished, files, tmp_path, monkeypatch)
 
 
 def test_the_default_family_is_replaced_only_with_a_warning(files, tmp_path, monkeypatch, capsys):
-    """Without archive and cache, a dry run uses synthetic patches, with a warning, and in the run's name and tags."""
+    """Without archive and cache, a dry run uses synthetic patches; a warning, its name and its tags say so."""
     paths = dict(zip(("train", "validation", "test"), map(Path, files[1::2]), strict=True))
     monkeypatch.setattr("classifier_cnn.data.synthetic_files", lambda *_, **__: paths)
     places = ["--output-dir", str(tmp_path / "runs"), "--data-root", str(tmp_path / "data")]

@@ -1,4 +1,4 @@
-"""A small project for the tests of grids: a linear classifier of tiles, with everything in a project but TensorFlow.
+"""A small project for the tests of grids: a linear classifier of tiles, with all that a project has but TensorFlow.
 
 `--trouble` makes it fail: `bad-input`, `disk` (an OSError reported in one line, as by common.atomic_files), `killed`.
 """

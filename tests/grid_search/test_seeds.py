@@ -49,9 +49,9 @@ def test_settings_are_ranked_by_their_mean_and_ties_are_marked(tmp_path):
     assert [line.split()[0] for line in ranking[1:]] == ["1", "=2", "3"]
     assert [line.split()[-1] for line in ranking[1:]] == ["16", "32", "8"]
     assert ranking[1].split()[1] == "0.205"
-    assert "Of 3 settings 1 are really behind the best; 1 may be as good" in said
+    assert "Worse than the best: 1 of 3 settings; maybe as good (marked =): 1." in said
     page = (plan.folder / "report.html").read_text()
-    assert "really behind the best" in page
+    assert "Worse than the best" in page
     assert "data:image/png;base64," in page
     assert len((plan.folder / "grid.csv").read_text().splitlines()) == 7  # every run
 

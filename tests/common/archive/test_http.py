@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_a_file_that_is_not_there_is_asked_for_once(bring, server, status):
+def test_a_missing_file_is_requested_once(bring, server, status):
     server.always = Fault(status=status)
     assert "patches_16x16.h5" in refused(bring, NotInArchive)
     assert len(server.asked) == 1

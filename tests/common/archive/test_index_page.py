@@ -46,7 +46,7 @@ def test_other_pages_are_not_mistaken_for_an_index(server):
     assert archive.listing("nothing", server.url, patience=QUICK) is None
 
 
-def test_listing_a_server_that_is_gone(tmp_path):
+def test_listing_a_server_that_does_not_answer(tmp_path):
     with MisbehavingServer() as gone:
         url = gone.url
     with pytest.raises(Unreachable):

@@ -57,7 +57,7 @@ def test_a_model_is_named_by_its_run_in_every_command(of_the_detector, read, mon
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"options": {}, "datasets": {"train": 1}}'])
-def test_a_damaged_config_is_told_with_what_to_do(tmp_path, content):
+def test_a_damaged_config_is_reported_with_what_to_do(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(UserError, match=r"Restore (it|this file), or start a new run\.$"):
         read_config(tmp_path)

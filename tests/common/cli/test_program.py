@@ -88,7 +88,7 @@ def test_a_closed_pipe_ends_a_program_without_a_message(body):
     assert (err, process.returncode) == ("", 141)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is of Linux")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full exists only on Linux")
 @pytest.mark.parametrize("body", ["open('/dev/full', 'w', buffering=1).write('x\\n')", "print('x')"])
 def test_a_full_disk_ends_in_one_line(body):
     with Path("/dev/full").open("w") as full:

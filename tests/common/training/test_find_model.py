@@ -89,7 +89,7 @@ def test_a_pipe_is_no_model(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"\x08\x08", b"PK\3\4 half a zip", b"text" * 100])
-def test_a_file_that_is_not_a_zip_is_no_model(tmp_path, content):
+def test_a_file_that_is_not_a_zip_is_not_a_model(tmp_path, content):
     (tmp_path / "model.onnx").write_bytes(content)
     with pytest.raises(UserError, match=r"not a \.keras file, or an? (damaged|empty) one.*use compare.py"):
         find_model(tmp_path / "model.onnx")

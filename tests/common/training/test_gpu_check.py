@@ -66,7 +66,7 @@ def driver_library(tmp_path):
     return build
 
 
-def test_the_driver_tells_its_version_and_devices(driver_library):
+def test_the_driver_reports_its_version_and_devices(driver_library):
     assert gpu_check.ask_driver(driver_library(12040)) == Driver((12, 4), devices=(("NVIDIA Test 1", (7, 5)),))
 
 
@@ -126,7 +126,7 @@ def test_what_tensorflow_needs():
             r"too old: it runs CUDA 11\.4, .* 12\.x\. Install driver 525",
         ),
         (Driver((12, 4), "CUDA_ERROR_NO_DEVICE (100)"), TENSORFLOW, 0, r"no GPU: CUDA_ERROR_NO_DEVICE \(100\)"),
-        (Driver((12, 4)), TENSORFLOW, 0, "gives no GPU: it shows none"),
+        (Driver((12, 4)), TENSORFLOW, 0, "finds no GPU: it shows none"),
         (
             Driver((12, 4), devices=(A100,)),
             NO_LIBRARIES,

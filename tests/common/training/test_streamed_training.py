@@ -18,7 +18,7 @@ SMALL = ("--filters", "2", "--dense", "4", "--batch-size", "50", "--tracking", "
 
 
 @pytest.mark.parametrize("project", PROJECTS)
-def test_a_streamed_training_resumes_judges_and_exports_as_any_other(project, tmp_path, monkeypatch):
+def test_a_streamed_run_resumes_and_is_evaluated_and_exported_like_any_other(project, tmp_path, monkeypatch):
     monkeypatch.setattr(batches, "NEIGHBOURS", 20)
     monkeypatch.setattr(streaming, "SHUFFLED", 100)
     train = importlib.import_module(f"{project}.train")

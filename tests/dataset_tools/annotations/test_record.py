@@ -44,7 +44,7 @@ def test_good_boxes_keep_their_order_and_the_certificate(certified):
         lambda: BOX._replace(left=None),
     ],
 )
-def test_a_value_that_is_missing_or_odd_is_skipped_and_may_be_a_ball(wrong):
+def test_a_value_that_is_missing_or_odd_is_skipped_but_may_be_a_ball(wrong):
     record, skipped = read([lambda: BOX, wrong, lambda: BOX])
     assert record == Record("a.png", (BOX, BOX), False)
     assert skipped == ["box with a value that is missing or not a number"]

@@ -64,7 +64,7 @@ def test_pictures_that_are_given_twice_are_counted_once(again, tmp_path, capsys,
     assert content(tmp_path / "twice") == content(tmp_path / "once")
 
 
-def test_one_picture_and_one_archive_are_told_in_the_singular(tmp_path, capsys):
+def test_one_picture_and_one_archive_are_reported_in_the_singular(tmp_path, capsys):
     names = {"a-1.png": [(scenes.BALL, 100, 80, 130, 110)]}
     folder = scenes.yolo(scenes.write_pictures(tmp_path / "pictures", names), names)
     assert run(folder, "--output", tmp_path / "out", "--max-per-picture", 1) == 0

@@ -52,7 +52,7 @@ def test_exact_duplicates_are_counted_once():
 
 @pytest.fixture
 def store(tmp_path):
-    """A store of 200 patches of which each has its own recording, some of them with unusual names."""
+    """A store of 200 patches, each from a recording of its own; some of these have unusual names."""
     names = ["", "\x1b[31m", "x" * 400, "ä\n", *(f"log {index}" for index in range(196))]
     return small_store.filled(tmp_path, small_store.batch(names))
 

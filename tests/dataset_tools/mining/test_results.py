@@ -1,4 +1,4 @@
-"""The table, the sheet and the tasks of mining tell the same choices in the same order."""
+"""The table, the sheet and the tasks of mining show the same choices in the same order."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""What every function that draws objects has to fulfil."""
+"""What holds for every function that draws objects."""
 
 import numpy as np
 
