@@ -42,7 +42,7 @@ $(VENV)/.complete: requirements-dev.lock requirements-lint.lock pyproject.toml
 	@$(PIP) requirements-lint.lock --quiet || echo "note: not every linter can be installed here; only make lint needs them" >&2
 	@touch $@
 
-train: project setup  ## train PROJECT on the embedded synthetic dataset, tracked locally: make train ARGS="--epochs 5"
+train: project setup  ## train PROJECT on the synthetic dataset, tracked locally: make train ARGS="--epochs 5"
 	$(RUN)/python -m $(PROJECT).train --dataset synthetic --tracking local $(ARGS)
 
 project:  # before anything is installed

@@ -6,7 +6,7 @@ medians of the thread's CPU time are printed, so other work on the machine does 
 with one thread, are called from Python in the shortest way, with their input in place; the headers are called from C++
 with bytes. The cost of a call from Python is printed, too.
 
-Multiply-adds are those of direct convolutions, because that is the work done for the user. The headers' 3x3
+Multiply-accumulates are those of direct convolutions, because that is the work done for the user. The headers' 3x3
 convolutions need 16 where direct ones need 36, so the share of the peak that is really executed is also printed. The
 peak is that of SSE without FMA, measured in the same rounds.
 
@@ -187,7 +187,7 @@ def onnx_candidate(network: dict) -> Candidate:
 
 
 def peak_candidate(folder: Path) -> Candidate:
-    """Seconds per multiply-add."""
+    """Seconds per multiply-accumulate."""
     subprocess.run(["g++", "-O2", "-shared", "-fPIC", HERE / "sse_peak.cpp", "-o", folder / "peak.so"], check=True)
     library = ctypes.CDLL(str(folder / "peak.so"))
     library.peak.restype = ctypes.c_double
@@ -205,7 +205,7 @@ def time_all(networks: dict, args) -> dict:
         candidates[f"{name} ONNX Runtime"] = onnx_candidate(network)
     medians = alternate(candidates, args.rounds)
     peak = 1 / medians["peak"]
-    print(f"\nSSE peak {peak / 1e9:.1f} G multiply-adds/s; a call from Python {medians['call'] * 1e6:.2f} us")
+    print(f"\nSSE peak {peak / 1e9:.1f} G multiply-accumulates/s; a call from Python {medians['call'] * 1e6:.2f} us")
     print(f"\n{'us per patch':26}{'':>8}{'LiteRT x':>10}{'ONNX RT x':>11}{'SSE peak %':>12}{'executed %':>12}")
     rows = {"sse_peak": peak, "call": medians["call"]}
     for name, network in networks.items():

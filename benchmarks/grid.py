@@ -2,7 +2,7 @@
 
 .venv/bin/python benchmarks/grid.py --rounds 1
 
-Both methods train the same networks with the same options on the embedded set, tracked in a local store, one after the
+Both methods train the same networks with the same options on the synthetic dataset, tracked locally, one after the
 other on the same machine, which should be otherwise idle. CPU time is that of the benchmark's control group, if it
 has its own, or else of the whole machine (/proc/stat), because not all processes of Ray and the MLflow mirrors are our
 children. With --without-bytecode, Python compiles all imports, which takes twice as long, as after a fresh
@@ -45,7 +45,7 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--filters", nargs="+", default=FILTERS, help="as for a grid: every value with every --dense")
     parser.add_argument("--dense", nargs="+", default=DENSE)
-    parser.add_argument("--data-root", type=Path, default=ROOT / "data", help="folder for the embedded dataset")
+    parser.add_argument("--data-root", type=Path, default=ROOT / "data", help="folder for the synthetic dataset")
     parser.add_argument("--without-bytecode", action="store_true", help="let Python compile everything that it imports")
     arguments = parser.parse_args()
     options = ["--dataset", "synthetic", "--tracking", "local", "--epochs", str(arguments.epochs), "--export", "none"]

@@ -1,4 +1,4 @@
-// How many multiply-adds one core can do with SSE and no FMA: ten independent sums in registers, no memory access.
+// How many multiply-accumulates one core can do with SSE and no FMA: ten independent sums in registers, no memory access.
 #include <time.h>
 
 #define STEP(sum, product) "movaps %%xmm15, %%" product "\n\tmulps %%xmm14, %%" product "\n\taddps %%" product ", %%" sum "\n\t"
@@ -9,7 +9,7 @@ static double cpu_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// Multiply-adds per second, measured over `rounds` of 40 multiply-adds.
+// Multiply-accumulates per second, measured over `rounds` of 40 multiply-accumulates.
 extern "C" double peak(int rounds) {
   __asm__ volatile("xorps %%xmm14, %%xmm14\n\txorps %%xmm15, %%xmm15" ::: "xmm14", "xmm15");  // no slow denormals
   const double started = cpu_seconds();

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Does everything work here? 2 x 2 short runs on the embedded synthetic set, tracked locally: about two minutes on a
+# Does everything work here? 2 x 2 short runs on the synthetic dataset, tracked locally: about two minutes on a
 # laptop, without an internet connection.
 #
 #   bash train_smoke.sh [OPTION...]     options go to every run

@@ -97,7 +97,7 @@ class Sender:
         self._write(self._client.set_tag, self.mark.run_id, UUID_TAG, self.header["uuid"])
 
     def _find_run(self) -> None:
-        """Opens the server, finds or creates the run, and checks that everything is there that the mark claims."""
+        """Opens the server, finds or creates the run, and checks that it has everything that the mark claims."""
         self.mark = server_state.load(self.run, self.target)  # another process may have sent something since
         self._store = Store(uri_of(self.run, self.target))
         self._client, self._write = self._store.client, self._store.write

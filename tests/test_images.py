@@ -124,7 +124,7 @@ def test_uv_has_the_locked_version(project):
 
 
 @pytest.mark.parametrize("project", PROJECTS)
-def test_the_dockerfile_renders_the_embedded_dataset(project, tmp_path):
+def test_the_dockerfile_renders_the_synthetic_dataset(project, tmp_path):
     runs = " ".join(rest for name, rest in instructions(project) if name == "RUN")
     (code,) = re.findall(r'python -c "(from dataset_tools[^"]*)"', runs)
     few = "from dataset_tools.synthetic import render_files as r; r.COUNTS[TASK] = dict.fromkeys(r.SPLITS, 2)\n"

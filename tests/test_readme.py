@@ -41,7 +41,7 @@ def test_the_page_for_a_new_project_trains(tmp_path):
     assert len(rows.splitlines()) == 21
     config = json.loads((folder / "config.json").read_text())
     assert (config["project"], config["name"], config["options"]["kernel"]) == ("my_cnn", "my_cnn a", 5)
-    assert config["provenance"]["dirty"] == "true"  # the script is in no commit
+    assert config["provenance"]["dirty"] == "true"  # the script is not committed
     journal = (folder / "tracking/journal.jsonl").read_bytes()
     again = run(script, "--resume", folder.name, *output)
     assert again.returncode == 0, again.stderr

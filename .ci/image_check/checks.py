@@ -88,7 +88,7 @@ def plain(check: Check) -> str:
     expect(user.isdigit() and user != "0", "a user that is not root", user)
     arguments = ["--dataset", "synthetic", "--tracking", "local", *QUICK]
     out = check.run(arguments, Terms(gpus=check.gpus))
-    expect("rendering" not in out, "the embedded dataset in the image", "it was rendered", out)
+    expect("rendering" not in out, "the synthetic dataset in the image", "it was rendered", out)
     return f"trains as uid {user}, nothing to render"
 
 

@@ -38,7 +38,7 @@ GROUPS = {
     "tracking": "run and tracking",
 }
 DATASET_HELP = (
-    "stem of a dataset family, as --list-datasets shows it, or `synthetic` (default: DEFAULT, or the synthetic set if "
+    "stem of a dataset family, as --list-datasets shows it, or `synthetic` (default: DEFAULT, or the synthetic one if "
     "the archive cannot be reached)"
 )
 MEAN_HELP = (
@@ -136,7 +136,9 @@ class TrainingOptions:
         if not (given := [f"{name} {paths[0]}" for name, paths in own.items() if paths]):
             return
         if not self.data_train:
-            why = "--data-train is missing: a dataset has its own files. To score a model on yours, use evaluate.py"
+            why = (
+                "--data-train is missing: a dataset has its own files. To score a model on other files, use evaluate.py"
+            )
         elif self.dataset is not None:
             why = f"--data-train and --dataset {self.dataset} exclude each other. Remove one"
         elif self.stream and not self.data_val:

@@ -18,7 +18,7 @@ SIDE_MIN = 8  # pixels; the robot ignores smaller candidates
 PARTIAL_EVERY = 4  # one out of this many patches of a ball shows only a part of it
 ANYWHERE_EVERY = 4  # one out of this many negatives is placed anywhere, the others where there is something to see
 TRIES = 6  # places tried per negative
-CONTRAST_MIN = 6.0  # standard deviation in gray levels; the robot ignores flatter candidates
+CONTRAST_MIN = 6.0  # standard deviation in grey levels; the robot ignores flatter candidates
 STEP = 8  # pixels between the samples for finding edges
 USUAL_DIAMETERS = np.geomspace(0.02, 0.2, 16)  # in widths of the picture, for sources without a ball
 

@@ -90,7 +90,7 @@ def describe(found: Statistics) -> str:
         for name, values in zip(("radius", "center_x", "center_y"), found.y.T, strict=True):
             numbers = f"mean {values.mean():.3f}, std {values.std():.3f}, {values.min():.3f} to {values.max():.3f}"
             lines.append(f"  {name:9} {numbers}")
-    lines.append(f"  brightness mean {found.brightness.mean():.1f}, contrast {found.contrast.mean():.1f} gray levels")
+    lines.append(f"  brightness mean {found.brightness.mean():.1f}, contrast {found.contrast.mean():.1f} grey levels")
     for key in found.groups:
         rows = group_table(found, key)
         lines.append(f"  {key:16} {'patches':>8} {'balls':>8} {'brightness':>11}")

@@ -12,7 +12,7 @@ from dataset_tools.leaks import hashes
 
 SATURATED_AT, SATURATED_SHARE = 250, 0.25  # a patch is saturated if this share of its pixels is at least this bright
 BLURRED_BELOW = 0.03  # see `sharpness`; sharp patches of the robots' cameras have 0.1 to 0.7
-FLAT_BELOW = 6.0  # standard deviation of the brightness in gray levels; flatter patches show almost nothing
+FLAT_BELOW = 6.0  # standard deviation of the brightness in grey levels; flatter patches show almost nothing
 IMBALANCE, RARE = 0.1, 0.05  # limits for a warning: share of the rarer class, share of flawed patches
 
 
@@ -20,7 +20,7 @@ IMBALANCE, RARE = 0.1, 0.05  # limits for a warning: share of the rarer class, s
 class Statistics:
     """Statistics of every patch of a file.
 
-    y: as in Patches; brightness, contrast: mean and standard deviation of Y, gray levels; saturated: share of pixels at
+    y: as in Patches; brightness, contrast: mean and standard deviation of Y, grey levels; saturated: share of pixels at
     SATURATED_AT or above; sharpness: of the 16x16 picture, see `sharpness`; content: uint64, equal for equal pixels;
     groups: recording, camera and origin, str [n], if the file has them.
     """

@@ -104,7 +104,7 @@ def _brightness(axes, statistics: Statistics) -> None:
         if mask.any():
             values = statistics.brightness[mask]
             axes.hist(values, bins=np.arange(0, 257, 8), density=True, alpha=0.6, color=colour, label=name)
-    axes.set(title="mean brightness", xlabel="gray level", yticks=[])
+    axes.set(title="mean brightness", xlabel="grey level", yticks=[])
     axes.legend()
 
 

@@ -15,7 +15,7 @@ from dataset_tools.leaks import hashes
 BANDS, BAND_BITS = 4, 16
 NEAR_BITS = 7
 CORRELATION_MIN = 0.93  # of the brightness at 16x16; a lower limit would include robots and lines that only look alike
-CONTRAST_MIN = 6.0  # gray levels; flatter pictures (grass, white robots) all look alike, so they prove nothing
+CONTRAST_MIN = 6.0  # grey levels; flatter pictures (grass, white robots) all look alike, so they prove nothing
 BUCKET_MAX = 2048  # patches compared per band value: a robot that stands still produces thousands of equal ones
 EQUAL_MAX = 16  # recordings named per exact duplicate
 BLOCK = 1024  # patches looked up at once

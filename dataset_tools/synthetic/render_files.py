@@ -1,4 +1,4 @@
-"""The embedded default dataset: rendered balls and other objects, for both tasks.
+"""The synthetic dataset: rendered balls and other objects, for both tasks.
 
 `synthetic_files` renders on first use, deterministically from a seed, and caches the files in the project's own format:
 random_conditions.py draws the conditions of a recording, scene.py composes its patches from backdrop.py,

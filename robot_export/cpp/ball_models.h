@@ -1,8 +1,8 @@
-// Classifier and detector behind one interface. A template: copy it into the robot's code base beside the two headers
-// and change what does not fit. C++11, no heap, no exception; one object per thread, for it remembers the last answer.
-// Include it in source files, not in headers: each has all of it for itself, weights included, with its own flags.
+// Combines classifier and detector in one object. This is a template: copy it into the robot's code, beside the headers
+// of both models, and change what you need. C++11, no heap, no exceptions; one object per thread, because it stores the
+// last result. Include it in source files, not in headers: each source file gets its own copy, weights included.
 //
-// Both models take RAW bytes 0..255, their scale and mean are inside: never subtract a mean before.
+// Both models take RAW bytes 0..255; scale and mean are inside, so never subtract a mean yourself.
 #ifndef BALL_MODELS_H
 #define BALL_MODELS_H
 
@@ -22,7 +22,7 @@ static_assert(classifier::height == detector::height && classifier::channels == 
 
 constexpr int size = classifier::height, channels = classifier::channels, bytes = size * size * channels;
 
-// Raw bytes of a patch, wherever they lie; the channels of a pixel lie together.
+// The raw bytes of a patch in any layout; the channels of a pixel are adjacent.
 struct Patch {
   const std::uint8_t* data;
   std::ptrdiff_t row, pixel;  // bytes from one row to the next, and from one pixel of a row to the next
@@ -41,8 +41,8 @@ struct Center {
 
 class Finder {
  public:
-  // detect_from: below this confidence the detector is not asked, to save time; radius and centre are then those of the
-  // whole patch. 0 asks it always.
+  // detect_from: below this confidence the detector does not run, which saves time; radius and centre are then those of
+  // the whole patch. With 0 it always runs.
   explicit Finder(float detect_from = 0.0f) : detect_from_(detect_from), confidence_(0.0f), circle_(whole()) {}
 
   // meanBrightnessOffset: added to the brightness of the patch, in units of the full range: 0.1 adds 25.5.
@@ -54,12 +54,12 @@ class Finder {
     }
   }
 
-  float getRadius() const { return circle_.radius; }  // in widths of the patch
+  float getRadius() const { return circle_.radius; }  // in patch widths
   Center getCenter() const { return Center{circle_.x, circle_.y}; }
   float getBallConfidence() const { return confidence_; }               // 0..1
-  bool isBall() const { return confidence_ >= classifier::threshold; }  // the one chosen in training
+  bool isBall() const { return confidence_ >= classifier::threshold; }  // chosen in training
 
-  // Whether this build computes what the trained networks answered to the raw bytes in the headers. Call it at start-up.
+  // Whether this build gives the outputs of the trained networks for the test patches. Call it once at start-up.
   static bool self_test() { return classifier::self_test() && detector::self_test(); }
 
  private:
@@ -69,7 +69,7 @@ class Finder {
   detector::Answer circle_;
 };
 
-// Cuts a patch of Y out of an image the way the training patches were cut: cells are read at their centres.
+// Cuts a patch of Y out of an image like the training patches: reads the pixel at the centre of each cell.
 // y: (column, row) of the image -> its brightness 0..255; left, top, side: the candidate's square, inside the image.
 template <class Brightness> void sample(Brightness y, int left, int top, int side, std::uint8_t* patch) {
   static_assert(channels == 1 && sizeof(Brightness) > 0, "these models take U and V, too");

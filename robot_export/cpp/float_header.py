@@ -32,7 +32,7 @@ TERMS = (
 )
 OWN = (
     "struct Strides {\n  std::ptrdiff_t row, pixel;\n};\n\n"
-    "// Every source file that includes this has all of it for itself, compiled with its own flags.\nnamespace {"
+    "// Every source file that includes this gets its own copy, compiled with its own flags.\nnamespace {"
 )
 _INLINE = """#if defined(__GNUC__)
 #define BALL_INLINE static inline __attribute__((always_inline))

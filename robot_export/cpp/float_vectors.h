@@ -105,7 +105,7 @@ BALL_INLINE void transpose(f8& a, f8& b, f8& c, f8& d) {
 #endif
 
 #if BALL_WIDTH >= 16
-// The forms with a mask of ones give the same instructions; GCC 12 warns about its own headers for the plain ones.
+// The variants with a mask of ones give the same instructions; GCC 12 warns about its own headers for the plain ones.
 struct f16 {
   __m512 v;
   BALL_INLINE f16 load(const float* p) { return f16{_mm512_loadu_ps(p)}; }

@@ -1,4 +1,4 @@
-// The patch as the first convolution wants it. Tile X of a row needs the columns 2X-1, 2X, 2X+1, 2X+2 and the rows
+// The patch in the layout of the first convolution. Tile X of a row needs the columns 2X-1, 2X, 2X+1, 2X+2 and the rows
 // likewise, so there are four arrays per channel, one for each of these columns, with even and odd rows apart:
 // [channel][column 0..3][row parity][row pair][tile]. Tiles of consecutive rows are then consecutive in memory, and
 // vectors of any width load them. Row -1 is the first, so that it is even. What lies outside the patch is 0, after
@@ -8,7 +8,7 @@ template <int Side> struct Spread {
   static inline int row(int y) { return ((y + 1) & 1) * plane + ((y + 1) >> 1) * tiles; }
 };
 
-// After the pixels: what is stored beside its row below is overwritten here.
+// Call it after the pixels are stored: it overwrites what the functions below store beside a row.
 template <int Side> static inline void clear_outside(Number* out) {
   typedef Spread<Side> S;
   for (int column = 0; column < 4; ++column) {
@@ -21,7 +21,7 @@ template <int Side> static inline void clear_outside(Number* out) {
   }
 }
 
-// Any pixels: `rows` and `columns` are the distances of neighbours in memory, `add` the shifts of the channels.
+// Pixels in any layout: `rows` and `columns` are the distances between neighbours, `add` the shifts of the channels.
 template <int Side, int Channels, class Pixel>
 BALL_INLINE void spread_patch(const Pixel* patch, std::ptrdiff_t rows, std::ptrdiff_t columns, const Sum* add,
                               Number* out) {
@@ -65,7 +65,7 @@ static inline void spread_rows(const std::uint8_t* patch, std::ptrdiff_t rows, c
   for (int channel = 0; channel < Channels; ++channel) clear_outside<Side>(out + channel * S::channel);
 }
 
-// Bytes of a and b in turns.
+// Alternates the bytes of a and b.
 #if defined(__SSE2__)
 typedef __m128i bytes;
 BALL_INLINE void zip(bytes a, bytes b, bytes& low, bytes& high) {
@@ -80,7 +80,7 @@ BALL_INLINE void zip(bytes a, bytes b, bytes& low, bytes& high) {
 }
 #endif
 
-// Turns columns into rows, blocks of 16x16 bytes.
+// Transposes blocks of 16x16 bytes.
 template <int Side> static inline void turn(const std::uint8_t* patch, std::ptrdiff_t columns, std::uint8_t* out) {
   for (int x = 0; x < Side; x += 16) {
     for (int y = 0; y < Side; y += 16) {
@@ -119,6 +119,6 @@ template <int Side, int Channels, class Pixel>
 BALL_INLINE void spread(const Pixel* patch, std::ptrdiff_t rows, std::ptrdiff_t columns, float brightness, Number* out) {
   Sum add[2];  // of at most two channels
   for (int channel = 0; channel < Channels; ++channel) add[channel] = shift[channel];
-  add[0] = lighter(add[0], brightness);  // a matter of Y
+  add[0] = lighter(add[0], brightness);  // only Y becomes brighter
   spread_patch<Side, Channels>(patch, rows, columns, add, out);
 }

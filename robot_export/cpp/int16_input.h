@@ -1,4 +1,4 @@
-// The largest whole number that is not above x + 0.5, for |x| <= bound; NaN is taken for -bound.
+// The largest whole number that is not above x + 0.5, for |x| <= bound; NaN becomes -bound.
 static inline int rounded(float x, float bound) {
   const float y = (x > -bound ? (x < bound ? x : bound) : -bound) + 0.5f;
   const int whole = static_cast<int>(y);

@@ -49,7 +49,7 @@ BALL_VECTOR(w8, std::int32_t, std::uint32_t, 8)
 typedef s8 Vector;
 
 // scaled: (a * b + 2^14) >> 15 of each lane. lane: the pair P of a, for `times`. times: products of pairs, added.
-// narrow: clamps to int16. zip: lanes of a and b in turns.
+// narrow: clamps to int16. zip: alternates lanes of a and b.
 #if defined(__SSSE3__)
 BALL_INLINE s8 scaled(s8 a, s8 b) { return s8{(s8::native)_mm_mulhrs_epi16((__m128i)a.v, (__m128i)b.v)}; }
 template <int P> BALL_INLINE s8 lane(s8 a) { return s8{(s8::native)_mm_shuffle_epi32((__m128i)a.v, P * 0x55)}; }
@@ -81,7 +81,7 @@ BALL_INLINE void zip(s8 a, s8 b, s8& low, s8& high) {
   low = s8{(s8::native)vzip1q_s16((int16x8_t)a.v, (int16x8_t)b.v)};
   high = s8{(s8::native)vzip2q_s16((int16x8_t)a.v, (int16x8_t)b.v)};
 }
-#else  // whatever else GCC and Clang compile for
+#else  // any other target of GCC and Clang
 BALL_INLINE s8 scaled(s8 a, s8 b) {
   for (int i = 0; i < 8; ++i) a.v[i] = static_cast<std::int16_t>((a.v[i] * b.v[i] + (1 << 14)) >> 15);
   return a;

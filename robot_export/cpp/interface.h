@@ -1,5 +1,5 @@
 // Patches are raw bytes 0..255, [row][column][channel], upright; scale and mean are inside.
-// stride: distance of two rows, in pixels' values.
+// stride: distance between two rows, in values.
 // brightness: added to Y of every pixel, in units of the full range (0.1 adds 25.5), not clamped.
 static inline Answer predict(const std::uint8_t* patch, std::ptrdiff_t stride = width * channels, float brightness = 0) {
   return detail::answer(patch, stride, channels, brightness);
@@ -10,13 +10,13 @@ static inline Answer predict(const float* patch, std::ptrdiff_t stride = width *
   return detail::answer(patch, stride, channels, brightness);
 }
 
-// Patches that lie anywhere: the distances of two rows and of two pixels of a row, in values; a pixel's channels lie
-// together. Strides{1, height} is a patch column after column, Strides{5, 5 * height} one of five bytes per pixel.
+// Patches in any layout: the distances between two rows and between two pixels of a row, in values; the channels of a
+// pixel are adjacent. Strides{1, height} is a patch column by column, Strides{5, 5 * height} one of five bytes per pixel.
 template <class Pixel> static inline Answer predict(const Pixel* patch, Strides strides, float brightness = 0) {
   return detail::answer(patch, strides.row, strides.pixel, brightness);
 }
 
-// A patch that is stored column after column, as the robot keeps it: predict(column_major(data)).
+// A patch that is stored column by column, as on some robots: predict(column_major(data)).
 template <class Pixel> struct ColumnMajor {
   const Pixel* data;
 };
@@ -24,7 +24,7 @@ template <class Pixel> static inline ColumnMajor<Pixel> column_major(const Pixel
   return ColumnMajor<Pixel>{data};
 }
 
-// stride: distance of two columns.
+// stride: distance between two columns, in values.
 template <class Pixel>
 static inline Answer predict(ColumnMajor<Pixel> patch, std::ptrdiff_t stride = height * channels, float brightness = 0) {
   return detail::answer(patch.data, channels, stride, brightness);

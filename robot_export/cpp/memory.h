@@ -1,6 +1,6 @@
 // Registers and buffers, the same for floats and int16.
 
-// SSE has no cheap way to broadcast from memory: there, factors that meet tiles in the lanes are stored once per lane.
+// SSE has no cheap way to broadcast from memory: there, factors for tiles in the lanes are stored once per lane.
 #if defined(__SSSE3__) && BALL_WIDTH == 4
 #define BALL_FACTOR(x) BALL_LANES(x)
 #define BALL_REPEAT lanes
@@ -8,7 +8,7 @@
 #define BALL_FACTOR(x) x
 #define BALL_REPEAT 1
 #endif
-// Whether a row of bytes becomes vectors, which is written for little-endian machines.
+// Whether rows of bytes are loaded as vectors; that code is for little-endian machines.
 #if defined(__SSE4_1__) || (defined(__AARCH64EL__) && defined(__ARM_NEON))
 #define BALL_BYTES
 #endif
@@ -16,7 +16,7 @@ template <class V> BALL_INLINE V factor(const Number* p, int i) {
   return BALL_REPEAT > 1 ? V::load(p + BALL_REPEAT * i) : V::all(p[i]);
 }
 
-// Says that a register holds something new, at no cost. Without it, GCC computes one sum after the other, keeps every
+// Tells the compiler, at no cost, that a register has a new value. Without it, GCC computes one sum after the other, keeps every
 // broadcast value until the last of them, and runs out of registers.
 template <class V> BALL_INLINE V pinned(V a) {
 #if defined(__GNUC__) && defined(__SSE2__)
@@ -27,7 +27,7 @@ template <class V> BALL_INLINE V pinned(V a) {
   return a;
 }
 
-// The same pointer, of which the compiler knows nothing: it cannot load weights ahead and spill them.
+// The same pointer, hidden from the compiler, so that it cannot load weights too early and spill them.
 template <class T> BALL_INLINE const T* opaque(const T* p) {
 #if defined(__GNUC__)
   __asm__("" : "+r"(p));

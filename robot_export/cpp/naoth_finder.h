@@ -1,5 +1,5 @@
-// Both models as one AbstractCNNFinder of NaoTH. A template: copy it beside Fy1500_Conf.h, with ball_models.h and the two
-// headers of the models, include it in CNNBallDetector.cpp alone, and register it there as the others are:
+// Makes an AbstractCNNFinder of NaoTH from both models. This is a template: copy it, ball_models.h and the headers of the
+// models beside Fy1500_Conf.h. Include it only in CNNBallDetector.cpp, and register it there like the others:
 //   result.insert({"ball_models", std::make_shared<NaothFinder>()});
 #ifndef NAOTH_FINDER_H
 #define NAOTH_FINDER_H
@@ -13,23 +13,23 @@ namespace {
 
 class NaothFinder : public AbstractCNNFinder {
  public:
-  // detect_from: below this confidence the detector is not asked; 0 for a finder that is a detector, too. A classifier
-  // of whose radius and centre nobody asks takes 2, which no confidence reaches.
-  // own_threshold: the one that the training chose becomes 0.5 of getBallConfidence(), and the others move with it;
-  // false leaves confidences, and with them the thresholds of the configuration, as they are.
+  // detect_from: below this confidence the detector does not run; use 0 for a finder that also gives radius and centre,
+  // and 2, which no confidence reaches, for one that only classifies.
+  // own_threshold: if true, getBallConfidence() is scaled so that 0.5 is the threshold chosen in training; if false, it
+  // is the plain confidence, for the thresholds in the configuration.
   explicit NaothFinder(float detect_from = 0.0f, bool own_threshold = false)
       : finder_(detect_from), own_threshold_(own_threshold), right_size_(true) {}
 
-  // meanBrightness: 0 leaves the patch as it is, the mean is inside. It is subtracted, as in the generated classes: 0.1
-  // makes the patch darker, where ball_models.h makes it brighter.
+  // meanBrightness: 0 leaves the patch as it is, because the mean is inside. It is subtracted, as in the generated
+  // classes: 0.1 makes the patch darker, while ball_models.h makes it brighter.
   void predict(const BallCandidates::PatchYUVClassified& patch, double meanBrightness) override {
     right_size_ = static_cast<int>(patch.size()) == ball::size;
     if (!right_size_) {
       const int size = static_cast<int>(patch.size());
-      std::fprintf(stderr, "NaothFinder: a patch of %d pixels, the models take %d\n", size, ball::size);
+      std::fprintf(stderr, "NaothFinder: a patch has %d rows, but the models take %d\n", size, ball::size);
       return;
     }
-    // data[size * x + y]: rows are one pixel apart, the pixels of a row a column of them.
+    // data[size * x + y]: neighbouring rows are one pixel apart, neighbouring columns `size` pixels.
     const std::ptrdiff_t pixel = static_cast<std::ptrdiff_t>(sizeof patch.data[0]);
     const ball::Patch where = {&patch.data[0].pixel.y, pixel, pixel * ball::size};
     finder_.predict(where, static_cast<float>(-meanBrightness));
@@ -48,7 +48,7 @@ class NaothFinder : public AbstractCNNFinder {
     if (confidence < threshold) return 0.5 * confidence / threshold;
     return rest > 0.0 ? 0.5 + 0.5 * (confidence - threshold) / rest : 1.0;
   }
-  bool isBall() const { return right_size_ && finder_.isBall(); }  // by the threshold that the training chose
+  bool isBall() const { return right_size_ && finder_.isBall(); }  // by the threshold chosen in training
 
  private:
   ball::Finder finder_;

@@ -31,7 +31,7 @@ static double block(const std::vector<std::uint8_t>& pixels, std::size_t size, s
     sum += first;
   }
   const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - started;
-  if (sum < -1e30f) std::fputs("never\n", stderr);  // or the compiler leaves the work out
+  if (sum < -1e30f) std::fputs("never\n", stderr);  // otherwise the compiler removes the work
   return took.count() / static_cast<double>(calls);
 }
 

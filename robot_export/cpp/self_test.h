@@ -1,8 +1,8 @@
-// Computes the test patches of model.json and compares with what the trained network answered.
-// Raw bytes 0..255 go in, scale and mean are inside; a caller who subtracts a mean before predict does it twice.
-// Call it once at start-up: it fails where a build breaks the arithmetic, as -ffast-math may.
-// Returns whether every number lies within 1e-5, relative where it is above 1.
-// worst: where to put the largest difference, or null.
+// Computes the test patches of model.json and compares the outputs with those of the trained network.
+// predict takes raw bytes 0..255; scale and mean are inside. If you subtract a mean before, it is subtracted twice.
+// Call this once at start-up: it fails if a build breaks the arithmetic, as -ffast-math may.
+// Returns whether every number is within 1e-5 (relative for numbers above 1).
+// worst: receives the largest difference; may be null.
 static inline bool self_test(float* worst = nullptr) {
   float largest = 0.0f;
   bool right = true;

@@ -67,7 +67,7 @@ def naoth_logs(folder) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A working folder with a family, the embedded dataset in small, logs, annotated pictures and a model."""
+    """A working folder with a family, the synthetic dataset in small, logs, annotated pictures and a model."""
     folder = tmp_path_factory.mktemp("benchmarks")
     family = parse_stem(DEFAULT_STEMS["classification"], "classification")
     with pytest.MonkeyPatch.context() as patch:

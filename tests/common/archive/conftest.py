@@ -12,7 +12,7 @@ from .misbehaving_server import MisbehavingServer
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch):
-    """Tests of downloads start without the proxy of tests/conftest.py; tracking's keep it, as urllib remembers it."""
+    """Removes the proxy of tests/conftest.py; the tests of tracking keep it, because urllib remembers it."""
     for key in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(key, raising=False)
         monkeypatch.delenv(key.upper(), raising=False)

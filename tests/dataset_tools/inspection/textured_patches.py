@@ -1,4 +1,4 @@
-"""Patches with much texture, and plausible circles for them."""
+"""Patches with a lot of texture, and plausible circles for them."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The embedded dataset has the same bytes every time and disjoint splits, and is rendered once for many processes."""
+"""The synthetic dataset has the same bytes every time and disjoint splits, and is rendered once for many processes."""
 
 import hashlib
 import subprocess

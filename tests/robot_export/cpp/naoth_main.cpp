@@ -1,5 +1,5 @@
-// The finder for NaoTH against declarations of the shape of theirs: patches as bytes from stdin, per patch confidence,
-// radius, x, y to stdout. Arguments: meanBrightness; "own" for the threshold of the training.
+// Runs the finder for NaoTH with declarations like NaoTH's: reads patches as bytes from stdin, and writes confidence,
+// radius, x and y of each to stdout. Arguments: meanBrightness; "own" for the threshold chosen in training.
 #include <cstddef>
 #include <cstdint>
 #include <vector>

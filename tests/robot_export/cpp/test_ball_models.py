@@ -74,7 +74,7 @@ def test_the_finder_for_naoth(robot, tmp_path, offset, threshold):
     code = ROOT / "tests/robot_export/cpp/naoth_main.cpp"
     program = compiled(folder, code, tmp_path / "program", "-I", tmp_path)
     done = subprocess.run([program, str(offset), threshold], input=X.tobytes(), capture_output=True, check=True)
-    assert done.stderr == b"NaothFinder: a patch of 2 pixels, the models take 16\n"
+    assert done.stderr == b"NaothFinder: a patch has 2 rows, but the models take 16\n"
     found = np.frombuffer(done.stdout, np.float64).reshape(-1, 4)
     wanted = np.concatenate([forward(network, X - 255.0 * offset) for network in (classifier, detector)], axis=1)
     if threshold == "own":

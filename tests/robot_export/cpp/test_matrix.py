@@ -22,7 +22,7 @@ MODELS_PER_TEST = 20
 
 @pytest.fixture(scope="module", params=KINDS)
 def member(request, tmp_path_factory):
-    """A header, the whole validation split of the embedded dataset, and the outputs of Keras for it."""
+    """A header, the whole validation split of the synthetic dataset, and the outputs of Keras for it."""
     folder = tmp_path_factory.mktemp(request.param)
     model = random_model(7, **KINDS[request.param])
     side, channels = model.input_shape[1], model.input_shape[3]
