@@ -56,7 +56,7 @@ class Family:
         return " ".join([*unusual, self.camera, f"{self.size}x{self.size}"])
 
     def file(self, part: str) -> str:
-        """Path inside the archive of the file of a split or an origin."""
+        """The archive's path to the file of a split or an origin."""
         return f"{self.folder}/{self.stem}_{part}_{ENDINGS[self.task]}"
 
 

@@ -1,4 +1,4 @@
-"""Answers that are refused, pages, compressed or slow, cost neither the partial file nor the run."""
+"""Refused, compressed and slow answers, and web pages, cost neither the partial file nor the run."""
 
 import gzip
 import threading

@@ -67,4 +67,4 @@ def test_the_first_are_chosen_and_what_is_left_out_is_counted_by_its_reason():
     assert said == "Left out: 0 with better ones in the same second, 0 similar to a training patch, 1 to a chosen one"
     chosen, said = choose(pool, Known(), 9)
     assert [choice.index for choice in chosen] == [0, 1, 2]
-    assert said.endswith("3 like a chosen one")
+    assert said.endswith("3 to a chosen one")
