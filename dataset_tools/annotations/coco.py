@@ -4,6 +4,7 @@ from array import array
 from math import nan
 from pathlib import Path
 
+from common.errors import UserError
 from dataset_tools.annotations import json_stream
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.find_pictures import path_of
@@ -31,6 +32,12 @@ def read(path: Path, classes: Classes) -> Items:
             images[name] = value.get("file_name"), size_of(value.get("width"), value.get("height"))
         elif key == "categories":
             names[name] = value.get("name")
+    if not names:
+        raise UserError(f"{path}: its list of classes, `categories`, is empty or missing. Export it with its classes.")
+    if not images:
+        yield Skipped(path.name, "its list of pictures, `images`, is empty or missing")
+    if not rows and not classes.empty_certified:
+        yield Skipped(path.name, "its list of boxes, `annotations`, is empty or missing")
     classes.check(names.values(), path)
     of_number = [classes.kind(names.get(category, "unknown")) for category, _ in kinds]
     of_number = [IGNORE if crowd and kind == BALL else kind for kind, (_, crowd) in zip(of_number, kinds, strict=True)]

@@ -55,6 +55,8 @@ def recognise(path: Path, given: str | None = None, pictures: Path | None = None
     if not found and given:  # trust the user
         found = [(path, given)]
     kinds = sorted({kind for _, kind in found})
+    if not kinds and path.is_file() and path.suffix.lower() == ".json" and not any(json_stream.elements(path)):
+        raise UserError(f"{path}: contains no annotations, because its lists are empty. Export it again.")
     if not kinds:
         how = f"Annotate the pictures first (docs/loop.md), or name their format with --format: {', '.join(READERS)}"
         raise UserError(f"{path}: no annotations of a known format. {how}.")

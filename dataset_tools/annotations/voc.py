@@ -21,20 +21,22 @@ class _Builder(ElementTree.TreeBuilder):
 def read(path: Path, classes: Classes) -> Items:
     """The pictures of a folder, or the picture of one XML file; pictures without an XML file are not annotated."""
     folder = path if path.is_dir() else path.parent
-    pictures = {PurePosixPath(name).with_suffix(""): name for name in walk(folder, SUFFIXES)}
+    pictures: dict[PurePosixPath, list[str]] = {}  # several if their names differ only in the suffix
+    for name in (names := walk(folder, SUFFIXES)):
+        pictures.setdefault(PurePosixPath(name).with_suffix(""), []).append(name)
     search = PictureFolder(folder)
     used = set()
     for name in walk(folder, {".xml"}) if path.is_dir() else [path.name]:
+        # The picture with the XML file's name, beside it or in JPEGImages or images; else the one that it names.
+        stem = PurePosixPath(name).with_suffix("")
+        beside = [stem, *(stem.parent.parent / images / stem.name for images in ("JPEGImages", "images"))]
+        found = next((pictures[place] for place in beside if place in pictures), [])
         try:
             root = _parse(read_file(folder / name))
-            # The picture with the XML file's name, beside it or in JPEGImages or images; else the one that it names.
-            stem = PurePosixPath(name).with_suffix("")
-            beside = [stem, *(stem.parent.parent / images / stem.name for images in ("JPEGImages", "images"))]
-            picture = next((pictures[place] for place in beside if place in pictures), None)
-            if picture is None:
-                told = search.find(path_of(root.findtext("filename") or "") or stem.name)
-                picture = told.relative_to(folder).as_posix()
+            told = path_of(root.findtext("filename") or "")
+            picture = _one(found, told) or search.find(told or stem.name).relative_to(folder).as_posix()
         except Refused as refused:
+            used.update(found)  # it is reported once, with its xml
             yield Skipped(name, str(refused))
             continue
         used.add(picture)
@@ -42,8 +44,17 @@ def read(path: Path, classes: Classes) -> Items:
         record = Record(picture, (), True, declared, folder / picture)
         yield from annotated(record, root.iter("object"), lambda item: _box(item, classes))
     if path.is_dir():
-        for name in sorted({*pictures.values()} - used):
+        for name in sorted({*names} - used):
             yield Skipped(name, "not annotated: there is no xml for it")
+
+
+def _one(pictures: list[str], told: str) -> str:
+    """The picture of an XML file among those with its name; if there are several, the one that it names; "" if none."""
+    if len(pictures) > 1:
+        pictures = [picture for picture in pictures if PurePosixPath(picture).name == PurePosixPath(told).name]
+        if not pictures:
+            raise Refused("several pictures have its name, and it names none of them")
+    return "".join(pictures)
 
 
 def _parse(content: bytes) -> ElementTree.Element:

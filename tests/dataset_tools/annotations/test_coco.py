@@ -3,6 +3,9 @@
 import json
 import tracemalloc
 
+import pytest
+
+from common.errors import UserError
 from dataset_tools.annotations import recognise
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.record import Record
@@ -41,6 +44,40 @@ def test_coco_crowds_broken_boxes_and_annotations_of_unlisted_pictures(folder, t
     assert [box.kind for box in records["a.png"].boxes] == ["ignore"]
     assert not records["b.png"].certified
     assert skipped["image 77"] == "annotations of an unlisted picture"
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("images", "its list of pictures, `images`, is empty or missing"),
+        ("annotations", "its list of boxes, `annotations`, is empty or missing"),
+    ],
+)
+def test_an_empty_or_missing_list_is_named(key, words, missing, folder, tmp_path):
+    boxes = scenes.coco(tmp_path, {"a.png": BALL})
+    content = json.loads(boxes.read_text())
+    content[key] = []
+    if missing:
+        del content[key]
+    boxes.write_text(json.dumps(content))
+    records, skipped = read(boxes, folder)
+    assert not records
+    assert skipped[boxes.name] == words
+
+
+def test_without_any_class_no_picture_is_certified(folder, tmp_path):
+    boxes = scenes.coco(tmp_path, {"a.png": []})
+    boxes.write_text(json.dumps(json.loads(boxes.read_text()) | {"categories": []}))
+    with pytest.raises(UserError, match=r"its list of classes, `categories`, is empty or missing"):
+        read(boxes, folder, empty_certified=True)
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"images": [], "annotations": [], "categories": []}'])
+def test_a_file_whose_lists_are_empty_is_called_empty(content, folder, tmp_path):
+    (tmp_path / "boxes.json").write_text(content)
+    with pytest.raises(UserError, match=r"boxes\.json: contains no annotations, because its lists are empty\."):
+        read(tmp_path / "boxes.json", folder)
 
 
 def test_a_hundred_thousand_coco_annotations_take_little_memory(folder, tmp_path):

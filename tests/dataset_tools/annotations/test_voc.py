@@ -1,6 +1,7 @@
 """Pascal VOC: pictures without an XML file, and hostile XML."""
 
 import pytest
+from PIL import Image
 
 from tests.dataset_tools.annotations import scenes
 from tests.dataset_tools.annotations.reading import BALL, read
@@ -19,6 +20,27 @@ def test_voc_pictures_without_xml_and_odd_xml(folder):
         "d.xml": "not a readable xml file",
         "e.xml": "xml is not an annotation",
     }
+
+
+def test_a_picture_with_a_damaged_xml_is_reported_once(folder):
+    (folder / "a.xml").write_text("<annotation>")
+    scenes.voc(folder, {"b.png": BALL})
+    _, skipped = read(folder)
+    assert skipped == {"a.xml": "not a readable xml file"}
+
+
+@pytest.mark.parametrize(("named", "other"), [("a.jpg", "a.png"), ("a.png", "a.jpg")])
+def test_of_two_pictures_with_the_name_of_an_xml_the_one_that_it_names_is_read(named, other, folder):
+    Image.open(folder / "a.png").save(folder / "a.jpg")
+    scenes.voc(folder, {named: BALL, "b.png": BALL})
+    records, skipped = read(folder)
+    assert list(records) == [named, "b.png"]
+    assert skipped == {other: "not annotated: there is no xml for it"}
+    xml = folder / "a.xml"
+    xml.write_text(xml.read_text().replace(named, "somewhere.png"))
+    records, skipped = read(folder)
+    assert list(records) == ["b.png"]
+    assert skipped == {"a.xml": "several pictures have its name, and it names none of them"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
