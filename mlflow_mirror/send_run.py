@@ -20,7 +20,7 @@ from mlflow_mirror.send_files import Files, forget_missing
 from mlflow_mirror.store import Store
 
 REFUSED_TAG = "tracking.refused"
-_POISON = 2  # steps in a row that failed with status 500, after which a single value may be the cause
+_POISON = 2  # failed steps in a row (status 500) after which a single value may be the cause
 
 
 class Sender:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from common.atomic_files import replacing
 
-# Distinct for the colour-blind and in gray.
+# Distinct for the colour-blind and in grey.
 BALL, NO_BALL, ACCENT, INK = "#d9640b", "#2f6db3", "#b5179e", "#22303c"
 STYLE = {
     "figure.dpi": 150,

@@ -117,7 +117,7 @@ def to_rgb(pixels: np.ndarray) -> Image.Image:
 
 
 class Candidate(NamedTuple):
-    """A patch that the robot classified: RGB or gray uint8 [n, n, 3 or 1], and its box in the camera image, pixels."""
+    """A patch that the robot classified: RGB or grey uint8 [n, n, 3 or 1], and its box in the camera image, pixels."""
 
     pixels: np.ndarray
     box: tuple[int, int, int, int]

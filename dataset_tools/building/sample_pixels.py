@@ -2,7 +2,7 @@
 
 A patch is stored as `rgbx`, uint32 [height, width], with red in a pixel's lowest byte and 255 in the highest, because
 gathering 4-byte pixels is several times as fast as gathering three bytes each. A highest byte of 0 marks a pixel with
-only brightness, in its lowest byte, because Pillow's conversion of gray is off by one for some values. Only the pixels
+only brightness, in its lowest byte, because Pillow's conversion of grey is off by one for some values. Only the pixels
 that the network sees are converted to YCbCr, for a whole batch in one call of Pillow.
 """
 

@@ -17,7 +17,7 @@ def encode(pixels: np.ndarray, text: Mapping[str, object]) -> bytes:
     Numbers are written with at most three decimals. Text outside Latin-1 becomes an iTXt chunk, as PNG requires.
 
     Args:
-        pixels: uint8 [side, side, 3], RGB; or [side, side] or [side, side, 1], gray.
+        pixels: uint8 [side, side, 3], RGB; or [side, side] or [side, side, 1], grey.
         text: texts by keyword.
     """
     side = len(pixels)

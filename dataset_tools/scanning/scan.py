@@ -109,7 +109,7 @@ def _rows(record: Record, plan: Plan) -> Found:
 
 
 def _of_robot(record: Record, plan: Plan) -> Found:
-    """The robot's own candidates in a log, with their saved pixels, RGB or gray, and their boxes in the picture."""
+    """The robot's own candidates in a log, with their saved pixels, RGB or grey, and their boxes in the picture."""
     found = [item for item in naoth_log.candidates(picture.read_bytes(record)) if not isinstance(item, Refused)]
     patches = (
         item.pixels[..., 0].astype(np.uint32) if item.pixels.shape[2] == 1 else rgbx(Image.fromarray(item.pixels))

@@ -1,4 +1,4 @@
-"""Reads the TK03 patches: gray, 16x16, without camera and recording, in one pickle of four objects.
+"""Reads the TK03 patches: grey, 16x16, without camera and recording, in one pickle of four objects.
 
 The objects are a number, the mean; images / 255 - mean [n, 16, 16]; targets [radius, x, y, is_ball] in fractions
 [n, 4]; and the names of files.

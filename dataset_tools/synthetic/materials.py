@@ -4,7 +4,7 @@ import numpy as np
 
 
 def luminous(rng: np.random.Generator, n: int, low: float, high: float, chroma: float = 0.1) -> np.ndarray:
-    """Random colours, linear RGB [n, 3]: brightness is log-uniform in low..high, `chroma` is the distance from gray."""
+    """Random colours, linear RGB [n, 3]: brightness is log-uniform in low..high, `chroma` is the distance from grey."""
     light = np.exp(rng.uniform(np.log(low), np.log(high), n))
     tint = np.exp(rng.normal(0, chroma, (n, 3)))
     return light[:, None] * tint / (tint @ [0.299, 0.587, 0.114])[:, None]
@@ -22,7 +22,7 @@ def anything(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def plastic(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Colours of robot shells, linear RGB [n, 3]: white to gray, sometimes yellowed."""
+    """Colours of robot shells, linear RGB [n, 3]: white to grey, sometimes yellowed."""
     return luminous(rng, n, 0.22, 0.85, 0.06)
 
 

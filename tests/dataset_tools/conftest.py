@@ -87,7 +87,7 @@ def devils(tmp_path, png, zip_of):
 
 @pytest.fixture
 def tk03(tmp_path):
-    """A TK03 pickle of 6 patches, 4 of them balls; returns its path and the gray values."""
+    """A TK03 pickle of 6 patches, 4 of them balls; returns its path and the grey values."""
     generator = np.random.default_rng(9)
     gray = generator.integers(0, 256, (6, 16, 16)).astype(np.uint8)
     images = (gray / 255).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Lists of checksums in the formats in which people publish them."""
+"""Lists of checksums in the formats that people publish."""
 
 import hashlib
 import random

@@ -12,7 +12,7 @@ from ...tiny import bars
 @pytest.mark.parametrize("kind", corruptions.STRENGTHS)
 def test_a_corruption_keeps_the_shape_and_grows_with_its_strength(kind, channels):
     if kind.startswith("colour") and channels == 1:
-        pytest.skip("gray patches have no colour")
+        pytest.skip("grey patches have no colour")
     X = bars(20, 0, 16, channels)
     before = X.copy()
     far = [np.abs(corruptions.corrupt(X, kind, s).astype(int) - X).mean() for s in corruptions.STRENGTHS[kind]]

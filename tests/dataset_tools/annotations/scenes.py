@@ -11,7 +11,7 @@ BALL, ROBOT, MARK = "ball", "nao", "penalty_mark"
 
 
 def picture(seed, size=(320, 240), boxes=()):
-    """A noisy field with a white disc in the box of each ball and a gray rectangle in every other box."""
+    """A noisy field with a white disc in the box of each ball and a grey rectangle in every other box."""
     generator = np.random.default_rng(seed)
     ground = generator.integers(40, 120, (size[1] // 8 + 1, size[0] // 8 + 1, 3), dtype=np.uint8)
     image = Image.fromarray(ground).resize(size, Image.Resampling.BICUBIC)

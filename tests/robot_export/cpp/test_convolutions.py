@@ -63,7 +63,7 @@ def test_a_row_of_factors_that_is_computed_gives_the_same(tmp_path, flags):
 @needs_compiler
 @pytest.mark.parametrize("flags", [("-O1", "-march=native"), ("-O1", "-march=silvermont")], ids=str)
 def test_rows_of_tiles_of_a_large_patch(tmp_path, flags):
-    """Of 32x32 pixels and two channels; filters that are no multiple of four, and more than the registers can sum."""
+    """32x32 pixels, two channels; numbers of filters that are not multiples of four, or too large for the registers."""
     network = fold(random_model(6, side=32, channels=2, filters=(6, 70, 3, 2), dense=3, head="linear"))
     X = patches(1, 20, network.input_shape)
     program = Program(write_float(tmp_path, network, X[:8]), tmp_path, COMPILER, flags)
