@@ -14,7 +14,7 @@ MAX_FPR = 0.01
 CONFIDENCE = 0.95
 EPILOG = """examples:
   python3 train.py --filters 8 --dense 32             the team's default family, from the cache or the archive
-  python3 train.py --dataset synthetic --tracking local   needs no network at all
+  python3 train.py --dataset synthetic --tracking local   needs no internet connection
   python3 train.py --data-train a.h5 b.h5 --data-val c.h5
   python3 train.py --resume NAME                      resume a stopped run
 

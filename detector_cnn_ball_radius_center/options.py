@@ -14,7 +14,7 @@ LOSSES = ("huber", "mae", "circle-iou")
 EPILOG = """examples:
   python3 train.py                                    the team's default family, from the cache or the archive
   python3 train.py --loss circle-iou --filters 8 --dense 32
-  python3 train.py --dataset synthetic --tracking local   needs no network at all
+  python3 train.py --dataset synthetic --tracking local   needs no internet connection
   python3 train.py --data-train a.h5 b.h5 --data-val c.h5
   python3 train.py --resume NAME                      resume a stopped run
 

@@ -125,7 +125,9 @@ def _what(manifest: Manifest) -> str:
         lines.append(f"- Threshold {shipped}: a score at or above it is a ball. A format may have its own, see below.")
         choice = manifest.threshold_choice or {}
         if promise := choice.get("promise"):
-            lines.append(f"- False positives: {promise}. The guarantee covers patches like the validation patches.")
+            lines.append(
+                f"- {promise[0].upper()}{promise[1:]}. A guarantee covers patches like the validation patches."
+            )
         if sides := choice.get("sides"):
             lines.append(f"- {sides}")
     return "\n".join(lines)

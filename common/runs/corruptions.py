@@ -94,9 +94,11 @@ def sheet(folder: Path, result: dict, X, judge: Callable, panels: Sequence[tuple
     middle = {kind: found[2] for kind, found in rows.items() if panels[0][0] in found[2]}
     if middle:
         kind = min(middle, key=lambda kind: middle[kind][panels[0][0]])
-        row = middle[kind]
+        row, (what, unit) = middle[kind], kind.split(", ")
         numbers = ", ".join(f"{title} {form.format(row[key])}" for key, title, *_, form in panels if key in row)
-        result.setdefault("notes", []).append(f"Most sensitive to {kind} {row['strength']:g}: {numbers}.")
+        result.setdefault("notes", []).append(
+            f"Most sensitive to {what} ({unit}: {row['strength']:g}), with {numbers}."
+        )
 
 
 def _draw(path: Path, rows: dict[str, list[dict]], panels: Sequence[tuple], where: str) -> None:
