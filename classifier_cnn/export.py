@@ -19,7 +19,7 @@ from common.cli import launch
 from common.cli.find_run import run_or_file
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
-from robot_export.options import check_files, export_parser
+from robot_export.options import check_arguments, export_parser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -30,7 +30,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--detector", type=run_or_file, metavar="RUN", help=text)
     arguments = parser.parse_args(argv)
     check_limit(arguments.max_fpr, arguments.confidence)
-    return check_files(arguments)
+    return check_arguments(arguments, "classifier")
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from common.cli.training_options import TrainingOptions, parse, training_parser
 from common.datasets.families import DEFAULT_STEMS
 from common.errors import UserError
-from robot_export.robots import add_robot_options
+from robot_export.robots import add_robot_options, file_kinds
 
 PROJECT = "classifier_cnn"
 DEFAULT_STEM = DEFAULT_STEMS["classification"]
@@ -32,6 +32,7 @@ class Options(TrainingOptions):
 
     def __post_init__(self):
         super().__post_init__()
+        file_kinds(self.robot, "classifier")
         if not 0 < self.positive_weight <= 1000:
             raise UserError(f"--positive-weight must be above 0 and at most 1000. Received: {self.positive_weight}.")
         check_limit(self.max_fpr, self.confidence)

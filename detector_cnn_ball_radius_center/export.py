@@ -16,12 +16,12 @@ if __name__ == "__main__":  # works in any folder with any Python: finds this re
 from common.cli import launch
 from common.cli.program import run_main
 from common.cli.quiet import quiet_stderr
-from robot_export.options import check_files, export_parser
+from robot_export.options import check_arguments, export_parser
 
 
 def main(argv: list[str] | None = None) -> None:
     """Parses the command line and exports."""
-    arguments = check_files(export_parser((__doc__ or " ").splitlines()[0]).parse_args(argv))
+    arguments = check_arguments(export_parser((__doc__ or " ").splitlines()[0]).parse_args(argv), "detector")
     launch.switch_off()
     with quiet_stderr():
         from detector_cnn_ball_radius_center import exporting

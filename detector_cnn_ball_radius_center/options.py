@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from common.cli.training_options import TrainingOptions, parse, training_parser
 from common.datasets.families import DEFAULT_STEMS
 from common.errors import UserError
-from robot_export.robots import add_robot_options
+from robot_export.robots import add_robot_options, file_kinds
 
 PROJECT = "detector_cnn_ball_radius_center"
 DEFAULT_STEM = DEFAULT_STEMS["detection"]
@@ -30,6 +30,7 @@ class Options(TrainingOptions):
 
     def __post_init__(self):
         super().__post_init__()
+        file_kinds(self.robot, "detector")
         if self.loss not in LOSSES:
             raise UserError(f"--loss must be one of {', '.join(LOSSES)}. Received: {self.loss}.")
 

@@ -5,12 +5,11 @@ import ctypes
 import re
 from pathlib import Path
 
-from common.cli import program
 from common.cli.find_run import run_or_file
-from common.cli.program import Parser, output_folder
+from common.cli.program import Parser, check_files, output_folder
 from common.cli.training_options import INPUTS
 from common.training.find_model import find_model
-from robot_export.robots import add_robot_options
+from robot_export.robots import add_robot_options, file_kinds
 
 # The words of C++23, and in the last line names that something else has.
 RESERVED = """
@@ -44,13 +43,20 @@ def export_parser(description: str) -> Parser:
     return parser
 
 
-def check_files(arguments: argparse.Namespace) -> argparse.Namespace:
-    """Refuses missing files, and a model that is not a .keras file, before TensorFlow loads; returns the arguments."""
+def check_arguments(arguments: argparse.Namespace, kind: str) -> argparse.Namespace:
+    """Refuses what needs no TensorFlow to be refused; returns the arguments.
+
+    kind: of the model, "classifier" or "detector".
+
+    Raises:
+        UserError: a file is missing, the model is not a .keras file, or a robot cannot load this kind.
+    """
+    file_kinds(arguments.robot or (), kind, getattr(arguments, "detector", None) is not None)
     for path in (arguments.model, getattr(arguments, "detector", None)):
         if path is not None:
             find_model(path)
     for name in ("calibration", "validation"):
-        program.check_files(getattr(arguments, name) or (), option=f"--{name}")
+        check_files(getattr(arguments, name) or (), option=f"--{name}")
     return arguments
 
 

@@ -9,7 +9,7 @@ from robot_export.folded_network import FoldedNetwork, fold
 from robot_export.formats import CHOICES, FORMATS, Format
 from robot_export.layout import OWN, Layout
 from robot_export.model_json import Input
-from robot_export.robots import ROBOTS, Robot, check
+from robot_export.robots import ROBOTS, Robot, check, file_kinds
 
 # What must be equal in two models that share one file: field of Input, in words.
 _SHARED = {"width": "size", "channels": "number of channels", "colour": "colour", "mean": "mean"}
@@ -58,19 +58,12 @@ def robot_kinds(job: Job) -> dict[str, str]:
         UserError: a robot's code cannot load this model, or two models cannot share one input, or no robot
             joins them.
     """
-    kinds, given = {}, job.source.manifest.input
-    for name in job.robots:
-        joint = job.detector is not None and "joint" in ROBOTS[name].outputs
-        kinds[name] = "joint" if joint else job.source.manifest.kind
-        if joint:
+    given = job.source.manifest.input
+    kinds = file_kinds(job.robots, job.source.manifest.kind, job.detector is not None)
+    for name, kind in kinds.items():
+        if kind == "joint":
             _check_joint(name, given, job.detector.input)
-        check(name, kinds[name], given.shape, given.sampling_rule, job.accept_sampling)
-    if job.detector is not None and "joint" not in kinds.values():
-        joining = ", ".join(name for name, robot in ROBOTS.items() if "joint" in robot.outputs)
-        received = " ".join(job.robots) or "no --robot"
-        raise UserError(
-            f"--detector is only for robots that read both models from one file: {joining}. Received: {received}."
-        )
+        check(name, kind, given.shape, given.sampling_rule, job.accept_sampling)
     return kinds
 
 

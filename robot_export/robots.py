@@ -83,6 +83,43 @@ _ROWS = (
 ROBOTS = {row.name: row for row in _ROWS}
 
 
+def file_kinds(names: Iterable[str], kind: str, detector: bool = False) -> dict[str, str]:
+    """The kind of each robot's file: "joint" where a detector is joined with the classifier, else `kind`.
+
+    Needs only the command line, so it is called before anything is loaded. detector: whether --detector was given.
+
+    Raises:
+        UserError: no robot has this name, it cannot load this kind, or no robot reads both models from one file.
+    """
+    kinds = {name: "joint" if detector and "joint" in _robot(name).outputs else kind for name in names}
+    for name, made in kinds.items():
+        _check_kind(_robot(name), made)
+    if detector and "joint" not in kinds.values():
+        joining = ", ".join(name for name, robot in ROBOTS.items() if "joint" in robot.outputs)
+        raise UserError(
+            f"--detector is only for robots that read both models from one file: {joining}. "
+            f"Received: {' '.join(kinds) or 'no --robot'}."
+        )
+    return kinds
+
+
+def _robot(name: str) -> Robot:
+    if name not in ROBOTS:
+        raise UserError(f"--robot must be one of {', '.join(ROBOTS)}. Received: {name}.")
+    return ROBOTS[name]
+
+
+def _check_kind(robot: Robot, kind: str) -> None:
+    who = f"--robot {robot.name}: {robot.loader}"
+    if kind not in robot.outputs and "joint" in robot.outputs:
+        raise UserError(
+            f"{who} reads one file with classifier and detector. Received: only a {kind}. Export the classifier with "
+            "--detector RUN, the run of a detector."
+        )
+    if kind not in robot.outputs:
+        raise UserError(f"{who} loads no {kind}. Received: a {kind}.")
+
+
 def check(name: str, kind: str, shape: tuple[int, int, int], sampling: str | None, accept_sampling: bool) -> None:
     """Refuses a model that the code of this robot cannot use.
 
@@ -92,21 +129,13 @@ def check(name: str, kind: str, shape: tuple[int, int, int], sampling: str | Non
     Raises:
         UserError: no robot has this name, or it cannot load the model; the message says why.
     """
-    if name not in ROBOTS:
-        raise UserError(f"--robot must be one of {', '.join(ROBOTS)}. Received: {name}.")
-    robot, (_, size, channels) = ROBOTS[name], shape
+    robot, (_, size, channels) = _robot(name), shape
     who = f"--robot {name}: {robot.loader}"
     if size not in robot.sizes or channels != 1:
         taken = " and ".join(f"{side}x{side}" for side in robot.sizes)
         received = f"{size}x{size}, {channels} channel{'s' * (channels > 1)}"
         raise UserError(f"{who} takes {taken} patches of Y only. Received: {received}.")
-    if kind not in robot.outputs and "joint" in robot.outputs:
-        raise UserError(
-            f"{who} reads one file with classifier and detector. Received: only a {kind}. Export the classifier with "
-            "--detector RUN, the run of a detector."
-        )
-    if kind not in robot.outputs:
-        raise UserError(f"{who} loads no {kind}. Received: a {kind}.")
+    _check_kind(robot, kind)
     same = {"centres", "naoth"}  # except for the last index in patches of at most the network's size
     if sampling not in (None, robot.sampling) and {sampling, robot.sampling} != same and not accept_sampling:
         raise UserError(

@@ -1,12 +1,15 @@
 """The command line of `export.py`: what the compiler would refuse is refused before anything is read."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from robot_export.cpp.compile_and_run import find_compiler
 from robot_export.options import export_parser
+
+from ..tiny import ROOT
 
 FREE = ("ours", "ball_classifier", "Net2", "NET", "final", "detail", "predict", "int_16")
 LIBRARY = ("exp", "y1", "memcpy", "index", "lgamma_r", "int8_t", "size_t")
@@ -42,3 +45,31 @@ def test_the_compiler_agrees(name):
     command = [find_compiler(), "-std=c++11", "-fsyntax-only", "-xc++", "-"]
     done = subprocess.run(command, input=code, text=True, capture_output=True, check=False)
     assert (done.returncode == 0) is (name in FREE)
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "message"),
+    [
+        (
+            "classifier_cnn.train",
+            ["--robot", "b-human"],
+            "only a classifier. Export the classifier with --detector RUN",
+        ),
+        ("detector_cnn_ball_radius_center.train", ["--robot", "naoth-h5"], "only a detector. Export the classifier"),
+        ("classifier_cnn.export", ["missing", "--robot", "naoth-h5"], "only a classifier. Export the classifier"),
+        ("classifier_cnn.export", ["missing", "--robot", "hulks", "--detector", "missing"], "--detector is only for"),
+        ("classifier_cnn.export", ["missing", "--detector", "missing"], "Received: no --robot."),
+        ("detector_cnn_ball_radius_center.export", ["missing", "--robot", "nomadz"], "loads no detector"),
+    ],
+)
+def test_a_robot_that_cannot_load_the_kind_of_model_is_refused_before_anything_is_read(module, words, message):
+    program = (
+        "import sys\n"
+        f"from {module} import main\n"
+        "from common.cli.program import run_main\n"
+        f"status = run_main(lambda: main({words!r}))\n"
+        "sys.exit(status + sum(name in sys.modules for name in ('numpy', 'h5py', 'tensorflow')))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
+    assert message in ended.stderr
