@@ -54,9 +54,7 @@ ROOMS = {
     "mlflow_mirror": ("common",),
     **dict.fromkeys(PROJECTS, ("robot_export", "dataset_tools", "common")),
 }
-# The rooms in which every file with more logic than this has a test file of its name; the others are to follow.
-LOGIC_LINES = 30
-MIRRORED = ("common", "dataset_tools", "grid_search", "mlflow_mirror", *PROJECTS)
+LOGIC_LINES = 30  # a file with more logic than this has a test file of its name
 NOT_MIRRORED = {  # file: where its tests are
     **{f"{project}/training.py": "test_train.py trains whole runs" for project in PROJECTS},
     **{f"{project}/exporting.py": "tests/robot_export exports whole runs" for project in PROJECTS},

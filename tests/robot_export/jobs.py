@@ -13,8 +13,8 @@ import pytest
 from classifier_cnn import exporting as classifier
 from common.datasets.patch_file import Patches
 from detector_cnn_ball_radius_center import exporting as detector
-from robot_export.export_job import Job, Source
-from robot_export.fill_model_json import NORMALISED, describe_model
+from robot_export.export_job import Job, Partner, Source
+from robot_export.fill_model_json import NORMALISED, describe_input, describe_model
 from robot_export.formats import CHOICES
 from robot_export.make_and_check import deliver
 from robot_export.model_json import Input, Manifest
@@ -48,6 +48,18 @@ def make_job(folder, kind: str, asked: dict | None = None, normalised=False, see
         threshold={"keras": middle} if kind == "classifier" else None,
     )
     return Job(folder, Source(model, manifest, X, part, outputs), project, {}, **asked or {})
+
+
+def partner(side: int, seed: int = 21) -> Partner:
+    """A detector for a file with both models, and its answers to the 60 patches of a job of this size."""
+    model = random_model(seed, side=side, head="linear")
+    outputs = model(patches(12, 60, (side, side, 1)).astype(np.float32)).numpy()
+    return Partner(model, outputs, describe_input(model, normalised=False))
+
+
+def robot_job(folder, kind: str, side: int, robots: tuple[str, ...], detector: Partner | None = None) -> Job:
+    """A job with files for these robots."""
+    return make_job(folder, kind, {"robots": robots, "detector": detector}, seed=21, patch_count=60, side=side)
 
 
 def deliver_run(folder, *formats: str) -> Job:

@@ -8,26 +8,12 @@ import pytest
 from common.datasets.sampling_rules import RULES
 from common.errors import UserError
 from robot_export import model_json, runtimes, verify_one_file
-from robot_export.export_job import Job, Partner
-from robot_export.fill_model_json import describe_input
 from robot_export.formats import FORMATS
 from robot_export.layout import OWN, Layout, term
 from robot_export.make_and_check import deliver
-from robot_export.plan_files import robot_kinds
 from robot_export.robots import ROBOTS, check
 
-from .jobs import make_job
-from .models import patches, random_model
-
-
-def make(folder, kind: str, side: int, robots: tuple[str, ...], detector=None) -> Job:
-    return make_job(folder, kind, {"robots": robots, "detector": detector}, seed=21, patch_count=60, side=side)
-
-
-def partner(side: int, seed: int = 21) -> Partner:
-    model = random_model(seed, side=side, head="linear")
-    outputs = model(patches(12, 60, (side, side, 1)).astype(np.float32)).numpy()
-    return Partner(model, outputs, describe_input(model, normalised=False))
+from .jobs import partner, robot_job
 
 
 def named(kind: str, side: int) -> tuple[str, ...]:
@@ -64,7 +50,7 @@ def as_the_robot_reads(outputs, found, size: int) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(("kind", "side"), [("classifier", 16), ("classifier", 32), ("detector", 32), ("joint", 32)])
 def test_every_robot_gets_a_file_in_the_layout_of_its_code(tmp_path, kind, side):
     joint = partner(side) if kind == "joint" else None
-    job = make(tmp_path / "run", "classifier" if joint else kind, side, named(kind, side), joint)
+    job = robot_job(tmp_path / "run", "classifier" if joint else kind, side, named(kind, side), joint)
     told = deliver(job)
     for name in told.formats:
         assert verify_one_file.check_file(job.folder, model_json.read(job.folder), name).startswith("unchanged")
@@ -89,30 +75,6 @@ def test_every_robot_gets_a_file_in_the_layout_of_its_code(tmp_path, kind, side)
                 )
 
 
-def test_a_robot_that_reads_an_existing_file_gets_its_name(tmp_path):
-    told = deliver(make(tmp_path / "run", "classifier", 32, ("naoth", "nomadz", "spqr", "hulks")))
-    files = {name: entry["file"] for name, entry in told.robots.items()}
-    assert files == {
-        "naoth": "model.h",
-        "nomadz": "model_float32.tflite",
-        "spqr": "model.onnx",
-        "hulks": "model_keras2.h5",
-    }
-
-
-def test_the_card_says_how_to_put_it_on_the_robot(tmp_path):
-    job = make(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
-    deliver(job)
-    card = (job.folder / "README.md").read_text()
-    mean = job.source.manifest.input.mean[0]
-    assert "### naoth-tflite: NaoTH" in card
-    assert "`model_naoth-tflite.tflite`" in card
-    assert f"**-{mean:.9g}**" in card
-    assert "[column][row]" in card
-    assert "Outputs: 1 - ball, ball." in card
-    assert "sampled by an unknown rule" in card
-
-
 def test_a_network_for_another_layout_is_not_shipped(tmp_path, monkeypatch):
     """The network expects another layout than that of the file's input."""
     original = Layout.network
@@ -121,17 +83,10 @@ def test_a_network_for_another_layout_is_not_shipped(tmp_path, monkeypatch):
         return original(dataclasses.replace(layout, columns=False), *networks)
 
     monkeypatch.setattr(Layout, "network", upright)
-    job = make(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
+    job = robot_job(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
     with pytest.raises(UserError, match="the naoth-tflite format differs from the trained model"):
         deliver(job)
     assert [path.name for path in job.folder.iterdir()] == ["model.keras"]
-
-
-def test_robot_files_of_an_earlier_export_are_removed(tmp_path):
-    job = make(tmp_path / "run", "classifier", 16, ("naoth-tflite",))
-    deliver(job)
-    deliver(dataclasses.replace(job, robots=()))
-    assert not (job.folder / "model_naoth-tflite.tflite").exists()
 
 
 @pytest.mark.parametrize(
@@ -157,23 +112,6 @@ def test_another_sampling_rule_can_be_accepted():
     check("hulks", "detector", (32, 32, 1), "corners", accept_sampling=False)
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "words"),
-    [
-        ("mean", [0.25], "the mean. Received: .* Train both with the same --mean"),
-        ("sampling", "another", "the sampling rule"),
-        ("width", 32, "the size"),
-    ],
-)
-def test_two_runs_with_different_inputs_are_not_joined(tmp_path, key, value, words):
-    other = partner(16)
-    other = dataclasses.replace(other, input=dataclasses.replace(other.input, **{key: value}))
-    job = make(tmp_path / "run", "classifier", 16, ("naoth-h5",), other)
-    with pytest.raises(UserError, match=f"the models differ in {words}"):
-        deliver(job)
-    assert [path.name for path in job.folder.iterdir()] == ["model.keras"]
-
-
 @pytest.mark.parametrize("name", ROBOTS)
 def test_the_table_uses_known_words(name):
     robot = ROBOTS[name]
@@ -182,9 +120,3 @@ def test_the_table_uses_known_words(name):
     for kind, outputs in robot.outputs.items():
         known = {term(output, 16)[0] for output in outputs} - {None}
         assert tuple(sorted(known)) in {tuple(sorted(names)) for names in OWN.values()}, kind
-
-
-def test_a_detector_that_no_robot_joins_is_refused(tmp_path):
-    job = make(tmp_path / "run", "classifier", 32, ("runswift",), partner(32))
-    with pytest.raises(UserError, match=r"--detector is only for robots .* naoth-tflite.*\. Received: runswift\."):
-        robot_kinds(job)

@@ -14,36 +14,24 @@ from dataset_tools.building.patch_writer import write_patches
 from robot_export.foreign_options import Foreign
 from robot_export.scorer import open_scorer
 
-from .jobs import deliver_run, edit, replace_file, with_code
+from .jobs import edit, replace_file, with_code
 from .models import patches
 
 FILES = {"model.h": "cpp", "model_keras2.h5": "h5", "model_int16.h": "int16"}
-
-
-@pytest.fixture(scope="module")
-def delivered(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("delivered")
-    deliver_run(folder, "h5", "onnx", "cpp", "int16")
-    return folder
-
-
-@pytest.fixture
-def folder(delivered, tmp_path):
-    return shutil.copytree(delivered, tmp_path / "run")
 
 
 def score(path):
     return open_scorer(path, (1,), Foreign())
 
 
-def test_a_run_is_compared_with_its_own_headers_and_keras_2_file(delivered, tmp_path):
-    X, thresholds = patches(6, 200, (16, 16, 1)), json.loads((delivered / "model.json").read_text())["threshold"]
+def test_a_run_is_compared_with_its_own_headers_and_keras_2_file(classifier, tmp_path):
+    (delivered, _, shipped), X = classifier, patches(6, 200, (16, 16, 1))
     recording = [f"game{i // 10}" for i in range(200)]
     write_patches(tmp_path / "p.h5", X, (np.arange(200) % 2).astype(np.uint8)[:, None], recording=recording)
     given = [delivered, *(delivered / file for file in FILES), tmp_path / "p.h5", "--output-dir", tmp_path / "out"]
     assert run_main(lambda: compare.main(list(map(str, given)))) == 0
     told = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert [model["threshold"] for model in told["models"][1:]] == [thresholds[name] for name in FILES.values()]
+    assert [model["threshold"] for model in told["models"][1:]] == [shipped.threshold[name] for name in FILES.values()]
     scores = np.genfromtxt(tmp_path / "out" / "scores.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
     for letter, most in (("B", 1e-4), ("C", 1e-4), ("D", 0.01)):
         difference = np.abs(scores[f"{letter}_score"] - scores["A_score"]).max()

@@ -1,19 +1,16 @@
-"""The code that a robot's programmer copies: the header for both models, its page, and the code of the model card."""
+"""The code that a robot's programmer copies: the headers for both models, also for NaoTH, and the page about them."""
 
 import platform
 import re
 import shutil
 import subprocess
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from robot_export import snippets
 from robot_export.cpp.compile_and_run import WARNINGS, find_compiler
 from robot_export.cpp.float_header import PARTS, About
 from robot_export.cpp.float_header import write as write_header
-from robot_export.fill_model_json import describe_input
 from robot_export.folded_network import fold
 
 from ...tiny import ROOT
@@ -189,17 +186,3 @@ def test_the_cmake_of_the_page(robot, tmp_path):
         said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert "-O3 -march=silvermont" in said
     subprocess.run([tmp_path / "build" / "vision"], capture_output=True, check=True)
-
-
-@pytest.mark.parametrize(("file", "outputs"), [("ball_classifier.h", 1), ("ball_detector.h", 3)])
-def test_the_code_of_the_card(robot, tmp_path, file, outputs):
-    """Runs only the code for the header: the packages of TensorFlow Lite and ONNX Runtime contain no C++ headers."""
-    shutil.copy(robot[0] / file, tmp_path / "model.h")
-    manifest = SimpleNamespace(
-        input=describe_input(random_model(5), normalised=False),
-        formats={"cpp": SimpleNamespace(namespace=NAMES[file])},
-        threshold={"cpp": 0.5} if outputs == 1 else None,
-    )
-    (code,) = re.findall(r"```cpp\n(.*?)```", snippets.loading(manifest), re.DOTALL)
-    (tmp_path / "card.cpp").write_text(code + "\nint main() { return right ? 0 : 1; }\n")
-    subprocess.run([compiled(tmp_path, tmp_path / "card.cpp", tmp_path / "program")], check=True)

@@ -53,7 +53,9 @@ def test_a_header_that_does_not_compile_gives_one_clear_line(tmp_path, header):
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["", "int main() {}", "namespace ball_test {\nstatic const int height = 16;\n"])
+@pytest.mark.parametrize(
+    "text", ["", "static const int outputs = 1;\n", "namespace ball_test {\nstatic const int height = 16;\n"]
+)
 def test_another_file_is_refused_before_it_is_compiled(tmp_path, text):
     (tmp_path / "other.h").write_text(text)
     with pytest.raises(UserError, match=r"not a header that this program made.* Received: .*other\.h"):

@@ -1,6 +1,7 @@
 """The generated tiles give the same as a direct 3x3 convolution and max pooling, also where factors are left out."""
 
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,7 +53,9 @@ def test_a_tile_is_the_largest_of_four_outputs_of_a_convolution(tmp_path):
 def test_a_row_of_factors_that_is_computed_gives_the_same(tmp_path, flags):
     """Many filters behind the second pooling: only there are all tiles one block with large factors."""
     network = fold(random_model(5, filters=(4, 20, 21, 4), dense=4))
-    assert [is_short(stage) for stage in plan(network, 4)[:3]] == [False, False, True]
+    stages = plan(network, 4)[:3]
+    assert [is_short(stage) for stage in stages] == [False, False, True]
+    assert not is_short(replace(stages[2], side=8))
     counts = [part.split("}")[0].count(",") + 1 for part in weights(network).split("factors")[2:4]]
     assert counts == [16 * 4 * 20, 12 * 20 * 24]
     X = patches(1, 30, network.input_shape)

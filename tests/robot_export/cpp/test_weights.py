@@ -32,7 +32,7 @@ def test_the_factors_of_a_kernel():
 
 def test_literals_keep_every_bit():
     values = np.random.default_rng(0).integers(0, 2**32, 3000, np.uint32).view(np.float32)
-    values = np.concatenate([values[np.isfinite(values)], np.float32([0, -0.0, 1, -3, 1e-45, 3.4e38])])
+    values = np.concatenate([values[np.isfinite(values)], np.float32([0, -0.0, 1, -3, 1e10, 1e-45, 3.4e38])])
     texts = [literal(value) for value in values]
     assert all(re.fullmatch(r"-?\d+(\.\d+)?(e[+-]\d+)?f", text) for text in texts)
     assert all("." in text or "e" in text for text in texts)  # 1f is not C++

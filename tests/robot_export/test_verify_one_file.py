@@ -1,0 +1,170 @@
+"""One file is compared with its entry in model.json and with its test vectors; code that is not ours is not run."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from common.errors import UserError
+from robot_export import model_json, verify_one_file
+
+from .cpp.headers import needs_compiler
+from .jobs import edit, replace_file, with_code
+
+
+def run_here(folder, name: str, **settings) -> str:
+    """Checks a file of the folder, without a child process."""
+    return verify_one_file.check_file(folder, model_json.read(folder), name, **settings)
+
+
+def vector_patches(folder) -> np.ndarray:
+    """The patches of the test vectors."""
+    return np.array(model_json.read(folder).vectors["patches"], np.uint8).reshape(-1, 16, 16, 1)
+
+
+def with_another_bias(folder) -> None:
+    """Replaces the ONNX file and its hash by those of a model with another bias."""
+    model = onnx.load(folder / "model.onnx")
+    (bias,) = [tensor for tensor in model.graph.initializer if tensor.name == "logit.bias"]
+    bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + 1, bias.name))
+    replace_file(folder, "onnx", model.SerializeToString())
+
+
+def test_another_entry_of_format_cpp_is_not_run_either(folder, tmp_path):
+    replace_file(folder, "onnx", with_code(folder, tmp_path / "ran"), runtime="C++")
+    assert run_here(folder, "onnx").startswith("not run: it is code")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_option_for_foreign_code_runs_it(folder):
+    text = (folder / "model.h").read_text() + "// a comment that an older version wrote\n"
+    replace_file(folder, "cpp", text.encode())
+    assert run_here(folder, "cpp", foreign_code=True).startswith("unchanged")
+
+
+def test_without_a_compiler_a_header_is_not_run(folder, monkeypatch):
+    monkeypatch.setenv("PATH", str(folder))
+    assert run_here(folder, "cpp") == "not run: no C++ compiler is installed; the file is unchanged"
+
+
+def test_another_model_with_the_right_hash_is_detected_by_the_test_vectors(folder):
+    with_another_bias(folder)
+    with pytest.raises(UserError, match=r"model.onnx outputs .* for test vector \d"):
+        run_here(folder, "onnx")
+
+
+def test_another_model_with_its_own_test_vectors_is_detected_by_those_of_keras(folder):
+    with_another_bias(folder)
+    X = vector_patches(folder).astype(np.float32)
+    answers = onnxruntime.InferenceSession(folder / "model.onnx").run(None, {"patch": X})[0].tolist()
+    edit(folder, lambda values: values["vectors"]["expected"].update(onnx=answers))
+    with pytest.raises(UserError, match=r"model.onnx differs from Keras by 0.\d+; model.json says by at most"):
+        run_here(folder, "onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "words"),
+    [
+        ("onnx", {"tolerance": 1.0}, "model.onnx: tolerance has to be 0.0001, model.json says 1.0"),
+        ("uint8", {"tolerance": 0.5}, "model_uint8.tflite: tolerance has to be 0.02, model.json says 0.5"),
+        ("cpp", {"tolerance": 0.02}, "model.h: tolerance has to be 0.0001, model.json says 0.02"),
+        ("onnx", {"fit": False}, "model.onnx: fit has to be true, model.json says false"),
+        ("onnx", {"fit": None}, "model.onnx: fit has to be true, model.json says null"),
+        ("onnx", {"parity": None}, "model.onnx: fit has to be null, model.json says true"),
+        ("onnx", {"unfit": ["it is bad"]}, "model.onnx: fit has to be false, model.json says true"),
+        ("uint8", {"quantised": {"scale": 0.5, "zero_point": 0}}, r"quantised has to be \(1.0, 0\), .* \(0.5, 0\)"),
+        ("onnx", {"bytes": 5}, "model.onnx: bytes has to be .*, model.json says 5"),
+    ],
+)
+def test_an_edited_entry_is_noticed(folder, name, entry, words):
+    edit(folder, lambda values: values["forms"][name].update(entry))
+    with pytest.raises(UserError, match=words):
+        run_here(folder, name)
+
+
+def test_a_rejected_file_that_was_made_accepted_is_noticed(folder):
+    """By its numbers it loses many balls."""
+
+    def reject(values):
+        entry = values["forms"]["uint8"]
+        assert values["forms"]["keras"]["parity"]["recall"] > 0.5
+        entry["parity"]["recall"] = 0.4
+        values["forms"]["keras"]["parity"]["flips"] = 0
+        entry.update(fit=False, unfit=["it loses balls"])
+
+    edit(folder, reject)
+    assert run_here(folder, "uint8").startswith("unchanged")
+    edit(folder, lambda values: values["forms"]["uint8"].update(fit=True, unfit=[]))
+    with pytest.raises(UserError, match=r"model_uint8.tflite: fit has to be false, model.json says true"):
+        run_here(folder, "uint8")
+    edit(folder, lambda values: values["forms"]["uint8"]["parity"].pop("recall"))
+    with pytest.raises(UserError, match=r"model_uint8.tflite: fit has to be false, model.json says true"):
+        run_here(folder, "uint8")
+    edit(folder, lambda values: values["forms"]["uint8"].update(fit=False))
+    with pytest.raises(UserError, match=r"model_uint8.tflite: it is not accepted, but unfit says: \[\]"):
+        run_here(folder, "uint8")
+
+
+def test_onnx_weights_in_another_file_are_not_read(folder, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(1 << 16))
+    for location in (str(secret), "../secret"):
+        model = onnx.load_from_string((folder / "model.onnx").read_bytes())
+        tensor = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=location)
+        replace_file(folder, "onnx", model.SerializeToString())
+        with pytest.raises(UserError, match="cannot open it"):
+            run_here(folder, "onnx")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda values: values["vectors"]["patches"][3].pop(), "the test vectors are not patches of 16x16x1"),
+        (lambda values: values["vectors"]["expected"].pop("uint8"), "model_uint8.tflite has no test vectors"),
+        (lambda values: values["vectors"]["expected"]["uint8"][0].append(1), "model_uint8.tflite has no test vectors"),
+    ],
+)
+def test_broken_test_vectors_give_one_line(folder, change, words):
+    edit(folder, change)
+    with pytest.raises(UserError, match=words):
+        run_here(folder, "uint8")
+
+
+def test_each_format_has_its_own_input(folder):
+    """The input that model.json describes for all files is only information for people."""
+    edit(folder, lambda values: values["input"].update(mean=[0.1], normalised=True))
+    assert run_here(folder, "uint8").startswith("unchanged")
+
+
+def test_a_folder_from_before_november_2026(folder):
+    """The entries of its files have no layout, so the layout follows from other fields."""
+    edit(folder, lambda values: [entry.pop("layout") for entry in values["forms"].values()])
+    for name in ("keras", "h5", "uint8", "onnx"):
+        assert run_here(folder, name).startswith("unchanged")
+
+
+def test_a_listed_file_is_opened_as_a_copy_of_the_bytes_with_the_right_hash(folder):
+    """What replaces the file after that is not run."""
+    opened = verify_one_file.open_file(folder / "model.onnx", "ONNX Runtime")
+    X = vector_patches(folder)
+    before = opened.predict(X.astype(np.float32))
+    with_another_bias(folder)
+    np.testing.assert_array_equal(opened.predict(X.astype(np.float32)), before)
+    (folder / "model.onnx").write_bytes(b"other")
+    with pytest.raises(UserError, match=r"model\.onnx has changed since it was exported"):
+        verify_one_file.open_file(folder / "model.onnx", "ONNX Runtime")
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["cpp", "int16"])
+def test_our_own_header_is_opened_and_a_header_that_nobody_lists_is_not(folder, name):
+    file = folder / model_json.read(folder).formats[name].file
+    wanted = model_json.read(folder).vectors["expected"][name]
+    opened = verify_one_file.open_file(file, "C++")
+    np.testing.assert_allclose(opened.predict(vector_patches(folder)), wanted, atol=1e-5)
+    file.rename(folder / "other.h")
+    with pytest.raises(UserError, match=r"other\.h: its model\.json does not list it"):
+        verify_one_file.open_file(folder / "other.h", "C++")
