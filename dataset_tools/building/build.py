@@ -22,6 +22,8 @@ from dataset_tools.leaks.duplicates import find as find_pairs
 from dataset_tools.sources import labels
 from dataset_tools.sources.patch_sources import DEVILS, NAOTH, ORIGINS
 
+MEASURED, FEW_BALLS = ("validation", "test"), 30  # files on which models are measured; with fewer, chance decides
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -184,5 +186,8 @@ def _finish(
         write_families.put_in_place(family, done, unfinished, settings.output_dir)
     except (UserError, OSError) as error:
         return Outcome(short(family), "failed", _reason(error, settings))
-    counts = ", ".join(f"{file.part} {file.patches} ({file.balls} balls)" for file in done)
+    if few := [f"{file.part} {file.balls}" for file in done if file.part in MEASURED and file.balls < FEW_BALLS]:
+        found = f"fewer than {FEW_BALLS} balls, so numbers measured on them mean little: {', '.join(few)}"
+        print(f"  warning: {short(family)}: {found}. Add recordings or change --split.", file=sys.stderr)
+    counts = ", ".join(f"{file.part} {file.patches} ({file.balls} ball{'s' * (file.balls != 1)})" for file in done)
     return Outcome(short(family), "built", counts)

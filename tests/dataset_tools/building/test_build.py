@@ -226,3 +226,17 @@ def test_positions_in_a_root_with_a_border_are_corrected_in_the_file(tmp_path, b
     assert build("detection", "--naoth", str(tmp_path / "grown"), "--border", "10", "--origins", "naoth") == 0
     y = load(tmp_path / "out", "train", family("detection", border=10)).y
     assert np.allclose(y, [11 / 40, 22 / 40, 25 / 40])
+
+
+def test_a_split_with_too_few_balls_to_measure_anything_is_warned_of(tmp_path, build, zip_of, png, capsys):
+    ball = {"ball_intersect": 1, "ball_center_x": 12, "ball_center_y": 15, "ball_radius": 11}
+    box = {"p_min_x": 100, "p_min_y": 100, "p_max_x": 130, "p_max_y": 130}
+    for log, balls in (("a", 40), ("b", 30), ("c", 1)):
+        files = {f"{index}.png": png(30, seed=ord(log) * 100 + index, **box, **ball) for index in range(balls)}
+        zip_of(tmp_path / "small" / "top" / f"{log}.zip", files)
+    small = ("--naoth", str(tmp_path / "small"), "--origins", "naoth", "--camera", "combined", "--size", 16)
+    assert build("detection", *small, "--test-recordings", "c", "--split", 50, 50, 0) == 0
+    out, err = capsys.readouterr()
+    assert "0 balls), test 1 (1 ball)\n" in out
+    (line,) = (line for line in err.splitlines() if "warning" in line)
+    assert "fewer than 30 balls, so numbers measured on them mean little: test 1. Add recordings" in line
