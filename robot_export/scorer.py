@@ -90,7 +90,7 @@ def open_scorer(
     shape, outputs, run = _exported(file, told, name, given) if exported else _keras(file)
     if outputs not in wanted:
         kinds = " or ".join(KINDS[number] for number in wanted)
-        raise UserError(f"{path}: not a {kinds}. Received: {KINDS[outputs]}.")
+        raise UserError(f"{path}: not a {kinds}. Received: a {KINDS[outputs]}. Choose another model.")
     own, origin = ((told and told.threshold) or {}).get(name), "shipped with the model (model.json)"
     if outputs == 3:
         own, origin = None, ""

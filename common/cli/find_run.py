@@ -21,7 +21,10 @@ def find_run(run: str, output_dir: Path) -> Path:
         raise UserError("--resume needs a run. Received: an empty name. Give its folder or its name.")
     if found := _find(run, output_dir):
         return found
-    raise UserError(f"There is no such run: no config.json in {Path(run)} or {output_dir / run}. Received: {run}.")
+    raise UserError(
+        f"There is no such run: no config.json in {Path(run)} or {output_dir / run}. Received: {run}. "
+        "Give its folder or its name."
+    )
 
 
 def run_or_file(text: str) -> Path:

@@ -60,7 +60,7 @@ def build(settings: Settings) -> list[Outcome]:
             outcomes += [Outcome(short(family), "failed", _reason(error, settings)) for family in families]
     if not any_root and not any(outcome.status == "failed" for outcome in outcomes):
         reasons = {outcome.note for outcome in outcomes}
-        raise UserError(f"nothing to build. Received: {'; '.join(sorted(reasons))}.")
+        raise UserError(f"nothing to build. Received: {'; '.join(sorted(reasons))}. --help shows what --naoth takes.")
     return outcomes
 
 

@@ -17,6 +17,7 @@ from dataset_tools.inspection.file_statistics import Statistics, gather, group_t
 ATTRIBUTE_LIMIT = 2000  # maximum number of characters shown per attribute
 HDF5 = (".h5", ".hdf5")
 PICTURES = (".jpg", ".jpeg", ".png")  # cut.py takes their folder, with the annotations
+ANNOTATIONS = (".json", ".yaml", ".yml", ".xml", ".log")  # and logs
 ROWS_MAX = 15  # groups shown in a table
 
 
@@ -72,6 +73,8 @@ def _with_next_step(path: Path, error: str) -> str:
         words = ("--naoth", root, "--origins", "naoth", "--output-dir", "datasets")
         script = "dataset_tools/ball_classification_datasets/create_datasets.py"
         return f"{what} Build patch files from the archives: {launch.command(script, *words)}"
+    if not is_other and path.is_file() and ending not in (*PICTURES, *ANNOTATIONS):
+        return f"{what} Give the path of an .h5 file."
     source = launch.shortest(path.absolute().parent if ending in PICTURES else path)
     return f"{what} Cut patches first: {launch.command('dataset_tools/cut.py', source, '--output', 'patches')}"
 
