@@ -8,9 +8,9 @@ from pathlib import Path
 
 from common.atomic_files import open_inside
 from common.tracking import server_state
-from common.tracking.server_errors import Fault, fault_of
 from common.tracking.server_state import Mark, pending_files
 from common.tracking.translate_for_mlflow import Translator
+from mlflow_mirror.faults import Fault, fault_of
 from mlflow_mirror.store import Store
 
 

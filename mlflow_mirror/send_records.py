@@ -6,10 +6,11 @@ from collections.abc import Callable
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from common.tracking.server_choice import is_http
-from common.tracking.server_errors import fault_of
-from common.tracking.translate_for_mlflow import DIGEST_LENGTH, Batch, clean
+from common.tracking.translate_for_mlflow import Batch, clean
+from mlflow_mirror.faults import fault_of
 from mlflow_mirror.store import Store
 
+DIGEST_LENGTH = 36  # longest that MLflow stores
 # Items per request. MLflow allows 1000 metrics, 100 parameters, 100 tags and 1 MB in all.
 LIMITS = {"params": 50, "tags": 50, "metrics": 1000, "datasets": 20}
 

@@ -13,13 +13,17 @@ from mlflow.entities import ViewType
 from common.tracking import journal, server_state
 from common.tracking.check_record import TERMINAL
 from common.tracking.server_choice import uri_of
-from common.tracking.server_errors import Failure, Fault, fault_of
-from common.tracking.translate_for_mlflow import NAME_LENGTH, NOTES_TAG, PARENT_TAG, UUID_TAG, Batch, Translator, clean
+from common.tracking.translate_for_mlflow import Batch, Translator, clean
 from mlflow_mirror import send_records
+from mlflow_mirror.faults import Failure, Fault, fault_of
 from mlflow_mirror.send_files import Files, forget_missing
 from mlflow_mirror.store import Store
 
+UUID_TAG = "run.uuid"
+PARENT_TAG = "mlflow.parentRunId"  # MLflow shows the run below this one
+NOTES_TAG = "tracking.notes"
 REFUSED_TAG = "tracking.refused"
+NAME_LENGTH = 250  # for runs and experiments: the column width in a server's database
 _POISON = 2  # failed steps in a row (status 500) after which a single value may be the cause
 
 

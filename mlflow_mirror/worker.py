@@ -11,7 +11,8 @@ from filelock import Timeout
 from common.tracking import journal, writer_lock
 from common.tracking.check_record import TERMINAL
 from common.tracking.server_choice import is_http, probe
-from common.tracking.server_errors import Fault, words_of
+from common.tracking.server_errors import words_of
+from mlflow_mirror.faults import Fault
 from mlflow_mirror.send_run import Sender
 
 BACK_OFF_SECONDS = (1, 1, 2, 4, 8, 15, 30, 60)  # seconds until the next round, by the number of failed rounds

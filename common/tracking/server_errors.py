@@ -1,7 +1,6 @@
-"""Decides whether a tracking server's fault is worth another try, and describes it without addresses or secrets."""
+"""Describes a tracking server's fault in plain words, without addresses or secrets."""
 
 import re
-from dataclasses import dataclass
 
 from common.cli.connection_signs import CONNECTION_SIGNS
 from common.tracking.secrets import scrub
@@ -35,39 +34,6 @@ _SIGNS = (
     (r"No space left", "the disk is full"),
 )
 _STATUS = re.compile(r"(?:error code |too many |status code |^)(\d{3})\b")
-_REFUSED = (400, 409, 413, 414, 415, 422, 431)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """kind: "away" (try again later), "refused" (the server rejects this item), "missing" (the server lacks it).
-
-    "later": the server has a run but not yet its parent.
-    """
-
-    kind: str
-    words: str
-    status: int | None = None
-
-
-class Failure(Exception):
-    """A fault that we detect ourselves in a server's answer."""
-
-    def __init__(self, kind: str, words: str):
-        self.fault = Fault(kind, words)
-
-
-def fault_of(error: BaseException) -> Fault:
-    """Classifies an exception of MLflow, requests or SQLAlchemy by what can be done about it."""
-    if isinstance(error, Failure):
-        return error.fault
-    status = _status(error)
-    code = getattr(error, "error_code", "")
-    if code == "RESOURCE_DOES_NOT_EXIST":
-        return Fault("missing", "the server does not have it", 404)
-    if code in ("INVALID_PARAMETER_VALUE", "INVALID_STATE", "RESOURCE_ALREADY_EXISTS") or status in _REFUSED:
-        return Fault("refused", _WORDS.get(status) or f"the server says: {_short(str(error))}", status)
-    return Fault("away", http_words(status) if status and status != 500 else words_of(error), status)
 
 
 def http_words(status: int) -> str:
@@ -81,11 +47,12 @@ def words_of(error: BaseException) -> str:
     for pattern, words in _SIGNS:
         if re.search(pattern, text):
             return words
-    status = _status(error)
-    return http_words(status) if status else _short(text)
+    status = status_of(error)
+    return http_words(status) if status else shortened(text)
 
 
-def _status(error: BaseException) -> int | None:
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status behind an exception of MLflow or requests; None if there is none."""
     answer = getattr(error, "response", None)
     if getattr(answer, "status_code", None):
         return answer.status_code
@@ -97,6 +64,7 @@ def _status(error: BaseException) -> int | None:
     return None
 
 
-def _short(text: str, length: int = 160) -> str:
+def shortened(text: str, length: int = 160) -> str:
+    """A server's text on one line, without secrets."""
     text = " ".join(scrub(text).split())
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -10,11 +10,6 @@ from dataclasses import dataclass, field
 KEY_LENGTH = 250
 PARAMETER_LENGTH = 6000
 TAG_LENGTH = 5000
-NAME_LENGTH = 250  # for runs and experiments: the column width in a server's database
-DIGEST_LENGTH = 36
-UUID_TAG = "run.uuid"
-PARENT_TAG = "mlflow.parentRunId"  # MLflow shows the run below this one
-NOTES_TAG = "tracking.notes"
 DESCRIPTION_TAG = "mlflow.note.content"
 _ODD = re.compile(r"[^\w.\- /]", re.ASCII)
 
