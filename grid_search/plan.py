@@ -14,7 +14,7 @@ from pathlib import Path
 from common.atomic_files import read_json, write_json
 from common.cli.launch import ROOT
 from common.cli.option import from_json
-from common.cli.program import did_you_mean
+from common.cli.program import Parser, did_you_mean
 from common.cli.training_options import FREE_ON_RESUME, TrainingOptions
 from common.errors import UserError
 from grid_search.options import GridOptions
@@ -139,7 +139,9 @@ def latest_grid(options: GridOptions) -> Path:
     Raises:
         UserError: there is no grid.
     """
-    output_dir = Path(options.arrays.get("output-dir", (TrainingOptions().output_dir,))[0])
+    parser = Parser(prog="python3 grid_search")  # as for a run: refuses a missing or empty value
+    parser.add_argument("--output-dir", type=Path, default=TrainingOptions().output_dir)
+    output_dir = parser.parse_args(arguments(combinations(options)[0])).output_dir
     found = max(output_dir.glob("grid_*/plan.json"), key=lambda path: path.stat().st_mtime, default=None)
     if not found:
         raise UserError(f"There is no grid in this folder. Received: {output_dir}.")

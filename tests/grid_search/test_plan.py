@@ -22,6 +22,21 @@ def test_the_same_grid_has_the_same_name_wherever_it_is_started(tmp_path):
     assert read_plan(first.folder) == first
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--output-dir"], "argument --output-dir: expected one argument"),
+        (["--output-dir", "--metric", "val_auroc"], "argument --output-dir: expected one argument"),
+        (["--output-dir="], "argument --output-dir: takes a path. Received: an empty one"),
+    ],
+)
+def test_a_report_of_a_folder_whose_name_is_missing_is_refused(words, message, capsys):
+    with pytest.raises(SystemExit) as ended:
+        latest_grid(parse_args(["--report", *words]))
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
 def test_a_folder_without_a_grid_is_reported(tmp_path):
     with pytest.raises(UserError, match="There is no grid"):
         latest_grid(parse_args(["--report", "--output-dir", str(tmp_path)]))
