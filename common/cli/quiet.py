@@ -5,14 +5,19 @@ import sys
 import tempfile
 from contextlib import contextmanager
 
+from common.cli.stop_request import uninterrupted
+
 
 @contextmanager
 def quiet_stderr():
-    """Hides what native code writes to stderr, and shows it if the block ends with an error."""
+    """Hides what native code writes to stderr, and shows it if the block ends with an error.
+
+    Ctrl-C and SIGTERM wait for the end: in the middle of an import, they would become other errors, or be lost.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     real = os.dup(2)
-    with tempfile.TemporaryFile() as held:
+    with uninterrupted(), tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield

@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 
+from common.cli.stop_request import STOPS, uninterrupted
 from common.errors import UserError
 
 KEPT = 16 << 20  # bytes; a decoded picture with all its copies has less
@@ -18,7 +19,6 @@ AHEAD = 3  # tasks queued per process, so that none waits and results do not pil
 # Processes are forked from a small server that has imported these modules. A fork of this process, which has threads,
 # may deadlock, and importing everything in every process would take half a second each.
 CONTEXT = multiprocessing.get_context("forkserver")
-STOPS = (signal.SIGINT, signal.SIGTERM)
 PRELOADED = ["dataset_tools.building.subsample_chunk", "dataset_tools.building.write_families"]
 
 Map = Callable[[Callable, Iterable[tuple]], Iterator]
@@ -88,26 +88,6 @@ def keep_memory() -> None:
 def _end_with_parent() -> None:
     multiprocessing.parent_process().join()
     os._exit(1)
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Delays Ctrl-C and SIGTERM until the block ends.
-
-    Masking the signals is not enough: a NumPy thread receives them, and Python's handler runs anyway.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    received: list[int] = []
-    before = {number: signal.signal(number, lambda *call: received.append(call[0])) for number in STOPS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if received:
-        signal.raise_signal(received[0])
 
 
 def _in_order(pool: ProcessPoolExecutor, function: Callable, tasks: Iterable[tuple], ahead: int) -> Iterator:

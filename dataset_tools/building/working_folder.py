@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from filelock import FileLock, Timeout
 
-from dataset_tools.building.workers import uninterrupted
+from common.cli.stop_request import uninterrupted
 
 IN_USE = "in_use.lock"
 LOCKED_AFTER_S = 60.0  # by then, the process that made a folder has certainly locked it

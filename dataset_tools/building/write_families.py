@@ -11,6 +11,7 @@ from filelock import FileLock
 from common.archive import checksums
 from common.archive.checksums import SUMS, sha256_of
 from common.atomic_files import replacing
+from common.cli.stop_request import uninterrupted
 from common.datasets.families import Family
 from common.datasets.patch_file import COLUMNS
 from common.errors import UserError
@@ -18,7 +19,6 @@ from dataset_tools.building.choose_patches import FileContent, files_of, target
 from dataset_tools.building.options import Settings
 from dataset_tools.building.patch_store import Rows, Store
 from dataset_tools.building.patch_writer import write_patches
-from dataset_tools.building.workers import uninterrupted
 from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.patch_sources import NAOTH, ORIGINS, TK03
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from common.cli.stop_request import uninterrupted
 from common.errors import UserError
-from dataset_tools.building.workers import uninterrupted
 
 DATE = (1980, 1, 1, 0, 0, 0)  # the same for all members, so that equal patches give equal archives
 BUFFER = 1 << 20  # bytes written at a time

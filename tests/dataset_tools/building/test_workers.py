@@ -5,12 +5,11 @@ import platform
 import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 
 from common.errors import UserError
-from dataset_tools.building.workers import AHEAD, uninterrupted, workers
+from dataset_tools.building.workers import AHEAD, workers
 
 FAULTS = """
 import resource
@@ -79,30 +78,3 @@ def test_an_error_in_a_process_is_raised_here(jobs):
 def test_a_process_that_dies_is_one_line():
     with pytest.raises(UserError, match="a worker process died"), workers(2) as spread:
         list(spread(os._exit, [(9,)]))
-
-
-def test_a_signal_waits_until_the_block_ends():
-    done = []
-
-    def work():
-        with uninterrupted():
-            signal.raise_signal(signal.SIGINT)
-            done.append("block")
-
-    with pytest.raises(KeyboardInterrupt):
-        work()
-    assert done == ["block"]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_only_the_main_thread_can_delay_signals():
-    done = []
-
-    def work():
-        with uninterrupted():
-            done.append("block")
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert done == ["block"]
