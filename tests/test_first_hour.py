@@ -48,7 +48,7 @@ def shell(line: str, folder):
 def test_the_last_line_resumes_and_a_finished_run_is_exported_with_its_own_data(stopped):
     run, said = stopped
     last = said.strip().splitlines()[-1]
-    line = last.partition("resumes with: ")[2]
+    line = last.partition("Resume it with: ")[2]
     assert line.endswith(f"--resume runs/{run.name}")
     shell(line, run.parents[1])
     assert json.loads((run / "model.json").read_text())["status"] == "finished"
