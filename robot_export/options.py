@@ -5,7 +5,7 @@ import ctypes
 import re
 from pathlib import Path
 
-from common.cli.find_run import run_or_file
+from common.cli.find_run import default_output_dir, run_or_file
 from common.cli.program import Parser, check_files, output_folder
 from common.cli.training_options import INPUTS
 from common.training.find_model import find_model
@@ -49,7 +49,8 @@ def check_arguments(arguments: argparse.Namespace, kind: str) -> argparse.Namesp
     kind: of the model, "classifier" or "detector".
 
     Raises:
-        UserError: a file is missing, the model is not a .keras file, or a robot cannot load this kind.
+        UserError: a file is missing, the model is not a .keras file, its folder (if the files are to be put there) or
+            the output folder cannot be written, or a robot cannot load this kind.
     """
     file_kinds(arguments.robot or (), kind, getattr(arguments, "detector", None) is not None)
     for path in (arguments.model, getattr(arguments, "detector", None)):
@@ -57,6 +58,9 @@ def check_arguments(arguments: argparse.Namespace, kind: str) -> argparse.Namesp
             find_model(path)
     for name in ("calibration", "validation"):
         check_files(getattr(arguments, name) or (), option=f"--{name}")
+    if arguments.output_dir is None:
+        beside = find_model(arguments.model).with_name("model.json")
+        output_folder(beside.parent if beside.is_file() else default_output_dir())
     return arguments
 
 

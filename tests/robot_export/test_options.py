@@ -1,13 +1,16 @@
 """The command line of `export.py`: what the compiler would refuse is refused before anything is read."""
 
+import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from common.errors import UserError
 from robot_export.cpp.compile_and_run import find_compiler
-from robot_export.options import export_parser
+from robot_export.options import check_arguments, export_parser
 
 from ..tiny import ROOT
 
@@ -73,3 +76,20 @@ def test_a_robot_that_cannot_load_the_kind_of_model_is_refused_before_anything_i
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
     assert message in ended.stderr
+
+
+@pytest.mark.parametrize("of_a_run", [True, False])
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(of_a_run, tmp_path, monkeypatch):
+    run, other = tmp_path / "run", tmp_path / "other"
+    run.mkdir()
+    with zipfile.ZipFile(run / "model.keras", "w"):
+        pass
+    if of_a_run:
+        (run / "model.json").write_text("{}")
+    monkeypatch.setenv("BALL_OUTPUT_DIR", str(other))
+    arguments = export_parser("").parse_args([str(run)])
+    assert check_arguments(arguments, "detector") is arguments
+    kept = tmp_path if of_a_run else run  # the other folder may be read-only
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) == kept)
+    with pytest.raises(UserError, match=rf"no permission to write there\. Received: {run if of_a_run else other}"):
+        check_arguments(arguments, "detector")
