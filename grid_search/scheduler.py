@@ -11,7 +11,8 @@ from common import tracking
 from common.cli.stop_request import StopRequest
 from common.errors import UserError
 from common.runs.finished import is_finished
-from common.tracking.server_state import is_unsent
+from common.tracking import journal
+from common.tracking.server_state import missing
 from grid_search import capacity, retries
 from grid_search.live_view import LiveView
 from grid_search.plan import Plan
@@ -78,8 +79,9 @@ class Scheduler:
         if progress.status != "finished":
             progress.status = "pruned" if self.pruner.remembers(progress.run.index) else "waiting"
             progress.wait_for_writer(60)
-        if progress.folder and is_unsent(progress.folder):  # no server; this start may end before the run continues
-            self._carry(progress)
+        run = progress.folder
+        if run and tracking.begun(run) and any(missing(run, server) for server in journal.servers(run)):
+            self._carry(progress)  # this start may end before the run continues
 
     # -- slots
 

@@ -13,13 +13,8 @@ def evaluation_parser(description: str) -> Parser:
     parser = Parser(description=description)
     parser.add_argument("model", type=run_or_file, metavar="MODEL", help="a .keras file, or a run: its folder or name")
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5), scored as one set")
-    parser.add_argument(
-        "--output-dir",
-        type=output_folder,
-        metavar="DIR",
-        help="folder for the numbers, scores and pictures (default: a new evaluation-NAME in the output folder; "
-        "if the name is taken, a number is added)",
-    )
+    text = "folder for the results (default: a new evaluation-NAME in the output folder, with a number if it exists)"
+    parser.add_argument("--output-dir", type=output_folder, metavar="DIR", help=text)
     return parser
 
 

@@ -15,8 +15,10 @@ class StopRequest:
     The first signal only asks. A second Ctrl-C interrupts at once.
     """
 
-    def __init__(self):
+    def __init__(self, silent: bool = False):
+        """`silent`: prints nothing, and a second Ctrl-C does not interrupt."""
         self.signal: int | None = None
+        self._silent = silent
         self._before = {}
 
     def __enter__(self) -> "StopRequest":
@@ -39,13 +41,12 @@ class StopRequest:
         return 128 + self.signal if self.signal is not None else 0
 
     def _ask(self, number, _frame):
-        if self.signal is not None and number == signal.SIGINT:
+        again, self.signal = self.signal is not None, number
+        if self._silent:
+            return
+        if again and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.signal = number
-        print(
-            "\nstopping: the best model so far is saved and evaluated (Ctrl-C again ends at once)",
-            file=sys.stderr,
-        )
+        print("\nstopping: the best model so far is saved and evaluated (Ctrl-C again ends at once)", file=sys.stderr)
 
 
 @contextmanager
@@ -54,15 +55,7 @@ def uninterrupted() -> Iterator[None]:
 
     Masking the signals is not enough: a NumPy thread receives them, and Python's handler runs anyway.
     """
-    if threading.current_thread() is not threading.main_thread():
+    with StopRequest(silent=True) as held:
         yield
-        return
-    received: list[int] = []
-    before = {number: signal.signal(number, lambda *call: received.append(call[0])) for number in STOPS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if received:
-        signal.raise_signal(received[0])
+    if held():
+        signal.raise_signal(held.signal)

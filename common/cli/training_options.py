@@ -136,9 +136,7 @@ class TrainingOptions:
         if not (given := [f"{name} {paths[0]}" for name, paths in own.items() if paths]):
             return
         if not self.data_train:
-            why = (
-                "--data-train is missing: a dataset has its own files. To score a model on other files, use evaluate.py"
-            )
+            why = "--data-train is missing: a dataset has its own files. To score other files, use evaluate.py"
         elif self.dataset is not None:
             why = f"--data-train and --dataset {self.dataset} exclude each other. Remove one"
         elif self.stream and not self.data_val:

@@ -69,9 +69,7 @@ def resolve(
         warning = f"{instead}: {error} This run is trained and measured on rendered patches, not on camera patches."
         return _synthetic(task, options, synthetic, warning)
     except NotInArchive as error:
-        raise NotInArchive(
-            f"{error} --list-datasets shows what there is; --dataset synthetic needs no archive."
-        ) from error
+        raise NotInArchive(f"{error} --list-datasets shows what there is; or use --dataset synthetic.") from error
     try:
         validation = _bring_if_there(*source, "validation")
     except Unreachable as error:  # splitting one off would silently change the experiment

@@ -109,12 +109,11 @@ def check_store(uri: str, output_dir: Path) -> None:
     database = Path(uri.removeprefix(SQLITE))
     if is_http(uri) or database.parent == Path(output_dir).resolve():
         return
-    if not os.access(f"{database.parent}/.", os.W_OK | os.X_OK):
-        why = "its folder does not exist or cannot be written"
-    elif os.path.lexists(database) and not _is_database(database):
+    why = "its folder does not exist or cannot be written"
+    if os.access(f"{database.parent}/.", os.W_OK | os.X_OK):
+        if not os.path.lexists(database) or _is_database(database):
+            return
         why = "it is not a database that can be written"
-    else:
-        return
     raise UserError(f"The local store cannot be used: {why}. Received: {uri}. Choose another.")
 
 

@@ -64,12 +64,6 @@ def load(run: Path, server: str) -> Mark:
     return mark
 
 
-def load_all(run: Path) -> list[Mark]:
-    """The marks of all servers that were ever a target of this run, sorted by file name."""
-    paths = sorted((journal.tracking_folder(run) / "servers").glob("*.json"))
-    return [mark for path in paths if (mark := _stored(run, path.name))]
-
-
 def save(run: Path, mark: Mark) -> None:
     """Replaces the mark in one step."""
     mark.tail = journal.tail(run, mark.offset)
@@ -127,14 +121,11 @@ def _sha256(run: Path, path: str, known: dict[str, tuple[tuple, str]]) -> str | 
     return known[path][1]
 
 
-def is_unsent(run: Path) -> bool:
-    """Whether something is missing on a server for which the run was started."""
-    return journal.begun(run) and any(missing(run, target) for target in journal.servers(run))
-
-
 def targets(run: Path) -> list[str]:
     """All servers that should have the run: those chosen at its start, and those that it was mirrored to later."""
-    return list(dict.fromkeys([*journal.servers(run), *(mark.server for mark in load_all(run))]))
+    paths = sorted((journal.tracking_folder(run) / "servers").glob("*.json"))
+    later = [mark.server for path in paths if (mark := _stored(run, path.name))]
+    return list(dict.fromkeys([*journal.servers(run), *later]))
 
 
 def place(run: Path, target: str) -> str:
