@@ -120,5 +120,6 @@ def test_a_disk_that_fills_at_the_last_file_leaves_the_earlier_export(tmp_path, 
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     finish_export(job, manifest, evaluate)
     assert (tmp_path / "validation_curves.png").read_bytes() == b"new"
+    assert json.loads((tmp_path / "model.json").read_text())["metrics"] == {"validation": {"recall": 0.5}}
     for file in ("model.json", "README.md", "report.html"):
         assert "0.125" in (tmp_path / file).read_text()

@@ -41,7 +41,7 @@ def test_what_is_fed_and_read_is_what_our_networks_answer(kind, outputs, scale, 
 
 
 def test_two_channels_have_an_offset_each():
-    network, pixels = fold(random_model(3, channels=2)), patches(1, 20, (16, 16, 2))
+    network, pixels = fold(random_model(3, side=32, channels=2)), patches(1, 20, (32, 32, 2))
     layout = Layout(1 / 255, (-0.25, -0.5), columns=True)
     fed = layout.feed(pixels)
     np.testing.assert_allclose(fed[:, 3, 5], pixels[:, 5, 3] / 255 - [0.25, 0.5], atol=1e-6)
@@ -58,6 +58,15 @@ def test_our_own_outputs_need_no_further_layer():
     network = fold(random_model(3, head="linear"))
     assert Layout(outputs=("radius", "x", "y")).network(network).mix is None
     assert Layout(outputs=("x", "radius", "y")).network(network).mix is not None
+
+
+def test_a_second_score_is_the_rest_and_a_logit_comes_before_the_sigmoid():
+    network = fold(random_model(3))
+    scores = forward(network, X)[:, 0]
+    found = computed(Layout(outputs=("1 - ball", "ball", "0")).network(network), X)
+    np.testing.assert_allclose(found, np.stack([1 - scores, scores, 0 * scores], axis=1), atol=1e-6)
+    logits = computed(Layout(outputs=("logit",)).network(network), X)[:, 0]
+    np.testing.assert_allclose(logits, np.log(scores / (1 - scores)), atol=1e-5)
 
 
 def test_a_length_in_pixels_grows_with_the_patch():

@@ -65,29 +65,45 @@ def test_the_card_says_how_to_put_it_on_the_robot(tmp_path, monkeypatch):
     assert "sampled by an unknown rule" in card
 
 
+def record(told, name: str, kind: str, **given):
+    """The record with a file in the layout of this robot, with the mean 0.25 and the threshold 0.625."""
+    robot = ROBOTS[name]
+    layout = {"scale": robot.scale, "offset": [-0.25 * robot.subtracts_mean], "columns": robot.columns}
+    layout["outputs"] = list(robot.outputs[kind])
+    file = robot_file(robot)
+    entry = dataclasses.replace(told.formats["onnx"], file=file, input_type=robot.dtype, layout=layout)
+    return dataclasses.replace(
+        told,
+        input=dataclasses.replace(told.input, mean=[0.25], sampling_rule=robot.sampling, **given),
+        formats=told.formats | {name: entry},
+        threshold=told.threshold | {name: 0.625},
+        robots={name: {"file": file, "form": name, "kind": kind, "sampling_rule": robot.sampling}},
+    )
+
+
+STEPS = [
+    ("naoth-tflite", "joint", 16, 'TFLiteModelNaoTH("model_naoth-tflite.tflite", true, true, true)'),
+    ("naoth-tflite", "detector", 32, 'TFLiteModelNaoTH32("model_naoth-tflite.tflite", true, true, false)'),
+    ("naoth-tflite", "classifier", 16, "`meanBrightnessOffset` is **-0.25**"),  # this loader adds the mean
+    ("naoth-h5", "joint", 16, "`meanBrightnessOffset` is **0.25**"),
+    ("hulks", "classifier", 32, "`etc/neural_networks/classifier.hdf5`"),
+    ("hulks", "detector", 32, "`etc/neural_networks/positioner.hdf5`"),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "side", "words"), STEPS)
+def test_the_steps_have_the_names_and_signs_of_the_robots_code(classifier, name, kind, side, words):
+    text = robots(record(classifier[2], name, kind, width=side))[2]
+    assert words in text
+
+
 KINDS = [(name, kind) for name, robot in ROBOTS.items() for kind in robot.outputs]
 
 
 @pytest.mark.parametrize(("name", "kind"), KINDS)
 def test_every_robot_gets_its_file_its_input_and_its_outputs(classifier, name, kind):
-    """The steps of every kind of file, on a record that names a file in this robot's layout."""
-    told, robot = classifier[2], ROBOTS[name]
-    layout = {"scale": robot.scale, "offset": [-0.25 * robot.subtracts_mean], "columns": robot.columns}
-    entry = dataclasses.replace(
-        told.formats["onnx"],
-        file=robot_file(robot),
-        input_type=robot.dtype,
-        layout=layout | {"outputs": list(robot.outputs[kind])},
-    )
-    chosen = {"file": entry.file, "form": name, "kind": kind, "sampling_rule": robot.sampling}
-    given = dataclasses.replace(told.input, mean=[0.25], sampling_rule=robot.sampling)
-    told = dataclasses.replace(
-        told,
-        input=given,
-        formats=told.formats | {name: entry},
-        threshold=told.threshold | {name: 0.625},
-        robots={name: chosen},
-    )
+    told, robot = record(classifier[2], name, kind), ROBOTS[name]
+    entry, given = told.formats[name], told.input
     title, heading, text = robots(told)
     assert (title, heading) == ("## Put it on this robot", f"### {name}: {robot.loader}")
     assert not {"{", "}"} & set(text)

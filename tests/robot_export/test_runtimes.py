@@ -1,8 +1,10 @@
 """Each runtime opens its file, tells its shape, and gives the same outputs for any number of patches."""
 
 import gc
+import shutil
 import tempfile
 
+import h5py
 import keras
 import numpy as np
 import onnxruntime
@@ -67,6 +69,17 @@ def test_a_damaged_file_gives_one_line(tmp_path, runtime):
     assert "\n" not in str(refused.value)
 
 
+def test_a_long_error_of_a_runtime_becomes_one_line(classifier, tmp_path):
+    """TensorFlow tells the whole stack if it cannot trace a function."""
+    path = shutil.copy(classifier[0] / "model_keras2.h5", tmp_path)
+    with h5py.File(path, "r+") as file:
+        config = file.attrs["model_config"]
+        file.attrs["model_config"] = config.replace('"padding": "valid"', '"padding": "odd"').encode()
+    with pytest.raises(UserError, match=r"model_keras2\.h5: Keras 2 layout cannot open it: ") as refused:
+        runtimes.open_file(path, "Keras 2 layout")
+    assert "\n" not in str(refused.value)
+
+
 @needs_compiler
 def test_a_compiled_header_leaves_nothing_behind(classifier, tmp_path, monkeypatch):
     folder, job, _ = classifier
@@ -97,3 +110,4 @@ def test_the_version_is_that_of_the_installed_runtime():
         said = runtimes.version("C++")
         assert said.endswith(" -O2 -march=native")
         assert any(digit.isdigit() for digit in said.removesuffix("-O2 -march=native"))
+        assert "Copyright" not in said  # the second line

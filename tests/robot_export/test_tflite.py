@@ -65,6 +65,16 @@ def test_tflite_files_contain_no_operator_newer_than_tflite_2_10(member, name):
         assert code.version <= TFLITE_2_10[operator], operator
 
 
+def test_a_dense_layer_has_one_scale_for_all_outputs(member):
+    """One for each output needs TFLite newer than 2.15, although the version of the operator is the same."""
+    network = Interpreter(model_content=member[2]["uint8"])
+    scales = {len(each["shape"]): [] for each in network.get_tensor_details()}
+    for tensor in network.get_tensor_details():
+        scales[len(tensor["shape"])].append(len(tensor["quantization_parameters"]["scales"]))
+    assert max(scales[2]) == 1
+    assert max(scales[4]) > 1  # convolutions have one for each output
+
+
 def test_two_networks_and_a_last_layer_in_one_file(tmp_path):
     models = [random_model(7), random_model(8, head="linear")]
     X = patches(1, 30, (16, 16, 1)).astype(np.float32)

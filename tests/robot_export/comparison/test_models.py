@@ -11,6 +11,7 @@ from robot_export import onnx_file
 from robot_export.comparison.models import answers_of, notes, open_models
 from robot_export.folded_network import Joint, fold
 
+from ..jobs import write_model_json
 from ..models import patches, random_model
 
 NOTHING = SimpleNamespace(input_scale=1.0, input_offset=[0.0], input_columns=False, outputs=None, sampling="centres")
@@ -18,13 +19,16 @@ NOTHING = SimpleNamespace(input_scale=1.0, input_offset=[0.0], input_columns=Fal
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A classifier, a larger one, a detector, and both in one file."""
+    """A classifier, a larger one, a detector, both in one file, and a run with a threshold."""
     folder = tmp_path_factory.mktemp("models")
     models = {"ball": random_model(1), "large": random_model(2, side=32), "circle": random_model(3, head="linear")}
     for name, model in models.items():
         model.save(folder / f"{name}.keras")
     joint = Joint((fold(models["ball"]), fold(models["circle"])))
     onnx_file.write(folder / "both.onnx", joint)
+    (folder / "run").mkdir()
+    models["ball"].save(folder / "run" / "model.keras")
+    write_model_json(folder / "run")
     return folder, models
 
 
@@ -90,8 +94,8 @@ def test_other_models_are_refused(files, names, outputs, words):
 
 
 def test_the_threshold_of_the_command_line_is_only_for_models_without_one(files):
-    first, second = opened(files[0], ["ball.keras", "both.onnx"], 1, threshold=0.75)
-    assert (first.threshold, second.threshold) == (0.75, 0.75)
+    models = opened(files[0], ["run", "ball.keras", "both.onnx"], 1, threshold=0.75)
+    assert [model.threshold for model in models] == [0.5, 0.75, 0.75]
     (detector,) = opened(files[0], ["circle.keras"], 3, threshold=None)
     assert detector.threshold is None
 

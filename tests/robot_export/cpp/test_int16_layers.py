@@ -1,6 +1,7 @@
 """The int16 layers give the same bits as the NumPy reference, in every function of the header and for any input."""
 
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,22 @@ def test_every_function_gives_the_bits_of_the_reference(tmp_path, name, build):
     X = patches(1, 60, network.input_shape)
     path, whole = write_int16(tmp_path, network, X)
     check_bits(Program(path, tmp_path, build.compiler, build.flags), whole, X)
+
+
+@needs_compiler
+@pytest.mark.parametrize("slope", [0.0, 1.0])
+def test_other_slopes(tmp_path, slope):
+    """A slope above 0.25 can leave values below the limit, which have to be clamped, too."""
+    network = fold(random_model(7))
+    convolutions = tuple(replace(layer, slope=slope) for layer in network.convolutions)
+    network = replace(
+        network, convolutions=convolutions, dense=(replace(network.dense[0], slope=slope), network.dense[1])
+    )
+    X = patches(1, 60, network.input_shape)
+    gray = np.full((4, 16, 16, 1), 110, np.uint8) + np.arange(4, dtype=np.uint8)[:, None, None, None]
+    path, whole = write_int16(tmp_path, network, X, gray)
+    assert predict(whole, X).clamped["conv1"][0] > 0
+    check_bits(Program(path, tmp_path, COMPILER, ("-O1", "-march=native")), whole, X, ["bytes"])
 
 
 FLOATS = """

@@ -60,6 +60,31 @@ def test_the_factors_are_the_weights_in_the_units_of_a_layer():
     assert [layer.slope for layer in whole.layers] == [3277] * 5 + [None]  # 0.1 * 2^15
 
 
+def test_a_bias_contains_the_half_that_rounds_the_shift_to_nearest():
+    network = fold(random_model(7))
+    dense = tuple(replace(layer, bias=np.zeros_like(layer.bias)) for layer in network.dense)
+    *_, hidden, last = quantised(replace(network, dense=dense), patches(1, 30, network.input_shape)).layers
+    assert set(hidden.bias) == {2 ** (hidden.shift - 1)}
+    assert set(last.bias) == {0}  # the answer is not shifted
+
+
+@pytest.mark.parametrize("kernel", ["trained", "corner", "equal"])
+def test_ranges_that_are_too_small_for_the_weights_are_widened(kernel):
+    """All numbers fit, whether the factor of one weight limits them or the sum of all weights."""
+    network = fold(random_model(7, channels=2))
+    first, *others = network.convolutions
+    if kernel != "trained":
+        weights = np.full_like(first.weights, kernel == "equal")
+        weights[0, 0] = 1
+        network = replace(network, convolutions=(replace(first, weights=weights), *others))
+    whole = quantise(network, np.array(measure(network, patches(1, 30, network.input_shape))) * 1e-6)
+    assert whole.layers[0].bound < ONE
+    for layer in whole.layers:
+        assert np.abs(layer.factors).max() < ONE
+        assert layer.bound < 2**31
+    predict(whole, patches(2, 30, network.input_shape))  # the reference raises an error if a sum exceeds its bound
+
+
 def test_the_bounds_are_reached_and_never_exceeded():
     """Inputs at their limits, with the signs of the largest sum, reach the bound of a layer exactly, and it fits."""
     for seed in range(8):
@@ -81,8 +106,9 @@ def test_the_bounds_are_reached_and_never_exceeded():
 
 def test_a_refused_network_is_reported_with_the_name_of_the_layer():
     network = fold(random_model(1))
-    with pytest.raises(UserError, match=r"its mean lies outside 0\.\.1. Received: \(-1\.5,\)"):
-        quantise(replace(network, offset=(-1.5,)), [1.0] * 5)
+    for offset in (-1.5, 0.25):
+        with pytest.raises(UserError, match=rf"its mean lies outside 0\.\.1. Received: \({offset},\)"):
+            quantise(replace(network, offset=(offset,)), [1.0] * 5)
     head = network.dense[1]
     with pytest.raises(UserError, match="layer logit cannot become int16"):
         quantise(replace(network, dense=(network.dense[0], replace(head, weights=head.weights * 1e30))), [1.0] * 5)
