@@ -1,1 +1,1 @@
-"""Many runs: every combination of some options, in parallel, resumable, on one machine or a Ray cluster."""
+"""Trains models with every combination of some options: in parallel, resumable, on one machine or a Ray cluster."""

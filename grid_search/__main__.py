@@ -1,4 +1,4 @@
-"""Trains every combination of some options: in parallel, resumable, on one machine or a Ray cluster."""
+"""Starts a grid: one run for every combination of some options, in parallel and resumable."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ from grid_search.plan import latest_grid, make_plan, read_plan
 
 @outlasting_terminal()
 def main(argv: list[str] | None = None) -> int:
-    """Checks, plans, trains, reports; returns the exit status."""
+    """Checks the options, plans and trains all runs, writes the report, and returns the exit status."""
     options = parse_args(sys.argv[1:] if argv is None else argv)
     if options.report:
         plan = read_plan(make_plan(options)[0].folder if options.module else latest_grid(options), options.metric)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import ray
 
-BASE_MEMORY = 700_000_000  # bytes of a run besides its data, not shared with the process that it was forked from
-DATA_FACTOR = 4  # copies of the patches on the way to the device and through evaluation
+BASE_MEMORY = 700_000_000  # bytes that a run needs in addition to its data and to what it shares with its parent
+DATA_FACTOR = 4  # as many bytes as this many copies of the patches, for training and evaluation
 GPUS_PER_RUN = 0.25  # these networks leave a GPU idle most of the time
 
 
@@ -18,7 +18,7 @@ class Needs:
     memory: int
 
     def fit(self, resources: dict[str, float]) -> int:
-        """How many runs fit into the resources of a node, with Ray's names."""
+        """Returns how many runs fit on a node with these resources, which are named as in Ray."""
         counts = [resources.get("CPU", 0) // self.threads, resources.get("memory", 0) // self.memory]
         if self.gpus >= 1:
             counts.append(resources.get("GPU", 0) // self.gpus)
@@ -33,7 +33,7 @@ def nodes() -> dict[str, dict]:
 
 
 def needs(threads: int, gpus: float | None, memory_gb: float | None, data_bytes: int) -> Needs:
-    """The needs of a run; by default, a quarter of a GPU if the cluster has one."""
+    """Returns what a run needs; by default, this includes a quarter of a GPU if the cluster has one."""
     if gpus is None:
         gpus = GPUS_PER_RUN if any(node["Resources"].get("GPU") for node in nodes().values()) else 0.0
     memory = memory_gb * 1e9 if memory_gb else BASE_MEMORY + DATA_FACTOR * data_bytes
@@ -41,7 +41,7 @@ def needs(threads: int, gpus: float | None, memory_gb: float | None, data_bytes:
 
 
 def count_and_places(need: Needs) -> tuple[int, str]:
-    """How many runs fit at the same time, and where in words."""
+    """Returns how many runs fit at the same time, and a text that says on which nodes."""
     fit, places = 0, []
     for node in nodes().values():
         count, has = need.fit(node["Resources"]), node["Resources"].get

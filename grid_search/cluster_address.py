@@ -10,12 +10,12 @@ CONNECT_SECONDS = 5.0
 
 
 def head_node(address: str | None) -> str:
-    """The head node to join, HOST:PORT from `address` or RAY_ADDRESS, or LOCAL.
+    """Returns the head node to join as HOST:PORT, from `address` or RAY_ADDRESS; LOCAL if neither is set.
 
     Checks that something listens there, because Ray itself would try for minutes.
 
     Raises:
-        UserError: it is not an address, or nothing listens there.
+        UserError: this is not an address, or nothing listens there.
     """
     address = address or os.environ.get("RAY_ADDRESS") or LOCAL
     if address == LOCAL:

@@ -1,4 +1,4 @@
-"""The Ray cluster of a grid: a private one on this machine, or one that the user chose."""
+"""Connects a grid to Ray: to a private cluster on this machine, or to one that the user chose."""
 
 import hashlib
 import logging
@@ -18,9 +18,9 @@ import psutil  # isort: skip - part of Ray, found only after Ray is imported
 from common.errors import UserError
 from grid_search.cluster_address import LOCAL
 
-OBJECT_STORE_BYTES = 80_000_000  # results pass through it, a few hundred kilobytes each
-STARTS = 5  # tries to start Ray, which waits 15 s for its helpers; a busy machine may need longer
-SOCKET_PATH = 103  # bytes that a Unix socket's path may have on macOS; Linux takes 107
+OBJECT_STORE_BYTES = 80_000_000  # for the results of slots, a few hundred kilobytes each
+STARTS = 5  # how often to try; Ray waits 15 s for its own processes, and a busy machine may need longer
+SOCKET_PATH = 103  # maximum length of a Unix socket's path on macOS, in bytes; on Linux it is 107
 RAY_NEEDS = len("/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store")
 
 
@@ -30,12 +30,12 @@ def connected(address: str, grid: Path) -> Iterator[None]:
 
     Args:
         address: from `cluster_address.head_node`; call `ray_environment.prepare` before Ray is imported.
-        grid: the grid's folder; the folder for a private cluster's sockets and logs is named after it, and emptied.
+        grid: the grid's folder. A private cluster's sockets and logs are in a folder named after it, which is emptied.
 
     Raises:
         UserError: no cluster answers at the address, or no folder has a short enough path.
     """
-    ray._private.worker.print_to_stdstream = lambda *_, **__: None  # pages about a dead node, despite log_to_driver
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None  # it prints a lot if a node dies
     settings = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == LOCAL:
         settings |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
@@ -62,7 +62,7 @@ def connected(address: str, grid: Path) -> Iterator[None]:
 
 
 def _folder(grid: Path) -> Path:
-    """The folder of a private cluster, emptied, without processes of a failed start (their command lines name it)."""
+    """Makes an empty folder for a private cluster; kills processes of a failed start (their commands name it)."""
     path = _path(grid)
     with suppress(psutil.Error, OSError):
         for process in psutil.process_iter():
@@ -74,24 +74,24 @@ def _folder(grid: Path) -> Path:
 
 
 def _path(grid: Path) -> Path:
-    """A folder named after the grid's whole path, because grids in other output folders have the same name."""
+    """Returns a path with a hash of the grid's whole path, because two output folders may contain grids of one name."""
     name = f"grid-{hashlib.sha256(os.fsencode(grid.resolve())).hexdigest()[:8]}"
     return short_folder(len(name) + 1 + RAY_NEEDS, otherwise=grid.parent) / name
 
 
 def short_folder(room: int, otherwise: Path | None = None) -> Path:
-    """A folder whose path leaves `room` bytes for the path of a Unix socket inside it.
+    """Returns a folder whose path is short enough to add `room` bytes for the path of a Unix socket inside it.
 
-    RAY_TMPDIR if it is set; else the system's temporary folder (which has a long name on macOS), /tmp, or `otherwise`.
+    This is RAY_TMPDIR if it is set, else the system's temporary folder (a long path on macOS), /tmp, or `otherwise`.
 
     Raises:
-        UserError: all of their paths are too long.
+        UserError: the paths of all these folders are too long.
     """
     bases = [os.environ.get("RAY_TMPDIR")]
     if not bases[0]:
         with suppress(FileNotFoundError):
             bases.append(tempfile.gettempdir())
-        bases += ["/tmp", otherwise]  # noqa: S108 - the files in it have names of their own
+        bases += ["/tmp", otherwise]  # noqa: S108 - the files in it have unique names
     bases = [Path(base).absolute() for base in bases if base]
     for base in bases:
         if len(os.fsencode(base)) + 1 + room <= SOCKET_PATH and (base == otherwise or os.access(base, os.W_OK)):

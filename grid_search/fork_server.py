@@ -1,13 +1,13 @@
-"""A process that has imported everything, and a fork of it for every run.
+"""Imports everything that runs need once, and forks a process for every run.
 
 python -m grid_search.fork_server MODULE SOCKET
 
-It listens on the Unix socket SOCKET before it imports anything. The imports take five to ten seconds of a core, once
-per node; on the driver's node, Ray starts at the same time. Each connection gets a fork of this process, which says
-that it is ready, reads a job in one line (JSON: `options`, `log`, `environment`), forks the run, and answers with its
-exit status; the line "stop" asks the run to end. When the slot at the other end dies, the run is killed. A fork starts
-in milliseconds and begins like `train.py` after its imports, with fresh seeds and devices, so it gives the same
-numbers. What a run leaks, breaks or leaves on a GPU disappears when it ends.
+This process listens on the Unix socket SOCKET before it imports anything. The imports take five to ten seconds of CPU
+time, once per node; on the driver's node, Ray starts at the same time. Each connection gets a fork of this process,
+which reports that it is ready, reads a job in one line (JSON: `options`, `log`, `environment`), forks the run, and
+replies with the exit status of the run. The line "stop" asks the run to end. If the slot that made the connection dies,
+the run is killed. A fork starts in milliseconds and begins like `train.py` after its imports, with fresh seeds and
+devices, so its results are the same. All memory of a run, also on the GPU, is freed when the run ends.
 """
 
 import fcntl
@@ -29,26 +29,26 @@ from common.cli.option import from_json
 from common.cli.printable import printable
 from common.errors import UserError
 
-# Exit status in addition to those of train.py: a temporary cause (disk, memory, network), worth a second try.
+# Not an exit status of train.py: the cause may be temporary (disk, memory, network), so a second try is worthwhile.
 MAY_PASS = 75  # EX_TEMPFAIL of sysexits.h
 
 
 def main() -> int:
-    """Forks for every connection until stdin is closed."""
+    """Forks a process for every connection, until stdin is closed."""
     place = Path(sys.argv[2])
     lock = place.with_suffix(".lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return 0  # another slot of this node was faster
+        return 0  # another slot of this node has already started such a process
     place.unlink(missing_ok=True)  # left by a killed process
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(place))
     listener.listen()
-    for number in (signal.SIGINT, signal.SIGTERM):  # only for the run; this process ends when stdin is closed
+    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the runs; this process ends when stdin is closed
         signal.signal(number, signal.SIG_IGN)
     module, fault = _import()
-    gc.freeze()  # no collection in a child, which would write to every object and copy all shared memory
+    gc.freeze()  # garbage collection in a child would write to every object and so copy all shared memory
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the exit status of a fork is not needed
     while 0 not in select.select([0, listener], [], [])[0]:
         connection, _ = listener.accept()
@@ -77,7 +77,7 @@ def _import() -> tuple:
 
 def _serve(module, fault: str, connection: socket.socket) -> None:
     """Runs the job of one connection, then ends this fork."""
-    with suppress(OSError):  # the slot is gone
+    with suppress(OSError):  # the slot has ended
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         connection.sendall(f"{fault or f'ready {os.getpid()}'}\n".encode())
@@ -94,14 +94,14 @@ def _serve(module, fault: str, connection: socket.socket) -> None:
 
 
 def _obey(lines, child: int) -> None:
-    """Ends the run: cleanly on request, or at once if the slot is gone."""
+    """Stops the run: cleanly on request, or at once if the slot has ended."""
     for _ in lines:
         os.kill(child, signal.SIGTERM)
     os.kill(child, signal.SIGKILL)
 
 
 def _train(module, job: dict, parent: int) -> None:
-    """Trains in this fresh process and ends it."""
+    """Trains in this new process, and ends the process."""
     log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(log, stream)

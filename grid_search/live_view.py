@@ -1,4 +1,4 @@
-"""The live overview of a grid: one line per run, redrawn on a terminal, occasionally printed to a log file."""
+"""The live overview of a grid: one line per run, redrawn on a terminal, or printed to a log file once a minute."""
 
 import shutil
 import sys
@@ -13,21 +13,21 @@ FILE_SECONDS = 5.0
 
 
 class LiveView:
-    """Prints events; overview.txt in the grid's folder always lists all runs."""
+    """Prints what happens, and keeps a list of all runs in overview.txt in the grid's folder."""
 
     def __init__(self, plan: Plan, slots: int):
         self.plan, self.slots = plan, slots
-        self._drawn = 0  # lines of the live block
+        self._drawn = 0  # lines of the live overview on the terminal
         self._block = self._written = time.monotonic()
         self._took: list[float] = []
 
     def say(self, words: str) -> None:
-        """Prints one line with the time, above the live block."""
+        """Prints one line with the time above the live overview."""
         self._erase()
         print(f"{time.strftime('%H:%M:%S')}  {words}", flush=True)
 
     def started(self, progress) -> None:
-        """Prints that a run starts, and from which epoch."""
+        """Prints that a run starts or resumes, and after which epoch."""
         done, again = len(progress.rows), progress.tries > 1 or progress.losses
         how = f"resumes after epoch {done}" if done else "starts over, because it has no epoch yet"
         how = how if progress.folder else "starts"
@@ -45,7 +45,7 @@ class LiveView:
         self.say(f"{_name(progress)} {status} {after}{why}")
 
     def update(self, runs: list) -> None:
-        """Shows all runs, live on a terminal or occasionally in a log file."""
+        """Shows all runs, live on a terminal or once a minute in a log file."""
         now, size = time.monotonic(), shutil.get_terminal_size()
         lines = [self.line(progress) for progress in runs if progress.status == "running"]
         if now - self._written > FILE_SECONDS:
@@ -60,7 +60,7 @@ class LiveView:
             print("\n".join([*lines, self.summary(runs)]), flush=True)
 
     def close(self, runs: list) -> None:
-        """Removes the live block, and writes the final state of all runs into overview.txt."""
+        """Removes the live overview, and writes the final state of all runs to overview.txt."""
         self._erase()
         self.write(runs)
 
@@ -71,14 +71,14 @@ class LiveView:
         write_text(self.plan.folder / "overview.txt", "\n".join(lines) + "\n")
 
     def line(self, progress) -> str:
-        """A run in one line: number, status, epoch, metric, time left, label."""
+        """Describes a run in one line: number, status, epoch, metric, time left, label."""
         epoch = f"epoch {len(progress.rows)}/{progress.epochs or '?'}" if progress.rows or progress.folder else ""
         left = seconds_left(progress) if progress.status == "running" else None
         columns = f"{progress.status:9}{epoch:16}{self._metric(progress):24}"
         return f"{columns}{'' if left is None else f'{span(left)} left':16}{progress.host:14}{_name(progress)}"
 
     def summary(self, runs: list) -> str:
-        """A summary of all runs in one line."""
+        """Summarises all runs in one line."""
         counts = Counter(progress.status for progress in runs)
         words = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
         waiting = counts["waiting"] * (sum(self._took) / len(self._took) if self._took else 0) / self.slots
@@ -102,7 +102,7 @@ def _name(progress) -> str:
 
 
 def seconds_left(progress) -> float | None:
-    """Seconds until the last epoch, estimated from the latest epochs; None before the first."""
+    """Estimates the seconds until the run ends from its latest epochs; None before the first epoch ends."""
     latest = [row["epoch_seconds"] for row in progress.rows[-10:] if "epoch_seconds" in row]
     if not latest or not progress.epochs:
         return None

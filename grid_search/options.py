@@ -1,4 +1,4 @@
-"""Trains all combinations of some options of train.py (arrays); options after `--` go to all runs unchanged."""
+"""Trains a model for every combination of the values of some options; all runs get the options after `--`."""
 
 from dataclasses import dataclass, replace
 
@@ -6,9 +6,9 @@ from common.cli.option import add_options, check_limits, option
 from common.cli.program import Parser
 from common.errors import UserError
 
-EPILOG = """Any other option is one of train.py's, with one value, or with several values to try (an array).
+EPILOG = """All other options are those of train.py, with one value, or with several values to try (an array).
   --filters "4 4 8 8" "8 8 16 16"   two values; a value of several numbers is quoted
-  --augment on off                  a switch, tried both ways; --augment or --no-augment: one way
+  --augment on off                  tries the switch on and off; --augment or --no-augment: one of the two
   --epochs 20                       one value: every run gets it
 If an option is given twice, the last one counts. Everything after `--` is passed to every run unchanged.
 
@@ -20,7 +20,7 @@ examples:
 
 Exit status: 0 if all runs succeeded, 1 if some failed, 2 for bad input, 130 or 143 if stopped.
 """
-# The grid decides where a run is stored and what it is called; the others cannot differ within one grid.
+# The grid sets the options in RESERVED itself; those in ONE_FOR_ALL must have the same value for all runs.
 RESERVED = ("resume", "run-name", "list-datasets")
 ONE_FOR_ALL = ("output-dir", "data-root", "archive-url", "tracking", "require-tracking", "experiment", "threads")
 
@@ -29,7 +29,7 @@ ONE_FOR_ALL = ("output-dir", "data-root", "archive-url", "tracking", "require-tr
 class GridOptions:
     """The settings of `python3 grid_search`.
 
-    arrays: option of train.py without dashes -> its values as on the command line; "on" or "off" for a switch.
+    arrays: option of train.py without dashes -> values as on the command line; "on" and "off" for a switch.
     rest: arguments for every run.
     """
 
@@ -38,15 +38,15 @@ class GridOptions:
     rest: tuple[str, ...]
     jobs: int | None = option(None, "runs at the same time (default: as many as fit)", "N", low=1, high=10_000)
     gpus_per_training: float | None = option(
-        None, "share of a GPU per run (default: 0.25 if there is a GPU)", "X", low=0, high=64
+        None, "fraction of a GPU per run (default: 0.25 if there is a GPU)", "X", low=0, high=64
     )
     memory: float | None = option(None, "memory per run (default: depends on the data)", "GB", low=0.1, high=10_000)
     address: str | None = option(
-        None, "Ray cluster to join; also RAY_ADDRESS (default: only this machine)", "HOST:PORT"
+        None, "Ray cluster to join; can also be set with RAY_ADDRESS (default: this machine only)", "HOST:PORT"
     )
     prune: bool = option(False, "stop runs that fall behind, by asynchronous successive halving on the metric")
     metric: str | None = option(None, "column of metrics.csv for ranking and pruning (default: val_loss)", "NAME")
-    seeds: int | None = option(None, "train with N seeds from --seed on, and rank by the mean", "N", low=1, high=1000)
+    seeds: int | None = option(None, "train with N seeds starting at --seed; rank by the mean", "N", low=1, high=1000)
     dry_run: bool = option(False, "check everything, get the data, print the plan, and exit")
     report: bool = option(False, "write the overview of the existing results, and exit")
 
@@ -82,7 +82,7 @@ def parse_args(argv: list[str]) -> GridOptions:
         raise UserError(f"--report without a module takes only --output-dir. Received: {', '.join(more)}.")
     if options.seeds is None:
         return options
-    # The seeds come first, so that every setting is trained once before any is trained twice.
+    # The seeds come first, so that every setting is trained once before a second seed starts.
     first, *more = arrays.pop("seed", ("0",))
     if more or not first.isdecimal() or any(word.startswith("--seed") for word in rest):
         raise UserError(f"--seeds counts from a single --seed, given before `--`. Received: {' '.join(argv)}.")
@@ -91,7 +91,7 @@ def parse_args(argv: list[str]) -> GridOptions:
 
 
 def split(argv: list[str], own_options: set[str]) -> tuple[list[str], dict[str, tuple], tuple[str, ...]]:
-    """Separates the arguments: (those of the grid, arrays, those after `--`). A repeated array replaces the first."""
+    """Returns (arguments of the grid, arrays, arguments after `--`); if an array is repeated, the last one counts."""
     before, rest = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     own, arrays, current = [], {}, None
     for word in before:

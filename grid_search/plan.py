@@ -1,4 +1,4 @@
-"""The plan of a grid: its runs, each checked like a command line of train.py, and the folder with plan.json."""
+"""Plans a grid: checks the options of every run like a command line of train.py, and writes and reads plan.json."""
 
 import contextlib
 import hashlib
@@ -19,13 +19,13 @@ from common.cli.training_options import FREE_ON_RESUME, TrainingOptions
 from common.errors import UserError
 from grid_search.options import GridOptions
 
-# May differ when the same grid is started again: where things are and how to reach them, but nothing about training.
+# These options may change when the same grid is started again: paths and servers, but no training setting.
 FREE = FREE_ON_RESUME | {"tracking", "require_tracking", "list_datasets", "run_name"}
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a grid. varies: how it differs from the others. run_name: for its folder and MLflow."""
+    """One run of a grid. varies: its value of each array. run_name: the name of its folder and on MLflow."""
 
     index: int
     varies: dict[str, str]
@@ -42,8 +42,8 @@ class Run:
 class Plan:
     """All runs of a grid.
 
-    module: Python's name of `train.py`. name: the folder's name. metric: the column of metrics.csv for ranking.
-    varies: the arrays with more than one value. folder: plan, logs and overview; the runs are beside it.
+    module: such as "classifier_cnn.train". name: the folder's name. metric: the column of metrics.csv for ranking.
+    varies: the arrays with more than one value. folder: for plan, logs and overview; those of the runs are beside it.
     """
 
     module: str
@@ -65,7 +65,7 @@ class Plan:
         return min if self.lower_is_better else max
 
     def log(self, run: Run) -> Path:
-        """The log file with a run's output."""
+        """Returns the log file with a run's output."""
         return self.folder / "logs" / f"{run.index:03}.log"
 
     def write(self) -> None:
@@ -75,28 +75,28 @@ class Plan:
 
 
 def combinations(options: GridOptions) -> list[dict[str, str]]:
-    """All combinations of the arrays' values; the last array varies fastest."""
+    """Returns all combinations of the arrays' values; the last array varies fastest."""
     return [dict(zip(options.arrays, values, strict=True)) for values in product(*options.arrays.values())]
 
 
 def arguments(combination: dict[str, str], rest: tuple[str, ...] = ()) -> list[str]:
-    """The command line of train.py for a combination."""
+    """Returns the command line of train.py for a combination."""
     words = []
     for name, value in combination.items():
         if value == "on":
             words.append(f"--{name}")
         elif value == "off":
             words.append(f"--no-{name}")
-        else:  # several numbers in one value are split; a file name is not
+        else:  # several numbers in one value become several arguments; a file name stays one
             words += [f"--{name}", *(value.split() if re.fullmatch(r"[\d\s.]+", value) else [value])]
     return [*words, *rest]
 
 
 def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:
-    """Checks every combination like train.py, and gives each run a name that is the same in every start.
+    """Checks every combination like train.py, and gives each run a name that stays the same when the grid is resumed.
 
     Raises:
-        UserError: a combination that train.py would refuse, or two equal ones.
+        UserError: train.py would refuse a combination, or two combinations are equal.
     """
     module, combined = find_module(options.module), combinations(options)
     varies = {name: list(values) for name, values in options.arrays.items() if len(values) > 1}
@@ -116,14 +116,14 @@ def make_plan(options: GridOptions) -> tuple[Plan, list[TrainingOptions]]:
 
 
 def read_plan(folder: Path, metric: str | None = None) -> Plan:
-    """The plan in a grid's folder, ranked by another metric if one is named.
+    """Reads the plan in a grid's folder; `metric` replaces the metric for ranking.
 
     Raises:
         UserError: there is no grid, or plan.json was edited.
     """
     try:
         told = read_json(folder / "plan.json")
-        runs = told.pop("runs", None) or told.pop("trainings")  # the name before December 2026
+        runs = told.pop("runs", None) or told.pop("trainings")  # the key was "trainings" before December 2026
         told["metric"] = metric or told["metric"]
         plan = from_json(Plan, told, name=folder.name, folder=folder, runs=tuple(from_json(Run, run) for run in runs))
         if any(run.varies.keys() != plan.varies.keys() for run in plan.runs):
@@ -134,12 +134,12 @@ def read_plan(folder: Path, metric: str | None = None) -> Plan:
 
 
 def latest_grid(options: GridOptions) -> Path:
-    """The folder of the most recently started grid.
+    """Returns the folder of the most recently started grid.
 
     Raises:
         UserError: there is no grid.
     """
-    parser = Parser(prog="python3 grid_search")  # as for a run: refuses a missing or empty value
+    parser = Parser(prog="python3 grid_search")  # refuses a missing or empty value, as train.py does
     parser.add_argument("--output-dir", type=Path, default=TrainingOptions().output_dir)
     output_dir = parser.parse_args(arguments(combinations(options)[0])).output_dir
     found = max(output_dir.glob("grid_*/plan.json"), key=lambda path: path.stat().st_mtime, default=None)
@@ -149,7 +149,7 @@ def latest_grid(options: GridOptions) -> Path:
 
 
 def find_module(name: str):
-    """A project's train.py: it has PROJECT, Options, parse_args(argv), load_data(options) and train(options).
+    """Imports the train.py of a project, which has PROJECT, Options, parse_args(argv), load_data and train(options).
 
     Raises:
         UserError: the module does not exist, or is not a training module.
@@ -167,12 +167,12 @@ def find_module(name: str):
 
 
 def in_words(varies: dict[str, str]) -> str:
-    """For example `filters 4 4 8 8, augment on`."""
+    """Returns a text such as `filters 4 4 8 8, augment on`."""
     return ", ".join(f"{name} {value}" for name, value in varies.items())
 
 
 def _check(module, words: list[str], label: dict[str, str]) -> TrainingOptions:
-    """The options of one run; errors name its combination."""
+    """Checks and returns the options of one run; error messages name its combination."""
     said, which = io.StringIO(), f" In the run with {in_words(label)}." if label else ""
     try:
         with contextlib.redirect_stderr(said):
@@ -194,10 +194,10 @@ def _key(options: TrainingOptions) -> str:
 def _run_name(options: TrainingOptions, label: dict[str, str], mark: str) -> str:
     """`8-8-16-16 d64 augment-on combined 16x16 1a2b3c4d-007`: like a run outside a grid, plus the varying options.
 
-    The mark at the end identifies the grid and the run, and is used to find the folder.
+    `mark`, at the end, identifies the grid and the run; `find_folder` looks for it.
     """
     words = {"filters": "-".join(map(str, options.filters)), "dense": f"d{options.dense}"}
-    if options.run_name:  # a project's own default, such as `my_cnn {dataset}`
+    if options.run_name:  # the project has a default, such as `my_cnn {dataset}`
         words = {"name": options.run_name.replace("{dataset}", "").strip()}
     words |= {k: f"{k}-{'-'.join(Path(v).name.split())}" for k, v in label.items() if k not in (*words, "dataset")}
     return f"{' '.join(words.values())[:45]} {{dataset}} {mark}"

@@ -11,7 +11,7 @@ from common.runs.plots import ACCENT, INK, NO_BALL, STYLE, WIDTH, figure, plain_
 from grid_search.plan import Plan
 from grid_search.ranking import pareto_front
 
-NAMED = 20  # rows of the list beside a panel; from a longer front, some are left out
+NAMED = 20  # maximum number of runs in the list beside a panel; of a longer front, not all runs are listed
 CELL = 14  # characters per value in that list
 TITLES = {
     "parameters": "parameters",
@@ -30,8 +30,8 @@ def warm_up() -> None:
 
 
 def draw_grid(path: Path, plan: Plan, rows: list[dict]) -> None:
-    """Draws quality against each known cost, then the quality for each value of each array; rows: of `ranking.row`."""
-    enough = min(2, len(plan.runs))  # a single dot is useless, unless there is only one run
+    """Draws the quality against each known cost and for each value of each array; rows: from `ranking.row`."""
+    enough = min(2, len(plan.runs))  # a plot with a single dot is useless, unless there is only one run
     costs = [cost for cost in TITLES if sum(cost in row for row in rows) >= enough]
     arrays = list(plan.varies)
     kinds = [(costs, 1, 4.2, _cost_panel), (arrays, 2, 3.4, _array_panel)]
@@ -68,8 +68,8 @@ def _cost_panel(axes, plan: Plan, rows: list[dict], cost: str) -> None:
     _quality_axis(axes, plan, rows)
     axes.margins(x=0.06, y=0.12)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=11, borderaxespad=0, handletextpad=0.3)
-    named = front[::-1][:: max(1, -(-len(front) // NAMED))]  # the best one is always among them
-    below = plan.lower_is_better  # the corner that is always empty beside a front
+    named = front[::-1][:: max(1, -(-len(front) // NAMED))]  # always includes the best run
+    below = plan.lower_is_better  # then the lower left corner beside a front is always empty
     look = {"ha": "right", "va": "top" if below else "bottom", "fontsize": 10, "weight": "bold", "color": ACCENT}
     for number, row in enumerate(named, 1):
         place = {"xytext": (-4, -4 if below else 4), "textcoords": "offset points"}

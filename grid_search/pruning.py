@@ -7,8 +7,8 @@ from ray.tune.schedulers import AsyncHyperBandScheduler
 from grid_search.plan import Plan
 from grid_search.run_progress import Progress
 
-FIRST_RUNG = 1 / 16  # of all epochs: after the learning rate's warm-up, which takes 1 / 20
-REDUCTION = 2  # the better half continues at every rung: 1/16, 1/8, 1/4, 1/2 of the epochs
+FIRST_RUNG = 1 / 16  # fraction of all epochs; later than the learning rate's warm-up, which takes 1 / 20
+REDUCTION = 2  # at every rung (1/16, 1/8, 1/4, 1/2 of the epochs), the better half continues
 
 
 class Pruner:
@@ -25,7 +25,7 @@ class Pruner:
         self._seen: dict[int, int] = {}
 
     def behind(self, progress: Progress) -> bool:
-        """Whether a run should stop, given all its epochs so far; each epoch is judged only once."""
+        """Whether a run should stop, judged by its epochs so far; no epoch is judged twice."""
         rows, metric, index = progress.rows, self._plan.metric, progress.run.index
         trial = SimpleNamespace(trial_id=str(index))
         if not self._active or not rows or metric not in rows[-1]:
@@ -53,5 +53,5 @@ class Pruner:
             file.write(f"{index}\n")
 
     def remembers(self, index: int) -> bool:
-        """Whether an earlier start pruned this run, and this start also prunes."""
+        """Whether pruning is active and this run was pruned before the grid was resumed."""
         return self._active and self._note.exists() and str(index) in self._note.read_text().split()

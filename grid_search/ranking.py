@@ -1,11 +1,11 @@
-"""Makes a row of numbers per run of a grid, sorts the rows, and finds those that are best for their cost."""
+"""Makes a row of metrics for every run of a grid, ranks the rows, and finds the best runs for their cost."""
 
 from contextlib import suppress
 
 from grid_search.plan import Plan
 from grid_search.run_progress import Progress
 
-# Shown beside the ranking metric if they exist: key, title, format.
+# Columns beside the ranking metric, shown if a run has the value: key, title, format.
 COLUMNS = (
     ("low", "95 % from", ".5g"),
     ("high", "to", ".5g"),
@@ -19,7 +19,7 @@ COLUMNS = (
 
 
 def row(plan: Plan, progress: Progress) -> dict:
-    """Everything about one run in one row.
+    """Collects everything about one run in one row.
 
     Keys: index, label, status, the arrays, epochs, wanted, quality (the metric of the kept epoch), the other
     validation metrics of that epoch, costs, seconds, folder, reason.
@@ -35,7 +35,7 @@ def row(plan: Plan, progress: Progress) -> dict:
 
 
 def ranked(plan: Plan, rows: list[dict]) -> list[dict]:
-    """Sorts rows: the best first; at the end, settings that lack seeds, then those without a number."""
+    """Sorts rows: the best first; at the end, settings with unfinished seeds, then those without the metric."""
     sign = 1 if plan.lower_is_better else -1
 
     def place(row):
@@ -46,7 +46,7 @@ def ranked(plan: Plan, rows: list[dict]) -> list[dict]:
 
 
 def ranking(plan: Plan, rows: list[dict]) -> list[str]:
-    """The rows as lines of text: place, metric, cost, status, epochs, label, folder."""
+    """Writes the rows as lines of text: rank, metric, cost, status, epochs, label, folder."""
     columns = [column for column in COLUMNS if column[0] != plan.metric and any(column[0] in row for row in rows)]
     columns.insert(0, ("quality", plan.metric, ".5g"))
     widths = [max(11, len(title)) + 1 for _, title, _ in columns]
@@ -63,7 +63,7 @@ def ranking(plan: Plan, rows: list[dict]) -> list[str]:
 
 
 def pareto_front(rows: list[dict], cost: str, lower_is_better: bool) -> list[dict]:
-    """The rows that no other row beats in quality at the same or a lower cost, cheapest first."""
+    """Returns the rows that no other row beats in quality at the same or a lower cost, cheapest first."""
     sign = 1 if lower_is_better else -1
     front: list[dict] = []
     for row in sorted((row for row in rows if cost in row), key=lambda row: (row[cost], sign * row["quality"])):
@@ -73,15 +73,15 @@ def pareto_front(rows: list[dict], cost: str, lower_is_better: bool) -> list[dic
 
 
 def _forms(model: dict) -> list[tuple[str, dict]]:
-    """The export formats in a run's model.json, which anybody may have edited."""
+    """Returns the export formats in a run's model.json; the file may have been edited, so its structure is checked."""
     forms = model.get("forms")
     return [(name, form) for name, form in forms.items() if isinstance(form, dict)] if isinstance(forms, dict) else []
 
 
 def _costs(model: dict) -> dict:
-    """Parameters, multiply-accumulates, and the median latency of the fastest accepted format, if it was measured.
+    """Returns parameters, multiply-accumulates, and the median latency of the fastest accepted format, if measured.
 
-    That of model.keras, the only format with `--export keras`, is the time of Python, not of the network.
+    The latency of model.keras does not count, because most of it is the time of Python.
     """
     found, times = model.get("cost"), []
     found = found if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""Makes the overview of a grid from its folders: grid.csv, the ranking, the picture and the page."""
+"""Writes the overview of a grid from its folders: grid.csv, the ranking, a picture and an HTML page."""
 
 import csv
 
@@ -12,14 +12,14 @@ from grid_search.ranking import pareto_front, ranked, ranking, row
 from grid_search.run_progress import Progress
 from grid_search.seeds import by_setting
 
-SHOWN = 15  # rows of the ranking on the terminal; ranking.txt and grid.csv have all
+SHOWN = 15  # rows of the ranking on the terminal; ranking.txt and grid.csv list all runs
 
 
 def write_report(plan: Plan, runs: list[Progress] | None = None) -> str:
     """Writes grid.csv, ranking.txt, grid.png and report.html into the grid's folder, even while the grid runs.
 
-    runs: all of them, as the driver knows them; by default, as their folders show them. Returns the top of the ranking
-    and the paths of the files, as text.
+    runs: all runs, as the driver knows them; by default, they are read from their folders. Returns the top of the
+    ranking and the paths of the files as text.
     """
     runs = runs or [Progress.on_disk(plan, run) for run in plan.runs]
     rows = ranked(plan, [row(plan, progress) for progress in runs])
@@ -50,7 +50,7 @@ def write_report(plan: Plan, runs: list[Progress] | None = None) -> str:
 
 
 def _block(lines: list[str]) -> str:
-    """Makes a code block in Markdown, which keeps the columns of the lines and shows any content as it is."""
+    """Makes a code block in Markdown, which keeps the columns aligned and shows any content unchanged."""
     return "\n".join(f"    {line}" for line in lines)
 
 
@@ -63,7 +63,7 @@ def _write_csv(plan: Plan, rows: list[dict]) -> None:
 
 
 def _export_command(plan: Plan, rows: list[dict]) -> list[str]:
-    """The command that exports the best finished run with its recorded data; none for other projects."""
+    """Returns the command that exports the best finished run, in a list; empty if the project has no export.py."""
     finished = [row for row in rows if row["status"] == "finished"]
     script = f"{plan.module.rpartition('.')[0]}/export.py"
     if not finished or not (ROOT / script).is_file():

@@ -6,18 +6,18 @@ from grid_search.fork_server import MAY_PASS
 from grid_search.run_progress import Progress
 
 TRIES = 2  # a failure whose cause may be temporary is tried once more
-LOSSES = 3  # how often a run may lose its node or slot, which is not its own failure
+LOSSES = 3  # a run fails when it has lost its node or slot this often
 
 
 def after_failure(progress: Progress, status: int, log: Path) -> None:
-    """Tries again if the cause may be temporary (disk, memory, network, or a signal: status < 0), not for bad input."""
+    """Retries if the cause may be temporary (disk, memory, network, or a signal: status < 0), not after bad input."""
     cause = {2: "bad input", MAY_PASS: "an error"}.get(status, f"exit status {status}")
     progress.reason = f"{cause if status >= 0 else f'killed by signal {-status}'}: {last_lines(log)}"
     progress.status = "failed" if status == 2 or progress.tries >= TRIES else "waiting"
 
 
 def after_loss(progress: Progress, words: str) -> None:
-    """Whether to give another slot to a run whose slot or node was lost; this does not count as a try."""
+    """Decides whether a run whose slot or node was lost gets another slot; this does not count as a try."""
     progress.losses += 1
     progress.tries -= 1
     progress.reason = words
@@ -25,7 +25,7 @@ def after_loss(progress: Progress, words: str) -> None:
 
 
 def last_lines(log: Path, count: int = 3) -> str:
-    """The last words of a run in one line; for a traceback, only its end (the log has all)."""
+    """Joins the last lines of a run's log into one line; of a traceback, only the end is included."""
     far = log.with_suffix(".far.log")
     text = "".join(path.read_text(errors="replace") for path in (log, far) if path.exists())
     lines = [line.split("\r")[-1].rstrip() for line in text.rpartition("\n--- ")[2].splitlines()]

@@ -1,4 +1,4 @@
-"""Finds the folder of a run, reads its numbers, and copies it from and to other nodes."""
+"""Finds the folder of a run, reads its metrics, and copies the folder from and to other nodes."""
 
 import csv
 import math
@@ -11,12 +11,12 @@ from pathlib import Path
 from common.runs.finished import is_finished
 from grid_search.plan import Plan, Run
 
-# (path inside the folder, offset, content) to write. Journals only grow, so only their new ends are sent.
+# What to write: (path inside the folder, offset, content). Only the new lines of a journal are sent.
 Change = tuple[str, int, bytes]
 
 
 def find_folder(plan: Plan, run: Run) -> Path | None:
-    """The folder of a run; if there are several, the one with most epochs."""
+    """Returns the folder of a run; if there are several, the one with the most epochs."""
     found = [path for path in _folders(plan, f"{run.index:03}") if (path / "config.json").is_file()]
     return max(found, key=lambda path: (is_finished(path), len(read_rows(path)), path.name), default=None)
 
@@ -29,14 +29,14 @@ def remove_empty_folders(plan: Plan) -> None:
 
 
 def _folders(plan: Plan, index: str) -> list[Path]:
-    """The folders of the run with this index; their names end (or formerly began) with the mark of grid and run."""
+    """Returns the folders of the run with this index: their names end (or formerly began) with `mark`."""
     mark = re.compile(rf"_(.*-)?{plan.name[-8:]}-{index}(-\d+|_.*)?")
     found = plan.folder.parent.glob(f"*{plan.name[-8:]}-*")
     return sorted(path for path in found if path.is_dir() and mark.fullmatch(path.name[path.name.find("_") :]))
 
 
 def read_rows(folder: Path) -> list[dict[str, float]]:
-    """The numbers per epoch in metrics.csv, without an incomplete last line."""
+    """Reads the metrics of each epoch from metrics.csv, without an incomplete last line."""
     try:
         lines = (folder / "metrics.csv").read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
     except OSError:
@@ -51,11 +51,11 @@ def read_rows(folder: Path) -> list[dict[str, float]]:
 
 
 def changes(folder: Path, seen: dict[str, tuple[int, int]]) -> list[Change]:
-    """The changes in a folder since the last call with the same `seen`, which is updated.
+    """Returns the changes in a folder since the last call with the same `seen`, and updates `seen`.
 
-    Temporary files (their names start with a dot), locks and the marks of servers are not copied. The checkpoint comes
-    before the numbers and the journal, so they may be ahead of it but never behind; model.json, which shows that a run
-    is finished, comes last.
+    Temporary files (their names start with a dot), locks and records about servers are not copied. The checkpoint
+    comes before metrics.csv and the journal, so these two may be ahead of it but never behind. model.json comes last,
+    because it shows that a run is finished.
     """
     found = []
     for path in sorted(folder.rglob("*"), key=lambda path: (path.name == "model.json", path)):
@@ -70,14 +70,14 @@ def changes(folder: Path, seen: dict[str, tuple[int, int]]) -> list[Change]:
         with path.open("rb") as file:
             file.seek(offset)
             content = file.read(stat.st_size - offset)
-        if offset + len(content) == stat.st_size:  # else it was replaced by a shorter file: next time
+        if offset + len(content) == stat.st_size:  # else a shorter file has replaced it, which the next call sends
             found.append((name, offset, content))
             seen[name] = mark
     return found
 
 
 def apply(folder: Path, received: Iterable[Change]) -> None:
-    """Writes changes into a folder; whole files are replaced in one step."""
+    """Applies changes to a folder; whole files are replaced atomically."""
     for name, offset, content in received:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

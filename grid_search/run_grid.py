@@ -1,4 +1,4 @@
-"""One start of a grid, from the data to the ranking."""
+"""Runs a grid, or resumes it: from the data to the ranking."""
 
 import json
 import secrets
@@ -49,7 +49,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
             plan.write()
             (plan.folder / "logs").mkdir(exist_ok=True)
             with grid_run(plan, server, dataset) as tracked, StopRequest() as stop:
-                # Where the runs are tracked, as a path from a run's folder: it holds on every node.
+                # Where the runs are tracked, as a path relative to a run's folder, so that it is valid on every node.
                 servers = json.dumps([target_of(plan.folder, uri) for uri in (server.uri, server.wanted)])
                 environment = {"BALL_PARENT_RUN": tracked.uuid, "BALL_GRID_SERVERS": servers}
                 usual = TrainingOptions()
@@ -64,7 +64,7 @@ def run(plan: Plan, checked: list[TrainingOptions], options: GridOptions, addres
 
 @contextmanager
 def grid_run(plan: Plan, server: tracking.Server, dataset: str) -> Iterator[tracking.Run]:
-    """The grid's own run, the parent of its runs; ends with its `status`, FAILED if none was set."""
+    """Yields the tracked run of the grid, the parent of its runs, which ends with its `status` (default: FAILED)."""
     arrays = {name: " | ".join(values) for name, values in plan.varies.items()}
     info = tracking.RunInfo(
         experiment=plan.experiment,
@@ -85,10 +85,10 @@ def grid_run(plan: Plan, server: tracking.Server, dataset: str) -> Iterator[trac
 
 
 def fetch_data(load_data: Callable, checked: list[TrainingOptions]) -> tuple[list, int, str]:
-    """Reads the data of all runs once, and prints what it is.
+    """Reads the data of all runs once, and prints a description of it.
 
     Returns:
-        [(options, digest per split)] for each set of data, the bytes of the largest, and a short name for all.
+        [(options, digest per split)] for each dataset, the bytes of the largest one, and a short name for all of them.
     """
     kinds = {json.dumps([options.as_json()[name] for name in DATA]): options for options in checked}
     digests, largest, words, names = [], 0, {}, set()
@@ -105,7 +105,7 @@ def fetch_data(load_data: Callable, checked: list[TrainingOptions]) -> tuple[lis
 
 
 def tell_plan(plan: Plan, runs: list[Progress], need: capacity.Needs, options: GridOptions) -> int:
-    """Prints how many runs there are, and how many run at the same time and where; returns the second number.
+    """Prints how many runs there are, how many run at the same time, and where; returns how many run at the same time.
 
     Raises:
         UserError: not even one run fits.
@@ -127,7 +127,7 @@ def finish(plan: Plan, drive: Scheduler, tracked: tracking.Run, stop: StopReques
     """Writes and tracks the report, prints what failed, and returns the exit status."""
     print(write_report(plan, drive.all))
     counts = Counter(progress.status for progress in drive.all)
-    # Including zeros, because an earlier start may have had some.
+    # Zeros are tracked, too, because the values may have been larger before the grid was resumed.
     numbers = {f"runs_{status}": counts[status] for status in ("finished", "pruned", "failed", "stopped")}
     if found := [quality for p in drive.all if (quality := p.best(plan.metric)) is not None]:
         numbers[f"best_{plan.metric}"] = plan.best(found)
@@ -157,7 +157,7 @@ def _alone(plan: Plan) -> Iterator[None]:
         try:
             yield
         finally:
-            if not (plan.folder / "plan.json").exists():  # a dry run, or nothing fits: leaves no trace
+            if not (plan.folder / "plan.json").exists():  # after a dry run or if no run fits
                 shutil.rmtree(plan.folder, ignore_errors=True)
                 with suppress(OSError):
                     plan.folder.parent.rmdir()
@@ -165,7 +165,7 @@ def _alone(plan: Plan) -> Iterator[None]:
 
 @contextmanager
 def _worker(plan: Plan, threads: int, start: bool) -> Iterator[str]:
-    """Yields the socket of this node's worker, which imports while Ray starts."""
+    """Yields the socket of this node's fork server, which does its imports while Ray starts."""
     place = meeting_place(secrets.token_hex(8))
     if not start:
         yield str(place)
@@ -174,6 +174,6 @@ def _worker(plan: Plan, threads: int, start: bool) -> Iterator[str]:
         try:
             yield str(place)
         finally:
-            process.kill()  # the slots' forks end on their own
+            process.kill()  # the forks of the slots end by themselves
             for path in (place, place.with_suffix(".lock")):
                 path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The progress of a run of a grid: what its folder shows, and what the driver knows."""
+"""Keeps the progress of a run of a grid: what its folder shows, and what the driver knows."""
 
 import time
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ from grid_search.plan import Plan, Run
 class Progress:
     """The progress of a run.
 
-    status: waiting, running, finished, pruned, failed or stopped. rows: numbers per epoch. epochs: planned number.
-    model: model.json, {} without one. reason: why it failed, in a few words.
+    status: waiting, running, finished, pruned, failed or stopped. rows: metrics per epoch. epochs: number planned.
+    model: the content of model.json, or {}. reason: why the run failed, in a few words.
     """
 
     run: Run
@@ -37,7 +37,7 @@ class Progress:
 
     @classmethod
     def on_disk(cls, plan: Plan, run: Run) -> "Progress":
-        """A run as its folder shows it: waiting, running, stopped or finished."""
+        """Reads the state of a run from its folder: waiting, running, stopped or finished."""
         progress = cls(run)
         progress.read(plan)
         if progress.folder:
@@ -46,7 +46,7 @@ class Progress:
         return progress
 
     def read(self, plan: Plan) -> None:
-        """Reads the numbers in the folder, even while it is being written."""
+        """Reads the metrics in the folder, even while the run writes them."""
         self.folder = self.folder or run_folders.find_folder(plan, self.run)
         if self.folder:
             self.rows, self.model = run_folders.read_rows(self.folder), _read_json(self.folder / "model.json")
@@ -55,12 +55,12 @@ class Progress:
             self.epochs = epochs if type(epochs) is int else 0
 
     def best(self, metric: str) -> float | None:
-        """The metric of the kept epoch, which has the lowest val_loss."""
+        """Returns the metric of the best epoch, which has the lowest val_loss."""
         kept = min((row for row in self.rows if "val_loss" in row), key=lambda row: row["val_loss"], default={})
         return kept.get(metric)
 
     def begin(self, host: str, far: bool, log: Path) -> tuple[dict, str, tuple]:
-        """The arguments of `Slot.train` with which a slot on this host, or on another node, starts or resumes it."""
+        """Returns the arguments of `Slot.train` that start or resume this run; far: the slot is on another node."""
         with log.open("a") as file:
             file.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} on {host}: {self.run.label}\n")
         resume = str(self.folder) if self.folder else None
@@ -84,7 +84,7 @@ class Progress:
             self.hold()
 
     def hold(self) -> None:
-        """Keeps `sync` from ending a run that another node is writing."""
+        """Locks the folder, so that `sync` does not end a run that is training on another node."""
         if self.lock is None and tracking.begun(self.folder):
             self.lock = writer_lock.alive_lock(self.folder)
             self.lock.acquire(timeout=5)
@@ -96,7 +96,7 @@ class Progress:
             self.lock = None
 
     def wait_for_writer(self, seconds: float) -> None:
-        """Waits for the process of a run whose driver or slot was killed; it ends a moment later."""
+        """Waits until the process of a run ends, which takes a moment after its driver or slot was killed."""
         deadline = time.monotonic() + seconds
         while self.folder and writer_lock.is_alive(self.folder) and time.monotonic() < deadline:
             time.sleep(0.2)

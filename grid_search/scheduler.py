@@ -1,4 +1,4 @@
-"""Drives a grid: assigns runs to slots, watches them, retries, prunes and stops them."""
+"""Schedules a grid: assigns runs to slots, observes, retries, prunes and stops them."""
 
 import time
 from collections import Counter
@@ -21,13 +21,13 @@ from grid_search.run_progress import Progress
 from grid_search.slot import Setup, start_slot
 
 LOOK_SECONDS = 1.0
-FETCH_SECONDS = 5.0  # time between two fetches of the files of a run on another node
-GROW_SECONDS = 10.0  # time between two searches for new nodes
+FETCH_SECONDS = 5.0  # how often the files of a run on another node are fetched
+GROW_SECONDS = 10.0  # how often to look for new nodes
 
 
 @dataclass(eq=False)
 class Place:
-    """A slot as the driver sees it; host: "" until it is ready."""
+    """A slot as the driver sees it; host: "" until the slot is ready."""
 
     node: str
     actor: object
@@ -38,9 +38,9 @@ class Place:
 
 
 class Scheduler:
-    """One start of a grid, until all runs have ended or `stop` requests the end.
+    """Schedules the runs of a grid until all of them have ended or `stop` is requested.
 
-    runs: as an earlier start left them. mirror: the process that sends the grid's run, `tracking.Run.mirror`.
+    runs: their progress so far. mirror: the process that sends the grid's run to the server, `tracking.Run.mirror`.
     """
 
     def __init__(self, plan: Plan, setup: Setup, runs: list[Progress], mirror, stop: StopRequest, prune: bool):
@@ -55,7 +55,7 @@ class Scheduler:
             self._begin(progress)
 
     def run(self) -> None:
-        """Returns when all runs have ended or been stopped."""
+        """Runs the grid; returns when all runs have ended or been stopped."""
         while not self.ended and self._with("waiting", "running"):
             if not self.stop():
                 self._grow()
@@ -75,18 +75,18 @@ class Scheduler:
         return [progress for progress in self.all if progress.status in statuses]
 
     def _begin(self, progress: Progress) -> None:
-        self.pruner.behind(progress)  # for comparison with others; it is not judged again
+        self.pruner.behind(progress)  # for comparison with other runs; this run is not judged again
         if progress.status != "finished":
             progress.status = "pruned" if self.pruner.remembers(progress.run.index) else "waiting"
             progress.wait_for_writer(60)
         run = progress.folder
         if run and tracking.begun(run) and any(missing(run, server) for server in journal.servers(run)):
-            self._carry(progress)  # this start may end before the run continues
+            self._carry(progress)  # the grid may be stopped before this run resumes
 
     # -- slots
 
     def _grow(self) -> None:
-        """Makes a slot for every run that fits, when nodes appear or slots end."""
+        """Starts as many slots as fit; called when nodes appear or slots end."""
         if time.monotonic() - self._grown < GROW_SECONDS:
             return
         self._grown = time.monotonic()
@@ -124,11 +124,11 @@ class Scheduler:
             self.overview.started(progress)
 
     def _wait(self) -> None:
-        """Handles the answers of slots at once, because a slot is idle until then."""
+        """Handles the replies of slots immediately, because a slot is idle until then."""
         if not self.futures:
             time.sleep(LOOK_SECONDS)
             return
-        ray.wait(list(self.futures), timeout=LOOK_SECONDS)  # waits for one, then takes all that are ready
+        ray.wait(list(self.futures), timeout=LOOK_SECONDS)  # returns when one is ready
         ready, _ = ray.wait(list(self.futures), num_returns=len(self.futures), timeout=0)
         for future in ready:
             place, answered = self.futures.pop(future)
@@ -140,7 +140,7 @@ class Scheduler:
                 self._on_error(place, error)
 
     def _on_error(self, place: Place, error) -> None:
-        """Removes a slot that has failed: its process or its whole node is gone, or it cannot start runs."""
+        """Removes a slot that has failed: its process or node has ended, or it cannot start runs."""
         words = next(iter(str(getattr(error, "cause", None) or error).strip().splitlines()), type(error).__name__)[:200]
         if isinstance(error, ray.exceptions.ActorUnavailableError):  # Ray needs half a minute to declare a node dead
             words = "its node does not answer"
@@ -173,7 +173,7 @@ class Scheduler:
         progress.receive(self.plan, changes)
         progress.let_go()
         self._refresh(progress)
-        self.pruner.behind(progress)  # its last epochs, for comparison with others
+        self.pruner.behind(progress)  # records its last epochs for comparison with other runs
         if status == 0 and progress.folder and is_finished(progress.folder):
             progress.status = "finished"
         elif progress.pruned:
@@ -194,7 +194,7 @@ class Scheduler:
     # -- watching
 
     def _look(self) -> None:
-        """Reads the progress of all runs, fetches files from other nodes, and prunes; every LOOK_SECONDS."""
+        """Reads the progress of all runs every LOOK_SECONDS, fetches files from other nodes, and prunes."""
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
             return
@@ -218,11 +218,11 @@ class Scheduler:
         self._carry(progress)
 
     def _carry(self, progress: Progress) -> None:
-        """Tells the grid's tracking process, if there is one, to send this run, too."""
+        """Asks the grid's tracking process, if there is one, to send this run, too."""
         if progress.folder and tracking.begun(progress.folder):
             self.mirror.carry(progress.folder)
 
     def _stop(self, place: Place) -> None:
         if place.work and not place.stopping:
             place.stopping = True
-            place.actor.stop.remote()  # a slot that is lost meanwhile is noticed by its other calls
+            place.actor.stop.remote()  # if the slot is lost meanwhile, another call to it fails and handles that

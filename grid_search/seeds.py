@@ -1,4 +1,4 @@
-"""Combines runs that differ only in the seed: the mean, its interval, and which differences are not chance."""
+"""Combines runs that differ only in the seed: means, intervals, and which differences are more than chance."""
 
 from dataclasses import replace
 
@@ -13,10 +13,10 @@ SUMS = ("epochs", "wanted", "seconds")
 
 
 def by_setting(plan: Plan, rows: list[dict]) -> tuple[Plan, list[dict], str]:
-    """The plan without its seeds, one row per setting, and a paragraph that explains the ranking.
+    """Returns the plan without its seeds, one row per setting, and a paragraph that explains the ranking.
 
-    Plan and rows are unchanged if the seed does not vary. Otherwise numbers become the mean over the runs that have
-    them; `epochs`, `wanted` and `seconds` become the sum; `folder` is that of the best run. Only settings whose runs
+    Plan and rows are unchanged if the seed does not vary. Otherwise metrics become the mean over the runs that have
+    one; `epochs`, `wanted` and `seconds` become the sum; `folder` is that of the best run. Only settings whose runs
     have all finished get `low` and `high`, the interval of the mean from the spread over the seeds of all settings,
     and `tied` if they may be as good as the best.
     """
@@ -72,7 +72,7 @@ def _compare(plan: Plan, settings: list[dict]) -> str:
 
 
 def smallest_real_difference(table: np.ndarray) -> float:
-    """How much two means have to differ to be more than chance.
+    """Returns the smallest difference between two means that is more than chance.
 
     Tukey's test for all pairs together (Tukey 1949), with each seed as a block, because validation patches that the
     seed splits off are easier or harder for all settings. It assumes that the spread over seeds is the same everywhere.

@@ -1,4 +1,4 @@
-"""A slot: a place for runs on a node of a Ray cluster; its runs are forks of a process that has imported everything."""
+"""Trains the runs of a grid on a node of a Ray cluster, one after the other, as forks of that node's fork server."""
 
 import hashlib
 import importlib
@@ -28,17 +28,16 @@ from grid_search.capacity import Needs
 from grid_search.fork_server import end_with
 from grid_search.run_folders import Change, apply, changes
 
-START_SECONDS = 60.0  # time limit until a worker listens, even on a very busy machine
+START_SECONDS = 60.0  # time limit until a fork server listens; a very busy machine may need long
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What is the same for all slots and runs of a grid.
+    """The settings that all slots and runs of a grid share.
 
-    jobs: how many runs train at the same time. home: the driver's node. worker: socket of the process from which all
-    runs on that node are forked. defaults: options that another node replaces according to its own environment.
-    environment: for the process of every run. digests: of the data that every node must have, as (options, digest per
-    split).
+    jobs: how many runs train at the same time. home: the driver's node. worker: the socket of its fork server.
+    defaults: options that another node replaces according to its own environment. environment: variables for every run.
+    digests: the data that every node must have, as (options, digest per split).
     """
 
     module: str
@@ -52,7 +51,7 @@ class Setup:
 
 
 class Slot:
-    """Runs in its own Ray actor with several threads: one trains, the others observe and stop it.
+    """A Ray actor that trains one run at a time in one thread, and answers requests in others.
 
     On the driver's node, runs write into the driver's folders. On other nodes, they write into a temporary folder, and
     the driver fetches the changes.
@@ -72,7 +71,7 @@ class Slot:
         threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
 
     def about(self) -> tuple[str, str]:
-        """The name of this host, and why it cannot be used ("" if it can). Returns when the slot is ready.
+        """Returns this host's name, and why it cannot be used ("" if it can), as soon as the slot is ready.
 
         Raises:
             RuntimeError: runs cannot start; the message says why.
@@ -93,13 +92,13 @@ class Slot:
         return ""
 
     def train(self, options: dict, log: str, files: tuple[Change, ...]) -> tuple[int, list[Change]]:
-        """Trains to the end. Returns the exit status (negative: the signal that killed it) and the last changes.
+        """Trains a run to the end; returns its exit status (negative: the signal that killed it) and the last changes.
 
-        options (as `TrainingOptions.as_json`) and log are those on the driver's node; files are of the run to resume,
-        for other nodes.
+        options (as `TrainingOptions.as_json`) and log are those on the driver's node. files: of the run to resume, if
+        this is another node.
 
         Raises:
-            RuntimeError: runs cannot start, or the process that this one was forked from was killed.
+            RuntimeError: runs cannot start, or the fork that started this run was killed.
         """
         self._stopped = False
         if self._far:
@@ -119,7 +118,7 @@ class Slot:
         return int(answer), self.look()
 
     def look(self) -> list[Change]:
-        """The changes since the last call; nothing on the driver's node, which sees the folder itself."""
+        """Returns the changes since the last call; none on the driver's node, where the driver reads the folder."""
         if not self._far:
             return []
         with self._looking:
@@ -140,7 +139,7 @@ class Slot:
         return {name: value for name, value in options.items() if not (self._far and name in self._setup.defaults)}
 
     def _unpack(self, options: dict, files: tuple[Change, ...]) -> dict:
-        """Prepares a folder for a run on this node, with the driver's files of the run to resume."""
+        """Prepares a folder for a run on this node, with the driver's files if the run is resumed."""
         shutil.rmtree(self._root, ignore_errors=True)
         runs = self._root / "runs"
         runs.mkdir(parents=True)
@@ -154,14 +153,14 @@ class Slot:
         return options
 
     def _connect(self) -> tuple:
-        """A connection to a fresh fork of this node's worker, its answers, and its process group.
+        """Returns a connection to a new fork of this node's fork server, its replies, and its process group.
 
-        Starts the worker if there is none, or if it died before it answered.
+        Starts the fork server if there is none, or if it died before it replied.
         """
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             connection = socket.socket(socket.AF_UNIX)
-            with suppress(ConnectionError, FileNotFoundError):  # a worker listens before its imports
+            with suppress(ConnectionError, FileNotFoundError):  # a fork server listens before its imports
                 connection.connect(str(self._worker))
                 answers = connection.makefile()
                 state, _, pid = answers.readline().strip().partition(" ")
@@ -182,17 +181,17 @@ def start_slot(setup: Setup, node: str):
         num_cpus=setup.need.threads,
         num_gpus=setup.need.gpus,
         memory=setup.need.memory,
-        max_concurrency=4,  # it answers requests while it trains
+        max_concurrency=4,  # it handles requests while it trains
         scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
     )
     return remote.remote(setup, node)
 
 
 def meeting_place(worker: str) -> Path:
-    """The socket of a worker: a file in a folder that no other user can enter, which works on every Unix.
+    """Returns the path of a fork server's socket, in a folder that no other user can enter (on every Unix).
 
     Raises:
-        UserError: somebody else made that folder.
+        UserError: another user made that folder.
     """
     name = hashlib.sha256(worker.encode()).hexdigest()[:16]
     folder = f"grid-{os.getuid()}"
@@ -207,12 +206,12 @@ def meeting_place(worker: str) -> Path:
 
 
 def start_worker(module: str, place: Path, threads: int) -> subprocess.Popen:
-    """Starts the process from which runs are forked; it ends when its stdin is closed."""
+    """Starts the fork server of a node, which ends when its stdin is closed."""
     environment = dict(os.environ)
     launch.switch_off(environment)
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    environment["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"  # otherwise macOS ends forks that use its frameworks
+    environment["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"  # otherwise macOS kills forks that use its frameworks
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(launch.ROOT), environment.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "grid_search.fork_server", module, str(place)],
@@ -225,12 +224,12 @@ def start_worker(module: str, place: Path, threads: int) -> subprocess.Popen:
 
 
 def _send(connection: socket.socket, line: str) -> None:
-    with suppress(OSError):  # the other end has ended, which is noticed where its answer is read
+    with suppress(OSError):  # the other end has ended; the caller notices when it reads the reply
         connection.sendall(f"{line}\n".encode())
 
 
 def _temporary_folder() -> Path:
-    """A new folder; first removes the folders of killed slots."""
+    """Makes a new folder, and removes the folders of killed slots first."""
     for old in Path(tempfile.gettempdir()).glob("grid-slot-*-*"):
         try:
             os.kill(int(old.name.split("-")[2]), 0)
