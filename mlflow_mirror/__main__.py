@@ -1,4 +1,4 @@
-"""`python3 mlflow_mirror sync | status`: shows which server has which run, and sends what is missing."""
+"""Sends runs to MLflow servers (sync) and shows which server has which run (status)."""
 
 import argparse
 import sys
@@ -19,7 +19,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The two commands and their options."""
     parser = Parser(prog="python3 mlflow_mirror", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    sync = commands.add_parser("sync", help="send what is missing on the servers, and end runs whose process died")
+    sync = commands.add_parser("sync", help="send what the servers lack, and mark runs whose process died as ended")
     status = commands.add_parser("status", help="list the runs, their servers and what is pending")
     sync.add_argument("--to", metavar="SERVER", help="mirror to this server: default, deepl, local or an address")
     for command in (sync, status):

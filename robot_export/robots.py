@@ -154,5 +154,5 @@ def add_robot_options(parser) -> None:
     """Adds --robot and --accept-sampling to a parser or an argument group."""
     text = f"also write the file that the code of these robots loads: {', '.join(ROBOTS)} (docs/robots.md)"
     parser.add_argument("--robot", nargs="+", action="extend", choices=ROBOTS, metavar="NAME", help=text)
-    text = "write a robot's file even if the patches were sampled by another rule"
+    text = "write the robot's file even if the training patches were sampled in a different way"
     parser.add_argument("--accept-sampling", action="store_true", help=text)

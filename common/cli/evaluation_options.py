@@ -13,7 +13,8 @@ def evaluation_parser(description: str) -> Parser:
     parser = Parser(description=description)
     parser.add_argument("model", type=run_or_file, metavar="MODEL", help="a .keras file, or a run: its folder or name")
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5), scored as one set")
-    text = "folder for the results (default: a new evaluation-NAME in the output folder, with a number if it exists)"
+    text = "folder for the results (default: a new folder evaluation-NAME in runs, or in BALL_OUTPUT_DIR if it is set; "
+    text += "-2, -3, ... is added if the name is taken)"
     parser.add_argument("--output-dir", type=output_folder, metavar="DIR", help=text)
     return parser
 

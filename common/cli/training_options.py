@@ -46,9 +46,8 @@ MEAN_HELP = (
     "one file for a robot need the same mean"
 )
 EXPORT_HELP = (
-    "all: every export format with parity, cost and model card; keras: model.keras with its card; none: model.keras "
-    "and model.json with numbers, threshold and counted cost, without timing, for grids; `export.py RUN` adds the rest "
-    "for the winner"
+    "all: every export format, with parity, cost and model card; keras: only model.keras and its card; none: only "
+    "model.keras and model.json, to save time in a grid (`export.py RUN` can export a run later)"
 )
 
 
@@ -58,7 +57,7 @@ class TrainingOptions:
 
     filters: tuple[int, ...] = option((8, 8, 16, 16), "filters of the convolutions: one number, or four", "N")
     dense: int = option(64, "units of the dense layer", "N", low=1, high=8192)
-    regularize: bool = option(False, "dropout before the output")
+    regularize: bool = option(False, "apply dropout before the output layer")
     dataset: str | None = option(None, DATASET_HELP, "STEM")
     data_train: tuple[Path, ...] = option((), "your own HDF5 files to train on (several are joined)", "FILE")
     data_val: tuple[Path, ...] = option((), "your own HDF5 files to validate on", "FILE")
@@ -97,7 +96,8 @@ class TrainingOptions:
     accept_sampling: bool = False
     tracking: str | None = option(
         None,
-        "MLflow server: default (the team's, else local), deepl, local or an address; also MLFLOW_TRACKING_URI",
+        "MLflow server: default (the team's, else local), deepl, local or an address (default: MLFLOW_TRACKING_URI if "
+        "it is set, else default)",
         "SERVER",
     )
     require_tracking: bool = option(False, "end with an error if the tracking server does not answer")
@@ -107,7 +107,7 @@ class TrainingOptions:
     )
     output_dir: Path = option(default_output_dir, "folder in which every run gets its own folder", "DIR")
     resume: str | None = option(None, "resume a stopped run: its folder, or its name (the newest of that name)", "RUN")
-    dry_run: bool = option(False, "try every part once with a single training step")
+    dry_run: bool = option(False, "run every part of the program once, with a single training step")
 
     def __post_init__(self):
         if len(self.filters) == 1:
@@ -173,7 +173,7 @@ def parse(
     fields = {field.name: field for field in dataclasses.fields(kind)}
     for action in parser._actions:
         value = default_of(fields[action.dest]) if action.dest in fields else None
-        if value not in (None, False, ()) and action.help:
+        if value not in (None, ()) and value is not False and action.help:
             shown = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
             action.help += f" (default: {shown})".replace("%", "%%").replace("(default: True)", "(default: on)")
     given = {name: tuple(v) if isinstance(v, list) else v for name, v in vars(parser.parse_args(argv)).items()}
