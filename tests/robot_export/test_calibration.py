@@ -22,3 +22,11 @@ def test_they_are_patches_of_the_file_in_its_order():
     assert places == sorted(set(places))
     assert places[0] < 100
     assert places[-1] > 2900
+
+
+def test_the_widest_patch_is_added_with_its_extremes_at_0_and_255():
+    X = np.random.default_rng(0).integers(90, 110, (300, 4, 4, 1), dtype=np.uint8)
+    X[123, 1, 2], X[123, 3, 0] = 20, 230
+    added = select_calibration(X)[-1].astype(int)
+    assert (added[1, 2, 0], added[3, 0, 0]) == (0, 255)
+    assert np.sum(added != X[123]) == 2

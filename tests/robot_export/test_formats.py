@@ -10,6 +10,7 @@ from robot_export.calibration import select_calibration
 from robot_export.cpp.int16_quantise import measure
 from robot_export.folded_network import fold
 from robot_export.formats import CHOICES, FORMATS, FORMER
+from robot_export.layout import Layout
 from robot_export.make_and_check import deliver
 
 from .jobs import make_job
@@ -58,6 +59,24 @@ def test_the_int16_header_has_the_ranges_of_the_calibration_and_a_threshold_of_i
     assert file.tolerance == told.formats["cpp"].tolerance
     assert f"static const float threshold = {np.float32(told.threshold['int16']):.9g}f;" in text
     assert file.ranges == measure(fold(job.source.model), select_calibration(job.source.calibration))
+
+
+def test_the_threshold_of_the_int16_header_is_the_one_that_the_project_chooses(tmp_path, monkeypatch):
+    monkeypatch.setitem(CHOICES, "all", ("keras", "cpp", "int16"))
+    job = make_job(tmp_path, "classifier")
+    told = deliver(dataclasses.replace(job, project=dataclasses.replace(job.project, choose=lambda *_: 0.125)))
+    trained = job.source.manifest.trained_threshold
+    assert told.threshold == {"keras": trained, "cpp": trained, "int16": 0.125}
+    assert "static const float threshold = 0.125f;" in (tmp_path / "model_int16.h").read_text()
+
+
+def test_an_onnx_file_can_take_bytes(classifier, tmp_path):
+    _, job, _ = classifier
+    layout, path = Layout(dtype="uint8"), tmp_path / "model.onnx"
+    FORMATS["onnx"].write(path, layout.network(fold(job.source.model)), layout, job)
+    opened = runtimes.open_file(path, "ONNX Runtime")
+    assert opened.dtype == "uint8"
+    np.testing.assert_allclose(opened.predict(job.source.validation.X[:9]), job.source.outputs[:9], atol=1e-5)
 
 
 def test_the_calibration_is_of_training_patches_alone(tmp_path, monkeypatch):

@@ -61,8 +61,8 @@ def test_old_keys_stay_in_the_file(folder):
 
 def test_a_number_that_is_not_finite_is_not_written(folder):
     manifest, before = model_json.read(folder), (folder / "model.json").read_bytes()
-    wrong = dataclasses.replace(manifest, cost=manifest.cost | {"parameters": math.nan})
-    with pytest.raises((UserError, ValueError)):
+    wrong = dataclasses.replace(manifest, metrics={"validation": {"recall": math.nan}})
+    with pytest.raises(ValueError, match="not JSON compliant"):
         model_json.write(folder, wrong)
     assert (folder / "model.json").read_bytes() == before
 
@@ -77,6 +77,13 @@ def test_a_run_that_was_not_exported_is_read_beside_its_model_only(tmp_path):
         model_json.read(tmp_path)
     (tmp_path / "model.json").unlink()
     assert model_json.read_beside(model) is None
+
+
+def test_what_an_earlier_export_left_does_not_matter_beside_a_model(folder):
+    known = model_json.read_beside(folder / "model.keras")
+    edit(folder, lambda values: values.update(forms=[], vectors="damaged", robots=3))
+    assert model_json.read_beside(folder / "model.keras") == known
+    assert known.formats == {}
 
 
 def test_the_entry_of_a_file_is_found_by_its_name(folder):

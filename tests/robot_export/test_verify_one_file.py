@@ -105,18 +105,22 @@ def test_a_rejected_file_that_was_made_accepted_is_noticed(folder):
         run_here(folder, "uint8")
 
 
-def test_onnx_weights_in_another_file_are_not_read(folder, tmp_path):
-    secret = tmp_path / "secret"
-    secret.write_bytes(bytes(1 << 16))
-    for location in (str(secret), "../secret"):
-        model = onnx.load_from_string((folder / "model.onnx").read_bytes())
-        tensor = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
-        tensor.ClearField("raw_data")
-        tensor.data_location = onnx.TensorProto.EXTERNAL
-        tensor.external_data.add(key="location", value=location)
-        replace_file(folder, "onnx", model.SerializeToString())
-        with pytest.raises(UserError, match="cannot open it"):
-            run_here(folder, "onnx")
+@pytest.mark.parametrize("place", ["outside", "above", "beside"])
+def test_onnx_weights_in_another_file_are_not_read(folder, tmp_path, place):
+    """model.json has the hash of model.onnx alone, so the weights may be anybody's."""
+    model = onnx.load_from_string((folder / "model.onnx").read_bytes())
+    tensor = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    for path in (tmp_path / "weights", folder / "weights"):
+        path.write_bytes(tensor.raw_data)
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    location = {"outside": str(tmp_path / "weights"), "above": "../weights", "beside": "weights"}[place]
+    tensor.external_data.add(key="location", value=location)
+    replace_file(folder, "onnx", model.SerializeToString())
+    with pytest.raises(UserError, match="cannot open it"):
+        run_here(folder, "onnx")
+    with pytest.raises(UserError, match="cannot open it"):
+        verify_one_file.open_file(folder / "model.onnx", "ONNX Runtime")
 
 
 @pytest.mark.parametrize(
@@ -146,16 +150,27 @@ def test_a_folder_from_before_november_2026(folder):
         assert run_here(folder, name).startswith("unchanged")
 
 
-def test_a_listed_file_is_opened_as_a_copy_of_the_bytes_with_the_right_hash(folder):
-    """What replaces the file after that is not run."""
+def test_a_listed_file_is_opened_only_if_it_is_the_exported_one(folder):
     opened = verify_one_file.open_file(folder / "model.onnx", "ONNX Runtime")
-    X = vector_patches(folder)
-    before = opened.predict(X.astype(np.float32))
-    with_another_bias(folder)
-    np.testing.assert_array_equal(opened.predict(X.astype(np.float32)), before)
+    wanted = model_json.read(folder).vectors["expected"]["onnx"]
+    np.testing.assert_allclose(opened.predict(vector_patches(folder).astype(np.float32)), wanted, atol=1e-5)
     (folder / "model.onnx").write_bytes(b"other")
     with pytest.raises(UserError, match=r"model\.onnx has changed since it was exported"):
         verify_one_file.open_file(folder / "model.onnx", "ONNX Runtime")
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["cpp", "int16"])
+def test_a_header_with_other_code_is_not_run(folder, tmp_path, name):
+    file = folder / model_json.read(folder).formats[name].file
+    (folder / "model.h").write_bytes(file.read_bytes())
+    replace_file(folder, name, with_code(folder, tmp_path / "ran"))
+    assert run_here(folder, name).startswith("not run: it is code, and this version generates a different header")
+    with pytest.raises(UserError, match="a header is code, so it is not run: this version generates a different"):
+        verify_one_file.open_file(file, "C++")
+    assert not (tmp_path / "ran").exists()
+    assert run_here(folder, name, foreign_code=True).startswith("unchanged")
+    assert (tmp_path / "ran").exists()
 
 
 @needs_compiler
