@@ -7,9 +7,9 @@ CALIBRATION_SEED = 20260131  # fixed: the same training patches give the same in
 
 
 def select_calibration(X: np.ndarray) -> np.ndarray:
-    """The patches for measuring int8 ranges, from uint8 [n, height, width, channels] of the training split alone.
+    """Returns the patches for measuring int8 ranges, from uint8 [n, height, width, channels] of the training split.
 
-    They are a seeded draw without replacement, in the file's order.
+    They are drawn at random without replacement, with a fixed seed, and stay in the file's order.
 
     The patch with the widest range is added again with its darkest pixel set to 0 and its brightest to 255, so that the
     input of the quantised formats covers the whole byte and a raw byte is its own quantised value.

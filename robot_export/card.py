@@ -13,11 +13,11 @@ from robot_export.model_json import Manifest
 from robot_export.robot_card import header_to_take, robots
 
 _OUTPUTS = (
-    "There are no other outputs. Robot code that expects [no ball, ball], a confidence besides the circle or "
-    "another order cannot use these files; `--robot NAME` writes a file for such code."
+    "There are no other outputs. Robot code that expects [no ball, ball], a confidence in addition to the circle, "
+    "or another order cannot use these files; `--robot NAME` writes a file for such code."
 )
-PAIRED = 4  # pictures
-WEAKEST, SLICES = 4, 200  # rows of each kind (recordings, cameras, brightnesses) on the card and on the page
+PAIRED = 4  # how many pictures to show two in a row
+WEAKEST, SLICES = 4, 200  # rows per kind of group (recording, camera, brightness) on the card and on the page
 _PARITY = (
     ("largest difference", "max_difference", ".2g"),
     ("mean", "mean_difference", ".2g"),
@@ -37,18 +37,18 @@ _VERDICTS = {True: "yes", False: "**NO**", None: "**not run**"}
 def write_card(job: Job, manifest: Manifest, new: Path) -> None:
     """Writes README.md, and report.html with the same text and all groups of patches, to the folder `new`.
 
-    Pictures that are only in the job's folder are copied to it; missing ones are left out.
+    Pictures that exist only in the job's folder are copied to `new`; missing ones are left out.
     """
     split, folder = "test" if "test" in job.results else "validation", job.folder
     result = {"groups": (), "notes": ()} | job.results.get(split, {})
     weak, slices = (split + "\n" + job.project.group_table(result["groups"], n).strip("\n") for n in (WEAKEST, SLICES))
     pictures = [(f"{split}_{kind}.png", f"{words}, {split}") for kind, words in job.project.pictures]
-    pictures.insert(len(pictures) - 1, ("training_curves.png", "the numbers of every epoch"))  # before the heat map
+    pictures.insert(len(pictures) - 1, ("training_curves.png", "the metrics of every epoch"))  # before the heat map
     for name, _ in pictures:
         if (folder / name).is_file() and not (new / name).exists():
             shutil.copyfile(folder / name, new / name)
     shown = [f"![{words}]({name})" for name, words in pictures if (new / name).is_file()]
-    # Two side by side, so that they do not fill the page; the wide ones, at the end, would be too small.
+    # The first pictures are side by side, which saves space; the wide ones at the end would be too small.
     small = [*shown[:PAIRED], ""]
     pairs = list(zip(small[::2], small[1::2], strict=False))
     parts = [
@@ -73,10 +73,11 @@ def write_card(job: Job, manifest: Manifest, new: Path) -> None:
 
 
 def head(job: Job, manifest: Manifest) -> str:
-    """The model, its data and its numbers, without raw HTML; also the description of the run on MLflow."""
+    """Writes about the model, its data and its metrics, without raw HTML; also the description of the run on MLflow."""
     numbers = job.project.table({split: result["metrics"] for split, result in job.results.items()})
     parts = [
-        f"{job.project.purpose} Project `{manifest.project}`. `model.json` has the same facts for programs.",
+        f"{job.project.purpose} Project `{manifest.project}`. "
+        "`model.json` contains the same information in machine-readable form.",
         _warnings(manifest),
         _what(manifest),
         "## Data",
@@ -122,7 +123,7 @@ def _what(manifest: Manifest) -> str:
     ]
     if manifest.threshold:
         shipped = f"{manifest.trained_threshold:.6g}"
-        lines.append(f"- Threshold {shipped}: a score at or above it is a ball. A format may have its own, see below.")
+        lines.append(f"- Threshold {shipped}: a score at or above it is a ball. A format may have another, see below.")
         choice = manifest.threshold_choice or {}
         if promise := choice.get("promise"):
             lines.append(
@@ -143,7 +144,7 @@ def _data(manifest: Manifest) -> str:
 
 
 def _formats(manifest: Manifest) -> str:
-    """The cost and the quality of each format; empty columns of the second table are left out."""
+    """Makes tables of the cost and the quality of each format; empty columns of the second table are left out."""
     files, thresholds = manifest.formats, manifest.threshold or {}
     cost = [("format", "file", "bytes", "peak memory, bytes", "us per patch, median", "95th percentile")]
     for name, file in files.items():
@@ -168,7 +169,7 @@ def _formats(manifest: Manifest) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]], names: int) -> str:
-    """A Markdown table; the first row is the header, the first columns are names, the others right-aligned numbers."""
+    """Makes a Markdown table from a header and rows; the first `names` columns are text, the others are numbers."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
     lines.insert(1, f"|{' --- |' * names}{' ---: |' * (len(rows[0]) - names)}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Counts what a network costs on the robot, and measures the time of its formats on this CPU."""
+"""Counts the operations and memory of a network, and measures the latency of its formats on this CPU."""
 
 import math
 import timeit
@@ -7,15 +7,15 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-BYTES = 4  # of a float32 activation
+BYTES = 4  # size of a float32 activation
 BLOCK_SECONDS = 0.0002  # short, so that most blocks end before another process gets the core
 
 
 def count_cost(model) -> dict[str, int]:
-    """The costs that depend only on a built keras.Model without branches, by their names in model.json.
+    """Counts the costs that do not depend on the CPU, for a built keras.Model without branches, as in model.json.
 
-    Multiply-accumulates count those with the zero border, too. The peak is the largest input plus output of one layer;
-    the layers that are not counted work in place.
+    Multiply-accumulates include those with padding zeros. The peak memory is the largest sum of a layer's input and
+    output; layers that work in place do not count.
     """
     macs, peak = 0, 0
     for layer in model.layers:
@@ -29,16 +29,17 @@ def count_cost(model) -> dict[str, int]:
 
 
 def measure_latency(calls: dict[str, Callable[[], object]], rounds: int = 200) -> dict[str, dict[str, float]]:
-    """Microseconds per call from Python: median and 95th percentile over this many blocks of about 200 us.
+    """Measures microseconds per call from Python: median and 95th percentile over `rounds` blocks of about 200 us.
 
-    calls: by name; each runs one patch. Their blocks alternate, so that other work slows all of them down equally.
+    calls: functions by name; each one runs one patch. Their blocks alternate, so that other work on the machine slows
+    all of them down equally.
     """
     guesses = {name: min(timeit.repeat(call, number=10, repeat=5)) / 10 for name, call in calls.items()}
     sizes = {name: max(1, round(BLOCK_SECONDS / guess)) for name, guess in guesses.items()}
     blocks = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            timeit.timeit(call, number=3)  # warms up the cache, which other formats have used
+            timeit.timeit(call, number=3)  # warms up the cache after the other formats
             blocks[name].append(1e6 * timeit.timeit(call, number=sizes[name]) / sizes[name])
     return {
         name: {"median": float(np.median(times)), "p95": float(np.percentile(times, 95))}

@@ -1,4 +1,4 @@
-"""The input of an export: the model, the patches it is judged on, its test vectors, and the user's wishes."""
+"""The input of an export: the model, the patches for testing it, its test vectors, and the user's options."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,10 +17,10 @@ VECTORS = 8
 
 @dataclass(frozen=True)
 class Source:
-    """A trained model, and the data for making and judging its files.
+    """A trained model, and the data for making and testing its files.
 
-    model: keras.Model. manifest: the record before the export. calibration: uint8 [n, h, w, c], training patches.
-    validation: common.datasets.patch_file.Patches, the whole split. outputs: float32 [n, k], the model's on validation.
+    model: keras.Model. manifest: as before the export. calibration: uint8 [n, h, w, c], training patches.
+    validation: common.datasets.patch_file.Patches, the whole split. outputs: float32 [n, k], for validation.
     """
 
     model: object
@@ -32,9 +32,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Partner:
-    """A detector that is joined with a classifier in one file.
+    """A detector to join with a classifier in one file.
 
-    model: keras.Model. outputs: float32 [n, 3], its answers to the classifier's validation patches. input: as Manifest.
+    model: keras.Model. outputs: float32 [n, 3], for the classifier's validation patches. input: from its Manifest.
     """
 
     model: object
@@ -46,9 +46,9 @@ class Partner:
 class Job:
     """A model to export.
 
-    folder: the run's, with model.keras; the files are moved there at the end, after all of them have been checked.
+    folder: that of the run, with model.keras; the files are moved there at the end, after all have been checked.
     results: {split: {"metrics", "groups"}}. robots: names from --robot. accept_sampling: see `robots.check`.
-    detector: for files that contain both models. name: C++ namespace; made from project, size and run if empty.
+    detector: for files that contain both models. name: C++ namespace; if empty, made from project, size and run.
     """
 
     folder: Path
@@ -62,7 +62,7 @@ class Job:
 
     @property
     def namespace(self) -> str:
-        """The C++ namespace. One binary may contain any number of models, so two runs of one project need two names."""
+        """The C++ namespace, which differs between runs, because one binary may contain several models of a project."""
         manifest = self.source.manifest
         run = f"{manifest.project}_{manifest.input.width}_{self.folder.resolve().name}"
         return self.name or identifier(run)
@@ -75,7 +75,7 @@ class Job:
 
     @cached_property
     def vectors(self) -> np.ndarray:
-        """Indices of the test vectors, spread over the range of the first output, so that a wrong model is noticed."""
+        """Indices of the test vectors, spread over the range of the first output, so that they reveal a wrong model."""
         first = self.source.outputs[:, 0].astype(np.float64)
         left, chosen = list(range(len(first))), []
         for wanted in np.linspace(first.min(), first.max(), VECTORS):
@@ -85,6 +85,6 @@ class Job:
         return np.array(chosen)
 
     def about(self, threshold: float | None) -> About:
-        """What a C++ header contains besides the network."""
+        """What a C++ header contains in addition to the network."""
         patches, answers = self.source.validation.X[self.vectors], self.source.outputs[self.vectors]
         return About(self.namespace, patches, answers, threshold, header_constants(self.source.manifest))

@@ -1,4 +1,4 @@
-"""Makes the record of model.json for a trained model that is not yet exported."""
+"""Makes the content of model.json for a trained model that is not yet exported."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ NORMALISED = "NORMALISED: value / 255 - mean per channel; model.keras, model.h a
 def describe_run(model, options: TrainingOptions, splits: Splits, run, **known) -> Manifest:
     """Describes the keras.Model of a run; `known` are the fields that only the project knows.
 
-    run: common.runs.run_folder.RunFolder; its provenance is that of the start, because code may change overnight.
+    run: common.runs.run_folder.RunFolder; its provenance is from its start, because code may change during training.
     """
     return Manifest(
         version=1,
@@ -34,9 +34,9 @@ def describe_run(model, options: TrainingOptions, splits: Splits, run, **known) 
 
 
 def describe_model(model, parts: dict[str, Patches], normalised: bool, **known) -> Manifest:
-    """Describes a keras.Model without a run: nothing is known about its training except the files from the user.
+    """Describes a keras.Model without a run; about its training, only the files from the command line are known.
 
-    parts: train and validation. normalised: whether the TFLite and ONNX files take normalised values.
+    parts: the train and validation splits. normalised: whether the TFLite and ONNX files take normalised values.
     """
     return Manifest(
         version=1,
@@ -53,9 +53,9 @@ def describe_model(model, parts: dict[str, Patches], normalised: bool, **known) 
 
 
 def describe_input(model, normalised: bool, sampling: str | None = None) -> Input:
-    """Describes the input of a model's files, from the patch in the camera picture to the numbers.
+    """Describes the input of a model's files: how it is computed from the camera picture.
 
-    sampling: the sampling rule of its patches, a key of `RULES`; None if unknown.
+    sampling: the sampling rule of the model's patches, a key of `RULES`; None if unknown.
     """
     height, width, channels = model.input_shape[1:]
     scale = next(layer for layer in model.layers if type(layer).__name__ == "Rescaling")
@@ -75,7 +75,7 @@ def describe_input(model, normalised: bool, sampling: str | None = None) -> Inpu
 
 
 def describe_files(part: Patches) -> dict:
-    """The entry for a split that was read from files."""
+    """Describes a split that was read from files."""
     names = ", ".join(part.files)
     return _dataset(part, names, names)
 
@@ -85,7 +85,7 @@ def _dataset(part: Patches, name: str, source: str) -> dict:
 
 
 def header_constants(manifest: Manifest) -> dict[str, str | int | float]:
-    """The values from model.json that become constants in the C++ header, by their names there."""
+    """Returns the values from model.json that become constants in the C++ header, by their names in the header."""
     given, target = manifest.input, manifest.target
     constants = {
         "contract_version": manifest.version,
@@ -102,7 +102,7 @@ def header_constants(manifest: Manifest) -> dict[str, str | int | float]:
     if promise := (manifest.threshold_choice or {}).get("promise"):
         constants["threshold_promise"] = promise
     numbers = manifest.metrics.get("validation", {})
-    for name in ("false_positive_bound", "false_positive_rate_high"):  # with the confidence; over whole recordings
+    for name in ("false_positive_bound", "false_positive_rate_high"):  # guaranteed; over whole recordings
         if name in numbers:
             constants[name] = float(numbers[name])
     return constants | {f"{split}_digest": data["digest"] for split, data in manifest.datasets.items()}

@@ -1,4 +1,4 @@
-"""Ends a run or `export.py`: writes the files, model.json and the model card, and tracks their numbers."""
+"""Ends a run or `export.py`: writes the files, model.json and the model card, and tracks the metrics."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,14 +13,14 @@ from robot_export.model_json import Manifest
 
 
 def finish_run(run, history, job: Job) -> None:
-    """Ends a run: writes model.json, the files and the card to its folder, and tracks all numbers.
+    """Ends a run: writes model.json, the files and the card to its folder, and tracks all metrics.
 
-    The manifest with only model.keras is written first, so if the export fails, only the export is lost.
-    A stopped run writes only this manifest; after a resume, it exports at its end.
+    A model.json that lists only model.keras is written first, so if the export fails, only the export is lost.
+    A run that was stopped writes only this model.json; once it is resumed and finishes, it exports.
     run: common.runs.run_folder.RunFolder. history: common.training.epochs_and_checkpoints.History.
 
     Raises:
-        UserError: as in `deliver`, after everything else has been recorded.
+        UserError: as in `deliver`, but only after everything else has been recorded.
     """
     export = "none" if run.stop() else job.source.manifest.options["export"]
     manifest = write_files(job, export="none")
@@ -38,9 +38,9 @@ def finish_run(run, history, job: Job) -> None:
 
 
 def finish_export(job: Job, manifest: Manifest, evaluate: Callable[[Path], dict]) -> None:
-    """Ends `export.py`: writes everything to the job's folder, with this record, and says so.
+    """Ends `export.py`: writes all files to the job's folder, completes `manifest`, and prints where the files are.
 
-    evaluate: (folder for new pictures) -> the results; the pictures are moved to the job's folder with the other files.
+    evaluate: (folder for new pictures) -> results; the pictures are moved to the job's folder with the other files.
     """
 
     def evaluated(folder: Path) -> Job:
@@ -53,7 +53,7 @@ def finish_export(job: Job, manifest: Manifest, evaluate: Callable[[Path], dict]
 
 
 def write_files(job: Job, **how) -> Manifest:
-    """Makes the files, model.json and card, and adds them to a run that has ended; how, result: as in `deliver`."""
+    """Makes the files, model.json and card, and adds them to the tracked run if it has ended; how: as in `deliver`."""
     manifest = deliver(job, **how)
     if later := tracking.add_files(job.folder, tracked_files(job.folder)):
         print(later)
@@ -61,7 +61,7 @@ def write_files(job: Job, **how) -> Manifest:
 
 
 def tracked_facts(manifest: Manifest) -> dict[str, float]:
-    """The numbers in model.json for comparing runs on a server; the numbers of each format stay in model.json."""
+    """Selects the metrics in model.json for comparing runs on a server, without those of each format."""
     facts = {name: manifest.cost[name] for name in ("parameters", "multiply_accumulates")}
     if manifest.threshold:
         facts["threshold"] = manifest.trained_threshold

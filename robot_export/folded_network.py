@@ -1,6 +1,6 @@
-"""Turns a trained network into plain numbers: batch normalisation folded, dropout removed, everything checked.
+"""Turns a trained network into weights and sizes: folds batch normalisation, removes dropout, checks every layer.
 
-All exported files are built from it: C++ header, ONNX, TFLite, Keras 2.
+All exported files are made from this folded network: C++ header, ONNX, TFLite, Keras 2.
 """
 
 from dataclasses import dataclass, replace
@@ -12,10 +12,10 @@ from common.errors import UserError
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution with stride 1, its activation and its pooling; padding "same" adds zeros around the input.
+    """A convolution with stride 1, followed by an activation and pooling; padding "same" adds zeros around the input.
 
     weights: float32 [kernel height, kernel width, inputs, outputs]. bias: float32 [outputs].
-    slope: of the LeakyReLU, None without one. pool: side and stride of the max pooling, 1 without one.
+    slope: that of the LeakyReLU, or None. pool: side and stride of the max pooling, 1 without pooling.
     """
 
     name: str
@@ -30,8 +30,8 @@ class Convolution:
 class DenseLayer:
     """A dense layer and its activation.
 
-    weights: float32 [inputs, outputs]; the first one's inputs are flattened [row][column][channel].
-    bias: float32 [outputs]. slope: of the LeakyReLU, None without one.
+    weights: float32 [inputs, outputs]; the inputs of the first dense layer are flattened [row][column][channel].
+    bias: float32 [outputs]. slope: that of the LeakyReLU, or None.
     """
 
     name: str
@@ -45,7 +45,7 @@ class FoldedNetwork:
     """A whole network: raw * scale + offset, convolutions, dense layers, head.
 
     input_shape: (height, width, channels) of raw 0..255. scale: one factor for all channels.
-    offset: one per channel, added after the scale (minus the mean). Zero padding happens after both.
+    offset: minus the mean of each channel, added after scaling. Zeros for padding are added after that.
     convolutions, dense: in order; the last dense layer is the output. head: "sigmoid" or "linear".
     """
 
@@ -63,21 +63,21 @@ class FoldedNetwork:
 
     @property
     def shift(self) -> np.ndarray:
-        """float64 [channels]: what is added to raw values before `scaled_convolutions`."""
+        """float64 [channels], the offset to add to raw values before `scaled_convolutions`."""
         return np.array(self.offset) / self.scale
 
     @property
     def scaled_convolutions(self) -> tuple[Convolution, ...]:
-        """The convolutions with the scale in the first weights. The offset cannot be there: zero padding follows it."""
+        """The convolutions, with the scale in the first weights; the offset is not, because padding follows it."""
         first, *later = self.convolutions
         return replace(first, weights=first.weights * np.float32(self.scale)), *later
 
 
 @dataclass(frozen=True)
 class Joint:
-    """What a file computes: networks with the same input patch, and their outputs one after the other.
+    """What a file computes: the concatenated outputs of networks with the same input patch.
 
-    mix: a last layer that converts these outputs for a robot's code; None if it reads them unchanged.
+    mix: a last layer that converts these outputs for a robot's code; None if the code reads them unchanged.
     """
 
     branches: tuple[FoldedNetwork, ...]
@@ -85,11 +85,11 @@ class Joint:
 
 
 def fold(model) -> FoldedNetwork:
-    """Describes a trained keras.Model of our families, with batch normalisation folded in double precision.
+    """Folds a trained keras.Model of our two projects, computing in double precision.
 
     Raises:
         UserError: a layer is unknown, out of order, has an unexpected shape, or has NaN or infinite weights; the
-            message names it.
+            message names the layer.
     """
     reader = _Reader(_chain(model))
     shape = tuple(model.input_shape[1:])
@@ -113,10 +113,10 @@ def fold(model) -> FoldedNetwork:
 
 
 class _Reader:
-    """The layers of a chain, one after the other."""
+    """Reads the layers of a chain one after the other."""
 
     def __init__(self, layers: list):
-        self.layers = layers  # those that are left
+        self.layers = layers  # those not yet read
 
     def next_is(self, kind: str) -> bool:
         return bool(self.layers) and type(self.layers[0]).__name__ == kind
@@ -134,7 +134,7 @@ def _refuse(layer, why: str):
 
 
 def _check(layer, **wanted) -> None:
-    """Refuses a layer with other settings."""
+    """Refuses a layer whose settings are not `wanted`."""
     for name, value in wanted.items():
         found = getattr(layer, name)
         found = found.__name__ if name == "activation" else found
@@ -143,7 +143,7 @@ def _check(layer, **wanted) -> None:
 
 
 def _chain(model) -> list:
-    """The layers that compute something, in order; the input of each must be the output of the one before."""
+    """Lists the layers that compute something; the input of each must be the output of the layer before it."""
     layers = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
     if type(model).__name__ not in ("Functional", "Sequential") or len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UserError(f"{model.name} cannot be exported: it is not a functional model with one input and one output.")
@@ -181,7 +181,7 @@ def _convolution(reader: _Reader) -> Convolution:
 
 
 def _normalisation(layer) -> tuple[np.ndarray, np.ndarray]:
-    """Factor and summand per channel: what the layer does outside of training."""
+    """Returns the factor and summand per channel that the layer applies outside of training."""
     if layer.axis not in (-1, 3):
         _refuse(layer, f"it must normalise channels (axis -1), not axis {layer.axis}")
     variance = _numbers(layer, layer.moving_variance)

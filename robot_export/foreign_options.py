@@ -1,4 +1,4 @@
-"""Options that describe a file without a model.json: its input and the meaning of its outputs."""
+"""Adds the options that describe a file without a model.json: its input and the meaning of its outputs."""
 
 import argparse
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ RUNTIMES = {".tflite": "LiteRT", ".onnx": "ONNX Runtime"}
 
 @dataclass(frozen=True)
 class Foreign:
-    """The description of a file without a model.json, see `add_foreign_options`; the dtype is in the file."""
+    """The description of a file without a model.json, see `add_foreign_options`; its dtype is read from the file."""
 
     layout: Layout = field(default_factory=Layout)
     sampling: str = "centres"
@@ -23,7 +23,7 @@ def is_exported(path: Path) -> bool:
     """Whether this is an exported file: TFLite, ONNX, or a .h or .h5 file that the model.json beside it lists.
 
     Raises:
-        UserError: that model.json lists it, but is damaged.
+        UserError: the model.json lists this file, but is damaged.
     """
     suffix = path.suffix.lower()
     return suffix in RUNTIMES or (suffix in (".h", ".h5") and path.is_file() and find_entry(path) is not None)
@@ -50,7 +50,7 @@ def add_foreign_options(parser: argparse.ArgumentParser) -> None:
 
 
 def foreign(arguments: argparse.Namespace) -> Foreign:
-    """The options of `add_foreign_options`."""
+    """Reads the options of `add_foreign_options`."""
     outputs = arguments.outputs and tuple(arguments.outputs)
     offset, columns = tuple(arguments.input_offset), arguments.input_columns
     return Foreign(Layout(arguments.input_scale, offset, columns=columns, outputs=outputs), arguments.sampling)

@@ -1,4 +1,4 @@
-"""The export formats: their files, their runtimes, and the functions that write them."""
+"""Defines the export formats: their files, their runtimes, and the functions that write them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,10 +17,10 @@ from robot_export.model_json import Input
 
 @dataclass(frozen=True)
 class Written:
-    """What is known about a file after it was written.
+    """What is known about a file when it has been written.
 
-    threshold: its own, None for a detector. fields: further fields of its `model_json.ExportedFile`.
-    outputs: float32 [n, k], its exact outputs on validation; None if small differences are allowed.
+    threshold: that of the format; None for a detector. fields: further fields of its `model_json.ExportedFile`.
+    outputs: float32 [n, k], its exact expected outputs on validation; None if small differences are allowed.
     """
 
     threshold: float | None
@@ -32,10 +32,10 @@ class Written:
 class Format:
     """An export format.
 
-    file: its name in the run folder. runtime: its runtime, a key of `runtimes.OPENERS`.
+    file: its file name in the run folder. runtime: a key of `runtimes.OPENERS`.
     write: (path, networks, layout, job) makes the file; None for the file that training saves.
-    exact: float32 arithmetic, which must agree with Keras. bytes: of one activation. takes: its input.
-    always_raw: it takes raw values even if the others take normalised ones.
+    exact: whether it computes in float32 and so must agree with Keras. bytes: size of an activation. takes: its input's
+    dtype. always_raw: whether it takes raw values even if other formats take normalised ones.
     """
 
     file: str
@@ -47,7 +47,7 @@ class Format:
     always_raw: bool = False
 
     def layout(self, given: Input) -> Layout:
-        """The layout of the usual file, with the input that model.json describes."""
+        """Returns the layout of this format's usual file for the input that model.json describes."""
         if given.normalised and not self.always_raw:
             return Layout(given.scale, tuple(given.offset), self.takes)
         return Layout(1.0, (0.0,) * given.channels, self.takes)
@@ -89,5 +89,5 @@ FORMATS = {
     "cpp": Format("model.h", "C++", _cpp, exact=True, takes="uint8", always_raw=True),
     "int16": Format("model_int16.h", "C++", _int16, bytes=2, takes="uint8", always_raw=True),
 }
-FORMER = ("model_float16.tflite", "model_dynamic.tflite", "model_int8.tflite")  # no robot's code loads them
+FORMER = ("model_float16.tflite", "model_dynamic.tflite", "model_int8.tflite")  # of earlier versions
 CHOICES = {"none": ("keras",), "keras": ("keras",), "all": tuple(FORMATS)}

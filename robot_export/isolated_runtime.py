@@ -1,4 +1,4 @@
-"""Runs files of unknown origin in a process of their own: they can crash or hang their runtime, or take all memory."""
+"""Runs untrusted files in a separate process, because they can crash or hang their runtime, or use up the memory."""
 
 import multiprocessing
 import os
@@ -16,22 +16,22 @@ import numpy as np
 from common.errors import UserError
 from robot_export.model_json import Manifest
 
-START_SECONDS = 300.0  # limit for the import of all runtimes, five seconds on a free machine
-SECONDS, PER_PATCH = 60.0, 0.01  # time limit for an answer, plus this much for each patch
-MEMORY = 4 << 30  # bytes of data; all runtimes together need 0.6 GB
+START_SECONDS = 300.0  # time limit for importing all runtimes, which takes five seconds on an idle machine
+SECONDS, PER_PATCH = 60.0, 0.01  # time limit for a reply: SECONDS, plus PER_PATCH for each patch
+MEMORY = 4 << 30  # limit for the process's data in bytes; all runtimes together need 0.6 GB
 _ALONE = {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 class Ended(UserError):
-    """A process ended or took too long; the text says how, and follows the name of a file."""
+    """A process ended or took too long; the message follows a file's name, such as "did not finish within 60 s"."""
 
 
 class Child:
-    """A process with limited memory. The child ends with this process, and so do all processes that it starts.
+    """A process with limited memory. It ends when this process ends, together with all processes that it has started.
 
     Args:
-        prepare: (*arguments) runs in it and returns its first value and a function, which answers every value that is
-            sent to it; of a module that loads no runtime.
+        prepare: a function, called in the child with the arguments. It returns the first value to send back, and a
+            function that computes the reply to every value sent. Its module must not import a runtime.
     """
 
     def __init__(self, prepare: Callable, *arguments):
@@ -43,16 +43,16 @@ class Child:
         self.end = weakref.finalize(self, _end, self._process, folder)
 
     def send(self, value) -> None:
-        """Sends a value to it; `receive` says whether it could take it."""
+        """Sends a value to the child; if that fails, `receive` raises the error."""
         with suppress(OSError):
             self._connection.send(value)
 
     def receive(self, seconds: float):
-        """The next value that it sends.
+        """Waits for the next value from the child.
 
         Raises:
-            Ended: it crashed, failed, or took too long.
-            UserError: what it was asked for raised this.
+            Ended: the child crashed, failed, or took too long.
+            UserError: the function in the child raised this error.
         """
         if not self._connection.poll(seconds):
             self.end()
@@ -70,7 +70,7 @@ class Child:
 
 
 def _start(folder: str, prepare: Callable, connection, arguments: tuple) -> None:
-    """The process: in a group of its own, without a terminal, its temporary files in `folder`."""
+    """Runs in the child: in a process group of its own, without a terminal, with temporary files in `folder`."""
     os.setsid()
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -86,7 +86,7 @@ def _start(folder: str, prepare: Callable, connection, arguments: tuple) -> None
                 value = answer(asked)
             except UserError as error:
                 value = error
-    except (EOFError, BrokenPipeError):  # the other process is gone
+    except (EOFError, BrokenPipeError):  # the parent has ended
         return
     except UserError as error:
         connection.send(error)
@@ -97,7 +97,7 @@ def _start(folder: str, prepare: Callable, connection, arguments: tuple) -> None
 def _end(process, folder: str) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.kill()  # it may not have had its group yet
+    process.kill()  # it may not have made its process group yet
     process.join()
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -105,10 +105,10 @@ def _end(process, folder: str) -> None:
 class Isolated:
     """An exported file, opened by its runtime in a child process.
 
-    shape: of its input, (height, width, channels). dtype: of its input. outputs: numbers per patch.
+    shape, dtype: those of its input; shape is (height, width, channels). outputs: how many values it returns per patch.
 
     Raises:
-        UserError: the runtime cannot read it, or it is a header that is not ours.
+        UserError: the runtime cannot read the file, or it is a header that this program did not generate.
     """
 
     def __init__(self, path: Path, runtime: str):
@@ -117,7 +117,7 @@ class Isolated:
         self.shape, self.dtype, self.outputs = self._receive(START_SECONDS)
 
     def predict(self, values: np.ndarray) -> np.ndarray:
-        """Values from `Layout.feed` [n, height, width, channels] -> float32 [n, outputs].
+        """Runs values from `Layout.feed` [n, height, width, channels]; returns float32 [n, outputs].
 
         Raises:
             UserError: the runtime failed, crashed or took too long.
@@ -142,13 +142,13 @@ def _open(path: Path, runtime: str) -> tuple[tuple, Callable]:
 
 
 def file_checks(folder: Path, manifest: Manifest, foreign_code: bool) -> tuple[None, Callable]:
-    """For `Child`: name of a file in model.json -> what was found; see `verify_one_file.check_file`."""
+    """Prepares a `Child` that checks files by their names in model.json; the replies are those of `check_file`."""
     check = _child_module().check_file
     return None, lambda name: check(folder, manifest, name, foreign_code)
 
 
 def _child_module():
-    """What the child runs; it imports every runtime, which the parent does not need."""
+    """Imports the module that the child runs, with every runtime; the parent does not need them."""
     from robot_export import verify_one_file
 
     return verify_one_file

@@ -1,9 +1,9 @@
 """Writes folded networks as a Keras 2 .h5 file with h5py and json, for CompiledNN, frugally-deep and Keras 2.
 
-Batch normalisation is folded and the scale is in the first weights, so a chain is a shift, then convolution with bias,
-pooling, LeakyReLU, ..., dense, sigmoid. The shift is a BatchNormalization of variance 1: CompiledNN has no Rescaling.
-CompiledNN crashes without a message unless strings are stored like in Keras 2: single strings are ASCII of variable
-length, lists of names have a fixed length.
+Batch normalisation is folded and the scale is in the first weights. So the layers are a shift, then convolution with
+bias, pooling, LeakyReLU, ..., dense, sigmoid. CompiledNN has no Rescaling, so the shift is a BatchNormalization with
+variance 1. CompiledNN crashes without a message unless strings are stored as in Keras 2: single strings are ASCII of
+variable length, and names in lists have a fixed length.
 """
 
 import json
@@ -18,14 +18,14 @@ from common.errors import UserError
 from common.training.safe_keras_file import count_stored
 from robot_export.folded_network import DenseLayer, FoldedNetwork, Joint
 
-KERAS = "2.15.0"  # the version with this layout
-_EPSILON = 2.0**-10  # 1 - 2^-10, the variance, is exact: the two add up to 1
+KERAS = "2.15.0"  # the Keras version that writes this layout
+_EPSILON = 2.0**-10  # exact, like the variance 1 - 2^-10, so that their sum is 1
 
 
 def write(path: Path, joint: Joint) -> None:
-    """Writes the file: input [height, width, channels] float32, one output [outputs]."""
+    """Writes the file, with the input [height, width, channels] float32 and one output [outputs]."""
     chain = _Chain(joint.branches[0].input_shape)
-    start = _shift(chain, joint.branches[0])  # only once: CompiledNN is wrong for bytes if an input is read twice
+    start = _shift(chain, joint.branches[0])  # only once: CompiledNN is wrong for bytes if two layers read an input
     ends = [_branch(chain, network, start, f"_{i}" if i else "") for i, network in enumerate(joint.branches)]
     end = ends[0] if len(ends) == 1 else chain.add("Concatenate", "answers", {"axis": -1}, ends)
     if joint.mix is not None:
@@ -47,7 +47,7 @@ def write(path: Path, joint: Joint) -> None:
 
 
 class _Chain:
-    """Collects layers in the format of Keras 2, and the weights of those that have any."""
+    """Collects layers in the format of Keras 2, and their weights."""
 
     def __init__(self, input_shape: tuple[int, int, int]):
         self.layers, self.weights = [], {}
@@ -64,7 +64,7 @@ class _Chain:
         return name
 
     def in_order(self) -> list[dict]:
-        """The layers in the order in which Keras 2 assigns weights: those furthest from the output first."""
+        """Sorts the layers as Keras 2 does to assign weights: those furthest from the output come first."""
         depth = {layer["name"]: 0 for layer in self.layers}
         for layer in reversed(self.layers):
             for node in layer["inbound_nodes"]:
@@ -74,7 +74,7 @@ class _Chain:
 
 
 def _shift(chain: _Chain, network: FoldedNetwork) -> str:
-    """Adds the shift of the input, if there is any; the scale is in the weights."""
+    """Adds the shift of the input unless it is zero; the scale is in the weights."""
     mean = -network.shift
     if not mean.any():
         return "patch"
@@ -114,9 +114,9 @@ def _leaky(chain: _Chain, layer, x: str, suffix: str) -> str:
 
 
 def load(path: Path) -> tuple[Callable, tuple[int, ...]]:
-    """Reads only the data of such a file; returns a TensorFlow function for a batch, and the shape of one input.
+    """Reads such a file as data only; returns a TensorFlow function for a batch, and the shape of one input.
 
-    Raises a UserError if it contains a layer that this module does not write, or weights in another place.
+    Raises a UserError if the file contains a layer that this module does not write, or stores weights elsewhere.
     """
     count_stored(path)
     with h5py.File(path) as file:

@@ -1,4 +1,4 @@
-"""Describes the input and output of a file, and makes the network with exactly this layout."""
+"""Describes the input and output of a file, and makes a network with this layout."""
 
 from dataclasses import dataclass, replace
 
@@ -7,12 +7,12 @@ import numpy as np
 from robot_export.folded_network import DenseLayer, FoldedNetwork, Joint
 from robot_export.model_json import ExportedFile, Input
 
-# The outputs of our networks, by their number.
+# The names of our networks' outputs, by how many outputs there are.
 OWN = {1: ("ball",), 3: ("radius", "x", "y"), 4: ("ball", "radius", "x", "y")}
-# What a robot's code may read as one output: (our output, factor, summand). For pixels, the factor is the patch's side.
+# The outputs that robots' code may read: (our output, factor, summand). For pixels, the factor is the patch's side.
 TERMS = {name: (name, 1, 0) for name in OWN[4]}
 TERMS |= {"1 - ball": ("ball", -1, 1), "logit": ("ball", 1, 0), "0": (None, 0, 0)}
-TERMS["2 radius"] = ("radius", 2, 0)  # in half sides of the patch
+TERMS["2 radius"] = ("radius", 2, 0)  # the unit is half the patch's side
 PIXELS = " px"
 
 
@@ -32,13 +32,13 @@ class Layout:
     outputs: tuple[str, ...] | None = None
 
     def as_json(self) -> dict:
-        """The layout for model.json, which has the dtype elsewhere."""
+        """Returns the layout for model.json, without the dtype, which is stored elsewhere."""
         outputs = list(self.outputs) if self.outputs else None
         return {"scale": self.scale, "offset": list(self.offset), "columns": self.columns, "outputs": outputs}
 
     @staticmethod
     def of(file: ExportedFile, given: Input) -> "Layout":
-        """The layout of a file in model.json; older files, from before November 2026, use other fields."""
+        """Returns the layout of a file in model.json; files from before November 2026 use other fields."""
         if told := file.layout:
             outputs = told["outputs"] and tuple(told["outputs"])
             return Layout(told["scale"], tuple(told["offset"]), file.input_type, told["columns"], outputs)
@@ -47,7 +47,7 @@ class Layout:
         return Layout(scale / step, tuple((offset / step + zero).tolist()), file.input_type)
 
     def feed(self, X: np.ndarray) -> np.ndarray:
-        """uint8 patches [n, row, column, channel] -> the input of the file."""
+        """Converts uint8 patches [n, row, column, channel] to the input of the file."""
         X = X.transpose(0, 2, 1, 3) if self.columns else X
         values = X.astype(np.float32) * np.float32(self.scale) + np.asarray(self.offset, np.float32)
         if self.dtype == "uint8":
@@ -55,7 +55,7 @@ class Layout:
         return values
 
     def read(self, answers: np.ndarray, size: int) -> np.ndarray:
-        """The file's outputs -> the outputs of our networks [n, 1, 3 or 4], as the robot's code interprets them."""
+        """Converts the file's outputs to those of our networks [n, 1, 3 or 4], as the robot's code does."""
         if self.outputs is None:
             return answers
         columns = {}
@@ -67,7 +67,7 @@ class Layout:
         return np.stack([columns[name] for name in own], axis=1)
 
     def network(self, *networks: FoldedNetwork) -> Joint:
-        """The networks joined in one with this input and these outputs."""
+        """Joins the networks into one with this input and these outputs."""
         branches = tuple(_fed(network, self) for network in networks)
         if self.outputs is None:
             return Joint(branches)
@@ -85,13 +85,13 @@ class Layout:
 
 
 def term(output: str, size: int) -> tuple[str | None, float, float]:
-    """(our output, factor, summand) for an output that a robot's code reads."""
+    """Returns (our output, factor, summand) for an output that a robot's code reads."""
     name, factor, summand = TERMS[output.removesuffix(PIXELS)]
     return name, factor * (size if output.endswith(PIXELS) else 1), summand
 
 
 def _fed(network: FoldedNetwork, layout: Layout) -> FoldedNetwork:
-    """The network for input values that are already scaled and shifted, and perhaps transposed."""
+    """Changes a network to take input values that are already scaled and shifted, and possibly transposed."""
     gain = network.scale / layout.scale
     offset = tuple((np.array(network.offset) - gain * np.array(layout.offset)).tolist())
     network = replace(network, scale=gain, offset=offset)

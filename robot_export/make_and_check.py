@@ -1,6 +1,6 @@
-"""Exports a model to every format and compares each file with it; an exact one that differs stops the export.
+"""Exports a model to every format and compares each file with it; a float32 file that differs stops the export.
 
-A format whose runtime is not installed is written, too, but neither accepted nor rejected.
+If the runtime of a format is not installed, its file is written, but is neither accepted nor rejected.
 """
 
 import fcntl
@@ -31,16 +31,16 @@ from robot_export.onnx_file import OPSET
 from robot_export.plan_files import Item, make_items, robot_file
 from robot_export.robots import ROBOTS
 
-TIMED = 100  # patches
-TEMPORARY = ".export."  # the folder of unfinished files begins with it
+TIMED = 100  # patches for measuring the latency
+TEMPORARY = ".export."  # start of the name of the folder for unfinished files
 CARD = ("README.md", "report.html")
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A checked file: its entry, its threshold, and its outputs float32 [8, k] for the test vectors.
+    """A checked file: its entry in model.json, its threshold, and its outputs float32 [8, k] for the test vectors.
 
-    run: runs it once, for timing together with the others; None if it was already timed, or was not run.
+    run: a function that runs the file once, for timing it; None if it was already timed or cannot run here.
     """
 
     entry: ExportedFile
@@ -52,9 +52,9 @@ class Checked:
 def deliver(job: Job, export: str = "all", prepare: Callable[[Path], Job] | None = None) -> Manifest:
     """Makes the files, model.json and, unless `export` is "none", the card; export: as `--export`.
 
-    All of them are written to a temporary folder and moved in at the end, so that a full disk leaves the folder as it
-    was: its model.json and card never describe another export. `prepare` completes the job first, and may write
-    pictures to that temporary folder.
+    All files are written to a temporary folder and moved at the end, so a full disk leaves the job's folder unchanged,
+    and its model.json and card never describe another export. `prepare` completes the job first, and may write pictures
+    to the temporary folder.
 
     Raises:
         UserError: a layer or file cannot be exported or written, a robot's code cannot load this model, or a float32
@@ -84,9 +84,9 @@ def deliver(job: Job, export: str = "all", prepare: Callable[[Path], Job] | None
 
 @contextmanager
 def _temporary_folder(parent: Path) -> Iterator[Path]:
-    """A folder for new files, removed at the end; waits for another export to `parent`, removes what a killed one left.
+    """Makes a folder for new files, removed at the end; waits for other exports to `parent` and removes what they left.
 
-    Errors name the files in `parent`, because the folder is gone when they are read.
+    Errors name the files in `parent`, because the temporary folder no longer exists when the user reads them.
     """
     handle = os.open(parent, os.O_RDONLY)
     try:
@@ -129,10 +129,10 @@ def _make_and_check(items: dict[str, Item], new: Path, job: Job) -> dict[str, Ch
 
 
 def _manifest(job: Job, checked: dict[str, Checked], robots: dict[str, dict], **cost) -> Manifest:
-    """The record before the export, completed with its files."""
+    """Completes the manifest from before the export with the exported files."""
     manifest, vectors = job.source.manifest, job.vectors
     expected = {name: file.answers.tolist() for name, file in checked.items()}
-    expected["keras"] = job.source.outputs[vectors].tolist()  # the same as in the header
+    expected["keras"] = job.source.outputs[vectors].tolist()  # the same outputs as in the header
     patches = job.source.validation.X[vectors].reshape(VECTORS, -1).tolist()
     return replace(
         manifest,
@@ -145,7 +145,7 @@ def _manifest(job: Job, checked: dict[str, Checked], robots: dict[str, dict], **
 
 
 def _make(name: str, item: Item, new: Path, job: Job) -> Checked:
-    """Writes a file, runs it on the validation split, compares it with Keras, and times it if it is a program."""
+    """Writes a file, runs it on the validation split, compares it with Keras, and times it if it is a C++ header."""
     reference, runtime, written, folder = job.reference, item.format.runtime, None, job.folder
     if item.format.write:
         folder = new
@@ -157,7 +157,7 @@ def _make(name: str, item: Item, new: Path, job: Job) -> Checked:
         outputs = reference.outputs if written.outputs is None else written.outputs
         return Checked(entry, written.threshold, outputs[job.vectors])
     opened, X = runtimes.open_file(folder / item.file, runtime), job.source.validation.X
-    blocks = (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))  # it may be in a file
+    blocks = (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))  # the split may be streamed
     outputs = np.concatenate([opened.predict(item.layout.feed(block)) for block in blocks])
     if written.outputs is not None and not np.array_equal(outputs, written.outputs):
         raise UserError(f"the {name} format does not output the expected bits. Not exported.")
@@ -184,7 +184,7 @@ def _make(name: str, item: Item, new: Path, job: Job) -> Checked:
 
 
 def _entry(item: Item, folder: Path, job: Job, **found) -> ExportedFile:
-    """The entry of a file in model.json, with what was found when it ran."""
+    """Makes the entry of a file in model.json; found: what was measured."""
     content, runtime, manifest = (folder / item.file).read_bytes(), item.format.runtime, job.source.manifest
     known = {
         "file": item.file,
@@ -204,16 +204,16 @@ def _entry(item: Item, folder: Path, job: Job, **found) -> ExportedFile:
 
 
 def _check_names(folder: Path, items: dict[str, Item]) -> None:
-    """Refuses a folder in place of a file that an export writes or removes, before anything is written."""
+    """Refuses, before anything is written, a folder with the name of a file that the export writes or removes."""
     for file in sorted(_known_files() | {item.file for item in items.values()} | {"model.json", *CARD}):
         if (folder / file).is_dir() and not (folder / file).is_symlink():
             raise UserError(f"A file of this name has to be written, but it is a folder. Received: {folder / file}.")
 
 
 def _move_in(new: Path, folder: Path) -> None:
-    """Moves the files of an export in, and removes those that only an earlier one made.
+    """Moves the files of an export to the job's folder, and removes those of an earlier export.
 
-    An old card goes first and the new one comes last, so that nothing ever lists a file that is not there.
+    The old card is removed first and the new one is moved last, so that a card never lists a file that is missing.
     """
     made = {path.name for path in new.iterdir()}
     for file in CARD:

@@ -1,4 +1,4 @@
-"""`model.json`, version 1, as one record: everything known about a model and its exported files.
+"""Reads and writes `model.json`, version 1: everything that is known about a model and its exported files.
 
 The file is checked against its JSON Schema before it is written and after it is read.
 """
@@ -16,17 +16,17 @@ from common.atomic_files import read_inside, read_json, write_text
 from common.errors import UserError
 
 SCHEMA = Path(__file__).with_name("model.schema.json")
-MOST_BYTES = 1 << 30  # of one file
+MOST_BYTES = 1 << 30  # maximum size of one file
 # Keys that keep their names from the first version, because robots and older programs read them.
 KEYS = {"formats": "forms", "accepted": "fit", "reasons": "unfit"}
 
 
 @dataclass(frozen=True)
 class Input:
-    """The input of the files, from the patch in the camera picture to the numbers.
+    """The input of the exported files: how it is computed from the camera picture.
 
-    scale, mean: normalised = raw * scale - mean, per channel. normalised: whether TFLite and ONNX files take that.
-    sampling: in words; sampling_rule: its key in `common.datasets.sampling_rules.RULES`, None if unknown.
+    scale, mean: normalised = raw * scale - mean, per channel. normalised: whether TFLite and ONNX files take it.
+    sampling: the rule in words. sampling_rule: its key in `common.datasets.sampling_rules.RULES`, None if unknown.
     """
 
     height: int
@@ -43,7 +43,7 @@ class Input:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of a patch."""
+        """The height, width and number of channels of a patch."""
         return self.height, self.width, self.channels
 
     @property
@@ -54,10 +54,10 @@ class Input:
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """A file, how to run it, and how it compares with the trained model.
+    """An exported file, how to run it, and how it compares with the trained model.
 
-    accepted: False if it loses too much, None if it was not run; reasons: why. parity: numbers on the validation split.
-    layout: from `layout.Layout`; older files lack it. normalised, input_type: the same for older readers.
+    accepted: False if it loses too much, None if it was not run. reasons: why. parity: metrics on the validation split.
+    layout: from `layout.Layout`, missing in older files. normalised, input_type: the same for older programs.
     latency_us: {"median", "p95"}. tolerance: for the test vectors. ranges, clamped: for the int16 header.
     """
 
@@ -84,10 +84,10 @@ class ExportedFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All of model.json. Fields without a value (None by default) are left out of the file.
+    """The content of model.json. Fields without a value (None by default) are left out of the file.
 
-    target: {"order", "units", ...} of the outputs. cost: from `cost.count_cost`. datasets: by split. metrics: by split.
-    options: of the run, None if unknown. formats: by name, empty until the model is exported.
+    target: {"order", "units", ...} of the outputs. cost: from `cost.count_cost`. datasets, metrics: by split.
+    options: those of the run, None if unknown. formats: by name, empty until the model is exported.
     vectors: {"patches", "expected"}, eight raw patches and the outputs of each format.
     threshold: per format; None for a detector. robots: the file for each --robot.
     """
@@ -110,7 +110,7 @@ class Manifest:
     robots: dict[str, dict] | None = None
 
     def digest(self, split: str) -> str | None:
-        """The digest of the patches of a split; None if the model has none."""
+        """Returns the digest of a split's patches; None if model.json does not name this split."""
         return self.datasets.get(split, {}).get("digest")
 
     @property
@@ -124,19 +124,19 @@ class Manifest:
         return self.threshold["keras"] if self.threshold else None
 
     def as_json(self) -> dict:
-        """The record as a JSON object."""
+        """Returns the record as a JSON object."""
         files = {name: _values(file) for name, file in self.formats.items()}
         return _values(replace(self, input=_values(self.input), formats=files))
 
 
 def from_json(values: dict) -> Manifest:
-    """The record from an object that follows the schema; unknown keys are ignored."""
+    """Makes the record from an object that follows the schema; unknown keys are ignored."""
     files = {name: _record(ExportedFile, file) for name, file in values.get("forms", {}).items()}
     return _record(Manifest, values | {"input": _record(Input, values["input"]), "forms": files})
 
 
 def read(folder: Path) -> Manifest:
-    """Reads the model.json of a run folder; a UserError if it does not exist or does not follow the schema."""
+    """Reads the model.json of a run folder; raises a UserError if it does not exist or does not follow the schema."""
     path = Path(folder) / "model.json"
     try:
         values = read_json(path)
@@ -147,9 +147,9 @@ def read(folder: Path) -> Manifest:
 
 
 def read_beside(model: Path) -> Manifest | None:
-    """What the model.json of a model.keras says about the model, not the files of its last export; None without one.
+    """Reads the model.json beside a model.keras, if any, without the exported files that it lists.
 
-    Raises a UserError if it cannot be read or does not follow the schema.
+    Raises a UserError if the model.json cannot be read or does not follow the schema.
     """
     path = model.with_name("model.json")
     if model.name != "model.keras" or not path.is_file():
@@ -160,9 +160,9 @@ def read_beside(model: Path) -> Manifest | None:
 
 
 def find_entry(path: Path) -> tuple[Manifest, str] | None:
-    """The model.json beside an exported file, and the file's name in it; None if none lists the file.
+    """Reads the model.json beside an exported file; returns it and the file's name in it, or None if it is not listed.
 
-    Raises a UserError if one lists it but does not follow the schema.
+    Raises a UserError if the model.json lists the file but does not follow the schema.
     """
     beside = path.with_name("model.json")
     files = read_json(beside).get("forms") if os.path.lexists(beside) else None
@@ -173,7 +173,7 @@ def find_entry(path: Path) -> tuple[Manifest, str] | None:
 
 
 def read_unchanged(folder: Path, file: ExportedFile) -> bytes:
-    """The content of an exported file; a UserError if it cannot be read, or is not the one that was exported."""
+    """Reads an exported file; raises a UserError if that fails or if the file has changed since the export."""
     try:
         content = read_inside(folder, file.file, MOST_BYTES)
     except OSError as error:
@@ -185,7 +185,7 @@ def read_unchanged(folder: Path, file: ExportedFile) -> bytes:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    """Checks the record and writes model.json, with each list of numbers on one line; raises as `check`."""
+    """Checks the record and writes model.json, with each list of numbers on one line. Raises as `check`."""
     values = manifest.as_json()
     check(values)
     plain = json.dumps(values, indent=2, allow_nan=False)
@@ -194,10 +194,10 @@ def write(folder: Path, manifest: Manifest) -> None:
 
 
 def check(values: dict, where: str = "model.json", exported: bool = True) -> None:
-    """Checks an object against the schema; `where` is its name for the error message.
+    """Checks an object against the schema; `where` is its name in the error message.
 
     exported: False for a run that is not yet exported and so has no formats or test vectors. Raises a UserError that
-    names the place where it does not follow the schema.
+    says which value does not follow the schema.
     """
     rules = json.loads(SCHEMA.read_text(encoding="utf-8"))
     if not exported:
@@ -209,7 +209,7 @@ def check(values: dict, where: str = "model.json", exported: bool = True) -> Non
 
 
 def _values(record) -> dict:
-    """The fields of a record by their keys in the file, without optional fields that have no value."""
+    """Returns the fields of a record by their keys in the file, without optional fields that have no value."""
     left = [each for each in fields(record) if each.default is MISSING or getattr(record, each.name) is not None]
     return {KEYS.get(each.name, each.name): getattr(record, each.name) for each in left}
 

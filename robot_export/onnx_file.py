@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from robot_export.folded_network import Convolution, DenseLayer, FoldedNetwork, Joint
 
-OPSET = 13  # the oldest in which all operators have today's meaning: ONNX Runtime 1.8, OpenCV 4.5.5, OpenVINO 2021
+OPSET = 13  # the oldest in which all operators are defined as today: ONNX Runtime 1.8, OpenCV 4.5.5, OpenVINO 2021
 IR_VERSION = 7  # the version of ONNX 1.8, which introduced opset 13
 
 
@@ -64,7 +64,7 @@ def _branch(graph: _Graph, network: FoldedNetwork, x: str, suffix: str) -> str:
             height, width = (side - k + 1 for side, k in zip((height, width), layer.weights.shape, strict=False))
         height, width = height // layer.pool, width // layer.pool
     x = graph.node("Flatten", [x], f"flat{suffix}")
-    # The inputs of the first are flattened as [row][column][channel]; here they come as [channel][row][column].
+    # The first dense layer expects [row][column][channel]; here its inputs are [channel][row][column].
     first, *later = network.dense
     by_place = first.weights.reshape(height, width, -1, len(first.bias))
     by_plane = by_place.transpose(2, 0, 1, 3).reshape(first.weights.shape)
@@ -84,7 +84,7 @@ def _convolution(graph: _Graph, x: str, layer: Convolution, suffix: str) -> str:
     before, after = [(size - 1) // 2 for size in sizes], [size // 2 for size in sizes]
     kernel = graph.weight(f"{name}.weights", layer.weights.transpose(3, 2, 0, 1))
     bias = graph.weight(f"{name}.bias", layer.bias)
-    pads = [*before, *after] if layer.padding == "same" else [0, 0, 0, 0]  # an even kernel's extra zero comes last
+    pads = [*before, *after] if layer.padding == "same" else [0, 0, 0, 0]  # an even kernel has one more zero at the end
     x = graph.node("Conv", [x, kernel, bias], name, pads=pads, kernel_shape=sizes)
     if layer.pool > 1:
         sides = [layer.pool, layer.pool]

@@ -1,4 +1,4 @@
-"""The command line of `export.py` in all projects; light, so that `--help` and a typo answer at once."""
+"""The command line of `export.py` in all projects; imports little, so that `--help` and typos are answered at once."""
 
 import argparse
 import ctypes
@@ -11,7 +11,7 @@ from common.cli.training_options import INPUTS
 from common.training.find_model import find_model
 from robot_export.robots import add_robot_options, file_kinds
 
-# The words of C++23, and in the last line names that something else has.
+# The keywords of C++23 and, in the last line, other names that the header or the compiler uses.
 RESERVED = """
 alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class co_await
 co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default delete do
@@ -24,7 +24,7 @@ ball errno linux main posix std unix
 
 
 def export_parser(description: str) -> Parser:
-    """A parser for `export.py MODEL [--calibration FILE... --validation FILE...]`; the project adds its own options."""
+    """Makes the parser of `export.py MODEL [--calibration FILE... --validation FILE...]`; projects add more options."""
     parser = Parser(description=description)
     parser.add_argument("model", type=run_or_file, metavar="MODEL", help="a .keras file, or a run: its folder or name")
     for name, text in (
@@ -44,9 +44,9 @@ def export_parser(description: str) -> Parser:
 
 
 def check_arguments(arguments: argparse.Namespace, kind: str) -> argparse.Namespace:
-    """Refuses what needs no TensorFlow to be refused; returns the arguments.
+    """Checks everything that can be checked without loading TensorFlow; returns the arguments.
 
-    kind: of the model, "classifier" or "detector".
+    kind: the kind of model, "classifier" or "detector".
 
     Raises:
         UserError: a file is missing, the model is not a .keras file, its folder (if the files are to be put there) or
@@ -65,7 +65,7 @@ def check_arguments(arguments: argparse.Namespace, kind: str) -> argparse.Namesp
 
 
 def _namespace(text: str) -> str:
-    """A valid name of a C++ namespace that no word of C++ and no function or type of the C library has."""
+    """Checks a C++ namespace: it must be a valid name, and not a keyword or the name of a C library function."""
     if not re.fullmatch("[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", text):
         raise argparse.ArgumentTypeError(f"must consist of letters, digits and single underscores. Received: {text}.")
     c_library = ctypes.CDLL(None)  # model.h includes <cmath> and <cstring>

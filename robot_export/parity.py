@@ -1,4 +1,4 @@
-"""Judges whether an exported file computes the same as the trained model, on a whole split of patches."""
+"""Decides whether an exported file gives the same outputs as the trained model, on a whole split of patches."""
 
 import math
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from common.errors import UserError
 from robot_export.layout import Layout, term
 from robot_export.project import Numbers, Project
 
-EXACT = 1e-4  # largest difference of a float32 format; another order of additions cannot cause more
-QUANTISED = 0.02  # largest difference of a quantised format from its test vectors; processors round differently
-RECALL_LOST = 0.005  # of all balls; a format that loses more at its threshold is rejected
-ERROR_GROWN = 0.05  # relative to Keras; a format whose centre error grows by more is rejected
+EXACT = 1e-4  # largest allowed difference of a float32 format; a different order of additions stays below it
+QUANTISED = 0.02  # largest allowed difference of a quantised format from its test vectors; processors round differently
+RECALL_LOST = 0.005  # fraction of the balls; a format that loses more than this at its threshold is rejected
+ERROR_GROWN = 0.05  # relative to Keras; a format whose centre error grows by more than this is rejected
 
 
 def reasons(before: Numbers, after: Numbers) -> list[str]:
-    """Why a format with the numbers `after` is rejected, given Keras's; empty if it is accepted."""
+    """Returns the reasons for rejecting a format with the metrics `after`, given those of Keras; empty if accepted."""
     recall, found = after.get("recall", 0.0), []
     lost = before.get("recall", 0.0) - recall
     if lost > RECALL_LOST + 1e-9:  # ignores rounding errors
@@ -33,8 +33,8 @@ def reasons(before: Numbers, after: Numbers) -> list[str]:
 
 
 def tolerance(runtime: str, layout: Layout, size: int) -> float:
-    """The largest difference of a file from its test vectors, in the units of its outputs; size: of a patch's side."""
-    # Only TFLite's own int8 rounds differently on other processors; the int16 header gives the same bits everywhere.
+    """Returns the largest allowed difference of a file from its test vectors, in its units; size: a patch's side."""
+    # TFLite's int8 rounds differently on other processors; the int16 header gives the same bits everywhere.
     limit = QUANTISED if runtime == "LiteRT" and layout.dtype == "uint8" else EXACT
     if layout.outputs:
         limit *= max(abs(term(output, size)[1]) for output in layout.outputs)
@@ -43,7 +43,7 @@ def tolerance(runtime: str, layout: Layout, size: int) -> float:
 
 
 class Verdict(NamedTuple):
-    """The result for a format: `numbers` for the table, its `threshold`, and the reasons why it is rejected."""
+    """The result for a format: `numbers` for the table, its `threshold`, and the reasons if it is rejected."""
 
     numbers: dict[str, float]
     threshold: float | None
@@ -54,7 +54,7 @@ class Verdict(NamedTuple):
 class Reference:
     """The reference that every format is compared with.
 
-    y: labels of the patches. outputs: float32 [n, k], the outputs of Keras. threshold: Keras's, None for a detector.
+    y: labels of the patches. outputs: float32 [n, k], the outputs of Keras. threshold: of Keras, None for a detector.
     """
 
     y: np.ndarray
@@ -63,16 +63,16 @@ class Reference:
     project: Project
 
     def own_threshold(self, outputs: np.ndarray) -> float | None:
-        """The threshold of a format that is not exact."""
+        """Chooses the threshold of a quantised format."""
         if self.project.choose is None:
             return self.threshold
         return self.project.choose(self.y, outputs, self.numbers, self.threshold)
 
     def compare(self, name: str, exact: bool, outputs: np.ndarray) -> Verdict:
-        """Compares a format's outputs [n, k] with Keras's, a quantised one's at its own threshold.
+        """Compares a format's outputs [n, k] with those of Keras; a quantised format is judged at its own threshold.
 
         Raises:
-            UserError: an exact format that differs by more than `EXACT`, or outputs that are NaN or infinite.
+            UserError: an exact format differs by more than `EXACT`, or outputs are NaN or infinite.
         """
         difference = np.abs(outputs.astype(np.float64) - self.outputs)
         if not np.isfinite(difference).all():
@@ -97,5 +97,5 @@ class Reference:
 
     @cached_property
     def numbers(self) -> Numbers:
-        """Those of Keras, by `Project.measure`."""
+        """The metrics of Keras's outputs, from `Project.measure`."""
         return self.project.measure(self.y, self.outputs, self.threshold)

@@ -11,7 +11,7 @@ from robot_export.layout import OWN, Layout
 from robot_export.model_json import Input
 from robot_export.robots import ROBOTS, Robot, check, file_kinds
 
-# What must be equal in two models that share one file: field of Input, in words.
+# The fields of Input that must be equal in two models that share one file, and their names in messages.
 _SHARED = {"width": "size", "channels": "number of channels", "colour": "colour", "mean": "mean"}
 _SHARED |= {"sampling": "sampling rule"}
 
@@ -27,11 +27,11 @@ class Item:
 
 
 def make_items(job: Job, export: str) -> tuple[dict[str, Item], dict[str, dict]]:
-    """The files of a job; export: as `--export`; robots get theirs with "all".
+    """Plans the files of a job; export: as `--export`, where only "all" includes the files for robots.
 
     Returns:
-        Files by their name in model.json, and the entry of each robot there: the file made for it, or the usual file
-        that already has its layout.
+        The files by their names in model.json, and the entry of each robot in model.json: the file made for it, or the
+        usual file if that already has the robot's layout.
 
     Raises:
         UserError: a layer cannot be exported, or a robot's code cannot load this model.
@@ -52,11 +52,11 @@ def make_items(job: Job, export: str) -> tuple[dict[str, Item], dict[str, dict]]
 
 
 def robot_kinds(job: Job) -> dict[str, str]:
-    """The kind of each robot's file: "classifier", "detector" or "joint".
+    """Returns the kind of each robot's file: "classifier", "detector" or "joint".
 
     Raises:
-        UserError: a robot's code cannot load this model, or two models cannot share one input, or no robot
-            joins them.
+        UserError: a robot's code cannot load this model, two models cannot share one input, or no robot reads a file
+            with both.
     """
     given = job.source.manifest.input
     kinds = file_kinds(job.robots, job.source.manifest.kind, job.detector is not None)
@@ -68,7 +68,7 @@ def robot_kinds(job: Job) -> dict[str, str]:
 
 
 def robot_layout(robot: Robot, given: Input, kind: str) -> Layout:
-    """The input and output layout of a robot's file of this kind."""
+    """Returns the input and output layout of a robot's file of this kind."""
     if robot.format == "cpp":
         return FORMATS["cpp"].layout(given)
     offset = tuple(given.offset) if robot.subtracts_mean else (0.0,) * given.channels
@@ -77,7 +77,7 @@ def robot_layout(robot: Robot, given: Input, kind: str) -> Layout:
 
 
 def robot_file(robot: Robot) -> str:
-    """The name of a file that is made for only one robot."""
+    """Returns the name of a file that is made for only one robot."""
     return f"model_{robot.name}{PurePath(FORMATS[robot.format].file).suffix}"
 
 

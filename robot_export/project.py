@@ -1,4 +1,4 @@
-"""What an export needs to know about a training project; the project passes it."""
+"""Describes what an export needs to know about a training project, which passes an object of this class."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ class Project:
     """The description of a training project for exports.
 
     name: its package. purpose: one sentence for the model card.
-    measure: (y, outputs [n, k], threshold or None) -> numbers, for the parity table.
-    table: numbers per split -> text. group_table: (rows, shown of each kind) -> text, worst first.
-    pictures: (kind, what it shows); the file is SPLIT_KIND.png in the run folder.
-    tracked: the numbers of each split that are tracked as metrics; evaluation.json and the table have all of them.
-    choose: (y, outputs, Keras's numbers, its threshold) -> the threshold of a format: Keras's, or another if that
-        helps; None if the project has no threshold.
+    measure: (y, outputs [n, k], threshold or None) -> metrics for the parity table.
+    table: metrics per split -> text. group_table: (rows, maximum number per kind) -> text, worst first.
+    pictures: (kind, what the picture shows); the file is SPLIT_KIND.png in the run folder.
+    tracked: the metrics of each split that are tracked on the server; evaluation.json and the table have all metrics.
+    choose: (y, outputs, Keras's metrics, Keras's threshold) -> the threshold of a format: that of Keras, or a better
+        one; None if the project has no threshold.
     """
 
     name: str

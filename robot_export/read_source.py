@@ -1,4 +1,4 @@
-"""Reads what `export.py` exports: the model of a run or file, its record, and the patches for judging it."""
+"""Reads what `export.py` exports: the model of a run or file, its model.json, and the patches for testing it."""
 
 import argparse
 import json
@@ -32,7 +32,7 @@ from robot_export.project import Project
 
 _NUMBERS, _TEXT = {"type": "object", "additionalProperties": {"type": "number"}}, {"type": "string"}
 _ROW = _NUMBERS | {"required": ["group", "name"], "properties": {"group": _TEXT, "name": _TEXT}}
-_EVALUATED = {  # one split of evaluation.json, as `report` of a project writes it
+_EVALUATED = {  # JSON Schema for one split of evaluation.json, as a project's `report` writes it
     "type": "object",
     "required": ["metrics", "groups"],
     "properties": {
@@ -44,14 +44,14 @@ _EVALUATED = {  # one split of evaluation.json, as `report` of a project writes 
 
 
 def read_source(arguments: argparse.Namespace, project: str, target: dict, recorded: Callable) -> Source:
-    """Reads the patches and the model of a project, and scores them.
+    """Reads the patches and the model, and computes the model's outputs for the patches.
 
     Args:
-        project: its package. target: for model.json; its "order" names the outputs.
-        recorded: `load_recorded` with the project's options and data.
+        project: name of the project's package. target: for model.json; its "order" lists the outputs.
+        recorded: `load_recorded` with the project's options and function for loading data.
 
     Raises:
-        UserError: files or a model cannot be used, or calibration uses test patches.
+        UserError: a file or the model cannot be used, or calibration uses test patches.
     """
     file = find_model(arguments.model)
     known = model_json.read_beside(file)
@@ -64,10 +64,10 @@ def read_source(arguments: argparse.Namespace, project: str, target: dict, recor
         parts = {split: read_files(paths, task)[0] for split, paths in named.items()}
     else:
         parts = _recorded(arguments, file, known, recorded)
-    concatenate([part.take([0]) for part in parts.values()])  # an error unless all have one size and colour
+    concatenate([part.take([0]) for part in parts.values()])  # raises an error unless all have the same size and colour
     _check_patches(arguments, parts, known)
     model = load_model(file, parts["validation"].X.shape[1:], len(target["order"]))
-    fold(model)  # before any computation: an error for a layer that cannot be exported
+    fold(model)  # raises an error for a layer that cannot be exported, before anything is computed
     normalised = arguments.input == "normalised" if arguments.input else bool(known and known.input.normalised)
     if known is None:
         manifest = describe_model(model, parts, normalised, project=project, target=target)
@@ -82,10 +82,10 @@ def read_source(arguments: argparse.Namespace, project: str, target: dict, recor
 
 
 def open_job(arguments: argparse.Namespace, source: Source, project: Project) -> Job:
-    """Prepares the folder for the files; its results are those of the run if they are complete, else empty.
+    """Prepares the job and the folder for its files; its results are those of the run if they are complete, else empty.
 
     Raises:
-        UserError: --detector cannot be used, or a robot's code cannot load the model; no folder is made.
+        UserError: --detector cannot be used, or a robot's code cannot load the model. Then no folder is made.
     """
     file, detector = find_model(arguments.model), getattr(arguments, "detector", None)
     partner = _read_partner(detector, source.validation.X) if detector else None
@@ -102,19 +102,19 @@ def open_job(arguments: argparse.Namespace, source: Source, project: Project) ->
 
 
 def load_recorded(kind: type, load_data: Callable, folder: Path):
-    """The patches of a run, common.datasets.load.Splits, found again with its config.json; kind: the project's Options.
+    """Loads the patches of a run (common.datasets.load.Splits) with its config.json; kind: the project's Options.
 
     Raises:
         UserError: they no longer exist, or config.json does not belong to a run of this project.
     """
     saved = read_config(folder)["options"]
-    moved = {} if Path(str(saved.get("data_root"))).is_dir() else {"data_root": kind().data_root}  # made elsewhere
+    moved = {} if Path(str(saved.get("data_root"))).is_dir() else {"data_root": kind().data_root}  # of another machine
     places = {"resume": str(folder.resolve()), "output_dir": folder.resolve().parent} | moved
     return load_data(from_json(kind, saved, **places))
 
 
 def _recorded(arguments, file: Path, known: Manifest | None, recorded: Callable) -> dict[str, Patches]:
-    """The training and validation patches of a run, according to its config.json."""
+    """Loads the training and validation patches of a run, according to its config.json."""
     there = {"model.json": known is not None, "config.json": file.with_name("config.json").is_file()}
     missing = " and ".join(name for name, found in there.items() if not found)
     if arguments.calibration or arguments.validation or missing:
@@ -136,7 +136,7 @@ def _recorded(arguments, file: Path, known: Manifest | None, recorded: Callable)
 def _check_patches(arguments: argparse.Namespace, parts: dict[str, Patches], known: Manifest | None) -> None:
     """Refuses test and validation patches for calibration, which would make the parity look too good.
 
-    In the run's own folder, only the validation patches that its model.json names are accepted.
+    If the files go to the run's own folder, only the validation patches that its model.json names are accepted.
     """
     digest, paths = parts["train"].digest, arguments.calibration or ()
     is_test = known is not None and digest == known.digest("test")
@@ -152,7 +152,7 @@ def _check_patches(arguments: argparse.Namespace, parts: dict[str, Patches], kno
 
 
 def _read_partner(path: Path, X) -> Partner:
-    """A detector, run on the classifier's validation patches."""
+    """Reads a detector, and runs it on the classifier's validation patches."""
     file = find_model(path)
     model = load_model(file, X.shape[1:], outputs=3)
     known = model_json.read_beside(file)
@@ -161,7 +161,7 @@ def _read_partner(path: Path, X) -> Partner:
 
 
 def _read_evaluation(folder: Path, metrics: dict) -> dict:
-    """The evaluation.json of a run; empty if it is missing, was edited, or has other splits than model.json."""
+    """Reads the evaluation.json of a run; empty if it is missing, was edited, or its splits differ from model.json."""
     try:
         results = read_json(folder / "evaluation.json")
         json.dumps(results, allow_nan=False)
@@ -171,5 +171,5 @@ def _read_evaluation(folder: Path, metrics: dict) -> dict:
 
 
 def is_evaluation(result) -> bool:
-    """Whether this looks like the result of `report` for one split: numbers by name, and rows of groups."""
+    """Whether this looks like the result of `report` for one split: metrics by name, and rows of groups."""
     return Draft202012Validator(_EVALUATED).is_valid(result)

@@ -1,4 +1,4 @@
-"""Writes the model card's part for robots: which C++ header to use, and how to put the model on each robot."""
+"""Writes the section of the model card about robots: which C++ header to use, and how to install it on each robot."""
 
 from common.datasets.sampling_rules import RULES
 from robot_export.layout import OWN, Layout
@@ -9,28 +9,28 @@ _COMPILED_NN = "CompiledNN's approximate sigmoid is off by up to 0.01; `useExpAp
 _STEPS = {
     "naoth": (
         "Copy `model.h` of both runs, as `ball_classifier.h` and `ball_detector.h`, and `naoth_finder.h` beside "
-        "`Fy1500_Conf.h`, and register `NaothFinder` in `CNNBallDetector.cpp` as the others are.",
-        "Leave `meanBrightnessOffset` at 0: the mean is inside. A positive value darkens a patch, as in NaoTH's code.",
-        "It reads patches of 5-byte pixels, column by column, without a copy. Use their thresholds, or `isBall()`.",
+        "`Fy1500_Conf.h`, and register `NaothFinder` in `CNNBallDetector.cpp` like the other detectors.",
+        "Leave `meanBrightnessOffset` at 0: the header has the mean. A positive value darkens, as in NaoTH's code.",
+        "It reads patches of 5-byte pixels, column by column, without a copy. Use its thresholds, or `isBall()`.",
     ),
     "naoth-tflite": (
         'Copy `{file}` to `Config/` and register `TFLiteModelNaoTH{suffix}("{file}", {flags})`.',
         "This loader ADDS the mean: its `meanBrightnessOffset` is **{minus_mean}**, negative.",
-        "It fills the input column by column; the file is made for that. Upright patches would swap x and y.",
+        "It fills the input column by column, as the file expects. With row-by-row input, x and y would be swapped.",
     ),
     "naoth-h5": (
         "With TensorFlow 2.15 and frugally-deep 0.15: `python convert_model.py {file} fdeep_model.json`.",
-        "Copy `fdeep_model.json` to `Config/`; `meanBrightnessOffset` is **{mean}**: it is subtracted.",
+        "Copy `fdeep_model.json` to `Config/`; `meanBrightnessOffset` is **{mean}**; the code subtracts it.",
     ),
     "b-human": (
         "Copy `{file}` to `Config/NeuralNets/BallAndPenaltyMarkPerceptor/` and name it in `multiheadName`.",
-        "`useFloat` is false, `useGrayScaledImage` true. The score of a penalty mark is always 0.",
+        "Set `useFloat` to false and `useGrayScaledImage` to true. The score of a penalty mark is always 0.",
         "Their patches have a side of 3.5 times the ball's radius (`ballAreaFactor`): train on such patches.",
         _COMPILED_NN,
     ),
     "hulks": (
-        "Copy `{file}` as `etc/neural_networks/{hulks}.hdf5`; `preclassifier.hdf5` takes a classifier, too.",
-        "The radius is in half sides of the patch. Pixels outside the image have the value 128.",
+        "Copy `{file}` as `etc/neural_networks/{hulks}.hdf5`; a classifier can be `preclassifier.hdf5`.",
+        "The unit of the radius is half the patch's side. Pixels outside the image have the value 128.",
         _COMPILED_NN,
     ),
     "runswift": (
@@ -50,18 +50,18 @@ _STEPS = {
         "OpenVINO on processors with AMX computes in bf16, off by 0.006: `INFERENCE_PRECISION_HINT` f32 is exact.",
     ),
 }
-# NaoTH's flags has_radius, has_center, has_confidence
+# the flags has_radius, has_center, has_confidence of NaoTH's loader
 _LOADS = {"classifier": "", "detector": "true, true, false", "joint": "true, true, true"}
 
 
 def robots(manifest: Manifest) -> list[str]:
-    """Paragraphs of Markdown; none if no robot was chosen."""
+    """Writes the section in Markdown, as a list of paragraphs; empty if no robot was chosen."""
     parts = [text for name, chosen in (manifest.robots or {}).items() for text in _robot(manifest, name, chosen)]
     return ["## Put it on this robot", *parts] if parts else []
 
 
 def _robot(manifest: Manifest, name: str, chosen: dict[str, str]) -> list[str]:
-    """Heading and list of one robot; `chosen` is its entry in model.json."""
+    """Writes the heading and list for one robot; `chosen` is its entry in model.json."""
     robot, file, given = ROBOTS[name], manifest.formats[chosen["form"]], manifest.input
     layout, size, mean, classifier = Layout.of(file, given), given.width, given.mean[0], chosen["kind"] == "classifier"
     outputs = layout.outputs or OWN[1 if classifier else 3]
@@ -98,7 +98,7 @@ def _proof(manifest: Manifest, name: str) -> str:
 
 
 def header_to_take(manifest: Manifest) -> str | None:
-    """Which of the two C++ headers to put on the robot, and why; None unless both exist."""
+    """Says which of the two C++ headers to use on the robot, and why; None unless both exist."""
     files = manifest.formats
     if "cpp" not in files or "int16" not in files:
         return None

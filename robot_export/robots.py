@@ -1,8 +1,7 @@
-"""What each team's robot code reads: one row per loader, from public code between 2024 and November 2026.
+"""Lists the files that each team's robot code reads, one row per loader, from public code of 2024 to November 2026.
 
-A file with the wrong layout runs, but its outputs are nonsense. So a row contains the whole layout: format, type and
-range of the input, its order, the mean, the size, the sampling rule, the outputs with their units, and the sign of a
-brightness offset.
+A file with the wrong layout runs, but its outputs are nonsense. So a row describes the whole layout: format, size and
+sampling rule, type, scale and order of the input, whether the code subtracts a mean, and the outputs with their units.
 """
 
 from collections.abc import Iterable
@@ -17,12 +16,12 @@ UNIT = 1 / 255
 class Robot:
     """The part of one team's code that loads a ball network.
 
-    name: for --robot. loader: whose code, and which part of it. format: of its file, a key of `FORMATS`.
-    sizes: sides of its patches in pixels. sampling: its rule, a key of `common.datasets.sampling_rules.RULES`.
-    outputs: the outputs that it reads, named as in `layout.py`, from a classifier, a detector, or both in one file; it
-        cannot load a kind that is missing here.
-    scale: its input is Y times this, minus the mean if `subtracts_mean`. dtype: of the input.
-    columns: it fills the input column by column.
+    name: for --robot. loader: the team, and the part of its code. format: that of the file, a key of `FORMATS`.
+    sizes: possible sides of the patches in pixels. sampling: a key of `common.datasets.sampling_rules.RULES`.
+    outputs: kind of model -> the outputs that the code reads, named as in `layout.py`; it cannot load a kind that is
+        missing here. The kind "joint" is a classifier and a detector in one file.
+    scale: the input is Y times this, minus the mean if `subtracts_mean`. dtype: that of the input.
+    columns: whether the code fills the input column by column.
     """
 
     name: str
@@ -84,9 +83,9 @@ ROBOTS = {row.name: row for row in _ROWS}
 
 
 def file_kinds(names: Iterable[str], kind: str, detector: bool = False) -> dict[str, str]:
-    """The kind of each robot's file: "joint" where a detector is joined with the classifier, else `kind`.
+    """Returns the kind of each robot's file: "joint" if a detector is joined with the classifier, else `kind`.
 
-    Needs only the command line, so it is called before anything is loaded. detector: whether --detector was given.
+    It needs only the command line, so it is called before anything is loaded. detector: whether --detector was given.
 
     Raises:
         UserError: no robot has this name, it cannot load this kind, or no robot reads both models from one file.
@@ -123,11 +122,11 @@ def _check_kind(robot: Robot, kind: str) -> None:
 def check(name: str, kind: str, shape: tuple[int, int, int], sampling: str | None, accept_sampling: bool) -> None:
     """Refuses a model that the code of this robot cannot use.
 
-    kind: "classifier", "detector" or "joint". shape: (height, width, channels) of its patches. sampling: their rule,
-    None if their files do not record it. accept_sampling: the user accepts a different rule from the robot's.
+    kind: "classifier", "detector" or "joint". shape: (height, width, channels) of a patch. sampling: the patches'
+    sampling rule, None if unknown. accept_sampling: whether the user accepts a different rule from the robot's.
 
     Raises:
-        UserError: no robot has this name, or it cannot load the model; the message says why.
+        UserError: no robot has this name, or its code cannot load the model; the message says why.
     """
     robot, (_, size, channels) = _robot(name), shape
     who = f"--robot {name}: {robot.loader}"
@@ -136,7 +135,7 @@ def check(name: str, kind: str, shape: tuple[int, int, int], sampling: str | Non
         received = f"{size}x{size}, {channels} channel{'s' * (channels > 1)}"
         raise UserError(f"{who} takes {taken} patches of Y only. Received: {received}.")
     _check_kind(robot, kind)
-    same = {"centres", "naoth"}  # except for the last index in patches of at most the network's size
+    same = {"centres", "naoth"}  # equal except for the last index in patches not larger than the network's input
     if sampling not in (None, robot.sampling) and {sampling, robot.sampling} != same and not accept_sampling:
         raise UserError(
             f"{who} samples patches by the rule {robot.sampling}. Received: patches sampled by {sampling}. "
@@ -145,7 +144,7 @@ def check(name: str, kind: str, shape: tuple[int, int, int], sampling: str | Non
 
 
 def check_all(names: Iterable[str], kind: str, patches, accept_sampling: bool) -> None:
-    """Refuses robots whose code cannot load the model of a run, as `check` does; `patches` are the run's Patches."""
+    """Refuses robots whose code cannot load a run's model, as `check` does; `patches` are the run's Patches."""
     for name in names:
         check(name, kind, patches.X.shape[1:], patches.sampling, accept_sampling)
 

@@ -1,4 +1,4 @@
-"""Runs an exported file in its real runtime with one thread, like the robot."""
+"""Runs an exported file in its real runtime with one thread, as on the robot."""
 
 import shutil
 import subprocess
@@ -27,10 +27,10 @@ BATCH = 256
 class Opened:
     """A file that is ready to run.
 
-    run: values from `Layout.feed` [n, height, width, channels], at most `batch` patches -> float32 [n, outputs].
-    shape: of its input, (height, width, channels), None where any will do. dtype: of its input.
-    outputs: numbers per patch.
-    single: one such patch [1, height, width, channels] -> a call that runs it once, for timing, if it is not `run`.
+    run: values from `Layout.feed` [n, height, width, channels], up to `batch` patches -> float32 [n, outputs].
+    shape: (height, width, channels) of its input, None for a dimension of any size. dtype: that of its input.
+    outputs: how many values it returns per patch.
+    single: one patch [1, height, width, channels] -> a function that runs it once, for timing; None to time `run`.
     times: values -> {"median", "p95"} microseconds per patch, if a separate program times the file.
     quantised: (scale, zero point) of the input if the file takes uint8, else None.
     self_test: the file's own check of its test vectors, if it has one; raises a UserError.
@@ -47,7 +47,7 @@ class Opened:
     self_test: Callable[[], object] | None = None
 
     def predict(self, values: np.ndarray) -> np.ndarray:
-        """Values from `Layout.feed` [n, height, width, channels] -> float32 [n, outputs]."""
+        """Runs values from `Layout.feed` [n, height, width, channels]; returns float32 [n, outputs]."""
         answers = np.empty((len(values), self.outputs), np.float32)
         for start in range(0, len(values), self.batch):
             answers[start : start + self.batch] = self.run(values[start : start + self.batch])
@@ -55,12 +55,12 @@ class Opened:
 
 
 def missing(runtime: str) -> str | None:
-    """Why a runtime cannot run here; None if it can. All but the C++ compiler are dependencies of this project."""
+    """Says why a runtime cannot run here; None if it can. Only the C++ compiler is not installed with this project."""
     return "no C++ compiler is installed" if runtime == "C++" and not find_compiler() else None
 
 
 def open_file(path: Path, runtime: str) -> Opened:
-    """Opens an exported file in its runtime; a UserError if that cannot read it."""
+    """Opens an exported file in its runtime; raises a UserError if the runtime cannot read the file."""
     try:
         return OPENERS[runtime][0](path)
     except UserError:
@@ -70,7 +70,7 @@ def open_file(path: Path, runtime: str) -> Opened:
 
 
 def version(runtime: str) -> str:
-    """Name and version of an installed runtime."""
+    """Returns the name and version of an installed runtime."""
     if runtime == "C++":
         said = subprocess.run([find_compiler(), "--version"], capture_output=True, text=True, check=False).stdout
         return f"{said.splitlines()[0] if said else 'C++ compiler'} {' '.join(CPP_FLAGS)}"
@@ -102,7 +102,7 @@ def _litert(path: Path) -> Opened:
         many.allocate_tensors()
 
     def run(batch):
-        many.set_tensor(source["index"], np.resize(batch, (BATCH, *batch.shape[1:])))  # the last batch is filled up
+        many.set_tensor(source["index"], np.resize(batch, (BATCH, *batch.shape[1:])))  # fills up the last batch
         many.invoke()
         values = many.get_tensor(answer["index"])[: len(batch)]
         step, zero = answer["quantization"]
@@ -112,7 +112,7 @@ def _litert(path: Path) -> Opened:
         one.set_tensor(source["index"], patch)
         return one.invoke
 
-    quantised = tuple(source["quantization"]) if source["dtype"] is np.uint8 else None  # a raw byte is (1.0, 0)
+    quantised = tuple(source["quantization"]) if source["dtype"] is np.uint8 else None  # (1.0, 0) for raw bytes
     shape, dtype = tuple(source["shape"][1:]), np.dtype(source["dtype"]).name
     return Opened(run, shape, dtype, answer["shape"][-1], single=single, quantised=quantised)
 
@@ -139,7 +139,7 @@ def _cpp(path: Path) -> Opened:
     return Opened(program.predict, program.shape, "uint8", program.outputs, batch=1 << 30, **more)
 
 
-# Per runtime: the function that opens a file, and the package that contains it.
+# For each runtime, the function that opens a file, and the Python package of the runtime.
 OPENERS = {
     "Keras": (_keras, "keras"),
     "Keras 2 layout": (lambda path: _tensorflow(*keras2_file.load(path)), "tensorflow"),

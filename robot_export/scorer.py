@@ -1,8 +1,8 @@
-"""Makes any model a function from patches to outputs: a run, one of its exported files, or somebody else's file.
+"""Predicts with any model: that of a run, one of its exported files, or a file from somebody else.
 
-Somebody else's file does not describe its input and outputs, so the command line does, with the names in `layout.py`.
-Exported files are untrusted data for a native runtime, so they run in a separate process; if one ends that process,
-this is one error line. A C++ header or a Keras 2 file must be a run's own.
+Files from somebody else do not describe their input and outputs, so options do, with the names in `layout.py`. Exported
+files are untrusted data for a native runtime, so they run in a separate process. If a file crashes it, one line of
+error is printed. C++ headers and Keras 2 files are accepted only from a run.
 """
 
 import sys
@@ -33,9 +33,9 @@ KINDS = {1: "classifier", 3: "detector", 4: "classifier and detector in one"}
 class Scorer:
     """A model that is ready to predict.
 
-    outputs: the number of its outputs: ball, or radius, x and y, or all 4.
-    rule: the sampling rule of its patches. border: pixels by which they are larger than the candidate.
-    trained_on: digest of its training patches, None if unknown.
+    outputs: the number of its outputs: 1 (ball), 3 (radius, x and y) or 4 (all of them).
+    rule: the sampling rule of its patches. border: how many pixels larger than the candidate its patches are.
+    trained_on: the digest of its training patches, None if unknown.
     threshold: a score at or above it is a ball; None for a detector.
     """
 
@@ -52,7 +52,7 @@ class Scorer:
     threshold_from: str
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """X uint8 [n, size, size, channels] -> float32 [n, outputs].
+        """Predicts patches X, uint8 [n, size, size, channels]; returns float32 [n, outputs].
 
         Raises:
             UserError: an output is NaN or infinite, or a score is outside 0..1.
@@ -77,12 +77,12 @@ def open_scorer(
     """Opens a model of any kind.
 
     Args:
-        path: a run, a .keras file, a file that the model.json beside it lists, or any TFLite or ONNX file.
-        wanted: the accepted numbers of outputs, keys of KINDS. given: the description of somebody else's file.
-        threshold: from the command line. override: whether it replaces the model's own.
+        path: a run, a .keras file, a file that the model.json in its folder lists, or any TFLite or ONNX file.
+        wanted: the accepted numbers of outputs, keys of KINDS. given: describes a file without a model.json.
+        threshold: from the command line. override: whether it replaces the model's own threshold.
 
     Raises:
-        UserError: it is not a model, or is a model of another kind.
+        UserError: the path is not a model, or is a model of another kind.
     """
     exported = is_exported(path)
     file = path if exported else find_model(path)
@@ -106,7 +106,7 @@ def open_scorer(
 
 
 def _described(file: Path, exported: bool, threshold: float | None) -> tuple[Manifest | None, str]:
-    """The model.json of a file, and the file's name in it; a damaged one is left out if a threshold is given."""
+    """Reads the model.json of a file, and the file's name in it; ignores a damaged one if a threshold is given."""
     try:
         return (find_entry(file) or (None, "")) if exported else (read_beside(file), "keras")
     except UserError as error:
@@ -117,7 +117,7 @@ def _described(file: Path, exported: bool, threshold: float | None) -> tuple[Man
 
 
 def _keras(file: Path) -> tuple[tuple, int, Callable]:
-    """The shape of its input, the number of its outputs, and the function that predicts."""
+    """Loads a Keras model; returns the shape of its input, the number of its outputs, and a function that predicts."""
     model = safe_keras_file.load(file)
     shape, outputs = tuple(model.input_shape)[1:], tuple(model.output_shape)
     _check(file, shape, outputs)
@@ -125,7 +125,7 @@ def _keras(file: Path) -> tuple[tuple, int, Callable]:
 
 
 def _exported(path: Path, told: Manifest | None, name: str, given: Foreign) -> tuple[tuple, int, Callable]:
-    """As `_keras`, for a file that its model.json or the command line describes."""
+    """Does the same as `_keras` for a file that its model.json or the command line describes."""
     check_files([path])
     file = told.formats[name] if told else None
     opened = Isolated(path, file.runtime if file else RUNTIMES[path.suffix.lower()])
@@ -146,7 +146,7 @@ def _check(path: Path, shape: tuple, outputs: tuple) -> None:
 
 
 def _own_outputs(path: Path, layout: Layout, opened: Isolated) -> Collection:
-    """Which of our outputs a file has; refuses a layout that does not match the file."""
+    """Returns which of our outputs a file has; refuses a layout that does not match the file."""
     if layout.dtype != opened.dtype or opened.dtype not in ("float32", "uint8"):
         raise UserError(f"{path}: its input must be float32 or uint8, as in model.json. Received: {opened.dtype}.")
     if len(layout.offset) not in (1, *opened.shape[-1:]):
@@ -163,17 +163,17 @@ def _own_outputs(path: Path, layout: Layout, opened: Isolated) -> Collection:
 
 
 def _patches_of(told: Manifest) -> tuple[str, int, str]:
-    """The sampling rule of a run, the robot's if none was recorded; its family's border; its training patches."""
+    """Returns the sampling rule of a run (the robot's if unknown), its family's border, and its training digest."""
     train = told.datasets["train"]
     borders = {family.stem: family.border for task in PREFIXES for family in all_families(task)}
     return told.input.sampling_rule or "centres", borders.get(train["name"], 0), train["digest"]
 
 
 def check_alike(models: Sequence[Scorer], sampling: bool = True) -> None:
-    """Refuses models for different patches.
+    """Refuses models that take different patches.
 
     Raises:
-        UserError: they differ in size, colour or border, or in the rule of sampling, unless that does not matter.
+        UserError: the models differ in size, colour or border of their patches or, if `sampling`, in the sampling rule.
     """
     taken = [f"{model.size}x{model.size}x{model.channels}, border {model.border}" for model in models]
     if sampling:

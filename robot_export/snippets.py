@@ -1,4 +1,4 @@
-"""How to load an exported model: the code of a model card."""
+"""Writes the code in a model card, which shows how to load an exported model."""
 
 from robot_export.model_json import Manifest
 
@@ -21,7 +21,7 @@ np.testing.assert_allclose(answers, vectors["expected"]["onnx"], atol=1e-4)
 
 
 def loading(manifest: Manifest) -> str:
-    """Python and C++ code for the model's formats, with its numbers filled in."""
+    """Writes Python and C++ code for the model's formats, with its sizes and constants filled in."""
     litert = _python(manifest, "from ai_edge_litert.interpreter import Interpreter") + _LITERT
     header = "C++, only the header, the fastest (`ball_models.h` joins a classifier and a detector)"
     blocks = {
@@ -35,7 +35,7 @@ def loading(manifest: Manifest) -> str:
 
 
 def _python(manifest: Manifest, imports: str) -> str:
-    """Python code that prepares the test vectors of model.json as the input of a file."""
+    """Writes Python code that converts the test vectors of model.json to the input of a file."""
     given = manifest.input
     feed = 'raw.astype("float32")  # RAW 0..255'
     if given.normalised:

@@ -12,7 +12,7 @@ from robot_export.folded_network import FoldedNetwork, Joint
 
 
 def convert(joint: Joint, calibration: np.ndarray | None = None) -> bytes:
-    """Converts a network to a TFLite file in float32, or in int8 throughout, with uint8 input and float32 output.
+    """Converts a network to a TFLite file in float32, or entirely in int8, with uint8 input and float32 output.
 
     calibration: uint8 [n, height, width, channels], training patches for the int8 ranges; None for float32.
 
@@ -24,14 +24,14 @@ def convert(joint: Joint, calibration: np.ndarray | None = None) -> bytes:
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], tf.Module())
     if calibration is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        # One scale per dense layer, because one per output needs FULLY_CONNECTED 12, which is newer than TFLite 2.15.
+        # One scale per dense layer, because a scale per output needs FULLY_CONNECTED 12, which TFLite 2.15 lacks.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         converter.representative_dataset = lambda: ([patch[None]] for patch in calibration.astype(np.float32))
-        # No other operators, so that a layer that cannot be quantised is an error and never becomes float arithmetic.
+        # Only int8 operators, so that a layer that cannot be quantised causes an error and is not computed in float.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.uint8
     try:
-        with quiet_stderr(), warnings.catch_warnings(action="ignore"):  # neither is about the model
+        with quiet_stderr(), warnings.catch_warnings(action="ignore"):  # these messages are not about the model
             return converter.convert()
     except Exception as error:  # the converter raises many kinds of exceptions
         said = " ".join(str(error).split())
@@ -52,7 +52,7 @@ def _forward(joint: Joint) -> Callable:
 
 
 def _branch(x, network: FoldedNetwork):
-    """The network as constants. Pooling comes before the monotonic activation: the same for a quarter of the work."""
+    """Computes the outputs. Pooling before the monotonic activation gives the same result for a quarter of the work."""
     if any(network.offset):
         x = x + tf.constant(np.float32(network.shift), name="offset")
     for layer in network.scaled_convolutions:

@@ -1,9 +1,10 @@
-"""Checks that a model's files match its model.json, on any machine: python3 robot_export/verify.py FOLDER
+"""Checks on any machine whether a model's files match its model.json.
 
 Checks model.json against its schema, the sha256 of every file, and the eight test vectors in every runtime that is
-installed. The folder may come from anybody: only data is loaded, in a child process with a limit on time and memory.
+installed. The folder may be untrusted: only data is loaded, in a child process with limited time and memory.
 Headers are code, so a header is compiled only if this version generates exactly the same one from model.keras.
-The exit status is 0 if nothing is wrong, else 2. A file that was not run is reported; with --all it is an error.
+The exit status is 0 if all checks passed, else 2. A file that cannot be run here is reported, but is an error only with
+--all.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from robot_export.model_json import Manifest
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The arguments."""
+    """Parses the command line."""
     parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a run's folder, with model.json and its files")
     parser.add_argument("--all", action="store_true", help="end with an error if a file cannot be run here")
@@ -36,7 +37,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Checks and prints one line per file; if something is wrong, a UserError names every file and the reason."""
+    """Checks every file and prints a line about it; if a check fails, a UserError names the files and the reasons."""
     arguments = parse_args(argv)
     launch.switch_off()
     manifest = model_json.read(arguments.folder)
@@ -62,7 +63,7 @@ def verify(folder: Path, manifest: Manifest, foreign_code: bool = False) -> Iter
     foreign_code: compile and run a header that this version does not generate from model.keras.
 
     Yields:
-        The name of the format; the result in words ("not run ..." if it was not run here); whether it is right.
+        The name of the format; the result as text ("not run ..." if it cannot be run here); whether the checks passed.
     """
     child = None
     for name, file in manifest.formats.items():

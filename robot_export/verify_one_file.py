@@ -1,6 +1,6 @@
-"""Opens or checks one exported file, in a child process: it may crash or hang its runtime.
+"""Opens or checks one exported file; runs in a child process, because the file may crash or hang its runtime.
 
-Files that a model.json lists are run as copies of the bytes that have the right hash, which nobody else can replace.
+A file that a model.json lists is copied after its hash was checked, and the copy is run, so that nobody can replace it.
 """
 
 import json
@@ -24,10 +24,10 @@ def check_file(folder: Path, manifest: Manifest, name: str, foreign_code: bool =
     """Checks the hash of one file and what model.json says about it, and runs it on the test vectors.
 
     foreign_code: compile and run a header that this version does not generate from model.keras.
-    Returns the result in words; it starts with "not run" if the file was not run here.
+    Returns the result as text, which starts with "not run" if the file was not run here.
 
     Raises:
-        UserError: it has changed, its entry in model.json was edited, or its outputs differ from those there.
+        UserError: the file has changed, its entry in model.json was edited, or its outputs differ from model.json.
     """
     file = manifest.formats[name]
     if len({len(answers) for answers in manifest.vectors["expected"].get(name, ())}) != 1:
@@ -43,15 +43,15 @@ def check_file(folder: Path, manifest: Manifest, name: str, foreign_code: bool =
 
 
 def _check_entry(copy: Path, manifest: Manifest, name: str) -> None:
-    """Refuses an entry with a value that does not follow from the file, from its numbers and this version's limits.
+    """Refuses an entry in model.json that contradicts the file, its own metrics, or the limits of this version.
 
-    Whether the numbers are right is not checked: that takes the validation patches.
+    Whether the metrics are right is not checked, because that needs the validation patches.
     """
     file, keras = manifest.formats[name], manifest.formats["keras"].parity or {}
     accepted = not file.reasons
-    if file.parity is None:  # it was not run; only the saved model needs no run
+    if file.parity is None:  # it was not run; only model.keras is accepted without
         accepted = True if name == "keras" else None
-    elif not keras.get("flips"):  # else Keras's own numbers depend on rounding errors
+    elif not keras.get("flips"):  # else Keras's own metrics depend on rounding errors
         accepted = not parity.reasons(keras, file.parity)
     known = {"bytes": copy.stat().st_size, "accepted": accepted}
     if file.file not in FORMER:  # earlier versions had other kinds of TFLite files
@@ -66,10 +66,10 @@ def _check_entry(copy: Path, manifest: Manifest, name: str) -> None:
 
 
 def open_file(path: Path, runtime: str) -> runtimes.Opened:
-    """Opens an exported file in its runtime; of C++ headers only what this version makes of model.keras is run.
+    """Opens an exported file in its runtime, but a C++ header only if this version generates it from model.keras.
 
     Raises:
-        UserError: the runtime cannot read it, it has changed, it is a foreign header, or there is no compiler.
+        UserError: the runtime cannot read the file, it has changed, it is a foreign header, or there is no compiler.
     """
     manifest, name = model_json.find_entry(path) or (None, "")
     if manifest is None:
@@ -83,14 +83,14 @@ def open_file(path: Path, runtime: str) -> runtimes.Opened:
 
 
 def _copy(folder: Path, file: ExportedFile, own: str) -> Path:
-    """A copy of an exported file in a folder of our own."""
+    """Copies an exported file to a new private folder."""
     copy = Path(own) / file.file
     copy.write_bytes(model_json.read_unchanged(folder, file))
     return copy
 
 
 def _why_foreign(copy: Path, folder: Path, manifest: Manifest, name: str) -> str:
-    """Why a header may not be ours; "" if this version generates the same one from model.keras and model.json."""
+    """Says why a header may be foreign; "" if this version generates the same one from model.keras and model.json."""
     file, vectors = manifest.formats[name], manifest.vectors
     try:
         network = fold(safe_keras_file.load(_copy(folder, manifest.formats["keras"], copy.parent)))
@@ -109,7 +109,7 @@ def _why_foreign(copy: Path, folder: Path, manifest: Manifest, name: str) -> str
     except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"no header can be generated from model.keras for comparison: {error}"
     same = made.encode() == copy.read_bytes()
-    return "" if same else "this version generates a different header from model.keras"
+    return "" if same else "the header that this version generates from model.keras is different"
 
 
 def _patches(manifest: Manifest) -> np.ndarray:
@@ -121,7 +121,7 @@ def _patches(manifest: Manifest) -> np.ndarray:
 
 
 def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) -> float:
-    """The largest difference between a file's outputs here and those in model.json."""
+    """Runs the test vectors; returns the largest difference between the file's outputs and those in model.json."""
     X, wanted = _patches(manifest), np.array(manifest.vectors["expected"][name], np.float64)
     layout = Layout.of(file, manifest.input)
     opened = runtimes.open_file(path, file.runtime)
@@ -132,7 +132,7 @@ def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) 
         found = opened.predict(layout.feed(X))
         if opened.self_test:
             opened.self_test()
-    except Exception as error:  # each runtime raises its own kinds, such as for patches of another size
+    except Exception as error:  # each runtime raises its own kinds of exceptions, such as for patches of another size
         raise UserError(f"{file.file} does not accept the patches: {' '.join(str(error).split())[:200]}") from None
     if found.shape != wanted.shape:
         raise UserError(f"{file.file} outputs {found.shape[1]} numbers per patch, not {wanted.shape[1]}")

@@ -1,1 +1,1 @@
-"""Compares models on the same patches: which is better, by how much, and how sure that is."""
+"""Compares models on the same patches: which one is better, by how much, and with what confidence."""

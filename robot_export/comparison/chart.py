@@ -1,19 +1,19 @@
-"""Draws the picture of a comparison: differences with intervals, and the groups of fixed and broken patches."""
+"""Draws the chart of a comparison: differences with intervals, and fixed and broken patches by group."""
 
 import textwrap
 from pathlib import Path
 
 from common.runs import plots
 
-GROUPS = 8  # bars per kind of group, for the groups with most changed patches
+GROUPS = 8  # maximum number of bars per kind of group (recording, camera, ...)
 
 
 def draw(path: Path, measures, numbers: list[dict], rows: list[dict], title: str, names: tuple[str, str]) -> None:
-    """Draws the picture of two models.
+    """Draws the chart for two models.
 
     Args:
         measures, numbers: from `differences`. rows: from `group_rows`.
-        title: the sentence. names: the names of both models.
+        title: from `sentence`. names: the names of both models.
     """
     bars = _bars(rows)
     heights = [*[0.85] * len(numbers), 0.7 + 0.26 * len(bars)]
@@ -43,7 +43,7 @@ def _strip(axes, measure, row: dict, names: tuple[str, str]) -> None:
 
 
 def _bars(rows: list[dict]) -> list[dict]:
-    """The rows to draw, at most GROUPS of each kind, those with most changed patches first."""
+    """Chooses the rows to draw: up to GROUPS of each kind, those with the most changed patches first."""
     bars = []
     for group in dict.fromkeys(row["group"] for row in rows):
         members = [row for row in rows if row["group"] == group]

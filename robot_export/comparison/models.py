@@ -1,4 +1,4 @@
-"""Loads the models of a comparison, and lets them predict."""
+"""Loads the models of a comparison, and computes their predictions."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from robot_export.scorer import Scorer, check_alike, open_scorer
 
 
 def open_models(paths: list[Path], arguments: argparse.Namespace, outputs: int, patches) -> list[Scorer]:
-    """All models, ready to predict these patches.
+    """Opens all models for predicting these patches.
 
     Args:
         outputs: 1 for classifiers, 3 for detectors; a file with both is also accepted.
 
     Raises:
-        UserError: a model of another kind, or models that cannot be compared on the same patches.
+        UserError: a model is of another kind, or the models cannot be compared on these patches.
     """
     given, threshold = foreign(arguments), getattr(arguments, "threshold", None)
     models = [open_scorer(path, (outputs, 4), given, threshold, override=False) for path in paths]
@@ -33,7 +33,7 @@ def open_models(paths: list[Path], arguments: argparse.Namespace, outputs: int, 
 
 
 def answers_of(model: Scorer, X, outputs: int) -> np.ndarray:
-    """A model's outputs, float32 [n, outputs]; X is read in blocks."""
+    """Computes a model's outputs, float32 [n, outputs]; X is read in blocks."""
     starts = range(0, len(X), BLOCK)
     blocks = progress_bar(starts, desc=f"scoring with {model.name}", unit="block", delay=1, leave=False)
     answers = np.concatenate([model.predict(X[start : start + BLOCK]) for start in blocks])
@@ -41,7 +41,7 @@ def answers_of(model: Scorer, X, outputs: int) -> np.ndarray:
 
 
 def notes(models: Sequence[Scorer], patches) -> list[str]:
-    """Warnings about the comparison."""
+    """Returns warnings about the comparison."""
     text = "{} was trained on these patches; use others for a comparison"
     found = [text.format(model.name) for model in models if model.trained_on == patches.digest]
     if len({model.rule for model in models}) > 1:

@@ -13,7 +13,7 @@ PATCH_FILES = (".h5", ".hdf5")
 
 
 def compare_parser(description: str) -> Parser:
-    """A parser for `compare.py MODEL MODEL... FILE...`; the project may add its own options."""
+    """Makes a parser for `compare.py MODEL MODEL... FILE...`; the project may add its own options."""
     parser = Parser(description=description)
     text = "two or more models (a run's folder, or a model file in it), then the patch files (.h5) to compare them on"
     parser.add_argument("names", type=run_or_file, nargs="+", metavar="MODEL|FILE", help=text)
@@ -32,7 +32,7 @@ def divide(names: list[Path]) -> tuple[list[Path], list[Path]]:
     exported = {path for path in names if is_exported(path)}
     files = [path for path in names if path.suffix.lower() in PATCH_FILES and path not in exported]
     models = [path for path in names if path not in files]
-    if not (files and 2 <= len(models) <= 26):  # A to Z
+    if not (files and 2 <= len(models) <= 26):  # named A to Z
         shown = " ".join(map(printable, names))
         raise UserError(f"a comparison needs 2 to 26 models, then patch files (.h5). Received: {shown}.")
     check_files(files)

@@ -1,4 +1,4 @@
-"""Tells which of two models is better on the same patches, by paired differences with intervals, and what changed."""
+"""Decides which of two models is better on the same patches, from paired differences, and shows what changed."""
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
@@ -19,14 +19,14 @@ from robot_export.comparison import chart
 from robot_export.comparison.models import answers_of, notes, open_models
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-SHOWN = 20  # patches per gallery
+SHOWN = 20  # maximum number of patches per gallery
 
 
 @dataclass(frozen=True)
 class Measure:
     """A metric for comparing models.
 
-    label: for people. better: 1 if more is better, -1 if less is. scale: factor for display; unit: after the factor.
+    label: its name for people. better: 1 if more is better, -1 if less is. scale, unit: factor and unit for display.
     """
 
     label: str
@@ -36,11 +36,11 @@ class Measure:
     digits: int = 3
 
     def shown(self, value: float, sign: str = "") -> str:
-        """A value for people; with `sign` "+" it is a difference, shown without a unit (for rates, in points)."""
+        """Formats a value for people; with `sign` "+", a difference, without its unit (points for rates)."""
         return f"{value * self.scale:{sign}.{self.digits}f}{'' if sign else self.unit}"
 
     def interval(self, row: dict) -> str:
-        """The interval in a row of `differences`, for people."""
+        """Formats the interval in a row of `differences`."""
         return " to ".join(self.shown(end, "+") for end in row["interval"])
 
 
@@ -48,12 +48,12 @@ class Measure:
 class Subject:
     """What a comparison needs from a project; answers are float32 [n, outputs].
 
-    task: of the patches. columns: names of the outputs. measures: the metrics, of which the first decides.
-    measure: (patches, answers, threshold) -> (times drawn, int [n]) -> one float per measure, or None for each if
-        undefined.
+    task: that of the patches. columns: names of the outputs. measures: the metrics; the first one decides.
+    measure: (patches, answers, threshold) -> a function: (how often each patch was drawn, int [n]) -> one float per
+        measure, or None for each if undefined.
     errors: (y, answers, threshold) -> kind of error -> bool [n].
-    gallery: (path, patches, answers of both, chosen, title, subtitle) draws the chosen patches.
-    groups: y -> further groups of patches by name: str [n] each.
+    gallery: (path, patches, answers of both models, chosen, title, subtitle) draws the chosen patches.
+    groups: y -> {name: the group of each patch, str [n]}, in addition to the usual groups.
     """
 
     task: str
@@ -69,7 +69,7 @@ def compare(subject: Subject, arguments: argparse.Namespace, paths: list[Path], 
     """Reads the files, scores the models, compares them with the first, and prints and writes the results.
 
     Args:
-        arguments: those of compare.py. paths: of the models. files: of the patches.
+        arguments: of compare.py. paths: the models. files: the patch files.
 
     Raises:
         UserError: models or files cannot be used or compared.
@@ -112,7 +112,7 @@ def compare(subject: Subject, arguments: argparse.Namespace, paths: list[Path], 
 
 
 def _one_pair(subject: Subject, patches, pair: list, groups: Mapping, names: tuple, folder: Path, suffix: str) -> dict:
-    """Compares two models, (answers, threshold) each: prints the tables, draws the pictures, returns all numbers."""
+    """Compares a `pair` of (answers, threshold): prints the tables, draws the pictures, returns all metrics."""
     numbers = differences(subject, patches, pair)
     errors = [subject.errors(patches.y, *one) for one in pair]
     wrong = [np.any(list(kinds.values()), axis=0) for kinds in errors]
@@ -135,10 +135,10 @@ def _one_pair(subject: Subject, patches, pair: list, groups: Mapping, names: tup
 
 
 def differences(subject: Subject, patches, pair: list) -> list[dict]:
-    """For each measure, its value for both models, the paired difference, and its 95 % interval over recordings.
+    """Computes each measure for both models, the paired difference, and its 95 % interval over recordings.
 
-    Both models are measured on the same drawn recordings, so a recording that is hard for both does not affect the
-    difference. If there are fewer than two recordings, single patches are drawn.
+    The bootstrap measures both models on the same recordings, so a recording that is hard for both does not affect the
+    difference. With fewer than two recordings, it draws single patches.
 
     Returns:
         One dict per measure; `verdict` is better, worse or none. Empty if the measures are undefined.
@@ -168,7 +168,7 @@ def differences(subject: Subject, patches, pair: list) -> list[dict]:
 
 
 def group_rows(counted: Mapping, groups: Mapping) -> list[dict]:
-    """For each group, how many of its patches have each property: name of the property -> bool [n]."""
+    """Counts the patches of each group that have each property; counted: {name of the property: bool [n]}."""
     rows = []
     for group, members in groups.items():
         for name in [] if members is None else np.unique(members):
@@ -179,7 +179,7 @@ def group_rows(counted: Mapping, groups: Mapping) -> list[dict]:
 
 
 def table(measures: Sequence[Measure], numbers: list[dict], names: tuple[str, str]) -> str:
-    """The numbers side by side."""
+    """Makes a table with the metrics of both models side by side."""
     a, b = names
     lines = [f"\n{'':36}{a:>10}{b:>10}{f'{b} - {a}':>10}  95 % interval"]
     for measure, row in zip(measures, numbers, strict=False):
@@ -190,7 +190,7 @@ def table(measures: Sequence[Measure], numbers: list[dict], names: tuple[str, st
 
 
 def sentence(measure: Measure, numbers: list[dict], names: tuple[str, str]) -> str:
-    """The result of the first measure in one sentence."""
+    """States the result of the first measure in one sentence."""
     if not numbers:
         return f"no difference shown: {measure.label} is undefined for these patches"
     row = numbers[0]
@@ -201,6 +201,6 @@ def sentence(measure: Measure, numbers: list[dict], names: tuple[str, str]) -> s
 
 
 def verdict(row: dict, names: tuple[str, str]) -> str:
-    """Which model is better according to a row of `differences`."""
+    """Says which model is better according to a row of `differences`."""
     better = {"better": names[1], "worse": names[0]}.get(row["verdict"])
     return f"{better} is better" if better else "no difference shown"

@@ -10,13 +10,13 @@ import numpy as np
 
 from common.errors import UserError
 
-CPP_FLAGS = ("-O2", "-march=native")  # as an export is measured and compared
+CPP_FLAGS = ("-O2", "-march=native")  # for measuring and comparing a header during an export
 RUNNER = Path(__file__).with_name("runner.cpp")
 WARNINGS = ("-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wsign-conversion", "-Werror")
 
 
 def find_compiler() -> str | None:
-    """The C++ compiler of this machine: c++, g++ or clang++; None if there is none."""
+    """Finds the C++ compiler of this machine: c++, g++ or clang++; None if there is none."""
     return next((found for name in ("c++", "g++", "clang++") if (found := shutil.which(name))), None)
 
 
@@ -24,7 +24,7 @@ class Program:
     """A compiled header.
 
     Args:
-        folder: for the program. compiler: such as "g++". flags: such as ["-O2", "-march=native"].
+        folder: for the compiled program. compiler: such as "g++". flags: such as ["-O2", "-march=native"].
         launcher: command that runs the program, such as ["qemu-aarch64"]; empty for this machine's own.
 
     Raises:
@@ -45,19 +45,19 @@ class Program:
             raise UserError(f"{header.name} does not compile with {compiler} {' '.join(flags)}: {said}")
 
     def predict(self, patches: np.ndarray, mode: str = "bytes") -> np.ndarray:
-        """The model's outputs: uint8 [n, height, width, channels], raw -> float32 [n, outputs].
+        """Computes the outputs of raw patches: uint8 [n, height, width, channels] -> float32 [n, outputs].
 
-        mode: the function of the header to call, see cpp/runner.cpp. Raises a UserError if the program fails.
+        mode: which function of the header to call, see cpp/runner.cpp. Raises a UserError if the program fails.
         """
         raw = np.ascontiguousarray(patches, np.uint8)
         return np.frombuffer(self._run(mode, raw.tobytes()), np.float32).reshape(len(raw), self.outputs)
 
     def self_test(self) -> float:
-        """The largest difference from the test vectors in the header; raises a UserError if it is too large."""
+        """Returns the largest difference from the header's test vectors; raises a UserError if it is too large."""
         return float(self._run("self_test", b""))
 
     def times(self, patches: np.ndarray) -> dict[str, float]:
-        """Microseconds per patch over 200 blocks of about 200 us, one thread, patch after patch: {"median", "p95"}."""
+        """Measures microseconds per patch over 200 blocks of about 200 us, in one thread: {"median", "p95"}."""
         median, p95 = self._run("time", np.ascontiguousarray(patches, np.uint8).tobytes()).split()
         return {"median": float(median), "p95": float(p95)}
 
@@ -71,7 +71,7 @@ class Program:
 
 
 def _read(header: Path) -> tuple[str, list[int]]:
-    """Its namespace; height, width and channels of a patch, and the number of outputs."""
+    """Reads a header's namespace and [height, width, channels, number of outputs]."""
     text = header.read_text(encoding="utf-8")
     namespace = re.search(r"^namespace (\w+) \{", text, re.MULTILINE)
     constants = dict(re.findall(r"^static const int (\w+) = (\d+);", text, re.MULTILINE))

@@ -1,8 +1,8 @@
 """Generates C++ for 3x3 convolutions with max pooling, four outputs (one pooled pixel) at a time.
 
 The code follows Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, 2016: inputs of 4x4 are transformed
-by additions, multiplied by 16 factors per channel, and transformed back to 2x2 outputs. Nothing is approximated; only
-the rounding errors of a few more additions are added.
+by additions, multiplied by 16 factors per channel, and transformed back to 2x2 outputs. The result is exact
+except for the rounding errors of a few more additions.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from robot_export.cpp.products import ACCUMULATORS, Lines, Stage, accumulate, ch
 
 
 def transform(kind: str, load: Callable[[int, int], str], keep: Callable[[int, str], str]) -> Lines:
-    """Transforms the 4x4 inputs of a tile, vectors of this kind; its rows are ordered to need few registers.
+    """Transforms the 4x4 inputs of a tile, which are vectors of type `kind`; the order of the rows saves registers.
 
     load: (row, column) -> expression of one input. keep: (index 0..15, expression) -> statement that stores one result.
     """
@@ -32,7 +32,7 @@ def transform(kind: str, load: Callable[[int, int], str], keep: Callable[[int, s
 
 
 def pooled(kind: str, result: str, product: Callable[[int], str]) -> Lines:
-    """Transforms 16 products back to the tile's four outputs and takes the largest; bias and activation come after.
+    """Transforms 16 products back to the tile's four outputs, and takes the largest, before bias and activation.
 
     result: name of the new constant; other names are derived from it. product: index 0..15 -> expression.
     """
@@ -47,7 +47,7 @@ def pooled(kind: str, result: str, product: Callable[[int], str]) -> Lines:
 
 
 def largest(kind: str, n: str) -> Lines:
-    """The largest of a tile's outputs {n}; of its rows t and u, the four columns are {n}t0 to {n}u3."""
+    """Takes the largest of a tile's outputs; their rows t and u have the columns {n}t0 to {n}t3, {n}u0 to {n}u3."""
     rows = [
         f"const {kind} {row} = larger({row}0 + ({row}1 + {row}2), {row}1 - {row}2 - {row}3);"
         for row in (f"{n}t", f"{n}u")
@@ -56,7 +56,7 @@ def largest(kind: str, n: str) -> Lines:
 
 
 def first_convolution(stage: Stage) -> Lines:
-    """The first convolution, with tiles in the lanes, because there are few channels and many tiles.
+    """Generates the first convolution, with tiles in the lanes, because there are few channels and many tiles.
 
     Reads `in`, the Spread patch; writes `out` [row][column][channel] inside its border.
     """
@@ -90,7 +90,7 @@ def first_convolution(stage: Stage) -> Lines:
 
 
 def transformed_pixels(stage: Stage, lanes: int) -> Lines:
-    """Opens the loop over the tiles `t` of the Spread patch and leaves those in the lanes in `v`."""
+    """Opens the loop over the tiles `t` of the Spread patch, and stores the transformed tiles of one vector in `v`."""
     tiles, channels, kind = stage.tiles, stage.channels, stage.vector(stage.width)
     plane = (tiles + 1) * tiles
     lines = [f"for (int t = 0; t < {tiles**2}; t += {lanes}) {{"]
@@ -105,7 +105,7 @@ def transformed_pixels(stage: Stage, lanes: int) -> Lines:
 
 
 def convolution(stage: Stage, border: int) -> Lines:
-    """A later convolution, with output channels in the lanes and one broadcast per input.
+    """Generates a later convolution, with output channels in the lanes and one broadcast per input.
 
     Reads `in` [row][column][channel] with a border of 1; writes `out` in the same order, with a border of 0 or 1.
     """
@@ -143,9 +143,9 @@ def convolution(stage: Stage, border: int) -> Lines:
 
 
 def is_short(stage: Stage) -> bool:
-    """Whether the third row of factors is computed instead of stored, which costs little and may save much.
+    """Whether to compute the third row of factors instead of storing it, which takes little time.
 
-    It saves much if all tiles are one block and the factors exceed the 24 kB of the robot's L1 cache.
+    This saves time if all tiles are one block and the factors exceed the 24 kB of the robot's L1 cache.
     """
     return stage.tiles < 4 and 64 * stage.channels * stage.outer > 24 * 1024
 
@@ -169,7 +169,7 @@ def _row_of_factors(stage: Stage) -> Lines:
 
 
 def _products(stage: Stage) -> Lines:
-    """Sums over the input channels of input times factor, for one of the 16 positions `k` and a block of tiles."""
+    """Sums input times factor over the input channels, for one of the 16 positions `k` and a block of tiles."""
     lines, block = [], stage.block
     for loop, parts in chunks(stage.outer, stage.width):
         most = ACCUMULATORS[stage.width] // len(parts)

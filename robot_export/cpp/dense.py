@@ -1,14 +1,14 @@
-"""Generates C++ for the layers after the pooled ones: a 2x2 convolution, dense layers, the last layer in float."""
+"""Generates C++ for the layers after the last pooling: a 2x2 convolution, dense layers, and the last layer in float."""
 
 from collections.abc import Callable
 
 from robot_export.cpp.products import Lines, Pieces, Stage, accumulate, chunks, steps
 
-Keep = Callable[[Stage, Pieces, str], Lines]  # stores the outputs a0_{offset} at this place
+Keep = Callable[[Stage, Pieces, str], Lines]  # (layer, vectors, address) -> lines that store a0_{offset}
 
 
 def small_convolution(stage: Stage, keep: Keep) -> Lines:
-    """The 2x2 convolution without padding, with outputs in the lanes. `in` and `out` are [row][column][channel]."""
+    """Generates the 2x2 convolution without padding, outputs in the lanes; `in` and `out` [row][column][channel]."""
     side, inner, places = stage.side, stage.inner, stage.side - 1
     return [
         f"for (int i = 0; i < {places * places}; ++i) {{",
@@ -20,12 +20,12 @@ def small_convolution(stage: Stage, keep: Keep) -> Lines:
 
 
 def dense(stage: Stage, keep: Keep) -> Lines:
-    """A dense layer, with outputs in the lanes. `in` is [row][column][channel], `out` [output]."""
+    """Generates a dense layer, with outputs in the lanes; `in` [row][column][channel], `out` [output]."""
     return _sums(stage, keep, [0], stage.side**2 * stage.inner, "in", "out")
 
 
 def _sums(stage: Stage, keep: Keep, rows: list[int], count: int, source: str, to: str) -> Lines:
-    """Rows of `count` inputs that start at these offsets; padding is also multiplied, by zeros."""
+    """Sums over rows of `count` inputs that start at these offsets; padding inputs are multiplied by zeros."""
     number, lines = stage.number, []
     for loop, parts in chunks(stage.outer, stage.width):
         kinds = [(stage.sums(lanes), at) for lanes, at in parts]
@@ -43,7 +43,7 @@ def _sums(stage: Stage, keep: Keep, rows: list[int], count: int, source: str, to
 
 
 def head(stage: Stage) -> Lines:
-    """The last layer in float, with inputs in the lanes; `in` [inputs], `out` [outputs]."""
+    """Generates the last layer in float, with inputs in the lanes; `in` [inputs], `out` [outputs]."""
     inner, numbers = stage.inner, range(stage.outputs)
     lines = [f"f4 s{k} = f4::load(in) * f4::load(factors6 + {k * inner});" for k in numbers]
     lines += [f"for (int c = 4; c < {inner}; c += 4) {{", "const f4 x = f4::load(in + c);"]

@@ -1,4 +1,4 @@
-"""Generates one C++ header for a network: no dependencies, no heap, no exceptions, no changes outside the stack."""
+"""Generates one C++ header for a network: without dependencies, heap, exceptions, or writes outside the stack."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from robot_export.cpp.weights import array, literal
 from robot_export.folded_network import FoldedNetwork
 
 PARTS = Path(__file__).parent
-TEMPLATES = ("ball_models.h", "naoth_finder.h")  # copied with model.h: join two models, also for NaoTH
+TEMPLATES = ("ball_models.h", "naoth_finder.h")  # copied with model.h; both join two models, one of them for NaoTH
 ANSWERS = {
     "sigmoid": "typedef float Answer;  // probability of a ball",
     "linear": "// Fractions of the patch's width and height, origin at the top left corner, x to the right, y down.\n"
@@ -42,15 +42,15 @@ _INLINE = """#if defined(__GNUC__)
 _WARNING = """#if (defined(__x86_64__) || defined(__i386__)) && !defined(__SSE4_1__) && !defined(BALL_WITHOUT_SSE)
 #warning "ball model without SSE4.1, slow: compile with -march=silvermont (NAO) or -msse4.1, or define BALL_WITHOUT_SSE"
 #endif"""
-MACROS = ("INLINE", "WIDTH", "FACTOR", "LANES", "REPEAT", "BYTES", "PAIRS", "VECTOR")  # BALL_..., undefined at the end
+MACROS = ("INLINE", "WIDTH", "FACTOR", "LANES", "REPEAT", "BYTES", "PAIRS", "VECTOR")  # BALL_..., #undef at the end
 
 
 @dataclass(frozen=True)
 class About:
-    """What a header contains besides the network.
+    """What a header contains in addition to the network.
 
     name: C++ namespace, a valid identifier. patches: uint8 [n, height, width, channels], the test vectors.
-    expected: float32 [n, outputs], the outputs of Keras. facts: constants by name.
+    expected: float32 [n, outputs], the outputs of Keras. facts: values of further constants, by name.
     threshold: a patch with this probability or more is a ball; None for a detector.
     """
 
@@ -68,7 +68,7 @@ def write(path: Path, network: FoldedNetwork, about: About) -> None:
 
 
 def fill_template(file: str, kind: str, namespace: str) -> str:
-    """A template with the namespace of a model filled in; kind: "classifier" or "detector"."""
+    """Fills the namespace of a model into a template; kind: "classifier" or "detector"."""
     return part(file).replace(f"namespace {kind} = ::ball_{kind};", f"namespace {kind} = ::{namespace};")
 
 
@@ -96,22 +96,22 @@ def check(network: FoldedNetwork) -> None:
 
 
 def identifier(name: str) -> str:
-    """The C++ namespace of a model of this name: letters, digits and single underscores."""
+    """Turns a model's name into a C++ namespace: letters, digits and single underscores."""
     return re.sub("[^A-Za-z0-9]+", "_", f"ball_{name}").strip("_")
 
 
 def text(network: FoldedNetwork, about: About) -> str:
-    """The text of the float header of a network that `check` accepts."""
+    """Generates the text of the float header for a network that `check` accepts."""
     return assemble(network, about, "float", float_layers.weights(network), float_layers.layers(network))
 
 
 def part(file: str) -> str:
-    """The text of a file that is a part of headers."""
+    """Reads a file that becomes part of headers."""
     return (PARTS / file).read_text(encoding="utf-8")
 
 
 def assemble(network: FoldedNetwork, about: About, arithmetic: str, weights: str, layers: str) -> str:
-    """The whole header with these weights and layers; arithmetic: "float" or "int16"."""
+    """Joins weights, layers and the common parts into a header; arithmetic: "float" or "int16"."""
     guard = f"{about.name.upper()}_{arithmetic.upper()}_H"
     parts = [
         f"// {quoted(about.name)} in {arithmetic}: {describe(network)}",
@@ -147,7 +147,7 @@ def assemble(network: FoldedNetwork, about: About, arithmetic: str, weights: str
 
 
 def constants(network: FoldedNetwork, about: About) -> str:
-    """The constants for the robot's code."""
+    """Generates the constants that the robot's code may read."""
     height, width, channels = network.input_shape
     values = {"name": about.name, "height": height, "width": width, "channels": channels, "outputs": network.outputs}
     if about.threshold is not None:
@@ -166,13 +166,13 @@ def _constant(name: str, value) -> str:
 
 
 def quoted(text: str) -> str:
-    """A C++ string literal for any text, in plain ASCII."""
+    """Writes any text as a C++ string literal in ASCII."""
     plain = (chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in text.encode())
     return f'"{"".join(plain)}"'
 
 
 def describe(network: FoldedNetwork) -> str:
-    """The network in one line, such as "16x16x1: conv 3x3x4 pool 2, conv 2x2x8, dense 32, dense 1, sigmoid"."""
+    """Describes a network in one line, such as "16x16x1: conv 3x3x4 pool 2, conv 2x2x8, dense 32, dense 1, sigmoid"."""
     layers = [
         f"conv {_sides((*layer.weights.shape[:2], layer.weights.shape[3]))}" + f" pool {layer.pool}" * (layer.pool > 1)
         for layer in network.convolutions

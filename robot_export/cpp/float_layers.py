@@ -12,7 +12,7 @@ WIDTHS = (16, 8, 4)  # floats per vector: AVX-512, AVX2 with FMA, SSE4.1 and NEO
 
 
 def weights(network: FoldedNetwork) -> str:
-    """All weights, in the order of use."""
+    """Generates all weights, in the order of use."""
     first, *later, last = network.convolutions
     hidden, head = network.dense
     factors = [(tile_factors(first.weights) * network.scale).transpose(2, 1, 0)]
@@ -30,7 +30,7 @@ def weights(network: FoldedNetwork) -> str:
 
 
 def layers(network: FoldedNetwork) -> str:
-    """The layers, and the function that calls them."""
+    """Generates the layers, and the function that calls them."""
     outputs = [f"sums[{k}]" for k in range(network.outputs)]
     if network.head == "sigmoid":
         outputs = ["1.0f / (1.0f + std::exp(-sums[0]))"]

@@ -14,9 +14,9 @@ from robot_export.folded_network import FoldedNetwork
 
 
 def text(network: FoldedNetwork, whole: Int16Network, about: About) -> str:
-    """The text of the header; its self test expects exactly the outputs of `int16_reference.predict`.
+    """Generates the text of the header; its self test expects exactly the outputs of `int16_reference.predict`.
 
-    network: accepted by `float_header.check`. whole: the same, from `int16_quantise.quantise`.
+    network: accepted by `float_header.check`. whole: the same network from `int16_quantise.quantise`.
     """
     about = replace(about, expected=predict(whole, about.patches).outputs)
     weights = f"{_numbers(whole)}\n{_weights(network, whole)}"
@@ -31,13 +31,13 @@ static const std::int64_t exp2_terms[] = {{{", ".join(map(str, EXP2))}}};"""
 
 
 def _weights(network: FoldedNetwork, whole: Int16Network) -> str:
-    """All weights, in the order of use; in the first layer, each output's factors are followed by its bias."""
+    """Generates all weights in the order of use; in the first layer, each output's factors are followed by its bias."""
     first = whole.layers[0]
     factors = np.concatenate([first.factors.transpose(2, 1, 0).reshape(len(first.bias), -1), first.bias[:, None]], 1)
     lines = [array("factors1", factors, "std::int16_t", macro="BALL_FACTOR")]
     for number, layer in enumerate(whole.layers[1:], 2):
         values = layer.factors
-        if values.ndim == 3:  # tiles: by column, in the order of use, without pairs of padding
+        if values.ndim == 3:  # tiles: reordered by column, as they are used, without pairs of padding
             used = -(-network.convolutions[number - 1].weights.shape[2] // 2) * 2
             rows = values.reshape(4, 4, *values.shape[1:]).swapaxes(0, 1)[:, :, :used]
             values = np.stack([rows[:, 1], rows[:, 2], rows[:, 0], -rows[:, 3]], axis=1)
@@ -46,7 +46,7 @@ def _weights(network: FoldedNetwork, whole: Int16Network) -> str:
 
 
 def _pairs(name: str, factors: np.ndarray) -> str:
-    """Factors, for each output those of two inputs side by side; a macro takes eight and may reorder them."""
+    """Writes the factors so that those of two inputs are adjacent; a macro takes eight and may reorder them."""
     *outer, inputs, outputs = factors.shape
     flat = factors.reshape(*outer, inputs // 2, 2, outputs).swapaxes(-1, -2).reshape(-1, 8)
     rows = ",\n  ".join(f"BALL_PAIRS({', '.join(map(str, row))})" for row in flat)
@@ -54,7 +54,7 @@ def _pairs(name: str, factors: np.ndarray) -> str:
 
 
 def _layers(network: FoldedNetwork, whole: Int16Network) -> str:
-    """The layers, and the function that calls them."""
+    """Generates the layers, and the function that calls them."""
     bodies = layers.functions(WIDTHS, lambda width: int16_layers.bodies(*plan(network, whole, width)))
     shift = whole.layers[-1].shift
     outputs = [f"probability(sums[0], {shift})"]

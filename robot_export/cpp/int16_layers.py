@@ -8,17 +8,17 @@ from robot_export.cpp.int16_quantise import LIMIT, Int16Network
 from robot_export.cpp.products import ACCUMULATORS, Lines, Pieces, Stage, accumulate, pieces, runs, steps
 from robot_export.folded_network import FoldedNetwork
 
-WIDTHS = (8, 4)  # int32 per vector: AVX2; SSE, NEON and any other machine
+WIDTHS = (8, 4)  # int32 per vector: 8 with AVX2; 4 with SSE, NEON and on any other machine
 
 
 def plan(network: FoldedNetwork, whole: Int16Network, width: int) -> list[Stage]:
-    """The six layers, for vectors of at most this width."""
+    """Describes the six layers, for vectors of at most this width."""
     stages = zip(layers.plan(network, width), whole.layers, strict=True)
     return [replace(stage, group=2, slope=layer.slope, shift=layer.shift) for stage, layer in stages]
 
 
 def bodies(first: Stage, second: Stage, third: Stage, fourth: Stage, hidden: Stage, answer: Stage) -> list[Lines]:
-    """The lines of each layer."""
+    """Generates the lines of each layer."""
     return [
         _first(first),
         _tiled(second, border=True),
@@ -30,7 +30,7 @@ def bodies(first: Stage, second: Stage, third: Stage, fourth: Stage, hidden: Sta
 
 
 def _first(stage: Stage) -> Lines:
-    """The first convolution, with tiles in the lanes; each product is rounded to int16.
+    """Generates the first convolution, with tiles in the lanes; each product is rounded to int16.
 
     Reads `in`, the Spread patch; writes `out`, a map with a border.
     """
@@ -56,7 +56,7 @@ def _first(stage: Stage) -> Lines:
 
 
 def _turned(stage: Stage, lanes: int) -> Lines:
-    """Stores `y`, [channel][tile] of the tiles from `t` on, in the map."""
+    """Transposes `y`, [channel][tile] for the tiles that start at `t`, and stores it in the map."""
     tiles, count = stage.tiles, stage.outer
     lines = [
         f"for (int i = 0; i < {lanes}; i += 8) {{",  # eight tiles that start at an even column
@@ -77,7 +77,7 @@ def _turned(stage: Stage, lanes: int) -> Lines:
 
 
 def _tiled(stage: Stage, border: bool) -> Lines:
-    """A later 3x3 convolution. Reads a map with a border; writes one, or [row][column][channel] without it."""
+    """Generates a later 3x3 convolution, which reads a map with a border, and writes one with or without a border."""
     tiles, block, inner = stage.tiles, stage.block, stage.inner
     row, plane = (stage.side + 2) * inner, (tiles + 1) * inner
     lines = [
@@ -100,7 +100,7 @@ def _tiled(stage: Stage, border: bool) -> Lines:
 def _outputs(stage: Stage, border: bool) -> Lines:
     """Takes the largest of each tile's four outputs and activates it."""
     tiles, block, outer, lines = stage.tiles, stage.block, stage.outer, []
-    # Two neighbouring tiles: in a map with a border, the first is at an odd column, the second at an even one.
+    # Of two neighbouring tiles in a map with a border, the first is at an odd column, the second at an even one.
     place = f"((first + i) / {tiles} + 1) * {(tiles + 2) * outer} + (first + i) % {tiles} / 2 * {outer}"
     places = ((tiles // 2 + 1) * outer, outer) if border else (0, outer)
     lines += [f"for (int i = 0; i < {block}; i += 2) {{", f"const Sum* const q = m + i * {8 * outer};"]
@@ -127,9 +127,9 @@ def _outputs(stage: Stage, border: bool) -> Lines:
 
 
 def _products(stage: Stage) -> Lines:
-    """Sums over the pairs of input channels, and the first half of the transform back: two sums per column of a tile.
+    """Sums over pairs of input channels, and does the first half of the transform back: two sums per column of a tile.
 
-    For products a, b, c, d down a column, they are a + b + c and b - c - d. The sums of a and of -d start with b + c
+    For the products a, b, c, d of a column, these are a + b + c and b - c - d. The sums of a and of -d start with b + c
     and b - c, so these additions cost nothing.
     """
     width, block, inner, outer, pairs = stage.width, stage.block, stage.inner, stage.outer, -(-stage.channels // 2)
@@ -164,7 +164,7 @@ def _products(stage: Stage) -> Lines:
 
 
 def _keep(stage: Stage, parts: Pieces, to: str) -> Lines:
-    """Stores the activations of sums, eight or four at a time."""
+    """Stores the activations of the sums, eight or four at a time."""
     lines = []
     for vectors, start, end in _groups(sum(parts[-1]), stage.width):
         store = "store_half<0>" if vectors == [4] else "store"
@@ -179,16 +179,16 @@ def _keep_sums(_: Stage, parts: Pieces, to: str) -> Lines:
 
 
 def _narrowed(sums: list[str], stage: Stage) -> str:
-    """The activations of eight int32 in one or two vectors, or of four int32."""
+    """Generates the activations of eight int32 in one or two vectors, or of four int32."""
     return _activated(f"narrow({', '.join(f'shifted<{stage.shift}>({name})' for name in sums)})", stage)
 
 
 def _activated(value: str, stage: Stage) -> str:
-    """LeakyReLU and clamp; clamps from below only if the slope makes that necessary."""
+    """Applies LeakyReLU and clamps; clamps from below only if the slope makes that necessary."""
     return f"activated<{str(stage.slope > LIMIT).lower()}>({value}, {stage.slope})"
 
 
 def _groups(outer: int, width: int) -> list[tuple[list[int], int, int]]:
-    """The sums that are narrowed together: [(lanes of the one or two vectors, start, end), ...]."""
+    """Lists the sums to narrow to int16 together: [(lanes of each of the one or two vectors, start, end), ...]."""
     most, whole = [8] if width == 8 else [4, 4], outer // 8 * 8
     return [group for group in ((most, 0, whole), ([4], whole, outer)) if group[1] < group[2]]

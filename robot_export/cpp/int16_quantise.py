@@ -1,10 +1,10 @@
-"""Quantises a folded network to int16: whole numbers for all weights, shifts and limits, and proof against overflow.
+"""Quantises a folded network to int16: chooses integer weights, shifts and limits, and proves that no result overflows.
 
 Activations are int16 in [-8191, 8191] with one scale per layer, weights are int16 with one scale per layer. The 3x3
 convolutions are computed in tiles (Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, 2016), whose input
 transform adds four activations, and 4 * 8191 still fits into an int16. The tiles' factors are rounded, so the bounds
-hold for the numbers that the robot multiplies. Intermediate sums may wrap, because addition is modulo 2^n. It is proven
-that every separately rounded product and every final sum fits.
+hold for the numbers that the robot multiplies. Intermediate sums may wrap, because addition is modulo 2^n; every
+separately rounded product and every final sum is proven to fit.
 
 Rounding is to nearest, ties up: (a * b + 2^14) >> 15 for the product of two int16, (sum + 2^(s-1)) >> s for a sum.
 """
@@ -20,13 +20,13 @@ from robot_export.folded_network import FoldedNetwork
 
 LIMIT = 8191  # largest activation
 FRACTION = 5  # fractional bits of a pixel: 255 * 32 = 8160
-LIGHT = 64  # grey levels that a brightness may add before pixels are clamped
-HEADROOM = 1.25  # factor above the largest activation of the calibration patches
+LIGHT = 64  # how many grey levels `brightness` may add before pixels are clamped
+HEADROOM = 1.25  # the limit, as a multiple of the largest activation of the calibration patches
 ONE = 1 << 15
 _A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
 _B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
-TO_OUTPUTS = np.kron(_A, _A)  # [4 outputs, 16 products] of a tile
-TO_INPUTS = np.kron(_B, _B)  # [16 products, 16 pixels] of a tile
+TO_OUTPUTS = np.kron(_A, _A)  # [4 outputs, 16 products], for one tile
+TO_INPUTS = np.kron(_B, _B)  # [16 products, 16 pixels], for one tile
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Int16Layer:
     """One layer: activation = clamp(leaky((sum of inputs * factors + bias) >> shift)).
 
     factors: int64 [16, inputs, outputs] for a tiled convolution, else [inputs, outputs]; they fit into int16.
-    bias: int64 [outputs], including the half that rounds the shift. slope: LeakyReLU's * 2^15, None in the last layer.
-    bound: largest magnitude of the sum over all inputs within their limits.
+    bias: int64 [outputs], including one half for rounding the shift. slope: LeakyReLU's * 2^15, None in the last layer.
+    bound: largest absolute sum for any inputs within their limits.
     """
 
     name: str
@@ -63,10 +63,10 @@ class Int16Network:
 
 
 def quantise(network: FoldedNetwork, largest: Sequence[float]) -> Int16Network:
-    """Chooses the scales and rounds the weights of a network that `float_header.check` accepts; largest: of `measure`.
+    """Chooses scales and rounds the weights of a network that `float_header.check` accepts; largest: from `measure`.
 
     Raises:
-        UserError: the numbers of a layer do not fit; the message names it.
+        UserError: the weights of a layer do not fit; the message names the layer.
     """
     add = np.rint(network.shift * 2**FRACTION).astype(np.int64)
     if add.max() > 0 or add.min() < -255 << FRACTION:
@@ -86,7 +86,7 @@ def quantise(network: FoldedNetwork, largest: Sequence[float]) -> Int16Network:
 
 
 def _factors(network: FoldedNetwork) -> list[np.ndarray]:
-    """The layers from the second to the hidden dense one, with inputs and outputs padded to multiples of four."""
+    """Returns the factors of the layers between first and last, inputs and outputs padded to multiples of four."""
     _, *tiled, last = network.convolutions
     weights = network.dense[0].weights
     hidden = pad_last(pad_inputs(weights.reshape(-1, len(last.bias), weights.shape[1])))
@@ -95,7 +95,7 @@ def _factors(network: FoldedNetwork) -> list[np.ndarray]:
 
 
 def measure(network: FoldedNetwork, X: np.ndarray) -> list[float]:
-    """The largest absolute activation after each layer but the last, in float, for training patches X (uint8)."""
+    """Measures the largest absolute activation of each layer but the last, in float, on training patches X (uint8)."""
     x, largest = X * network.scale + np.array(network.offset), []
     for layer in network.convolutions:
         height, width = layer.weights.shape[:2]
@@ -111,7 +111,7 @@ def measure(network: FoldedNetwork, X: np.ndarray) -> list[float]:
 
 
 def _first(source, scale: float, most: float, low: int, high: int) -> tuple[Int16Layer, float]:
-    """The first layer, and the unit of its activations."""
+    """Quantises the first layer; returns it and the unit of its activations."""
     real, bias = tile_factors(source.weights) * scale, pad_last(source.bias.astype(np.float64))
     rounding = 0.5 * np.abs(TO_OUTPUTS).sum(axis=1).max() * real.shape[1]
     unit = max(most * HEADROOM / LIMIT, 1e-20)
@@ -125,9 +125,9 @@ def _first(source, scale: float, most: float, low: int, high: int) -> tuple[Int1
 
 
 def _later(source, real: np.ndarray, units: Sequence[float], shifts: Sequence[int]) -> tuple[Int16Layer, float]:
-    """A layer with int32 sums, and the unit of its activations: the first for which the sums fit.
+    """Quantises a layer with int32 sums; returns it and the unit of its activations, the first one that fits.
 
-    real: its factors, for inputs in their unit. units, shifts (of the sums): to try, the best first.
+    real: its factors, for inputs in their unit. units, shifts (of the sums): candidates, the best first.
     """
     for unit in units:
         for shift in shifts:
@@ -137,8 +137,8 @@ def _later(source, real: np.ndarray, units: Sequence[float], shifts: Sequence[in
 
 
 def _rounded(source, real: np.ndarray, unit: float, shift: int) -> Int16Layer | None:
-    """The layer with this shift; None if a factor or a sum does not fit. Computes in float64, which is exact here."""
-    half = 0 if source.slope is None else 2.0 ** (shift - 1)  # the answer is not shifted
+    """Rounds a layer with this shift; None if a factor or a sum does not fit. Float64 arithmetic is exact here."""
+    half = 0 if source.slope is None else 2.0 ** (shift - 1)  # the last layer's sums are not shifted
     real, bias = real.astype(np.float64) / unit, source.bias.astype(np.float64) / unit
     factors, whole = np.rint(real * 2.0**shift), np.rint(pad_last(bias) * 2.0**shift) + half
     bound = _reach(factors, whole, -LIMIT, LIMIT)
@@ -146,7 +146,7 @@ def _rounded(source, real: np.ndarray, unit: float, shift: int) -> Int16Layer | 
 
 
 def _reach(factors: np.ndarray, bias: np.ndarray, low: int, high: int) -> float:
-    """The exact largest absolute sum if every input is in [low, high], which contains 0."""
+    """Computes the largest absolute sum exactly, for inputs in [low, high], which contains 0."""
     linear = factors[None]  # [outputs of a tile, inputs, outputs]
     if factors.ndim == 3:
         linear = np.einsum("ok,kp,kcn->opcn", TO_OUTPUTS, TO_INPUTS, factors).reshape(4, -1, factors.shape[-1])

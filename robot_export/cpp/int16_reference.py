@@ -1,4 +1,4 @@
-"""Defines the outputs of the int16 header bit by bit, in NumPy; every build of it is compared with this."""
+"""Defines the exact outputs of the int16 header in NumPy; every compiled header must give the same bits."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ import numpy as np
 from robot_export.cpp.int16_quantise import FRACTION, LIMIT, ONE, TO_INPUTS, TO_OUTPUTS, Int16Network
 
 _BLOCK = 256  # patches at a time
-# 2^-f for f in [0, 1), a polynomial in f: coefficients in units of 2^-30, highest first; the error is at most 6e-8.
+# 2^-f for f in [0, 1) as a polynomial: coefficients in units of 2^-30, highest first; the error is at most 6e-8.
 EXP2 = (-1016701, 9888282, -59375904, 257890191, -744256774, 1073741764)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """outputs: float32 [n, k]. clamped: {layer: [number of clamped activations, number of all]}."""
+    """outputs: float32 [n, k]. clamped: {layer: [number of clamped activations, number of activations]}."""
 
     outputs: np.ndarray
     clamped: dict[str, list[int]]
@@ -44,7 +44,7 @@ def predict(network: Int16Network, X: np.ndarray, brightness: float = 0.0) -> Pr
 
 
 def _pixels(network: Int16Network, X: np.ndarray, brightness: float) -> np.ndarray:
-    """Pixels as int64; floats are rounded to nearest, ties up, and NaN becomes the lowest value."""
+    """Converts pixels to int64; floats are rounded to nearest, ties up, and NaN becomes the lowest value."""
     if X.dtype == np.uint8:
         whole = X.astype(np.int64) << FRACTION
     else:
@@ -57,14 +57,14 @@ def _pixels(network: Int16Network, X: np.ndarray, brightness: float) -> np.ndarr
 
 
 def light(brightness: float) -> int:
-    """A brightness in units of a pixel, after rounding to 2^-12 of the full range and clamping to [-4, 4]."""
+    """Converts a brightness to the unit of pixels; rounds it to 2^-12 of the full range and clamps it to [-4, 4]."""
     steps = np.float32(brightness) * np.float32(4096)
     steps = np.float32(min(steps, np.float32(16384)) if steps > -16384 else -16384)
     return (int(np.floor(steps + np.float32(0.5))) * (255 << FRACTION) + 2048) >> 12
 
 
 def _tiles(x: np.ndarray, factors: np.ndarray, rounded: bool) -> np.ndarray:
-    """A 3x3 convolution and max pooling by 2: [n, side, side, c] -> [n, side / 2, side / 2, outputs].
+    """Computes a 3x3 convolution and max pooling by 2: [n, side, side, c] -> [n, side / 2, side / 2, outputs].
 
     float64 is exact here, because all numbers are whole and below 2^53.
     """
@@ -82,7 +82,7 @@ def _tiles(x: np.ndarray, factors: np.ndarray, rounded: bool) -> np.ndarray:
 
 
 def _direct(x: np.ndarray, factors: np.ndarray, size: int) -> np.ndarray:
-    """A convolution of this size without padding; for size 0, a dense layer."""
+    """Computes a convolution of this size without padding or, for size 0, a dense layer."""
     if size:
         windows = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
         x = windows.reshape(*windows.shape[:3], -1)
@@ -97,7 +97,7 @@ def _activation(x: np.ndarray, slope: int) -> tuple[np.ndarray, int]:
 
 
 def answer(network: Int16Network, sums: np.ndarray) -> np.ndarray:
-    """The last layer's sums as float32 [n, outputs]: every step is exact or one correctly rounded operation."""
+    """Converts the last layer's sums to outputs, float32 [n, outputs]; each step is exact or correctly rounded."""
     shift = network.layers[-1].shift
     if network.head == "linear":
         return sums[:, :3].astype(np.float32) * np.float32(2.0**-shift)

@@ -7,7 +7,7 @@ from robot_export.folded_network import FoldedNetwork
 
 
 def plan(network: FoldedNetwork, width: int) -> list[Stage]:
-    """The six layers in float, for vectors of at most this width."""
+    """Describes the six layers in float, for vectors of at most this width."""
     side, _, channels = network.input_shape
     layers = (*network.convolutions, *network.dense)
     sides, counts = (side, side // 2, side // 4, side // 8, side // 8 - 1, 1), [channels]
@@ -17,7 +17,7 @@ def plan(network: FoldedNetwork, width: int) -> list[Stage]:
 
 
 def functions(widths: Sequence[int], bodies: Callable[[int], list[Lines]]) -> str:
-    """One function per layer, for each vector width, the largest first; bodies: width -> the lines of each function."""
+    """Generates a function per layer for each vector width, the largest first; bodies: width -> lines per function."""
     text = []
     for width in widths:
         text.append(f"#{'if' if width == widths[0] else 'elif'} BALL_WIDTH == {width}")
@@ -26,7 +26,7 @@ def functions(widths: Sequence[int], bodies: Callable[[int], list[Lines]]) -> st
 
 
 def _function(number: int, body: Lines) -> str:
-    """A C++ function from `in` to `out`, indented; the last one leaves sums."""
+    """Generates an indented C++ function from `in` to `out`; the last layer's `out` are sums."""
     depth, lines = 1, []
     for line in body:
         depth -= line.startswith("}")
@@ -37,9 +37,9 @@ def _function(number: int, body: Lines) -> str:
 
 
 def run(stages: list[Stage], outputs: Sequence[str]) -> str:
-    """The function that calls the layers, with all buffers on its stack; the first two maps have a border.
+    """Generates the function that calls the layers, with all buffers on its stack; the first two maps have a border.
 
-    stages: of `plan`. outputs: the value of each, computed from `sums`.
+    stages: from `plan`. outputs: an expression for each output, computed from `sums`.
     """
     first, second, third, fourth, hidden, _ = stages
     sizes = {

@@ -7,16 +7,16 @@ from robot_export.cpp.weights import padded
 
 Lines = list[str]
 Pieces = list[tuple[int, int]]  # vectors of a row: (lanes, offset)
-ACCUMULATORS = {4: 8, 8: 12, 16: 24}  # out of 16, 16 and 32 registers
+ACCUMULATORS = {4: 8, 8: 12, 16: 24}  # of the 16, 16 and 32 registers
 
 
 @dataclass(frozen=True)
 class Stage:
     """A layer for the code generator.
 
-    number: from 1. side: of its input, in pixels. channels, outputs: without padding. slope: LeakyReLU's.
-    width: sums in the widest vectors. group: inputs that are multiplied at once, 1 in float, 2 in int16. shift: for the
-    sums in int16.
+    number: starts at 1. side: side of its input in pixels. channels, outputs: without padding. slope: LeakyReLU's.
+    width: how many sums the widest vectors hold. group: how many inputs are multiplied at once, 1 in float and 2 in
+    int16. shift: for the sums in int16.
     """
 
     number: int
@@ -30,17 +30,17 @@ class Stage:
 
     @property
     def inner(self) -> int:
-        """Input channels in memory."""
+        """The number of input channels in memory, with padding."""
         return padded(self.channels)
 
     @property
     def outer(self) -> int:
-        """Outputs in memory."""
+        """The number of outputs in memory, with padding."""
         return padded(self.outputs)
 
     @property
     def tiles(self) -> int:
-        """Tiles of 2x2 outputs in a row."""
+        """The number of tiles of 2x2 outputs in a row."""
         return self.side // 2
 
     def sums(self, lanes: int) -> str:
@@ -48,12 +48,12 @@ class Stage:
         return f"f{lanes}" if self.group == 1 else f"w{lanes}"
 
     def vector(self, lanes: int) -> str:
-        """The type of a vector of the factors for as many sums."""
+        """The type of a vector of the factors for this many sums."""
         return f"f{lanes}" if self.group == 1 else f"s{2 * lanes}"
 
     @property
     def block(self) -> int:
-        """How many tiles are computed together: a row, or all if there are few."""
+        """How many tiles are computed together: one row, or all if there are few."""
         return self.tiles if self.tiles >= 4 else self.tiles**2
 
 
@@ -91,7 +91,7 @@ def runs(parts: Pieces) -> list[tuple[int, int, int]]:
 
 
 def accumulate(count: int, steps: Callable[..., Lines], fresh: bool = False) -> Lines:
-    """A sum over `count` inputs `c`, four at a time; `fresh` if the sums have no value yet.
+    """Generates a sum over `count` inputs `c`, four at a time; `fresh` if the sums have no value yet.
 
     steps: (number of inputs from c on, fresh) -> the lines that add their products, from `steps`.
     """
@@ -106,9 +106,9 @@ def accumulate(count: int, steps: Callable[..., Lines], fresh: bool = False) -> 
 
 
 def steps(stage: Stage, rows: int, parts: Pieces, sources: int = 1) -> Callable[..., Lines]:
-    """Steps of a{row}_{offset} += input c of x{row} * u{row % sources}[c][offset...].
+    """Returns a function that generates steps of a{row}_{offset} += input c of x{row} * u{row % sources}[c][offset...].
 
-    Each input (in int16, each pair of inputs) is broadcast once for all its products.
+    Each input (in int16, each pair of inputs) is broadcast only once for all its products.
     """
     width, outer, group = stage.width, stage.outer, stage.group
 

@@ -8,12 +8,12 @@ _G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 
 
 def padded(channels: int) -> int:
-    """Channels rounded up to whole vectors of four."""
+    """Rounds a number of channels up to whole vectors of four."""
     return -(-channels // 4) * 4
 
 
 def tile_factors(weights: np.ndarray) -> np.ndarray:
-    """Kernels [3, 3, inputs, outputs] -> factors [16, inputs, padded outputs]."""
+    """Transforms kernels [3, 3, inputs, outputs] to factors [16, inputs, padded outputs]."""
     both = np.einsum("ai,bj,ijco->abco", _G, _G, weights.astype(np.float64))
     return pad_last(both.reshape(16, *weights.shape[2:]))
 
@@ -29,7 +29,7 @@ def pad_inputs(values: np.ndarray) -> np.ndarray:
 
 
 def array(name: str, values: np.ndarray, kind: str = "float", macro: str = "") -> str:
-    """A constant C++ array; nine digits represent every float32 exactly. A macro may repeat each value."""
+    """Writes a constant C++ array; nine digits represent every float32 exactly. A macro may repeat each value."""
     flat = np.asarray(values).ravel()
     words = [literal(value) for value in np.float32(flat)] if kind == "float" else [str(value) for value in flat]
     words = [f"{macro}({word})" for word in words] if macro else words
@@ -38,6 +38,6 @@ def array(name: str, values: np.ndarray, kind: str = "float", macro: str = "") -
 
 
 def literal(value: np.float32) -> str:
-    """A C++ literal that represents this float exactly."""
+    """Writes a C++ literal that represents this float exactly."""
     text = f"{value:.9g}"
     return text + ("f" if "." in text or "e" in text else ".0f")
