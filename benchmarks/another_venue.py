@@ -1,7 +1,7 @@
 """Measures the effect of stronger light and of synthetic patches at a venue that is not in the training data.
 
-Every variant is trained without one venue at a time, with the same seeds, and scored there. All variants see the same
-number of patches.
+Every variant is trained without one venue at a time, with the same seeds, and evaluated at that venue. All variants are
+trained on the same number of patches.
 
     .venv/bin/python benchmarks/another_venue.py --data-root data --venues cuda saba aref
 
@@ -32,7 +32,7 @@ from common.training.predictor import make_predictor
 from common.training.trainer import Settings, Trainer
 from dataset_tools.synthetic.render_files import synthetic_files
 
-VARIANTS = {  # name: (strength of the light, share of synthetic patches)
+VARIANTS = {  # name: (strength of the light, fraction of synthetic patches)
     "the recipe": (1.0, 0.0),
     "light x 1.7": (1.7, 0.0),
     "a fifth synthetic": (1.0, 0.2),
@@ -49,7 +49,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def train(options: Options, rest: Patches, synthetic: Patches, light: float, share: float):
-    """A predictor, trained on `rest` and that share of synthetic patches, which sees epochs * len(rest) patches."""
+    """Trains a predictor on `rest` and a fraction of synthetic patches, with epochs * len(rest) patches in all."""
     chosen = np.random.default_rng(options.seed).permutation(len(synthetic))[: round(len(rest) * share / (1 - share))]
     X, y = (np.concatenate([a, b[chosen]]) for a, b in ((rest.X, synthetic.X), (rest.y, synthetic.y)))
     patches = Patches(X, y)
@@ -84,7 +84,7 @@ def main(argv=None) -> None:
 
 
 def table(rows: list[dict], variants, keys, names: list[str]) -> str:
-    """For each variant, the mean per venue, and the mean paired difference from the first with its 95 % interval."""
+    """Makes a table of means per variant and venue, with mean paired differences from the first and 95 % intervals."""
     lines = [f"{'':24}{'':24}" + "".join(f"{venue:>8}" for venue in names) + "  against the first"]
     for key in keys:
         found = {

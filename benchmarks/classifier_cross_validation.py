@@ -1,8 +1,8 @@
 """Measures the classifier's default recipe on recordings that it has not seen: grouped five-fold cross-validation.
 
 All splits of a family are joined and divided again by recording. Five networks are trained with the recipe of train.py,
-each one scores the fifth that it did not see, and the metrics are computed from all of these scores together. The
-weights are the averaged ones after the last epoch, so nothing is chosen on the held-out patches.
+each one scores the fifth that it was not trained on, and the metrics are computed from all of these scores together.
+The averaged weights after the last epoch are used, so nothing is chosen on the held-out patches.
 
     .venv/bin/python benchmarks/classifier_cross_validation.py --data-root data --filters 4 4 8 8
 
@@ -30,7 +30,7 @@ from common.runs.brightness_and_size import size_class
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = cross_validation.parser(__doc__, Options, DEFAULT_STEM, "classifier_cross_validation.json")
-    parser.set_defaults(epochs=200)  # the figures in the README were measured with this value
+    parser.set_defaults(epochs=200)  # the results in the README were measured with this value
     return parser.parse_args(argv)
 
 
@@ -46,17 +46,17 @@ def trainer_maker(args: argparse.Namespace):
 
 
 def recall_at_fpr(y: np.ndarray, scores: np.ndarray, max_fpr: float) -> float | None:
-    """Highest recall with a false positive rate of at most `max_fpr`."""
+    """Returns the highest recall with a false positive rate of at most `max_fpr`."""
     return metrics.recall_at_fpr(metrics.curve(y, scores), max_fpr)
 
 
 def auroc(y: np.ndarray, scores: np.ndarray) -> float | None:
-    """Area under the ROC curve; None if there is only one class."""
+    """Returns the area under the ROC curve; None if there is only one class."""
     return roc_auc_score(y, scores) if 0 < y.sum() < len(y) else None
 
 
 def summary(patches: Patches, scores: np.ndarray) -> dict:
-    """The metrics with their 95 % intervals, for all patches, each camera, and each size in the camera picture."""
+    """Computes the metrics with 95 % intervals, for all patches, each camera, and each size in the camera picture."""
     groups = {"all": np.ones(len(patches), bool)}
     for members in (patches.camera, size_class(patches.side)):
         groups |= {} if members is None else {name: members == name for name in np.unique(members)}
@@ -73,7 +73,7 @@ def summary(patches: Patches, scores: np.ndarray) -> dict:
 
 
 def readable(numbers: dict) -> str:
-    """Text such as `recall_at_fpr_0.01 0.947 [0.92, 0.96], ...`."""
+    """Returns a text such as `recall_at_fpr_0.01 0.947 [0.92, 0.96], ...`."""
     return ", ".join(
         f"{kind} {entry['value']:.4f} [{entry['interval'][0]:.3f}, {entry['interval'][1]:.3f}]"
         for kind, entry in numbers.items()

@@ -1,4 +1,4 @@
-// The code that benchmarks/cpp_header.py measures, compiled per model and target. HEADER and MODEL as for runner.cpp.
+// The code that benchmarks/cpp_header.py measures, compiled per model and target. HEADER and MODEL: see runner.cpp.
 #include HEADER
 
 #include <time.h>
@@ -21,7 +21,7 @@ static double cpu_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// CPU seconds to predict all patches `rounds` times.
+// Returns the CPU seconds for predicting all patches `rounds` times.
 extern "C" double block(const std::uint8_t* const* patches, int count, int rounds, bool many, float* out) {
   const double started = cpu_seconds();
   for (int round = 0; round < rounds; ++round) work(patches, count, many, out);

@@ -2,13 +2,13 @@
 
 Networks S (4 4 8 8, dense 32), M (8 8 16 16, dense 64) and L (8 16 32 64, dense 128), 16x16x1, with weights like those
 of a trained network. Everything is pinned to one core and runs in blocks of about 2 ms, in a new order each round. The
-medians of the thread's CPU time are printed, so other work on the machine does not count. The runtimes, as shipped and
-with one thread, are called from Python in the shortest way, with their input in place; the headers are called from C++
-with bytes. The cost of a call from Python is printed, too.
+script prints medians of the thread's CPU time, so other work on the machine does not count. The runtimes use one thread
+and their default settings, and are called from Python with as little overhead as possible; the headers are called from
+C++ with bytes. The cost of a call from Python is printed, too.
 
-Multiply-accumulates are those of direct convolutions, because that is the work done for the user. The headers' 3x3
-convolutions need 16 where direct ones need 36, so the share of the peak that is really executed is also printed. The
-peak is that of SSE without FMA, measured in the same rounds.
+Multiply-accumulates are counted as for direct convolutions, which give the same result. The headers' 3x3 convolutions
+need only 16 instead of 36, so the percentage of the peak that is really executed is also printed. The peak is that of
+SSE without FMA, measured in the same rounds.
 
 Instructions per patch come from callgrind, if valgrind is installed; other work on the machine does not affect them.
 Prints tables and writes cpp_header.json. Takes two minutes on an idle core.
@@ -51,8 +51,8 @@ PATCHES, BLOCK = 100, 2e-3  # seconds
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=150, help="blocks of each candidate (%(default)s)")
-    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="to run on (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=150, help="blocks per candidate (%(default)s)")
+    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="core to run on (%(default)s)")
     parser.add_argument("--compiler", default="g++", help="(%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("cpp_header.json"), help="(%(default)s)")
     return parser.parse_args(argv)
@@ -73,7 +73,7 @@ def main(argv=None) -> None:
 
 
 def write(folder: Path, name: str) -> dict:
-    """Writes header, TFLite and ONNX of a network to a new folder; returns its numbers of multiplications."""
+    """Writes header, TFLite and ONNX of a network to a new folder; returns its numbers of multiply-accumulates."""
     folder.mkdir()
     filters, dense = NETWORKS[name]
     model = random_model(7, filters=filters, dense=dense)
@@ -83,13 +83,13 @@ def write(folder: Path, name: str) -> dict:
     write_onnx(folder / "model.onnx", Joint((network,)))
     (folder / "model.tflite").write_bytes(convert(Joint((network,))))
     inner = (1, *filters[:2])
-    tiled = sum(256 // 4**i * 9 * inner[i] * filters[i] for i in range(3))  # direct; 4/9 of that in tiles
+    tiled = sum(256 // 4**i * 9 * inner[i] * filters[i] for i in range(3))  # if direct; tiles need 4/9 of that
     direct = count_cost(model)["multiply_accumulates"]
     return {"folder": folder, "X": X, "answers": answers, "direct": direct, "executed": direct - tiled * 5 // 9}
 
 
 def build_all(networks: dict, compiler: str) -> dict:
-    """Compiles all programs; returns seconds and bytes of code and constants per network and target."""
+    """Compiles all programs; returns the seconds, and the bytes of code and constants, per network and target."""
     said = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     print(f"{said}\n\n{'':16}{'compile s':>10}{'text bytes':>12}")
     rows = {}
@@ -115,7 +115,7 @@ def child_seconds() -> float:
 
 
 def count_all(networks: dict) -> dict:
-    """Counts instructions per patch with callgrind, for single patches and all at once; valgrind lacks AVX-512."""
+    """Counts instructions per patch with callgrind, one by one and all at once; valgrind does not support AVX-512."""
     if not shutil.which("valgrind"):
         print("\nvalgrind is not installed, so instructions are not counted")
         return {}
@@ -187,7 +187,7 @@ def onnx_candidate(network: dict) -> Candidate:
 
 
 def peak_candidate(folder: Path) -> Candidate:
-    """Seconds per multiply-accumulate."""
+    """Returns a candidate that measures seconds per multiply-accumulate."""
     subprocess.run(["g++", "-O2", "-shared", "-fPIC", HERE / "sse_peak.cpp", "-o", folder / "peak.so"], check=True)
     library = ctypes.CDLL(str(folder / "peak.so"))
     library.peak.restype = ctypes.c_double
@@ -224,7 +224,7 @@ RUNTIMES = {"litert": "LiteRT", "onnx": "ONNX Runtime"}
 
 
 def alternate(candidates: dict[str, Candidate], rounds: int) -> dict[str, float]:
-    """Median seconds of each candidate over blocks, whose order changes every round."""
+    """Returns the median seconds of each candidate; the order of the candidates changes every round."""
     calls = {name: max(1, round(BLOCK / min(run(200) for _ in range(3)))) for name, run in candidates.items()}
     times, order = {name: [] for name in candidates}, list(candidates)
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""The common code of both cross-validations: joins all splits of a family and divides them into folds by recording."""
+"""Joins all splits of a family and divides them into folds by recording; used by both cross-validations."""
 
 import argparse
 import json
@@ -18,16 +18,16 @@ from common.errors import UserError
 from common.training import devices_and_seeds
 from dataset_tools.suspects.folds_and_list import held_out_answers
 
-PLACES = ("data_root", "archive_url", "output", "against")  # arguments that do not affect the numbers
+PLACES = ("data_root", "archive_url", "output", "against")  # arguments that do not affect the results
 
 
 def parser(description: str, options: type[TrainingOptions], stem: str, output: str) -> argparse.ArgumentParser:
-    """A parser with the options of both; the defaults are those of train.py."""
+    """Makes a parser with the options of both cross-validations; the defaults are those of train.py."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--dataset", default=stem, help="family: the stem of its files (%(default)s)")
     made.add_argument("--data-root", type=Path, default=Path("data"), help="the cached archive (%(default)s)")
     made.add_argument("--archive-url", help="where to download files that are not cached (default: no downloads)")
-    made.add_argument("--filters", type=int, nargs="+", default=options.filters, help="one or four (%(default)s)")
+    made.add_argument("--filters", type=int, nargs="+", default=options.filters, help="1 or 4 numbers (%(default)s)")
     made.add_argument("--dense", type=int, default=options.dense, help="units of the dense layer (%(default)s)")
     made.add_argument("--epochs", type=int, help="epochs per fold (default: like train.py)")
     made.add_argument("--folds", type=int, default=5, help="(%(default)s)")
@@ -39,7 +39,7 @@ def parser(description: str, options: type[TrainingOptions], stem: str, output: 
 
 
 def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> tuple[Patches, np.ndarray]:
-    """All splits of the family joined, and the number of each patch's split [n]; the files must have recordings."""
+    """Joins all splits of a family; returns the patches and the index of each patch's split [n]; needs recordings."""
     names = [parse_stem(args.dataset, task).file(split) for split in splits]
     if args.archive_url:
         paths = [fetch(name, args.data_root, args.archive_url) for name in names]
@@ -53,7 +53,7 @@ def load(args: argparse.Namespace, task: str, splits: tuple[str, ...]) -> tuple[
 
 
 def measure(args: argparse.Namespace, patches: Patches, splitter, make_trainer: Callable) -> tuple[np.ndarray, dict]:
-    """Returns `held_out_answers`, and facts about data, machine and time for the report."""
+    """Returns `held_out_answers`, and information about data, machine and time for the report."""
     launch.switch_off()
     devices_and_seeds.prepare(args.seed, args.threads)
     start = time.perf_counter()
@@ -65,6 +65,6 @@ def measure(args: argparse.Namespace, patches: Patches, splitter, make_trainer: 
 
 
 def write(args: argparse.Namespace, result: dict) -> None:
-    """Writes the numbers and prints the path."""
+    """Writes the results, and prints the path of the file."""
     args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(f"{args.folds} folds in {result['seconds']:.0f} s; more in {args.output}")

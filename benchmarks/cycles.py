@@ -1,8 +1,8 @@
 """Estimates the cycles of a call on another processor: llvm-mca simulates a trace of its instructions.
 
 The program runs under qemu, which logs the address of every instruction. llvm-mca simulates the instructions between
-the entry and the return of one function as straight-line code: it assumes that all branches are predicted and all
-memory is in the first-level cache.
+the entry and the return of one function as straight-line code: it assumes that all branches are predicted correctly and
+all memory is in the first-level cache.
 """
 
 import re
@@ -40,9 +40,9 @@ CORTEX_A78 = Machine(  # of a Jetson Orin
 
 
 def simulate(machine: Machine, program: Path, function: str, arguments: Sequence[str] = ()) -> dict[str, int]:
-    """{"instructions", "cycles", "cycles_in_order"} of the last call of an extern "C" function that is not inlined.
+    """Returns {"instructions", "cycles", "cycles_in_order"} of the last call of an extern "C" function, not inlined.
 
-    "cycles" lets a load pass the stores before it, "cycles_in_order" lets none.
+    For "cycles", a load may be executed before earlier stores; for "cycles_in_order", it may not.
     """
     code, start = _disassembly(machine, program, function)
     trace = program.with_suffix(".trace")
@@ -61,7 +61,7 @@ def simulate(machine: Machine, program: Path, function: str, arguments: Sequence
 
 
 def _disassembly(machine: Machine, program: Path, function: str) -> tuple[dict[int, str], int]:
-    """Instructions by address, and the address of the function."""
+    """Returns the instructions by address, and the address of the function."""
     command = [machine.objdump, "-d", "--no-show-raw-insn", program]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     code = {int(at, 16): text for at, text in re.findall(r"^\s+([0-9a-f]+):\s+(.*)$", said, re.MULTILINE)}
@@ -69,7 +69,7 @@ def _disassembly(machine: Machine, program: Path, function: str) -> tuple[dict[i
 
 
 def _last_call(trace: Path, start: int, code: dict[int, str], machine: Machine) -> list[int]:
-    """Addresses between the function's entry and its return."""
+    """Returns the executed addresses between the function's entry and its return."""
     called, depth = [], 0
     with trace.open() as lines:
         for line in lines:
@@ -85,12 +85,12 @@ def _last_call(trace: Path, start: int, code: dict[int, str], machine: Machine) 
 
 
 def _plain(text: str, comment: str) -> str:
-    """An instruction for the assembler, with numbers for targets and without comments."""
+    """Rewrites an instruction for the assembler, with numbers for jump targets and without comments."""
     return re.sub(r"\s*<[^>]*>", "", text.split(comment)[0]).strip() if comment == "//" else _x86(text)
 
 
 def _x86(text: str) -> str:
     text = re.sub(r"\s*<[^>]*>", "", text.split("#")[0]).strip()
-    if text.startswith("rep stos"):  # llvm-mca counts 100 cycles for each of its steps, which are plain stores
+    if text.startswith("rep stos"):  # llvm-mca counts 100 cycles for each store
         return "mov %rax,(%rdi)"
     return re.sub(r"^(j\w+|call)\s+([0-9a-f]+)$", r"\1 0x\2", text)

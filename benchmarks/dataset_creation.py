@@ -1,10 +1,10 @@
-"""Measures speed and memory of turning PNG patches into HDF5, compared with a textbook method and only decoding.
+"""Measures speed and memory of turning PNG patches into HDF5, compared with a textbook method and with decoding alone.
 
     .venv/bin/python benchmarks/dataset_creation.py speed ROOT
     .venv/bin/python benchmarks/dataset_creation.py memory ROOT SCRATCH --patches 20000 100000 300000
 
-ROOT contains top/LOG.zip and bottom/LOG.zip. `memory` writes rotated, noisy copies of its patches to SCRATCH, so that
-there is enough input without exact duplicates, and builds all colours, sizes and cameras from them. Linux only.
+ROOT contains top/LOG.zip and bottom/LOG.zip. To get enough input without exact duplicates,
+`memory` writes rotated, noisy copies of the patches to SCRATCH; it builds all colours, sizes and cameras. Linux only.
 """
 
 import argparse
@@ -24,7 +24,7 @@ BUILD = [sys.executable, "-m", "dataset_tools.ball_classification_datasets.creat
 
 
 def textbook(paths: list[Path], target: Path, size: int = 16) -> int:
-    """The obvious first version, which works patch by patch and pixel by pixel."""
+    """Creates a dataset in the most obvious way: patch by patch and pixel by pixel."""
     X, y = [], []
     for path in paths:
         with zipfile.ZipFile(path) as archive:
@@ -56,7 +56,7 @@ def textbook(paths: list[Path], target: Path, size: int = 16) -> int:
 
 
 def decode_only(paths: list[Path]) -> int:
-    """The upper limit of the speed: decodes every PNG with Pillow and does nothing else."""
+    """Decodes every PNG with Pillow and does nothing else, which is the upper limit of the speed."""
     count = 0
     for path in paths:
         with zipfile.ZipFile(path) as archive:
@@ -96,13 +96,13 @@ def speed(root: Path, jobs: int) -> None:
                 key = f"create_datasets.py, {name}, {processes} jobs"
                 seconds[key] = timed(lambda command=command, more=more: run([*command, *more]))
     base = seconds["textbook, one process"]
-    print(f"\n{count} patches\n\n| | patches/s | times the textbook way |\n|---|---:|---:|")
+    print(f"\n{count} patches\n\n| | patches/s | times the textbook method |\n|---|---:|---:|")
     for name, taken in seconds.items():
         print(f"| {name} | {count / taken:,.0f} | {base / taken:.1f} |")
 
 
 def timed(function) -> float:
-    """Seconds that a call takes."""
+    """Returns the seconds that a call takes."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
@@ -116,7 +116,7 @@ def run(command: list) -> None:
 
 
 def memory(root: Path, scratch: Path, patches: list[int], jobs: int) -> None:
-    """Prints the largest sum of the resident memory of all processes, for growing input."""
+    """Prints the peak resident memory of all processes together, for inputs of different sizes."""
     rows = []
     for count in patches:
         source = scratch / f"patches_{count}"
@@ -144,7 +144,7 @@ def memory(root: Path, scratch: Path, patches: list[int], jobs: int) -> None:
 
 
 def resident(pid: int) -> int:
-    """Resident bytes of a process and all its descendants; shared pages count in each."""
+    """Returns the resident bytes of a process and all its descendants; shared pages count several times."""
     total = 0
     try:
         status = Path(f"/proc/{pid}/status").read_text().split("VmRSS:")
@@ -173,7 +173,7 @@ def multiply(root: Path, target: Path, count: int) -> None:
 
 
 def varied(content: bytes, generator: np.random.Generator) -> bytes:
-    """The patch rotated by a random angle and with noise; its labels are not changed."""
+    """Returns the PNG patch rotated by a random angle and with noise, and with the same labels."""
     image = Image.open(io.BytesIO(content))
     text = PngImagePlugin.PngInfo()
     for key, value in image.text.items():

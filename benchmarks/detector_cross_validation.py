@@ -1,9 +1,9 @@
 """Measures the detector's recipe on recordings that it has not seen: grouped five-fold cross-validation.
 
 The training and validation files of a family are joined and divided again by recording. Five networks are trained with
-the recipe of train.py, each one predicts the fifth that it did not see, and the metrics are computed from all of these
-predictions together. With --own-split, one network is trained on the training file and predicts the validation file,
-which takes a fifth of the time. The options under "the recipe, changed" are the rows of the detector's RECIPE.md.
+the recipe of train.py, each one predicts the fifth that it was not trained on, and the metrics are computed from all of
+these predictions together. With --own-split, one network is trained on the training file and predicts the validation
+file, which takes a fifth of the time. The options under "changes of the recipe" give the rows of the detector's RECIPE.md.
 
     .venv/bin/python benchmarks/detector_cross_validation.py --data-root data --loss huber
     .venv/bin/python benchmarks/detector_cross_validation.py --data-root data --own-split --output default.json
@@ -46,27 +46,27 @@ RECIPE = ("flips", "turns", "offset", "light", "noise")  # arguments of make_aug
 def parse_args(argv=None) -> argparse.Namespace:
     parser = cross_validation.parser(__doc__, Options, DEFAULT_STEM, "detector_cross_validation.json")
     parser.add_argument("--own-split", action="store_true", help="use the family's own split instead of folds")
-    parser.add_argument("--against", type=Path, metavar="JSON", help="an earlier output to compare with, ball by ball")
+    parser.add_argument("--against", type=Path, metavar="JSON", help="earlier results to compare with, ball by ball")
     parser.add_argument("--loss", choices=LOSSES, default=Options.loss, help="(%(default)s)")
     parser.add_argument("--learning-rate", type=float, default=Options.learning_rate, help="(%(default)s)")
     parser.add_argument("--batch-size", type=int, default=Options.batch_size, help="(%(default)s)")
     switch = argparse.BooleanOptionalAction
     parser.add_argument("--augment", action=switch, default=True, help="(%(default)s)")
     parser.add_argument("--regularize", action=switch, default=Options.regularize, help="dropout (%(default)s)")
-    group = parser.add_argument_group("the recipe, changed")
+    group = parser.add_argument_group("changes of the recipe")
     group.add_argument("--weight-decay", type=float, help="weight decay of AdamW (default: the recipe's)")
     group.add_argument("--average", type=float, help="decay per step of the averaged weights (default: the recipe's)")
     group.add_argument(
-        "--cosine", action=switch, default=True, help="let the rate fall after the warm-up (%(default)s)"
+        "--cosine", action=switch, default=True, help="let the learning rate fall after the warm-up (%(default)s)"
     )
     group.add_argument("--flips", action=switch, default=True, help="mirror in both directions (%(default)s)")
     group.add_argument("--turns", action=switch, default=True, help="transpose: quarter turns (%(default)s)")
     group.add_argument("--offset", type=float, nargs=2, default=LABEL_OFFSET, metavar="F", help="(%(default)s)")
-    group.add_argument("--light", type=float, default=LIGHT, help="strength, share of the range (%(default)s)")
+    group.add_argument("--light", type=float, default=LIGHT, help="strength, fraction of the range (%(default)s)")
     group.add_argument("--noise", type=float, default=NOISE, help="largest deviation, grey levels (%(default)s)")
     group.add_argument("--shift", type=float, default=0.0, help="largest shift in pixels, bilinear (%(default)s)")
     group.add_argument("--whole-pixels", action=switch, default=False, help="--shift without interpolation")
-    group.add_argument("--there-and-back", action=switch, default=False, help="undo --shift, so only its blur remains")
+    group.add_argument("--there-and-back", action=switch, default=False, help="undo --shift, leaving only its blur")
     group.add_argument("--zoom", type=float, default=0.0, help="largest zoom, as a logarithm (%(default)s)")
     return parser.parse_args(argv)
 
@@ -83,14 +83,14 @@ def trainer_maker(args: argparse.Namespace):
         augment = moved_first(args, augment) if args.augment else None
         trainer = Trainer(model, MemoryData(train.X, train.y), make_loss(args.loss), augment, settings, head="circle")
         if not args.cosine:
-            trainer.optimizer.rate.alpha = 1.0  # where the cosine ends, as a share of the full rate
+            trainer.optimizer.rate.alpha = 1.0  # end of the cosine, as a fraction of the full rate
         return trainer
 
     return make
 
 
 def moved_first(args: argparse.Namespace, augment):
-    """The augmentation, preceded by shifts and zooms, which are not part of the recipe."""
+    """Returns the augmentation, preceded by shifts and zooms, which are not part of the recipe."""
     if not args.shift and not args.zoom:
         return augment
 
@@ -109,7 +109,7 @@ def moved_first(args: argparse.Namespace, augment):
 
 
 def figures(y: np.ndarray, circles: np.ndarray, size: int) -> dict:
-    """The three main metrics: name -> (value for each ball, function that summarises them)."""
+    """Computes the three main metrics: name -> (value for each ball, function that summarises the values)."""
     return {
         "median_center_error_px": (metrics.center_errors(y, circles) * size, np.median),
         "median_radius_error_px": (np.abs(circles - y)[:, 0] * size, np.median),
@@ -118,7 +118,7 @@ def figures(y: np.ndarray, circles: np.ndarray, size: int) -> dict:
 
 
 def summary(patches: Patches, circles: np.ndarray) -> dict:
-    """All metrics, the main three with 95 % intervals over the recordings, and the predictions themselves."""
+    """Computes all metrics, the main three with 95 % intervals over recordings; also returns the predictions."""
     size, recording = patches.X.shape[2], patches.recording
     found = figures(patches.y, circles, size)
     intervals = {
@@ -131,7 +131,7 @@ def summary(patches: Patches, circles: np.ndarray) -> dict:
 
 
 def differences(patches: Patches, circles: np.ndarray, before: np.ndarray) -> dict[str, dict]:
-    """How the three main metrics differ from those of other predictions for the same balls, with 95 % intervals."""
+    """Compares the three main metrics with those of other predictions for the same balls, with 95 % intervals."""
     size, differ = patches.X.shape[2], {}
     old, new = (figures(patches.y, answers, size) for answers in (before, circles))
     for name, (values, statistic) in new.items():
@@ -146,10 +146,10 @@ def differences(patches: Patches, circles: np.ndarray, before: np.ndarray) -> di
 
 
 def earlier_answers(path: Path, digest: str, balls: int) -> np.ndarray:
-    """The circles [balls, 3] of an earlier output.
+    """Reads the circles [balls, 3] of an earlier measurement.
 
     Raises:
-        UserError: it is not an output of this script, or is for other balls.
+        UserError: the file was not written by this script, or is for other balls.
     """
     try:
         earlier = json.loads(path.read_text(encoding="utf-8"))

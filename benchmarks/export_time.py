@@ -1,6 +1,6 @@
 """Measures how long a run takes at its end to export every format for the robot, with parity and latency.
 
-It uses the default networks of both projects with random weights and patches, because the time does not depend on them.
+It uses the default networks of both projects. Weights and patches are random, because the time does not depend on them.
 The first round includes the imports and the start-up of the converter. The values of `--export` alternate within a
 round.
 
@@ -29,7 +29,7 @@ from tests.robot_export.jobs import PROJECTS, make_job
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--patches", type=int, default=20_000, help="on which every format is run (%(default)s)")
+    parser.add_argument("--patches", type=int, default=20_000, help="patches to run with every format (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="(%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("export_time.json"), help="(%(default)s)")
     return parser.parse_args(argv)
@@ -58,7 +58,7 @@ def main(argv=None) -> None:
 
 
 def timed(job: Job, export: str) -> dict[str, float]:
-    """Wall and CPU seconds (compilers included) of one export."""
+    """Exports once; returns wall and CPU seconds, compilers included."""
     wall, cpu = time.perf_counter(), cpu_seconds()
     deliver(job, export)
     return {"wall": time.perf_counter() - wall, "cpu": cpu_seconds() - cpu}

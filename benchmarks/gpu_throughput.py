@@ -1,6 +1,6 @@
 """Measures seconds per epoch on a GPU, with and without XLA: `.venv/bin/python benchmarks/train_throughput.py gpu`.
 
-Every variant runs in its own process, so that one that fails or takes too long does not affect the others.
+Every variant runs in its own process, so that a variant that fails or takes too long does not affect the others.
 """
 
 import argparse
@@ -42,7 +42,7 @@ VARIANTS = {  # the first two are the settings of `train.py`
 
 
 def main(args: argparse.Namespace) -> dict:
-    """Runs all variants; prints one line each."""
+    """Runs all variants, and prints one line for each."""
     rows = {}
     for name, variant in VARIANTS.items():
         if args.only in name:
@@ -54,7 +54,7 @@ def main(args: argparse.Namespace) -> dict:
 
 
 def run(variant: dict) -> dict:
-    """One variant in its own process; `error` if it did not finish."""
+    """Runs one variant in its own process; the result has the key `error` if it did not finish."""
     path = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "2"}
     if variant.get("cpu"):
@@ -102,14 +102,14 @@ def child(variant: dict) -> None:
 
 
 def timed(work) -> float:
-    """Wall seconds; the timed work ends with numbers on the host, so the device has also finished."""
+    """Returns wall seconds; the work copies its results to the host at the end, so the device has finished, too."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
 def profile(epoch, steps: int) -> dict:
-    """Microseconds and count per step of every kernel, the longest first, for every line of TensorFlow's profile."""
+    """Returns us and count per step of every kernel, the longest first, for every line of TensorFlow's profile."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             tf.profiler.experimental.start(folder)
@@ -117,7 +117,7 @@ def profile(epoch, steps: int) -> dict:
             tf.profiler.experimental.stop()
             space = xplane_pb2.XSpace()
             space.ParseFromString(next(Path(folder).rglob("*.xplane.pb")).read_bytes())
-        except Exception as error:  # a GPU without its profiling library: the timings are still valid
+        except Exception as error:  # without the GPU's profiling library, the timings are still valid
             return {"error": str(error)[:300]}
     lines = {}
     for plane in space.planes:

@@ -4,9 +4,9 @@
 
 Both methods train the same networks with the same options on the synthetic dataset, tracked locally, one after the
 other on the same machine, which should be otherwise idle. CPU time is that of the benchmark's control group, if it
-has its own, or else of the whole machine (/proc/stat), because not all processes of Ray and the MLflow mirrors are our
-children. With --without-bytecode, Python compiles all imports, which takes twice as long, as after a fresh
-`uv pip install` or in an image that sets PYTHONDONTWRITEBYTECODE.
+has its own, or else of the whole machine (/proc/stat), because some processes of Ray and the MLflow mirrors are not
+child processes. With --without-bytecode, Python compiles all imports, as after a fresh `uv pip install` or in an image
+that sets PYTHONDONTWRITEBYTECODE; this takes twice as long.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from common.tracking import journal
 ROOT = Path(__file__).resolve().parents[1]
 FILTERS = ("4 4 4 4", "4 4 8 8", "8 8 8 8", "8 8 16 16")
 DENSE = ("8", "16", "32", "64")
-BYTECODE: dict[str, str] = {}  # environment of Python in both methods
+BYTECODE: dict[str, str] = {}  # environment variables for Python in both methods
 LOOP = """
 for filters in {filters}; do
   for dense in {dense}; do
@@ -43,7 +43,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or " ").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=1, help="number of rounds; both methods alternate")
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--filters", nargs="+", default=FILTERS, help="as for a grid: every value with every --dense")
+    parser.add_argument("--filters", nargs="+", default=FILTERS, help="as for a grid; combined with every --dense")
     parser.add_argument("--dense", nargs="+", default=DENSE)
     parser.add_argument("--data-root", type=Path, default=ROOT / "data", help="folder for the synthetic dataset")
     parser.add_argument("--without-bytecode", action="store_true", help="let Python compile everything that it imports")
@@ -53,7 +53,7 @@ def main() -> int:
     warm_up = [sys.executable, "-m", "classifier_cnn.train", "--dry-run", *options, "--output-dir"]
     arrays = {"filters": arguments.filters, "dense": arguments.dense}
     folder = Path(tempfile.mkdtemp(prefix="grid-"))
-    if arguments.without_bytecode:  # a new, empty cache folder, so that bytecode beside the sources is ignored
+    if arguments.without_bytecode:  # an empty cache folder, so that existing bytecode is ignored
         BYTECODE.update(PYTHONDONTWRITEBYTECODE="1", PYTHONPYCACHEPREFIX=str(folder / "none"))
     try:
         subprocess.run([*warm_up, str(folder / "warm")], check=True, capture_output=True, env=environment())
@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def loop(arrays: dict[str, list[str]], options: list[str], runs: Path) -> None:
-    """The script that people used before: it starts all runs at once and ignores exit statuses."""
+    """Runs the script that people used before, which starts all runs at once and ignores exit statuses."""
     filters, dense = (" ".join(f"'{value}'" for value in values) for values in arrays.values())
     words = " ".join([*options, "--output-dir", str(runs)])
     script = LOOP.format(filters=filters, dense=dense, python=sys.executable, options=words, runs=runs)
@@ -78,7 +78,7 @@ def loop(arrays: dict[str, list[str]], options: list[str], runs: Path) -> None:
 
 
 def grid(arrays: dict[str, list[str]], options: list[str], runs: Path) -> None:
-    """The same runs with `python3 grid_search`."""
+    """Starts the same runs with `python3 grid_search`."""
     words = [word for name, values in arrays.items() for word in (f"--{name}", *values)]
     command = [sys.executable, "-m", "grid_search", "classifier_cnn.train", *words, "--", *options]
     with Path(f"{runs}.log").open("w") as log:
@@ -88,7 +88,7 @@ def grid(arrays: dict[str, list[str]], options: list[str], runs: Path) -> None:
 
 
 def measure(way, arrays: dict[str, list[str]], options: list[str], runs: Path) -> dict[str, float]:
-    """Wall and CPU seconds of one method, and of its parts; checks that all runs finished."""
+    """Measures wall and CPU seconds of one method and of its parts; checks that all runs finished."""
     cpu, started, clock = cpu_seconds(), time.perf_counter(), time.time()
     way(arrays, options, runs)
     result = {"wall": time.perf_counter() - started, "cpu": cpu_seconds() - cpu}
@@ -103,18 +103,18 @@ def measure(way, arrays: dict[str, list[str]], options: list[str], runs: Path) -
 
 
 def begin(folder: Path) -> float:
-    """When a run was opened, in seconds since 1970; at this time its data has been read and its network built."""
+    """Returns when a run was opened, in seconds since 1970; by then its data is read and its network is built."""
     return journal.header(folder)["t"] / 1000
 
 
 def epoch_seconds(folder: Path) -> float:
-    """Total seconds of a run's epochs."""
+    """Returns the total seconds of a run's epochs."""
     names, *lines = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]
     return sum(float(line[names.index("epoch_seconds")]) for line in lines)
 
 
 def cpu_seconds() -> float:
-    """CPU seconds used so far by our control group (version 1), or else by all processes of this machine."""
+    """Returns the CPU seconds used so far by our control group (version 1), or else by the whole machine."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, kinds, path = line.split(":", 2)
         if "cpuacct" in kinds.split(",") and path != "/":
@@ -124,7 +124,7 @@ def cpu_seconds() -> float:
 
 
 def environment() -> dict[str, str]:
-    """An environment without the user's servers and folders, in which this repository can be imported."""
+    """Makes an environment without the user's servers and folders, in which this repository can be imported."""
     others = ("MLFLOW_", "BALL_", "RAY_", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     return kept | {"PYTHONPATH": str(ROOT)} | BYTECODE

@@ -1,16 +1,16 @@
 """Compares the int16 header with the float one: python -m benchmarks.int16_header
 
-Networks S, M and L of benchmarks/cpp_header.py at 16x16 and 32x32, both headers in one run. It compares:
+The networks are S, M and L of benchmarks/cpp_header.py at 16x16 and 32x32. The script compares:
 
-- cycles on the robot's Silvermont and on a Cortex-A78, by llvm-mca over a trace of one predict (benchmarks/cycles.py);
-- instructions of a -march=silvermont build, by callgrind;
+- cycles on the robot's Silvermont and on a Cortex-A78: llvm-mca simulates one call of predict (benchmarks/cycles.py);
+- instructions of a -march=silvermont build, counted by callgrind;
 - CPU time on this machine without AVX (-march=silvermont), with AVX2 and with all its features, in alternating blocks;
 - bytes of code and constants, and CPU seconds of the compiler;
 - the limits of the int16 code on Silvermont, which issues 2 instructions per cycle and whose one multiplier accepts a
   vector of int16 every second cycle.
 
-Uses g++, valgrind, llvm, qemu-user and g++-aarch64-linux-gnu; parts whose tools are missing are left out. Takes four
-minutes.
+Uses g++, valgrind, llvm, qemu-user and g++-aarch64-linux-gnu; measurements whose tools are missing are left out. Takes
+four minutes.
 """
 
 import argparse
@@ -36,9 +36,9 @@ MULTIPLIES = ("pmaddwd", "pmulhrsw", "mulps")
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=100, help="blocks of each candidate (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=100, help="blocks per candidate (%(default)s)")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=[*NETWORKS], help="(%(default)s)")
-    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="to run on (%(default)s)")
+    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="core to run on (%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("int16_header.json"), help="(%(default)s)")
     return parser.parse_args(argv)
 
@@ -79,7 +79,7 @@ def write(folder: Path, filters, dense: int, side: int) -> dict:
 
 
 def measured(network: dict, kind: str) -> tuple[dict, dict]:
-    """The counts of a header, and its candidates for timing by target."""
+    """Measures everything about a header but its time; returns the results, and its candidates for timing by target."""
     row, timed, folder = {}, {}, network["folder"] / kind
     given = {"folder": folder, "X": network["X"], "answers": network["wanted"][kind]}
     for target, flags in TARGETS.items():
@@ -114,7 +114,7 @@ def build(*command) -> None:
 
 
 def show(rows: dict) -> None:
-    """Prints a line per quantity and network with the values of float and int16 and their ratio."""
+    """Prints a line per measurement and network, with the values of float and int16 and their ratio."""
     labels = sorted(
         {label.rsplit(" ", 1)[0] for label in rows}, key=lambda label: (label.split()[1], "SML".index(label[0]))
     )

@@ -1,9 +1,9 @@
 """Measures one round of mining: compares 200 patches chosen by mine.py's rules with 200 drawn at random.
 
-For each seed the recordings of a family are divided: a quarter is held out for the test, 300 patches of few recordings
-are the start, and all others are the unlabelled pool. A network trained on the start ranks the pool. The first 200
-patches, without near duplicates, get their known labels, and a new network is trained on 500 patches. All networks of
-a seed begin with the same weights. Differences are paired by seed.
+For each seed, the recordings of a family are divided: a quarter is held out for testing, 300 patches of few recordings
+are the start set, and all others are the unlabelled pool. A network trained on the start set ranks the pool. The first
+200 patches, without near duplicates, get their known labels, and a new network is trained on all 500 patches. All
+networks of a seed begin with the same weights. Differences are paired by seed.
 
     .venv/bin/python benchmarks/mining_round.py --data-root data
 
@@ -45,7 +45,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def divide(patches: Patches, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Indices of start, pool and test with separate recordings; the pool also gets unused patches of the start."""
+    """Returns indices of start, pool and test; each recording is in one of them, except leftovers of the start."""
     names = rng.permutation(np.unique(patches.recording))
     test = np.flatnonzero(np.isin(patches.recording, names[: round(HELD_OUT * len(names))]))
     start = np.empty(0, int)
@@ -58,7 +58,7 @@ def divide(patches: Patches, rng: np.random.Generator) -> tuple[np.ndarray, np.n
 
 
 def train(args: argparse.Namespace, patches: Patches, seed: int):
-    """A predictor: X -> float32 [n, 1]."""
+    """Trains a network; returns a predictor: X -> float32 [n, 1]."""
     options = Options(tuple(args.filters), args.dense, epochs=args.epochs, seed=seed, threads=args.threads)
     keras.utils.set_random_seed(seed)
     splits = SimpleNamespace(train=patches, validation=None)
@@ -69,7 +69,7 @@ def train(args: argparse.Namespace, patches: Patches, seed: int):
 
 
 def choose(models, patches: Patches, start: np.ndarray, pool: np.ndarray, rule: str, rng) -> np.ndarray:
-    """The patches of the pool that a rule selects for labelling; all rules but `models` ask the first model alone."""
+    """Selects patches of the pool for labelling by a rule; all rules except `models` use only the first model."""
     if rule == "random":
         return rng.permutation(pool)[:CHOSEN]
     X = patches.X[pool]
@@ -89,7 +89,7 @@ def choose(models, patches: Patches, start: np.ndarray, pool: np.ndarray, rule: 
 
 
 def one_seed(args: argparse.Namespace, patches: Patches, seed: int) -> dict[str, dict[str, float]]:
-    """Metrics on the held-out recordings for each rule; `start` is the network that ranked the pool."""
+    """Returns the metrics on the held-out recordings for each rule; `start` is the network that ranked the pool."""
     rng = np.random.default_rng(seed)
     start, pool, test = divide(patches, rng)
     models = [train(args, patches.take(start), of_weights) for of_weights in (seed, args.seeds + seed)]
@@ -107,7 +107,7 @@ def one_seed(args: argparse.Namespace, patches: Patches, seed: int) -> dict[str,
 
 
 def summary(found: list[dict]) -> dict:
-    """Means by rule, and the paired difference to random with its 95 % interval over seeds (percentile bootstrap)."""
+    """Computes means by rule, and paired differences from random with 95 % intervals over seeds (bootstrap)."""
     result, rng = {}, np.random.default_rng(0)
     for rule in found[0]:
         result[rule] = {}

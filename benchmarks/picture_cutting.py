@@ -2,8 +2,8 @@
 
 Run `python benchmarks/picture_cutting.py FOLDER...` with annotated folders that `dataset_tools.cut` reads. Each folder
 is measured alone, then all of them together, with the default options of `dataset_tools.cut`. Cutting includes writing
-the archives. Both use the same number of processes and alternate; the best of several rounds counts. `--jobs 1`
-measures CPU time, which other work hardly changes.
+the archives. Cutting and decoding alternate and use the same number of processes; the best of several rounds counts.
+`--jobs 1` measures CPU time, which other work on the machine hardly affects.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def decode(records: list[Record]) -> int:
 
 
 def measure(found: list[Record], spread: Callable, archive: Path, arguments: argparse.Namespace) -> str:
-    """Pictures per second of decoding and cutting, and their ratio."""
+    """Measures pictures per second of decoding and cutting, and returns a text with both and their ratio."""
     store = RecordStore(io.BytesIO())
     for record in found:
         store.add(record, "top", "")

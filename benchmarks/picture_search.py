@@ -1,11 +1,11 @@
-"""Measures finding balls in annotated pictures: the share of the balls found, false alarms per picture, and the speed.
+"""Measures the search for balls in annotated pictures: recall, false alarms per picture, and speed.
 
     .venv/bin/python benchmarks/picture_search.py MODEL SOURCE... [--detector MODEL] [--training FILE...]
 
-SOURCE is anything that `dataset_tools/cut.py` reads. A ball counts as found if the middle of a circle is inside it and
-the radii differ by less than a factor of 1.6. Intervals come from a bootstrap over pictures; pictures of one film are
-alike, so the intervals are too narrow. With --training, balls that look like a training patch are counted first,
-because for those the results are a memory test.
+SOURCE is anything that `dataset_tools/cut.py` reads. A ball counts as found if the centre of a circle is inside it and
+the radii differ by less than a factor of 1.6. Intervals come from a bootstrap over pictures. They are too narrow,
+because the pictures of a film are similar. With --training, the script first counts the balls that look like a training
+patch, because the model may have memorised these.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def frames_of(paths: list[Path]) -> list[Record]:
 
 
 def count(found: Found, circles: np.ndarray) -> tuple[int, int, int]:
-    """The numbers of balls, of balls that were found, and of circles that are not balls."""
+    """Counts the balls, the balls that were found, and the circles that are not balls."""
     balls, left = known_balls(found), np.ones(len(circles), bool)
     hits = 0
     for ball in balls:
@@ -67,7 +67,7 @@ def count(found: Found, circles: np.ndarray) -> tuple[int, int, int]:
 
 
 def like_training(frames: list[Record], plan, files: list[Path]) -> str:
-    """How many annotated balls look like a training patch, cut in several sizes."""
+    """Counts the annotated balls that look like a training patch when they are cut in one of several sizes."""
     known, like, total = Known(files), 0, 0
     for record in frames:
         image = picture.read(record)

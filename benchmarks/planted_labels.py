@@ -1,8 +1,8 @@
 """Plants wrong labels in real patches to measure how many suspects.py finds, and how much correcting them helps.
 
-Some labels of the training file are made wrong: a class is reversed, or a circle is moved by 0.15 to 0.3 of the patch
-or scaled by 1.4. One network per fold judges all labels as in suspects.py. Then networks are trained on four versions
-of the file: the original, with the wrong labels, with those wrong labels corrected that are among the suspects, and
+Some labels of the training file are made wrong: the class is reversed, or the circle is moved by 0.15 to 0.3 of the
+patch or scaled by 1.4. One network per fold judges all labels as in suspects.py. Then networks are trained on four
+versions of the file: the original; with the wrong labels; with the wrong labels corrected if they are suspects; and
 without any suspect. They are evaluated on the other files of the family, which have different recordings. The results
 are means over seeds, and differences from the version with the wrong labels, with 95 % intervals over recordings.
 
@@ -46,13 +46,13 @@ def parse_args(argv=None) -> argparse.Namespace:
     options = importlib.import_module(f"{project}.options").Options
     parser = cross_validation.parser(__doc__, options, DEFAULT_STEMS[PROJECTS[project]], "planted_labels.json")
     parser.add_argument("--project", choices=PROJECTS, default="classifier_cnn", help="(%(default)s)")
-    parser.add_argument("--share", type=float, default=0.02, help="share of the labels to make wrong (%(default)s)")
+    parser.add_argument("--share", type=float, default=0.02, help="fraction of the labels to make wrong (%(default)s)")
     parser.add_argument("--seeds", type=int, default=3, help="networks per version (%(default)s)")
     return parser.parse_args(argv)
 
 
 def plant(y: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The labels with some wrong ones, and bool [n] that marks these."""
+    """Makes some labels wrong; returns all labels, and whether each one was made wrong, bool [n]."""
     rng, y = np.random.default_rng(seed), y.copy()
     chosen = np.sort(rng.permutation(len(y))[: round(share * len(y))])
     if y.ndim == 1:
@@ -74,7 +74,7 @@ def judge(project: str, patches: Patches, answers: np.ndarray) -> np.ndarray:
 
 
 def measured(args: argparse.Namespace, versions: dict[str, Patches], others: Patches, make_trainer) -> dict:
-    """For each version, the mean over seeds of every number on the other files, and its difference from `planted`."""
+    """Trains on each version; returns its mean metrics over seeds on `others`, and the differences from `planted`."""
     subject = importlib.import_module(f"{args.project}.comparing").subject()
     found = {}
     for name, patches in versions.items():

@@ -1,9 +1,9 @@
-"""Measures whether robots as auxiliary targets keep the classifier from mistaking robots for balls.
+"""Measures whether the classifier mistakes fewer robots for balls if it also learns to recognise robots.
 
 A second output says whether the patch shows a robot (`robot_intersect` of the NaoTH patches). Its loss is added with a
-weight of 0.3, and the output is dropped after training. With a weight of 0, it has no effect on training, and
-all variants start from the same weights and see the same batches. Some recordings show robots without a label, so a
-third variant leaves out that loss in recordings without labelled robots. One venue at a time is left out.
+weight of 0.3, and the output is dropped after training. With a weight of 0, it has no effect on training. All variants
+start from the same weights and see the same batches. In some recordings, robots are not labelled, so a third variant
+leaves out that loss in recordings without labelled robots. One venue at a time is held out for evaluation.
 
     .venv/bin/python benchmarks/robot_targets.py --naoth naoth_patches --filters 8 8 16 16
 
@@ -58,7 +58,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def read(root: Path) -> Patches:
-    """The clear NaoTH patches at 16x16; y [n, 3] is ball, robot, and whether the recording has labels of robots."""
+    """Reads the unambiguous NaoTH patches at 16x16; y [n, 3]: ball, robot, robots labelled in this recording."""
     chunks = [chunk for chunk in naoth_chunks(root, 0) if isinstance(chunk, Chunk)]
     batches = [decode(chunk, Plan((16,), False, "centres")) for chunk in progress_bar(chunks, desc="reading")]
     ball, robot = (np.concatenate([batch.columns[key] for batch in batches]) for key in ("ball", "robot"))
@@ -70,7 +70,7 @@ def read(root: Path) -> Patches:
 
 
 def train(args: argparse.Namespace, patches: Patches, seed: int, weight: float, masked: bool):
-    """A predictor of balls."""
+    """Trains a network; returns a function that predicts balls."""
     keras.utils.set_random_seed(seed)
     inputs = keras.Input(patches.X.shape[1:])
     x = trunk(inputs, args.filters, 64, False, patches.channel_means / 255)
@@ -90,7 +90,7 @@ def train(args: argparse.Namespace, patches: Patches, seed: int, weight: float, 
 
 
 def measure(there: Patches, scores: np.ndarray, threshold: float) -> dict[str, float]:
-    """Shares of the robots that pass as balls at three thresholds, and the usual numbers, at the venue left out."""
+    """Returns the fraction of robots that count as balls at three thresholds, and the usual metrics, for a venue."""
     balls, robots = there.y[:, 0] == 1, (there.y[:, 0] == 0) & (there.y[:, 1] == 1)
     numbers = metrics.evaluate(balls, scores, threshold)
     cuts = np.quantile(scores[balls], 1 - RECALL), choose_threshold(balls, scores, 0.01, 0).value, threshold

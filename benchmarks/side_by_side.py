@@ -1,4 +1,4 @@
-"""Measures the patches per second of both training methods, with alternating workers, so that noise affects all.
+"""Measures the patches per second of both training methods, with alternating workers, so that other work affects both.
 
 On a shared machine, patches per CPU second are more reliable.
 """
@@ -26,23 +26,23 @@ class Worker:
         self.process = subprocess.Popen(command, text=True, bufsize=1, **pipes)
 
     def start(self, command: str) -> None:
-        """Sends a command (see `training_methods.serve`)."""
+        """Sends a command to the process, see `training_methods.serve`."""
         self.process.stdin.write(command + "\n")
 
     def answer(self) -> tuple[float, float]:
-        """Waits for the answer to the command: wall and CPU seconds."""
+        """Waits for the reply to the command: wall and CPU seconds."""
         wall, cpu = map(float, self.process.stdout.readline().split())
         return wall, cpu
 
     def ask(self, command: str) -> tuple[float, float]:
-        """Both."""
+        """Sends a command and waits for the reply."""
         self.start(command)
         return self.answer()
 
 
 @contextmanager
 def worker(*arguments):
-    """A worker that ends with the block."""
+    """Starts a worker, which ends with the block."""
     one = Worker(*arguments)
     try:
         yield one
@@ -52,7 +52,7 @@ def worker(*arguments):
 
 
 def speed(project: str, rounds: int, patches: tuple[int, int]) -> dict:
-    """Patches per second of the textbook, one run and two parallel runs, which alternate: all rounds and medians."""
+    """Measures patches per second of the textbook method, one run and two parallel runs, which alternate."""
     with ExitStack() as stack:
         job = (project, 0, patches, SMALL)
         book = stack.enter_context(worker("textbook", *job))
@@ -78,7 +78,7 @@ def speed(project: str, rounds: int, patches: tuple[int, int]) -> dict:
 
 
 def together(workers: list[Worker], command: str) -> float:
-    """Wall seconds until all workers have finished the same command, which they start at the same time."""
+    """Starts a command in all workers at the same time; returns the wall seconds until all have finished."""
     started = time.perf_counter()
     for one in workers:
         one.start(command)
@@ -88,7 +88,7 @@ def together(workers: list[Worker], command: str) -> float:
 
 
 def sweep(project: str, patches: tuple[int, int]) -> list[dict]:
-    """Both methods at several batch sizes and network sizes, alternating; the better of two epochs counts."""
+    """Measures both methods at several batch and network sizes, alternating; the better of two epochs counts."""
     points = [{"batch_size": size} for size in BATCHES]
     points += [{"filters": network} for network in NETWORKS if network != SMALL["filters"]]
     rows = []

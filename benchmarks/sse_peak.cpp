@@ -1,4 +1,4 @@
-// How many multiply-accumulates one core can do with SSE and no FMA: ten independent sums in registers, no memory access.
+// Measures the peak of one core with SSE and without FMA: ten independent sums in registers, without memory access.
 #include <time.h>
 
 #define STEP(sum, product) "movaps %%xmm15, %%" product "\n\tmulps %%xmm14, %%" product "\n\taddps %%" product ", %%" sum "\n\t"
@@ -9,9 +9,9 @@ static double cpu_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// Multiply-accumulates per second, measured over `rounds` of 40 multiply-accumulates.
+// Returns multiply-accumulates per second, measured over `rounds` of 40 multiply-accumulates.
 extern "C" double peak(int rounds) {
-  __asm__ volatile("xorps %%xmm14, %%xmm14\n\txorps %%xmm15, %%xmm15" ::: "xmm14", "xmm15");  // no slow denormals
+  __asm__ volatile("xorps %%xmm14, %%xmm14\n\txorps %%xmm15, %%xmm15" ::: "xmm14", "xmm15");  // denormals are slow
   const double started = cpu_seconds();
   for (int round = 0; round < rounds; ++round) {
     __asm__ volatile(STEP("xmm0", "xmm10") STEP("xmm1", "xmm11") STEP("xmm2", "xmm12") STEP("xmm3", "xmm13")

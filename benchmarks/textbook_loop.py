@@ -1,7 +1,7 @@
-"""The training loop of most tutorials, for both projects; train_throughput.py compares the compiled epoch with it.
+"""Trains like most tutorials, for both projects; train_throughput.py compares the compiled epoch with this method.
 
 Single patches are shuffled, augmented one by one in parallel, batched, and passed to `model.fit`. Network, optimiser,
-schedule and the distribution of the augmentation are those of the projects; the weights are not averaged.
+schedule and the distribution of the augmentation are those of the projects, but the weights are not averaged.
 """
 
 import math
@@ -14,7 +14,7 @@ from detector_cnn_ball_radius_center.loss import huber
 
 
 def dataset(X, y, project: str, batch_size: int, augment: bool = True) -> tf.data.Dataset:
-    """Batches of one epoch; `project` decides how a patch is augmented."""
+    """Makes the batches of one epoch; `project` decides how a patch is augmented."""
     change = augment_classified if project == "classifier_cnn" else augment_circled
     data = tf.data.Dataset.from_tensor_slices((X, y)).shuffle(len(X))
     if augment:
@@ -23,7 +23,7 @@ def dataset(X, y, project: str, batch_size: int, augment: bool = True) -> tf.dat
 
 
 def augment_classified(x, y):
-    """Rotates, flips, zooms, shifts, blurs and relights one Y patch [h, w, 1] of 0..255, and adds noise."""
+    """Rotates, flips, zooms, shifts and blurs one Y patch [h, w, 1] of 0..255, changes its light, and adds noise."""
     chance = tf.random.uniform([11])
     zoom = tf.exp(0.2 * chance[1] - 0.1)
     scale_x, scale_y = (tf.where(chance[i] < 0.5, -zoom, zoom) for i in (2, 3))
@@ -37,7 +37,7 @@ def augment_classified(x, y):
 
 
 def sampling_matrix(size: int, scale, shift, blur):
-    """The triangle weights around each sampled position, [size, size]."""
+    """Returns the triangle weights around each sampled position, [size, size]."""
     pixels = tf.range(size, dtype=tf.float32)
     middle = (size - 1) / 2
     positions = tf.clip_by_value((pixels - middle) * scale + middle + shift, 0.0, size - 1.0)
@@ -46,7 +46,7 @@ def sampling_matrix(size: int, scale, shift, blur):
 
 
 def augment_circled(x, y):
-    """Rotates and flips one Y patch [h, w, 1] together with its circle [3], relights it and adds noise."""
+    """Rotates and flips one Y patch [h, w, 1] together with its circle [3], changes its light, and adds noise."""
     chance = tf.random.uniform([7])
     turned, flips = chance[0] < 0.5, chance[1:3] < 0.5
     image, centre = x[..., 0], y[1:] - LABEL_OFFSET

@@ -1,8 +1,8 @@
 """Measures what the confidence of the threshold costs, and how often the true false positive rate exceeds the limit.
 
-Five networks score the recordings that they have not seen, as in classifier_cross_validation.py. From these scores,
-validation sets of different sizes are drawn: single patches, as the guarantee assumes, or whole recordings, as they
-are in practice. The threshold is chosen on each set, and the rates of all patches are taken as the true ones.
+Five networks score the recordings that they were not trained on, as in classifier_cross_validation.py. From these
+scores, validation sets of different sizes are drawn: single patches, as the guarantee assumes, or whole recordings, as
+in practice. The threshold is chosen on each set, and the rates of all patches together are taken as the true rates.
 
     .venv/bin/python benchmarks/threshold_confidence.py --data-root data --filters 8 8 16 16
 
@@ -33,7 +33,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def draw(rng: np.random.Generator, labels, recording, negatives: int, whole: bool) -> np.ndarray:
-    """The rows of a validation set with that many patches without a ball, drawn with replacement."""
+    """Draws the rows of a validation set with that many patches without a ball, with replacement."""
     if not whole:
         balls, others = np.flatnonzero(labels), np.flatnonzero(~labels)
         return np.concatenate([rng.choice(others, negatives), rng.choice(balls, negatives * len(balls) // len(others))])
@@ -45,7 +45,7 @@ def draw(rng: np.random.Generator, labels, recording, negatives: int, whole: boo
 
 
 def measure(labels, scores, recording, draws: int) -> list[dict]:
-    """For each way to draw, size and confidence: the share of sets above the limit, and the recall lost against 0."""
+    """Returns the fraction of sets above the limit, and the recall lost, for each way to draw, size and confidence."""
     rows = []
     for whole in (False, True):
         for negatives in NEGATIVES:

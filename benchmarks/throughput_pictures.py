@@ -1,4 +1,4 @@
-"""Plots of the results of train_throughput.py."""
+"""Plots the results of train_throughput.py."""
 
 from pathlib import Path
 

@@ -1,12 +1,12 @@
-"""Measures what tracking costs: .venv/bin/python -m benchmarks.tracking_overhead (10 minutes on two idle cores).
+"""Measures the cost of tracking: .venv/bin/python -m benchmarks.tracking_overhead (10 minutes on two idle cores).
 
-1. 2,000 epochs x 20 metrics: how many seconds the training process spends in `run.metrics`.
+1. For 2,000 epochs with 20 metrics, how many seconds the training process spends in `run.metrics`.
 2. A small CNN is trained while the tracking server behind a proxy has one fault after another. Within one run, blocks
    of epochs with the mirror running alternate with blocks in which it is stopped (SIGSTOP), so that other work on the
-   machine affects both. `wall` compares their wall-clock time, which is noisy on a busy machine. The other two columns
-   do not depend on that: `training` compares the CPU time of the training process, and `mirror` is the mirror's CPU
-   time divided by that of the training process, once started. If all cores are busy, the slowdown is the sum of these
-   two; if a core is free, it is only the first. `start` is the cost of starting the mirror, once.
+   machine affects both. `wall` compares the wall-clock time of the blocks, which is noisy on a busy machine. The next
+   two columns are not: `training` compares the CPU time of the training process, and `mirror` is the mirror's CPU time
+   (without its start) divided by that of the training process. If all cores are busy, the slowdown is `training` plus
+   `mirror`; if a core is free, it is only `training`. `start` is what starting the mirror costs, once.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def count_metrics(url: str, folder: Path, epochs: int) -> None:
-    """Part 1, while a mirror sends to a healthy server."""
+    """Measures part 1, while a mirror sends the metrics to a healthy server."""
     run = tracking.start(folder, tracking.Server(url, "", url), tracking.RunInfo("benchmark", "metrics"))
     metrics = {f"metric_{i}": i / 7 for i in range(20)}
     times = []
@@ -90,7 +90,7 @@ def count_metrics(url: str, folder: Path, epochs: int) -> None:
 
 
 def report(name: str, server: MlflowServer, folder: Path, options: argparse.Namespace) -> None:
-    """Prints one line of the table, from a run in a separate process."""
+    """Trains in a separate process, and prints one line of the table."""
     with FaultProxy(server.port) as proxy:
         if FAULTS[name] is None:
             proxy.refuse()
@@ -111,7 +111,7 @@ def report(name: str, server: MlflowServer, folder: Path, options: argparse.Name
 
 
 def train(url: str, folder: Path, seconds: float, block: int) -> dict:
-    """Trains for `seconds`. Returns the median epoch, the slowdown with its interval, and the cost of the start."""
+    """Trains for `seconds`; returns the median epoch, the slowdown with its interval, and the mirror's start."""
     draw = np.random.default_rng(0)
     X, y = draw.random((1500, 16, 16, 1), np.float32), draw.integers(0, 2, 1500).astype(np.float32)
     layers = [keras.Input((16, 16, 1))]
@@ -132,13 +132,13 @@ def train(url: str, folder: Path, seconds: float, block: int) -> dict:
 
 
 def _cpu_seconds(run) -> float:
-    """CPU time of the mirror process so far."""
+    """Returns the CPU time of the mirror process so far."""
     fields = Path(f"/proc/{run.mirror.process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class _Clock:
-    """Logs every epoch, switches the mirror on and off, and records the times of both."""
+    """Logs every epoch, switches the mirror on and off, and records the times with and without it."""
 
     START_SECONDS = 12.0
     SETTLED_SECONDS = 5.0
@@ -176,7 +176,7 @@ class _Clock:
             raise _Done
 
     def _has_settled(self, now: float) -> bool:
-        """Whether the mirror has imported MLflow, which takes seconds of CPU time; afterwards it needs almost none."""
+        """Whether the mirror has imported MLflow, which takes seconds of CPU time; afterwards it needs hardly any."""
         self.watched.append((now, _cpu_seconds(self.run)))
         before = [cpu for moment, cpu in self.watched if now - moment > self.SETTLED_SECONDS]
         if now - self.watched[0][0] < self.START_SECONDS or not before:
@@ -184,7 +184,7 @@ class _Clock:
         return self.watched[-1][1] - before[-1] < 0.05 and self.watched[-1][1] > 1
 
     def result(self) -> dict:
-        """Compares each block with the mirror with the next one without it, by wall and CPU time."""
+        """Compares each block that has the mirror running with the next block, by wall and CPU time."""
         wall, cpu = ([block[kind] for block in self.blocks] for kind in (0, 1))
         epoch_s = statistics.median(wall[1::2]) / self.block
         return {
@@ -197,9 +197,9 @@ class _Clock:
 
 
 def _slowdown(blocks: list[float]) -> tuple[float, float, float]:
-    """The ratio of the sums of both kinds of blocks, minus one, with a 90 % bootstrap interval over pairs of blocks.
+    """Divides the sums of both kinds of blocks; returns the ratio minus one, and a 90 % bootstrap interval over pairs.
 
-    It uses sums because the mirror works in bursts, which medians would ignore.
+    Sums are used because the mirror works in bursts, which medians would ignore.
     """
     pairs = list(zip(blocks[::2], blocks[1::2], strict=False))
 
@@ -212,7 +212,7 @@ def _slowdown(blocks: list[float]) -> tuple[float, float, float]:
 
 
 class _Done(Exception):
-    """The time is up."""
+    """Ends the training, because the time is up."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Compares the speed of training with the textbook method (textbook_loop.py), on networks 4 4 8 8, dense 32.
+"""Compares the speed of training with the textbook method (textbook_loop.py), for filters 4 4 8 8 and dense 32.
 
 .venv/bin/python benchmarks/train_throughput.py speed  patches/s of epochs and evaluation, one run and two; 3 minutes
 .venv/bin/python benchmarks/train_throughput.py command  start, end, memory and imports of a whole train.py; 5 minutes
@@ -33,7 +33,7 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument("--patches", type=int, default=60_000, help="number of patches per epoch (%(default)s)")
     parser.add_argument("--evaluation", type=int, default=20_000, help="number of patches to evaluate (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
-    parser.add_argument("--only", default="", metavar="TEXT", help="gpu: only variants whose name contains this")
+    parser.add_argument("--only", default="", metavar="TEXT", help="with gpu: only variants whose name contains TEXT")
     parser.add_argument("--output", type=Path, default=Path("train_throughput.json"), help="(%(default)s)")
     args = parser.parse_args(argv)
     args.project = args.project or list(training_methods.PROJECTS)
@@ -58,7 +58,7 @@ def main(argv=None) -> int:
 
 
 def measure(command: str, project: str, sizes: tuple[int, int], rounds: int) -> dict:
-    """The numbers of one command for one project."""
+    """Measures one command for one project."""
     if command in ("command", "stream"):
         return getattr(whole_command, {"command": "measure"}.get(command, command))(project, rounds, sizes)
     return side_by_side.speed(project, rounds, sizes) if command == "speed" else side_by_side.sweep(project, sizes)

@@ -1,4 +1,4 @@
-"""The two training methods that train_throughput.py compares, each as two functions: an epoch and an evaluation."""
+"""Provides the two training methods that train_throughput.py compares: for each, an epoch and an evaluation."""
 
 import importlib
 import json
@@ -20,7 +20,7 @@ PROJECTS = ("classifier_cnn", "detector_cnn_ball_radius_center")
 
 
 def noise(project: str, n: int, seed: int = 0, size: int = 16):
-    """Patches of noise, uint8 [n, size, size, 1], with labels for the project; the speed does not depend on them."""
+    """Makes patches of noise, uint8 [n, size, size, 1], and labels; the speed does not depend on their content."""
     rng = np.random.default_rng(seed)
     X = rng.integers(0, 256, (n, size, size, 1), np.uint8)
     if project == "classifier_cnn":
@@ -29,7 +29,7 @@ def noise(project: str, n: int, seed: int = 0, size: int = 16):
 
 
 def compiled(project: str, train, validation, **settings):
-    """The project's own trainer. `settings` are its options; returns (epoch, evaluation, trainer)."""
+    """Prepares the project's own trainer; returns (epoch, evaluation, trainer). settings: its options."""
     training = importlib.import_module(f"{project}.training")
     options = importlib.import_module(f"{project}.options").Options(**{"epochs": 1000} | settings)
     splits = SimpleNamespace(train=Patches(*train), validation=Patches(*validation))
@@ -40,7 +40,7 @@ def compiled(project: str, train, validation, **settings):
 
 
 def textbook(project: str, train, validation, jit_compile="auto", **settings):
-    """`fit` over a dataset of single patches; returns (epoch, evaluation, model)."""
+    """Prepares `fit` over a dataset of single patches; returns (epoch, evaluation, model)."""
     options = importlib.import_module(f"{project}.options").Options(**{"epochs": 1000} | settings)
     splits = SimpleNamespace(train=Patches(*train))
     model, options = importlib.import_module(f"{project}.training").build(options, splits)
@@ -59,13 +59,13 @@ def textbook(project: str, train, validation, jit_compile="auto", **settings):
 def serve(job: dict) -> None:
     """Trains and evaluates on demand: reads a command per line from stdin and prints wall and CPU seconds to stdout.
 
-    Commands: `train`, `evaluate`, `memory` (prints the peak growth since the imports in bytes instead of seconds) and
+    Commands: `train`, `evaluate`, `memory` (prints by how many bytes the memory grew at most since the imports) and
     `set {...}`, which changes the settings of the network and of training.
     """
     devices_and_seeds.prepare(seed=0, threads=job["threads"])
     (train, validation), before = (noise(job["project"], n, n) for n in job["patches"]), reset_peak()
     answers = os.dup(1)
-    os.dup2(2, 1)  # keeps the output of Keras out of the answers
+    os.dup2(2, 1)  # keeps the output of Keras out of the replies
     settings, parts = job["settings"], None
     for line in map(str.strip, sys.stdin):
         if line.startswith("set ") or parts is None:
@@ -86,12 +86,12 @@ def reset_peak() -> int:
 
 
 def peak() -> int:
-    """The peak memory use since `reset_peak` in bytes."""
+    """Returns the peak memory use since `reset_peak` in bytes."""
     return status("VmHWM")
 
 
 def status(key: str) -> int:
-    """A value from /proc/self/status in bytes."""
+    """Reads a value from /proc/self/status, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(key)).split()[1]) * 1024
 

@@ -1,6 +1,6 @@
-"""Measures what `train.py` costs besides its epochs: start, end, memory and imports.
+"""Measures what `train.py` costs in addition to its epochs: start, end, memory and imports.
 
-The run under test is this file as a program: `python whole_command.py MODE MODULE ARGUMENT...`.
+To start the run under test, this file is called as a program: `python whole_command.py MODE MODULE ARGUMENT...`.
 """
 
 import importlib
@@ -33,7 +33,7 @@ sys.addaudithook(note)
 
 
 def measure(project: str, rounds: int, patches: tuple[int, int]) -> dict:
-    """Start-up compared with bare imports, the end of a run, memory, and how often a process imports big libraries."""
+    """Measures the start compared with imports alone, the end, memory, and which processes import big libraries."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = write_files(project, folder, patches)
@@ -52,7 +52,7 @@ def measure(project: str, rounds: int, patches: tuple[int, int]) -> dict:
             row["first step"] -= began
             out = timed(child("plain", module, *train))[1]
             row["end"], row["end, CPU"] = (b - a for a, b in zip(told(out, "trained"), told(out, "ended"), strict=True))
-            if number:  # the first round fills the disk's cache
+            if number:  # the first round fills the disk cache
                 rows.append(row)
                 print("  ".join(f"{name} {value:.2f} s" for name, value in row.items()), flush=True)
         timed(child("plain", module, *train), watched)
@@ -68,7 +68,7 @@ def measure(project: str, rounds: int, patches: tuple[int, int]) -> dict:
 
 
 def stream(project: str, rounds: int, patches: tuple[int, int]) -> dict:
-    """Memory and speed with and without --stream, for one training set and one four times as large."""
+    """Measures memory and speed with and without --stream, for one training set and one four times as large."""
     rows = []
     for factor in (1, 4):
         with tempfile.TemporaryDirectory() as name:
@@ -88,7 +88,7 @@ def stream(project: str, rounds: int, patches: tuple[int, int]) -> dict:
 
 
 def write_files(project: str, folder: Path, patches: tuple[int, int]) -> list[Path]:
-    """A training and a validation file of noise with cameras and recordings."""
+    """Writes a training and a validation file of noise, with cameras and recordings."""
     files = []
     for split, n in zip(("train", "val"), patches, strict=True):
         X, y = noise(project, n, seed=n)
@@ -100,12 +100,12 @@ def write_files(project: str, folder: Path, patches: tuple[int, int]) -> list[Pa
 
 
 def child(mode: str, module: str, *arguments) -> list[str]:
-    """The command line of a run under test."""
+    """Returns the command line of a run under test."""
     return [sys.executable, __file__, mode, module, *map(str, arguments)]
 
 
 def timed(command: list[str], environment: dict | None = None) -> tuple[float, str]:
-    """Wall seconds of a program, and its output."""
+    """Runs a program; returns its wall seconds and its output."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "BALL_"))}
     ours |= {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"} | (environment or {})
     started = time.perf_counter()
@@ -116,16 +116,16 @@ def timed(command: list[str], environment: dict | None = None) -> tuple[float, s
 
 
 def told(output: str, what: str) -> list[float]:
-    """The numbers after `what` in the output of a run under test, which are wall and CPU time in seconds."""
+    """Reads the wall and CPU time in seconds that a run under test printed after `what`."""
     line = next(line for line in output.splitlines() if line.startswith(what))
     return [float(word) for word in line.removeprefix(what).split()]
 
 
 def main() -> None:
-    """One run: `start` prints the time of the first step, `memory` the growth of the memory after the imports."""
+    """Starts one run: `start` prints the time of the first step, `memory` how much memory grew after the imports."""
     mode, module, *arguments = sys.argv[1:]
     if mode == "memory":
-        importlib.import_module(f"{module.rpartition('.')[0]}.training")  # imports all that a run needs
+        importlib.import_module(f"{module.rpartition('.')[0]}.training")  # imports everything that a run needs
         before = reset_peak()
     if mode == "start":
         training.Trainer.train_epoch = first_step

@@ -1,10 +1,10 @@
-"""Measures what labels in whole pixels cost the detector, compared with the fractional circles that cut.py writes.
+"""Measures how labels in whole pixels affect the detector, compared with the fractional circles that cut.py writes.
 
-Annotated pictures are shrunk by random factors after a random shift, so that near balls become far ones whose circles
-are known to fractions of a pixel. They are cut into patches, and each patch is predicted by a network that has not seen
-its picture: once trained on the circles as they are, once with centre and radius rounded to whole pixels of the shrunk
-picture. Both are compared with the fractional circles; the first is also compared with the rounded ones, as somebody
-without fractional labels would do.
+Annotated pictures are shifted and shrunk at random, so that near balls become far balls whose circles are known to
+fractions of a pixel. They are cut into patches, and each patch is predicted by two networks that were not trained on
+its picture: one trained on the exact circles, one on circles whose centre and radius are rounded to whole pixels of
+the shrunk picture. Both are compared with the exact circles; the first is also compared with the rounded circles, as
+somebody without fractional labels would do.
 
     .venv/bin/python benchmarks/whole_pixel_labels.py FOLDER --seeds 3
 
@@ -42,14 +42,14 @@ from detector_cnn_ball_radius_center.options import Options
 from detector_cnn_ball_radius_center.training import build
 
 ROOT = Path(__file__).resolve().parents[1]
-DIAMETERS = {"below 12 px": 12, "12 to 18 px": 18, "18 to 26 px": 26, "26 px and more": np.inf}  # upper ends
-MARGIN = 9  # pixels of the original picture by which the shrunk section may be shifted
+DIAMETERS = {"below 12 px": 12, "12 to 18 px": 18, "18 to 26 px": 26, "26 px and more": np.inf}  # upper limits
+MARGIN = 9  # largest shift of the section to shrink, in pixels of the original picture
 
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--copies", type=int, default=16, help="of each picture (%(default)s)")
+    parser.add_argument("--copies", type=int, default=16, help="copies of each picture (%(default)s)")
     parser.add_argument("--shrink", type=float, nargs=2, default=[0.15, 0.6], help="range of factors (%(default)s)")
     parser.add_argument("--epochs", type=int, default=150, help="(%(default)s)")
     parser.add_argument("--folds", type=int, default=5, help="(%(default)s)")
@@ -58,7 +58,7 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 
 def shrink(args: argparse.Namespace, folder: Path) -> Path:
-    """Writes the shrunk pictures and their boxes as a COCO file, whose path is returned; a recording is one picture."""
+    """Writes the shrunk pictures and a COCO file with their boxes; returns its path. Each picture is one recording."""
     rng, images, boxes = np.random.default_rng(0), [], []
     found = recognise.records(recognise.recognise(args.folder), Classes())
     for number, record in enumerate(item for item in found if isinstance(item, Record)):
@@ -82,7 +82,7 @@ def shrink(args: argparse.Namespace, folder: Path) -> Path:
 
 
 def patches_of(coco: Path, folder: Path) -> Patches:
-    """The patches of all splits, as cut.py and create_datasets make them."""
+    """Makes the patches of all splits with cut.py and create_datasets."""
     cut = ["cut.py", coco, "--output", folder / "patches", "--negatives", "0", "--per-ball", "6"]
     build_sets = ["ball_detection_datasets/create_datasets.py", "--naoth", folder / "patches", "--origins", "naoth"]
     build_sets += ["--output-dir", folder, "--max-leaks", "1", "--no-keep-linked"]
@@ -92,13 +92,13 @@ def patches_of(coco: Path, folder: Path) -> Patches:
 
 
 def on_whole_pixels(patches: Patches) -> Patches:
-    """The same patches with centre and radius rounded to whole pixels of the camera picture."""
+    """Rounds centre and radius of all patches to whole pixels of the camera picture."""
     side = patches.side[:, None]
     return replace(patches, y=np.round(patches.y * side) / side)
 
 
 def answers(patches: Patches, args: argparse.Namespace, seed: int, change=lambda train: train) -> np.ndarray:
-    """The circle of each patch [n, 3], by a network that has not seen its picture."""
+    """Predicts the circle of each patch, [n, 3], with a network that was not trained on its picture."""
 
     def make_trainer(train: Patches) -> Trainer:
         model, options = build(Options(epochs=args.epochs, seed=seed, threads=1), SimpleNamespace(train=train))
@@ -110,7 +110,7 @@ def answers(patches: Patches, args: argparse.Namespace, seed: int, change=lambda
 
 
 def errors(patches: Patches, circles: list[np.ndarray]) -> np.ndarray:
-    """The centre error of each patch in pixels of the network's input, averaged over the seeds."""
+    """Computes the centre error of each patch in pixels of the network's input, averaged over the seeds."""
     return np.mean([metrics.center_errors(patches.y, found) for found in circles], 0) * patches.X.shape[2]
 
 

@@ -12,7 +12,7 @@ def zoom_and_shift(x, y, zoom, shift_x, shift_y, offset=LABEL_OFFSET):
     """Zooms and shifts patches together with their circles.
 
     If a centre would move beyond `CENTRE_LIMITS`, the patch is shifted less, so that the network is not trained on
-    balls that the patch hardly shows. A centre that is already outside the limits does not move.
+    balls that are hardly visible in the patch. A centre that is already outside the limits does not move.
 
     Args:
         x, y, offset: as for `turn` of the detector's augmentation.

@@ -1,8 +1,8 @@
-"""Builds the image of a project and runs it as other people will: make image-check PROJECT=classifier_cnn
+"""Builds the image of a project and checks it as strangers will run it: make image-check PROJECT=classifier_cnn
 
-The checks use any user, no network, a read-only root with one writable folder, proxies that do not answer and a server
-that cannot be reached. They also stop a run, train a grid, and send pending runs later. Needs docker, podman or (as
-root) buildah. Takes about ten minutes.
+The checks run it as an unknown user, without a network, with one writable folder in a read-only root, with proxies that
+do not answer and with a server that cannot be reached. They also stop a run, train a grid, and send pending runs later.
+They need docker, podman or (as root) buildah, and take about ten minutes.
 """
 
 import argparse

@@ -15,9 +15,9 @@ from verdict import CheckFailed, expect
 
 PROJECTS = ("classifier_cnn", "detector_cnn_ball_radius_center")
 SHARED = ("common", "dataset_tools", "grid_search", "mlflow_mirror", "robot_export")
-STRANGER = "54321:54321"  # a user that no image knows
+STRANGER = "54321:54321"  # a user that exists in no image
 DEAD_PROXY = "http://127.0.0.1:9"
-PASSWORD = "not-to-be-seen-anywhere"  # noqa: S105 - it is looked for in everything that a run leaves
+PASSWORD = "not-to-be-seen-anywhere"  # noqa: S105 - the checks search for it in all output of a run
 QUICK = ["--filters", "4", "--dense", "16", "--epochs", "2"]
 FOREIGN = r"""
 import json, os, re
@@ -32,15 +32,15 @@ print(json.dumps(sorted(os.listdir("/app"))))
 
 
 class Check:
-    """One image, its engine, and an empty folder for everything that its containers write."""
+    """What every check needs: the image, its engine, and an empty folder for the output of its containers."""
 
     def __init__(self, engine, image: str, folder: Path, gpus: bool, limit: float):
         self.engine, self.image, self.folder, self.gpus, self.limit = engine, image, folder, gpus, limit
-        self.datasets: Path | None = None  # rendered by an earlier container, so that later ones can skip that
+        self.datasets: Path | None = None  # rendered by an earlier container and used by later ones
         self._volumes = 0
 
     def volume(self) -> Path:
-        """A new folder that any user may write, as a mount for /data."""
+        """Makes a folder that any user may write, to be mounted on /data."""
         self._volumes += 1
         path = self.folder / f"data{self._volumes}"
         path.mkdir()
@@ -50,7 +50,7 @@ class Check:
         return path
 
     def strict(self, **changes) -> Terms:
-        """The strict terms: an unknown user, no network, a read-only root."""
+        """Returns the strict terms: an unknown user, no network, a read-only root."""
         proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), DEAD_PROXY)
         login = {"MLFLOW_TRACKING_USERNAME": "somebody", "MLFLOW_TRACKING_PASSWORD": PASSWORD}
         terms = Terms(STRANGER, read_only=True, environment=proxies | login, gpus=self.gpus)
@@ -69,7 +69,7 @@ class Check:
 
 
 def contents(check: Check) -> str:
-    """The image contains the code of one project, lock files and the rendered dataset; no other data and no secrets."""
+    """The image contains the code of one project, lock files and the synthetic dataset, no other data, no secrets."""
     out = check.run(["-c", FOREIGN], Terms("0:0"), "python")
     foreign, code = (json.loads(line) for line in out.splitlines()[-2:])
     expect(not foreign, "no data, secrets or caches in the image", f"{foreign[:5]}")
@@ -83,7 +83,7 @@ def contents(check: Check) -> str:
 
 
 def plain(check: Check) -> str:
-    """Without options, the container does not run as root, and the dataset is already there."""
+    """Without options, the container does not run as root, and the image contains the synthetic dataset."""
     user = check.run(["-c", "id -u"], Terms(gpus=check.gpus), "sh").strip()
     expect(user.isdigit() and user != "0", "a user that is not root", user)
     arguments = ["--dataset", "synthetic", "--tracking", "local", *QUICK]
@@ -116,7 +116,7 @@ def strict(check: Check) -> str:
 
 
 def no_mount(check: Check) -> str:
-    """If nothing can be written, one line says so."""
+    """If no folder is writable, the container prints one line that says so."""
     terms = check.strict()
     terms.volume.chmod(0o555)
     out = check.run([*QUICK, "--dataset", "synthetic", "--tracking", "local"], terms, status=2)
@@ -125,14 +125,14 @@ def no_mount(check: Check) -> str:
 
 
 def stopped_early(check: Check) -> str:
-    """SIGTERM to process 1 before training has begun."""
+    """SIGTERM before training has begun ends the container."""
     process = check.engine.start(check.image, [*QUICK, "--dataset", "synthetic", "--tracking", "local"], check.strict())
-    process.stdout.readline()  # the line that names the server: imports and rendering come next
+    process.stdout.readline()  # the line that names the server; after it come imports and rendering
     return f"{stop_and_wait(check, process, 143)[1]:.1f} s from SIGTERM to the end"
 
 
 def stopped(check: Check) -> str:
-    """SIGTERM to process 1 during training: the best model is saved and evaluated."""
+    """SIGTERM during training ends the container, after the best model is saved and evaluated."""
     terms = check.strict()
     arguments = ["--dataset", "synthetic", "--tracking", "local", "--filters", "4", "--epochs", "10000"]
     process = check.engine.start(check.image, arguments, terms)
@@ -149,7 +149,7 @@ def stopped(check: Check) -> str:
 
 
 def pending(check: Check) -> str:
-    """Runs that a container without a network left pending are sent later, by another container."""
+    """Runs that are pending because a container had no network are sent later by another container."""
     terms = check.strict()
     check.run([*QUICK, "--dataset", "synthetic", "--tracking", "deepl", "--export", "none"], terms)
     with mlflow_server(check.folder) as uri:
@@ -168,7 +168,7 @@ def second_server(check: Check) -> str:
 
 
 def grid(check: Check) -> str:
-    """The small grid, started by its script."""
+    """A small grid, started by its script, succeeds."""
     terms = check.strict()
     out = check.run(["train_smoke.sh"], terms, "bash")
     models = len(list(terms.volume.glob("runs/*/model.keras")))
@@ -177,7 +177,7 @@ def grid(check: Check) -> str:
 
 
 def require_gpu(check: Check) -> str:
-    """With --gpus, a run trains on a GPU; without, --require-gpu ends with one line."""
+    """With --gpus, a run trains on a GPU; without --gpus, --require-gpu ends with one line of error."""
     terms = check.strict()
     arguments = [*QUICK, "--dataset", "synthetic", "--tracking", "local", "--require-gpu"]
     if check.gpus:
@@ -190,7 +190,7 @@ def require_gpu(check: Check) -> str:
 
 
 def only_run(volume: Path, output: str) -> Path:
-    """The only run folder with a model in a mounted folder."""
+    """Returns the only run folder with a model in a mounted folder."""
     folders = [path.parent for path in volume.glob("runs/*/model.keras")]
     expect(len(folders) == 1, "one run with a model", f"{len(folders)}", output)
     return folders[0]

@@ -1,4 +1,4 @@
-"""Container engines: build an image, get its size, start it under strict terms and stop it."""
+"""Runs container engines, which build an image, report its size, start it under strict terms and stop it."""
 
 import json
 import os
@@ -8,14 +8,14 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-STOP_SECONDS = 120  # how long a run may take to save and evaluate its model
+STOP_SECONDS = 120  # time limit for a run to save and evaluate its model
 
 
 @dataclass(frozen=True)
 class Terms:
     """How a container is started.
 
-    user: UID:GID, or None for the image's own. network: whether it has this machine's network; if not, only loopback.
+    user: UID:GID, or None for the image's own. network: whether it has this machine's network or only loopback.
     read_only: whether the root file system is read-only; then only `volume`, mounted on /data, is writable.
     """
 
@@ -28,7 +28,7 @@ class Terms:
 
 
 class Docker:
-    """docker or podman, which take the same arguments."""
+    """The engine docker or podman, which take the same arguments."""
 
     def __init__(self, program: str):
         self.program = program
@@ -41,12 +41,12 @@ class Docker:
         subprocess.run(command, check=True, env=os.environ | {"DOCKER_BUILDKIT": "1"})
 
     def size(self, image: str) -> int:
-        """The size of the unpacked image in bytes."""
+        """Returns the size of the unpacked image in bytes."""
         command = [self.program, "image", "inspect", "--format", "{{.Size}}", image]
         return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
     def start(self, image: str, arguments: list[str], terms: Terms, entrypoint: str | None = None):
-        """Starts a container as a process, whose output is the container's."""
+        """Starts a container; returns the process, whose output is that of the container."""
         self._started += 1
         name = f"image-check-{os.getpid()}-{self._started}"
         command = [self.program, "run", "--rm", "--name", name, "--network", "host" if terms.network else "none"]
@@ -69,9 +69,9 @@ class Docker:
 
 
 class Buildah:
-    """buildah, as root. Containers run in namespaces made here, because buildah cannot make the root read-only."""
+    """The engine buildah, as root. This class makes the namespaces, because buildah cannot make the root read-only."""
 
-    # All mounts are in a separate mount namespace and disappear with it. /dev/shm is as small as docker's.
+    # All mounts are in a separate mount namespace and disappear with it. /dev/shm has the size of docker's.
     RUN = """
         root=$1 data=$2 user=$3 directory=$4 read_only=$5; shift 5
         mount --bind "$root" "$root"
@@ -97,7 +97,7 @@ class Buildah:
         subprocess.run(command, check=True)
 
     def size(self, image: str) -> int:
-        """The size of the unpacked image in bytes."""
+        """Returns the size of the unpacked image in bytes."""
         number, unit = json.loads(_buildah("images", "--json", image))[0]["size"].split()
         return int(float(number) * {"KB": 1e3, "MB": 1e6, "GB": 1e9}[unit])
 
@@ -129,7 +129,7 @@ class Buildah:
 
 
 def find_engine(name: str | None = None) -> Docker | Buildah:
-    """The engine with this name, or the first that works.
+    """Finds the engine with this name, or the first one that works.
 
     Raises:
         OSError: no engine was found.
@@ -142,7 +142,7 @@ def find_engine(name: str | None = None) -> Docker | Buildah:
 
 
 def _answers(program: str) -> bool:
-    """Whether it is installed and works: docker's client is useless without its daemon."""
+    """Whether a program is installed and works; docker's client, for example, needs its daemon."""
     return bool(shutil.which(program)) and not subprocess.run([program, "info"], capture_output=True).returncode
 
 

@@ -1,4 +1,4 @@
-"""A real MLflow server on loopback, and the runs that it has."""
+"""Starts a real MLflow server on loopback, and reads its runs."""
 
 import json
 import os
@@ -19,7 +19,7 @@ START_SECONDS = 300
 
 @contextmanager
 def mlflow_server(folder: Path):
-    """A real MLflow server on loopback; yields its address."""
+    """Starts a real MLflow server on loopback, and yields its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -36,7 +36,7 @@ def mlflow_server(folder: Path):
             time.sleep(0.2)
         yield uri
     finally:
-        for number in (signal.SIGTERM, signal.SIGKILL):  # on a busy machine SIGTERM alone may take too long
+        for number in (signal.SIGTERM, signal.SIGKILL):  # on a busy machine, SIGTERM may take too long
             with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(server.pid, number)
                 server.wait(timeout=30)
