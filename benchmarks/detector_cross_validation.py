@@ -3,7 +3,7 @@
 The training and validation files of a family are joined and divided again by recording. Five networks are trained with
 the recipe of train.py, each one predicts the fifth that it was not trained on, and the metrics are computed from all of
 these predictions together. With --own-split, one network is trained on the training file and predicts the validation
-file, which takes a fifth of the time. The options under "changes of the recipe" give the rows of the detector's RECIPE.md.
+file, which takes a fifth of the time. The options under "changes of the recipe" give the rows of RECIPE.md.
 
     .venv/bin/python benchmarks/detector_cross_validation.py --data-root data --loss huber
     .venv/bin/python benchmarks/detector_cross_validation.py --data-root data --own-split --output default.json

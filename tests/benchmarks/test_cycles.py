@@ -1,4 +1,4 @@
-"""A trace contains the instructions of one call, and llvm-mca counts their cycles."""
+"""Checks that a trace contains the instructions of one call, and that llvm-mca counts their cycles."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Runs every benchmark with its smallest settings, so that a change of the product that breaks one is noticed."""
+"""Runs every benchmark with its smallest settings, to detect changes that break a benchmark."""
 
 import io
 import json
@@ -20,14 +20,14 @@ from ..robot_export.jobs import deliver_run
 from ..tiny import ROOT, classification_file, environment
 
 SCRIPTS = {path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text(encoding="utf-8")}
-ELSEWHERE = {  # why it has no command below
+ELSEWHERE = {  # benchmarks without a command below, and why
     **dict.fromkeys(("classifier_cross_validation", "detector_cross_validation"), "test_cross_validation.py runs it"),
     "planted_labels": "test_planted_labels.py runs it",
     **dict.fromkeys(("gpu_throughput", "training_methods", "whole_command"), "train_throughput.py runs it"),
 }
 FEW = "--data-root data --filters 4 --dense 8 --epochs 1"
 SPEED = "--project classifier_cnn --patches 300 --evaluation 200 --rounds 1"
-COMMANDS = {  # command: a pattern of what it prints at its end
+COMMANDS = {  # command: a pattern that its output matches
     f"another_venue --venues game0 --seeds 2 {FEW}": r"auroc +half synthetic +[\d.]+  [+-]",
     "cpp_header --rounds 1": r"L native many +[\d.]+",
     "dataset_creation --jobs 1 memory naoth . --patches 40 80": r"MB at a million",
@@ -52,7 +52,7 @@ COMMANDS = {  # command: a pattern of what it prints at its end
 
 
 def naoth_logs(folder) -> None:
-    """Logs of two venues and cameras, each with 40 patches of noise: balls, robots and others."""
+    """Writes logs of two venues and cameras, each with 40 patches of noise: balls, robots and others."""
     rng = np.random.default_rng(0)
     for number, name in enumerate(("top/cuda_1", "bottom/cuda_2", "top/saba_1", "bottom/saba_2")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def naoth_logs(folder) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A working folder with a family, the synthetic dataset in small, logs, annotated pictures and a model."""
+    """Makes a working folder: a family, a small synthetic dataset, logs, annotated pictures and a model."""
     folder = tmp_path_factory.mktemp("benchmarks")
     family = parse_stem(DEFAULT_STEMS["classification"], "classification")
     with pytest.MonkeyPatch.context() as patch:
@@ -94,7 +94,7 @@ def test_a_benchmark_measures(command, folder):
         pytest.skip("g++ is not installed")
     path, settings = ROOT / "benchmarks" / f"{script}.py", environment()
     words = [path]
-    if f"-m benchmarks.{script}" in path.read_text(encoding="utf-8"):  # as its docstring says, in the top folder
+    if f"-m benchmarks.{script}" in path.read_text(encoding="utf-8"):  # its docstring says to run it as a module
         words, settings["PYTHONPATH"] = ["-m", f"benchmarks.{script}"], str(ROOT)
     whole = [sys.executable, *words, *arguments]
     ended = subprocess.run(whole, cwd=folder, env=settings, capture_output=True, text=True, check=False)

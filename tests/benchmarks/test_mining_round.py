@@ -1,4 +1,4 @@
-"""The division of the patches and the statistics of a round of mining, without training."""
+"""Tests how a round of mining divides the patches, and its statistics, without training."""
 
 import sys
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""The benchmark plants exactly the wrong labels that it reports, and it runs on a tiny family."""
+"""Checks that the benchmark plants exactly the wrong labels that it reports, and that it runs on a tiny family."""
 
 import json
 import subprocess

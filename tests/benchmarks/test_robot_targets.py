@@ -1,4 +1,4 @@
-"""The benchmark of robots as auxiliary targets reads and counts correctly; nothing is trained."""
+"""Checks what the benchmark of robots as auxiliary targets reads and counts, without training."""
 
 import sys
 
@@ -22,7 +22,7 @@ def test_robots_are_read_where_they_are_labelled_and_counted_at_every_threshold(
         "hall_1": [{"robot_intersect": 0.41}, {"robot_intersect": 0.4}, {"ball_intersect": 0.9}, {}],
         "yard_1": [{"penalty_intersect": 0.9}, {"ball_intersect": 0.9, "robot_intersect": 0.0}],
     }
-    logs["hall_1"].append({"ball_intersect": 0.9, "robot_intersect": 0.9})  # ambiguous: left out
+    logs["hall_1"].append({"ball_intersect": 0.9, "robot_intersect": 0.9})  # ambiguous, so it is left out
     for log, patches in logs.items():
         (tmp_path / "top" / log).mkdir(parents=True)
         for i, overlaps in enumerate(patches):

@@ -1,4 +1,4 @@
-"""The benchmark of the threshold's confidence draws validation sets as it says; nothing is trained."""
+"""Checks that the benchmark draws validation sets as its docstring says, without training."""
 
 import sys
 
@@ -18,7 +18,7 @@ def benchmark(monkeypatch):
 
 @pytest.fixture
 def patches():
-    """(labels, scores, recording): the negatives of a recording resemble each other."""
+    """Returns (labels, scores, recording); the negatives of a recording have similar scores."""
     rng = np.random.default_rng(1)
     recording, labels = np.repeat(np.arange(60), 100), np.arange(6000) % 4 == 0
     scores = np.clip(rng.normal(0.3, 0.1, 60)[recording] + rng.normal(0, 0.02, 6000) + 0.4 * labels, 0, 1)

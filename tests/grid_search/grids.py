@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 
 
 class Grid:
-    """A grid of the small training module in its own folder."""
+    """A grid of small_training.py in its own folder."""
 
     def __init__(self, folder: Path, *arguments: str, module: str = "small_training"):
         self.runs = folder / "runs"
@@ -67,8 +67,8 @@ class Grid:
             return list(csv.DictReader(file))
 
     def tracked(self, experiment: str = "small_training"):
-        """The grid's run and its children in the local store."""
-        if f"Not yet on {self.runs}" in self.said():  # on a busy machine the grid does not wait but prints this command
+        """Returns the grid's run and its child runs from the local store."""
+        if f"Not yet on {self.runs}" in self.said():  # on a busy machine, the grid does not wait but prints a command
             assert program("mlflow_mirror", "sync", "--to", "local", "--output-dir", self.runs).returncode == 0
         _, runs = tracked_runs(self.runs, experiment)
         (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
@@ -106,7 +106,7 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen, seconds
 
 
 def descendants(pid: int) -> dict[int, str]:
-    """pid -> command line of all direct and indirect children of a process."""
+    """Returns {pid: command line} for all direct and indirect child processes."""
     parents, commands = {}, {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -122,12 +122,12 @@ def descendants(pid: int) -> dict[int, str]:
 
 
 def half_done(grid: Grid) -> bool:
-    """Whether a run has done some epochs but not all."""
+    """Whether a run has finished some epochs but not all."""
     return any(2 <= len(read_rows(path)) <= 4 and not is_finished(path) for path in grid.run_folders())
 
 
 def processes(driver: int, kind: str) -> list[int]:
-    """The pids of the processes of one kind in a grid: `slot`, `worker`, `training`, or its `parent`."""
+    """Finds the pids of the processes of one kind in a grid: `slot`, `worker`, `training`, or its `parent`."""
     commands = descendants(driver)
     found = {"slot": [pid for pid, command in commands.items() if command.startswith("ray::Slot")]}
     found["worker"] = [pid for pid in children(driver) if "grid_search.fork_server" in commands.get(pid, "")]
@@ -137,7 +137,7 @@ def processes(driver: int, kind: str) -> list[int]:
 
 
 def children(pid: int) -> list[int]:
-    """The pids of a process's children."""
+    """Returns the pids of a process's children."""
     found = []
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
@@ -146,7 +146,7 @@ def children(pid: int) -> list[int]:
 
 
 def wait_until_gone(pids: Iterable[int], seconds: float = 240) -> None:
-    """Waits until all processes of a grid have ended. Ray's agents look for their dead head for a minute."""
+    """Waits until all processes of a grid have ended. Ray's agents continue for a minute without a head."""
     deadline = time.monotonic() + seconds
     while left := [pid for pid in pids if Path(f"/proc/{pid}/cmdline").exists() and _lives(pid)]:
         assert time.monotonic() < deadline, f"still there: {left}"
@@ -161,7 +161,7 @@ def _lives(pid: int) -> bool:
 
 
 def _short(grid: Grid, folder: Path) -> Path:
-    """A short path for Ray's sockets."""
+    """Returns a short path for Ray's sockets."""
     if len(str(folder)) <= 24:
         return folder
     short = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))

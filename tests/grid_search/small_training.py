@@ -1,6 +1,6 @@
-"""A small project for the tests of grids: a linear classifier of tiles, with all that a project has but TensorFlow.
+"""A small project for testing grids: a linear classifier of tiles that has all parts of a project, but no TensorFlow.
 
-`--trouble` makes it fail: `bad-input`, `disk` (an OSError reported in one line, as by common.atomic_files), `killed`.
+`--trouble` makes a run fail: `bad-input`, `disk` (an OSError in one line, as in common.atomic_files), `killed`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""How many runs fit on a node."""
+"""Checks how many runs fit on a node."""
 
 from grid_search.capacity import Needs
 

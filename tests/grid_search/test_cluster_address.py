@@ -1,4 +1,4 @@
-"""The address of a cluster is checked before Ray, which would try for minutes."""
+"""Checks the address of a cluster before Ray uses it, because Ray would try for minutes."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""Two private clusters at the same time, and a grid on two nodes in network namespaces, one of which is killed."""
+"""Tests two private clusters at the same time, and a grid on two nodes (network namespaces), one of which is killed."""
 
 import os
 import secrets
@@ -23,7 +23,7 @@ RAY = str(Path(sys.executable).with_name("ray"))
 
 
 def test_a_grid_does_not_end_the_processes_of_another(tmp_path, monkeypatch):
-    """Runs the same command for two output folders; the second must not kill the Ray of the first."""
+    """Runs the same command for two output folders; the second grid must not kill the Ray processes of the first."""
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:
         monkeypatch.setenv("RAY_TMPDIR", folder)
         one, other = (tmp_path / runs / "grid_small_training_12345678" for runs in ("one", "other"))
@@ -44,7 +44,7 @@ def ip(*arguments: str) -> None:
 
 @pytest.fixture
 def namespaces():
-    """The names of two network namespaces that are connected to each other and nothing else."""
+    """Makes two network namespaces that are connected only to each other; yields their names."""
     names = [f"ball{os.getpid()}{side}" for side in "ab"]
     try:
         for name in names:
@@ -94,7 +94,7 @@ def test_a_grid_on_two_nodes_of_which_one_is_killed(tmp_path, namespaces):
         return told.count("node_")
 
     def start(name, *arguments):
-        """Starts a node, with up to three tries: Ray waits only 15 s for its helpers, too short on a busy machine."""
+        """Starts a node, with up to three tries, because Ray waits only 15 s, which is too short on a busy machine."""
         command = ["ip", "netns", "exec", name, RAY, "start", "--block", "--num-cpus", "1", *arguments]
         before = live()
         for _ in range(3):
@@ -134,7 +134,7 @@ def test_a_grid_on_two_nodes_of_which_one_is_killed(tmp_path, namespaces):
 
 
 def _far(grid) -> list[Path]:
-    """The runs of the other node, whose output is copied by the driver."""
+    """Finds the runs on the other node; the driver copies their output."""
     numbers = (
         {path.name.partition(".")[0] for path in grid.folder.glob("logs/*.far.log")} if grid.runs.exists() else set()
     )
@@ -149,7 +149,7 @@ def _epochs(path: Path) -> int:
 
 
 def test_sockets_fit_where_the_temporary_folder_has_a_long_name(tmp_path, monkeypatch):
-    """macOS has such folders: /var/folders and 40 more characters."""
+    """The temporary folder of macOS is such a folder: /var/folders and 40 more characters."""
     long = tmp_path / ("x" * 60)
     long.mkdir()
     monkeypatch.delenv("RAY_TMPDIR", raising=False)

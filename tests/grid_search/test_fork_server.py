@@ -1,4 +1,4 @@
-"""The process from which the runs of a grid are forked, tested without Ray."""
+"""Tests the process from which the runs of a grid are forked, without Ray."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ from grid_search.slot import meeting_place, start_worker
 
 @pytest.fixture
 def worker(request):
-    """A worker for a module that cannot be imported, and its socket."""
+    """Starts a fork server for a module that cannot be imported; yields it and its socket."""
     place = meeting_place(f"test-{os.getpid()}-{request.node.name}")
     process = start_worker("nowhere.train", place, threads=1)
     yield process, place
@@ -27,7 +27,7 @@ def worker(request):
 
 @contextmanager
 def asked(name):
-    """A slot's connection, as a file."""
+    """Connects like a slot; returns the connection as a file."""
     with socket.socket(socket.AF_UNIX) as connection:
         deadline = time.monotonic() + 60
         while True:

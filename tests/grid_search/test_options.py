@@ -1,4 +1,4 @@
-"""The command line of a grid, and the plan made from it."""
+"""Tests the command line of a grid, and the plan made from it."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_arrays_become_every_combination_once():
 
 
 def test_an_option_given_again_replaces_an_array():
-    """The arrays of a script come first, followed by the user's arguments."""
+    """On the command line, the arrays of a script come before the user's arguments."""
     options = parse_args([*GRID, "--no-augment", "--filters=8", "--dense", "8"])
     assert [arguments(one) for one in combinations(options)] == [
         ["--no-augment", way, "--filters", "8", "--dense", "8"] for way in ("--regularize", "--no-regularize")

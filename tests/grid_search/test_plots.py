@@ -1,4 +1,4 @@
-"""The picture of a grid, and the list of the runs on its front."""
+"""Tests the picture of a grid, and the list of the runs on its Pareto front."""
 
 import numpy as np
 from PIL import Image

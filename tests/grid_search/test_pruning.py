@@ -1,4 +1,4 @@
-"""The pruner is checked against the definition of successive halving."""
+"""Checks the pruner against the definition of successive halving."""
 
 from grid_search.plan import Plan, Run
 from grid_search.pruning import Pruner

@@ -1,4 +1,4 @@
-"""The Pareto front is checked against its definition, and the table marks rejected formats."""
+"""Checks the Pareto front against its definition, and that the table marks rejected formats."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""A private cluster is closed to others."""
+"""Checks that other users cannot join a private cluster."""
 
 from grid_search import cluster_address, ray_environment
 

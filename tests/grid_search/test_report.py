@@ -1,4 +1,4 @@
-"""The ranking, the Pareto front and the pruner are checked against their definitions."""
+"""Tests the report of a grid."""
 
 import json
 
@@ -7,7 +7,7 @@ from grid_search.report import write_report
 
 
 def test_a_grid_of_one_run_has_a_report_too(tmp_path):
-    """Every array of a script is replaced by a single value."""
+    """The user replaces every array of a script by a single value."""
     run = Run(0, {}, "12345678-000_training", {})
     folder = tmp_path / "grid_small_training_12345678"
     plan = Plan("small_training", folder.name, folder, "e", "val_loss", {}, (run,))

@@ -1,4 +1,4 @@
-"""The rules for retrying a run."""
+"""Tests the rules for retrying a run."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Copying the folder of a run while it is written, and reading its state."""
+"""Tests copying the folder of a run while it is written, and reading its state."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Grids on real Ray clusters, run to the end, stopped and run again; the long tests are marked slow."""
+"""Runs grids on real Ray clusters to the end, stops and resumes them; the long tests are marked slow."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="runs are forked
 def test_a_grid_from_start_to_end_and_again(tmp_path, capsys):
     """Runs that fail are tried twice if the cause may be temporary, otherwise once.
 
-    The conditions are those of macOS, where there is no /proc and every Unix socket is a file.
+    The test runs as on macOS, where there is no /proc and every Unix socket is a file.
     """
     grid = Grid(tmp_path, "--trouble", "none", "bad-input", "disk", "--epochs", "4", "--jobs", "1")
     grid.environment["PYTHONPATH"] += os.pathsep + str(HERE / "mac")
@@ -66,7 +66,7 @@ def test_a_store_that_cannot_be_opened_is_told_before_the_data_is_read(tmp_path)
 
 @pytest.mark.slow
 def test_a_run_in_a_grid_is_the_same_as_on_the_command_line(tmp_path):
-    """It has the same numbers in every epoch and the same weights."""
+    """Both runs have the same metrics in every epoch and the same weights."""
     grid = Grid(tmp_path, "--filters", "4", "--dense", "8", "16", "--epochs", "2", module="classifier_cnn.train")
     assert grid.run() == 0
     files = [
@@ -104,7 +104,7 @@ def test_a_worker_that_dies_while_slots_wait_for_it_is_replaced(tmp_path):
     wait_until(lambda: name in Path("/proc/net/unix").read_text(), driver)
     os.kill(worker, signal.SIGSTOP)
     wait_until(lambda: len(processes(driver.pid, "slot")) == 2, driver)
-    time.sleep(3)  # so that both are connected
+    time.sleep(3)  # so that both slots are connected
     os.kill(worker, signal.SIGKILL)
     assert driver.wait(600) == 0
     grid.check_complete(2, epochs=3)
@@ -112,7 +112,7 @@ def test_a_worker_that_dies_while_slots_wait_for_it_is_replaced(tmp_path):
 
 @pytest.mark.slow
 def test_without_the_worker_the_active_runs_continue(tmp_path):
-    """The process that imported everything is gone; when a run is lost later, another one is started."""
+    """The fork server is killed; when a run is lost later, a new fork server is started."""
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", "20", "--delay", "0.5")
     driver = grid.start()
     wait_until(lambda: half_done(grid), driver)
@@ -170,13 +170,13 @@ def test_the_process_that_sends_is_started_again_while_the_grid_runs(tmp_path):
 
 
 def sent(run: Path) -> int:
-    """How many bytes of its journal have been sent to the local store."""
+    """Returns how many bytes of a run's journal have been sent to the local store."""
     return server_state.load(run, "local:../mlflow.db").offset
 
 
 @pytest.mark.slow
 def test_without_a_server_nothing_is_lost(tmp_path):
-    """If the team's server is unreachable, everything is kept here, and the same command sends it later."""
+    """If the team's server is unreachable, everything is kept on disk, and the same command sends it later."""
     server = MlflowServer(tmp_path / "server")
     server.kill()
     grid = Grid(tmp_path, "--seed", "0", "1", "--epochs", "2")
@@ -210,7 +210,7 @@ def test_a_grid_that_is_stopped_before_its_runs_resume_says_what_they_lack(tmp_p
     try:
         driver = grid.start()
         wait_until(lambda: journal.last_status(grid.folder)[0] == "RUNNING", driver)
-        time.sleep(1)  # so that it handles signals
+        time.sleep(1)  # so that the grid handles signals
         driver.send_signal(signal.SIGINT)
         assert driver.wait(300) == 130
         last = grid.said().splitlines()[-1]

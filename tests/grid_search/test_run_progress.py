@@ -1,4 +1,4 @@
-"""An active run: the job for a slot, and the files that the driver gets from another node."""
+"""Tests an active run: the job for a slot, and the files that the driver gets from another node."""
 
 import json
 
@@ -36,7 +36,7 @@ def test_a_run_on_another_node_takes_its_files_along(folder, tmp_path):
 
 
 def test_what_another_node_writes_arrives_and_sync_does_not_end_that_run(tmp_path):
-    """The driver holds the lock on behalf of the process on the other node."""
+    """The driver holds the lock while the process on the other node trains."""
     there = tracking.start(
         tmp_path / "there", choose_server("local", tmp_path), tracking.RunInfo("e", "n"), resume=False
     )

@@ -1,4 +1,4 @@
-"""Runs that fail, are killed or fall behind cost nothing but themselves, on real Ray clusters; most tests are slow."""
+"""Checks that runs that fail, are killed or fall behind do not affect others, on real Ray clusters; mostly slow."""
 
 import json
 import os
@@ -56,9 +56,9 @@ def test_a_killed_process_costs_nothing(tmp_path, victim):
     ids=["raylet", "gcs", "all of it"],
 )
 def test_ray_is_killed_under_the_grid(tmp_path, victim, epochs):
-    """One case kills the whole process tree, like a reboot; the same command resumes the grid.
+    """One case kills the whole process tree, like a reboot. The same command resumes the grid.
 
-    Without its head process, Ray and the runs continue for a minute, which is 120 epochs.
+    Without the head process, Ray and the runs continue for a minute, which is 120 epochs.
     """
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "3", "--epochs", str(epochs), "--delay", "0.5")
     driver = grid.start()
@@ -88,7 +88,7 @@ def test_a_run_that_kills_its_process_is_reported_and_the_others_continue(tmp_pa
 
 @pytest.mark.slow
 def test_a_full_disk_under_one_run(tmp_path):
-    """Its folder is on a full file system: the run is reported and the others finish; with space, it finishes too."""
+    """A run on a full file system is reported, and the others finish; when there is space again, it finishes, too."""
     grid = Grid(tmp_path, "--seed", "0", "1", "2", "--epochs", "15", "--delay", "0.5", "--jobs", "1")
     driver = grid.start()
     wait_until(lambda: half_done(grid), driver)

@@ -1,4 +1,4 @@
-"""Seeds of a grid: the table has one row per setting, and the smallest real difference obeys its law."""
+"""Checks that a grid with seeds has one row per setting, and that Tukey's test has the right error rate."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ LOSSES = {("8", "0"): 0.30, ("16", "0"): 0.21, ("32", "0"): 0.20} | {
 
 
 def grid(folder, losses):
-    """A grid of --dense and --seed with its runs in `folder`."""
+    """Makes a grid of --dense and --seed, with its runs in `folder`."""
     place = folder / "grid_small_training_12345678"
     place.mkdir(parents=True)
     runs = []
@@ -37,7 +37,7 @@ def grid(folder, losses):
 
 
 def ended(plan, **others):
-    """The runs of a plan as finished, or with another status."""
+    """Returns the runs of a plan as finished, or with another status."""
     runs = [Progress.on_disk(plan, run) for run in plan.runs]
     return [replace(run, status=others.get(f"run_{run.run.index}", "finished")) for run in runs]
 
@@ -74,7 +74,7 @@ def test_equal_settings_differ_by_chance_in_five_percent_of_grids(monkeypatch):
     monkeypatch.setattr(seeds, "studentized_range", slow)
     random, wrong = np.random.default_rng(0), 0
     for _ in range(2000):
-        table = random.normal(size=(5, 3)) + random.normal(size=3) * 10  # some seeds are easier for all
+        table = random.normal(size=(5, 3)) + random.normal(size=3) * 10  # some seeds are easier for all settings
         wrong += np.ptp(table.mean(1)) > seeds.smallest_real_difference(table)
     assert wrong / 2000 == pytest.approx(0.05, abs=0.015)
 

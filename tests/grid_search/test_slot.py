@@ -1,4 +1,4 @@
-"""The socket through which a slot gets its runs."""
+"""Tests the socket through which a slot gets its runs."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""Hides from Python what macOS lacks: /proc, where our own code uses it, and sockets without a file."""
+"""Makes Python behave as on macOS, which has no /proc (hidden from our code) and no sockets without a file."""
 
 import pathlib
 import socket
