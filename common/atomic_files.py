@@ -56,7 +56,7 @@ def write_json(path: Path, content: dict) -> None:
 
 
 def new_folder(wanted: Path | str) -> Path:
-    """Makes the folder `wanted`, or `wanted-2`, `wanted-3`, ... if that name is taken. Two callers never share one.
+    """Makes the folder `wanted`, or `wanted-2`, `wanted-3`, ... if that name is taken. Two callers never get the same.
 
     Raises:
         UserError: the folder cannot be made.
@@ -84,7 +84,7 @@ def open_inside(folder: Path, name: str):
     `folder` may be a link itself, because the user named it; `name` is relative, with slashes.
 
     Raises:
-        OSError: it is missing, not a plain file, or leads out of the folder.
+        OSError: the file is missing, is not a plain file, or lies outside the folder.
     """
     parts = PurePosixPath(name).parts
     if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\0" in name:
@@ -105,7 +105,7 @@ def open_inside(folder: Path, name: str):
 
 
 def read_inside(folder: Path, name: str, most: int) -> bytes:
-    """The content of a plain file inside a folder, see `open_inside`; an OSError if it exceeds `most` bytes."""
+    """Reads a plain file inside a folder, see `open_inside`; raises an OSError if it exceeds `most` bytes."""
     with open_inside(folder, name) as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -114,7 +114,7 @@ def read_inside(folder: Path, name: str, most: int) -> bytes:
 
 
 def read_json(path: Path, most: int = 16 << 20) -> dict:
-    """The object in a JSON file that anybody may have edited; a UserError if there is none."""
+    """Reads the object in a JSON file that anybody may have edited; raises a UserError if that is impossible."""
     path = Path(path)
     try:
         content = read_inside(path.parent, path.name, most)

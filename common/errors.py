@@ -1,5 +1,5 @@
-"""The one exception whose message is meant for the user."""
+"""Defines the exception whose message is meant for the user."""
 
 
 class UserError(Exception):
-    """Something the user can fix: says what was wrong, what was received and what to do, in one line."""
+    """An error that the user can fix; its one line says what is wrong, what was received and what to do."""

@@ -1,4 +1,4 @@
-"""Records where a result comes from: commit, machine, user, versions, device. Nothing here raises an error."""
+"""Records where a result comes from: commit, machine, user, versions, device. No function here raises an error."""
 
 import contextlib
 import getpass
@@ -19,7 +19,7 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "h5py", "mlflow")
 def provenance(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
     """Describes the code and the machine as strings for MLflow tags.
 
-    Returns commit, dirty ("true", "false", "unknown"), host, user, device, python and `version.PACKAGE` entries;
+    Returns the entries commit, dirty ("true", "false", "unknown"), host, user, device, python and `version.PACKAGE`;
     missing packages are left out.
     """
     commit, dirty = commit_and_dirty()
@@ -34,13 +34,13 @@ def provenance(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
 
 
 def commit_and_dirty(folder: Path = _ROOT) -> tuple[str, str]:
-    """The commit of the code, and whether tracked files differ from it or there is untracked code.
+    """Returns the commit of the code, and whether tracked files differ from it or there is untracked code.
 
-    An image has no .git; its build sets BALL_COMMIT to the commit, with `-dirty` at the end like `git describe`.
-    Either may be "unknown"; otherwise the second is "true" or "false".
+    A container image has no .git; its build sets BALL_COMMIT to the commit, with `-dirty` at the end like `git
+    describe`. The second result is "true" or "false"; both may be "unknown".
     """
     commit = _git(folder, "rev-parse", "HEAD")
-    # Not the commit of an unrelated repository above the code (site-packages inside somebody's checkout).
+    # An unrelated repository above the code does not count (site-packages inside somebody's checkout).
     top = _git(folder, "rev-parse", "--show-toplevel")
     if commit and top and Path(top).resolve() == folder.resolve():
         changes = _git(folder, "status", "--porcelain", "--untracked-files=all")
@@ -58,7 +58,7 @@ def _is_outside(script: Path) -> bool:
 
 
 def user() -> str:
-    """Name of the user, or "uid 1234" for an arbitrary uid without a name, as in a container."""
+    """Returns the user's name, or "uid 1234" if the user has none, as in a container."""
     try:
         return getpass.getuser()
     except Exception:  # KeyError before Python 3.13, OSError since, ImportError on Windows
@@ -66,7 +66,7 @@ def user() -> str:
 
 
 def device() -> str:
-    """The processor in use: the GPUs that TensorFlow sees if it is already loaded, else the CPU."""
+    """Returns the processor in use: the GPUs that TensorFlow sees if it is already loaded, else the CPU."""
     tensorflow = sys.modules.get("tensorflow")
     with contextlib.suppress(Exception):
         gpus = tensorflow.config.list_physical_devices("GPU") if tensorflow else []
@@ -77,15 +77,15 @@ def device() -> str:
 
 
 def cpu() -> str:
-    """Name of the processor."""
-    with contextlib.suppress(OSError, TypeError):  # TypeError: it has no such line, as on ARM
+    """Returns the name of the CPU."""
+    with contextlib.suppress(OSError, TypeError):  # TypeError: the file has no such line, as on ARM
         facts = _CPU_FACTS.read_text(encoding="utf-8", errors="replace")
         return re.search(r"^model name\s*: (.+)", facts, re.MULTILINE)[1].strip()
     return platform.processor() or platform.machine() or "unknown CPU"
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """Output of a git command; None if it fails or hangs, or if git is missing."""
+    """Returns the output of a git command; None if it fails or hangs, or if git is missing."""
     try:
         answer = subprocess.run(
             ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False

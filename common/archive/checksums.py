@@ -32,7 +32,7 @@ def compare(part: Path, source: str, name: str, patience: Patience) -> None:
     """Compares a complete download with the checksum list in its folder of the archive, if a list names the file.
 
     Raises:
-        ArchiveError: they differ, or (Unreachable) the archive no longer answers.
+        ArchiveError: the checksums differ; its subclass Unreachable if the archive no longer answers.
     """
     page = get_text(f"{source.rpartition('/')[0]}/{SUMS}", patience)
     if page is None or page.media_type == "text/html":  # some servers answer every address with a page
@@ -48,14 +48,14 @@ def compare(part: Path, source: str, name: str, patience: Patience) -> None:
 
 
 def parse(content: bytes | str) -> list[tuple[str, str]]:
-    """Path (with `/`, otherwise unchanged) and lower-case sha256 of every line that has both."""
+    """Returns the path (with `/`, otherwise unchanged) and lower-case sha256 of every line that contains both."""
     found = []
     for line in (decode(content) if isinstance(content, bytes) else content).splitlines():
         line = line.strip()
         match = next(filter(None, (form.fullmatch(line) for form in FORMS)), None) if len(line) < LINE_MAX else None
         if match:
             name, digest = match["name"], match["hash"]
-        elif len(line) > 65 and line[-65] in " \t:=" and re.fullmatch(_HASH, line[-64:]):  # the name first
+        elif len(line) > 65 and line[-65] in " \t:=" and re.fullmatch(_HASH, line[-64:]):  # the name comes first
             name, digest = line[:-64].rstrip(" \t:="), line[-64:]
         else:
             continue
@@ -64,10 +64,10 @@ def parse(content: bytes | str) -> list[tuple[str, str]]:
 
 
 def of_file(entries: list[tuple[str, str]], path: str) -> str | None:
-    """The sha256 of a file in the entries of a list, in which any path may precede the names.
+    """Finds the sha256 of a file in the entries of a checksum list, in which names may follow any path.
 
-    Of several entries with the name of the file, the one whose path matches `path`, in the archive, best counts. None
-    if there is no such entry, or if equally good ones differ.
+    Among several entries with the file's name, the one whose path is closest to `path` (in the archive) counts. Returns
+    None if there is no such entry, or if equally close entries differ.
     """
     name = PurePosixPath(path).name
     near: dict[int, set[str]] = {}

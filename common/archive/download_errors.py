@@ -1,4 +1,4 @@
-"""What can go wrong with the archive, in plain words; the texts of libraries are paragraphs of class names."""
+"""Explains failed downloads in plain words; the error messages of the libraries are paragraphs of class names."""
 
 import os
 import re
@@ -26,7 +26,7 @@ class NotInArchive(ArchiveError):
 
 
 class Transient(Exception):
-    """One try failed, but the next may succeed. received: bytes of the file came. slow: there were almost none."""
+    """One try failed, but the next may succeed. received: some bytes arrived. slow: they arrived too slowly."""
 
     def __init__(self, reason: str, received: bool = False, slow: bool = False):
         super().__init__(reason)
@@ -34,7 +34,7 @@ class Transient(Exception):
 
 
 def shown(url: str) -> str:
-    """An address without secrets: a redirect can contain a password, or a signature that works like one."""
+    """Removes secrets from an address: a redirect can contain a password, or a signature that works like one."""
     try:
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
@@ -43,14 +43,14 @@ def shown(url: str) -> str:
 
 
 def request_trouble(error: Exception, url: str) -> Exception:
-    """The error for a failed request."""
+    """Returns the exception to raise for a failed request."""
     kinds, text = requests.exceptions, f"{type(error).__name__}: {error}"
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return Unreachable(
-            f"The archive's certificate is not trusted. Received: {url}. Check the address and the clock, or set "
-            "REQUESTS_CA_BUNDLE to your own certificates."
+            f"The archive's certificate is not trusted. Received: {url}. Check the address and this computer's clock. "
+            "If your organisation signs certificates itself, set REQUESTS_CA_BUNDLE to its certificate file."
         )
-    # Besides those of requests, errors that a redirect to an invalid address causes below it.
+    # Errors of requests, and errors of lower layers after a redirect to an invalid address.
     if isinstance(error, ValueError | kinds.TooManyRedirects | urllib3.exceptions.HTTPError):
         return ArchiveError(f"The address is invalid ({type(error).__name__}). Received: {url}. Check it.")
     if not isinstance(error, kinds.RequestException) or (

@@ -65,7 +65,7 @@ def fetch(
             if not target.is_file():  # else another process downloaded it while this one waited
                 _bring(source, target, check, patience)
     except OSError as error:
-        if error.errno in READ_ONLY:  # somebody else's cache: it need not note what the archive lacks
+        if error.errno in READ_ONLY:  # a cache of another user: first find out whether the archive has the file
             ask(source, patience)
         raise ArchiveError(
             f"{source} cannot be stored: {error.strerror or error}. Received: {target}. Make room there and run it "
@@ -75,28 +75,28 @@ def fetch(
 
 
 def listing(folder: str, url: str = DEFAULT_URL, *, patience: Patience = PATIENCE) -> list[str] | None:
-    """The sorted names on the archive's index page of `folder` (`""`: the top); folders end with `/`.
+    """Returns the sorted names on the archive's index page for `folder` (`""`: the top); folders end with `/`.
 
-    It understands the pages of nginx, Apache and Python's http.server; None if the server has no such page. Raises
-    Unreachable if it does not answer.
+    It understands the pages of nginx, Apache and Python's http.server. Returns None if the server has no such page, and
+    raises Unreachable if it does not answer.
     """
     page = get_text(address(url, folder).rstrip("/") + "/", patience)
     return None if page is None else index_page.names(page)
 
 
 def origin_of(path: Path) -> str:
-    """The address from which a cached file was downloaded, or its own path if that is unknown."""
+    """Returns the address from which a cached file was downloaded, or the file's path if the address is unknown."""
     note = Version.read(sibling(path, "origin"))
-    return note.url if note and note.length == path.stat().st_size else str(path)  # else it was replaced by hand
+    return note.url if note and note.length == path.stat().st_size else str(path)  # else the file was replaced by hand
 
 
 def sibling(target: Path, suffix: str) -> Path:
-    """The hidden file beside `target` that holds information about it."""
+    """Returns the path of the hidden file beside `target` that holds information about it."""
     return target.with_name(f".{target.name}.{suffix}")
 
 
 def address(url: str, name: str) -> str:
-    """The address of `name` in the archive at `url`, percent-encoded; a UserError if `url` cannot be used."""
+    """Returns the percent-encoded address of `name` in the archive at `url`; a UserError if `url` cannot be used."""
     return f"{checked_url(url).rstrip('/')}/{quote(name)}"
 
 
@@ -142,7 +142,7 @@ def _bring(source: str, target: Path, check: Callable[[Path], object] | None, pa
         discard(part)
         raise
     origin = Version(source, version.validator, part.stat().st_size)
-    with suppress(UserError):  # something else may have this name
+    with suppress(UserError):  # there may be a folder with this name
         write_json(sibling(target, "origin"), vars(origin))
     part.replace(target)
     discard(part)

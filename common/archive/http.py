@@ -1,4 +1,4 @@
-"""Requests to the archive, with one clear line for every failure; how long they may take is in retry.py."""
+"""Sends requests to the archive, with one clear line for every failure; the time limits are in retry.py."""
 
 import json
 import time
@@ -32,7 +32,7 @@ def ask(url: str, patience: Patience) -> None:
 
 
 def get_text(url: str, patience: Patience) -> Page | None:
-    """A short text such as an index page; None if the server has none or refuses it. May raise Unreachable."""
+    """Downloads a short text such as an index page; None if the server lacks or refuses it. May raise Unreachable."""
 
     def attempt() -> Page:
         body = b""
@@ -53,7 +53,7 @@ def get_text(url: str, patience: Patience) -> Page | None:
 
 def get(url: str, headers: dict, patience: Patience) -> requests.Response:
     """Sends one request; returns on 200, 206 and 416, and raises a clear error for anything else."""
-    # Without "identity" a server may compress; lengths, ranges and checksums would then be those of other bytes.
+    # Without "identity", a server may compress the file; lengths, ranges and checksums would then not match it.
     headers = {"Accept-Encoding": "identity", **headers}
     timeouts = (patience.connect_s, patience.read_s)
     limit = patience.connect_s + 2 * patience.read_s
@@ -61,7 +61,7 @@ def get(url: str, headers: dict, patience: Patience) -> requests.Response:
         response = within(limit, lambda: requests.get(url, headers=headers, stream=True, timeout=timeouts))
     except TimeoutError:
         raise Transient(f"no complete answer within {limit:g} s") from None
-    except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:  # those of requests are OSErrors
+    except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:  # the exceptions of requests are OSErrors
         raise request_trouble(error, url) from error
     status = response.status_code
     if status in (200, 206, 416):
@@ -75,10 +75,10 @@ def get(url: str, headers: dict, patience: Patience) -> requests.Response:
 
 
 def content(response: requests.Response, patience: Patience, unpack: bool = False) -> Iterator[bytes]:
-    """The body of a response as it arrives; if the server compresses it, still compressed unless `unpack` is set.
+    """Yields the body of a response as it arrives; a compressed body is unpacked only if `unpack` is set.
 
     Raises:
-        Transient: it broke off, stalled, or is slower than `SLOWEST_BYTES_PER_S`.
+        Transient: the transfer broke off, stalled, or was slower than `SLOWEST_BYTES_PER_S`.
     """
     since, received = time.monotonic(), 0
     try:
@@ -97,7 +97,7 @@ def content(response: requests.Response, patience: Patience, unpack: bool = Fals
 
 
 def media_type(response: requests.Response) -> str:
-    """The media type of an answer without its parameters, in lower case."""
+    """Returns the media type of a response in lower case, without parameters."""
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 

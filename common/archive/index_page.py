@@ -13,7 +13,7 @@ LINK = re.compile(r"""<a\s[^<>]*?\bhref\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)'|([^\s"'
 
 
 def names(page: Page) -> list[str] | None:
-    """The decoded and sorted names on an index page; folders end with `/`. None for any other page.
+    """Returns the decoded and sorted names on an index page; folders end with `/`. None for any other page.
 
     Reads the links, not their texts, because nginx and Apache shorten those. Also understands Python's http.server.
     """

@@ -24,7 +24,7 @@ UNKNOWN_LENGTH_MAX = 50 * 10**9  # bytes of a file whose server does not say how
 
 @dataclass(frozen=True)
 class Version:
-    """Which version of which file a partial download belongs to; stored beside it as JSON.
+    """The file, and its version, that a partial download belongs to; stored beside the download as JSON.
 
     `validator` is a strong ETag or a Last-Modified date that may be used with If-Range, None if the server gives
     neither. `length` is in bytes, None if the server does not say.
@@ -36,7 +36,7 @@ class Version:
 
     @classmethod
     def read(cls, note: Path) -> "Version | None":
-        """The version in a note; None if there is no note or it is damaged."""
+        """Reads a version from its JSON file; None if the file is missing or damaged."""
         try:
             version = cls(**read_json(note))
         except (UserError, TypeError):  # also for a note that a killed writer left half-written
@@ -72,7 +72,7 @@ def _size(path: Path) -> int:
 
 
 def _continue(url: str, part: Path, patience: Patience) -> Version:
-    """One request: for the rest of the file if that is safe, else for all of it."""
+    """Sends one request: for the rest of the file if that is safe, else for the whole file."""
     held = _held(url, part)
     offset = _size(part) if held else 0
     if held and offset == held.length:
@@ -94,7 +94,7 @@ def _continue(url: str, part: Path, patience: Patience) -> Version:
 
 
 def _held(url: str, part: Path) -> Version | None:
-    """The version that `part` is the beginning of; None if that is uncertain."""
+    """Returns the version that `part` is the beginning of; None if that is uncertain."""
     version = Version.read(_note(part))
     resumable = version and version.url == url and version.validator and version.length is not None
     return version if resumable and part.is_file() and _size(part) <= version.length else None
@@ -107,7 +107,7 @@ def _version(response: requests.Response, url: str) -> Version:
 
 
 def _validator(response: requests.Response) -> str | None:
-    """A value for If-Range (RFC 9110, 13.1.5): a strong ETag, or a date at least one second before the answer's."""
+    """Returns a value for If-Range (RFC 9110, 13.1.5): a strong ETag, or a date at least 1 s before the response's."""
     etag = response.headers.get("ETag", "")
     if etag.startswith('"'):
         return etag
@@ -120,9 +120,9 @@ def _validator(response: requests.Response) -> str | None:
 
 
 def _goes_on(response: requests.Response, held: Version, offset: int) -> bool:
-    """Whether a 206 really is the rest of the version in the partial file."""
+    """Whether a response with status 206 is really the rest of the version in the partial file."""
     expected = f"bytes {offset}-{held.length - 1}/{held.length}"
-    # Compared here, too: some servers support Range but ignore If-Range.
+    # The validator is compared here, too: some servers support Range but ignore If-Range.
     validator = response.headers.get("ETag" if held.validator.startswith('"') else "Last-Modified", held.validator)
     return validator == held.validator and response.headers.get("Content-Range", "").strip() == expected
 
@@ -161,5 +161,5 @@ def _refuse_other_content(response: requests.Response, url: str, start: bytes) -
         )
     if encoding != "identity":
         raise ArchiveError(
-            f"The server compresses the file. Received: Content-Encoding {encoding} from {url}. It must send it plain."
+            f"The server sent a compressed file. Received: Content-Encoding {encoding} from {url}. Turn this off there."
         )

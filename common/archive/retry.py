@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Patience:
-    """How long and how often a transfer is tried.
+    """Limits for the time and the number of tries of a transfer.
 
-    connect_s: to connect. read_s: without data. attempts: tries in a row without progress. slow_s: with almost no data.
-    The pause before try k is `backoff_s * 2**(k - 1)` seconds, give or take half of it at random.
+    connect_s, read_s, slow_s: seconds for connecting, without data, and with almost no data. attempts: tries in a row
+    without progress. The pause before try k is `backoff_s * 2**(k - 1)` seconds, plus or minus up to half of it.
     """
 
     connect_s: float = 5.0
@@ -33,10 +33,10 @@ PATIENCE = Patience()
 
 
 def retry(url: str, patience: Patience, attempt: Callable[[], T], size: Callable[[], int] = lambda: 0) -> T:
-    """Tries until it works, or until `patience.attempts` tries in a row got no further than the best try before.
+    """Repeats `attempt` until it succeeds, or until `patience.attempts` tries in a row made no progress.
 
-    `attempt` raises Transient if it failed but the next try may succeed; `size` tells how many bytes are on the disk.
-    The error is Unreachable if no bytes of the file came, otherwise an ArchiveError.
+    `attempt` raises Transient if it failed but the next try may succeed; `size` returns the number of bytes on the
+    disk. The final error is Unreachable if no byte of the file arrived, otherwise an ArchiveError.
     """
     failures, furthest, received = 0, size(), False
     while True:

@@ -1,1 +1,1 @@
-"""What all command lines of the repository share."""
+"""Code that all commands of the repository share."""

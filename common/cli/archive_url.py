@@ -1,4 +1,4 @@
-"""The address of the dataset archive, --archive-url: its default and its check."""
+"""Holds the default address of the dataset archive and checks --archive-url."""
 
 from urllib.parse import urlsplit
 
@@ -8,7 +8,7 @@ DEFAULT_URL = "https://datasets.naoth.de"
 
 
 def checked_url(url: str) -> str:
-    """The address unchanged; a UserError unless it is one of a web server, without a password."""
+    """Returns the address unchanged; raises a UserError unless it is a web address without a password."""
     _, at, server = url.partition("://")[2].partition("/")[0].rpartition("@")
     if at:  # not printed: the line may end up in a log
         raise UserError(

@@ -1,4 +1,4 @@
-"""Plain words for failed connections: (pattern in the type and text of the exception, words)."""
+"""Explains failed connections in plain words: pairs of (pattern in the exception's type and text, explanation)."""
 
 # The texts are those of requests, urllib3 and the standard library.
 CONNECTION_SIGNS = (

@@ -1,4 +1,4 @@
-"""The command line that `evaluate.py` has in every project."""
+"""Defines the command line of `evaluate.py` in every project."""
 
 import argparse
 from contextlib import suppress
@@ -9,10 +9,10 @@ from common.cli.program import Parser, output_folder
 
 
 def evaluation_parser(description: str) -> Parser:
-    """A parser for `evaluate.py MODEL FILE... [--output-dir DIR]`; the project adds its own options."""
+    """Makes a parser for `evaluate.py MODEL FILE... [--output-dir DIR]`; the project adds its own options."""
     parser = Parser(description=description)
     parser.add_argument("model", type=run_or_file, metavar="MODEL", help="a .keras file, or a run: its folder or name")
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5), scored as one set")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5), scored together")
     text = "folder for the results (default: a new folder evaluation-NAME in runs, or in BALL_OUTPUT_DIR if it is set; "
     text += "-2, -3, ... is added if the name is taken)"
     parser.add_argument("--output-dir", type=output_folder, metavar="DIR", help=text)
@@ -20,7 +20,7 @@ def evaluation_parser(description: str) -> Parser:
 
 
 def threshold_value(text: str) -> float:
-    """The value of --threshold, for argparse; above 1 nothing is a ball."""
+    """Converts the value of --threshold for argparse; above 1, no patch counts as a ball."""
     with suppress(ValueError):
         if 0 <= float(text) < 2:
             return float(text)

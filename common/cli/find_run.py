@@ -11,12 +11,12 @@ from common.errors import UserError
 
 
 def default_output_dir() -> Path:
-    """The folder with runs: BALL_OUTPUT_DIR, else `runs` in the repository, regardless of the working directory."""
+    """Returns the folder with all runs: BALL_OUTPUT_DIR, else `runs` in the repository, from any working directory."""
     return Path(os.environ.get("BALL_OUTPUT_DIR") or launch.ROOT / "runs")
 
 
 def find_run(run: str, output_dir: Path) -> Path:
-    """The folder of a run, given as a path or as a name in the output folder; a UserError if there is none."""
+    """Finds the folder of a run by its path, or by its name in the output folder; raises a UserError if it fails."""
     if not run.strip():  # an unset shell variable must mean neither the working directory nor a new run
         raise UserError("--resume needs a run. Received: an empty name. Give its folder or its name.")
     if found := _find(run, output_dir):
@@ -28,7 +28,7 @@ def find_run(run: str, output_dir: Path) -> Path:
 
 
 def run_or_file(text: str) -> Path:
-    """A model from the command line: a path, or the folder of the run with this name."""
+    """Converts a model on the command line to a path: the path itself, or the folder of the run with this name."""
     if os.path.lexists(text) or not text.strip():
         return Path(text)
     return _find(text, default_output_dir()) or Path(text)
@@ -40,7 +40,7 @@ def _find(run: str, output_dir: Path) -> Path | None:
             return folder.resolve()
     named = []
     for path in sorted(output_dir.glob("*/config.json")):
-        with suppress(UserError):  # damaged, or not of a run
+        with suppress(UserError):  # damaged, or not the config.json of a run
             if read_json(path).get("name") == run:
                 named.append(path)
     if not named:
@@ -52,21 +52,21 @@ def _find(run: str, output_dir: Path) -> Path | None:
 
 
 def training_script(project: str) -> Path | None:
-    """The training script of a project, found by its name in config.json; None if it is not in this repository."""
+    """Returns the training script of a project (as named in config.json); None if it is not in this repository."""
     found = (launch.ROOT / project / "train.py", launch.ROOT / f"{project}.py") if project.isidentifier() else ()
     return next((script for script in found if script.is_file()), None)
 
 
 def resume_command(script: Path, folder: Path) -> str:
-    """The command that resumes a run."""
+    """Returns the command that resumes a run."""
     return launch.command(script, "--resume", launch.shortest(folder))
 
 
 def read_config(folder: Path) -> dict:
-    """config.json of a run, with options, datasets (split -> digest) and whether the dataset was substituted.
+    """Reads a run's config.json: options, datasets (split -> digest) and whether the dataset was substituted.
 
     Raises:
-        UserError: it cannot be read, or is not the config.json of a run.
+        UserError: the file cannot be read, or is not the config.json of a run.
     """
     try:
         config = {"datasets": {}, "substituted": False} | read_json(Path(folder) / "config.json")

@@ -1,4 +1,4 @@
-"""Starts a program of this repository in the right environment, and builds commands that do.
+"""Starts a program of this repository in the right environment, and builds commands for users to copy.
 
 Any Python may run this file first, such as a student's Python 3.9, or one with its own Keras. So it uses only the
 standard library of Python 3.7.
@@ -29,7 +29,7 @@ OFF = {
 def in_environment() -> None:
     """Starts this program again with the Python of .venv, if there is one.
 
-    Without the packages, the program ends with one line and status 2. Until `run_main` begins, Ctrl-C ends it silently.
+    If packages are missing, the program ends with one line and status 2. Until `run_main`, Ctrl-C ends it silently.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # unless a shell script ignores Ctrl-C
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -56,7 +56,7 @@ def switch_off(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def command(place: str, *words: object) -> str:
-    """A command line that can be copied and run in the working directory: `python3 ../mlflow_mirror sync`.
+    """Builds a command that can be copied and run in the working directory: `python3 ../mlflow_mirror sync`.
 
     `place` is a script, or a folder with a `__main__.py`, from the top of the repository; `words` are its arguments.
     """
@@ -64,7 +64,7 @@ def command(place: str, *words: object) -> str:
 
 
 def shortest(path: Path) -> str:
-    """A path relative to the working directory, or the path itself if that is shorter."""
+    """Returns a path relative to the working directory, or the path itself if that is shorter."""
     try:
         return min(os.path.relpath(path), str(path), key=len)
     except OSError:  # the working directory is gone
@@ -72,7 +72,7 @@ def shortest(path: Path) -> str:
 
 
 def _python() -> str:
-    """`python3` if that finds the packages: in .venv through `in_environment`, or in this environment."""
+    """Returns `python3` if that command can find the packages, otherwise the path of the running Python."""
     found = shutil.which("python3")
     if found and ((VENV / "bin" / "python").exists() or Path(found).parent == Path(sys.prefix) / "bin"):
         return "python3"

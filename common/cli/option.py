@@ -11,7 +11,7 @@ from common.errors import UserError
 
 
 def option(default, text: str, metavar: str | None = None, **limits):
-    """A dataclass field that is a command-line option.
+    """Makes a dataclass field that is a command-line option.
 
     `default` may be a function that returns it; `text` is the help, `metavar` the placeholder for the value in it.
     `limits` are `low` and `high` (inclusive), or `choices`.
@@ -59,7 +59,7 @@ def spelled(name: str) -> str:
 def check_limits(options) -> None:
     """Raises a UserError if an option is outside its limits.
 
-    None has no limits; it means that the default depends on the data.
+    None is always allowed: the default then depends on the data.
     """
     for field in dataclasses.fields(options):
         value, limits = getattr(options, field.name), field.metadata
@@ -72,7 +72,7 @@ def check_limits(options) -> None:
 
 
 def as_json(options) -> dict:
-    """The options as plain values."""
+    """Returns the options as plain values."""
     return {field.name: _plain(getattr(options, field.name)) for field in dataclasses.fields(options)}
 
 
@@ -80,7 +80,7 @@ def from_json(kind: type, saved: dict, **changes):
     """Restores the options that `as_json` wrote, with some of them changed.
 
     Raises:
-        UserError: an option that `kind` does not have, or a value of the wrong type.
+        UserError: `saved` has an option that `kind` lacks, or a value of the wrong type.
     """
     fields = {field.name: field.type for field in dataclasses.fields(kind)}
     if unknown := sorted(saved.keys() - fields.keys()):
@@ -95,12 +95,12 @@ def _plain(value):
 
 
 def _value_type(kind):
-    """The type of a single value: int for `int`, `int | None` and `tuple[int, ...]`."""
+    """Returns the type of a single value: int for `int`, `int | None` and `tuple[int, ...]`."""
     return get_args(kind)[0] if isinstance(kind, types.UnionType) or get_origin(kind) is tuple else kind
 
 
 def _typed(name: str, kind, value):
-    """A JSON value in the type of its field; a UserError if that is impossible."""
+    """Converts a JSON value to the type of its field; raises a UserError if that is impossible."""
     if isinstance(kind, types.UnionType):
         return None if value is None else _typed(name, _value_type(kind), value)
     if get_origin(kind) in (tuple, list) and isinstance(value, list):

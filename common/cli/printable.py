@@ -4,7 +4,7 @@ LIMIT = 200  # characters of a name or a value that a message repeats
 
 
 def printable(text: object, limit: int | None = None) -> str:
-    r"""One line without control characters, which could recolour or overwrite a terminal.
+    r"""Returns the text as one line without control characters, which could recolour or overwrite a terminal.
 
     White space becomes single spaces; any other invisible character becomes an escape such as `\x1b`. Bytes are decoded
     as UTF-8; texts longer than `limit` characters are cut.
@@ -16,8 +16,8 @@ def printable(text: object, limit: int | None = None) -> str:
 
 
 def visible(text: str) -> str:
-    """Text of one or more lines as `printable` shows it; lines, columns and progress bars stay as they are."""
-    shown = text.strip("\r")  # a progress bar begins or ends with it; elsewhere it would hide text
+    """Escapes control characters in text of any length; line breaks, tabs and progress bars keep working."""
+    shown = text.strip("\r")  # allowed at the ends, for progress bars; elsewhere it would hide text
     if not shown or text.isprintable():
         return text
     return text.replace(shown, _escaped(shown, kept="\n\t"))

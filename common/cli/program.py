@@ -1,4 +1,4 @@
-"""What all command lines share: bad input gives one clear line and exit status 2, without a traceback."""
+"""The frame of all commands: bad input gives one clear line and exit status 2, without a traceback."""
 
 import argparse
 import difflib
@@ -29,14 +29,14 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 
 def _path(text: str) -> Path:
-    """A path from the command line; an empty one, such as that of an unset shell variable, would be this folder."""
+    """Converts a word to a path; refuses an empty one (an unset shell variable), which would mean this folder."""
     if not text.strip():
         raise argparse.ArgumentTypeError("takes a path. Received: an empty one.")
     return Path(text)
 
 
 def _number(kind: type, what: str) -> Callable[[str], float]:
-    """A reader of numbers whose error names the kind of number, not the Python type."""
+    """Returns a function that reads a number; its error names the kind of number, not the Python type."""
 
     def read(text: str) -> float:
         try:
@@ -84,10 +84,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def check_files(paths: Iterable[Path], option: str = "", folders: bool = False) -> None:
-    """Refuses missing and empty files, and one that is given twice, with a UserError before large imports.
+    """Refuses missing, empty and repeated files with a UserError, before large packages are imported.
 
-    A link to a file counts as that file. `option` names the files, for messages. `folders` may stand for files; of
-    these, the empty ones are left to the reader, which skips a bad picture.
+    A link to a file counts as that file. Messages mention `option`. With `folders`, a path may also be a folder, and
+    empty files are allowed, because the code that reads pictures skips bad ones.
     """
     seen: dict[tuple[int, int], Path] = {}
     for path in paths:
@@ -105,15 +105,15 @@ def check_files(paths: Iterable[Path], option: str = "", folders: bool = False) 
 
 
 def output_folder(text: str | Path) -> Path:
-    """The path of a folder for results, which may have to be made later; here, nothing is made.
+    """Checks the path of a folder for results, which need not exist yet, and returns it; makes nothing.
 
     Raises:
-        UserError: it cannot be made or written.
+        UserError: the folder cannot be made or written.
     """
     path, why = _path(str(text)), ""
     for nearest in (path, *path.absolute().parents):
         try:
-            os.stat(f"{nearest}/.")  # noqa: PTH116 - an error for a file; pathlib drops the point
+            os.stat(f"{nearest}/.")  # noqa: PTH116 - `/.` is an error for a file; pathlib drops it
             why = "" if os.access(nearest, os.W_OK | os.X_OK) else "no permission to write there"
         except FileNotFoundError:
             continue
@@ -126,13 +126,13 @@ def output_folder(text: str | Path) -> Path:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`, did you mean NAME?` with the nearest known word; "" if none is similar."""
+    """Returns `, did you mean NAME?` with the most similar known word; "" if no word is similar."""
     near = difflib.get_close_matches(str(word), list(known), 1)
     return f", did you mean {near[0]}?" if near else ""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM; the code that cleans up after Ctrl-C handles it, too."""
+    """Raised for SIGTERM, so that the code that cleans up after Ctrl-C also runs then."""
 
 
 def run_main(main: Callable[[], int | None]) -> int:

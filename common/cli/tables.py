@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 
 def table(rows: Sequence[tuple[str, str, str]], sets: Mapping[str, Mapping[str, float]]) -> str:
-    """One line per number, one column per set; "-" where a number is undefined.
+    """Formats a table with one line per metric and one column per set; "-" where a metric is undefined.
 
     Args:
         rows: (label, key, format) of each line; a line without a key is a heading.
-        sets: name -> numbers; a single set needs no name.
+        sets: name -> metrics; a single set needs no name.
     """
     lines = [f"{'':36}" + "".join(f"{name:>12}" for name in sets)] if any(sets) else []
     for label, key, form in rows:
@@ -22,12 +22,12 @@ def group_table(
     badness: Callable[[Mapping], float],
     shown: int = 12,
 ) -> str:
-    """Rows with `group` and `name`, one table per kind of group, worst first, at most `shown` of each.
+    """Formats one table per kind of group, with the worst rows first and a maximum of `shown` rows.
 
     Args:
         columns: (title, key, format).
-        rows: as `evaluate_groups` of a project's metrics gives them.
-        badness: the key by which rows are sorted.
+        rows: with `group`, `name` and metrics, as `evaluate_groups` of a project returns them.
+        badness: takes a row; the row with the highest result comes first.
     """
     lines = []
     for group in dict.fromkeys(row["group"] for row in rows):

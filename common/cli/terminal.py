@@ -1,4 +1,4 @@
-"""The output of a command: control characters are shown, not executed, and a broken terminal never ends a run."""
+"""Protects the output of a command: control characters are shown as escapes, and a broken terminal ends no run."""
 
 import contextlib
 import errno
@@ -88,7 +88,7 @@ def safe_terminal() -> Iterator[None]:
 
 
 def lead_nowhere(*streams) -> None:
-    """Redirects streams to nowhere, so that buffered text does not fail again at exit."""
+    """Redirects streams to /dev/null, so that writing buffered text does not fail again at exit."""
     for stream in streams:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             nowhere = os.open(os.devnull, os.O_WRONLY)

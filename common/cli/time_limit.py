@@ -9,9 +9,9 @@ T = TypeVar("T")
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:
-    """The result of a call in a thread, which is left behind after so many seconds; then this raises a TimeoutError.
+    """Makes a call in a thread and returns its result; after `seconds`, abandons it and raises a TimeoutError.
 
-    Name resolution has no time-out, and a server that sends one byte at a time never exceeds that of a connection.
+    Name resolution has no time-out, and a server that sends one byte at a time never exceeds a connection's time-out.
     """
     future: Future[T] = Future()
     Thread(target=_settle, args=(future, call), name="within", daemon=True).start()

@@ -1,6 +1,6 @@
-"""The options of every run, and their checks. Imports nothing heavy, so `--help` and a typo answer at once.
+"""Declares and checks the options of every run. Imports nothing large, so `--help` and typos are answered at once.
 
-Each is declared once, as a field of the dataclass. The parser has no defaults, so it returns only given options.
+Each option is declared once, as a field of the dataclass. The parser has no defaults: it returns only given options.
 """
 
 import argparse
@@ -16,14 +16,14 @@ from common.cli.option import add_options, as_json, check_limits, default_of, fr
 from common.cli.program import Parser, output_folder
 from common.errors import UserError
 
-# Allowed together with --resume: where things are and how to reach them, but nothing that affects training.
+# Allowed together with --resume: options for paths, servers and exports, but none that affects training.
 FREE_ON_RESUME = {
     "resume",
-    "init",  # may have moved; it must be the same model
+    "init",  # the file may have moved, but must be the same model
     *("data_root", "archive_url", "offline", "output_dir", "threads", "require_gpu"),
     *("export", "input", "robot", "accept_sampling"),
 }
-# The options that a project with its own network and no exports leaves out.
+# The options that a project leaves out if it has its own network and exports nothing.
 OF_OUR_NETWORKS = (
     *("filters", "dense", "regularize", "augment", "init", "stream"),
     *("export", "input", "robot", "namespace", "accept_sampling"),
@@ -53,7 +53,7 @@ EXPORT_HELP = (
 
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions:
-    """The settings of one run from the command line, checked on creation: a UserError if one is impossible."""
+    """The settings of one run from the command line; creating them raises a UserError if one is impossible."""
 
     filters: tuple[int, ...] = option((8, 8, 16, 16), "filters of the convolutions: one number, or four", "N")
     dense: int = option(64, "units of the dense layer", "N", low=1, high=8192)
@@ -74,25 +74,25 @@ class TrainingOptions:
     )
     list_datasets: bool = option(False, "list the dataset families and what is cached, and exit")
     epochs: int | None = option(  # None: the project decides, depending on its data
-        None, "passes over the training patches (default: more for fewer patches)", "N", low=1, high=100_000
+        None, "passes over all training patches (default: more if there are few patches)", "N", low=1, high=100_000
     )
-    batch_size: int = option(128, "patches per step", "N", low=2, high=65_536)
+    batch_size: int = option(128, "number of patches per training step", "N", low=2, high=65_536)
     learning_rate: float = option(1e-2, "highest learning rate of the warm-up and cosine schedule", "X")
     augment: bool = option(True, "augment the training patches")
     mean: tuple[float, ...] = option((), MEAN_HELP, "M")
     seed: int = option(0, "seed for all random choices", "N", low=0, high=2**31 - 1)
     init: Path | None = option(None, "start from this model's weights (fine-tuning)", "MODEL.keras")
     threads: int = option(
-        1, "CPU threads; these networks are fastest on one; 0: TensorFlow decides", "N", low=0, high=1024
+        1, "number of CPU threads; these networks are fastest with one; 0: TensorFlow decides", "N", low=0, high=1024
     )
-    require_gpu: bool = option(False, "end with an error if there is no usable GPU")
+    require_gpu: bool = option(False, "end with an error if no GPU can be used")
     export: str = option("all", EXPORT_HELP, choices=("none", "keras", "all"))
     input: str = option(
         "raw",
-        "input of TFLite and ONNX files: raw 0..255, or normalised (value / 255 - mean) for loaders that do this",
+        "input of TFLite and ONNX files: raw 0..255, or normalised for loaders that compute value / 255 - mean",
         choices=INPUTS,
     )
-    robot: tuple[str, ...] = ()  # declared in robot_export.robots, like the next one
+    robot: tuple[str, ...] = ()  # the options --robot and --accept-sampling are declared in robot_export.robots
     accept_sampling: bool = False
     tracking: str | None = option(
         None,
@@ -106,7 +106,7 @@ class TrainingOptions:
         None, "name of the run; {dataset} becomes the dataset's short name (default: filters, dense, {dataset})", "NAME"
     )
     output_dir: Path = option(default_output_dir, "folder in which every run gets its own folder", "DIR")
-    resume: str | None = option(None, "resume a stopped run: its folder, or its name (the newest of that name)", "RUN")
+    resume: str | None = option(None, "resume a stopped run by its folder or name (the newest run of that name)", "RUN")
     dry_run: bool = option(False, "run every part of the program once, with a single training step")
 
     def __post_init__(self):
@@ -151,7 +151,7 @@ class TrainingOptions:
 
 
 def training_parser(description: str, epilog: str, default_stem: str, without: tuple[str, ...] = ()) -> Parser:
-    """A parser with the options of all runs; a project leaves some out, adds its own and calls `parse`."""
+    """Makes a parser with the options of all runs; a project leaves some out, adds its own and calls `parse`."""
     parser = Parser(description=description, epilog=epilog, argument_default=argparse.SUPPRESS)
     add_options(parser, TrainingOptions, GROUPS, without)
     for action in parser._actions:
@@ -167,7 +167,7 @@ def parse(
     `kind` is the class of the result, `project` the one whose runs can be resumed.
 
     Raises:
-        UserError: an impossible value, an output folder that cannot be written, a run that cannot be resumed, or a
+        UserError: for an impossible value, an output folder that cannot be written, a run that cannot be resumed, or a
             setting given together with --resume.
     """
     fields = {field.name: field for field in dataclasses.fields(kind)}
@@ -201,5 +201,5 @@ def _resumed(kind: type[TrainingOptions], given: dict, project: str | None) -> T
 
 
 def default_epochs(patches: int, patches_seen: int) -> int:
-    """The default number of epochs: many for few patches, few for many, and at least 20."""
+    """Returns the default number of epochs: the fewer patches, the more epochs, and at least 20."""
     return max(20, round(patches_seen / patches))

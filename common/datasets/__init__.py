@@ -1,1 +1,1 @@
-"""Patch datasets: names of families, the patch file format, splits, streaming."""
+"""Code for datasets of patches: names of families, the file format, splits, streaming."""

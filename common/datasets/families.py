@@ -24,7 +24,7 @@ SYNTHETIC = "synthetic"
 
 @dataclass(frozen=True)
 class Family:
-    """One family of dataset files; `border` and `size` in pixels of the square patches."""
+    """One family of dataset files; `border` and `size` are pixels of the square patches."""
 
     task: str
     colour: str
@@ -35,7 +35,7 @@ class Family:
 
     @property
     def channels(self) -> int:
-        """1: Y; 2: Y and the interleaved U/V."""
+        """The number of channels: 1 for Y; 2 for Y and the interleaved U/V."""
         return COLOURS[self.colour]
 
     @property
@@ -50,23 +50,23 @@ class Family:
 
     @property
     def short_name(self) -> str:
-        """The differences from the team's default, with camera and size: `combined 16x16`, `uv border10 top 32x32`."""
+        """What differs from the team's default, and camera and size: `combined 16x16`, `uv border10 top 32x32`."""
         unusual = ["uv" * (self.channels == 2), self.patch_type.removeprefix("legacy"), f"border{self.border}"]
         unusual = [word for word in unusual if word not in ("", "border0")]
         return " ".join([*unusual, self.camera, f"{self.size}x{self.size}"])
 
     def file(self, part: str) -> str:
-        """The archive's path to the file of a split or an origin."""
+        """Returns the path in the archive of the file with a split or an origin."""
         return f"{self.folder}/{self.stem}_{part}_{ENDINGS[self.task]}"
 
 
 def possible_cameras(patch_type: str) -> tuple[str, ...]:
-    """The cameras of a patch type; segmentation patches are from the bottom camera only."""
+    """Returns the cameras of a patch type; segmentation patches come only from the bottom camera."""
     return ("bottom",) if patch_type == "segmentation" else CAMERAS
 
 
 def all_families(task: str) -> list[Family]:
-    """All families that the archive's names allow for a task."""
+    """Returns every family that the archive may contain for a task."""
     return [
         Family(task, colour, patch_type, border, camera, size)
         for colour, patch_type, border in product(COLOURS, PATCH_TYPES, BORDERS)
@@ -75,16 +75,16 @@ def all_families(task: str) -> list[Family]:
 
 
 def short_name(name: str) -> str:
-    """A dataset's name for lists and titles: short for a family's stem, else unchanged, up to 40 characters."""
+    """Returns a dataset's name for lists and titles: a family's short name, or the name cut to 40 characters."""
     short = {family.stem: family.short_name for task in PREFIXES for family in all_families(task)}
     return short.get(name, name if len(name) <= 40 else f"{name[:39]}…")
 
 
 def parse_stem(stem: str, task: str) -> Family:
-    """The family that a stem names.
+    """Returns the family with this stem.
 
     Raises:
-        UserError: There is none; the message suggests the nearest name.
+        UserError: there is no such family; the message suggests the most similar name.
     """
     families = {family.stem: family for family in all_families(task)}
     if stem in families:

@@ -1,6 +1,6 @@
 """Checks the chunks of an HDF5 dataset before HDF5 unpacks them.
 
-HDF5 1.14 and 2.0 trust a chunk's content. If it unpacks to less than a chunk, the rest is whatever was in this
+HDF5 1.14 and 2.0 trust a chunk's content. If it unpacks to less than a chunk, the rest is what happened to be in this
 process's memory; if it unpacks to more, HDF5 allocates that much. So each chunk is unpacked here once, with a limit.
 """
 
@@ -15,7 +15,7 @@ from common.errors import UserError
 
 DEFLATE, SHUFFLE, FLETCHER32, LZF = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32, 32000
 CHUNK_LIMIT_BYTES = 1 << 26  # largest chunk that may exceed its dataset
-CHECKSUM_BYTES = 4  # that fletcher32 adds
+CHECKSUM_BYTES = 4  # added by fletcher32
 
 
 def check_layout(dataset: h5py.h5d.DatasetID, name: str) -> None:
@@ -50,7 +50,7 @@ def check_chunks(dataset: h5py.h5d.DatasetID, start: int, stop: int, checked: se
     """Checks every chunk that contains any of the rows start..stop, and remembers it in `checked`.
 
     Raises:
-        ValueError, zlib.error: it does not unpack to exactly one chunk.
+        ValueError, zlib.error: the content does not unpack to exactly one chunk.
     """
     filters, chunk = _filters(dataset), dataset.get_create_plist().get_chunk()
     size = prod(chunk) * dataset.get_type().get_size()
@@ -71,7 +71,7 @@ def _filters(dataset: h5py.h5d.DatasetID) -> list[int]:
 
 
 def _unpacked_length(raw: bytes, filters: list[int], limit: int) -> int:
-    """The number of bytes in a chunk, or `limit` + 1 if there are more."""
+    """Returns the number of bytes that a chunk unpacks to, or `limit` + 1 if there are more."""
     length = len(raw)
     for code in reversed(filters):
         if code == FLETCHER32:
@@ -84,7 +84,7 @@ def _unpacked_length(raw: bytes, filters: list[int], limit: int) -> int:
 
 
 def _lzf_length(packed: bytes) -> int:
-    """The unpacked size of an LZF stream in bytes, from its tokens: literals, or copies of earlier bytes."""
+    """Computes the unpacked size of an LZF stream in bytes from its tokens: literals, or copies of earlier bytes."""
     length = at = 0
     while at < len(packed):
         token = packed[at]

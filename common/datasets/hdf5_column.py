@@ -1,4 +1,4 @@
-"""Reads one dataset of a checked HDF5 file in parts, and never more than fits into memory."""
+"""Reads one dataset of a checked HDF5 file in parts, and refuses to read more than fits into memory."""
 
 import zlib
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ class Column:
         return self.shape[0]
 
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """The rows start..stop.
+        """Reads the rows start..stop.
 
         Raises:
             UserError: this part of the file is damaged, or does not fit into memory.
@@ -80,7 +80,7 @@ def check_room(needed: int, what: object, hint: str = "") -> None:
 
 
 def free_memory() -> int | None:
-    """Bytes that this process may still use, according to the system and the container; None if unknown."""
+    """Returns how many bytes of memory the system and the container still allow; None if unknown."""
     free = []
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()

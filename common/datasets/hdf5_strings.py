@@ -1,7 +1,7 @@
-"""Reads strings of variable length from HDF5 files of strangers.
+"""Reads strings of variable length from untrusted HDF5 files.
 
-They are stored in heaps, which HDF5 1.14 and 2.0 trust: a damaged heap is read for ever, and a string takes as much
-memory as it claims to need.
+HDF5 stores such strings in heaps, and HDF5 1.14 and 2.0 trust these: reading a damaged heap may never end, and a string
+takes as much memory as it claims to need.
 """
 
 import mmap
@@ -13,15 +13,15 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-NAME_BYTES_MAX = 1024  # of a recording, camera or origin
+NAME_BYTES_MAX = 1024  # for the name of a recording, camera or origin
 NAMES_AT_ONCE = 8192
 LITTLE_BYTES = 1 << 27
-SIGNATURE = b"GCOL\x01\0\0\0"  # of a collection of objects, and its version
+SIGNATURE = b"GCOL\x01\0\0\0"  # marks the start of a collection of objects, with its version
 ALIGNED = 8  # bytes
 
 
 def check_heaps(path: Path, file: h5py.File) -> None:
-    """Walks through every heap of an open file as HDF5 does; raises a ValueError if a step leads back or outside.
+    """Walks through every heap of an open file as HDF5 does; raises a ValueError if a step leads backwards or out.
 
     HDF5 file format, III.E "Disk Format: Level 1E - Global Heap".
     """
@@ -44,7 +44,7 @@ def check_heaps(path: Path, file: h5py.File) -> None:
 
 
 def read_strings(dataset: h5py.Dataset, target: np.ndarray, start: int) -> None:
-    """Fills `target` with the strings from `start` on; raises a ValueError if one is too long for a name."""
+    """Fills `target` with the strings from index `start` on; raises a ValueError if a string is too long for a name."""
     for at in range(0, len(target), NAMES_AT_ONCE):
         part = target[at : at + NAMES_AT_ONCE]
         with little_memory():

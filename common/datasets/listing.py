@@ -8,11 +8,11 @@ from common.cli.training_options import TrainingOptions
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, all_families
 
 UNKNOWN = "only the default and what is cached are listed, but --dataset also takes other families"
-BRIEF = Patience(attempts=2)  # a list is not worth a long wait: without the archive, it shows the cache
+BRIEF = Patience(attempts=2)  # a list is not worth a long wait: without the archive, it shows only the cache
 
 
 def list_datasets(task: str, options: TrainingOptions, patience: Patience = BRIEF) -> str:
-    """A table of a task's datasets: what the archive has, if it says so, and what is cached."""
+    """Returns a table of a task's datasets: those in the archive, if it has index pages, and those in the cache."""
     url, families = options.archive_url, all_families(task)
     served, how = set(), "not asked (--offline); only the default and what is cached are listed"
     if not options.offline:
@@ -31,7 +31,7 @@ def list_datasets(task: str, options: TrainingOptions, patience: Patience = BRIE
 
 
 def _served(task: str, url: str, patience: Patience) -> tuple[set[str], str]:
-    """Paths of the files on the archive's index pages, and a description of the source."""
+    """Returns the paths of the files on the archive's index pages, and a description of the source."""
     try:
         folders = listing(task, url, patience=patience)
         if folders is None:

@@ -17,25 +17,25 @@ from common.datasets.resolve import SyntheticFiles, joined_name, resolve
 from common.datasets.validation_split import split_validation
 from common.errors import UserError
 
-COPIES = 2  # of the pixels in memory during training: the array and its copy on the device
+COPIES = 2  # the pixels are in memory twice during training: in the array, and in its copy on the device
 DRY_RUN_PATCHES = 512
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The patches for training, for validation and, if there is such a file, for testing."""
+    """The patches for training, for validation and, if there is a test file, for testing."""
 
-    name: str  # of the dataset, for people
+    name: str  # the dataset's name in messages
     train: Patches
     validation: Patches
     test: Patches | None
-    names: dict[str, str]  # of each split, which differ where files were named one by one
+    names: dict[str, str]  # a name for each split; they differ if the user named single files
     origin: dict[str, str]  # where each split came from
     substituted: bool  # synthetic patches replace the default family
 
     @property
     def parts(self) -> dict[str, Patches]:
-        """The existing splits, by name."""
+        """The splits that exist, by name."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: part for name, part in parts.items() if part is not None}
 
@@ -48,7 +48,7 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
     Raises:
         UserError: a dataset or file does not exist or cannot be used.
     """
-    before = read_config(Path(options.resume)) if options.resume else {}  # the archive may be available by now
+    before = read_config(Path(options.resume)) if options.resume else {}  # the run keeps its substituted dataset
     selection = resolve(task, options, synthetic, before.get("substituted", False))
     files = dict(selection.files)
     if before and "test" not in before["datasets"]:  # there was no test file when this run began
@@ -85,7 +85,7 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
 
 
 def _check_classes(train: Patches) -> None:
-    """Refuses training with one class: the network would only learn to predict that class, with an excellent loss."""
+    """Refuses training on one class: the network would only learn to predict that class, with an excellent loss."""
     balls = int((train.y > 0.5).sum())
     if balls in (0, len(train)):
         raise UserError(
@@ -100,14 +100,14 @@ def _sample(patches: Patches, seed: int) -> Patches:
 
 
 def read_files(paths: Sequence[Path], task: str) -> tuple[Patches, list[str] | None]:
-    """Patch files to score as one set, and the file of each patch; None if there is only one."""
+    """Reads patch files to score together; also returns each patch's file name, or None if there is only one file."""
     patches = stored_patches(paths, task)
     names = [name for name, n in zip(_told_apart(paths), patches.X.lengths, strict=True) for _ in range(n)]
     return patches, names if len(paths) > 1 else None
 
 
 def _told_apart(paths: Sequence[Path]) -> list[str]:
-    """The names of files, with those of their folders below the common one if names are equal."""
+    """Returns the names of files; if some are equal, their paths below the common folder instead."""
     names = [path.name for path in paths]
     if len(set(names)) < len(names):
         top = os.path.commonpath([path.absolute().parent for path in paths])

@@ -1,4 +1,4 @@
-"""Defines what a patch file is: all checks of `common.datasets.patch_file`. To refuse is to raise a UserError."""
+"""Checks patch files for `common.datasets.patch_file`; "refuses" means that a function raises a UserError."""
 
 from pathlib import Path
 
@@ -8,20 +8,20 @@ from common.datasets.hdf5_column import check_room
 from common.datasets.safe_hdf5 import SafeFile, open_hdf5
 from common.errors import UserError
 
-KEYS = ("recording", "camera", "origin")  # one string per patch, in newer files
-# All columns but X and y, with their NumPy type kinds; `side` and `source` are in the newest files.
+KEYS = ("recording", "camera", "origin")  # newer files have one string of each per patch
+# All columns except X and y, with the kinds of their NumPy types; only the newest files have `side` and `source`.
 COLUMNS = {**dict.fromkeys(KEYS, "SO"), "side": "fiu", "source": "SO"}
-SIDES = (16, 32)  # pixels; the networks of this repository are built for these two
+SIDES = (16, 32)  # pixels; the networks of this repository are built for these two sizes
 CENTRE_RANGE = (-0.25, 1.25)  # fractions of the patch; real labels reach 0.02..1.014
 RADIUS_MAX = 1.0  # fraction of the patch; real labels reach 0.3..0.55
-ORDER_MIN = 30  # fewer labels do not show the order of the columns
-ORDER_SIGMAS = 5.0  # how far the centres must lie above the suspected radius
+ORDER_MIN = 30  # fewer labels do not reveal the order of the columns
+ORDER_SIGMAS = 5.0  # by how many standard errors the centres must exceed the suspected radius
 
 
 def open_file(path: Path, task: str | None = None) -> SafeFile:
     """Opens a patch file for a task (None: either), and refuses it if keys, shapes or types are wrong.
 
-    Reads no values. Whether the memory suffices is checked for everything but X. The caller closes the file.
+    Reads no values. Checks that all columns except X fit into memory. The caller closes the file.
     """
     file = open_hdf5(path, ("X", "y", *COLUMNS))
     columns = file.columns
@@ -41,7 +41,7 @@ def open_file(path: Path, task: str | None = None) -> SafeFile:
 
 
 def task_of(file: SafeFile) -> str:
-    """The task of an open file, by the shape of y."""
+    """Returns the task of an open file, which depends on the shape of y."""
     return "detection" if file.columns["y"].shape[1:] == (3,) else "classification"
 
 
@@ -57,7 +57,7 @@ def pixels(shape: tuple[int, ...], dtype: np.dtype, path: Path) -> None:
 
 
 def label_shape(shape: tuple[int, ...], dtype: np.dtype, count: int, task: str, path: Path) -> None:
-    """Refuses y that belongs to the other task, to no task, or to another number of patches than `count`."""
+    """Refuses y if it belongs to the other task, to no task, or to a number of patches other than `count`."""
     other = {(3,): "detection", (): "classification", (1,): "classification"}.get(shape[1:])
     if other != task or shape[:1] != (count,) or dtype.kind not in "biuf":
         hint = f" This is a {other} file." if other not in (None, task) else ""
@@ -67,8 +67,8 @@ def label_shape(shape: tuple[int, ...], dtype: np.dtype, count: int, task: str, 
 
 
 def labels(y: np.ndarray, task: str, path: Path) -> np.ndarray:
-    """Labels of any number type in the format of `Patches.y`; refuses NaN, infinite or impossible ones."""
-    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is refused below
+    """Converts labels of any number type to the format of `Patches.y`; refuses NaN, infinite or impossible labels."""
+    with np.errstate(over="ignore"):  # values too large for float32 become infinite, which is refused below
         y = y.astype(np.float32)
     if task == "classification":
         y = y.reshape(-1)
@@ -89,8 +89,8 @@ def column_order(y: np.ndarray, path: Path) -> None:
     """Refuses detection labels that look like [x, y, radius] or [x, radius, y].
 
     Balls lie around the middle of their patch, so both centres have a mean near 0.5 and vary; the radius is smaller
-    (about 0.4 without a border) and varies less. A file is refused only if all of this clearly points to another
-    column than the first, so that few labels, or an unusual but valid file, never cause an error.
+    (about 0.4 without a border) and varies less. A file is refused only if all of this clearly shows that the radius is
+    not in the first column, so that few labels, or an unusual but valid file, never cause an error.
     """
     if len(y) < ORDER_MIN:
         return

@@ -1,7 +1,7 @@
-"""Patches, in memory or in files in the HDF5 patch format of the archive; their digest and their mean brightness.
+"""Reads and joins patches in the HDF5 format of the archive, and computes their digest and mean brightness.
 
 A file holds `X` uint8 [n, side, side, channels] and `y`; newer files add `recording`, `camera` and `origin`, one string
-per patch, and the newest `side` and `source`. The fields are described in `Patches`.
+per patch, and the newest files also `side` and `source`. The fields are described in `Patches`.
 """
 
 import hashlib
@@ -23,15 +23,15 @@ from common.errors import UserError
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """Patches in memory, or with their pixels in files.
+    """Patches with their labels; the pixels are in memory or still in the files.
 
     X: uint8 [n, side, side, channels]; one channel is Y, two are Y and the interleaved U/V of YUV422.
     y: float32 [n], 1 ball and 0 no ball; or float32 [n, 3] = [radius, center_x, center_y], fractions of the patch.
     recording, camera, origin: str [n] each, or None if the file does not say.
     side: float32 [n], pixels of the patch in the camera picture, NaN where unknown; or None.
-    source: bytes [n], UTF-8, archive and member of each patch, all different; or None. As str, larger than X.
+    source: bytes [n], UTF-8, archive and member of each patch, all different; or None. As str, it would exceed X.
     files: names of the files that the patches were read from.
-    sampling: how they were subsampled, keys of `common.datasets.sampling_rules.RULES`; None if a file does not say.
+    sampling: how the patches were sampled, a key of `common.datasets.sampling_rules.RULES`; None if a file lacks it.
     """
 
     X: np.ndarray
@@ -56,7 +56,7 @@ class Patches:
     def digest(self) -> str:
         """sha256 (hex) of X, y, recording and camera, independent of the file's chunks, compression and types."""
         digest = hashlib.sha256(f"{self.task} {self.X.shape}".encode())
-        for start in range(0, len(self), BLOCK):  # in blocks, so that a contiguous copy never needs as much memory as X
+        for start in range(0, len(self), BLOCK):  # in blocks, because a contiguous copy could need as much memory as X
             digest.update(np.ascontiguousarray(self.X[start : start + BLOCK]))
         digest.update(np.ascontiguousarray(self.y, dtype="<f4"))
         for key in ("recording", "camera"):
@@ -73,29 +73,29 @@ class Patches:
         return np.sum(sums, 0) / (len(self) * self.X.shape[1] * self.X.shape[2])
 
     def take(self, indices: np.ndarray) -> "Patches":
-        """The patches at `indices` (integers or a bool mask), copied, in that order."""
+        """Returns a copy of the patches at `indices` (integers or a bool mask), in that order."""
         columns = {key: None if getattr(self, key) is None else getattr(self, key)[indices] for key in COLUMNS}
         return Patches(self.X[indices], self.y[indices], **columns, files=self.files, sampling=self.sampling)
 
 
 def task_of(path: Path | str) -> str:
-    """`classification` or `detection`, by the shape of y; a UserError if it is not a patch file."""
+    """Returns `classification` or `detection`, from the shape of y; raises a UserError if it is not a patch file."""
     with closing(patch_checks.open_file(Path(path))) as file:
         return patch_checks.task_of(file)
 
 
 def stored_patches(paths: Sequence[Path], task: str, check_order: bool = True) -> Patches:
-    """The patches of several files, joined in order; labels and names are read and checked, pixels only when used.
+    """Joins the patches of several files in order; reads and checks labels and names, but pixels only when used.
 
     Labels and names take about 30 bytes per patch; `source` is left out.
 
     Args:
         paths: the files.
         task: `classification` or `detection`.
-        check_order: refuse detection labels whose columns seem to be in another order.
+        check_order: refuse detection labels whose columns seem to be in the wrong order.
 
     Raises:
-        UserError: files that cannot be used, or that differ in size or colour.
+        UserError: a file cannot be used, or the files differ in size or colour.
     """
     return concatenate([_stored(path, task, check_order) for path in paths])
 
@@ -116,7 +116,7 @@ def _stored(path: Path, task: str, check_order: bool) -> Patches:
 
 
 def _names(column: Column) -> np.ndarray:
-    """Strings as an array of objects: one pointer each, because few of them differ."""
+    """Reads strings as an array of objects: equal strings share one object, because there are few different ones."""
     names, decoded = np.empty(len(column), object), {}
     for start in range(0, len(names), BLOCK):
         values = column.read(start, start + BLOCK).tolist()

@@ -1,4 +1,4 @@
-"""Finds the files of a run: single files, a dataset of the archive, or synthetic patches as a replacement."""
+"""Finds the patch files of a run: single files, a dataset of the archive, or synthetic patches as a replacement."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ from common.datasets.patch_file import BLOCK, stored_patches
 from common.errors import UserError
 
 SyntheticFiles = Callable[[str, Path], Mapping[str, Path]]  # (task, data root) -> a file per split
-ASK_AGAIN_S = 24 * 3600.0  # a file that the archive lacks may be added later
+ASK_AGAIN_S = 24 * 3600.0  # a file that is missing in the archive may be added later
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Selection:
     """The files of one run. Without a validation file, a part of the training patches is split off."""
 
     name: str  # the family's stem, `synthetic`, or the name of the first training file
-    files: Mapping[str, tuple[Path, ...]]  # of each split
+    files: Mapping[str, tuple[Path, ...]]  # the files of each split
     origin: Mapping[Path, str]  # where each path came from: an address, or the path itself
     substituted: bool = False  # synthetic patches replace the default family
     warning: str | None = None  # one line for the user
@@ -47,7 +47,7 @@ def resolve(
     (`substituted`).
 
     Raises:
-        UserError: missing files, or unknown names.
+        UserError: a file is missing, or a name is unknown.
         ArchiveError: a named dataset, or the rest of a partly cached family, is not available.
     """
     check_names(task, options)
@@ -72,7 +72,7 @@ def resolve(
         raise NotInArchive(f"{error} --list-datasets shows what there is; or use --dataset synthetic.") from error
     try:
         validation = _bring_if_there(*source, "validation")
-    except Unreachable as error:  # splitting one off would silently change the experiment
+    except Unreachable as error:  # splitting off validation patches would silently change the experiment
         raise ArchiveError(
             f"Only the training file of {family.stem} is cached: {error} To train without its validation file, pass "
             f"--data-train {train[0]}"
@@ -89,18 +89,18 @@ def _selected(name: str, files: Mapping[str, tuple[Path, ...]], warning: str | N
 
 
 def _bring(family: Family, options: TrainingOptions, patience: Patience, split: str) -> Path:
-    """The file of one split, from the cache or the archive."""
+    """Returns the file of one split, from the cache or the archive."""
     name, check = family.file(split), partial(check_download, family)
     return fetch(name, options.data_root, options.archive_url, offline=options.offline, check=check, patience=patience)
 
 
 def _bring_if_there(family: Family, options: TrainingOptions, patience: Patience, split: str) -> tuple[Path, ...]:
-    """The file, or nothing if the archive does not have it; the archive is asked again after a day."""
+    """Returns the file, or () if the archive does not have it; the archive is asked again after a day."""
     name = family.file(split)
     target = options.data_root / name
     note, source = sibling(target, "absent"), address(options.archive_url, name)
     noted, age = False, 0.0
-    with suppress(OSError, ValueError):  # the name may belong to anything
+    with suppress(OSError, ValueError):  # something else may have this name
         noted = read_inside(note.parent, note.name, 1 << 16) == source.encode()
         age = time.time() - note.stat().st_mtime
     if noted and not target.is_file() and age < ASK_AGAIN_S:
@@ -137,7 +137,7 @@ def check_names(task: str, options: TrainingOptions) -> None:
 
 
 def joined_name(paths: Sequence[Path]) -> str:
-    """The name of a split's files: the first name plus the number of the others; empty without files."""
+    """Returns a name for a split's files: the first file's name and the number of further files; "" without files."""
     more = f"+{len(paths) - 1}" if len(paths) > 1 else ""
     return paths[0].stem + more if paths else ""
 

@@ -1,4 +1,4 @@
-"""Opens HDF5 files from strangers: reads nothing outside the file, and checks sizes before allocating memory.
+"""Opens untrusted HDF5 files: reads nothing outside the file, and checks sizes before allocating memory.
 
 An HDF5 file can keep its values in any other file of the machine that opens it (external storage, external links,
 virtual datasets), and can declare any size in a few bytes. A patch file must contain all of its values.
@@ -39,12 +39,12 @@ class SafeFile:
             self.file.close()
 
     def names(self) -> list[str]:
-        """Some names in the file, for messages."""
+        """Returns some names in the file, for messages."""
         with readable(self.path):
             return [printable(name, LIMIT) for name in islice(self.file.id, 10)]
 
     def attributes(self) -> dict[str, object]:
-        """The file's attributes: numbers and strings; for others, a note why they are not shown."""
+        """Returns the file's numbers and strings; other attributes are replaced by a note that says why."""
         found = {}
         with readable(self.path):
             check_heaps(self.path, self.file)
@@ -57,7 +57,7 @@ class SafeFile:
 def open_hdf5(path: Path, keys: Sequence[str]) -> SafeFile:
     """Opens a file for reading, and checks where and how the values of the datasets under `keys` are stored.
 
-    Keys that are missing are left out; the caller closes the file.
+    Missing keys are left out. The caller closes the file.
 
     Raises:
         UserError: the file does not exist, is not readable, is being written, is not HDF5, or lacks its values.
@@ -80,7 +80,7 @@ def _open(path: Path) -> h5py.File:
         try:
             return h5py.File(path, "r")
         except OSError as error:
-            # NFS, Lustre and FUSE may have no locks, and reading needs none. A lock of another program gives EAGAIN.
+            # NFS, Lustre and FUSE may have no locks, and reading needs none. EAGAIN: another program holds a lock.
             if "lock" not in str(error) or error.errno == errno.EAGAIN:
                 raise
             return h5py.File(path, "r", locking=False)
@@ -107,7 +107,7 @@ def _why_not_opened(path: Path, error: OSError) -> str:
 
 
 def _column(file: h5py.File, key: str, path: Path) -> Column | None:
-    """The dataset under `key`; None if the file has none."""
+    """Returns the checked dataset under `key`; None if the file has none."""
     name = f"{path}: {key}"
     for part in accumulate(key.split("/"), "{}/{}".format):
         link = file.get(part, getlink=True)
@@ -120,7 +120,7 @@ def _column(file: h5py.File, key: str, path: Path) -> Column | None:
     if not isinstance(dataset, h5py.h5d.DatasetID):
         raise UserError(f"{name} is not a dataset. Received: a group or a type. Not a patch file.")
     settings = dataset.get_create_plist()
-    # First, because even the shape of a virtual dataset may be read from other files.
+    # This check comes first, because even the shape of a virtual dataset may be read from other files.
     if settings.get_layout() == h5py.h5d.VIRTUAL:
         _refuse(name, "a virtual dataset")
     if settings.get_external_count():
@@ -159,7 +159,7 @@ def _refuse(name: str, received: str) -> None:
 
 
 def _value(file: h5py.File, attribute: h5py.h5a.AttrID) -> object:
-    """A number, a string or a short list of them; else a note."""
+    """Returns a number, a string or a short list of them, or a note that says why it is not shown."""
     space = attribute.get_space()
     count = prod(space.shape) if space.get_simple_extent_type() == h5py.h5s.SIMPLE else 1
     shown = isinstance(attribute.get_type(), SHOWN) and space.get_simple_extent_type() != h5py.h5s.NULL

@@ -1,4 +1,4 @@
-"""The names and meanings of the rules for subsampling; dataset_tools/building/sample_pixels.py computes them."""
+"""Names and explains the rules for sampling patches; dataset_tools/building/sample_pixels.py applies them."""
 
 import json
 from collections.abc import Mapping
@@ -6,16 +6,16 @@ from collections.abc import Mapping
 RULES = {
     "centres": "index int((k + 0.5) * step + 0.5) inside the patch, step = side / size, clamped to side - 1",
     "corners": "index int(k * step) inside the patch, step = side / size",
-    "area": "mean of the pixels under each cell, weighted by their share in it",
+    "area": "mean of the pixels under each cell, weighted by the fraction of each that it covers",
     "naoth": "as centres, but not clamped: up to the network's size, the last index is the pixel beyond the patch",
 }
 _FORMER = {"robot": "centres", "nearest": "corners"}  # names in files from before November 2026
 
 
 def rule_in(attributes: Mapping[str, object]) -> str | None:
-    """The rule in the attributes of a patch file; None if it is missing or unknown."""
+    """Returns the rule from the attributes of a patch file; None if it is missing or unknown."""
     name = attributes.get("sampling")
-    if name is None:  # the place in files from before November 2026
+    if name is None:  # files from before November 2026 have it in `settings`
         try:
             name = json.loads(str(attributes["settings"]))["sampling"]
         except (KeyError, ValueError, TypeError):

@@ -13,7 +13,7 @@ SHUFFLED = 1 << 16  # patches in memory that are shuffled at once: 16 MB at 16x1
 
 
 class StoredPixels:
-    """The pixels of one or several open patch files as one array; [] reads what it selects.
+    """The pixels of one or several open patch files as one array; indexing reads only the selected pixels.
 
     The first index is a slice, a list of positions in any order, or a mask; further indices select from the result.
     """
@@ -31,7 +31,7 @@ class StoredPixels:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that a run needs in memory: a block and its copy on the device."""
+        """The number of bytes that a run needs in memory: a block and its copy on the device."""
         return 2 * min(SHUFFLED, len(self)) * int(np.prod(self.shape[1:]))
 
     def __getitem__(self, index) -> np.ndarray:

@@ -5,23 +5,23 @@ import numpy as np
 from common.datasets.patch_file import Patches
 from common.errors import UserError
 
-ATTEMPTS = 400  # random orders tried; with 10 to 200 recordings, more tries hardly come closer
+ATTEMPTS = 400  # number of random orders; with 10 to 200 recordings, more orders hardly improve the result
 
 
 def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """Chooses whole groups that together hold about `fraction` of every column of `counts`.
 
-    Several random orders are tried. In each, a group is taken if it brings the chosen share closer to `fraction`, and
-    the order that comes closest in all columns wins. The same counts in the same order with the same seed give the
+    Several random orders are tried. In each, a group is taken if it brings the chosen part closer to `fraction`; then
+    the order that comes closest in all columns is used. The same counts in the same order with the same seed give the
     same choice.
 
     Args:
         counts: [groups, columns], for example patches and balls of each recording.
         fraction: 0..1.
-        seed: for the random orders.
+        seed: seed of the random orders.
 
     Returns:
-        bool [groups]: at least one is chosen and never all, unless there are fewer than two or the fraction is 0.
+        bool [groups]: at least one group and never all, but none if there are fewer than two or the fraction is 0.
     """
     counts = np.asarray(counts, dtype=np.float64)
     groups = len(counts)
@@ -48,14 +48,14 @@ def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
 def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) -> tuple[Patches, Patches, str]:
     """Splits validation patches off the training patches, for families without a validation file.
 
-    It moves whole recordings, balanced in balls, if there are at least two and both classes remain for training;
+    It moves whole recordings, with a similar fraction of balls, if there are at least two and both classes remain;
     otherwise it splits patch by patch, stratified by class.
 
     Returns:
-        training, validation, and a description for the user.
+        The training patches, the validation patches, and a description for the user.
 
     Raises:
-        UserError: fraction outside 0..1, or fewer than two patches.
+        UserError: `fraction` is outside 0..1, or there are fewer than two patches.
     """
     if not 0 < fraction < 1 or len(patches) < 2:
         raise UserError(
@@ -69,7 +69,7 @@ def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) ->
         chosen = choose_groups(counts, fraction, seed)
         mask, why = chosen[group], "there is only one recording"
         how = f"by recording ({chosen.sum()} of {len(names)} recordings, {mask.sum()}"
-        if chosen.any() and len(set(balls)) > len(set(balls[~mask])):  # as with two recordings of one class each
+        if chosen.any() and len(set(balls)) > len(set(balls[~mask])):  # for example two recordings of one class each
             mask, why = None, "by recording, only one class would remain for training"
     if mask is None or not mask.any():
         mask = _stratified(balls, fraction, seed)
@@ -78,7 +78,7 @@ def split_validation(patches: Patches, fraction: float = 0.15, seed: int = 0) ->
 
 
 def _stratified(balls: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Bool [n]: a random choice of the same fraction of each class, with at least one patch on each side."""
+    """Chooses the same fraction of each class at random, bool [n], with at least one patch on each side."""
     generator = np.random.default_rng(seed)
     mask = np.zeros(len(balls), bool)
     for label in (False, True):

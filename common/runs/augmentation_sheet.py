@@ -1,4 +1,4 @@
-"""Shows some training patches as the network sees them: the first thing to look at when a run learns nothing."""
+"""Draws some training patches as the network sees them: look at this picture first if a run learns nothing."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Confidence intervals by resampling whole recordings."""
+"""Computes confidence intervals by resampling whole recordings."""
 
 from collections.abc import Callable
 
@@ -10,15 +10,15 @@ from common.cli.progress import progress_bar
 def bootstrap_interval(
     metric: Callable[..., float | np.ndarray | None], *columns: np.ndarray, groups=None, n: int = 1000, seed: int = 0
 ) -> tuple | None:
-    """The 95 % percentile interval of a metric over `n` resamples with replacement (Efron 1979).
+    """Computes the 95 % percentile interval of a metric over `n` resamples with replacement (Efron 1979).
 
-    With `groups`, whole groups are drawn (the cluster bootstrap): patches of one recording resemble each other, so
+    With `groups`, whole groups are drawn (cluster bootstrap): the patches of one recording resemble each other, so
     drawing single patches would make the interval far too narrow.
 
     Args:
         metric: takes the drawn rows of each column; returns a number, an array of numbers (such as the differences of
-            two models), or None if it is undefined for them.
-        *columns: [n, ...] each, one row per patch: labels and scores, errors, ...
+            two models), or None if the metric is undefined for these rows.
+        *columns: arrays [n, ...] with one row per patch, such as labels and scores, or errors.
         groups: str or int [n], the recording of each patch.
 
     Returns:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-# The smallest network input has 16 pixels; a ball near the feet fills about 100.
+# The smallest network input is 16 pixels wide; a ball near the feet fills about 100 pixels.
 SIDE_CLASSES = {
     "far, side below 16 px": 16,
     "side 16 to 32 px": 32,
@@ -13,24 +13,24 @@ BRIGHTNESS_CLASSES = {"dark, mean Y below 70": 70, "mean Y 70 to 140": 140, "bri
 
 
 def mean_brightness(X):
-    """Mean of Y of each patch, float [n]; X uint8 [n, h, w, c] is read in blocks, because it may be in a file."""
+    """Returns the mean Y of each patch, float [n]; reads X, uint8 [n, h, w, c], in blocks (it may be in a file)."""
     return np.concatenate([X[start : start + 8192][..., 0].mean((1, 2)) for start in range(0, len(X), 8192)])
 
 
 def class_of(values, classes: dict[str, float]):
-    """The name of the class of each value, str [n]; classes: name -> upper end, in increasing order."""
+    """Returns the name of each value's class, str [n]; classes: name -> upper end, in increasing order."""
     return np.array(list(classes))[np.digitize(values, list(classes.values())[:-1])]
 
 
 def brightness_class(mean_y):
-    """The brightness class of each patch, str [n], from its mean Y, [n]; dark patches fail first."""
+    """Returns the brightness class of each patch, str [n], from its mean Y, [n]; dark patches are hardest."""
     return class_of(mean_y, BRIGHTNESS_CLASSES)
 
 
 def size_class(side):
-    """The size class of each patch, str [n], from its side in camera pixels, [n]; far balls are the hard ones.
+    """Returns the size class of each patch, str [n], from its side in camera pixels, [n]; far balls are hardest.
 
-    None if no side is known. A `side` of None or NaN is unknown.
+    Returns None if no side is known. A `side` of None or NaN is unknown.
     """
     if side is None or np.isnan(side).all():
         return None

@@ -1,4 +1,4 @@
-"""Measures and draws what a model loses with a worse camera: light, blur, noise, shifts, each with five strengths."""
+"""Measures and draws how a worse camera harms a model: light, blur, noise, shifts, each with five strengths."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from common.training import augmentation_ops as ops
 
 SHOWN = 5000  # maximum number of patches: a fixed sample, so that the sheet takes seconds
 
-# Grey levels, factors, pixels of the network's input, quality of JPEG.
+# Units: grey levels, factors, pixels of the network's input, JPEG quality.
 STRENGTHS = {
     "darker, grey levels": (15, 30, 45, 60, 80),
     "brighter, grey levels": (15, 30, 45, 60, 80),
@@ -28,12 +28,12 @@ STRENGTHS = {
     "JPEG, quality": (80, 60, 40, 20, 10),
     "colour cast, grey levels": (8, 16, 24, 32, 48),
 }
-LIGHT = {  # brightness and contrast of `relight`
+LIGHT = {  # strength -> brightness and contrast for `relight`
     "darker, grey levels": lambda strength: (-strength, 1),
     "brighter, grey levels": lambda strength: (strength, 1),
     "less contrast, factor": lambda strength: (0, strength),
 }
-SAMPLING = {  # scale, shift and blur of `resample`
+SAMPLING = {  # strength -> scale, shift and blur for `resample`
     "focus blur, px": lambda strength: (1, 0, strength),
     "shift, px": lambda strength: (1, strength, 0),
     "larger, factor": lambda strength: (1 / strength, 0, 0),
@@ -42,7 +42,7 @@ SAMPLING = {  # scale, shift and blur of `resample`
 
 
 def corrupt(X: np.ndarray, kind: str, strength: float) -> np.ndarray:
-    """Corrupted patches, uint8 like X, [n, height, width, channels]."""
+    """Returns corrupted patches, uint8 [n, height, width, channels] like X."""
     x, each = ops.unpack_chroma(tf.cast(X, tf.float32)), tf.ones(len(X))
     if kind in LIGHT:
         x = ops.relight(x, *(value * each for value in LIGHT[kind](strength)), 0 * each)
@@ -59,7 +59,7 @@ def corrupt(X: np.ndarray, kind: str, strength: float) -> np.ndarray:
         x = tf.where(hidden[:, np.newaxis], tf.reduce_mean(x, [1, 2], keepdims=True), x)
     elif kind.startswith("colour"):
         x += tf.constant([0.0, strength, -strength])
-    elif kind.startswith("JPEG"):  # of Y; the colours do not change
+    elif kind.startswith("JPEG"):  # compresses Y; the colours do not change
         return np.concatenate([np.stack([_jpeg(y, strength) for y in X[..., 0]])[..., np.newaxis], X[..., 1:]], -1)
     return tf.cast(tf.round(tf.clip_by_value(ops.pack_chroma(x), 0.0, 255.0)), tf.uint8).numpy()
 
@@ -73,15 +73,15 @@ def _jpeg(y: np.ndarray, quality: int) -> np.ndarray:
 def sheet(folder: Path, result: dict, X, judge: Callable, panels: Sequence[tuple], name: str = "") -> None:
     """Measures each kind of corruption, and draws robustness.png.
 
-    Adds to the result of a report: `robustness`, for each kind a row of numbers per strength, and to `notes` a sentence
-    about the kind that is worst at its middle strength.
+    Adds `robustness` to the result of a report: for each kind, a row of metrics per strength. Adds a sentence to its
+    `notes` about the kind that is worst at its middle strength.
 
     Args:
         X: uint8 [n, height, width, channels]; at most SHOWN of the patches are used. Colour casts need two channels.
-        judge: (indices of the patches, corrupted patches, kind, strength) -> numbers.
-        panels: (key, title, colour map, value of the darkest colour, format) of each heat map. In the first, less is
-            worse.
-        name: of the set; comes before the file's name and into the titles.
+        judge: (indices of the patches, corrupted patches, kind, strength) -> metrics.
+        panels: (key, title, colour map, value of the darkest colour, format) of each heat map. In the first, a lower
+            value is worse.
+        name: name of the set; begins the file's name and appears in the titles.
     """
     chosen, rows = np.sort(np.random.default_rng(0).permutation(len(X))[:SHOWN]), {}
     X = X[chosen]
@@ -101,7 +101,7 @@ def sheet(folder: Path, result: dict, X, judge: Callable, panels: Sequence[tuple
 
 
 def _draw(path: Path, rows: dict[str, list[dict]], panels: Sequence[tuple], where: str) -> None:
-    """Draws heat maps with a row per kind, weak to strong; each cell shows the number and the strength below it."""
+    """Draws heat maps with a row per kind, from weak to strong; each cell shows the metric and, below, the strength."""
     with plots.figure(path, width=plots.WIDTH * 1.5, height=6.5) as drawing:
         for k, (axes, panel) in enumerate(zip(drawing.subplots(1, len(panels)), panels, strict=True)):
             key, title, colours, most, form = panel

@@ -1,4 +1,4 @@
-"""Scores a saved model on patch files, in all projects: predictions, and one row per patch."""
+"""Scores a saved model on patch files in all projects: makes predictions, and writes one row per patch."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
@@ -13,15 +13,15 @@ from common.training.predictor import make_predictor
 
 
 def model_name(model_file: Path) -> str:
-    """A model's name; that of its run if the file is just called `model.keras`."""
+    """Returns a model's name: the name of its run folder if the file is called `model.keras`, else the file's name."""
     return model_file.parent.resolve().name if model_file.stem == "model" else model_file.stem
 
 
 def load_predictor(model_file: Path, input_shape: tuple[int, int, int], outputs: int) -> Callable:
-    """Loads a model as a function: X uint8 [n, height, width, channels] -> float32 [n, outputs].
+    """Loads a model and returns its function: X uint8 [n, height, width, channels] -> float32 [n, outputs].
 
     Raises:
-        UserError: the model does not exist or is for other patches; later, its outputs are NaN or infinite.
+        UserError: the model does not exist or is for other patches; when called, if outputs are NaN or infinite.
     """
     predict = make_predictor(load_model(model_file, input_shape, outputs))
 

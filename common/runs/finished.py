@@ -1,4 +1,4 @@
-"""Tells whether a run has finished; used before TensorFlow loads, and by grids."""
+"""Checks whether a run has finished; used by grids, and before TensorFlow loads."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from common.errors import UserError
 
 
 def is_finished(path: Path) -> bool:
-    """Whether the run in a folder has finished, including its record.
+    """Whether the run in a folder has finished, and its record says so, too.
 
     A project without exports writes no model.json; a project with exports writes it just before the end.
     """

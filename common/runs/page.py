@@ -37,7 +37,7 @@ def write_page(path: Path, text: str) -> None:
     """Writes Markdown as HTML, replacing an earlier page in one step.
 
     Tags and links in the text are shown as plain text, because the names in it may come from anywhere. Pictures are
-    read from the page's folder; a missing one, or one that would make the page larger than `LIMIT`, is only named.
+    read from the page's folder; if one is missing or would make the page larger than `LIMIT`, text replaces it.
     """
     room = LIMIT
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from common.atomic_files import replacing
 
-# Distinct for the colour-blind and in grey.
+# Colours that can be distinguished by the colour-blind and in greyscale.
 BALL, NO_BALL, ACCENT, INK = "#d9640b", "#2f6db3", "#b5179e", "#22303c"
 STYLE = {
     "figure.dpi": 150,
@@ -39,17 +39,17 @@ STYLE = {
     "text.parse_math": False,  # a recording's name may contain dollar signs
 }
 WIDTH = 7.0  # inches: 1050 pixels, which fit on an upright phone
-COLUMNS = 5  # patches in a row of a gallery
+COLUMNS = 5  # patches per row of a gallery
 
 
 @contextmanager
 def figure(path: Path, width: float = WIDTH, height: float = 5.0, layout: str | None = "constrained") -> Iterator:
     """Yields an empty matplotlib Figure of width x height inches; writes it as a PNG when the block ends, atomically.
 
-    Equal drawings give equal bytes.
+    Equal drawings give byte-identical files.
     """
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a name in another script; it is drawn as boxes
+        warnings.filterwarnings("ignore", "Glyph")  # characters that the font lacks are drawn as boxes
         drawing = Figure(figsize=(width, height), layout=layout)
         yield drawing
         with replacing(path) as partial:
@@ -87,7 +87,7 @@ def gallery(
     overlay: Callable | None = None,
     columns: int = COLUMNS,
 ) -> None:
-    """A contact sheet: enlarged patches in reading order, with sharp pixels and unchanged brightness.
+    """Draws a contact sheet: enlarged patches in reading order, with sharp pixels and unchanged brightness.
 
     Without patches it says "none".
 
@@ -96,7 +96,7 @@ def gallery(
         captions: [n], of one or more lines.
         title, subtitle: what the picture shows, and how the patches were chosen.
         overlay: (axes, i, left, top, side in inches) -> None, draws over patch i.
-        columns: patches in a row.
+        columns: patches per row.
     """
     gap = 0.15  # inches, like all lengths here
     side, title = (WIDTH - gap) / columns - gap, textwrap.fill(title, 60)
@@ -121,7 +121,7 @@ def gallery(
 
 
 def with_pictures(captions: Sequence[str], patches, chosen: np.ndarray) -> Sequence[str]:
-    """The captions of chosen patches, followed by the end of their pictures' names if the file has them."""
+    """Adds the end of each picture's name to the captions of chosen patches, if the patch file has these names."""
     if patches.source is None:
         return captions
     names = [Path(patches.source[i].decode("utf-8", "replace")).stem for i in chosen]
@@ -135,9 +135,9 @@ def training_curves(
     """Draws one panel per metric, training and validation together, by epoch, counted from 1.
 
     Args:
-        epochs: one dict of numbers per epoch; some may lack a number.
+        epochs: one dict of metrics per epoch; some may lack a metric.
         names: the panels; each shows `NAME` and `val_NAME`, of which one may be missing. Losses, rates and errors get
-            a log axis.
+            a logarithmic axis.
         best: index (from 0) of the epoch whose weights were kept, marked in every panel.
     """
     columns = 1 if len(names) < 3 else 2
@@ -172,12 +172,12 @@ def _curve_panel(axes, epochs: Sequence[Mapping[str, float]], name: str, best: i
 
 
 def percent(rate: float) -> str:
-    """A limit in percent: 0.01 becomes `1 %`."""
+    """Returns a limit in percent: 0.01 becomes `1 %`."""
     return f"{rate * 100:.4g} %"
 
 
 def shortened(name: str, length: int = 13) -> str:
-    """A name shortened to `length` characters in the middle, where the names of recordings differ least.
+    """Shortens a name to `length` characters in the middle, where the names of recordings differ least.
 
     Synthetic recordings differ only in their number: `synthetic_0000012` becomes `syn 12`.
     """

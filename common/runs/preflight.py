@@ -24,7 +24,7 @@ def preflight(
     `task` is for `--list-datasets`; `load_data` is the project's function.
 
     Returns:
-        The patches and the server; None if the datasets were only listed, or the run to resume is finished.
+        The patches and the server; None if the datasets were only listed, or the run to resume has finished.
 
     Raises:
         UserError: a requested server, GPU or file is not available.
@@ -42,6 +42,6 @@ def preflight(
         find_model(options.init)
     server = tracking.choose_server(options.tracking, options.output_dir, require=options.require_tracking)
     print(server.words)
-    if options.require_gpu:  # before a gigabyte is downloaded for nothing
+    if options.require_gpu:  # before a gigabyte is downloaded in vain
         why_no_gpu(required=True)
     return load_data(options), server

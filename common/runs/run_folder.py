@@ -1,4 +1,4 @@
-"""The folder and the record of a run: settings at the start, numbers during the run, a status at the end."""
+"""Writes the folder and the record of a run: settings at the start, metrics per epoch, a status at the end."""
 
 import os
 import sys
@@ -27,7 +27,7 @@ TRACKED = (".json", ".csv", ".png", ".md", ".html", ".tflite", ".onnx", ".h", ".
 
 @dataclass
 class RunFolder:
-    """The folder of one run. stop: whether a signal asked to end. provenance: of the code and machine at its start."""
+    """The folder of one run. stop: whether a signal asked it to end. provenance: its code and machine at the start."""
 
     path: Path
     tracked: tracking.Run
@@ -35,7 +35,7 @@ class RunFolder:
     provenance: dict[str, str]
 
     def epoch(self, number: int, numbers: dict[str, float]) -> None:
-        """Records the numbers of an epoch (from 0): metrics.csv and tracking, both counted from 1."""
+        """Records the metrics of an epoch (from 0) in metrics.csv and in the tracking, which both count from 1."""
         header = ",".join(["epoch", *numbers]) + "\n"
         row = ",".join([str(number + 1), *(f"{value:.8g}" for value in numbers.values())]) + "\n"
         with (self.path / "metrics.csv").open("ab+") as file:
@@ -61,13 +61,13 @@ class RunFolder:
         training_curves(self.path / "training_curves.png", history.epochs, panels, title, history.best)
 
     def record_results(self, numbers: dict[str, dict[str, float]], history, facts: Mapping[str, float] = {}) -> None:
-        """Records the final numbers, the best epoch, and all files that are not yet tracked.
+        """Records the final metrics, the best epoch, and all files that are not yet tracked.
 
-        Single numbers are kept out of `training/` and `validation/`, which hold the curves on MLflow: the final
-        validation numbers and the best epoch are in `validation_final/`.
+        Single values are kept out of `training/` and `validation/`, which hold the curves on MLflow: the final
+        validation metrics and the metrics of the best epoch go to `validation_final/`.
 
         Args:
-            numbers: {split: {name: number}}. facts: numbers about the model that belong to no split.
+            numbers: {split: {name: metric}}. facts: metrics of the model that belong to no split.
             history: common.training.epochs_and_checkpoints.History.
         """
         kept = {name: value for name, value in history.epochs[history.best].items() if name.startswith("val_")}
@@ -82,16 +82,16 @@ class RunFolder:
 
 
 def tracked_files(folder: Path) -> list[Path]:
-    """The files of a run's folder that are sent to its servers, sorted."""
+    """Returns the files of a run's folder that are sent to its servers, sorted."""
     found = (path for path in folder.iterdir() if path.suffix in TRACKED and not path.name.startswith("."))
     return sorted(path for path in found if path.is_file())
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes half-written files of a killed process; only the holder of the run's lock writes here."""
+    """Removes half-written files of a killed process; only the process with the run's lock writes to the folder."""
     for pattern in (".*.part", ".*.keras"):
         for path in folder.glob(pattern):
-            with suppress(OSError):  # a folder of this name is not ours
+            with suppress(OSError):  # leaves a folder of this name alone
                 path.unlink()
 
 
@@ -105,7 +105,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
         UserError: the data of a resumed run has changed, or the folder cannot be written.
     """
     digests = {split: part.digest for split, part in splits.parts.items()}
-    if options.init:  # values that no checkpoint contains, such as the mean, come from it
+    if options.init:  # this model provides values that no checkpoint contains, such as the mean
         digests["init"] = sha256_of(options.init)
     name, facts = run_name(options, splits), provenance.provenance()
     if options.resume:
@@ -150,7 +150,7 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
 
 
 def run_name(options: TrainingOptions, splits: Splits) -> str:
-    """--run-name with {dataset} replaced by the dataset's short name; by default `8-8-16-16 d64 combined 16x16`."""
+    """Returns the run's name: --run-name with {dataset} filled in, or by default `8-8-16-16 d64 combined 16x16`."""
     dataset = "SYNTHETIC-FALLBACK" if splits.substituted else short_name(splits.name)
     name = options.run_name or f"{'-'.join(map(str, options.filters))} d{options.dense} {{dataset}}"
     return f"{'dry-run ' if options.dry_run and not options.run_name else ''}{name.replace('{dataset}', dataset)}"
