@@ -1,4 +1,4 @@
-"""Records what a run does in its folder; `mlflow_mirror` sends it to MLflow.
+"""Records in a run's folder what the run does; `mlflow_mirror` sends the record to MLflow.
 
 server = choose_server(None, output_dir)
 run = start(folder, server, RunInfo("ball", "first", parameters={"filters": "8 8 16 16"}))

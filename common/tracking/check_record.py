@@ -1,4 +1,4 @@
-"""Checks a record of the journal: if a folder was edited or damaged, only the bad lines are left out."""
+"""Checks each record of the journal, so that only the bad lines of an edited or damaged folder are left out."""
 
 import math
 import os
@@ -27,7 +27,7 @@ def _number(value) -> bool:
 
 
 def _place(value) -> bool:
-    """An address or a path; opening it checks that the path stays in its folder."""
+    """Whether a value can be an address or a path; opening the path checks that it stays in its folder."""
     return _text(value) and "\0" not in os.fsdecode(os.fsencode(value))
 
 
@@ -47,14 +47,14 @@ _FIELDS = {
     "metrics": {"step": _whole, "values": _all(_number, dict)},
     "dataset": {"name": _text, "digest": _text, "source": _text, "context": _text, "patches": _whole},
     "artifact": {"path": _place, "folder": _place},
-    "model": {"path": _place, "name": _place},  # in runs from before December 2026
+    "model": {"path": _place, "name": _place},  # only in runs from before December 2026
     "status": {"status": TERMINAL.__contains__},
 }
 _OPTIONAL = {"parent": _uuid, "ended": _moment}
 
 
 def fault_of_record(record) -> str:
-    """What is wrong with a record, "" if nothing. An unknown kind is allowed."""
+    """Returns what is wrong with a record, or "". Records of an unknown kind are allowed."""
     if not isinstance(record, dict) or not isinstance(record.get("kind"), str) or not _moment(record.get("t")):
         return "it is not a record with kind and time"
     wanted = dict(_FIELDS.get(record["kind"], {}))
@@ -62,7 +62,7 @@ def fault_of_record(record) -> str:
     for name, check in wanted.items():
         try:
             good = check(record[name])
-        except (KeyError, TypeError, ValueError):  # missing, a list instead of a text, half a character
+        except (KeyError, TypeError, ValueError):  # missing, a list instead of a text, or half a character
             good = False
         if not good:
             return f"{record['kind'][:20]} with a wrong or missing {name!r}"

@@ -1,6 +1,6 @@
-"""The full record of a run: an append-only file of JSON lines in the run's folder, RUN/tracking/journal.jsonl.
+"""Reads the full record of a run, its journal: an append-only file of JSON lines, RUN/tracking/journal.jsonl.
 
-One line per record, each with "kind" and "t" (wall clock, milliseconds since 1970):
+Each line is one record with "t" (wall clock, milliseconds since 1970) and a "kind":
 run, resume, parameters, metrics (with "step"), tags, dataset, artifact, model, status.
 """
 
@@ -21,17 +21,17 @@ NAME = "tracking/journal.jsonl"
 
 
 def tracking_folder(run: Path) -> Path:
-    """RUN/tracking: the journal, the marks of what each server has, and the locks."""
+    """Returns RUN/tracking: the folder with the journal, a file per server about what it has, and the locks."""
     return Path(run) / "tracking"
 
 
 def journal_path(run: Path) -> Path:
-    """RUN/tracking/journal.jsonl."""
+    """Returns RUN/tracking/journal.jsonl."""
     return Path(run) / NAME
 
 
 def fault_of_folder(run: Path) -> str:
-    """Why RUN/tracking must not be written to, or "": a link in it would lead to other files of the user."""
+    """Returns why RUN/tracking must not be written to, or "": a link in it could lead to other files of the user."""
     for folder in (tracking_folder(run), tracking_folder(run) / "servers"):
         try:
             entries = [folder, *folder.iterdir()]
@@ -48,13 +48,13 @@ def fault_of_folder(run: Path) -> str:
 def read(run: Path, offset: int = 0) -> Iterator[tuple[int, dict]]:
     """Yields (offset after the record, record), starting at a byte offset; an incomplete last line is left for later.
 
-    An invalid line (a damaged disk, an edited file) is skipped, so that it does not hide the others.
+    An invalid line (a damaged disk, an edited file) is skipped; the other records are still read.
     """
     return ((end, record) for end, record, fault in _lines(run, offset) if not fault)
 
 
 def bad_lines(run: Path) -> list[str]:
-    """Descriptions of what `read` leaves out: "line 12: metrics with a wrong or missing 'step'"."""
+    """Describes every line that `read` skips: "line 12: metrics with a wrong or missing 'step'"."""
     return [f"line {i}: {fault}" for i, (_, _, fault) in enumerate(_lines(run, 0), 1) if fault]
 
 
@@ -89,7 +89,7 @@ def flush(run: Path) -> None:
 
 
 def tail(run: Path, offset: int) -> str:
-    """A digest of the last bytes before `offset`; "" if the journal is shorter."""
+    """Returns a digest of the last bytes before `offset`; "" if the journal is shorter."""
     with contextlib.suppress(OSError, OverflowError), open_inside(run, NAME) as file:
         file.seek(max(0, offset - _TAIL_BYTES))
         content = file.read(min(offset, _TAIL_BYTES))
@@ -99,12 +99,12 @@ def tail(run: Path, offset: int) -> str:
 
 
 def begun(run: Path) -> bool:
-    """Whether the folder contains a run; not if the run was killed before its first record."""
+    """Whether the folder contains a run; False if the run was killed before its first record."""
     return any(_of_kind(run, "run"))
 
 
 def header(run: Path) -> dict:
-    """The first record: uuid, name, experiment, servers.
+    """Returns the first record: uuid, name, experiment, servers.
 
     Raises:
         UserError: the folder contains no run.
@@ -115,7 +115,7 @@ def header(run: Path) -> dict:
 
 
 def servers(run: Path) -> list[str]:
-    """The servers of the run, as decided at its start and at every resume: addresses, and local:PATH.
+    """Returns the servers that were chosen at the run's start and at every resume: addresses, or local:PATH.
 
     PATH is the path from the run folder to a SQLite database, so that a folder of runs can be moved or mounted
     elsewhere.
@@ -124,7 +124,7 @@ def servers(run: Path) -> list[str]:
 
 
 def last_status(run: Path) -> tuple[str, int]:
-    """(status, time of the last record in ms). RUNNING if the journal does not end with a status."""
+    """Returns (status, time of the last record in ms); RUNNING if no status follows the last start or resume."""
     status, moment = "RUNNING", 0
     for _, record in read(run):
         moment = record["t"]

@@ -1,4 +1,4 @@
-"""Writes a run's journal: each record is in the file at once, and soon on the disk."""
+"""Writes a run's journal: each record is in the file at once, and on the disk a moment later."""
 
 import contextlib
 import json
@@ -18,10 +18,10 @@ from common.tracking.secrets import scrubber
 
 
 class Journal:
-    """Appends records. Each is written at once, which survives kill -9, and is on the disk a moment later.
+    """Appends records. Each record is written at once, so it survives kill -9, and is on the disk a moment later.
 
     A thread waits for the disk, because with many writers a flush takes milliseconds; a power cut loses at most the
-    current epoch. A full disk never ends the run: records that could not be written are kept and tried again.
+    current epoch. A full disk never ends the run: records that could not be written are kept and written later.
     """
 
     def __init__(self, run: Path):
@@ -79,10 +79,10 @@ class Journal:
 
 
 def repair(run: Path) -> bool:
-    """Ends a run whose process died suddenly (kill -9, power cut) as KILLED, at the time of its last record.
+    """Marks a run whose process died suddenly (kill -9, power cut) as KILLED at the time of its last record.
 
     Returns:
-        True if there was something to repair.
+        True if the run was marked.
     """
     if not journal.begun(run) or journal.fault_of_folder(run):  # killed before its first record, removed, or a link
         return False
@@ -96,7 +96,7 @@ def repair(run: Path) -> bool:
 
 
 def _plain(value, clean: Callable[[str], str]):
-    """JSON without secrets; NaN and infinity become the strings nan, inf and -inf, NumPy scalars Python numbers."""
+    """Prepares a value for JSON: removes secrets, and replaces NumPy scalars, NaN ("nan") and infinity ("inf")."""
     if isinstance(value, dict):
         return {clean(str(key)): _plain(item, clean) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -109,7 +109,7 @@ def _plain(value, clean: Callable[[str], str]):
 
 
 def _cut_torn_line(path: Path) -> None:
-    """Removes half a line that a power cut left at the end, so that the next record starts on its own line."""
+    """Removes a half-written last line (after a power cut), so that the next record starts on its own line."""
     with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
         content = file.read()
         if content and not content.endswith(b"\n"):

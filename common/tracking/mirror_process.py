@@ -1,4 +1,4 @@
-"""Starts, watches and ends the process that sends a run: `mlflow_mirror/beside_run.py`, a program of its own."""
+"""Starts, watches and ends the process that sends a run, `mlflow_mirror/beside_run.py`."""
 
 import contextlib
 import os
@@ -17,9 +17,9 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 class MirrorProcess:
-    """The process that sends one run, and the runs below it that are passed to it. No call here raises.
+    """The process that sends a run, and the runs of its grid that are passed to `carry`. No method raises an error.
 
-    `chosen`: the servers that the user chose. `runs`: the runs to send, the run itself first.
+    `chosen`: the servers that the user chose. `runs`: the runs to send; the first is `run`.
     """
 
     def __init__(self, run: Path, chosen: tuple[str, ...]):
@@ -38,7 +38,7 @@ class MirrorProcess:
                 bufsize=0,  # see `_tell`
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                cwd=_ROOT,  # modules in the training's working directory must not shadow installed ones
+                cwd=_ROOT,  # modules in the current working directory must not shadow installed modules
                 start_new_session=True,  # Ctrl-C is for the training
             )
         except OSError as error:
@@ -48,23 +48,23 @@ class MirrorProcess:
             self._tell(run)
 
     def carry(self, run: Path) -> None:
-        """Also sends this run; a grid's runs start no process of their own."""
+        """Also sends `run`, because the runs of a grid start no process of their own."""
         if run not in self.runs:
             self.runs.append(run)
             self._tell(run)
 
     def keep_alive(self) -> None:
-        """Starts the process again if it died (out of memory), but not in a loop; a grid calls this regularly."""
+        """Restarts the process if it died (out of memory), but not too often; a grid calls this regularly."""
         if self._died() and time.monotonic() - self._started >= _RESTART_SECONDS:
             self.start()
 
     def end(self, wait_s: float | None) -> None:
-        """Waits until it has sent everything, then ends it.
+        """Waits until the process has sent everything, then ends it.
 
         Args:
             wait_s: time limit; None means WAIT_SECONDS, or LOCAL_WAIT_SECONDS if a local store still lacks something.
         """
-        if self._died():  # one more try for the rest
+        if self._died():  # one more try to send the rest
             self.start()
         if self.process is None:
             return
@@ -82,7 +82,7 @@ class MirrorProcess:
         return self.process is not None and self.process.poll() is not None
 
     def _tell(self, run: Path) -> None:
-        with contextlib.suppress(OSError, AttributeError):  # it died; the next process gets the list
+        with contextlib.suppress(OSError, AttributeError):  # the process died; the next one gets the whole list
             self.process.stdin.write(os.fsencode(run) + b"\n")
 
     def _close(self) -> None:

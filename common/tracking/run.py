@@ -1,4 +1,4 @@
-"""The tracking API for training: everything is written to the run's folder at once; another process sends it."""
+"""The tracking API for training: it writes everything to the run's folder at once; another process sends it."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -20,9 +20,9 @@ from common.tracking.trusted_servers import command_to_send
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What a run is, as its servers show it.
+    """The description of a run that its servers show.
 
-    experiment, name: of MLflow. parent: `uuid` of the parent run, for example a grid's, in the same experiment; the
+    experiment, name: as MLflow shows them. parent: `uuid` of the parent run, such as a grid, in the same experiment; the
     parent's process sends this run, too. source: path of the code in the repository; MLflow shows it with the commit in
     `tags`.
     """
@@ -40,9 +40,9 @@ def start(folder: Path, server: Server, info: RunInfo, resume: bool = False) -> 
 
     Args:
         folder: the run folder; RUN/tracking is created inside.
-        server: from choose_server. If the wanted server is unreachable, the run is kept locally and is pending for it.
+        server: from choose_server. If the wanted server is unreachable, the run is kept locally and sent there later.
         info: the description of the run; a resumed run keeps its experiment, name and parent.
-        resume: resume the run in `folder`, on its previous servers and on this one.
+        resume: resume the run in `folder`, on its previous servers and on `server`.
 
     Raises:
         UserError: the folder already contains a run (or none, with `resume`), or another process is writing it.
@@ -72,7 +72,7 @@ def add_files(folder: Path, paths: list[Path]) -> str:
     """Records files that were made after the end of a run, such as exports; the next sync sends them.
 
     Returns:
-        For each server, where the run is or which command sends the files; "" without servers or if it is being
+        For each server, where the run is or which command sends the files; "" if it has no servers or is being
         written.
     """
     folder = Path(folder).resolve()
@@ -93,13 +93,13 @@ def add_files(folder: Path, paths: list[Path]) -> str:
 
 
 class Run:
-    """Records of one run. No call waits for a server, and none raises because of one.
+    """Records one run. No method waits for a server, except `finish`; server errors never raise exceptions.
 
-    mirror: the process that sends it.
+    mirror: the process that sends the run.
     """
 
     def __init__(self, folder: Path, alive, server: Server, info: RunInfo, resume: bool):
-        """Records the start, see `start`. `alive`: the lock of `writer_lock.alive_lock`, held."""
+        """Records the start, see `start`. `alive`: the lock of `writer_lock.alive_lock`, already acquired."""
         self.folder, self._alive = folder, alive
         self._journal = journal_writer.Journal(folder)
         self.mirror = MirrorProcess(folder, (server.uri, server.wanted))
@@ -122,7 +122,7 @@ class Run:
         return journal.header(self.folder)["uuid"]
 
     def metrics(self, values: dict[str, float], step: int) -> None:
-        """Records the metrics of one step (epoch), in the file when this returns. NaN and infinity are kept."""
+        """Writes the metrics of one step (epoch) to the file before it returns. NaN and infinity are kept."""
         self._journal.append("metrics", step=int(step), values={name: float(value) for name, value in values.items()})
         self.mirror.keep_alive()
 
@@ -141,7 +141,7 @@ class Run:
         self.tags({DESCRIPTION_TAG: markdown})
 
     def dataset(self, name: str, *, digest: str, source: str, context: str, patches: int) -> None:
-        """Records a dataset of the run: sha256 of its content, where it came from, "training"/"validation"/"test"."""
+        """Records a dataset: `digest`, the sha256 of its content; `context`, "training", "validation" or "test"."""
         self._journal.append(
             "dataset", name=name, digest=digest, source=str(source), context=context, patches=int(patches)
         )
@@ -163,8 +163,8 @@ class Run:
         A second call changes nothing.
 
         Returns:
-            One line for each server: where the run is, or what is still missing of it and of the runs that its process
-            sends, and which command sends that.
+            One line for each server: where the run is, or what the server still lacks of it and of the runs that its
+            process sends, and which command sends the rest.
         """
         if status not in TERMINAL:
             raise ValueError(f"The final status must be one of {', '.join(TERMINAL)}. Received: {status!r}")

@@ -31,7 +31,7 @@ def scrub(text: str) -> str:
 
 
 def scrubber() -> Callable[[str], str]:
-    """`scrub` for many texts; the secrets are looked up only once."""
+    """Returns a function like `scrub` for many texts, which looks up the secrets only once."""
     secrets = _spellings()
 
     def scrub_one(text: str) -> str:
@@ -46,7 +46,7 @@ def scrubber() -> Callable[[str], str]:
 
 
 def stored_credentials() -> dict[str, str]:
-    """The content of ~/.mlflow/credentials; empty if it is missing or cannot be read."""
+    """Returns the content of ~/.mlflow/credentials; empty if the file is missing or cannot be read."""
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read(Path("~/.mlflow/credentials").expanduser(), encoding="utf-8")
@@ -56,7 +56,7 @@ def stored_credentials() -> dict[str, str]:
 
 
 def _spellings() -> list[str]:
-    """The secrets, plain and encoded for addresses and headers, the longest first."""
+    """Returns the secrets, plain and as encoded in addresses and headers, the longest first."""
     stored = stored_credentials()
     secrets = [os.environ.get(name, "") for name in _SECRET_VARIABLES]
     secrets.append(stored.get("mlflow_tracking_password", ""))
@@ -70,7 +70,7 @@ def without_credentials(uri: str) -> str:
     """Returns the URI unchanged.
 
     Raises:
-        UserError: it contains a user name or password, which would end up in logs and run folders.
+        UserError: the URI contains a user name or password, which would end up in logs and run folders.
     """
     if "@" in uri:  # anywhere, because a password with a slash looks like part of the path
         scheme = re.match(r"[\w+]+://|", uri)[0]

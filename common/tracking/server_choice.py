@@ -1,4 +1,4 @@
-"""Chooses the MLflow server of a run, once, at its start."""
+"""Chooses the MLflow server of a run once, at the start of the run."""
 
 import difflib
 import json
@@ -27,8 +27,8 @@ SQLITE = "sqlite:///"
 class Server:
     """Where a run is tracked.
 
-    uri: the server or store in use. words: the choice, for people. wanted: the server that the run belongs on; if it is
-    unreachable, it differs from uri, and the run is kept locally and is pending for it.
+    uri: the server or store in use. words: the choice, for messages. wanted: the server that should get the run; if it
+    is unreachable, it differs from uri: the run is kept locally and sent to it later.
     """
 
     uri: str
@@ -37,10 +37,10 @@ class Server:
 
 
 def choose_server(choice: str | None, output_dir: Path, require: bool = False) -> Server:
-    """Decides where a run is tracked, and checks that the server answers, for at most PROBE_SECONDS.
+    """Decides where a run is tracked, and checks for a maximum of PROBE_SECONDS that the server answers.
 
     Args:
-        choice: a name of NAMES, "local", a URI, or None: MLFLOW_TRACKING_URI if set, else "default".
+        choice: a key of NAMES, "local", a URI, or None for MLFLOW_TRACKING_URI if it is set, else "default".
         output_dir: the folder with the local store, mlflow.db.
         require: raise an error if the server is unreachable, instead of keeping the run locally.
 
@@ -76,10 +76,10 @@ def choose_server(choice: str | None, output_dir: Path, require: bool = False) -
 
 
 def resolve(choice: str, output_dir: Path) -> str:
-    """The URI of a choice: http(s) addresses unchanged, SQLite stores with absolute paths.
+    """Returns the URI of a choice: http(s) addresses unchanged, SQLite stores with absolute paths.
 
     Raises:
-        UserError: an unknown name, credentials in the address, or an unsupported kind of store.
+        UserError: for an unknown name, credentials in the address, or an unsupported kind of store.
     """
     if choice == "local":
         return f"{SQLITE}{(Path(output_dir).resolve() / 'mlflow.db').as_posix()}"
@@ -101,10 +101,10 @@ def resolve(choice: str, output_dir: Path) -> str:
 
 
 def check_store(uri: str, output_dir: Path) -> None:
-    """Refuses a local store that SQLite can neither open nor make; the one in the output folder is made with it.
+    """Refuses a local store that SQLite can neither open nor create; in the output folder, one is always created.
 
     Raises:
-        UserError: its folder does not exist, or there is something else at its place.
+        UserError: its folder does not exist or is not writable, or its path is not a database.
     """
     database = Path(uri.removeprefix(SQLITE))
     if is_http(uri) or database.parent == Path(output_dir).resolve():
@@ -118,7 +118,7 @@ def check_store(uri: str, output_dir: Path) -> None:
 
 
 def _is_database(path: Path) -> bool:
-    """Whether this is a SQLite database that can be written, or an empty file, which becomes one."""
+    """Whether the file is a writable SQLite database, or an empty file, which becomes a database."""
     if not (path.is_file() and os.access(path, os.R_OK | os.W_OK)):  # reading a pipe would block
         return False
     with path.open("rb") as file:
@@ -129,39 +129,39 @@ def _hostname(uri: str) -> str | None:
     try:
         parts = urlsplit(uri)
         return parts.hostname if parts.port != 0 else None
-    except ValueError:  # a port that is not a number, half an IPv6 address
+    except ValueError:  # a port that is not a number, or half an IPv6 address
         return None
 
 
 def target_of(run: Path, uri: str) -> str:
-    """A URI for the run folder: a local store as the path from the run folder, everything else unchanged."""
+    """Converts a URI for the journal: a local store becomes a path from the run folder, all others stay unchanged."""
     if not uri.startswith(SQLITE):
         return uri
     return f"local:{Path(os.path.relpath(uri.removeprefix(SQLITE), run)).as_posix()}"
 
 
 def uri_of(run: Path, target: str) -> str:
-    """The URI for a target in a run folder, for the current place of that folder."""
+    """Converts a target in a run folder's journal to a URI; a local path starts from the folder's current place."""
     if not target.startswith("local:"):
         return target
     return f"{SQLITE}{Path(os.path.abspath(Path(run) / target.removeprefix('local:'))).as_posix()}"  # noqa: PTH100 - without following links
 
 
 def is_http(uri: str) -> bool:
-    """Whether the URI belongs to a server rather than a store on this machine."""
+    """Whether the URI belongs to a server and not to a store on this machine."""
     return uri.startswith(("http://", "https://"))
 
 
 def readable(uri: str) -> str:
-    """A store's URI for people: the path of a local database, else the URI."""
+    """Returns a URI for messages: the path of a local database, or the URI of a server."""
     return uri.removeprefix(SQLITE)
 
 
 def probe(uri: str) -> str | None:
-    """Asks an MLflow server for one experiment, for at most PROBE_SECONDS.
+    """Asks an MLflow server for one experiment; waits for a maximum of PROBE_SECONDS.
 
     Returns:
-        None if it answers and accepts us, else the reason in plain words.
+        None if it answers and accepts the credentials, else the reason in plain words.
     """
     try:
         answer = within(PROBE_SECONDS, lambda: _ask(uri, PROBE_SECONDS))
@@ -185,7 +185,7 @@ def _ask(uri: str, seconds: float) -> requests.Response:
 
 
 def _authorize(request):
-    """Adds the credentials in MLflow's order: environment, then ~/.mlflow/credentials. Never part of the URL."""
+    """Adds credentials in MLflow's order: the environment, then ~/.mlflow/credentials; the URL never has any."""
     stored = stored_credentials()
     user, password = (
         os.environ.get(f"MLFLOW_TRACKING_{name}") or stored.get(f"mlflow_tracking_{name.lower()}")

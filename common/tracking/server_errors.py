@@ -1,4 +1,4 @@
-"""Describes a tracking server's fault in plain words, without addresses or secrets."""
+"""Describes the errors of tracking servers in plain words, without addresses or secrets."""
 
 import re
 
@@ -16,7 +16,7 @@ _WORDS = {
     503: "it is not ready (503)",
     504: "the gateway in front of it waited too long (504)",
 }
-# Searched for in the texts, because MLflow wraps the exceptions.
+# The exceptions' texts are searched for these patterns, because MLflow wraps the exceptions.
 _SIGNS = (
     (
         r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|CertificateError",
@@ -42,7 +42,7 @@ def http_words(status: int) -> str:
 
 
 def words_of(error: BaseException) -> str:
-    """Describes an exception by its text; an unknown text is shortened and loses its secrets."""
+    """Describes an exception by its text; an unknown text is shortened, and its secrets are removed."""
     text = f"{type(error).__name__}: {error}"
     for pattern, words in _SIGNS:
         if re.search(pattern, text):
@@ -52,7 +52,7 @@ def words_of(error: BaseException) -> str:
 
 
 def status_of(error: BaseException) -> int | None:
-    """The HTTP status behind an exception of MLflow or requests; None if there is none."""
+    """Returns the HTTP status behind an exception of MLflow or requests; None if there is none."""
     answer = getattr(error, "response", None)
     if getattr(answer, "status_code", None):
         return answer.status_code
@@ -65,6 +65,6 @@ def status_of(error: BaseException) -> int | None:
 
 
 def shortened(text: str, length: int = 160) -> str:
-    """A server's text on one line, without secrets."""
+    """Shortens a server's text to one line without secrets."""
     text = " ".join(scrub(text).split())
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,6 +1,6 @@
-"""Remembers what each server has of a run, in a file per server in RUN/tracking/servers/, and computes what it lacks.
+"""Remembers what each server has of a run, in a JSON file per server (a mark), and finds what the server lacks.
 
-If such a mark is lost, or the server lost data, everything is sent again, and nothing is stored twice.
+If a mark is lost, or the server lost data, everything is sent again, and the server stores nothing twice.
 """
 
 import hashlib
@@ -26,10 +26,10 @@ _MOST_BYTES = 16 << 20
 class Mark:
     """Progress of one run towards one target (a server's address, or local:PATH, see journal.servers).
 
-    offset: bytes of the journal that the server has. tail: digest of the last of them; it differs if a folder was
-    copied while it was written and then resumed, because its journal is not the one that was sent.
-    files: place in the run's artifacts -> sha256 on the server.
-    parent_id: the server's id of the parent run. status, notes: the last ones that were sent.
+    offset: number of bytes of the journal that the server has. tail: digest of the last of these bytes; it differs if
+    a folder was copied during a run and then resumed, because its journal is not the one that was sent.
+    files: path in the run's artifacts -> sha256 on the server.
+    parent_id: the server's id of the parent run. status, notes: the last status and notes that were sent.
     refused: item -> why the server refused it. fault: why nothing more can be sent now, or "".
     deleted: somebody deleted the run on the server, and it stays deleted.
     """
@@ -49,13 +49,13 @@ class Mark:
 
 
 def mark_path(run: Path, server: str) -> Path:
-    """The mark's file; its name is readable and unique for the server's address."""
+    """Returns the path of a server's mark; the file name is readable, and unique for the server's address."""
     words = re.sub(r"[^A-Za-z0-9.]+", "-", server).strip("-")[-40:]
     return journal.tracking_folder(run) / "servers" / f"{words}-{hashlib.sha256(server.encode()).hexdigest()[:8]}.json"
 
 
 def load(run: Path, server: str) -> Mark:
-    """The stored mark; a new one if it is missing or damaged, or belongs to another journal."""
+    """Reads a server's mark; starts a new one if it is missing or damaged, and sends all again for another journal."""
     mark = _stored(run, mark_path(run, server).name)
     if mark is None or mark.server != server:
         return Mark(server)
@@ -65,7 +65,7 @@ def load(run: Path, server: str) -> Mark:
 
 
 def save(run: Path, mark: Mark) -> None:
-    """Replaces the mark in one step."""
+    """Writes a mark, replacing the old one in one step."""
     mark.tail = journal.tail(run, mark.offset)
     path = mark_path(run, mark.server)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,9 +73,9 @@ def save(run: Path, mark: Mark) -> None:
 
 
 def missing(run: Path, target: str) -> str:
-    """What a server lacks and why, from the run folder: "12 records and 3 files (it refuses connections)".
+    """Returns what a server lacks and why: "12 records and 3 files (it refuses connections)"; "" if nothing.
 
-    "" if nothing is missing.
+    Looks only into the run folder, and contacts no server.
     """
     mark, translator, records = load(run, target), Translator(), 0
     for offset, record in journal.read(run):
@@ -94,10 +94,10 @@ def missing(run: Path, target: str) -> str:
 
 
 def pending_files(run: Path, mark: Mark, translator: Translator, known: dict) -> list[tuple[str, str, str | None]]:
-    """(place, path, sha256) of every file that the server lacks or has in another version.
+    """Returns (path in the artifacts, local path, sha256) of every file that the server lacks or has outdated.
 
     sha256 is None if there is no such plain file. A file that was sent and then deleted here is left out. If there are
-    notes, the journal is one of the files. `known` caches the sums of unchanged files.
+    notes, the journal is one of the files. `known` caches the checksums of unchanged files.
     """
     with_journal = translator.notes and translator.status in TERMINAL
     files = translator.files | ({journal.NAME: journal.NAME} if with_journal else {})
@@ -122,14 +122,14 @@ def _sha256(run: Path, path: str, known: dict[str, tuple[tuple, str]]) -> str | 
 
 
 def targets(run: Path) -> list[str]:
-    """All servers that should have the run: those chosen at its start, and those that it was mirrored to later."""
+    """Returns all servers that should have the run: those chosen at its start, and those added by `sync --to`."""
     paths = sorted((journal.tracking_folder(run) / "servers").glob("*.json"))
     later = [mark.server for path in paths if (mark := _stored(run, path.name))]
     return list(dict.fromkeys([*journal.servers(run), *later]))
 
 
 def place(run: Path, target: str) -> str:
-    """Where to find the run: its page on a server, or the path of a local store."""
+    """Returns where to find the run: its page on a server, or the path of a local store."""
     mark, uri = load(run, target), uri_of(run, target)
     if is_http(uri) and mark.run_id:
         return f"{uri}/#/experiments/{mark.experiment_id}/runs/{mark.run_id}?{TRAINING_VIEW}"
@@ -137,7 +137,7 @@ def place(run: Path, target: str) -> str:
 
 
 def _stored(run: Path, name: str) -> Mark | None:
-    """The mark in a file; None if the file is missing, damaged or edited."""
+    """Reads a mark from its file; None if the file is missing, damaged or badly edited."""
     try:
         told = json.loads(read_inside(run, f"tracking/servers/{name}", _MOST_BYTES))
         known = {field: told[field] for field in vars(Mark("")) if field in told}  # other versions have other fields

@@ -1,4 +1,4 @@
-"""Translates journal records for MLflow. Values that MLflow would refuse are changed consistently and noted."""
+"""Translates journal records for MLflow. Values that MLflow would refuse are changed, and a note says so."""
 
 import hashlib
 import math
@@ -31,17 +31,17 @@ class Batch:
 
 
 class Translator:
-    """Reads records in order, and keeps what later records depend on: first values, files, the state, the notes."""
+    """Reads records in order, and keeps what later records depend on: first values, files, the status, the notes."""
 
     def __init__(self):
         self.parameters: dict[str, str] = {}
-        self.files: dict[str, str] = {}  # place in the run's artifacts -> path in its folder
+        self.files: dict[str, str] = {}  # path in the run's artifacts -> path in its folder
         self.latest: dict[str, tuple[int, int]] = {}  # metric -> (step, time) of its latest point, as defined by MLflow
         self.status, self.ended = "RUNNING", 0
         self.notes: dict[str, str] = {}
 
     def read(self, record: dict, batch: Batch) -> None:
-        """Adds one record to the batch and to the state. An unknown kind is skipped."""
+        """Adds one record to the batch and to the translator's state. Records of an unknown kind are skipped."""
         kind = record["kind"]
         if kind == "metrics":
             self._metrics(record, batch)
@@ -53,7 +53,7 @@ class Translator:
                 batch.tags[self._key(name)] = self._shortened(name, value, TAG_LENGTH)
         elif kind == "dataset":
             batch.datasets.append(record)
-        elif kind == "artifact":  # characters that mean something in a URL would cut its name short
+        elif kind == "artifact":  # characters with a meaning in URLs would cut the name short
             place = posixpath.join(record["folder"], posixpath.basename(record["path"]))
             self.files[self._key(place)] = record["path"]
         elif kind == "status":
@@ -62,7 +62,7 @@ class Translator:
             self.status = "RUNNING"
 
     def note_tag(self) -> str:
-        """All notes as one tag value."""
+        """Returns all notes as the value of one tag."""
         text = "; ".join(self.notes.values())
         return text if len(text) <= TAG_LENGTH else text[: TAG_LENGTH - 1] + "…"
 
@@ -102,7 +102,7 @@ class Translator:
 
 
 def allowed_key(name: str) -> str:
-    """A name that MLflow accepts for a metric, parameter or tag: unchanged if possible, else with a short hash.
+    """Returns a name that MLflow accepts for a metric, parameter or tag: unchanged, or else with a short hash.
 
     The hash distinguishes names that differ only in replaced characters.
     """
@@ -114,6 +114,6 @@ def allowed_key(name: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Text that every database can store: control characters and lone surrogates are escaped."""
+    """Makes text that every database can store: escapes control characters and lone surrogates."""
     text = text.encode("utf-8", "backslashreplace").decode()
     return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", lambda match: f"\\x{ord(match[0]):02x}", text)

@@ -1,4 +1,4 @@
-"""Decides which servers may get a run: those that its user chose, not those that only its folder names."""
+"""Decides which servers may get a run: those that the user chose, not those that are only named in its folder."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from common.tracking.server_choice import NAMES, SQLITE, resolve, uri_of
 
 
 def named_now() -> set[str]:
-    """The servers that this user trusts: the team's, and the one in MLFLOW_TRACKING_URI."""
+    """Returns the servers that this user trusts: the team's, and the one in MLFLOW_TRACKING_URI."""
     named = {resolve(name, Path()) for name in NAMES}
     with contextlib.suppress(UserError):
         named.add(resolve(os.environ.get("MLFLOW_TRACKING_URI") or "default", Path()))
@@ -19,7 +19,7 @@ def named_now() -> set[str]:
 
 
 def may_be_sent(run: Path, target: str, named: Collection[str]) -> bool:
-    """Whether a run may be sent to a server from its folder, because anybody can write an address into a folder.
+    """Whether a run may be sent to a server that its folder names; anybody can write an address into a folder.
 
     Args:
         named: addresses that the user chose; credentials are sent there. The local store beside the run is always
@@ -32,7 +32,7 @@ def may_be_sent(run: Path, target: str, named: Collection[str]) -> bool:
 
 
 def command_to_send(run: Path, target: str, with_others: bool = False) -> str:
-    """The command that sends a run, or all runs in its folder, to its servers, or to a `target` that was not chosen."""
+    """Returns the command that sends a run (with_others: all runs in its folder) to its servers or to `target`."""
     what = ("--output-dir", launch.shortest(run.parent)) if with_others else (launch.shortest(run),)
     to = () if may_be_sent(run, target, named_now()) else ("--to", uri_of(run, target))
     return launch.command("mlflow_mirror", "sync", *what, *to)

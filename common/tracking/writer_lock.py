@@ -1,4 +1,4 @@
-"""The lock of a run: one process writes it at a time, and others can ask whether it is still being written."""
+"""Locks a run, so that only one process writes it, and other processes can ask whether it is being written."""
 
 import sys
 from pathlib import Path
@@ -10,12 +10,12 @@ from common.tracking.journal import fault_of_folder, tracking_folder
 
 
 def alive_lock(run: Path):
-    """The lock that the training process holds while it runs; the kernel frees it, even after kill -9."""
+    """Returns the lock that the training process holds while it runs; the kernel frees it, even after kill -9."""
     return FileLock(tracking_folder(run) / "alive.lock", thread_local=False)
 
 
 def hold(folder: Path):
-    """Takes the lock for a process that writes the run, and returns it; without locks, a warning is printed.
+    """Acquires and returns the lock for a process that writes the run; warns if the file system has no locks.
 
     Raises:
         UserError: another process is writing the run.

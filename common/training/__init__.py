@@ -1,1 +1,1 @@
-"""Code for training both networks."""
+"""Code for training both kinds of network."""

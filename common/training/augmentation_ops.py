@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 def draw(seed, n: int, salt: int, low: float, high: float):
-    """Draws a number for each patch, float32 [n], from low to high; seed, int32 [2]: of the step; salt: of the draw."""
+    """Draws numbers from low to high, float32 [n]; `seed`, int32 [2], differs per step, and `salt` per kind of draw."""
     return tf.random.stateless_uniform([n], seed + tf.constant([salt * 1_000_003, 0]), low, high)
 
 
@@ -27,7 +27,7 @@ def unpack_chroma(x):
 
 
 def pack_chroma(x):
-    """Undoes `unpack_chroma`: U and V become means over two neighbouring columns, interleaved again."""
+    """Reverses `unpack_chroma`: takes the means of U and V over two neighbouring columns, and interleaves them."""
     if x.shape[-1] == 1:
         return x
     means = 0.5 * (x[:, :, 0::2, 1:] + x[:, :, 1::2, 1:])  # [n, h, w / 2, (U, V)]
@@ -36,12 +36,12 @@ def pack_chroma(x):
 
 
 def transpose(x, chosen):
-    """Mirrors the chosen patches, bool [n], at the main diagonal; together with flips, this gives quarter turns."""
+    """Mirrors the chosen patches, bool [n], at the main diagonal; combined with flips, this makes quarter turns."""
     return tf.where(chosen[:, tf.newaxis, tf.newaxis, tf.newaxis], tf.transpose(x, [0, 2, 1, 3]), x)
 
 
 def resample(x, scale_x, scale_y, shift_x, shift_y, blur):
-    """Samples every patch bilinearly on a moved and stretched grid; outside, the edge pixels are repeated.
+    """Samples every patch bilinearly on a moved and stretched grid; repeats the edge pixels outside the patch.
 
     Output pixel k shows the input at (k - middle) * scale + middle + shift, where middle = (size - 1) / 2: a scale of
     -1 is an exact flip, a scale below 1 enlarges. A point at the fraction f of the width moves to
@@ -57,14 +57,14 @@ def resample(x, scale_x, scale_y, shift_x, shift_y, blur):
 
 
 def multiply(rows, x, columns):
-    """Multiplies every plane by rows [n, h, h] from the left and columns [n, w, w], transposed, from the right."""
+    """Multiplies every plane by `rows` [n, h, h] from the left and `columns` [n, w, w], transposed, from the right."""
     planes = [tf.squeeze(x, -1)] if x.shape[-1] == 1 else tf.unstack(x, axis=-1)  # unstacking one plane would copy it
     planes = [tf.matmul(rows, tf.matmul(plane, columns, transpose_b=True)) for plane in planes]
     return planes[0][..., tf.newaxis] if len(planes) == 1 else tf.stack(planes, -1)
 
 
 def _sampling_matrix(size: int, scale, shift, blur):
-    """Rows of triangle weights around each sampled position, [n, size, size]; every row sums to 1."""
+    """Returns triangle weights around each sampled position, [n, size, size]; every row sums to 1."""
     middle = (size - 1) / 2
     pixels = tf.range(size, dtype=tf.float32)
     positions = (pixels - middle) * scale[:, tf.newaxis] + (middle + shift)[:, tf.newaxis]
@@ -101,7 +101,7 @@ def add_noise(x, amplitude, pool, seed):
 
     amplitude: [n], standard deviation in grey levels. pool: from `noise_pool`, at least as large as x.
     """
-    # Whole rows of pixels are gathered: for XLA, the start of a slice is a constant, so it would compile anew for every
+    # The rows are gathered, not sliced: for XLA, the start of a slice is a constant, so it would compile anew for every
     # start.
     row = x.shape[2] * x.shape[3]
     rows = tf.reshape(pool[: pool.shape[0] // row * row], [-1, row])

@@ -22,7 +22,7 @@ class MemoryData:
         return len(self.X)
 
     def blocks(self, rng: np.random.Generator) -> Iterator[tuple]:
-        """Yields (X, y, order) of one epoch: all patches at once, uploaded only once, in a new order."""
+        """Yields (X, y, order) of one epoch: all patches, which are uploaded only once, in a new order."""
         self._device = self._device or (tf.constant(self.X), tf.constant(self.y))
         yield *self._device, _order(rng, len(self))
 
@@ -30,7 +30,7 @@ class MemoryData:
 class StoredData:
     """Patches in files, see `patch_file.stored_patches`.
 
-    An epoch reads blocks, each mixed from short sequences of neighbours all over the files. Inside a block they are
+    An epoch reads blocks, each mixed from short sequences of neighbours from all parts of the files. Each block is
     shuffled, because files are sorted by source and recording. All blocks but the last are multiples of the batch size.
     """
 
@@ -42,7 +42,7 @@ class StoredData:
         return len(self.X)
 
     def blocks(self, rng: np.random.Generator) -> Iterator[tuple]:
-        """Yields (X, y, order) of one epoch; all blocks but the last have the same size, all draws come from `rng`."""
+        """Yields (X, y, order) for each block of an epoch; all blocks but the last have the same size."""
         starts = NEIGHBOURS * rng.permutation(-(-len(self) // NEIGHBOURS))
         places = np.concatenate([np.arange(start, min(start + NEIGHBOURS, len(self))) for start in starts])
         for start in range(0, len(self), self.block):
@@ -55,6 +55,6 @@ def _order(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def training_data(patches: Patches, batch_size: int) -> MemoryData | StoredData:
-    """The source of a run's batches: memory, or the patch files (`--stream`)."""
+    """Returns the source of a run's batches: memory, or the patch files (`--stream`)."""
     in_memory = isinstance(patches.X, np.ndarray)
     return MemoryData(patches.X, patches.y) if in_memory else StoredData(patches, batch_size)

@@ -12,7 +12,7 @@ from common.training.gpu_check import why_no_gpu
 
 
 def find_gpus() -> list:
-    """The GPUs that TensorFlow sees, without the log lines of its first search."""
+    """Returns the GPUs that TensorFlow sees, and hides the log lines of its first search."""
     with quiet_stderr():
         return tf.config.list_physical_devices("GPU")
 
@@ -20,11 +20,11 @@ def find_gpus() -> list:
 def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
     """Sets all seeds and configures the devices.
 
-    The same seed gives the same numbers on the same machine: one CPU thread adds in a fixed order, and on a GPU
-    deterministic kernels are used. A line says why an existing GPU cannot be used.
+    The same seed gives the same results on the same machine: one CPU thread adds in a fixed order, and on a GPU
+    deterministic kernels are used. If a GPU exists but cannot be used, one line says why.
 
     Raises:
-        UserError: `require_gpu` is set but no GPU can be used, or the GPU does not compute.
+        UserError: `require_gpu` is set but no GPU can be used, or the GPU fails to compute.
     """
     gpus = find_gpus()
     if why := why_no_gpu(bool(gpus), require_gpu):
@@ -37,10 +37,10 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
     for card in gpus:
-        tf.config.experimental.set_memory_growth(card, True)  # otherwise the first run takes all of its memory
+        tf.config.experimental.set_memory_growth(card, True)  # otherwise the first run takes all memory of the GPU
     if gpus:
         tf.config.experimental.enable_op_determinism()
-        # With 10 bits of mantissa, outputs would differ by 0.002 from those of a CPU such as the robot's.
+        # TensorFloat-32 has 10 bits of mantissa: outputs would differ by 0.002 from those of a CPU, as on the robot.
         tf.config.experimental.enable_tensor_float_32_execution(False)
         if fault := computing_fails():
             raise UserError(f"{fault}. To train on the CPU instead, set CUDA_VISIBLE_DEVICES=-1.")
@@ -50,7 +50,7 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
 def computing_fails(device: str = "GPU:0") -> str | None:
     """Tries a small convolution on the device; returns why it does not compute, or None if it does.
 
-    Only this finds a GPU whose memory is full, or a library that does not match the driver.
+    Only such a test finds a GPU whose memory is full, or a library that does not match the driver.
     """
     try:
         with tf.device(device):

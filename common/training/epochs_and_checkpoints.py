@@ -1,4 +1,4 @@
-"""Runs all epochs: validation, the best epoch by val_loss, checkpoints, resume, a clean end."""
+"""Runs all epochs: validates, keeps the best epoch by val_loss, writes checkpoints, resumes, and stops cleanly."""
 
 import json
 import time
@@ -19,7 +19,7 @@ from common.training.trainer import Trainer
 class History:
     """The results of the epochs so far.
 
-    epochs: one dict of numbers per epoch.
+    epochs: one dict of metrics per epoch.
     best: index of the epoch with the lowest `val_loss`; its averaged weights are `weights`.
     """
 
@@ -38,9 +38,9 @@ def fit(
     """Trains to the last epoch or until `stopped`, from the checkpoint in `folder` if there is one.
 
     Args:
-        validate: scores `trainer.average`; returns numbers, `val_loss` among them.
-        folder: `checkpoint.npz` in it is replaced in one step after every epoch.
-        report: called with each epoch (from 0) and its numbers.
+        validate: scores `trainer.average`; returns metrics, including `val_loss`.
+        folder: the folder with `checkpoint.npz`, which is replaced in one step after every epoch.
+        report: called with each epoch (from 0) and its metrics.
 
     Returns:
         The history; `trainer.average` holds the best averaged weights.
@@ -62,7 +62,7 @@ def fit(
             history.epochs.append(numbers)
             if history.best is None or numbers["val_loss"] < history.epochs[history.best]["val_loss"]:
                 history.best, history.weights = epoch, trainer.average.get_weights()
-            # Reported first: a run that is killed before the checkpoint repeats the epoch instead of missing it.
+            # Reported before the checkpoint: a run that is killed in between repeats the epoch and misses nothing.
             report(epoch, numbers)
             _save(trainer, history, folder / "checkpoint.npz")
             bar.set_postfix({name: f"{value:.4g}" for name, value in list(numbers.items())[:4]}, refresh=False)
@@ -85,7 +85,7 @@ def _restore(trainer: Trainer, path: Path) -> History:
     if not path.exists():
         return History()
     try:
-        with zipfile.ZipFile(path) as archive:  # ours is not compressed; another one could unpack to any size
+        with zipfile.ZipFile(path) as archive:  # ours are not compressed; a foreign file could unpack to any size
             if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
                 raise ValueError("it unpacks to more than it contains")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
@@ -102,7 +102,7 @@ def _restore(trainer: Trainer, path: Path) -> History:
 
 
 def _history(told: dict, weights: list, expected: list) -> History:
-    """The history of a checkpoint; any exception if it does not belong to this network or is incomplete."""
+    """Returns a checkpoint's history; raises any exception if it is incomplete or belongs to another network."""
     epochs, best = told["epochs"], told["best"]
     names = epochs[0].keys()
     if any(numbers.keys() != names or not {*map(type, numbers.values())} <= {int, float} for numbers in epochs):

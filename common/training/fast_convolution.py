@@ -1,13 +1,13 @@
-"""Computes two convolutions as matrix products, which are faster on a CPU; TensorFlow computes the others.
+"""Computes two kinds of convolution as matrix products, which are faster on a CPU; TensorFlow computes the others.
 
-They differ from normal convolutions only in rounding, and TensorFlow derives their gradients.
+The results differ from those of TensorFlow's convolutions only by rounding; TensorFlow derives the gradients.
 """
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-BANDED_AT_MOST = 96  # width x channels x filters: above, the zeros in the band cost more than the product gains
+BANDED_AT_MOST = 96  # width x channels x filters; above this, the zeros in the band cost more than the product saves
 
 
 def convolve(layer, x, first: bool):
@@ -16,7 +16,7 @@ def convolve(layer, x, first: bool):
     Args:
         layer: the layer, already built.
         x: float32 [n, height, width, channels].
-        first: no layer before this one has weights. With a gradient back to x, a banded matrix would be slower.
+        first: whether no layer before this one has weights; if x needed a gradient, a banded matrix would be slower.
     """
     plain = {"strides": (1, 1), "dilation_rate": (1, 1), "groups": 1, "data_format": "channels_last"}
     plain |= {"use_bias": False, "activation": keras.activations.linear}
@@ -32,13 +32,13 @@ def convolve(layer, x, first: bool):
 
 
 def whole(kernel, x):
-    """Computes a kernel that covers the whole input, and so has only one position, as a dense layer."""
+    """Computes the convolution of a kernel that covers the whole input like a dense layer."""
     size = np.prod(kernel.shape[:3])
     return tf.matmul(tf.reshape(x, [-1, size]), tf.reshape(kernel, [size, -1]))[:, tf.newaxis, tf.newaxis]
 
 
 def banded(kernel, x):
-    """Computes 3x3 with padding: three neighbouring rows of pixels times a matrix with the kernel once per column."""
+    """Computes a padded 3x3 convolution: multiplies three rows of pixels by a matrix with the kernel at each column."""
     _, height, width, channels = x.shape
     filters = kernel.shape[3]
     # Matrix[row, column in, channel, column out, filter] = kernel[row, column in - column out + 1, channel, filter].

@@ -12,10 +12,10 @@ FALLBACK_THRESHOLD = 0.5  # for a classifier without its own threshold
 
 
 def find_model(path: Path) -> Path:
-    """The .keras file for `path`: the path itself, or model.keras in the folder of a run.
+    """Returns the .keras file for `path`: the path itself, or model.keras in the folder of a run.
 
     Raises:
-        UserError: it does not exist, or is not a .keras file.
+        UserError: the file does not exist, or is not a .keras file.
     """
     file = path / "model.keras" if os.path.isdir(path) else path  # noqa: PTH112 - as below
     if not os.path.isfile(file):  # noqa: PTH113 - False for a name that is too long, too
@@ -37,7 +37,7 @@ def find_model(path: Path) -> Path:
 
 
 def read_threshold(model_file: Path, given: float | None) -> tuple[float, str]:
-    """The decision threshold, and a description of where it comes from.
+    """Returns the decision threshold, and a description of where it comes from.
 
     Raises:
         UserError: the model.json beside the model cannot be used.

@@ -1,7 +1,7 @@
-"""Says in one line why no GPU is used, and ends a run with --require-gpu that has none.
+"""Says in one line why no GPU is used; with --require-gpu, the run then ends.
 
-It asks NVIDIA's driver, because TensorFlow's long log says little, and does not import TensorFlow, so that a run can
-ask before it loads its data.
+The code here asks NVIDIA's driver, because TensorFlow's long log says little, and does not import TensorFlow, so that a
+run can check its GPU before it loads its data.
 """
 
 import ctypes
@@ -30,23 +30,23 @@ _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MIN
 class Driver:
     """What NVIDIA's driver reports; versions are (major, minor)."""
 
-    cuda: tuple[int, int]  # the newest version that it supports
-    fault: str = ""  # why it does not start
+    cuda: tuple[int, int]  # the newest CUDA version that the driver supports
+    fault: str = ""  # why the driver does not start
     devices: tuple[tuple[str, tuple[int, int]], ...] = ()  # name and compute capability of every GPU
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What TensorFlow was built for; CUDA's version and compute capability are (major, minor)."""
+    """What TensorFlow was built for; the CUDA version and the compute capability are (major, minor)."""
 
-    version: str  # of TensorFlow
+    version: str  # TensorFlow's version
     cuda: tuple[int, int]
-    capability: tuple[int, int]  # the lowest
-    libraries: bool  # whether CUDA's are installed
+    capability: tuple[int, int]  # the lowest compute capability
+    libraries: bool  # whether CUDA's libraries are installed
 
 
 def ask_driver(library: str = "libcuda.so.1") -> Driver | None:
-    """Asks the driver of this machine; None if there is none (or if the container got none)."""
+    """Asks the driver of this machine; returns None if the machine, or the container, has none."""
     cuda = _load(library)
     if cuda is None:
         return None
@@ -71,7 +71,7 @@ def ask_driver(library: str = "libcuda.so.1") -> Driver | None:
 
 
 def needs() -> Needs:
-    """What TensorFlow was built for, from a file of its package."""
+    """Reads what TensorFlow was built for from a file of its package."""
     file = Path(find_spec("tensorflow").origin).parent / "python" / "platform" / "build_info.py"
     build = runpy.run_path(str(file))["build_info"]
     least = min((int(name.split("_")[1]) for name in build.get("cuda_compute_capabilities", ())), default=0)
@@ -84,10 +84,10 @@ def needs() -> Needs:
 
 
 def why_no_gpu(seen: bool | None = None, required: bool = False) -> str | None:
-    """Why there is no GPU to train on, as `trouble` finds it on this machine; None if all is well.
+    """Returns why this machine has no GPU to train on, or None if it has one or none is expected; see `trouble`.
 
     Raises:
-        UserError: a GPU is required, and there is none.
+        UserError: a GPU is required, but there is none.
     """
     why = trouble(ask_driver(), needs(), seen, required)
     if why and required:
@@ -96,13 +96,13 @@ def why_no_gpu(seen: bool | None = None, required: bool = False) -> str | None:
 
 
 def trouble(driver: Driver | None, wanted: Needs, seen: bool | None, required: bool = False) -> str | None:
-    """Why there is no GPU to train on, and what to do; None if all is well.
+    """Returns why there is no GPU to train on, and what to do; None if there is one or none is expected.
 
     Args:
-        driver: from `ask_driver`. wanted: from `needs`.
+        driver, wanted: results of `ask_driver` and `needs`.
         seen: whether TensorFlow lists a GPU; None before it is imported.
-        required: if not, None also where no GPU is expected: without a driver and CUDA's libraries, or if all are
-            hidden on purpose, as for the CPU workers of a grid.
+        required: if False, no GPU is expected without a driver and CUDA's libraries, or if all GPUs are hidden on
+            purpose, as for the CPU workers of a grid.
     """
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if not required and (chosen in _HIDDEN or (driver is None and not wanted.libraries)):

@@ -8,10 +8,10 @@ from common.training.find_model import find_model
 
 
 def load_model(path: Path, input_shape: tuple[int, int, int], outputs: int):
-    """Loads a model and checks its input, (height, width, channels), and outputs: 1 classifies, 3 detect.
+    """Loads a model and checks its input (height, width, channels) and outputs: 1 for a classifier, 3 for a detector.
 
     Raises:
-        UserError: it cannot be loaded, belongs to the other project, or is for other patches.
+        UserError: the model cannot be loaded, belongs to the other project, or is for other patches.
     """
     model = safe_keras_file.load(path)
     if isinstance(model.input_shape, list) or tuple(model.output_shape) != (None, outputs):
@@ -33,10 +33,10 @@ def load_initial(path: Path, input_shape: tuple[int, int, int], outputs: int, re
     """Loads one of our models to train it further, with its network, weights and mean.
 
     Returns:
-        The keras.Model, and the options that its network was built with.
+        The keras.Model, and the options with which its network was built.
 
     Raises:
-        UserError: as in `load_model`, or another architecture, or no dropout although `regularize` is set.
+        UserError: as in `load_model`, or the architecture differs, or `regularize` is set but it has no dropout.
     """
     model = load_model(find_model(path), input_shape, outputs)
     try:

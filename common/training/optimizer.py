@@ -1,4 +1,4 @@
-"""The optimiser, AdamW with one fused kernel per weight, and its learning rate, a warm-up and half a cosine."""
+"""Implements AdamW with one fused kernel per weight, and a learning rate with a warm-up and half a cosine."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 class AdamW:
     """Adam with decoupled weight decay (Loshchilov & Hutter, Decoupled Weight Decay Regularization, 2019).
 
-    It has the arithmetic, hyperparameters and variable order of `keras.optimizers.AdamW`. That one uses a dozen kernels
-    per weight, which take a twentieth of a step with networks this small, and half a second to trace. Weights of rank 1
-    (biases, scales and offsets of the normalisation) do not decay.
+    It has the arithmetic, hyperparameters and variable order of `keras.optimizers.AdamW`, which uses a dozen kernels
+    per weight; with networks this small, these take a twentieth of a step, and half a second to trace. Weights of rank
+    1 (biases, scales and offsets of the normalisation) do not decay.
 
-    The rate rises linearly during the warm-up, then falls to zero along half a cosine, over `steps` steps in all.
+    The rate rises linearly during the warm-up, then falls to zero along half a cosine; both take `steps` steps in all.
     """
 
     def __init__(self, model, settings, steps: int):
@@ -29,11 +29,11 @@ class AdamW:
 
     @property
     def variables(self) -> list:
-        """Everything except the weights that the next step depends on."""
+        """The variables that the next step depends on, except the weights."""
         return [self.iterations, *(moment for pair in self.moments for moment in pair)]
 
     def apply(self, gradients: Sequence) -> None:
-        """Takes one step; `gradients` in the order of the weights."""
+        """Takes one step; `gradients` are in the order of the weights."""
         rate = self.rate(self.iterations)
         step = tf.cast(self.iterations + 1, tf.float32)
         powers = {"beta1_power": BETA_1**step, "beta2_power": BETA_2**step}

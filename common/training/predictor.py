@@ -1,4 +1,4 @@
-"""Predicts patches with compiled calls, a batch at a time."""
+"""Computes the outputs of a model for patches, with one compiled call per batch."""
 
 from collections.abc import Callable
 
@@ -7,14 +7,14 @@ import tensorflow as tf
 
 from common.cli.progress import progress_bar
 
-BATCH = 1024  # beyond this the activations leave the cache of one core
+BATCH = 1024  # with more patches, the activations do not fit into the cache of one core
 
 
 def make_predictor(model) -> Callable[[np.ndarray], np.ndarray]:
     """Compiles a model once for any number of calls; training calls it after every epoch.
 
     Returns:
-        X uint8 [n, height, width, channels] -> float32 [n, outputs], including the last, smaller batch.
+        A function: X uint8 [n, height, width, channels] -> float32 [n, outputs], for any n.
     """
 
     @tf.function(input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)], autograph=False)

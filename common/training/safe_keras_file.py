@@ -1,4 +1,4 @@
-"""Reads untrusted .keras files: sizes and layers are checked first, and no code in the file runs.
+"""Reads untrusted .keras files: checks sizes and layers first, and never runs code from the file.
 
 Keras itself loads functions and files that a configuration names (CVE-2025-1550, CVE-2025-9905, CVE-2025-9906), so only
 plain Keras layers are accepted, and weights are read only from the bytes of the file itself.
@@ -23,9 +23,9 @@ from common.training import devices_and_seeds
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _LIMITS = {CONFIG: 8 << 20, METADATA: 64 << 10, WEIGHTS: 1 << 30}  # bytes, unpacked
 _RATIO = 50  # weights hardly compress; a higher ratio means that a file was made to fill the memory
-_DIRECTORY = 64 << 10  # bytes of the archive's table of contents; ours has 200
-_PARTS = 40_000  # objects in a configuration, links in a file of weights; 20 for each of 2000 layers
-_VALUES = 1 << 26  # in one layer's output for one patch
+_DIRECTORY = 64 << 10  # bytes of the archive's table of contents; our files need 200
+_PARTS = 40_000  # limit for objects in a configuration and links in a file of weights: 20 for each of 2000 layers
+_VALUES = 1 << 26  # limit for the values in one layer's output for one patch
 _PLAIN = (
     # Models and the other classes in their configurations.
     "Functional Sequential Model DTypePolicy __keras_tensor__ __tuple__ slice "
@@ -46,7 +46,7 @@ def load(path: Path):
     """Loads the keras.Model in a .keras file, uncompiled.
 
     Raises:
-        UserError: it is damaged, too large, made by Keras 2, or has anything but plain Keras layers.
+        UserError: the file is damaged, too large, made by Keras 2, or has layers other than plain Keras layers.
     """
     with tempfile.TemporaryDirectory(prefix="model-") as folder:
         weights = Path(folder) / WEIGHTS
@@ -83,7 +83,7 @@ def save(model, path: Path) -> None:
 
 
 def _without_training(content: bytes) -> dict:
-    """A configuration without initialisers, regularisers, constraints and disabled switches."""
+    """Returns a configuration without initialisers, regularisers, constraints and disabled switches."""
     config = json.loads(content)
     config.pop("compile_config", None)
     for part in _parts(config):
@@ -95,7 +95,7 @@ def _without_training(content: bytes) -> dict:
 
 
 def _parts(value) -> Iterator[dict]:
-    """Every object in a configuration, each before those inside it, so that what a caller removes is skipped."""
+    """Yields every object in a configuration, and then the objects inside it that the caller has not removed."""
     if isinstance(value, dict):
         yield value
         value = list(value.values())
@@ -158,10 +158,10 @@ def _check_config(config: dict) -> None:
 
 
 def count_stored(weights: Path) -> int:
-    """The number of values that the weights file really contains.
+    """Returns the number of values that the weights file really contains.
 
     Raises:
-        UserError: it refers to other files, or claims more than it contains.
+        UserError: the file refers to other files, or claims to contain more than it does.
     """
     links, sizes = count(), []
 
@@ -189,7 +189,7 @@ def _build(config: dict):
 def _check_size(config: dict, stored: int) -> None:
     """Compares the size of the layers with the content of the file, before anything is allocated.
 
-    Keras allocates the weights when this scope is left, so it is never left; it ends with its thread.
+    Keras allocates the weights at the end of the scope, so the code never leaves it; it ends with its thread.
     """
     keras.StatelessScope().__enter__()
     model = _build(config)

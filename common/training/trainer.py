@@ -3,7 +3,7 @@
 The networks need only about 25,000 multiply-accumulates per patch, so overhead decides the speed. The data stays
 uint8 on the device, batches are gathered and augmented as a whole, hundreds of steps run inside one `tf.function`,
 batch normalisation is one fused kernel, and Python gets control a few times per epoch. A GPU would mostly wait for the
-next of hundreds of small kernels per step, so there XLA fuses them, and an epoch is a single call.
+next of hundreds of small kernels per step, so on a GPU, XLA fuses them, and an epoch is a single call.
 """
 
 from collections.abc import Callable
@@ -24,10 +24,10 @@ STEPS_PER_CALL = 256  # a stop request is noticed between calls, about once a se
 class Settings:
     """Settings for training.
 
-    learning_rate: the highest rate of the schedule; warmup: the share of all steps until it is reached.
-    average: decay per step of the moving average of all weights, which is evaluated and shipped (Polyak & Juditsky,
+    learning_rate: the highest rate of the schedule. warmup: the fraction of all steps until it is reached.
+    average: decay per step of the moving average of all weights, which is evaluated and saved (Polyak & Juditsky,
     Acceleration of Stochastic Approximation by Averaging, 1992).
-    xla: compile the steps with XLA; None means only if there is a GPU. On a CPU it is slower.
+    xla: compile the steps with XLA; None means only if there is a GPU. On a CPU, XLA is slower.
     """
 
     epochs: int
@@ -41,7 +41,7 @@ class Settings:
 
     @classmethod
     def of(cls, options, patches: int) -> "Settings":
-        """The settings from the command line; a dry run takes one step with all of its few patches."""
+        """Makes the settings from the command line; a dry run takes a single step with all of its patches."""
         if options.dry_run:
             return cls(1, patches, options.learning_rate, seed=options.seed)
         return cls(options.epochs, options.batch_size, options.learning_rate, seed=options.seed)
@@ -61,7 +61,7 @@ class Trainer:
     def __init__(self, model, data, loss: Callable, augment: Callable | None, settings: Settings, head: str):
         self.model, self.data, self.loss, self.augment, self.settings = model, data, loss, augment, settings
         end = model.layers.index(model.get_layer(head)) + 1
-        self.layers = _pooled_first(model.layers[1:end])  # without the input and what follows the head
+        self.layers = _pooled_first(model.layers[1:end])  # without the input, and without the layers after the head
         self.first = next((layer for layer in self.layers if layer.trainable_weights), None)  # the first with weights
         self.batch_size = min(settings.batch_size, len(data))
         self.optimizer = AdamW(model, settings, steps=settings.epochs * -(-len(data) // self.batch_size))
@@ -70,9 +70,9 @@ class Trainer:
         pairs = zip(self.average.variables, model.variables, strict=True)
         self.averaged = [(a, w) for a, w in pairs if w.dtype == "float32"]
         self.xla = bool(tf.config.list_logical_devices("GPU")) if settings.xla is None else settings.xla
-        # XLA recompiles for every number of steps, so it gets whole epochs.
+        # XLA compiles anew for every number of steps, so it gets whole epochs.
         self.steps_per_call = None if self.xla else STEPS_PER_CALL
-        # Without autograph, which takes a second and has nothing to translate.
+        # Autograph is off, because it takes a second and there is nothing to translate.
         self.run = tf.function(self._steps, reduce_retracing=not self.xla, jit_compile=self.xla, autograph=False)
 
     def train_epoch(self, epoch: int, stopped: Callable[[], bool] = lambda: False) -> float | None:
@@ -111,7 +111,7 @@ class Trainer:
         return tf.foldl(step, order, tf.zeros([]))
 
     def step(self, x, y):
-        """One update from one batch of raw patches; returns the loss."""
+        """Updates the weights from one batch of raw patches and returns the loss."""
         x = tf.cast(x, tf.float32)
         if self.augment is not None:
             x, y = self.augment(x, y, tf.stack([self.settings.seed, tf.cast(self.optimizer.iterations, tf.int32)]))
@@ -138,7 +138,7 @@ class Trainer:
         return layer(x, training=True) if isinstance(layer, keras.layers.Dropout) else layer(x)
 
     def state(self) -> list[np.ndarray]:
-        """Everything that the next step depends on."""
+        """Returns everything that the next step depends on."""
         return [np.asarray(v) for v in self._variables()]
 
     def restore(self, state: list[np.ndarray]) -> None:
@@ -160,14 +160,14 @@ def _pooled_first(layers: list) -> list:
 
 
 def pool(layer, x):
-    """Max pooling for XLA, whose own gradient is a scatter that takes thousands of steps in deterministic mode."""
+    """Computes max pooling for XLA; XLA's own gradient takes thousands of steps in deterministic mode."""
     _, height, width, channels = x.shape
     down, right = layer.pool_size
     return tf.reduce_max(tf.reshape(x, [-1, height // down, down, width // right, right, channels]), [2, 4])
 
 
 def _normalise(layer, x):
-    """Batch normalisation as one fused kernel, which makes training 1.5 times as fast."""
+    """Computes batch normalisation in one fused kernel, which makes training 1.5 times as fast."""
     x, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x, scale=layer.gamma.value, offset=layer.beta.value, mean=[], variance=[], epsilon=layer.epsilon
     )

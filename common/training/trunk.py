@@ -1,4 +1,4 @@
-"""The layers that both networks share, and the padding of their convolutions: from raw pixels to features."""
+"""Builds the layers that both networks share, from raw pixels to features."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ LEAKY_RELU_SLOPE = 0.1  # explicit and the same for all layers, because library 
 
 
 def trunk(inputs, filters: Sequence[int], dense: int, regularize: bool, mean: Sequence[float]):
-    """Normalises, then three pooled blocks of 3x3 convolutions, one 2x2 convolution, one dense layer.
+    """Normalises, then adds three pooled blocks of 3x3 convolutions, one 2x2 convolution and one dense layer.
 
     The 3x3 convolutions pad with zeros and keep the size (`same`); the 2x2 convolution does not pad (`valid`). Pooling
     halves the size three times, so the 2x2 convolution gets 2x2 pixels of a 16x16 patch, and 4x4 of a 32x32 patch.
@@ -21,7 +21,7 @@ def trunk(inputs, filters: Sequence[int], dense: int, regularize: bool, mean: Se
         The symbolic features [n, dense].
     """
     offset = [-float(m) for m in mean]
-    if len(offset) == 1:  # a plain number, because loaders in other languages accept no list
+    if len(offset) == 1:  # a plain number, because some programs that load the file accept no list
         (offset,) = offset
     x = keras.layers.Rescaling(1 / 255, offset, name="scale")(inputs)
     for block, count in enumerate(filters[:3], 1):
@@ -35,7 +35,7 @@ def trunk(inputs, filters: Sequence[int], dense: int, regularize: bool, mean: Se
 
 
 def _convolution(x, filters: int, size: int, padding: str, number: int):
-    # No bias, because the batch normalisation that follows has its own.
+    # No bias, because the batch normalisation after it has its own.
     x = keras.layers.Conv2D(
         filters, size, padding=padding, use_bias=False, kernel_initializer="he_normal", name=f"conv{number}"
     )(x)
