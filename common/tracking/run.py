@@ -22,8 +22,8 @@ from common.tracking.trusted_servers import command_to_send
 class RunInfo:
     """The description of a run that its servers show.
 
-    experiment, name: as MLflow shows them. parent: `uuid` of the parent run, such as a grid, in the same experiment; the
-    parent's process sends this run, too. source: path of the code in the repository; MLflow shows it with the commit in
+    experiment, name: as MLflow shows them. parent: `uuid` of the parent run, such as a grid, in the same experiment;
+    its process sends this run, too. source: path of the code in the repository; MLflow shows it with the commit in
     `tags`.
     """
 
