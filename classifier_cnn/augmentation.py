@@ -15,10 +15,10 @@ def make_augmentation(seed: int, light: float = 1.0) -> Callable:
 
     Args:
         seed: seed for the noise.
-        light: 1 for brightness by up to 30 grey levels, contrast by up to 30 %, tone by up to 0.3.
+        light: strength of the light changes; 1: brightness by up to 30 grey levels, contrast by 30 %, tone by 0.3.
 
     Returns:
-        A function (x float32 [n, h, w, c] in 0..255, y [n], seed int32 [2]) -> (x, y), which draws for each patch.
+        A function (x float32 [n, h, w, c] in 0..255, y [n], seed int32 [2]) -> (x, y); each patch gets its own changes.
     """
     pool = augmentation_ops.noise_pool(1 << 20, [seed, 7])
 

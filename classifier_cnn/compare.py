@@ -1,4 +1,4 @@
-"""Compares classifiers on the same patches: which is better, by how much, how certainly, and on which patches.
+"""Compares classifiers on the same patches: which is better, by how much, how certain this is, and on which patches.
 
 python3 compare.py ../runs/A ../runs/B patches.h5
 python3 classifier_cnn/compare.py runs/A/model_uint8.tflite runs/B theirs.onnx patches.h5 --threshold 0.8
@@ -21,9 +21,9 @@ from robot_export.comparison.options import compare_parser, divide
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Parses the command line, checks it without opening a patch file, and compares."""
+    """Parses the command line, checks it without opening a patch file, and compares the models."""
     parser = compare_parser((__doc__ or " ").splitlines()[0])
-    text = "a score at or above it is a ball, for models without their own threshold (default for .keras: 0.5)"
+    text = "threshold for models without their own: a score of X or higher counts as a ball (default for .keras: 0.5)"
     parser.add_argument("--threshold", type=threshold_value, metavar="X", help=text)
     text = f"false positive rate at which the recall of all models is compared (default: {MAX_FPR})"
     parser.add_argument("--max-fpr", type=float, default=MAX_FPR, metavar="X", help=text)

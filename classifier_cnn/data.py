@@ -1,4 +1,4 @@
-"""Gets the classifier's patches, or synthetic ones as a replacement."""
+"""Loads the patches for a classifier run, or synthetic patches as a replacement."""
 
 from classifier_cnn.options import Options
 from common.datasets.load import Splits, load_splits
@@ -11,7 +11,7 @@ TASK = "classification"
 
 
 def load_data(options: Options) -> Splits:
-    """Finds, downloads and reads the patches of a run, or renders synthetic ones on request or as a replacement.
+    """Finds, downloads and reads the patches of a run, or renders synthetic patches on request or as a replacement.
 
     Raises:
         UserError: a dataset or file does not exist or cannot be used for training, or a robot cannot use the model.
@@ -22,5 +22,5 @@ def load_data(options: Options) -> Splits:
 
 
 def check_and_load(options: Options) -> tuple[Splits, Server] | None:
-    """The patches of a run and its server, see `common.runs.preflight.preflight`; None if there is nothing to train."""
+    """Returns the patches and the server of a run, or None if there is nothing to train; see common.runs.preflight."""
     return preflight(options, TASK, load_data)

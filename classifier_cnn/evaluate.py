@@ -1,4 +1,4 @@
-"""Scores a model on patch files, with the same numbers and pictures as at the end of its run.
+"""Scores a model on patch files, with the same metrics and pictures as at the end of its run.
 
 python3 evaluate.py MODEL FILE...
 python3 classifier_cnn/evaluate.py MODEL FILE...
@@ -28,10 +28,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--threshold",
         type=threshold_value,
         metavar="X",
-        help="a score at or above it is a ball (default: the one in model.json beside the model, "
+        help="a score of X or higher counts as a ball (default: the threshold in the model.json beside the model, "
         f"else {FALLBACK_THRESHOLD})",
     )
-    add_limit(parser, "also report the threshold that would be chosen on these files")
+    add_limit(parser, "if given, the threshold that would be chosen on these files is reported, too")
     arguments = parser.parse_args(argv)
     check_limit(arguments.max_fpr, arguments.confidence)
     return arguments

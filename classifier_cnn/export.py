@@ -1,4 +1,4 @@
-"""Exports a trained classifier to all formats, compares each with it, and writes model.json and the model card.
+"""Exports a trained classifier to all formats, compares them with the model, and writes model.json and its card.
 
 python3 export.py ../runs/NAME                            with the patches that the run recorded
 python3 export.py MODEL --calibration TRAIN.h5 --validation VALIDATION.h5
@@ -25,8 +25,8 @@ from robot_export.options import check_arguments, export_parser
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parses the command line and checks it without reading files."""
     parser = export_parser((__doc__ or " ").splitlines()[0])
-    add_limit(parser, f"thresholds are chosen for it (default: the run's, else {MAX_FPR})")
-    text = "a detector to join with this classifier, for robots whose code reads both from one file"
+    add_limit(parser, f"the thresholds are chosen for this rate (default: the rate of the run, else {MAX_FPR})")
+    text = "a detector to combine with this classifier, for robots whose code reads both from one file"
     parser.add_argument("--detector", type=run_or_file, metavar="RUN", help=text)
     arguments = parser.parse_args(argv)
     check_limit(arguments.max_fpr, arguments.confidence)
@@ -34,7 +34,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Parses the command line and exports."""
+    """Parses the command line and exports the model."""
     arguments = parse_args(argv)
     launch.switch_off()
     with quiet_stderr():

@@ -1,4 +1,4 @@
-"""Exports the classifier: patches, files, and the threshold of each format."""
+"""Exports the classifier: reads the model and patches, writes the files, and chooses the threshold of each format."""
 
 import argparse
 from dataclasses import replace
@@ -37,7 +37,7 @@ def export(arguments: argparse.Namespace) -> None:
             scored = Scored(source.validation, source.outputs[:, 0], threshold, "validation")
             results = {"validation": report(folder, scored, confidence=confidence)}
         numbers = results["validation"]["metrics"]
-        numbers.pop("false_positive_bound", None)  # that of an earlier choice
+        numbers.pop("false_positive_bound", None)  # it belongs to an earlier threshold
         if (bound := (manifest.threshold_choice or {}).get("false_positive_bound")) is not None:
             numbers["false_positive_bound"] = bound
         return results
@@ -46,7 +46,7 @@ def export(arguments: argparse.Namespace) -> None:
 
 
 def with_threshold(source: Source, arguments: argparse.Namespace) -> tuple[Source, float, float]:
-    """Chooses a threshold if the command line requests one or the model has none; also returns its limit."""
+    """Chooses a threshold if requested or if the model has none; returns the source, the rate and the confidence."""
     given = {name: getattr(arguments, name) for name in ("max_fpr", "confidence")}
     given = {name: value for name, value in given.items() if value is not None}
     limit = {"max_fpr": MAX_FPR, "confidence": CONFIDENCE} | (source.manifest.options or {}) | given
@@ -60,7 +60,7 @@ def with_threshold(source: Source, arguments: argparse.Namespace) -> tuple[Sourc
 
 
 def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
-    """What exports need to know about the classifier.
+    """Returns what an export needs to know about the classifier.
 
     Args:
         max_fpr: highest false positive rate for choosing a threshold.
@@ -74,7 +74,7 @@ def project(max_fpr: float, confidence: float = CONFIDENCE) -> Project:
         return {name: value for name, value in (kept | {"recall_at_limit": limit}).items() if value is not None}
 
     def choose(y, outputs, before, shipped):
-        """Keras's threshold if the format keeps the limit and the recall with it, else its own if that is better."""
+        """Returns Keras's threshold if the format keeps limit and recall with it, else the format's own if better."""
         after = measure(y, outputs, shipped)
         negatives = int((y == 0).sum())
         limit = allowed_false_positives(negatives, max_fpr, confidence)[0] / max(1, negatives)

@@ -14,7 +14,7 @@ USES = {"--relabel": "corrects the labels", "--drop   ": "or leaves the patches 
 
 
 def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
-    """Trains without each fold, judges all labels and writes the results; the arguments are those of suspects.py.
+    """Trains one network without each fold, judges all labels and writes the results; arguments: see suspects.py.
 
     Raises:
         UserError: the patches cannot be used.
@@ -28,7 +28,7 @@ def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
 
 
 def suspicious(labels, scores) -> np.ndarray:
-    """The indices of labels that are probably wrong, int [k], the worst first.
+    """Returns the indices of labels that are probably wrong, int [k], the worst first.
 
     Confident learning (Northcutt, Jiang & Chuang, JAIR 2021): the self-confidence of a class is the mean predicted
     probability of the class for its own patches. A label is suspicious if its probability is below the self-confidence

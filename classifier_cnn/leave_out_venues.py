@@ -1,4 +1,4 @@
-"""Leaves out one venue after the other: finds the venues, trains without each, and scores the model there."""
+"""Leaves out one venue after the other: finds the venues, trains without each, and scores the model on it."""
 
 import re
 import tempfile
@@ -28,7 +28,7 @@ POOLED = "(the others)"
 
 
 def leave_each_out(options: Options, pattern: str) -> None:
-    """Trains once per venue, prints the results, worst first, and writes scores.json.
+    """Trains one network without each venue, prints the results, worst first, and writes scores.json.
 
     `pattern` finds the venue in the name of a recording.
 
@@ -51,9 +51,10 @@ def leave_each_out(options: Options, pattern: str) -> None:
 
 
 def find_venues(labels, recording, pattern: str):
-    """The venue of each patch, str [n]; venues with too few patches and recordings that do not match are `POOLED`.
+    """Returns the venue of each patch, str [n].
 
-    If even these are too few, their venue is "" and they are always used for training.
+    Venues with too few patches and recordings without a match are `POOLED`. If even the pool has too few patches, its
+    venue is "" and its patches are always used for training.
 
     Raises:
         UserError: the recordings are unknown, or there are not two venues with enough patches.
@@ -64,7 +65,7 @@ def find_venues(labels, recording, pattern: str):
     found = [re.search(pattern, str(name)) for name in names]
     told = np.array([(match and match[1]) or POOLED for match in found])[members.reshape(-1)]
     balls = np.asarray(labels).reshape(-1) == 1
-    for others in (POOLED, ""):  # the small venues are pooled; a pool that is still too small is not left out
+    for others in (POOLED, ""):  # small venues are pooled; if the pool is still too small, it is never left out
         for venue in set(told.tolist()):
             there = told == venue
             if (there & balls).sum() < BALLS or (there & ~balls).sum() < NEGATIVES:
@@ -78,7 +79,7 @@ def find_venues(labels, recording, pattern: str):
 
 
 def _left_out(options: Options, rest, there) -> dict:
-    """The metrics at one venue for a model trained on the others, on which threshold and epoch are also chosen."""
+    """Scores one venue with a model trained on the others; threshold and epoch are also chosen on the others."""
     devices_and_seeds.prepare(options.seed, options.threads, options.require_gpu)
     train, validation, _ = split_validation(rest, seed=options.seed)
     splits = SimpleNamespace(train=train, validation=validation)
@@ -106,7 +107,7 @@ def _left_out(options: Options, rest, there) -> dict:
 
 
 def table(rows: list[dict], max_fpr: float) -> str:
-    """Makes a table with one line per venue, the worst first."""
+    """Makes a table with one line per venue, in the order of the rows."""
     titles = (f"recall at {max_fpr * 100:.4g} %", "recall at threshold", "false positives there")
     keys = ("recall_at_limit", "recall", "false_positive_rate")
     lines = [f"{'patches':>8}{'balls':>7}" + "".join(f"{title:>25}" for title in titles) + "  left out"]

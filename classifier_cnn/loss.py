@@ -1,4 +1,4 @@
-"""The loss for training the classifier: cross-entropy of the logit, with a weight for balls."""
+"""Makes the loss for training the classifier: cross-entropy of the logit, with a weight for balls."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ def make_loss(positive_weight: float = 1.0) -> Callable:
     """Makes the loss: sigmoid cross-entropy, computed from the logit so that it never overflows.
 
     Args:
-        positive_weight: weight of a ball relative to a patch without one; with a single logit, it cannot cancel out.
+        positive_weight: weight of a ball relative to a patch without a ball.
 
     Returns:
         (y [n] of 0 and 1, logit [n, 1]) -> loss per patch [n].

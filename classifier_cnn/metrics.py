@@ -1,7 +1,7 @@
-"""The classifier's metrics: pure functions of labels and scores, without I/O.
+"""Computes the classifier's metrics: pure functions of labels and scores, without I/O.
 
-A patch counts as a ball if `score >= threshold`. Scores are always compared as float32, like in the network and on the
-robot. A threshold chosen here is a float32 value, so it survives JSON and C++ unchanged.
+A patch counts as a ball if `score >= threshold`. Scores are always compared as float32, as in the network and on the
+robot. A chosen threshold is a float32 value, so JSON and C++ do not change it.
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ CANDIDATES_PER_MINUTE = 25 * 2 * 30 * 60  # per camera, cameras, frames a second
 
 @dataclass(frozen=True)
 class Curve:
-    """Detections for thresholds at the distinct scores, in decreasing order; all arrays are float [m] for m scores.
+    """The detections for each distinct score as the threshold, in decreasing order; arrays: float [m] for m scores.
 
-    The point above the highest score, where nothing is detected, is left out because it has no finite threshold.
+    A threshold above the highest score, at which nothing is detected, is left out because it would not be finite.
     """
 
     scores: np.ndarray  # descending
@@ -43,8 +43,8 @@ class Curve:
 class Scored:
     """Patches with a model's scores and threshold.
 
-    scores: float32 [n], 0..1. name: `validation`, `test`, or "" for other sets; a prefix of its files' names, and part
-    of the titles of its pictures.
+    scores: float32 [n], 0..1. name: `validation`, `test`, or "" for other sets; the names of the written files begin
+    with it, and the titles of the pictures contain it.
     """
 
     patches: Patches
@@ -64,7 +64,7 @@ class Scored:
 
 
 def checked(labels, scores) -> tuple[np.ndarray, np.ndarray]:
-    """Labels as bool [n] and scores as float32 [n]; raises a ValueError if no metric can be computed from them."""
+    """Returns labels as bool [n] and scores as float32 [n]; raises a ValueError if they allow no metrics."""
     labels, scores = np.asarray(labels).reshape(-1), np.asarray(scores, np.float32).reshape(-1)
     if len(labels) != len(scores) or not len(labels):
         raise ValueError(f"Each label needs one score. Received: {len(labels)} labels, {len(scores)} scores")
@@ -76,7 +76,7 @@ def checked(labels, scores) -> tuple[np.ndarray, np.ndarray]:
 
 
 def curve(labels, scores) -> Curve:
-    """The curve for ROC, precision-recall and the choice of the threshold."""
+    """Returns the curve for ROC, precision-recall and the choice of the threshold."""
     labels, scores = checked(labels, scores)
     order = np.argsort(-scores, kind="stable")
     descending = scores[order]
@@ -86,10 +86,10 @@ def curve(labels, scores) -> Curve:
 
 
 def recall_at_fpr(points: Curve, max_fpr: float) -> float | None:
-    """Highest recall of a threshold with a false positive rate <= `max_fpr`; None if there is only one class.
+    """Returns the highest recall with a false positive rate <= `max_fpr`, or None if there is only one class.
 
-    Taken from the ROC of these patches without interpolation, so it measures how well the scores separate, not how good
-    the chosen threshold is. The threshold above all scores (recall 0) is always allowed.
+    Any threshold may give this recall, so it measures how well the scores separate the classes, not how good the chosen
+    threshold is. The ROC is not interpolated. A threshold above all scores (recall 0) is always allowed.
     """
     if not points.positives or not points.negatives:
         return None
@@ -98,11 +98,11 @@ def recall_at_fpr(points: Curve, max_fpr: float) -> float | None:
 
 
 def recall_at_equal_fpr(hits: np.ndarray, alarms: np.ndarray, rate: float) -> float:
-    """Recall with exactly as many false positives as a rate allows on these patches, the same number for all models.
+    """Returns the recall with exactly as many false positives as a rate allows: the same number for all models.
 
-    If the last of them is tied with other patches, ties are broken at random: the expected recall is on the line
-    between both points of the ROC (Fawcett, Pattern Recognition Letters 2006). With `recall_at_fpr`, a model with few
-    different scores, such as a quantised one, would get fewer false positives than allowed.
+    If several patches share the score at which this number is reached, ties are broken at random: the expected recall
+    is on the line between both points of the ROC (Fawcett, Pattern Recognition Letters 2006). With `recall_at_fpr`, a
+    model with few distinct scores, such as a quantised model, would be measured at fewer false positives than allowed.
 
     Args:
         hits, alarms: detections for decreasing thresholds, float [m], as in `Curve`. rate: 0..1.
@@ -117,10 +117,10 @@ def recall_at_equal_fpr(hits: np.ndarray, alarms: np.ndarray, rate: float) -> fl
 
 
 def of_drawn_patches(labels, scores, threshold: float, limits):
-    """Returns a function from how often each of these patches is drawn, int [n], to the metrics for comparing models.
+    """Returns a function that computes the metrics for comparing models on a bootstrap sample.
 
-    They are recall at each of `limits`, AUROC, and recall and false positive rate at the threshold; None if only one
-    class is drawn. Scores are sorted once for all draws.
+    Its argument is how often each patch is drawn, int [n]. The metrics are recall at each of `limits`, AUROC, and
+    recall and false positive rate at the threshold; None if only one class is drawn. Scores are sorted only once.
     """
     labels, scores = checked(labels, scores)
     found, order = scores >= np.float32(threshold), np.argsort(-scores, kind="stable")
@@ -142,7 +142,7 @@ def of_drawn_patches(labels, scores, threshold: float, limits):
 
 
 def evaluate(labels, scores, threshold: float) -> dict[str, float]:
-    """All metrics of a set of patches, by name. Undefined ones (only one class, no detections) are left out.
+    """Returns all metrics by name. Undefined metrics (only one class, or no detections) are left out.
 
     `recall`, `precision`, `f1`, `accuracy` and `false_positive_rate` are for the chosen threshold;
     `recall_at_fpr_*`, `auroc` and `average_precision` depend only on the scores.
@@ -150,7 +150,7 @@ def evaluate(labels, scores, threshold: float) -> dict[str, float]:
     points = curve(labels, scores)
     labels, scores = checked(labels, scores)
     found = scores >= np.float32(threshold)
-    # Clipped like in Keras, because one confident error must not make the mean infinite.
+    # Clipped as in Keras, because one confident error must not make the mean infinite.
     clipped = np.clip(scores.astype(float), 1e-7, 1 - 1e-7)
     numbers = _at_threshold(labels, found) | {
         "threshold": float(threshold),
@@ -181,10 +181,10 @@ def _at_threshold(labels: np.ndarray, found: np.ndarray) -> dict[str, float | No
 
 
 def false_positive_interval(labels, scores, threshold: float, recording=None) -> dict[str, float]:
-    """The 95 % interval of the false positive rate: `false_positive_rate_low` and `_high`; {} without negatives.
+    """Returns the 95 % interval of the rate, `false_positive_rate_low` and `_high`, or {} without negatives.
 
-    On either side, the wider of the exact binomial interval and a bootstrap over whole recordings, if they are known,
-    because patches of one recording resemble each other. It is not valid for a threshold chosen on these patches.
+    At each end, it is the wider of the exact binomial interval and a bootstrap over whole recordings, if known, because
+    patches of one recording resemble each other. The interval is not valid for a threshold chosen on these patches.
     """
     labels, scores = checked(labels, scores)
     passed = scores[~labels] >= np.float32(threshold)
@@ -200,7 +200,7 @@ def false_positive_interval(labels, scores, threshold: float, recording=None) ->
 
 
 def evaluate_groups(labels, scores, threshold: float, **groups) -> list[dict[str, str | float]]:
-    """One row per camera, per recording, ...: `group`, `name` and the metrics of `evaluate`, sorted by name.
+    """Returns one row per camera, recording, ...: `group`, `name` and the metrics of `evaluate`, sorted by name.
 
     Args:
         labels: [n], 1 ball, 0 no ball.
@@ -219,9 +219,9 @@ def evaluate_groups(labels, scores, threshold: float, **groups) -> list[dict[str
 
 
 def baseline(labels, X) -> dict[str, float]:
-    """Two baselines without a network: always "no ball", and how much brighter the middle is than the whole patch.
+    """Returns the metrics of two baselines: always "no ball", and how much brighter the middle is than the whole patch.
 
-    On real patches, the second separates better than the mean brightness or the contrast.
+    On real patches, the second separates the classes better than the mean brightness or the contrast.
 
     Args:
         labels: [n], 1 ball, 0 no ball.

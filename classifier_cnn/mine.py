@@ -30,31 +30,36 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parses the command line and checks it without opening files."""
     parser = Parser(description=(__doc__ or " ").splitlines()[0])
     add, default, many = parser.add_argument, "(default: %(default)s)", {"nargs": "+", "default": []}
-    text = "the classifier to improve: a run, a .keras, .tflite or .onnx file"
+    text = "the classifier to improve: a run, or a .keras, .tflite or .onnx file"
     add("model", type=run_or_file, metavar="MODEL", help=text)
     text = "pictures, folders, zips, NaoTH logs, patch files (.h5)"
     add("sources", type=Path, nargs="+", metavar="SOURCE", help=text)
-    text = "other classifiers, which score the same patches"
+    text = "other classifiers that score the same patches"
     add("--models", type=run_or_file, **many, metavar="MODEL", help=text)
-    text = "chooses patches nearest to a score of 0.5, on which models disagree, or on which flips and shifts disagree "
-    add("--rule", choices=RULES, help=text + "(default: nearest; models if there are several)")
+    text = "choose the patches whose score is nearest to 0.5 (nearest), differs most between the models (models), or "
+    text += "changes most when the patch is flipped or shifted (views) (default: models with --models, else nearest)"
+    add("--rule", choices=RULES, help=text)
     text = f"maximum number of patches to label {default}"
     add("--count", type=within(int, 1, 1_000_000), default=200, metavar="N", help=text)
     text = f"maximum number of patches per second of each recording and camera {default}"
     add("--per-second", type=within(int, 1, 10_000), default=2, metavar="N", help=text)
-    text = f"pictures per second and camera {default}"
+    text = f"number of pictures that each camera took per second {default}"
     add("--fps", type=within(float, 0.01, 1000), default=30.0, metavar="F", help=text)
-    text = "patch files: similar patches are not chosen (default: the model's training files, if on this machine)"
+    text = (
+        "patch files; patches that look like one of theirs are not chosen (default: the training files of the model, "
+    )
+    text += "if they are on this machine)"
     add("--training", type=Path, **many, metavar="FILE", help=text)
-    text = "annotated pictures, in which false alarms away from all balls become negatives"
+    text = "annotated pictures; false alarms in them that touch no ball become negatives"
     add("--certified", type=Path, **many, metavar="SOURCE", help=text)
-    text = "pictures and logs that certainly show no ball, in which all false alarms become negatives"
+    text = "pictures and logs that certainly show no ball; all false alarms in them become negatives"
     add("--no-ball", type=Path, **many, metavar="SOURCE", help=text)
     text = "lowest score of a false alarm (default: the threshold of the model)"
     add("--threshold", type=threshold_value, metavar="X", help=text)
-    text = "patch root (top/, bottom/) for the negatives (default: negatives in the output folder)"
+    text = "folder for the negatives, with top/ and bottom/ inside (default: negatives in the folder of the results)"
     add("--negatives", type=Path, metavar="ROOT", help=text)
-    text = "folder for the results (default: a new mine-NAME in the output folder, with a number if it exists)"
+    text = "folder for the results (default: a new folder mine-NAME in runs, or in BALL_OUTPUT_DIR if it is set; "
+    text += "-2, -3, ... is added if the name is taken)"
     add("--output-dir", type=output_folder, metavar="DIR", help=text)
     add_scan_options(parser, CANDIDATES)
     add_foreign_options(parser)
@@ -67,7 +72,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Parses the command line and mines."""
+    """Parses the command line and searches the sources."""
     arguments = parse_args(argv)
     with quiet_stderr():
         from classifier_cnn.mining import mine_with

@@ -1,4 +1,4 @@
-"""Finds patches to label in unlabelled pictures: opens the models, scans, chooses, writes and prints."""
+"""Finds patches to label in unlabelled pictures: scores candidates, chooses patches, writes and prints the results."""
 
 import argparse
 import sys
@@ -40,7 +40,7 @@ NO_BALLS = np.empty((0, 3)), np.empty(0)
 
 
 def mine_with(arguments: argparse.Namespace) -> None:
-    """Mines with the classifiers from the command line of mine.py, and prints the report.
+    """Searches the sources with the classifiers given on the command line of mine.py, and prints the report.
 
     Raises:
         UserError: models or sources cannot be used; nothing is written.
@@ -53,7 +53,7 @@ def mine_with(arguments: argparse.Namespace) -> None:
         _mine(arguments, scorers, folder)
     print((place / "report.md").read_text(encoding="utf-8").rstrip())
     print(f"{time.perf_counter() - start:.0f} s; sheets, table, tasks and report: {place}")
-    if arguments.negatives and any(arguments.negatives.glob("*/*.zip")):  # none without a false alarm
+    if arguments.negatives and any(arguments.negatives.glob("*/*.zip")):  # without a false alarm, there is none
         script = "dataset_tools/ball_classification_datasets/create_datasets.py"
         words = ("--naoth", launch.shortest(arguments.negatives), "--origins", "naoth", "--output-dir", "datasets")
         print(f"Build datasets with the negatives: {launch.command(script, *words)}")
@@ -93,7 +93,7 @@ def _mine(arguments: argparse.Namespace, scorers: Sequence[Scorer], folder: Path
 
 
 class _Search:
-    """Scans sources with all models, or with one on all views of a patch, and counts what it sees."""
+    """Scans sources with all models, or with the first model on all views of a patch, and counts the pictures."""
 
     def __init__(self, arguments: argparse.Namespace, scorers: Sequence[Scorer], rule: str):
         self._arguments, self._scorers, self._views = arguments, scorers, rule == "views"
@@ -109,7 +109,7 @@ class _Search:
         return np.stack(columns, axis=1)
 
     def candidates(self, stream: Callable[[], Iterable]) -> Iterable[tuple[Found, np.ndarray]]:
-        """The candidates of all frames with their scores, [n, models or views]; counts the frames at once."""
+        """Counts the frames, then returns an iterable of their candidates with the scores, [n, models or views]."""
         total, plan = sum(1 for _ in stream()), plan_of(self._arguments, self._scorers[0])
         items = scan(stream(), total, plan, self._judge, self._arguments.jobs, self.skips.add) if total else ()
         return (self._counted(*item) for item in items)
@@ -119,7 +119,7 @@ class _Search:
         return found, scores
 
     def report(self, chosen: list[Choice]) -> list[str]:
-        """What was looked at, by recording."""
+        """Returns the lines of the report: what was searched, in all and by recording."""
         rate = f"{self.seconds:.1f} s ({self.patches / max(self.seconds, 1e-9):,.0f} per second)"
         seen, picked = self.pictures, Counter(choice.record.recording for choice in chosen)
         lines = [f"pictures: {seen.total()}, recordings: {len(seen)}, candidates: {self.patches}, scored in {rate}", ""]
@@ -130,7 +130,7 @@ class _Search:
 
 
 def training_files(run: Path) -> list[Path]:
-    """The training files of a run that are on this machine; nothing is downloaded."""
+    """Returns the training files of a run if they are on this machine; nothing is downloaded."""
     try:
         options = from_json(Options, read_config(run)["options"])
         return list(resolve("classification", replace(options, offline=True), _rendered).files["train"])
@@ -141,5 +141,5 @@ def training_files(run: Path) -> list[Path]:
 
 
 def _rendered(task: str, root: Path) -> dict[str, Path]:
-    """Used instead of rendering: for a run on synthetic patches, there is nothing to compare with."""
+    """Replaces the renderer: for a run on synthetic patches, there are no files to compare with."""
     raise UserError("rendered patches")

@@ -1,4 +1,4 @@
-"""The classifier's network: the shared layers (common/training/trunk.py), then the probability of a ball."""
+"""Builds the classifier's network: the shared layers (common/training/trunk.py), then the probability of a ball."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The classifier's command line: its own options, and those of every run (`common/cli/training_options.py`)."""
+"""Parses the classifier's command line: its own options, and those of all runs (common/cli/training_options.py)."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ Exit status: 0, 2 for bad input, 130 or 143 if stopped (the best model so far is
 
 @dataclass(frozen=True)
 class Options(TrainingOptions):
-    """The settings of a classifier run; see the help of each option. RECIPE.md explains the defaults."""
+    """The settings of a classifier run, explained in the help of each option; RECIPE.md explains the defaults."""
 
     positive_weight: float = 1.0
     max_fpr: float = MAX_FPR
@@ -42,8 +42,10 @@ def add_limit(group, meaning: str) -> None:
     """Adds `--max-fpr` and `--confidence` to a command that chooses a threshold."""
     text = f"highest allowed false positive rate of the threshold, from 0 to below 1; {meaning}"
     group.add_argument("--max-fpr", type=float, metavar="X", help=text)
-    text = "confidence that similar patches keep this rate, from 0.5 to below 1; 0: no guarantee, so these patches "
-    text += "keep the rate, but others exceed it half of the time"
+    text = "confidence that the rate also holds for new patches of the same kind, from 0.5 to below 1; 0 gives no "
+    text += (
+        "guarantee: the rate holds for the patches on which the threshold is chosen, but new patches often exceed it"
+    )
     group.add_argument("--confidence", type=float, metavar="X", help=text)
 
 
@@ -63,7 +65,8 @@ def parse_args(argv: list[str] | None = None) -> Options:
     """Parses the command line of train.py; see `common.cli.training_options.parse`."""
     parser = training_parser("Trains the CNN that decides whether a patch shows a ball.", EPILOG, DEFAULT_STEM)
     group = parser.add_argument_group("ball or no ball")
-    group.add_argument("--positive-weight", type=float, metavar="X", help="how much more a ball counts in the loss")
-    add_limit(group, "among the thresholds that keep it, the one that finds most balls is chosen")
+    text = "weight of a ball in the loss; a patch without a ball has weight 1"
+    group.add_argument("--positive-weight", type=float, metavar="X", help=text)
+    add_limit(group, "of the thresholds that keep this rate, the one that finds the most balls is chosen")
     add_robot_options(parser.add_argument_group("robots"))
     return parse(parser, Options, argv, PROJECT)

@@ -1,4 +1,4 @@
-"""Draws the classifier's pictures: where the threshold is, the distribution of scores, and the wrong patches."""
+"""Draws the classifier's pictures: the curves with the threshold, the distribution of scores, and the worst patches."""
 
 from pathlib import Path
 
@@ -24,9 +24,10 @@ def write_all(folder: Path, scored: Scored, confidence: float = CONFIDENCE) -> N
 
 
 def curves(path: Path, scored: Scored, confidence: float = CONFIDENCE) -> None:
-    """Draws the ROC with a logarithmic false positive rate, and precision against recall, with the operating point.
+    """Draws the ROC (false positive rate on a logarithmic axis) and precision against recall, and marks the threshold.
 
-    The band of the ROC shows how high the true rate of each threshold may be, with this confidence; 0 means no band.
+    The band of the ROC shows how high the false positive rate of each threshold may be on new patches, with this
+    confidence; with 0, there is no band.
     """
     points = metrics.curve(scored.balls, scored.scores)
     numbers = metrics.evaluate(scored.balls, scored.scores, scored.threshold)
@@ -57,7 +58,7 @@ def curves(path: Path, scored: Scored, confidence: float = CONFIDENCE) -> None:
 
 
 def _roc(axes, points: metrics.Curve, recall: np.ndarray, numbers: dict[str, float], confidence: float) -> None:
-    """Draws recall against the false positive rate; a rate of 0 is at the left edge, below one patch."""
+    """Draws recall against the false positive rate; a rate of 0 is drawn at the left edge."""
     one = 1 / points.negatives
     left = one / 2  # a logarithmic axis cannot show the rate 0
     rate = np.maximum(points.false_positives / points.negatives, left)
@@ -129,7 +130,7 @@ def _worst(path: Path, scored: Scored, wrong: np.ndarray, rank: np.ndarray, mean
 
 
 def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtitle: str) -> None:
-    """Draws patches that only one of two models gets right, with the scores of both below."""
+    """Draws patches that only one of two models gets right, with the scores of both models below each patch."""
     a, b = (scores[:, 0] for scores in answers)
     captions = [f"{('no ball', 'ball')[int(patches.y[i])]}  #{i}\n{a[i]:.2f} > {b[i]:.2f}" for i in chosen]
     subtitle += "label, index; score of the first and of the other model"

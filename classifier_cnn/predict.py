@@ -1,4 +1,4 @@
-"""Finds balls in pictures, logs and patches: the classifier decides, and a detector may locate them exactly.
+"""Finds balls in pictures, logs and patches: a classifier decides what is a ball; a detector can give its circle.
 
 python3 predict.py MODEL SOURCE...
 python3 predict.py MODEL game.log --detector RUN --label-studio
@@ -21,9 +21,9 @@ from robot_export.foreign_options import add_foreign_options
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Parses the command line and predicts."""
+    """Parses the command line and finds balls in the sources."""
     parser = prediction_parser((__doc__ or " ").splitlines()[0])
-    text = "the run or file of a detector, whose circles are drawn (default: circles in the middle of the patches)"
+    text = "run or file of a detector that gives the circles (default: circles in the middle of the patches)"
     parser.add_argument("--detector", type=run_or_file, metavar="MODEL", help=text)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)

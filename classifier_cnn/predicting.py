@@ -1,4 +1,4 @@
-"""Finds balls in pictures, logs and patches with a classifier and perhaps a detector."""
+"""Finds balls in pictures, logs and patches with a classifier and, optionally, a detector."""
 
 import argparse
 

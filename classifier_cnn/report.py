@@ -1,4 +1,4 @@
-"""Reports a scored set of patches: metrics, pictures and one row per patch."""
+"""Writes the report on a scored set of patches: metrics, pictures and one row per patch."""
 
 import argparse
 from pathlib import Path
@@ -20,12 +20,12 @@ def report(folder: Path, scored: Scored, files=None, confidence: float = CONFIDE
     """Computes all metrics of a set of patches, draws its pictures, and writes one row per patch.
 
     Args:
-        files: str [n], the file of each patch, if several are scored as one.
+        files: str [n], the file of each patch, if patches of several files are scored together.
         confidence: confidence of the band in the ROC curve.
 
     Returns:
-        `metrics` (flat, baseline included), `groups` (per file, camera, recording, side, brightness),
-        and `notes`, sentences for the model card.
+        `metrics` (by name, with those of the baselines), `groups` (metrics by file, camera, recording, side,
+        brightness), and `notes`, sentences for the model card.
     """
     patches, scores, threshold = scored.patches, scored.scores, scored.threshold
     groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
@@ -44,7 +44,7 @@ def report(folder: Path, scored: Scored, files=None, confidence: float = CONFIDE
 
 
 def notes(numbers: dict[str, float]) -> list[str]:
-    """Sentences about what the metrics mean in a game."""
+    """Returns sentences that explain what the metrics mean in a game."""
     if "false_positive_rate_high" not in numbers:
         return []
     keys = ("false_positive_rate", "false_positive_rate_low", "false_positive_rate_high")
@@ -60,10 +60,10 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path, threshold: f
 
     Args:
         arguments: those of evaluate.py.
-        threshold: the decision threshold; origin: a description of where it comes from.
+        threshold: the decision threshold; origin: a text that says where the threshold comes from.
 
     Raises:
-        UserError: files cannot be read or scored as one, or the model is for other patches.
+        UserError: files cannot be read or scored together, or the model is for different patches.
     """
     patches, files = read_files(arguments.files, "classification")
     predict = load_predictor(model_file, patches.X.shape[1:], outputs=1)
@@ -86,7 +86,7 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path, threshold: f
 
 
 def describe(chosen) -> str:
-    """One line about a newly chosen `threshold.Threshold`."""
+    """Describes a newly chosen `threshold.Threshold` in a few lines."""
     rates = (("recall", chosen.recall), ("false positive rate", chosen.false_positive_rate))
     found = ", ".join(f"{what} {value:.2%}" for what, value in rates if value is not None)
     limit = f"{chosen.max_fpr * 100:.4g} %"

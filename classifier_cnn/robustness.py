@@ -1,4 +1,4 @@
-"""The numbers of the classifier in the sheet of common/runs/corruptions.py: recall and false positives."""
+"""Computes the classifier's metrics for the robustness sheet (common/runs/corruptions.py): recall, false positives."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ PANELS = (
 def sheet(folder: Path, result: dict, predict: Callable, patches, threshold: float, name: str = "") -> None:
     """Adds `robustness` and a sentence in `notes` to the result of `report`, and draws robustness.png.
 
-    `predict`: uint8 [n, height, width, channels] -> scores float32 [n, 1].
+    `predict` is a function: uint8 [n, height, width, channels] -> scores float32 [n, 1].
     """
     labels = np.asarray(patches.y)
 

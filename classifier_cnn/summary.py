@@ -55,10 +55,10 @@ _GROUP_COLUMNS = (
 
 
 def table(sets: Mapping[str, Mapping[str, float]]) -> str:
-    """The metrics of `metrics.evaluate` and `metrics.baseline`, one column per set; "-" if undefined."""
+    """Returns a table of all metrics of `report`, with one column per set; "-" if a metric is undefined."""
     return tables.table(_ROWS, sets)
 
 
 def group_table(rows: Sequence[Mapping[str, str | float]], shown: int = 12) -> str:
-    """The rows of `metrics.evaluate_groups`, most errors first, at most `shown` of each kind of group."""
+    """Returns a table of the rows of `metrics.evaluate_groups`: of each kind, `shown` groups with the most errors."""
     return tables.group_table(_GROUP_COLUMNS, rows, lambda row: row["false_negatives"] + row["false_positives"], shown)

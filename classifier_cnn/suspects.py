@@ -1,4 +1,4 @@
-"""Finds labels that are probably wrong, with networks that have not seen the patch's recording.
+"""Finds labels that are probably wrong, with networks that were not trained on the recording of the patch.
 
 python3 suspects.py ../data/TRAIN.h5
 python3 classifier_cnn/suspects.py TRAIN.h5 VALIDATION.h5 --filters 4 --dense 32

@@ -12,7 +12,7 @@ from common.runs.brightness_and_size import SIDE_CLASSES, size_class
 
 @dataclass(frozen=True)
 class Threshold:
-    """A finite decision threshold, its metrics on the patches it was chosen on, and its guarantee for others."""
+    """A finite decision threshold, its metrics on the patches it was chosen on, and its guarantee for new patches."""
 
     value: float
     max_fpr: float
@@ -22,23 +22,23 @@ class Threshold:
     guaranteed: bool  # whether the true rate is at most max_fpr with this confidence
     false_positive_bound: float | None  # upper bound of the true rate with this confidence; None without a confidence
     negatives_missing: int | None  # number missing for the guarantee; None if no number is enough
-    promise: str  # describes the four fields above
-    warning: str | None = None  # why not to trust it
+    promise: str  # describes the guarantee, or says why there is none
+    warning: str | None = None  # why the threshold should not be trusted
     by_side: list[dict] | None = None  # a threshold for each of SIDE_CLASSES, far to near, if all can be guaranteed
-    sides: str = ""  # describes them, or says why there is only one threshold
+    sides: str = ""  # describes the thresholds in `by_side`, or says why there is only one threshold
 
 
 def choose_threshold(labels, scores, max_fpr: float, confidence: float, side=None) -> Threshold:
-    """The threshold with the highest recall whose true false positive rate is <= `max_fpr` with this confidence.
+    """Returns the threshold with the highest recall whose rate on new patches is <= `max_fpr` with this confidence.
 
-    The k-th highest negative is an order statistic: how often the true rate above it exceeds a limit follows only from
-    the binomial distribution, for any scores (Tong, Feng & Li, Neyman-Pearson classification algorithms and NP receiver
-    operating characteristics, Science Advances 2018). With ties it happens less often. If there are too few negatives
-    for a guarantee, or `confidence` is 0, the rate on these patches is <= `max_fpr`.
+    The k-th highest score of the negatives is an order statistic: how often the rate above it exceeds a limit on new
+    patches follows only from the binomial distribution, for any scores (Tong, Feng & Li, Neyman-Pearson classification
+    algorithms and NP receiver operating characteristics, Science Advances 2018). Ties make it less frequent. If there
+    are too few negatives for a guarantee, or `confidence` is 0, the rate on these patches is <= `max_fpr`.
 
-    Among thresholds that find the same balls, it is the one with fewest false positives; with well separated classes,
-    the lowest allowed one would be among saturated scores near 0. It lies midway between the lowest detected score and
-    the next one below, so that rounding in another runtime changes no decision. `warning` names the disadvantages.
+    Of the thresholds that find the same balls, the one with the fewest false positives is chosen: if the classes are
+    well separated, the lowest allowed threshold would be among saturated scores near 0. The threshold is midway between
+    the lowest detected score and the next lower score, so that rounding in another runtime changes no decision.
 
     Args:
         labels: [n], 1 ball, 0 no ball.
@@ -107,10 +107,10 @@ def _by_side(labels, scores, side, max_fpr: float, confidence: float) -> tuple[l
 
 
 def allowed_false_positives(negatives: int, max_fpr: float, confidence: float) -> tuple[int, bool]:
-    """How many of `negatives` patches may pass, and whether that guarantees the limit.
+    """Returns how many of `negatives` patches may be detected, and whether this guarantees the limit.
 
-    The largest number with P(Binomial(negatives, max_fpr) <= allowed) <= 1 - confidence; without such a number, or
-    without a confidence, the largest number whose rate on these patches is <= max_fpr.
+    It is the largest number with P(Binomial(negatives, max_fpr) <= allowed) <= 1 - confidence. If there is no such
+    number, or the confidence is 0, it is the largest number whose rate on these patches is <= max_fpr.
     """
     empirical = int(max_fpr * negatives) + 1
     empirical -= empirical > max_fpr * negatives * (1 + 1e-12)  # 0.29 * 100 is 28.999...
@@ -122,14 +122,14 @@ def allowed_false_positives(negatives: int, max_fpr: float, confidence: float) -
 
 
 def upper_bound(false_positives, negatives: int, confidence: float):
-    """The highest true rate that fits so few false positives (Clopper & Pearson 1934); number or array."""
+    """Returns the upper confidence bound of the rate for this number of false positives (Clopper & Pearson 1934)."""
     passed = np.asarray(false_positives, float)
     bound = np.where(passed < negatives, beta.ppf(confidence, passed + 1, np.maximum(negatives - passed, 1e-9)), 1.0)
     return float(bound) if bound.ndim == 0 else bound
 
 
 def needed_negatives(max_fpr: float, confidence: float) -> int | None:
-    """Patches without a ball needed for the guarantee: 299 for 1 % with 95 %; None if no number is enough."""
+    """Returns how many patches without a ball the guarantee needs (299 for 1 % with 95 %); None if it is impossible."""
     return ceil(log(1 - confidence) / log1p(-max_fpr)) if max_fpr else None
 
 
@@ -146,7 +146,7 @@ def _promise(max_fpr: float, confidence: float, promised: bool, bound: float | N
 
 
 def _between(below: float, above: float | None) -> float:
-    """The float32 value midway between two scores, never `below` itself."""
+    """Returns the float32 value midway between two scores, never `below` itself."""
     if above is None:  # no score may pass; above 1 only if a score of 1 must not pass
         above = 1.0 if below < 1 else np.nextafter(np.float32(1), np.float32(2))
     middle = np.float32((float(below) + float(above)) / 2)
@@ -154,7 +154,7 @@ def _between(below: float, above: float | None) -> float:
 
 
 def _warning(points: Curve, max_fpr: float, recall: float | None) -> str | None:
-    """A warning about a threshold that keeps its guarantee; None if all is well."""
+    """Returns a warning if the threshold is of little use although it keeps the limit, else None."""
     limit = f"{max_fpr * 100:.4g} %"
     if recall is None:
         return "no patch shows a ball, so the threshold depends only on patches without one"

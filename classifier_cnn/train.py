@@ -1,4 +1,4 @@
-"""Trains the classifier: is it a ball?
+"""Trains the classifier: does a patch show a ball?
 
 python3 train.py --filters 8 --dense 32
 python3 classifier_cnn/train.py --dataset synthetic --tracking local

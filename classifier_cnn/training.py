@@ -1,4 +1,4 @@
-"""Trains the classifier: network, fit, evaluation, files."""
+"""Trains the classifier: builds the network, fits it, evaluates it and writes the files."""
 
 import dataclasses
 import sys
@@ -53,7 +53,7 @@ def train(options: Options, splits: Splits, server: Server) -> int:
 
 
 def build(options: Options, splits):
-    """A new network with the mean of the training data, or the network of --init, and the updated options."""
+    """Returns a new network with the mean of the training data, or the network of --init, and the updated options."""
     X = splits.train.X
     options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
     if options.init:
@@ -64,7 +64,7 @@ def build(options: Options, splits):
 
 
 def prepare(model, options: Options, splits):
-    """The trainer, and the function that scores the network on validation after every epoch."""
+    """Returns the trainer, and the function that scores the network on the validation split after every epoch."""
     settings = Settings.of(options, len(splits.train))
     augment = make_augmentation(options.seed) if options.augment else None
     data = training_data(splits.train, settings.batch_size)
@@ -81,7 +81,7 @@ def prepare(model, options: Options, splits):
 
 def finish(run, options: Options, splits, model, history) -> None:
     """Saves the model, chooses its threshold on validation, evaluates it once on test, and prints the results."""
-    run.save_model(model, history)  # first, so that the model is safe whatever fails below
+    run.save_model(model, history)  # first, so that the model is not lost if something below fails
     predict = make_predictor(model)
     judged = {split: part for split, part in splits.parts.items() if split != "train"}
     scores = {split: predict(part.X)[:, 0] for split, part in judged.items()}

@@ -1,4 +1,4 @@
-"""Trains without one venue at a time and scores the model there: what to expect in a new hall.
+"""Trains without one venue at a time and scores each model on the venue left out: what to expect in a new hall.
 
 python3 venues.py --dataset STEM                          recordings whose names differ only in the number are one venue
 python3 venues.py --dataset STEM --group '^(top|bottom)'  the first group of a regular expression names the venue
@@ -30,7 +30,7 @@ WITHOUT = (
 
 @dataclass(frozen=True)
 class VenueOptions(Options):
-    """The options of the runs, and the grouping of recordings."""
+    """The options of the runs, and the pattern that groups recordings into venues."""
 
     group: str = r"^(.+?)[\W_]*\d*$"
 
@@ -48,7 +48,9 @@ def parse_args(argv: list[str] | None = None) -> VenueOptions:
     """Parses and checks the options."""
     parser = training_parser((__doc__ or " ").splitlines()[0], "", DEFAULT_STEM, WITHOUT)
     parser.add_argument(
-        "--group", metavar="PATTERN", help="regular expression; its first group is the venue in the name of a recording"
+        "--group",
+        metavar="PATTERN",
+        help="regular expression whose first group matches the venue in a recording's name",
     )
     add_limit(parser, "each run chooses its threshold on its own validation patches")
     return parse(parser, VenueOptions, argv)

@@ -11,7 +11,7 @@ from common.training import augmentation_ops
 # How far the labelled centre is to the right of and below the visible centre, as a fraction of the patch: a tenth of a
 # pixel at 16x16. A flip mirrors the picture, but not the way patches are sampled and labelled (RECIPE.md).
 LABEL_OFFSET = (0.004, 0.01)
-# How much light changes (see `make_augmentation`), and the largest standard deviation of the noise in grey levels.
+# Strength of the light changes (see `make_augmentation`), and largest standard deviation of the noise in grey levels.
 LIGHT, NOISE = 1.0, 6.0
 
 
@@ -27,12 +27,12 @@ def make_augmentation(
         flips: mirror horizontally and vertically.
         turns: transpose; together with flips, this gives quarter turns.
         offset: see `LABEL_OFFSET`.
-        light: 1 for brightness by up to 30 grey levels, contrast by up to 30 %, tone by up to 0.3.
-        noise: highest standard deviation, in grey levels.
+        light: strength of the light changes; 1: brightness by up to 30 grey levels, contrast by 30 %, tone by 0.3.
+        noise: largest standard deviation, in grey levels.
 
     Returns:
-        A function (x float32 [n, h, w, c] in 0..255, y float32 [n, 3] circles, seed int32 [2]) -> (x, y), which draws
-        for each patch.
+        A function (x float32 [n, h, w, c] in 0..255, y float32 [n, 3] circles, seed int32 [2]) -> (x, y); each patch
+        gets its own changes.
     """
     pool = augmentation_ops.noise_pool(1 << 20, [seed, 7])
 
@@ -60,7 +60,7 @@ def turn(x, y, transposed, flip_x, flip_y, offset=LABEL_OFFSET):
         offset: see `LABEL_OFFSET`.
 
     Returns:
-        x and y, moved.
+        The transformed x and y.
     """
     y, offset = tf.convert_to_tensor(y, tf.float32), tf.constant(offset, tf.float32)
     x = flip(augmentation_ops.transpose(x, transposed), flip_x, flip_y)
@@ -71,9 +71,9 @@ def turn(x, y, transposed, flip_x, flip_y, offset=LABEL_OFFSET):
 
 
 def flip(x, flip_x, flip_y):
-    """Mirrors the chosen patches, bool [n] each, horizontally and vertically; exact.
+    """Mirrors patches horizontally where flip_x, bool [n], is true, and vertically where flip_y is; exact.
 
-    It uses products with mirrored identity matrices, because reversing an axis costs several times as much.
+    It multiplies by mirrored identity matrices, because reversing an axis takes several times as long.
     """
 
     def mirrors(size, chosen):

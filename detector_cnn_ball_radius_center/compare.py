@@ -1,4 +1,4 @@
-"""Compares detectors on the same patches: which is better, by how much, how certainly, and on which patches.
+"""Compares detectors on the same patches: which is better, by how much, how certain this is, and on which patches.
 
 python3 compare.py ../runs/A ../runs/B patches.h5
 python3 detector_cnn_ball_radius_center/compare.py runs/A/model_uint8.tflite runs/B patches.h5
@@ -19,7 +19,7 @@ from robot_export.comparison.options import compare_parser, divide
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Parses the command line and compares."""
+    """Parses the command line and compares the models."""
     arguments = compare_parser((__doc__ or " ").splitlines()[0]).parse_args(argv)
     paths, files = divide(arguments.names)
     with quiet_stderr():

@@ -1,4 +1,4 @@
-"""Exports a trained detector to all formats, compares each with it, and writes model.json and the model card.
+"""Exports a trained detector to all formats, compares them with the model, and writes model.json and its card.
 
 python3 export.py ../runs/NAME                            with the patches that the run recorded
 python3 export.py MODEL --calibration TRAIN.h5 --validation VALIDATION.h5
@@ -20,7 +20,7 @@ from robot_export.options import check_arguments, export_parser
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Parses the command line and exports."""
+    """Parses the command line and exports the model."""
     arguments = check_arguments(export_parser((__doc__ or " ").splitlines()[0]).parse_args(argv), "detector")
     launch.switch_off()
     with quiet_stderr():

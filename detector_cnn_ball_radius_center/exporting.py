@@ -1,4 +1,4 @@
-"""Exports the detector: patches, files, and when a format is rejected."""
+"""Exports the detector: reads the model and patches, writes the files, and measures the errors of each format."""
 
 import argparse
 from dataclasses import replace
@@ -42,7 +42,7 @@ def export(arguments: argparse.Namespace) -> None:
 
 
 def project(size: int) -> Project:
-    """What exports need to know about the detector.
+    """Returns what an export needs to know about the detector.
 
     Args:
         size: width of the patches in pixels.

@@ -1,4 +1,4 @@
-"""Decides which circles are probably wrong: those that differ from predictions more than size and blur explain."""
+"""Finds circles that are probably wrong: their distance from the prediction is not explained by size and blur."""
 
 import argparse
 
@@ -16,7 +16,7 @@ SUSPICIOUS = 2.5  # robust standard deviations; see `unexplained` and benchmarks
 
 
 def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
-    """Trains without each fold, judges all labels and writes the results; the arguments are those of suspects.py.
+    """Trains one network without each fold, judges all labels and writes the results; arguments: see suspects.py.
 
     Raises:
         UserError: the patches cannot be used.
@@ -33,12 +33,12 @@ def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
 
 
 def unexplained(y, circles, sharp) -> np.ndarray:
-    """How much larger each error is than the ball's size and blur explain, in robust standard deviations, float64 [n].
+    """Returns how much larger each error is than size and blur explain, in robust standard deviations, float64 [n].
 
-    The error is the distance of label and prediction as vectors [radius, x, y], with radius and centre in units of
-    their spread (1.4826 times the median absolute deviation). Its logarithm is fitted as a linear function of the
-    logarithms of radius and sharpness, with the soft L1 loss, so that wrong labels do not affect the fit. The residual
-    is divided by its spread above the median (only above, because tiny errors make the lower side of a logarithm long).
+    The error is the distance between label and prediction as vectors [radius, x, y], with radius and centre in units
+    of their spread (1.4826 times the median absolute deviation). A linear function of the logarithms of radius and
+    sharpness is fitted to the logarithm of the error, with the soft L1 loss, so that wrong labels do not affect the
+    fit. The residual is divided by its spread above the median (tiny errors have very negative logarithms).
 
     Args:
         y: [n, 3], the labels. circles: [n, 3], from networks that have not seen the patch.

@@ -1,4 +1,4 @@
-"""The losses for training the detector, by the names of --loss.
+"""Defines the losses for training the detector, with the names that --loss uses.
 
 A circle is [radius, center_x, center_y] in fractions of the patch, origin at its top left corner. Every patch of a
 detection file shows a ball (dataset_tools/building/choose_patches.py), so there is no case without one.
@@ -10,7 +10,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 HUBER_DELTA = 0.02  # fraction of the patch, a third of a pixel at 16x16: quadratic below, linear above
-SMALLEST_RADIUS = 0.01  # fraction of the patch; the loss increases smaller radii to this
+SMALLEST_RADIUS = 0.01  # fraction of the patch; the loss treats smaller radii as this radius
 
 
 def make_loss(name: str) -> Callable:
@@ -23,26 +23,26 @@ def make_loss(name: str) -> Callable:
 
 
 def mean_absolute_error(y, circle):
-    """Mean absolute difference of the three values, in fractions of the patch; [n, 3] and [n, 3] -> [n]."""
+    """Returns the mean absolute difference of the three values, as a fraction of the patch; two [n, 3] -> [n]."""
     return tf.reduce_mean(tf.abs(circle - y), 1)
 
 
 def huber(y, circle):
-    """Huber's loss (Robust Estimation of a Location Parameter, 1964) in units of `HUBER_DELTA`; -> [n]."""
+    """Returns Huber's loss (Robust Estimation of a Location Parameter, 1964) in units of `HUBER_DELTA`; -> [n]."""
     error = tf.abs(circle - y) / HUBER_DELTA
     near = tf.minimum(error, 1.0)
     return tf.reduce_mean(near * (error - 0.5 * near), 1)
 
 
 def circle_iou_loss(y, circle):
-    """1 - IoU of the two circles, plus a penalty for the distance, which also works without overlap; -> [n].
+    """Returns 1 - IoU of the two circles, plus a penalty for the distance, which also works without overlap; -> [n].
 
     The overlap is that of Yang et al., CircleNet: Anchor-free Glomerulus Detection with Circle Representation, 2020.
     The penalty is the squared distance of the centres divided by the squared diameter of the smallest circle around
-    both, adapted from boxes: Zheng et al., Distance-IoU Loss, 2020. A radius that is too small adds what it lacks.
+    both (for boxes: Zheng et al., Distance-IoU Loss, 2020). A radius below SMALLEST_RADIUS adds another penalty.
     """
     radius = tf.maximum(circle[:, 0], SMALLEST_RADIUS)
-    # The floor, a thousandth of a pixel, keeps the distance's gradient finite where the centres coincide.
+    # The constant keeps the gradient of the distance finite where the centres coincide.
     distance = tf.sqrt(tf.reduce_sum((circle[:, 1:] - y[:, 1:]) ** 2, 1) + 1e-8)
     overlap = _lens_area(y[:, 0], radius, distance)
     union = math.pi * (y[:, 0] ** 2 + radius**2) - overlap
@@ -52,10 +52,10 @@ def circle_iou_loss(y, circle):
 
 
 def _lens_area(a, b, distance):
-    """Area of the intersection of two circles with radii a and b, all [n], with its exact gradient.
+    """Returns the area of the intersection of circles with radii a and b, all [n], with its exact gradient.
 
-    The derivative with respect to the distance is minus the common chord; with respect to a radius, it is the circle's
-    arc inside the other. It is finite everywhere, unlike the automatic derivatives of acos and sqrt.
+    The derivative with respect to the distance is minus the common chord; with respect to a radius, it is the length of
+    the arc inside the other circle. Both are finite everywhere, unlike the automatic derivatives of acos and sqrt.
     """
 
     @tf.custom_gradient
@@ -76,6 +76,6 @@ def _lens_area(a, b, distance):
 
 
 def _half_angle(a, b, distance):
-    """Half the central angle of circle a's arc inside circle b: 0 to pi; all [n]."""
+    """Returns half the central angle of the arc of circle a inside circle b: 0 to pi; all [n]."""
     cosine = (distance**2 + a**2 - b**2) / (2 * a * tf.maximum(distance, 1e-6))
     return tf.acos(tf.clip_by_value(cosine, -1.0, 1.0))

@@ -1,4 +1,4 @@
-"""The detector's metrics: pure functions of true and predicted circles, without I/O.
+"""Computes the detector's metrics: pure functions of true and predicted circles, without I/O.
 
 A circle is [radius, center_x, center_y] in fractions of the patch; errors in pixels are pixels of the network's input.
 """
@@ -12,7 +12,7 @@ IOU_LIMITS = (0.5, 0.75)
 
 
 def checked(y, circles) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float64 [n, 3]; raises a ValueError if no metric can be computed from them."""
+    """Returns both arrays as float64 [n, 3]; raises a ValueError if no metric can be computed from them."""
     y, circles = np.asarray(y, np.float64), np.asarray(circles, np.float64)
     if y.shape != circles.shape or y.ndim != 2 or y.shape[1] != 3 or not len(y):
         raise ValueError(f"Each label needs a circle of three values. Received: {y.shape}, {circles.shape}")
@@ -22,7 +22,7 @@ def checked(y, circles) -> tuple[np.ndarray, np.ndarray]:
 
 
 def circle_iou(a, b) -> np.ndarray:
-    """Intersection over union of two circles.
+    """Returns the intersection over union of pairs of circles.
 
     Args:
         a, b: [n, 3], circles. A radius of 0 or less is an empty circle: its overlap is 0.
@@ -41,7 +41,7 @@ def circle_iou(a, b) -> np.ndarray:
 
 
 def _segment(r: np.ndarray, s: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Area of the part of a circle with radius r that the common chord cuts off on the side of the other circle."""
+    """Returns the area that the common chord cuts off a circle of radius r on the side of the other circle."""
     twice = 2 * r * distance
     cosine = np.divide(distance**2 + r**2 - s**2, twice, out=np.ones_like(twice), where=twice > 0)
     half_angle = np.arccos(np.clip(cosine, -1, 1))
@@ -49,13 +49,13 @@ def _segment(r: np.ndarray, s: np.ndarray, distance: np.ndarray) -> np.ndarray:
 
 
 def center_errors(y, circles) -> np.ndarray:
-    """Distance of the centres in fractions of the patch, float64 [n]."""
+    """Returns the distance of the centres as a fraction of the patch, float64 [n]."""
     y, circles = checked(y, circles)
     return np.hypot(circles[:, 1] - y[:, 1], circles[:, 2] - y[:, 2])
 
 
 def evaluate(y, circles, size: int) -> dict[str, float]:
-    """All metrics of a set of patches, by name.
+    """Returns all metrics of a set of patches, by name.
 
     `*_px` are pixels, `*_fraction` fractions of the patch; `bias` is the mean of predicted minus true, in pixels.
 
@@ -76,10 +76,10 @@ def evaluate(y, circles, size: int) -> dict[str, float]:
 
 
 def of_drawn_patches(y, circles, size: int):
-    """Returns a function from how often each of these patches is drawn, int [n], to the metrics for comparing models.
+    """Returns a function that computes the metrics for comparing models on a bootstrap sample.
 
-    They are median centre error and median radius error in pixels, mean IoU, and the share of balls with an IoU above
-    0.75.
+    Its argument is how often each patch is drawn, int [n]. The metrics are median centre error and median radius error
+    in pixels, mean IoU, and the fraction of balls with an IoU above 0.75.
     """
     y, circles = checked(y, circles)
     centre, radius = center_errors(y, circles) * size, np.abs(circles[:, 0] - y[:, 0]) * size
@@ -95,12 +95,12 @@ def of_drawn_patches(y, circles, size: int):
 
 
 def radius_class(radius) -> np.ndarray:
-    """The name of the radius class of each patch, str [n]."""
+    """Returns the name of the radius class of each patch, str [n]."""
     return class_of(radius, RADIUS_CLASSES)
 
 
 def evaluate_groups(y, circles, size: int, **groups) -> list[dict[str, str | float]]:
-    """One row per radius class, camera, ...: `group`, `name` and the metrics of `evaluate`, sorted by name.
+    """Returns one row per radius class, camera, ...: `group`, `name` and the metrics of `evaluate`, sorted by name.
 
     Args:
         y, circles, size: see `evaluate`.
@@ -117,7 +117,7 @@ def evaluate_groups(y, circles, size: int, **groups) -> list[dict[str, str | flo
 
 
 def baseline(y, mean_circle, size: int) -> dict[str, float]:
-    """The baseline without a network: the same circle for every patch, the mean of the training circles."""
+    """Returns the metrics of a baseline without a network: the mean of the training circles for every patch."""
     numbers = evaluate(y, np.tile(np.asarray(mean_circle, np.float64), (len(y), 1)), size)
     kept = ("median_center_error_px", "median_radius_error_px", "mean_iou")
     return {f"baseline_{name}": numbers[name] for name in kept}

@@ -1,4 +1,4 @@
-"""The detector's network: the shared layers (common/training/trunk.py), then the ball's circle.
+"""Builds the detector's network: the shared layers (common/training/trunk.py), then the ball's circle.
 
 A circle is [radius, center_x, center_y] in fractions of the patch, origin at its top left corner.
 """
@@ -26,7 +26,7 @@ def build_model(
         dense: units of the hidden dense layer.
         regularize: add dropout before the output.
         mean: mean of the training pixels per channel, in units of the full range 0..1.
-        mean_circle: mean of the training circles, the first prediction; otherwise the first epochs only learn the mean.
+        mean_circle: mean of the training circles, the first prediction; otherwise, the first epochs only learn it.
 
     Returns:
         A functional keras.Model: [n, height, width, channels] of raw 0..255 -> [n, 3] circles.

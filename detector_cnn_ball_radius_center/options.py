@@ -1,4 +1,4 @@
-"""The detector's command line: its own options, and those of every run (`common/cli/training_options.py`)."""
+"""Parses the detector's command line: its own options, and those of all runs (common/cli/training_options.py)."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ Exit status: 0, 2 for bad input, 130 or 143 if stopped (the best model so far is
 
 @dataclass(frozen=True)
 class Options(TrainingOptions):
-    """The settings of a detector run; see the help of each option. RECIPE.md explains the defaults."""
+    """The settings of a detector run, explained in the help of each option; RECIPE.md explains the defaults."""
 
     loss: str = "huber"
 

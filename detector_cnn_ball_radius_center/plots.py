@@ -1,4 +1,4 @@
-"""Draws the detector's pictures: circles on patches, where the errors are, and predicted against true values."""
+"""Draws the detector's pictures: circles on patches, maps of the errors, and predicted against true values."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def write_all(folder: Path, patches: Patches, circles, name: str = "") -> None:
 
 
 def circle_gallery(path: Path, patches: Patches, circles, chosen, title: str) -> None:
-    """Draws the chosen patches with true and predicted circle, and IoU, centre error and index below."""
+    """Draws the chosen patches with true and predicted circles; IoU, centre error and index are below each patch."""
     y, iou = patches.y, metrics.circle_iou(patches.y, circles)
     error = metrics.center_errors(y, circles) * patches.X.shape[2]
     names = ["" if patches.recording is None else shortened(str(patches.recording[i]), 8) for i in chosen]
@@ -51,7 +51,7 @@ def circle_gallery(path: Path, patches: Patches, circles, chosen, title: str) ->
 
 
 def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtitle: str) -> None:
-    """Draws patches that only one of two models gets right, with the circles of both, and their IoU below."""
+    """Draws patches that only one of two models gets right, with both circles; the IoUs are below each patch."""
     a, b = (metrics.circle_iou(patches.y, circles) for circles in answers)
     captions = [f"{a[i]:.2f} > {b[i]:.2f}\n#{i}" for i in chosen]
 
@@ -65,12 +65,12 @@ def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtit
 
 
 def draw_target(axes, circle, left: float, top: float, side: float) -> None:
-    """Draws the training circle of a patch on the sheet of augmented patches."""
+    """Draws the true circle of a patch on the sheet of augmented patches."""
     draw_circle(axes, circle, (left, top, side), BALL)
 
 
 def draw_circle(axes, circle, place: tuple[float, float, float], colour: str, line: str = "-") -> None:
-    """Draws a circle and its centre on a patch of a sheet, cut off at the patch's edge; place: left, top, side."""
+    """Draws a circle and its centre on one patch of a sheet, clipped to the patch; place: left, top, side."""
     left, top, side = place
     radius, x, y = (float(value) * side for value in circle)
     frame = Rectangle((left, top), side, side, transform=axes.transData)
@@ -82,7 +82,7 @@ def draw_circle(axes, circle, place: tuple[float, float, float], colour: str, li
 
 
 def error_maps(path: Path, y, circles, size: int, name: str = "") -> None:
-    """Draws the distance of the centres against the radius, and its median by true position in the patch."""
+    """Draws the centre error against the radius, and the median centre error by true position in the patch."""
     y, error = np.asarray(y, float), metrics.center_errors(y, circles) * size
     where = f" on {name}" if name else ""
     with plots.figure(path, height=9.6) as drawing:
@@ -110,13 +110,13 @@ def error_maps(path: Path, y, circles, size: int, name: str = "") -> None:
 
 
 def _running_median(position: np.ndarray, value: np.ndarray, bins: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """Median value in bins with equal numbers of patches, at the bins' median positions."""
+    """Returns the median position and the median value of the patches in bins with equal numbers of patches."""
     parts = [part for part in np.array_split(np.argsort(position, kind="stable"), bins) if len(part)]
     return np.array([np.median(position[p]) for p in parts]), np.array([np.median(value[p]) for p in parts])
 
 
 def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
-    """Draws predicted against true, one panel per value; a slope below one means that predictions tend to the mean."""
+    """Draws predicted against true values; a slope below one means that the predictions tend to the mean."""
     y, circles = np.asarray(y, float), np.asarray(circles, float)
     with plots.figure(path, height=7.6) as drawing:
         panels = drawing.subplots(2, 2).ravel()
@@ -143,7 +143,7 @@ def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
 
 
 def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -> None:
-    """Draws balls found, and found with enough overlap, against false positives, with the chosen threshold marked.
+    """Draws how many balls are detected, in all and with enough overlap, against false positives; marks the threshold.
 
     Args:
         curve: `together_metrics.operating_curve`.
@@ -162,7 +162,9 @@ def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -
             axes.plot(np.maximum(alarms, left), curve[key], color=colour, label=label, linewidth=width)
             axes.plot(place, numbers[key], "o", color=ACCENT, markersize=9, zorder=5, clip_on=False)
             low = min(low, numbers[key], curve[key][alarms > 0].min(initial=1))
-        low = max(0, np.floor(10 * low - 1) / 10)  # tenths; the few balls found without a false positive are cut off
+        low = max(
+            0, np.floor(10 * low - 1) / 10
+        )  # tenths; the part of the curve without false positives may be cut off
         axes.set(xlim=(left, 1000), ylim=(low, 1 + 0.02 * (1 - low)), ylabel="share of the balls")
         axes.set_xlabel("false positives per 1000 patches without a ball (left edge: none)")
         plots.plain_log_axis(axes.xaxis)

@@ -1,4 +1,4 @@
-"""Finds balls in pictures, logs and patches: a classifier decides, and the detector locates them exactly.
+"""Finds balls in pictures, logs and patches: a classifier decides what is a ball; the detector gives its circle.
 
 python3 predict.py MODEL SOURCE... --classifier RUN
 python3 predict.py MODEL some_patches.h5
@@ -21,9 +21,12 @@ from robot_export.foreign_options import add_foreign_options
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Parses the command line and predicts."""
+    """Parses the command line and finds balls in the sources."""
     parser = prediction_parser((__doc__ or " ").splitlines()[0])
-    text = "the run or file of a classifier, which decides; required for pictures (default: every patch is a ball)"
+    text = (
+        "run or file of a classifier that decides what is a ball; required for pictures (default: every patch counts "
+    )
+    text += "as a ball)"
     parser.add_argument("--classifier", type=run_or_file, metavar="MODEL", help=text)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)

@@ -1,4 +1,4 @@
-"""Finds balls in pictures, logs and patches with a detector and perhaps a classifier."""
+"""Finds balls in pictures, logs and patches with a detector and, optionally, a classifier."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Reports a scored set of patches: metrics, pictures and one row per patch."""
+"""Writes the report on a scored set of patches: metrics, pictures and one row per patch."""
 
 import argparse
 import json
@@ -21,10 +21,11 @@ def report(folder: Path, patches, circles, mean_circle, name: str = "", files=No
         circles: float32 [n, 3], predicted.
         mean_circle: the mean of the training circles, used as a baseline.
         name: `validation` or `test`, for the titles and as a prefix of the file names.
-        files: str [n], the file of each patch, if several are scored as one.
+        files: str [n], the file of each patch, if patches of several files are scored together.
 
     Returns:
-        `metrics` (flat, baseline included) and `groups` (per radius class, file, camera, recording, side, brightness).
+        `metrics` (by name, with those of the baseline) and `groups` (metrics by radius class, file, camera, recording,
+        side, brightness).
     """
     size = patches.X.shape[2]
     groups = {"file": files, "camera": patches.camera, "recording": patches.recording}
@@ -43,7 +44,7 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path) -> None:
     """Reads the files of evaluate.py, scores a saved model on them, writes the report to a new folder, and prints it.
 
     Raises:
-        UserError: files cannot be read or scored as one, or the model is for other patches.
+        UserError: files cannot be read or scored together, or the model is for different patches.
     """
     patches, files = read_files(arguments.files, "detection")
     predict = load_predictor(model_file, patches.X.shape[1:], outputs=3)
@@ -61,9 +62,9 @@ def evaluate_saved(arguments: argparse.Namespace, model_file: Path) -> None:
 
 
 def read_mean_circle(model_file: Path, y) -> tuple[list[float], str]:
-    """The circle of the baseline and where it comes from: the training data, else the scored files.
+    """Returns the baseline's circle and a text that says where it comes from: the training data or the scored files.
 
-    The baseline is only for comparison, so a model.json without it is not an error.
+    The baseline is only for comparison, so a model.json without a mean circle is not an error.
     """
     try:
         mean = json.loads(model_file.with_name("model.json").read_text(encoding="utf-8"))["target"]["mean"]

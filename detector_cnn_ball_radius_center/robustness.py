@@ -1,4 +1,4 @@
-"""The numbers of the detector in the sheet of common/runs/corruptions.py: the errors of the circles."""
+"""Computes the detector's metrics for the robustness sheet (common/runs/corruptions.py): the errors of the circles."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ PANELS = (
 def sheet(folder: Path, result: dict, predict: Callable, patches, name: str = "") -> None:
     """Adds `robustness` and a sentence in `notes` to the result of `report`, and draws robustness.png.
 
-    A shift or zoom also moves the true circles. `predict`: uint8 [n, height, width, channels] -> float32 [n, 3].
+    A shift or zoom also moves the true circles. `predict` is a function: uint8 [n, h, w, channels] -> float32 [n, 3].
     """
     y, width = np.asarray(patches.y), patches.X.shape[2]
 
@@ -28,6 +28,6 @@ def sheet(folder: Path, result: dict, predict: Callable, patches, name: str = ""
 
 
 def move(circles: np.ndarray, kind: str, strength: float, width: int) -> np.ndarray:
-    """The circles [n, 3] in corrupted patches of this width in pixels."""
+    """Returns where the circles, [n, 3], are in corrupted patches; `width` is in pixels."""
     scale, shift, _ = corruptions.SAMPLING.get(kind, lambda _: (1, 0, 0))(strength)
     return np.concatenate([circles[:, :1] / scale, 0.5 + (circles[:, 1:] - 0.5 - shift / width) / scale], 1)

@@ -1,4 +1,4 @@
-"""Scores a classifier and a detector together, as on the robot: one decides, the other gives the circle.
+"""Scores a classifier and a detector together, as on the robot: the classifier decides, the detector gives the circle.
 
 python3 score_together.py CLASSIFIER DETECTOR CLASSIFICATION_FILE DETECTION_FILE
 """
@@ -27,8 +27,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=(__doc__ or " ").splitlines()[0])
     parser.add_argument("classifier", type=run_or_file, metavar="CLASSIFIER", help="a .keras file, or a run")
     parser.add_argument("detector", type=run_or_file, metavar="DETECTOR", help="a .keras file, or a run")
-    parser.add_argument("classification", type=Path, metavar="CLASSIFICATION_FILE", help="for patches without a ball")
-    parser.add_argument("detection", type=Path, metavar="DETECTION_FILE", help="for balls, same family")
+    text = "classification file; only its patches without a ball are used"
+    parser.add_argument("classification", type=Path, metavar="CLASSIFICATION_FILE", help=text)
+    text = "detection file of the same family, for the balls"
+    parser.add_argument("detection", type=Path, metavar="DETECTION_FILE", help=text)
     text = "decision threshold (default: the classifier's, from model.json)"
     parser.add_argument("--threshold", type=threshold_value, metavar="X", help=text)
     parser.add_argument(
@@ -55,10 +57,10 @@ def main(argv: list[str] | None = None) -> None:
 def check_family(classification: Path, detection: Path) -> None:
     """Refuses two files of the archive that were not cut and converted in the same way.
 
-    Files with other names are judged only by their content.
+    Only the names of the files are compared; files with other names than those of the archive are not refused here.
 
     Raises:
-        UserError: they belong to two families.
+        UserError: the files belong to two families.
     """
     kinds = []
     for path, task in ((classification, "classification"), (detection, "detection")):

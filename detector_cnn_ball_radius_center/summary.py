@@ -51,10 +51,10 @@ _GROUP_COLUMNS = (
 
 
 def table(sets: Mapping[str, Mapping[str, float]]) -> str:
-    """The metrics of `metrics.evaluate` and `metrics.baseline`, one column per set."""
+    """Returns a table of all metrics of `report`, with one column per set."""
     return tables.table(_ROWS, sets)
 
 
 def group_table(rows: Sequence[Mapping[str, str | float]], shown: int = 12) -> str:
-    """The rows of `metrics.evaluate_groups`, lowest mean IoU first, at most `shown` of each kind of group."""
+    """Returns a table of the rows of `metrics.evaluate_groups`: of each kind, `shown` groups with the lowest IoU."""
     return tables.group_table(_GROUP_COLUMNS, rows, lambda row: -row["mean_iou"], shown)

@@ -1,7 +1,6 @@
-"""The metrics of classifier and detector together, as the robot uses them.
+"""Computes the metrics of a classifier and a detector that are used together, as on the robot.
 
-The classifier's probability is the confidence of the detector's circle: a patch is a detection if the probability
-reaches the threshold, and the circle gives the position.
+A patch is a detection if the classifier's probability reaches the threshold; the detector's circle gives the position.
 """
 
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from detector_cnn_ball_radius_center import metrics
 
 @dataclass(frozen=True)
 class Scored:
-    """Patches as both models see them.
+    """The outputs of both models for a set of patches.
 
-    probability: float32 [n], the classifier's. circle: float [n, 3], the detector's. brightness: [n], mean of Y.
+    probability: float32 [n], of the classifier. circle: float [n, 3], of the detector. brightness: [n], mean of Y.
     truth: float [n, 3], the true circles, or None for patches without a ball.
     """
 
@@ -31,7 +30,7 @@ class Scored:
         return len(self.probability)
 
     def take(self, chosen: np.ndarray) -> "Scored":
-        """The chosen patches."""
+        """Returns the chosen patches."""
         truth = None if self.truth is None else self.truth[chosen]
         return Scored(self.probability[chosen], self.circle[chosen], self.brightness[chosen], truth)
 
@@ -44,7 +43,7 @@ def score(classifier: Path, detector: Path, classification, detection) -> tuple[
         classification, detection: common.datasets.patch_file.Patches.
 
     Raises:
-        UserError: a model cannot be loaded or takes other patches.
+        UserError: a model cannot be loaded or is for different patches.
     """
     decide, locate = (load_predictor(file, detection.X.shape[1:], n) for file, n in ((classifier, 1), (detector, 3)))
     empty = classification.take(classification.y == 0)
@@ -56,7 +55,7 @@ def score(classifier: Path, detector: Path, classification, detection) -> tuple[
 
 
 def evaluate(balls: Scored, others: Scored, threshold: float) -> dict[str, float]:
-    """All metrics of the pair; undefined ones (no ball, none found, no other patch) are left out.
+    """Returns all metrics of the pair; undefined metrics (no ball, none found, no other patch) are left out.
 
     Args:
         balls: patches with a ball and their true circles, from the detection file.
@@ -80,7 +79,7 @@ def evaluate(balls: Scored, others: Scored, threshold: float) -> dict[str, float
 
 
 def evaluate_groups(balls: Scored, others: Scored, threshold: float) -> list[dict[str, str | float]]:
-    """`evaluate` by brightness of the patch and by radius: true for balls, predicted for other patches."""
+    """Returns the metrics by brightness of the patch and by radius (true for balls, predicted for other patches)."""
     kinds = {
         "brightness": (balls.brightness, others.brightness, BRIGHTNESS_CLASSES),
         "radius": (balls.truth[:, 0], others.circle[:, 0], metrics.RADIUS_CLASSES),
@@ -96,7 +95,7 @@ def evaluate_groups(balls: Scored, others: Scored, threshold: float) -> list[dic
 
 
 def operating_curve(balls: Scored, others: Scored, points: int = 200) -> dict[str, np.ndarray]:
-    """Detections, detections with enough overlap, and false positives per 1000, for decreasing thresholds."""
+    """Returns detection rates, in all and with enough overlap, and false positives per 1000 for falling thresholds."""
     thresholds = np.quantile(np.concatenate([balls.probability, others.probability]), np.linspace(1, 0, points))
     iou = metrics.circle_iou(balls.truth, balls.circle)
     found = balls.probability[None, :] >= thresholds[:, None]

@@ -38,7 +38,7 @@ def report_pair(arguments: argparse.Namespace, classifier: Path, detector: Path,
     Args:
         arguments: those of score_together.py.
         classifier, detector: .keras files.
-        threshold: the classifier's; origin: a description of where it comes from.
+        threshold: the classifier's threshold; origin: a text that says where it comes from.
 
     Raises:
         UserError: the files cannot be read or scored together.
@@ -65,7 +65,7 @@ def check_patches(classification, detection) -> None:
     """Refuses patches on which a pair of models cannot be scored.
 
     Raises:
-        UserError: they differ in size or colour, or all of them show a ball.
+        UserError: the patches differ in size or colour, or all classification patches show a ball.
     """
     if classification.X.shape[1:] != detection.X.shape[1:]:
         shapes = ("x".join(map(str, part.X.shape[1:])) for part in (classification, detection))

@@ -1,4 +1,4 @@
-"""Trains the detector: network, fit, evaluation, files."""
+"""Trains the detector: builds the network, fits it, evaluates it and writes the files."""
 
 import dataclasses
 
@@ -54,7 +54,7 @@ def train(options: Options, splits: Splits, server: Server) -> int:
 
 
 def build(options: Options, splits):
-    """A new network that starts at the means of the training data, or that of --init, and the updated options."""
+    """Returns a new network that starts with the training data's means, or that of --init, and the updated options."""
     X, y = splits.train.X, splits.train.y
     options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
     if options.init:
@@ -65,7 +65,7 @@ def build(options: Options, splits):
 
 
 def prepare(model, options: Options, splits):
-    """The trainer, and the function that scores the network on validation after every epoch."""
+    """Returns the trainer, and the function that scores the network on the validation split after every epoch."""
     settings = Settings.of(options, len(splits.train))
     augment = make_augmentation(options.seed) if options.augment else None
     loss = make_loss(options.loss)
@@ -84,7 +84,7 @@ def prepare(model, options: Options, splits):
 
 def finish(run, options: Options, splits, model, history) -> None:
     """Saves the model, evaluates it on validation and once on test if there is a test split, and prints the results."""
-    run.save_model(model, history)  # first, so that the model is safe whatever fails below
+    run.save_model(model, history)  # first, so that the model is not lost if something below fails
     predict = make_predictor(model)
     mean_circle = splits.train.y.mean(0).tolist()
     judged = {split: part for split, part in splits.parts.items() if split != "train"}

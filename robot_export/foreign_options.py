@@ -31,8 +31,8 @@ def is_exported(path: Path) -> bool:
 
 def add_foreign_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options for the input and output of somebody else's TFLite or ONNX file."""
-    add = parser.add_argument_group("files without a model.json").add_argument
-    text = "factor F of its input, which is Y * F + OFFSET (default: 1, raw)"
+    add = parser.add_argument_group("model files without a model.json").add_argument
+    text = "factor F: the input of the model is Y * F + OFFSET (default: 1, raw values)"
     add("--input-scale", type=float, default=1.0, metavar="F", help=text)
     add(
         "--input-offset",
@@ -40,13 +40,15 @@ def add_foreign_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[0.0],
         metavar="OFFSET",
-        help="one number per channel (default: 0)",
+        help="summand OFFSET, one number per channel (default: 0)",
     )
-    add("--input-columns", action="store_true", help="its input is transposed, column by column")
+    add("--input-columns", action="store_true", help="the model reads its input column by column (transposed)")
     names = [term + unit for unit in ("", PIXELS) for term in TERMS]
-    text = f"its outputs in order: {', '.join(TERMS)}, also with ' px'; 0 is unused (default: from their number)"
+    text = f"meaning of each output in order: {', '.join(TERMS)} ('2 radius': the diameter; 0: an unused output); with "
+    text += "' px' for values in pixels, such as 'radius px' (default: guessed from the number of outputs)"
     add("--outputs", nargs="+", choices=names, metavar="NAME", help=text)
-    add("--sampling", choices=tuple(RULES), default="centres", help="how its patches are subsampled (%(default)s)")
+    text = "how the patches of the model are subsampled (default: %(default)s)"
+    add("--sampling", choices=tuple(RULES), default="centres", help=text)
 
 
 def foreign(arguments: argparse.Namespace) -> Foreign:
