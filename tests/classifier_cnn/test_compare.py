@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Networks whose score can be computed by hand: the brightness of the whole patch or of one of its pixels."""
+    """Makes networks whose score can be computed by hand: the brightness of the whole patch or of one of its pixels."""
     import keras
 
     folder = tmp_path_factory.mktemp("models")
@@ -46,7 +46,7 @@ def models(tmp_path_factory):
 
 
 def write(path, recordings=12, **changed):
-    """Writes noisy patches of two brightness levels, brighter ones for balls, with 20 patches in each recording."""
+    """Writes noisy patches of two brightness levels, with brighter patches for balls and 20 patches per recording."""
     rng = np.random.default_rng(0)
     y = np.arange(20 * recordings) % 2
     level = np.where(y == 1, 150, 100)[:, None, None, None]
@@ -168,7 +168,7 @@ def test_a_foreign_file_with_a_description_can_be_compared(models, file, tmp_pat
 
 @pytest.mark.parametrize("text", [None, '{"version": 1}', "damaged"])
 def test_threshold_is_for_every_model_without_its_own(models, file, tmp_path, text, capsys):
-    """A file beside a model.json that does not list it, or beside a damaged one, has no threshold, either."""
+    """A model file has no threshold of its own if the model.json beside it is damaged or does not list the file."""
     folder = shutil.copytree(models / "good", tmp_path / "run")
     other = folder / "model.keras" if text else shutil.copyfile(folder / "model.keras", folder / "mine.keras")
     if text:

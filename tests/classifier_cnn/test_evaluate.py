@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """A folder with a run (model.keras, model.json), and with models that do not fit the patches."""
+    """Makes a folder with a run (model.keras, model.json), and with models that cannot score the patches."""
     import keras
 
     folder = tmp_path_factory.mktemp("models")
@@ -48,7 +48,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture
 def file(tmp_path):
-    """50 uniform patches with brightnesses from 0 to 255; the bright ones are labelled as balls, with two errors."""
+    """Writes 50 uniform patches with brightnesses from 0 to 255; bright patches are balls, but two labels are wrong."""
     level = np.linspace(0, 255, 50).round().astype(np.uint8)
     y = (level > 150).astype(np.float32)
     y[[5, 45]] = 1, 0

@@ -1,4 +1,4 @@
-"""The rule that decides which labels are suspicious."""
+"""Tests the rule that decides which labels are suspicious."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Recordings are grouped into venues, and each venue is left out once."""
+"""Tests that recordings are grouped into venues, and that each venue is left out once."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from common.errors import UserError
 
 
 def recordings(**venue_sizes):
-    """(labels, recording) with a quarter of balls and two recordings per venue."""
+    """Returns (labels, recording): a quarter of the patches show a ball, and each venue has two recordings."""
     names = [f"{venue}_{i % 2}" for venue, n in venue_sizes.items() for i in range(n)]
     return np.arange(len(names)) % 4 == 0, np.array(names)
 

@@ -1,4 +1,4 @@
-"""The classifier's loss."""
+"""Tests the classifier's loss."""
 
 import numpy as np
 import tensorflow as tf

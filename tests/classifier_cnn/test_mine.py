@@ -1,4 +1,4 @@
-"""mine.py selects informative patches, leaves out similar ones, and collects certain negatives."""
+"""Tests that mine.py chooses useful patches, leaves out similar patches, and collects certified negatives."""
 
 import csv
 import json
@@ -93,7 +93,7 @@ def test_false_alarms_become_negatives_that_touch_no_ball(tmp_path, models):
             texts += [Image.open(archive.open(member)).info for member in archive.namelist()]
     assert {text["picture"] for text in texts} == {name for name, boxes in scenes.SCENES.items() if boxes}
     assert {text["ball_intersect"] for text in texts} == {"0"}
-    # When datasets are built, the negatives stay on the side of the recording that they are from.
+    # When datasets are built, the negatives go into the same split as the recording that they come from.
     assert cut.main([str(source), "--output", str(tmp_path / "root")]) == 0
     for chunk in naoth_chunks(tmp_path / "root", 0):
         game = chunk.recording.removesuffix("-false-alarms")

@@ -46,7 +46,7 @@ def test_file_names_start_with_the_name_of_the_set(tmp_path):
 
 @pytest.fixture
 def shown(monkeypatch):
-    """Records the arguments of the galleries: (patches, captions, title)."""
+    """Records the arguments of each gallery: (patches, captions, title)."""
     calls = []
     monkeypatch.setattr(
         common_pictures, "gallery", lambda path, X, captions, title, subtitle: calls.append((X, captions, title))

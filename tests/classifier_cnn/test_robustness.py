@@ -1,4 +1,4 @@
-"""The robustness sheet: a corruption grows with its strength, keeps shape and type, and leaves its input unchanged."""
+"""Tests the classifier's robustness sheet."""
 
 import numpy as np
 

@@ -155,7 +155,7 @@ def test_a_guarantee_loses_the_balls_that_score_like_the_highest_negatives():
 
 
 def sized(negatives, confidence=0.95):
-    """A threshold for 1 % from four side classes with this many negatives each; far ones have the highest scores."""
+    """Chooses a threshold for 1 % on four side classes with these numbers of negatives; far patches score highest."""
     count = [50 + n for n in negatives]
     labels = np.concatenate([np.arange(n) < 50 for n in count]).astype(float)
     high = np.repeat([0.8, 0.6, 0.4, 0.2], count)

@@ -1,4 +1,4 @@
-"""The classifier from its command line to its files: real runs on tiny data."""
+"""Tests the classifier from the command line to the files of a run, with real runs on tiny data."""
 
 import dataclasses
 import json
@@ -27,7 +27,7 @@ SMALL += ("--export", "none")  # the exports take seconds, so only some tests ma
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> list[str]:
-    """The options --data-train, --data-val and --data-test with tiny files: 50 patches of each side without a ball."""
+    """Returns --data-train, --data-val and --data-test with tiny files: each side has 50 patches without a ball."""
     folder = tmp_path_factory.mktemp("patches")
     arguments, side = [], np.tile([10, 20, 40, 80], 75)
     for seed, split in enumerate(("train", "val", "test")):
@@ -37,7 +37,7 @@ def files(tmp_path_factory) -> list[str]:
 
 @pytest.fixture(scope="module")
 def finished(files, tmp_path_factory) -> Path:
-    """The folder of a finished run."""
+    """Trains to the end and returns the folder of the run."""
     output = tmp_path_factory.mktemp("runs")
     more = ("--epochs", "6", "--output-dir", str(output), "--experiment", "tests", "--export", "all")
     more += ("--max-fpr", "0.1")  # 29 patches without a ball can guarantee it
@@ -144,7 +144,7 @@ def test_resuming_a_finished_run_changes_nothing(finished, capsys):
 
 
 def test_a_killed_and_stopped_run_ends_like_an_uninterrupted_one(files, tmp_path):
-    """After kill -9 and SIGTERM, the resumed run ends with the weights of an uninterrupted run, in one MLflow run."""
+    """After kill -9 and SIGTERM, a resumed run has the weights of an uninterrupted run, and is one run on MLflow."""
     import keras
 
     epochs = ("--epochs", "60")
@@ -232,7 +232,7 @@ def test_a_wrong_export_fails_the_run_but_loses_nothing_of_it(files, tmp_path, m
     for name in ("false_positive_bound", "false_positive_rate_high"):
         value = literal(np.float32(whole["metrics"]["validation"][name]))
         assert f"static const float {name} = {value};" in (folder / "model.h").read_text()
-    # Another limit promises another rate.
+    # With another --max-fpr, the guarantee is for another rate.
     monkeypatch.setitem(plan_files.CHOICES, "all", ("keras",))
     export.main([str(folder), "--calibration", files[1], "--validation", files[3], "--max-fpr", "0.3"])
     whole = json.loads((folder / "model.json").read_text())
@@ -255,7 +255,7 @@ def test_fine_tuning_starts_from_a_model(finished, files, tmp_path, monkeypatch)
 
 
 def test_the_default_family_is_replaced_only_with_a_warning(files, tmp_path, monkeypatch, capsys):
-    """Without archive and cache, a dry run uses synthetic patches; a warning, its name and its tags say so."""
+    """Without archive and cache, a dry run uses synthetic patches and says so in a warning, its name and its tags."""
     paths = dict(zip(("train", "validation", "test"), map(Path, files[1::2]), strict=True))
     monkeypatch.setattr("classifier_cnn.data.synthetic_files", lambda *_, **__: paths)
     places = ["--output-dir", str(tmp_path / "runs"), "--data-root", str(tmp_path / "data")]
@@ -302,7 +302,7 @@ def test_the_default_family_is_replaced_only_with_a_warning(files, tmp_path, mon
     ],
 )
 def test_bad_input_gives_one_clear_line(arguments, words, tmp_path, capsys):
-    """The message comes before anything else is printed and before any folder is created, so nothing is lost."""
+    """The message is printed before anything else and before any folder is created, so nothing is lost."""
     places = ["--output-dir", str(tmp_path / "runs"), "--data-root", str(tmp_path / "data")]
     if not {"--tracking", "--resume"} & set(arguments):
         places += ["--tracking", "local"]

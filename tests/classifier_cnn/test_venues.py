@@ -1,4 +1,4 @@
-"""Leaving out one venue at a time: grouping of recordings into venues, and one real run."""
+"""Tests venues.py: invalid patterns, and one real run that leaves out one venue at a time."""
 
 import json
 
@@ -19,7 +19,7 @@ def test_a_bad_pattern_gives_one_line(pattern):
 
 
 def test_the_hardest_venue_comes_first(tmp_path, capsys):
-    """The labels of `upside` are swapped, so only a model that was trained on it could be right."""
+    """The labels of `upside` are swapped, so only a model that was trained on this venue could score it correctly."""
     X, ball = bars(1200, 0), np.arange(1200) % 2 == 0
     X[ball] = discs(600, 0)[0]
     names = [f"{'upside' if i < 240 else ('hall', 'field')[i // 2 % 2]}_{i % 3}" for i in range(1200)]

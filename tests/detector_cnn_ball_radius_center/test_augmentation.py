@@ -1,4 +1,4 @@
-"""Pixels and circles move together: properties of the transforms, and measurements of rendered discs."""
+"""Tests that pixels and circles move together: properties of the transforms, and measurements of rendered discs."""
 
 import runpy
 
@@ -23,7 +23,7 @@ COUNT = 20
 
 
 def disc(circle, size=16, cells=8):
-    """A bright disc on black, float32 [size, size, 1]; every pixel is the mean of cells x cells points."""
+    """Draws a bright disc on black, float32 [size, size, 1]; every pixel is the mean of cells x cells points."""
     radius, x, y = circle
     points = (np.arange(size * cells) + 0.5) / (size * cells)
     inside = np.hypot(points[None] - x, points[:, None] - y) < radius
@@ -31,7 +31,7 @@ def disc(circle, size=16, cells=8):
 
 
 def measured(x):
-    """[radius, center_x, center_y] of discs that are inside their patch, from area and centroid."""
+    """Measures [radius, center_x, center_y] of discs that are inside their patch, from area and centroid."""
     size, mass = x.shape[1], x[..., 0] / 255
     place = (np.arange(size) + 0.5) / size
     area = mass.sum((1, 2))
@@ -124,7 +124,7 @@ def test_a_clockwise_quarter_turn_by_hand():
 @given(seeds)
 @few
 def test_no_centre_is_pushed_out_of_the_patch(seed):
-    """With large shifts and zooms, the centre stops at the limit, and the disc is inside its circle."""
+    """With large shifts and zooms, the centre stops at the limit, and the circle still matches the disc."""
     x, y, rng = discs(seed, (0.1, 0.3, 0.3), (0.15, 0.7, 0.7))
     shift = tf.constant(rng.uniform(-16, 16, COUNT).astype(np.float32))
     zoom = tf.constant(rng.uniform(0.4, 0.8, COUNT).astype(np.float32))

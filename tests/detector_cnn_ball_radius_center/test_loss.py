@@ -1,4 +1,4 @@
-"""The detector's losses: their gradients, and values by hand."""
+"""Tests the detector's losses: their gradients, and values computed by hand."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def circles(seed, low=(0.05, 0.0, 0.0), high=(0.75, 1.0, 1.0)):
-    """Two sets of a thousand circles, float32; some pairs are equal, touching or far apart."""
+    """Draws a thousand circles, float32; two such sets have pairs that are equal, touching or far apart."""
     drawn = np.random.default_rng(seed).uniform(low, high, (1000, 3)).astype(np.float32)
     drawn[::10, 1:] = 0.5
     drawn[::20, 0] = 0.25
@@ -37,7 +37,7 @@ def test_circle_iou_loss_contains_the_true_iou(seed):
     distance = np.hypot(*(y - found)[:, 1:].T)
     around = np.maximum(distance + y[:, 0] + found[:, 0], 2 * np.maximum(y[:, 0], found[:, 0]))
     overlap = 1 - circle_iou_loss(tf.constant(y), tf.constant(found)).numpy() + (distance / around) ** 2
-    # float32 and its acos near 1 lose digits if the circles hardly overlap.
+    # If circles hardly overlap, float32 and acos near 1 are less accurate.
     np.testing.assert_allclose(overlap, circle_iou(y, found), atol=3e-3)
 
 

@@ -1,4 +1,4 @@
-"""Compares the detector's numbers with cases computed by hand and with areas counted pixel by pixel."""
+"""Compares the detector's metrics with values computed by hand and with areas counted cell by cell."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from detector_cnn_ball_radius_center.metrics import circle_iou
 
 
 def counted_iou(a, b, cells=1500):
-    """The IoU on a fine grid: the number of cells in both circles, divided by those in at least one."""
+    """Computes the IoU on a fine grid: the number of cells in both circles, divided by the number in at least one."""
     grid = np.linspace(-1, 2, cells)
     in_a, in_b = ((grid[None] - x) ** 2 + (grid[:, None] - y) ** 2 <= r**2 for r, x, y in (a, b))
     return np.sum(in_a & in_b) / np.sum(in_a | in_b)
@@ -46,7 +46,7 @@ def test_iou_computed_by_hand(a, b, expected):
 
 @pytest.fixture
 def four():
-    """Four circles: correct; off by (3, -4) pixels of 20; radius off by 2 pixels; off by 20 pixels, far outside."""
+    """Returns four circles: correct; off by (3, -4) of 20 pixels; radius off by 2 pixels; off by 20, far outside."""
     y = np.full((4, 3), 0.5)
     y[:, 0] = 0.3, 0.3, 0.4, 0.5
     found = y.copy()

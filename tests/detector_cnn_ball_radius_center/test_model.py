@@ -1,4 +1,4 @@
-"""The detector's network and its losses: values computed by hand, and finite gradients for any output."""
+"""Tests the detector's network: shapes, number of weights, and initial outputs."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""The robustness sheet of the detector."""
+"""Tests the detector's robustness sheet."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from detector_cnn_ball_radius_center import robustness
 
 
 def test_the_sheet_measures_moved_circles_and_names_the_weakest(tmp_path):
-    """A detector that finds the middle of what is bright follows a shift, and loses half of a ball that is hidden."""
+    """A detector that finds the centre of bright pixels follows a shift, but is wrong if half of the ball is hidden."""
     rows, columns = np.mgrid[:16, :16] + 0.5
     ball = np.hypot(columns - 8, rows - 8) < 4
     X = np.repeat(np.where(ball, 250, 0).astype(np.uint8)[None, ..., None], 20, 0)

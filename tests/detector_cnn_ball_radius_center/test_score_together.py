@@ -1,4 +1,4 @@
-"""Classifier and detector scored together: numbers computed by hand, and the command on tiny models and files."""
+"""Tests score_together.py: runs the command on tiny models and files."""
 
 import json
 
@@ -14,7 +14,7 @@ CENTRE = [0.4, 0.5, 0.5]
 
 
 def model(path, outputs, side=16, channels=1):
-    """A classifier that measures brightness, or a detector that always gives the same circle."""
+    """Saves a classifier that measures brightness, or a detector that always predicts the same circle."""
     inputs = keras.Input((side, side, channels))
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
     if outputs == 1:
@@ -29,7 +29,7 @@ def model(path, outputs, side=16, channels=1):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A classifier's run with a threshold, a detector, and a file for each."""
+    """Makes a folder with a classifier's run that has a threshold, a detector, and a patch file for each."""
     folder = tmp_path_factory.mktemp("pair")
     model(folder / "run" / "model.keras", 1)
     (folder / "run" / "model.json").write_text(json.dumps({"threshold": {"keras": 0.6}}))

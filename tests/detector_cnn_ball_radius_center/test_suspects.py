@@ -33,7 +33,7 @@ def test_planted_circles_are_found(tmp_path, capsys):
 
 
 def test_size_and_blur_excuse_errors_but_a_wrong_label_stands_out():
-    """Errors that grow with the radius and are ten times as large for blurred balls are predicted and subtracted."""
+    """Errors that grow with the radius, and are ten times as large for blurred balls, are not suspicious."""
     rng = np.random.default_rng(0)
     n = 600
     y = np.stack([rng.uniform(0.2, 0.5, n), *rng.uniform(0.4, 0.6, (2, n))], 1)

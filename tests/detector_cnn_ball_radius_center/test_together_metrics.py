@@ -1,4 +1,4 @@
-"""The numbers of a classifier and a detector together."""
+"""Tests the metrics of a classifier and a detector that are used together."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ CENTRE = [0.4, 0.5, 0.5]
 
 @pytest.fixture
 def crafted():
-    """Four balls: found with a good circle; found with a bad one; not found; at the threshold. Five negatives."""
+    """Returns five negatives and four balls: a good circle; a bad circle; not found; score equal to the threshold."""
     circle = np.array([CENTRE, [0.1, 0.1, 0.1], CENTRE, CENTRE])
     probability = np.float32([0.9, 0.8, 0.2, 0.7])
     balls = Scored(probability, circle, np.float32([50, 100, 100, 200]), np.tile(CENTRE, (4, 1)))

@@ -1,4 +1,4 @@
-"""The detector from its command line to its files: real runs on tiny data."""
+"""Tests the detector from the command line to the files of a run, with real runs on tiny data."""
 
 import json
 import signal
@@ -27,7 +27,7 @@ EPOCHS = ("--epochs", "25")
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> list[str]:
-    """The options --data-train and --data-val with tiny files; like the older families, without a test file."""
+    """Returns --data-train and --data-val with tiny files, without a test file as in the older families."""
     folder = tmp_path_factory.mktemp("patches")
     arguments = []
     for seed, split in enumerate(("train", "val")):
@@ -45,7 +45,7 @@ def run(*arguments) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(files, tmp_path_factory) -> Path:
-    """The folder of a finished run."""
+    """Returns the folder of a finished run."""
     output = tmp_path_factory.mktemp("runs")
     return run(*files, *SMALL, *EPOCHS, "--output-dir", output, "--experiment", "tests", "--export", "all")
 
@@ -111,11 +111,11 @@ def test_evaluate_gives_the_same_numbers_as_the_run(finished, files, tmp_path, c
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_trains(loss, files):
-    """Trains with `build` and `prepare` as the benchmarks do, without a run folder and pictures."""
+    """Trains with `build` and `prepare` like the benchmarks, without a run folder and pictures."""
     options = parse_args([*SMALL, "--loss", loss, "--epochs", "8"])
     train_part, validation = (read_patches(path, "detection") for path in files[1::2])
     splits = SimpleNamespace(train=train_part, validation=validation)
-    keras.utils.set_random_seed(1)  # from some initial weights, so small a network does not learn by the circle IoU
+    keras.utils.set_random_seed(1)  # with some initial weights, such a small network does not learn with circle-iou
     trainer, validate = training.prepare(*training.build(options, splits), splits)
     before = validate()
     for epoch in range(8):
@@ -127,7 +127,7 @@ def test_every_loss_trains(loss, files):
 
 
 def test_a_stopped_and_resumed_run_ends_like_an_uninterrupted_one(finished, files, tmp_path, monkeypatch):
-    """After SIGTERM, model and pictures are complete, and the resumed run ends with the weights of `finished`."""
+    """After SIGTERM, model and pictures are complete, and the resumed run has the weights of `finished` at the end."""
     calls, original = [], RunFolder.epoch
 
     def report(self, number, numbers):
@@ -164,7 +164,7 @@ def test_a_dry_run_of_fine_tuning_does_every_step(finished, files, tmp_path):
 
 
 def test_a_file_with_x_y_radius_is_refused_with_one_line(files, tmp_path):
-    """Nothing is trained on circles in the wrong order; as in real files, centres vary more than radii."""
+    """Circles in the wrong order are refused before training; as in real files, centres vary more than radii."""
     rng, wrong = np.random.default_rng(0), tmp_path / "wrong.h5"
     with h5py.File(files[1]) as good, h5py.File(wrong, "w") as file:
         file["X"] = good["X"][:]
