@@ -45,10 +45,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add("--per-second", type=within(int, 1, 10_000), default=2, metavar="N", help=text)
     text = f"number of pictures that each camera took per second {default}"
     add("--fps", type=within(float, 0.01, 1000), default=30.0, metavar="F", help=text)
-    text = (
-        "patch files; patches that look like one of theirs are not chosen (default: the training files of the model, "
-    )
-    text += "if they are on this machine)"
+    text = "patch files; patches that look like a patch in these files are not chosen (default: the training files of "
+    text += "the model, if they are on this machine)"
     add("--training", type=Path, **many, metavar="FILE", help=text)
     text = "annotated pictures; false alarms in them that touch no ball become negatives"
     add("--certified", type=Path, **many, metavar="SOURCE", help=text)

@@ -42,10 +42,10 @@ def add_limit(group, meaning: str) -> None:
     """Adds `--max-fpr` and `--confidence` to a command that chooses a threshold."""
     text = f"highest allowed false positive rate of the threshold, from 0 to below 1; {meaning}"
     group.add_argument("--max-fpr", type=float, metavar="X", help=text)
-    text = "confidence that the rate also holds for new patches of the same kind, from 0.5 to below 1; 0 gives no "
-    text += (
-        "guarantee: the rate holds for the patches on which the threshold is chosen, but new patches often exceed it"
+    text = (
+        "confidence that the rate also holds for new patches of the same kind, from 0.5 to below 1; 0: no guarantee, "
     )
+    text += "the threshold keeps the rate for the patches on which it is chosen, but often not for new patches"
     group.add_argument("--confidence", type=float, metavar="X", help=text)
 
 

@@ -162,9 +162,7 @@ def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -
             axes.plot(np.maximum(alarms, left), curve[key], color=colour, label=label, linewidth=width)
             axes.plot(place, numbers[key], "o", color=ACCENT, markersize=9, zorder=5, clip_on=False)
             low = min(low, numbers[key], curve[key][alarms > 0].min(initial=1))
-        low = max(
-            0, np.floor(10 * low - 1) / 10
-        )  # tenths; the part of the curve without false positives may be cut off
+        low = max(0, np.floor(10 * low - 1) / 10)  # tenths; the curve may be cut off where it has no false positives
         axes.set(xlim=(left, 1000), ylim=(low, 1 + 0.02 * (1 - low)), ylabel="share of the balls")
         axes.set_xlabel("false positives per 1000 patches without a ball (left edge: none)")
         plots.plain_log_axis(axes.xaxis)

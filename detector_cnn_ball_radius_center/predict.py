@@ -23,10 +23,8 @@ from robot_export.foreign_options import add_foreign_options
 def main(argv: list[str] | None = None) -> None:
     """Parses the command line and finds balls in the sources."""
     parser = prediction_parser((__doc__ or " ").splitlines()[0])
-    text = (
-        "run or file of a classifier that decides what is a ball; required for pictures (default: every patch counts "
-    )
-    text += "as a ball)"
+    text = "run or file of a classifier that decides what is a ball; required for pictures (default: every patch "
+    text += "counts as a ball)"
     parser.add_argument("--classifier", type=run_or_file, metavar="MODEL", help=text)
     add_foreign_options(parser)
     arguments = parser.parse_args(argv)
