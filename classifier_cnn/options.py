@@ -43,7 +43,7 @@ def add_limit(group, meaning: str) -> None:
     text = f"highest allowed false positive rate of the threshold, from 0 to below 1; {meaning}"
     group.add_argument("--max-fpr", type=float, metavar="X", help=text)
     text = (
-        "confidence that the rate also holds for new patches of the same kind, from 0.5 to below 1; 0: no guarantee, "
+        "confidence that the rate also holds for new patches of the same kind, from 0.5 to below 1; 0: no guarantee; "
     )
     text += "the threshold keeps the rate for the patches on which it is chosen, but often not for new patches"
     group.add_argument("--confidence", type=float, metavar="X", help=text)
