@@ -33,7 +33,8 @@ from common.training.batches import MemoryData
 from common.training.trainer import Settings, Trainer
 from dataset_tools.annotations import picture, recognise
 from dataset_tools.annotations.classes import Classes
-from dataset_tools.annotations.record import BALL, Record
+from dataset_tools.annotations.kinds import BALL
+from dataset_tools.annotations.record import Record
 from dataset_tools.suspects.folds_and_list import held_out_answers
 from detector_cnn_ball_radius_center import metrics
 from detector_cnn_ball_radius_center.augmentation import make_augmentation

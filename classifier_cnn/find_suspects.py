@@ -10,7 +10,7 @@ from classifier_cnn.options import Options
 from dataset_tools.suspects.folds_and_list import answers_by_fold, read_recordings, write
 
 CLASSES = ("no ball", "ball")
-USES = {"--relabel": "corrects the labels", "--drop   ": "or leaves the patches out"}
+USES = {"--relabel": "corrects the labels", "--drop": "leaves the patches out"}
 
 
 def find_suspects(arguments: argparse.Namespace, options: Options) -> None:

@@ -139,9 +139,9 @@ def _promise(max_fpr: float, confidence: float, promised: bool, bound: float | N
         return f"chosen for at most {limit} false positives on validation; no guarantee was requested"
     if promised:
         return f"guaranteed: at most {limit} false positives with {sure} confidence"
-    upto = "" if bound is None else f"the true rate may be up to {bound * 100:.3g} % with {sure} confidence; "
+    upto = "" if bound is None else f"up to {bound * 100:.3g} % false positives are possible ({sure} confidence); "
     if missing is None:
-        return f"not guaranteed: {upto}no number of patches can guarantee 0"
+        return f"not guaranteed: {upto}no number of patches can guarantee a rate of 0"
     return f"not guaranteed: {upto}{missing:,} more patches without a ball are needed"
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from common.tracking.server_errors import http_words, shortened, status_of, words_of
+from common.tracking.server_errors import http_words, one_line, status_of, words_of
 
 _REFUSED = (400, 409, 413, 414, 415, 422, 431)
 
@@ -36,6 +36,6 @@ def fault_of(error: BaseException) -> Fault:
         return Fault("missing", "the server does not have it", 404)
     if code in ("INVALID_PARAMETER_VALUE", "INVALID_STATE", "RESOURCE_ALREADY_EXISTS") or status in _REFUSED:
         return Fault(
-            "refused", http_words(status) if status == 413 else f"the server says: {shortened(str(error))}", status
+            "refused", http_words(status) if status == 413 else f"the server says: {one_line(str(error))}", status
         )
     return Fault("away", http_words(status) if status and status != 500 else words_of(error), status)

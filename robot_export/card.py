@@ -126,9 +126,8 @@ def _what(manifest: Manifest) -> str:
         lines.append(f"- Threshold {shipped}: a score at or above it is a ball. A format may have another, see below.")
         choice = manifest.threshold_choice or {}
         if promise := choice.get("promise"):
-            lines.append(
-                f"- {promise[0].upper()}{promise[1:]}. A guarantee covers patches like the validation patches."
-            )
+            covers = " This covers patches like the validation patches." if choice.get("guaranteed") else ""
+            lines.append(f"- {promise[0].upper()}{promise[1:]}.{covers}")
         if sides := choice.get("sides"):
             lines.append(f"- {sides}")
     return "\n".join(lines)

@@ -90,7 +90,7 @@ def _temporary_folder(parent: Path) -> Iterator[Path]:
     """
     handle = os.open(parent, os.O_RDONLY)
     try:
-        if _is_alone(handle, parent):
+        if _locked(handle, parent):
             for left in parent.glob(f"{TEMPORARY}*"):
                 shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=parent, ignore_cleanup_errors=True) as folder:
@@ -102,7 +102,7 @@ def _temporary_folder(parent: Path) -> Iterator[Path]:
         os.close(handle)
 
 
-def _is_alone(handle: int, folder: Path) -> bool:
+def _locked(handle: int, folder: Path) -> bool:
     """Locks an open folder until it is closed or the process is killed; False on a file system without locks."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

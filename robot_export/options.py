@@ -53,13 +53,13 @@ def check_arguments(arguments: argparse.Namespace, kind: str) -> argparse.Namesp
             the output folder cannot be written, or a robot cannot load this kind.
     """
     file_kinds(arguments.robot or (), kind, getattr(arguments, "detector", None) is not None)
-    for path in (arguments.model, getattr(arguments, "detector", None)):
-        if path is not None:
-            find_model(path)
+    model, *_ = [
+        find_model(path) for path in (arguments.model, getattr(arguments, "detector", None)) if path is not None
+    ]
     for name in ("calibration", "validation"):
         check_files(getattr(arguments, name) or (), option=f"--{name}")
     if arguments.output_dir is None:
-        beside = find_model(arguments.model).with_name("model.json")
+        beside = model.with_name("model.json")
         output_folder(beside.parent if beside.is_file() else default_output_dir())
     return arguments
 

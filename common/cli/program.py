@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from copy import copy
 from pathlib import Path
 
+from common.cli.find_run import default_output_dir
 from common.cli.printable import printable
 from common.cli.terminal import lead_nowhere, safe_terminal
 from common.errors import UserError
@@ -69,6 +70,8 @@ class Parser(argparse.ArgumentParser):
             parsers = [self, *(parser for action in commands for parser in action.choices.values())]
             known = [option for parser in parsers for option in parser._option_string_actions]
             self.error(f"unknown argument {name}{did_you_mean(name, known)}")
+        if getattr(result, "output_dir", "") is None:  # a new folder in the default one, named later
+            output_folder(default_output_dir())
         return result
 
     def _check_value(self, action, value):
@@ -105,21 +108,16 @@ def check_files(paths: Iterable[Path], option: str = "", folders: bool = False) 
 
 
 def output_folder(text: str | Path) -> Path:
-    """Checks the path of a folder for results, which need not exist yet, and returns it; makes nothing.
-
-    Raises:
-        UserError: the folder cannot be made or written.
-    """
-    path, why = _path(str(text)), ""
-    for nearest in (path, *path.absolute().parents):
-        try:
-            os.stat(f"{nearest}/.")  # noqa: PTH116 - `/.` is an error for a file; pathlib drops it
-            why = "" if os.access(nearest, os.W_OK | os.X_OK) else "no permission to write there"
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            why = error.strerror
-        break
+    """Checks a folder for results, which may not exist yet; a UserError if it cannot be made or written."""
+    path = _path(str(text))
+    try:
+        for nearest in (path, *path.absolute().parents):
+            with suppress(FileNotFoundError):
+                os.stat(f"{nearest}/.")  # noqa: PTH116 - `/.` is an error for a file; pathlib drops it
+                break
+        why = "" if os.access(nearest, os.W_OK | os.X_OK) else "no permission to write there"
+    except OSError as error:
+        why = error.strerror
     if why:
         raise UserError(f"the output folder cannot be used: {why}. Received: {path}. Choose another.")
     return path

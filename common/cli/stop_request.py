@@ -41,7 +41,7 @@ class StopRequest:
         return 128 + self.signal if self.signal is not None else 0
 
     def _ask(self, number, _frame):
-        again, self.signal = self.signal is not None, number
+        again, self.signal = self.signal is not None, self.signal or number
         if self._silent:
             return
         if again and number == signal.SIGINT:
@@ -55,7 +55,10 @@ def uninterrupted() -> Iterator[None]:
 
     Masking the signals is not enough: a NumPy thread receives them, and Python's handler runs anyway.
     """
-    with StopRequest(silent=True) as held:
-        yield
-    if held():
-        signal.raise_signal(held.signal)
+    held = StopRequest(silent=True)
+    try:
+        with held:
+            yield
+    finally:
+        if held():
+            signal.raise_signal(held.signal)

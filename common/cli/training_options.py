@@ -178,7 +178,7 @@ def parse(
             action.help += f" (default: {shown})".replace("%", "%%").replace("(default: True)", "(default: on)")
     given = {name: tuple(v) if isinstance(v, list) else v for name, v in vars(parser.parse_args(argv)).items()}
     options = _resumed(kind, given, project) if "resume" in given else kind(**given)
-    if not options.list_datasets:
+    if not (options.list_datasets or options.resume):
         output_folder(options.output_dir)
     return options
 

@@ -96,7 +96,7 @@ def sheet(folder: Path, result: dict, X, judge: Callable, panels: Sequence[tuple
         kind = min(middle, key=lambda kind: middle[kind][panels[0][0]])
         row, (what, unit) = middle[kind], kind.split(", ")
         numbers = ", ".join(f"{title} {form.format(row[key])}" for key, title, *_, form in panels if key in row)
-        note = f"Most sensitive to {what} ({unit}: {row['strength']:g}), with {numbers}."
+        note = f"Worst corruption of medium strength: {what} ({unit}: {row['strength']:g}), with {numbers}."
         result.setdefault("notes", []).append(note)
 
 

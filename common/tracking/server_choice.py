@@ -58,7 +58,7 @@ def choose_server(choice: str | None, output_dir: Path, require: bool = False) -
     else:
         choice, because = "default", "the team's server"
     uri = resolve(choice, output_dir)
-    check_store(uri, output_dir)
+    check_store(uri, output_dir, because)
     if not is_http(uri):
         return Server(uri, f"tracking in {readable(uri)} ({because})", uri)
     reason = probe(uri)
@@ -100,11 +100,10 @@ def resolve(choice: str, output_dir: Path) -> str:
     )
 
 
-def check_store(uri: str, output_dir: Path) -> None:
-    """Refuses a local store that SQLite can neither open nor create; in the output folder, one is always created.
+def check_store(uri: str, output_dir: Path, because: str = "chosen") -> None:
+    """Raises a UserError for a local store whose folder does not exist, or that is not a database.
 
-    Raises:
-        UserError: its folder does not exist or is not writable, or its path is not a database.
+    The folder of the store in the output folder may have to be made later.
     """
     database = Path(uri.removeprefix(SQLITE))
     if is_http(uri) or database.parent == Path(output_dir).resolve():
@@ -114,7 +113,7 @@ def check_store(uri: str, output_dir: Path) -> None:
         if not os.path.lexists(database) or _is_database(database):
             return
         why = "it is not a database that can be written"
-    raise UserError(f"The local store cannot be used: {why}. Received: {uri}. Choose another.")
+    raise UserError(f"The local store cannot be used: {why}. Received: {uri} ({because}). Choose another.")
 
 
 def _is_database(path: Path) -> bool:

@@ -48,7 +48,7 @@ def words_of(error: BaseException) -> str:
         if re.search(pattern, text):
             return words
     status = status_of(error)
-    return http_words(status) if status else shortened(text)
+    return http_words(status) if status else one_line(text)
 
 
 def status_of(error: BaseException) -> int | None:
@@ -64,7 +64,7 @@ def status_of(error: BaseException) -> int | None:
     return None
 
 
-def shortened(text: str, length: int = 160) -> str:
+def one_line(text: str, length: int = 160) -> str:
     """Shortens a server's text to one line without secrets."""
     text = " ".join(scrub(text).split())
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -4,14 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from common.errors import UserError
-from dataset_tools.annotations.record import BALL, IGNORE, OTHER, PENALTY, ROBOT
-
-KNOWN = {
-    BALL: {"ball", "balls", "football", "soccerball", "sportsball"},
-    ROBOT: {"robot", "robots", "nao", "naos", "player", "booster", "k1", "t1"},
-    PENALTY: {"penaltymark", "penaltyspot", "penaltypoint", "penalty", "penaltycross"},
-    IGNORE: {"ignore", "dontcare", "unknown", "crowd"},
-}
+from dataset_tools.annotations.kinds import BALL, KNOWN, OTHER
 
 
 class Classes(NamedTuple):

@@ -8,7 +8,8 @@ from common.errors import UserError
 from dataset_tools.annotations import json_stream
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.find_pictures import path_of
-from dataset_tools.annotations.record import BALL, IGNORE, ODD, Box, Items, Record, annotated, size_of
+from dataset_tools.annotations.kinds import BALL, IGNORE
+from dataset_tools.annotations.record import ODD, Box, Items, Record, annotated, size_of
 from dataset_tools.sources.patch_sources import Skipped
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from dataset_tools.annotations import json_stream
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.find_pictures import path_of
-from dataset_tools.annotations.record import FRACTIONS, IGNORE, ODD, Box, Items, Record, annotated, size_of
+from dataset_tools.annotations.kinds import IGNORE
+from dataset_tools.annotations.record import FRACTIONS, ODD, Box, Items, Record, annotated, size_of
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 

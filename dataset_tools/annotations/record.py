@@ -9,7 +9,6 @@ from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 from dataset_tools.sources.zip_members import Member
 
-BALL, ROBOT, PENALTY, OTHER, IGNORE = "ball", "robot", "penalty mark", "other", "ignore"
 FRACTIONS = (1, 1)  # value of `Record.size` if boxes are fractions of the picture
 ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)  # reading values of the wrong type
 

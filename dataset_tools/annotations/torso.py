@@ -5,7 +5,8 @@ from pathlib import Path, PurePosixPath
 from dataset_tools.annotations import yaml_stream
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.find_pictures import path_of
-from dataset_tools.annotations.record import BALL, ODD, Box, Items, Record, annotated, size_of
+from dataset_tools.annotations.kinds import BALL
+from dataset_tools.annotations.record import ODD, Box, Items, Record, annotated, size_of
 from dataset_tools.sources.patch_sources import Skipped
 
 

@@ -5,7 +5,8 @@ from xml.etree import ElementTree
 
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.find_pictures import SUFFIXES, PictureFolder, path_of, walk
-from dataset_tools.annotations.record import IGNORE, Box, Items, Record, annotated, size_of
+from dataset_tools.annotations.kinds import IGNORE
+from dataset_tools.annotations.record import Box, Items, Record, annotated, size_of
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 from dataset_tools.sources.zip_members import read_file
@@ -51,7 +52,8 @@ def read(path: Path, classes: Classes) -> Items:
 def _one(pictures: list[str], told: str) -> str:
     """The picture of an XML file among those with its name; if there are several, the one that it names; "" if none."""
     if len(pictures) > 1:
-        pictures = [picture for picture in pictures if PurePosixPath(picture).name == PurePosixPath(told).name]
+        name = PurePosixPath(told).name.lower()
+        pictures = [picture for picture in pictures if PurePosixPath(picture).name.lower() == name]
         if not pictures:
             raise Refused("several pictures have its name, and it names none of them")
     return "".join(pictures)

@@ -7,7 +7,8 @@ from common.errors import UserError
 from dataset_tools.annotations import yaml_stream
 from dataset_tools.annotations.classes import Classes
 from dataset_tools.annotations.find_pictures import SUFFIXES, walk
-from dataset_tools.annotations.record import BALL, FRACTIONS, IGNORE, OTHER, Box, Items, Record, annotated
+from dataset_tools.annotations.kinds import BALL, IGNORE, OTHER
+from dataset_tools.annotations.record import FRACTIONS, Box, Items, Record, annotated
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 from dataset_tools.sources.zip_members import read_file

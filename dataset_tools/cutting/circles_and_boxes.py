@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dataset_tools.annotations.record import BALL, IGNORE, Record
+from dataset_tools.annotations.kinds import BALL, IGNORE
+from dataset_tools.annotations.record import Record
 from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 

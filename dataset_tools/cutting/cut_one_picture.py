@@ -13,7 +13,8 @@ import numpy as np
 from common.datasets.safe_hdf5 import open_hdf5
 from common.errors import UserError
 from dataset_tools.annotations import naoth_log, picture
-from dataset_tools.annotations.record import PENALTY, ROBOT, Record
+from dataset_tools.annotations.kinds import PENALTY, ROBOT
+from dataset_tools.annotations.record import Record
 from dataset_tools.cutting import circles_and_boxes, encode_png, place_patches
 from dataset_tools.cutting.options import Geometry
 from dataset_tools.sources.labels import BALL_ABOVE, BOX, Refused

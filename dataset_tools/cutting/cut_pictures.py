@@ -12,8 +12,8 @@ from common.datasets.families import SPLITS
 from common.errors import UserError
 from dataset_tools.annotations import recognise
 from dataset_tools.annotations.classes import Classes
+from dataset_tools.annotations.kinds import BALL
 from dataset_tools.annotations.recognise import Source
-from dataset_tools.annotations.record import BALL
 from dataset_tools.building.workers import warm_up, workers
 from dataset_tools.building.working_folder import working_folder
 from dataset_tools.cutting import archives

@@ -9,8 +9,7 @@ from pathlib import Path
 from common.cli.option import add_options, check_limits, option
 from common.cli.program import Parser, output_folder
 from common.errors import UserError
-from dataset_tools.annotations.classes import KNOWN
-from dataset_tools.annotations.record import BALL, PENALTY, ROBOT
+from dataset_tools.annotations.kinds import BALL, KNOWN, PENALTY, ROBOT
 
 EPILOG = """\
 SOURCE is a folder or a file. The format is recognised, or given by --format:

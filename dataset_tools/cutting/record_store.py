@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from dataset_tools.annotations.record import BALL, Record
+from dataset_tools.annotations.kinds import BALL
+from dataset_tools.annotations.record import Record
 
 SIZES_MAX = 4096  # maximum number of ball sizes that are returned
 

@@ -62,7 +62,7 @@ def describe_all(files: Sequence[Path], folder: Path | None, seed: int) -> int:
 
 
 def _with_next_step(path: Path, error: str) -> str:
-    """Adds the command that makes patch files of the path to an error, unless it is a damaged or missing one."""
+    """Adds the command that makes patch files of the path to an error, unless the file is damaged or missing."""
     is_there = os.path.exists(path)  # noqa: PTH110 - False for a name that is too long, too
     ending, is_other = path.suffix.lower(), "Not a patch file" in error
     if not is_other and (not is_there or ending in HDF5 or any(path.glob("*.h5"))):

@@ -1,6 +1,7 @@
 """`suspects.py` finds labels that are probably wrong, and writes a sheet and a list for `create_datasets`."""
 
 import argparse
+import shlex
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -121,5 +122,7 @@ def write(
         print(f"note: not in the list, because they are copies of other patches: {len(found) - len(single)}")
     path = launch.shortest(folder)
     print(f"Look at {path}/suspects.png, and remove the rows whose label is right from {path}/suspects.csv.")
-    print("Then build the dataset again, with this option added to its create_datasets.py command:")
-    print("\n".join(f"  {option} {path}/suspects.csv   {meaning}" for option, meaning in uses.items()))
+    added = "this option" if len(uses) == 1 else "one of these options"
+    print(f"Then build the dataset again, with {added} added to its create_datasets.py command:")
+    file = shlex.quote(f"{path}/suspects.csv")
+    print("\n".join(f"  {option:9} {file}   {meaning}" for option, meaning in uses.items()))

@@ -16,8 +16,8 @@ template <class V> BALL_INLINE V factor(const Number* p, int i) {
   return BALL_REPEAT > 1 ? V::load(p + BALL_REPEAT * i) : V::all(p[i]);
 }
 
-// Tells the compiler, at no cost, that a register has a new value. Without it, GCC computes one sum after the other, keeps every
-// broadcast value until the last of them, and runs out of registers.
+// Tells the compiler, at no cost, that a register has a new value. Without it, GCC computes one sum after the other,
+// keeps every broadcast value until the last of them, and runs out of registers.
 template <class V> BALL_INLINE V pinned(V a) {
 #if defined(__GNUC__) && defined(__SSE2__)
   __asm__("" : "+x"(a.v));

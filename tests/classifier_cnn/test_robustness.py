@@ -20,4 +20,4 @@ def test_the_sheet_measures_at_the_threshold_and_names_the_weakest_corruption(tm
     assert result["robustness"]["brighter, grey levels"][4]["false_positive_rate"] == 0  # 60 + 80 is below 150
     assert "colour cast, grey levels" not in result["robustness"]  # only one channel
     assert (tmp_path / "test_robustness.png").stat().st_size > 10_000
-    assert result["notes"][0].startswith("Most sensitive to")
+    assert result["notes"][0].startswith("Worst corruption of medium strength: ")

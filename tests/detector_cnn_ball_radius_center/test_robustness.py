@@ -30,7 +30,7 @@ def test_the_sheet_measures_moved_circles_and_names_the_weakest(tmp_path):
     assert found["hidden, share of the width"][4]["median_center_error_px"] > 1
     assert found["hidden, share of the width"][4]["mean_iou"] < found["darker, grey levels"][0]["mean_iou"]
     assert (tmp_path / "test_robustness.png").stat().st_size > 10_000
-    assert result["notes"][0].startswith("Most sensitive to")
+    assert result["notes"][0].startswith("Worst corruption of medium strength: ")
 
 
 @pytest.mark.parametrize("kind", ["shift, px", "larger, factor", "smaller, factor", "noise, grey levels"])

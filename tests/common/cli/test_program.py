@@ -185,7 +185,7 @@ WRITERS = {  # commands that write to a new folder, and what else they need
     **{f"{project}.suspects": ["a.h5"] for project in PROJECTS},
     "classifier_cnn.mine": ["a.keras", "a.h5"],
     "classifier_cnn.venues": [],
-    "detector_cnn_ball_radius_center.score_together": ["a.keras", "a.keras"],
+    "detector_cnn_ball_radius_center.score_together": ["a.keras", "a.keras", "a.h5", "a.h5"],
     "dataset_tools.inspect": ["a.h5"],
     "dataset_tools.cut": ["a.json"],
     "dataset_tools.ball_classification_datasets.create_datasets": [],
@@ -201,6 +201,18 @@ def test_an_output_folder_that_cannot_be_made_is_told_before_anything_is_read(mo
     with pytest.raises(UserError, match=rf"folder cannot be used: Not a directory\. Received: {tmp_path}/file/new"):
         importlib.import_module(module).main([*WRITERS[module], option, str(tmp_path / "file" / "new")])
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("module", [module for module in WRITERS if not module.startswith("dataset_tools.")])
+def test_a_default_output_folder_that_cannot_be_made_is_told_before_anything_is_read(module, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BALL_OUTPUT_DIR", str(tmp_path / "file" / "new"))
+    for name in ("a.keras", "a.h5"):
+        (tmp_path / name).write_bytes(b"not empty")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=rf"folder cannot be used: Not a directory\. Received: {tmp_path}/file/new"):
+        importlib.import_module(module).main(WRITERS[module])
+    assert not (tmp_path / "file" / "new").exists()
 
 
 def test_an_output_folder_may_have_to_be_made_later(tmp_path, monkeypatch):

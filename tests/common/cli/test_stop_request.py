@@ -51,6 +51,21 @@ def test_a_signal_waits_until_the_block_ends():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_a_delayed_signal_is_not_lost_if_the_block_fails_and_the_first_one_counts():
+    def work():
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            raise ValueError
+
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("the second signal was delivered"))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_only_the_main_thread_can_delay_signals():
     done = []
 

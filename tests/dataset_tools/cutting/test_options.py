@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -24,6 +26,13 @@ def test_wrong_arguments_get_one_line(arguments, message):
     with pytest.raises(UserError, match=message) as caught:
         parse_args(["pictures", "--output", "out", *arguments])
     assert "\n" not in str(caught.value)
+
+
+def test_the_command_line_loads_nothing_heavy():
+    heavy = "{'numpy', 'PIL', 'h5py', 'tensorflow'}"
+    program = f"import sys; import dataset_tools.cutting.options; print({heavy} & {{*sys.modules}})"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert loaded.stdout == "set()\n"
 
 
 def test_patch_options_become_the_geometry_and_the_others_settings():

@@ -8,17 +8,17 @@ import subprocess
 import numpy as np
 import pytest
 
-from robot_export.cpp.compile_and_run import WARNINGS, find_compiler
+from robot_export.cpp.compile_and_run import WARNINGS
 from robot_export.cpp.float_header import PARTS, About
 from robot_export.cpp.float_header import write as write_header
 from robot_export.folded_network import fold
 
 from ...tiny import ROOT
 from ..models import patches, random_model
+from .headers import COMPILER, needs_compiler
 from .reference import forward
 
-COMPILER = find_compiler()
-pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler (c++, g++ or clang++) on this machine")
+pytestmark = needs_compiler
 NAMES = {"ball_classifier.h": "ball_classifier", "ball_detector.h": "ball_detector"}
 PAGE = ROOT / "docs" / "cpp_header.md"
 FACTS = {"input_range": "raw", "input_mean": "0.4", "sampling_rule": "centres", "git_commit": "none"}
