@@ -1,1 +1,1 @@
-"""Sends the journals of runs to MLflow: beside each run, and later with `sync`. Only this package uses MLflow."""
+"""Sends the journals of runs to MLflow, during each run and later with `sync`. Only this package imports MLflow."""

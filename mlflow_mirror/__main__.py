@@ -16,12 +16,12 @@ from mlflow_mirror import sync_and_status
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The two commands and their options."""
+    """Parses one of the two commands and its options."""
     parser = Parser(prog="python3 mlflow_mirror", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     sync = commands.add_parser("sync", help="send what the servers lack, and mark runs whose process died as ended")
-    status = commands.add_parser("status", help="list the runs, their servers and what is pending")
-    sync.add_argument("--to", metavar="SERVER", help="mirror to this server: default, deepl, local or an address")
+    status = commands.add_parser("status", help="list the runs, their servers and what each server still lacks")
+    sync.add_argument("--to", metavar="SERVER", help="send runs to this server: default, deepl, local or an address")
     for command in (sync, status):
         command.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders or names (default: all)")
         command.add_argument(
@@ -35,7 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a command. Returns 0 if nothing is pending, else 1."""
+    """Runs a command. Returns 0 if every server has everything, else 1."""
     options = parse_args(argv)
     runs = sync_and_status.find_runs(options.runs, options.output_dir)
     if options.command == "status":

@@ -1,11 +1,11 @@
-"""The process beside a run that sends the journal to the servers.
+"""Sends the journal of a run to its servers, as a process that runs beside the training.
 
 python -m mlflow_mirror.beside_run RUN SERVER...
 
-It is a process, not a thread, for three reasons: ending it ends a hung request, so a run never waits for long; it
-outlives a run that was killed, and reports that; and MLflow's import and JSON do not slow down the training's
-interpreter. We measured no difference in speed. It lives while the training holds its stdin open, and ends on its own
-when everything has arrived.
+It is a process and not a thread for three reasons: ending the process ends a hung request, so a run never waits for
+long; the process outlives a run that was killed, and reports this; and MLflow's import and JSON do not slow down the
+training. (We measured no difference in speed.) The process continues while the training holds its stdin open; then it
+sends what is left, and ends.
 """
 
 import contextlib
@@ -17,9 +17,9 @@ from threading import Event, Thread
 
 from mlflow_mirror.mlflow_settings import prepare
 
-if __name__ == "__main__":  # before MLflow is imported, which takes seconds and reads its settings then
+if __name__ == "__main__":  # before the import of MLflow, which takes seconds and reads these settings
     with contextlib.suppress(OSError, AttributeError):
-        os.nice(5)  # more, and on a busy machine it would take minutes to import MLflow
+        os.nice(5)  # with a higher value, importing MLflow would take minutes on a busy machine
     prepare()
 
 from common.tracking import journal, journal_writer, writer_lock
@@ -27,13 +27,13 @@ from common.tracking.server_choice import uri_of
 from common.tracking.trusted_servers import may_be_sent, named_now
 from mlflow_mirror.worker import Carrier
 
-LAST_SECONDS = 150.0  # if the run died and nobody waits for this process; otherwise the run sets the limit
+LAST_SECONDS = 150.0  # limit after the end if the run died; otherwise the run waits and sets the limit
 
 
 def main() -> None:
-    """Mirrors one run, and the runs of a grid whose folders come on stdin, until its training ends.
+    """Sends one run, and the runs of its grid whose folders arrive on stdin, until the training ends.
 
-    Arguments: the run's folder, and the servers that its user chose; servers that only the folder names get nothing.
+    Arguments: the run's folder, and the servers that the user chose; other servers named in the folder get nothing.
     There is one thread for each server.
     """
     named, ending = named_now() | set(sys.argv[2:]), Event()
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def _wait_for_end(runs: list[Path], seconds: float) -> None:
-    """Waits for the locks, but not forever: a process that is being killed closes its files one after the other."""
+    """Waits until the runs' locks are free, because a dying process closes its files one after the other."""
     deadline = time.monotonic() + seconds
     while any(map(writer_lock.is_alive, runs)) and time.monotonic() < deadline:
         time.sleep(0.05)

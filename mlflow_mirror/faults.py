@@ -1,4 +1,4 @@
-"""Decides whether a fault of a tracking server is worth another try."""
+"""Decides whether to try again after an error of a tracking server."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,10 @@ _REFUSED = (400, 409, 413, 414, 415, 422, 431)
 
 @dataclass(frozen=True)
 class Fault:
-    """kind: "away" (try again later), "refused" (the server rejects this item), "missing" (the server lacks it).
+    """An error of a server; its kind says what can be done about it.
 
-    "later": the server has a run but not yet its parent.
+    "away": try again later. "refused": the server rejects this item. "missing": the server lacks it. "later": the
+    server has a run but not yet its parent.
     """
 
     kind: str
@@ -20,7 +21,7 @@ class Fault:
 
 
 class Failure(Exception):
-    """A fault that we detect ourselves in a server's answer."""
+    """An error that this program itself detects in a server's answer."""
 
     def __init__(self, kind: str, words: str):
         self.fault = Fault(kind, words)

@@ -1,4 +1,4 @@
-"""Creates the local store, an SQLite database of MLflow, or migrates an older one, in one step."""
+"""Creates the local store, an SQLite database of MLflow, or migrates an older store, in one step."""
 
 import contextlib
 import functools
@@ -16,17 +16,17 @@ _latest = functools.cache(utils._get_latest_schema_revision)  # reads all of MLf
 
 
 def open_client(database: Path) -> MlflowClient:
-    """A client of a local store, with the special characters of its path escaped."""
+    """Opens a client of a local store, with the special characters of its path escaped."""
     uri = _uri(database)
     client = MlflowClient(tracking_uri=uri)
     if (twin := Path(uri.removeprefix("sqlite:///"))) != database:
-        with contextlib.suppress(OSError):  # MLflow makes the folder of the escaped name, too
+        with contextlib.suppress(OSError):  # MLflow also makes a folder with the escaped name
             os.removedirs(twin.parent)
     return client
 
 
 def create(database: Path, artifact_root: str) -> None:
-    """Creates or migrates a copy of a local store, which is then written back in one transaction.
+    """Creates or migrates a local store: changes a copy, and writes it back in one transaction.
 
     MLflow's scripts change the tables step by step, so a process that is killed in the middle leaves a database that
     MLflow cannot open.

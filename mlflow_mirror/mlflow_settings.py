@@ -1,4 +1,4 @@
-"""Sets up a process for MLflow. It does not import MLflow, which reads some of the settings on import."""
+"""Sets up a process for MLflow, without importing MLflow, because MLflow reads some settings on import."""
 
 import logging
 import os
@@ -6,15 +6,15 @@ import warnings
 
 from common.cli import launch
 
-# A slow server that answers after a minute still gets everything. The training never waits for this.
+# Even a server that answers only after a minute gets everything. The training never waits for such a request.
 _REQUEST_SECONDS = 90
 
 
 def prepare() -> None:
     """Sets up this process for MLflow; call it before MLflow is imported.
 
-    It switches off MLflow's own retries (the caller backs off), usage reports, progress bars, log lines that contain
-    addresses, and any way to skip the check of certificates.
+    It switches off MLflow's own retries (the caller repeats requests), usage reports, progress bars, log lines that
+    contain addresses, and any way to skip the check of certificates.
     """
     launch.switch_off()
     os.environ.pop("MLFLOW_TRACKING_INSECURE_TLS", None)

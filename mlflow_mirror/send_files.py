@@ -19,14 +19,14 @@ class Files:
 
     def __init__(self, run: Path):
         self._run = run
-        self._tried: dict[str, str] = {}  # refused by the server in this session: place -> sha256
+        self._tried: dict[str, str] = {}  # files that the server refused in this session: place -> sha256
         self._hashes: dict[str, tuple[tuple, str]] = {}
 
     def send(self, store: Store, mark: Mark, translator: Translator, location: str) -> Fault | None:
-        """Sends what is missing or changed, and notes it in the mark. `location`: URI of the run's artifacts.
+        """Sends missing and changed files, and notes them in the mark. `location`: URI of the run's artifacts.
 
         Returns:
-            The first fault that does not come from a file itself; the other files are tried anyway.
+            The first fault that is not due to the file itself; the other files are tried anyway.
         """
         first, before, barrier = None, dict(mark.files), store.why_no_files(location)
         for place, path, digest in pending_files(self._run, mark, translator, self._hashes):
@@ -44,7 +44,7 @@ class Files:
         return first
 
     def _send(self, store: Store, mark: Mark, place: str, path: str) -> Fault | None:
-        """Sends a copy, because MLflow opens a file by its name, which may be a link by then."""
+        """Sends a copy of the file, because MLflow opens it by its name, which may have become a link."""
         digest = ""
         try:
             with tempfile.TemporaryDirectory(prefix="artifact-") as temporary:
@@ -70,7 +70,7 @@ class Files:
 def forget_missing(store: Store, mark: Mark, location: str) -> set[str]:
     """Removes files that the server does not have from the mark, and returns their places.
 
-    This happens if its disk was replaced, it was restored from a backup, or it never got what was sent.
+    Files are missing if the server's disk was replaced, it was restored from a backup, or it never got the files.
     """
     if store.why_no_files(location):
         return set()

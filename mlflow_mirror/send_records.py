@@ -21,14 +21,14 @@ def log(store: Store, run_id: str, batch: Batch, check: Callable[[], object] | N
     Args:
         store, run_id: the run on its server.
         batch: what to log.
-        check: treats an item that the server answers with 500 as refused, such as text that its database cannot store,
-            unless this raises because the server accepts nothing at all.
+        check: called if the server answers 500; it raises an error if the server accepts nothing at all. Otherwise the
+            item is treated as refused, for example because the server's database cannot store its text.
 
     Returns:
         The items that the server refused, with the reasons; all others have arrived.
 
     Raises:
-        Exception: an MLflow exception, because the server is unreachable; everything must be logged again.
+        Exception: any exception of MLflow if the server is unreachable; everything must then be logged again.
     """
     kinds = {
         "params": [Param(*item) for item in batch.parameters.items()],
@@ -65,7 +65,7 @@ def log(store: Store, run_id: str, batch: Batch, check: Callable[[], object] | N
 
 
 def _dataset_input(record: dict) -> DatasetInput:
-    """The journal's dataset for MLflow: its digest has 36 characters, so the full sha256 goes into the profile."""
+    """Converts a dataset for MLflow; digests there have 36 characters, so the full sha256 goes into the profile."""
     source = clean(record["source"])[:60_000]
     remote = is_http(source)
     dataset = Dataset(

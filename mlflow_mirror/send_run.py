@@ -1,7 +1,7 @@
-"""Sends one run to one MLflow server: everything in the journal that the server lacks.
+"""Sends one run to one MLflow server: everything from the journal that the server lacks.
 
-Everything may be repeated: the run is found by its uuid tag, the server stores a repeated metric point only once, and
-parameters, tags, datasets and files are simply set again.
+Every request may be repeated: the run is found by its uuid tag, the server stores a repeated metric point only once,
+and parameters, tags, datasets and files are simply set again.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from mlflow_mirror.send_files import Files, forget_missing
 from mlflow_mirror.store import Store
 
 UUID_TAG = "run.uuid"
-PARENT_TAG = "mlflow.parentRunId"  # MLflow shows the run below this one
+PARENT_TAG = "mlflow.parentRunId"  # MLflow shows a run below the run with this id
 NOTES_TAG = "tracking.notes"
 REFUSED_TAG = "tracking.refused"
 NAME_LENGTH = 250  # for runs and experiments: the column width in a server's database
@@ -30,25 +30,25 @@ _POISON = 2  # failed steps in a row (status 500) after which a single value may
 class Sender:
     """Sends one run to one server. Use it while holding `lock`, which keeps other processes away.
 
-    After a fault it begins with a look at the server, which may have lost something or executed a late request.
+    After a fault, the next step first checks the server, which may have lost data or executed a late request.
     """
 
     def __init__(self, run: Path, target: str):
-        """`target` as in journal.servers."""
+        """`target`: an element of `journal.servers`."""
         self.run, self.target = Path(run), target
         path = server_state.mark_path(run, target)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.lock = FileLock(path.with_suffix(".lock"), thread_local=False)
         self.header = journal.header(run)
         self.mark = server_state.Mark(target)
-        self.placed = False  # whether it is in its place below its parent run
+        self.placed = False  # whether the server shows the run below its parent run
         self._files = Files(self.run)
         self._ready = False  # whether the server has been seen to have the run since the last fault
         self._new = True  # until this session has found the run once
         self._errors = 0  # steps in a row that failed with status 500
 
     def step(self) -> Fault | None:
-        """Sends everything that is missing now. Returns the fault, or None if everything arrived. Never raises."""
+        """Sends everything that the server lacks now. Returns the fault, or None if all arrived. Never raises."""
         try:
             if not self._ready:
                 self._find_run()
@@ -57,7 +57,7 @@ class Sender:
             fault = fault_of(error)
             if fault.kind == "missing":  # the server is empty again, or somebody wiped it: start over
                 self.mark = server_state.Mark(self.target)
-                self._files = Files(self.run)  # what it refused before may be accepted now
+                self._files = Files(self.run)  # the server may now accept files that it refused before
         self._ready = self._ready and fault is None
         self._errors = self._errors + 1 if fault and fault.status == 500 else 0
         self.mark.fault = fault.words if fault else ""
@@ -81,7 +81,7 @@ class Sender:
             self._translator.read(record, Batch())
 
     def _send_records(self) -> None:
-        """Sends everything from the mark to the end of the journal, and moves the mark."""
+        """Sends everything from the mark's offset to the end of the journal, and moves the offset."""
         check = self._write_tag if self._errors >= _POISON else None
         while True:
             batch, end = Batch(), self.mark.offset
@@ -101,7 +101,7 @@ class Sender:
         self._write(self._client.set_tag, self.mark.run_id, UUID_TAG, self.header["uuid"])
 
     def _find_run(self) -> None:
-        """Opens the server, finds or creates the run, and checks that it has everything that the mark claims."""
+        """Connects to the server, finds or creates the run, and checks that the server has what the mark claims."""
         self.mark = server_state.load(self.run, self.target)  # another process may have sent something since
         self._store = Store(uri_of(self.run, self.target))
         self._client, self._write = self._store.client, self._store.write
@@ -123,7 +123,7 @@ class Sender:
     def _check_claims(self, found) -> None:
         """Sends everything once more if a server that was restored from a backup lacks a part of the run.
 
-        Items that it refused before are also sent again once per session, because it may have a new version.
+        Items that the server refused are also sent again once per session, because it may have been updated.
         """
         there = {metric.key: (metric.step, metric.timestamp) for metric in found.data._metric_objs}
         behind = any(there.get(key, (-1, -1)) < point for key, point in self._translator.latest.items())
@@ -154,8 +154,8 @@ class Sender:
     def _adopt(self) -> str:
         """Finds the run by its uuid; "" if it does not exist.
 
-        A request that timed out may still have been executed, so there may be several: the one in the mark is kept,
-        else the oldest.
+        A request that timed out may still have been executed, so the run may exist several times: the run whose id is
+        in the mark is kept, else the oldest; the others are deleted.
         """
         ids = sorted(self._ids_of(self.header["uuid"]), key=lambda run_id: run_id != self.mark.run_id)
         for double in ids[1:]:
@@ -167,7 +167,7 @@ class Sender:
     def _find_parent(self) -> None:
         """Puts the run below its parent as soon as the parent exists; each server has its own id for the parent.
 
-        It does not wait for a parent that somebody deleted on the server, which would take forever.
+        It accepts a parent that somebody deleted on the server; otherwise it would wait for the parent forever.
         """
         if self.placed:
             return
@@ -178,12 +178,12 @@ class Sender:
         self.placed = bool(found)
 
     def _ids_of(self, uuid: str, deleted: bool = False) -> list[str]:
-        """The runs of the experiment with this uuid, oldest first."""
+        """Returns the ids of the experiment's runs with this uuid, oldest first."""
         found = self._search(UUID_TAG, uuid, deleted)
         return [run.info.run_id for run in sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))]
 
     def _search(self, tag: str, value: str, deleted: bool = False) -> list:
-        """The runs of the experiment with this tag: the existing ones, or the deleted ones."""
+        """Returns the experiment's runs with this tag, either the existing or the deleted runs."""
         kind = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
         return self._client.search_runs([self.mark.experiment_id], f"tags.`{tag}` = '{value}'", kind)
 
@@ -204,7 +204,7 @@ class Sender:
             return
         if self._translator.status not in TERMINAL:
             self._write(self._client.update_run, self.mark.run_id, "RUNNING")
-        elif next(journal.read(self.run, self.mark.offset), None):  # it was resumed at this moment
+        elif next(journal.read(self.run, self.mark.offset), None):  # the run was resumed at this moment
             return
         else:
             self._write(self._client.set_terminated, self.mark.run_id, self._translator.status, self._translator.ended)

@@ -15,7 +15,7 @@ _LOCK_SECONDS = 600  # long enough for sixteen writers, one of which creates the
 
 
 class Store:
-    """A server, or a local database, which only one process first creates or migrates."""
+    """A server, or a local database, which one process creates or migrates if necessary."""
 
     def __init__(self, uri: str):
         self._uri = uri
@@ -37,15 +37,15 @@ class Store:
             return function(*arguments, **keywords)
 
     def location(self, experiment: str) -> str | None:
-        """Where a new experiment keeps its files: beside a local database; None if a server decides it."""
+        """Returns where a new experiment stores its files: beside a local database; None if a server decides this."""
         return (self._files / allowed_key(experiment).replace("/", "_")).as_uri() if self._database else None
 
     def why_no_files(self, location: str) -> str:
-        """Why the files of a run would be stored in the wrong place, or "".
+        """Returns why the files of a run would be stored in the wrong place, or "".
 
-        A server without an artifact store names a folder on its own disk, and MLflow would write to our disk. This is
-        also true for a loopback address, which may lead into a container or through a tunnel. A local store that was
-        moved still names its old folder.
+        A server without an artifact store names a folder on its own disk, but MLflow would write to the disk of this
+        machine, which can differ even for a loopback address (a container, a tunnel). A local store that was moved
+        still names its old folder.
         """
         parts = urlsplit(location)
         on_disk = parts.scheme in ("", "file")
@@ -56,11 +56,11 @@ class Store:
         return ""
 
     def files(self, location: str, folders: set[str]) -> set[str]:
-        """The paths of the files in some folders of a run's artifacts ("": the top)."""
-        # Not MlflowClient.list_artifacts, which in MLflow 3 also asks for logged models, unknown to old servers.
+        """Returns the paths of the files in some folders of a run's artifacts ("": the top folder)."""
+        # MlflowClient.list_artifacts of MLflow 3 also asks for logged models, which old servers do not know.
         listed = get_artifact_repository(location, tracking_uri=self._uri).list_artifacts
         return {info.path for folder in folders for info in listed(folder or None)}
 
     def _alone(self):
-        """The lock for writing to a local database; a server needs none."""
+        """Returns the lock for writing to a local database; a server needs none."""
         return FileLock(f"{self._database}.lock", timeout=_LOCK_SECONDS) if self._database else contextlib.nullcontext()

@@ -1,4 +1,4 @@
-"""The commands of `python3 mlflow_mirror`: status and sync for any number of runs."""
+"""Implements the commands of `python3 mlflow_mirror`: status and sync for any number of runs."""
 
 import time
 from pathlib import Path
@@ -16,7 +16,7 @@ _OTHERS_SECONDS = 60.0
 
 
 def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
-    """The run folders to work on: paths, names inside the output folder, or all its runs if none is named.
+    """Finds run folders by path or by name in the output folder; without names, all runs in the output folder.
 
     Raises:
         UserError: no run has this name.
@@ -52,7 +52,7 @@ def _find_run(name: Path, output_dir: Path) -> Path:
 
 
 def status(runs: list[Path]) -> int:
-    """Prints one line per run and server. Returns 0 if nothing is pending, else 1."""
+    """Prints one line per run and server. Returns 0 if every server has everything, else 1."""
     runs, left = _usable(runs)
     for run in runs:
         print(f"{run.name}  {_state(run)}")
@@ -66,7 +66,7 @@ def status(runs: list[Path]) -> int:
 
 
 def _usable(runs: list[Path]) -> tuple[list[Path], bool]:
-    """The runs with a writable folder, and whether there are others. Prints a line for those and for bad records."""
+    """Returns the runs with a safe folder, and whether any run is skipped; prints these and bad records."""
     usable = []
     for run in runs:
         if fault := journal.fault_of_folder(run):
@@ -80,11 +80,11 @@ def _usable(runs: list[Path]) -> tuple[list[Path], bool]:
 
 
 def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
-    """Ends runs whose process died, and sends what is missing. Returns 0 if nothing is pending, else 1.
+    """Marks runs whose process died as ended, and sends what servers lack. Returns 0 if all is sent, else 1.
 
     Args:
         runs: run folders. output_dir: the folder with the local store for `to` = "local".
-        to: the only server to send to, which becomes one of the run's servers. None: all servers of each run.
+        to: send only to this server, which then belongs to the run's servers. None: send to all servers of each run.
 
     Raises:
         UserError: `to` is not a server, or is a local store that cannot be opened.
@@ -116,7 +116,7 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
 
 
 def _send(jobs: list[tuple[Path, str]]) -> bool:
-    """Sends runs to their servers, one after the other, and prints what is missing. Returns whether anything is."""
+    """Sends runs to their servers, one after the other, and prints what is missing. Returns True if something is."""
     prepare()
     from mlflow_mirror.worker import Carrier
 
@@ -130,7 +130,7 @@ def _send(jobs: list[tuple[Path, str]]) -> bool:
         if carriers[uri].away:
             print(f"{readable(uri)} is not available: {carriers[uri].away}")
         for run, fault in by_run.items():
-            if fault.kind == "missing":  # its folder, or another process sending it; the mark does not show this
+            if fault.kind == "missing":  # no folder, or another process is sending the run; the mark does not show this
                 print(f"{run.name}: cannot be sent to {readable(uri)}: {fault.words}")
     left = {job: lacks for job in jobs if (lacks := missing(*job))}
     for (run, target), lacks in left.items():

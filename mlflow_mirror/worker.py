@@ -22,18 +22,18 @@ LAST_ROUNDS = 3
 class Carrier:
     """Sends runs to one server.
 
-    jobs: (run, target) of all runs that belong there. away: why the server was unreachable in the last round, or "".
+    jobs: (run, target) of every run for this server. away: why the server was unreachable in the last round, or "".
     """
 
     def __init__(self, uri: str, patience: float = 0.0, arrived: Callable[[], object] = lambda: None):
-        """`patience`: seconds to wait for another process to send a run. `arrived`: called after a complete run."""
+        """`patience`: seconds to wait while another process sends a run. `arrived`: called after each complete run."""
         self.uri, self.jobs, self.away = uri, [], ""
         self._patience, self._arrived = patience, arrived
-        self._sent: dict[tuple[Path, str], int] = {}  # run and target -> bytes of its journal
+        self._sent: dict[tuple[Path, str], int] = {}  # (run, target) -> bytes of the journal that were sent
         self._senders: dict[tuple[Path, str], Sender] = {}
 
     def keep_up(self, ending: threading.Event) -> None:
-        """Sends what is new again and again, until the end is requested, and then the rest."""
+        """Sends new records again and again until the end is requested, and then sends the rest."""
         failures = 0
         while not ending.is_set():
             failures = failures + 1 if self.round() else 0
@@ -45,16 +45,16 @@ class Carrier:
         """Repeats rounds until everything has arrived or LAST_ROUNDS have failed. Returns the faults by run."""
         for number in range(LAST_ROUNDS):
             time.sleep(number)
-            faults, self._patience = self.round(), 0.0  # it waits for other processes once, not in every round
+            faults, self._patience = self.round(), 0.0  # waits for other processes only in the first round
             if not faults:
                 break
         return faults
 
     def round(self) -> dict[Path, Fault]:
-        """Sends what is new in all runs. Returns the faults by run; all other runs are complete.
+        """Sends the new records of all runs. Returns the faults by run; all other runs are complete.
 
-        A fault of one run does not stop the others. An unreachable server is not tried again for the next run, which
-        would have to wait just as long.
+        A fault of one run does not stop the other runs. If the server is unreachable, the round ends, because the next
+        run would have to wait just as long.
         """
         faults, self.away = {}, ""
         for run, target in list(self.jobs):
@@ -70,12 +70,12 @@ class Carrier:
         return faults
 
     def _step(self, run: Path, target: str) -> Fault | None:
-        """Sends what is new in one run. Forgets a run that has ended or whose folder was removed."""
+        """Sends the new records of one run. Forgets a run that has ended or whose folder was removed."""
         try:
             size = journal.journal_path(run).stat().st_size
         except OSError:
             return None
-        job = (run, target)  # two targets can mean the same store: relative to the run, or named in full
+        job = (run, target)  # two different targets can mean the same store
         if self._sent.get(job) == size:
             return None
         if job not in self._senders:
@@ -89,7 +89,7 @@ class Carrier:
             return Fault("missing", "another process is sending it")
         if fault is not None and fault.kind != "refused":
             return fault
-        if fault is None and not (sender.placed or sender.mark.deleted):  # its parent may come later
+        if fault is None and not (sender.placed or sender.mark.deleted):  # its parent may be sent later
             return Fault("later", "its parent run does not exist there")
         self._sent[job] = size
         self._arrived()

@@ -1,4 +1,4 @@
-"""Settings for all tests. No test can connect to another machine."""
+"""Settings for all tests, which keep every test from connecting to another machine."""
 
 import ipaddress
 import os
@@ -9,16 +9,16 @@ import pytest
 
 from .common.tracking.mlflow_server import mlflow_2, mlflow_3
 
-__all__ = ["mlflow_2", "mlflow_3"]  # servers for the whole session, which the tests of several folders share
+__all__ = ["mlflow_2", "mlflow_3"]  # servers for the whole session, shared by the tests of several folders
 
-# Programs that a script starts in the background ignore Ctrl-C, and so would every program that a test interrupts.
+# A program that a script starts in the background ignores Ctrl-C, and so would the programs that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The same as in train.py, set before any test computes: with more threads, sums are taken in a varying order, and
+# One thread, as in train.py, set before any test computes: with more threads, the order of additions varies, and
 # identical runs would differ.
 os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
-# The fixture below cannot patch child processes, but requests and urllib use this proxy, which refuses connections.
+# The fixture below cannot patch child processes; requests and urllib use this proxy there, which refuses connections.
 _NO_WAY_OUT = {
     "HTTP_PROXY": "http://127.0.0.1:9",
     "HTTPS_PROXY": "http://127.0.0.1:9",

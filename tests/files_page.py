@@ -1,4 +1,4 @@
-"""Writes docs/files.md, which says what each file is for; run `python -m tests.files_page` when files have moved."""
+"""Writes docs/files.md, which says what each file is for: run `python -m tests.files_page` after moving files."""
 
 import ast
 
@@ -15,7 +15,7 @@ One line per Python file, from its docstring; [README](../README.md#the-tree) ex
 
 
 def page() -> str:
-    """The page in Markdown, a list per folder."""
+    """Returns the page in Markdown, with a list for each folder."""
     folders: dict[str, list[str]] = {}
     for path in FILES:
         about, inside = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path.relative_to(ROOT)

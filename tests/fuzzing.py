@@ -1,4 +1,4 @@
-"""Mutated input in bulk: seeded, bounded in time and memory. The only exception a reader may raise is UserError."""
+"""Makes damaged input in bulk and feeds it to readers, which may raise only UserError and must not take long."""
 
 import random
 import signal
@@ -13,7 +13,7 @@ SECONDS = 10.0  # time limit for one input
 
 
 def mutated(seed: int, bases: Sequence[bytes], count: int) -> Iterator[bytes]:
-    """`count` damaged copies: bits and bytes changed, numbers replaced, parts removed, copied and inserted."""
+    """Yields `count` damaged copies: bits and bytes changed, numbers replaced, parts removed, copied and inserted."""
     generator = random.Random(seed)
     for number in range(count):
         content = bytearray(bases[number % len(bases)])

@@ -1,4 +1,4 @@
-"""The rooms of the house and which of them may import which; `python -m tests.house` prints them with their arrows."""
+"""Lists the packages ("rooms") and which of them each may import; `python -m tests.house` prints all imports."""
 
 import ast
 from collections import Counter, defaultdict
@@ -8,8 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECTS = ("classifier_cnn", "detector_cnn_ball_radius_center")
-GROUND = ("common.errors", "common.atomic_files", "common.provenance")  # every room may import these
-# Room -> the rooms that it may import, besides itself and the ground floor. A folder stands for all its rooms.
+GROUND = ("common.errors", "common.atomic_files", "common.provenance")  # every package may import these
+# Package -> the packages that it may import, in addition to itself and GROUND. A folder stands for all packages in it.
 ROOMS = {
     **dict.fromkeys(GROUND, ()),
     "common.cli": (),
@@ -54,7 +54,7 @@ ROOMS = {
     "mlflow_mirror": ("common",),
     **dict.fromkeys(PROJECTS, ("robot_export", "dataset_tools", "common")),
 }
-LOGIC_LINES = 30  # a file with more logic than this has a test file of its name
+LOGIC_LINES = 30  # a file with more lines of logic needs a test file with its name
 NOT_MIRRORED = {  # file: where its tests are
     **{f"{project}/training.py": "test_train.py trains whole runs" for project in PROJECTS},
     **{f"{project}/exporting.py": "tests/robot_export exports whole runs" for project in PROJECTS},
@@ -69,22 +69,22 @@ FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob(
 
 
 def name_of(path: Path) -> str:
-    """The dotted name of a file's module."""
+    """Returns the dotted name of a file's module."""
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def is_in(name: str, room: str) -> bool:
-    """Whether a module or a room is inside a room."""
+    """Whether a module or a package is inside the package `room`."""
     return name == room or name.startswith(f"{room}.")
 
 
 def room_of(name: str) -> str | None:
-    """The smallest room that contains a module; None for modules that are not ours, and for `common` itself."""
+    """Returns the smallest package that contains a module; None for foreign modules, and for `common` itself."""
     return max((room for room in ROOMS if is_in(name, room)), key=len, default=None)
 
 
 def imports(path: Path) -> Iterator[str]:
-    """All modules that a file imports, including late imports and `from folder import module`."""
+    """Yields all modules that a file imports, including late imports and `from folder import module`."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -95,7 +95,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def unresolved(path: Path) -> Iterator[str]:
-    """The names that a file imports from our packages but that do not exist, for example after a renaming."""
+    """Yields the names that a file imports from our packages although they do not exist, as after a renaming."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and not node.level and node.module.split(".")[0] in PACKAGES:
             given = _names_of(node.module)
@@ -104,7 +104,7 @@ def unresolved(path: Path) -> Iterator[str]:
 
 @cache
 def _names_of(module: str) -> frozenset[str]:
-    """The names that a module binds anywhere, and the files of a package; none if it does not exist."""
+    """Returns the names that a module defines, or the files of a package; none if it does not exist."""
     place = ROOT / module.replace(".", "/")
     beside = {path.stem for path in place.iterdir()} if place.is_dir() else set()
     file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
@@ -121,7 +121,7 @@ def _names_of(module: str) -> frozenset[str]:
 
 
 def logic_lines(path: Path) -> int:
-    """The lines of a file, counted without docstrings and comments and with each call and table in one line."""
+    """Counts the lines of a file without docstrings and comments; each call and table counts as one line."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
@@ -130,7 +130,7 @@ def logic_lines(path: Path) -> int:
 
 
 def without_test(room: str) -> list[str]:
-    """The files of a room with more than LOGIC_LINES that have no test file of their name."""
+    """Returns the files of a package that have more than LOGIC_LINES but no test file with their name."""
     return [
         str(path.relative_to(ROOT))
         for path in FILES
@@ -141,12 +141,12 @@ def without_test(room: str) -> list[str]:
 
 
 def may_import(room: str, other: str) -> bool:
-    """Whether the arrow from one room to another is allowed."""
+    """Whether one package may import another."""
     return other in (room, *GROUND) or any(is_in(other, allowed) for allowed in ROOMS[room])
 
 
 def arrows() -> dict[str, Counter]:
-    """For each room, how often its files import each other room."""
+    """Counts for each package how often its files import each other package."""
     found = defaultdict(Counter)
     for path in FILES:
         if own := room_of(name_of(path)):
@@ -155,7 +155,7 @@ def arrows() -> dict[str, Counter]:
 
 
 def main() -> None:
-    """Prints every room with its files, lines and arrows, and the totals."""
+    """Prints every package with its files, lines and imports, and the totals."""
     counts, lines, drawn = Counter(), Counter(), arrows()
     for path in FILES:
         room = room_of(name_of(path)) or "common"

@@ -1,4 +1,4 @@
-"""Imports between the rooms of the house run one way, and only the launcher's lines edit sys.path."""
+"""Imports between packages go in one direction, and only the lines of the launcher edit sys.path."""
 
 import ast
 import re
@@ -27,7 +27,7 @@ def test_a_wrong_arrow_is_noticed():
 
 
 def test_every_import_finds_its_name():
-    """This includes benchmarks, some of which have no test."""
+    """Benchmarks are included, because some of them have no test."""
     files = [*FILES, *(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tests").rglob("*.py")]
     assert not [f"{path.relative_to(ROOT)} imports {name}" for path in files for name in house.unresolved(path)]
 
@@ -38,7 +38,7 @@ def test_common_has_three_loose_files():
 
 
 def test_no_two_files_import_each_other():
-    """There is no cycle, not even through late imports."""
+    """There is no cycle of imports, not even through late imports."""
     names = {house.name_of(path): path for path in FILES}
     arrows = {name: {other for other in house.imports(path) if other in names} - {name} for name, path in names.items()}
     done, way = set(), []
@@ -56,7 +56,7 @@ def test_no_two_files_import_each_other():
 
 
 def test_few_imports_are_late():
-    """Late imports are only for `--help`, missing files and optional runtimes; pyproject.toml gives each reason."""
+    """Late imports are allowed only for `--help`, missing files and optional runtimes, with a reason in pyproject."""
     late = {
         f"{path.relative_to(ROOT)}:{inner.lineno}"
         for path in FILES
@@ -84,7 +84,7 @@ def test_only_the_lines_of_the_launcher_edit_sys_path():
 
 
 def test_tests_mirror_the_tree():
-    """The tests of robot_export/X.py are in tests/robot_export/test_X.py, and so on in every folder."""
+    """The tests of robot_export/X.py are in tests/robot_export/test_X.py, and the same holds for every folder."""
     missing = {file for package in house.PACKAGES for file in house.without_test(package)}
     assert missing == set(house.NOT_MIRRORED), "write tests/FOLDER/test_FILE.py, or give the reason in NOT_MIRRORED"
 

@@ -1,4 +1,4 @@
-"""Every command in the shell blocks of the documentation, run as printed, with a small archive on this machine."""
+"""Runs every command in the shell blocks of the documentation as printed, with a small archive on this machine."""
 
 import functools
 import re
@@ -42,7 +42,7 @@ SMALL_GRID = (*SHORT, "--filters", "4", "--dense", "8", "--export", "none")
 
 
 def printed() -> list[tuple[str, str]]:
-    """(page, line) of all shell blocks, without comments and duplicates; a `cd` applies to the lines below it."""
+    """Returns (page, line) for all shell blocks, without comments and duplicates; a `cd` applies to the lines below."""
     found = []
     for page in PAGES:
         if not (ROOT / page).exists():
@@ -60,7 +60,7 @@ def printed() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """An archive, the environment that points to it, and a run of each project for the commands."""
+    """Makes an archive, an environment that points to it, and a run of each project for the commands."""
     folder = tmp_path_factory.mktemp("place")
     for task, make in (("classification", classification_file), ("detection", detection_file)):
         for stem in STEMS[task]:
@@ -100,7 +100,7 @@ def ran(line: str, folder, settings) -> str:
 
 
 def concrete(page: str, line: str, folder, words: dict) -> str:
-    """The line with existing files and runs instead of its placeholders, shortened to one epoch."""
+    """Replaces the placeholders of a line by existing files and runs, and shortens its runs to one epoch."""
     detector = page.startswith("detector") or "cd detector" in line
     task = "detection" if detector or "detector_cnn_ball_radius_center/export" in line else "classification"
     families = {name: parse_stem(stems[0], name) for name, stems in STEMS.items()}

@@ -1,4 +1,4 @@
-"""What a newcomer does with a first run: stop it, resume it with the printed command or by its name, and export it."""
+"""A newcomer's first hour: stop a first run, resume it with the printed command or by its name, and export it."""
 
 import json
 import re
@@ -15,7 +15,7 @@ SMALL = ("--filters", "4", "--dense", "8", "--tracking", "local", "--export", "n
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory):
-    """The folder and the output of a run that was stopped with Ctrl-C."""
+    """Returns the folder and the output of a run that was stopped with Ctrl-C."""
     folder = tmp_path_factory.mktemp("first")
     files = [
         "--data-train",

@@ -1,4 +1,4 @@
-"""What an image contains and how it starts. A slow test builds and runs it for real, with `make image-check`."""
+"""Tests what a container image contains and how it starts. A slow test builds and runs one with `make image-check`."""
 
 import json
 import os
@@ -20,14 +20,14 @@ LOCKS = ("requirements.lock", "requirements-gpu.lock")
 
 
 def context(root: Path) -> dict[str, int]:
-    """The files in `root` that are sent to the builder, with their sizes in bytes."""
+    """Returns the files in `root` that are sent to the builder, with their sizes in bytes."""
     lines = (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
     patterns = [line for line in lines if line and not line.startswith("#")]
     return {name: (root / name).stat().st_size for name in exclude_paths(root, patterns) if (root / name).is_file()}
 
 
 def instructions(project: str) -> list[tuple[str, str]]:
-    """The Dockerfile's instructions in order: (name, the rest on one line)."""
+    """Returns the Dockerfile's instructions in order: (name, rest of the instruction on one line)."""
     text = (ROOT / project / "Dockerfile").read_text(encoding="utf-8")
     lines = re.sub(r"\\\n\s*", " ", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)).splitlines()
     return [(line.split(" ", 1)[0], line.split(" ", 1)[1].strip()) for line in lines if line.strip()]
@@ -35,7 +35,7 @@ def instructions(project: str) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def populated(tmp_path):
-    """The repository after a week of work, with gigabytes of data and secrets beside the code."""
+    """Makes a repository as after a week of work, with gigabytes of data and secrets beside the code."""
     for name in (*LOCKS, "requirements-dev.lock", "README.md", ".dockerignore", "pyproject.toml", "Makefile"):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in (*SHARED, *PROJECTS):
@@ -91,7 +91,7 @@ def test_the_dockerfile_keeps_its_promises(project):
     assert steps[1] == ("FROM", "${PYTHON_IMAGE}")
     copied = [rest for name, rest in steps if name == "COPY"]
     assert copied == [f"{' '.join(LOCKS)} /app/", *(f"{name} /app/{name}" for name in (*SHARED, project))]
-    assert names.index("COPY") < names.index("RUN") < steps.index(("COPY", copied[1]))  # lock layer before code layer
+    assert names.index("COPY") < names.index("RUN") < steps.index(("COPY", copied[1]))  # lock files come before code
     install = steps[names.index("RUN")][1]
     assert "--require-hashes" in install
     assert all(lock in install for lock in LOCKS)
@@ -99,7 +99,7 @@ def test_the_dockerfile_keeps_its_promises(project):
     assert "ARG" in names[names.index("ENV") :]  # the commit comes last, so that a new one rebuilds no layer
     assert "ADD" not in names
     (user,) = (rest for name, rest in steps if name == "USER")
-    assert re.fullmatch(r"[1-9]\d*:0", user)  # a number, because hosts that forbid root cannot check names
+    assert re.fullmatch(r"[1-9]\d*:0", user)  # a number, because hosts that forbid root cannot check a user name
     (entrypoint,) = (json.loads(rest) for name, rest in steps if name == "ENTRYPOINT")  # exec form passes signals on
     assert entrypoint == ["python", "train.py"]
     assert (ROOT / project / entrypoint[1]).is_file()

@@ -14,7 +14,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def page(folder):
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(code.splitlines()) < 85  # a page
+    assert len(code.splitlines()) < 85  # it must fit on a page
     script = folder / "my_cnn.py"
     script.write_text(code, encoding="utf-8")
     return script
@@ -22,7 +22,7 @@ def page(folder):
 
 def run(script, *arguments):
     settings = environment()
-    settings.pop("TF_CPP_MIN_LOG_LEVEL", None)  # of this shell: the page is quiet without it
+    settings.pop("TF_CPP_MIN_LOG_LEVEL", None)  # the program on the page must print no log lines without it
     return subprocess.run(
         [sys.executable, script, *arguments], capture_output=True, text=True, env=settings, check=False
     )
@@ -31,7 +31,7 @@ def run(script, *arguments):
 def test_the_page_for_a_new_project_trains(tmp_path):
     script, output = page(tmp_path), ("--output-dir", tmp_path / "runs")
     files = ["--data-train", classification_file(tmp_path / "a.h5"), "--tracking", "local"]
-    ended = run(script, *files, *output, "--kernel", "5")  # as in its first line, without --epochs
+    ended = run(script, *files, *output, "--kernel", "5")  # as in the page's first line, without --epochs
     assert ended.returncode == 0, ended.stderr
     assert "There is no validation file" in ended.stderr
     shown = [line for line in re.split("[\r\n]+", ended.stderr) if not line.startswith(("note: ", "training: "))]

@@ -1,4 +1,4 @@
-"""`make setup` on machines unlike this one: other Pythons on PATH, linters that cannot be installed."""
+"""Tests `make setup` on different machines: other Pythons on PATH, or linters that cannot be installed."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ import pytest
 
 from .tiny import ROOT
 
-# A stand-in for Python of a given version; in the environments that it makes, Python is PIP, which fails on request.
+# Replaces a Python of a given version; in the environments that it makes, Python is PIP, which fails on request.
 PYTHON = """#!/bin/sh
 case "$*" in
   --version) echo "Python {version}" ;;
@@ -24,7 +24,7 @@ case "$*" in *lint*) exit {lint} ;; *dev.lock*) echo "Downloading tensorflow (60
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A checkout with the files that `make setup` reads, and a folder of basic tools to use as PATH."""
+    """Makes a checkout with the files that `make setup` reads, and a folder of basic tools to use as PATH."""
     for name in ("Makefile", "pyproject.toml", *(path.name for path in ROOT.glob("requirements-*.lock"))):
         shutil.copy(ROOT / name, tmp_path / name)
     tools = tmp_path / "tools"

@@ -1,4 +1,4 @@
-"""Students have Macs, so every script must run with bash 3.2 and BSD tools."""
+"""Every shell script must run with bash 3.2 and BSD tools, because some students have Macs."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ import pytest
 
 from .tiny import ROOT
 
-NEWER = {  # than bash 3.2
+NEWER = {  # features that bash 3.2 lacks
     r"\b(mapfile|readarray|coproc)\b": "4.0",
     r"\b(declare|local|typeset) -\w*[Anl]": "4.0",
     r"\$\{\w+(\[[^]]*\])?(,|\^)": "4.0",

@@ -1,4 +1,4 @@
-"""Tiny datasets that a network learns in seconds: bright discs with a dark spot as balls, bright bars as no balls."""
+"""Makes tiny datasets that a network learns in seconds: balls are bright discs with a spot, other patches bars."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def discs(n: int, seed: int, size: int = 16, channels: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Patches [n, size, size, channels] of discs on noise, and their [radius, center_x, center_y] in fractions."""
+    """Draws discs on noise, [n, size, size, channels]; also returns their [radius, center_x, center_y] in fractions."""
     rng = np.random.default_rng(seed)
     circles = np.stack([rng.uniform(0.3, 0.5, n), *rng.uniform(0.4, 0.6, (2, n))], 1).astype(np.float32)
     pixel = (np.arange(size) + 0.5) / size
@@ -28,7 +28,7 @@ def discs(n: int, seed: int, size: int = 16, channels: int = 1) -> tuple[np.ndar
 
 
 def bars(n: int, seed: int, size: int = 16, channels: int = 1) -> np.ndarray:
-    """Patches without a ball: one bright bar on noise."""
+    """Draws patches without a ball: one bright bar on noise."""
     rng = np.random.default_rng(seed)
     image = 60 + rng.normal(0, 12, (n, size, size))
     for patch, start in zip(image, rng.integers(0, size - 6, n), strict=True):
@@ -37,7 +37,7 @@ def bars(n: int, seed: int, size: int = 16, channels: int = 1) -> np.ndarray:
 
 
 def classification_file(path: Path, n: int = 300, seed: int = 0, size: int = 16, channels: int = 1, **columns) -> Path:
-    """A file of n patches from two cameras and n / 50 recordings, with more columns; every third patch is a ball."""
+    """Writes n patches from two cameras and n / 50 recordings, with more columns; every third patch is a ball."""
     ball = np.arange(n) % 3 == 0
     X = bars(n, seed, size, channels)
     X[ball] = discs(int(ball.sum()), seed, size, channels)[0]
@@ -46,7 +46,7 @@ def classification_file(path: Path, n: int = 300, seed: int = 0, size: int = 16,
 
 
 def detection_file(path: Path, n: int = 200, seed: int = 0, size: int = 16, channels: int = 1) -> Path:
-    """A file of n patches with balls, from two cameras and n / 50 recordings."""
+    """Writes a file of n patches with balls, from two cameras and n / 50 recordings."""
     write_patches(path, *discs(n, seed, size, channels), **_columns(n, seed))
     return path
 
@@ -73,7 +73,7 @@ def program(module: str, *arguments, **settings) -> subprocess.CompletedProcess:
 
 
 def tracked_runs(output_dir: Path, experiment: str):
-    """A client of the local store in an output folder, and the store's runs in an experiment."""
+    """Returns a client of the local store in an output folder, and the store's runs in an experiment."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow and SQLAlchemy emit warnings about each other while they are imported
         from mlflow.tracking import MlflowClient
@@ -83,7 +83,7 @@ def tracked_runs(output_dir: Path, experiment: str):
 
 
 def check_sections(client, run, epochs: int) -> None:
-    """Checks that MLflow shows the curves in two sections and single numbers as bars, at most 40 in all."""
+    """Checks that MLflow shows the curves in two sections and single values as bars, with a maximum of 40 in all."""
     curves, single = set(), set()
     for key in run.data.metrics:
         steps = sorted({point.step for point in client.get_metric_history(run.info.run_id, key)})
@@ -97,6 +97,6 @@ def check_sections(client, run, epochs: int) -> None:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a program under test, without variables that point to the user's servers or folders."""
+    """Returns an environment for a program under test, without variables that name the user's servers or folders."""
     ours = ("MLFLOW_", "BALL_")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}

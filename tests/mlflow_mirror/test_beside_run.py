@@ -1,4 +1,4 @@
-"""The process that sends runs reports the end of those whose process was killed."""
+"""The process that sends runs also reports the end of a run whose own process was killed."""
 
 import subprocess
 import sys

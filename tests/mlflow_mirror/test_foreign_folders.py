@@ -1,4 +1,4 @@
-"""Other people's run folders: sync sends none of the user's files, and no password to a server named only there."""
+"""Untrusted run folders: sync sends none of the user's other files, and no password to servers named only there."""
 
 import re
 import shutil
@@ -88,7 +88,7 @@ def test_a_resumed_run_does_not_send_the_password_to_a_server_named_in_its_folde
 
     with FaultProxy(mlflow_3.port) as stranger:
         edit(run, lambda records: records[0].update(servers=[stranger.url]))
-        monkeypatch.undo()  # with a mirror
+        monkeypatch.undo()  # now the process that sends runs is started
         local = f"sqlite:///{tmp_path}/mlflow.db"
         resumed = tracking.start(run, Server(local, "", local), tracking.RunInfo("e", "run"), resume=True)
         said = resumed.finish("FINISHED", wait_s=60)

@@ -23,7 +23,7 @@ TRAINING = Path(__file__).with_name("training.py")
 
 @pytest.fixture(scope="module")
 def server(request, tmp_path_factory):
-    """A server that may be killed, of this environment's MLflow or of MLflow 2.14."""
+    """Starts a server that may be killed, of this environment's MLflow or of MLflow 2.14."""
     mlflow = mlflow_214() if getattr(request, "param", "3") == "2.14" else MLFLOW
     server = MlflowServer(tmp_path_factory.mktemp("server"), mlflow)
     yield server
@@ -37,7 +37,7 @@ def train(folder: Path, url: str, *more: str) -> subprocess.Popen:
 
 
 def kill_mirror(folder: Path) -> None:
-    """Kills the mirror of a run, which is found by its command line."""
+    """Kills the process that sends a run; finds it by its command line."""
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             line = (entry / "cmdline").read_bytes().split(b"\0")
@@ -63,7 +63,7 @@ def one_round(folder: Path, server: MlflowServer, random: random.Random) -> str:
     if "training" not in [what for _, what in events]:
         training.kill() if random.random() < 0.5 else None
     training.communicate()
-    kill_mirror(folder)  # the records that it was sending are lost with it
+    kill_mirror(folder)  # the records that it was sending are lost
     if server.poll() is not None:
         server.start()
     if resume and journal.last_status(folder)[0] == "RUNNING":

@@ -37,7 +37,7 @@ FIRST_MIGRATION = "ALTER TABLE metrics ADD COLUMN step BIGINT DEFAULT '0' NOT NU
 
 @pytest.fixture
 def database(tmp_path):
-    """The path of the store to which a run in tmp_path/run will be sent."""
+    """Returns the path of the store to which a run in tmp_path/run will be sent."""
     run = tracking.start(tmp_path / "run", choose_server("local", tmp_path), tracking.RunInfo("e", "run"))
     run.metrics({"loss": 1.0}, step=0)
     run.finish(wait_s=0)
@@ -115,7 +115,7 @@ def test_a_store_that_cannot_be_migrated_stays_as_it_is(database, with_run, caps
 
 
 def test_the_database_of_another_program_stays_as_it_is(database, capsys):
-    """That program keeps its version in a table of the same name, as every program with Alembic does."""
+    """The other program has its version in a table of the same name, like every program that uses Alembic."""
     with contextlib.closing(sqlite3.connect(database)) as store:
         store.executescript(
             "CREATE TABLE alembic_version (version_num VARCHAR(32)); INSERT INTO alembic_version VALUES ('v3.2.0.a');"

@@ -1,4 +1,4 @@
-"""The right files of a run are sent, although other people's folders may contain links and servers lose files."""
+"""The right files of a run are sent, even if untrusted folders contain links and servers lose files."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A run is on a server exactly once, complete and below its parent, whatever happens to it there."""
+"""A run is on a server exactly once, complete and below its parent, regardless of what happens on the server."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_doubles_that_a_hung_server_made_are_removed(mlflow_server, start, tmp_p
 
 
 def test_a_run_is_below_its_parent_on_every_server(mlflow_server, start, tmp_path):
-    """This does not depend on which is sent first; each server has its own id for the parent."""
+    """It does not matter which of the two is sent first; each server has its own id for the parent."""
     local = f"sqlite:///{tmp_path}/mlflow.db"
     grid = start(local, "z-grid")
     child = start(local, "child", parent=grid.uuid)
@@ -83,7 +83,7 @@ def test_a_run_that_somebody_deleted_stays_deleted(mlflow_server, start, tmp_pat
 
 
 def test_a_server_from_a_backup_gets_what_it_forgot(mlflow_server, start, tmp_path):
-    """A backup has the run without its last epochs; here a mark that claims more than was sent has the same effect."""
+    """A backup lacks the last epochs of the run; the test imitates this by a mark that claims more than was sent."""
     run = start(mlflow_server.url)
     run.metrics({"loss": 1.0}, step=0)
     assert main(["sync", str(run.folder)]) == 0

@@ -1,4 +1,4 @@
-"""Sixteen runs of a grid and one SQLite store."""
+"""Sixteen runs of a grid share one SQLite store."""
 
 import shutil
 import subprocess
@@ -68,7 +68,7 @@ def test_sixteen_active_runs_share_one_store(tmp_path):
     assert [process.wait() for process in processes] == [0] * 16
     assert (
         sync_and_status.sync(sync_and_status.find_runs([], tmp_path), tmp_path) == 0
-    )  # records for which the wait at the end was too short
+    )  # sends records for which the wait at the end was too short
     for i in range(16):
         assert differences(tmp_path / f"run{i}", "local:../mlflow.db") == []
 

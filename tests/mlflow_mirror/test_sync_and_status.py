@@ -1,4 +1,4 @@
-"""`python -m mlflow_mirror sync | status`."""
+"""Tests the commands `python -m mlflow_mirror sync` and `status`."""
 
 import signal
 import subprocess
@@ -95,7 +95,7 @@ def test_a_sync_beside_the_training_sends_nothing_twice(mlflow_3, tmp_path):
         assert main(["sync", str(tmp_path / "run"), "--to", mlflow_3.url]) in (
             0,
             1,
-        )  # by its mirror or by us, depending on who has the lock
+        )  # by the process beside the run or by sync, depending on which has the lock
     process.communicate()
     assert main(["sync", str(tmp_path / "run"), "--to", mlflow_3.url]) == 0
     assert differences(tmp_path / "run", mlflow_3.url) == []
@@ -124,7 +124,7 @@ def test_a_folder_of_runs_that_is_taken_for_a_run(start, tmp_path, capsys):
 
 
 def test_a_run_that_was_stopped_is_not_only_called_killed(start, tmp_path, capsys):
-    """KILLED is MLflow's word, for Ctrl-C too."""
+    """KILLED is MLflow's word for this, even after Ctrl-C."""
     start(f"sqlite:///{tmp_path}/mlflow.db").finish("KILLED")
     main(["status", "--output-dir", str(tmp_path)])
     assert "run  stopped or killed (KILLED on MLflow)  2" in capsys.readouterr().out
@@ -133,7 +133,7 @@ def test_a_run_that_was_stopped_is_not_only_called_killed(start, tmp_path, capsy
 def test_the_bar_of_a_sync_counts_runs(start, tmp_path, capsys):
     for name in ("one", "two"):
         finished(start, f"sqlite:///{tmp_path}/mlflow.db", name)
-    for _ in range(2):  # the second has nothing to send
+    for _ in range(2):  # the second sync has nothing to send
         assert main(["sync", "--output-dir", str(tmp_path)]) == 0
         assert "2/2" in capsys.readouterr().err
 
@@ -171,7 +171,7 @@ def test_names_and_values_that_mlflow_refuses_are_visible_there(mlflow_server, s
 
 
 def test_a_run_without_a_first_record_keeps_no_other_from_being_sent(start, tmp_path, capsys):
-    """Its training process was killed while writing that record."""
+    """The training process was killed while it wrote that record."""
     run = finished(start, f"sqlite:///{tmp_path}/mlflow.db")
     journal_writer.Journal(tmp_path / "killed").close()
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0

@@ -1,4 +1,4 @@
-"""The process that sends all runs of a grid."""
+"""Tests the process that sends all runs of a grid."""
 
 import shutil
 import subprocess
@@ -43,7 +43,7 @@ def as_in_the_mirror():
 
 @pytest.fixture
 def start_child(tmp_path, monkeypatch):
-    """A function that starts a run that another process sends, as the runs of a grid do."""
+    """Returns a function that starts a run like those of a grid, which another process sends."""
 
     def start_child(name: str, parent: str | None = None):
         info = tracking.RunInfo("grids", name, parent=parent)
@@ -66,7 +66,7 @@ def client(tmp_path):
 
 
 def hold(run):
-    """Takes the lock of this run, so that no other process can send it."""
+    """Acquires the lock of this run, so that no other process can send it."""
     path = server_state.mark_path(run, TARGET).with_suffix(".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(path).acquire()
@@ -80,7 +80,7 @@ def test_a_run_that_is_complete_before_its_grid_is_placed_below_it_later(tmp_pat
         child.finish()
         grid.mirror.carry(child.folder)
         wait_until(lambda: server_state.load(child.folder, TARGET).status == "FINISHED", 120)
-        time.sleep(2)  # the worker checks it once more, and the grid's run is still missing
+        time.sleep(2)  # the worker checks once more, and the grid's run is still missing
     assert grid.finish() == f"Tracked: {tmp_path}/mlflow.db"
     assert parent_of(child.folder, TARGET) == server_state.load(grid.folder, TARGET).run_id
     assert differences(child.folder, TARGET) == []
@@ -102,7 +102,7 @@ def test_a_run_whose_last_step_failed_is_tried_again_though_the_next_one_came_th
 def test_two_targets_of_a_run_that_mean_the_same_store_are_both_noted(tmp_path, start_child):
     run = start_child("run")
     run.finish()
-    other = f"local:../../{tmp_path.name}/mlflow.db"  # where it was before its folder was moved and moved back
+    other = f"local:../../{tmp_path.name}/mlflow.db"  # the store's path before its folder was moved and moved back
     carrier = Carrier(uri_of(run.folder, TARGET))
     carrier.jobs += [(run.folder, TARGET), (run.folder, other)]
     assert carrier.finish() == {}
@@ -157,7 +157,7 @@ def test_the_end_of_a_grid_says_which_of_its_runs_were_not_sent(tmp_path, start_
 
 
 def test_the_runs_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_child):
-    """They live a second or two longer than the grid's driver, but the mirror ends when the driver dies."""
+    """The runs live a second or two longer than the grid's driver; the process that sends them waits for this."""
     child = start_child("child")
     command = [sys.executable, "-c", DRIVER, str(tmp_path / "grid"), str(child.folder)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE) as driver:

@@ -1,4 +1,4 @@
-"""A run that trains no network: python training.py FOLDER URI EPOCHS SECONDS [resume]."""
+"""Makes a run that trains no network: python training.py FOLDER URI EPOCHS SECONDS [resume]."""
 
 import sys
 import time
@@ -9,7 +9,7 @@ from common.tracking.server_choice import Server
 
 
 def main() -> None:
-    """Prints "epoch N" once each epoch is in the folder, and the line from finish() at the end."""
+    """Prints "epoch N" as soon as each epoch is in the folder, and the line from finish() at the end."""
     folder, uri, epochs, seconds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
     resume = sys.argv[5:] == ["resume"]
     run = tracking.start(

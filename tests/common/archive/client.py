@@ -1,4 +1,4 @@
-"""The file that the tests of the archive client fetch, and helpers that check the result."""
+"""Defines the file that the tests of the archive client download, and helpers that check the result."""
 
 import random
 
@@ -22,7 +22,7 @@ def partial(tmp_path):
 
 
 def refused(bring, kind=ArchiveError, **options):
-    """The text of the error, after checking that it is one line and that no file was created."""
+    """Returns the text of the error, after checking that it is one line and that no file was created."""
     with pytest.raises(kind) as caught:
         bring(**options)
     assert caught.type is kind
@@ -33,5 +33,5 @@ def refused(bring, kind=ArchiveError, **options):
 
 
 def left_behind(tmp_path):
-    """Names of all files that are left, except the locks."""
+    """Returns the names of all files that are left, except the locks."""
     return sorted(path.name for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock")

@@ -12,7 +12,7 @@ from .misbehaving_server import MisbehavingServer
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch):
-    """Removes the proxy of tests/conftest.py; the tests of tracking keep it, because urllib remembers it."""
+    """Removes the proxy of tests/conftest.py for these tests; the tests of tracking keep it."""
     for key in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(key, raising=False)
         monkeypatch.delenv(key.upper(), raising=False)
@@ -20,7 +20,7 @@ def no_proxy(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def collected():
-    """A connection that a test leaves open is reported as its own."""
+    """Collects garbage after each test, so that a connection left open is reported for the right test."""
     yield
     gc.collect()
 

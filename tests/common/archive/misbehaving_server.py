@@ -1,4 +1,4 @@
-"""An HTTP server on loopback with Range and If-Range that misbehaves on demand, with one `Fault` per request."""
+"""An HTTP server on loopback with Range and If-Range; each `Fault` makes it misbehave in one request."""
 
 import hashlib
 import re
@@ -14,18 +14,18 @@ class Fault:
     """What is wrong with one response; the fields can be combined."""
 
     status: int | None = None  # answer with this status and no body
-    headers: dict[str, str] = field(default_factory=dict)  # add or replace these
-    body: bytes | None = None  # send this in place of the file
-    cut_at: int | None = None  # hang up after so many bytes of the body
-    stall_at: int | None = None  # send nothing more after so many bytes of the body, until the server is stopped
+    headers: dict[str, str] = field(default_factory=dict)  # add or replace these headers
+    body: bytes | None = None  # send this instead of the file
+    cut_at: int | None = None  # close the connection after this number of bytes of the body
+    stall_at: int | None = None  # send nothing after this number of bytes of the body, until the server stops
     hang_up: bool = False  # close the connection without an answer
-    no_range: bool = False  # answer 200 with everything
+    no_range: bool = False  # answer 200 with the whole file
     no_if_range: bool = False  # answer 206 even if the version differs
     held_by: threading.Event | None = None  # answer only when this is set
 
 
 class MisbehavingServer(ThreadingHTTPServer):
-    """Serves `files` (path -> bytes; a path with a `/` at its end is an index page).
+    """Serves `files` (path -> bytes; a path that ends with `/` is an index page).
 
     The requests are recorded in `asked` as (path, Range header or None).
     """
@@ -37,12 +37,12 @@ class MisbehavingServer(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, bytes] = {}
-        self.faults: deque[Fault] = deque()  # for requests of files, not of index pages and SHA256SUMS
+        self.faults: deque[Fault] = deque()  # for requests for files, but not for index pages and SHA256SUMS
         self.always = Fault()  # for files when `faults` is empty
-        self.beside = Fault()  # for every request of an index page or SHA256SUMS
+        self.beside = Fault()  # for every request for an index page or SHA256SUMS
         self.validators = ("ETag", "Last-Modified")
         self.asked: list[tuple[str, str | None]] = []
-        self.seen: list[dict[str, str]] = []  # the headers, in the same order
+        self.seen: list[dict[str, str]] = []  # the headers of the requests, in the same order
         self.stopping = threading.Event()
 
     @property
@@ -50,7 +50,7 @@ class MisbehavingServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def ranges(self, path: str) -> list[str | None]:
-        """The Range headers of all requests for one path."""
+        """Returns the Range headers of all requests for one path."""
         return [asked_range for asked_path, asked_range in self.asked if asked_path == path]
 
     def handle_error(self, request, client_address):

@@ -1,4 +1,4 @@
-"""Lists of checksums in the formats that people publish."""
+"""Lists of checksums are read in all formats that people publish."""
 
 import hashlib
 import random

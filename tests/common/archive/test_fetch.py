@@ -1,4 +1,4 @@
-"""The archive client against a real server on loopback that misbehaves in every way that we could think of."""
+"""Tests the archive client with a real server on loopback that misbehaves in every way we could think of."""
 
 import errno
 import json
@@ -138,7 +138,7 @@ def test_when_the_disk_takes_no_more_the_part_on_it_is_kept(bring, server, tmp_p
 
 
 def test_a_full_disk_keeps_what_has_arrived(bring, server, monkeypatch):
-    def full(_):  # a disk that allocates late reports only here that it is full
+    def full(_):  # a disk that allocates space late reports only here that it is full
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:

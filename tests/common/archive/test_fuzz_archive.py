@@ -1,4 +1,4 @@
-"""Damaged index pages, lists of checksums and redirects in bulk."""
+"""Reads damaged index pages, lists of checksums and redirects in bulk."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from ...fuzzing import mutated, survives
 from .client import NAME
 from .misbehaving_server import Fault
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as test_http
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # see test_http.py
 ONCE = Patience(connect_s=2, read_s=2, attempts=1, backoff_s=0.001, slow_s=2)
 HASH = "0a" * 32
 PAGES = [
@@ -52,7 +52,7 @@ def test_thousands_of_damaged_texts_are_read(bases, read):
 
 
 def redirected(bring, server, count, seed):
-    """Answers every request with a damaged redirect; those to other machines are skipped. Counts what was read."""
+    """Answers every request with a damaged redirect, skips redirects to other machines, and counts the results."""
 
     def read(content):
         to = content.decode("latin-1").replace("\r", "").replace("\n", "")

@@ -1,4 +1,4 @@
-"""Refused, compressed and slow answers, and web pages, cost neither the partial file nor the run."""
+"""After refused, compressed or slow answers, or web pages, the partial file is kept and the run continues."""
 
 import gzip
 import threading
@@ -76,7 +76,7 @@ def test_a_compressed_answer_is_refused(bring, server):
 
 
 class Drip:
-    """Sends single bytes with long pauses, until the test is over."""
+    """Makes a server send single bytes with long pauses until the test ends."""
 
     def __init__(self, monkeypatch, server, lists=False, headers=False):
         self.over = threading.Event()

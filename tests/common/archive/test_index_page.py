@@ -1,4 +1,4 @@
-"""The index pages of web servers are read; other pages are not mistaken for one."""
+"""Index pages of web servers are read, and no other page is mistaken for an index page."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""A transfer is tried again if that may help, with growing pauses."""
+"""A failed transfer is repeated with growing pauses if this may help."""
 
 import pytest
 

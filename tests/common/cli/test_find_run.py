@@ -1,4 +1,4 @@
-"""Runs are found by folder or name."""
+"""Runs are found by their folder or name."""
 
 import json
 from pathlib import Path

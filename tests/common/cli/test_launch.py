@@ -1,4 +1,4 @@
-"""Programs started as a newcomer would: with a Python without our packages, from any folder, as the docs print them."""
+"""Starts programs as a newcomer would: as the docs print them, from any folder, with a Python without packages."""
 
 import re
 import subprocess
@@ -20,7 +20,7 @@ BARE = Path(sys._base_executable)
 
 
 def documented() -> dict[tuple[str, str], list[str]]:
-    """(folder, program) -> its arguments, for every document, card and help text that names a program."""
+    """Returns (folder, program) -> arguments, from every document, model card and help text that names a program."""
     found = {}
     for path in sorted({*DOCUMENTS, *ROOT.glob("*/*.py"), *ROOT.glob("*/*.sh"), *ROOT.glob("dataset_tools/*/*.py")}):
         if path.parts[len(ROOT.parts)] in (".venv", "tests"):
@@ -28,9 +28,9 @@ def documented() -> dict[tuple[str, str], list[str]]:
         text = re.sub(r"\\\n\s*", " ", path.read_text(encoding="utf-8"))
         for program, rest in re.findall(rf"({PROGRAM})([^\n`\"']*)", text):
             script = program.split()[1]
-            if script.endswith("my_cnn.py"):  # the reader writes it; tests/test_readme.py runs it
+            if script.endswith("my_cnn.py"):  # the reader writes this script; tests/test_readme.py runs it
                 continue
-            # Relative to the folder of the document, to the top of the repository, or to a project after a `cd`.
+            # The path may start from the document's folder, from the repository, or from a project after a `cd`.
             places = [path.parent, ROOT, *ROOT.glob("*_cnn*/"), *ROOT.glob("dataset_tools/*_datasets/")]
             folder = next((place for place in places if (place / script).exists()), None)
             assert folder, f"{path.relative_to(ROOT)}: {program}"
@@ -40,7 +40,7 @@ def documented() -> dict[tuple[str, str], list[str]]:
 
 @pytest.fixture(params=["bare", "a_keras_of_its_own"])
 def newcomer(request, tmp_path):
-    """The variables of a shell in which no virtual environment is active and only `python3` exists, not `python`."""
+    """Returns the variables of a shell without a virtual environment and with `python3`, but without `python`."""
     environment_of = tmp_path / "theirs"
     subprocess.run([BARE, "-m", "venv", "--without-pip", environment_of], check=True)
     (environment_of / "bin/python").unlink()
@@ -76,7 +76,7 @@ def test_every_documented_program_starts_and_knows_the_options(folder, program, 
         assert "Usage:" in told.stderr
         return
     assert told.returncode == 0, told.stderr
-    # The options belong to runs (scripts and grids) or subcommands (mlflow_mirror), so this help does not list them.
+    # This help does not list the options, because they belong to runs (scripts, grids) or to subcommands.
     if script.endswith(".sh") or "grid_search" in script or "mlflow_mirror" in script:
         return
     known = set(re.findall(r"--[a-z][\w-]*", told.stdout))
@@ -108,7 +108,7 @@ def test_without_an_environment_one_line_says_how_to_make_it(tmp_path):
 
 
 def test_the_launcher_needs_no_new_python():
-    """An older Python has to parse it before it can start the right one, so newer syntax is not allowed."""
+    """An older Python must be able to parse the launcher to start the right Python, so newer syntax is not allowed."""
     import ast
 
     ast.parse((ROOT / "common/cli/launch.py").read_text(), feature_version=(3, 7))

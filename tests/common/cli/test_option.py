@@ -1,4 +1,4 @@
-"""Options are declared once, as fields, from which they are parsed, checked, written to JSON and read again."""
+"""Options are declared once, as fields; they are parsed, checked, written to JSON and read again from these."""
 
 import argparse
 import re

@@ -1,4 +1,4 @@
-"""Untrusted text on a terminal."""
+"""Untrusted text cannot control the terminal."""
 
 import pytest
 

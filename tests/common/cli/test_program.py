@@ -1,4 +1,4 @@
-"""How every program ends, and what it does if the folder for temporary files does not exist."""
+"""Tests how every program ends, and what it does if the folder for temporary files does not exist."""
 
 import importlib
 import os
@@ -179,7 +179,7 @@ def test_an_empty_path_is_not_the_working_directory(given, capsys):
     assert "argument --output: takes a path. Received: an empty one." in capsys.readouterr().err
 
 
-WRITERS = {  # commands that write to a new folder, and what else they need
+WRITERS = {  # commands that write to a new folder, with the other arguments that they need
     **{f"{project}.{name}": ["a.keras", "a.h5"] for project in PROJECTS for name in ("evaluate", "compare", "predict")},
     **{f"{project}.{name}": words for project in PROJECTS for name, words in (("export", ["a.keras"]), ("train", []))},
     **{f"{project}.suspects": ["a.h5"] for project in PROJECTS},
@@ -222,6 +222,6 @@ def test_an_output_folder_may_have_to_be_made_later(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
     with pytest.raises(UserError, match="cannot be used: File name too long"):
         output_folder("x" * 300)
-    monkeypatch.setattr(os, "access", lambda *_: False)  # as for a folder of somebody else
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as for another user's folder
     with pytest.raises(UserError, match="cannot be used: no permission to write there"):
         output_folder("a")

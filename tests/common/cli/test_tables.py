@@ -1,4 +1,4 @@
-"""Tables of numbers for a terminal."""
+"""Metrics are printed as tables on a terminal."""
 
 from common.cli.tables import group_table, table
 

@@ -1,4 +1,4 @@
-"""Full disks, closed streams and limited encodings: a command prints what it can, and a run finishes."""
+"""With full disks, closed streams or limited encodings, a command prints what it can and a run finishes."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def test_a_program_that_outlasts_its_terminal_ends_well(program, tmp_path, redir
 
 
 def test_a_file_that_is_opened_later_is_not_mistaken_for_a_closed_stream(tmp_path):
-    """If a stream is closed, the first file that a program opens gets its number."""
+    """If a standard stream is closed, the first file that the program opens gets the stream's number."""
     body = f"file = open({str(tmp_path / 'data')!r}, 'w')\nimport os\nos.write(2, b'native words')\nfile.write('data')"
     code = f"from common.cli.program import run_main\ndef main():\n{textwrap.indent(body, '    ')}\nrun_main(main)"
     (tmp_path / "p.py").write_text(code)

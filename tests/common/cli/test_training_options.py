@@ -1,4 +1,4 @@
-"""The options of every run, and what --resume accepts."""
+"""Tests the options of every run, and which of them --resume accepts."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""An archive on loopback."""
+"""Starts an archive on loopback."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from .small_archive import patch_file
 
 @pytest.fixture
 def server(tmp_path):
-    """An archive with the default families; the detection family has no test file, like older families."""
+    """Serves the default families; like older families, the detection family has no test file."""
     with MisbehavingServer() as server:
         for task, splits in (
             ("classification", ("train", "validation", "test")),

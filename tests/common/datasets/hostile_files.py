@@ -1,4 +1,4 @@
-"""Every way in which we read a patch file that somebody else made."""
+"""Lists every function that reads untrusted patch files."""
 
 import h5py
 import numpy as np
@@ -22,7 +22,7 @@ READERS = {
 
 
 def with_chunk(path, content, compression="gzip", shape=(N, 16, 16, 1)):
-    """A file whose X is one chunk with `content` as its raw bytes."""
+    """Writes a file whose X is one chunk with `content` as its raw bytes."""
     with h5py.File(path, "w") as file:
         X = file.create_dataset("X", shape, "u1", chunks=shape, compression=compression)
         X.id.write_direct_chunk((0, 0, 0, 0), content)

@@ -1,4 +1,4 @@
-"""Default families in an archive on loopback, with three patches in each file."""
+"""Makes default families for an archive on loopback, with three patches in each file."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from common.datasets.families import parse_stem
 from dataset_tools.building.patch_writer import write_patches
 
 QUICK = Patience(connect_s=5, read_s=5, attempts=2, backoff_s=0.001)
-NOWHERE = "http://127.0.0.1:1"  # nobody listens there
+NOWHERE = "http://127.0.0.1:1"  # no server listens there
 TASKS = ("classification", "detection")
 STEM = "classification_patches_yuv422_y_only_pil_legacy_border0_combined_16x16"
 

@@ -1,4 +1,4 @@
-"""Small random patches, labels and files."""
+"""Makes small random patches, labels and files."""
 
 import h5py
 import numpy as np
@@ -11,7 +11,7 @@ def pixels(count=6, side=16, channels=1, seed=0):
 
 
 def circles(count, seed=0):
-    """Labels [radius, x, y], distributed as in real files."""
+    """Returns labels [radius, x, y], distributed as in real files."""
     generator = np.random.default_rng(seed)
     return np.column_stack(
         [
@@ -30,7 +30,7 @@ def raw(path, **datasets):
 
 
 def recorded(counts, balls):
-    """Classification patches of len(counts) recordings."""
+    """Returns classification patches of len(counts) recordings."""
     y = np.concatenate([np.arange(n) < b for n, b in zip(counts, balls, strict=True)]).astype(np.float32)
     names = np.repeat([f"log{i:02d}" for i in range(len(counts))], counts)
     return Patches(pixels(len(y)), y, recording=names)

@@ -1,4 +1,4 @@
-"""Names of dataset families."""
+"""Tests the names of dataset families."""
 
 import pytest
 

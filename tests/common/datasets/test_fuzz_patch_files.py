@@ -1,4 +1,4 @@
-"""Damaged patch files in bulk, in a separate process, because a crash in HDF5's C code would end the tests."""
+"""Reads damaged patch files in bulk, in a separate process, because a crash in HDF5's C code would end the tests."""
 
 import subprocess
 import sys
@@ -38,7 +38,7 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 
 
 def write_bases(folder: Path) -> None:
-    """Files of every version and layout that the reader supports."""
+    """Writes files of every version and layout that the reader supports."""
     generator = np.random.default_rng(0)
     X, y = generator.integers(0, 256, (12, 16, 16, 1), dtype=np.uint8), np.arange(12) % 2
     names = np.array(["log ä", "b", "c"] * 4, dtype=object)
@@ -65,7 +65,7 @@ def write_bases(folder: Path) -> None:
 
 
 def fuzz(folder: Path, seed: int, count: int) -> tuple[str, int]:
-    """The counts of files read and refused, as text, and the peak memory in kB."""
+    """Returns how many files were read and refused, as text, and the peak memory in kB."""
     write_bases(folder)
     command = [sys.executable, "-X", "faulthandler", "-c", PROGRAM, str(ROOT), str(folder), str(seed), str(count)]
     found = subprocess.run(command, capture_output=True, text=True, timeout=850)

@@ -1,4 +1,4 @@
-"""Reading takes little memory, whatever a file claims."""
+"""Reading a file takes little memory, regardless of the sizes that the file claims."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ from .small_patches import pixels, raw
 
 
 def peak_mb(program):
-    """The peak memory in MB of a process that runs `program`, and its last line of output."""
+    """Returns the peak memory in MB of a process that runs `program`, and the process's last line of output."""
     program = (
         textwrap.dedent(program) + "\nprint(next(x for x in open('/proc/self/status') if x[:6] == 'VmHWM:').split()[1])"
     )

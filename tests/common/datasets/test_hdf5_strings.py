@@ -1,4 +1,4 @@
-"""Strings of variable length: damaged heaps are refused, because HDF5 would never stop reading them."""
+"""Damaged heaps of strings are refused, because HDF5 would never stop reading them."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ def test_a_heap_that_hdf5_would_walk_for_ever_is_refused(tmp_path, reader):
         at += 16 + -(-int.from_bytes(content[at + 8 : at + 16], "little") // 8) * 8
     path.write_bytes(content[: at + 8] + bytes(8) + content[at + 16 :])  # and set its size to 0
     program = "import h5py, sys; h5py.File(sys.argv[1])['recording'][:]"
-    with pytest.raises(subprocess.TimeoutExpired):  # plain h5py never ends
+    with pytest.raises(subprocess.TimeoutExpired):  # plain h5py never stops reading
         subprocess.run([sys.executable, "-c", program, str(path)], timeout=3)
     with pytest.raises(UserError, match="the objects of a heap do not fit into it"):
         READERS[reader](path)

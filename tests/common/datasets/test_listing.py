@@ -1,4 +1,4 @@
-"""What --list-datasets prints: the families in the archive and in the cache."""
+"""--list-datasets prints the families in the archive and in the cache."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def index(server, folder, *names):
 
 
 def rows(text):
-    """Stem -> the other columns."""
+    """Returns stem -> the other columns."""
     return {line.split()[0]: line.split()[1:] for line in text.splitlines()[3:]}
 
 

@@ -28,7 +28,7 @@ def test_too_little_memory_is_reported_beforehand(tmp_path, monkeypatch):
 
 @pytest.fixture
 def files(tmp_path):
-    """Files of one dataset: 300 patches for training, 100 for validation, 50 for testing."""
+    """Writes the files of one dataset: 300 patches for training, 100 for validation, 50 for testing."""
     return {name: (classification_file(tmp_path / f"{name}.h5", n, seed=n),) for name, n in SIZES.items()}
 
 
@@ -80,7 +80,7 @@ def test_a_streamed_family_without_a_validation_file_is_refused(server, tmp_path
 
 @pytest.mark.parametrize("had_test", [False, True])
 def test_a_resumed_run_has_a_test_split_only_if_it_began_with_one(server, tmp_path, had_test):
-    """The archive may have got its test file in the meantime."""
+    """The archive may have received a test file since the run began."""
     began = dict.fromkeys(["train", "validation", *["test"] * had_test], "digest")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(json.dumps({"datasets": began, "substituted": False, "options": {}}))

@@ -1,4 +1,4 @@
-"""The HDF5 patch format: writing, reading, joining, and equal bytes for equal content."""
+"""Patch files are written, read and joined, and equal content gives equal bytes."""
 
 import h5py
 import numpy as np

@@ -1,4 +1,4 @@
-"""A run gets its files from the cache, the archive or the renderer, or one line says why not."""
+"""A run gets its files from the cache, the archive or the renderer; if that fails, one line says why."""
 
 import os
 from itertools import chain
@@ -18,7 +18,7 @@ from .small_archive import NOWHERE, QUICK, STEM, TASKS, cached, patch_file
 
 
 def synthetic_files(task, root):
-    """Replaces the renderer, which has its own tests and takes seconds."""
+    """Replaces the renderer, which has its own tests and takes several seconds."""
     paths = {split: Path(root) / "synthetic" / f"{task}_{split}.h5" for split in ("train", "validation", "test")}
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)

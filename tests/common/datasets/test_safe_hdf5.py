@@ -1,4 +1,4 @@
-"""Malicious patch files: each attack works on plain h5py, and every reader of ours refuses it in one line."""
+"""Malicious patch files: each attack succeeds with plain h5py, but every reader of ours refuses it in one line."""
 
 import os
 import resource
@@ -81,7 +81,7 @@ ELSEWHERE = {
 def test_values_of_other_files_are_not_read(tmp_path, secret, attack, reader):
     path = tmp_path / "a.h5"
     attack(path, secret)
-    with h5py.File(path) as file:  # the attack works on plain h5py
+    with h5py.File(path) as file:  # the attack succeeds with plain h5py
         read = b"".join(file[key][:].tobytes() for key in ("X", "y", "recording") if key in file)
     elsewhere = h5py.File(path.with_name("other.h5"), "r") if path.with_name("other.h5").exists() else {}
     assert any(value in read for value in (SECRET[:4096], *(elsewhere[key][:].tobytes() for key in elsewhere)))
@@ -133,7 +133,7 @@ def half_written(path):
 
 
 def written_outside(path):
-    """The only chunk lies behind the declared end; HDF5 reads zeros in place of the missing one."""
+    """The only chunk lies beyond the declared end; HDF5 reads zeros instead of the missing chunk."""
     with h5py.File(path, "w") as file:
         X = file.create_dataset("X", (2 * N, 16, 16, 1), "u1", chunks=(N, 16, 16, 1), maxshape=(None, 16, 16, 1))
         X[N:], file["y"] = pixels(N), LABELS

@@ -1,4 +1,4 @@
-"""The sampling rule in a patch file, in the current and the earlier wording."""
+"""The sampling rule is read from patch files, under its current or its earlier name."""
 
 import json
 

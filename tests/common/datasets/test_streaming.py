@@ -1,4 +1,4 @@
-"""Patches that are streamed from their files have the same values as in memory."""
+"""Patches that are streamed from files have the same values as patches in memory."""
 
 import h5py
 import numpy as np
@@ -13,13 +13,13 @@ from ...tiny import classification_file, discs
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Two files, 300 and 170 patches."""
+    """Writes two files, with 300 and 170 patches."""
     folder = tmp_path_factory.mktemp("files")
     return [classification_file(folder / f"{n}.h5", n, seed=n) for n in (300, 170)]
 
 
 def both(files):
-    """The same files, streamed and read into memory."""
+    """Returns the patches of the same files, streamed and read into memory."""
     read = [read_patches(path, "classification") for path in files]
     return stored_patches(files, "classification"), concatenate(read)
 

@@ -1,4 +1,4 @@
-"""Validation is split off by recording, so that it is not a memory test of one game."""
+"""Validation patches are split off by recording, because validation on a game seen in training is too easy."""
 
 import numpy as np
 import pytest

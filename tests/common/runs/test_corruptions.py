@@ -1,4 +1,4 @@
-"""Corruptions: each changes what it is named after, more with every strength, and leaves its input."""
+"""Each corruption changes patches more with each strength, and does not modify its input."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Edited and damaged run folders in bulk: every reader succeeds or refuses them in one line."""
+"""Reads edited and damaged run folders in bulk: every reader succeeds or refuses them in one line."""
 
 import json
 import random
@@ -39,7 +39,7 @@ BULK = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """The folder of a small finished run."""
+    """Returns the folder of a small finished run."""
     folder = tmp_path_factory.mktemp("runs")
     for name, n in (("train", 90), ("validation", 60)):
         classification_file(folder / f"{name}.h5", n=n)
@@ -57,7 +57,7 @@ def run(finished, tmp_path) -> Path:
 
 
 def edited(rng: random.Random, value):
-    """A JSON value with one part replaced, left out or repeated."""
+    """Returns a JSON value with one part replaced, left out or repeated."""
     if isinstance(value, (dict, list)) and value and rng.random() < 0.9:
         value = value.copy()
         key = rng.choice(list(value)) if isinstance(value, dict) else rng.randrange(len(value))
@@ -70,7 +70,7 @@ def edited(rng: random.Random, value):
 
 
 def damaged(rng: random.Random, content: bytes) -> bytes:
-    """Bytes with some replaced, cut off, or repeated."""
+    """Returns bytes of which some are replaced, cut off or repeated."""
     content = bytearray(content)
     kind = rng.random()
     if kind < 0.3:
@@ -95,7 +95,7 @@ def mutant(rng: random.Random, content: bytes) -> bytes:
 
 
 def bulk(path: Path, times: int, read, mutate=mutant) -> int:
-    """Reads `times` mutants of a file and returns how many were refused; any exception but UserError is a failure."""
+    """Reads a file with `times` different edits; returns how many were refused. Only UserErrors may be raised."""
     original, rng, refused = path.read_bytes(), random.Random(path.name), 0
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number in range(times):
@@ -181,7 +181,7 @@ def test_the_plan_of_a_grid(tmp_path, times):
 
 
 def of_a_member(rng: random.Random, content: bytes) -> bytes:
-    """A .keras file in which one member, or the archive itself, was changed."""
+    """Returns a .keras file in which one member, or the archive itself, was changed."""
     if rng.random() < 0.3:
         return damaged(rng, content)
     whole = Path(of_a_member.folder) / "m.zip"

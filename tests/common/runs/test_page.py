@@ -1,4 +1,4 @@
-"""The page: names are shown as plain text, pictures are embedded, and nothing is loaded from a server."""
+"""The HTML page shows names as plain text, contains its pictures, and loads nothing from a server."""
 
 import re
 

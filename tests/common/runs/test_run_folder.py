@@ -1,4 +1,4 @@
-"""The folder of a run: a resumed run gets the data and the rows of metrics.csv that it had before, or an error."""
+"""A resumed run gets the data and the rows of metrics.csv that it had before; otherwise an error is raised."""
 
 import os
 import subprocess
@@ -50,7 +50,7 @@ def cache(root: Path, *splits: str) -> None:
 
 
 def resume(folder: Path):
-    """The splits of a resumed run, after the check that they have not changed."""
+    """Returns the splits of a resumed run, after checking that they have not changed."""
     options = parse_args(["--resume", str(folder), "--offline"])
     splits = load_data(options)
     with open_run("classifier_cnn", options, splits, choose_server("local", options.output_dir)):
@@ -59,7 +59,7 @@ def resume(folder: Path):
 
 def test_a_run_on_the_synthetic_fallback_keeps_it_when_the_archive_is_back(tmp_path):
     folder = begin(tmp_path)
-    cache(tmp_path, "train", "validation", "test")  # which another run has downloaded since
+    cache(tmp_path, "train", "validation", "test")  # as if another run had downloaded the files since
     splits = resume(folder)
     assert splits.substituted
     assert splits.name == "synthetic"
@@ -78,7 +78,7 @@ class Untracked:
 
 
 def test_rows_of_a_first_epoch_without_its_checkpoint_are_written_once(tmp_path):
-    """If a run is killed, or the disk is full, after the first row and before its checkpoint, the epoch is repeated."""
+    """If a run is killed, or the disk is full, between the first row and its checkpoint, the epoch is repeated."""
     RunFolder(tmp_path, Untracked(), None, {}).epoch(0, {"loss": 1.0})
     resumed = RunFolder(tmp_path, Untracked(), None, {})
     resumed.epoch(0, {"loss": 1.0})
@@ -107,7 +107,7 @@ with open_run("classifier_cnn", options, splits, choose_server("local", options.
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_run_outlasts_its_terminal(tmp_path, terminal):
-    """The result is written even if the terminal is closed (`train.py & disown`) or `tee` in `| tee log` ends."""
+    """The results are written even if the terminal is closed (`train.py & disown`) or `tee` in `| tee log` ends."""
     patches = [str(classification_file(tmp_path / f"{n}.h5", n=n)) for n in (60, 50)]
     arguments = ["--data-train", patches[0], "--data-val", patches[1], "--output-dir", str(tmp_path / "runs")]
     reader, writer = os.openpty() if terminal else os.pipe()
@@ -159,7 +159,7 @@ def test_the_name_of_a_run_begins_with_what_distinguishes_it(name, substituted, 
 def test_leftovers_of_a_killed_process_are_removed(tmp_path):
     for name in (".model.keras.77.keras", ".model.keras.77.part", ".metrics.csv.77.part", "metrics.csv", "model.keras"):
         (tmp_path / name).write_text("half")
-    (tmp_path / ".export.77").mkdir()  # of an export that may be running
+    (tmp_path / ".export.77").mkdir()  # the folder of an export that may be running
     (tmp_path / ".folder.part").mkdir()
     remove_leftovers(tmp_path)
     left = {".export.77", ".folder.part", "metrics.csv", "model.keras"}

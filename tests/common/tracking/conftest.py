@@ -1,4 +1,4 @@
-"""Servers and runs for the tests of tracking and of the mirror."""
+"""Provides servers and runs for the tests of tracking and of mlflow_mirror."""
 
 import pytest
 
@@ -14,13 +14,13 @@ SECRET = b"the private key of whoever runs sync"
 
 @pytest.fixture(params=["3", "2.14"])
 def mlflow_server(request):
-    """A server of each version that the team may use."""
+    """Provides a server of each MLflow version that the team may use."""
     return request.getfixturevalue("mlflow_3" if request.param == "3" else "mlflow_2")
 
 
 @pytest.fixture
 def proxy(mlflow_server, monkeypatch):
-    """The server behind a proxy that misbehaves."""
+    """Puts a proxy that misbehaves in front of the server."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     with FaultProxy(mlflow_server.port) as proxy:
         yield proxy
@@ -28,19 +28,19 @@ def proxy(mlflow_server, monkeypatch):
 
 @pytest.fixture
 def no_mirror(monkeypatch):
-    """Switches the mirror off, so that runs only write their folder and the test sends the records."""
+    """Switches off the process that sends runs: runs only write their folder, and the test sends the records."""
     monkeypatch.setattr(MirrorProcess, "start", lambda self: None)
 
 
 @pytest.fixture
 def start(tmp_path, no_mirror, monkeypatch):
-    """A function that starts a run in tmp_path/NAME with the server `uri`."""
+    """Returns a function that starts a run in tmp_path/NAME with the server `uri`."""
 
     def start(uri: str, name: str = "run", **keywords):
         server = Server(uri, "", uri)
         monkeypatch.setitem(
             server_choice.NAMES, uri, uri
-        )  # a server of the team: one that only a folder names gets nothing
+        )  # makes it a trusted server; a server that is named only in a folder gets nothing
         keywords = {"parameters": {"filters": "8 8 16 16", "dense": 64}, "tags": {"commit": "0123"}, **keywords}
         return tracking.start(tmp_path / name, server, tracking.RunInfo("faults", name, **keywords))
 
@@ -49,7 +49,7 @@ def start(tmp_path, no_mirror, monkeypatch):
 
 @pytest.fixture
 def run(start, tmp_path):
-    """A finished run with one file, for the local store beside it."""
+    """Makes a finished run with one file, for the local store beside it."""
     run = start(f"sqlite:///{tmp_path}/mlflow.db")
     (run.folder / "model.bin").write_bytes(b"weights")
     run.artifact("model.bin", "files")
@@ -61,5 +61,5 @@ def run(start, tmp_path):
 
 @pytest.fixture(autouse=True)
 def quiet_home(tmp_path_factory, monkeypatch):
-    """An empty home folder, so that no ~/.mlflow/credentials is used."""
+    """Makes an empty home folder, so that no ~/.mlflow/credentials is used."""
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))

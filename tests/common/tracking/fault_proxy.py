@@ -12,12 +12,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong.
+    """Describes how the proxy misbehaves.
 
     kind: "" nothing, "status" answers with the status `value`, "late" forwards the request after `value` seconds, which
     should be longer than the client waits, "silent" never answers, "cut" hangs up after half of the request's body,
     "hang up" hangs up at once, "garbage" answers 200 with a web page. only: a text that the affected paths contain.
-    after: how many of those requests in `requests` still go well.
+    after: how many of these requests in `requests` still succeed.
     """
 
     kind: str = ""
@@ -77,7 +77,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def handle_error(self, request, client_address):
-        """Ignores clients that hang up, which is expected here."""
+        """Ignores clients that close the connection, which is expected here."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.headers.get("Authorization") == f"Basic {wanted}"
 
     def log_message(self, *_):
-        """Quiet."""
+        """Prints nothing."""
 
 
 def wait_until(condition, seconds: float = 30.0) -> None:

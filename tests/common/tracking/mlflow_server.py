@@ -1,4 +1,4 @@
-"""Real MLflow servers on loopback, and a comparison of their contents with a run folder."""
+"""Runs real MLflow servers on loopback, and compares their contents with run folders."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ MLFLOW = Path(sys.executable).with_name("mlflow")
 
 
 def mlflow_214() -> Path:
-    """The program of MLflow 2.14: from BALL_MLFLOW_214, or else from the environment that `make test-slow` creates."""
+    """Returns the `mlflow` command of MLflow 2.14: BALL_MLFLOW_214, or the command that `make test-slow` installs."""
     place = Path(os.environ.get("BALL_MLFLOW_214") or Path(sys.prefix) / "mlflow-2.14/bin/mlflow")
     if not place.exists():
         pytest.skip("make test-slow installs MLflow 2.14 for this test")
@@ -30,7 +30,7 @@ def mlflow_214() -> Path:
 
 
 class MlflowServer:
-    """`mlflow server` on a free port with its own database; it can be killed and restarted."""
+    """Runs `mlflow server` on a free port with its own database; the server can be killed and restarted."""
 
     def __init__(self, folder: Path, mlflow: Path = MLFLOW):
         self.folder, self.mlflow = folder, mlflow
@@ -42,11 +42,11 @@ class MlflowServer:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The server's address."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Starts it and waits until it answers."""
+        """Starts the server and waits until it answers."""
         environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
         environment |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
         arguments = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1", "--serve-artifacts"]
@@ -62,9 +62,9 @@ class MlflowServer:
                 start_new_session=True,
             )
         try:
-            wait_until(self._answers, 600)  # it takes minutes when thirty programs share two cores
+            wait_until(self._answers, 600)  # starting takes minutes if thirty programs share two cores
         except BaseException:
-            self.kill()  # otherwise it would outlive the tests
+            self.kill()  # otherwise the server would outlive the tests
             raise
 
     def kill(self) -> None:
@@ -74,7 +74,7 @@ class MlflowServer:
         self._process.wait()
 
     def poll(self) -> int | None:
-        """Its exit status, or None while it runs."""
+        """Returns the server's exit status, or None while it runs."""
         return self._process.poll()
 
     def _answers(self) -> bool:
@@ -85,7 +85,7 @@ class MlflowServer:
 
 
 def differences(run: Path, target: str) -> list[str]:
-    """How the server's run differs from the run folder; reads the journal without the code under test."""
+    """Lists how the server's run differs from the run folder; reads the journal without the code under test."""
     from mlflow.tracking import MlflowClient
 
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
@@ -134,7 +134,7 @@ def differences(run: Path, target: str) -> list[str]:
 
 @pytest.fixture(scope="session")
 def mlflow_3(tmp_path_factory):
-    """One server for all tests."""
+    """Starts one server for all tests."""
     server = MlflowServer(tmp_path_factory.mktemp("mlflow3"))
     yield server
     server.kill()
@@ -142,7 +142,7 @@ def mlflow_3(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def mlflow_2(tmp_path_factory):
-    """A server of MLflow 2.14, which has a separate environment."""
+    """Starts a server of MLflow 2.14, which has its own environment."""
     server = MlflowServer(tmp_path_factory.mktemp("mlflow2"), mlflow_214())
     yield server
     server.kill()

@@ -1,4 +1,4 @@
-"""Small runs for the tests of tracking, and their content in folders and on servers."""
+"""Makes small runs for the tests of tracking, and reads their content from folders and servers."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def finished(start, uri, name="run", epochs=3):
 
 
 def edit(run: Path, change) -> None:
-    """Passes the list of the journal's records to `change` and writes it back."""
+    """Lets `change` edit the list of the journal's records, and writes the list back."""
     path = journal.journal_path(run)
     records = [json.loads(line) for line in path.read_text().splitlines()]
     change(records)

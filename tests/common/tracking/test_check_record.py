@@ -1,4 +1,4 @@
-"""Damaged and edited journals: only the bad line is left out."""
+"""If a journal is damaged or edited, only the bad lines are left out."""
 
 import pytest
 

@@ -23,7 +23,7 @@ def test_what_is_appended_is_read(tmp_path):
 
 
 def test_a_journal_that_is_torn_anywhere_loses_only_the_torn_record(tmp_path):
-    """Cut at every byte, as by a power cut: complete records are read, and new ones are appended after them."""
+    """The journal is cut at every byte, as by a power cut: complete records are read, and new records follow them."""
     written = journal_writer.Journal(tmp_path)
     written.append("run", uuid="0", experiment="e", name="n", user="u", servers=["https://x"], parent=None)
     written.append("parameters", values={"größe": "8 8\n16"})
@@ -64,7 +64,7 @@ def test_a_line_of_any_length_is_counted_once(tmp_path):
     assert journal.bad_lines(tmp_path) == ["line 1: it is not JSON", "line 2: status with a wrong or missing 'status'"]
     assert [record["values"] for record in records(tmp_path)] == [{"a": "1"}]
     whole = journal.journal_path(tmp_path).read_bytes()
-    journal.journal_path(tmp_path).write_bytes(whole[:2_000_000])  # it is being written
+    journal.journal_path(tmp_path).write_bytes(whole[:2_000_000])  # the line is still being written
     assert journal.bad_lines(tmp_path) == []
 
 

@@ -1,4 +1,4 @@
-"""The records of a run are on the disk, whatever happens to its process."""
+"""The records of a run are on the disk, regardless of what happens to its process."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from .small_runs import records
 
 
 def test_every_record_reaches_the_disk(tmp_path, monkeypatch):
-    """Only flushed data survives a power cut, so the journal, its name and those of its folders must be flushed."""
+    """Only flushed data survives a power cut, so the journal and the folders that contain it must be flushed."""
     disk, flush = {}, {name: getattr(os, name) for name in ("fsync", "fdatasync")}
 
     def watch(name):

@@ -1,4 +1,4 @@
-"""A run from the point of view of the training process."""
+"""Tests a tracked run from the point of view of the training process."""
 
 import json
 from pathlib import Path

@@ -13,7 +13,7 @@ from .fault_proxy import Fault, FaultProxy
 
 @pytest.fixture
 def team(mlflow_3, monkeypatch):
-    """A stand-in for the team's server: the name of the default server points to a proxy on loopback."""
+    """Replaces the team's server: the name of the default server points to a proxy on loopback."""
     monkeypatch.setattr(server_choice, "PROBE_SECONDS", 60.0)  # on a busy machine the server answers late
     with FaultProxy(mlflow_3.port) as proxy:
         monkeypatch.setitem(server_choice.NAMES, "default", proxy.url + "/")
@@ -38,7 +38,7 @@ def test_the_environment_comes_before_the_default_and_the_choice_before_both(tea
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (Fault("silent"), ("no answer within 1 s", "it does not answer in time")),  # the probe's limit or the request's
+        (Fault("silent"), ("no answer within 1 s", "it does not answer in time")),  # the probe's limit, or the request's
         (Fault("status", 401), "credentials (401)"),
         (Fault("status", 403), "denies access (403)"),
         (Fault("status", 500), "it answers 500"),

@@ -1,4 +1,4 @@
-"""The table of faults in docs/reliability.md: a real server behind a proxy that misbehaves, and nothing is lost."""
+"""Tests the table of faults in docs/reliability.md: a real server is behind a misbehaving proxy; nothing is lost."""
 
 import datetime
 import socket
@@ -103,7 +103,7 @@ def test_an_unknown_certificate_fails_closed(mlflow_3, start, tmp_path, monkeypa
 
 
 def certificate(folder):
-    """A self-signed certificate for 127.0.0.1 with its key, as one PEM file."""
+    """Makes a self-signed certificate for 127.0.0.1 with its key, as one PEM file."""
     from ipaddress import ip_address
 
     from cryptography import x509

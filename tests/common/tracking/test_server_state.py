@@ -1,4 +1,4 @@
-"""The marks of servers: damaged and edited marks, and marks of another journal."""
+"""Marks (the files about what servers have) are ignored if they are damaged, edited or of another journal."""
 
 import json
 

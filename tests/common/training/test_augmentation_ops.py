@@ -1,4 +1,4 @@
-"""The augmentations obey their laws, match slow references, and give the same result eagerly and compiled."""
+"""The augmentations do what their docstrings say, match slow references, and give the same result when compiled."""
 
 import os
 import subprocess
@@ -81,7 +81,7 @@ def test_each_patch_is_shifted_by_its_own_amount(patches):
 
 
 def test_zoom_moves_a_point_as_the_docstring_says():
-    """A bright pixel 4.5 from the middle, shifted by 1.5 and enlarged by 1.5, ends (4.5 - 1.5) * 1.5 from it."""
+    """A bright pixel 4.5 px from the middle, shifted by 1.5 and enlarged by 1.5, ends up (4.5 - 1.5) * 1.5 px away."""
     x = np.zeros((1, 16, 16, 1), np.float32)
     x[0, 12, 12] = 255  # 12 - 7.5 = 4.5
     found = moved(x, 1 / 1.5, 1 / 1.5, 1.5, 1.5)[0, ..., 0]
@@ -111,7 +111,7 @@ def test_blur_lowers_contrast_and_keeps_the_mean(patches):
 
 @pytest.fixture
 def yuv():
-    """Patches with random Y and with U and V that differ in value: U is below 128 grey levels, V above."""
+    """Makes patches with random Y, U below 128 grey levels and V above, so that U and V can be distinguished."""
     rng = np.random.default_rng(2)
     x = rng.integers(0, 256, (4, 16, 16, 2)).astype(np.float32)
     x[..., 0::2, 1] = rng.integers(0, 100, (4, 16, 8))
@@ -157,7 +157,7 @@ def test_relight_changes_only_y(patches):
 
 
 def test_relight_on_a_crafted_patch():
-    """Mean 100, so 80 and 120 become 90 and 110 at half contrast, 100 and 120 with 10 added."""
+    """The mean is 100, so half contrast changes 80 and 120 to 90 and 110; with 10 added, they become 100 and 120."""
     x = np.full((1, 4, 4, 1), 80, np.float32)
     x[:, ::2] = 120
     found = augmentation_ops.relight(tf.constant(x), *(tf.constant([v]) for v in (10.0, 0.5, 0.0))).numpy()
@@ -175,12 +175,12 @@ def test_noise_has_the_requested_deviation_per_patch():
     assert found[2].std() == pytest.approx(8, rel=0.1)
 
 
-# --- the recipe's augmentation as a whole -------------------------------------------------------------------------
+# --- the whole augmentation of the recipe -------------------------------------------------------------------------
 
 
 @pytest.fixture
 def bytes_of_one_patch():
-    """Many copies of one patch with black and white pixels, so that every difference comes from the augmentation."""
+    """Copies one patch with black and white pixels, so that every difference comes from the augmentation."""
     x = np.random.default_rng(4).choice([0, 60, 128, 255], (1, 16, 16, 1)).astype(np.float32)
     return tf.constant(np.repeat(x, 32, 0)), tf.constant(np.arange(32) % 2, tf.float32)
 
@@ -219,7 +219,7 @@ def test_compiled_equals_eager(channels):
 
 
 def test_augmentation_is_unbiased_in_place_and_light(bytes_of_one_patch):
-    """A dot in the middle stays there on average: no half pixel of drift, no lean towards one side."""
+    """A dot in the middle stays in the middle on average: it neither drifts by half a pixel nor favours one side."""
     x = np.full((512, 16, 16, 1), 60, np.float32)
     x[:, 7:9, 7:9] = 200
     found = make_augmentation(2)(tf.constant(x), tf.zeros([512]), SEED)[0].numpy()[..., 0]

@@ -1,4 +1,4 @@
-"""Batches from files: an epoch contains every patch once, shuffled, and gives the same result as from memory."""
+"""An epoch from files contains every patch once, shuffled, and gives the same result as an epoch from memory."""
 
 import itertools
 
@@ -20,7 +20,7 @@ from ...tiny import classification_file
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Two files, 300 and 170 patches."""
+    """Writes two files, with 300 and 170 patches."""
     folder = tmp_path_factory.mktemp("files")
     return [classification_file(folder / f"{n}.h5", n, seed=n) for n in (300, 170)]
 
@@ -32,7 +32,7 @@ def small_blocks(monkeypatch):
 
 
 def epochs(data, batch_size, seeds):
-    """For each seed, the list of (first pixels, labels, order) of every block of an epoch."""
+    """Returns for each seed the list of (first pixels, labels, order) of every block of an epoch."""
     found = []
     for seed in seeds:
         blocks = [(X.numpy(), y.numpy(), order) for X, y, order in data.blocks(np.random.default_rng(seed))]
@@ -64,7 +64,7 @@ def test_a_block_is_mixed_out_of_the_whole_file(files, small_blocks):
     recordings = {row.tobytes(): name for row, name in zip(patches.X[:], patches.recording, strict=True)}
     (blocks,) = epochs(StoredData(patches, 32), 32, [0])
     seen = {recordings[row.tobytes()] for row in blocks[0][0][blocks[0][2][:32]]}
-    assert len(seen) >= 4  # of 10; reading in order would give 1
+    assert len(seen) >= 4  # of 10 recordings; reading in order would give 1
 
 
 def test_one_block_trains_as_memory_does(files):

@@ -1,4 +1,4 @@
-"""Damaged checkpoints are refused before they fill the memory."""
+"""Damaged checkpoints are refused before they can fill the memory."""
 
 import resource
 import zipfile

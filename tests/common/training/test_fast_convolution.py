@@ -1,4 +1,4 @@
-"""Convolutions as products have the outputs and gradients of Keras's, and are used exactly where expected."""
+"""Convolutions as products have the same outputs and gradients as in Keras, and are used exactly where expected."""
 
 import keras
 import numpy as np
@@ -34,7 +34,7 @@ PLAIN = [
 
 
 def answers(call, layer, x):
-    """The output, and the gradients of a loss that weights every output differently."""
+    """Returns the output, and the gradients of a loss that weights every output differently."""
     with tf.GradientTape() as tape:
         tape.watch(x)
         y = call(x)

@@ -1,4 +1,4 @@
-"""The reasons why a GPU is not used, in one line; for the driver, a small library with the same functions."""
+"""One line says why a GPU is not used; a small library with the same functions replaces the driver."""
 
 import re
 import shutil
@@ -41,7 +41,7 @@ def shown(monkeypatch):
 
 @pytest.fixture
 def driver_library(tmp_path):
-    """A function that compiles a driver with a CUDA version (in the driver's own coding) and a status for cuInit."""
+    """Returns a function that compiles a driver with a CUDA version (as the driver encodes it) and a cuInit status."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("there is no C compiler here")

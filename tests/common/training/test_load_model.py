@@ -19,7 +19,7 @@ SMALL = ("--dense", "4", "--filters", "2", "--tracking", "local", "--export", "n
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    """A classifier without dropout, whose mean belongs to darker patches than those of these tests."""
+    """Makes a classifier without dropout; its mean brightness is lower than that of the patches in these tests."""
     from classifier_cnn.model import build_model
 
     path = tmp_path_factory.mktemp("models") / "first.keras"
@@ -35,7 +35,7 @@ def files(tmp_path_factory) -> list[str]:
 
 
 def test_a_model_that_was_replaced_is_noticed_when_its_run_is_resumed(model, files, tmp_path, monkeypatch):
-    """The mean is part of the network but not of the checkpoint, so training would resume with a different mean."""
+    """The mean is part of the network but not of the checkpoint, so the run would resume with a different mean."""
     from classifier_cnn.model import build_model
 
     initial = shutil.copy(model, tmp_path / "initial.keras")
@@ -55,7 +55,7 @@ def test_a_model_that_was_replaced_is_noticed_when_its_run_is_resumed(model, fil
     initial.unlink()
     with pytest.raises(UserError, match=r"--init takes an existing \.keras file"):
         train.main(["--resume", str(folder)])
-    assert train.main(["--resume", str(folder), "--init", str(model)]) == 0  # the same one, elsewhere
+    assert train.main(["--resume", str(folder), "--init", str(model)]) == 0  # the same model in a different place
     assert json.loads((folder / "model.json").read_text())["input"]["mean"] == pytest.approx([0.1])
 
 

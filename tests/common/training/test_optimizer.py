@@ -1,4 +1,4 @@
-"""The learning rate of a run. test_trainer.py compares the steps with Keras's AdamW."""
+"""Tests the learning rate of a run; test_trainer.py compares the optimiser's steps with Keras's AdamW."""
 
 import keras
 import numpy as np

@@ -21,7 +21,7 @@ SHAPE = (16, 16, 1)
 
 @pytest.fixture
 def model(tmp_path):
-    """The file of a small classifier with plain layers, as a colleague may use them."""
+    """Saves a small classifier with plain layers, such as a colleague may use."""
     inputs = keras.Input(SHAPE)
     x = keras.layers.RandomFlip()(keras.layers.SeparableConv2D(4, 3, activation="relu")(inputs))
     x = keras.layers.Dropout(0.2)(keras.layers.GlobalAveragePooling2D()(x))
@@ -56,7 +56,7 @@ def test_plain_layers_give_what_keras_gives(model):
 
 
 def layer(change_layer):
-    """A function that changes the last layer in the configuration."""
+    """Returns a function that changes the last layer in the configuration."""
 
     def edit(content: bytes) -> bytes:
         config = json.loads(content)
@@ -143,7 +143,7 @@ def test_layers_larger_than_the_file_are_refused_before_they_are_made(model, cha
 
 
 def weights(edit):
-    """A function that removes the first dataset from the HDF5 file of the weights and lets `edit` replace it."""
+    """Returns a function that removes the first dataset from the HDF5 file of weights and lets `edit` replace it."""
 
     def rewrite(content: bytes) -> bytes:
         file = io.BytesIO(content)

@@ -1,4 +1,4 @@
-"""`--stream` in both projects, from the command line to the files: stopping, resuming, evaluating and exporting."""
+"""Tests `--stream` in both projects, from the command line to the files: stop, resume, evaluate and export."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""The compiled trainer computes the same as plain Keras, is reproducible and resumable, and reports a NaN loss."""
+"""The compiled trainer computes the same as plain Keras, is reproducible, can resume, and reports a NaN loss."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ BATCH, EPOCHS = 16, 5
 
 @pytest.fixture(scope="module")
 def patches():
-    """64 patches in 4 batches; balls have a bright middle, so that there is something to learn."""
+    """Returns 64 patches for 4 batches; balls have a bright middle, so that there is something to learn."""
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 200, (64, 16, 16, 1), dtype=np.uint8), (np.arange(64) % 3 == 0).astype(np.float32)
     X[y == 1, 5:11, 5:11] += 55
@@ -36,7 +36,7 @@ def trainer(patches, loss=None, augment=None, model=None, **settings):
 
 
 def keras_optimizer(model, like):
-    """Keras's own AdamW with the settings of a Trainer."""
+    """Returns Keras's own AdamW with the settings of a Trainer."""
     optimizer = keras.optimizers.AdamW(like.optimizer.rate, weight_decay=like.settings.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     optimizer.build(model.trainable_variables)
@@ -44,7 +44,7 @@ def keras_optimizer(model, like):
 
 
 def darker(x, y, seed):
-    """An augmentation in which every number depends on the seed of the step."""
+    """Augments patches with numbers that all depend on the seed of the step."""
     return x * tf.random.stateless_uniform([tf.shape(x)[0], 1, 1, 1], seed, 0.7, 1.0), y
 
 
@@ -52,7 +52,7 @@ def darker(x, y, seed):
 def test_fast_path_is_what_plain_keras_does(patches, xla):
     """Twenty steps of `model(x, training=True)` with the same optimiser and batches give the same weights.
 
-    This is tested as on a CPU, and compiled by XLA as for a GPU.
+    The test runs once as on a CPU, and once compiled by XLA as for a GPU.
     """
     X, y = patches
     fast, plain = trainer(patches, xla=xla), small_model()
@@ -139,7 +139,7 @@ def test_stop_is_noticed_between_calls(patches):
 
 
 def test_positive_weight_changes_the_gradient():
-    """A ball counts k times and every other patch once, regardless of the rest of the batch."""
+    """A ball counts k times and any other patch once, regardless of the rest of the batch."""
     logit, y = tf.Variable([[0.3], [-0.8]]), tf.constant([1.0, 0.0])
     gradients = []
     for weight in (1, 10):
@@ -151,7 +151,7 @@ def test_positive_weight_changes_the_gradient():
 
 
 def test_positive_weight_finds_more_balls(patches):
-    """In the whole compiled step, a higher weight of balls raises the scores."""
+    """In the complete compiled step, a higher weight of balls raises the scores."""
     scores = []
     for weight in (0.1, 10):
         run = trainer(patches, loss=make_loss(weight), learning_rate=0.02)
@@ -163,7 +163,7 @@ def test_positive_weight_finds_more_balls(patches):
 
 @pytest.mark.parametrize(("n", "batch_size"), [(61, 16), (5, 16)])
 def test_every_patch_is_seen_in_an_epoch(n, batch_size):
-    """Every patch contains its index as pixels, so the batches themselves show which patches were seen."""
+    """The pixels of every patch contain its index, so the batches themselves show which patches were seen."""
     X = np.repeat(np.arange(n, dtype=np.uint8), 16 * 16).reshape(n, 16, 16, 1)
     seen = []
 
@@ -180,7 +180,7 @@ def test_every_patch_is_seen_in_an_epoch(n, batch_size):
     order = np.concatenate(seen)
     seen.clear()
     run.train_epoch(1)
-    assert np.any(order != np.concatenate(seen))  # shuffled again
+    assert np.any(order != np.concatenate(seen))  # the second epoch is shuffled differently
 
 
 @pytest.mark.parametrize("xla", [False, True])
@@ -202,7 +202,7 @@ def test_optimizer_is_keras_adamw(patches, xla):
 
 
 def test_pooled_first_is_the_same_function():
-    """Moving the pooling before the activation keeps every layer once and gives the same numbers."""
+    """Moving the pooling before the activation keeps every layer once and gives the same outputs."""
     model = small_model()
     layers = model.layers[1:]
     moved = training._pooled_first(layers)
