@@ -24,7 +24,7 @@ def provenance(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
     """
     commit, dirty = commit_and_dirty()
     if _is_outside(Path(getattr(sys.modules["__main__"], "__file__", None) or _ROOT)):
-        dirty = "true"  # a project outside the repository is in no commit
+        dirty = "true"  # a project outside the repository does not belong to a commit
     facts = {"commit": commit, "dirty": dirty, "host": platform.node() or "unknown", "user": user(), "device": device()}
     facts["python"] = platform.python_version()
     for package in packages:

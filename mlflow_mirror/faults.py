@@ -9,7 +9,7 @@ _REFUSED = (400, 409, 413, 414, 415, 422, 431)
 
 @dataclass(frozen=True)
 class Fault:
-    """An error of a server; its kind says what can be done about it.
+    """An error of a server; `kind` says what can be done about it.
 
     "away": try again later. "refused": the server rejects this item. "missing": the server lacks it. "later": the
     server has a run but not yet its parent.

@@ -12,7 +12,7 @@ from mlflow.store.db import utils
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 
-_latest = functools.cache(utils._get_latest_schema_revision)  # reads all of MLflow's scripts; a grid asks often
+_latest = functools.cache(utils._get_latest_schema_revision)  # slow: reads all of MLflow's scripts
 
 
 def open_client(database: Path) -> MlflowClient:

@@ -10,7 +10,7 @@ from common.tracking.translate_for_mlflow import Batch, clean
 from mlflow_mirror.faults import fault_of
 from mlflow_mirror.store import Store
 
-DIGEST_LENGTH = 36  # longest that MLflow stores
+DIGEST_LENGTH = 36  # the longest digest that MLflow stores
 # Items per request. MLflow allows 1000 metrics, 100 parameters, 100 tags and 1 MB in all.
 LIMITS = {"params": 50, "tags": 50, "metrics": 1000, "datasets": 20}
 

@@ -24,7 +24,7 @@ PARENT_TAG = "mlflow.parentRunId"  # MLflow shows a run below the run with this 
 NOTES_TAG = "tracking.notes"
 REFUSED_TAG = "tracking.refused"
 NAME_LENGTH = 250  # for runs and experiments: the column width in a server's database
-_POISON = 2  # failed steps in a row (status 500) after which a single value may be the cause
+_POISON = 2  # after this number of failed steps in a row (status 500), a single value may be the cause
 
 
 class Sender:
@@ -43,8 +43,8 @@ class Sender:
         self.mark = server_state.Mark(target)
         self.placed = False  # whether the server shows the run below its parent run
         self._files = Files(self.run)
-        self._ready = False  # whether the server has been seen to have the run since the last fault
-        self._new = True  # until this session has found the run once
+        self._ready = False  # whether the server was checked to have the run since the last fault
+        self._new = True  # whether this session has not yet found the run
         self._errors = 0  # steps in a row that failed with status 500
 
     def step(self) -> Fault | None:
@@ -55,7 +55,7 @@ class Sender:
             fault = self._send() if self._ready else None
         except Exception as error:
             fault = fault_of(error)
-            if fault.kind == "missing":  # the server is empty again, or somebody wiped it: start over
+            if fault.kind == "missing":  # the server lost its data, or somebody deleted it: start over
                 self.mark = server_state.Mark(self.target)
                 self._files = Files(self.run)  # the server may now accept files that it refused before
         self._ready = self._ready and fault is None
@@ -102,7 +102,7 @@ class Sender:
 
     def _find_run(self) -> None:
         """Connects to the server, finds or creates the run, and checks that the server has what the mark claims."""
-        self.mark = server_state.load(self.run, self.target)  # another process may have sent something since
+        self.mark = server_state.load(self.run, self.target)  # another process may have sent something in the meantime
         self._store = Store(uri_of(self.run, self.target))
         self._client, self._write = self._store.client, self._store.write
         if not self.mark.run_id:
@@ -113,7 +113,7 @@ class Sender:
         if found.data.tags.get(UUID_TAG) != self.header["uuid"]:  # a mark of another run, or an edited one
             raise Failure("missing", "the server has a different run under this id")
         self._location = found.info.artifact_uri
-        self.placed = not self.header.get("parent")  # looked up again, because the parent may be another run now
+        self.placed = not self.header.get("parent")  # looked up again, because the parent may have changed
         self.mark.deleted = found.info.lifecycle_stage == "deleted"
         if not self.mark.deleted:
             self._rewind()

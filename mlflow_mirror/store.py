@@ -21,7 +21,7 @@ class Store:
         self._uri = uri
         self._database = None if is_http(uri) else Path(uri.removeprefix("sqlite:///"))
         if self._database:
-            from mlflow_mirror import local_store  # late: imports SQLAlchemy, which servers do not need
+            from mlflow_mirror import local_store  # late, because servers do not need its SQLAlchemy
 
             self._files = self._database.parent / "mlartifacts"
             self._database.parent.mkdir(parents=True, exist_ok=True)

@@ -94,7 +94,7 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
         check_store(uri, output_dir)
     named = {uri} if uri else named_now() | {resolve("local", output_dir)}
     runs, left = _usable(runs)
-    runs = sorted(runs, key=lambda run: journal.header(run).get("parent") is not None)  # a parent before its children
+    runs = sorted(runs, key=lambda run: journal.header(run).get("parent") is not None)  # parents before children
     jobs: list[tuple[Path, str]] = []
     for run in runs:
         if journal_writer.repair(run):

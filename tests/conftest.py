@@ -1,4 +1,4 @@
-"""Settings for all tests, which keep every test from connecting to another machine."""
+"""Sets up all tests, and keeps every test from connecting to another machine."""
 
 import ipaddress
 import os
@@ -37,7 +37,7 @@ def _is_here(address) -> bool:
 
 @pytest.fixture(autouse=True, scope="session")
 def only_this_machine():
-    """Fails every connection to another machine, so that no test depends on a network or disturbs a real server."""
+    """Makes connections to other machines fail, so that no test depends on a network or disturbs a real server."""
     patch = pytest.MonkeyPatch()
     for name in ("connect", "connect_ex"):
         original = getattr(socket.socket, name)

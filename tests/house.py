@@ -55,7 +55,7 @@ ROOMS = {
     **dict.fromkeys(PROJECTS, ("robot_export", "dataset_tools", "common")),
 }
 LOGIC_LINES = 30  # a file with more lines of logic needs a test file with its name
-NOT_MIRRORED = {  # file: where its tests are
+NOT_MIRRORED = {  # file -> the folder or file with its tests
     **{f"{project}/training.py": "test_train.py trains whole runs" for project in PROJECTS},
     **{f"{project}/exporting.py": "tests/robot_export exports whole runs" for project in PROJECTS},
     **{f"{project}/report.py": "test_train.py and tests/common/runs/test_evaluation.py" for project in PROJECTS},

@@ -17,8 +17,8 @@ from .tiny import ROOT, classification_file, detection_file, environment
 
 PAGES = ["README.md", "classifier_cnn/README.md", "detector_cnn_ball_radius_center/README.md"]
 PAGES += [f"docs/{name}.md" for name in ("export", "grid", "robots", "reliability", "loop", "speed")]
-# Not run here: `make image-check` tests the images, tests/grid_search tests two nodes, and
-# tests/dataset_tools/test_readme_pages.py tests the cutting of pictures; benchmarks are for developers.
+# Commands that are not run here: `make image-check` tests the images, tests/grid_search tests two nodes, and
+# tests/dataset_tools/test_readme_pages.py tests how pictures are cut; benchmarks are for developers.
 ELSEWHERE = ("docker ", "make ", "export RAY", ".venv/bin/ray", "mkdir ", "python3 -m http.server", "docs/")
 ELSEWHERE += (
     "benchmarks/",
@@ -84,7 +84,7 @@ def place(tmp_path_factory):
         }
         words = {}
         for project, word in (("classifier_cnn", "CLASSIFIER"), ("detector_cnn_ball_radius_center", "DETECTOR")):
-            small = "--epochs 1 --filters 4 --dense 8 --mean 0.43"  # one mean: docs/robots.md combines both
+            small = "--epochs 1 --filters 4 --dense 8 --mean 0.43"  # docs/robots.md combines both models
             ran(f"cd {project} && python3 train.py {small} --run-name {word}", ROOT, settings)
             (words[word],) = (folder / "runs").glob(f"*_{word}")
         yield folder, settings, words

@@ -1,4 +1,4 @@
-"""A newcomer's first hour: stop a first run, resume it with the printed command or by its name, and export it."""
+"""Does what a newcomer does: stops a first run, resumes it with the printed command or by name, and exports it."""
 
 import json
 import re

@@ -100,7 +100,7 @@ def test_the_dockerfile_keeps_its_promises(project):
     assert "ADD" not in names
     (user,) = (rest for name, rest in steps if name == "USER")
     assert re.fullmatch(r"[1-9]\d*:0", user)  # a number, because hosts that forbid root cannot check a user name
-    (entrypoint,) = (json.loads(rest) for name, rest in steps if name == "ENTRYPOINT")  # exec form passes signals on
+    (entrypoint,) = (json.loads(rest) for name, rest in steps if name == "ENTRYPOINT")  # exec form passes on signals
     assert entrypoint == ["python", "train.py"]
     assert (ROOT / project / entrypoint[1]).is_file()
 

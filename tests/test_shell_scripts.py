@@ -29,7 +29,7 @@ def test_bash_3_and_bsd_tools_are_enough(script):
     code = re.sub(r"^\s*#.*$", "", (ROOT / script).read_text(), flags=re.MULTILINE)
     found = [f"bash {version}: {match[0]}" for what, version in NEWER.items() if (match := re.search(what, code))]
     found += [f"GNU: {match[0]}" for match in re.finditer(GNU, code)]
-    if "set -u" in code or "set -euo" in code:  # bash before 4.4 treats an empty array as unbound
+    if "set -u" in code or "set -euo" in code:  # bash before 4.4 treats an empty array as an unset variable
         for name in re.findall(r'"\$\{(\w+)\[@\]\}"', code):
             assert re.search(rf"^\s*{name}=\([^)]", code, re.MULTILINE), f"{name} may be empty"
     assert not found

@@ -10,8 +10,8 @@ from common.archive.download_errors import ArchiveError
 from common.archive.http import decode, get_text
 from common.archive.retry import Patience
 
-SUMS = "SHA256SUMS"  # the list, in the same folder as the files that it names
-LINE_MAX = 5000  # characters: a longer line is not part of a list
+SUMS = "SHA256SUMS"  # the name of a list, which is in the same folder as its files
+LINE_MAX = 5000  # maximum characters in a line of a list; longer lines are ignored
 _HASH = r"(?P<hash>[0-9a-fA-F]{64})"
 FORMS = [
     re.compile(form)
@@ -23,7 +23,7 @@ FORMS = [
 
 
 def sha256_of(path: Path | str) -> str:
-    """The sha256 of a file's bytes, as 64 hexadecimal digits."""
+    """Returns the sha256 of a file's bytes as 64 hexadecimal digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

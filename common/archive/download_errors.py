@@ -14,11 +14,11 @@ UNUSABLE_BUNDLE = re.compile("X509|PEM|No such file|Permission denied|Is a direc
 
 
 class ArchiveError(UserError):
-    """A file could not be downloaded from the archive: says what failed, the address, and what to do."""
+    """A file could not be downloaded from the archive; the message says what failed, the address, and what to do."""
 
 
 class Unreachable(ArchiveError):
-    """The archive sent nothing: no route, unknown name, refused, silent, or only server errors."""
+    """The archive sent no file: there is no route, its name is unknown, or it is silent or sends only errors."""
 
 
 class NotInArchive(ArchiveError):

@@ -14,8 +14,8 @@ from common.cli.time_limit import within
 
 TEXT_LIMIT_BYTES = 1 << 22  # an index page or a list of checksums is far smaller than this
 CHUNK_BYTES = 1 << 17
-SLOWEST_BYTES_PER_S = 1000  # less for `Patience.slow_s` counts as no progress
-WORTH_ANOTHER_TRY = (408, 425, 429)  # and every 5xx
+SLOWEST_BYTES_PER_S = 1000  # a slower transfer for `Patience.slow_s` counts as no progress
+WORTH_ANOTHER_TRY = (408, 425, 429)  # every status from 500 is also worth another try
 
 
 class Page(NamedTuple):
@@ -92,7 +92,7 @@ def content(response: requests.Response, patience: Patience, unpack: bool = Fals
                 since, received = time.monotonic(), 0
     except urllib3.exceptions.ReadTimeoutError as error:
         raise Transient(f"the server sent nothing for {patience.read_s:g} s") from error
-    except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:  # a chunk may claim any length
+    except (urllib3.exceptions.HTTPError, ValueError, OSError) as error:  # a chunk of the body may declare any length
         raise Transient("the connection broke in the middle of the file") from error
 
 

@@ -8,14 +8,14 @@ from urllib.parse import unquote, urljoin, urlsplit
 from common.archive.http import Page
 
 TITLE = re.compile(r"<title[^<>]*>\s*(index of|directory listing)", re.IGNORECASE)
-# No HTML parser: Python's takes hours for some pages of a few megabytes; this code reads each character once.
+# Python's HTML parser takes hours for some pages of a few megabytes; this expression reads each character once.
 LINK = re.compile(r"""<a\s[^<>]*?\bhref\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)'|([^\s"'<>]+))""", re.IGNORECASE)
 
 
 def names(page: Page) -> list[str] | None:
     """Returns the decoded and sorted names on an index page; folders end with `/`. None for any other page.
 
-    Reads the links, not their texts, because nginx and Apache shorten those. Also understands Python's http.server.
+    Uses the links, not their texts, because nginx and Apache shorten the texts. Python's http.server works, too.
     """
     if page.media_type != "text/html" or not TITLE.search(page.text):
         return None

@@ -19,7 +19,7 @@ from common.cli.progress import progress_bar
 from common.errors import UserError
 
 HTML_STARTS = (b"<!doctype html", b"<html")
-UNKNOWN_LENGTH_MAX = 50 * 10**9  # bytes of a file whose server does not say how long it is
+UNKNOWN_LENGTH_MAX = 50 * 10**9  # maximum bytes of a file if the server does not say how long it is
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def download(url: str, part: Path, patience: Patience) -> Version:
     Returns the version that `part` now holds completely, on the disk.
 
     Raises:
-        ArchiveError: Unreachable, NotInArchive, or an answer that is not the file; `part` is kept for the next try.
+        ArchiveError: the archive does not send the file; `part` is kept for the next try.
         OSError: `part` cannot be written.
     """
     return retry(url, patience, lambda: _continue(url, part, patience), size=lambda: _size(part))
@@ -76,7 +76,7 @@ def _continue(url: str, part: Path, patience: Patience) -> Version:
     held = _held(url, part)
     offset = _size(part) if held else 0
     if held and offset == held.length:
-        return held  # complete, but its process was stopped before it could check and rename it
+        return held  # the file is complete, but its process was stopped before it could check and rename the file
     headers = {"Range": f"bytes={offset}-", "If-Range": held.validator} if offset else {}
     with get(url, headers, patience) as response:
         chunks = content(response, patience)
@@ -116,7 +116,7 @@ def _validator(response: requests.Response) -> str | None:
         age = parsedate_to_datetime(response.headers["Date"]) - parsedate_to_datetime(modified)
     except (KeyError, ValueError, TypeError):
         return None
-    return modified if age.total_seconds() >= 1 else None  # otherwise it may change again within the same second
+    return modified if age.total_seconds() >= 1 else None  # otherwise the file may change again within the same second
 
 
 def _goes_on(response: requests.Response, held: Version, offset: int) -> bool:

@@ -11,7 +11,7 @@ from common.errors import UserError
 
 
 def default_output_dir() -> Path:
-    """Returns the folder with all runs: BALL_OUTPUT_DIR, else `runs` in the repository, from any working directory."""
+    """Returns the folder with all runs: BALL_OUTPUT_DIR, else `runs` in the repository (not the working directory)."""
     return Path(os.environ.get("BALL_OUTPUT_DIR") or launch.ROOT / "runs")
 
 

@@ -20,7 +20,7 @@ VENV = ROOT / ".venv"
 OFF = {
     "ENABLE_RUNTIME_UPTIME_TELEMETRY": "0",  # otherwise TensorFlow sets it to 1 on import
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "1",  # a convention that several libraries follow
+    "DO_NOT_TRACK": "1",  # several libraries follow this convention
     "RAY_USAGE_STATS_ENABLED": "0",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }

@@ -22,7 +22,7 @@ def option(default, text: str, metavar: str | None = None, **limits):
 
 
 def default_of(field: dataclasses.Field):
-    """The default of an option."""
+    """Returns the default of an option."""
     return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
@@ -52,7 +52,7 @@ def add_options(parser, kind: type, groups: Mapping[str, str], without: Collecti
 
 
 def spelled(name: str) -> str:
-    """The option of a field: `batch_size` is `--batch-size`."""
+    """Returns the option for a field: `--batch-size` for `batch_size`."""
     return "--" + name.replace("_", "-")
 
 

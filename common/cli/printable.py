@@ -1,6 +1,6 @@
 """Makes text from files and servers safe to print."""
 
-LIMIT = 200  # characters of a name or a value that a message repeats
+LIMIT = 200  # maximum characters of a name or a value in a message
 
 
 def printable(text: object, limit: int | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The frame of all commands: bad input gives one clear line and exit status 2, without a traceback."""
+"""Runs all commands in the same way: bad input gives one clear line and exit status 2, without a traceback."""
 
 import argparse
 import difflib
@@ -49,7 +49,7 @@ def _number(kind: type, what: str) -> Callable[[str], float]:
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, without the usage but with a suggestion."""
+    """An argument parser whose errors are one line, with a suggestion and without the usage."""
 
     def __init__(self, **settings):
         settings.setdefault("formatter_class", HelpFormatter)
@@ -65,7 +65,7 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"{word.removesuffix('=--')} takes a value. Received: --")
         result, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            name = unknown[0].split("=")[0]  # its value may be an address with a password
+            name = unknown[0].split("=")[0]  # without the value, which may be an address with a password
             commands = [action for action in self._actions if isinstance(action, argparse._SubParsersAction)]
             parsers = [self, *(parser for action in commands for parser in action.choices.values())]
             known = [option for parser in parsers for option in parser._option_string_actions]

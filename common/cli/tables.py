@@ -32,7 +32,7 @@ def group_table(
     lines = []
     for group in dict.fromkeys(row["group"] for row in rows):
         members = sorted((row for row in rows if row["group"] == group), key=lambda row: -badness(row))
-        # Names come last, in full: the names of two files may differ anywhere.
+        # Names come last and are not shortened, because the names of two files may differ in any part.
         lines.append("\n" + "".join(f"{title:>11}" for title, _, _ in columns) + f"  {group}")
         for row in members[:shown]:
             lines.append("".join(_cell(row, key, form, 11) for _, key, form in columns) + f"  {row['name']}")

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 
 from common.cli.printable import visible
 
-_GONE = (errno.EPIPE, errno.EIO, errno.EBADF)  # nobody reads it any more: a closed pipe or terminal
+_GONE = (errno.EPIPE, errno.EIO, errno.EBADF)  # nobody reads the output any more: the pipe or terminal is closed
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Terminal:
-    """stdout or stderr of a command; wraps Python's stream.
+    """Wraps stdout or stderr of a command.
 
     Control characters, and characters that the encoding lacks, are written as escapes.
     """
@@ -50,7 +50,7 @@ class Terminal:
                 raise
             if error.errno not in _FULL:  # there may be room again later
                 lead_nowhere(self._stream)
-        except ValueError:  # closed
+        except ValueError:  # the stream is closed
             if not self._outlasting:
                 raise
 
@@ -78,7 +78,7 @@ def safe_terminal() -> Iterator[None]:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, this one
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (Terminal(stream or open(os.devnull, "w")) for stream in before)  # noqa: SIM115, PTH123
     try:

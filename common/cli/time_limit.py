@@ -24,5 +24,5 @@ def within(seconds: float, call: Callable[[], T]) -> T:
 def _settle(future: Future, call: Callable) -> None:
     try:
         future.set_result(call())
-    except BaseException as error:  # passed on, whatever it is
+    except BaseException as error:  # any exception is passed on to the caller
         future.set_exception(error)

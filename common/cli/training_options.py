@@ -73,7 +73,7 @@ class TrainingOptions:
         False, "leave the patches in their files and read them in blocks, for datasets that do not fit into memory"
     )
     list_datasets: bool = option(False, "list the dataset families and what is cached, and exit")
-    epochs: int | None = option(  # None: the project decides, depending on its data
+    epochs: int | None = option(  # None: the project chooses a number that depends on its data
         None, "passes over all training patches (default: more if there are few patches)", "N", low=1, high=100_000
     )
     batch_size: int = option(128, "number of patches per training step", "N", low=2, high=65_536)
@@ -146,7 +146,7 @@ class TrainingOptions:
         raise UserError(f"{why}. Received: {', '.join(given)}.")
 
     def as_json(self) -> dict:
-        """The options as plain values, for config.json and the parameters of the run."""
+        """Returns the options as plain values, for config.json and the parameters of the run."""
         return as_json(self)
 
 

@@ -1,7 +1,7 @@
-"""The names of the archive's dataset families.
+"""Defines the names of the archive's dataset families.
 
-A family is a set of files with one stem, `D_CAMERA_SxS`: patches of one colour, cut, border, camera and size, one file
-per split.
+A family is a set of files with the same stem, `D_CAMERA_SxS`, one file per split. Its patches have the same colour,
+cut, border, camera and size.
 """
 
 import difflib
@@ -40,7 +40,7 @@ class Family:
 
     @property
     def folder(self) -> str:
-        """Folder inside the archive."""
+        """The family's folder in the archive."""
         return f"{self.task}/{PREFIXES[self.task]}_{self.colour}_{self.patch_type}_border{self.border}"
 
     @property
@@ -50,13 +50,13 @@ class Family:
 
     @property
     def short_name(self) -> str:
-        """What differs from the team's default, and camera and size: `combined 16x16`, `uv border10 top 32x32`."""
+        """Differences from the team's default, then camera and size: `combined 16x16`, `uv border10 top 32x32`."""
         unusual = ["uv" * (self.channels == 2), self.patch_type.removeprefix("legacy"), f"border{self.border}"]
         unusual = [word for word in unusual if word not in ("", "border0")]
         return " ".join([*unusual, self.camera, f"{self.size}x{self.size}"])
 
     def file(self, part: str) -> str:
-        """Returns the path in the archive of the file with a split or an origin."""
+        """Returns the path, in the archive, of the file for a split or an origin."""
         return f"{self.folder}/{self.stem}_{part}_{ENDINGS[self.task]}"
 
 

@@ -14,7 +14,7 @@ import h5py
 from common.errors import UserError
 
 DEFLATE, SHUFFLE, FLETCHER32, LZF = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32, 32000
-CHUNK_LIMIT_BYTES = 1 << 26  # largest chunk that may exceed its dataset
+CHUNK_LIMIT_BYTES = 1 << 26  # a chunk up to this size may be larger than its dataset
 CHECKSUM_BYTES = 4  # added by fletcher32
 
 

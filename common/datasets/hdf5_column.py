@@ -30,7 +30,7 @@ class Column:
     bytes: int
     chunked: bool
     variable: bool
-    checked: set[tuple[int, ...]] = field(default_factory=set)  # offsets of chunks
+    checked: set[tuple[int, ...]] = field(default_factory=set)  # offsets of the chunks that were checked
 
     def __len__(self) -> int:
         return self.shape[0]

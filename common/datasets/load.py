@@ -31,7 +31,7 @@ class Splits:
     test: Patches | None
     names: dict[str, str]  # a name for each split; they differ if the user named single files
     origin: dict[str, str]  # where each split came from
-    substituted: bool  # synthetic patches replace the default family
+    substituted: bool  # whether synthetic patches replace the default family
 
     @property
     def parts(self) -> dict[str, Patches]:
@@ -63,7 +63,7 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
         check_room(needed, selection.name, " Add --stream, which reads the patches from their files during training.")
         parts = {split: replace(part, X=part.X[:]) for split, part in parts.items()}
     notes = [selection.warning] if selection.warning and not selection.substituted else []
-    if selection.substituted:  # a frame makes this hard to miss
+    if selection.substituted:  # a frame makes the warning hard to miss
         print(f"\n{'!' * 100}\n{selection.warning}\n{'!' * 100}\n", file=sys.stderr)
     if "validation" not in parts:
         parts["train"], parts["validation"], how = split_validation(parts["train"], seed=options.seed)
@@ -77,7 +77,7 @@ def load_splits(task: str, options: TrainingOptions, synthetic: SyntheticFiles) 
         raise UserError(f"--mean takes one brightness per channel, here {channels}. Received: {given}.")
     if options.dry_run:
         parts = {split: _sample(part, options.seed) for split, part in parts.items()}
-    concatenate([part.take([0]) for part in parts.values()])  # an error unless all have one size and colour
+    concatenate([part.take([0]) for part in parts.values()])  # raises an error unless all have the same size and colour
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     train, validation, test = (parts.get(split) for split in ("train", "validation", "test"))

@@ -12,8 +12,8 @@ KEYS = ("recording", "camera", "origin")  # newer files have one string of each 
 # All columns except X and y, with the kinds of their NumPy types; only the newest files have `side` and `source`.
 COLUMNS = {**dict.fromkeys(KEYS, "SO"), "side": "fiu", "source": "SO"}
 SIDES = (16, 32)  # pixels; the networks of this repository are built for these two sizes
-CENTRE_RANGE = (-0.25, 1.25)  # fractions of the patch; real labels reach 0.02..1.014
-RADIUS_MAX = 1.0  # fraction of the patch; real labels reach 0.3..0.55
+CENTRE_RANGE = (-0.25, 1.25)  # fractions of the patch; real labels are within 0.02..1.014
+RADIUS_MAX = 1.0  # fraction of the patch; real labels are within 0.3..0.55
 ORDER_MIN = 30  # fewer labels do not reveal the order of the columns
 ORDER_SIGMAS = 5.0  # by how many standard errors the centres must exceed the suspected radius
 

@@ -54,7 +54,7 @@ class Patches:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 (hex) of X, y, recording and camera, independent of the file's chunks, compression and types."""
+        """The sha256 (hex) of X, y, recording and camera; it does not depend on the file's compression and types."""
         digest = hashlib.sha256(f"{self.task} {self.X.shape}".encode())
         for start in range(0, len(self), BLOCK):  # in blocks, because a contiguous copy could need as much memory as X
             digest.update(np.ascontiguousarray(self.X[start : start + BLOCK]))

@@ -29,7 +29,7 @@ class Selection:
     name: str  # the family's stem, `synthetic`, or the name of the first training file
     files: Mapping[str, tuple[Path, ...]]  # the files of each split
     origin: Mapping[Path, str]  # where each path came from: an address, or the path itself
-    substituted: bool = False  # synthetic patches replace the default family
+    substituted: bool = False  # whether synthetic patches replace the default family
     warning: str | None = None  # one line for the user
 
 

@@ -44,7 +44,7 @@ class SafeFile:
             return [printable(name, LIMIT) for name in islice(self.file.id, 10)]
 
     def attributes(self) -> dict[str, object]:
-        """Returns the file's numbers and strings; other attributes are replaced by a note that says why."""
+        """Returns the file's attributes; those that are not numbers or strings are replaced by a note."""
         found = {}
         with readable(self.path):
             check_heaps(self.path, self.file)

@@ -13,7 +13,7 @@ def draw_augmentation(run, trainer, patches, overlay: Callable | None = None) ->
     """Draws some training patches beside their augmented versions, as augmentation.png in the run's folder.
 
     run: common.runs.run_folder.RunFolder. trainer: common.training.trainer.Trainer; nothing is drawn if it does not
-    augment. overlay: (axes, target, left, top, side in inches) -> None, draws the moved target over its patch.
+    augment. overlay: (axes, target, left, top, side in inches) -> None; it draws the moved target over its patch.
     """
     if trainer.augment is None:
         return

@@ -8,7 +8,7 @@ from common.errors import UserError
 
 
 def is_finished(path: Path) -> bool:
-    """Whether the run in a folder has finished, and its record says so, too.
+    """Whether the run in a folder has finished, according to both its files and its record.
 
     A project without exports writes no model.json; a project with exports writes it just before the end.
     """

@@ -141,13 +141,13 @@ def training_curves(
         best: index (from 0) of the epoch whose weights were kept, marked in every panel.
     """
     columns = 1 if len(names) < 3 else 2
-    cells = np.reshape([*names[: len(names) % columns], *names], (-1, columns))  # an odd first panel gets a whole row
+    cells = np.reshape([*names[: len(names) % columns], *names], (-1, columns))  # an odd number: the first gets a row
     with figure(path, WIDTH * (1 if columns == 1 else 1.35), 1.1 + 2.7 * len(cells)) as drawing:
         drawing.suptitle(textwrap.fill(title, 60), x=0.012, ha="left", weight="bold", fontsize=15)
         for name, axes in drawing.subplot_mosaic(cells).items():
             _curve_panel(axes, epochs, name, best)
         lines = {line.get_label(): line for axes in drawing.axes for line in axes.lines}
-        drawing.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3)  # once, beside the curves
+        drawing.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3)  # one for all panels
 
 
 def _curve_panel(axes, epochs: Sequence[Mapping[str, float]], name: str, best: int | None) -> None:
@@ -159,7 +159,7 @@ def _curve_panel(axes, epochs: Sequence[Mapping[str, float]], name: str, best: i
     drawn = np.concatenate([np.zeros(0), *(line.get_ydata() for line in axes.lines)])
     if any(kind in name for kind in ("loss", "rate", "error")) and len(drawn) and np.nanmin(drawn) > 0:
         plain_log_axis(axes.yaxis)
-    elif len(drawn) and len(epochs) > 20:  # the first epochs may leave the panel; otherwise they would flatten the rest
+    elif len(drawn) and len(epochs) > 20:  # cuts off the first epochs, which would flatten the rest
         late = np.concatenate([line.get_ydata()[len(epochs) // 20 :] for line in axes.lines])
         margin = 0.05 * np.ptp(late[np.isfinite(late)]) + 1e-3
         axes.set_ylim(np.nanmin(late) - margin, np.nanmax(late) + margin)

@@ -41,7 +41,7 @@ class RunFolder:
         with (self.path / "metrics.csv").open("ab+") as file:
             file.seek(0)
             earlier = sum(map(len, file.readlines()[: number + 1])) if number else 0
-            file.truncate(earlier)  # rows after a killed run's checkpoint are trained again
+            file.truncate(earlier)  # a resumed run repeats the epochs after its last checkpoint
             file.write((row if number else header + row).encode())
         curves = {  # MLflow shows a section for each prefix
             f"validation/{name.removeprefix('val_')}" if name.startswith("val_") else f"training/{name}": value
@@ -76,7 +76,7 @@ class RunFolder:
             section = "validation_final" if split == "validation" else split
             final |= {f"{section}/{name}": value for name, value in values.items()}
         final |= {"best_epoch": history.best + 1, **facts}
-        self.tracked.metrics(final, step=0)  # MLflow draws single numbers as bars at step 0, else as dots
+        self.tracked.metrics(final, step=0)  # MLflow draws single values as bars at step 0, and as dots at other steps
         for path in tracked_files(self.path):
             self.tracked.artifact(path)
 
@@ -113,10 +113,10 @@ def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> 
         _check_same_data(path, digests)
     else:
         safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name)[:100]
-        path = new_folder(options.output_dir / f"{datetime.now():%Y%m%d-%H%M%S}_{safe}").resolve()  # sorts by time
+        path = new_folder(options.output_dir / f"{datetime.now():%Y%m%d-%H%M%S}_{safe}").resolve()  # sorted by time
         config = {"project": project, "name": name, "options": options.as_json(), "datasets": digests}
         config |= {"substituted": splits.substituted, "provenance": facts}
-        write_json(path / "config.json", config)  # before anything else, so that a killed run can be resumed
+        write_json(path / "config.json", config)  # first, so that a killed run can be resumed
     begun, is_child = tracking.begun(path), "BALL_PARENT_RUN" in os.environ  # a grid resumes its own runs
     with outlasting_terminal(), StopRequest() as stop:
         info = tracking.RunInfo(
@@ -159,7 +159,7 @@ def run_name(options: TrainingOptions, splits: Splits) -> str:
 def _check_same_data(path: Path, digests: dict[str, str]) -> None:
     config = read_config(path)
     before = config["datasets"]
-    if config["options"].get("init"):  # a run from before this was recorded
+    if config["options"].get("init"):  # older runs do not have this entry
         before.setdefault("init", digests.get("init"))
     changed = [split for split in before.keys() | digests.keys() if before.get(split) != digests.get(split)]
     if changed:

@@ -84,7 +84,7 @@ def repair(run: Path) -> bool:
     Returns:
         True if the run was marked.
     """
-    if not journal.begun(run) or journal.fault_of_folder(run):  # killed before its first record, removed, or a link
+    if not journal.begun(run) or journal.fault_of_folder(run):  # no record yet, folder removed, or a link
         return False
     with contextlib.suppress(Timeout, OSError, NotImplementedError), writer_lock.alive_lock(run).acquire(timeout=0):
         status, moment = journal.last_status(run)

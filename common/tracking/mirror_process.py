@@ -11,7 +11,7 @@ from common.tracking import journal
 from common.tracking.server_state import missing
 
 WAIT_SECONDS = 30.0
-LOCAL_WAIT_SECONDS = 120.0  # a local store never goes down, but other runs of a grid may be queued
+LOCAL_WAIT_SECONDS = 120.0  # a local store is always available, but other runs of a grid may be waiting for it
 _RESTART_SECONDS = 30.0
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,7 +39,7 @@ class MirrorProcess:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=_ROOT,  # modules in the current working directory must not shadow installed modules
-                start_new_session=True,  # Ctrl-C is for the training
+                start_new_session=True,  # Ctrl-C must end only the training
             )
         except OSError as error:
             print(f"warning: nothing is sent during the run: {error}", file=sys.stderr)

@@ -25,7 +25,7 @@ SQLITE = "sqlite:///"
 
 @dataclass(frozen=True)
 class Server:
-    """Where a run is tracked.
+    """The server, or the local store, on which a run is tracked.
 
     uri: the server or store in use. words: the choice, for messages. wanted: the server that should get the run; if it
     is unreachable, it differs from uri: the run is kept locally and sent to it later.

@@ -142,7 +142,7 @@ def _stored(run: Path, name: str) -> Mark | None:
         told = json.loads(read_inside(run, f"tracking/servers/{name}", _MOST_BYTES))
         known = {field: told[field] for field in vars(Mark("")) if field in told}  # other versions have other fields
         mark = from_json(Mark, known)
-        mark.server.encode()  # an error for half of a surrogate pair
+        mark.server.encode()  # raises an error for half of a surrogate pair
     except (OSError, ValueError, TypeError, RecursionError, UserError):
         return None
     return mark if 0 <= mark.offset < 1 << 62 else None

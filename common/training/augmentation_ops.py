@@ -85,7 +85,7 @@ def relight(x, brightness, contrast, tone):
     brightness, contrast, tone = (v[:, tf.newaxis, tf.newaxis, tf.newaxis] for v in (brightness, contrast, tone))
     y = x[..., :1]
     mean = tf.reduce_mean(y, [1, 2], keepdims=True)
-    # (y - mean) * contrast + mean + brightness, and the curve, in as few passes over the pixels as possible.
+    # Computes (y - mean) * contrast + mean + brightness, and the curve, in as few passes over the pixels as possible.
     y = tf.clip_by_value(y * contrast + (mean * (1 - contrast) + brightness), 0.0, 255.0)
     y *= (1 + tone) - tone / 255 * y
     return y if x.shape[-1] == 1 else tf.concat([y, x[..., 1:]], -1)

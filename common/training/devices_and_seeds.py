@@ -33,7 +33,7 @@ def prepare(seed: int, threads: int = 1, require_gpu: bool = False) -> None:
             tf.config.set_visible_devices([], "GPU")
         gpus = []
     if threads:
-        with suppress(RuntimeError):  # already computing in this process (tests, several runs in one worker)
+        with suppress(RuntimeError):  # TensorFlow has already computed here (tests, several runs in one worker)
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
     for card in gpus:

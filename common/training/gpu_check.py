@@ -14,10 +14,10 @@ from pathlib import Path
 
 from common.errors import UserError
 
-# The oldest Linux driver that runs programs of a CUDA major version: NVIDIA, CUDA Compatibility, minor version
-# compatibility, table 1.
+# CUDA major version -> the oldest Linux driver that runs its programs (NVIDIA, "CUDA Compatibility", section "Minor
+# Version Compatibility", table 1).
 OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
-CUDA_LIBRARIES = "nvidia-cudnn-cu12"  # from the gpu extra, the only place where TensorFlow finds them in our images
+CUDA_LIBRARIES = "nvidia-cudnn-cu12"  # from the `gpu` extra; in our images, TensorFlow finds them only there
 NO_DRIVER = (
     "no NVIDIA driver is visible. Start a container with --gpus all, on a machine with NVIDIA's container toolkit; "
     "without a container, nvidia-smi has to work."

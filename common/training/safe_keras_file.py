@@ -21,7 +21,7 @@ from common.errors import UserError
 from common.training import devices_and_seeds
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-_LIMITS = {CONFIG: 8 << 20, METADATA: 64 << 10, WEIGHTS: 1 << 30}  # bytes, unpacked
+_LIMITS = {CONFIG: 8 << 20, METADATA: 64 << 10, WEIGHTS: 1 << 30}  # maximum bytes after unpacking
 _RATIO = 50  # weights hardly compress; a higher ratio means that a file was made to fill the memory
 _DIRECTORY = 64 << 10  # bytes of the archive's table of contents; our files need 200
 _PARTS = 40_000  # limit for objects in a configuration and links in a file of weights: 20 for each of 2000 layers

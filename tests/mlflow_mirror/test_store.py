@@ -119,6 +119,6 @@ def test_a_store_that_was_moved_away_from_its_files_says_so(tmp_path, no_mirror)
     two = tmp_path / "b" / "two"
     assert Sender(two, "local:../mlflow.db").step() is None
     assert missing(two, "local:../mlflow.db") == "1 file (the local store was moved away from its mlartifacts)"
-    assert differences(two, "local:../mlflow.db")[0].startswith("file a.txt")  # and nothing else is missing
+    assert differences(two, "local:../mlflow.db")[0].startswith("file a.txt")  # nothing else is missing
     assert len(differences(two, "local:../mlflow.db")) == 1
     assert not (tmp_path / "a").exists()

@@ -87,7 +87,7 @@ def test_a_run_that_is_complete_before_its_grid_is_placed_below_it_later(tmp_pat
 
 
 def test_a_run_whose_last_step_failed_is_tried_again_though_the_next_one_came_through(start_child):
-    """The store lost the first run: the first step detects that, and the second one sends it again."""
+    """The store lost the first run; the first step detects the loss, and the second step sends the run again."""
     first, second = start_child("first"), start_child("second")
     for run in (first, second):
         run.finish()

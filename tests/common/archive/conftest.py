@@ -1,4 +1,4 @@
-"""A server on loopback with one file, and a client for it."""
+"""Provides a server on loopback with one file, and a client for this server."""
 
 import gc
 

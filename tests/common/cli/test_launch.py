@@ -64,7 +64,7 @@ def test_documents_name_programs():
 @pytest.mark.parametrize(("folder", "program"), sorted(documented()), ids=lambda value: Path(value).name)
 def test_every_documented_program_starts_and_knows_the_options(folder, program, newcomer):
     script = program.split()[1]
-    if "benchmarks" in (script.partition("/")[0], Path(folder).name):  # for developers: no launcher
+    if "benchmarks" in (script.partition("/")[0], Path(folder).name):  # these have no launcher
         assert program.startswith(".venv/bin/python")
         return
     ask = [] if script.endswith("create_datasets.sh") else ["--help"]

@@ -9,7 +9,7 @@ from common.datasets.patch_file import read_patches, stored_patches, task_of
 from common.datasets.resolve import check_download
 from dataset_tools.inspection import file_statistics
 
-N = 40  # patches
+N = 40  # patches per file
 LABELS = np.arange(N) % 2
 TASK = "classification"
 READERS = {

@@ -1,4 +1,4 @@
-"""Makes default families for an archive on loopback, with three patches in each file."""
+"""Makes dataset families for an archive on loopback, with three patches in each file."""
 
 import numpy as np
 

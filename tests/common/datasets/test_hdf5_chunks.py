@@ -22,7 +22,7 @@ from .small_patches import pixels
 def test_a_chunk_of_another_size_does_not_show_the_memory_of_this_process(tmp_path, compression, content, reader):
     path = with_chunk(tmp_path / "a.h5", content, compression)
     with h5py.File(path) as file:
-        assert file["X"][:].size == N * 256  # plain h5py returns bytes that were never in the file
+        assert file["X"][:].size == N * 256  # plain h5py also returns bytes that are not in the file
     with pytest.raises(UserError, match=f"a chunk does not unpack to {N * 256} bytes"):
         READERS[reader](path)
 

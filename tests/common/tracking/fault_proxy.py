@@ -1,4 +1,4 @@
-"""A reverse proxy on loopback in front of a real MLflow server that misbehaves on demand."""
+"""A reverse proxy on loopback that misbehaves on demand, in front of a real MLflow server."""
 
 import http.client
 import socket

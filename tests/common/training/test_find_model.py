@@ -32,7 +32,7 @@ def test_an_h5_model_says_how_to_convert_it(tmp_path):
 
 
 def test_a_model_without_model_json_gets_a_threshold_of_a_half(run):
-    assert read_threshold(run / "three.keras", None)[0] == FALLBACK_THRESHOLD == 0.5  # not the model of model.json
+    assert read_threshold(run / "three.keras", None)[0] == FALLBACK_THRESHOLD == 0.5  # model.json is for model.keras
     (run / "model.json").unlink()
     assert read_threshold(run / "model.keras", None)[0] == 0.5
 

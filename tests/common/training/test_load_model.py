@@ -1,4 +1,4 @@
-"""Fine-tuning with --init: a run records the settings that it was trained with and resumes from the same model."""
+"""A run with --init (fine-tuning) records the settings of its training and resumes only from the same model."""
 
 import json
 import os
@@ -19,7 +19,7 @@ SMALL = ("--dense", "4", "--filters", "2", "--tracking", "local", "--export", "n
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    """Makes a classifier without dropout; its mean brightness is lower than that of the patches in these tests."""
+    """Makes a classifier without dropout; its `mean` is darker than the patches in these tests."""
     from classifier_cnn.model import build_model
 
     path = tmp_path_factory.mktemp("models") / "first.keras"

@@ -1,4 +1,4 @@
-"""Untrusted models: no .keras file can run code, open another file or take far more memory than its size."""
+"""No untrusted .keras file can run code, open another file or use far more memory than its size."""
 
 import io
 import json

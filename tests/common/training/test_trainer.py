@@ -75,7 +75,7 @@ def test_fast_path_is_what_plain_keras_does(patches, xla):
     fast_losses = [fast.train_epoch(epoch) for epoch in range(EPOCHS)]
     np.testing.assert_allclose(fast_losses, np.reshape(losses, (EPOCHS, 4)).mean(1), rtol=1e-4)
     for found, expected in zip(fast.model.variables, plain.variables, strict=True):
-        # The biased and the unbiased variance of a batch differ by 1 / (n - 1), n >= 16 * 4 values: 2 % of one update.
+        # The biased and the unbiased variance of a batch differ by 1 / (n - 1) with n >= 16 * 4, so an update by 2 %.
         tolerance = 0.02 if "moving_variance" in expected.path else 2e-3
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=2e-4, err_msg=expected.path)
 
