@@ -18,7 +18,7 @@ def hold(folder: Path):
     """Acquires and returns the lock for a process that writes the run; warns if the file system has no locks.
 
     Raises:
-        UserError: another process is writing the run.
+        UserError: another process is writing the run, or the lock's file cannot be written.
     """
     lock = alive_lock(folder)
     try:
@@ -27,6 +27,8 @@ def hold(folder: Path):
         raise UserError(f"Another process is writing this run right now. Received: {folder}.") from None
     except NotImplementedError:
         print(f"warning: {folder} is on a file system without locks; let only one process write to it", file=sys.stderr)
+    except OSError as why:
+        raise UserError(f"This run cannot be recorded: {why.strerror}. Received: {folder}. Check its files.") from None
     return lock
 
 

@@ -30,6 +30,16 @@ def test_a_folder_holds_one_run(tmp_path, no_mirror):
         begin(tmp_path / "b", resume=True)
 
 
+def test_a_run_that_cannot_be_written_is_not_resumed(tmp_path, no_mirror):
+    """As in a folder of somebody else; root may write there, so a folder takes the place of the file."""
+    begin(tmp_path).finish("KILLED")
+    lock = tmp_path / "tracking" / "alive.lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    with pytest.raises(UserError, match=rf"cannot be recorded: .* Received: {tmp_path}\. Check its files\.$"):
+        begin(tmp_path, resume=True)
+
+
 def test_a_resumed_run_is_the_same_run(tmp_path, no_mirror):
     begin(tmp_path, parameters={"epochs": 1}).finish("KILLED")
     uuid = journal.header(tmp_path)["uuid"]
