@@ -1,4 +1,4 @@
-"""Changes good files so that they crash or hang their runtime, or take all memory."""
+"""Changes valid files so that they crash or hang their runtime, or use up the memory."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 
 def crashing(tflite: bytes) -> bytes:
-    """A network with a scale by which LiteRT divides without checking it."""
+    """Returns a network with an invalid scale, by which LiteRT divides without checking it."""
 
     def change(tensors):
         scales = [tensor.quantization.scale for tensor in tensors]
@@ -20,7 +20,7 @@ def crashing(tflite: bytes) -> bytes:
 
 
 def hungry(tflite: bytes) -> bytes:
-    """A network with an input of 4 GB."""
+    """Returns a network with an input of 4 GB."""
 
     def change(tensors):
         tensors[0].shape = [1, 16, 16 << 20, 1]
@@ -29,7 +29,7 @@ def hungry(tflite: bytes) -> bytes:
 
 
 def endless(content: bytes) -> bytes:
-    """An ONNX network that starts with a loop of 2^62 iterations."""
+    """Returns an ONNX network that starts with a loop of 2^62 iterations."""
     make, kinds = onnx.helper, onnx.TensorProto
     model = onnx.load_from_string(content)
     on, x = ("on", kinds.BOOL, []), ("x", kinds.FLOAT, None)

@@ -1,4 +1,4 @@
-"""Exported runs that the tests of this folder share. A test that changes files takes `folder`, which is a copy."""
+"""Exports runs that the tests in this folder share. A test that changes files uses `folder`, which is a copy."""
 
 import shutil
 
@@ -11,25 +11,25 @@ from .jobs import make_job
 
 @pytest.fixture(scope="session")
 def classifier(tmp_path_factory):
-    """A classifier's folder with every format, the job that made it, and the record of model.json."""
+    """Exports a classifier to every format; returns the folder, the job and the manifest."""
     return _delivered(tmp_path_factory.mktemp("classifier"), "classifier")
 
 
 @pytest.fixture(scope="session")
 def detector(tmp_path_factory):
-    """The same of a detector for 32x32 patches with two channels."""
+    """Does the same for a detector that takes 32x32 patches with two channels."""
     return _delivered(tmp_path_factory.mktemp("detector"), "detector", side=32, channels=2)
 
 
 @pytest.fixture(params=["classifier", "detector"])
 def delivered(request):
-    """Both of them in turn."""
+    """Returns the exported classifier, then the exported detector."""
     return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
 def folder(classifier, tmp_path):
-    """A copy of the classifier's folder."""
+    """Copies the classifier's folder."""
     return shutil.copytree(classifier[0], tmp_path / "run")
 
 

@@ -1,6 +1,6 @@
-"""Export jobs of random models, as `export.py` creates them; their labels agree with most of the outputs.
+"""Makes export jobs for random models, as `export.py` does; the labels agree with most of the models' outputs.
 
-Also the folders of such runs, and what an attacker could change in them.
+Also makes the folders of such runs, and the changes that an attacker could make to them.
 """
 
 import hashlib
@@ -51,19 +51,19 @@ def make_job(folder, kind: str, asked: dict | None = None, normalised=False, see
 
 
 def partner(side: int, seed: int = 21) -> Partner:
-    """A detector for a file with both models, and its answers to the 60 patches of a job of this size."""
+    """Makes a detector for a file with both models, and its outputs for the 60 patches of a job of this size."""
     model = random_model(seed, side=side, head="linear")
     outputs = model(patches(12, 60, (side, side, 1)).astype(np.float32)).numpy()
     return Partner(model, outputs, describe_input(model, normalised=False))
 
 
 def robot_job(folder, kind: str, side: int, robots: tuple[str, ...], detector: Partner | None = None) -> Job:
-    """A job with files for these robots."""
+    """Makes a job with files for these robots."""
     return make_job(folder, kind, {"robots": robots, "detector": detector}, seed=21, patch_count=60, side=side)
 
 
 def deliver_run(folder, *formats: str) -> Job:
-    """Exports a classifier to these formats, beside Keras."""
+    """Exports a classifier to these formats, in addition to Keras."""
     job = make_job(folder, "classifier")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(CHOICES, "all", ("keras", *formats))
@@ -99,7 +99,7 @@ def replace_file(folder, name: str, content: bytes, **entry) -> None:
 
 
 def with_code(folder, marker) -> bytes:
-    """The folder's header with code that runs a command when the program starts; it compiles without warnings."""
+    """Returns the folder's header with added code that runs a command at program start, without warnings."""
     text = (folder / "model.h").read_text()
     code = f'#include <cstdint>\n#include <cstdlib>\nint run_ = std::system("touch {marker}");\n'
     return text.replace("#include <cstdint>\n", code, 1).encode()

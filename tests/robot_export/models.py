@@ -1,4 +1,4 @@
-"""Members of the two families with weights and moving statistics such as training might produce."""
+"""Makes random models of both projects, with weights and moving statistics as after training."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from detector_cnn_ball_radius_center import model as detector
 
 
 def random_model(seed: int, side=16, channels=1, filters=(4, 4, 8, 8), dense=32, head="sigmoid", regularize=True):
-    """A model of the family with this `head`; no variable in it has its initial value."""
+    """Makes a classifier or a detector, depending on `head`; none of its variables has its initial value."""
     rng = np.random.default_rng(seed)
     build_model = {"sigmoid": classifier.build_model, "linear": detector.build_model}[head]
     model = build_model((side, side, channels), filters, dense, regularize, rng.uniform(0.3, 0.6, channels))
@@ -24,7 +24,7 @@ def _trained(rng, name: str, shape: tuple) -> np.ndarray:
 
 
 def patches(seed: int, n: int, shape: tuple) -> np.ndarray:
-    """uint8 patches: noise, smooth gradients, constant ones, saturated ones and black-and-white noise."""
+    """Makes uint8 patches: noise, smooth gradients, constant, saturated, and black-and-white noise."""
     rng = np.random.default_rng(seed)
     X = rng.integers(0, 256, (n, *shape), np.uint8)
     X[1::5] = np.linspace(0, 255, shape[1]).astype(np.uint8)[:, None]

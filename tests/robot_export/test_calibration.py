@@ -1,4 +1,4 @@
-"""The patches for the ranges of quantised formats."""
+"""Tests the choice of patches for measuring the ranges of quantised formats."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The list of exported files that a terminal shows."""
+"""Tests the list of exported files that the terminal shows."""
 
 from types import SimpleNamespace
 

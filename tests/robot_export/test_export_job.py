@@ -1,4 +1,4 @@
-"""The job of an export: its namespace, its test vectors, and what its headers say about it."""
+"""Tests an export job: its namespace, its test vectors, and what its headers contain."""
 
 import dataclasses
 

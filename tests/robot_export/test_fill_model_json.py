@@ -1,4 +1,4 @@
-"""The record of a model before its export: where its input comes from, on which data it was trained, and constants."""
+"""Tests model.json before the export: the model's input, its training data, and the constants for headers."""
 
 import dataclasses
 from types import SimpleNamespace
@@ -38,7 +38,7 @@ def test_the_input_is_that_of_the_model(channels, words):
     assert given.shape == (32, 32, channels)
     assert given.scale == pytest.approx(1 / 255)
     assert len(given.mean) == channels
-    assert all(0.3 <= mean <= 0.6 for mean in given.mean)  # as random_model draws it
+    assert all(0.3 <= mean <= 0.6 for mean in given.mean)  # random_model draws it from this range
     np.testing.assert_allclose(-np.ravel(model.get_layer(index=1).offset), given.mean)
     assert words in given.colour
     assert (given.sampling_rule, given.sampling) == ("corners", RULES["corners"])
@@ -55,7 +55,7 @@ def test_a_model_alone_is_described_by_the_files_from_the_user():
     parts = {"train": part(1, 30, files=("a.h5", "b.h5")), "validation": part(2, 20, files=("c.h5",), sampling="area")}
     told = describe_model(random_model(3), parts, normalised=False, **KNOWN)
     assert (told.status, told.options, told.synthetic_fallback) == ("exported", None, False)
-    assert told.input.sampling_rule == "area"  # that of the validation patches
+    assert told.input.sampling_rule == "area"  # the rule of the validation patches
     assert told.datasets["train"] == describe_files(parts["train"])
     assert told.datasets["train"]["name"] == "a.h5, b.h5"
     assert [each["patches"] for each in told.datasets.values()] == [30, 20]

@@ -1,4 +1,4 @@
-"""The end of a run and of `export.py`: numbers for the tracking, and files that appear together or not at all."""
+"""Tests the end of a run and of `export.py`: tracked metrics, and files that appear together or not at all."""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ def stop(asked: bool):
 
 
 def run_of(folder, export: str, stopped: bool = False):
-    """A run that is tracked on a server that cannot be reached, and its job with results of both splits."""
+    """Makes a run, tracked on a server that cannot be reached, and its job with results of both splits."""
     job = make_job(folder, "classifier")
     given = job.source.manifest
     source = dataclasses.replace(job.source, manifest=dataclasses.replace(given, options={"export": export}))
@@ -38,7 +38,7 @@ def run_of(folder, export: str, stopped: bool = False):
 
 
 def recorded(folder) -> tuple[dict, str]:
-    """The last value of every metric in a run's journal, and its description."""
+    """Returns the last value of every metric in a run's journal, and the run's description."""
     records = [record for _, record in journal.read(folder)]
     metrics = {name: value for record in records for name, value in record.get("values", {}).items()}
     return metrics, json.dumps(records)
@@ -46,7 +46,7 @@ def recorded(folder) -> tuple[dict, str]:
 
 @pytest.mark.parametrize(("export", "stopped"), [("onnx", False), ("none", False), ("onnx", True)])
 def test_the_end_of_a_run(tmp_path, monkeypatch, capsys, export, stopped):
-    """A stopped run exports nothing; after a resume, it exports at its end."""
+    """A run that is stopped exports nothing; it exports when it is resumed and finishes."""
     monkeypatch.setitem(CHOICES, "onnx", ("keras", "onnx"))
     run, job = run_of(tmp_path, export, stopped)
     finish_run(run, HISTORY, job)
@@ -92,7 +92,7 @@ def test_the_numbers_for_comparing_runs(classifier, detector):
         for (name, file), accepted in zip(told.formats.items(), (True, False, False, None), strict=False)
     }
     facts = tracked_facts(dataclasses.replace(told, formats=formats | {"cpp": formats["uint8"]}))
-    assert facts["rejected_formats"] == 2  # those that were not run do not count
+    assert facts["rejected_formats"] == 2  # formats that were not run do not count
     assert "latency_us" not in facts
 
 

@@ -1,4 +1,4 @@
-"""Every format writes a file that takes the input of its layout and computes the same as the model."""
+"""Checks that every format writes a file that takes the input of its layout and computes the same as the model."""
 
 import dataclasses
 
@@ -80,12 +80,12 @@ def test_an_onnx_file_can_take_bytes(classifier, tmp_path):
 
 
 def test_the_calibration_is_of_training_patches_alone(tmp_path, monkeypatch):
-    """Dark training patches give other ranges, but the outputs on validation are compared as always."""
+    """Dark training patches change the ranges, but not which validation outputs are compared."""
     monkeypatch.setitem(CHOICES, "all", ("keras", "uint8", "int16"))
     job = make_job(tmp_path, "detector")
     dark = patches(3, 100, (16, 16, 1)) // 8
     told = deliver(dataclasses.replace(job, source=dataclasses.replace(job.source, calibration=dark)))
     assert told.formats["int16"].ranges == measure(fold(job.source.model), select_calibration(dark))
     assert told.formats["int16"].clamped["conv1"][0] > 0
-    assert told.formats["uint8"].quantised == {"scale": 1.0, "zero_point": 0}  # a raw byte is its own value anyway
+    assert told.formats["uint8"].quantised == {"scale": 1.0, "zero_point": 0}  # raw bytes are the quantised values
     assert told.threshold is None

@@ -1,4 +1,4 @@
-"""A foreign file that breaks its runtime gives one error line, in bounded time and memory."""
+"""Checks that an untrusted file that breaks its runtime gives one line of error, in limited time and memory."""
 
 import numpy as np
 import pytest

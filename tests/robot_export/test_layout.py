@@ -1,4 +1,4 @@
-"""Whatever the layout of a file: what is fed to it and read from it is what our networks answer."""
+"""Checks for any layout that the input fed to a file and the outputs read from it give our networks' outputs."""
 
 import dataclasses
 
@@ -24,7 +24,7 @@ CASES = [(kind, outputs) for kind, layouts in LAYOUTS.items() for outputs in lay
 
 
 def computed(joint, values) -> np.ndarray:
-    """The outputs of a file with this network, for its input values."""
+    """Computes the outputs of a file with this network for input values."""
     found = np.concatenate([forward(branch, values) for branch in joint.branches], axis=1)
     return found if joint.mix is None else found @ joint.mix.weights + joint.mix.bias
 

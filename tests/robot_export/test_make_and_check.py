@@ -1,4 +1,4 @@
-"""Every format of both families runs in its real runtime; a broken one is detected, and nothing is exported."""
+"""Runs every format of both projects in its real runtime; if one is broken, nothing is exported."""
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
@@ -56,7 +56,7 @@ def wrong_order(network):
 
 
 def missing_normalisation(network):
-    """The network with a second convolution that lacks the bias of its batch normalisation."""
+    """Returns the network with a second convolution that lacks the bias of its batch normalisation."""
     first, second, *rest = network.convolutions
     bare = dataclasses.replace(second, bias=np.zeros_like(second.bias))
     return dataclasses.replace(network, convolutions=(first, bare, *rest))

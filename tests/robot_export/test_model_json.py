@@ -1,4 +1,4 @@
-"""model.json is written and read as one record; whatever does not follow the schema gives one line."""
+"""Tests writing and reading model.json; anything that does not follow the schema gives one line of error."""
 
 import dataclasses
 import json
@@ -48,11 +48,11 @@ def test_what_is_written_is_read(folder, tmp_path):
     text = (tmp_path / "copy" / "model.json").read_text()
     assert text == (folder / "model.json").read_text()
     lines = [line for line in text.splitlines() if line.count(",") > 200]
-    assert len(lines) == 8  # each patch of the test vectors in one line
+    assert len(lines) == 8  # each patch of the test vectors is on one line
 
 
 def test_old_keys_stay_in_the_file(folder):
-    """Robots and older programs read them."""
+    """Robots and older programs read these keys."""
     values = json.loads((folder / "model.json").read_text())
     entry = values["forms"]["onnx"]
     assert (entry["fit"], entry["unfit"]) == (True, [])

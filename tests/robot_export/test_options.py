@@ -1,4 +1,4 @@
-"""The command line of `export.py`: what the compiler would refuse is refused before anything is read."""
+"""Tests the command line of `export.py`: invalid names are refused before anything is read."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A format is accepted or rejected, with the right threshold, in cases computed by hand."""
+"""Checks which formats are accepted, and their thresholds, in cases computed by hand."""
 
 import numpy as np
 import pytest
@@ -33,11 +33,11 @@ def test_a_format_with_shifted_scores_gets_its_own_threshold():
 
 def test_a_few_lost_balls_are_found_again_with_another_threshold():
     outputs = SCORES.copy()
-    outputs[1000:1005] = 0.45  # half a point, so accepted even without them
+    outputs[1000:1005] = 0.45  # half a point of recall, so accepted even if they are lost
     verdict = judged(outputs)
     assert 0.4 < verdict.threshold < 0.45
     assert verdict.numbers["recall"] == 1.0
-    outputs[1000:1005] = 0.0  # no threshold finds these
+    outputs[1000:1005] = 0.0  # no threshold finds these balls
     verdict = judged(outputs)
     assert (verdict.threshold, verdict.reasons) == (0.5, [])
 
@@ -56,7 +56,7 @@ def test_a_format_that_loses_balls_is_rejected_and_the_reason_says_how_many():
     outputs[-20:] = 0.0  # 2 % of the balls, scored like patches without a ball
     verdict = judged(outputs)
     assert verdict.reasons == ["at its threshold it finds 98.00% of the balls, 2.00 points below Keras"]
-    outputs[-20:-5] = SCORES[-20:-5]  # half a point is allowed
+    outputs[-20:-5] = SCORES[-20:-5]  # a loss of half a point is allowed
     assert judged(outputs).reasons == []
 
 

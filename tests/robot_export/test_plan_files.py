@@ -1,4 +1,4 @@
-"""Which files an export makes: one per format, and more for robots whose code expects another layout."""
+"""Checks which files an export makes: one per format, and more for robots whose code expects another layout."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Files in the layout of each robot's code are checked through this layout; unsuitable models are refused."""
+"""Checks the files for each robot in the layout of its code, and that unsuitable models are refused."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ def named(kind: str, side: int) -> tuple[str, ...]:
 
 
 def as_the_robot_feeds(robot, X, mean: float):
-    """Prepares input value by value, like the loops in the robots' code, independently of `Layout.feed`."""
+    """Computes the input value by value, like the loops in the robots' code, independently of `Layout.feed`."""
     size = X.shape[1]
     fed = np.zeros(X.shape, np.uint8 if robot.dtype == "uint8" else np.float32)
     for x in range(size):
@@ -76,7 +76,7 @@ def test_every_robot_gets_a_file_in_the_layout_of_its_code(tmp_path, kind, side)
 
 
 def test_a_network_for_another_layout_is_not_shipped(tmp_path, monkeypatch):
-    """The network expects another layout than that of the file's input."""
+    """The network expects another layout than its file says."""
     original = Layout.network
 
     def upright(layout, *networks):

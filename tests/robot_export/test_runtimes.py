@@ -1,4 +1,4 @@
-"""Each runtime opens its file, tells its shape, and gives the same outputs for any number of patches."""
+"""Checks that each runtime opens its file, reports its shape, and gives the same outputs for any batch size."""
 
 import gc
 import shutil
@@ -23,7 +23,7 @@ NAMES = ("keras", "h5", "float32", "uint8", "onnx", "cpp", "int16")
 
 @pytest.fixture(scope="module", params=NAMES)
 def opened(request, classifier):
-    """A file of the classifier, and the layout of its input."""
+    """Opens a file of the classifier; returns it and the layout of its input."""
     if why := runtimes.missing(FORMATS[request.param].runtime):
         pytest.skip(why)
     folder, _, told = classifier
@@ -70,7 +70,7 @@ def test_a_damaged_file_gives_one_line(tmp_path, runtime):
 
 
 def test_a_long_error_of_a_runtime_becomes_one_line(classifier, tmp_path):
-    """TensorFlow tells the whole stack if it cannot trace a function."""
+    """TensorFlow prints the whole stack if it cannot trace a function."""
     path = shutil.copy(classifier[0] / "model_keras2.h5", tmp_path)
     with h5py.File(path, "r+") as file:
         config = file.attrs["model_config"]

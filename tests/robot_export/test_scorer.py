@@ -1,4 +1,4 @@
-"""Any exported file of a run can replace its model.keras; a header is compiled only if it is the run's own."""
+"""Checks that any exported file can replace model.keras, and that a header is compiled only if the run made it."""
 
 import json
 import shutil
@@ -56,7 +56,7 @@ def test_nor_is_one_that_another_format_names(folder, tmp_path):
 
 
 def test_weights_that_lie_beside_a_listed_file_are_not_read(folder):
-    """model.json has the hash of model.onnx alone, so the weights may be anybody's."""
+    """model.json has only the hash of model.onnx, so the weights are untrusted."""
     model = onnx.load_from_string((folder / "model.onnx").read_bytes())
     tensor = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
     (folder / "weights").write_bytes(tensor.raw_data)

@@ -1,4 +1,4 @@
-"""The code of the model card runs as it is printed: in Python, and as C++ against the header."""
+"""Checks that the code in the model card runs as printed: in Python, and in C++ with the header."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ from .jobs import make_job
 
 
 def run_python(folder, monkeypatch) -> int:
-    """Runs the blocks of Python on the card in the folder; returns how many there are."""
+    """Runs the Python code of the card in the folder; returns the number of code blocks."""
     monkeypatch.chdir(folder)
     card = (folder / "README.md").read_text()
     blocks = [part.split("```")[0] for part in card.split("```python\n")[1:]]
@@ -37,7 +37,7 @@ def test_the_python_of_the_card_of_files_that_take_normalised_values(tmp_path, m
 
 @needs_compiler
 def test_the_cpp_of_the_card(delivered, tmp_path):
-    """Runs only the code for the header: the packages of TensorFlow Lite and ONNX Runtime contain no C++ headers."""
+    """Runs only the code for the header, because the packages of TFLite and ONNX Runtime contain no C++ headers."""
     folder, _, told = delivered
     (code,) = re.findall(r"```cpp\n(.*?)```", snippets.loading(told), re.DOTALL)
     (tmp_path / "card.cpp").write_text(f"{code}\nint main() {{ return right ? 0 : 1; }}\n")

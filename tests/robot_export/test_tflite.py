@@ -1,4 +1,4 @@
-"""TFLite files compute the same as Keras, contain only old operators, and int8 ones are int8 throughout."""
+"""Checks that TFLite files compute the same as Keras, need only old operators, and that int8 files use only int8."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from robot_export.folded_network import DenseLayer, Joint, fold
 
 from .models import patches, random_model
 
-# The highest version of each operator in files that TFLite 2.10 and 2.15 have loaded in our tests.
+# The highest version of each operator in files that TFLite 2.10 and 2.15 loaded when we tried.
 TFLITE_2_10 = {"QUANTIZE": 1, "DEQUANTIZE": 2, "ADD": 2, "CONV_2D": 3, "MAX_POOL_2D": 2, "LEAKY_RELU": 1}
 TFLITE_2_10 |= {"RESHAPE": 1, "FULLY_CONNECTED": 4, "LOGISTIC": 2}
 MODELS = {"classifier": {}, "detector": {"head": "linear", "side": 32, "channels": 2, "filters": (5, 8, 9, 3)}}
@@ -18,7 +18,7 @@ MODELS = {"classifier": {}, "detector": {"head": "linear", "side": 32, "channels
 
 @pytest.fixture(scope="module", params=MODELS)
 def member(request):
-    """A network, patches, the outputs of Keras for them, and the files in float32 and in int8."""
+    """Makes a network, patches, the outputs of Keras for the patches, and the files in float32 and in int8."""
     model = random_model(7, **MODELS[request.param])
     X, joint = patches(1, 60, model.input_shape[1:]), Joint((fold(model),))
     files = {"float32": tflite.convert(joint), "uint8": tflite.convert(joint, X)}
@@ -66,13 +66,13 @@ def test_tflite_files_contain_no_operator_newer_than_tflite_2_10(member, name):
 
 
 def test_a_dense_layer_has_one_scale_for_all_outputs(member):
-    """One for each output needs TFLite newer than 2.15, although the version of the operator is the same."""
+    """A scale for each output needs TFLite newer than 2.15, although the version of the operator is the same."""
     network = Interpreter(model_content=member[2]["uint8"])
     scales = {len(each["shape"]): [] for each in network.get_tensor_details()}
     for tensor in network.get_tensor_details():
         scales[len(tensor["shape"])].append(len(tensor["quantization_parameters"]["scales"]))
     assert max(scales[2]) == 1
-    assert max(scales[4]) > 1  # convolutions have one for each output
+    assert max(scales[4]) > 1  # convolutions have a scale for each output
 
 
 def test_two_networks_and_a_last_layer_in_one_file(tmp_path):

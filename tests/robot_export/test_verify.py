@@ -1,4 +1,4 @@
-"""`verify.py` on foreign folders runs no code from them, reads no file outside them, and no file stops it."""
+"""Checks that `verify.py` runs no code from untrusted folders, reads no file outside, and checks all files."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""One file is compared with its entry in model.json and with its test vectors; code that is not ours is not run."""
+"""Checks that a file is compared with its entry in model.json and its test vectors, and foreign code is not run."""
 
 import numpy as np
 import onnx
@@ -83,7 +83,7 @@ def test_an_edited_entry_is_noticed(folder, name, entry, words):
 
 
 def test_a_rejected_file_that_was_made_accepted_is_noticed(folder):
-    """By its numbers it loses many balls."""
+    """According to its metrics, the file loses many balls."""
 
     def reject(values):
         entry = values["forms"]["uint8"]
@@ -107,7 +107,7 @@ def test_a_rejected_file_that_was_made_accepted_is_noticed(folder):
 
 @pytest.mark.parametrize("place", ["outside", "above", "beside"])
 def test_onnx_weights_in_another_file_are_not_read(folder, tmp_path, place):
-    """model.json has the hash of model.onnx alone, so the weights may be anybody's."""
+    """model.json has only the hash of model.onnx, so the weights are untrusted."""
     model = onnx.load_from_string((folder / "model.onnx").read_bytes())
     tensor = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
     for path in (tmp_path / "weights", folder / "weights"):
@@ -138,13 +138,13 @@ def test_broken_test_vectors_give_one_line(folder, change, words):
 
 
 def test_each_format_has_its_own_input(folder):
-    """The input that model.json describes for all files is only information for people."""
+    """The common input in model.json is only for people; each file has its own."""
     edit(folder, lambda values: values["input"].update(mean=[0.1], normalised=True))
     assert run_here(folder, "uint8").startswith("unchanged")
 
 
 def test_a_folder_from_before_november_2026(folder):
-    """The entries of its files have no layout, so the layout follows from other fields."""
+    """In such a folder, entries have no layout, so the layout follows from other fields."""
     edit(folder, lambda values: [entry.pop("layout") for entry in values["forms"].values()])
     for name in ("keras", "h5", "uint8", "onnx"):
         assert run_here(folder, name).startswith("unchanged")

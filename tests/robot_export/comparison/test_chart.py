@@ -1,4 +1,4 @@
-"""The picture of a comparison: colours that say which model is better, and the groups with most changed patches."""
+"""Tests the chart of a comparison: colours for the better model, and the groups with the most changed patches."""
 
 import numpy as np
 import pytest
@@ -23,20 +23,20 @@ def row(name: str, fixed: int, broken: int, group="recording") -> dict:
 
 
 def drawn(path, numbers, rows) -> np.ndarray:
-    """The picture, [row][column][red, green, blue]."""
+    """Returns the drawn chart, [row][column][red, green, blue]."""
     draw(path, MEASURES, numbers, rows, "B is better", ("A", "B"))
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
 
 
 def count(picture: np.ndarray, colour: str) -> int:
-    """How many pixels have exactly this colour."""
+    """Counts the pixels of exactly this colour."""
     return int((picture == ImageColor.getrgb(colour)).all(axis=2).sum())
 
 
 @pytest.fixture
 def texts(monkeypatch):
-    """All words of the last picture."""
+    """Collects all texts of the last chart."""
     found, save = [], Figure.savefig
 
     def kept(figure, *given, **more):

@@ -1,4 +1,4 @@
-"""Differences of two models are paired, signed and certain only if the recordings agree."""
+"""Checks that the differences of two models are paired and signed, and shown only if the recordings agree."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ MEASURES = (Measure("accuracy", 1, 100, " %", 1), Measure("error", -1))
 
 
 def subject():
-    """Two measures that are easy to compute: the share of answers above 0.5, and the mean distance from 1."""
+    """Makes two simple measures: the fraction of outputs above 0.5, and the mean distance from 1."""
 
     def measure(patches, answers, threshold):
         right = answers[:, 0] > 0.5

@@ -1,4 +1,4 @@
-"""All ways in which the tests compile and run a header, and whether this machine supports them."""
+"""Lists the ways in which the tests compile and run a header, and checks whether this machine supports them."""
 
 import itertools
 import shutil
@@ -18,7 +18,7 @@ VALGRIND = ("valgrind", "--quiet", "--error-exitcode=9")
 
 @dataclass(frozen=True)
 class Build:
-    """How a header is compiled and run; arguments of `Program`."""
+    """A way to compile and run a header; the fields are arguments of `Program`."""
 
     compiler: str
     flags: tuple[str, ...]
@@ -28,7 +28,7 @@ class Build:
         return " ".join((*self.launcher[:1], self.compiler, *self.flags))
 
     def require(self) -> None:
-        """Skips the test if a program is missing, and names the program."""
+        """Skips the test if a program is missing; the reason names the program."""
         for name in (self.compiler, *self.launcher[:1]):
             if not shutil.which(name):
                 pytest.skip(f"{name} is not installed")
@@ -47,7 +47,7 @@ OTHERS = [
     *(Build(compiler, ("-O2", "-g", "-march=silvermont"), VALGRIND) for compiler in COMPILERS),
 ]
 SSSE3 = Build("g++", ("-O2", "-mssse3"))
-FEW = {  # the fast suite: every compiler and every width of vectors once
+FEW = {  # for the fast suite: every compiler and every vector width once
     "classifier": [Build("g++", ("-O1", "-march=silvermont")), Build("clang++", ("-O1", "-march=native"))],
     "detector": [
         Build("g++", ("-O1", "-march=native")),

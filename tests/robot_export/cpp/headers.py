@@ -1,4 +1,4 @@
-"""Headers of random networks in float and in int16, and the functions of a header that the tests call."""
+"""Writes headers of random networks in float and in int16, and lists the functions that the tests call."""
 
 import numpy as np
 import pytest
@@ -30,19 +30,19 @@ def write_float(folder, network: FoldedNetwork, X, **settings):
 
 
 def write_int16(folder, network: FoldedNetwork, X, calibration=None):
-    """Writes a header; returns its path and the quantised network. `calibration` is half of X unless given."""
+    """Writes a header; returns its path and the quantised network. By default, `calibration` is half of X."""
     whole, path = quantised(network, X[::2] if calibration is None else calibration), folder / "model_int16.h"
     path.write_text(text(network, whole, int16_about("ball_test", X, 0.5)))
     return path, whole
 
 
 def int16_about(name: str, X, threshold: float | None) -> About:
-    """The header's facts; its zero outputs are not used, because the self test expects those of the reference."""
+    """Describes a header; the expected outputs are zeros, because int16 headers compare with the reference instead."""
     return About(name, X[:8], np.zeros((8, 1)), threshold)
 
 
 def quantised(network: FoldedNetwork, X) -> Int16Network:
-    """The network in int16, with the ranges of these patches."""
+    """Quantises the network to int16, with the ranges of these patches."""
     return quantise(network, measure(network, X))
 
 

@@ -1,4 +1,4 @@
-"""The code that a robot's programmer copies: the headers for both models, also for NaoTH, and the page about them."""
+"""Tests the code that robot programmers copy: the headers for both models, also for NaoTH, and docs/cpp_header.md."""
 
 import platform
 import re
@@ -26,7 +26,7 @@ FACTS = {"input_range": "raw", "input_mean": "0.4", "sampling_rule": "centres", 
 
 @pytest.fixture(scope="module")
 def robot(tmp_path_factory):
-    """A folder with the headers as in docs/cpp_header.md, patches, and both networks."""
+    """Makes a folder with the headers as in docs/cpp_header.md; returns it, patches, and both networks."""
     folder = tmp_path_factory.mktemp("models")
     shutil.copy(PARTS / "ball_models.h", folder)
     X, networks = patches(3, 40, (16, 16, 1)), []
@@ -58,13 +58,13 @@ def test_both_models_behind_one_interface(robot, tmp_path):
         if start:
             assert np.any(found[:, 0] < start)
             assert np.any(found[:, 0] >= start)
-            wanted[found[:, 0] < start, 1:] = 0.5  # the detector was not called
+            wanted[found[:, 0] < start, 1:] = 0.5  # for these, the detector is not called
         np.testing.assert_allclose(found, wanted, atol=1e-5, rtol=1e-5, err_msg=str(command))
 
 
 @pytest.mark.parametrize(("offset", "threshold"), [(0.0, "theirs"), (0.1, "theirs"), (0.0, "own")])
 def test_the_finder_for_naoth(robot, tmp_path, offset, threshold):
-    """Compiles against declarations like NaoTH's, written for this test: pixels of five bytes, column by column."""
+    """Uses declarations like NaoTH's, written for this test: pixels of five bytes, column by column."""
     folder, X, (classifier, detector) = robot
     shutil.copy(PARTS / "naoth_finder.h", tmp_path)
     (tmp_path / "AbstractCNNClassifier.h").touch()

@@ -1,4 +1,4 @@
-"""A header is compiled and run by this machine's compiler; what goes wrong there is told in one line."""
+"""Checks that this machine's compiler compiles and runs a header, and that errors are reported in one line."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The generated tiles give the same as a direct 3x3 convolution and max pooling, also where factors are left out."""
+"""Compares the generated tiles with a direct 3x3 convolution and max pooling, also if factors are not stored."""
 
 import subprocess
 from dataclasses import replace
@@ -51,7 +51,7 @@ def test_a_tile_is_the_largest_of_four_outputs_of_a_convolution(tmp_path):
 @needs_compiler
 @pytest.mark.parametrize("flags", [("-O1", "-march=native"), ("-O1", "-march=silvermont"), ("-O1",)], ids=str)
 def test_a_row_of_factors_that_is_computed_gives_the_same(tmp_path, flags):
-    """Many filters behind the second pooling: only there are all tiles one block with large factors."""
+    """The second layer has many filters, so that all tiles are one block with large factors."""
     network = fold(random_model(5, filters=(4, 20, 21, 4), dense=4))
     stages = plan(network, 4)[:3]
     assert [is_short(stage) for stage in stages] == [False, False, True]
@@ -66,7 +66,7 @@ def test_a_row_of_factors_that_is_computed_gives_the_same(tmp_path, flags):
 @needs_compiler
 @pytest.mark.parametrize("flags", [("-O1", "-march=native"), ("-O1", "-march=silvermont")], ids=str)
 def test_rows_of_tiles_of_a_large_patch(tmp_path, flags):
-    """32x32 pixels, two channels; numbers of filters that are not multiples of four, or too large for the registers."""
+    """The patches have 32x32 pixels and two channels; some numbers of filters are odd or exceed the registers."""
     network = fold(random_model(6, side=32, channels=2, filters=(6, 70, 3, 2), dense=3, head="linear"))
     X = patches(1, 20, network.input_shape)
     program = Program(write_float(tmp_path, network, X[:8]), tmp_path, COMPILER, flags)

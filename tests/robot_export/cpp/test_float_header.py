@@ -1,4 +1,4 @@
-"""The text around the layers: constants for the robot's code, names, and a self test that notices what is wrong."""
+"""Tests the text around the layers: constants for the robot's code, names, and a self test that detects errors."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The layers in float, compiled, give the same outputs as Keras in every function of the header."""
+"""Checks that the compiled float layers give the same outputs as Keras in every function of the header."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_every_function_gives_the_same_as_keras(tmp_path, member, build):
 @needs_compiler
 @pytest.mark.parametrize("flags", [("-O1", "-march=native"), ("-O1",)], ids=str)
 def test_the_smallest_network(tmp_path, flags):
-    """One filter in each layer: everything but the first lane is padding."""
+    """Each layer has one filter, so all lanes except the first are padding."""
     network = fold(random_model(3, filters=(1, 1, 1, 1), dense=1))
     X = patches(1, 30, network.input_shape)
     program = Program(write_float(tmp_path, network, X[:8]), tmp_path, COMPILER, flags)

@@ -1,4 +1,4 @@
-"""The int16 header has the functions of the float header, compiles without warnings, and tests itself bit by bit."""
+"""Checks that the int16 header has the same functions as the float header, no warnings, and an exact self test."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wsign-
 
 @needs_compiler
 def test_it_can_replace_the_float_header(tmp_path):
-    """Uses classifier and detector through the template in the docs, with the same names."""
+    """Calls classifier and detector through ball_models.h, with the same names as for float headers."""
     X, wanted = patches(3, 40, (16, 16, 1)), []
     shutil.copy(PARTS / "ball_models.h", tmp_path)
     for name, head in (("ball_classifier", "sigmoid"), ("ball_detector", "linear")):

@@ -1,4 +1,4 @@
-"""The whole numbers of an int16 network: no sum overflows, and activations fit up to the ranges of the calibration."""
+"""Checks the integers of an int16 network: no sum overflows, and activations in the calibrated ranges fit."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from .headers import MODELS, quantised
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_ranges_are_those_of_the_activations_in_keras(name):
-    """A layer's activations are the inputs of the next; those of the last convolution are flattened first."""
+    """A layer's activations are the inputs of the next layer; those of the last convolution are flattened first."""
     model = random_model(7, **MODELS[name])
     X = patches(1, 40, model.input_shape[1:])
     inputs = [model.get_layer(layer).input for layer in ("conv2", "conv3", "conv4", "flatten", model.layers[-1].name)]
@@ -50,7 +50,7 @@ def test_pixels_keep_room_for_a_brightness():
 
 
 def test_the_factors_are_the_weights_in_the_units_of_a_layer():
-    """The dense layer: inputs * unit before it, outputs * unit after it, and half of the shift in the bias."""
+    """Checks the dense layer: units of its inputs and outputs, and the half for rounding the shift in the bias."""
     network = fold(random_model(7))
     whole = quantised(network, patches(1, 30, network.input_shape))
     hidden, weights = whole.layers[4], network.dense[0].weights
@@ -65,12 +65,12 @@ def test_a_bias_contains_the_half_that_rounds_the_shift_to_nearest():
     dense = tuple(replace(layer, bias=np.zeros_like(layer.bias)) for layer in network.dense)
     *_, hidden, last = quantised(replace(network, dense=dense), patches(1, 30, network.input_shape)).layers
     assert set(hidden.bias) == {2 ** (hidden.shift - 1)}
-    assert set(last.bias) == {0}  # the answer is not shifted
+    assert set(last.bias) == {0}  # the last layer's sums are not shifted
 
 
 @pytest.mark.parametrize("kernel", ["trained", "corner", "equal"])
 def test_ranges_that_are_too_small_for_the_weights_are_widened(kernel):
-    """All numbers fit, whether the factor of one weight limits them or the sum of all weights."""
+    """All values fit, whether a single factor or the sum of all weights limits them."""
     network = fold(random_model(7, channels=2))
     first, *others = network.convolutions
     if kernel != "trained":
@@ -86,7 +86,7 @@ def test_ranges_that_are_too_small_for_the_weights_are_widened(kernel):
 
 
 def test_the_bounds_are_reached_and_never_exceeded():
-    """Inputs at their limits, with the signs of the largest sum, reach the bound of a layer exactly, and it fits."""
+    """Inputs at their limits, with the signs that give the largest sum, reach the bound of a layer exactly."""
     for seed in range(8):
         network = fold(random_model(seed, channels=1 + seed % 2, head=("sigmoid", "linear")[seed % 2]))
         whole = quantised(network, patches(1, 30, network.input_shape))

@@ -1,4 +1,4 @@
-"""The reference of the int16 arithmetic is close to float, and defines brightness, clamping and the last sigmoid."""
+"""Checks that the int16 reference is close to float, and how it handles brightness, clamping and the sigmoid."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def test_the_outputs_are_close_to_those_in_float(name):
 
 def test_many_patches_give_the_same_as_single_ones():
     network = fold(random_model(7))
-    X = patches(1, 300, network.input_shape)  # more than are computed at a time
+    X = patches(1, 300, network.input_shape)  # more than the reference computes at once
     whole = quantised(network, X[:30])
     every, parts = predict(whole, X), [predict(whole, X[start : start + 100]) for start in (0, 100, 200)]
     np.testing.assert_array_equal(every.outputs, np.concatenate([part.outputs for part in parts]))

@@ -1,4 +1,4 @@
-"""Both headers are exact for any model and any build: compilers, targets, sanitisers, NEON, valgrind."""
+"""Checks that both headers are exact for any model and any build: compilers, targets, sanitisers, NEON, valgrind."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ MODELS_PER_TEST = 20
 
 @pytest.fixture(scope="module", params=KINDS)
 def member(request, tmp_path_factory):
-    """A header, the whole validation split of the synthetic dataset, and the outputs of Keras for it."""
+    """Makes a header, the validation split of the synthetic dataset, and the outputs of Keras for the split."""
     folder = tmp_path_factory.mktemp(request.param)
     model = random_model(7, **KINDS[request.param])
     side, channels = model.input_shape[1], model.input_shape[3]
@@ -61,7 +61,7 @@ def test_no_undefined_behaviour_in_any_function(tmp_path, member, build):
 
 
 def drawn(seed: int):
-    """A random member of the families; the smallest and largest sizes are drawn more often than others."""
+    """Draws a random model of both projects; the smallest and largest sizes are drawn more often than others."""
     rng = np.random.default_rng(seed)
     filters = tuple(int(rng.choice([1, 70, rng.integers(1, 71), rng.integers(1, 20)])) for _ in range(4))
     dense = int(rng.choice([1, 200, rng.integers(1, 201)]))
@@ -71,7 +71,7 @@ def drawn(seed: int):
 
 
 def any_build(seed: int) -> Build:
-    """The compiler and target change from model to model; every twentieth model runs as NEON."""
+    """Chooses another compiler and target for each model; every twentieth model is compiled for NEON."""
     builds = [Build(compiler, ("-O1", f"-march={target}")) for target in (*TARGETS, "x86-64") for compiler in COMPILERS]
     return Build(NEON, ("-O1", "-static"), QEMU) if seed % 20 == 19 else builds[seed % len(builds)]
 

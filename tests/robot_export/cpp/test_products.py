@@ -1,4 +1,4 @@
-"""Sums of products: every input meets every factor once, in vectors that fit into the registers."""
+"""Tests sums of products: every input is multiplied by every factor once, in vectors that fit into the registers."""
 
 import subprocess
 
@@ -65,7 +65,7 @@ def test_a_row_of_tiles_is_computed_together_or_all_if_there_are_few(side, block
 @pytest.mark.parametrize(("count", "outputs"), [(1, 4), (3, 8), (4, 12), (6, 36), (9, 116)])
 @pytest.mark.parametrize("fresh", [True, False])
 def test_the_sums_are_a_product_of_matrices(tmp_path, flags, width, count, outputs, fresh):
-    """Without `fresh`, the sums start with a value, here with the first row of factors."""
+    """Without `fresh`, the sums start with a value, which is the first row of factors in this test."""
     stage, body = Stage(1, 2, count, outputs, 0.1, width), []
     for loop, parts in chunks(outputs, width):
         body += [loop, "const float* const u0 = factors + o;"]

@@ -1,4 +1,4 @@
-"""Weights for the C++ code: factors of tiles, padding with zeros, and literals that keep every bit."""
+"""Tests the weights in the C++ code: factors of tiles, padding with zeros, and literals that keep every bit."""
 
 import re
 
@@ -19,7 +19,7 @@ def test_channels_are_padded_to_vectors_of_four_with_zeros():
 
 
 def test_the_factors_of_a_kernel():
-    """Of a kernel with only its middle, and of one with equal weights, by the formula G g G^T."""
+    """Checks the formula G g G^T for a kernel with only its middle weight, and for one with equal weights."""
     middle = np.zeros((3, 3, 1, 1), np.float32)
     middle[1, 1] = 4
     factors = tile_factors(middle)
