@@ -34,7 +34,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=output_folder,
         default=Path(),
         metavar="DIR",
-        help="folder for the pictures (default: here)",
+        help="folder for the pictures (default: the current folder)",
     )
     parser.add_argument(
         "--picture",
@@ -47,9 +47,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit status: 2 if a file has another format, after describing the others."""
+    """Runs the command line; returns the exit status: 0, or 2 if a file is not a patch file (others are described)."""
     arguments = parse_args(argv)
-    from dataset_tools.inspection.describe import describe_all  # late: --help and a typo need no NumPy
+    from dataset_tools.inspection.describe import describe_all  # late, because --help and typos need no NumPy
 
     return describe_all(arguments.files, arguments.output_dir if arguments.picture else None, arguments.seed)
 

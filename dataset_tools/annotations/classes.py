@@ -1,4 +1,4 @@
-"""Maps the class names of annotations to a ball, a robot or a penalty mark."""
+"""Maps the class names of annotations to ball, robot or penalty mark."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ class Classes(NamedTuple):
     """How to interpret annotations.
 
     names: the class names of each kind; comparisons ignore case, spaces, `-` and `_`.
-    empty_certified: whether a picture without any box shows no ball, for formats that cannot say so.
+    empty_certified: whether a picture without any box counts as certainly without a ball, in formats that do not say.
     """
 
     names: dict[str, set[str]] = KNOWN
@@ -19,21 +19,21 @@ class Classes(NamedTuple):
 
     @classmethod
     def of(cls, empty_certified: bool = False, **given: Iterable[str]) -> "Classes":
-        """The usual names; names given for a kind (`ball`, `robot`, `penalty`) replace that kind's usual names."""
+        """Returns the usual class names; names given for a kind (`ball`, `robot`, `penalty`) replace its own."""
         own = {kind: {_plain(name) for name in given.get(kind.split()[0], ())} for kind in KNOWN}
         taken = set().union(*own.values())
         return cls({kind: own[kind] or names - taken for kind, names in KNOWN.items()}, empty_certified)
 
     def kind(self, name: object) -> str:
-        """The kind that a class name means; OTHER if the name is not listed."""
+        """Returns the kind that a class name stands for; OTHER if the name is not listed."""
         plain = _plain(name)
         return next((kind for kind, names in self.names.items() if plain in names), OTHER)
 
     def check(self, names: Iterable[object], where: object) -> None:
-        """For a format that lists its classes: makes sure that one of them means a ball.
+        """Checks, for a format that lists its classes, that one of them is a ball.
 
         Raises:
-            UserError: no class means a ball, so pictures without a box may show one.
+            UserError: no class is a ball, so a picture without a box may still show a ball.
         """
         names = [str(name) for name in names]
         if not any(self.kind(name) == BALL for name in names):

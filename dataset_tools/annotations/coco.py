@@ -1,4 +1,4 @@
-"""COCO: a JSON file with `images`, `annotations` (`bbox` [x, y, width, height] in pixels, top left), `categories`."""
+"""Reads COCO: a JSON file with `images`, `annotations` (`bbox` [left, top, width, height], pixels) and `categories`."""
 
 from array import array
 from math import nan
@@ -14,9 +14,9 @@ from dataset_tools.sources.patch_sources import Skipped
 
 
 def read(path: Path, classes: Classes) -> Items:
-    """The pictures that a COCO file lists; its parts may come in any order, and an annotation takes 40 bytes."""
+    """Yields the pictures of a COCO file. Its parts may be in any order; an annotation takes 40 bytes of memory."""
     images: dict[str, tuple] = {}  # name and size, by identifier
-    names: dict[str, object] = {}  # of the categories
+    names: dict[str, object] = {}  # names of the categories, by identifier
     kinds: dict[tuple[str, bool], int] = {}  # number of each (category, crowd)
     rows: dict[str, array] = {}  # of each picture: number in `kinds` and box of each annotation
     for key, value in json_stream.elements(path):
@@ -57,7 +57,7 @@ def read(path: Path, classes: Classes) -> Items:
 
 
 def _edges(box: object) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom; NaN if the box is broken."""
+    """Returns left, top, right and bottom of a box; NaN if the box is invalid."""
     try:
         x, y, width, height = map(float, box)
     except ODD:

@@ -1,4 +1,4 @@
-"""Finds the pictures that annotations name, although exports contain folders, URLs and prefixes of other machines."""
+"""Finds the pictures named in annotations, even if an export has folders, URLs or prefixes of another machine."""
 
 import os
 import re
@@ -14,7 +14,7 @@ UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # the prefix that Label Studio adds t
 
 
 def walk(folder: Path, suffixes: set[str]) -> list[str]:
-    """Sorted paths of the files with these suffixes below a folder, with `/` between folders, without hidden ones."""
+    """Returns the sorted paths of all files with these suffixes below a folder, except hidden files and folders."""
     found = []
     for at, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -26,7 +26,7 @@ def walk(folder: Path, suffixes: set[str]) -> list[str]:
 
 
 def path_of(address: str) -> str:
-    """The path in a URL or file name of an annotation, without scheme, host and query, with `/` between folders."""
+    """Returns the path in an annotation's URL or file name, without scheme, host and query; `/` separates folders."""
     if "://" in address or address.startswith("/data/"):
         parts = urlsplit(address)
         address = parse_qs(parts.query).get("d", [""])[0] or unquote(parts.path)  # ?d=: Label Studio's local files
@@ -41,20 +41,20 @@ class PictureFolder:
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
-        """Paths below the root by file name; the names are in composed form because macOS decomposes umlauts."""
+        """Paths below the root, by file name; names are in composed Unicode form because macOS decomposes umlauts."""
         names: dict[str, list[str]] = {}
         for path in walk(self.root, SUFFIXES):
             names.setdefault(_composed(PurePosixPath(path).name), []).append(path)
         return names
 
     def find(self, name: str) -> Path:
-        """The file of a picture.
+        """Finds the file of a picture.
 
         Tries the whole name first, then the name without its leading folders, then the file name anywhere below the
-        root. In names such as Label Studio's `../../media/upload/1/a.jpg`, only the part after the last `..` counts.
+        root. In names such as Label Studio's `../../media/upload/1/a.jpg`, only the part after the last `..` is used.
 
         Raises:
-            Refused: no picture has that name, several have it, or the name points out of the folder.
+            Refused: no picture or several pictures have that name, or the name points outside the folder.
         """
         parts = PurePosixPath(name.rpartition("../")[2]).parts
         if not parts or ".." in parts or "\0" in name:

@@ -1,4 +1,4 @@
-"""Reads the elements of a large JSON file one by one, so that a million annotations are never in memory together."""
+"""Reads the elements of a large JSON file one by one, so that a million annotations are never all in memory."""
 
 import json
 import re
@@ -14,13 +14,13 @@ NO_SEPARATOR = re.compile(r"[^ \t\r\n,:]")  # separators are skipped without che
 
 
 def elements(path: Path) -> Iterator[tuple[str, object]]:
-    """The elements of a JSON file as (key, value).
+    """Yields the elements of a JSON file as (key, value).
 
-    For a list at the top level: each element, with an empty key. For an object at the top level: each key with its
-    value; if the value is a list, each of its elements with the key.
+    If the file is a list, yields each element with an empty key. If it is an object, yields each key with its value or,
+    if the value is a list, the key with each element of the list.
 
     Raises:
-        UserError: not JSON, cut off, nested too deeply, or an element is too large to be an annotation.
+        UserError: the file is not JSON, truncated or nested too deeply, or has an element too large for an annotation.
     """
     try:
         with path.open(encoding="utf-8-sig") as stream:
@@ -38,7 +38,7 @@ def elements(path: Path) -> Iterator[tuple[str, object]]:
 
 
 class _Window:
-    """A part of the text that moves forward as values are decoded."""
+    """The part of the text in memory, which moves forward as values are decoded."""
 
     def __init__(self, stream):
         self.stream = stream
@@ -46,7 +46,7 @@ class _Window:
         self.decode = json.JSONDecoder().raw_decode
 
     def next_character(self) -> str:
-        """The character at which the next value begins."""
+        """Moves to the next value or bracket, and returns its first character."""
         while (found := NO_SEPARATOR.search(self.text, self.at)) is None:
             self.at = len(self.text)
             self.more()
@@ -54,7 +54,7 @@ class _Window:
         return found[0]
 
     def values(self, end: str) -> Iterator[object]:
-        """The values after a bracket, up to the bracket `end`."""
+        """Yields the values after an opening bracket, up to the closing bracket `end`."""
         self.at += 1
         while self.next_character() != end:
             yield self.value()
@@ -72,7 +72,7 @@ class _Window:
             self.more()
 
     def more(self) -> None:
-        # Reads at least as much as is pending, so that the time for a large element does not grow quadratically.
+        # Reads at least as much as the window has, so that the time for a large element does not grow quadratically.
         block = self.stream.read(max(BLOCK, len(self.text) - self.at))
         if not block:
             raise ValueError("it is damaged, or ends in the middle")

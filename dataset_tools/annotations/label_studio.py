@@ -1,4 +1,4 @@
-"""Label Studio's JSON export: tasks with annotations; results in percent of the picture, from its top left corner."""
+"""Reads Label Studio's JSON export. Coordinates are percentages of the picture's size, from its top left corner."""
 
 import math
 from functools import partial
@@ -17,7 +17,7 @@ NO_PLACE = {"choices", "textarea", "rating", "taxonomy", "number", "relation"}  
 
 
 def read(path: Path, classes: Classes) -> Items:
-    """The pictures of all annotated tasks."""
+    """Yields the pictures of all annotated tasks."""
     for number, (_, task) in enumerate(json_stream.elements(path)):
         try:
             name = _name(task)
@@ -36,7 +36,7 @@ def read(path: Path, classes: Classes) -> Items:
 
 
 def _name(task: dict) -> str:
-    """The picture's path, from `data.image` or the first value of `data` that looks like a file name or URL."""
+    """Returns the picture's path, from `data.image` or the first value of `data` that looks like a file name or URL."""
     data = task["data"]
     candidates = [data.get("image"), task.get("storage_filename"), *data.values()]
     texts = [path_of(value) for value in candidates if isinstance(value, str)]
@@ -45,7 +45,7 @@ def _name(task: dict) -> str:
 
 
 def _age(entry: dict) -> tuple[str, ...]:
-    return tuple(f"{entry.get(key) or '':>12}" for key in ("updated_at", "created_at", "id"))  # numbers by their size
+    return tuple(f"{entry.get(key) or '':>12}" for key in ("updated_at", "created_at", "id"))  # compares numbers
 
 
 def _box(size: tuple[float, float], classes: Classes, result: dict) -> Box:

@@ -1,4 +1,4 @@
-"""NaoTH logs, repeating: int32 frame, zero-terminated name, int32 size, protobuf message; little-endian, unaligned."""
+"""Reads NaoTH logs: repeated int32 frame, zero-terminated name, int32 size, protobuf message; all little-endian."""
 
 import io
 import re
@@ -23,17 +23,17 @@ PIXELS = re.compile("(Image|ImageJPEG|BallCandidates)(Top)?")  # messages that c
 HEADER = re.compile(rb"(.{4})([ -~]{1,127})\0(.{4})", re.DOTALL)  # frame, name and size of a message
 HEADER_MAX = 4 + 127 + 1 + 4  # bytes
 MESSAGE_MAX = 64 << 20  # bytes; a camera image has 614,400
-SIDES_MAX = 1024  # pixels of a candidate in the picture
-BYTES_PER_PIXEL = {0: 1, 1: 3, 2: 4}  # of a candidate: Y, YUV, YUV and colour class
+SIDES_MAX = 1024  # pixels; the largest side of a candidate
+BYTES_PER_PIXEL = {0: 1, 1: 3, 2: 4}  # by the candidate's format: Y; YUV; YUV and colour class
 
 
 def places(path: Path) -> Iterator[Place | Skipped]:
     """Finds the messages that contain pixels, without reading the content of any message.
 
-    If the log ends in the middle of a message, because the robot was switched off, the part before is used.
+    If the log ends in the middle of a message (the robot was switched off), the part before that message is used.
 
     Raises:
-        UserError: not a log, or the file cannot be read.
+        UserError: the file is not a log or cannot be read.
     """
     try:
         with path.open("rb") as stream:
@@ -57,7 +57,7 @@ def places(path: Path) -> Iterator[Place | Skipped]:
 
 
 def read_message(stream, place: Place) -> bytes:
-    """The bytes of a message.
+    """Reads the bytes of a message.
 
     Raises:
         Refused: the message is implausibly large, or the file has become shorter.
@@ -72,10 +72,10 @@ def read_message(stream, place: Place) -> bytes:
 
 
 def fields(message: bytes) -> list[tuple[int, int | bytes]]:
-    """(number, value) of each field of a protobuf message, read without its description.
+    """Returns (number, value) of each field of a protobuf message; needs no schema.
 
     Raises:
-        Refused: not a message, or cut off.
+        Refused: the bytes are not a message, or are truncated.
     """
     try:
         found = [(field.field_number, field.data) for field in UnknownFieldSet(Empty.FromString(message))]
@@ -85,10 +85,10 @@ def fields(message: bytes) -> list[tuple[int, int | bytes]]:
 
 
 def yuyv(message: bytes, jpeg: bool) -> np.ndarray:
-    """The camera image of an `Image` or `ImageJPEG` message: uint8 [height, width / 2, 4] of Y, U, Y, V.
+    """Returns the camera image of an `Image` or `ImageJPEG` message: uint8 [height, width / 2, 4] of Y, U, Y, V.
 
     Raises:
-        Refused: damaged, or another layout.
+        Refused: the image is damaged or has another layout.
     """
     try:
         parts = dict(fields(message))
@@ -102,7 +102,7 @@ def yuyv(message: bytes, jpeg: bool) -> np.ndarray:
 
 
 def _inverted(data: bytes, size: int) -> np.ndarray:
-    """Decodes the robot's JPEG: Y, U, Y, V as four channels of half the width, which decoders invert like CMYK."""
+    """Decodes the robot's JPEG: Y, U, Y, V are four channels of half the width, which decoders invert like CMYK."""
     image = Image.open(io.BytesIO(data), formats=["JPEG"])
     if image.width * image.height * len(image.getbands()) != size or size > MESSAGE_MAX:
         raise ValueError
@@ -117,14 +117,14 @@ def to_rgb(pixels: np.ndarray) -> Image.Image:
 
 
 class Candidate(NamedTuple):
-    """A patch that the robot classified: RGB or grey uint8 [n, n, 3 or 1], and its box in the camera image, pixels."""
+    """A patch that the robot classified: RGB or grey uint8 [n, n, 3 or 1], and its box in camera pixels."""
 
     pixels: np.ndarray
     box: tuple[int, int, int, int]
 
 
 def candidates(message: bytes) -> Iterator[Candidate | Refused]:
-    """The patches of a `BallCandidates` message, turned upright because the robot stores them column by column.
+    """Reads the patches of a `BallCandidates` message. The robot stores them column by column; they are turned upright.
 
     Yields:
         Each patch; for a damaged patch, a `Refused` with the reason.

@@ -1,4 +1,4 @@
-"""Sets of patches that are already cut: b-alls-2019.hdf5, class folders, and the robot's own candidates in a log."""
+"""Reads patches that are already cut: b-alls-2019.hdf5, class folders, and the robot's own candidates in a log."""
 
 import re
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ CLASS_FOLDERS = {  # names without spaces, `-` and `_`
 
 
 def class_of(folder: str) -> str:
-    """`ball` or `no ball`, or an empty string if the folder's name is not a class."""
+    """Returns `ball` or `no ball`, or an empty string if the folder's name is not a class."""
     plain = re.sub(r"[-_ ]", "", folder.casefold())
     return next((kind for kind, names in CLASS_FOLDERS.items() if plain in names), "")
 
 
 def read_class_folders(path: Path, classes: Classes) -> Iterator[Record | Skipped]:
-    """Patches in folders such as `ball` and `noball`, at any depth; the names of other folders form the recording."""
+    """Yields the patches in class folders (`ball`, `noball`, ...) at any depth; other folders name the recording."""
     for name in walk(path, SUFFIXES):
         parts = PurePosixPath(name).parts
         at = next((index for index in range(len(parts) - 2, -1, -1) if class_of(parts[index])), None)
@@ -39,7 +39,7 @@ def read_class_folders(path: Path, classes: Classes) -> Iterator[Record | Skippe
 
 
 def read_b_alls(path: Path, _: Classes) -> Iterator[Record | Skipped]:
-    """Groups `positives` and `negatives`, each `data` uint8 [n, 32, 32] and `labels` [n, 4] = is_ball, x, y, radius.
+    """Reads the groups `positives` and `negatives`: `data` uint8 [n, 32, 32], `labels` [n, 4] = is_ball, x, y, radius.
 
     Raises:
         UserError: the file has another layout.
@@ -66,7 +66,7 @@ def _checked(file: SafeFile, name: str) -> int:
 
 
 def read_candidates(path: Path, _: Classes) -> Iterator[Record | Skipped]:
-    """The robot's own candidates of every frame of a log, without labels."""
+    """Yields the robot's own candidates of every frame of a log, without labels."""
     for place in naoth_log.places(path):
         if isinstance(place, Skipped):
             yield place

@@ -1,4 +1,4 @@
-"""Opens pictures of any format as upright RGB, and checks that their size fits the annotation."""
+"""Opens pictures as upright RGB, and checks that their size matches the annotation."""
 
 import io
 import warnings
@@ -21,7 +21,7 @@ ORIENTATION = 0x0112
 
 
 def read_bytes(record: Record) -> bytes:
-    """The bytes of a picture, from its file, from its message in a log or from its member of a zip.
+    """Reads the bytes of a picture from a file, a message in a log or a member of a zip.
 
     Raises:
         Refused: the file is missing, too large, damaged, or cannot be read.
@@ -38,10 +38,10 @@ def read_bytes(record: Record) -> bytes:
 
 
 def read(record: Record) -> Image.Image:
-    """The picture in RGB, upright.
+    """Reads a picture as upright RGB.
 
     Raises:
-        Refused: it cannot be read or decoded.
+        Refused: the picture cannot be read or decoded.
     """
     return decode(read_bytes(record), record)
 
@@ -49,8 +49,8 @@ def read(record: Record) -> Image.Image:
 def decode(data: bytes, record: Record) -> Image.Image:
     """Decodes the bytes of a picture's file or message to RGB.
 
-    Rotates the picture according to its EXIF data, like all annotation tools, unless the annotation has the size of the
-    picture without rotation.
+    Rotates the picture according to its EXIF data, as annotation tools do, unless the annotated size is that of the
+    picture before rotation.
 
     Raises:
         Refused: the picture is damaged, too large, or in an unsupported format.
@@ -58,7 +58,7 @@ def decode(data: bytes, record: Record) -> Image.Image:
     if record.in_log:
         return naoth_log.to_rgb(naoth_log.yuyv(data, "JPEG" in record.place.message))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's own pixel limit is higher, and odd EXIF data do not matter
+        warnings.simplefilter("ignore")  # Pillow's own pixel limit is higher, and invalid EXIF data do not matter
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             if image.width * image.height > PIXELS_MAX:
@@ -94,7 +94,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def scale(record: Record, width: int, height: int) -> tuple[float, float]:
-    """Factors that convert the boxes' x and y to pixels of the decoded picture.
+    """Returns the factors that convert the boxes' x and y to pixels of the decoded picture.
 
     Raises:
         Refused: the picture's aspect ratio differs from that of the annotated picture.

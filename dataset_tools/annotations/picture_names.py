@@ -18,27 +18,27 @@ GENERIC = {  # names of folders and files that do not identify a recording
 
 
 def number_of(record: Record, index: int = 0) -> int:
-    """The number of a picture in its recording, -1 if unknown; for a patch in an HDF5 file, its row."""
+    """Returns the number of a picture in its recording, or -1 if unknown; for a patch in an HDF5 file, its row."""
     if not record.in_log:
         return frame_of(record.name)
     return record.place.frame + (index if record.patch == "rows" else 0)
 
 
 def frame_of(name: str) -> int:
-    """The last number in a picture's file name; -1 if there is none."""
+    """Returns the last number in a picture's file name, or -1 if there is none."""
     found = re.findall(r"\d+", PurePosixPath(UPLOAD.sub("", PurePosixPath(name).name)).stem)
     return int(found[-1]) if found and len(found[-1]) < 10 else -1
 
 
 def camera_of(name: str) -> str:
-    """`top` or `bottom`, from the last of the words top, upper, bottom, lower in a picture's path; empty if none."""
+    """Returns `top` or `bottom`, from the last word top, upper, bottom or lower in a picture's path; empty if none."""
     last = {camera: max((m.start() for m in word.finditer(name)), default=-1) for camera, word in CAMERA_WORDS.items()}
     camera = max(last, key=last.__getitem__)
     return camera if last[camera] >= 0 else ""
 
 
 def label_of(path: Path) -> str:
-    """A name for a source: that of its file or folder, or of the nearest folder above it that is not GENERIC."""
+    """Returns a name for a source: its file or folder name or, if that is GENERIC, the nearest folder name above it."""
     path = path.absolute()
     names = [path.name if path.is_dir() else path.stem, *(folder.name for folder in path.parents)]
     telling = (name for name in names if name and not name.startswith("instances_") and name.casefold() not in GENERIC)
@@ -46,16 +46,16 @@ def label_of(path: Path) -> str:
 
 
 def labels_of(paths: Iterable[Path]) -> list[str]:
-    """A different name for each source."""
+    """Returns a different name for each source."""
     names = [label_of(path) for path in paths]
     return [f"{name}-{names[: at + 1].count(name)}" if name in names[:at] else name for at, name in enumerate(names)]
 
 
 def recording_of(record: Record, label: str, pattern: re.Pattern | None) -> str:
-    """The name of a picture's recording; all pictures of a recording stay on the same side of a split.
+    """Returns the name of a picture's recording; all pictures of a recording stay on the same side of a split.
 
-    With a pattern: its first group, or the whole match. Without one: the source's label, the names of folders that are
-    not GENERIC and, for names like `GAME-000123.png`, the part before the last `-`.
+    With a pattern, the name is its first group or the whole match. Otherwise it consists of the source's label,
+    the names of folders that are not GENERIC and, for names like `GAME-000123.png`, the part before the last `-`.
 
     Raises:
         Refused: the pattern does not match the name.

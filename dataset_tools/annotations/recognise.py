@@ -17,7 +17,7 @@ from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
 ALREADY_READ = "already read, from another source or under another name"
-LISTS = (".json", ".yaml", ".yml", ".h5", ".hdf5")  # suffixes of files that annotate a whole folder
+LISTS = (".json", ".yaml", ".yml", ".h5", ".hdf5")  # suffixes of files with the annotations of a whole folder
 # A reader yields the pictures of a file or folder; it raises UserError if they are unreadable, or no class is a ball.
 READERS: dict[str, Callable[[Path, Classes], Items]] = {
     "yolo": yolo.read,
@@ -41,10 +41,10 @@ class Source(NamedTuple):
 
 
 def recognise(path: Path, given: str | None = None, pictures: Path | None = None) -> list[Source]:
-    """The sources at a path: the path itself, or the annotation files or logs in a folder.
+    """Returns the sources at a path: the path itself, or the annotation files or logs in a folder.
 
     Raises:
-        UserError: the path does not exist, or has no known format, or several.
+        UserError: the path does not exist, or has no annotations of a known format, or has several formats.
     """
     if given not in (None, *READERS):
         raise UserError(f"--format must be one of {', '.join(READERS)}. Received: {given}.")
@@ -85,7 +85,7 @@ def _candidates(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _of_file(path: Path) -> str:
-    """The format of a file, from its suffix and its beginning; empty if it is unknown."""
+    """Returns the format of a file, from its suffix and its beginning; empty if it is unknown."""
     ending = path.suffix.lower()
     if ending == ".json":
         key, value = next(json_stream.elements(path), ("", None))
@@ -104,7 +104,7 @@ def records(
     annotations: Collection[Source] = (),
     pattern: re.Pattern | None = None,
 ) -> Items:
-    """All records of some sources, each with its picture, its recording and, if its name contains it, its camera.
+    """Yields all records of the sources, each with its picture, its recording and, if the name contains it, its camera.
 
     Every picture is read once, even if several sources or names lead to it.
 
@@ -112,7 +112,7 @@ def records(
         sources: the sources to read.
         classes: the meaning of class names.
         annotations: for logs: COCO or Label Studio files; the names of their pictures contain the frame number and, if
-            there are several logs, the log.
+            there are several logs, the name of the log.
         pattern: see `recording_of`.
 
     Raises:
@@ -169,7 +169,7 @@ def _annotated_frames(logs: list[Path], annotations: Collection[Source], classes
 
 
 def _frames(path: Path, frames: Frames) -> Items:
-    """The annotated pictures of a log, which are removed from `frames`."""
+    """Yields the annotated pictures of a log, and removes them from `frames`."""
     for place in naoth_log.places(path):
         if isinstance(place, Skipped):
             yield place

@@ -1,4 +1,4 @@
-"""The records that every reader yields: one picture with its annotations, independent of their format."""
+"""The record that every reader yields: one picture with its annotations, independent of their format."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +10,7 @@ from dataset_tools.sources.patch_sources import Skipped
 from dataset_tools.sources.zip_members import Member
 
 FRACTIONS = (1, 1)  # value of `Record.size` if boxes are fractions of the picture
-ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)  # reading values of the wrong type
+ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)  # errors from values of the wrong type
 
 
 class Box(NamedTuple):
@@ -27,7 +27,7 @@ class Box(NamedTuple):
 
     @classmethod
     def around(cls, kind: str, points: Iterable) -> "Box":
-        """The smallest box around some points (x, y)."""
+        """Returns the smallest box around the points (x, y)."""
         xs, ys = zip(*((float(x), float(y)) for x, y in points), strict=True)
         return cls(kind, min(xs), min(ys), max(xs), max(ys))
 
@@ -42,7 +42,7 @@ class Place(NamedTuple):
 
     @property
     def camera(self) -> str:
-        """The camera of a log's message."""
+        """The camera that recorded the message."""
         return "top" if self.message.endswith("Top") else "bottom"
 
 
@@ -51,14 +51,14 @@ class Record(NamedTuple):
 
     name: the picture's path as the annotations give it, with `/` between folders.
     boxes: of all annotated objects, balls and others.
-    certified: whether every ball in the picture has a box, so that the rest of it certainly shows none.
-    size: width and height in pixels that the boxes refer to; or FRACTIONS; None: pixels of the picture itself.
-    picture: the file, or the log; None: found by its name.
-    camera: `top`, `bottom`, or empty if the format does not say.
-    recording: pictures taken together, such as a game; empty: determined by folder and name.
+    certified: whether every ball in the picture has a box, so that the rest of the picture shows no ball.
+    size: width and height in pixels of the picture that the boxes refer to, or FRACTIONS; None: the picture's own size.
+    picture: path of the picture's file or log; None: found by `name`.
+    camera: `top`, `bottom`, or empty if unknown.
+    recording: name of the pictures taken together, such as a game; empty: determined by folder and name.
     place: position in a log, rows of an HDF5 file, or member of a zip.
-    patch: empty for a picture to cut patches from. If it already is a patch: `ball` or `no ball`; if it consists of
-        patches: `labelled` or `unlabelled`.
+    patch: empty if patches are cut from the picture; `ball` or `no ball` if the picture already is a patch; `labelled`,
+        `unlabelled` or `rows` if it consists of patches.
     """
 
     name: str
@@ -81,12 +81,12 @@ Items = Iterator[Record | Skipped]
 
 
 def annotated(record: Record, items: Iterable, box_of: Callable[[object], Box]) -> Items:
-    """Yields the record with the boxes of its annotations. One that is not a box is skipped, but it may be a ball.
+    """Yields the record with its boxes, and a `Skipped` for each annotation that is not a box but may be a ball.
 
     Args:
         record: the picture without boxes; `certified` becomes False if an annotation is skipped.
-        items: its annotations, as the format has them.
-        box_of: the box of one of them; it may raise Refused, or any of ODD.
+        items: the picture's annotations, as they are in the file.
+        box_of: converts an annotation to a box; may raise Refused or any of ODD.
     """
     boxes, certified = [], record.certified
     for item in items:
@@ -103,7 +103,7 @@ def annotated(record: Record, items: Iterable, box_of: Callable[[object], Box]) 
 
 
 def size_of(width: object, height: object) -> tuple[float, float] | None:
-    """Width and height of a picture in pixels; None if they are missing or 0, as some programs write them."""
+    """Returns width and height of a picture in pixels; None if they are missing or 0 (some programs write 0)."""
     try:
         found = float(width), float(height)
     except ODD:

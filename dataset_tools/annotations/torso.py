@@ -1,4 +1,4 @@
-"""TORSO-21: one YAML file, `images[NAME]` with annotations whose `vector` is two corners in pixels."""
+"""Reads TORSO-21: one YAML file with `images[NAME]`; the `vector` of an annotation is two corners in pixels."""
 
 from pathlib import Path, PurePosixPath
 
@@ -11,12 +11,12 @@ from dataset_tools.sources.patch_sources import Skipped
 
 
 def read(path: Path, classes: Classes) -> Items:
-    """The pictures of a TORSO-21 file; those with an annotation about a ball, present or absent, are certified."""
+    """Yields the pictures of a TORSO-21 file; those annotated with a ball, present or absent, are certified."""
     for name, entry in yaml_stream.entries(path, "images"):
         try:
             kinds = [(classes.kind(item.get("type", "unknown")), item) for item in entry["annotations"]]
             there = [(kind, item.get("vector")) for kind, item in kinds if str(item.get("in_image")).lower() != "false"]
-            # A vector has two corners; that of a goalpost or an obstacle may have four. Other kinds may be points.
+            # A ball's vector has two corners; a goalpost or an obstacle may have four. Other annotations may be points.
             boxes = [(kind, vector) for kind, vector in there if kind == BALL or len(vector or ()) > 1]
         except ODD:
             yield Skipped(name, "without annotations, or not as TORSO-21 writes them")

@@ -1,4 +1,4 @@
-"""Pascal VOC: one XML file per picture, beside it or in `Annotations` for `JPEGImages`; boxes in pixels."""
+"""Reads Pascal VOC: one XML file per picture, beside it or in `Annotations` (for `JPEGImages`); boxes in pixels."""
 
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
@@ -13,14 +13,14 @@ from dataset_tools.sources.zip_members import read_file
 
 
 class _Builder(ElementTree.TreeBuilder):
-    """Refuses a document type, because that is where entities are declared, and annotations do not need them."""
+    """Rejects a document type: it may declare entities, which annotations do not need."""
 
     def doctype(self, *_):
         raise Refused("xml declares a document type or entities")
 
 
 def read(path: Path, classes: Classes) -> Items:
-    """The pictures of a folder, or the picture of one XML file; pictures without an XML file are not annotated."""
+    """Yields the pictures of a folder, or the picture of one XML file; pictures without an XML file are skipped."""
     folder = path if path.is_dir() else path.parent
     pictures: dict[PurePosixPath, list[str]] = {}  # several if their names differ only in the suffix
     for name in (names := walk(folder, SUFFIXES)):
@@ -28,7 +28,7 @@ def read(path: Path, classes: Classes) -> Items:
     search = PictureFolder(folder)
     used = set()
     for name in walk(folder, {".xml"}) if path.is_dir() else [path.name]:
-        # The picture with the XML file's name, beside it or in JPEGImages or images; else the one that it names.
+        # The picture with the XML file's name, beside it or in JPEGImages or images; else the picture named in it.
         stem = PurePosixPath(name).with_suffix("")
         beside = [stem, *(stem.parent.parent / images / stem.name for images in ("JPEGImages", "images"))]
         found = next((pictures[place] for place in beside if place in pictures), [])
@@ -37,7 +37,7 @@ def read(path: Path, classes: Classes) -> Items:
             told = path_of(root.findtext("filename") or "")
             picture = _one(found, told) or search.find(told or stem.name).relative_to(folder).as_posix()
         except Refused as refused:
-            used.update(found)  # it is reported once, with its xml
+            used.update(found)  # the picture is reported once, with its XML file
             yield Skipped(name, str(refused))
             continue
         used.add(picture)
@@ -50,7 +50,7 @@ def read(path: Path, classes: Classes) -> Items:
 
 
 def _one(pictures: list[str], told: str) -> str:
-    """The picture of an XML file among those with its name; if there are several, the one that it names; "" if none."""
+    """Returns the picture that has the XML file's name; if several do, the one named in the XML; "" if none does."""
     if len(pictures) > 1:
         name = PurePosixPath(told).name.lower()
         pictures = [picture for picture in pictures if PurePosixPath(picture).name.lower() == name]

@@ -1,6 +1,6 @@
 """Reads YAML as plain data: values remain text, and an alias remains one shared value, however often it is used.
 
-So an alias bomb takes hardly any memory, and a large mapping is read entry by entry.
+An alias bomb therefore takes hardly any memory, and a large mapping is read entry by entry.
 """
 
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ DEPTH_MAX = 20
 
 
 def entries(path: Path, inside: str = "") -> Iterator[tuple[str, object]]:
-    """The entries of the mapping at the top of a YAML file as (key, value); values are str, list and dict.
+    """Yields the entries of the mapping at the top of a YAML file as (key, value); values are str, list and dict.
 
-    The key `inside` is replaced by the entries of its own mapping.
+    The value of the key `inside` is a mapping; its entries are yielded instead of it.
 
     Raises:
-        UserError: not YAML, not a mapping, or nested too deeply.
+        UserError: the file is not YAML, not a mapping, or nested too deeply.
     """
     try:
         with path.open("rb") as stream:
@@ -41,13 +41,13 @@ def entries(path: Path, inside: str = "") -> Iterator[tuple[str, object]]:
 
 
 def _pairs(parts: Iterator[object]) -> Iterator[tuple[str, object]]:
-    """Keys with their values; a key that is not text becomes empty."""
+    """Yields keys with their values; a key that is not text becomes empty."""
     for key in parts:
         yield key if isinstance(key, str) else "", next(parts)
 
 
 def _parts(events: Iterator[yaml.Event], anchors: dict[str, object], depth: int) -> Iterator[object]:
-    """The elements of a list; of a mapping, keys and values in turn."""
+    """Yields the elements of a list, or the keys and values of a mapping in turn."""
     if depth > DEPTH_MAX:
         raise ValueError(f"nested more than {DEPTH_MAX} levels deep")
     for event in events:

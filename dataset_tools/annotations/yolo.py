@@ -1,4 +1,4 @@
-"""YOLO: `labels/NAME.txt` for `images/NAME.jpg`, or beside it; lines `class centre_x centre_y w h` in fractions."""
+"""Reads YOLO: `labels/NAME.txt` for `images/NAME.jpg`, or beside it; lines are `class x y w h` in fractions."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -17,7 +17,7 @@ NOT_LABELS = {"classes", "train", "val", "valid", "test", "obj", "names", "readm
 
 
 def read(path: Path, classes: Classes) -> Items:
-    """The pictures of a folder, or of the folder of a YAML file; names or --ball-class say which class is the ball."""
+    """Yields the pictures of a folder, or of a YAML file's folder; class names or --ball-class identify the ball."""
     folder = path if path.is_dir() else path.parent
     names = _names(folder, path, classes)
     if names:
@@ -51,7 +51,7 @@ def _lines(file: Path) -> list[str]:
 
 
 def _names(folder: Path, path: Path, classes: Classes) -> dict[str, str]:
-    """Class names by number, from a YAML file beside the pictures or above them, else from classes.txt or obj.names."""
+    """Returns class names by number, from a YAML file in or above the folder, else from classes.txt or obj.names."""
     files = sorted(folder.glob("*.y*ml")) + sorted(folder.parent.glob("*.y*ml")) if path.is_dir() else [path]
     for file in files:
         found = dict(yaml_stream.entries(file))
@@ -66,11 +66,11 @@ def _names(folder: Path, path: Path, classes: Classes) -> dict[str, str]:
 
 
 def _listed(value: object) -> Iterator[dict[str, str]]:
-    """All lists of names and all mappings from number to name in a YAML file, at any depth."""
+    """Yields all lists of names and all mappings from number to name in a YAML file, at any depth."""
     waiting, seen = [value], set()
     while waiting:
         value = waiting.pop()
-        if id(value) in seen:  # an alias; following all of them again and again would never end
+        if id(value) in seen:  # an alias; following every alias again could take forever
             continue
         seen.add(id(value))
         pairs = dict(value if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ())
@@ -81,7 +81,7 @@ def _listed(value: object) -> Iterator[dict[str, str]]:
 
 
 def _stems(picture: PurePosixPath) -> Iterator[PurePosixPath]:
-    """Possible paths of a picture's labels: beside it, or in `labels` instead of the last folder `images`."""
+    """Yields possible paths of a picture's labels: beside it, or in `labels` instead of the last folder `images`."""
     path = picture.with_suffix("")
     yield path
     before, found, after = f"/{path}".rpartition("/images/")

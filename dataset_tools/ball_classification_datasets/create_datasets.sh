@@ -5,7 +5,7 @@
 # Usage:  ./create_datasets.sh ROOTS OUTPUT_DIR [more options of create_datasets.py]
 #   ROOTS       folder with legacy_border0/, legacy_border10/, ..., segmentation_border20/, each with top/ and bottom/;
 #               missing folders are skipped with a message
-#   OUTPUT_DIR  where classification/ goes
+#   OUTPUT_DIR  folder in which classification/ is created
 #
 # Example: ./create_datasets.sh ~/naoth_patches ~/datasets --devils ~/naodevils.zip --tk03 ~/tk03.pkl
 # Takes about a minute per 100,000 patches and root on two cores.

@@ -22,7 +22,7 @@ from dataset_tools.leaks.duplicates import find as find_pairs
 from dataset_tools.sources import labels
 from dataset_tools.sources.patch_sources import DEVILS, NAOTH, ORIGINS
 
-MEASURED, FEW_BALLS = ("validation", "test"), 30  # files on which models are measured; with fewer, chance decides
+MEASURED, FEW_BALLS = ("validation", "test"), 30  # files with fewer balls cause a warning: metrics would be unreliable
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Outcome:
 
 
 def build(settings: Settings) -> list[Outcome]:
-    """Builds every combination that can exist; a failure does not stop the others.
+    """Builds every possible combination; a failure does not stop the others.
 
     Raises:
-        UserError: there is nothing to build from.
+        UserError: there are no patches to build from.
     """
     roots = list(product(settings.type, settings.border))
     outcomes, any_root = [], False
@@ -65,7 +65,7 @@ def build(settings: Settings) -> list[Outcome]:
 
 
 def _reason(error: UserError | OSError, settings: Settings) -> str:
-    """Why nothing was built, in one line."""
+    """Returns the reason for a failure, in one line."""
     if isinstance(error, OSError):
         where = error.filename or settings.output_dir
         return f"{where}: {error.strerror or error}. Check free space and permissions, or choose another --output-dir."
@@ -73,12 +73,12 @@ def _reason(error: UserError | OSError, settings: Settings) -> str:
 
 
 def short(family: Family) -> str:
-    """A family's name without the words that are common to its task."""
+    """Returns a family's name without the words that all families of its task share."""
     return f"{family.colour}_{family.patch_type}_border{family.border}_{family.camera}_{family.size}x{family.size}"
 
 
 def naoth_root(settings: Settings, patch_type: str, border: int) -> Path | None:
-    """The folder with top/ and bottom/ of a patch type and border; None if no NaoTH patches are wanted.
+    """Returns the folder with top/ and bottom/ of a patch type and border; None if no NaoTH patches are wanted.
 
     Raises:
         UserError: one root is given for several types or borders.
@@ -119,12 +119,12 @@ def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np
     """Splits all patches and writes the leak report; returns their sides, int [n].
 
     Raises:
-        UserError: more duplicates across the split than allowed.
+        UserError: there are more duplicates across the split than allowed.
     """
     clear = np.isin(store.columns["kind"], (labels.BALL, labels.NO_BALL))
     with progress_bar(desc="  duplicates", unit=" patches") as bar:
 
-        @cache  # with one source of sharp patches, links and leaks use the same search
+        @cache  # with a single source, the searches for links and for leaks are often the same
         def find(mask: bytes) -> Pairs:
             patches = np.flatnonzero(np.frombuffer(mask, bool))
             return find_pairs(patches, store.columns, store.thumbnails, bar.update)
@@ -140,7 +140,7 @@ def _split(store: Store, settings: Settings, ready: np.ndarray, root: str) -> np
         found = report.across(pairs(ready), side, ready)
     picture = settings.output_dir / settings.task / "reports" / f"{root}_leaks.png"
     title = f"{settings.task}, {root}: patches of different recordings that look alike on different sides of the split"
-    report.draw(found, store, side, [title, f"allowed are {settings.max_leaks:.2%} of a side"], picture)
+    report.draw(found, store, side, [title, f"at most {settings.max_leaks:.2%} of a side is allowed"], picture)
     print("\n".join(f"  {line}" for line in found.lines) + f"\n  pairs: {picture}", file=sys.stderr)
     if found.worst_share > settings.max_leaks:
         raise UserError(
@@ -176,7 +176,7 @@ def _finish(
 ) -> Outcome:
     """Puts the files of a family in place if all were written; a failure does not affect the next family."""
     if not done:
-        return Outcome(short(family), "failed", "no patches with a label for it")
+        return Outcome(short(family), "failed", "no patches with a usable label")
     try:
         for file in done:
             if isinstance(file, Exception):
@@ -187,7 +187,7 @@ def _finish(
     except (UserError, OSError) as error:
         return Outcome(short(family), "failed", _reason(error, settings))
     if few := [f"{file.part} {file.balls}" for file in done if file.part in MEASURED and file.balls < FEW_BALLS]:
-        found = f"fewer than {FEW_BALLS} balls, so numbers measured on them mean little: {', '.join(few)}"
+        found = f"fewer than {FEW_BALLS} balls, so metrics on them are unreliable: {', '.join(few)}"
         print(f"  warning: {short(family)}: {found}. Add recordings or change --split.", file=sys.stderr)
     counts = ", ".join(f"{file.part} {file.patches} ({file.balls} ball{'s' * (file.balls != 1)})" for file in done)
     return Outcome(short(family), "built", counts)

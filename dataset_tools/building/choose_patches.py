@@ -10,7 +10,7 @@ from dataset_tools.building.subsample_chunk import CAMERA_CODES
 from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.patch_sources import ORIGINS, TK03
 
-# Of a family's files. One of an origin has all of its patches; training on it leaks into the test split.
+# The files of a family. The file of an origin has all patches of that origin, also test patches: never train on it.
 PARTS = {"classification": (*SPLITS, *ORIGINS), "detection": SPLITS}
 
 
@@ -24,7 +24,7 @@ class FileContent:
 
 
 def usable(store: Store, task: str, partial: str) -> np.ndarray:
-    """Patches with a usable label: bool [n]; never ambiguous ones, and for detection only balls with a known place."""
+    """Returns which patches have a usable label, bool [n]: none that is ambiguous; for detection, only placed balls."""
     kind = store.columns["kind"]
     if task == "detection":
         return (kind == labels.BALL) & np.isfinite(store.columns["circle"]).all(axis=1)
@@ -33,19 +33,19 @@ def usable(store: Store, task: str, partial: str) -> np.ndarray:
 
 
 def target(store: Store, task: str, indices: np.ndarray) -> np.ndarray:
-    """Labels in the format of the file: uint8 [n], or float32 [n, 3] = [radius, center_x, center_y]."""
+    """Returns the labels in the format of the file: uint8 [n], or float32 [n, 3] = [radius, center_x, center_y]."""
     if task == "detection":
         return store.columns["circle"][indices]
     return (store.columns["kind"][indices] == labels.BALL).astype(np.uint8)
 
 
 def files_of(family: Family) -> list[str]:
-    """The paths in the archive, or the output folder, of all files that a family may have."""
+    """Returns the paths, in the archive and the output folder, of all files that a family may have."""
     return [family.file(part) for part in PARTS[family.task]]
 
 
 def of_family(family: Family, store: Store, ready: np.ndarray, side: np.ndarray) -> list[FileContent]:
-    """The files of a family that have patches: the three splits, and for classification one per origin.
+    """Returns the files of a family that have patches: the three splits, and for classification one per origin.
 
     Args:
         family: the family.

@@ -5,10 +5,11 @@ from PIL import Image
 
 
 def partners(columns: np.ndarray, width: int) -> np.ndarray:
-    """The other column of each YUV422 pair (0 and 1, 2 and 3, ...); for an odd width, the last column itself.
+    """Returns the other column of each YUV422 pair (0 and 1, 2 and 3, ...); the last column of an odd width is alone.
 
     Args:
-        columns: int [n], 0..width-1. width: of the patch in pixels.
+        columns: int [n], 0..width-1.
+        width: width of the patch in pixels.
 
     Returns:
         int [n]

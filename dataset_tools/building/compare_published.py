@@ -23,7 +23,7 @@ def compare(settings: Settings) -> list[Outcome]:
     file was copied completely.
 
     Returns:
-        `same`, `differs`, `missing` (here or there), `skipped` (cannot exist) or `failed` (no answer) for each family.
+        For each family: `same`, `differs`, `missing` (locally or in the archive), `skipped` (cannot exist) or `failed`.
     """
     outcomes = []
     for patch_type, border in product(settings.type, settings.border):
@@ -58,7 +58,7 @@ def _compare_family(family: Family, settings: Settings) -> Outcome:
 
 
 def _sums(family: Family, url: str, folder: Path) -> dict[str, str]:
-    """The sums in the archive's SHA256SUMS, by file name; empty if there are none."""
+    """Returns the checksums in the archive's SHA256SUMS, by file name; empty if there is no such file."""
     try:
         return read_sums(fetch(f"{family.folder}/{SUMS}", folder, url))
     except NotInArchive:
@@ -66,7 +66,7 @@ def _sums(family: Family, url: str, folder: Path) -> dict[str, str]:
 
 
 def _fault(here: Path, published: bool, sums: dict[str, str], address: str, folder: Path) -> str:
-    """The difference of a file in a few words; empty if it is the same on both sides."""
+    """Describes how a local file and the published file differ; empty if they are the same."""
     if not published:
         return "not published"
     if not here.is_file():

@@ -1,4 +1,4 @@
-"""Applies lists of patches with wrong labels: --drop and --relabel of create_datasets."""
+"""Applies the lists of wrongly labelled patches: --drop and --relabel of create_datasets.py."""
 
 import csv
 import re
@@ -16,14 +16,14 @@ from dataset_tools.building.patch_store import Store
 from dataset_tools.sources import labels
 from dataset_tools.sources.patch_keys import digests
 
-KEYS = ("source", "sha256", "key")  # columns of a CSV file that name a patch; the first non-empty one counts
+KEYS = ("source", "sha256", "key")  # columns of a CSV file that name a patch; the first non-empty one is used
 CLASSES = {"ball": labels.BALL, "1": labels.BALL, "no ball": labels.NO_BALL, "0": labels.NO_BALL}
 DIGEST = re.compile(r"[0-9a-f]{64}")
 BLOCK = 4096
 
 
 def apply(store: Store, settings: Settings, shapes: set[tuple[int, int]]) -> None:
-    """Changes the kinds of the patches in the lists, and notes the changes in the store.
+    """Changes the kinds of the patches in the lists, and records the changes in the store.
 
     Args:
         store: all patches.
@@ -54,10 +54,10 @@ def apply(store: Store, settings: Settings, shapes: set[tuple[int, int]]) -> Non
 
 
 def read(path: Path, with_labels: bool) -> dict[str, int]:
-    """The kind that each patch of a list gets, by source or digest; DROPPED for a list without labels.
+    """Returns the new kind of each patch in a list, by source or digest; DROPPED for a list without labels.
 
     Raises:
-        UserError: it is not such a list.
+        UserError: the file is not such a list.
     """
     found: dict[str, int] = {}
     try:
@@ -86,7 +86,7 @@ def read(path: Path, with_labels: bool) -> dict[str, int]:
 
 
 def _places(store: Store, settings: Settings, shapes: set[tuple[int, int]], wanted: set[str]) -> dict[str, int]:
-    """Index of the patch that each key names.
+    """Returns the index of the patch that each key identifies.
 
     Raises:
         UserError: a key matches several patches.

@@ -1,4 +1,4 @@
-"""The command line of both create_datasets.py."""
+"""Defines the command line of both create_datasets.py."""
 
 import argparse
 import math
@@ -31,9 +31,9 @@ EPILOG = """\
 Where the patches come from:
   --naoth ROOT     top/LOG.zip and bottom/LOG.zip (or folders LOG with PNGs) of one patch type and border; or a folder
                    with one such root for each: ROOT/legacy_border0, ROOT/segmentation_border10, ...
-  --devils, --tk03 their own files; without a path they are downloaded once from the archive, to --data-root
+  --devils, --tk03 one file each; without a path, it is downloaded once from the archive to --data-root
 
-The result, in --output-dir, with the names of the dataset archive:
+Files written to --output-dir, named as in the dataset archive:
   {task}/.../..._train_...h5, ..._validation_...h5, ..._test_...h5, SHA256SUMS, and
   {task}/reports/TYPE_borderB_leaks.png with the pairs of patches that look alike on different sides of the split
 
@@ -42,7 +42,7 @@ Examples:
   python3 create_datasets.py --naoth ~/naoth_patches --camera combined top bottom --size 16 32
   python3 create_datasets.py --check-published https://datasets.naoth.de
 
-Exit status: 0 all built (or the same as published), 1 some combination failed, 2 wrong arguments, 130 and
+Exit status: 0 all built (or the same as published), 1 a combination failed, 2 wrong arguments, 130 and
 143 interrupted.
 """
 
@@ -95,11 +95,11 @@ class Settings:
                 raise UserError(f"{option} must be a file. Received: {path}.")
         if not (min(self.split) >= 0 and self.split[0] > 0 and sum(self.split) < math.inf):  # also NaN
             received = " ".join(f"{share:g}" for share in self.split)
-            raise UserError(f"--split needs three shares, the first above 0. Received: {received}. Try 70 15 15.")
+            raise UserError(f"--split needs three numbers >= 0, the first > 0. Received: {received}. Try 70 15 15.")
         if self.seed < 0:
             raise UserError(f"--seed must be at least 0. Received: {self.seed}.")
         if not 0 <= self.max_leaks <= 1:
-            raise UserError(f"--max-leaks must be a share in 0..1. Received: {self.max_leaks}.")
+            raise UserError(f"--max-leaks must be a fraction in 0..1. Received: {self.max_leaks}.")
         if self.jobs < 1:
             raise UserError(f"--jobs must be at least 1. Received: {self.jobs}.")
         unknown = sorted(set(self.origins) - set(ORIGINS[self.task]))
@@ -115,7 +115,7 @@ class Settings:
         return tuple(share / total for share in self.split)
 
     def families(self, patch_type: str, border: int) -> tuple[list[Family], list[tuple[str, str]]]:
-        """The requested families of one root, and those that cannot exist, each with the reason."""
+        """Returns the requested families of one root, and those that cannot exist, each with the reason."""
         possible, impossible = [], []
         for colour, camera, size in product(self.color, self.camera, self.size):
             if camera in possible_cameras(patch_type):
@@ -172,14 +172,15 @@ def _parser(task: str) -> Parser:
         default=False,
         help="end with an error if a patch is skipped",
     )
-    lines = "one `source` of a patch per line, or sha256 of pixels and label for files without sources"
+    lines = "one patch per line, by `source` or, for files without sources, by sha256 of pixels and label"
     add(
         "--drop",
         type=Path,
         metavar="FILE",
-        help=f"leave out the patches of a list: {lines}; or a CSV with such a column",
+        help=f"leave out the patches in this list: {lines}; or a CSV file with a column `source` or `sha256`",
     )
-    add("--relabel", type=Path, metavar="FILE", help="a CSV with such a column and a column `label`: ball or no ball")
+    relabel = "change labels: a CSV file with a column `source` or `sha256`, and a column `label` (ball or no ball)"
+    add("--relabel", type=Path, metavar="FILE", help=relabel)
     _add_families(parser, default)
     _add_split(parser)
     add = parser.add_argument_group("output").add_argument
@@ -187,7 +188,7 @@ def _parser(task: str) -> Parser:
     add(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: %(default)s, all cores)"
     )
-    add("--check-published", type=checked_url, metavar="URL", help="build nothing, but download and compare families")
+    add("--check-published", type=checked_url, metavar="URL", help="build nothing; compare with the published families")
     return parser
 
 
@@ -198,10 +199,17 @@ def _add_families(parser: Parser, default: Family) -> None:
         "--type", nargs="+", choices=PATCH_TYPES, default=[default.patch_type], help="patch type (default: %(default)s)"
     )
     add(
-        "--border", nargs="+", type=int, choices=BORDERS, default=[default.border], help="pixels (default: %(default)s)"
+        "--border",
+        nargs="+",
+        type=int,
+        choices=BORDERS,
+        default=[default.border],
+        help="border, pixels (default: %(default)s)",
     )
     add("--camera", nargs="+", choices=CAMERAS, default=[default.camera], help="cameras (default: %(default)s)")
-    add("--size", nargs="+", type=int, choices=SIZES, default=[default.size], help="pixels (default: %(default)s)")
+    add(
+        "--size", nargs="+", type=int, choices=SIZES, default=[default.size], help="side, pixels (default: %(default)s)"
+    )
     sampling = "how a patch is subsampled, as in the robot's code (docs/robots.md; default: %(default)s)"
     add("--sampling", choices=RULES, default="centres", help=sampling)
     partial = "patches with 0 < ball_intersect <= 0.5: leave them out, or count them as no ball (default: %(default)s)"
@@ -210,12 +218,12 @@ def _add_families(parser: Parser, default: Family) -> None:
 
 def _add_split(parser: Parser) -> None:
     add = parser.add_argument_group("split by recording").add_argument
-    shares = "shares of training, validation and test (default: 70 15 15)"
+    shares = "relative sizes of training, validation and test (default: 70 15 15)"
     add("--split", nargs=3, type=float, default=(70, 15, 15), metavar=("TRAIN", "VAL", "TEST"), help=shares)
     add("--seed", type=int, default=0, help="seed for the choice of recordings (default: %(default)s)")
-    pattern = "only these recordings form the test split; * and ? match, for example 'go24_*'"
+    pattern = "only these recordings form the test split; * and ? are wildcards, as in 'go24_*'"
     add("--test-recordings", nargs="+", default=(), metavar="PATTERN", help=pattern)
-    linked = "keep recordings with near duplicates, so probably of one game, on one side (default: %(default)s)"
+    linked = "keep recordings that share near duplicates on the same side of the split (default: %(default)s)"
     add("--keep-linked", action=argparse.BooleanOptionalAction, default=True, help=linked)
-    leaks = "highest allowed share of a split with duplicates in another (default: %(default)s)"
-    add("--max-leaks", type=float, default=0.01, metavar="SHARE", help=leaks)
+    leaks = "maximum fraction of a split that may have duplicates in another split (default: %(default)s)"
+    add("--max-leaks", type=float, default=0.01, metavar="FRACTION", help=leaks)

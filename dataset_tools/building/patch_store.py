@@ -1,4 +1,4 @@
-"""All patches of one pass: pixels are in flat files on disk, facts about them in memory (about 80 bytes each)."""
+"""Stores the patches of one pass: pixels in flat files on disk, labels and origins in memory (80 bytes per patch)."""
 
 import hashlib
 from collections.abc import Iterator
@@ -20,32 +20,32 @@ CAMERA_NAMES = tuple(CAMERA_CODES)
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of a flat file for `write_patches`, which reads them in slices; only one slice is in memory."""
+    """Selected rows of a flat file. `write_patches` reads them in slices, so only one slice is in memory."""
 
     path: Path
     count: int  # rows of the file
     row: tuple[int, int, int]  # height, width, channels of the file
     indices: np.ndarray  # int [n], the selected rows
-    channels: int  # number of channels to use, from the first
+    channels: int  # number of leading channels to use
 
     dtype = np.dtype(np.uint8)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Like an array's."""
+        """The shape, like that of an array."""
         return (len(self.indices), *self.row[:2], self.channels)
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, rows: slice) -> np.ndarray:
-        # Mapped anew each time, because the pages of a lasting map would count as this process's memory.
+        # Mapped again for each slice, because the pages of a permanent map would count as this process's memory.
         file = np.memmap(self.path, np.uint8, "r", shape=(self.count, *self.row))
         return file[self.indices[rows]][..., : self.channels]
 
 
 class Store:
-    """Patches of one pass, filled batch by batch in the order of the sources, then `close`d and read."""
+    """The patches of one pass. Batches are added in the order of the sources; after `close`, patches can be read."""
 
     def __init__(self, folder: Path, plan: Plan):
         self.plan = plan
@@ -88,13 +88,13 @@ class Store:
         return code
 
     def close_files(self) -> None:
-        """Ends the writing of pixels; may be called again."""
+        """Closes the pixel files; may be called more than once."""
         with ExitStack() as stack:  # closes all, even if one of them fails on a full disk
             for file in self._files.values():
                 stack.callback(file.close)
 
     def close(self) -> None:
-        """Ends the filling; now `columns` are complete, with `kind` as in `labels.kinds`."""
+        """Closes the files and completes `columns`, with `kind` from `labels.kinds`."""
         self.close_files()
         self.columns = {key: np.concatenate(self._parts.pop(key)) for key in list(self._parts)}
         if self.columns:
@@ -103,29 +103,29 @@ class Store:
             self.columns = {"ball": np.empty(0)}
 
     def rows(self, size: int, indices: np.ndarray, channels: int) -> Rows:
-        """Network inputs of the patches at `indices`."""
+        """Returns the network inputs of the patches at `indices`."""
         return Rows(self._path(size), len(self), (size, size, 2 if self.plan.chroma else 1), indices, channels)
 
     def thumbnails(self, indices: np.ndarray) -> np.ndarray:
-        """Brightness of the patches at `indices`: uint8 [n, 16, 16]."""
+        """Returns the brightness of the patches at `indices`: uint8 [n, 16, 16]."""
         shape = (THUMBNAIL, THUMBNAIL, 1)
         return Rows(self._path("thumbnail"), len(self), shape, indices, 1)[:][..., 0]
 
     def names(self, key: str, indices: np.ndarray) -> np.ndarray:
-        """One of COLUMNS of the patches at `indices`: numbers, or names as UTF-8 bytes [n]."""
+        """Returns one of COLUMNS for the patches at `indices`: numbers, or names as UTF-8 bytes [n]."""
         if key not in KEYS:
             return self.columns[key][indices]
         table = {"recording": self.recordings, "camera": CAMERA_NAMES, "origin": ORIGINS}[key]
         return np.char.encode(np.array(table, dtype=str), "utf-8")[self.columns[key][indices]]
 
     def digests(self) -> dict[str, str]:
-        """sha256 of everything that was read, by origin."""
+        """Returns the sha256 of everything that was read, by origin."""
         return {origin: self._digests[origin].hexdigest() for origin in ORIGINS if origin in self._seen}
 
 
 @contextmanager
 def temporary_store(folder: Path, plan: Plan) -> Iterator[Store]:
-    """A store in a hidden folder under `folder`, on the disk of the result; it is deleted when the block ends."""
+    """Yields a store in a hidden folder in `folder`, on the disk of the result; deletes it when the block ends."""
     with working_folder(folder, ".build-") as own:
         store = Store(own, plan)
         try:

@@ -12,7 +12,7 @@ from common.atomic_files import replacing
 from common.datasets import patch_checks
 from common.errors import UserError
 
-CHUNK_BYTES = 1 << 18  # per HDF5 chunk: few seeks for reading all, yet small enough for reading shuffled blocks
+CHUNK_BYTES = 1 << 18  # per HDF5 chunk: few seeks to read a whole file, yet small enough to read shuffled blocks
 GZIP_LEVEL = 1  # reading is as fast as with 9, and the files are only a few percent larger
 
 
@@ -26,7 +26,8 @@ def write_patches(
 ) -> None:
     """Writes one patch file; the shape of y determines the task.
 
-    The file is written completely or not at all. Equal content gives equal bytes: no time stamps, sorted attributes.
+    The file is written completely or not at all. Equal content gives equal bytes: there are no time stamps, and
+    attributes are sorted.
 
     Args:
         path: the file; missing folders are created.
@@ -38,7 +39,7 @@ def write_patches(
             pixels of the camera picture, NaN if unknown; columns that are None are left out.
 
     Raises:
-        UserError: content that `read_patches` would refuse, or a path that cannot be written.
+        UserError: `read_patches` would reject the content, or the path cannot be written.
     """
     path = Path(path)
     if unknown := set(columns) - patch_checks.COLUMNS.keys():
@@ -48,7 +49,7 @@ def write_patches(
 
 
 def _checked(path: Path, X: np.ndarray, y: np.ndarray, columns: dict) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Labels and columns as stored in the file, after all checks that are also made on reading."""
+    """Makes the same checks as when reading a file; returns labels and columns as they are stored."""
     y = np.asarray(y)
     task = "detection" if y.ndim == 2 and y.shape[1] == 3 else "classification"
     columns = {key: _encode(values, key) for key, values in columns.items() if values is not None}
@@ -65,7 +66,7 @@ def _checked(path: Path, X: np.ndarray, y: np.ndarray, columns: dict) -> tuple[n
 
 
 def _encode(values: Sequence[str] | np.ndarray, key: str) -> np.ndarray:
-    """UTF-8 bytes of fixed length [n]."""
+    """Converts strings to UTF-8 bytes of fixed length [n], and `side` to float32 [n]."""
     array = np.asarray(values)
     if key == "side" and array.dtype.kind in patch_checks.COLUMNS["side"]:
         return array.astype(np.float32)

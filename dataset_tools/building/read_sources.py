@@ -59,7 +59,7 @@ def fill(store: Store, settings: Settings, families: list[Family], root: Path | 
 
 
 def _files(settings: Settings, families: list[Family]) -> dict[str, Path]:
-    """The files of single-file sources by origin: from the command line, or from the archive before the work begins."""
+    """Returns the files of Nao Devils and TK03 by origin, as given or, before anything is decoded, from the archive."""
     wanted = {DEVILS: (settings.devils, DEVILS_NAME)}
     if any(tk03.fits(family) for family in families):
         wanted[TK03] = (settings.tk03, tk03.NAME)
@@ -80,16 +80,16 @@ def _chunks(sources: dict[str, Path], root: Path | None, border: int) -> Iterato
 
 
 def _skip_unplaced(store: Store) -> None:
-    """Counts the balls that detection has to leave out because their place is unknown."""
+    """Counts the balls that detection has to leave out because their position is unknown."""
     unplaced = (store.columns["kind"] == labels.BALL) & ~np.isfinite(store.columns["circle"]).all(axis=1)
     for index in np.flatnonzero(unplaced):
         recording = store.recordings[store.columns["recording"][index]]
         origin = ORIGINS[store.columns["origin"][index]]
-        store.skips.add(Skipped(recording, "ball without a plausible place"), origin)
+        store.skips.add(Skipped(recording, "ball without a plausible position"), origin)
 
 
 def summary(store: Store) -> str:
-    """Counts by origin and kind, and what was skipped, as a table."""
+    """Returns a table of the numbers of patches by origin and kind, and of what was skipped."""
     kind, origin = store.columns["kind"], store.columns["origin"]
     names = labels.KIND_NAMES if (kind == labels.DROPPED).any() else labels.KIND_NAMES[:-1]
     lines = [f"  {'':8}" + "".join(f"{name:>11}" for name in ("patches", *names))]

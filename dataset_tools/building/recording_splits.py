@@ -14,7 +14,7 @@ from dataset_tools.sources import labels
 from dataset_tools.sources.patch_sources import DEVILS, NAOTH, ORIGINS
 
 TRAIN, VALIDATION, TEST = SPLITS
-LINKS_MIN, LINKS_SHARE_MIN = 3, 0.01  # near duplicates that link two recordings
+LINKS_MIN, LINKS_SHARE_MIN = 3, 0.01  # number and fraction of near duplicates that link two recordings
 
 
 def of_store(
@@ -26,13 +26,13 @@ def of_store(
 ) -> tuple[np.ndarray, dict[str, str]]:
     """Chooses the side of every patch.
 
-    The split of NaoTH recordings depends only on their balls and other patches, never on the task, colour, size, camera
+    The split of NaoTH recordings depends only on their numbers of patches, never on the task, colour, size, camera
     or partial balls, so that a recording is on the same side in all families of one root. The Nao Devils' recordings
     are split separately; patches without a recording (TK03) go into the train split.
 
     Args:
         store: the patches.
-        fractions: desired shares of training, validation and test.
+        fractions: desired fractions of training, validation and test.
         seed: for the random choice.
         test_patterns: if given, the recordings that match one of these (`*`, `?`) form the test split.
         pairs: near duplicates within each origin; recordings that share several are kept together.
@@ -63,10 +63,10 @@ def assign(
     seed: int,
     test_patterns: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Puts every recording on one side; for each camera, the shares of balls and other patches become as desired.
+    """Puts every recording on one side, so that the fractions of balls and other patches of each camera are met.
 
     Args:
-        counts: numbers to share out for each recording: balls and other patches, by camera.
+        counts: for each recording, its numbers of balls and other patches by camera.
         groups: recordings that stay together; every recording is in one group.
         fractions: see `of_store`.
         seed: see `of_store`.
@@ -99,7 +99,7 @@ def _take(sides: dict, counts: Mapping, groups: Sequence, side: str, fraction: f
 
 
 def _counts(store: Store, origin: str) -> dict[str, np.ndarray]:
-    """Counts for each recording, int [4]: no ball and ball from the top camera, then from the bottom camera."""
+    """Counts the patches of each recording, int [4]: no ball and ball of the top camera, then of the bottom camera."""
     mine = store.columns["origin"] == ORIGINS.index(origin)
     counts = np.zeros((len(store.recordings), 2, 2), np.int64)
     clear = mine & np.isin(store.columns["kind"], (labels.NO_BALL, labels.BALL))
@@ -109,7 +109,7 @@ def _counts(store: Store, origin: str) -> dict[str, np.ndarray]:
 
 
 def _links(store: Store, pairs: Pairs) -> dict[tuple[str, str], float]:
-    """The number of near duplicates between two recordings, the mean of both directions."""
+    """Counts the near duplicates between any two recordings, as the mean of both directions."""
     codes = np.stack([store.columns["recording"][pairs.left], store.columns["recording"][pairs.right]])
     edges, numbers = np.unique(np.sort(codes, axis=0), axis=1, return_counts=True)
     names = [(store.recordings[a], store.recordings[b]) for a, b in edges.T]
@@ -117,7 +117,7 @@ def _links(store: Store, pairs: Pairs) -> dict[tuple[str, str], float]:
 
 
 def _linked(counts: Mapping[str, Sequence[int]], links: Mapping[tuple[str, str], float]) -> list[list[str]]:
-    """Groups of recordings that share near duplicates, directly or through others; sorted, for a reproducible split."""
+    """Groups recordings that share near duplicates, directly or through others; sorted for a reproducible split."""
     group = {name: {name} for name in counts}
     for (a, b), number in links.items():
         if a not in group or b not in group:

@@ -1,9 +1,9 @@
-"""Subsamples a cut-out patch to the network's size, exactly like the robot: which pixels the network sees.
+"""Subsamples a patch to the network's size, with exactly the pixels that the robot chooses.
 
 A patch is stored as `rgbx`, uint32 [height, width], with red in a pixel's lowest byte and 255 in the highest, because
-gathering 4-byte pixels is several times as fast as gathering three bytes each. A highest byte of 0 marks a pixel with
-only brightness, in its lowest byte, because Pillow's conversion of grey is off by one for some values. Only the pixels
-that the network sees are converted to YCbCr, for a whole batch in one call of Pillow.
+gathering 4-byte pixels is several times as fast as gathering three bytes each. A highest byte of 0 marks a grey pixel,
+with its brightness in the lowest byte, because Pillow's conversion of grey is off by one for some values. Only the
+pixels that the network sees are converted to YCbCr, for a whole batch in one call of Pillow.
 """
 
 from functools import lru_cache
@@ -14,7 +14,7 @@ from dataset_tools.building.colour import partners
 
 
 def positions(side: int, size: int, rule: str = "centres") -> np.ndarray:
-    """The pixels of a side that the network sees: int [size], indices 0..side-1.
+    """Returns the positions along a side of the pixels that the network sees: int [size], 0..side-1.
 
     Args:
         rule: a key of `common.datasets.sampling_rules.RULES` that picks pixels. For patches of at most the network's
@@ -27,7 +27,7 @@ def positions(side: int, size: int, rule: str = "centres") -> np.ndarray:
 
 @lru_cache(maxsize=20_000)
 def _shares(side: int, size: int) -> np.ndarray:
-    """The share of each of `size` cells that each pixel of a side covers: float64 [size, side], rows sum to 1."""
+    """Returns how much of each of `size` cells each pixel of a side covers: float64 [size, side], rows sum to 1."""
     edges, step = np.arange(size + 1) * (side / size), side / size
     pixel = np.arange(side)
     covered = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
@@ -35,7 +35,7 @@ def _shares(side: int, size: int) -> np.ndarray:
 
 
 def average(rgbx: np.ndarray, size: int) -> np.ndarray:
-    """The mean of the pixels under each cell, rounded: uint32 [height, width] -> [size * size], the rule "area"."""
+    """Averages the pixels under each cell (the rule "area"), rounded: uint32 [height, width] -> [size * size]."""
     height, width = rgbx.shape
     channels = rgbx.astype("<u4").view(np.uint8).reshape(height, width, 4).astype(np.float64)
     means = np.einsum("yi,xj,ijc->yxc", _shares(height, size), _shares(width, size), channels, optimize=True)
@@ -44,9 +44,9 @@ def average(rgbx: np.ndarray, size: int) -> np.ndarray:
 
 @lru_cache(maxsize=20_000)  # sides of 8 to 150 pixels, a few kB each
 def sample_indices(height: int, width: int, size: int, rule: str, chroma: bool) -> np.ndarray:
-    """Flat indices into a patch, for the pixels of the network's input.
+    """Returns flat indices into a patch for the pixels of the network's input.
 
-    With chroma, a second row contains each pixel's partner, see `colour.partners`.
+    With chroma, a second row contains each pixel's partner (see `colour.partners`).
 
     Returns:
         int64 [1 or 2, size * size]
@@ -59,17 +59,17 @@ def sample_indices(height: int, width: int, size: int, rule: str, chroma: bool) 
 
 
 def as_it_is(height: int, width: int, chroma: bool) -> np.ndarray:
-    """Indices like `sample_indices` for a patch that was subsampled to the network's size before it was saved."""
+    """Returns indices like `sample_indices` for a patch that was subsampled to the network's size before saving."""
     own = np.arange(height * width)
     columns = own % width
     return np.stack([own, own - columns + partners(columns, width)]) if chroma else own[None]
 
 
 def sample(rgbx: np.ndarray, size: int, rule: str, chroma: bool, ready: bool = False) -> np.ndarray:
-    """The pixels of a patch that the network sees: uint32 [height, width] -> [1 or 2, size * size].
+    """Returns the pixels of a patch that the network sees: uint32 [height, width] -> [1 or 2, size * size].
 
     Args:
-        ready: it was subsampled before it was saved, so a patch of the network's size is used unchanged.
+        ready: whether the patch was subsampled before it was saved; if it has the network's size, it is used unchanged.
     """
     height, width = rgbx.shape
     if ready and height == width == size:

@@ -10,13 +10,13 @@ from dataset_tools.building.sample_pixels import sample
 from dataset_tools.leaks import hashes
 from dataset_tools.sources.patch_sources import CAMERAS, ORIGINS, Chunk, Patch, Skipped, read
 
-THUMBNAIL = 16  # pixels; always made, for finding duplicates
+THUMBNAIL = 16  # pixels; thumbnails are always made, to find duplicates
 CAMERA_CODES = {camera: code for code, camera in enumerate((*CAMERAS, ""))}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make of each patch: sides in pixels, with or without U/V, and the sampling rule."""
+    """How each patch is subsampled: sides in pixels, with or without U/V, and the sampling rule."""
 
     sizes: tuple[int, ...]
     chroma: bool
@@ -31,7 +31,7 @@ class Batch:
     columns: by name, one value per patch, see `_columns`.
     recordings: str, one per patch.
     skipped: patches that were left out.
-    label, digest: name of the source, and sha256 of everything that was read from it.
+    label, digest: origin and name of the source, and sha256 of everything that was read from the source.
     packed_bytes: size of the source, for the progress bar.
     """
 
@@ -45,7 +45,7 @@ class Batch:
 
 
 def decode(chunk: Chunk, plan: Plan) -> Batch:
-    """Reads and subsamples the patches of one chunk; runs in any process."""
+    """Reads and subsamples the patches of one chunk; may run in any process."""
     digest = hashlib.sha256()
     samples: dict[int, list[np.ndarray]] = {size: [] for size in {*plan.sizes, THUMBNAIL}}
     patches, skipped = [], []

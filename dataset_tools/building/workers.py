@@ -1,4 +1,4 @@
-"""Processes that share the work; results come in the order of the tasks for any number of processes."""
+"""Spreads tasks over processes; results come in the order of the tasks, for any number of processes."""
 
 import multiprocessing
 import os
@@ -14,10 +14,10 @@ from multiprocessing import forkserver, resource_tracker
 from common.cli.stop_request import STOPS, uninterrupted
 from common.errors import UserError
 
-KEPT = 16 << 20  # bytes; a decoded picture with all its copies has less
+KEPT = 16 << 20  # bytes; a decoded picture with all its copies is smaller
 AHEAD = 3  # tasks queued per process, so that none waits and results do not pile up
 # Processes are forked from a small server that has imported these modules. A fork of this process, which has threads,
-# may deadlock, and importing everything in every process would take half a second each.
+# may deadlock, and importing everything in every process would take half a second per process.
 CONTEXT = multiprocessing.get_context("forkserver")
 PRELOADED = ["dataset_tools.building.subsample_chunk", "dataset_tools.building.write_families"]
 
@@ -25,14 +25,14 @@ Map = Callable[[Callable, Iterable[tuple]], Iterator]
 
 
 def warm_up(jobs: int) -> None:
-    """Lets the server start and import in parallel with this process.
+    """Starts the server, which imports the modules in parallel with this process.
 
-    It inherits a mask for Ctrl-C and SIGTERM, which a terminal and `timeout` send to the whole group; otherwise it
-    would end with a traceback in the middle of an import.
+    The server inherits a mask for Ctrl-C and SIGTERM, which a terminal and `timeout` send to the whole process group;
+    otherwise it would end with a traceback in the middle of an import.
     """
     if jobs > 1:
         CONTEXT.set_forkserver_preload(PRELOADED)
-        resource_tracker.ensure_running()  # before the next block, because it would unmask the signals
+        resource_tracker.ensure_running()  # before the signals are masked, because this would unmask them
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         try:
             forkserver.ensure_running()
@@ -42,7 +42,7 @@ def warm_up(jobs: int) -> None:
 
 @contextmanager
 def workers(jobs: int) -> Iterator[Map]:
-    """Yields a function (function, tasks) -> results in order, computed by `jobs` processes, or in this one if 1.
+    """Yields a function (function, tasks) -> results in order, which uses `jobs` processes; 1 means only this process.
 
     Each task is a tuple of arguments. New tasks are taken as results are consumed.
 
@@ -58,17 +58,17 @@ def workers(jobs: int) -> Iterator[Map]:
         try:
             yield lambda function, tasks: _in_order(pool, function, tasks, AHEAD * jobs)
         except BrokenProcessPool:
-            raise UserError("a worker process died, perhaps because memory ran out. Try fewer --jobs.") from None
+            raise UserError("a worker process died, possibly because memory ran out. Try fewer --jobs.") from None
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
 def _begin() -> None:
-    """Begins a worker: it ignores signals to the group, and does not wait for a parent that was killed.
+    """Initialises a worker: signals to the process group no longer reach it, and it ends if its parent is killed.
 
-    If SIGTERM ended a worker while it sends a result, half of it would stay in the pipe, and the parent would wait for
-    the rest forever. The pool itself needs SIGTERM to end the other workers after one has died.
+    If SIGTERM ended a worker while it sends a result, half of the result would stay in the pipe, and the parent
+    would wait for the rest forever. The pool itself needs SIGTERM to end the other workers after one has died.
     """
     keep_memory()
     os.setpgid(0, 0)
@@ -78,9 +78,9 @@ def _begin() -> None:
 
 
 def keep_memory() -> None:
-    """Lets glibc keep freed memory: of every picture it would return 2 MB, and page faults would fetch them again.
+    """Makes glibc keep freed memory: returning 2 MB after every picture, and page faults to get it back, cost time.
 
-    Its limit follows the largest block that was ever freed (mallopt(3), M_MMAP_THRESHOLD).
+    The threshold for returning memory is the largest block that was ever freed (mallopt(3), M_MMAP_THRESHOLD).
     """
     bytes(KEPT)
 

@@ -1,4 +1,4 @@
-"""A hidden folder for unfinished files, on the disk of the result."""
+"""Makes a hidden folder for unfinished files, on the same disk as the result."""
 
 import time
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ LOCKED_AFTER_S = 60.0  # by then, the process that made a folder has certainly l
 
 @contextmanager
 def working_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """A folder in `parent` that is deleted when the block ends; first deletes the folders of killed processes.
+    """Yields a new folder in `parent`, deleted when the block ends; first deletes the folders of killed processes.
 
-    Folders of other programs may begin with the same prefix: only those with our lock, or empty ones, are deleted.
+    Folders of other programs may begin with the same prefix, so only empty folders and those with our lock are deleted.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: the folder cannot be created.
     """
     parent.mkdir(parents=True, exist_ok=True)
     for old in parent.glob(f"{escape(prefix)}*"):
@@ -34,7 +34,7 @@ def working_folder(parent: Path, prefix: str) -> Iterator[Path]:
             elif time.time() - old.stat().st_mtime > LOCKED_AFTER_S:
                 old.rmdir()  # fails unless it is empty
     with ExitStack() as stack:
-        with uninterrupted():  # an interrupt while it is made would leave it behind
+        with uninterrupted():  # an interrupt while the folder is created would leave it behind
             made = TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True)
             folder = Path(stack.enter_context(made))
         stack.enter_context(FileLock(folder / IN_USE))

@@ -69,7 +69,7 @@ def job(family: Family, content: FileContent, store: Store, settings: Settings, 
 
 
 def _of_family(family: Family) -> dict[str, object]:
-    """Attributes that are the same for all files of a family."""
+    """Returns the attributes that are the same for all files of a family."""
     return {
         "task": family.task,
         "color": family.colour,
@@ -82,7 +82,7 @@ def _of_family(family: Family) -> dict[str, object]:
 
 
 def _of_sources(family: Family, store: Store, settings: Settings) -> dict[str, object]:
-    """Attributes: the sources, the tool and the settings."""
+    """Returns the attributes that record the sources, the tool and the settings."""
     used = [origin for origin in ORIGINS if origin in settings.origins and (origin != TK03 or tk03.fits(family))]
     skipped = {f"{origin}: {reason}": count for (origin, reason), count in store.skips.counts.items() if origin in used}
     return {
@@ -103,7 +103,7 @@ def _of_sources(family: Family, store: Store, settings: Settings) -> dict[str, o
 
 
 def write(job: Job) -> Written:
-    """Writes one file; runs in any process.
+    """Writes one file; may run in any process.
 
     Raises:
         UserError: the disk is full.
@@ -126,7 +126,7 @@ def attempt(job: Job) -> Written | UserError | OSError:
 
 
 def means(X: Rows) -> dict[str, float]:
-    """Means of the channels in 0..1: `mean` of Y, as in Y / 255 - mean; with two channels `mean_u` and `mean_v`."""
+    """Returns the means of the channels in 0..1: `mean` of Y; with two channels also `mean_u` and `mean_v`."""
     sums = np.zeros((2, 2), np.int64)  # [channel, even and odd columns]
     for start in range(0, len(X), MEAN_BLOCK):
         block = X[start : start + MEAN_BLOCK]
@@ -141,10 +141,10 @@ def means(X: Rows) -> dict[str, float]:
 
 
 def put_in_place(family: Family, written: Iterable[Written], unfinished: Path, output: Path) -> None:
-    """Moves the finished files of a family to their places, and updates SHA256SUMS there.
+    """Moves the finished files of a family to the output folder, and updates SHA256SUMS there.
 
-    Files of the family that this build no longer has are removed, because an old test file would contain recordings
-    that are now in training. Only `kill -9` can interrupt this between two files; SHA256SUMS, updated last, shows it.
+    Files of the family that this build did not make are removed, because an old test file could contain recordings that
+    are now in training. Only `kill -9` can interrupt this between two files; then SHA256SUMS, updated last, differs.
 
     Raises:
         UserError: the folder is not writable, or something else has the name of a file; nothing has been changed.
@@ -159,7 +159,7 @@ def put_in_place(family: Family, written: Iterable[Written], unfinished: Path, o
         mine = {Path(name).name for name in files_of(family)}
         sums = {file: digest for file, digest in read_sums(folder / SUMS).items() if file not in mine}
         sums |= {Path(name).name: digest for name, digest in sums_of_new.items()}
-        # Before anything is moved, because this needs disk space and renaming does not.
+        # Written before anything is moved, because this needs disk space and renaming does not.
         partial.write_text("".join(f"{sums[file]}  {file}\n" for file in sorted(sums)), encoding="utf-8")
         for name in files_of(family):
             if name in sums_of_new:
@@ -169,7 +169,7 @@ def put_in_place(family: Family, written: Iterable[Written], unfinished: Path, o
 
 
 def read_sums(path: Path) -> dict[str, str]:
-    """sha256 by file name; empty if the file does not exist."""
+    """Reads the sha256 by file name; empty if the file does not exist."""
     if not path.is_file():
         return {}
     return {Path(name).name: digest for name, digest in checksums.parse(path.read_bytes())}

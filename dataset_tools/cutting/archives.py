@@ -17,19 +17,19 @@ NAME_MAX = 150  # bytes of a recording's name
 
 
 def file_name(text: str) -> str:
-    """A name that all file systems accept and that cannot lead out of the folder."""
+    """Returns a name that all file systems accept and that cannot point outside the folder."""
     text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
     text = "".join("_" if letter in '\\/:*?"<>|' or not letter.isprintable() else letter for letter in text)
     return text.encode()[:NAME_MAX].decode("utf-8", "ignore").strip(" .") or "_"
 
 
 def member_name(text: str) -> str:
-    """The beginning of the names of a picture's patches in an archive, from its path."""
+    """Returns how the names of a picture's patches in an archive begin, from the picture's path."""
     return "/".join(file_name(part) for part in re.split(r"[/\\]", text) if part not in ("", ".", ".."))
 
 
 def check(root: Path, names: Iterable[str], replace: bool) -> None:
-    """Makes sure that no archive is overwritten, unless `replace`.
+    """Checks that no archive would be overwritten, unless `replace`.
 
     Raises:
         UserError: an archive of one of these names already exists, as a zip or as a folder.
@@ -43,11 +43,11 @@ def check(root: Path, names: Iterable[str], replace: bool) -> None:
 
 
 def write(path: Path, members: Iterable[tuple[str, bytes]]) -> int:
-    """Writes one archive, unless there are no members; returns their number.
+    """Writes one archive, unless there are no members; returns the number of members.
 
     Args:
         path: `CAMERA/RECORDING.zip` in the folder of unfinished archives.
-        members: beginning of the name and content of each; a number is added, so that all names differ.
+        members: beginning of the name, and content, of each member; a number is added so that all names differ.
     """
     path.parent.mkdir(exist_ok=True)
     counts: Counter[str] = Counter()
@@ -56,7 +56,7 @@ def write(path: Path, members: Iterable[tuple[str, bytes]]) -> int:
             info = zipfile.ZipInfo(f"{start}_{counts[start]:02d}.png", DATE)
             counts[start] += 1
             info.create_system, info.external_attr = 3, 0o644 << 16  # the same on every system
-            # Like `writestr`, but in less than half the time, because that one returns to each header.
+            # Like `writestr`, but in less than half the time, because `writestr` seeks back to each header.
             info.CRC, info.file_size, info.compress_size = zlib.crc32(content), len(content), len(content)
             info.header_offset = archive.start_dir
             archive.start_dir += stream.write(info.FileHeader(zip64=False)) + stream.write(content)
@@ -67,7 +67,7 @@ def write(path: Path, members: Iterable[tuple[str, bytes]]) -> int:
 
 
 def publish(folder: Path, root: Path) -> list[str]:
-    """Moves all archives from the folder of unfinished ones to their places; returns their names."""
+    """Moves all archives from the folder for unfinished archives to `root`; returns their names."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*.zip"))
     with uninterrupted():
         for name in names:

@@ -1,4 +1,4 @@
-"""Finds where things are in a picture: circles of balls, boxes of other objects, regions to avoid."""
+"""Finds where objects are in a picture: circles of balls, boxes of other objects, regions to avoid."""
 
 from typing import NamedTuple
 
@@ -10,12 +10,12 @@ from dataset_tools.sources.labels import Refused
 from dataset_tools.sources.patch_sources import Skipped
 
 RADIUS_MIN = 2.0  # pixels; smaller balls look like noise
-ASPECT_MAX = 2.0  # a box with a higher ratio, inside the picture, shows a part of a ball, so the place is unknown
-EDGE = 1.0  # pixels from the picture's edge within which a box touches it
-GRID = 1024  # per pixel: rounding, so that a box gives the same result in percent and in pixels
+ASPECT_MAX = 2.0  # a longer box inside the picture shows only a part of a ball, so the centre is unknown
+EDGE = 1.0  # pixels; a box within this distance of the picture's edge touches the edge
+GRID = 1024  # steps per pixel: edges are rounded, so that percent and pixels give the same result
 ROWS = (np.arange(128) + 0.5) / 64 - 1  # rows through a disc, in radii
 HALF_ROWS = np.sqrt(1 - ROWS**2)
-AWAY = 0.1  # of the radius: margin around a ball that negatives also avoid
+AWAY = 0.1  # fraction of the radius: width of a margin around each ball that negatives also avoid
 
 
 Edges = tuple[float, float, float, float]  # left, top, right, bottom
@@ -42,10 +42,10 @@ class Scene(NamedTuple):
 
 
 def circle_of(box: Edges, width: float, height: float) -> Circle:
-    """The circle for a ball's box: the centre of the box, and a quarter of width + height as radius.
+    """Returns the circle for a ball's box: the centre of the box, and a quarter of width + height as radius.
 
     If the box touches the picture's edge, the ball is cut off: then the radius is half of the longer side, and the
-    centre lies this far from the inner edge.
+    centre is one radius away from the box's inner edge.
     """
     left, top, right, bottom = box
     cut_x, cut_y = (left <= EDGE, right >= width - EDGE), (top <= EDGE, bottom >= height - EDGE)
@@ -61,9 +61,9 @@ def _centre(low: float, high: float, cut: tuple[bool, bool], radius: float) -> f
 
 
 def scene_of(record: Record, width: int, height: int, scale: tuple[float, float]) -> tuple[Scene, list[Skipped]]:
-    """The places of all annotated objects, in pixels, and the boxes that were left out.
+    """Returns where all annotated objects are, in pixels, and the boxes that were left out.
 
-    An impossible box of a ball makes the picture uncertified, because the ball is somewhere.
+    If the box of a ball is impossible, no negatives are cut, because the ball may be anywhere in the picture.
     """
     balls, objects, avoid, skipped, free = [], {}, [], [], record.certified
     for box in record.boxes:
@@ -109,7 +109,7 @@ def _ball(box: Edges, width: int, height: int) -> Circle:
 
 
 def ball_shares(circle: Circle, patches: np.ndarray) -> np.ndarray:
-    """The share of a disc in each patch: float [n], accurate to 0.001, for patches [n, 3] left, top, side."""
+    """Returns the fraction of a disc in each patch: float [n], accurate to 0.001; patches [n, 3]: left, top, side."""
     left, top, side = patches.T.astype(float)
     half, rows = circle.radius * HALF_ROWS, circle.y + circle.radius * ROWS
     inside = (rows > top[:, None]) & (rows < (top + side)[:, None])
@@ -119,7 +119,7 @@ def ball_shares(circle: Circle, patches: np.ndarray) -> np.ndarray:
 
 
 def overlaps(boxes: np.ndarray, patches: np.ndarray) -> np.ndarray:
-    """The area, in pixels, of each box [left, top, right, bottom] in each patch [left, top, side]: [patches, boxes]."""
+    """Returns the area of each box [left, top, right, bottom] in each patch [left, top, side]: [patches, boxes]."""
     left, top, side = patches.T.astype(float)[:, :, None]
     width = np.minimum(left + side, boxes[:, 2]) - np.maximum(left, boxes[:, 0])
     height = np.minimum(top + side, boxes[:, 3]) - np.maximum(top, boxes[:, 1])

@@ -1,4 +1,4 @@
-"""Cuts the patches of one record, as PNG files with labels; runs in any process."""
+"""Cuts the patches of one record into PNG files with labels; may run in any process."""
 
 import zlib
 from collections import Counter
@@ -36,7 +36,7 @@ class Plan:
 
 
 class Patches(NamedTuple):
-    """The result for a record: its name, PNG files, what they show, what was left out, and a digest for duplicates."""
+    """The result for a record: its name, PNG files, counts by kind, what was skipped, and a digest for duplicates."""
 
     name: str
     files: list[bytes]
@@ -46,7 +46,10 @@ class Patches(NamedTuple):
 
 
 def of_records(records: list[tuple[Record, str, int]], plan: Plan) -> list[Patches]:
-    """The patches of several (record, camera, most patches), or the reason why a record cannot be read."""
+    """Cuts the patches of several records, each given with its camera and its maximum number of patches.
+
+    If a record cannot be read, its `skipped` contains the reason.
+    """
     return [_of_record(*record, plan) for record in records]
 
 
@@ -60,7 +63,7 @@ def _of_record(record: Record, camera: str, most: int, plan: Plan) -> Patches:
         else:
             data = picture.read_bytes(record)
             image, digest = picture.decode(data, record), _digest(data)
-            # Seeded by the picture, so patches do not depend on the annotation's format, the order or the processes.
+            # Seeded by the picture, so patches do not depend on the format, the order or the number of processes.
             rng = Random(repr((plan.seed, digest)))  # noqa: S311  no secret
             found = _whole(image, record, camera) if record.patch else _cut(image, record, camera, most, plan, rng)
         for item in found:
@@ -78,13 +81,13 @@ def _of_record(record: Record, camera: str, most: int, plan: Plan) -> Patches:
 
 
 def _digest(data: bytes) -> tuple[int, ...]:
-    """A digest of a picture, fifty times as fast as decoding it; not protected against forgery."""
+    """Returns a digest of a picture, fifty times as fast as decoding the picture; not safe against forgery."""
     half, view = len(data) // 2, memoryview(data)
     return len(data), zlib.crc32(view[:half]), zlib.crc32(view[half:])
 
 
 def _cut(image, record: Record, camera: str, most: int, plan: Plan, rng: Random) -> Found:
-    """The patches of a camera picture."""
+    """Yields the patches of a camera picture."""
     scale = picture.scale(record, *image.size)
     scene, skipped = circles_and_boxes.scene_of(record, *image.size, scale)
     yield from skipped
@@ -105,10 +108,10 @@ def _cut(image, record: Record, camera: str, most: int, plan: Plan, rng: Random)
 
 
 def _add_objects(texts: list[Text], scene: circles_and_boxes.Scene, places: np.ndarray) -> None:
-    """Adds what each patch shows; positions are relative to the patch and not rounded.
+    """Adds to the texts of each patch what it shows; positions are relative to the patch and not rounded.
 
     Args:
-        texts: of each patch. scene: what is in the picture. places: float [n, 3], left, top and side of each patch.
+        texts: texts of each patch. scene: objects of the picture. places: float [n, 3], left, top, side of each patch.
     """
     for ball in scene.balls:
         for text, share in zip(texts, circles_and_boxes.ball_shares(ball, places).tolist(), strict=True):
@@ -121,7 +124,7 @@ def _add_objects(texts: list[Text], scene: circles_and_boxes.Scene, places: np.n
             continue
         boxes = np.array(scene.objects[kind])
         areas = circles_and_boxes.overlaps(boxes, places)
-        if kind == PENALTY:  # the share of the mark in the patch; for a robot, the share of the patch that it covers
+        if kind == PENALTY:  # the fraction of the mark in the patch; for robots, of the patch that they cover
             shares = (areas / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)).max(axis=1)
         else:
             shares = np.minimum(areas.sum(axis=1) / places[:, 2] ** 2, 1)
@@ -132,7 +135,7 @@ def _add_objects(texts: list[Text], scene: circles_and_boxes.Scene, places: np.n
 
 
 def _whole(image, record: Record, camera: str) -> Found:
-    """A patch that is already cut. `subsampled`: its side does not depend on the object's size."""
+    """Yields a patch that is already cut. `subsampled` says that its side does not depend on the object's size."""
     if image.height != image.width or image.width > PATCH_SIDE_MAX:
         raise Refused(f"not square, or larger than {PATCH_SIDE_MAX} pixels, so it is a picture and not a patch")
     text = {"CameraID": int(camera == "bottom"), "ball_intersect": float(record.patch == "ball")}
@@ -140,7 +143,7 @@ def _whole(image, record: Record, camera: str) -> Found:
 
 
 def _of_rows(record: Record, camera: str) -> Found:
-    """Patches of an HDF5 file with labels."""
+    """Yields the patches of an HDF5 file with labels."""
     start, count, group, _ = record.place
     try:
         with closing(open_hdf5(record.picture, (f"{group}/data", f"{group}/labels"))) as file:
@@ -158,7 +161,7 @@ def _of_rows(record: Record, camera: str) -> Found:
 
 
 def _of_candidates(record: Record, most: int) -> Found:
-    """The robot's candidates, without any label key, because no label does not mean no ball."""
+    """Yields the robot's candidates without any label key, because a missing label does not mean `no ball`."""
     for item in naoth_log.candidates(picture.read_bytes(record)):
         if isinstance(item, Refused):
             yield Skipped(record.name, str(item))

@@ -1,4 +1,4 @@
-"""Makes patch archives from sources: reads annotations, groups by recording, cuts in several processes, writes."""
+"""Makes patch archives: reads annotations, groups pictures by recording, cuts patches in parallel, writes zips."""
 
 import sys
 from collections import Counter
@@ -99,14 +99,14 @@ def _gather(settings: Settings, store: RecordStore, skips: Skips) -> int:
 
 
 def _sources(paths: Iterable[Path], *how) -> dict[Source, None]:
-    """The sources at some paths, each once; `how`: see `recognise`."""
+    """Returns the sources at the given paths, each once; for `how`, see `recognise`."""
     return dict.fromkeys(source for path in paths for source in recognise.recognise(path.resolve(), *how))
 
 
 def _pick(offsets: list[int], settings: Settings) -> tuple[list[int], int]:
-    """The records of a recording to cut, and the maximum number of patches of each.
+    """Chooses which records of a recording to cut, and the maximum number of patches per record.
 
-    From a long recording, fewer patches per picture are cut, or pictures evenly spread over its length.
+    From a long recording, fewer patches per picture are cut, or only pictures evenly spread over its length.
     """
     most = settings.max_per_recording // max(len(offsets), 1)
     if most:
@@ -118,7 +118,7 @@ def _pick(offsets: list[int], settings: Settings) -> tuple[list[int], int]:
 def _members(
     results: Iterator[Patches], seen: set[tuple[int, ...]], kinds: Counter, skips: Skips
 ) -> Iterator[tuple[str, bytes]]:
-    """Names and contents for an archive; a repeated picture, even under another name, is left out."""
+    """Yields names and contents for an archive; a repeated picture, even under another name, is left out."""
     for found in results:
         for item in found.skipped:
             skips.add(item)

@@ -8,11 +8,11 @@ from functools import lru_cache
 import numpy as np
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-LEVEL = 0  # zlib's level for no compression, which would save a third but take longer than decoding the picture
+LEVEL = 0  # no compression: it would save a third but take longer than decoding the picture
 
 
 def encode(pixels: np.ndarray, text: Mapping[str, object]) -> bytes:
-    """A PNG of a square, with one text chunk per entry.
+    """Encodes a square patch as a PNG with one text chunk per entry of `text`.
 
     Numbers are written with at most three decimals. Text outside Latin-1 becomes an iTXt chunk, as PNG requires.
 
@@ -30,7 +30,7 @@ def encode(pixels: np.ndarray, text: Mapping[str, object]) -> bytes:
     return b"".join((*parts, *_chunk(b"IDAT", zlib.compress(rows, LEVEL)), *_chunk(b"IEND", b"")))
 
 
-@lru_cache(1 << 14)  # most texts of a picture's patches are the same, or small numbers
+@lru_cache(1 << 14)  # most texts of a picture's patches are equal, or are small numbers
 def _text(key: str, value: str) -> bytes:
     value = value.replace("\0", "")
     if value.isascii():
@@ -39,5 +39,5 @@ def _text(key: str, value: str) -> bytes:
 
 
 def _chunk(kind: bytes, content: bytes) -> tuple[bytes, ...]:
-    """The parts of a chunk; joining them here would copy the pixels once more."""
+    """Returns the parts of a chunk; joining them here would copy the pixels once more."""
     return len(content).to_bytes(4, "big"), kind, content, zlib.crc32(content, zlib.crc32(kind)).to_bytes(4, "big")

@@ -1,4 +1,4 @@
-"""The command line of `python3 dataset_tools/cut.py`: what to cut, and the size and place of patches."""
+"""Defines the command line of `python3 dataset_tools/cut.py`: what to cut, and the size and position of patches."""
 
 import argparse
 import os
@@ -15,8 +15,8 @@ EPILOG = """\
 SOURCE is a folder or a file. The format is recognised, or given by --format:
   yolo              labels/NAME.txt for images/NAME.jpg, or beside it; class names in a yaml file or classes.txt
   coco, label-studio, torso   a json or yaml file; the pictures are in its folder or in --pictures
-  voc               an xml for each picture
-  naoth-log         game.log, with --annotations FILE: COCO or Label Studio, frame number in the pictures' names
+  voc               an XML file for each picture
+  naoth-log         game.log, with --annotations FILE (COCO or Label Studio; picture names contain the frame number)
   naoth-candidates  game.log: the robot's own candidates, without labels
   b-alls            b-alls-2019.hdf5
   classes           patches in folders such as ball and noball
@@ -40,18 +40,22 @@ def _usual(kind: str) -> str:
 class Geometry:
     """How patches are cut.
 
-    scale: smallest and largest side, in diameters of the ball.
+    scale: smallest and largest side of a patch, in ball diameters.
     """
 
     scale: tuple[float, float] = (1.0, 1.7)
     jitter: float = option(
-        0.15, "largest distance from the patch's centre to the ball's, in sides (default: 0.15)", "F", low=0, high=2
+        0.15,
+        "maximum distance in x and in y from the patch's centre to the ball's, in sides of the patch (default: 0.15)",
+        "F",
+        low=0,
+        high=2,
     )
     border: float = option(
-        0.0, "grow the patch on every side by this fraction of its radius (default: 0)", "F", low=0, high=2
+        0.0, "grow the patch at each edge by this fraction of half its side (default: 0)", "F", low=0, high=2
     )
-    per_ball: int = option(4, "patches for each ball (default: 4)", "N", low=0, high=1000)
-    negatives: int = option(8, "patches without a ball for each picture (default: 8)", "N", low=0, high=1000)
+    per_ball: int = option(4, "patches per ball (default: 4)", "N", low=0, high=1000)
+    negatives: int = option(8, "patches without a ball per picture (default: 8)", "N", low=0, high=1000)
 
     def __post_init__(self):
         check_limits(self)
@@ -70,23 +74,25 @@ class Settings:
     recording: re.Pattern | None = None
     replace: bool = option(False, "overwrite archives that have the same names")
     format: str | None = option(None, "format of the sources, see below (default: recognised)", "NAME")
-    annotations: tuple[Path, ...] = option((), "COCO or Label Studio files with the boxes of a log", "FILE")
+    annotations: tuple[Path, ...] = option((), "COCO or Label Studio files with boxes for pictures of a log", "FILE")
     pictures: Path | None = option(None, "folder of the pictures (default: the source's folder)", "DIR")
     ball_class: tuple[str, ...] = option((), f"class names to read as ball (default: {_usual(BALL)})", "NAME")
     robot_class: tuple[str, ...] = option((), f"class names to read as robot (default: {_usual(ROBOT)})", "NAME")
     penalty_class: tuple[str, ...] = option(
         (), f"class names to read as penalty mark (default: {_usual(PENALTY)})", "NAME"
     )
-    empty_is_negative: bool = option(False, "COCO: a picture without any box shows no ball")
+    empty_is_negative: bool = option(False, "pictures without any box in a COCO file show no ball")
     camera: str | None = option(
-        None, "camera if the path has no top, upper, bottom or lower (default: top)", choices=("top", "bottom")
+        None,
+        "camera of pictures whose path does not contain top, upper, bottom or lower (default: top)",
+        choices=("top", "bottom"),
     )
     every: int = option(1, "take every Nth picture of a recording (default: 1)", "N", low=1, high=10**9)
     max_per_picture: int = option(50, "maximum number of patches per picture (default: 50)", "N", low=1, high=10**9)
     max_per_recording: int = option(
         20_000, "maximum number of patches per recording (default: 20000)", "N", low=1, high=10**9
     )
-    seed: int = option(0, "random seed of sizes and places (default: 0)", "N", low=0, high=2**63)
+    seed: int = option(0, "random seed for sizes and positions (default: 0)", "N", low=0, high=2**63)
     jobs: int = option(os.cpu_count() or 1, "number of processes (default: all cores)", "N", low=1, high=1000)
 
     def __post_init__(self):
@@ -99,7 +105,7 @@ def parse_args(argv: list[str] | None = None) -> Settings:
     """Reads the command line.
 
     Raises:
-        UserError: impossible values.
+        UserError: a value is impossible.
     """
     parser = Parser(
         prog="python3 dataset_tools/cut.py",
@@ -110,10 +116,10 @@ def parse_args(argv: list[str] | None = None) -> Settings:
     add = parser.add_argument
     add("sources", nargs="+", type=Path, metavar="SOURCE", help="annotated pictures, logs or patch sets, see below")
     add("--output", type=output_folder, required=True, metavar="ROOT", help="folder for the patch archives")
-    text = "regular expression on a picture's path; its first group is the recording"
+    text = "regular expression that finds the recording in a picture's path: its first group, or else the whole match"
     add("--recording", type=_pattern, metavar="REGEX", help=text)
     add_options(parser, Settings, groups={})
-    text = "side of a patch in diameters of the ball (default: 1.0 1.7)"
+    text = "minimum and maximum side of a patch in ball diameters (default: 1.0 1.7)"
     group = parser.add_argument_group("patches")
     group.add_argument("--scale", nargs=2, type=float, metavar=("MIN", "MAX"), help=text)
     add_options(group, Geometry, groups={})

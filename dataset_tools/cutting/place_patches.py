@@ -1,7 +1,7 @@
-"""Chooses the patches of a picture: around each ball, placed like the robot's candidates, and away from the balls.
+"""Chooses the patches of a picture: some around each ball, placed like the robot's candidates, some without a ball.
 
 A picture has a dozen patches, so plain numbers are faster than arrays here. A patch is (left, top, side) in pixels.
-`Geometry` in options.py says how many patches there are and how much larger than the ball.
+`Geometry` in options.py says how many patches are cut and how much larger they are than the ball.
 """
 
 import math
@@ -16,23 +16,23 @@ from dataset_tools.cutting.options import Geometry
 
 SIDE_MIN = 8  # pixels; the robot ignores smaller candidates
 PARTIAL_EVERY = 4  # one out of this many patches of a ball shows only a part of it
-ANYWHERE_EVERY = 4  # one out of this many negatives is placed anywhere, the others where there is something to see
-TRIES = 6  # places tried per negative
+ANYWHERE_EVERY = 4  # one out of this many negatives is placed anywhere, the others at objects or edges
+TRIES = 6  # positions tried per negative
 CONTRAST_MIN = 6.0  # standard deviation in grey levels; the robot ignores flatter candidates
 STEP = 8  # pixels between the samples for finding edges
-USUAL_DIAMETERS = np.geomspace(0.02, 0.2, 16)  # in widths of the picture, for sources without a ball
+USUAL_DIAMETERS = np.geomspace(0.02, 0.2, 16)  # fractions of the picture's width; for sources without a ball
 
 Patch = tuple[int, int, int]
 
 
 def around_balls(scene: Scene, geometry: Geometry, rng: Random) -> list[Patch]:
-    """Patches with the balls of a picture, all inside the picture."""
+    """Returns patches around the balls of a picture; all patches are inside the picture."""
     found, jitter = [], geometry.jitter
     for ball, index in product(scene.balls, range(geometry.per_ball)):
         diameters = rng.uniform(*geometry.scale)
         side = _side(2 * ball.radius * diameters, scene, geometry)
         if index % PARTIAL_EVERY == PARTIAL_EVERY - 1:
-            # The patch's edge, 0.5 sides from its centre, passes near the ball's.
+            # The patch's edge, half a side from its centre, passes near the ball's centre.
             angle, aside = rng.uniform(0, math.tau), 0.5 + rng.uniform(-0.2, 0.35) / diameters
             x, y = math.cos(angle), math.sin(angle)
             longer = max(abs(x), abs(y))
@@ -49,7 +49,7 @@ def _side(side: float, scene: Scene, geometry: Geometry) -> int:
 
 
 def _inside(x: float, y: float, side: int, scene: Scene) -> Patch:
-    """A patch around a place, moved into the picture, because the robot's candidates never leave it."""
+    """Returns a patch around a point, moved into the picture because the robot's candidates are always inside."""
     left, top = round(x - side / 2), round(y - side / 2)
     return min(max(left, 0), scene.width - side), min(max(top, 0), scene.height - side), side
 
@@ -57,15 +57,15 @@ def _inside(x: float, y: float, side: int, scene: Scene) -> Patch:
 def without_balls(
     scene: Scene, pixels: np.ndarray, geometry: Geometry, diameters: np.ndarray, rng: Random
 ) -> list[Patch]:
-    """Patches that certainly show no ball; none if the picture may contain a ball without a box.
+    """Returns patches that certainly show no ball; none if the picture may contain a ball without a box.
 
     Three out of four show something: robots, penalty marks and other annotated objects, or edges such as lines.
 
     Args:
-        scene: what is in the picture.
+        scene: the objects of the picture.
         pixels: the picture, uint8 [height, width, 3].
         geometry: how patches are cut.
-        diameters: diameters of the balls in all pictures, in picture widths; sizes are drawn from these.
+        diameters: ball diameters in all pictures, as fractions of the picture's width; sizes are drawn from these.
         rng: random generator for the choice.
     """
     found: list[Patch] = []
@@ -90,9 +90,10 @@ def without_balls(
 
 
 def _edges(green: np.ndarray) -> np.ndarray:
-    """Running sum, over the picture's cells of STEP pixels, of brightness changes that exceed twice the mean.
+    """Returns the running sum, over cells of STEP pixels, of the brightness changes that exceed twice the mean.
 
-    They occur at lines and objects, not in noise. float [rows, columns], the last value is the total.
+    Such changes occur at lines and objects, not in noise. The result is float [rows, columns]; its last value is the
+    total.
     """
     small = green[STEP // 2 :: STEP, STEP // 2 :: STEP].astype(np.int32)
     edges = np.zeros_like(small)
@@ -102,7 +103,7 @@ def _edges(green: np.ndarray) -> np.ndarray:
 
 
 def _of_something(scene: Scene, edges: np.ndarray, rng: Random) -> tuple[float, float]:
-    """A place that shows something: an edge, or in half of the cases an annotated object if there is one."""
+    """Chooses a point at an edge or, in half of the cases, in an annotated object if there is one."""
     x, y = rng.random(), rng.random()
     objects = [*chain.from_iterable(scene.objects.values())]
     if objects and rng.random() < 0.5:
@@ -129,7 +130,7 @@ def _repeats(patch: Patch, found: list[Patch]) -> bool:
 
 
 def _contrast(green: np.ndarray, patch: Patch) -> float:
-    """Standard deviation of 8 x 8 sampled pixels. Patches that look flat to the network would be exact duplicates."""
+    """Returns the standard deviation of 8 x 8 sampled pixels; flat patches would be duplicates for the network."""
     left, top, side = patch
     step = -(-side // 8)
     seen = green[top + step // 2 : top + side : step, left + step // 2 : left + side : step].tobytes()

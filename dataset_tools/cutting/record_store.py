@@ -15,7 +15,7 @@ SIZES_MAX = 4096  # maximum number of ball sizes that are returned
 
 
 class RecordStore:
-    """Records by (camera, recording), each sorted by name with frame 9 before frame 10."""
+    """Stores records in groups by (camera, recording), sorted by name with frame 9 before frame 10."""
 
     def __init__(self, file: BinaryIO):
         self._file = file
@@ -33,20 +33,20 @@ class RecordStore:
             self._diameters.extend(round(min(x / record.size[0], 1), 5) for x in widths if 0 < x < math.inf)
 
     def diameters(self) -> np.ndarray:
-        """Ball diameters in picture widths, sorted: at most SIZES_MAX, evenly spread over all sizes."""
+        """Returns sorted ball diameters as fractions of the picture's width: at most SIZES_MAX, evenly chosen."""
         found = np.sort(np.array(self._diameters, float))
         return found[:: len(found) // SIZES_MAX + 1]
 
     def offsets(self, group: tuple[str, str], every: int) -> list[int]:
-        """The positions of a group's records, sorted by name; one out of every `every`."""
+        """Returns the file positions of a group's records, sorted by name: one of every `every` records."""
         return [at for _, at in sorted(self.groups[group])[::every]]
 
     def read(self, at: int) -> Record:
-        """One record."""
+        """Reads one record."""
         self._file.seek(at)
         return pickle.load(self._file)  # noqa: S301  written above, by this process
 
 
 def _natural(name: str) -> str:
-    """A sort key that compares numbers in a name as numbers."""
+    """Returns a sort key that compares numbers in a name as numbers."""
     return re.sub(r"\d+", lambda digits: f"{digits[0]:0>12}", name)

@@ -16,7 +16,7 @@ from dataset_tools.inspection.file_statistics import Statistics, gather, group_t
 
 ATTRIBUTE_LIMIT = 2000  # maximum number of characters shown per attribute
 HDF5 = (".h5", ".hdf5")
-PICTURES = (".jpg", ".jpeg", ".png")  # cut.py takes their folder, with the annotations
+PICTURES = (".jpg", ".jpeg", ".png")  # cut.py needs the folder with these and the annotations
 ANNOTATIONS = (".json", ".yaml", ".yml", ".xml", ".log")  # and logs
 ROWS_MAX = 15  # groups shown in a table
 
@@ -25,7 +25,7 @@ def describe_all(files: Sequence[Path], folder: Path | None, seed: int) -> int:
     """Prints the contents of each file, and which files share patches.
 
     Args:
-        files: patch files; for each file that is not one, a line is printed on stderr.
+        files: patch files; for any other file, an error is printed on stderr.
         folder: for the pictures; None: draw no pictures.
         seed: for choosing the patches in the pictures.
 
@@ -62,7 +62,7 @@ def describe_all(files: Sequence[Path], folder: Path | None, seed: int) -> int:
 
 
 def _with_next_step(path: Path, error: str) -> str:
-    """Adds the command that makes patch files of the path to an error, unless the file is damaged or missing."""
+    """Adds to an error the command that makes patch files from the path, unless the file is damaged or missing."""
     is_there = os.path.exists(path)  # noqa: PTH110 - False for a name that is too long, too
     ending, is_other = path.suffix.lower(), "Not a patch file" in error
     if not is_other and (not is_there or ending in HDF5 or any(path.glob("*.h5"))):

@@ -1,4 +1,4 @@
-"""Statistics of a patch file, gathered block by block so that its size does not matter, and warnings based on them."""
+"""Gathers the statistics of a patch file block by block, so that its size does not matter, and derives warnings."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +10,18 @@ from common.datasets.patch_file import BLOCK, KEYS, stored_patches
 from common.errors import UserError
 from dataset_tools.leaks import hashes
 
-SATURATED_AT, SATURATED_SHARE = 250, 0.25  # a patch is saturated if this share of its pixels is at least this bright
+SATURATED_AT, SATURATED_SHARE = 250, 0.25  # saturated: at least this fraction of the pixels is at least this bright
 BLURRED_BELOW = 0.03  # see `sharpness`; sharp patches of the robots' cameras have 0.1 to 0.7
 FLAT_BELOW = 6.0  # standard deviation of the brightness in grey levels; flatter patches show almost nothing
-IMBALANCE, RARE = 0.1, 0.05  # limits for a warning: share of the rarer class, share of flawed patches
+IMBALANCE, RARE = 0.1, 0.05  # limits for a warning: fraction of the rarer class, fraction of flawed patches
 
 
 @dataclass(frozen=True)
 class Statistics:
     """Statistics of every patch of a file.
 
-    y: as in Patches; brightness, contrast: mean and standard deviation of Y, grey levels; saturated: share of pixels at
-    SATURATED_AT or above; sharpness: of the 16x16 picture, see `sharpness`; content: uint64, equal for equal pixels;
+    y: as in Patches; brightness, contrast: mean and standard deviation of Y, grey levels; saturated: fraction of pixels
+    at SATURATED_AT or above; sharpness: of the 16x16 picture, see `sharpness`; content: uint64, equal for equal pixels;
     groups: recording, camera and origin, str [n], if the file has them.
     """
 
@@ -60,7 +60,7 @@ def gather(path: Path, task: str) -> Statistics:
     """Gathers the statistics of a file, reading it once.
 
     Raises:
-        UserError: not a patch file.
+        UserError: the file is not a patch file.
     """
     patches = stored_patches([path], task, check_order=False)
     columns: dict[str, list[np.ndarray]] = {}
@@ -71,7 +71,7 @@ def gather(path: Path, task: str) -> Statistics:
             "brightness": luma.mean(axis=(1, 2)),
             "contrast": luma.std(axis=(1, 2)),
             "saturated": (luma >= SATURATED_AT).mean(axis=(1, 2)),
-            "sharpness": sharpness(hashes.small(X)),  # 16x16: one limit for both sizes
+            "sharpness": sharpness(hashes.small(X)),  # at 16x16, so that one limit is valid for both sizes
             "content": hashes.content(X),
         }
         for key, values in found.items():
@@ -89,7 +89,7 @@ def gather(path: Path, task: str) -> Statistics:
 
 
 def sharpness(luma: np.ndarray) -> np.ndarray:
-    """Variance of the Laplacian, divided by 20 times the variance: 1 for noise, 0 for a ramp. luma: uint8 [n, h, w].
+    """Returns the Laplacian's variance, divided by 20 times the variance of luma [n, h, w]: 1 for noise, 0 for a ramp.
 
     The variance of the Laplacian is a common measure of focus (Pech-Pacheco et al., ICPR 2000). The division makes it
     independent of contrast.
@@ -101,7 +101,7 @@ def sharpness(luma: np.ndarray) -> np.ndarray:
 
 
 def warnings(statistics: Statistics) -> list[str]:
-    """Warnings about things to check before training on this file."""
+    """Returns warnings about what to check before training on this file."""
     found = [statistics.order_warning] if statistics.order_warning else []
     count = len(statistics.y)
     share = statistics.balls.mean()
@@ -128,7 +128,7 @@ def warnings(statistics: Statistics) -> list[str]:
 
 
 def group_table(statistics: Statistics, key: str) -> list[tuple[str, int, int, float]]:
-    """Name, patches, balls and mean brightness of each recording, camera or origin, largest first."""
+    """Returns name, patches, balls and mean brightness of each recording, camera or origin, the largest first."""
     names, group = np.unique(statistics.groups[key], return_inverse=True)
     patches = np.bincount(group)
     balls = np.bincount(group, weights=statistics.balls).astype(int)
@@ -138,5 +138,5 @@ def group_table(statistics: Statistics, key: str) -> list[tuple[str, int, int, f
 
 
 def shared(one: Statistics, other: Statistics) -> int:
-    """The number of patches of `other` that are also in `one`, compared pixel by pixel."""
+    """Counts the patches of `other` that are also in `one`, compared pixel by pixel."""
     return int(np.isin(other.content, one.content).sum())

@@ -20,7 +20,7 @@ def draw(statistics: Statistics, path: Path, seed: int = 0) -> None:
 
     Args:
         statistics: the file's statistics.
-        path: the PNG.
+        path: the PNG file to write.
         seed: for choosing the patches.
     """
     rows = _choose(statistics, np.random.default_rng(seed))
@@ -42,7 +42,7 @@ def _title(statistics: Statistics) -> str:
 
 
 def _choose(statistics: Statistics, generator: np.random.Generator) -> list[tuple[str, np.ndarray]]:
-    """Rows of the contact sheet: name and ascending indices."""
+    """Chooses the rows of the contact sheet: name and ascending indices."""
 
     def some(name: str, mask: np.ndarray, strips: int = 1) -> list[tuple[str, np.ndarray]]:
         """Chooses patches without repetition and sorts them along the strips."""
@@ -61,7 +61,7 @@ def _choose(statistics: Statistics, generator: np.random.Generator) -> list[tupl
 
 
 def _strip(axes, statistics: Statistics, name: str, indices: np.ndarray) -> None:
-    """A row of patches side by side; detection labels as circles."""
+    """Draws a row of patches side by side, with detection labels as circles."""
     with closing(open_file(statistics.path)) as file:
         X = StoredPixels([file])[indices]
     side = X.shape[1]
@@ -111,7 +111,7 @@ def _brightness(axes, statistics: Statistics) -> None:
 def _groups(axes, statistics: Statistics) -> None:
     key = next((key for key in ("recording", "camera", "origin") if key in statistics.groups), None)
     if key is None:
-        axes.text(0.5, 0.5, "the file names no recordings", ha="center", va="center")
+        axes.text(0.5, 0.5, "no recordings in this file", ha="center", va="center")
         axes.set_axis_off()
         return
     rows = group_table(statistics, key)

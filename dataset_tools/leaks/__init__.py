@@ -1,1 +1,1 @@
-"""Finds duplicates of patches across the two sides of a split."""
+"""Finds duplicate patches on different sides of a split."""

@@ -16,15 +16,15 @@ BANDS, BAND_BITS = 4, 16
 NEAR_BITS = 7
 CORRELATION_MIN = 0.93  # of the brightness at 16x16; a lower limit would include robots and lines that only look alike
 CONTRAST_MIN = 6.0  # grey levels; flatter pictures (grass, white robots) all look alike, so they prove nothing
-BUCKET_MAX = 2048  # patches compared per band value: a robot that stands still produces thousands of equal ones
-EQUAL_MAX = 16  # recordings named per exact duplicate
+BUCKET_MAX = 2048  # patches compared per band value: a robot that stands still produces thousands of equal patches
+EQUAL_MAX = 16  # maximum number of recordings per exact duplicate
 BLOCK = 1024  # patches looked up at once
 PAIRS_AT_ONCE = 1 << 21
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of patches of different recordings, with the best `left` for each `right` and recording of `left`.
+    """Pairs of similar patches from different recordings: for each `right`, the best `left` of each other recording.
 
     left, right: indices of patches; correlation: float [n], 1 for exact duplicates; exact: bool [n].
     """
@@ -38,7 +38,7 @@ class Pairs:
         return len(self.left)
 
     def where(self, mask: np.ndarray) -> "Pairs":
-        """The pairs for which `mask` is true."""
+        """Returns the pairs for which `mask` is true."""
         return Pairs(self.left[mask], self.right[mask], self.correlation[mask], self.exact[mask])
 
 
@@ -48,12 +48,12 @@ def find(
     thumbnails: Callable[[np.ndarray], np.ndarray],
     progress: Callable[[int], object] = int,
 ) -> Pairs:
-    """Exact and near duplicates between recordings, each pair in both directions.
+    """Finds exact and near duplicates between recordings; returns each pair in both directions.
 
     Args:
         patches: indices of the patches to compare.
         columns: `content`, `look`, `contrast` (see `hashes`) and `recording` (int) of all patches.
-        thumbnails: from indices to brightness, uint8 [n, 16, 16].
+        thumbnails: function that returns the brightness of the patches at given indices, uint8 [n, 16, 16].
         progress: called with the number of patches that were looked up since the last call.
     """
     left, right = _equal(patches, columns["content"], columns["recording"])
@@ -70,7 +70,7 @@ def find(
 
 
 def _equal(patches: np.ndarray, content: np.ndarray, recording: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Exact duplicates: each patch with the first equal one of other recordings."""
+    """Finds exact duplicates: pairs each patch with the first equal patch of other recordings."""
     order = patches[np.lexsort((patches, recording[patches], content[patches]))]
     starts = np.flatnonzero(np.diff(content[order], prepend=~content[order[:1]]))
     left, right = [], []
@@ -87,7 +87,7 @@ def _equal(patches: np.ndarray, content: np.ndarray, recording: np.ndarray) -> t
 
 
 def _best(left: np.ndarray, right: np.ndarray, likeness: np.ndarray, recording: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The most similar pair for each `right` and recording of `left`."""
+    """Keeps the most similar pair for each `right` and each recording of `left`."""
     order = np.lexsort((left, -likeness, recording[left], right))
     left, right, likeness = left[order], right[order], likeness[order]
     new = (np.diff(right, prepend=-1) != 0) | (np.diff(recording[left], prepend=-1) != 0)
@@ -97,7 +97,7 @@ def _best(left: np.ndarray, right: np.ndarray, likeness: np.ndarray, recording: 
 def _candidates(
     patches: np.ndarray, look: np.ndarray, recording: np.ndarray, progress: Callable[[int], object]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of different recordings at most NEAR_BITS apart, without repetition, for one block of `right` at a time."""
+    """Yields pairs from different recordings whose hashes differ in at most NEAR_BITS, for blocks of `right`."""
     probes = np.concatenate([[0], 1 << np.arange(BAND_BITS)])  # an unchanged band, or a band with one flipped bit
     tables = [_Table(patches, look, band) for band in range(BANDS)] if len(patches) else []
     for start in range(0, len(patches), BLOCK):
@@ -120,7 +120,7 @@ def _band(look: np.ndarray, band: int) -> np.ndarray:
 
 
 class _Table:
-    """Patches looked up by one band of their hash."""
+    """Finds patches by one band of their hash."""
 
     def __init__(self, patches: np.ndarray, look: np.ndarray, band: int):
         shuffled = np.random.default_rng(band).permutation(patches)  # so that BUCKET_MAX drops patches at random
@@ -131,7 +131,7 @@ class _Table:
         self.counts = np.minimum(counts, BUCKET_MAX)
 
     def matches(self, keys: np.ndarray, owners: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pairs of the patches under `keys` and the owners of these keys, about PAIRS_AT_ONCE at a time."""
+        """Yields pairs of the patches under `keys` and the owners of these keys, about PAIRS_AT_ONCE at a time."""
         counts = self.counts[keys]
         used = counts > 0
         keys, owners, counts = keys[used], owners[used], counts[used]
@@ -145,7 +145,7 @@ class _Table:
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Pearson's correlation of pairs of pictures uint8 [n, 16, 16]: float [n]; 0 if one of the two is flat."""
+    """Returns Pearson's correlation of pairs of pictures uint8 [n, 16, 16]: float [n]; 0 if one of the two is flat."""
     a, b = (part.reshape(len(part), hashes.SIDE**2).astype(np.float32) for part in (a, b))
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))

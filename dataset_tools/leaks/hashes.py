@@ -5,11 +5,11 @@ import hashlib
 import numpy as np
 
 SIDE = 16  # width and height, in pixels, of the pictures that are compared
-MIDDLE = 31  # of 63 sorted frequencies
+MIDDLE = 31  # index of the median of 63 frequencies
 
 
 def content(X: np.ndarray) -> np.ndarray:
-    """Hash of the pixels of patches uint8 [n, ...]: uint64 [n]; two different patches collide with chance 2**-64."""
+    """Hashes the pixels of patches uint8 [n, ...] to uint64 [n]; different patches collide with probability 2**-64."""
     digests = b"".join(hashlib.sha256(patch.tobytes()).digest()[:8] for patch in X)
     return np.frombuffer(digests, "<u8")
 
@@ -21,7 +21,7 @@ def _cosines() -> np.ndarray:
 
 
 def look(luma: np.ndarray) -> np.ndarray:
-    """Perceptual hash (pHash) of pictures uint8 [n, 16, 16]: uint64 [n]; similar pictures differ in few bits.
+    """Returns perceptual hashes (pHash) of pictures uint8 [n, 16, 16]: uint64 [n]; similar pictures differ in few bits.
 
     Each bit says whether one of the 8x8 lowest DCT frequencies is above their median. Brightness and contrast do not
     matter: the mean is left out, and contrast scales all frequencies equally. C. Zauner, Implementation and
@@ -36,12 +36,12 @@ def look(luma: np.ndarray) -> np.ndarray:
 
 
 def contrast(luma: np.ndarray) -> np.ndarray:
-    """Standard deviation of the brightness of pictures uint8 [n, 16, 16]: float32 [n], 0..127."""
+    """Returns the standard deviation of the brightness of pictures uint8 [n, 16, 16]: float32 [n], 0..127."""
     return luma.reshape(len(luma), -1).std(axis=1, dtype=np.float32) if len(luma) else np.empty(0, np.float32)
 
 
 def small(X: np.ndarray) -> np.ndarray:
-    """Brightness of network inputs uint8 [n, 16 or 32, ., .] as uint8 [n, 16, 16]; 32x32 is reduced by 2x2 means."""
+    """Returns the brightness of network inputs uint8 [n, 16 or 32, ., .] as uint8 [n, 16, 16], for 32 as 2x2 means."""
     luma = X[..., 0]
     if luma.shape[1] == SIDE:
         return np.ascontiguousarray(luma)

@@ -21,8 +21,8 @@ CELL = (470, EDGE + MARGIN)  # pixels: width and height of a pair with its text
 class Report:
     """The leaks of one root.
 
-    lines: text for the user, one line per comparison; worst_share: the largest share of a split's patches that have a
-    duplicate in an earlier split; pairs: all leaking pairs.
+    lines: text for the user, one line per comparison; worst_share: the largest fraction of a split's patches that have
+    a duplicate in an earlier split; pairs: all leaking pairs.
     """
 
     lines: list[str]
@@ -31,7 +31,7 @@ class Report:
 
 
 def across(pairs: Pairs, side: np.ndarray, used: np.ndarray) -> Report:
-    """Compares validation with training, and test with both.
+    """Reports which validation patches have a duplicate in training, and which test patches in training or validation.
 
     Args:
         pairs: duplicates between recordings.

@@ -1,1 +1,1 @@
-"""Finds the most useful patches to label in pictures and logs: ranked, few per second, no two of them alike."""
+"""Finds the patches in pictures and logs that are most useful to label: ranked, few per second, no two alike."""

@@ -21,7 +21,7 @@ from dataset_tools.sources.patch_sources import Skipped
 
 
 def certified_frames(annotated: Iterable[Path], without_ball: Iterable[Path]) -> Iterator[Record | Skipped]:
-    """Annotated pictures in which every ball has a box, and pictures without a ball according to the user.
+    """Yields annotated pictures in which every ball has a box, and pictures that, the user says, show no ball.
 
     Raises:
         UserError: a source cannot be read.
@@ -37,7 +37,7 @@ def certified_frames(annotated: Iterable[Path], without_ball: Iterable[Path]) ->
 
 
 def free_of_balls(found: Found) -> np.ndarray:
-    """Whether each candidate of a certified picture certainly shows no part of a ball: bool [n]."""
+    """Returns whether each candidate of a certified picture certainly shows no part of a ball: bool [n]."""
     record, boxes = found.record, found.boxes
     if found.size is None or not record.boxes:
         return np.full(len(boxes), record.certified)
@@ -51,9 +51,9 @@ def free_of_balls(found: Found) -> np.ndarray:
 
 
 def write_negatives(root: Path, alarms: Iterable[Choice]) -> int:
-    """Writes false alarms as patch archives in NaoTH's format for `create_datasets`; returns their number.
+    """Writes false alarms as patch archives in NaoTH's format for `create_datasets`; returns the number of patches.
 
-    The archives get unused names in `root`.
+    The archives get names that are not yet used in `root`.
 
     Raises:
         UserError: the archives cannot be written there.
@@ -61,7 +61,7 @@ def write_negatives(root: Path, alarms: Iterable[Choice]) -> int:
     groups: dict[tuple[str, str], list[Choice]] = {}
     for alarm in alarms:
         left, top, right, bottom = alarm.box
-        if right - left == bottom - top:  # else its border is cut off at the picture's edge
+        if right - left == bottom - top:  # otherwise its border is cut off at the picture's edge
             groups.setdefault((alarm.record.camera or "top", file_name(alarm.record.recording)), []).append(alarm)
     try:
         with working_folder(root, ".mine-") as folder:
@@ -78,13 +78,13 @@ def write_negatives(root: Path, alarms: Iterable[Choice]) -> int:
 
 
 def _free_name(root: Path, start: str) -> str:
-    """The first of `start`, `start-2`, ... that is neither a zip nor a folder in a root."""
+    """Returns the first of `start`, `start-2`, ... that is neither a zip nor a folder in `root`."""
     names = (start if number == 1 else f"{start}-{number}" for number in count(1))
     return next(f"{name}.zip" for name in names if not ((root / name).exists() or (root / f"{name}.zip").exists()))
 
 
 def _png(alarm: Choice) -> bytes:
-    """The patch cut from the picture."""
+    """Cuts the patch out of its picture, as a PNG."""
     record, (left, top, right, bottom) = alarm.record, alarm.box
     pixels = np.asarray(picture.read(record).crop(alarm.box))
     place = {"p_min_x": left, "p_min_y": top, "p_max_x": right, "p_max_y": bottom, "side": right - left}

@@ -1,4 +1,4 @@
-"""Ranks candidates for labelling: those that a model is least sure of, few per second, no two of them alike."""
+"""Ranks candidates for labelling: those that a model is least sure of first, few per second, no two alike."""
 
 import re
 from collections import Counter
@@ -35,17 +35,17 @@ class Choice(NamedTuple):
 
 
 def nearest_to_half(scores: np.ndarray) -> np.ndarray:
-    """1 for a score of 0.5, 0 for a certain one: [n], from the first model's scores in [n, models]."""
+    """Returns 1 for a score of 0.5 and 0 for a score of 0 or 1: [n], from the first model's scores in [n, models]."""
     return 1 - 2 * np.abs(scores[:, 0] - 0.5)
 
 
 def disagreement(scores: np.ndarray) -> np.ndarray:
-    """0 if all models, or all views of a patch, have the same score, at most 1: [n], from [n, models]."""
+    """Returns 0 if all models, or all views of a patch, give the same score, at most 1: [n], from [n, models]."""
     return 2 * scores.std(axis=1)
 
 
 def views(X: np.ndarray) -> Iterator[np.ndarray]:
-    """The original patch, flipped, and shifted to each side; U stays in even columns and V in odd ones.
+    """Yields the patches unchanged, flipped, and shifted to each side; U stays in even and V in odd columns.
 
     Args:
         X: uint8 [n, height, width, 1 or 2].
@@ -62,22 +62,22 @@ def views(X: np.ndarray) -> Iterator[np.ndarray]:
 
 
 class Pool:
-    """The most interesting candidates so far: the best few of each camera, recording and second.
+    """The most interesting candidates so far: the best ones of each second, for each camera and recording.
 
-    scale: side of a candidate in diameters; of overlapping candidates, only the best is kept.
+    scale: side of a candidate in ball diameters; of overlapping candidates, only the best is kept.
     """
 
     def __init__(self, per_second: int, fps: float, scale: float):
         self._per_second, self._fps, self._scale = per_second, fps, scale
         self._held: list[Choice] = []
-        self.crowded = 0  # interesting candidates that lost to better ones in the same second
+        self.crowded = 0  # candidates dropped because the same second has better ones
 
     def add(self, found: Found, scores: np.ndarray, interest: np.ndarray, balls: tuple[np.ndarray, np.ndarray]) -> None:
-        """Adds the best candidates of a picture whose interest is above 0.
+        """Adds the best candidates of a picture, if their interest is above 0.
 
         Args:
             scores: float [n, models]. interest: float [n].
-            balls: what the model sees in the picture, see `Choice`.
+            balls: the balls that the model sees in the picture, see `Choice`.
         """
         best = np.argsort(-interest, kind="stable")
         if found.size is not None:
@@ -90,7 +90,7 @@ class Pool:
             self._held = self.ranked()[: POOL_MAX // 2]
 
     def ranked(self) -> list[Choice]:
-        """The best few candidates of each second, the most interesting first; the pool drops all others."""
+        """Returns the best candidates of each second, the most interesting first; drops all others from the pool."""
         seconds, best = Counter(), []
         for choice in sorted(self._held, key=lambda choice: -choice.interest):
             second = self._second(choice)
@@ -102,7 +102,7 @@ class Pool:
         return best
 
     def _second(self, choice: Choice) -> tuple:
-        """The group in which a candidate competes: its camera, recording and second.
+        """Returns the group in which a candidate competes: its camera, recording and second.
 
         This holds for logs and for pictures with names like `GAME-000123.png`; any other picture or patch is its own
         group.
@@ -117,7 +117,7 @@ class Pool:
 
 
 class Known:
-    """Known patches: those of the training data and those already chosen."""
+    """The patches of the training data, and those already chosen."""
 
     def __init__(self, training: Iterable[Path] = (), progress: Callable[[int], object] = int):
         paths = list(training)
@@ -133,7 +133,7 @@ class Known:
         return len(self._patches["training"])
 
     def like(self, X: np.ndarray) -> str:
-        """`training` or `chosen` if a patch [size, size, channels] looks like one of those; else it becomes chosen."""
+        """Finds a patch similar to X [size, size, channels]: returns `training`, `chosen` or, after adding X, ""."""
         small = hashes.small(X[None])
         look = hashes.look(small)[0]
         for what, patches in self._patches.items():
@@ -147,7 +147,7 @@ class Known:
 
 
 def choose(pool: Pool, known: Known, most: int) -> tuple[list[Choice], str]:
-    """The first `most` that look neither like each other nor like the training data, and what was left out."""
+    """Returns the first `most` candidates that look like no other one and no training patch, and what was left out."""
     chosen, left_out = [], Counter()
     for choice in pool.ranked():
         if len(chosen) == most:

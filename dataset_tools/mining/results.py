@@ -17,7 +17,7 @@ SHEET_MAX = 200  # patches
 
 
 def write_choices(folder: Path, name: str, choices: Sequence[Choice]) -> None:
-    """Writes one row per patch, the most interesting first, and draws the first ones with their surroundings."""
+    """Writes one row per patch, the most interesting first, and draws the first SHEET_MAX."""
     records = [choice.record for choice in choices]
     columns = {
         "rank": range(1, len(choices) + 1),
@@ -38,12 +38,12 @@ def write_choices(folder: Path, name: str, choices: Sequence[Choice]) -> None:
 
 
 def _square(choice: Choice) -> np.ndarray:
-    """Half of the side, and the centre."""
+    """Returns half of the side, and the centre, of a candidate's box."""
     return in_the_middle(np.array([choice.box]), 1)[0]
 
 
 def write_tasks(folder: Path, choices: Sequence[Choice], model: str) -> int:
-    """Writes Label Studio tasks for the patches' pictures, with the model's predictions; returns their number."""
+    """Writes Label Studio tasks for the patches' pictures, with the model's predictions; returns how many."""
     pictures: dict[tuple, list[Choice]] = {}
     for choice in choices:
         if choice.size is not None:

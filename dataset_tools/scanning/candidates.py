@@ -8,23 +8,23 @@ import numpy as np
 
 from dataset_tools.cutting.place_patches import CONTRAST_MIN, SIDE_MIN
 
-RATIO = 1.25  # between successive radii: a patch fits balls with 0.9 to 1.12 times its radius
-STEP = 0.15  # distance between neighbouring squares, in sides
-INNER = 0.8  # side of the inner square in diameters; the square inside a circle has 0.71
+RATIO = 1.25  # of successive radii: a square fits balls with 0.9 to 1.12 times its radius
+STEP = 0.15  # distance between neighbouring squares, as a fraction of their side
+INNER = 0.8  # side of the inner square in ball diameters; the square inside a circle has 0.71
 SIDE_MAX_32 = 256  # pixels; for larger squares, sums of squared values need more than 32 bits
 
 
 def find(luma: np.ndarray, radius: tuple[float, float], scale: float, most: int) -> np.ndarray:
-    """The squares of a picture that look most like something round in front of a plain background.
+    """Returns the squares of a picture that look most like something round in front of a plain background.
 
-    Their inner part differs from the outer part in brightness, or has more contrast. Only the best of neighbours is
-    kept.
+    Their inner part differs from the outer part in brightness, or has more contrast. Of neighbouring squares, only the
+    best is kept.
 
     Args:
         luma: uint8 [height, width].
         radius: smallest and largest radius of a ball, pixels.
-        scale: side of a square in diameters.
-        most: number of squares.
+        scale: side of a square in ball diameters.
+        most: maximum number of squares.
 
     Returns:
         int64 [n, 3]: left, top, side; the most likely first.
@@ -42,14 +42,14 @@ def find(luma: np.ndarray, radius: tuple[float, float], scale: float, most: int)
 
 
 def _integral(values: np.ndarray, wide: type) -> np.ndarray:
-    """Sums from the top left corner; they may overflow, but their differences are still correct."""
+    """Returns the sums from the top left corner; sums may overflow, but their differences are still correct."""
     sums = np.zeros((values.shape[0] + 1, values.shape[1] + 1), wide)
     np.cumsum(values, axis=0, dtype=wide, out=sums[1:, 1:])
     return np.cumsum(sums, axis=1, dtype=wide, out=sums)
 
 
 def _box(sums: np.ndarray, start: int, side: int, outer: int, step: int) -> np.ndarray:
-    """Sums over squares with side `side` that begin `start` pixels inside each square of `outer`: float32."""
+    """Returns sums over squares of side `side` that begin `start` pixels inside each square of `outer`: float32."""
     rows, columns = sums.shape[0] - outer + start, sums.shape[1] - outer + start
     top, bottom = sums[start:rows:step], sums[start + side : rows + side : step]
     left, right = slice(start, columns, step), slice(start + side, columns + side, step)
@@ -57,7 +57,7 @@ def _box(sums: np.ndarray, start: int, side: int, outer: int, step: int) -> np.n
 
 
 def _of_side(sums: list[np.ndarray], side: int, inner: int) -> tuple[np.ndarray, np.ndarray]:
-    """The squares of one size that are the best among their neighbours, see `find`, and their values [n]."""
+    """Returns the squares of one size that are the best among their neighbours (see `find`), and their values [n]."""
     step = max(1, round(side * STEP))
     whole = [_box(part, 0, side, side, step) for part in sums]
     middle = [_box(part, (side - inner) // 2, inner, side, step) for part in sums]
@@ -75,6 +75,6 @@ def _of_side(sums: list[np.ndarray], side: int, inner: int) -> tuple[np.ndarray,
 
 
 def _mean_and_deviation(sums: list[np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of squares with `count` pixels, from the sums of their values and of the squared values."""
+    """Returns both for squares with `count` pixels, from the sums of their values and of the squared values."""
     mean, mean_of_squares = (part / count for part in sums)
     return mean, np.sqrt(np.maximum(mean_of_squares - mean * mean, 0))

@@ -1,4 +1,4 @@
-"""Circles in pixels: of candidates and of a detector, without those that overlap a better one, drawn on pictures."""
+"""Converts the circles of candidates and detectors to pixels, removes overlapping circles, and draws the others."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -20,12 +20,12 @@ def in_pixels(boxes: np.ndarray, fractions: np.ndarray) -> np.ndarray:
 
 
 def in_the_middle(boxes: np.ndarray, scale: float) -> np.ndarray:
-    """The circle in the middle of each candidate, see `in_pixels`; scale: side of a candidate in diameters."""
+    """Returns the circle in the middle of each candidate, in pixels; scale: side of a candidate in ball diameters."""
     return in_pixels(boxes, np.tile([0.5 / scale, 0.5, 0.5], (len(boxes), 1)))
 
 
 def merge_circles(circles: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Indices of the circles that remain after removing those that overlap a better one, the best first.
+    """Removes the circles that overlap a better circle; returns the indices of the others, the best first.
 
     Two circles overlap if the centre of one is inside the other (greedy non-maximum suppression).
     """
@@ -40,7 +40,7 @@ def merge_circles(circles: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def draw(image: Image.Image, circles: np.ndarray, scores: np.ndarray) -> Image.Image:
-    """A copy of a picture with circles and their scores."""
+    """Returns a copy of a picture with circles and their scores drawn on it."""
     image = image.copy()
     pen = ImageDraw.Draw(image)
     size = max(14, image.height // 32)

@@ -14,8 +14,8 @@ from dataset_tools.scanning.frames import is_patch
 from dataset_tools.sources.labels import Refused
 
 COLUMNS, CELL, CAPTION, GAP = 10, 96, 56, 8  # pictures per row; pixels of a picture, of its text, and between pictures
-LETTERS = 14  # in a line of text
-AROUND = 1.8  # half width of what is shown, in radii of the circle
+LETTERS = 14  # per line of text
+AROUND = 1.8  # half of the shown width, in radii of the circle
 
 Entry = tuple[Record, np.ndarray, Sequence[float], float]
 
@@ -26,7 +26,7 @@ def save(path: Path, entries: Iterable[Entry], outline: Callable) -> None:
     Args:
         entries: in reading order: picture, network input uint8 [size, size, channels], circle and score; the circle is
             radius, x and y in pixels; for a square, half of its side and its centre.
-        outline: ImageDraw method that outlines the place.
+        outline: ImageDraw method that draws the circle or the square.
     """
     entries = list(entries)
     rows, across, down = max(1, -(-len(entries) // COLUMNS)), CELL + GAP, CELL + CAPTION + GAP
@@ -45,10 +45,10 @@ def save(path: Path, entries: Iterable[Entry], outline: Callable) -> None:
 
 
 def _cell(record: Record, X: np.ndarray, circle: Sequence[float], outline: Callable) -> Image.Image:
-    """A place with its surroundings; for a patch, the network's input."""
+    """Draws a candidate with its surroundings; for a separate patch, the network's input."""
     try:
         image = None if record.patch else picture.read(record)
-    except Refused:  # it existed a moment ago
+    except Refused:  # the file was readable before
         image = None
     if image is None or is_patch(image):
         return Image.fromarray(X[..., 0]).resize((CELL, CELL), Image.Resampling.NEAREST)

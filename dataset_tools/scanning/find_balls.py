@@ -1,4 +1,4 @@
-"""Finds balls in pictures and patches and writes the results; the steps of `predict.py` in all projects."""
+"""Finds balls in pictures and patches and writes the results: the steps of `predict.py` in both projects."""
 
 import argparse
 import sys
@@ -26,7 +26,7 @@ def check_seen(count: int, skips: Skips) -> None:
 
 
 def plan_of(arguments: argparse.Namespace, scorer) -> Plan:
-    """How candidates are found and cut, according to the command line and the model."""
+    """Returns how candidates are found and cut, according to the command line and the model."""
     border = scorer.border if arguments.border is None else arguments.border
     radius = tuple(sorted(arguments.radius))
     return Plan(scorer.size, scorer.channels, scorer.rule, border, radius, arguments.scale, arguments.candidates)
@@ -36,8 +36,8 @@ def predict(arguments: argparse.Namespace, classifier, detector) -> None:
     """Finds balls in all sources, and writes and prints the results.
 
     Args:
-        classifier, detector: robot_export.scorer.Scorer or similar. The classifier decides; without one, every patch
-            counts as a ball. The detector gives the circles; without one, they are in the middle of the candidates.
+        classifier, detector: robot_export.scorer.Scorer or similar. Without a classifier, every patch counts as
+            a ball. Without a detector, the circles are in the middle of the candidates.
 
     Raises:
         UserError: a source or a model cannot be used; nothing is written.
@@ -74,12 +74,12 @@ def predict(arguments: argparse.Namespace, classifier, detector) -> None:
 def balls_of(
     found: Found, answers: np.ndarray, threshold: float, locate: Callable | None, scale: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The balls among the candidates of a picture, without overlaps; separate patches are not compared.
+    """Returns the balls among the candidates of a picture, without overlaps; separate patches are not compared.
 
     Args:
-        answers: [n, 1 or 4], the score and perhaps the circle of each candidate.
-        threshold: a score at or above it is a ball.
-        locate: X -> [n, 3], the circle in fractions of the patch; None: from the answers, or in the middle.
+        answers: [n, 1 or 4], the score, or the score and the circle, of each candidate.
+        threshold: scores at or above it count as balls.
+        locate: X -> [n, 3], the circle in fractions of the patch; None: taken from the answers, or in the middle.
         scale: side of a candidate in diameters.
 
     Returns:

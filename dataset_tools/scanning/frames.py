@@ -24,7 +24,7 @@ ENDINGS = SUFFIXES | HDF5_NAMES | {".log", ".zip"}
 
 
 def frames(sources: Iterable[Path]) -> Iterator[Record | Skipped]:
-    """All pictures of some sources, in the order of the sources, then of names; nothing is decoded yet.
+    """Yields all pictures of the sources, in the order of the sources, then of names; nothing is decoded yet.
 
     Every file is read once, even if several sources or links lead to it.
 
@@ -75,7 +75,7 @@ def _picture(name: str, path: Path, label: str, camera: str = "", member: Member
 
 
 def _of_log(path: Path, label: str) -> Iterator[Record | Skipped]:
-    """The pictures of a log; if there are none, the robot's own candidates."""
+    """Yields the pictures of a log; if there are none, the robot's own candidates."""
     messages = (place.message for place in naoth_log.places(path) if isinstance(place, Place))
     kind, patch = ("Image", "") if any(name.startswith("Image") for name in messages) else ("Ball", "unlabelled")
     for place in naoth_log.places(path):

@@ -38,7 +38,7 @@ def task_folder(folder: Path, model: str) -> Iterator[Callable]:
     """
     (folder / "pictures").mkdir(parents=True)
     (folder / "labels.xml").write_text(CONFIG, encoding="utf-8")
-    tasks = []  # 1 kB each, nothing compared with the copies of the pictures on the disk
+    tasks = []  # 1 kB each, little compared with the copies of the pictures on the disk
 
     def add(record: Record, image: Image.Image, circles, scores, **data: str) -> None:
         address = f"{LOCAL_FILES}pictures/{_save_picture(record, image, folder / 'pictures')}"
@@ -51,7 +51,7 @@ def task_folder(folder: Path, model: str) -> Iterator[Callable]:
 
 
 def _boxes(size: tuple[int, int], circles: np.ndarray, scores: np.ndarray) -> list[dict]:
-    """The boxes of circles in percent, cut off at the picture's edge."""
+    """Returns the boxes of circles in percent of the picture, cut off at its edge."""
     result, (width, height) = [], size
     constant = {"from_name": FROM_NAME, "to_name": TO_NAME, "type": "rectanglelabels", "image_rotation": 0}
     constant |= {"original_width": width, "original_height": height}
@@ -65,7 +65,7 @@ def _boxes(size: tuple[int, int], circles: np.ndarray, scores: np.ndarray) -> li
 
 
 def picture_name(record: Record) -> str:
-    """A unique name for a picture, such as `game-12ab34_0000123_top`; its recording is the part before the dash."""
+    """Returns a unique picture name such as `game-12ab34_0000123_top`; the part before the dash is the recording."""
     source = f"{record.picture}/{record.name}"
     mark = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()[:6]
     recording, stem = file_name(record.recording), file_name(Path(record.name).stem).replace("-", "_")
@@ -75,7 +75,7 @@ def picture_name(record: Record) -> str:
 
 
 def _save_picture(record: Record, image: Image.Image, folder: Path) -> str:
-    """Writes a picture for Label Studio: a copy of its file, or a PNG. Returns the name."""
+    """Writes a picture for Label Studio: a copy of its file, or a PNG. Returns the file's name."""
     suffix = Path(record.name).suffix.lower()
     if not record.in_log and suffix in SUFFIXES - {".ppm"}:
         content = picture.read_bytes(record)

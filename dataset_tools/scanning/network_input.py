@@ -1,4 +1,4 @@
-"""Cuts patches out of a picture like the network's training patches: same sampling and colour."""
+"""Cuts patches out of a picture with the same sampling and colours as the network's training patches."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class Plan:
     """How candidates are found and cut.
 
     size: side of the network's input, pixels. channels: 1 (Y) or 2 (Y and U/V). rule: sampling rule, a key of
-    `common.datasets.sampling_rules.RULES`. border: pixels by which its patches are larger than candidates.
-    radius: smallest and largest radius of a ball, pixels. scale: side of a candidate in diameters.
-    most: maximum number per picture.
+    `common.datasets.sampling_rules.RULES`. border: pixels by which patches are larger than candidates.
+    radius: smallest and largest radius of a ball, pixels. scale: side of a candidate in ball
+    diameters. most: maximum number of candidates per picture.
     """
 
     size: int
@@ -30,7 +30,7 @@ class Plan:
 
 
 def rgbx(image: Image.Image) -> np.ndarray:
-    """The pixels of an RGB picture: uint32 [height, width], see `dataset_tools.building.sample_pixels`."""
+    """Returns the pixels of an RGB picture: uint32 [height, width], see `dataset_tools.building.sample_pixels`."""
     return np.frombuffer(image.tobytes("raw", "RGBX"), "<u4").reshape(image.height, image.width)
 
 
@@ -39,12 +39,12 @@ def cut(picture: np.ndarray, boxes: np.ndarray, plan: Plan) -> np.ndarray:
 
     Args:
         picture: uint32 [height, width], see `rgbx`.
-        boxes: int64 [n, 4], left, top, right, bottom, all inside.
+        boxes: int64 [n, 4], left, top, right, bottom, all inside the picture.
     """
     return subsample((picture[top:bottom, left:right] for left, top, right, bottom in boxes.tolist()), plan)
 
 
 def subsample(patches: Iterable[np.ndarray], plan: Plan, ready: bool = False) -> np.ndarray:
-    """Patches uint32 [height, width] as network inputs; `ready` as in `sample_pixels.sample`."""
+    """Converts patches uint32 [height, width] to network inputs; for `ready`, see `sample_pixels.sample`."""
     samples = [sample(patch, plan.size, plan.rule, plan.channels == 2, ready) for patch in patches]
     return to_channels(np.array(samples, np.uint32).reshape(-1, plan.channels, plan.size, plan.size))

@@ -1,4 +1,4 @@
-"""The command line of `predict.py`, which finds balls in pictures, in all projects."""
+"""Defines the command line of `predict.py`, which finds balls in pictures; both projects use it."""
 
 import argparse
 import os
@@ -11,13 +11,13 @@ from common.cli.find_run import run_or_file
 from common.cli.program import Parser, output_folder
 
 RADIUS = (6.0, 90.0)  # pixels, for balls in pictures of 640x480
-SCALE = 1.3  # side of a candidate in diameters, in the middle of the scales for cutting patches
+SCALE = 1.3  # side of a candidate in ball diameters: the middle of the scales used for cutting patches
 CANDIDATES = 100
 PICTURES = 200
 
 
 def within(kind: type, low: float, high: float) -> Callable:
-    """A type of an argparse option: an int or float from `low` to `high`."""
+    """Returns the type of an argparse option: an int or float from `low` to `high`."""
 
     def value(text: str):
         with suppress(ValueError):
@@ -34,26 +34,28 @@ def add_scan_options(parser: argparse.ArgumentParser, candidates: int = CANDIDAT
     add, default = parser.add_argument_group("candidates").add_argument, "(default: %(default)s)"
     text, ends = f"smallest and largest radius of a ball in pixels {default}", ("MIN", "MAX")
     add("--radius", type=within(float, 2, 2000), nargs=2, default=RADIUS, metavar=ends, help=text)
-    text = f"side of a patch in diameters {default}"
+    text = f"side of a candidate in ball diameters {default}"
     add("--scale", type=within(float, 0.5, 5), default=SCALE, metavar="F", help=text)
     text = f"maximum number of candidates per picture {default}"
     add("--candidates", type=within(int, 1, 10_000), default=candidates, metavar="N", help=text)
     text = "pixels by which patches are larger than candidates (default: like the model's training patches)"
     add("--border", type=within(int, 0, 100), metavar="N", help=text)
-    text = f"number of processes that read {default}"
+    text = f"number of processes that read pictures {default}"
     add("--jobs", type=within(int, 1, 256), default=os.cpu_count() or 1, metavar="N", help=text)
 
 
 def prediction_parser(description: str) -> Parser:
-    """A parser for `predict.py MODEL SOURCE...`; the project adds its own options."""
+    """Returns a parser for `predict.py MODEL SOURCE...`, to which the project adds its own options."""
     parser = Parser(description=description)
     add = parser.add_argument
     add("model", type=run_or_file, metavar="MODEL", help="a run (its folder or name), a .keras, .tflite or .onnx file")
     text = "pictures, folders, zips, NaoTH logs, patch files (.h5)"
     add("sources", type=Path, nargs="+", metavar="SOURCE", help=text)
-    text = "a score at or above it is a ball (default: the classifier's own threshold)"
+    text = "scores at or above this count as balls (default: the classifier's own threshold)"
     add("--threshold", type=threshold_value, metavar="X", help=text)
-    text = "folder for the results (default: a new predict-NAME in the output folder, with a number if it exists)"
+    text = (
+        "new folder for the results; a number is added if it exists (default: predict-MODEL in the folder of the runs)"
+    )
     add("--output-dir", type=output_folder, metavar="DIR", help=text)
     text = "maximum number of pictures to draw, evenly spread over all (default: %(default)s)"
     add("--max-pictures", type=within(int, 0, 1_000_000), default=PICTURES, metavar="N", help=text)

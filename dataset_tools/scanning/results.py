@@ -1,4 +1,4 @@
-"""Writes the results of a scan, a folder with a table, pictures and tasks, completely or not at all."""
+"""Writes the results of a scan to a folder (table, pictures, tasks), either completely or not at all."""
 
 import csv
 import json
@@ -26,11 +26,11 @@ def whole_folder(wanted: Path) -> Iterator[tuple[Path, Path]]:
     """Yields a hidden folder to write into, and the new folder that receives its content at the end.
 
     Raises:
-        UserError: it cannot be made. If the block ends with any error, nothing is left behind.
+        UserError: the folder cannot be created. If the block ends with any error, nothing is left behind.
     """
     place = new_folder(wanted)
     try:
-        with working_folder(wanted.parent, f".{wanted.name[:40]}-") as hidden:  # also deletes those of killed processes
+        with working_folder(wanted.parent, f".{wanted.name[:40]}-") as hidden:  # also deletes those of killed runs
             (folder := hidden / "folder").mkdir()
             yield folder, place
             folder.replace(place)
@@ -40,11 +40,11 @@ def whole_folder(wanted: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def write_results(folder: Path, about: dict, balls: Iterable, total: int, drawn: int, tasks: bool) -> dict:
-    """Writes detections as they come, draws some of the pictures, and the best detections as a contact sheet.
+    """Writes detections as they are found, draws some pictures, and draws a contact sheet of the best detections.
 
     Args:
-        about: for the JSON file. balls: candidates of a picture, and what `find_balls.balls_of` returns for them.
-        total: maximum number of pictures. drawn: how many of them to draw, evenly spread. tasks: also for Label Studio.
+        about: entries of the JSON file. balls: per picture, the candidates and the result of `find_balls.balls_of`.
+        total: maximum number of pictures. drawn: how many to draw, evenly spread. tasks: also write Label Studio tasks.
 
     Returns:
         `about` with the numbers of pictures, patches, candidates and balls.

@@ -28,7 +28,7 @@ BATCH = 4096  # patches scored at a time
 class Found(NamedTuple):
     """The candidates of a picture, or the patches of a file.
 
-    boxes: int64 [n, 4], left, top, right, bottom in its picture, pixels. X: uint8 [n, size, size, channels].
+    boxes: int64 [n, 4], left, top, right, bottom in pixels of the picture. X: uint8 [n, size, size, channels].
     size: width and height of the picture, None for patches.
     """
 
@@ -41,12 +41,12 @@ class Found(NamedTuple):
 def scan(
     items: Iterable[Record | Skipped], total: int, plan: Plan, judge: Callable, jobs: int, skip: Callable
 ) -> Iterator[tuple[Found, np.ndarray]]:
-    """Scores the candidates of all frames, in their order; yields them with the model's outputs [n, outputs].
+    """Scores the candidates of all frames in order; yields the candidates with the model's outputs [n, outputs].
 
     Args:
-        items: the frames. total: their number, for the progress bar.
+        items: the frames. total: number of frames, for the progress bar.
         plan: how candidates are found. judge: X uint8 [n, size, size, channels] -> float32 [n, outputs].
-        jobs: number of processes for reading. skip: called for everything that was left out.
+        jobs: number of processes for reading. skip: called for everything that is skipped.
     """
     waiting: list[Found] = []
 
@@ -74,7 +74,7 @@ def scan(
 
 
 def of_frames(items: list[Record | Skipped], plan: Plan) -> list[Found | Skipped]:
-    """The candidates of some pictures, or the reason why one cannot be read; runs in any process."""
+    """Finds the candidates of each picture, or the reason why it cannot be read; may run in any process."""
     return [_of_frame(item, plan) for item in items]
 
 
@@ -109,7 +109,7 @@ def _rows(record: Record, plan: Plan) -> Found:
 
 
 def _of_robot(record: Record, plan: Plan) -> Found:
-    """The robot's own candidates in a log, with their saved pixels, RGB or grey, and their boxes in the picture."""
+    """Returns the robot's own candidates in a log, with their saved pixels, RGB or grey, and their boxes."""
     found = [item for item in naoth_log.candidates(picture.read_bytes(record)) if not isinstance(item, Refused)]
     patches = (
         item.pixels[..., 0].astype(np.uint32) if item.pixels.shape[2] == 1 else rgbx(Image.fromarray(item.pixels))

@@ -1,1 +1,1 @@
-"""Readers of finished patches: NaoTH's archives, Nao Devils, TK03. Readers of camera pictures are in `annotations`."""
+"""Readers of patches that are already cut: NaoTH, Nao Devils, TK03. Camera pictures are read by `annotations`."""

@@ -1,9 +1,9 @@
-"""Finds the position of a patch without border in a picture that has one.
+"""Finds where the patch without border is inside a patch that was cut with a border.
 
-The public exporter of NaoTH patches extends a patch by the border only to the left and to the top, and each of these
-only if the corner stays above 0. If the right or lower edge plus the border would leave the camera picture, it
-subtracts the border there. It stores the box of the extended patch, but the ball's position in the patch without
-border.
+The public exporter of NaoTH patches extends a patch by the border only to the left and to the top, and in each
+direction only if the corner stays above 0. If the right or lower edge plus the border would be outside the camera
+picture, the exporter subtracts the border there. It stores the box of the extended patch, but the ball's position in
+the patch without border.
 """
 
 from itertools import product
@@ -14,9 +14,9 @@ CAMERA_WIDTH, CAMERA_HEIGHT = 640, 480  # pixels
 
 
 def shift(box: tuple[float, float, float, float], border: int) -> tuple[int, int] | None:
-    """Offset (x, y) of the patch without border inside the one with border; None if the box does not determine it.
+    """Returns the offset (x, y) of the patch without border in the patch with border; None if several are possible.
 
-    Patches are cut square, so only those combinations of changes at the four edges are possible that leave a square.
+    Patches are cut square, so the changes at the four edges must be such that the patch without border is square.
 
     Args:
         box: left, top, right, bottom of the extended patch in the camera picture, pixels.
@@ -33,7 +33,7 @@ def shift(box: tuple[float, float, float, float], border: int) -> tuple[int, int
 
 
 def _changes(low: float, high: float, size: int, border: int) -> list[tuple[int, int]]:
-    """Possible changes along one axis, in pixels: (added at the low end, subtracted at the high end)."""
+    """Returns possible changes along one axis, in pixels: (added at the low end, subtracted at the high end)."""
     if not border:
         return [(0, 0)]
     added = [border] if low > border else [border, 0] if low > 0 else [0]
@@ -42,12 +42,12 @@ def _changes(low: float, high: float, size: int, border: int) -> list[tuple[int,
 
 
 def grow(boxes: np.ndarray, border: int, width: int, height: int) -> np.ndarray:
-    """Applies the exporter's border to boxes as described above: int64 [n, 4], left, top, right, bottom.
+    """Applies the border to boxes as the exporter does: int64 [n, 4], left, top, right, bottom.
 
     Args:
         boxes: int64 [n, 4].
         border: pixels.
-        width, height: of the picture, pixels.
+        width, height: size of the picture, pixels.
     """
     low, high = boxes[:, :2], boxes[:, 2:]
     low = np.where(low > border, low - border, low)

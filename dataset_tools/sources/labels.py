@@ -1,4 +1,4 @@
-"""Turns the robot's overlaps and measurements of a patch into its class and detection target."""
+"""Converts the overlaps and positions that a patch's texts contain to its class and detection target."""
 
 import math
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ UNKNOWN = (math.nan, math.nan, math.nan)
 
 
 class Refused(Exception):
-    """This patch is skipped; the text is the reason, the same for all patches with the same fault."""
+    """Raised if a patch is skipped; the text is the reason, the same for all patches with the same fault."""
 
 
 class Facts(NamedTuple):
@@ -38,14 +38,14 @@ def facts_from_text(text: Mapping[str, object], width: int, height: int, border:
     """Reads the text chunks of a NaoTH patch.
 
     Args:
-        text: keys and values of the chunks. A missing key means 0 if there are other keys. A picture with none of the
-            keys has no label: an image tool dropped them, or the picture is not a patch.
-        width: of the picture, pixels.
-        height: of the picture, pixels.
-        border: of this root's pictures in pixels, from the root's name; 0 means none.
+        text: keys and values of the chunks. A missing key means 0 if there are other keys. A picture without any key
+            has no label: an image tool dropped the keys, or the picture is not a patch.
+        width: width of the patch, pixels.
+        height: height of the patch, pixels.
+        border: border of all patches of this root in pixels, from the root's name; 0 means none.
 
     Raises:
-        Refused: no label, a whole camera picture, or a value that is not a number or not an overlap.
+        Refused: there is no label, it is a whole camera picture, or a value is not a number or not an overlap.
     """
     if width >= CAMERA_PICTURE_MIN and 3 * width == 4 * height:
         raise Refused("a whole camera picture, not a patch")
@@ -62,10 +62,10 @@ def facts_from_text(text: Mapping[str, object], width: int, height: int, border:
 
 
 def number(text: Mapping[str, object], key: str) -> float:
-    """The value of a text chunk, 0 if it is missing.
+    """Returns the value of a text chunk, or 0 if it is missing.
 
     Raises:
-        Refused: not a number, or out of range.
+        Refused: the value is not a number, or is out of range.
     """
     try:
         value = float(text.get(key, 0))
@@ -77,9 +77,9 @@ def number(text: Mapping[str, object], key: str) -> float:
 
 
 def _circle(text: Mapping[str, object], width: int, height: int, border: int) -> tuple[float, float, float]:
-    """[radius, x, y] in fractions of the picture, with the border added; NaN if they cannot be determined.
+    """Returns [radius, x, y] in fractions of the patch with its border; NaN if unknown.
 
-    A picture has the size of its box. A picture without a border may also lack the box.
+    A patch must have the size of its box. A patch without a border may lack the box.
     """
     x, y, radius = (number(text, key) for key in ("ball_center_x", "ball_center_y", "ball_radius"))
     box = left, top, right, bottom = tuple(number(text, key) for key in BOX)

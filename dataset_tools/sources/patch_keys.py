@@ -1,4 +1,4 @@
-"""Names single patches, so that lists of them can be written, edited and applied."""
+"""Computes the keys of single patches, so that lists of patches can be written, edited and applied."""
 
 import hashlib
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def digests(X: np.ndarray, y: np.ndarray) -> Iterator[str]:
-    """SHA-256 (hex) of pixels and label of each patch, for files without `source`.
+    """Yields the SHA-256 (hex) of the pixels and label of each patch, for files without `source`.
 
     Args:
         X: uint8 [n, side, side, channels].
@@ -19,5 +19,5 @@ def digests(X: np.ndarray, y: np.ndarray) -> Iterator[str]:
 
 
 def keys(X: np.ndarray, y: np.ndarray, source: np.ndarray | None) -> list[str]:
-    """The key by which --drop and --relabel identify each patch: its source, or the digest of its pixels and label."""
+    """Returns the keys by which --drop and --relabel identify patches: sources, or digests of pixels and labels."""
     return list(digests(X, y)) if source is None else [name.decode("utf-8", "replace") for name in source]

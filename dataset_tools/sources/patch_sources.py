@@ -1,7 +1,7 @@
 """Reads the three sources of patches as streams: NaoTH logs of PNGs, the Nao Devils zip and the TK03 pickle.
 
-The work is split into chunks that any process can read independently. A reader yields each patch with its facts, or the
-name of a skipped one with the reason. Nothing is ever unpacked to disk.
+The work is split into chunks that any process can read independently. A reader yields each patch with its labels; for
+a skipped patch, it yields the name and the reason. Nothing is ever unpacked to disk.
 """
 
 import math
@@ -31,9 +31,9 @@ CLASS_FOLDERS = {"ball", "balls", "noball", "noballs", "positive", "positives", 
 class Patch(NamedTuple):
     """One patch.
 
-    ready: subsampled to the network's size before it was saved; used unchanged at that size.
+    ready: whether the patch was subsampled before it was saved; if it has the network's size, it is used unchanged.
     side: pixels of the patch in the camera picture, NaN if unknown.
-    source: origin or camera, archive and member; unique, and independent of the names of the sources' folders.
+    source: origin or camera, archive and member; unique, and independent of where the sources are.
     """
 
     rgbx: np.ndarray  # uint32 [height, width], see dataset_tools.building.sample_pixels
@@ -55,7 +55,7 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True)
 class Chunk:
-    """Part of a source: members of a zip or folder, or a whole pickle. `border` of NaoTH pictures is in pixels."""
+    """Part of a source: members of a zip or folder, or a whole pickle. `border`: of NaoTH patches, in pixels."""
 
     origin: str
     path: Path
@@ -66,7 +66,7 @@ class Chunk:
 
 
 def naoth_chunks(root: Path, border: int) -> Iterator[Chunk | Skipped]:
-    """The logs under `root`/top and `root`/bottom, zips or folders, ordered by camera and name.
+    """Yields the logs in `root`/top and `root`/bottom, zips or folders, ordered by camera and name.
 
     Raises:
         UserError: there are no logs, or a log exists both as a zip and as a folder.
@@ -94,7 +94,7 @@ def naoth_chunks(root: Path, border: int) -> Iterator[Chunk | Skipped]:
 
 
 def size_of(root: Path) -> int:
-    """Total size in bytes of the logs under `root`, which is about the amount that will be read."""
+    """Returns the total size in bytes of the logs in `root`, which is about the amount that will be read."""
     return sum(
         _size(Path(folder) / name)
         for camera in CAMERAS
@@ -104,7 +104,7 @@ def size_of(root: Path) -> int:
 
 
 def _size(path: Path) -> int:
-    """Size in bytes; 0 if it is not a regular file or not accessible, because then the reader skips it."""
+    """Returns a file's size in bytes; 0 if it is not regular or not accessible, because the reader then skips it."""
     try:
         return path.stat().st_size if path.is_file() else 0
     except OSError:
@@ -112,16 +112,16 @@ def _size(path: Path) -> int:
 
 
 def devils_chunks(path: Path) -> Iterator[Chunk]:
-    """The Nao Devils zip in chunks.
+    """Yields the Nao Devils zip in chunks.
 
     Raises:
-        UserError: not a zip file.
+        UserError: the file is not a zip file.
     """
     yield from _cut(Chunk(DEVILS, path), whole=True)
 
 
 def _cut(chunk: Chunk, whole: bool = False) -> Iterator[Chunk | Skipped]:
-    """`whole`: the zip is the entire source, so if it cannot be read, this is an error and not a skip."""
+    """Divides a source. `whole`: the zip is the entire source; if it cannot be read, it is an error, not skipped."""
     try:
         found = _files(chunk.path) if chunk.path.is_dir() else members(chunk.path)
     except (UserError, OSError):
@@ -137,7 +137,7 @@ def _cut(chunk: Chunk, whole: bool = False) -> Iterator[Chunk | Skipped]:
 
 
 def _files(folder: Path) -> list[Member]:
-    def give_up(error: OSError) -> None:  # without it, a folder that cannot be read looks empty
+    def give_up(error: OSError) -> None:  # otherwise, a folder that cannot be read would look empty
         raise error
 
     found = os.walk(folder, onerror=give_up)
@@ -198,13 +198,13 @@ def _reader(chunk: Chunk):
 
 
 def _naoth(rgbx: np.ndarray, text: dict, chunk: Chunk, name: str) -> Patch:
-    """A patch as cut from the camera picture, so its width is its side, unless its text contains `subsampled`."""
+    """Returns a NaoTH patch: its side is its width, unless the text says that it was `subsampled` or has a `side`."""
     height, width = rgbx.shape
     facts = labels.facts_from_text(text, width, height, chunk.border)
     ready = "subsampled" in text
     side = labels.number(text, "side") if "side" in text else math.nan if ready else width
     source = f"{chunk.camera}/{chunk.recording}/{name}"
-    told = text.get("recording")  # in an archive whose patches are from a recording with another name
+    told = text.get("recording")  # if the archive has another name than the patch's recording
     named = isinstance(told, str) and told.isprintable() and 0 < len(told) <= RECORDING_MAX
     return Patch(rgbx, facts, chunk.camera, told if named else chunk.recording, NAOTH, ready, side, source)
 

@@ -1,4 +1,4 @@
-"""Decodes PNG patches and their text chunks: nearly all with only Pillow's decoder, others with its full reader."""
+"""Decodes PNG patches and their text chunks: nearly all with Pillow's decoder only, the others with its PNG reader."""
 
 import io
 import struct
@@ -21,10 +21,10 @@ FAULTS += (struct.error, zlib.error)  # Pillow raises all of these for broken fi
 
 
 def decode_png(data: bytes) -> tuple[np.ndarray, dict]:
-    """Pixels, uint32 [height, width] as in dataset_tools.building.sample_pixels, and text chunks of a PNG.
+    """Returns the pixels, uint32 [height, width] as in building.sample_pixels, and the text chunks of a PNG.
 
     Raises:
-        Refused: not a PNG, truncated, damaged, or not the size of a patch.
+        Refused: the data are not a PNG, truncated or damaged, or do not have the size of a patch.
     """
     if not data.startswith(SIGNATURE):
         raise Refused("not a PNG file")
@@ -41,7 +41,7 @@ def decode_png(data: bytes) -> tuple[np.ndarray, dict]:
 
 
 def _plain(data: bytes) -> tuple[Image.Image, dict] | None:
-    """Image and texts of an RGB picture with nothing unusual, otherwise None; a fifth faster than Pillow's reader."""
+    """Decodes a PNG with only common features, a fifth faster than Pillow's reader; returns None for any other PNG."""
     kinds, header, packed, text = set(), None, [], {}
     at = len(SIGNATURE)
     while b"IEND" not in kinds:

@@ -1,8 +1,8 @@
 """Reads pickles of NumPy arrays, numbers, strings and lists, and rejects everything that would run code.
 
 NumPy's own code for reading pickled arrays and types is not used either: a crafted state would make it follow pointers
-from the file. This module builds arrays from bytes, a shape and a plain type. Since nine bytes can ask for gigabytes,
-it checks every instruction before it executes the first one.
+from the file. This module builds arrays from bytes, a shape and a plain type. Because nine bytes can request gigabytes,
+it checks all instructions before it executes the first one.
 """
 
 import io
@@ -21,8 +21,8 @@ from common.datasets.hdf5_column import check_room
 from common.errors import UserError
 
 TYPE_NAME = re.compile(r"[<>|=]?[biufSU]\d+")  # booleans, numbers and strings; no objects, no structures
-INSTRUCTION_BYTES = 250  # most memory that an instruction without content takes: an empty list, an entry in the memo
-# Dictionaries and sets are not allowed: with colliding hashes, they would take practically forever to build.
+INSTRUCTION_BYTES = 250  # maximum memory of an instruction without content, such as an empty list or a memo entry
+# Dictionaries and sets are not allowed: with colliding hashes, building them could take forever.
 ALLOWED = re.compile(
     "PROTO|FRAME|STOP|MARK|MEMOIZE|((LONG_)?BIN)?(PUT|GET)|(STACK_)?GLOBAL|REDUCE|BUILD|NONE|NEWTRUE|NEWFALSE|INT|"
     "BININT[12]?|LONG[14]?|(BIN)?FLOAT|((SHORT_)?BIN)?(STRING|UNICODE)|(SHORT_)?BINBYTES|(BINUNICODE|BINBYTES|BYTEARRAY)8|"
@@ -77,7 +77,7 @@ for _core in ("numpy.core", "numpy._core"):  # NumPy 1 and 2
 
 
 class _DataUnpickler(pickle.Unpickler):
-    """`room`: number of bytes that may be copied; a pickle can copy the same text of the file any number of times."""
+    """Limits the bytes that are copied to `room`, because a pickle can copy the same text any number of times."""
 
     def __init__(self, stream: io.BytesIO, room: int):
         super().__init__(stream)
@@ -98,7 +98,7 @@ class _DataUnpickler(pickle.Unpickler):
 
 
 def _check(content: io.BytesIO, size: int, path: Path) -> None:
-    """Checks that every instruction is allowed and complete, and that the memory they need fits the file's size.
+    """Checks that every instruction is allowed and complete, and that there is memory for all of them.
 
     Raises:
         UserError: the instructions need more memory than is free.
@@ -111,7 +111,7 @@ def _check(content: io.BytesIO, size: int, path: Path) -> None:
             if not ALLOWED.fullmatch(code.name):
                 raise ValueError(f"it holds {code.name}, which is not an array, number, string or list")
             limit = {"PUT": count, "BINPUT": count, "LONG_BINPUT": count, "FRAME": size - place}.get(code.name)
-            if limit is not None and argument > limit:  # the unpickler would allocate as much as the argument says
+            if limit is not None and argument > limit:  # the unpickler would allocate as much as the argument requests
                 raise ValueError(f"{code.name} {argument} in a file of {size} bytes")
     check_room(INSTRUCTION_BYTES * count + 2 * size, path)
 
@@ -120,7 +120,7 @@ def load_all(path: Path) -> Iterator[object]:
     """Yields the objects of a pickle file, one after the other.
 
     Raises:
-        UserError: the file is damaged, would run code, or needs more memory than there is.
+        UserError: the file is damaged, would run code, or needs more memory than is available.
     """
     try:
         if path.exists() and not path.is_file():  # reading a pipe would block

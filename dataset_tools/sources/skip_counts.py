@@ -9,7 +9,7 @@ EXAMPLES = 3  # names kept for each reason
 
 
 class Skips:
-    """Counts by (origin, reason), with some examples of each; the origin is empty if there is only one."""
+    """Counts skipped items by (origin, reason), with some examples; the origin is empty if there is only one."""
 
     def __init__(self):
         self.counts: Counter[tuple[str, str]] = Counter()
@@ -24,7 +24,7 @@ class Skips:
             names.append(item.name)
 
     def lines(self) -> list[str]:
-        """One line per origin and reason, safe to print."""
+        """Returns one line per origin and reason, safe to print."""
         result = []
         for (origin, reason), count in sorted(self.counts.items()):
             examples = ", ".join(printable(name, LIMIT) for name in self.examples[origin, reason])

@@ -1,7 +1,7 @@
-"""Reads the TK03 patches: grey, 16x16, without camera and recording, in one pickle of four objects.
+"""Reads the TK03 patches (grey, 16x16, without camera and recording) from one pickle of four objects.
 
-The objects are a number, the mean; images / 255 - mean [n, 16, 16]; targets [radius, x, y, is_ball] in fractions
-[n, 4]; and the names of files.
+The objects are: the mean, a number; the images [n, 16, 16], as pixel / 255 - mean; the targets [n, 4] = [radius, x, y,
+is_ball] in fractions; and the names of files.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ SIDE = 16  # pixels
 
 
 def fits(family: Family) -> bool:
-    """Whether these patches belong in a family: they have no colour, one size and no camera."""
+    """Returns whether TK03 patches belong in a family: they have no colour, one size and no camera."""
     return (family.channels, family.camera, family.size) == (1, "combined", SIDE)
 
 
@@ -31,11 +31,11 @@ def read(path: Path, digest) -> Iterator[tuple[np.ndarray, Facts] | str]:
         digest: hashlib object that is updated with the file's content.
 
     Yields:
-        A picture, uint32 [16, 16] of brightness only (see dataset_tools.building.sample_pixels), and its facts; or the
-        reason why this patch is skipped.
+        For each patch, its brightness, uint32 [16, 16] (see dataset_tools.building.sample_pixels), and its labels; for
+        a skipped patch, a text with the reason.
 
     Raises:
-        UserError: the pickle is damaged, hostile, or does not contain these patches.
+        UserError: the pickle is damaged or hostile, or does not contain TK03 patches.
     """
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):
@@ -54,7 +54,7 @@ def read(path: Path, digest) -> Iterator[tuple[np.ndarray, Facts] | str]:
         raise UserError(f"{path}: expected a number, arrays [n, 16, 16] and [n, 4]. Received: {shapes}.")
     for index in range(count):
         try:
-            with np.errstate(all="ignore"):  # `_patch` refuses infinite pixels
+            with np.errstate(all="ignore"):  # `_patch` rejects infinite pixels
                 image = images[index] + mean
             yield _patch(image, targets[index])
         except Refused as refused:

@@ -1,4 +1,4 @@
-"""Reads the PNG files of a zip directly, much faster than zipfile, and refuses bombs, damage and odd names."""
+"""Reads the PNG files of a zip much faster than zipfile, and rejects zip bombs, damaged files and unsafe names."""
 
 import io
 import os
@@ -17,7 +17,7 @@ DIRECTORY_LIMIT_BYTES = 128 << 20  # about a million members; each takes about 6
 # zipfile raises all of these for damaged files, in addition to its own exception.
 FAULTS = (zipfile.BadZipFile, OSError, ValueError, LookupError, ArithmeticError, RuntimeError, MemoryError)
 FAULTS += (struct.error,)
-LOCAL_HEADER = 30  # bytes, before name and extra field
+LOCAL_HEADER = 30  # bytes before the name and the extra field
 EXTRA_GUESS = 64  # bytes read ahead for the extra field, so that one read is nearly always enough
 
 
@@ -34,10 +34,10 @@ class Member(NamedTuple):
 
 
 def members(path: Path, suffixes: tuple[str, ...] = (".png",)) -> list[Member]:
-    """The files with these suffixes in a zip's directory, sorted by name; other files are ignored.
+    """Returns the files with these suffixes in a zip, sorted by name; other files are ignored.
 
     Raises:
-        UserError: not a zip file.
+        UserError: the file is not a zip file.
     """
     if not path.is_file() or not path.stat().st_size:  # reading a pipe would block
         what = "an empty file" if path.is_file() else "not a regular file"
@@ -72,15 +72,15 @@ class _Bounded(io.FileIO):
 
 
 def read_member(descriptor: int, member: Member, most: int = MEMBER_LIMIT_BYTES) -> bytes:
-    """The unpacked bytes of a member.
+    """Returns the unpacked bytes of a member.
 
     Args:
         descriptor: file descriptor of the zip, open for reading.
         member: the member to read.
-        most: largest number of bytes allowed, both packed and unpacked.
+        most: maximum number of bytes, both packed and unpacked.
 
     Raises:
-        Refused: unsafe name, encrypted, too large, damaged, or neither stored nor deflated.
+        Refused: the name is unsafe, or the member is encrypted, too large, damaged, or neither stored nor deflated.
     """
     check_name(member.name)
     if member.flags & 1:
@@ -98,10 +98,10 @@ def read_member(descriptor: int, member: Member, most: int = MEMBER_LIMIT_BYTES)
 
 
 def read_file(path: Path, most: int = MEMBER_LIMIT_BYTES) -> bytes:
-    """The bytes of a plain file.
+    """Reads the bytes of a plain file.
 
     Raises:
-        Refused: it is missing, not a regular file, unreadable, or has more than `most` bytes.
+        Refused: the file is missing, not a regular file, unreadable, or has more than `most` bytes.
     """
     try:
         if not path.is_file():
@@ -114,7 +114,7 @@ def read_file(path: Path, most: int = MEMBER_LIMIT_BYTES) -> bytes:
 
 
 def check_name(name: str) -> None:
-    """Rejects names that point out of the zip. No file is ever written under such a name, but the zip is suspicious.
+    """Rejects names that point outside the zip. Such a name is never used as a path, but the zip is suspicious.
 
     Raises:
         Refused: the name is absolute, or contains `..`, a drive or a backslash.
@@ -139,7 +139,7 @@ def _packed_bytes(descriptor: int, member: Member) -> bytes:
 
 
 def _inflate(packed: bytes, size: int) -> bytes:
-    """Unpacks at most one byte more than the directory says, so that a zip bomb does no harm."""
+    """Unpacks at most one byte more than the size in the zip's directory, so that a zip bomb does no harm."""
     try:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, size + 1)
     except zlib.error:

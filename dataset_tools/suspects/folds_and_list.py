@@ -1,4 +1,4 @@
-"""`suspects.py` finds labels that are probably wrong, and writes a sheet and a list for `create_datasets`."""
+"""Finds labels that are probably wrong, and writes a sheet and a list for `create_datasets`; used by `suspects.py`."""
 
 import argparse
 import shlex
@@ -28,10 +28,10 @@ SHOWN = 60  # patches on the sheet
 
 
 def read_recordings(files: list[Path], task: str):
-    """The patches of files that name at least two recordings.
+    """Reads the patches of the files, which must be from at least two recordings.
 
     Raises:
-        UserError: the files cannot be used or do not name two recordings, so no network could judge unseen labels.
+        UserError: the files cannot be used or have fewer than two recordings, so no network could judge unseen labels.
     """
     patches = concatenate([read_patches(path, task) for path in files])
     names = 0 if patches.recording is None else len(set(patches.recording))
@@ -44,7 +44,7 @@ def read_recordings(files: list[Path], task: str):
 
 
 def answers_by_fold(patches, folds: int, options: TrainingOptions, training):
-    """The outputs of the network that was not trained on a patch's recording, float32 [n, outputs].
+    """Returns, for each patch, the outputs of the network that was not trained on its recording: float32 [n, outputs].
 
     Args:
         folds: number of networks, at most one per recording. training: the project's module `training`.
@@ -72,15 +72,15 @@ def answers_by_fold(patches, folds: int, options: TrainingOptions, training):
 
 
 def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callable) -> np.ndarray:
-    """Float32 [n, outputs]: each patch is predicted by the network that has not seen its recording.
+    """Predicts each patch with the network that has not seen its recording: float32 [n, outputs].
 
     The averaged weights after the last epoch are used, so nothing is chosen on the held-out patches.
 
     Args:
-        splitter: a scikit-learn splitter by group. seed: of every network.
+        splitter: a scikit-learn splitter by group. seed: seed of every network.
         make_trainer: training patches -> common.training.trainer.Trainer.
     """
-    tf.get_logger().setLevel("ERROR")  # otherwise it warns that every fold compiles its own network
+    tf.get_logger().setLevel("ERROR")  # otherwise TensorFlow warns that every fold compiles its own network
     folds, answers = list(splitter.split(patches.X, patches.y, patches.recording)), None
     for number, (train, held_out) in enumerate(folds, 1):
         keras.utils.set_random_seed(seed)
@@ -96,16 +96,16 @@ def held_out_answers(patches: Patches, splitter, seed: int, make_trainer: Callab
 def write(
     arguments: argparse.Namespace, patches, answers, found: np.ndarray, columns: dict, draw: Callable, uses: dict
 ) -> None:
-    """Writes suspects.csv and suspects.png, and prints what to do with them.
+    """Writes suspects.csv and suspects.png, and prints how to use these files.
 
     A patch without a `source` is identified by its digest. Patches with the same digest are only on the sheet, because
-    `create_datasets` refuses a name that matches several patches.
+    `create_datasets` rejects a name that matches several patches.
 
     Args:
-        answers: of the networks, [n, ...]. found: int [k], the most suspicious first.
-        columns: name -> [k], for the list.
+        answers: the networks' outputs, [n, ...]. found: int [k], the most suspicious first.
+        columns: columns of the list, name -> [k].
         draw: (path, patches, answers, indices, title) draws the sheet.
-        uses: the options of create_datasets.py that take the list -> what they do.
+        uses: each option of create_datasets.py that accepts the list -> what the option does.
     """
     folder = new_folder(arguments.output_dir or default_output_dir() / f"suspects-{arguments.files[0].stem}")
     title = f"{len(found)} of {len(patches)} labels {'is' if len(found) == 1 else 'are'} suspicious"

@@ -1,4 +1,4 @@
-"""The command line of `suspects.py` in all projects."""
+"""Defines the command line of `suspects.py`; both projects use it."""
 
 import argparse
 from pathlib import Path
@@ -11,14 +11,14 @@ from common.errors import UserError
 def parse(
     description: str, kind: type[TrainingOptions], argv: list[str] | None
 ) -> tuple[argparse.Namespace, TrainingOptions]:
-    """The command line of `suspects.py FILE...`, and the project's options for every network.
+    """Reads the command line of `suspects.py FILE...`, and the project's options for every network.
 
     Raises:
         UserError: a value is out of range, or a file does not exist.
     """
     parser, defaults = Parser(description=description), kind()
     add, shown = parser.add_argument, " ".join(map(str, defaults.filters))
-    add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) that name recordings; used as one set")
+    add("files", type=Path, nargs="+", metavar="FILE", help="patch files (.h5) with recordings; used as one set")
     text = "networks to train, each without some recordings (%(default)s)"
     add("--folds", type=int, default=5, metavar="N", help=text)
     add(
@@ -33,7 +33,7 @@ def parse(
     add("--epochs", type=int, metavar="N", help="epochs of each network (default: like train.py)")
     add("--seed", type=int, default=0, metavar="N", help="seed for networks and folds (%(default)s)")
     add("--threads", type=int, default=1, metavar="N", help="CPU threads (%(default)s)")
-    text = "folder for the sheet and the list (default: a new suspects-NAME in the output folder)"
+    text = "new folder for the sheet and the list (default: suspects-FILE in the folder of the runs)"
     add("--output-dir", type=output_folder, metavar="DIR", help=text)
     arguments = parser.parse_args(argv)
     check_files(arguments.files)

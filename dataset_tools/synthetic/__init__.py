@@ -1,1 +1,1 @@
-"""Renders the synthetic dataset: balls and other objects, for both tasks. The files: render_files.py."""
+"""Renders the synthetic dataset: balls and other objects, for both tasks; render_files.py writes the files."""

@@ -1,4 +1,4 @@
-"""The background: turf with its grain, and beyond the field a hall full of people and objects."""
+"""Paints the background: turf with grain and, beyond the field, a hall full of people and objects."""
 
 from functools import cache
 
@@ -7,13 +7,13 @@ import numpy as np
 from dataset_tools.synthetic.shapes import Canvas
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-GRAIN, GRAIN_SIDE = 12, 128  # maps of turf grain and their texels per side
+GRAIN, GRAIN_SIDE = 12, 128  # number of maps of turf grain, and their side in texels
 HALLS, HALL_SIDE = 12, 256
 
 
 @cache
 def grains() -> np.ndarray:
-    """Periodic fractal noise, from grainy to cloudy, with zero mean and unit variance: float32 [GRAIN, side, side]."""
+    """Returns periodic fractal noise, grainy to cloudy, with mean 0 and variance 1: float32 [GRAIN, side, side]."""
     rng = np.random.default_rng(16)
     frequency = np.hypot(np.fft.fftfreq(GRAIN_SIDE)[:, None], np.fft.rfftfreq(GRAIN_SIDE))
     frequency[0, 0] = 1
@@ -26,10 +26,11 @@ def grains() -> np.ndarray:
 
 @cache
 def halls(colours: int) -> np.ndarray:
-    """Periodic pictures of crowded halls, linear light, float32 [HALLS, colours, side, side]; 1 colour is luminance.
+    """Returns periodic pictures of crowded halls, linear light, float32 [HALLS, colours, side, side].
 
-    Upright boxes, rounded objects and people of all sizes hide each other: occlusion with power-law sizes gives the
-    statistics of natural pictures (Lee, Mumford, Huang 2001, "Occlusion models for natural images", IJCV 41).
+    One colour means luminance. Upright boxes, rounded objects and people of all sizes hide each other: occlusion with
+    power-law sizes gives the statistics of natural pictures (Lee, Mumford, Huang 2001, "Occlusion models for natural
+    images", IJCV 41).
     """
     rng = np.random.default_rng(64)
     maps = np.empty((HALLS, HALL_SIDE, HALL_SIDE, 3), np.float32)
@@ -49,7 +50,7 @@ def halls(colours: int) -> np.ndarray:
 
 
 def _paint(rng: np.random.Generator, spread: float) -> np.ndarray:
-    """A colour, linear RGB [3]; `spread` is the standard deviation of the logarithm of its brightness."""
+    """Draws a colour, linear RGB [3]; `spread` is the standard deviation of the logarithm of its brightness."""
     return np.exp(rng.normal(-1.9, spread) + rng.normal(0, 0.2, 3)).clip(0.005, 1.2)
 
 
@@ -84,7 +85,7 @@ def _stand_person(rng: np.random.Generator, picture: np.ndarray, where: np.ndarr
 
 
 def ground(rng: np.random.Generator, turf: np.ndarray, contrast: float, n: int, canvas: Canvas) -> np.ndarray:
-    """Turf with its grain.
+    """Draws turf with its grain.
 
     Args:
         turf: linear RGB [3], or luminance [1].
@@ -112,7 +113,7 @@ def paint_hall(rng: np.random.Generator, image: np.ndarray, edge: np.ndarray, ti
         tilt: slope of the edge [n].
     """
     n, colours = image.shape[:2]
-    scale = np.exp(rng.uniform(np.log(30), np.log(160), (n, 1)))  # texels per patch width: how far away the people are
+    scale = np.exp(rng.uniform(np.log(30), np.log(160), (n, 1)))  # texels per patch width: more for a distant hall
     across = canvas.coordinate * scale * rng.choice([-1, 1], (n, 1)) + rng.uniform(0, HALL_SIDE, (n, 1))
     down = canvas.coordinate * scale + rng.uniform(0, HALL_SIDE, (n, 1))
     across, down = across.astype(np.int32) % HALL_SIDE, down.astype(np.int32) % HALL_SIDE

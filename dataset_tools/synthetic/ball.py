@@ -1,8 +1,8 @@
-"""The ball: a white sphere with black panels, randomly rotated, lit from above.
+"""Paints the ball: a white sphere with black panels, randomly rotated, lit from above.
 
 The classic pattern is the truncated icosahedron (12 black pentagons, 20 white hexagons). Robots also play with match
-balls that have fewer, larger and irregular dark panels, so some of the recordings use those. The patterns are stored in
-an atlas of octahedral maps, one map per pattern, and every pixel of a ball is looked up in it.
+balls that have fewer, larger and irregular dark panels, so some recordings use such balls. The patterns are stored in
+an atlas of octahedral maps, one map per pattern; the colour of every pixel of a ball is looked up there.
 """
 
 from functools import cache
@@ -11,12 +11,12 @@ import numpy as np
 
 from dataset_tools.synthetic.shapes import Canvas
 
-MAP_SIDE = 160  # texels: about two per canvas pixel on the largest ball
+MAP_SIDE = 160  # texels; about two per canvas pixel on the largest ball
 CLASSIC, PATTERNS = 4, 28  # number of maps of the 32-panel ball (worn, with seams, ...), and of all maps
 
 
 def pentagon_axes() -> np.ndarray:
-    """Unit vectors to the 12 black pentagons, float64 [12, 3]: the corners of an icosahedron."""
+    """Returns unit vectors to the 12 black pentagons, float64 [12, 3]: the corners of an icosahedron."""
     golden = (1 + 5**0.5) / 2
     corners = [(0, s, t * golden) for s in (-1, 1) for t in (-1, 1)]
     axes = np.array([np.roll(corner, turn) for turn in range(3) for corner in corners])
@@ -24,7 +24,7 @@ def pentagon_axes() -> np.ndarray:
 
 
 def hexagon_axes() -> np.ndarray:
-    """Unit vectors to the 20 white hexagons, float64 [20, 3]: the corners of a dodecahedron."""
+    """Returns unit vectors to the 20 white hexagons, float64 [20, 3]: the corners of a dodecahedron."""
     golden = (1 + 5**0.5) / 2
     cube = [(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]
     rest = [(0, s * golden, t / golden) for s in (-1, 1) for t in (-1, 1)]
@@ -33,7 +33,7 @@ def hexagon_axes() -> np.ndarray:
 
 
 def panels(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whether points of the unit sphere are on a black panel of the 32, and their distance to the next panel.
+    """Returns which points of the unit sphere are on a black panel, and their distance to the next panel.
 
     A truncated icosahedron with edge 1 has its pentagons at 2.3274 and its hexagons at 2.2673 from the centre. On the
     sphere, a point belongs to the face whose plane its ray from the centre meets first.
@@ -51,7 +51,7 @@ def panels(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def octahedral_points(side: int) -> np.ndarray:
-    """Unit vectors of the texels of an octahedral map: [side, side, 3]."""
+    """Returns the unit vectors of the texels of an octahedral map: [side, side, 3]."""
     grid = (np.arange(side) + 0.5) / side * 2 - 1
     x, y = np.meshgrid(grid, grid)
     z = 1 - np.abs(x) - np.abs(y)
@@ -61,14 +61,14 @@ def octahedral_points(side: int) -> np.ndarray:
 
 
 def _harmonics(points: np.ndarray, rng: np.random.Generator, waves: int, frequency: float) -> np.ndarray:
-    """A smooth random function on the sphere with a variance of about 1: a sum of plane waves."""
+    """Returns a smooth random function on the sphere with a variance of about 1: a sum of plane waves."""
     direction = rng.normal(size=(waves, 3))
     direction *= frequency / np.linalg.norm(direction, axis=1, keepdims=True)
     return np.sin(points @ direction.T + rng.uniform(0, 2 * np.pi, waves)).sum(-1) * (2 / waves) ** 0.5
 
 
 def _spots(points: np.ndarray, rng: np.random.Generator, count: int) -> np.ndarray:
-    """Dark panels of a modern match ball: caps on evenly spread axes, each with three to five rounded, twisted arms."""
+    """Draws the dark panels of a modern match ball: evenly spread caps with three to five rounded, twisted arms."""
     axes = {12: pentagon_axes(), 20: hexagon_axes(), 6: np.concatenate([np.eye(3), -np.eye(3)])}[count]
     near = points @ axes.T
     nearest = near.argmax(-1)
@@ -85,7 +85,7 @@ def _spots(points: np.ndarray, rng: np.random.Generator, count: int) -> np.ndarr
 
 
 def _swirls(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Dark ribbons along the seams of a six-panel ball."""
+    """Draws dark ribbons along the seams of a six-panel ball."""
     field = _harmonics(points, rng, 8, rng.uniform(2.5, 5.0))
     width = rng.uniform(0.15, 0.4)
     return np.clip(1.5 - np.abs(field) / width, 0, 1)
@@ -93,7 +93,7 @@ def _swirls(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 @cache
 def atlas() -> np.ndarray:
-    """The patterns, the same on every call: share of dark paint, float32 [PATTERNS, MAP_SIDE, MAP_SIDE]."""
+    """Returns the patterns, always the same: fraction of dark paint, float32 [PATTERNS, MAP_SIDE, MAP_SIDE]."""
     points = octahedral_points(MAP_SIDE)
     rng = np.random.default_rng(32)
     maps = []
@@ -112,7 +112,7 @@ def atlas() -> np.ndarray:
 
 
 def random_rotations(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Uniform random rotations, float32 [n, 3, 3], from random unit quaternions (Shoemake 1992, Graphics Gems III)."""
+    """Draws uniform rotations, float32 [n, 3, 3], from random unit quaternions (Shoemake 1992, Graphics Gems III)."""
     w, x, y, z = (q := rng.normal(size=(n, 4))).T / np.linalg.norm(q, axis=1)
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
@@ -123,7 +123,7 @@ def random_rotations(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def look_up(points: np.ndarray, pattern: np.ndarray) -> np.ndarray:
-    """Looks up the share of dark paint at points of the sphere.
+    """Looks up the fraction of dark paint at points of the sphere.
 
     Args:
         points: [n, 3, pixels], unit vectors.

@@ -1,7 +1,7 @@
-"""Robots of several makes and people, as tables of shapes (see shapes.py).
+"""Draws robots of several makes, and people, as tables of shapes (see shapes.py).
 
-Every function draws n random instances and returns SHAPE [n, k], built around (0, 0) with a length of about one. They
-are placed later, and are often larger than the patch, so a candidate shows only a part of them.
+Every function draws n random instances and returns SHAPE [n, k], built around (0, 0) with a length of about one. The
+objects are placed later and are often larger than the patch, so a candidate shows only a part of an object.
 """
 
 import numpy as np
@@ -11,13 +11,13 @@ from dataset_tools.synthetic.shapes import shape, stack
 
 
 def capsule(rng: np.random.Generator, n: int, a, b, colour, **fields) -> np.ndarray:
-    """A rounded limb, darker towards its edge."""
+    """Draws a rounded limb, darker towards its edge."""
     fields = {"bulge": rng.uniform(0.1, 0.7, n), "slope_x": rng.normal(0, 0.25, n), **fields}
     return shape(n, a=a, b=b, round=np.minimum(a, b) * 0.95, colour=colour, **fields)
 
 
 def foot(rng: np.random.Generator, n: int) -> np.ndarray:
-    """A robot's foot with ankle and shin."""
+    """Draws a robot's foot with ankle and shin."""
     white, tall = plastic(rng, n), rng.uniform(0.25, 0.45, n)
     shin = capsule(rng, n, rng.uniform(0.15, 0.28, n), 0.7, white, y=-0.75, x=rng.normal(0, 0.1, n))
     gap = shape(n, a=rng.uniform(0.15, 0.3, n), b=rng.uniform(0.03, 0.12, n), y=-0.2, colour=dark(rng, n))
@@ -38,7 +38,7 @@ def foot(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def limb(rng: np.random.Generator, n: int) -> np.ndarray:
-    """An arm or a leg: two segments, a dark joint and a hand."""
+    """Draws an arm or a leg: two segments, a dark joint and a hand."""
     white, bend = plastic(rng, n), rng.normal(0, 0.8, n)
     upper = capsule(rng, n, rng.uniform(0.12, 0.26, n), 0.5, white, y=-0.45)
     lower = capsule(
@@ -68,7 +68,7 @@ def limb(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def head(rng: np.random.Generator, n: int) -> np.ndarray:
-    """A robot's head: neck, skull, ears, visor and eyes."""
+    """Draws a robot's head: neck, skull, ears, visor and eyes."""
     white, wide = plastic(rng, n), rng.uniform(0.32, 0.5, n)
     neck = shape(
         n,
@@ -128,7 +128,7 @@ def head(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def torso(rng: np.random.Generator, n: int) -> np.ndarray:
-    """A robot's body: shoulders, chest, gaps, button, jersey."""
+    """Draws a robot's body: shoulders, chest, gaps, button and jersey."""
     white = plastic(rng, n)
     shell = np.where(chance(rng, n, 0.35)[:, None], luminous(rng, n, 0.02, 0.4, 0.6), white)
     arms = [capsule(rng, n, rng.uniform(0.08, 0.16, n), 0.45, white, x=side * 0.48, y=0.05) for side in (-1, 1)]
@@ -152,7 +152,7 @@ def torso(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def figure(rng: np.random.Generator, n: int) -> np.ndarray:
-    """A whole robot, small."""
+    """Draws a whole, small robot."""
     white = plastic(rng, n)
     body = shape(
         n,
@@ -185,7 +185,7 @@ def figure(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def person(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Legs in trousers and shoes."""
+    """Draws a person's legs in trousers and shoes."""
     cloth = np.where(chance(rng, n, 0.75)[:, None], dark(rng, n), luminous(rng, n, 0.08, 0.5, 0.3))
     leather = np.where(chance(rng, n, 0.5)[:, None], dark(rng, n), luminous(rng, n, 0.2, 0.9, 0.2))
     parts = []

@@ -1,7 +1,7 @@
-"""The camera: turns linear light on a canvas into the bytes of a patch, sampled as on the robot.
+"""Simulates the camera: converts linear light on a canvas to the bytes of a patch, sampled as on the robot.
 
-Focus blur, motion blur, the pixel's area and the camera's sharpening are all linear, so together they are one product
-in the Fourier domain. The few pixels that the robot reads are computed exactly from there, without an image in between.
+Focus blur, motion blur, the pixel's area and the camera's sharpening are all linear, so they can be combined into one
+product in the Fourier domain. The few pixels that the robot reads are computed exactly from it, without a full image.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from dataset_tools.synthetic.shapes import Canvas
 class Optics:
     """The camera's settings for n patches; every field is float32 [n].
 
-    side: of the candidate patch in camera pixels (whole numbers). focus: standard deviation of the blur, motion_x and
+    side: side of the candidate patch in camera pixels (whole). focus: standard deviation of the blur, motion_x and
     motion_y: distance moved during the exposure, all in patch widths. sharpen: gain of the camera's edge enhancement,
-    halo: its radius in camera pixels. gain: exposure. gamma: exponent of the tone curve. contrast: share of an S-curve.
-    black: level that becomes 0. studio: above 0, the output range is 16..235. noise: standard deviation at full light,
-    read_noise: in the dark, both in linear light.
+    halo: its radius in camera pixels. gain: exposure. gamma: exponent of the tone curve. contrast: weight of an
+    S-curve. black: level that becomes 0. studio: if above 0, the output range is 16..235. noise, read_noise: standard
+    deviation of the noise at full light and in the dark, both in linear light.
     """
 
     side: np.ndarray
@@ -39,7 +39,7 @@ class Optics:
 
 
 def sample_indices(side: np.ndarray, size: int) -> np.ndarray:
-    """The robot's point sampling: the pixel of the patch for each cell of the network input.
+    """Applies the robot's point sampling: returns the pixel of the patch for each cell of the network's input.
 
     Args:
         side: sides of patches in pixels, int [n].
@@ -54,7 +54,7 @@ def sample_indices(side: np.ndarray, size: int) -> np.ndarray:
 
 
 def transfer(optics: Optics, canvas: Canvas) -> np.ndarray:
-    """Blur, motion, pixel area and sharpening as one real transfer function: float32 [n, side, side // 2 + 1]."""
+    """Combines blur, motion, pixel area and sharpening into one transfer function: float32 [n, side, side // 2 + 1]."""
     fx = (fft.rfftfreq(canvas.side) * canvas.patch).astype(np.float32)[None, None, :]  # cycles per patch width
     fy = (fft.fftfreq(canvas.side) * canvas.patch).astype(np.float32)[None, :, None]
 
@@ -88,7 +88,7 @@ def expose(image: np.ndarray, optics: Optics, canvas: Canvas, size: int) -> np.n
     at = centre * canvas.patch + canvas.margin - 0.5  # canvas pixels
     rows = np.exp(2j * np.pi * at[:, :, None] * fft.fftfreq(side)).astype(np.complex64) / side
     columns = np.exp(2j * np.pi * fft.rfftfreq(side)[:, None] * at[:, None, :]).astype(np.complex64) / side
-    columns[:, 1:-1] *= 2  # a real image: the other half of the spectrum is the conjugate
+    columns[:, 1:-1] *= 2  # the image is real, so the other half of the spectrum is the conjugate
     return np.matmul(np.matmul(rows[:, None], spectrum), columns[:, None]).real.astype(np.float32)
 
 
@@ -108,7 +108,7 @@ def develop(light: np.ndarray, optics: Optics, rng: np.random.Generator) -> np.n
     size = light.shape[-1]
     light = np.maximum(light * column("gain"), 0)
     noise = rng.standard_normal(light.shape, dtype=np.float32)
-    for k in np.flatnonzero(optics.side < size):  # small patches: one camera pixel fills several cells, noise included
+    for k in np.flatnonzero(optics.side < size):  # in small patches, a camera pixel with its noise fills several cells
         index = sample_indices(optics.side[k : k + 1].astype(np.int64), size)[0]
         noise[k] = noise[k][:, index][:, :, index]
     light += noise * np.sqrt(light * column("noise") ** 2 + column("read_noise") ** 2)
@@ -121,7 +121,7 @@ def develop(light: np.ndarray, optics: Optics, rng: np.random.Generator) -> np.n
 
 
 def luma_and_chroma(rgb: np.ndarray) -> np.ndarray:
-    """The two channels of a YUV422 patch, with the JPEG formulas that Pillow uses for RGB -> YCbCr.
+    """Converts RGB to the two channels of a YUV422 patch, with the JPEG formulas that Pillow uses for RGB -> YCbCr.
 
     Args:
         rgb: uint8 [n, 3, size, size].

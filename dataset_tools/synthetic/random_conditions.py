@@ -1,4 +1,4 @@
-"""The conditions of a recording, drawn at random, and the camera's settings for each of its patches."""
+"""Draws the conditions of a recording at random, and the camera's settings for each of its patches."""
 
 from dataclasses import dataclass
 
@@ -65,7 +65,7 @@ def random_world(rng: np.random.Generator) -> World:
 
 
 def random_optics(rng: np.random.Generator, world: World, n: int) -> Optics:
-    """Draws the distance (hence the candidate's size), blur, exposure and noise of n candidates."""
+    """Draws the distance (and so the size), blur, exposure and noise of n candidates."""
     far = rng.random(n) < 0.12
     side = np.where(far, rng.uniform(9, 24, n), np.exp(rng.normal(np.log(50), 0.35, n))).round().clip(9, 120)
     lost = np.where(rng.random(n) < 0.2, rng.uniform(0.005, 0.05, n), 0)

@@ -1,10 +1,10 @@
-"""The synthetic dataset: rendered balls and other objects, for both tasks.
+"""Renders the synthetic dataset, balls and other objects, for both tasks.
 
 `synthetic_files` renders on first use, deterministically from a seed, and caches the files in the project's own format:
 random_conditions.py draws the conditions of a recording, scene.py composes its patches from backdrop.py,
 surroundings.py, bodies.py and ball.py, and camera.py takes the picture. We looked at real patches while writing this
-renderer and also measured on them what a classifier learns here, so that figure is not a blind test. Nothing is copied
-from pictures: all content is computed from formulae and plain ranges of numbers.
+renderer, and also tested on them a classifier that was trained here, so that figure is not a blind test. Nothing is
+copied from pictures: all content is computed from formulas and ranges of numbers.
 """
 
 import os
@@ -19,11 +19,11 @@ from common.errors import UserError
 from dataset_tools.building.patch_writer import write_patches
 from dataset_tools.synthetic.scene import render_recording
 
-VERSION = 3  # part of the cache folder's name: increase it when the renderer changes, so that it renders again
+VERSION = 3  # part of the cache folder's name: increase it when the renderer changes, so that files are rendered again
 SEED = 2024
 SPLITS = ("train", "validation", "test")
 WORKERS = 2  # threads; the number does not affect the files
-PER_RECORDING = 200  # patches of one recording; the last one of a split may have fewer
+PER_RECORDING = 200  # patches per recording; the last recording of a split may have fewer
 COUNTS = {  # patches per split; a detection file contains only balls
     "classification": {"train": 24_000, "validation": 4_000, "test": 4_000},
     "detection": {"train": 20_000, "validation": 3_000, "test": 3_000},
@@ -39,23 +39,23 @@ def synthetic_files(
     counts: dict[str, int] | None = None,
     seed: int = SEED,
 ) -> dict[str, Path]:
-    """The synthetic patch files of a task, rendered on first use.
+    """Returns the synthetic patch files of a task, which are rendered on first use.
 
-    Any number of processes may call this at the same time: one renders, and the others wait for its files.
+    Any number of processes may call this at the same time: one process renders, and the others wait for its files.
 
     Args:
         task: `classification` (half of the patches show a ball) or `detection` (all do).
-        root: data root; the files go to root/synthetic/.
+        root: data root; the files are written to root/synthetic/.
         size: width and height of the patches, 16 or 32.
         channels: 1 is Y; 2 is Y and the interleaved U/V of YUV422.
-        counts: patches per split; default `COUNTS[task]`.
+        counts: patches per split (default: `COUNTS[task]`).
         seed: seed for all random numbers.
 
     Returns:
-        paths under `train`, `validation`, `test`; the splits share no recording.
+        The paths by `train`, `validation` and `test`; the splits share no recording.
 
     Raises:
-        UserError: an argument has none of the values above, or the root cannot be written.
+        UserError: an argument has another value, or the files cannot be written.
     """
     if task not in COUNTS or size not in (16, 32) or channels not in (1, 2):
         raise UserError(
@@ -88,7 +88,7 @@ def synthetic_files(
 
 
 def plan(task: str, split: str, n: int, seed: int) -> list[tuple[tuple[int, ...], int]]:
-    """The recordings of a split: seed and number of patches of each; no two splits share a seed."""
+    """Returns the seed and number of patches of each recording of a split; no two splits share a seed."""
     first = {"train": 0, "validation": 1_000_000, "test": 2_000_000}[split] + 3_000_000 * (task == "detection")
     full, rest = divmod(n, PER_RECORDING)
     lengths = [PER_RECORDING] * full + [rest] * (rest > 0)

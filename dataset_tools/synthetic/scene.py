@@ -13,7 +13,7 @@ from dataset_tools.synthetic.random_conditions import World, random_optics, rand
 from dataset_tools.synthetic.shapes import Canvas, paint, place, shape, stack
 
 BATCH = 50  # patches painted at once: their canvases fit into a core's cache
-# Objects in patches without a ball, each with its share.
+# Objects in patches without a ball, each with its probability.
 THINGS = (
     (0.26, None),
     (0.08, surroundings.penalty_mark),
@@ -29,10 +29,10 @@ THINGS = (
 
 
 def draw_balls(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Draws the balls' places in candidate patches: [radius, center_x, center_y] in fractions, float32 [n, 3].
+    """Draws the balls' positions in candidate patches: [radius, center_x, center_y] in fractions, float32 [n, 3].
 
-    The robot centres a candidate on the ball by a rough search: mostly close, sometimes far off. At least half of each
-    ball's disc is inside the patch.
+    The robot's search for candidates is rough: the candidate's centre is mostly near the ball's, sometimes far away. At
+    least half of each ball's disc is inside the patch.
     """
     ring, turn = np.sqrt((np.arange(64) + 0.5) / 64), np.arange(64) * 2.39996  # 64 points spread evenly over a disc
     out = np.empty((0, 3))
@@ -48,7 +48,7 @@ def draw_balls(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def _paint_background(rng, world: World, image: np.ndarray, clutter: np.ndarray, canvas: Canvas) -> None:
-    """Paints lines and shadows on the field, the hall or a wall beyond it, and objects standing there, in place.
+    """Paints, in place, lines and shadows on the field, the hall or a wall beyond it, and objects there.
 
     clutter: probability that no part of the field is visible [n].
     """
@@ -154,7 +154,7 @@ def _paint_ball_scene(rng, world: World, image: np.ndarray, target: np.ndarray, 
 
 
 def _beside(rng: np.random.Generator, n: int, target: np.ndarray, p: float, gap: float) -> np.ndarray:
-    """A robot's foot or limb at the ball's edge; if `gap` (in radii) is near 1, it hides little of the ball."""
+    """Draws a robot's foot or limb at the ball's edge; it hides little of the ball if `gap` (in radii) is near 1."""
     radius, x, y = target.T
     foot = rng.random(n) < 0.5
     feet, limbs = bodies.foot(rng, n), bodies.limb(rng, n)
@@ -170,7 +170,7 @@ def _beside(rng: np.random.Generator, n: int, target: np.ndarray, p: float, gap:
 
 
 def _with_luma(table: np.ndarray, colours: int) -> np.ndarray:
-    """The table unchanged for RGB; for one colour, the first component is replaced by the luminance."""
+    """Returns the table unchanged for RGB; for one colour, replaces the first component by the luminance."""
     if colours == 1:
         table["colour"][..., 0] = table["colour"] @ LUMA
     return table
@@ -182,7 +182,7 @@ def render_recording(
     """Renders one recording; the same seed gives the same bytes.
 
     Args:
-        seed: of the random numbers.
+        seed: seed of the random numbers.
         ball: bool [n], which patches show a ball.
         size: width and height of the patches.
         channels: 1 (Y) or 2 (Y and the interleaved U/V of YUV422).

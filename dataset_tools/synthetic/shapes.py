@@ -1,8 +1,8 @@
-"""The one primitive for everything in a scene except the ball: a shaded rounded box with anti-aliased edges.
+"""Paints everything in a scene except the ball from one primitive: a shaded, rounded box with anti-aliased edges.
 
-Depending on its numbers, a rounded box is a disc, a capsule, a strip, a half plane or (hollow) a ring. So the same few
-array operations draw a whole batch of different scenes: one table of shapes, painted from back to front.
-Lengths are in patch widths, (0, 0) is the top-left corner of the patch; light is linear, 1 is paper white.
+Depending on its numbers, a rounded box is a disc, a capsule, a strip, a half plane or (hollow) a ring. Therefore a
+few array operations paint a whole batch of different scenes: one table of shapes, painted from back to front.
+Lengths are in patch widths, and (0, 0) is the top left corner of the patch. Light is linear; 1 is the white of paper.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SHAPE = np.dtype(
         ("present", bool),
         # centre, rotation in radians, half the side lengths, corner radius
         *[(name, np.float32) for name in ("x", "y", "angle", "a", "b", "round")],
-        ("squash", np.float32),  # foreshortening of marks on the ground: heights are multiplied by it
+        ("squash", np.float32),  # foreshortening of marks on the ground: factor for heights
         ("hollow", np.float32),  # if positive, only the outline is drawn; this is half its width
         ("soft", np.float32),  # width of the edge, for shadows and objects out of focus
         ("alpha", np.float32),  # opacity
@@ -32,7 +32,7 @@ SHAPE = np.dtype(
 
 @dataclass(frozen=True)
 class Canvas:
-    """The raster that a patch is painted on: the patch, `patch` pixels wide, and `margin` pixels on each side.
+    """The raster on which a patch is painted: the patch, `patch` pixels wide, and `margin` pixels on each side.
 
     The margin supplies the light that blur carries across the patch's edge, and keeps the wrap-around of the Fourier
     transform outside the patch.
@@ -43,7 +43,7 @@ class Canvas:
 
     @property
     def side(self) -> int:
-        """Width and height in pixels, margins included."""
+        """Width and height in pixels, including margins."""
         return self.patch + 2 * self.margin
 
     @cached_property
@@ -53,7 +53,7 @@ class Canvas:
 
 
 def shape(n: int, **fields) -> np.ndarray:
-    """One shape for each of n scenes, SHAPE [n]; fields are scalars or arrays [n] (colour [3] or [n, 3])."""
+    """Makes one shape for each of n scenes, SHAPE [n]; fields are scalars or arrays [n] (colour [3] or [n, 3])."""
     out = np.zeros(n, SHAPE)
     out["present"], out["squash"], out["alpha"], out["bars_x"] = True, 1, 1, 1
     for name, value in fields.items():
@@ -127,7 +127,7 @@ def _paint_layer(image: np.ndarray, layer: np.ndarray, canvas: Canvas) -> None:
 
 
 def _distance(x, y, column) -> np.ndarray:
-    """Signed distance to the rounded box's edge, negative inside: [n, side, side]."""
+    """Returns the signed distance to the rounded box's edge, negative inside: [n, side, side]."""
     outside_x = np.abs(x)
     outside_x -= column("a") - column("round")
     outside_y = np.abs(y)
@@ -148,7 +148,7 @@ def _distance(x, y, column) -> np.ndarray:
 
 
 def _light(x, y, distance, column) -> np.ndarray:
-    """Shading inside the box, as a factor [n, side, side]."""
+    """Returns the shading inside the box, as a factor [n, side, side]."""
     a, b = column("a"), column("b")
     depth = 1 + np.clip(distance / np.minimum(a, b), -1, 0)  # 0 on the axis, 1 on the edge
     light = 1 - column("bulge") * depth * depth

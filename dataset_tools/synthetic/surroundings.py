@@ -1,4 +1,4 @@
-"""Objects on and around the field: lines, marks, goals and clutter, as tables of shapes (see shapes.py).
+"""Draws objects on and around the field (lines, marks, goals and clutter) as tables of shapes (see shapes.py).
 
 Every function draws n random instances and returns SHAPE [n, k].
 """
@@ -11,7 +11,7 @@ from dataset_tools.synthetic.shapes import place, shape, stack
 
 
 def lines(rng: np.random.Generator, n: int, paint: np.ndarray) -> np.ndarray:
-    """A field line, T-, L- or X-junction, two parallel lines or a circle's arc; paint is linear RGB [n, 3]."""
+    """Draws a field line, a T-, L- or X-junction, two parallel lines or an arc; paint is linear RGB [n, 3]."""
     kind = rng.choice(6, n, p=[0.38, 0.12, 0.14, 0.08, 0.08, 0.2])  # straight, T, L, X, parallel, arc
     half = np.exp(rng.normal(np.log(0.11), 0.5, n)).clip(0.03, 0.35)
     soft = rng.uniform(0, 0.02, n)
@@ -35,7 +35,7 @@ def lines(rng: np.random.Generator, n: int, paint: np.ndarray) -> np.ndarray:
 
 
 def penalty_mark(rng: np.random.Generator, n: int, paint: np.ndarray) -> np.ndarray:
-    """A penalty mark, a cross or a dot, in the middle of a patch."""
+    """Draws a penalty mark, a cross or a dot, in the middle of a patch."""
     dot = chance(rng, n, 0.4)
     length, half = rng.uniform(0.22, 0.42, n), rng.uniform(0.05, 0.12, n)
     common = {"colour": paint, "soft": rng.uniform(0, 0.03, n)}
@@ -48,7 +48,7 @@ def penalty_mark(rng: np.random.Generator, n: int, paint: np.ndarray) -> np.ndar
 
 
 def goal(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Posts, crossbar, stay and net of a goal."""
+    """Draws the post, crossbar, stay and net of a goal."""
     white = luminous(rng, n, 0.35, 1.0, 0.05)
     half = rng.uniform(0.06, 0.2, n)
     net = shape(
@@ -73,7 +73,7 @@ def goal(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def blob(rng: np.random.Generator, n: int) -> np.ndarray:
-    """A white rounded object without a pattern: the back of a head, a helmet, a bin, a lamp."""
+    """Draws a white rounded object without a pattern: the back of a head, a helmet, a bin, a lamp."""
     a, b = rng.uniform(0.15, 0.6, n), rng.uniform(0.15, 0.6, n)
     return stack(
         shape(
@@ -91,7 +91,7 @@ def blob(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def clutter(rng: np.random.Generator, n: int, count: int = 8) -> np.ndarray:
-    """Nearby objects that hide each other; their sizes follow a power law (see `backdrop.halls`)."""
+    """Draws nearby objects that hide each other; their sizes follow a power law (see `backdrop.halls`)."""
     layers = []
     upright = chance(rng, n, 0.6)
     for k in range(count):
@@ -124,7 +124,7 @@ def clutter(rng: np.random.Generator, n: int, count: int = 8) -> np.ndarray:
 
 
 def shadow(rng: np.random.Generator, n: int, p: float) -> np.ndarray:
-    """A soft shadow over part of the ground, SHAPE [n]."""
+    """Draws a soft shadow over a part of the ground, SHAPE [n]."""
     return shape(
         n,
         x=rng.normal(0.5, 0.6, n),

@@ -1,4 +1,4 @@
-"""Small sources of patches in the robot's formats."""
+"""Makes small sources of patches in the robots' formats."""
 
 import io
 import pickle
@@ -26,7 +26,7 @@ def png():
         if isinstance(pixels, int | tuple):
             width, height = (pixels, pixels) if isinstance(pixels, int) else pixels
             generator = np.random.default_rng([seed, width, height])
-            coarse = generator.integers(0, 256, (5, 5, 3), dtype=np.uint8)  # low frequencies: all look different
+            coarse = generator.integers(0, 256, (5, 5, 3), dtype=np.uint8)  # low frequencies: patches look different
             pixels = np.array(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
         info = PngImagePlugin.PngInfo()
         for key, value in (text or ({"ball_intersect": 0} if labelled else {})).items():
@@ -136,7 +136,7 @@ def build(tmp_path, naoth, devils, tk03):
             *(["--devils", str(devils)] if task == "classification" else []),
         ]
         main = {"classification": classification, "detection": detection}[task].main
-        # in 14 recordings of random pictures, a chance similarity is not a leak
+        # random pictures in 14 recordings may be similar by chance, which is not a leak
         return main(
             [
                 *(given if sources else []),

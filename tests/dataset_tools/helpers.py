@@ -21,7 +21,7 @@ def load(output, part, chosen=None):
 
 
 def joined(output, task="classification"):
-    """All patches of the three splits of the default family, of those that have a file."""
+    """Returns the patches of all splits of the default family that have a file."""
     chosen = family(task)
     parts = ("train", "validation", "test")
     return concatenate([load(output, part, chosen) for part in parts if (output / chosen.file(part)).exists()])

@@ -1,4 +1,4 @@
-"""The whole command: annotations give the same patches in any format and with any number of processes."""
+"""cut.py makes the same patches from annotations of any format, with any number of processes."""
 
 import shlex
 import subprocess

@@ -1,4 +1,4 @@
-"""inspect.py prints what a patch file holds and draws a picture of it, whatever the file's age, task and shape."""
+"""inspect.py describes a patch file and draws a picture of it, for files of any age, task and shape."""
 
 import h5py
 import numpy as np

@@ -1,4 +1,4 @@
-"""Reads annotations of drawn pictures, as the tests of all formats do."""
+"""Reads annotations of drawn pictures for the tests of all formats."""
 
 from dataset_tools.annotations import recognise
 from dataset_tools.annotations.classes import Classes
@@ -9,7 +9,7 @@ BALL = [("ball", 100, 80, 130, 110)]
 
 
 def read(path, pictures=None, kind=None, **classes):
-    """All records by name, and all skips as {name: reason}."""
+    """Returns all records by name, and everything that was skipped as {name: reason}."""
     items = list(recognise.records(recognise.recognise(path, kind, pictures), Classes.of(**classes)))
     skipped = {item.name: item.reason for item in items if isinstance(item, Skipped)}
     return {item.name: item for item in items if isinstance(item, Record)}, skipped

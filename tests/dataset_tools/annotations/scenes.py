@@ -11,7 +11,7 @@ BALL, ROBOT, MARK = "ball", "nao", "penalty_mark"
 
 
 def picture(seed, size=(320, 240), boxes=()):
-    """A noisy field with a white disc in the box of each ball and a grey rectangle in every other box."""
+    """Draws a noisy field with a white disc in the box of each ball and a grey rectangle in every other box."""
     generator = np.random.default_rng(seed)
     ground = generator.integers(40, 120, (size[1] // 8 + 1, size[0] // 8 + 1, 3), dtype=np.uint8)
     image = Image.fromarray(ground).resize(size, Image.Resampling.BICUBIC)
@@ -134,7 +134,7 @@ def varint(value):
 
 
 def message(**fields):
-    """A protobuf message from f1=..., f2=...: bytes or int."""
+    """Encodes a protobuf message from f1=..., f2=..., which are bytes or int."""
     out = b""
     for key, value in fields.items():
         number = int(key[1:])
@@ -146,12 +146,12 @@ def message(**fields):
 
 
 def entry(frame, name, payload):
-    """A message of a NaoTH log with its header."""
+    """Returns a message of a NaoTH log with its header."""
     return struct.pack("<i", frame) + name.encode() + b"\0" + struct.pack("<i", len(payload)) + payload
 
 
 def yuyv_of(image):
-    """The bytes of a picture in the camera's YUYV layout."""
+    """Returns the bytes of a picture in the camera's YUYV layout."""
     ycbcr = np.asarray(image.convert("YCbCr"))
     out = np.empty((image.height, image.width // 2, 4), np.uint8)
     out[..., 0], out[..., 2] = ycbcr[:, 0::2, 0], ycbcr[:, 1::2, 0]

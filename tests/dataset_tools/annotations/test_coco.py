@@ -1,4 +1,4 @@
-"""COCO: missing and empty pictures, odd boxes, and memory use."""
+"""COCO files may have missing pictures, no boxes or invalid boxes, and are read with little memory."""
 
 import json
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Finding the picture for an annotated name, or the reason why there is none."""
+"""An annotated name leads to one picture; otherwise it is skipped with the reason."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""JSON that is read in parts gives the same values, and other files give one line."""
+"""JSON that is read in parts gives the same values, and files that are not JSON give one line."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Pictures in all modes, and rotated, huge, damaged or missing ones."""
+"""Pictures of all modes and rotations are read; huge, damaged and missing pictures are rejected."""
 
 import struct
 import tracemalloc

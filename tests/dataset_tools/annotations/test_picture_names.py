@@ -1,4 +1,4 @@
-"""Frame, camera and recording are read from names as people and programs write them."""
+"""Frame, camera and recording are read from picture names as people and programs write them."""
 
 import re
 from pathlib import Path
@@ -71,7 +71,7 @@ def test_sources_of_the_same_name_are_numbered():
         ("game-000123.png", "field_game"),
         ("half-time.png", "field"),
         ("images/2026/game-1.png", "field_2026_game"),
-        ("ball/1.png", "field"),  # a class of patches is not a recording
+        ("ball/1.png", "field"),  # a class folder is not a recording
     ],
 )
 def test_a_recording_is_named_after_source_folders_and_game(name, recording):

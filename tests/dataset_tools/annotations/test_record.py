@@ -1,4 +1,4 @@
-"""Boxes that are not boxes cost the picture its certificate, and nothing else."""
+"""A picture with an invalid box is no longer certified, but its other boxes are kept."""
 
 import math
 
@@ -14,7 +14,7 @@ BOX = Box("ball", 1, 2, 3, 4)
 
 
 def read(items, certified=True):
-    """The record that comes last, and the reasons of what was skipped."""
+    """Returns the record, which comes last, and the reasons for what was skipped."""
     *skipped, record = annotated(Record("a.png", (), certified), items, lambda item: item())
     assert all(isinstance(item, Skipped) and item.name == "a.png" for item in skipped)
     return record, [item.reason for item in skipped]

@@ -1,4 +1,4 @@
-"""TORSO-21: pictures that are annotated as with or without a ball."""
+"""TORSO-21 pictures are used if they are annotated as showing a ball or no ball."""
 
 from dataset_tools.annotations.record import Box
 from tests.dataset_tools.annotations.reading import read

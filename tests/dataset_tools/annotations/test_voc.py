@@ -1,4 +1,4 @@
-"""Pascal VOC: pictures without an XML file, and hostile XML."""
+"""Pascal VOC pictures without an XML file, or with hostile XML, are skipped."""
 
 import pytest
 from PIL import Image

@@ -1,4 +1,4 @@
-"""YAML: alias bombs take little memory, and files that are not YAML give one line."""
+"""Alias bombs in YAML take little memory, and files that are not YAML give one line."""
 
 import tracemalloc
 

@@ -1,4 +1,4 @@
-"""YOLO: places of labels and class names, and lines that are not a box."""
+"""YOLO labels and class names are found in all usual places, and lines that are not a box are skipped."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A store of random patches with the facts that a test names, filled as a build fills it."""
+"""Makes a store of random patches with given labels, filled in the same way as in a build."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ FACTS = {"ball": 0.0, "penalty": 0.0, "robot": 0.0, "circle": UNKNOWN, "side": n
 
 
 def batch(recordings, plan=PLAN, seed=0, origin="naoth", skipped=(), digest="digest", **facts):
-    """One patch per recording; each fact is one value for all patches, or one value per patch."""
+    """Makes a batch with one patch per recording; each of `facts` is one value for all patches or one per patch."""
     n, generator = len(recordings), np.random.default_rng(seed)
     planes = 2 if plan.chroma else 1
     pixels = {size: generator.integers(0, 256, (n, size, size, planes), dtype=np.uint8) for size in plan.sizes}
@@ -34,7 +34,7 @@ def batch(recordings, plan=PLAN, seed=0, origin="naoth", skipped=(), digest="dig
 
 
 def filled(folder, *batches, plan=PLAN):
-    """A closed store with these batches."""
+    """Returns a closed store with these batches."""
     store = Store(folder, plan)
     for one in batches:
         store.add(one)

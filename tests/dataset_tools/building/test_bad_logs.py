@@ -1,4 +1,4 @@
-"""Bad logs among good ones: each gives one line, and none prints control characters."""
+"""Each bad log among good logs gives one line, and no control characters are printed."""
 
 import struct
 
@@ -20,7 +20,7 @@ def spoiled(path, find, replace):
 
 @pytest.fixture
 def bad_logs(naoth, png, zip_of):
-    """A root of 14 good logs and one bad log of every kind."""
+    """A root with 14 good logs and one bad log of every kind."""
     top = naoth / "top"
     for name, content in {
         "flat": header_only(0, 0),
@@ -31,7 +31,7 @@ def bad_logs(naoth, png, zip_of):
     }.items():
         zip_of(top / f"{name}.zip", {"a.png": content})
     offset = zip_of(top / "offset.zip", {"a.png": png(20)})
-    spoiled(offset, b"PK\5\6", struct.pack("<HHHHLL", 0, 0, 1, 1, 70, 0))  # a directory with another size
+    spoiled(offset, b"PK\5\6", struct.pack("<HHHHLL", 0, 0, 1, 1, 70, 0))  # a directory with a wrong size
     zip_of(top / "method.zip", {"a.png": png(20)})
     spoiled(top / "method.zip", b"PK\1\2", struct.pack("<HHHH", 20, 20, 0, 99))
     spoiled(zip_of(top / "large.zip", {"a.png": png(20)}), b"PK\5\6", struct.pack("<HHHHL", 0, 0, 1, 1, 1 << 31))

@@ -195,7 +195,7 @@ def test_sides_and_sources_are_in_the_files_and_are_kept_when_splitting(build, t
     assert [name.split("/")[0] for name in np.array(names)[mine]] == patches.camera[mine].tolist()
     assert patches.side.dtype == np.float32
     assert ((patches.side[mine] >= 17) & (patches.side[mine] <= 56)).all()
-    assert np.isnan(patches.side[~mine]).all()  # these were subsampled before they were saved
+    assert np.isnan(patches.side[~mine]).all()  # these patches were subsampled before they were saved
     taken = patches.take(np.arange(3, 9))
     assert taken.source.tolist() == patches.source[3:9].tolist()
 
@@ -239,4 +239,4 @@ def test_a_split_with_too_few_balls_to_measure_anything_is_warned_of(tmp_path, b
     out, err = capsys.readouterr()
     assert "0 balls), test 1 (1 ball)\n" in out
     (line,) = (line for line in err.splitlines() if "warning" in line)
-    assert "fewer than 30 balls, so numbers measured on them mean little: test 1. Add recordings" in line
+    assert "fewer than 30 balls, so metrics on them are unreliable: test 1. Add recordings" in line

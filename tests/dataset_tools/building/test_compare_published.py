@@ -10,7 +10,7 @@ def test_check_published(tmp_path, build, serve, capsys, monkeypatch):
     assert build("classification") == 0
     published = tmp_path / "published"
     build("classification", output=published)
-    killed = tmp_path / "out" / ".published-killed" / "in_use.lock"  # of an earlier comparison
+    killed = tmp_path / "out" / ".published-killed" / "in_use.lock"  # left by an earlier comparison
     killed.parent.mkdir()
     killed.touch()
     with serve(published) as url:
@@ -20,7 +20,7 @@ def test_check_published(tmp_path, build, serve, capsys, monkeypatch):
         assert check("--camera", "combined", "top") == 1
         assert "not built here" in capsys.readouterr().out
         damaged = published / family().file("train")
-        damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")  # its SHA256SUMS is still the old one
+        damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")  # its SHA256SUMS did not change
         assert check() == 1
         assert "differs  other bytes: train_ball_no_ball_X_y.h5\n" in capsys.readouterr().out
         build("classification", "--seed", 1)

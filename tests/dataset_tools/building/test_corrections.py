@@ -1,4 +1,4 @@
-"""--drop and --relabel apply and record lists by source, or by digest for older files, and refuse unclear entries."""
+"""--drop and --relabel apply lists by source or, for older files, by digest; ambiguous entries are rejected."""
 
 import json
 

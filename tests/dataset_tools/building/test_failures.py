@@ -1,4 +1,4 @@
-"""Builds that fail print one line, return a status and leave the previous files unchanged."""
+"""A failed build prints one line, returns a non-zero status and leaves the previous files unchanged."""
 
 import resource
 import subprocess
@@ -111,7 +111,7 @@ def test_no_disk_space_for_pixels_fails_all_families_and_changes_nothing(tmp_pat
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(
         resource.RLIMIT_FSIZE, (20_000, limits[1])
-    )  # beyond this size the kernel refuses to write, as with a full disk
+    )  # writing beyond this size fails, as with a full disk
     try:
         capsys.readouterr()
         assert build("classification", "--seed", 1) == 1
@@ -145,5 +145,7 @@ def test_a_family_without_a_single_ball_fails(tmp_path, build, zip_of, png, task
         zip_of(tmp_path / "empty" / "top" / f"log{log}.zip", files)
     assert build(task, "--naoth", str(tmp_path / "empty"), "--origins", "naoth") == 1
     out = capsys.readouterr().out
-    assert {"classification": "shows a ball: are labels missing", "detection": "no patches with a label"}[task] in out
+    assert {"classification": "shows a ball: are labels missing", "detection": "no patches with a usable label"}[
+        task
+    ] in out
     assert not list((tmp_path / "out").rglob("*.h5"))

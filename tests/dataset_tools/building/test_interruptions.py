@@ -1,4 +1,4 @@
-"""Builds that are interrupted or killed at any moment, as by a terminal: with a signal to all their processes."""
+"""Builds may be interrupted or killed at any moment, by a signal to all their processes as a terminal sends it."""
 
 import os
 import signal

@@ -29,10 +29,10 @@ def test_help_and_wrong_arguments_load_nothing_heavy():
         ([], "--naoth ROOT is missing"),
         (["--naoth", "nowhere"], "--naoth must be a folder. Received: nowhere"),
         (["--naoth", ".", "--devils", "nowhere.zip"], "--devils must be a file"),
-        (["--naoth", ".", "--split", "0", "1", "1"], "--split needs three shares"),
+        (["--naoth", ".", "--split", "0", "1", "1"], "--split needs three numbers"),
         (["--naoth", ".", "--split", "nan", "1", "1"], "Received: nan 1 1"),
         (["--naoth", ".", "--seed", "-1"], "--seed must be at least 0"),
-        (["--naoth", ".", "--max-leaks", "2"], "--max-leaks must be a share"),
+        (["--naoth", ".", "--max-leaks", "2"], "--max-leaks must be a fraction"),
         (["--naoth", ".", "--jobs", "0"], "--jobs must be at least 1"),
         (["--naoth", ".", "--archive-url", "ftp://x"], "must be http(s)://SERVER[/PATH]. Received: 'ftp://x'"),
         (["--check-published", "archive"], "must be http(s)://SERVER[/PATH]. Received: 'archive'"),
@@ -53,7 +53,7 @@ shares = st.floats(0, allow_infinity=False)
 def test_any_three_shares_with_training_are_scaled_to_a_sum_of_one(split):
     arguments = ["--origins", "tk03", "--split", *map(repr, split)]
     if split[0] == 0 or sum(split) == math.inf:
-        with pytest.raises(UserError, match="--split needs three shares"):
+        with pytest.raises(UserError, match="--split needs three numbers"):
             parse_args("classification", arguments)
         return
     scaled = parse_args("classification", arguments).shares

@@ -1,4 +1,4 @@
-"""A store returns what was put in, in the order in which it was put in."""
+"""A store returns its patches unchanged, in the order in which they were added."""
 
 import numpy as np
 import pytest

@@ -46,7 +46,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 
 
 def test_a_disk_that_fills_up_is_one_line_and_crashes_nothing(tmp_path):
-    """A limit on the size of files fails like a full disk; HDF5 on its own would crash Python."""
+    """A limit on the file size acts like a full disk, on which HDF5 alone would crash Python."""
     write = (
         "import resource, sys, numpy as np\n"
         "from dataset_tools.building.patch_writer import write_patches\n"
@@ -56,7 +56,7 @@ def test_a_disk_that_fills_up_is_one_line_and_crashes_nothing(tmp_path):
         "except Exception as error: print(type(error).__name__, error)\n"
     )
     path = tmp_path / "out.h5"
-    for count in (2000, 780, 740):  # fails in the middle of the pixels, at their end, fits
+    for count in (2000, 780, 740):  # too large in the middle of the pixels, too large at their end, small enough
         done = subprocess.run(
             [sys.executable, "-c", write, str(path), str(count)], capture_output=True, text=True, check=False
         )

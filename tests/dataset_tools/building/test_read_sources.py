@@ -1,4 +1,4 @@
-"""All sources of a root are read into one store, and what they hold is counted."""
+"""All sources of a root are read into one store, and their patches are counted."""
 
 from dataset_tools.ball_classification_datasets import create_datasets as classification
 from dataset_tools.building import read_sources
@@ -25,7 +25,7 @@ def test_without_a_path_sources_come_from_the_archive(tmp_path, naoth, devils, t
 def test_balls_without_a_position_are_counted_and_not_in_detection(tmp_path, build, naoth, png, zip_of, capsys):
     zip_of(naoth / "top" / "zz.zip", {f"{index}.png": png(20 + index, ball_intersect=0.9) for index in range(3)})
     assert build("detection") == 0
-    assert "skipped 3 of naoth: ball without a plausible place, such as zz, zz, zz" in capsys.readouterr().err
+    assert "skipped 3 of naoth: ball without a plausible position, such as zz, zz, zz" in capsys.readouterr().err
     assert build("detection", "--strict") == 1
     assert build("classification", "--strict") == 0
     assert len(load(tmp_path / "out", "naoth")) == 143
@@ -43,7 +43,7 @@ def test_the_summary_counts_every_patch_once(tmp_path):
         ["tk03", "3", "0", "3", "0", "0"],
     ]
     assert others == "  naoth without a ball: 1 with a penalty mark, 1 with a robot"
-    store.columns["kind"][[0, 9]] = labels.DROPPED  # as by --drop
+    store.columns["kind"][[0, 9]] = labels.DROPPED  # as --drop does
     header, *rows, others = read_sources.summary(store).splitlines()
     assert header.split()[-1] == "dropped"
     assert [row.split()[-1] for row in rows] == ["1", "1", "0"]

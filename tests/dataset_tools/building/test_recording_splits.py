@@ -1,4 +1,4 @@
-"""Splits keep recordings whole, games together and balls balanced, whatever else is built."""
+"""Splits do not divide recordings, keep games together and balance balls, regardless of what else is built."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def test_recordings_are_linked_by_several_duplicates(links, together):
 
 
 def naoth(balls=0.9, more=()):
-    """600 patches of 30 recordings, of which every third shows a ball, and patches with other overlaps."""
+    """Makes 600 patches of 30 recordings, every third with a ball, and adds patches with other overlaps."""
     recordings = [f"log{index % 30:02d}" for index in range(600)]
     ball = [balls if index // 30 % 3 == 0 else 0.0 for index in range(600)]
     return batch([*recordings, *(name for name, _ in more)], ball=[*ball, *(overlap for _, overlap in more)])
@@ -85,7 +85,7 @@ def test_the_split_of_naoth_recordings_depends_on_nothing_else(tmp_path):
     devils = batch([f"game {index % 5}" for index in range(50)], origin="devils", ball=0.9)
     others = split(tmp_path / "others", batch([""] * 9, origin="tk03"), devils, naoth(more=partial))
     assert {name: side for name, side in others.items() if name in alone} == alone
-    assert "" not in others  # so TK03's patches are in the train split
+    assert "" not in others  # so TK03 patches are in the training split
     assert {others[f"game {index}"] for index in range(5)} >= {TRAIN, TEST}
     assert split(tmp_path / "seed", naoth(), seed=1) != alone
 

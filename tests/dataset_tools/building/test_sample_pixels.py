@@ -17,7 +17,7 @@ def rgbx(rgb):
 
 
 def one_pixel(rgb):
-    """Pillow's YCbCr of one pixel."""
+    """Converts one pixel to YCbCr with Pillow."""
     return Image.new("RGB", (1, 1), tuple(int(value) for value in rgb)).convert("YCbCr").getpixel((0, 0))
 
 
@@ -73,7 +73,7 @@ def test_a_batch_equals_its_single_patches():
 @pytest.mark.parametrize("size", [16, 32])
 @pytest.mark.parametrize("shape", [(9, 9), (16, 16), (21, 21), (40, 40), (47, 33), (1, 1)])
 def test_area_is_the_mean_of_the_pixels_that_a_cell_covers(shape, size):
-    """Divides every pixel into size x size small ones, so that each cell covers exactly height x width of them."""
+    """Divides every pixel into size x size parts, so that each cell covers exactly height x width parts."""
     height, width = shape
     rgb = np.random.default_rng(shape).integers(0, 256, (*shape, 3), dtype=np.uint8)
     small = rgb.repeat(size, 0).repeat(size, 1).reshape(size, height, size, width, 3).astype(np.float64)

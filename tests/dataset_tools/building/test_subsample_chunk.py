@@ -1,4 +1,4 @@
-"""A chunk becomes the pixels and facts of its patches, each as if it were alone."""
+"""A chunk is converted to pixels and labels; no patch depends on the other patches."""
 
 import io
 
@@ -16,7 +16,7 @@ BALL = {"ball_intersect": 0.9, "ball_center_x": 9, "ball_center_y": 8, "ball_rad
 
 @pytest.fixture
 def chunk(tmp_path, png, zip_of):
-    """A function that makes the only chunk of a log with the given pictures."""
+    """A function that makes a log with the given pictures and returns its only chunk."""
 
     def make(files, name="log"):
         zip_of(tmp_path / name / "top" / "log.zip", files)
@@ -36,7 +36,7 @@ def pictures(png):
 
 
 def same(one, other):
-    """Whether two tables of columns hold the same values; NaN equals NaN."""
+    """Returns whether two tables of columns contain the same values; NaN equals NaN."""
     return one.keys() == other.keys() and all(
         np.array_equal(one[key], other[key], equal_nan=one[key].dtype.kind == "f") for key in one
     )
@@ -54,7 +54,7 @@ def test_a_patch_does_not_depend_on_its_neighbours_or_on_what_else_is_made(chunk
         assert all(np.array_equal(alone.pixels[size][0], whole.pixels[size][index]) for size in plan.sizes)
     for other in (Plan((32,), False, method), Plan((16,), True, method)):
         part = decode(chunk(pictures), other)
-        assert same(part.columns, whole.columns)  # so duplicates and splits do not depend on it
+        assert same(part.columns, whole.columns)  # so duplicates and splits do not depend on the plan
         (size,) = other.sizes
         assert np.array_equal(part.pixels[size], whole.pixels[size][..., : 1 + other.chroma])
 

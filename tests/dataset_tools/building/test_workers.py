@@ -1,4 +1,4 @@
-"""The processes that share the work keep its order, reuse their memory and end well."""
+"""Worker processes keep the order of tasks, reuse their memory and do not outlive their parent."""
 
 import os
 import platform
@@ -26,7 +26,7 @@ print(pictures(10))
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries keep memory by other rules")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries manage memory differently")
 def test_memory_of_a_picture_is_there_for_the_next_one():
     def faults(begin):
         found = subprocess.run([sys.executable, "-c", FAULTS.format(begin=begin)], stdout=subprocess.PIPE, check=True)

@@ -1,4 +1,4 @@
-"""The hidden folder for unfinished files is deleted at the end, and so are those of killed processes."""
+"""The hidden folder for unfinished files is deleted at the end, as are the folders of killed processes."""
 
 import os
 import signal

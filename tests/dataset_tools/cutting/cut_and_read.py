@@ -1,4 +1,4 @@
-"""Runs cut.py in this process and reads the patches that it has written."""
+"""Runs cut.py in this process, and reads the patches that cut.py wrote."""
 
 import io
 import zipfile
@@ -13,7 +13,7 @@ def run(*arguments):
 
 
 def patches(root):
-    """(archive, member, picture, text chunks) of every patch."""
+    """Returns (archive, member, picture, text chunks) of every patch."""
     for path in sorted(root.glob("*/*.zip")):
         with zipfile.ZipFile(path) as archive:
             assert archive.testzip() is None

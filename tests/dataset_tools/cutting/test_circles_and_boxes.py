@@ -1,4 +1,4 @@
-"""Circles of boxes, and impossible balls."""
+"""Boxes become circles, and impossible boxes of balls are rejected."""
 
 import itertools
 import math

@@ -39,7 +39,7 @@ def circle(box):
 
 
 def share(ball, box, count=400):
-    """Share of the patch inside the circle, by counting points of a fine grid."""
+    """Returns the fraction of the circle that is inside the patch, by counting points of a fine grid."""
     radius, x, y = ball
     steps = (np.arange(count) + 0.5) / count * 2 - 1
     inside = steps[:, None] ** 2 + steps[None] ** 2 <= 1
@@ -55,8 +55,8 @@ def test_robot_and_penalty_overlaps_are_written(tmp_path, pictures):
             if f"{kind}_intersect" in text:
                 assert f"{kind}_center_x" in text
                 found.append(number(text, f"{kind}_intersect"))
-    assert max(shares["robot"]) > 0.8  # share of the patch; a patch that is entirely on the drawn robot would be flat
-    assert max(shares["penalty"]) > 0.9  # share of the mark
+    assert max(shares["robot"]) > 0.8  # fraction of the patch; a patch that shows only the drawn robot would be flat
+    assert max(shares["penalty"]) > 0.9  # fraction of the penalty mark
 
 
 def test_a_picture_gives_the_same_patches_whatever_else_is_cut(tmp_path, pictures):
@@ -66,7 +66,7 @@ def test_a_picture_gives_the_same_patches_whatever_else_is_cut(tmp_path, picture
         alone = tmp_path / name
         alone.mkdir()
         (alone / name).write_bytes((pictures / name).read_bytes())
-        geometry = ("--negatives", 0)  # their sizes are drawn from the balls of all pictures
+        geometry = ("--negatives", 0)  # the sizes of negatives depend on the balls of all pictures
         assert run(scenes.yolo(alone, boxes), *geometry, "--output", tmp_path / "alone" / name) == 0
         everything = {image.tobytes() for *_, image, text in patches(tmp_path / "all") if text["picture"] == name}
         assert {image.tobytes() for *_, image, _ in patches(tmp_path / "alone" / name)} <= everything

@@ -1,4 +1,4 @@
-"""Cutting that is interrupted, killed or out of disk space loses nothing, leaves no partial files, prints one line."""
+"""If cutting is interrupted, killed or out of disk space, nothing is lost, and no partial files are left."""
 
 import os
 import resource
@@ -20,7 +20,7 @@ NAMES = {f"game{index // 200}-{index:03d}.png": [(scenes.BALL, 100, 80, 130, 110
 def source(tmp_path_factory):
     folder = tmp_path_factory.mktemp("source") / "pictures"
     scenes.yolo(scenes.write_pictures(folder, dict.fromkeys(list(NAMES)[:4], NAMES["game0-000.png"])), NAMES)
-    for index, name in enumerate(NAMES):  # each file is one byte longer, so that no two are equal
+    for index, name in enumerate(NAMES):  # each file is one byte longer than the one before, so that all files differ
         (folder / name).write_bytes((folder / f"game0-{index % 4:03d}.png").read_bytes() + b" " * (index > 3) * index)
     return folder
 

@@ -1,4 +1,4 @@
-"""Patches are placed around the balls as the robot places its candidates, and negatives where no ball is."""
+"""Patches are placed around the balls as the robot places its candidates, and negatives away from all balls."""
 
 from random import Random
 
@@ -53,13 +53,13 @@ def test_negatives_show_no_ball_and_three_of_four_show_something(tmp_path):
         assert "ball_radius" not in text
         on_robot.append(number(text, "robot_intersect"))
     assert len(on_robot) >= 80
-    # Three of four negatives show something, half of these the robot, which covers a tenth of the picture.
+    # Three of four negatives show an object or an edge. Half of these show the robot, a tenth of the picture.
     assert np.mean(np.array(on_robot) > 0) > 0.25
 
 
 @st.composite
 def pictures_with_balls(draw):
-    """The scene of a picture of any size, with balls that may be cut off at its edge."""
+    """Draws the scene of a picture of any size, with balls that may be cut off at the picture's edge."""
     width, height = draw(st.integers(16, 700)), draw(st.integers(16, 500))
     balls = []
     for _ in range(draw(st.integers(0, 3))):
@@ -103,7 +103,7 @@ def test_negatives_touch_nothing_to_avoid_and_stay_in_the_picture(scene, negativ
 def test_negatives_differ_are_not_flat_and_have_the_sizes_of_the_balls():
     scene = Scene(640, 480, [], {}, [], True)
     pixels = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
-    pixels[:, :320] = 90  # as a wall
+    pixels[:, :320] = 90  # a flat wall
     geometry = Geometry(scale=(1, 1), negatives=40)
     found = without_balls(scene, pixels, geometry, np.array([0.1]), Random(0))
     assert len(found) > 20

@@ -52,4 +52,4 @@ def test_a_million_annotations_are_cut_in_little_memory(tmp_path):
     assert status == 0
     assert used.ru_maxrss < 300 << (
         20 if sys.platform == "darwin" else 10
-    )  # bytes there, kB elsewhere; about 60 MB are NumPy and other libraries
+    )  # ru_maxrss is in bytes on macOS, in kB elsewhere; NumPy and other libraries take about 60 MB

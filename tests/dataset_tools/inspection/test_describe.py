@@ -1,4 +1,4 @@
-"""A patch file is described in text: its counts, groups, attributes and warnings."""
+"""The description of a patch file contains its counts, groups, attributes and warnings."""
 
 import h5py
 import numpy as np

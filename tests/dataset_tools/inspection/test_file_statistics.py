@@ -1,4 +1,4 @@
-"""Statistics of a patch file show what is wrong with it."""
+"""The statistics of a patch file are correct, and warnings show what is wrong with the file."""
 
 import h5py
 import numpy as np

@@ -1,4 +1,4 @@
-"""Patches with a lot of texture, and plausible circles for them."""
+"""Makes patches with a lot of texture, and plausible circles for these patches."""
 
 import numpy as np
 

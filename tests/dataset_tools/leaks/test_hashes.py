@@ -1,4 +1,4 @@
-"""Fingerprints depend on what they should and on nothing else."""
+"""Each fingerprint of a patch depends on exactly what it should."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_contrast_is_the_standard_deviation():
 
 def test_small_takes_the_brightness_of_inputs_of_both_sizes():
     luma = pictures(20)
-    colours = np.stack([luma, 255 - luma], axis=-1)  # a second channel does not count
+    colours = np.stack([luma, 255 - luma], axis=-1)  # the second channel is ignored
     assert np.array_equal(hashes.small(colours), luma)
     assert np.array_equal(hashes.small(colours.repeat(2, 1).repeat(2, 2)), luma)
     corners = np.zeros((1, 32, 32, 1), np.uint8)

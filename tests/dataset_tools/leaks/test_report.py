@@ -31,7 +31,7 @@ patches = st.integers(2, 12).flatmap(
 @given(patches)
 def test_a_patch_leaks_if_it_is_used_and_has_a_used_duplicate_in_an_earlier_split(drawn):
     side, used, edges = drawn
-    edges += [(b, a) for a, b in edges]  # as `duplicates.find` gives them
+    edges += [(b, a) for a, b in edges]  # in both directions, as from `duplicates.find`
     found = report.across(pairs_of(edges, exact=range(0, len(edges), 3)), np.array(side), np.array(used))
     shares = [0.0]
     for (first, second), line in zip(((0, 1), (0, 2), (1, 2)), found.lines, strict=True):
@@ -52,7 +52,7 @@ def test_exact_duplicates_are_counted_once():
 
 @pytest.fixture
 def store(tmp_path):
-    """A store of 200 patches, each from a recording of its own; some of these have unusual names."""
+    """A store of 200 patches, each from a recording of its own; some recordings have unusual names."""
     names = ["", "\x1b[31m", "x" * 400, "ä\n", *(f"log {index}" for index in range(196))]
     return small_store.filled(tmp_path, small_store.batch(names))
 

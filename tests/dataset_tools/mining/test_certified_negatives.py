@@ -42,7 +42,7 @@ def test_a_picture_without_boxes_is_as_certain_as_its_annotations(certified):
 @pytest.mark.parametrize(
     ("box", "record_size"),
     [
-        (Box("ball", 400, 20, 500, 60), None),  # outside, so the ball is somewhere else
+        (Box("ball", 400, 20, 500, 60), None),  # outside the picture, so the ball may be anywhere
         (Box("ball", 10, 10, 5, 5), None),
         (BALL, (320, 100)),  # annotated on a picture of another shape
     ],
@@ -60,14 +60,14 @@ def test_annotated_pictures_count_if_every_ball_has_a_box_and_others_if_the_user
     items = list(certified_frames([source], [tmp_path / "hall"]))
     skipped = [item.name for item in items if isinstance(item, Skipped)]
     records = [item for item in items if isinstance(item, Record)]
-    assert sorted(skipped) == ["game1-000001.png", "game2-000001.png"]  # the second one is listed without a box
+    assert sorted(skipped) == ["game1-000001.png", "game2-000001.png"]  # the second picture is listed without a box
     assert {item.name for item in records} == {*scenes.SCENES, "1.png"} - set(skipped)
     assert all(item.certified for item in records)
 
 
 @pytest.fixture
 def alarm(tmp_path):
-    """A function that makes a false alarm at a place of one picture."""
+    """A function that makes a false alarm at a given box of a picture."""
     scenes.picture(1).save(tmp_path / "game-1.png")
 
     def make(*box, camera="top", recording="game", name="game-1.png"):

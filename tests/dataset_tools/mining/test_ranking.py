@@ -1,4 +1,4 @@
-"""The candidates that a model is least sure about come first, few per second, and no two of them alike."""
+"""The candidates that a model is least sure of come first, few per second, and no two look alike."""
 
 import numpy as np
 import pytest

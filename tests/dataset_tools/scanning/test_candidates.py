@@ -7,7 +7,7 @@ from dataset_tools.scanning import candidates
 
 
 def field(balls, seed=0, width=320, height=240):
-    """Brightness of a field with balls (x, y, radius), drawn as bright discs with a dark spot."""
+    """Draws the brightness of a field with balls (x, y, radius), which are bright discs with a dark spot."""
     luma = np.random.default_rng(seed).normal(80, 4, (height, width))
     row, column = np.mgrid[:height, :width] + 0.5
     for x, y, radius in balls:

@@ -1,4 +1,4 @@
-"""A sheet shows every entry in its cell, and the entry's surroundings in the middle of it."""
+"""A sheet shows every entry in the middle of a cell, with its surroundings and its caption."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def cell(sheet, number):
 
 
 def patches(count):
-    """Uniform patches of a file, each brighter than the one before."""
+    """Makes uniform patches of a file, each brighter than the one before."""
     record = Record("p.h5", (), False, recording="\x1b[31m" + "x" * 100, patch="rows")
     return [(record, np.full((16, 16, 1), number, np.uint8), (5, 8, 8), 0.5) for number in range(count)]
 

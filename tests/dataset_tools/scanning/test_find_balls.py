@@ -1,4 +1,4 @@
-"""The balls among the candidates of a picture are those above the threshold, each of them once."""
+"""The balls of a picture are the candidates with a score at or above the threshold, each ball once."""
 
 from types import SimpleNamespace
 

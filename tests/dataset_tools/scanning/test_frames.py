@@ -1,4 +1,4 @@
-"""Pictures and patches of any source come once, in order, with their camera, recording and frame."""
+"""Pictures and patches of any source are read once, in order, with their camera, recording and frame."""
 
 import os
 import zipfile
@@ -18,7 +18,7 @@ from tests.tiny import classification_file
 
 
 def told(*sources):
-    """Name, camera, recording and frame of each picture, and the reasons of what was skipped."""
+    """Returns name, camera, recording and frame of each picture, and the reasons for what was skipped."""
     items = list(frames(sources))
     records = [item for item in items if isinstance(item, Record)]
     skipped = [item.reason for item in items if isinstance(item, Skipped)]
@@ -27,7 +27,7 @@ def told(*sources):
 
 @pytest.fixture
 def game(tmp_path):
-    """A folder of empty files with the names of pictures, and others."""
+    """A folder of empty files, some of them with the names of pictures."""
     folder = tmp_path / "game 1"
     for name in ("top/b-10.png", "top/b-9.JPG", "bottom/a-1.png", "notes.txt", "x.ppm"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Tasks name their pictures and boxes as Label Studio expects, and as cut.py reads them back."""
+"""Tasks are written as Label Studio expects them, and their pictures have names that cut.py understands."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A patch that is cut from a picture is the network's input as in its training data."""
+"""A patch that is cut from a picture has the same pixels as in the training data."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from dataset_tools.sources.patch_sources import naoth_chunks
 @pytest.mark.parametrize("rule", ["centres", "corners", "area"])
 @pytest.mark.parametrize("chroma", [False, True])
 def test_a_patch_is_cut_from_the_picture_as_in_the_training_data(tmp_path, rule, chroma):
-    """A patch that is cut out, written as a PNG and built into a dataset has the same pixels."""
+    """Cuts a patch, writes it as a PNG and builds a dataset from it: the pixels are the same."""
     image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (90, 120, 3), np.uint8))
     boxes = np.array([[3, 5, 40, 42], [50, 20, 66, 36], [10, 0, 99, 89], [7, 7, 21, 21]])
     pixels = np.asarray(image)

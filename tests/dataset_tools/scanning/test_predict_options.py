@@ -1,4 +1,4 @@
-"""The command line of predict.py takes numbers within their limits, and nothing else."""
+"""The command line of predict.py accepts only numbers within their limits."""
 
 import argparse
 

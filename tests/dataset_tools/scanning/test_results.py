@@ -39,7 +39,7 @@ def test_after_an_error_nothing_is_left(tmp_path, error):
 
 @pytest.fixture
 def balls(tmp_path):
-    """Ten pictures, of which the odd ones show two balls, and a file with three patches, one of them a ball."""
+    """Ten pictures, of which every second shows two balls, and a file with three patches, one of them a ball."""
     results = []
     for number in range(10):
         path = tmp_path / f"a-{number}.png"

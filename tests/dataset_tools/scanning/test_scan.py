@@ -1,4 +1,4 @@
-"""Frames keep their order and get the outputs of their own candidates, whatever the batch."""
+"""Frames keep their order and get the outputs for their own candidates, for any batch size."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ PLAN = Plan(16, 1, "centres", border=0, radius=(6, 40), scale=1.3, most=9)
 
 
 def judge(X):
-    """One output per patch that only its own pixels determine."""
+    """Returns one output per patch, which depends only on the pixels of that patch."""
     return X.sum(axis=(1, 2, 3), dtype=np.float32)[:, None]
 
 
@@ -53,7 +53,7 @@ def test_every_picture_has_the_outputs_of_its_candidates(game, monkeypatch, batc
         assert found.size == (320, 240)
     assert sum(batches) == 5 * PLAN.most
     assert len(batches) == (1 if batch == 4096 else 2)
-    assert max(batches) < batch + 4 * PLAN.most  # pictures of one task more than asked for
+    assert max(batches) < batch + 4 * PLAN.most  # at most the pictures of one task more
 
 
 def test_candidates_are_cut_out_at_their_boxes(game):

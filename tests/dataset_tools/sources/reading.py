@@ -1,4 +1,4 @@
-"""Reads all patches of some chunks, as the tests of the readers do."""
+"""Reads all patches of some chunks for the tests of the readers."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ from dataset_tools.sources.patch_sources import Patch, Skipped, naoth_chunks, re
 
 
 def everything(chunks):
-    """All patches and all skips of some chunks."""
+    """Returns all patches of some chunks, and everything that was skipped."""
     items = []
     for chunk in chunks:
         items += [chunk] if isinstance(chunk, Skipped) else list(read(chunk, hashlib.sha256()))

@@ -1,4 +1,4 @@
-"""A border is added as the public exporter adds it, and undone where the box determines it."""
+"""Borders are added as the public exporter adds them; the ball's shift is found if the box allows only one."""
 
 import math
 
@@ -12,7 +12,7 @@ from dataset_tools.sources.labels import facts_from_text
 
 
 def exported(left, top, side, border):
-    """The public exporter in a few lines: box of the picture with border, and offset of the patch without it."""
+    """Does what the public exporter does: returns the box with border, and the offset of the patch without border."""
     right, bottom, x, y = left + side, top + side, 0, 0
     if left - border > 0:
         left, x = left - border, border
@@ -44,7 +44,7 @@ def test_the_centre_moves_as_the_exporter_moved_it_or_is_unknown(patch, border, 
     if width < 1 or height < 1:
         return
     found = facts(box, border, x, y, 7).circle
-    # All patches that the exporter turns into this box; if their shifts differ, the box does not determine the shift.
+    # All patches that the exporter would give this box; if their shifts differ, the shift is unknown.
     left, top = patch[:2]
     sources = {
         shift
@@ -79,7 +79,7 @@ def test_nearly_all_positions_are_known():
     ("patch", "moved"),
     [
         ((100, 100, 40), (10, 10)),  # in the middle: moved in both
-        ((5, 100, 40), (0, 10)),  # at the left edge: moved only in y, so it is higher than wide
+        ((5, 100, 40), (0, 10)),  # at the left edge: moved only in y, so the box is higher than wide
         ((100, 5, 40), (10, 0)),
         ((595, 100, 40), (10, 10)),  # cut at the right
         ((595, 435, 40), (10, 10)),  # cut at the right and the bottom

@@ -1,4 +1,4 @@
-"""Damaged zips, pictures and pickles are skipped or refused without a traceback, in bounded time and memory."""
+"""Damaged zips, pictures and pickles are skipped or rejected without a traceback, in bounded time and memory."""
 
 import hashlib
 import io

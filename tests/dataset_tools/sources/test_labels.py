@@ -1,4 +1,4 @@
-"""Thresholds and targets of patches, and text chunks with wrong values."""
+"""Text chunks give the right classes and targets, and chunks with wrong values are rejected."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The readers yield a patch or a reason for good, broken and hostile input, and write nothing anywhere."""
+"""The readers yield a patch, or a reason if the input is broken or hostile, and never write a file."""
 
 import hashlib
 import os

@@ -16,7 +16,7 @@ from ..helpers import ROOT
 
 
 class Runs:
-    """An object whose pickle is a call."""
+    """An object whose pickle calls a function."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -26,7 +26,7 @@ class Runs:
 
 
 def dotted(module, name):
-    """A pickle (protocol 4) that asks for an attribute of an allowed name."""
+    """Makes a pickle (protocol 4) that asks for an attribute of an allowed name."""
     text = b"".join(b"\x8c" + bytes([len(part)]) + part.encode() for part in (module, name))
     return b"\x80\x04" + text + b"\x93."
 
@@ -127,7 +127,7 @@ def test_missing_or_empty(tmp_path):
 
 
 def copies(text_bytes, count):
-    """A pickle that converts the same text to bytes `count` times, which is how protocol 2 writes bytes."""
+    """Makes a pickle that converts the same text to bytes `count` times; protocol 2 writes bytes in this way."""
     text = (
         b"X" + struct.pack("<I", text_bytes) + b"x" * text_bytes + b"q\0" + b"U\6latin1q\1" + b"c_codecs\nencode\nq\2"
     )
@@ -174,7 +174,7 @@ finally:
     print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 """
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
-    assert int(found.stdout.split()[-1]) > 1_000_000, "kB, of nine bytes"
+    assert int(found.stdout.split()[-1]) > 1_000_000, "the pickle of nine bytes should take more kB"
 
 
 def test_a_pipe_does_not_block(tmp_path):

@@ -1,4 +1,4 @@
-"""What holds for every function that draws objects."""
+"""Checks what must be true of every function that draws objects."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def check(draw, n=200):
         assert np.isfinite(table[name]).all(), name
     assert (table["a"] > 0).all()
     assert (table["b"] > 0).all()
-    assert (table["round"] <= np.minimum(table["a"], table["b"]) * 1.001).all()  # else the corners would overlap
+    assert (table["round"] <= np.minimum(table["a"], table["b"]) * 1.001).all()  # otherwise the corners would overlap
     for name, high in (("alpha", 1), ("bulge", 1), ("squash", 1), ("grating", 1), ("soft", 1), ("colour", 3)):
         assert 0 <= table[name].min() <= table[name].max() <= high, name
     assert np.array_equal(draw(np.random.default_rng(0), n), table)
@@ -28,7 +28,7 @@ def check(draw, n=200):
 
 
 def painted(table, **where):
-    """Pictures of the shapes on grey ground, placed in the middle of the patch: float32 [n, 64, 64]."""
+    """Paints the shapes on grey ground, in the middle of the patch: float32 [n, 64, 64]."""
     image = np.full((len(table), 3, CANVAS.side, CANVAS.side), 0.3, np.float32)
     paint(image, place(table.copy(), **where) if where else table, CANVAS)
     assert np.isfinite(image).all()

@@ -1,4 +1,4 @@
-"""The ball has the place, size and panels that it should have."""
+"""The ball has the right position, size and panels."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from dataset_tools.synthetic.shapes import Canvas
 from .plain_optics import plain_optics
 
 ONE = np.ones((1, 1), np.float32)
-BALL = {  # white under light from the camera, in the middle
+BALL = {  # a white ball in the middle, lit from the camera
     "radius": np.array([0.4]),
     "x": np.array([0.5]),
     "y": np.array([0.5]),
@@ -39,7 +39,7 @@ def test_target_describes_the_disc(radius, x, y, side):
     image = painted(canvas, radius=np.array([radius]), x=np.array([x]), y=np.array([y]), black=ONE)
     light = camera.expose(image[None, None], plain_optics(1, side), canvas, 32)[0, 0]
     where = (camera.sample_indices(np.array([side]), 32)[0] + 0.5) / side
-    rows, columns = np.nonzero(light > 0.17)  # half of the darkest light on the ball, so this is the ball's outline
+    rows, columns = np.nonzero(light > 0.17)  # half of the darkest value on the ball, so this finds its outline
     pixel = 1.6 / min(side, 32)
     assert where[columns].min() == pytest.approx(x - radius, abs=pixel)
     assert where[columns].max() == pytest.approx(x + radius, abs=pixel)

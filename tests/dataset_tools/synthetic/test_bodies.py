@@ -15,7 +15,7 @@ def test_instances_are_valid_and_shown_around_their_place(draw):
     pictures = painted(table, x=0.5, y=0.5, scale=1)
     assert (pictures.std((1, 2)) > 0.01).mean() > 0.95
     middle = np.abs(pictures[:, 16:48, 16:48] - 0.3).mean()
-    far = painted(table, x=0.5, y=0.5, scale=0.2)[:, [0, -1]]  # a small object leaves the edge of the picture alone
+    far = painted(table, x=0.5, y=0.5, scale=0.2)[:, [0, -1]]  # a small object does not reach the edge of the picture
     assert middle > 0.05
     assert np.abs(far - 0.3).mean() < 0.1 * middle
 

@@ -1,4 +1,4 @@
-"""The camera samples as the robot does, keeps the light, and adds what a real camera adds."""
+"""The camera samples as the robot does, keeps the amount of light, and adds blur, noise and sharpening."""
 
 import numpy as np
 import pytest

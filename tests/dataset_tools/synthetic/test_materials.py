@@ -1,4 +1,4 @@
-"""Colours have the brightness that their name says."""
+"""Colours have the brightness that the names of their functions promise."""
 
 import numpy as np
 import pytest

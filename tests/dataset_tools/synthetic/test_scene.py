@@ -1,4 +1,4 @@
-"""A rendered recording has true targets, depends on its seed only, and shows balls only where it should."""
+"""A rendered recording has correct targets, depends only on its seed, and shows balls only where requested."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_a_seed_gives_the_same_bytes_and_the_asked_shape(size, channels):
     assert not np.array_equal(X, other)
     assert np.isfinite(y[ball]).all()
     assert np.isnan(y[~ball]).all()
-    assert X.std((1, 2, 3)).min() > 1  # no empty picture
+    assert X.std((1, 2, 3)).min() > 1  # no picture is empty
 
 
 def test_at_least_half_of_every_ball_is_in_its_patch():

@@ -1,4 +1,4 @@
-"""Shapes cover what their numbers say, wherever they are placed."""
+"""Shapes cover the area that their fields describe, wherever they are placed."""
 
 import numpy as np
 import pytest

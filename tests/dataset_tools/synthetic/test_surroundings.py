@@ -1,4 +1,4 @@
-"""Lines, marks, goals and clutter are valid, different shapes where a patch can see them."""
+"""Lines, penalty marks, goals and clutter are valid, different shapes, mostly inside the patch."""
 
 import numpy as np
 import pytest
