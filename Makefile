@@ -55,7 +55,7 @@ test: setup  ## run the tests
 test-slow: $(VENV)/mlflow-2.14/.complete  ## run all tests, including those that take minutes
 	$(RUN)/python -m pytest -n 2 -m "slow or not slow" $(ARGS)
 
-# The older server version that the team may use, in a separate environment; without it, its tests are skipped.
+# The older server version that the team may use, in a separate environment; without this environment, the tests are skipped.
 $(VENV)/mlflow-2.14/.complete: $(VENV)/.complete requirements-mlflow-2.14.lock
 	@{ $(RUN)/uv venv --quiet --clear --python $(RUN)/python $(VENV)/mlflow-2.14 && $(RUN)/uv pip install --quiet --no-build \
 		--require-hashes --python $(VENV)/mlflow-2.14/bin/python --requirement requirements-mlflow-2.14.lock && touch $@; \
@@ -78,7 +78,7 @@ ui: setup  ## open MLflow on the local store, http://127.0.0.1:5000/#/experiment
 	@mkdir -p "$(RUNS)" && echo "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
 	$(RUN)/mlflow ui --backend-store-uri "sqlite:///$(RUNS)/mlflow.db" --artifacts-destination "$(RUNS)/mlartifacts" $(ARGS)
 
-lock: setup  ## update the lock files, all with versions that satisfy all extras together
+lock: setup  ## update the lock files; all of them use versions that satisfy all extras together
 	$(RUN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras pyproject.toml -o $(VENV)/all.txt $(ARGS)
 	$(UV_COMPILE) -c $(VENV)/all.txt pyproject.toml --extra grid -o requirements.lock
 	$(UV_COMPILE) -c $(VENV)/all.txt pyproject.toml --extra grid --extra gpu -o requirements-gpu.lock

@@ -23,12 +23,12 @@ from common.training import devices_and_seeds
 from common.training.epochs_and_checkpoints import fit
 from common.training.predictor import make_predictor
 
-BALLS, NEGATIVES = 30, 100  # venues with fewer are scored together
+BALLS, NEGATIVES = 30, 100  # venues with fewer patches of either class are pooled
 POOLED = "(the others)"
 
 
 def leave_each_out(options: Options, pattern: str) -> None:
-    """Trains one network without each venue, prints the results, worst first, and writes scores.json.
+    """Trains one network per venue, without that venue, prints the results, worst first, and writes scores.json.
 
     `pattern` finds the venue in the name of a recording.
 

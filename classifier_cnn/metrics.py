@@ -88,8 +88,8 @@ def curve(labels, scores) -> Curve:
 def recall_at_fpr(points: Curve, max_fpr: float) -> float | None:
     """Returns the highest recall with a false positive rate <= `max_fpr`, or None if there is only one class.
 
-    Any threshold may give this recall, so it measures how well the scores separate the classes, not how good the chosen
-    threshold is. The ROC is not interpolated. A threshold above all scores (recall 0) is always allowed.
+    This is the recall of the best threshold for these patches, so it measures how well the scores separate the classes,
+    not how good the chosen threshold is. The ROC is not interpolated. A threshold above all scores is always allowed.
     """
     if not points.positives or not points.negatives:
         return None
@@ -181,7 +181,7 @@ def _at_threshold(labels: np.ndarray, found: np.ndarray) -> dict[str, float | No
 
 
 def false_positive_interval(labels, scores, threshold: float, recording=None) -> dict[str, float]:
-    """Returns the 95 % interval of the rate, `false_positive_rate_low` and `_high`, or {} without negatives.
+    """Returns the 95 % interval of the false positive rate (`false_positive_rate_low`, `_high`); {} without negatives.
 
     At each end, it is the wider of the exact binomial interval and a bootstrap over whole recordings, if known, because
     patches of one recording resemble each other. The interval is not valid for a threshold chosen on these patches.

@@ -65,7 +65,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     for sources in (arguments.sources, arguments.certified, arguments.no_ball, arguments.training):
         check_files(sources, folders=True)
     if arguments.rule == "models" and not arguments.models:
-        raise UserError("--rule models needs several models. Received: one. Add others with --models.")
+        raise UserError("--rule models needs several models. Received: one model. Add more models with --models.")
     return arguments
 
 

@@ -30,7 +30,7 @@ from robot_export.foreign_options import foreign
 from robot_export.scorer import Scorer, check_alike, open_scorer
 
 SHOWN_FROM = 0.5  # lowest score of a ball that is shown in a task
-RECORDINGS_SHOWN = 40  # maximum number in the report
+RECORDINGS_SHOWN = 40  # maximum number of recordings in the report
 WORDS = {
     "nearest": "nearest to a score of 0.5",
     "models": "where the models disagree most",
@@ -58,7 +58,7 @@ def mine_with(arguments: argparse.Namespace) -> None:
         words = ("--naoth", launch.shortest(arguments.negatives), "--origins", "naoth", "--output-dir", "datasets")
         print(f"Build datasets with the negatives: {launch.command(script, *words)}")
     elif (place / "negatives").is_dir():
-        print("To add the negatives to your patches, pass --negatives ROOT with the folder for create_datasets.py.")
+        print("To add the negatives to your patches, pass --negatives ROOT, the folder that create_datasets.py reads.")
 
 
 def _mine(arguments: argparse.Namespace, scorers: Sequence[Scorer], folder: Path) -> None:

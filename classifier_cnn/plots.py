@@ -53,7 +53,7 @@ def curves(path: Path, scored: Scored, confidence: float = CONFIDENCE) -> None:
             share = f"{numbers['precision']:.1%} of the detections are balls"
         else:
             share = "Nothing is detected"
-        lower.set(xlabel="recall: share of the balls found", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.03))
+        lower.set(xlabel="recall: fraction of the balls found", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.03))
         lower.set_title(f"{share}\n(average precision {numbers['average_precision']:.4f})")
 
 
@@ -65,7 +65,7 @@ def _roc(axes, points: metrics.Curve, recall: np.ndarray, numbers: dict[str, flo
     axes.step(np.append(left, rate), np.append(0, recall), where="post", color=NO_BALL)
     if confidence:
         bound = upper_bound(points.false_positives, int(points.negatives), confidence)
-        label = f"up to here with {plots.percent(confidence)} confidence"
+        label = f"upper bound, {plots.percent(confidence)} confidence"
         axes.fill_betweenx(recall, rate, np.maximum(rate, bound), color=NO_BALL, alpha=0.2, linewidth=0, label=label)
     for limit in metrics.FPR_LIMITS:
         if limit > left:
@@ -77,8 +77,8 @@ def _roc(axes, points: metrics.Curve, recall: np.ndarray, numbers: dict[str, flo
     shown = max(numbers["false_positive_rate"], left)
     label = f"threshold {numbers['threshold']:.4g}"
     axes.plot(shown, numbers["recall"], "o", color=ACCENT, markersize=10, zorder=5, label=label, clip_on=False)
-    axes.set(xlim=(left, 1), ylim=(0, 1.03), ylabel="recall: share of the balls found")
-    axes.set_xlabel(f"false positive rate (left edge: none of {points.negatives:.0f})")
+    axes.set(xlim=(left, 1), ylim=(0, 1.03), ylabel="recall: fraction of the balls found")
+    axes.set_xlabel(f"false positive rate (left edge: 0 of {points.negatives:.0f})")
     plots.plain_log_axis(axes.xaxis)
     axes.xaxis.set_major_formatter(lambda value, _: plots.percent(value))
     axes.legend(loc="center right")  # above the recalls at the limits
@@ -133,7 +133,7 @@ def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtit
     """Draws patches that only one of two models gets right, with the scores of both models below each patch."""
     a, b = (scores[:, 0] for scores in answers)
     captions = [f"{('no ball', 'ball')[int(patches.y[i])]}  #{i}\n{a[i]:.2f} > {b[i]:.2f}" for i in chosen]
-    subtitle += "label, index; score of the first and of the other model"
+    subtitle += "label, index; score of A > score of the other model"
     plots.gallery(path, patches.X[chosen], captions, title, subtitle)
 
 
@@ -144,5 +144,5 @@ def suspects(path: Path, patches, scores, chosen: np.ndarray, title: str) -> Non
         for i in chosen
     ]
     captions = plots.with_pictures(captions, patches, chosen)
-    subtitle = "label, score of a network that has not seen it, index, recording, picture"
+    subtitle = "label, score (by a network not trained on the patch), index, recording, picture"
     plots.gallery(path, patches.X[chosen], captions, title, subtitle)

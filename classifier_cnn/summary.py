@@ -27,8 +27,8 @@ _ROWS = (
     ("  Brier score", "brier", ".4f"),
     ("without a network", "", ""),
     ("  accuracy of always 'no ball'", "baseline_accuracy", ".2%"),
-    ("  AUROC of a bright middle", "baseline_auroc", ".4f"),
-    ("  its recall at 1 % false positives", "baseline_recall_at_fpr_0.01", ".2%"),
+    ("  AUROC of the middle's brightness", "baseline_auroc", ".4f"),
+    ("  recall at 1 % with this brightness", "baseline_recall_at_fpr_0.01", ".2%"),
 )
 # The metrics for comparing runs on MLflow; all others are in the table, evaluation.json and the model card.
 TRACKED = {

@@ -36,9 +36,9 @@ def choose_threshold(labels, scores, max_fpr: float, confidence: float, side=Non
     algorithms and NP receiver operating characteristics, Science Advances 2018). Ties make it less frequent. If there
     are too few negatives for a guarantee, or `confidence` is 0, the rate on these patches is <= `max_fpr`.
 
-    Of the thresholds that find the same balls, the one with the fewest false positives is chosen: if the classes are
-    well separated, the lowest allowed threshold would be among saturated scores near 0. The threshold is midway between
-    the lowest detected score and the next lower score, so that rounding in another runtime changes no decision.
+    Of the thresholds that find the same balls, the one with the fewest false positives is chosen, because the lowest
+    allowed threshold would be among saturated scores near 0 if the classes are well separated. It is midway between the
+    lowest detected score and the next lower score, so that rounding in another runtime changes no decision.
 
     Args:
         labels: [n], 1 ball, 0 no ball.
@@ -68,10 +68,10 @@ def _choose(labels, scores, max_fpr: float, confidence: float) -> Threshold:
     about = (promised, bound, missing, promise)
     if not points.negatives:
         recall = float(points.true_positives[points.scores >= 0.5].max(initial=0) / points.positives)
-        warning = "all patches show a ball, so the threshold is just 0.5"
+        warning = "all patches show a ball, so the threshold is set to 0.5"
         return Threshold(0.5, max_fpr, confidence, None, recall, *about, warning)
     kept = int(np.sum(points.false_positives <= allowed))  # number of distinct scores that may be detected
-    if points.positives:  # scores below the last ball would add only false positives
+    if points.positives:  # scores below the lowest detected ball would add only false positives
         hits = np.append(0, points.true_positives[:kept])
         kept = int(np.searchsorted(hits, hits[-1]))
     # There is always a next lower score, because detecting everything is a rate of 1, above any limit.
@@ -82,17 +82,17 @@ def _choose(labels, scores, max_fpr: float, confidence: float) -> Threshold:
 
 
 def _by_side(labels, scores, side, max_fpr: float, confidence: float) -> tuple[list[dict] | None, str]:
-    """The thresholds of all side classes, or None if one cannot guarantee the limit; and a sentence about it."""
+    """Returns the thresholds of all side classes, or None if one cannot be guaranteed, and a text that explains why."""
     classes, needed = size_class(side), needed_negatives(max_fpr, confidence)
     alone = "One threshold for all sizes: "
     if classes is None:
         return None, alone + "the side of the patches in the camera picture is unknown."
     if not needed:
-        return None, alone + "other thresholds would need a guarantee, and there is none."
+        return None, alone + "thresholds by size need a guarantee, and there is none."
     negatives = {name: int(np.sum((classes == name) & ~labels)) for name in SIDE_CLASSES}
     fewest = min(negatives, key=negatives.get)
     if missing := max(0, needed - negatives[fewest]):
-        return None, alone + f"'{fewest}' needs {missing:,} more patches without a ball for its own."
+        return None, alone + f"'{fewest}' needs {missing:,} more patches without a ball for its own threshold."
     rows, words = [], []
     for name, upper in SIDE_CLASSES.items():
         one = _choose(labels[classes == name], scores[classes == name], max_fpr, confidence)
@@ -157,12 +157,12 @@ def _warning(points: Curve, max_fpr: float, recall: float | None) -> str | None:
     """Returns a warning if the threshold is of little use although it keeps the limit, else None."""
     limit = f"{max_fpr * 100:.4g} %"
     if recall is None:
-        return "no patch shows a ball, so the threshold depends only on patches without one"
+        return "no patch shows a ball, so the threshold depends only on patches without a ball"
     if not recall:
         return (
             f"no ball scores high enough: with a false positive rate of at most {limit}, nothing is found "
             f"(the highest score is {points.scores[0]:.4g})"
         )
     if max_fpr * points.negatives < 1:
-        return f"{points.negatives:.0f} patches without a ball are too few to measure a rate of {limit}: none passes"
+        return f"{points.negatives:.0f} patches without a ball are too few to measure a rate of {limit}"
     return None

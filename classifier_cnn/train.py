@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def load_data(options: Options):
-    """Loads the patches of a run, a common.datasets.load.Splits."""
+    """Loads the patches of a run as common.datasets.load.Splits."""
     return _data().load_data(options)
 
 
@@ -37,7 +37,7 @@ def train(options: Options) -> int:
     """Checks everything that does not need TensorFlow, then trains; see `classifier_cnn.training.train`.
 
     Returns:
-        0, or 128 + the number of the signal that stopped it.
+        0, or 128 + the number of the signal that stopped the run.
 
     Raises:
         UserError: an option, a file or a server cannot be used, or the loss is not finite.
@@ -53,7 +53,7 @@ def train(options: Options) -> int:
 
 
 def _data():
-    """Imports the data module late, because it loads NumPy and HDF5, which `--help` and a typo do not need."""
+    """Imports the data module late, because it loads NumPy and HDF5, which `--help` and error messages do not need."""
     from classifier_cnn import data
 
     return data

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The large grid: which size, with or without augmentation and dropout? 64 runs, 30 to 60 min on the default family
+# Compares network sizes, each with and without augmentation and dropout: 64 runs, 30 to 60 min on the default family
 # on two cores, minutes on a GPU server. The same command resumes an interrupted grid.
 #
-#   bash train_grid.sh [OPTION...]     options go to every run and replace an array of that name
+#   bash train_grid.sh [OPTION...]     options are passed to every run and replace the array of the same name
 #   bash train_grid.sh --dry-run       shows what would run; bash train_grid.sh --help explains everything
 set -euo pipefail
 AUGMENT=(on off)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Does everything work here? 2 x 2 short runs on the synthetic dataset, tracked locally: about two minutes on a
+# Checks that everything works: 2 x 2 short runs on the synthetic dataset, tracked locally; about two minutes on a
 # laptop, without an internet connection.
 #
-#   bash train_smoke.sh [OPTION...]     options go to every run
+#   bash train_smoke.sh [OPTION...]     options are passed to every run
 set -euo pipefail
 FILTERS=("4 4 8 8" "8 8 16 16")
 DENSE=(16 32)

@@ -34,7 +34,7 @@ def train(options: Options, splits: Splits, server: Server) -> int:
     """Trains a network on the data of a run: builds, fits and evaluates it, and writes the files.
 
     Returns:
-        0, or 128 + the number of the signal that stopped it.
+        0, or 128 + the number of the signal that stopped the run.
 
     Raises:
         UserError: an option cannot be used with these patches, or the loss is not finite.

@@ -16,7 +16,7 @@ SUSPICIOUS = 2.5  # robust standard deviations; see `unexplained` and benchmarks
 
 
 def find_suspects(arguments: argparse.Namespace, options: Options) -> None:
-    """Trains one network without each fold, judges all labels and writes the results; arguments: see suspects.py.
+    """Trains one network per fold, judges all labels and writes the results; see suspects.py for the arguments.
 
     Raises:
         UserError: the patches cannot be used.

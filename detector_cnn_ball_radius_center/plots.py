@@ -60,7 +60,7 @@ def changed(path: Path, patches, answers, chosen: np.ndarray, title: str, subtit
         for circles, colour in zip(answers, (NO_BALL, ACCENT), strict=True):
             draw_circle(axes, circles[chosen[i]], place, colour, "--")
 
-    subtitle += f"right: IoU above {metrics.IOU_LIMITS[1]:g}; label: orange, A: blue, the other: purple"
+    subtitle += f"right: IoU above {metrics.IOU_LIMITS[1]:g}; label: orange, A: blue, the other model: purple"
     plots.gallery(path, patches.X[chosen], captions, title, subtitle, overlay=overlay)
 
 
@@ -124,7 +124,7 @@ def target_scatter(path: Path, y, circles, size: int, name: str = "") -> None:
             true, predicted = y[:, i], circles[:, i]
             low, high = np.percentile(np.concatenate([true, predicted]), (0.1, 99.9)) + np.array([-0.02, 0.02])
             axes.plot(true[:POINTS], predicted[:POINTS], ".", color=NO_BALL, alpha=0.4, markersize=4)
-            axes.plot([low, high], [low, high], color=INK, linewidth=1, label="as it should be")
+            axes.plot([low, high], [low, high], color=INK, linewidth=1, label="ideal")
             axes.plot(*_running_median(true, predicted), color=ACCENT, label="median")
             slope = np.cov(true, predicted, bias=True)[0, 1] / max(true.var(), 1e-12)
             bias = (predicted - true).mean() * size
@@ -163,7 +163,7 @@ def operating_points(path: Path, curve: dict, numbers: dict, threshold: float) -
             axes.plot(place, numbers[key], "o", color=ACCENT, markersize=9, zorder=5, clip_on=False)
             low = min(low, numbers[key], curve[key][alarms > 0].min(initial=1))
         low = max(0, np.floor(10 * low - 1) / 10)  # tenths; the curve may be cut off where it has no false positives
-        axes.set(xlim=(left, 1000), ylim=(low, 1 + 0.02 * (1 - low)), ylabel="share of the balls")
+        axes.set(xlim=(left, 1000), ylim=(low, 1 + 0.02 * (1 - low)), ylabel="fraction of the balls")
         axes.set_xlabel("false positives per 1000 patches without a ball (left edge: none)")
         plots.plain_log_axis(axes.xaxis)
         found, wrong = numbers["detection_rate"], numbers["false_positives_per_1000"]

@@ -37,7 +37,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--output-dir",
         type=output_folder,
         metavar="DIR",
-        help="folder for numbers and picture (default: a new together-NAME in the output folder)",
+        help="folder for the results (default: a new folder together-NAME in runs, or in BALL_OUTPUT_DIR if it is set; "
+        "-2, -3, ... is added if the name is taken)",
     )
     return parser.parse_args(argv)
 

@@ -24,7 +24,7 @@ _ROWS = (
     ("  radius", "bias_radius_px", "+.3f"),
     ("  x", "bias_x_px", "+.3f"),
     ("  y", "bias_y_px", "+.3f"),
-    ("always the mean circle instead", "", ""),
+    ("always predicting the mean circle", "", ""),
     ("  median centre distance (pixels)", "baseline_median_center_error_px", ".3f"),
     ("  median radius error (pixels)", "baseline_median_radius_error_px", ".3f"),
     ("  mean IoU", "baseline_mean_iou", ".4f"),

@@ -95,7 +95,7 @@ def evaluate_groups(balls: Scored, others: Scored, threshold: float) -> list[dic
 
 
 def operating_curve(balls: Scored, others: Scored, points: int = 200) -> dict[str, np.ndarray]:
-    """Returns detection rates, in all and with enough overlap, and false positives per 1000 for falling thresholds."""
+    """Returns detection rates (all, and with enough overlap) and false positives per 1000 for `points` thresholds."""
     thresholds = np.quantile(np.concatenate([balls.probability, others.probability]), np.linspace(1, 0, points))
     iou = metrics.circle_iou(balls.truth, balls.circle)
     found = balls.probability[None, :] >= thresholds[:, None]

@@ -50,7 +50,7 @@ def test_evaluate_equals_numbers_counted_by_hand():
     ("label", "absent"),
     [(0, {"recall", "auroc", "average_precision"}), (1, {"false_positive_rate", "auroc", "recall_at_fpr_0.01"})],
 )
-def test_numbers_that_need_both_classes_are_left_out_for_one(label, absent):
+def test_metrics_that_need_both_classes_are_left_out_if_there_is_only_one(label, absent):
     numbers = metrics.evaluate([label] * 3, [0.1, 0.2, 0.3], 0.5)
     assert not absent & set(numbers)
     assert all(np.isfinite(value) for value in numbers.values())

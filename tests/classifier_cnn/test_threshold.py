@@ -186,7 +186,7 @@ def test_each_side_class_has_its_own_threshold_if_all_of_them_can_guarantee_the_
     [
         ([299, 290, 297, 4000], 0.95, "'side 16 to 32 px' needs 9 more patches without a ball"),
         ([299, 299, 299, 0], 0.95, "'near, side 64 px and more' needs 299 more"),
-        ([400, 400, 400, 400], 0, "other thresholds would need a guarantee"),
+        ([400, 400, 400, 400], 0, "thresholds by size need a guarantee"),
     ],
 )
 def test_there_is_one_threshold_if_a_side_class_cannot_guarantee_the_limit(negatives, confidence, words):

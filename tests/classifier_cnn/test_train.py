@@ -40,7 +40,7 @@ def finished(files, tmp_path_factory) -> Path:
     """Trains to the end and returns the folder of the run."""
     output = tmp_path_factory.mktemp("runs")
     more = ("--epochs", "6", "--output-dir", str(output), "--experiment", "tests", "--export", "all")
-    more += ("--max-fpr", "0.1")  # 29 patches without a ball can guarantee it
+    more += ("--max-fpr", "0.1")  # 29 patches without a ball are enough to guarantee this rate
     assert train.main([*files, *SMALL, *more]) == 0
     (folder,) = (path.parent for path in output.glob("*/model.json"))
     return folder

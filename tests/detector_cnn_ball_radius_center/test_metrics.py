@@ -90,7 +90,7 @@ def test_groups_add_up_to_the_whole(four):
 
 
 @pytest.mark.parametrize(("radius", "name"), [(0.3499, 0), (0.35, 1), (0.4499, 1), (0.45, 2), (1.0, 2), (-0.1, 0)])
-def test_a_radius_at_the_edge_of_a_class_belongs_above(radius, name):
+def test_a_radius_at_the_limit_of_two_classes_belongs_to_the_upper_one(radius, name):
     assert metrics.radius_class([radius])[0] == list(metrics.RADIUS_CLASSES)[name]
 
 
