@@ -16,7 +16,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """Yields a temporary path beside `path`; it is flushed and moved to `path` if the block ends without an error.
 
     Raises:
-        UserError: the disk is full, or the folder is read-only or gone; nothing is left behind.
+        UserError: the disk is full, or the folder is read-only or missing; no temporary file is left behind.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -80,8 +80,8 @@ def new_folder(wanted: Path | str) -> Path:
 def open_inside(folder: Path, name: str):
     """Opens a plain file inside `folder` for reading, without following links, which may lead anywhere.
 
-    Every folder on the way is opened relative to its parent, so nothing can be replaced between a check and its use.
-    `folder` may be a link itself, because the user named it; `name` is relative, with slashes.
+    Every folder in the path is opened relative to its parent, so nothing can be replaced between a check and its use.
+    `folder` itself may be a link, because the user chose it; `name` is a relative path with slashes.
 
     Raises:
         OSError: the file is missing, is not a plain file, or lies outside the folder.

@@ -37,7 +37,7 @@ def commit_and_dirty(folder: Path = _ROOT) -> tuple[str, str]:
     """Returns the commit of the code, and whether tracked files differ from it or there is untracked code.
 
     A container image has no .git; its build sets BALL_COMMIT to the commit, with `-dirty` at the end like `git
-    describe`. The second result is "true" or "false"; both may be "unknown".
+    describe`. The second result is "true" or "false". Both results can be "unknown".
     """
     commit = _git(folder, "rev-parse", "HEAD")
     # An unrelated repository above the code does not count (site-packages inside somebody's checkout).

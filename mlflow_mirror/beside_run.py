@@ -4,7 +4,7 @@ python -m mlflow_mirror.beside_run RUN SERVER...
 
 It is a process and not a thread for three reasons: ending the process ends a hung request, so a run never waits for
 long; the process outlives a run that was killed, and reports this; and MLflow's import and JSON do not slow down the
-training. (We measured no difference in speed.) The process continues while the training holds its stdin open; then it
+training. (The measured speed is the same.) The process continues while the training holds its stdin open; then it
 sends what is left, and ends.
 """
 

@@ -70,7 +70,7 @@ class Files:
 def forget_missing(store: Store, mark: Mark, location: str) -> set[str]:
     """Removes files that the server does not have from the mark, and returns their places.
 
-    Files are missing if the server's disk was replaced, it was restored from a backup, or it never got the files.
+    Files are missing if the server's disk was replaced or restored from a backup, or if the files never arrived.
     """
     if store.why_no_files(location):
         return set()

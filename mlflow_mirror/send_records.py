@@ -19,7 +19,7 @@ def log(store: Store, run_id: str, batch: Batch, check: Callable[[], object] | N
     """Logs everything in a batch.
 
     Args:
-        store, run_id: the run on its server.
+        store, run_id: the server, and the run's id on it.
         batch: what to log.
         check: called if the server answers 500; it raises an error if the server accepts nothing at all. Otherwise the
             item is treated as refused, for example because the server's database cannot store its text.

@@ -30,7 +30,7 @@ _POISON = 2  # after this number of failed steps in a row (status 500), a single
 class Sender:
     """Sends one run to one server. Use it while holding `lock`, which keeps other processes away.
 
-    After a fault, the next step first checks the server, which may have lost data or executed a late request.
+    After a fault, the next step first checks what the server has, because data may be lost or arrive late.
     """
 
     def __init__(self, run: Path, target: str):

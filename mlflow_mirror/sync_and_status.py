@@ -28,7 +28,7 @@ def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
         print(f"No runs found in {output_dir}. Choose another folder with --output-dir.")
     for run in runs:
         if not journal.begun(run):
-            print(f"{run.name}: nothing is known about it, because it was killed before its first record")
+            print(f"{run.name}: killed before its first record, so nothing is known about it")
     return [run for run in runs if journal.begun(run)]
 
 
@@ -47,7 +47,7 @@ def _find_run(name: Path, output_dir: Path) -> Path:
             )
     raise UserError(
         f"There is no tracked run in this folder: it has no tracking/journal.jsonl. Received: {name}. "
-        f"Name a run in {output_dir}, or another folder of runs with --output-dir."
+        f"Give a run in {output_dir}, or choose another folder of runs with --output-dir."
     )
 
 
@@ -98,7 +98,7 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
     jobs: list[tuple[Path, str]] = []
     for run in runs:
         if journal_writer.repair(run):
-            print(f"{run.name}: its process died; it ends as KILLED")
+            print(f"{run.name}: its process died; marked as KILLED")
         for target in [target_of(run, uri)] if uri else targets(run):
             if may_be_sent(run, target, named):
                 jobs.append((run, target))
@@ -106,7 +106,7 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
                     server_state.save(run, server_state.Mark(target))
             elif missing(run, target):
                 print(
-                    f"{run.name}: nothing is sent to {readable(uri_of(run, target))}, which only its folder names. "
+                    f"{run.name}: nothing is sent to {readable(uri_of(run, target))}, named only in its folder. "
                     f"If you trust it: {command_to_send(run, target)}"
                 )
                 left = True
@@ -143,7 +143,7 @@ def _send(jobs: list[tuple[Path, str]]) -> bool:
 def _state(run: Path) -> str:
     state, moment = journal.last_status(run)
     if state == "RUNNING" and not writer_lock.is_alive(run):
-        state = "died (sync ends it as KILLED)"
+        state = "died (sync marks it as KILLED)"
     elif state == "KILLED":
         state = "stopped or killed (KILLED on MLflow)"
     return f"{state}  {time.strftime('%Y-%m-%d %H:%M', time.localtime(moment / 1000))}"

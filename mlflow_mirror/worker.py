@@ -22,7 +22,7 @@ LAST_ROUNDS = 3
 class Carrier:
     """Sends runs to one server.
 
-    jobs: (run, target) of every run for this server. away: why the server was unreachable in the last round, or "".
+    jobs: (run, target) for every run to send. away: why the server was unreachable in the last round, or "".
     """
 
     def __init__(self, uri: str, patience: float = 0.0, arrived: Callable[[], object] = lambda: None):

@@ -32,7 +32,7 @@ def compare(part: Path, source: str, name: str, patience: Patience) -> None:
     """Compares a complete download with the checksum list in its folder of the archive, if a list names the file.
 
     Raises:
-        ArchiveError: the checksums differ; its subclass Unreachable if the archive no longer answers.
+        ArchiveError: the checksums differ.
     """
     page = get_text(f"{source.rpartition('/')[0]}/{SUMS}", patience)
     if page is None or page.media_type == "text/html":  # some servers answer every address with a page
@@ -66,8 +66,8 @@ def parse(content: bytes | str) -> list[tuple[str, str]]:
 def of_file(entries: list[tuple[str, str]], path: str) -> str | None:
     """Finds the sha256 of a file in the entries of a checksum list, in which names may follow any path.
 
-    Among several entries with the file's name, the one whose path is closest to `path` (in the archive) counts. Returns
-    None if there is no such entry, or if equally close entries differ.
+    If several entries have the file's name, the entry whose path agrees best with `path`, the path in the archive, is
+    used. Returns None if there is no entry, or if entries that agree equally well differ.
     """
     name = PurePosixPath(path).name
     near: dict[int, set[str]] = {}

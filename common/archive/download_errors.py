@@ -18,7 +18,7 @@ class ArchiveError(UserError):
 
 
 class Unreachable(ArchiveError):
-    """The archive sent no file: there is no route, its name is unknown, or it is silent or sends only errors."""
+    """The archive cannot be reached, does not answer, or answers only with server errors."""
 
 
 class NotInArchive(ArchiveError):

@@ -1,7 +1,7 @@
 """Downloads files from the dataset archive once, checks them, and puts them in place only when complete.
 
-Cached files are used without the network. Beside a file `NAME` there may be `.NAME.part` (a
-partial download), `.NAME.part.json` (which version it is), `.NAME.lock` and `.NAME.origin` (where it came from).
+Cached files are used without the network. Beside a file `NAME`, there may be `.NAME.part` (a
+partial download), `.NAME.part.json` (its version), `.NAME.lock` and `.NAME.origin` (the address of the download).
 """
 
 import errno
@@ -42,13 +42,13 @@ def fetch(
 
     Args:
         name: path inside the archive, unquoted: `classification/...h5`.
-        offline: never contact the archive.
+        offline: whether to use only the cache and never contact the archive.
         check: opens the finished temporary file and raises UserError if its content is wrong.
 
     Raises:
         Unreachable: the file is not cached, and the archive does not answer or `offline` is set.
-        NotInArchive: the archive does not have it.
-        ArchiveError: anything else, in one line with the address and what to do.
+        NotInArchive: the archive does not have the file.
+        ArchiveError: the download failed for another reason; one line says which, the address, and what to do.
     """
     target = Path(root) / _inside(name)
     source = address(url, name)

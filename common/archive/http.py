@@ -88,7 +88,7 @@ def content(response: requests.Response, patience: Patience, unpack: bool = Fals
             passed = time.monotonic() - since
             if passed >= patience.slow_s:
                 if received < SLOWEST_BYTES_PER_S * passed:
-                    raise Transient(f"only {received} bytes came in {passed:.0f} s", slow=True)
+                    raise Transient(f"only {received} bytes arrived in {passed:.0f} s", slow=True)
                 since, received = time.monotonic(), 0
     except urllib3.exceptions.ReadTimeoutError as error:
         raise Transient(f"the server sent nothing for {patience.read_s:g} s") from error

@@ -48,7 +48,7 @@ class Version:
 def download(url: str, part: Path, patience: Patience) -> Version:
     """Completes `part` with the content of `url`, resuming an earlier transfer of the same version.
 
-    Returns the version that `part` now holds completely, on the disk.
+    Returns the version of the file, all of which is now in `part` and on the disk.
 
     Raises:
         ArchiveError: the archive does not send the file; `part` is kept for the next try.
@@ -161,5 +161,5 @@ def _refuse_other_content(response: requests.Response, url: str, start: bytes) -
         )
     if encoding != "identity":
         raise ArchiveError(
-            f"The server sent a compressed file. Received: Content-Encoding {encoding} from {url}. Turn this off there."
+            f"The server compressed the file. Received: Content-Encoding {encoding} from {url}. It must not do this."
         )

@@ -18,8 +18,8 @@ T = TypeVar("T")
 class Patience:
     """Limits for the time and the number of tries of a transfer.
 
-    connect_s, read_s, slow_s: seconds for connecting, without data, and with almost no data. attempts: tries in a row
-    without progress. The pause before try k is `backoff_s * 2**(k - 1)` seconds, plus or minus up to half of it.
+    connect_s: maximum seconds to connect; read_s: without data; slow_s: with almost no data. attempts: maximum tries in
+    a row without progress. The pause before try k is `backoff_s * 2**(k - 1)` seconds, plus or minus up to half of it.
     """
 
     connect_s: float = 5.0

@@ -50,7 +50,7 @@ def in_environment() -> None:
 def switch_off(environment: MutableMapping[str, str] = os.environ) -> None:
     """Sets the variables that keep MLflow, Ray and others from sending usage data, here and in all child processes.
 
-    Keras, ONNX Runtime on Linux and LiteRT send none. Call this before any of them is imported.
+    Keras, ONNX Runtime on Linux and LiteRT send no such data. Call this function before any package is imported.
     """
     environment.update(OFF)
 

@@ -13,7 +13,7 @@ from common.errors import UserError
 def option(default, text: str, metavar: str | None = None, **limits):
     """Makes a dataclass field that is a command-line option.
 
-    `default` may be a function that returns it; `text` is the help, `metavar` the placeholder for the value in it.
+    `default` may be a function that returns the default; `text` is the help, `metavar` the value's name in the help.
     `limits` are `low` and `high` (inclusive), or `choices`.
     """
     metadata = {"help": text, "metavar": metavar, **limits}
@@ -59,7 +59,7 @@ def spelled(name: str) -> str:
 def check_limits(options) -> None:
     """Raises a UserError if an option is outside its limits.
 
-    None is always allowed: the default then depends on the data.
+    The value None is always allowed; the project then chooses a value that depends on the data.
     """
     for field in dataclasses.fields(options):
         value, limits = getattr(options, field.name), field.metadata

@@ -7,7 +7,7 @@ def printable(text: object, limit: int | None = None) -> str:
     r"""Returns the text as one line without control characters, which could recolour or overwrite a terminal.
 
     White space becomes single spaces; any other invisible character becomes an escape such as `\x1b`. Bytes are decoded
-    as UTF-8; texts longer than `limit` characters are cut.
+    as UTF-8. Texts longer than `limit` characters are cut.
     """
     text = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else str(text)
     if limit is not None and len(text) > limit:

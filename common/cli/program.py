@@ -70,7 +70,7 @@ class Parser(argparse.ArgumentParser):
             parsers = [self, *(parser for action in commands for parser in action.choices.values())]
             known = [option for parser in parsers for option in parser._option_string_actions]
             self.error(f"unknown argument {name}{did_you_mean(name, known)}")
-        if getattr(result, "output_dir", "") is None:  # a new folder in the default one, named later
+        if getattr(result, "output_dir", "") is None:  # the results will go to a new folder in this one
             output_folder(default_output_dir())
         return result
 
@@ -178,7 +178,7 @@ def make_temporary_folder() -> None:
     """Makes the folder that TMPDIR names: in a container it is on a mount that is empty at first.
 
     Raises:
-        UserError: neither this folder nor any other one for temporary files can be written.
+        UserError: neither this folder nor another folder for temporary files can be written.
     """
     with suppress(OSError):
         if folder := os.environ.get("TMPDIR"):

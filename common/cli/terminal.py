@@ -1,4 +1,4 @@
-"""Protects the output of a command: control characters are shown as escapes, and a broken terminal ends no run."""
+"""Protects the output of a command: shows control characters as escapes, and lets runs outlast a terminal."""
 
 import contextlib
 import errno
@@ -73,7 +73,7 @@ def outlasting_terminal() -> Iterator[None]:
 
 @contextlib.contextmanager
 def safe_terminal() -> Iterator[None]:
-    """Lets `print` show control characters, and work if the program was started with closed streams."""
+    """Makes `print` show control characters as escapes, and work even if the program's streams are closed."""
     for number in range(3):  # native code must not mistake a file that is opened later for stderr
         try:
             os.fstat(number)

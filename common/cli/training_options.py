@@ -38,7 +38,7 @@ GROUPS = {
     "tracking": "run and tracking",
 }
 DATASET_HELP = (
-    "stem of a dataset family, as --list-datasets shows it, or `synthetic` (default: DEFAULT, or the synthetic one if "
+    "stem of a dataset family, as --list-datasets shows it, or `synthetic` (default: DEFAULT, or `synthetic` if "
     "the archive cannot be reached)"
 )
 MEAN_HELP = (
@@ -68,11 +68,11 @@ class TrainingOptions:
     archive_url: str = option(
         lambda: os.environ.get("BALL_ARCHIVE_URL") or DEFAULT_URL, "address from which datasets are downloaded", "URL"
     )
-    offline: bool = option(False, "use only files in the data root")
+    offline: bool = option(False, "download nothing; use only the files in --data-root")
     stream: bool = option(
         False, "leave the patches in their files and read them in blocks, for datasets that do not fit into memory"
     )
-    list_datasets: bool = option(False, "list the dataset families and what is cached, and exit")
+    list_datasets: bool = option(False, "list the dataset families and the cached files, and exit")
     epochs: int | None = option(  # None: the project chooses a number that depends on its data
         None, "passes over all training patches (default: more if there are few patches)", "N", low=1, high=100_000
     )
@@ -103,7 +103,7 @@ class TrainingOptions:
     require_tracking: bool = option(False, "end with an error if the tracking server does not answer")
     experiment: str | None = option(None, "MLflow experiment (default: the project's name)", "NAME")
     run_name: str | None = option(
-        None, "name of the run; {dataset} becomes the dataset's short name (default: filters, dense, {dataset})", "NAME"
+        None, "name of the run; {dataset} means the dataset's short name (default: filters, dense, {dataset})", "NAME"
     )
     output_dir: Path = option(default_output_dir, "folder in which every run gets its own folder", "DIR")
     resume: str | None = option(None, "resume a stopped run by its folder or name (the newest run of that name)", "RUN")
@@ -164,7 +164,7 @@ def parse(
 ) -> TrainingOptions:
     """Parses `argv` (None: the program's arguments); with --resume, the settings come from the run's config.json.
 
-    `kind` is the class of the result, `project` the one whose runs can be resumed.
+    `kind` is the class of the result; `project` is the project whose runs can be resumed.
 
     Raises:
         UserError: for an impossible value, an output folder that cannot be written, a run that cannot be resumed, or a

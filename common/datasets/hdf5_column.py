@@ -68,7 +68,7 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except FAULTS as error:
         why = printable(error, LIMIT).rstrip(".") or type(error).__name__
-        raise UserError(f"{path}: cannot be read: it is damaged. Received: {why}. Fetch it again.") from None
+        raise UserError(f"{path}: cannot be read because it is damaged. Received: {why}. Fetch it again.") from None
 
 
 def check_room(needed: int, what: object, hint: str = "") -> None:

@@ -7,14 +7,14 @@ from common.cli.progress import progress_bar
 from common.cli.training_options import TrainingOptions
 from common.datasets.families import DEFAULT_STEMS, SPLITS, SYNTHETIC, all_families
 
-UNKNOWN = "only the default and what is cached are listed, but --dataset also takes other families"
+UNKNOWN = "only the default family and cached files are listed, but --dataset also takes other families"
 BRIEF = Patience(attempts=2)  # a list is not worth a long wait: without the archive, it shows only the cache
 
 
 def list_datasets(task: str, options: TrainingOptions, patience: Patience = BRIEF) -> str:
     """Returns a table of a task's datasets: those in the archive, if it has index pages, and those in the cache."""
     url, families = options.archive_url, all_families(task)
-    served, how = set(), "not asked (--offline); only the default and what is cached are listed"
+    served, how = set(), "not asked (--offline); only the default family and cached files are listed"
     if not options.offline:
         served, how = _served(task, url, patience)
     width = max(len(family.stem) for family in families)
@@ -43,4 +43,4 @@ def _served(task: str, url: str, patience: Patience) -> tuple[set[str], str]:
         files = {f"{folder}/{name}" for folder in bar for name in listing(folder, url, patience=patience) or ()}
     except Unreachable as error:
         return set(), f"{error} {UNKNOWN.capitalize()}."
-    return files, "by its index pages" if files else f"lists no files; {UNKNOWN}"
+    return files, "according to its index pages" if files else f"lists no files; {UNKNOWN}"

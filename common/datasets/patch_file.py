@@ -27,9 +27,9 @@ class Patches:
 
     X: uint8 [n, side, side, channels]; one channel is Y, two are Y and the interleaved U/V of YUV422.
     y: float32 [n], 1 ball and 0 no ball; or float32 [n, 3] = [radius, center_x, center_y], fractions of the patch.
-    recording, camera, origin: str [n] each, or None if the file does not say.
+    recording, camera, origin: str [n] each, or None if the file does not contain them.
     side: float32 [n], pixels of the patch in the camera picture, NaN where unknown; or None.
-    source: bytes [n], UTF-8, archive and member of each patch, all different; or None. As str, it would exceed X.
+    source: bytes [n], UTF-8, archive and member of each patch, all different; or None. As str, it would outgrow X.
     files: names of the files that the patches were read from.
     sampling: how the patches were sampled, a key of `common.datasets.sampling_rules.RULES`; None if a file lacks it.
     """

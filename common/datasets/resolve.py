@@ -42,9 +42,9 @@ def resolve(
 ) -> Selection:
     """Finds the files to train on: single files, a dataset given by name, or the team's default family.
 
-    Synthetic patches, made by `synthetic`, replace the default family in two cases: no dataset was named, its training
-    file is not cached, and the archive cannot be reached; or they replaced it when the resumed run began
-    (`substituted`).
+    Synthetic patches, made by `synthetic`, replace the default family in two cases: the user chose no dataset, the
+    default training file is not cached, and the archive cannot be reached; or the resumed run began with synthetic
+    patches (`substituted`).
 
     Raises:
         UserError: a file is missing, or a name is unknown.
@@ -80,7 +80,7 @@ def resolve(
     try:
         test, warning = _bring_if_there(*source, "test"), None
     except Unreachable as error:
-        test, warning = (), f"No test file of {family.stem} is cached, so nothing is measured on it: {error}"
+        test, warning = (), f"No test file of {family.stem} is cached, so there are no test results: {error}"
     return _selected(family.stem, {"train": train, "validation": validation, "test": test}, warning)
 
 

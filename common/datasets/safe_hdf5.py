@@ -1,6 +1,6 @@
 """Opens untrusted HDF5 files: reads nothing outside the file, and checks sizes before allocating memory.
 
-An HDF5 file can keep its values in any other file of the machine that opens it (external storage, external links,
+An HDF5 file can refer to values in any other file of the machine that opens it (external storage, external links,
 virtual datasets), and can declare any size in a few bytes. A patch file must contain all of its values.
 """
 
@@ -164,7 +164,7 @@ def _value(file: h5py.File, attribute: h5py.h5a.AttrID) -> object:
     count = prod(space.shape) if space.get_simple_extent_type() == h5py.h5s.SIMPLE else 1
     shown = isinstance(attribute.get_type(), SHOWN) and space.get_simple_extent_type() != h5py.h5s.NULL
     if not shown or count > LIMIT:
-        return f"(not shown: {count} of a kind other than numbers and strings, or too many)"
+        return f"(not shown: {count} values; too many, or neither numbers nor strings)"
     try:
         with little_memory():
             return file.attrs[attribute.name.decode()]

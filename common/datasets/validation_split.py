@@ -1,4 +1,4 @@
-"""Splits by whole recordings, so that no game is in both training and validation."""
+"""Splits patches by whole recordings, so that no game is in both training and validation."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def choose_groups(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """Chooses whole groups that together hold about `fraction` of every column of `counts`.
 
     Several random orders are tried. In each, a group is taken if it brings the chosen part closer to `fraction`; then
-    the order that comes closest in all columns is used. The same counts in the same order with the same seed give the
+    the order with the best result in all columns is used. The same counts in the same order with the same seed give the
     same choice.
 
     Args:

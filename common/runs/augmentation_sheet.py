@@ -12,7 +12,7 @@ ROWS, VERSIONS = 8, 7
 def draw_augmentation(run, trainer, patches, overlay: Callable | None = None) -> None:
     """Draws some training patches beside their augmented versions, as augmentation.png in the run's folder.
 
-    run: common.runs.run_folder.RunFolder. trainer: common.training.trainer.Trainer; nothing is drawn if it does not
+    run: a RunFolder. trainer: a common.training.trainer.Trainer; nothing is drawn if the trainer does not
     augment. overlay: (axes, target, left, top, side in inches) -> None; it draws the moved target over its patch.
     """
     if trainer.augment is None:
@@ -27,7 +27,7 @@ def draw_augmentation(run, trainer, patches, overlay: Callable | None = None) ->
         X.reshape(-1, *X.shape[2:]),
         [""] * len(targets),
         f"What the network sees of {len(chosen)} training patches",
-        "left: original; beside it: augmented, drawn anew for every patch and epoch",
+        "left: original; others: augmented, in a new way for every patch and epoch",
         overlay and (lambda axes, i, *place: overlay(axes, targets[i], *place)),
         1 + VERSIONS,
     )

@@ -77,11 +77,11 @@ def sheet(folder: Path, result: dict, X, judge: Callable, panels: Sequence[tuple
     `notes` about the kind that is worst at its middle strength.
 
     Args:
-        X: uint8 [n, height, width, channels]; at most SHOWN of the patches are used. Colour casts need two channels.
+        X: uint8 [n, height, width, channels]; a maximum of SHOWN patches is used. Colour casts need two channels.
         judge: (indices of the patches, corrupted patches, kind, strength) -> metrics.
         panels: (key, title, colour map, value of the darkest colour, format) of each heat map. In the first, a lower
             value is worse.
-        name: name of the set; begins the file's name and appears in the titles.
+        name: name of the set; the file's name begins with it, and the titles contain it.
     """
     chosen, rows = np.sort(np.random.default_rng(0).permutation(len(X))[:SHOWN]), {}
     X = X[chosen]

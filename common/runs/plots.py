@@ -89,11 +89,11 @@ def gallery(
 ) -> None:
     """Draws a contact sheet: enlarged patches in reading order, with sharp pixels and unchanged brightness.
 
-    Without patches it says "none".
+    If there are no patches, the picture says "none".
 
     Args:
         X: uint8 [n, height, width, 1 or 2]; n may be 0.
-        captions: [n], of one or more lines.
+        captions: [n], one or more lines each.
         title, subtitle: what the picture shows, and how the patches were chosen.
         overlay: (axes, i, left, top, side in inches) -> None, draws over patch i.
         columns: patches per row.
@@ -132,7 +132,7 @@ def with_pictures(captions: Sequence[str], patches, chosen: np.ndarray) -> Seque
 def training_curves(
     path: Path, epochs: Sequence[Mapping[str, float]], names: Sequence[str], title: str, best: int | None = None
 ) -> None:
-    """Draws one panel per metric, training and validation together, by epoch, counted from 1.
+    """Draws one panel per metric with its training and validation curves; epochs are counted from 1.
 
     Args:
         epochs: one dict of metrics per epoch; some may lack a metric.

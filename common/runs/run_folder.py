@@ -99,7 +99,7 @@ def remove_leftovers(folder: Path) -> None:
 def open_run(project: str, options: TrainingOptions, splits: Splits, server) -> Iterator[RunFolder]:
     """Makes the run's folder (or opens the one to resume), starts tracking, and records the status at the end.
 
-    The status is FINISHED, KILLED if a signal asked to stop, or FAILED for everything else.
+    The status is FINISHED, KILLED if a signal asked the run to stop, or FAILED after an error.
 
     Raises:
         UserError: the data of a resumed run has changed, or the folder cannot be written.

@@ -21,7 +21,7 @@ NAME = "tracking/journal.jsonl"
 
 
 def tracking_folder(run: Path) -> Path:
-    """Returns RUN/tracking: the folder with the journal, a file per server about what it has, and the locks."""
+    """Returns RUN/tracking: the folder with the journal, the locks, and a file per server that says what it has."""
     return Path(run) / "tracking"
 
 

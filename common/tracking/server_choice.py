@@ -70,7 +70,7 @@ def choose_server(choice: str | None, output_dir: Path, require: bool = False) -
     return Server(
         local,
         f"tracking in {readable(local)}, because {uri} ({because}) is not available: {reason}. "
-        "The run is sent there as soon as it is back",
+        "The run is sent there as soon as the server is back",
         uri,
     )
 

@@ -29,7 +29,7 @@ class Mark:
     offset: number of bytes of the journal that the server has. tail: digest of the last of these bytes; it differs if
     a folder was copied during a run and then resumed, because its journal is not the one that was sent.
     files: path in the run's artifacts -> sha256 on the server.
-    parent_id: the server's id of the parent run. status, notes: the last status and notes that were sent.
+    parent_id: the server's id for the parent run. status, notes: the last status and notes that were sent.
     refused: item -> why the server refused it. fault: why nothing more can be sent now, or "".
     deleted: somebody deleted the run on the server, and it stays deleted.
     """
@@ -94,7 +94,7 @@ def missing(run: Path, target: str) -> str:
 
 
 def pending_files(run: Path, mark: Mark, translator: Translator, known: dict) -> list[tuple[str, str, str | None]]:
-    """Returns (path in the artifacts, local path, sha256) of every file that the server lacks or has outdated.
+    """Returns (path in the artifacts, local path, sha256) of every file of which the server lacks the current version.
 
     sha256 is None if there is no such plain file. A file that was sent and then deleted here is left out. If there are
     notes, the journal is one of the files. `known` caches the checksums of unchanged files.

@@ -96,7 +96,7 @@ class Translator:
             return value
         self.notes.setdefault(
             f"value {name}",
-            f"{name[:60]!r} is cut from {len(value)} to {length} characters; tracking/journal.jsonl has all",
+            f"{name[:60]!r} is cut from {len(value)} to {length} characters; it is complete in tracking/journal.jsonl",
         )
         return value[: length - 1] + "…"
 

@@ -22,8 +22,8 @@ def may_be_sent(run: Path, target: str, named: Collection[str]) -> bool:
     """Whether a run may be sent to a server that its folder names; anybody can write an address into a folder.
 
     Args:
-        named: addresses that the user chose; credentials are sent there. The local store beside the run is always
-            allowed.
+        named: addresses that the user chose; the user's credentials may be sent to them. The local store beside the
+            run is always allowed.
     """
     uri = uri_of(run, target)
     if uri in named:

@@ -1,7 +1,7 @@
 """Augments whole batches: light, noise, zooms, shifts and blur, drawn anew for each patch and step.
 
-All functions are pure TensorFlow on float32 [n, height, width, planes] with planes 1 (Y) or 3 (Y, U, V); they work
-the same eagerly and inside the compiled training step. Flips, zooms, shifts and blur are one separable resampling: two
+All functions use only TensorFlow, on float32 [n, height, width, planes] with 1 plane (Y) or 3 (Y, U, V); they compute
+the same eagerly and in the compiled training step. Flips, zooms, shifts and blur are one separable resampling: two
 small matrix products per patch instead of gathers. Random numbers come only from a seed pair, never from global state.
 """
 
@@ -17,7 +17,7 @@ def unpack_chroma(x):
     """Unpacks [n, h, w, 2], with U in the even and V in the odd columns of channel 1, into [n, h, w, 3] of Y, U, V.
 
     Each U and V belongs to two neighbouring pixels, so that a flip or shift moves colours with their pixels.
-    One-channel patches pass unchanged.
+    Patches with one channel are returned unchanged.
     """
     if x.shape[-1] == 1:
         return x
@@ -79,7 +79,7 @@ def relight(x, brightness, contrast, tone):
     Args:
         brightness: [n] grey levels to add.
         contrast: [n] factor for the difference from the patch's mean.
-        tone: [n] in -1..1, a gamma-like curve y + tone * y * (1 - y) on 0..1: 0.5 lifts the middle by 32 levels.
+        tone: [n] in -1..1, a gamma-like curve y + tone * y * (1 - y) on 0..1: 0.5 raises middle grey by 32 levels.
             (A real power function costs more than all other augmentations together.)
     """
     brightness, contrast, tone = (v[:, tf.newaxis, tf.newaxis, tf.newaxis] for v in (brightness, contrast, tone))

@@ -28,7 +28,7 @@ class MemoryData:
 
 
 class StoredData:
-    """Patches in files, see `patch_file.stored_patches`.
+    """Patches that stay in their files, see `patch_file.stored_patches`.
 
     An epoch reads blocks, each mixed from short sequences of neighbours from all parts of the files. Each block is
     shuffled, because files are sorted by source and recording. All blocks but the last are multiples of the batch size.

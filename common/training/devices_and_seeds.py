@@ -57,4 +57,4 @@ def computing_fails(device: str = "GPU:0") -> str | None:
             landed = tf.nn.conv2d(tf.ones((1, 4, 4, 1)), tf.ones((3, 3, 1, 1)), 1, "SAME").device
     except (tf.errors.OpError, RuntimeError, ValueError) as error:
         return f"{device} does not compute: {str(error).splitlines()[0][:200]}"
-    return None if landed.endswith(device) else f"{device} does not compute: TensorFlow went to {landed}"
+    return None if landed.endswith(device) else f"{device} does not compute: TensorFlow used {landed}"

@@ -113,7 +113,7 @@ def trouble(driver: Driver | None, wanted: Needs, seen: bool | None, required: b
         return (
             f"the NVIDIA driver is too old: it runs CUDA {_dotted(driver.cuda)}, but TensorFlow {wanted.version} needs "
             f"{wanted.cuda[0]}.x. Install driver {OLDEST_DRIVER.get(wanted.cuda[0], 'of that CUDA')} or newer on the "
-            "machine; a container cannot contain a driver."
+            "machine; a container cannot include a driver."
         )
     if driver.fault or not driver.devices:
         shown = f" (CUDA_VISIBLE_DEVICES is {chosen!r})" if chosen is not None else ""
@@ -121,7 +121,7 @@ def trouble(driver: Driver | None, wanted: Needs, seen: bool | None, required: b
     name, capability = driver.devices[0]
     if not wanted.libraries and not seen:
         return (
-            f"{name} is there, but CUDA's libraries are not. Use the image that was built with ACCELERATOR=gpu, or "
+            f"{name} was found, but CUDA's libraries were not. Use the image that was built with ACCELERATOR=gpu, or "
             "install requirements-gpu.lock."
         )
     if all(capability < wanted.capability for _, capability in driver.devices):

@@ -189,7 +189,7 @@ def _build(config: dict):
 def _check_size(config: dict, stored: int) -> None:
     """Compares the size of the layers with the content of the file, before anything is allocated.
 
-    Keras allocates the weights at the end of the scope, so the code never leaves it; it ends with its thread.
+    Keras allocates the weights at the end of the scope, so the code never leaves the scope; its thread just ends.
     """
     keras.StatelessScope().__enter__()
     model = _build(config)

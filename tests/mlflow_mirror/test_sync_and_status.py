@@ -40,7 +40,7 @@ def test_sync_ends_runs_whose_process_died(mlflow_3, start, tmp_path, capsys):
     assert "RUNNING" in capsys.readouterr().out
     run._alive.release()  # as the kernel does when a process dies
     assert main(["status", "--output-dir", str(tmp_path)]) == 1
-    assert "died (sync ends it as KILLED)" in capsys.readouterr().out
+    assert "died (sync marks it as KILLED)" in capsys.readouterr().out
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
     assert "its process died" in capsys.readouterr().out
     assert differences(run.folder, mlflow_3.url) == []
@@ -175,6 +175,6 @@ def test_a_run_without_a_first_record_keeps_no_other_from_being_sent(start, tmp_
     run = finished(start, f"sqlite:///{tmp_path}/mlflow.db")
     journal_writer.Journal(tmp_path / "killed").close()
     assert main(["sync", "--output-dir", str(tmp_path)]) == 0
-    assert "killed: nothing is known about it" in capsys.readouterr().out
+    assert "killed: killed before its first record" in capsys.readouterr().out
     assert differences(run, "local:../mlflow.db") == []
     assert not journal.begun(tmp_path / "killed")

@@ -110,7 +110,7 @@ def test_a_transfer_without_progress_ends(bring, server, monkeypatch, tmp_path, 
     begin = time.monotonic()
     text = refused(bring, patience=patience, kind=Unreachable if headers and not lists else ArchiveError)
     assert time.monotonic() - begin < 10
-    assert ("no complete answer within" if headers else "bytes came in") in text
+    assert ("no complete answer within" if headers else "bytes arrived in") in text
     drip.over.set()
     for thread in threading.enumerate():
         if thread.name == "within":

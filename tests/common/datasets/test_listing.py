@@ -40,7 +40,7 @@ def test_the_list_shows_what_the_index_pages_name_and_what_is_cached(server, tmp
 def test_without_index_pages_the_list_names_the_default_and_what_is_cached(server, tmp_path, task, url, offline):
     options = TrainingOptions(data_root=tmp_path, archive_url=url or server.url, offline=offline)
     text = list_datasets(task, options, patience=QUICK)
-    assert "only the default and what is cached are listed" in text.lower()
+    assert "only the default family and cached files are listed" in text.lower()
     table = rows(text)
     assert list(table) == [DEFAULT_STEMS[task], "synthetic"]
     assert table[DEFAULT_STEMS[task]] == ["unknown", "-", "(default)"]

@@ -84,5 +84,5 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path):
     middle = len(content) // 2
     content[middle : middle + 2000] = bytes(2000)
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"a\.h5: cannot be read: it is damaged\. Received: .* Fetch it again\."):
+    with pytest.raises(UserError, match=r"a\.h5: cannot be read because it is damaged\. Received: .* Fetch it again\."):
         lazy.X[:]

@@ -14,8 +14,8 @@ from pathlib import Path
 class Fault:
     """Describes how the proxy misbehaves.
 
-    kind: "" nothing, "status" answers with the status `value`, "late" forwards the request after `value` seconds, which
-    should be longer than the client waits, "silent" never answers, "cut" hangs up after half of the request's body,
+    kind: "" does nothing, "status" answers with status `value`, "late" forwards the request after `value` s (which
+    should be longer than the client waits), "silent" never answers, "cut" hangs up after half of the request's body,
     "hang up" hangs up at once, "garbage" answers 200 with a web page. only: a text that the affected paths contain.
     after: how many of these requests in `requests` still succeed.
     """
@@ -32,7 +32,7 @@ class FaultProxy:
     def __init__(self, upstream: int, certificate: Path | None = None):
         self.upstream, self.certificate = upstream, certificate
         self.fault = Fault()
-        self.credentials: tuple[str, str] | None = None  # the user and password that it requires
+        self.credentials: tuple[str, str] | None = None  # the user name and password that the proxy requires
         self.requests: list[tuple[str, str]] = []
         self.released = threading.Event()  # releases the requests that "silent" holds
         self.port = 0

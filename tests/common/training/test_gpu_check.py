@@ -86,7 +86,7 @@ def test_require_gpu_ends_before_any_data_is_read(tmp_path, driver_library, vers
     words = "no NVIDIA driver is visible"
     if version:
         Path(driver_library(version)).rename(tmp_path / "libcuda.so.1")
-        words = "the NVIDIA driver is too old" if version == 11040 else "CUDA's libraries are not"
+        words = "the NVIDIA driver is too old" if version == 11040 else "CUDA's libraries were not"
     command = [sys.executable, "-m", "classifier_cnn.train", "--require-gpu", "--dataset", "synthetic", "--tracking"]
     ended = subprocess.run(
         [*command, "local", "--data-root", tmp_path / "data", "--output-dir", tmp_path / "runs"],
@@ -131,7 +131,7 @@ def test_what_tensorflow_needs():
             Driver((12, 4), devices=(A100,)),
             NO_LIBRARIES,
             0,
-            "A100 is there, but CUDA's libraries are not.*ACCELERATOR=gpu",
+            "A100 was found, but CUDA's libraries were not.*ACCELERATOR=gpu",
         ),
         (
             Driver((12, 4), devices=(("GTX 980", (5, 2)),)),
