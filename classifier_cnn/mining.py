@@ -53,7 +53,7 @@ def mine_with(arguments: argparse.Namespace) -> None:
         _mine(arguments, scorers, folder)
     print((place / "report.md").read_text(encoding="utf-8").rstrip())
     print(f"{time.perf_counter() - start:.0f} s; sheets, table, tasks and report: {place}")
-    if arguments.negatives and any(arguments.negatives.glob("*/*.zip")):  # without a false alarm, there is none
+    if arguments.negatives and any(arguments.negatives.glob("*/*.zip")):  # no zip is written if there is no false alarm
         script = "dataset_tools/ball_classification_datasets/create_datasets.py"
         words = ("--naoth", launch.shortest(arguments.negatives), "--origins", "naoth", "--output-dir", "datasets")
         print(f"Build datasets with the negatives: {launch.command(script, *words)}")

@@ -167,7 +167,7 @@ def test_a_foreign_file_with_a_description_can_be_compared(models, file, tmp_pat
 
 
 @pytest.mark.parametrize("text", [None, '{"version": 1}', "damaged"])
-def test_threshold_is_for_every_model_without_its_own(models, file, tmp_path, text, capsys):
+def test_threshold_is_used_for_every_model_without_a_threshold(models, file, tmp_path, text, capsys):
     """A model file has no threshold of its own if the model.json beside it is damaged or does not list the file."""
     folder = shutil.copytree(models / "good", tmp_path / "run")
     other = folder / "model.keras" if text else shutil.copyfile(folder / "model.keras", folder / "mine.keras")
