@@ -11,7 +11,7 @@ class Classes(NamedTuple):
     """How to interpret annotations.
 
     names: the class names of each kind; comparisons ignore case, spaces, `-` and `_`.
-    empty_certified: whether a picture without any box counts as certainly without a ball, in formats that do not say.
+    empty_certified: for formats that do not say: whether a picture without any box certainly shows no ball.
     """
 
     names: dict[str, set[str]] = KNOWN
@@ -19,7 +19,7 @@ class Classes(NamedTuple):
 
     @classmethod
     def of(cls, empty_certified: bool = False, **given: Iterable[str]) -> "Classes":
-        """Returns the usual class names; names given for a kind (`ball`, `robot`, `penalty`) replace its own."""
+        """Returns the class names of each kind: those given (as `ball`, `robot`, `penalty`), or else the usual ones."""
         own = {kind: {_plain(name) for name in given.get(kind.split()[0], ())} for kind in KNOWN}
         taken = set().union(*own.values())
         return cls({kind: own[kind] or names - taken for kind, names in KNOWN.items()}, empty_certified)

@@ -34,7 +34,7 @@ def path_of(address: str) -> str:
 
 
 class PictureFolder:
-    """The pictures below a folder, for looking them up by their names in annotations."""
+    """Looks up pictures below a folder by their names in annotations."""
 
     def __init__(self, root: Path):
         self.root = root

@@ -1,4 +1,4 @@
-"""Reads NaoTH logs: repeated int32 frame, zero-terminated name, int32 size, protobuf message; all little-endian."""
+"""Reads NaoTH logs, a sequence of int32 frame, zero-terminated name, int32 size, protobuf message; little-endian."""
 
 import io
 import re
@@ -30,7 +30,7 @@ BYTES_PER_PIXEL = {0: 1, 1: 3, 2: 4}  # by the candidate's format: Y; YUV; YUV a
 def places(path: Path) -> Iterator[Place | Skipped]:
     """Finds the messages that contain pixels, without reading the content of any message.
 
-    If the log ends in the middle of a message (the robot was switched off), the part before that message is used.
+    If the robot was switched off in the middle of a message, the part of the log before that message is used.
 
     Raises:
         UserError: the file is not a log or cannot be read.

@@ -31,7 +31,7 @@ def frame_of(name: str) -> int:
 
 
 def camera_of(name: str) -> str:
-    """Returns `top` or `bottom`, from the last word top, upper, bottom or lower in a picture's path; empty if none."""
+    """Returns `top` or `bottom`, whichever (or `upper`, `lower`) a picture's path mentions last; empty if neither."""
     last = {camera: max((m.start() for m in word.finditer(name)), default=-1) for camera, word in CAMERA_WORDS.items()}
     camera = max(last, key=last.__getitem__)
     return camera if last[camera] >= 0 else ""

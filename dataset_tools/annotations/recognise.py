@@ -18,7 +18,7 @@ from dataset_tools.sources.patch_sources import Skipped
 
 ALREADY_READ = "already read, from another source or under another name"
 LISTS = (".json", ".yaml", ".yml", ".h5", ".hdf5")  # suffixes of files with the annotations of a whole folder
-# A reader yields the pictures of a file or folder; it raises UserError if they are unreadable, or no class is a ball.
+# A reader yields the pictures of a file or folder; it raises UserError if these are unreadable or no class is a ball.
 READERS: dict[str, Callable[[Path, Classes], Items]] = {
     "yolo": yolo.read,
     "coco": coco.read,

@@ -50,7 +50,7 @@ class Record(NamedTuple):
     """One picture.
 
     name: the picture's path as the annotations give it, with `/` between folders.
-    boxes: of all annotated objects, balls and others.
+    boxes: boxes of all annotated objects, balls and others.
     certified: whether every ball in the picture has a box, so that the rest of the picture shows no ball.
     size: width and height in pixels of the picture that the boxes refer to, or FRACTIONS; None: the picture's own size.
     picture: path of the picture's file or log; None: found by `name`.

@@ -28,7 +28,7 @@ def read(path: Path, classes: Classes) -> Items:
     search = PictureFolder(folder)
     used = set()
     for name in walk(folder, {".xml"}) if path.is_dir() else [path.name]:
-        # The picture with the XML file's name, beside it or in JPEGImages or images; else the picture named in it.
+        # The picture with the XML file's name, beside it or in JPEGImages or images; else the picture that it names.
         stem = PurePosixPath(name).with_suffix("")
         beside = [stem, *(stem.parent.parent / images / stem.name for images in ("JPEGImages", "images"))]
         found = next((pictures[place] for place in beside if place in pictures), [])
@@ -50,7 +50,7 @@ def read(path: Path, classes: Classes) -> Items:
 
 
 def _one(pictures: list[str], told: str) -> str:
-    """Returns the picture that has the XML file's name; if several do, the one named in the XML; "" if none does."""
+    """Chooses a picture with the XML file's name; if there are several, the one named in the XML; "" if none."""
     if len(pictures) > 1:
         name = PurePosixPath(told).name.lower()
         pictures = [picture for picture in pictures if PurePosixPath(picture).name.lower() == name]

@@ -10,7 +10,7 @@ from dataset_tools.building.subsample_chunk import CAMERA_CODES
 from dataset_tools.sources import labels, tk03
 from dataset_tools.sources.patch_sources import ORIGINS, TK03
 
-# The files of a family. The file of an origin has all patches of that origin, also test patches: never train on it.
+# The files of a family. The file of an origin has all patches of that origin, even for testing: never train on it.
 PARTS = {"classification": (*SPLITS, *ORIGINS), "detection": SPLITS}
 
 
@@ -24,7 +24,10 @@ class FileContent:
 
 
 def usable(store: Store, task: str, partial: str) -> np.ndarray:
-    """Returns which patches have a usable label, bool [n]: none that is ambiguous; for detection, only placed balls."""
+    """Returns which patches have a usable label: bool [n].
+
+    Ambiguous patches have none; for detection, only balls with a known position have one.
+    """
     kind = store.columns["kind"]
     if task == "detection":
         return (kind == labels.BALL) & np.isfinite(store.columns["circle"]).all(axis=1)

@@ -5,7 +5,9 @@ from PIL import Image
 
 
 def partners(columns: np.ndarray, width: int) -> np.ndarray:
-    """Returns the other column of each YUV422 pair (0 and 1, 2 and 3, ...); the last column of an odd width is alone.
+    """Returns the other column of each YUV422 pair (0 and 1, 2 and 3, ...).
+
+    In a patch of odd width, the last column is its own partner.
 
     Args:
         columns: int [n], 0..width-1.

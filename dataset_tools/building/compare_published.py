@@ -19,8 +19,8 @@ from dataset_tools.building.write_families import read_sums
 def compare(settings: Settings) -> list[Outcome]:
     """Compares every requested local family with the archive at `settings.check_published`.
 
-    Files are downloaded and hashed unless their SHA256SUMS already differ: matching sums do not show that a published
-    file was copied completely.
+    Files are downloaded and hashed unless their SHA256SUMS already differ: matching checksums do not prove that a
+    published file was copied completely.
 
     Returns:
         For each family: `same`, `differs`, `missing` (locally or in the archive), `skipped` (cannot exist) or `failed`.

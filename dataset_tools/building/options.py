@@ -204,11 +204,16 @@ def _add_families(parser: Parser, default: Family) -> None:
         type=int,
         choices=BORDERS,
         default=[default.border],
-        help="border, pixels (default: %(default)s)",
+        help="border in pixels (default: %(default)s)",
     )
     add("--camera", nargs="+", choices=CAMERAS, default=[default.camera], help="cameras (default: %(default)s)")
     add(
-        "--size", nargs="+", type=int, choices=SIZES, default=[default.size], help="side, pixels (default: %(default)s)"
+        "--size",
+        nargs="+",
+        type=int,
+        choices=SIZES,
+        default=[default.size],
+        help="side in pixels (default: %(default)s)",
     )
     sampling = "how a patch is subsampled, as in the robot's code (docs/robots.md; default: %(default)s)"
     add("--sampling", choices=RULES, default="centres", help=sampling)

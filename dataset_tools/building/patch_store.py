@@ -125,7 +125,7 @@ class Store:
 
 @contextmanager
 def temporary_store(folder: Path, plan: Plan) -> Iterator[Store]:
-    """Yields a store in a hidden folder in `folder`, on the disk of the result; deletes it when the block ends."""
+    """Yields a store in a hidden folder in `folder`, on the result's disk; deletes it when the block ends."""
     with working_folder(folder, ".build-") as own:
         store = Store(own, plan)
         try:

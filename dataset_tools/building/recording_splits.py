@@ -28,7 +28,7 @@ def of_store(
 
     The split of NaoTH recordings depends only on their numbers of patches, never on the task, colour, size, camera
     or partial balls, so that a recording is on the same side in all families of one root. The Nao Devils' recordings
-    are split separately; patches without a recording (TK03) go into the train split.
+    are split separately; patches without a recording (TK03) go into the training split.
 
     Args:
         store: the patches.
@@ -63,7 +63,7 @@ def assign(
     seed: int,
     test_patterns: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Puts every recording on one side, so that the fractions of balls and other patches of each camera are met.
+    """Puts every recording on one side; each camera's balls and other patches are split nearly as `fractions` says.
 
     Args:
         counts: for each recording, its numbers of balls and other patches by camera.

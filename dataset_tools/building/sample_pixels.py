@@ -35,7 +35,7 @@ def _shares(side: int, size: int) -> np.ndarray:
 
 
 def average(rgbx: np.ndarray, size: int) -> np.ndarray:
-    """Averages the pixels under each cell (the rule "area"), rounded: uint32 [height, width] -> [size * size]."""
+    """Returns the rounded mean of each cell (rule "area"): uint32 [height, width] -> [size * size]."""
     height, width = rgbx.shape
     channels = rgbx.astype("<u4").view(np.uint8).reshape(height, width, 4).astype(np.float64)
     means = np.einsum("yi,xj,ijc->yxc", _shares(height, size), _shares(width, size), channels, optimize=True)

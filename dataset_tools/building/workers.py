@@ -15,7 +15,7 @@ from common.cli.stop_request import STOPS, uninterrupted
 from common.errors import UserError
 
 KEPT = 16 << 20  # bytes; a decoded picture with all its copies is smaller
-AHEAD = 3  # tasks queued per process, so that none waits and results do not pile up
+AHEAD = 3  # tasks queued per process, so that no process waits and results do not pile up
 # Processes are forked from a small server that has imported these modules. A fork of this process, which has threads,
 # may deadlock, and importing everything in every process would take half a second per process.
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -78,7 +78,7 @@ def _begin() -> None:
 
 
 def keep_memory() -> None:
-    """Makes glibc keep freed memory: returning 2 MB after every picture, and page faults to get it back, cost time.
+    """Makes glibc keep freed memory, because returning 2 MB after every picture and getting it back takes time.
 
     The threshold for returning memory is the largest block that was ever freed (mallopt(3), M_MMAP_THRESHOLD).
     """

@@ -144,10 +144,10 @@ def put_in_place(family: Family, written: Iterable[Written], unfinished: Path, o
     """Moves the finished files of a family to the output folder, and updates SHA256SUMS there.
 
     Files of the family that this build did not make are removed, because an old test file could contain recordings that
-    are now in training. Only `kill -9` can interrupt this between two files; then SHA256SUMS, updated last, differs.
+    are now in training. Only `kill -9` can interrupt this between two files; then SHA256SUMS does not match.
 
     Raises:
-        UserError: the folder is not writable, or something else has the name of a file; nothing has been changed.
+        UserError: the folder is not writable, or a folder has the name of a file; nothing has been changed.
     """
     sums_of_new = {file.name: file.sha256 for file in written}
     folder = output / family.folder

@@ -12,7 +12,7 @@ from dataset_tools.sources.patch_sources import Skipped
 RADIUS_MIN = 2.0  # pixels; smaller balls look like noise
 ASPECT_MAX = 2.0  # a longer box inside the picture shows only a part of a ball, so the centre is unknown
 EDGE = 1.0  # pixels; a box within this distance of the picture's edge touches the edge
-GRID = 1024  # steps per pixel: edges are rounded, so that percent and pixels give the same result
+GRID = 1024  # steps per pixel: edges are rounded, so that boxes in percent and in pixels give the same result
 ROWS = (np.arange(128) + 0.5) / 64 - 1  # rows through a disc, in radii
 HALF_ROWS = np.sqrt(1 - ROWS**2)
 AWAY = 0.1  # fraction of the radius: width of a margin around each ball that negatives also avoid

@@ -108,7 +108,7 @@ def _cut(image, record: Record, camera: str, most: int, plan: Plan, rng: Random)
 
 
 def _add_objects(texts: list[Text], scene: circles_and_boxes.Scene, places: np.ndarray) -> None:
-    """Adds to the texts of each patch what it shows; positions are relative to the patch and not rounded.
+    """Adds what each patch shows to its texts; positions are relative to the patch and not rounded.
 
     Args:
         texts: texts of each patch. scene: objects of the picture. places: float [n, 3], left, top, side of each patch.
@@ -124,7 +124,7 @@ def _add_objects(texts: list[Text], scene: circles_and_boxes.Scene, places: np.n
             continue
         boxes = np.array(scene.objects[kind])
         areas = circles_and_boxes.overlaps(boxes, places)
-        if kind == PENALTY:  # the fraction of the mark in the patch; for robots, of the patch that they cover
+        if kind == PENALTY:  # fraction of the mark in the patch; for robots, fraction of the patch covered
             shares = (areas / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)).max(axis=1)
         else:
             shares = np.minimum(areas.sum(axis=1) / places[:, 2] ** 2, 1)

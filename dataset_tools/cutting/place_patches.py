@@ -130,7 +130,7 @@ def _repeats(patch: Patch, found: list[Patch]) -> bool:
 
 
 def _contrast(green: np.ndarray, patch: Patch) -> float:
-    """Returns the standard deviation of 8 x 8 sampled pixels; flat patches would be duplicates for the network."""
+    """Returns the standard deviation of 8 x 8 sampled pixels; flat patches all look alike to the network."""
     left, top, side = patch
     step = -(-side // 8)
     seen = green[top + step // 2 : top + side : step, left + step // 2 : left + side : step].tobytes()

@@ -33,7 +33,7 @@ class RecordStore:
             self._diameters.extend(round(min(x / record.size[0], 1), 5) for x in widths if 0 < x < math.inf)
 
     def diameters(self) -> np.ndarray:
-        """Returns sorted ball diameters as fractions of the picture's width: at most SIZES_MAX, evenly chosen."""
+        """Returns sorted ball diameters as fractions of the picture's width: at most SIZES_MAX, evenly spread."""
         found = np.sort(np.array(self._diameters, float))
         return found[:: len(found) // SIZES_MAX + 1]
 

@@ -1,4 +1,4 @@
-"""Describes patch files in text, one after the other."""
+"""Prints a description of each patch file."""
 
 import os
 import sys

@@ -29,7 +29,7 @@ def look(luma: np.ndarray) -> np.ndarray:
     """
     cosines = _cosines()
     spectrum = (cosines @ luma.astype(np.float64) @ cosines.T).reshape(-1, 64)[:, 1:]
-    median = np.partition(spectrum, MIDDLE, axis=1)[:, MIDDLE, None]  # np.median would import numpy.ma, 50 ms
+    median = np.partition(spectrum, MIDDLE, axis=1)[:, MIDDLE, None]  # np.median imports numpy.ma: 50 ms
     bits = spectrum > median
     padded = np.pad(bits, ((0, 0), (1, 0)))
     return np.packbits(padded, axis=1, bitorder="little").view("<u8").reshape(-1)
@@ -41,7 +41,7 @@ def contrast(luma: np.ndarray) -> np.ndarray:
 
 
 def small(X: np.ndarray) -> np.ndarray:
-    """Returns the brightness of network inputs uint8 [n, 16 or 32, ., .] as uint8 [n, 16, 16], for 32 as 2x2 means."""
+    """Returns the brightness of network inputs uint8 [n, 16 or 32, ., .] as uint8 [n, 16, 16]; averages 32x32."""
     luma = X[..., 0]
     if luma.shape[1] == SIDE:
         return np.ascontiguousarray(luma)

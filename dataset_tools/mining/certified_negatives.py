@@ -21,7 +21,7 @@ from dataset_tools.sources.patch_sources import Skipped
 
 
 def certified_frames(annotated: Iterable[Path], without_ball: Iterable[Path]) -> Iterator[Record | Skipped]:
-    """Yields annotated pictures in which every ball has a box, and pictures that, the user says, show no ball.
+    """Yields annotated pictures in which every ball has a box, and pictures without a ball according to the user.
 
     Raises:
         UserError: a source cannot be read.
@@ -37,7 +37,7 @@ def certified_frames(annotated: Iterable[Path], without_ball: Iterable[Path]) ->
 
 
 def free_of_balls(found: Found) -> np.ndarray:
-    """Returns whether each candidate of a certified picture certainly shows no part of a ball: bool [n]."""
+    """Returns which candidates of an annotated picture cannot show any part of a ball: bool [n]."""
     record, boxes = found.record, found.boxes
     if found.size is None or not record.boxes:
         return np.full(len(boxes), record.certified)
@@ -84,7 +84,7 @@ def _free_name(root: Path, start: str) -> str:
 
 
 def _png(alarm: Choice) -> bytes:
-    """Cuts the patch out of its picture, as a PNG."""
+    """Cuts the patch out of its picture and encodes it as a PNG."""
     record, (left, top, right, bottom) = alarm.record, alarm.box
     pixels = np.asarray(picture.read(record).crop(alarm.box))
     place = {"p_min_x": left, "p_min_y": top, "p_max_x": right, "p_max_y": bottom, "side": right - left}

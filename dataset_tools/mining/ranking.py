@@ -18,7 +18,7 @@ from dataset_tools.scanning.scan import Found
 
 POOL_MAX = 20_000  # candidates in memory, about 1 kB each; if there are more, the less interesting half is dropped
 BLOCK = 8192  # training patches hashed at a time
-OF_A_FILM = re.compile(r"-\d+$")  # the same names as in `picture_names.recording_of`
+OF_A_FILM = re.compile(r"-\d+$")  # matches the same names as `picture_names.recording_of`
 
 
 class Choice(NamedTuple):
@@ -147,7 +147,7 @@ class Known:
 
 
 def choose(pool: Pool, known: Known, most: int) -> tuple[list[Choice], str]:
-    """Returns the first `most` candidates that look like no other one and no training patch, and what was left out."""
+    """Returns the first `most` candidates that are similar to no other or training patch, and what was left out."""
     chosen, left_out = [], Counter()
     for choice in pool.ranked():
         if len(chosen) == most:

@@ -17,7 +17,7 @@ SHEET_MAX = 200  # patches
 
 
 def write_choices(folder: Path, name: str, choices: Sequence[Choice]) -> None:
-    """Writes one row per patch, the most interesting first, and draws the first SHEET_MAX."""
+    """Writes one row per patch, the most interesting first, and draws the first SHEET_MAX patches."""
     records = [choice.record for choice in choices]
     columns = {
         "rank": range(1, len(choices) + 1),
@@ -43,7 +43,7 @@ def _square(choice: Choice) -> np.ndarray:
 
 
 def write_tasks(folder: Path, choices: Sequence[Choice], model: str) -> int:
-    """Writes Label Studio tasks for the patches' pictures, with the model's predictions; returns how many."""
+    """Writes Label Studio tasks for the patches' pictures, with the model's predictions; returns their number."""
     pictures: dict[tuple, list[Choice]] = {}
     for choice in choices:
         if choice.size is not None:

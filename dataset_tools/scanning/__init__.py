@@ -1,1 +1,1 @@
-"""Searches pictures and logs for balls: candidates, their pixels, circles, and the results."""
+"""Searches pictures and logs for balls: finds candidates, cuts them, scores them and writes the results."""

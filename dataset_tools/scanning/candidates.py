@@ -8,7 +8,7 @@ import numpy as np
 
 from dataset_tools.cutting.place_patches import CONTRAST_MIN, SIDE_MIN
 
-RATIO = 1.25  # of successive radii: a square fits balls with 0.9 to 1.12 times its radius
+RATIO = 1.25  # ratio of successive radii; a square fits balls with 0.9 to 1.12 times its radius
 STEP = 0.15  # distance between neighbouring squares, as a fraction of their side
 INNER = 0.8  # side of the inner square in ball diameters; the square inside a circle has 0.71
 SIDE_MAX_32 = 256  # pixels; for larger squares, sums of squared values need more than 32 bits
@@ -75,6 +75,6 @@ def _of_side(sums: list[np.ndarray], side: int, inner: int) -> tuple[np.ndarray,
 
 
 def _mean_and_deviation(sums: list[np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns both for squares with `count` pixels, from the sums of their values and of the squared values."""
+    """Returns mean and deviation of squares of `count` pixels, from the sums of their values and squared values."""
     mean, mean_of_squares = (part / count for part in sums)
     return mean, np.sqrt(np.maximum(mean_of_squares - mean * mean, 0))

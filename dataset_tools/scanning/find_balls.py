@@ -79,11 +79,11 @@ def balls_of(
     Args:
         answers: [n, 1 or 4], the score, or the score and the circle, of each candidate.
         threshold: scores at or above it count as balls.
-        locate: X -> [n, 3], the circle in fractions of the patch; None: taken from the answers, or in the middle.
-        scale: side of a candidate in diameters.
+        locate: X -> [n, 3], the circle in fractions of the patch; None: the circle in `answers` or in the middle.
+        scale: side of a candidate in ball diameters.
 
     Returns:
-        Circles [k, 3], radius, x and y in pixels; scores [k]; index of the candidate of each, [k].
+        Circles [k, 3], radius, x and y in pixels; scores [k]; indices of their candidates [k].
     """
     chosen = np.flatnonzero(answers[:, 0] >= threshold)
     boxes, scores = found.boxes[chosen], answers[chosen, 0]

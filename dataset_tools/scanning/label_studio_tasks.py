@@ -34,7 +34,7 @@ def task_folder(folder: Path, model: str) -> Iterator[Callable]:
     """Makes a folder for a new project: pictures, tasks.json and labels.xml.
 
     Yields a function (record, image, circles, scores, **data) that adds a picture with its predicted balls: circles
-    [n, 3], radius, x and y in pixels, scores [n]. `data` is shown beside the picture, `model` as the version.
+    [n, 3], radius, x and y in pixels, scores [n]. Label Studio shows `data` beside the picture and `model` as version.
     """
     (folder / "pictures").mkdir(parents=True)
     (folder / "labels.xml").write_text(CONFIG, encoding="utf-8")

@@ -44,7 +44,7 @@ def write_results(folder: Path, about: dict, balls: Iterable, total: int, drawn:
 
     Args:
         about: entries of the JSON file. balls: per picture, the candidates and the result of `find_balls.balls_of`.
-        total: maximum number of pictures. drawn: how many to draw, evenly spread. tasks: also write Label Studio tasks.
+        total: maximum number of pictures. drawn: how many to draw, evenly spread. tasks: write Label Studio tasks too.
 
     Returns:
         `about` with the numbers of pictures, patches, candidates and balls.

@@ -1,4 +1,4 @@
-"""Converts the overlaps and positions that a patch's texts contain to its class and detection target."""
+"""Converts the overlaps and positions in a patch's text chunks to its class and detection target."""
 
 import math
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ def facts_from_text(text: Mapping[str, object], width: int, height: int, border:
         border: border of all patches of this root in pixels, from the root's name; 0 means none.
 
     Raises:
-        Refused: there is no label, it is a whole camera picture, or a value is not a number or not an overlap.
+        Refused: there is no label, the picture is not a patch, or a value is not a number or not an overlap.
     """
     if width >= CAMERA_PICTURE_MIN and 3 * width == 4 * height:
         raise Refused("a whole camera picture, not a patch")
@@ -79,7 +79,7 @@ def number(text: Mapping[str, object], key: str) -> float:
 def _circle(text: Mapping[str, object], width: int, height: int, border: int) -> tuple[float, float, float]:
     """Returns [radius, x, y] in fractions of the patch with its border; NaN if unknown.
 
-    A patch must have the size of its box. A patch without a border may lack the box.
+    A patch must have the size of its box. A patch without a border may have no box.
     """
     x, y, radius = (number(text, key) for key in ("ball_center_x", "ball_center_y", "ball_radius"))
     box = left, top, right, bottom = tuple(number(text, key) for key in BOX)

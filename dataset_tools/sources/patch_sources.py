@@ -1,4 +1,4 @@
-"""Reads the three sources of patches as streams: NaoTH logs of PNGs, the Nao Devils zip and the TK03 pickle.
+"""Reads the three sources of patches as streams: NaoTH logs (PNGs), the Nao Devils zip and the TK03 pickle.
 
 The work is split into chunks that any process can read independently. A reader yields each patch with its labels; for
 a skipped patch, it yields the name and the reason. Nothing is ever unpacked to disk.
@@ -55,7 +55,7 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True)
 class Chunk:
-    """Part of a source: members of a zip or folder, or a whole pickle. `border`: of NaoTH patches, in pixels."""
+    """Part of a source: members of a zip or folder, or a whole pickle. `border` of NaoTH patches is in pixels."""
 
     origin: str
     path: Path
@@ -121,7 +121,7 @@ def devils_chunks(path: Path) -> Iterator[Chunk]:
 
 
 def _cut(chunk: Chunk, whole: bool = False) -> Iterator[Chunk | Skipped]:
-    """Divides a source. `whole`: the zip is the entire source; if it cannot be read, it is an error, not skipped."""
+    """Divides a source into chunks. If `whole`, a source that cannot be read is an error; otherwise it is skipped."""
     try:
         found = _files(chunk.path) if chunk.path.is_dir() else members(chunk.path)
     except (UserError, OSError):

@@ -1,4 +1,4 @@
-"""Decodes PNG patches and their text chunks: nearly all with Pillow's decoder only, the others with its PNG reader."""
+"""Decodes PNG patches and their text chunks: nearly all with only Pillow's decoder, others with its PNG reader."""
 
 import io
 import struct
@@ -24,7 +24,7 @@ def decode_png(data: bytes) -> tuple[np.ndarray, dict]:
     """Returns the pixels, uint32 [height, width] as in building.sample_pixels, and the text chunks of a PNG.
 
     Raises:
-        Refused: the data are not a PNG, truncated or damaged, or do not have the size of a patch.
+        Refused: the file is not a PNG, is truncated or damaged, or has an impossible size for a patch.
     """
     if not data.startswith(SIGNATURE):
         raise Refused("not a PNG file")

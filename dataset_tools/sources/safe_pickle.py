@@ -65,7 +65,7 @@ def _scalar(kind: _Type, content: bytes) -> object:
 
 
 def _latin(text: str, encoding: str) -> bytes:
-    """Decodes bytes as old pickle protocols write them."""
+    """Converts text to bytes; old pickle protocols store bytes as text."""
     return text.encode("latin-1")
 
 

@@ -3,8 +3,8 @@
 `synthetic_files` renders on first use, deterministically from a seed, and caches the files in the project's own format:
 random_conditions.py draws the conditions of a recording, scene.py composes its patches from backdrop.py,
 surroundings.py, bodies.py and ball.py, and camera.py takes the picture. We looked at real patches while writing this
-renderer, and also tested on them a classifier that was trained here, so that figure is not a blind test. Nothing is
-copied from pictures: all content is computed from formulas and ranges of numbers.
+renderer. A classifier trained on this dataset was also tested on these patches, so its result is not a blind test.
+Nothing is copied from pictures: all content is computed from formulas and ranges of numbers.
 """
 
 import os
@@ -55,7 +55,7 @@ def synthetic_files(
         The paths by `train`, `validation` and `test`; the splits share no recording.
 
     Raises:
-        UserError: an argument has another value, or the files cannot be written.
+        UserError: an argument has an impossible value, or the files cannot be written.
     """
     if task not in COUNTS or size not in (16, 32) or channels not in (1, 2):
         raise UserError(

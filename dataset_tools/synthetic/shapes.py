@@ -1,6 +1,6 @@
 """Paints everything in a scene except the ball from one primitive: a shaded, rounded box with anti-aliased edges.
 
-Depending on its numbers, a rounded box is a disc, a capsule, a strip, a half plane or (hollow) a ring. Therefore a
+Depending on its fields, a rounded box is a disc, a capsule, a strip, a half plane or (hollow) a ring. Therefore a
 few array operations paint a whole batch of different scenes: one table of shapes, painted from back to front.
 Lengths are in patch widths, and (0, 0) is the top left corner of the patch. Light is linear; 1 is the white of paper.
 """

@@ -20,7 +20,7 @@ from .annotations import scenes
 
 @pytest.fixture
 def png():
-    """A function from pixels (or a side length) and text chunks to the bytes of a PNG; the default is no ball."""
+    """A function that makes a PNG from pixels (or a side length) and text chunks; the default shows no ball."""
 
     def make(pixels=20, seed=0, mode=None, labelled=True, **text):
         if isinstance(pixels, int | tuple):
