@@ -43,7 +43,7 @@ VARIANTS = {  # name: (strength of the light, fraction of synthetic patches)
 def parse_args(argv=None) -> argparse.Namespace:
     parser = cross_validation.parser(__doc__, Options, DEFAULT_STEM, "another_venue.json")
     parser.add_argument("--venues", nargs="+", default=["cuda", "saba", "aref"], help="left out in turn (%(default)s)")
-    parser.add_argument("--seeds", type=int, default=3, help="(%(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds (%(default)s)")
     parser.set_defaults(filters=[4, 4, 8, 8], epochs=60)
     return parser.parse_args(argv)
 

@@ -1,10 +1,10 @@
 """Compares the speed of the C++ headers with that of the runtimes: .venv/bin/python -m benchmarks.cpp_header
 
-Networks S (4 4 8 8, dense 32), M (8 8 16 16, dense 64) and L (8 16 32 64, dense 128), 16x16x1, with weights like those
-of a trained network. Everything is pinned to one core and runs in blocks of about 2 ms, in a new order each round. The
-script prints medians of the thread's CPU time, so other work on the machine does not count. The runtimes use one thread
-and their default settings, and are called from Python with as little overhead as possible; the headers are called from
-C++ with bytes. The cost of a call from Python is printed, too.
+It uses the networks S (4 4 8 8, dense 32), M (8 8 16 16, dense 64) and L (8 16 32 64, dense 128) for 16x16x1, with
+weights like those of a trained network. Everything is pinned to one core and runs in blocks of about 2 ms, in a new
+order each round. The script prints medians of the thread's CPU time, so other work on the machine does not count. The
+runtimes use one thread and their default settings, and are called from Python with as little overhead as possible; the
+headers are called from C++ with bytes. The cost of a call from Python is printed, too.
 
 Multiply-accumulates are counted as for direct convolutions, which give the same result. The headers' 3x3 convolutions
 need only 16 instead of 36, so the percentage of the peak that is really executed is also printed. The peak is that of
@@ -53,8 +53,10 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=150, help="blocks per candidate (%(default)s)")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="core to run on (%(default)s)")
-    parser.add_argument("--compiler", default="g++", help="(%(default)s)")
-    parser.add_argument("--output", type=Path, default=Path("cpp_header.json"), help="(%(default)s)")
+    parser.add_argument("--compiler", default="g++", help="C++ compiler (%(default)s)")
+    parser.add_argument(
+        "--output", type=Path, default=Path("cpp_header.json"), help="JSON file for the results (%(default)s)"
+    )
     return parser.parse_args(argv)
 
 

@@ -30,11 +30,11 @@ def parser(description: str, options: type[TrainingOptions], stem: str, output: 
     made.add_argument("--filters", type=int, nargs="+", default=options.filters, help="1 or 4 numbers (%(default)s)")
     made.add_argument("--dense", type=int, default=options.dense, help="units of the dense layer (%(default)s)")
     made.add_argument("--epochs", type=int, help="epochs per fold (default: like train.py)")
-    made.add_argument("--folds", type=int, default=5, help="(%(default)s)")
+    made.add_argument("--folds", type=int, default=5, help="number of folds (%(default)s)")
     made.add_argument("--seed", type=int, default=0, help="seed of weights, order and augmentation (%(default)s)")
     made.add_argument("--split-seed", type=int, default=0, help="which recordings share a fold (%(default)s)")
     made.add_argument("--threads", type=int, default=1, help="threads for TensorFlow (%(default)s)")
-    made.add_argument("--output", type=Path, default=Path(output), help="(%(default)s)")
+    made.add_argument("--output", type=Path, default=Path(output), help="JSON file for the results (%(default)s)")
     return made
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Machine:
-    """A processor: how to compile, run and simulate programs for it."""
+    """How to compile, run and simulate programs for a processor."""
 
     compiler: tuple[str, ...]
     objdump: str

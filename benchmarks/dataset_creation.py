@@ -188,7 +188,7 @@ def varied(content: bytes, generator: np.random.Generator) -> bytes:
 def main() -> None:
     """Runs the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=2, help="(default: 2)")
+    parser.add_argument("--jobs", type=int, default=2, help="parallel processes (default: 2)")
     what = parser.add_subparsers(dest="what", required=True)
     what.add_parser("speed").add_argument("root", type=Path)
     of_memory = what.add_parser("memory")

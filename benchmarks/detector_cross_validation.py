@@ -47,11 +47,13 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser = cross_validation.parser(__doc__, Options, DEFAULT_STEM, "detector_cross_validation.json")
     parser.add_argument("--own-split", action="store_true", help="use the family's own split instead of folds")
     parser.add_argument("--against", type=Path, metavar="JSON", help="earlier results to compare with, ball by ball")
-    parser.add_argument("--loss", choices=LOSSES, default=Options.loss, help="(%(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=Options.learning_rate, help="(%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=Options.batch_size, help="(%(default)s)")
+    parser.add_argument("--loss", choices=LOSSES, default=Options.loss, help="loss function (%(default)s)")
+    parser.add_argument(
+        "--learning-rate", type=float, default=Options.learning_rate, help="learning rate (%(default)s)"
+    )
+    parser.add_argument("--batch-size", type=int, default=Options.batch_size, help="patches per batch (%(default)s)")
     switch = argparse.BooleanOptionalAction
-    parser.add_argument("--augment", action=switch, default=True, help="(%(default)s)")
+    parser.add_argument("--augment", action=switch, default=True, help="use augmentation (%(default)s)")
     parser.add_argument("--regularize", action=switch, default=Options.regularize, help="dropout (%(default)s)")
     group = parser.add_argument_group("changes of the recipe")
     group.add_argument("--weight-decay", type=float, help="weight decay of AdamW (default: the recipe's)")
@@ -61,7 +63,9 @@ def parse_args(argv=None) -> argparse.Namespace:
     )
     group.add_argument("--flips", action=switch, default=True, help="mirror in both directions (%(default)s)")
     group.add_argument("--turns", action=switch, default=True, help="transpose: quarter turns (%(default)s)")
-    group.add_argument("--offset", type=float, nargs=2, default=LABEL_OFFSET, metavar="F", help="(%(default)s)")
+    group.add_argument(
+        "--offset", type=float, nargs=2, default=LABEL_OFFSET, metavar="F", help="label offset (%(default)s)"
+    )
     group.add_argument("--light", type=float, default=LIGHT, help="strength, fraction of the range (%(default)s)")
     group.add_argument("--noise", type=float, default=NOISE, help="largest deviation, grey levels (%(default)s)")
     group.add_argument("--shift", type=float, default=0.0, help="largest shift in pixels, bilinear (%(default)s)")

@@ -30,8 +30,10 @@ from tests.robot_export.jobs import PROJECTS, make_job
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patches", type=int, default=20_000, help="patches to run with every format (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="(%(default)s)")
-    parser.add_argument("--output", type=Path, default=Path("export_time.json"), help="(%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds (%(default)s)")
+    parser.add_argument(
+        "--output", type=Path, default=Path("export_time.json"), help="JSON file for the results (%(default)s)"
+    )
     return parser.parse_args(argv)
 
 

@@ -43,7 +43,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or " ").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=1, help="number of rounds; both methods alternate")
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--filters", nargs="+", default=FILTERS, help="as for a grid; combined with every --dense")
+    parser.add_argument("--filters", nargs="+", default=FILTERS, help="values to combine with every --dense")
     parser.add_argument("--dense", nargs="+", default=DENSE)
     parser.add_argument("--data-root", type=Path, default=ROOT / "data", help="folder for the synthetic dataset")
     parser.add_argument("--without-bytecode", action="store_true", help="let Python compile everything that it imports")

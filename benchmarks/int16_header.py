@@ -1,4 +1,4 @@
-"""Compares the int16 header with the float one: python -m benchmarks.int16_header
+"""Compares the int16 header with the float header: python -m benchmarks.int16_header
 
 The networks are S, M and L of benchmarks/cpp_header.py at 16x16 and 32x32. The script compares:
 
@@ -37,9 +37,13 @@ MULTIPLIES = ("pmaddwd", "pmulhrsw", "mulps")
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=100, help="blocks per candidate (%(default)s)")
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=[*NETWORKS], help="(%(default)s)")
+    parser.add_argument(
+        "--networks", nargs="+", choices=NETWORKS, default=[*NETWORKS], help="networks to measure (%(default)s)"
+    )
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="core to run on (%(default)s)")
-    parser.add_argument("--output", type=Path, default=Path("int16_header.json"), help="(%(default)s)")
+    parser.add_argument(
+        "--output", type=Path, default=Path("int16_header.json"), help="JSON file for the results (%(default)s)"
+    )
     return parser.parse_args(argv)
 
 

@@ -39,7 +39,7 @@ LIMITS = (0.01, 0.001)
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = cross_validation.parser(__doc__, Options, DEFAULT_STEM, "mining_round.json")
-    parser.add_argument("--seeds", type=int, default=10, help="(%(default)s)")
+    parser.add_argument("--seeds", type=int, default=10, help="number of seeds (%(default)s)")
     parser.set_defaults(epochs=200)
     return parser.parse_args(argv)
 

@@ -41,11 +41,15 @@ PROJECTS = {"classifier_cnn": "classification", "detector_cnn_ball_radius_center
 
 def parse_args(argv=None) -> argparse.Namespace:
     chosen = argparse.ArgumentParser(add_help=False)
-    chosen.add_argument("--project", choices=PROJECTS, default="classifier_cnn", help="(%(default)s)")
+    chosen.add_argument(
+        "--project", choices=PROJECTS, default="classifier_cnn", help="project to measure (%(default)s)"
+    )
     project = chosen.parse_known_args(argv)[0].project
     options = importlib.import_module(f"{project}.options").Options
     parser = cross_validation.parser(__doc__, options, DEFAULT_STEMS[PROJECTS[project]], "planted_labels.json")
-    parser.add_argument("--project", choices=PROJECTS, default="classifier_cnn", help="(%(default)s)")
+    parser.add_argument(
+        "--project", choices=PROJECTS, default="classifier_cnn", help="project to measure (%(default)s)"
+    )
     parser.add_argument("--share", type=float, default=0.02, help="fraction of the labels to make wrong (%(default)s)")
     parser.add_argument("--seeds", type=int, default=3, help="networks per version (%(default)s)")
     return parser.parse_args(argv)

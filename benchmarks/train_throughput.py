@@ -29,12 +29,16 @@ COMMANDS = ("speed", "command", "sweep", "stream", "plot", "gpu")
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("--project", choices=training_methods.PROJECTS, action="append", help="(default: both)")
+    parser.add_argument(
+        "--project", choices=training_methods.PROJECTS, action="append", help="project to measure (default: both)"
+    )
     parser.add_argument("--patches", type=int, default=60_000, help="number of patches per epoch (%(default)s)")
     parser.add_argument("--evaluation", type=int, default=20_000, help="number of patches to evaluate (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds (%(default)s)")
     parser.add_argument("--only", default="", metavar="TEXT", help="with gpu: only variants whose name contains TEXT")
-    parser.add_argument("--output", type=Path, default=Path("train_throughput.json"), help="(%(default)s)")
+    parser.add_argument(
+        "--output", type=Path, default=Path("train_throughput.json"), help="JSON file for the results (%(default)s)"
+    )
     args = parser.parse_args(argv)
     args.project = args.project or list(training_methods.PROJECTS)
     return args

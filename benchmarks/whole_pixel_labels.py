@@ -8,8 +8,8 @@ somebody without fractional labels would do.
 
     .venv/bin/python benchmarks/whole_pixel_labels.py FOLDER --seeds 3
 
-FOLDER is any annotated folder that cut.py reads; balls of 40 pixels and more are best. Three seeds take five minutes on
-one core.
+FOLDER is any annotated folder that cut.py reads; balls with a diameter of at least 40 pixels work best. Three
+seeds take five minutes on one core.
 """
 
 import argparse
@@ -52,9 +52,9 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--copies", type=int, default=16, help="copies of each picture (%(default)s)")
     parser.add_argument("--shrink", type=float, nargs=2, default=[0.15, 0.6], help="range of factors (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=150, help="(%(default)s)")
-    parser.add_argument("--folds", type=int, default=5, help="(%(default)s)")
-    parser.add_argument("--seeds", type=int, default=3, help="(%(default)s)")
+    parser.add_argument("--epochs", type=int, default=150, help="epochs per network (%(default)s)")
+    parser.add_argument("--folds", type=int, default=5, help="number of folds (%(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds (%(default)s)")
     return parser.parse_args(argv)
 
 
@@ -125,7 +125,7 @@ def main(argv=None) -> None:
     fractional, apparent = errors(patches, circles), errors(on_whole_pixels(patches), circles)
     whole = errors(patches, [answers(patches, args, seed, on_whole_pixels) for seed in seeds])
     number = np.digitize(2 * patches.y[:, 0] * patches.side, list(DIAMETERS.values())[:-1])
-    print("mean centre error in pixels of 16; balls by their diameter in the picture")
+    print("mean centre error in pixels of the 16x16 patch, by the diameter of the balls in the picture")
     print(
         f"{'balls':>22} {'fractional':>11} {'scored on whole':>16} {'trained on whole':>17}   difference to fractional"
     )

@@ -74,7 +74,7 @@ def _folder(grid: Path) -> Path:
 
 
 def _path(grid: Path) -> Path:
-    """Returns a path with a hash of the grid's whole path, because two output folders may contain grids of one name."""
+    """Returns a path with a hash of the grid's whole path, as two output folders may have grids of the same name."""
     name = f"grid-{hashlib.sha256(os.fsencode(grid.resolve())).hexdigest()[:8]}"
     return short_folder(len(name) + 1 + RAY_NEEDS, otherwise=grid.parent) / name
 

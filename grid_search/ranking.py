@@ -21,7 +21,7 @@ COLUMNS = (
 def row(plan: Plan, progress: Progress) -> dict:
     """Collects everything about one run in one row.
 
-    Keys: index, label, status, the arrays, epochs, wanted, quality (the metric of the kept epoch), the other
+    Keys: index, label, status, the arrays, epochs, wanted, quality (the metric of the best epoch), the other
     validation metrics of that epoch, costs, seconds, folder, reason.
     """
     run, rows, model = progress.run, progress.rows, progress.model

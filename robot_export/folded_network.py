@@ -139,7 +139,7 @@ def _check(layer, **wanted) -> None:
         found = getattr(layer, name)
         found = found.__name__ if name == "activation" else found
         if found != value:
-            _refuse(layer, f"{name} has to be {value}, not {found}")
+            _refuse(layer, f"{name} must be {value}, not {found}")
 
 
 def _chain(model) -> list:
@@ -205,8 +205,8 @@ def _slope(reader: _Reader) -> float | None:
     if not reader.next_is("LeakyReLU"):
         return None
     layer = reader.take("LeakyReLU")
-    if not 0 <= layer.negative_slope <= 1:  # then the activation is max(x, slope * x), and pooling may go first
-        _refuse(layer, f"its slope has to lie in [0, 1], not {layer.negative_slope}")
+    if not 0 <= layer.negative_slope <= 1:  # then the activation is max(x, slope * x), so pooling can be done first
+        _refuse(layer, f"its slope must be in [0, 1], not {layer.negative_slope}")
     return float(layer.negative_slope)
 
 
@@ -214,7 +214,7 @@ def _pool(layer) -> int:
     size, strides = tuple(layer.pool_size), tuple(layer.strides)
     height, width = layer.input.shape[1:3]
     if size[0] != size[1] or strides != size or height % size[0] or width % size[0]:
-        _refuse(layer, f"its windows have to be square and tile the {height}x{width} input, not {size} every {strides}")
+        _refuse(layer, f"its windows must be square and tile the {height}x{width} input, not {size} every {strides}")
     return size[0]
 
 

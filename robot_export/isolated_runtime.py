@@ -129,7 +129,7 @@ class Isolated:
         try:
             return self._child.receive(seconds)
         except Ended as how:
-            raise UserError(f"{self._name} {how}: the file is damaged, or not for this runtime.") from None
+            raise UserError(f"{self._name} {how}: the file is damaged or was made for another runtime.") from None
 
 
 def _open(path: Path, runtime: str) -> tuple[tuple, Callable]:

@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def verify(folder: Path, manifest: Manifest, foreign_code: bool = False) -> Iterator[tuple[str, str, bool]]:
-    """Checks the files one by one; a file that crashes or hangs its runtime does not stop the check of the others.
+    """Checks the files one by one; a file that crashes or hangs its runtime does not stop the other checks.
 
     foreign_code: compile and run a header that this version does not generate from model.keras.
 

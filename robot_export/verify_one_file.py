@@ -60,9 +60,9 @@ def _check_entry(copy: Path, manifest: Manifest, name: str) -> None:
     for field, value in known.items():
         told, key = getattr(file, field), model_json.KEYS.get(field, field)
         if told != value:
-            raise UserError(f"{file.file}: {key} has to be {json.dumps(value)}, model.json says {json.dumps(told)}")
+            raise UserError(f"{file.file}: {key} must be {json.dumps(value)}, but model.json says {json.dumps(told)}")
     if bool(file.reasons) == bool(accepted):
-        raise UserError(f"{file.file}: it is {'' if accepted else 'not '}accepted, but unfit says: {file.reasons}")
+        raise UserError(f"{file.file}: it is {'' if accepted else 'not '}accepted, but the reasons are: {file.reasons}")
 
 
 def open_file(path: Path, runtime: str) -> runtimes.Opened:
@@ -127,7 +127,7 @@ def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) 
     opened = runtimes.open_file(path, file.runtime)
     told = file.quantised and (file.quantised["scale"], file.quantised["zero_point"])
     if file.layout and file.parity and told != opened.quantised:  # older entries differ
-        raise UserError(f"{file.file}: quantised has to be {opened.quantised}, model.json says {told}")
+        raise UserError(f"{file.file}: quantised must be {opened.quantised}, but model.json says {told}")
     try:
         found = opened.predict(layout.feed(X))
         if opened.self_test:
@@ -135,7 +135,7 @@ def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) 
     except Exception as error:  # each runtime raises its own kinds of exceptions, such as for patches of another size
         raise UserError(f"{file.file} does not accept the patches: {' '.join(str(error).split())[:200]}") from None
     if found.shape != wanted.shape:
-        raise UserError(f"{file.file} outputs {found.shape[1]} numbers per patch, not {wanted.shape[1]}")
+        raise UserError(f"{file.file} outputs {found.shape[1]} values per patch, not {wanted.shape[1]}")
     difference = np.abs(found - wanted).max(axis=1)
     if not difference.max() <= file.tolerance:  # NaN is wrong, too
         worst = int(np.argmax(np.nan_to_num(difference, nan=np.inf)))

@@ -160,7 +160,7 @@ def pending(check: Check) -> str:
 
 
 def second_server(check: Check) -> str:
-    """If MLFLOW_TRACKING_URI names a server that answers, the run is on it when the container ends."""
+    """If MLFLOW_TRACKING_URI names a server that answers, the run is tracked there when the container ends."""
     with mlflow_server(check.folder) as uri:
         terms = check.strict(network=True, environment={"MLFLOW_TRACKING_URI": uri})
         check.run([*QUICK, "--dataset", "synthetic", "--require-tracking", "--export", "none"], terms)

@@ -32,7 +32,7 @@ def divide(names: list[Path]) -> tuple[list[Path], list[Path]]:
     exported = {path for path in names if is_exported(path)}
     files = [path for path in names if path.suffix.lower() in PATCH_FILES and path not in exported]
     models = [path for path in names if path not in files]
-    if not (files and 2 <= len(models) <= 26):  # named A to Z
+    if not (files and 2 <= len(models) <= 26):  # the models are named A to Z
         shown = " ".join(map(printable, names))
         raise UserError(f"a comparison needs 2 to 26 models, then patch files (.h5). Received: {shown}.")
     check_files(files)

@@ -42,7 +42,8 @@ _INLINE = """#if defined(__GNUC__)
 _WARNING = """#if (defined(__x86_64__) || defined(__i386__)) && !defined(__SSE4_1__) && !defined(BALL_WITHOUT_SSE)
 #warning "ball model without SSE4.1, slow: compile with -march=silvermont (NAO) or -msse4.1, or define BALL_WITHOUT_SSE"
 #endif"""
-MACROS = ("INLINE", "WIDTH", "FACTOR", "LANES", "REPEAT", "BYTES", "PAIRS", "VECTOR")  # BALL_..., #undef at the end
+# The macros of a header, which start with BALL_ and are undefined at the end of the header.
+MACROS = ("INLINE", "WIDTH", "FACTOR", "LANES", "REPEAT", "BYTES", "PAIRS", "VECTOR")
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def check(network: FoldedNetwork) -> None:
     rules.append((f"layer {network.dense[-1].name}", known, "one probability or three numbers"))
     for what, right, taken in rules:
         if not right:
-            raise UserError(f"{what} cannot become C++: it takes {taken}. Received: {describe(network)}.")
+            raise UserError(f"{what} cannot be converted to C++. Supported: {taken}. Received: {describe(network)}.")
 
 
 def identifier(name: str) -> str:

@@ -127,7 +127,7 @@ def _outputs(stage: Stage, border: bool) -> Lines:
 
 
 def _products(stage: Stage) -> Lines:
-    """Sums over pairs of input channels, and does the first half of the transform back: two sums per column of a tile.
+    """Sums over pairs of input channels, and starts to transform the tiles back: two sums per column of a tile.
 
     For the products a, b, c, d of a column, these are a + b + c and b - c - d. The sums of a and of -d start with b + c
     and b - c, so these additions cost nothing.

@@ -70,7 +70,7 @@ def quantise(network: FoldedNetwork, largest: Sequence[float]) -> Int16Network:
     """
     add = np.rint(network.shift * 2**FRACTION).astype(np.int64)
     if add.max() > 0 or add.min() < -255 << FRACTION:
-        raise UserError(f"the input cannot become int16: its mean lies outside 0..1. Received: {network.offset}.")
+        raise UserError(f"the input cannot be converted to int16: its mean is not in 0..1. Received: {network.offset}.")
     low = max(-LIMIT, int(add.min()) - (LIGHT << FRACTION))
     high = min(LIMIT, int(add.max()) + (255 + LIGHT << FRACTION))
     sources = (*network.convolutions, *network.dense)
@@ -160,4 +160,4 @@ def _layer(source, factors: np.ndarray, bias: np.ndarray, shift: int, bound: flo
 
 
 def _too_large(source) -> UserError:
-    return UserError(f"layer {source.name} cannot become int16: its weights are too large for the values around it.")
+    return UserError(f"layer {source.name} cannot be converted to int16: its weights are too large.")

@@ -28,7 +28,7 @@ def patches():
 def test_whole_recordings_are_drawn_until_there_are_enough_negatives(benchmark, patches):
     labels, _, recording = patches
     rows = benchmark.draw(np.random.default_rng(0), labels, recording, 300, whole=True)
-    assert np.sum(~labels[rows]) == 300  # four recordings of 75
+    assert np.sum(~labels[rows]) == 300  # four recordings with 75 patches each
     assert set(np.unique(recording[rows], return_counts=True)[1] % 100) == {0}
     single = benchmark.draw(np.random.default_rng(0), labels, recording, 300, whole=False)
     assert (np.sum(~labels[single]), np.sum(labels[single])) == (300, 100)

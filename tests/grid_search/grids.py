@@ -68,7 +68,7 @@ class Grid:
 
     def tracked(self, experiment: str = "small_training"):
         """Returns the grid's run and its child runs from the local store."""
-        if f"Not yet on {self.runs}" in self.said():  # on a busy machine, the grid does not wait but prints a command
+        if f"Not yet on {self.runs}" in self.said():  # on a busy machine, the grid does not wait, but prints a command
             assert program("mlflow_mirror", "sync", "--to", "local", "--output-dir", self.runs).returncode == 0
         _, runs = tracked_runs(self.runs, experiment)
         (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]

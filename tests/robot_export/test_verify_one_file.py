@@ -65,15 +65,15 @@ def test_another_model_with_its_own_test_vectors_is_detected_by_those_of_keras(f
 @pytest.mark.parametrize(
     ("name", "entry", "words"),
     [
-        ("onnx", {"tolerance": 1.0}, "model.onnx: tolerance has to be 0.0001, model.json says 1.0"),
-        ("uint8", {"tolerance": 0.5}, "model_uint8.tflite: tolerance has to be 0.02, model.json says 0.5"),
-        ("cpp", {"tolerance": 0.02}, "model.h: tolerance has to be 0.0001, model.json says 0.02"),
-        ("onnx", {"fit": False}, "model.onnx: fit has to be true, model.json says false"),
-        ("onnx", {"fit": None}, "model.onnx: fit has to be true, model.json says null"),
-        ("onnx", {"parity": None}, "model.onnx: fit has to be null, model.json says true"),
-        ("onnx", {"unfit": ["it is bad"]}, "model.onnx: fit has to be false, model.json says true"),
-        ("uint8", {"quantised": {"scale": 0.5, "zero_point": 0}}, r"quantised has to be \(1.0, 0\), .* \(0.5, 0\)"),
-        ("onnx", {"bytes": 5}, "model.onnx: bytes has to be .*, model.json says 5"),
+        ("onnx", {"tolerance": 1.0}, "model.onnx: tolerance must be 0.0001, but model.json says 1.0"),
+        ("uint8", {"tolerance": 0.5}, "model_uint8.tflite: tolerance must be 0.02, but model.json says 0.5"),
+        ("cpp", {"tolerance": 0.02}, "model.h: tolerance must be 0.0001, but model.json says 0.02"),
+        ("onnx", {"fit": False}, "model.onnx: fit must be true, but model.json says false"),
+        ("onnx", {"fit": None}, "model.onnx: fit must be true, but model.json says null"),
+        ("onnx", {"parity": None}, "model.onnx: fit must be null, but model.json says true"),
+        ("onnx", {"unfit": ["it is bad"]}, "model.onnx: fit must be false, but model.json says true"),
+        ("uint8", {"quantised": {"scale": 0.5, "zero_point": 0}}, r"quantised must be \(1.0, 0\), .* \(0.5, 0\)"),
+        ("onnx", {"bytes": 5}, "model.onnx: bytes must be .*, but model.json says 5"),
     ],
 )
 def test_an_edited_entry_is_noticed(folder, name, entry, words):
@@ -95,13 +95,13 @@ def test_a_rejected_file_that_was_made_accepted_is_noticed(folder):
     edit(folder, reject)
     assert run_here(folder, "uint8").startswith("unchanged")
     edit(folder, lambda values: values["forms"]["uint8"].update(fit=True, unfit=[]))
-    with pytest.raises(UserError, match=r"model_uint8.tflite: fit has to be false, model.json says true"):
+    with pytest.raises(UserError, match=r"model_uint8.tflite: fit must be false, but model.json says true"):
         run_here(folder, "uint8")
     edit(folder, lambda values: values["forms"]["uint8"]["parity"].pop("recall"))
-    with pytest.raises(UserError, match=r"model_uint8.tflite: fit has to be false, model.json says true"):
+    with pytest.raises(UserError, match=r"model_uint8.tflite: fit must be false, but model.json says true"):
         run_here(folder, "uint8")
     edit(folder, lambda values: values["forms"]["uint8"].update(fit=False))
-    with pytest.raises(UserError, match=r"model_uint8.tflite: it is not accepted, but unfit says: \[\]"):
+    with pytest.raises(UserError, match=r"model_uint8.tflite: it is not accepted, but the reasons are: \[\]"):
         run_here(folder, "uint8")
 
 
@@ -165,8 +165,8 @@ def test_a_header_with_other_code_is_not_run(folder, tmp_path, name):
     file = folder / model_json.read(folder).formats[name].file
     (folder / "model.h").write_bytes(file.read_bytes())
     replace_file(folder, name, with_code(folder, tmp_path / "ran"))
-    assert run_here(folder, name).startswith("not run: it is code, and this version generates a different header")
-    with pytest.raises(UserError, match="a header is code, so it is not run: this version generates a different"):
+    assert run_here(folder, name).startswith("not run: it is code, and the header that this version generates")
+    with pytest.raises(UserError, match="a header is code, so it is not run: the header that this version generates"):
         verify_one_file.open_file(file, "C++")
     assert not (tmp_path / "ran").exists()
     assert run_here(folder, name, foreign_code=True).startswith("unchanged")

@@ -70,7 +70,7 @@ def test_a_refused_network_is_reported_with_the_name_of_the_layer(tmp_path, netw
         "the input": {"input_shape": (24, 24, 1)},
     }
     for name, change in wrong.items():
-        with pytest.raises(UserError, match=f"{name} cannot become C"):
+        with pytest.raises(UserError, match=f"{name} cannot be converted to C"):
             write_header(tmp_path / "model.h", replace(network, **change), About("x", np.zeros(0), np.zeros(0)))
     assert not list(tmp_path.iterdir())
 

@@ -107,8 +107,8 @@ def test_the_bounds_are_reached_and_never_exceeded():
 def test_a_refused_network_is_reported_with_the_name_of_the_layer():
     network = fold(random_model(1))
     for offset in (-1.5, 0.25):
-        with pytest.raises(UserError, match=rf"its mean lies outside 0\.\.1. Received: \({offset},\)"):
+        with pytest.raises(UserError, match=rf"its mean is not in 0\.\.1. Received: \({offset},\)"):
             quantise(replace(network, offset=(offset,)), [1.0] * 5)
     head = network.dense[1]
-    with pytest.raises(UserError, match="layer logit cannot become int16"):
+    with pytest.raises(UserError, match="layer logit cannot be converted to int16"):
         quantise(replace(network, dense=(network.dense[0], replace(head, weights=head.weights * 1e30))), [1.0] * 5)
