@@ -112,8 +112,8 @@ def _check_kind(robot: Robot, kind: str) -> None:
     who = f"--robot {robot.name}: {robot.loader}"
     if kind not in robot.outputs and "joint" in robot.outputs:
         raise UserError(
-            f"{who} reads only files with both classifier and detector. Received: only a {kind}. Export the classifier with "
-            "--detector RUN, the run of a detector."
+            f"{who} reads only files with both classifier and detector. Received: only a {kind}. Export "
+            "the classifier with --detector RUN, the run of a detector."
         )
     if kind not in robot.outputs:
         raise UserError(f"{who} loads no {kind}. Received: a {kind}.")
