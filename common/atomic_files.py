@@ -1,4 +1,4 @@
-"""Writes files completely or not at all, makes new folders, and safely reads folders from other people."""
+"""Writes files completely or not at all, makes new folders, and safely reads untrusted folders."""
 
 import json
 import os

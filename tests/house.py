@@ -1,4 +1,4 @@
-"""Lists the packages ("rooms") and which of them each may import; `python -m tests.house` prints all imports."""
+"""Lists the packages (here "rooms") and their allowed imports; `python -m tests.house` prints the actual imports."""
 
 import ast
 from collections import Counter, defaultdict

@@ -64,7 +64,7 @@ def parse(content: bytes | str) -> list[tuple[str, str]]:
 
 
 def of_file(entries: list[tuple[str, str]], path: str) -> str | None:
-    """Finds the sha256 of a file in the entries of a checksum list, in which names may follow any path.
+    """Finds the sha256 of a file in the entries of a checksum list, in which names may contain any folders.
 
     If several entries have the file's name, the entry whose path agrees best with `path`, the path in the archive, is
     used. Returns None if there is no entry, or if entries that agree equally well differ.

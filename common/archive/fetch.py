@@ -118,7 +118,7 @@ def _alone(target: Path) -> Iterator[None]:
     except NotImplementedError:
         print("note: this file system has no locks; start one download at a time", file=sys.stderr, flush=True)
     except Timeout:
-        print(f"waiting for another process that downloads {target.name}", file=sys.stderr, flush=True)
+        print(f"waiting for another process to download {target.name}", file=sys.stderr, flush=True)
         lock.acquire()
     try:
         yield

@@ -66,7 +66,7 @@ def resolve(
     except Unreachable as error:
         if options.dataset is not None:
             raise
-        warning = f"{instead}: {error} This run is trained and measured on rendered patches, not on camera patches."
+        warning = f"{instead}: {error} This run is trained and evaluated on rendered patches, not on camera patches."
         return _synthetic(task, options, synthetic, warning)
     except NotInArchive as error:
         raise NotInArchive(f"{error} --list-datasets shows what there is; or use --dataset synthetic.") from error

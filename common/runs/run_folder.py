@@ -35,7 +35,7 @@ class RunFolder:
     provenance: dict[str, str]
 
     def epoch(self, number: int, numbers: dict[str, float]) -> None:
-        """Records the metrics of an epoch (from 0) in metrics.csv and in the tracking, which both count from 1."""
+        """Records the metrics of an epoch (from 0) in metrics.csv and in the journal, which both count from 1."""
         header = ",".join(["epoch", *numbers]) + "\n"
         row = ",".join([str(number + 1), *(f"{value:.8g}" for value in numbers.values())]) + "\n"
         with (self.path / "metrics.csv").open("ab+") as file:

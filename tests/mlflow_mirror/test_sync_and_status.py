@@ -124,7 +124,7 @@ def test_a_folder_of_runs_that_is_taken_for_a_run(start, tmp_path, capsys):
 
 
 def test_a_run_that_was_stopped_is_not_only_called_killed(start, tmp_path, capsys):
-    """KILLED is MLflow's word for this, even after Ctrl-C."""
+    """MLflow's status is KILLED even after Ctrl-C, so `status` also says that the run may have been stopped."""
     start(f"sqlite:///{tmp_path}/mlflow.db").finish("KILLED")
     main(["status", "--output-dir", str(tmp_path)])
     assert "run  stopped or killed (KILLED on MLflow)  2" in capsys.readouterr().out
