@@ -16,7 +16,7 @@ def default_output_dir() -> Path:
 
 
 def find_run(run: str, output_dir: Path) -> Path:
-    """Finds the folder of a run by its path, or by its name in the output folder; raises a UserError if it fails."""
+    """Finds the folder of a run by its path, or by its name in the output folder; a UserError if there is none."""
     if not run.strip():  # an unset shell variable must mean neither the working directory nor a new run
         raise UserError("--resume needs a run. Received: an empty name. Give its folder or its name.")
     if found := _find(run, output_dir):

@@ -175,7 +175,7 @@ def _tell(line: str) -> None:
 
 
 def make_temporary_folder() -> None:
-    """Makes the folder that TMPDIR names: in a container it is on a mount that is empty at first.
+    """Makes the folder that TMPDIR names; in a container, it may be on a mount that is empty at first.
 
     Raises:
         UserError: neither this folder nor another folder for temporary files can be written.

@@ -158,7 +158,7 @@ class Run:
         self._journal.append("artifact", path=path.relative_to(self.folder).as_posix(), folder=folder)
 
     def finish(self, status: str = "FINISHED", wait_s: float | None = None) -> str:
-        """Ends the run as FINISHED, FAILED or KILLED and waits for the mirror; see `MirrorProcess.end`.
+        """Ends the run as FINISHED, FAILED or KILLED, and waits until it is sent; see `MirrorProcess.end`.
 
         A second call changes nothing.
 

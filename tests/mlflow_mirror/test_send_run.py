@@ -83,7 +83,7 @@ def test_a_run_that_somebody_deleted_stays_deleted(mlflow_server, start, tmp_pat
 
 
 def test_a_server_from_a_backup_gets_what_it_forgot(mlflow_server, start, tmp_path):
-    """A backup lacks the last epochs of the run; the test imitates this by a mark that claims more than was sent."""
+    """A backup lacks the last epochs of the run; the test imitates this with a mark that claims more than was sent."""
     run = start(mlflow_server.url)
     run.metrics({"loss": 1.0}, step=0)
     assert main(["sync", str(run.folder)]) == 0
