@@ -1,4 +1,4 @@
-"""Cuts patches out of annotated pictures and logs; `python3 dataset_tools/cut.py`."""
+"""Cuts patches out of annotated pictures and logs: the command `python3 dataset_tools/cut.py`."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Describes patch files: counts, labels, brightness, warnings and a picture; `python3 dataset_tools/inspect.py`."""
+"""Describes patch files (counts, labels, brightness, warnings, pictures): `python3 dataset_tools/inspect.py`."""
 
 import argparse
 import sys

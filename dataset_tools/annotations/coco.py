@@ -47,7 +47,7 @@ def read(path: Path, classes: Classes) -> Items:
         if not isinstance(name, str) or not name:
             yield Skipped(f"image {key}", "no file name")
         elif row is None and not classes.empty_certified:
-            yield Skipped(name, "listed without any box: not certified to show no ball (--empty-is-negative)")
+            yield Skipped(name, "listed without any box, so it may show a ball (see --empty-is-negative)")
         else:
             boxes = (row[at : at + 5] for at in range(0, len(row or ()), 5))
             record = Record(path_of(name), (), True, declared)

@@ -55,7 +55,7 @@ def _one(pictures: list[str], told: str) -> str:
         name = PurePosixPath(told).name.lower()
         pictures = [picture for picture in pictures if PurePosixPath(picture).name.lower() == name]
         if not pictures:
-            raise Refused("several pictures have its name, and it names none of them")
+            raise Refused("several pictures have its name, but none is named in the xml")
     return "".join(pictures)
 
 

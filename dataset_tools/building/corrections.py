@@ -43,7 +43,7 @@ def apply(store: Store, settings: Settings, shapes: set[tuple[int, int]]) -> Non
         missing = [key for key in entries if key not in places]
         if missing:
             shown = ", ".join(printable(key, LIMIT) for key in missing[:3])
-            text = f"--{name}: {len(missing)} of {len(entries)} entries match no patch in these sources, like {shown}"
+            text = f"--{name}: {len(missing)} of {len(entries)} entries match no patch in these sources: {shown}"
             if len(missing) == len(entries):
                 raise UserError(f"{text}. Check that {lists[name]} was made from this data.")
             print(f"  {text}", file=sys.stderr)
@@ -81,7 +81,7 @@ def read(path: Path, with_labels: bool) -> dict[str, int]:
         if found.setdefault(key, kind) != kind:
             raise UserError(f"{path}: a patch has two labels. Received: {printable(key, LIMIT)}. Keep one.")
     if not found:
-        raise UserError(f"{path}: names no patch. Write the source of one patch per line.")
+        raise UserError(f"{path}: contains no patch. Write the source of one patch per line.")
     return found
 
 

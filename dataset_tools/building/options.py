@@ -155,7 +155,12 @@ def _parser(task: str) -> Parser:
         add("--devils", type=Path, metavar="ZIP", help="Nao Devils patches (default: from the archive)")
     else:
         parser.set_defaults(devils=None)
-    add("--tk03", type=Path, metavar="PICKLE", help="TK03 patches (default: from the archive); 16x16, Y, combined only")
+    add(
+        "--tk03",
+        type=Path,
+        metavar="PICKLE",
+        help="TK03 patches, only for 16x16, Y, combined (default: from the archive)",
+    )
     add("--origins", nargs="+", default=ORIGINS[task], metavar="NAME", help="sources to use (default: %(default)s)")
     add("--data-root", type=Path, default=Path("data"), metavar="DIR", help="folder for archive files (default: data)")
     add(

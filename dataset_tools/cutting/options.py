@@ -46,7 +46,7 @@ class Geometry:
     scale: tuple[float, float] = (1.0, 1.7)
     jitter: float = option(
         0.15,
-        "maximum distance in x and in y from the patch's centre to the ball's, in sides of the patch (default: 0.15)",
+        "maximum x and y distance from the patch's centre to the ball's, as a fraction of the side (default: 0.15)",
         "F",
         low=0,
         high=2,
@@ -81,7 +81,7 @@ class Settings:
     penalty_class: tuple[str, ...] = option(
         (), f"class names to read as penalty mark (default: {_usual(PENALTY)})", "NAME"
     )
-    empty_is_negative: bool = option(False, "pictures without any box in a COCO file show no ball")
+    empty_is_negative: bool = option(False, "count pictures without any box in a COCO file as without a ball")
     camera: str | None = option(
         None,
         "camera of pictures whose path does not contain top, upper, bottom or lower (default: top)",

@@ -20,9 +20,9 @@ IMBALANCE, RARE = 0.1, 0.05  # limits for a warning: fraction of the rarer class
 class Statistics:
     """Statistics of every patch of a file.
 
-    y: as in Patches; brightness, contrast: mean and standard deviation of Y, grey levels; saturated: fraction of pixels
-    at SATURATED_AT or above; sharpness: of the 16x16 picture, see `sharpness`; content: uint64, equal for equal pixels;
-    groups: recording, camera and origin, str [n], if the file has them.
+    y: labels, as in Patches. brightness, contrast: mean and standard deviation of Y in grey levels. saturated: fraction
+    of pixels at SATURATED_AT or above. sharpness: of the 16x16 picture, see `sharpness`. content: uint64, equal for
+    equal pixels. groups: recording, camera and origin, str [n], if the file has them.
     """
 
     path: Path

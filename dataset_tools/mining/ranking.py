@@ -156,5 +156,5 @@ def choose(pool: Pool, known: Known, most: int) -> tuple[list[Choice], str]:
         left_out[what] += 1
         if not what:
             chosen.append(choice)
-    told = f"{left_out['training']} similar to a training patch, {left_out['chosen']} to a chosen one"
-    return chosen, f"Left out: {pool.crowded} with better ones in the same second, {told}"
+    told = f"{left_out['training']} similar to a training patch, {left_out['chosen']} to a chosen patch"
+    return chosen, f"Left out: {pool.crowded} with better candidates in the same second, {told}"

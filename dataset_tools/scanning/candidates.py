@@ -10,7 +10,7 @@ from dataset_tools.cutting.place_patches import CONTRAST_MIN, SIDE_MIN
 
 RATIO = 1.25  # ratio of successive radii; a square fits balls with 0.9 to 1.12 times its radius
 STEP = 0.15  # distance between neighbouring squares, as a fraction of their side
-INNER = 0.8  # side of the inner square in ball diameters; the square inside a circle has 0.71
+INNER = 0.8  # side of the inner square in ball diameters; 0.71 for the largest square inside a circle
 SIDE_MAX_32 = 256  # pixels; for larger squares, sums of squared values need more than 32 bits
 
 

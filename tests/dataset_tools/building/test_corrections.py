@@ -84,7 +84,7 @@ def test_lists_that_cannot_be_applied_build_nothing(drop, relabel, message, buil
 def test_files_that_are_not_lists(content, tmp_path):
     path = tmp_path / "list"
     path.write_bytes(content.encode("utf-8", "surrogateescape"))
-    with pytest.raises(UserError, match=r"names no patch|cannot be read as a list"):
+    with pytest.raises(UserError, match=r"contains no patch|cannot be read as a list"):
         corrections.read(path, False)
 
 
