@@ -135,7 +135,7 @@ def training_files(run: Path) -> list[Path]:
         options = from_json(Options, read_config(run)["options"])
         return list(resolve("classification", replace(options, offline=True), _rendered).files["train"])
     except UserError:
-        text = "note: the training patches are not on this machine, so patches like them may be chosen; see --training."
+        text = "note: patches like the training patches may be chosen: no files of them are here; see --training."
         print(text, file=sys.stderr)
         return []
 

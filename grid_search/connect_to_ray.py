@@ -11,10 +11,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import ray
+import ray._private.utils
 import ray._private.worker
 
 import psutil  # isort: skip - part of Ray, found only after Ray is imported
 
+from common.cli.stop_request import uninterrupted
 from common.errors import UserError
 from grid_search.cluster_address import LOCAL
 
@@ -36,6 +38,7 @@ def connected(address: str, grid: Path) -> Iterator[None]:
         UserError: no cluster answers at the address, or no folder has a short enough path.
     """
     ray._private.worker.print_to_stdstream = lambda *_, **__: None  # it prints a lot if a node dies
+    ray._private.utils.set_sigterm_handler = lambda _: None  # in this process: its handler would end it without a line
     settings = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == LOCAL:
         settings |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
@@ -44,7 +47,8 @@ def connected(address: str, grid: Path) -> Iterator[None]:
             if address == LOCAL:
                 settings["_temp_dir"] = str(_folder(grid))
             try:
-                ray.init(address, **settings)
+                with uninterrupted():  # an interrupt would be lost in a fork, or crash Ray
+                    ray.init(address, **settings)
                 break
             except Exception as error:  # Ray raises many kinds of exceptions, even plain Exception
                 ray.shutdown()

@@ -12,6 +12,7 @@ if __name__ == "__main__":  # works in any folder with any Python: finds this re
 
 from common.cli.program import Parser, run_main
 from common.cli.training_options import TrainingOptions
+from common.errors import UserError
 from mlflow_mirror import sync_and_status
 
 
@@ -37,6 +38,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Runs a command. Returns 0 if every server has everything, else 1."""
     options = parse_args(argv)
+    default = TrainingOptions().output_dir  # may not exist yet
+    if options.output_dir != default and not options.output_dir.is_dir():
+        raise UserError(f"There is no such folder. Received: --output-dir {options.output_dir}. Check the path.")
     runs = sync_and_status.find_runs(options.runs, options.output_dir)
     if options.command == "status":
         return sync_and_status.status(runs)

@@ -16,13 +16,14 @@ _OTHERS_SECONDS = 60.0
 
 
 def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
-    """Finds run folders by path or by name in the output folder; without names, all runs in the output folder.
+    """Finds runs by path or by name in the output folder, with the runs of a grid; without names, all in that folder.
 
     Raises:
         UserError: no run has this name.
     """
     if names:
-        return [_find_run(name, output_dir) for name in names]
+        found = dict.fromkeys(_find_run(name, output_dir) for name in names)
+        return list(found | dict.fromkeys(child for run in found for child in _children(run)))
     runs = _runs_in(output_dir)
     if not runs:
         print(f"No runs found in {output_dir}. Choose another folder with --output-dir.")
@@ -34,6 +35,13 @@ def find_runs(names: list[Path], output_dir: Path) -> list[Path]:
 
 def _runs_in(folder: Path) -> list[Path]:
     return sorted(path.parents[1] for path in folder.glob("*/tracking/journal.jsonl"))
+
+
+def _children(run: Path) -> list[Path]:
+    """Returns the runs of a grid, in the folder that contains the grid's own run."""
+    uuid = journal.header(run)["uuid"]
+    beside = (other for other in _runs_in(run.parent) if journal.begun(other))
+    return [other for other in beside if journal.header(other).get("parent") == uuid]
 
 
 def _find_run(name: Path, output_dir: Path) -> Path:
@@ -89,13 +97,14 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
     Raises:
         UserError: `to` is not a server, or is a local store that cannot be opened.
     """
-    uri = resolve(to, output_dir) if to else None
+    uri = resolve(to, output_dir) if to is not None else None
     if uri:
         check_store(uri, output_dir)
     named = {uri} if uri else named_now() | {resolve("local", output_dir)}
     runs, left = _usable(runs)
     runs = sorted(runs, key=lambda run: journal.header(run).get("parent") is not None)  # parents before children
     jobs: list[tuple[Path, str]] = []
+    refused = 0
     for run in runs:
         if journal_writer.repair(run):
             print(f"{run.name}: its process died; marked as KILLED")
@@ -109,14 +118,17 @@ def sync(runs: list[Path], output_dir: Path, to: str | None = None) -> int:
                     f"{run.name}: nothing is sent to {readable(uri_of(run, target))}, named only in its folder. "
                     f"If you trust it: {command_to_send(run, target)}"
                 )
-                left = True
+                refused += 1
     if jobs:
-        left |= _send(jobs)
-    return int(left)
+        left |= _send(jobs, refused)
+    return int(left or refused > 0)
 
 
-def _send(jobs: list[tuple[Path, str]]) -> bool:
-    """Sends runs to their servers, one after the other, and prints what is missing. Returns True if something is."""
+def _send(jobs: list[tuple[Path, str]], refused: int) -> bool:
+    """Sends runs to their servers, one after the other, and prints what is missing. Returns True if something is.
+
+    refused: the number of other servers of these runs, to which nothing is sent.
+    """
     prepare()
     from mlflow_mirror.worker import Carrier
 
@@ -136,7 +148,7 @@ def _send(jobs: list[tuple[Path, str]]) -> bool:
     for (run, target), lacks in left.items():
         if not carriers[uri_of(run, target)].away:
             print(f"{run.name}: {readable(uri_of(run, target))} lacks {lacks}")
-    print(f"{len(jobs) - len(left)} of {len(jobs)} mirrors have everything")
+    print(f"{len(jobs) - len(left)} of {len(jobs) + refused} mirrors have everything")
     return bool(left)
 
 

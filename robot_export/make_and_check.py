@@ -220,8 +220,11 @@ def _move_in(new: Path, folder: Path) -> None:
         (folder / file).unlink(missing_ok=True)
     for file in sorted(made, key=lambda file: (file in CARD, file == "model.json")):
         (new / file).replace(folder / file)
-    for file in _known_files() - made:
-        (folder / file).unlink(missing_ok=True)
+    stale = sorted(file for file in _known_files() - made if (folder / file).exists())
+    for file in stale:
+        (folder / file).unlink()
+    if stale:
+        print(f"note: removed, because this export does not make them: {', '.join(stale)}", file=sys.stderr)
 
 
 def _known_files() -> set[str]:

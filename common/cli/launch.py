@@ -34,7 +34,7 @@ def in_environment() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # unless a shell script ignores Ctrl-C
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     python = VENV / "bin" / "python"
-    if python.exists() and os.path.realpath(sys.prefix) != os.path.realpath(VENV):
+    if os.access(python, os.X_OK) and os.path.realpath(sys.prefix) != os.path.realpath(VENV):
         os.execv(str(python), [str(python), *sys.argv])  # noqa: S606 - the same arguments, no shell
     if sys.version_info < (3, 11) or find_spec("tensorflow") is None or find_spec("h5py") is None:
         version = ".".join(map(str, sys.version_info[:3]))
@@ -74,6 +74,6 @@ def shortest(path: Path) -> str:
 def _python() -> str:
     """Returns `python3` if that command can find the packages, otherwise the path of the running Python."""
     found = shutil.which("python3")
-    if found and ((VENV / "bin" / "python").exists() or Path(found).parent == Path(sys.prefix) / "bin"):
+    if found and (os.access(VENV / "bin" / "python", os.X_OK) or Path(found).parent == Path(sys.prefix) / "bin"):
         return "python3"
     return sys.executable

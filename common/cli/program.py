@@ -125,7 +125,7 @@ def output_folder(text: str | Path) -> Path:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Returns `, did you mean NAME?` with the most similar known word; "" if no word is similar."""
-    near = difflib.get_close_matches(str(word), list(known), 1)
+    near = difflib.get_close_matches(str(word), set(known) - {word}, 1)
     return f", did you mean {near[0]}?" if near else ""
 
 

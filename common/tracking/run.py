@@ -188,5 +188,5 @@ def _report(folder: Path, target: str, children: list[Path]) -> str:
         return f"Tracked: {where}"
     words = [left] if left else []
     words += [f"{len(behind)} of the {len(children)} runs below it"] if behind else []
-    command = command_to_send(folder, target, with_others=bool(behind))
+    command = command_to_send(folder, target)
     return f"Not yet on {where}: {' and '.join(words)}. Send the rest with: {command}"

@@ -90,7 +90,7 @@ def resolve(choice: str, output_dir: Path) -> str:
     if separator and scheme.lower() in ("http", "https"):
         choice = f"{scheme.lower()}://{rest}"
         if not _hostname(choice):
-            raise UserError(f"A tracking server's address needs a host. Received: {choice}.")
+            raise UserError(f"A tracking server's address needs a valid host and port. Received: {choice}.")
         return choice.rstrip("/")
     near = difflib.get_close_matches(choice, [*NAMES, "local"], n=1)
     hint = f" Did you mean {near[0]}?" if near else ""

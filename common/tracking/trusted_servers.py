@@ -31,8 +31,7 @@ def may_be_sent(run: Path, target: str, named: Collection[str]) -> bool:
     return uri.startswith(SQLITE) and resolve(uri, Path()) == resolve("local", Path(run).resolve().parent)
 
 
-def command_to_send(run: Path, target: str, with_others: bool = False) -> str:
-    """Returns the command that sends a run (with_others: all runs in its folder) to its servers or to `target`."""
-    what = ("--output-dir", launch.shortest(run.parent)) if with_others else (launch.shortest(run),)
+def command_to_send(run: Path, target: str) -> str:
+    """Returns the command that sends a run, and the runs of a grid, to its servers or to `target`."""
     to = () if may_be_sent(run, target, named_now()) else ("--to", uri_of(run, target))
-    return launch.command("mlflow_mirror", "sync", *what, *to)
+    return launch.command("mlflow_mirror", "sync", launch.shortest(run), *to)

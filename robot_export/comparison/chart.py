@@ -3,6 +3,8 @@
 import textwrap
 from pathlib import Path
 
+from matplotlib.ticker import MaxNLocator
+
 from common.runs import plots
 
 GROUPS = 8  # maximum number of bars per kind of group (recording, camera, ...)
@@ -40,6 +42,7 @@ def _strip(axes, measure, row: dict, names: tuple[str, str]) -> None:
     values = ", ".join(f"{name} {measure.shown(row[key])}" for key, name in zip("AB", names, strict=True))
     axes.set_title(f"{values}; {names[1]} - {names[0]}:", fontsize=11)
     axes.tick_params(labelsize=10)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
 
 
 def _bars(rows: list[dict]) -> list[dict]:
@@ -66,5 +69,5 @@ def _changes(axes, bars: list[dict], names: tuple[str, str]) -> None:
     axes.invert_yaxis()
     axes.axvline(0, color=plots.INK, linewidth=1)
     axes.set(xlim=(-1.2 * most, 1.2 * most), xticks=[], xlabel="patches")
-    axes.set_title("Patches that changed, by group (patches in it)", fontsize=12)
+    axes.set_title("Changed patches (of all in the group)", fontsize=12)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.04), ncols=2)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from common.errors import UserError
 from grid_search import connect_to_ray
 
+from ..tiny import ROOT
 from .grids import Grid, wait_until
 
 HEAD, OTHER = "10.77.31.1", "10.77.31.2"
@@ -36,6 +38,30 @@ def test_a_grid_does_not_end_the_processes_of_another(tmp_path, monkeypatch):
                 of_one.wait(1)
             connect_to_ray._folder(one)
             assert of_one.wait(60) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_ray_starts_ends_the_grid_with_one_line(number, status, tmp_path):
+    program = f"""
+        import sys, time
+        from pathlib import Path
+        from common.cli.program import run_main
+        from grid_search import ray_environment
+        ray_environment.prepare("local")
+        from grid_search.connect_to_ray import connected
+        def main():
+            print("starts", flush=True)
+            with connected("local", Path({str(tmp_path / "grid")!r})):
+                time.sleep(60)
+        sys.exit(run_main(main))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as grid:
+        assert grid.stdout.readline() == "starts\n"
+        time.sleep(1)
+        grid.send_signal(number)
+        _, errors = grid.communicate(timeout=120)
+    assert (grid.returncode, errors) == (status, "interrupted\n")
 
 
 def ip(*arguments: str) -> None:

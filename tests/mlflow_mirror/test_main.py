@@ -24,12 +24,14 @@ def test_help_needs_no_heavy_import():
         (["sync", "nowhere"], "it has no tracking/journal.jsonl. Received: nowhere"),
         (["status", "nowhere"], "another folder of runs with --output-dir"),
         (["sync", "--to", "nonsense"], "Tracking must be one of default, deepl, local"),
+        (["sync", "--to", ""], "Tracking must be one of default, deepl, local"),
+        (["status", "--output-dir", "nowhere"], "There is no such folder. Received: --output-dir nowhere"),
         (["sync", "--to", "sqlite:////nowhere/x.db"], "The local store cannot be used: its folder does not exist"),
     ],
 )
 def test_bad_input_is_one_line(arguments, words, tmp_path):
     with pytest.raises(UserError, match=words):
-        main([*arguments, "--output-dir", str(tmp_path)])
+        main([arguments[0], "--output-dir", str(tmp_path), *arguments[1:]])
 
 
 def test_the_commands_look_where_runs_are_put(monkeypatch, tmp_path):

@@ -153,7 +153,16 @@ def test_the_end_of_a_grid_says_which_of_its_runs_were_not_sent(tmp_path, start_
             grid.mirror.carry(run.folder)
         line = grid.finish()
     assert line.startswith(f"Not yet on {tmp_path}/mlflow.db: 1 of the 2 runs below it. Send the rest with: ")
-    assert line.endswith(f"mlflow_mirror sync --output-dir {launch.shortest(tmp_path)}")
+    assert line.endswith(f"mlflow_mirror sync {launch.shortest(grid.folder)}")
+
+
+def test_the_name_of_a_grid_stands_for_its_runs_alone(tmp_path, no_mirror, start_child):
+    grid = start_grid(tmp_path)
+    own, other = start_child("own", grid.uuid), start_child("other")
+    for run in (grid, own, other):
+        run.finish()
+    assert sync_and_status.find_runs([grid.folder, grid.folder], tmp_path) == [grid.folder, own.folder]
+    assert sync_and_status.find_runs([other.folder], tmp_path) == [other.folder]
 
 
 def test_the_runs_of_a_grid_that_is_killed_end_as_killed(tmp_path, start_child):
