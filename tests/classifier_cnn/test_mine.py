@@ -135,7 +135,7 @@ def test_a_damaged_file_of_certified_pictures_is_reported_before_the_scan(tmp_pa
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--rule", "models"], "Add others with --models"),
+        (["--rule", "models"], "Add more models with --models"),
         (["--per-second", "0"], "--per-second"),
         (["--fps", "nan"], "--fps"),
         (["--no-ball", "nowhere"], "nowhere"),
