@@ -47,7 +47,7 @@ def write(path: Path, members: Iterable[tuple[str, bytes]]) -> int:
 
     Args:
         path: `CAMERA/RECORDING.zip` in the folder of unfinished archives.
-        members: beginning of the name, and content, of each member; a number is added so that all names differ.
+        members: (beginning of the name, content) of each member; a number is added so that all names differ.
     """
     path.parent.mkdir(exist_ok=True)
     counts: Counter[str] = Counter()
