@@ -41,7 +41,7 @@ def contrast(luma: np.ndarray) -> np.ndarray:
 
 
 def small(X: np.ndarray) -> np.ndarray:
-    """Returns the brightness of network inputs uint8 [n, 16 or 32, ., .] as uint8 [n, 16, 16]; 32 is halved."""
+    """Reduces network inputs uint8 [n, 16 or 32, ., .] to brightness uint8 [n, 16, 16], with 2x2 means for 32x32."""
     luma = X[..., 0]
     if luma.shape[1] == SIDE:
         return np.ascontiguousarray(luma)
