@@ -140,7 +140,7 @@ def memory(root: Path, scratch: Path, patches: list[int], jobs: int) -> None:
         print(f"| {count:,} | {megabytes:.0f} | {seconds:.0f} |")
     if len(rows) > 1:
         slope, offset = np.polyfit([row[0] for row in rows], [row[1] for row in rows], 1)
-        print(f"\n{1e6 * slope:.0f} MB per million patches, {offset + 1e6 * slope:.0f} MB at a million")
+        print(f"\n{1e6 * slope:.0f} MB per million patches, {offset + 1e6 * slope:.0f} MB for a million")
 
 
 def resident(pid: int) -> int:

@@ -111,7 +111,7 @@ def report(name: str, server: MlflowServer, folder: Path, options: argparse.Name
 
 
 def train(url: str, folder: Path, seconds: float, block: int) -> dict:
-    """Trains for `seconds`; returns the median epoch, the slowdown with its interval, and the mirror's start."""
+    """Trains for `seconds`; returns the median epoch, the slowdown with its interval, and the mirror's start cost."""
     draw = np.random.default_rng(0)
     X, y = draw.random((1500, 16, 16, 1), np.float32), draw.integers(0, 2, 1500).astype(np.float32)
     layers = [keras.Input((16, 16, 1))]

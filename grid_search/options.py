@@ -76,7 +76,7 @@ def parse_args(argv: list[str]) -> GridOptions:
         if name in ONE_FOR_ALL and len(arrays.get(name, ())) > 1:
             raise UserError(f"--{name} must be the same for all runs. Received: {', '.join(arrays[name])}.")
     if options.module is None and not options.report:
-        raise UserError("Which project? Name its module, for example: python3 grid_search classifier_cnn.train.")
+        raise UserError("The module to train is missing. For example: python3 grid_search classifier_cnn.train.")
     more = [name for name in (*arrays, *rest, *given) if name not in ("output-dir", "report", "metric")]
     if options.module is None and more:
         raise UserError(f"--report without a module takes only --output-dir. Received: {', '.join(more)}.")
@@ -85,7 +85,7 @@ def parse_args(argv: list[str]) -> GridOptions:
     # The seeds come first, so that every setting is trained once before a second seed starts.
     first, *more = arrays.pop("seed", ("0",))
     if more or not first.isdecimal() or any(word.startswith("--seed") for word in rest):
-        raise UserError(f"--seeds counts from a single --seed, given before `--`. Received: {' '.join(argv)}.")
+        raise UserError(f"--seeds needs a single --seed to start at, given before `--`. Received: {' '.join(argv)}.")
     seeds = tuple(str(int(first) + i) for i in range(options.seeds))
     return replace(options, arrays={"seed": seeds} | arrays)
 

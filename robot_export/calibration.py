@@ -12,7 +12,7 @@ def select_calibration(X: np.ndarray) -> np.ndarray:
     They are drawn at random without replacement, with a fixed seed, and stay in the file's order.
 
     The patch with the widest range is added again with its darkest pixel set to 0 and its brightest to 255, so that the
-    input of the quantised formats covers the whole byte and a raw byte is its own quantised value.
+    input of the quantised formats covers the range 0..255, and raw bytes are the quantised values.
     """
     drawn = np.random.default_rng(CALIBRATION_SEED).permutation(len(X))[:CALIBRATION_PATCHES]
     chosen = X[np.sort(drawn)]

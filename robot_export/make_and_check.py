@@ -207,7 +207,7 @@ def _check_names(folder: Path, items: dict[str, Item]) -> None:
     """Refuses, before anything is written, a folder with the name of a file that the export writes or removes."""
     for file in sorted(_known_files() | {item.file for item in items.values()} | {"model.json", *CARD}):
         if (folder / file).is_dir() and not (folder / file).is_symlink():
-            raise UserError(f"A file of this name has to be written, but it is a folder. Received: {folder / file}.")
+            raise UserError(f"A file with this name must be written, but it is a folder. Received: {folder / file}.")
 
 
 def _move_in(new: Path, folder: Path) -> None:

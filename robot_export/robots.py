@@ -116,7 +116,7 @@ def _check_kind(robot: Robot, kind: str) -> None:
             "the classifier with --detector RUN, the run of a detector."
         )
     if kind not in robot.outputs:
-        raise UserError(f"{who} loads no {kind}. Received: a {kind}.")
+        raise UserError(f"{who} cannot load a {kind}. Received: a {kind}.")
 
 
 def check(name: str, kind: str, shape: tuple[int, int, int], sampling: str | None, accept_sampling: bool) -> None:

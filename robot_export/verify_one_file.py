@@ -147,5 +147,5 @@ def _run_vectors(path: Path, file: ExportedFile, manifest: Manifest, name: str) 
     off = np.abs(layout.read(found, manifest.input.width)[:, : keras.shape[1]] - keras).max()
     if file.parity and not off <= file.parity["max_difference"] + min(file.tolerance, parity.QUANTISED):
         most = file.parity["max_difference"]
-        raise UserError(f"{file.file} differs from Keras by {off:.2g}; model.json says by at most {most:.2g}")
+        raise UserError(f"{file.file} differs from Keras by {off:.2g}, but model.json says by at most {most:.2g}")
     return float(difference.max())

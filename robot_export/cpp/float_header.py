@@ -154,7 +154,7 @@ def constants(network: FoldedNetwork, about: About) -> str:
     if about.threshold is not None:
         values["threshold"] = float(about.threshold)
     if wrong := [key for key in about.facts if key in values or not re.fullmatch("[a-z][a-z0-9]*(_[a-z0-9]+)+", key)]:
-        raise ValueError(f"facts are named like_this, in at least two words. Received: {wrong}")
+        raise ValueError(f"a constant needs a name like_this, with at least two words. Received: {wrong}")
     return "\n".join(_constant(key, value) for key, value in (values | dict(about.facts)).items())
 
 

@@ -30,7 +30,7 @@ SPEED = "--project classifier_cnn --patches 300 --evaluation 200 --rounds 1"
 COMMANDS = {  # command: a pattern that its output matches
     f"another_venue --venues game0 --seeds 2 {FEW}": r"auroc +half synthetic +[\d.]+  [+-]",
     "cpp_header --rounds 1": r"L native many +[\d.]+",
-    "dataset_creation --jobs 1 memory naoth . --patches 40 80": r"MB at a million",
+    "dataset_creation --jobs 1 memory naoth . --patches 40 80": r"MB for a million",
     "dataset_creation --jobs 1 speed naoth": r"all 12 families, 1 jobs \| [\d,]+ \|",
     "export_time --patches 100 --rounds 1": r"all formats with parity on 100 patches: [\d.]+ s",
     "grid --epochs 1 --data-root data --filters 4 --dense 8 16": r"wall +[\d.]+ +[\d.]+",

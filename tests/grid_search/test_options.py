@@ -43,7 +43,7 @@ def test_only_several_numbers_are_split():
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        ([], "Which project"),
+        ([], "The module to train is missing"),
         (["no_such.train"], "cannot be imported"),
         (["json"], "not a training module"),
         (["classifier_cnn.trian"], "cannot be imported.*did you mean classifier_cnn.train"),

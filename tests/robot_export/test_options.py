@@ -62,7 +62,7 @@ def test_the_compiler_agrees(name):
         ("classifier_cnn.export", ["missing", "--robot", "naoth-h5"], "only a classifier. Export the classifier"),
         ("classifier_cnn.export", ["missing", "--robot", "hulks", "--detector", "missing"], "--detector is only for"),
         ("classifier_cnn.export", ["missing", "--detector", "missing"], "Received: no --robot."),
-        ("detector_cnn_ball_radius_center.export", ["missing", "--robot", "nomadz"], "loads no detector"),
+        ("detector_cnn_ball_radius_center.export", ["missing", "--robot", "nomadz"], "cannot load a detector"),
     ],
 )
 def test_a_robot_that_cannot_load_the_kind_of_model_is_refused_before_anything_is_read(module, words, message):

@@ -95,7 +95,7 @@ def test_a_network_for_another_layout_is_not_shipped(tmp_path, monkeypatch):
         (("naoth-h5", "joint", (32, 32, 1), None), "takes 16x16 patches of Y only. Received: 32x32, 1 channel."),
         (("hulks", "classifier", (32, 32, 2), None), "Received: 32x32, 2 channels."),
         (("b-human", "classifier", (32, 32, 1), None), "only a classifier. Export the classifier with --detector RUN"),
-        (("nomadz", "detector", (32, 32, 1), None), "loads no detector"),
+        (("nomadz", "detector", (32, 32, 1), None), "cannot load a detector"),
         (("hulks", "detector", (32, 32, 1), "centres"), "Build the dataset with --sampling corners, or pass"),
     ],
 )

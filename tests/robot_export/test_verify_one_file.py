@@ -58,7 +58,7 @@ def test_another_model_with_its_own_test_vectors_is_detected_by_those_of_keras(f
     X = vector_patches(folder).astype(np.float32)
     answers = onnxruntime.InferenceSession(folder / "model.onnx").run(None, {"patch": X})[0].tolist()
     edit(folder, lambda values: values["vectors"]["expected"].update(onnx=answers))
-    with pytest.raises(UserError, match=r"model.onnx differs from Keras by 0.\d+; model.json says by at most"):
+    with pytest.raises(UserError, match=r"model.onnx differs from Keras by 0.\d+, but model.json says by at most"):
         run_here(folder, "onnx")
 
 
