@@ -56,5 +56,5 @@ def table(sets: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def group_table(rows: Sequence[Mapping[str, str | float]], shown: int = 12) -> str:
-    """Returns a table of the rows of `metrics.evaluate_groups`: of each kind, `shown` groups with the lowest IoU."""
+    """Returns a table of `metrics.evaluate_groups`: the `shown` groups of each kind that have the lowest IoU."""
     return tables.group_table(_GROUP_COLUMNS, rows, lambda row: -row["mean_iou"], shown)

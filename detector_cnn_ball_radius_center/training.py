@@ -54,7 +54,7 @@ def train(options: Options, splits: Splits, server: Server) -> int:
 
 
 def build(options: Options, splits):
-    """Returns a new network that starts with the training data's means, or that of --init, and the updated options."""
+    """Returns the network, new with the training data's means or loaded from --init, and the updated options."""
     X, y = splits.train.X, splits.train.y
     options = dataclasses.replace(options, epochs=options.epochs or default_epochs(len(X), PATCHES_SEEN))
     if options.init:

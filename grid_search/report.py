@@ -43,7 +43,7 @@ def write_report(plan: Plan, runs: list[Progress] | None = None) -> str:
             f"  {row['multiply_accumulates']:>9,} MACs  {plan.metric} {row['quality']:<10.5g} {row['label']}"
             for row in pareto_front(judged, "multiply_accumulates", plan.lower_is_better)
         ] + _export_command(plan, rows)
-        shown += ["", "best for their multiply-accumulates (the Pareto front):", *best]
+        shown += ["", "best quality for each number of multiply-accumulates (the Pareto front):", *best]
         page += ["![quality against cost](grid.png)", "## Best for their multiply-accumulates", _block(best)]
     write_page(plan.folder / "report.html", "\n\n".join(page))
     return "\n".join([*shown, f"overview: {plan.folder}/report.html, grid.csv, ranking.txt, grid.png"])

@@ -104,7 +104,7 @@ def unresolved(path: Path) -> Iterator[str]:
 
 @cache
 def _names_of(module: str) -> frozenset[str]:
-    """Returns the names that a module defines, or the files of a package; none if it does not exist."""
+    """Returns the names that a module defines, with the files of a package; empty if it does not exist."""
     place = ROOT / module.replace(".", "/")
     beside = {path.stem for path in place.iterdir()} if place.is_dir() else set()
     file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")

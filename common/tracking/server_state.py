@@ -55,7 +55,7 @@ def mark_path(run: Path, server: str) -> Path:
 
 
 def load(run: Path, server: str) -> Mark:
-    """Reads a server's mark; starts a new one if it is missing or damaged, and sends all again for another journal."""
+    """Reads a server's mark, or makes a new one if it is missing or damaged; another journal starts at 0."""
     mark = _stored(run, mark_path(run, server).name)
     if mark is None or mark.server != server:
         return Mark(server)

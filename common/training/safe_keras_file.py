@@ -24,8 +24,8 @@ CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _LIMITS = {CONFIG: 8 << 20, METADATA: 64 << 10, WEIGHTS: 1 << 30}  # maximum bytes after unpacking
 _RATIO = 50  # weights hardly compress; a higher ratio means that a file was made to fill the memory
 _DIRECTORY = 64 << 10  # bytes of the archive's table of contents; our files need 200
-_PARTS = 40_000  # limit for objects in a configuration and links in a file of weights: 20 for each of 2000 layers
-_VALUES = 1 << 26  # limit for the values in one layer's output for one patch
+_PARTS = 40_000  # most objects in a configuration and links in a file of weights: 20 for each of 2000 layers
+_VALUES = 1 << 26  # maximum number of values in one layer's output for one patch
 _PLAIN = (
     # Models and the other classes in their configurations.
     "Functional Sequential Model DTypePolicy __keras_tensor__ __tuple__ slice "

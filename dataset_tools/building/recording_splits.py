@@ -63,7 +63,7 @@ def assign(
     seed: int,
     test_patterns: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Puts every recording on one side; each camera's balls and other patches are split nearly as `fractions` says.
+    """Assigns every recording to one split; each camera's balls and other patches are divided close to `fractions`.
 
     Args:
         counts: for each recording, its numbers of balls and other patches by camera.

@@ -108,10 +108,10 @@ def _cut(image, record: Record, camera: str, most: int, plan: Plan, rng: Random)
 
 
 def _add_objects(texts: list[Text], scene: circles_and_boxes.Scene, places: np.ndarray) -> None:
-    """Adds what each patch shows to its texts; positions are relative to the patch and not rounded.
+    """Adds the objects in each patch to its text; positions are relative to the patch and not rounded.
 
     Args:
-        texts: texts of each patch. scene: objects of the picture. places: float [n, 3], left, top, side of each patch.
+        texts: one for each patch. scene: objects of the picture. places: float [n, 3], left, top, side of each patch.
     """
     for ball in scene.balls:
         for text, share in zip(texts, circles_and_boxes.ball_shares(ball, places).tolist(), strict=True):

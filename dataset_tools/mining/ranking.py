@@ -1,4 +1,4 @@
-"""Ranks candidates for labelling: those that a model is least sure of first, few per second, no two alike."""
+"""Ranks candidates for labelling: least sure first, few from one second of a log, and no two that are alike."""
 
 import re
 from collections import Counter

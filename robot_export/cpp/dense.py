@@ -25,7 +25,7 @@ def dense(stage: Stage, keep: Keep) -> Lines:
 
 
 def _sums(stage: Stage, keep: Keep, rows: list[int], count: int, source: str, to: str) -> Lines:
-    """Sums over rows of `count` inputs that start at these offsets; padding inputs are multiplied by zeros."""
+    """Generates sums over rows of `count` inputs; `rows` are their offsets. Padding inputs are multiplied by zeros."""
     number, lines = stage.number, []
     for loop, parts in chunks(stage.outer, stage.width):
         kinds = [(stage.sums(lanes), at) for lanes, at in parts]

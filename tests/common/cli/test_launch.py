@@ -30,7 +30,7 @@ def documented() -> dict[tuple[str, str], list[str]]:
             script = program.split()[1]
             if script.endswith("my_cnn.py"):  # the reader writes this script; tests/test_readme.py runs it
                 continue
-            # The path may start from the document's folder, from the repository, or from a project after a `cd`.
+            # The path may be relative to the document's folder, the repository, or (after a `cd`) a project.
             places = [path.parent, ROOT, *ROOT.glob("*_cnn*/"), *ROOT.glob("dataset_tools/*_datasets/")]
             folder = next((place for place in places if (place / script).exists()), None)
             assert folder, f"{path.relative_to(ROOT)}: {program}"

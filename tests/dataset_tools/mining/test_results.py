@@ -15,7 +15,7 @@ from tests.dataset_tools.annotations import scenes
 
 @pytest.fixture
 def choices(tmp_path):
-    """Two candidates of one picture, one of another, and a patch of a file."""
+    """Two candidates from one picture, one from another, and a patch from a patch file."""
     made = []
     for name in ("a-1.png", "a-2.png"):
         scenes.picture(len(made)).save(tmp_path / name)

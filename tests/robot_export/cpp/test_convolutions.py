@@ -51,7 +51,7 @@ def test_a_tile_is_the_largest_of_four_outputs_of_a_convolution(tmp_path):
 @needs_compiler
 @pytest.mark.parametrize("flags", [("-O1", "-march=native"), ("-O1", "-march=silvermont"), ("-O1",)], ids=str)
 def test_a_row_of_factors_that_is_computed_gives_the_same(tmp_path, flags):
-    """The second layer has many filters, so that all tiles are one block with large factors."""
+    """The last convolution has few tiles and many weights, so its third row of factors is computed, not stored."""
     network = fold(random_model(5, filters=(4, 20, 21, 4), dense=4))
     stages = plan(network, 4)[:3]
     assert [is_short(stage) for stage in stages] == [False, False, True]
