@@ -1,4 +1,4 @@
-"""inspect.py describes a patch file and draws a picture of it, for files of any age, task and shape."""
+"""inspect.py describes and draws patch files of any age, task and shape."""
 
 import h5py
 import numpy as np

@@ -1,4 +1,4 @@
-"""Defines the file that the tests of the archive client download, and helpers that check the result."""
+"""Defines the file that the tests of the archive client download, and helpers that check the download."""
 
 import random
 
@@ -22,7 +22,7 @@ def partial(tmp_path):
 
 
 def refused(bring, kind=ArchiveError, **options):
-    """Returns the text of the error, after checking that it is one line and that no file was created."""
+    """Returns the message of the expected error. Checks that it is one line and that no file was created."""
     with pytest.raises(kind) as caught:
         bring(**options)
     assert caught.type is kind

@@ -20,7 +20,7 @@ def no_proxy(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def collected():
-    """Collects garbage after each test, so that a connection left open is reported for the right test."""
+    """Runs the garbage collector after each test, so that an open connection is reported for the right test."""
     yield
     gc.collect()
 

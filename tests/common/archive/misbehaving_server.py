@@ -1,4 +1,4 @@
-"""An HTTP server on loopback with Range and If-Range; each `Fault` makes it misbehave in one request."""
+"""An HTTP server on loopback that supports Range and If-Range. Each `Fault` makes it misbehave in one request."""
 
 import hashlib
 import re

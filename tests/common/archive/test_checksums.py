@@ -1,4 +1,4 @@
-"""Lists of checksums are read in all formats that people publish."""
+"""Lists of checksums are read in all formats in which people publish them."""
 
 import hashlib
 import random

@@ -138,7 +138,7 @@ def test_when_the_disk_takes_no_more_the_part_on_it_is_kept(bring, server, tmp_p
 
 
 def test_a_full_disk_keeps_what_has_arrived(bring, server, monkeypatch):
-    def full(_):  # a disk that allocates space late reports only here that it is full
+    def full(_):  # some disks allocate space late, and report only here that they are full
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:

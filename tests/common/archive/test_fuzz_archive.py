@@ -52,7 +52,7 @@ def test_thousands_of_damaged_texts_are_read(bases, read):
 
 
 def redirected(bring, server, count, seed):
-    """Answers every request with a damaged redirect, skips redirects to other machines, and counts the results."""
+    """Follows damaged redirects of the server, except those to other machines, and counts the results."""
 
     def read(content):
         to = content.decode("latin-1").replace("\r", "").replace("\n", "")

@@ -1,4 +1,4 @@
-"""After refused, compressed or slow answers, or web pages, the partial file is kept and the run continues."""
+"""If the server refuses, or sends a web page or a compressed or slow answer, the partial file is kept."""
 
 import gzip
 import threading

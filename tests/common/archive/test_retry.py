@@ -1,4 +1,4 @@
-"""A failed transfer is repeated with growing pauses if this may help."""
+"""A failed transfer is repeated, with longer and longer pauses, if a new attempt may succeed."""
 
 import pytest
 

@@ -53,7 +53,7 @@ def test_a_model_is_named_by_its_run_in_every_command(of_the_detector, read, mon
     assert read("nobody.keras") == Path("nobody.keras")
     monkeypatch.chdir(of_the_detector.parent)
     Path("circles").touch()
-    assert read("circles") == Path("circles")  # an existing file comes first
+    assert read("circles") == Path("circles")  # an existing file is preferred to a run of the same name
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"options": {}, "datasets": {"train": 1}}'])

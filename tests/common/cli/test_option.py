@@ -1,4 +1,4 @@
-"""Options are declared once, as fields; they are parsed, checked, written to JSON and read again from these."""
+"""Options are declared once, as fields. The fields define how options are parsed, checked and stored as JSON."""
 
 import argparse
 import re

@@ -1,4 +1,4 @@
-"""With full disks, closed streams or limited encodings, a command prints what it can and a run finishes."""
+"""If a disk is full, a stream is closed or an encoding is limited, commands print what they can and runs finish."""
 
 import json
 import os

@@ -50,7 +50,7 @@ def large_chunk(path):
 
 
 def one_name_for_all(path):
-    """Strings of variable length are references; here 20,000 of them point to the same 2 MB."""
+    """Strings of variable length are references; here, 20,000 references point to the same 2 MB."""
     n = 20_000
     with h5py.File(path, "w") as file:
         file["X"], file["y"] = np.zeros((n, 16, 16, 1), "u1"), np.arange(n) % 2
@@ -62,7 +62,7 @@ def one_name_for_all(path):
 
 
 def name_of_gigabytes(path):
-    """A string of variable length that claims to have 2 GB."""
+    """Writes a string of variable length with a claimed size of 2 GB."""
     raw(path, X=pixels(N), y=LABELS, recording=np.array(["a"] * N, dtype=object))
     with h5py.File(path) as file:
         at = file["recording"].id.get_offset()

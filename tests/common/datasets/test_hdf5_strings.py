@@ -20,7 +20,7 @@ def test_a_heap_that_hdf5_would_walk_for_ever_is_refused(tmp_path, reader):
     at = content.index(b"GCOL") + 16
     while int.from_bytes(content[at : at + 2], "little"):  # go to the free space at the end of the heap
         at += 16 + -(-int.from_bytes(content[at + 8 : at + 16], "little") // 8) * 8
-    path.write_bytes(content[: at + 8] + bytes(8) + content[at + 16 :])  # and set its size to 0
+    path.write_bytes(content[: at + 8] + bytes(8) + content[at + 16 :])  # and set the size of this space to 0
     program = "import h5py, sys; h5py.File(sys.argv[1])['recording'][:]"
     with pytest.raises(subprocess.TimeoutExpired):  # plain h5py never stops reading
         subprocess.run([sys.executable, "-c", program, str(path)], timeout=3)

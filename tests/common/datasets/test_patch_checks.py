@@ -154,7 +154,7 @@ def test_the_true_order_raises_no_alarm(tmp_path, count, seed):
         (0.45, (0.4, 0.6), 0.42),  # all balls are at the same height
         ((0.1, 0.2), (0.2, 0.8), (0.2, 0.8)),  # a wide border
         ((0.4, 0.55), (0.3, 0.7), (0.3, 0.6)),  # large balls, a little above the middle
-        ((0.3, 0.9), (0.45, 0.55), (0.45, 0.55)),  # all sizes, well centred
+        ((0.3, 0.9), (0.45, 0.55), (0.45, 0.55)),  # balls of all sizes, in the middle
     ],
 )
 def test_unusual_valid_labels_raise_no_alarm(tmp_path, columns):

@@ -79,7 +79,7 @@ def test_after_a_day_a_missing_file_is_requested_again(server, tmp_path):
     note = resolving.sibling(tmp_path / name, "absent")
     os.utime(note, (note.stat().st_mtime - resolving.ASK_AGAIN_S - 60,) * 2)
     server.always = Fault(status=503)
-    # The server cannot be asked, so the last answer is used.
+    # The server does not say whether the file exists, so its last answer is used.
     assert select(server, tmp_path, "detection").files["test"] == ()
     server.always = Fault()
     server.files[name] = patch_file(tmp_path, "detection")

@@ -1,4 +1,4 @@
-"""Each corruption changes patches more with each strength, and does not modify its input."""
+"""Each corruption changes patches more as its strength grows, and does not modify its input."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Reads edited and damaged run folders in bulk: every reader succeeds or refuses them in one line."""
+"""Reads many edited and damaged run folders: every reader reads them or refuses them in one line."""
 
 import json
 import random

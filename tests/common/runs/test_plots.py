@@ -49,7 +49,7 @@ def test_a_gallery_shows_the_pixels_it_was_given(tmp_path):
     plots.gallery(tmp_path / "g.png", X, ["caption"], "Title")
     with Image.open(tmp_path / "g.png") as image:
         colours = {colour[0] for count, colour in image.convert("RGB").getcolors(1 << 20) if count > 5000}
-    assert colours == {255, 100, 140}  # neither stretched to black and white nor smoothed
+    assert colours == {255, 100, 140}  # the contrast is not stretched, and the pixels are not smoothed
 
 
 def test_one_caption_per_patch(tmp_path):

@@ -1,4 +1,4 @@
-"""A resumed run gets the data and the rows of metrics.csv that it had before; otherwise an error is raised."""
+"""A resumed run has the same data and rows of metrics.csv as before; otherwise an error is raised."""
 
 import os
 import subprocess
@@ -78,7 +78,7 @@ class Untracked:
 
 
 def test_rows_of_a_first_epoch_without_its_checkpoint_are_written_once(tmp_path):
-    """If a run is killed, or the disk is full, between the first row and its checkpoint, the epoch is repeated."""
+    """If a run is killed or the disk fills up between the first row and its checkpoint, the epoch is repeated."""
     RunFolder(tmp_path, Untracked(), None, {}).epoch(0, {"loss": 1.0})
     resumed = RunFolder(tmp_path, Untracked(), None, {})
     resumed.epoch(0, {"loss": 1.0})

@@ -1,4 +1,4 @@
-"""COCO files may have missing pictures, no boxes or invalid boxes, and are read with little memory."""
+"""COCO files may have missing pictures, no boxes or invalid boxes. Reading them takes little memory."""
 
 import json
 import tracemalloc

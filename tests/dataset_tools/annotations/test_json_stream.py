@@ -1,4 +1,4 @@
-"""JSON that is read in parts gives the same values, and files that are not JSON give one line."""
+"""JSON that is read in parts gives the same values. Files that are not JSON are refused in one line."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""If the format or ball class of a source is not recognised, the message asks for it."""
+"""If the format or the ball class of a source is not recognised, the error asks the user to name it."""
 
 import os
 

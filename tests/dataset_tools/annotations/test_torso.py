@@ -1,4 +1,4 @@
-"""TORSO-21 pictures are used if they are annotated as showing a ball or no ball."""
+"""TORSO-21 pictures are used if their annotations say whether they show a ball."""
 
 from dataset_tools.annotations.record import Box
 from tests.dataset_tools.annotations.reading import read

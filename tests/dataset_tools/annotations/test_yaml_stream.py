@@ -1,4 +1,4 @@
-"""Alias bombs in YAML take little memory, and files that are not YAML give one line."""
+"""Alias bombs in YAML take little memory. Files that are not YAML are refused in one line."""
 
 import tracemalloc
 

@@ -1,4 +1,4 @@
-"""Each bad log among good logs gives one line, and no control characters are printed."""
+"""Each bad log among good logs is reported in one line, and no control characters are printed."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""The files of a family contain the patches that its name promises, each in one split and in one file of an origin."""
+"""The files of a family contain the patches that its name promises, each in one split and one file of an origin."""
 
 import numpy as np
 import pytest

@@ -20,7 +20,7 @@ def test_check_published(tmp_path, build, serve, capsys, monkeypatch):
         assert check("--camera", "combined", "top") == 1
         assert "not built here" in capsys.readouterr().out
         damaged = published / family().file("train")
-        damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")  # its SHA256SUMS did not change
+        damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")  # the published SHA256SUMS did not change
         assert check() == 1
         assert "differs  other bytes: train_ball_no_ball_X_y.h5\n" in capsys.readouterr().out
         build("classification", "--seed", 1)

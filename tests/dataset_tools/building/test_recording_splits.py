@@ -1,4 +1,4 @@
-"""Splits do not divide recordings, keep games together and balance balls, regardless of what else is built."""
+"""Splits keep each recording and each game together and balance balls, regardless of what else is built."""
 
 import numpy as np
 import pytest
@@ -57,12 +57,12 @@ def test_recordings_are_linked_by_several_duplicates(links, together):
     groups = recording_splits._linked(counts, {("a", "c"): links, ("b", "elsewhere"): 99})
     assert (("a", "c") in groups) == together
     large = dict.fromkeys("ab", (1000, 0))
-    assert recording_splits._linked(large, {("a", "b"): 9}) == [("a",), ("b",)]  # fewer than one percent
+    assert recording_splits._linked(large, {("a", "b"): 9}) == [("a",), ("b",)]  # fewer than one percent of the patches
     assert recording_splits._linked(large, {("a", "b"): 10}) == [("a", "b")]
 
 
 def naoth(balls=0.9, more=()):
-    """Makes 600 patches of 30 recordings, every third with a ball, and adds patches with other overlaps."""
+    """Makes 600 patches of 30 recordings, every third patch with a ball, and adds patches with other overlaps."""
     recordings = [f"log{index % 30:02d}" for index in range(600)]
     ball = [balls if index // 30 % 3 == 0 else 0.0 for index in range(600)]
     return batch([*recordings, *(name for name, _ in more)], ball=[*ball, *(overlap for _, overlap in more)])

@@ -1,4 +1,4 @@
-"""Makes candidates as found in the pictures of a log, and patches that look different."""
+"""Makes candidates like those in the pictures of a log, and patches that look different from each other."""
 
 import numpy as np
 from PIL import Image
@@ -8,7 +8,7 @@ from dataset_tools.scanning.scan import Found
 
 
 def patch(seed, size=16):
-    """Makes a patch of low frequencies: other seeds look different, and a slightly brighter copy looks the same."""
+    """Makes a patch of low frequencies. Other seeds look different; a slightly brighter copy looks the same."""
     coarse = np.random.default_rng(seed).integers(30, 220, (5, 5), np.uint8)
     return np.asarray(Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC))[..., None]
 

@@ -42,9 +42,9 @@ def test_a_picture_without_boxes_is_as_certain_as_its_annotations(certified):
 @pytest.mark.parametrize(
     ("box", "record_size"),
     [
-        (Box("ball", 400, 20, 500, 60), None),  # outside the picture, so the ball may be anywhere
+        (Box("ball", 400, 20, 500, 60), None),  # the box is outside the picture, so the ball may be anywhere
         (Box("ball", 10, 10, 5, 5), None),
-        (BALL, (320, 100)),  # annotated on a picture of another shape
+        (BALL, (320, 100)),  # the annotated picture has another shape
     ],
 )
 def test_nothing_is_certain_if_a_ball_may_be_anywhere(box, record_size):

@@ -1,4 +1,4 @@
-"""Circles are in pixels of the picture, and each ball has one circle."""
+"""Circles are measured in pixels of the picture, and each ball has one circle."""
 
 import numpy as np
 

@@ -18,7 +18,7 @@ from tests.tiny import classification_file
 
 
 def told(*sources):
-    """Returns name, camera, recording and frame of each picture, and the reasons for what was skipped."""
+    """Returns name, camera, recording and frame of each picture, and the reason for everything that was skipped."""
     items = list(frames(sources))
     records = [item for item in items if isinstance(item, Record)]
     skipped = [item.reason for item in items if isinstance(item, Skipped)]

@@ -79,7 +79,7 @@ def test_the_files_agree_with_each_other(tmp_path, balls, drawn):
     tasks = json.loads((folder / "label_studio" / "tasks.json").read_text(encoding="utf-8"))
     assert len(tasks) == len(pictures)
     with Image.open(folder / "sheet.png") as sheet:
-        assert sheet.height > 200  # two rows for eleven balls
+        assert sheet.height > 200  # the eleven balls take two rows
 
 
 def test_without_a_ball_there_are_all_files_too(tmp_path):

@@ -78,13 +78,13 @@ def test_nearly_all_positions_are_known():
 @pytest.mark.parametrize(
     ("patch", "moved"),
     [
-        ((100, 100, 40), (10, 10)),  # in the middle: moved in both
+        ((100, 100, 40), (10, 10)),  # in the middle: moved in both directions
         ((5, 100, 40), (0, 10)),  # at the left edge: moved only in y, so the box is higher than wide
         ((100, 5, 40), (10, 0)),
-        ((595, 100, 40), (10, 10)),  # cut at the right
-        ((595, 435, 40), (10, 10)),  # cut at the right and the bottom
+        ((595, 100, 40), (10, 10)),  # cut off at the right
+        ((595, 435, 40), (10, 10)),  # cut off at the right and the bottom
         ((5, 5, 40), None),  # 40x40: from a patch of 40 that was not moved, or of 30 that was moved in x and y
-        ((5, 435, 40), None),  # 40x40: from 40, not moved in x but cut below, or from 30, moved in x and y
+        ((5, 435, 40), None),  # 40x40: from 40, not moved in x but cut off below, or from 30, moved in x and y
     ],
 )
 def test_positions_computed_by_hand(patch, moved):

@@ -1,4 +1,4 @@
-"""The readers yield a patch, or a reason if the input is broken or hostile, and never write a file."""
+"""The readers yield each patch, or a reason if the input is broken or hostile. They never write a file."""
 
 import hashlib
 import os

@@ -73,7 +73,7 @@ def test_every_member_at_an_impossible_offset_is_skipped(tmp_path, png, zip_of):
         patches, skipped = everything(naoth_chunks(tmp_path, 0))
         assert [item.reason for item in skipped] in (["damaged in the zip"], ["not a readable zip file"])
         assert len(patches) in (0, 1)
-    # If the directory claims to start later than it does, every member seems to start before the file.
+    # If the directory claims to start later than it does, every member seems to start before the file does.
     end = content.index(b"PK\5\6")
     start = struct.unpack_from("<L", content, end + 16)[0]
     path.write_bytes(content[: end + 16] + struct.pack("<L", start + 300) + content[end + 20 :])

@@ -8,7 +8,7 @@ CANVAS = Canvas(48, 8)
 
 
 def check(draw, n=200):
-    """Checks that instances are valid shapes, differ, follow the seed, and leave something in the picture."""
+    """Checks that the drawn objects are valid shapes, that they differ, and that they depend on the seed."""
     table = draw(np.random.default_rng(0), n)
     assert table.dtype == SHAPE
     assert table.shape[0] == n

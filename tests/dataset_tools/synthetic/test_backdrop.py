@@ -1,4 +1,4 @@
-"""Turf has its colour and grain; a hall is painted above the edge of the field and nowhere else."""
+"""Turf has the right colour and grain. The hall is painted only above the edge of the field."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_grain_has_no_mean_and_unit_variance_and_goes_from_grainy_to_cloudy():
     steps = np.abs(np.diff(maps, axis=1)).mean((1, 2))
     assert steps[0] > 1 > 0.2 > steps[-1]
     assert (np.diff(steps) < 0.05).all()
-    seam = np.abs(maps[:, 0] - maps[:, -1]).mean(1)  # periodic: no jump at the edge
+    seam = np.abs(maps[:, 0] - maps[:, -1]).mean(1)  # the texture is periodic, without a jump at the edge
     assert seam == pytest.approx(steps, rel=0.5)
 
 
