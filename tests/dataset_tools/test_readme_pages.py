@@ -58,7 +58,7 @@ def test_the_commands_train_a_model_from_an_export(tmp_path):
         if "train.py" in line:
             more = "--epochs 1 --output-dir runs"
         elif "create_datasets" in line:
-            more = "--max-leaks 1 --no-keep-linked"  # all games show the same drawn ball
+            more = "--max-leaks 1 --no-keep-linked"  # the pictures of all games show the same drawn ball
         line = line.replace("python3 ", f"{sys.executable} {ROOT}/").replace("~", ".")
         run("bash", "-c", f"{line} {more}", folder=tmp_path)
     assert list(tmp_path.glob("sheets/*_sheet.png"))

@@ -33,5 +33,5 @@ def refused(bring, kind=ArchiveError, **options):
 
 
 def left_behind(tmp_path):
-    """Returns the names of all files that are left, except the locks."""
+    """Returns the names of all files that are left in the folder, except lock files."""
     return sorted(path.name for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock")

@@ -12,7 +12,7 @@ from .misbehaving_server import MisbehavingServer
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch):
-    """Removes the proxy of tests/conftest.py for these tests; the tests of tracking keep it."""
+    """Removes the proxy that tests/conftest.py sets; tests of other folders keep it."""
     for key in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(key, raising=False)
         monkeypatch.delenv(key.upper(), raising=False)

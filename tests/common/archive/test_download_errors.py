@@ -1,4 +1,4 @@
-"""Every failed request gives one clear line without secrets."""
+"""Every failed request is reported in one clear line without secrets."""
 
 import socket
 import ssl

@@ -179,7 +179,7 @@ def test_an_empty_path_is_not_the_working_directory(given, capsys):
     assert "argument --output: takes a path. Received: an empty one." in capsys.readouterr().err
 
 
-WRITERS = {  # commands that write to a new folder, with the other arguments that they need
+WRITERS = {  # commands that write to a new folder, with all other arguments that they need
     **{f"{project}.{name}": ["a.keras", "a.h5"] for project in PROJECTS for name in ("evaluate", "compare", "predict")},
     **{f"{project}.{name}": words for project in PROJECTS for name, words in (("export", ["a.keras"]), ("train", []))},
     **{f"{project}.suspects": ["a.h5"] for project in PROJECTS},

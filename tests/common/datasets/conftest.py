@@ -11,7 +11,7 @@ from .small_archive import patch_file
 
 @pytest.fixture
 def server(tmp_path):
-    """Serves the default families; like older families, the detection family has no test file."""
+    """Serves the default families. The detection family has no test file, like older families."""
     with MisbehavingServer() as server:
         for task, splits in (
             ("classification", ("train", "validation", "test")),

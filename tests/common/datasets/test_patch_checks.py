@@ -1,4 +1,4 @@
-"""Files that are not patch files are refused in one line that says why; unusual but valid files are read."""
+"""Files that are not patch files are refused in one line that says why. Unusual but valid files are read."""
 
 import subprocess
 import sys
@@ -150,7 +150,7 @@ def test_the_true_order_raises_no_alarm(tmp_path, count, seed):
 @pytest.mark.parametrize(
     "columns",
     [
-        (0.5, 0.5, 0.5),  # one frozen scene
+        (0.5, 0.5, 0.5),  # the same circle in every patch, as in a frozen scene
         (0.45, (0.4, 0.6), 0.42),  # all balls are at the same height
         ((0.1, 0.2), (0.2, 0.8), (0.2, 0.8)),  # a wide border
         ((0.4, 0.55), (0.3, 0.7), (0.3, 0.6)),  # large balls, a little above the middle

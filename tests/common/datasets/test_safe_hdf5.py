@@ -133,7 +133,7 @@ def half_written(path):
 
 
 def written_outside(path):
-    """The only chunk lies beyond the declared end; HDF5 reads zeros instead of the missing chunk."""
+    """The only chunk lies beyond the declared end of the file. HDF5 would read zeros instead of this chunk."""
     with h5py.File(path, "w") as file:
         X = file.create_dataset("X", (2 * N, 16, 16, 1), "u1", chunks=(N, 16, 16, 1), maxshape=(None, 16, 16, 1))
         X[N:], file["y"] = pixels(N), LABELS

@@ -173,7 +173,7 @@ def test_the_robots_candidates_are_upright_and_without_a_label(tmp_path):
     patches = message(f1=candidate(gray, (-3, 5, 45, 53), 0)) + message(f1=candidate(yuvc, (100, 80, 140, 120), 2))
     patches += message(f1=candidate(gray[:, :5], (1, 1, 9, 9), 0))
     (tmp_path / "a.log").write_bytes(entry(3, "BallCandidatesTop", patches) + entry(4, "BallCandidates", patches))
-    # The log is found in its folder, and a link to it does not add its candidates again.
+    # The log is found in its folder. A link to the log does not add its candidates again.
     (tmp_path / "link.log").symlink_to(tmp_path / "a.log")
     assert run(tmp_path, "--format", "naoth-candidates", "--output", tmp_path / "out") == 0
     assert {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").glob("*/*")} == {
@@ -198,6 +198,6 @@ def test_a_folder_without_a_file_of_the_given_format_gets_one_line(kind, tmp_pat
 
 def test_a_group_in_the_place_of_a_number_is_passed_over():
     low, high = scenes.message(f1=1, f2=1), scenes.message(f1=9, f2=9)
-    group = bytes([3 << 3 | 3, 3 << 3 | 4])  # the start and end of a group
+    group = bytes([3 << 3 | 3, 3 << 3 | 4])  # the bytes that start and end a group
     (found,) = naoth_log.candidates(scenes.message(f1=scenes.message(f1=low, f2=high, f5=bytes(64)) + group))
     assert found.box == (1, 1, 9, 9)

@@ -1,4 +1,4 @@
-"""Patches that are already cut are read from b-alls-2019.hdf5 and from class folders."""
+"""Patches that are already cut out are read from b-alls-2019.hdf5 and from class folders."""
 
 import io
 import zipfile

@@ -62,7 +62,7 @@ def test_detection_has_only_balls_in_three_splits_divided_as_in_classification(t
     assert all(len(parts) == 1 for parts in sides.values())
     parts = [load(output, part, family("detection")) for part in ("train", "validation", "test")]
     y = np.concatenate([part.y for part in parts])
-    assert len(y) == 14 * 4 + 4  # without the TK03 patches that show no ball
+    assert len(y) == 14 * 4 + 4  # the TK03 patches that show no ball are left out
     assert np.allclose(np.concatenate([part.y[part.origin == "naoth"] for part in parts]), [0.4, 0.45, 0.55], atol=1e-6)
 
 

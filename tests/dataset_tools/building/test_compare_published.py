@@ -10,7 +10,7 @@ def test_check_published(tmp_path, build, serve, capsys, monkeypatch):
     assert build("classification") == 0
     published = tmp_path / "published"
     build("classification", output=published)
-    killed = tmp_path / "out" / ".published-killed" / "in_use.lock"  # left by an earlier comparison
+    killed = tmp_path / "out" / ".published-killed" / "in_use.lock"  # left over from an earlier comparison
     killed.parent.mkdir()
     killed.touch()
     with serve(published) as url:

@@ -40,7 +40,7 @@ def test_ctrl_c_while_everything_is_imported_is_one_line(tmp_path, naoth):
         return any("forkserver" in Path(f"/proc/{child}/cmdline").read_text() for child in children)
 
     wait_for(server_is_there, process)
-    os.killpg(process.pid, signal.SIGINT)  # also reaches the fork server, which is still importing
+    os.killpg(process.pid, signal.SIGINT)  # the signal also reaches the fork server, which is still importing
     assert process.communicate(timeout=60) == ("", "interrupted\n")
     assert process.returncode == 130
 

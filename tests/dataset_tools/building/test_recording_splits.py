@@ -85,7 +85,7 @@ def test_the_split_of_naoth_recordings_depends_on_nothing_else(tmp_path):
     devils = batch([f"game {index % 5}" for index in range(50)], origin="devils", ball=0.9)
     others = split(tmp_path / "others", batch([""] * 9, origin="tk03"), devils, naoth(more=partial))
     assert {name: side for name, side in others.items() if name in alone} == alone
-    assert "" not in others  # so TK03 patches are in the training split
+    assert "" not in others  # so all TK03 patches are in the training split
     assert {others[f"game {index}"] for index in range(5)} >= {TRAIN, TEST}
     assert split(tmp_path / "seed", naoth(), seed=1) != alone
 

@@ -14,8 +14,8 @@ def test_leftovers_of_a_killed_build_are_removed_but_files_in_use_are_not(tmp_pa
     folder = tmp_path / "out"
     for name in (".build-killed", ".build-used", ".build-young"):
         (folder / name / "files").mkdir(parents=True)
-    (folder / ".build-killed" / "in_use.lock").touch()  # its process took the lock and is gone
-    (folder / ".build-empty").mkdir()  # killed before it took the lock
+    (folder / ".build-killed" / "in_use.lock").touch()  # its process took the lock and has ended
+    (folder / ".build-empty").mkdir()  # its process was killed before it took the lock
     for name in (".build-killed", ".build-used", ".build-empty"):
         os.utime(folder / name, (0, 0))
     with FileLock(folder / ".build-used" / "in_use.lock"):

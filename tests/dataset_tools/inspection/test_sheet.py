@@ -1,4 +1,4 @@
-"""The picture of a patch file shows patches of every kind, and is the same each time."""
+"""The picture of a patch file shows patches of every kind, and has the same content each time."""
 
 import numpy as np
 from PIL import Image

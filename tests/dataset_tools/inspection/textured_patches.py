@@ -1,4 +1,4 @@
-"""Makes patches with a lot of texture, and plausible circles for these patches."""
+"""Makes patches with a lot of texture, and plausible circles for them."""
 
 import numpy as np
 

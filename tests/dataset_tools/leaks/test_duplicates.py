@@ -1,4 +1,4 @@
-"""Equal and similar patches of different recordings are found, and nothing else."""
+"""Equal and similar patches of different recordings are found, and no other patches."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The folder of results appears completely or not at all, and its files agree."""
+"""The results folder is written completely or not at all, and its files agree with each other."""
 
 import csv
 import json

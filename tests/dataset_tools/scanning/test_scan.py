@@ -1,4 +1,4 @@
-"""Frames keep their order and get the outputs for their own candidates, for any batch size."""
+"""Frames keep their order and get the outputs for their own candidates, whatever the batch size."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def game(tmp_path_factory):
     for number in range(7):
         scenes.picture(number).save(folder / f"{number}.png")
     (folder / "3.png").write_bytes(b"no picture")
-    Image.fromarray(np.full((240, 320, 3), 99, np.uint8)).save(folder / "5.png")  # flat, so without candidates
+    Image.fromarray(np.full((240, 320, 3), 99, np.uint8)).save(folder / "5.png")  # flat, so it has no candidates
     return folder
 
 

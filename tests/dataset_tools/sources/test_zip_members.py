@@ -1,4 +1,4 @@
-"""Members of a zip are read as zipfile reads them, and hostile zips do no harm."""
+"""Members of a zip have the same content as with zipfile, and hostile zips do no harm."""
 
 import struct
 import subprocess

@@ -41,7 +41,7 @@ def test_a_hall_is_the_same_in_colour_and_in_gray(small_halls):
 def test_ground_has_the_colour_of_the_turf(turf):
     plain = backdrop.ground(np.random.default_rng(0), turf, 0, 300, CANVAS)
     assert plain.shape == (300, len(turf), CANVAS.side, CANVAS.side)
-    assert np.ptp(plain, axis=(2, 3)).max() == 0  # uniform without grain
+    assert np.ptp(plain, axis=(2, 3)).max() == 0  # without grain, the colour is uniform
     assert np.log(plain[:, :, 0, 0] / turf).mean(0) == pytest.approx(np.zeros(len(turf)), abs=0.05)
     grainy = backdrop.ground(np.random.default_rng(0), turf, 0.3, 300, CANVAS)
     assert (grainy > 0).all()
@@ -70,5 +70,5 @@ def test_a_hall_covers_what_is_above_the_edge(white_halls, colours):
         brightness.append(
             [set(picture[hall].round(4).tolist()) for picture, hall in zip(image, above > 1 / 32, strict=True)]
         )
-    assert brightness[0] == brightness[1]  # nothing shines through
+    assert brightness[0] == brightness[1]  # nothing shows through the hall
     assert [len(values) for values in brightness[0]] == [0, 1, 1, 1, 1]
